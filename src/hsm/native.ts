@@ -1,0 +1,240 @@
+/**
+ * The seam between TypeScript and the addon: every function, every transfer type, in the order of `native/src/addon.cc`.
+ *
+ * Rules: `null` means "none" and `undefined` never crosses; no optional properties; TypeScript checks and explains,
+ * C++ assumes checked input and asserts. Byte strings are `Uint8Array`; object handles never cross (they live in the
+ * addon, per member and session epoch). Deadlines are absolute, in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
+ */
+import { createRequire } from 'node:module';
+
+/** How to load one PKCS#11 module (PKCS#11 v2.40 §5.1, §5.4). */
+export interface NativeModuleOptions {
+  /** Absolute path of the library as the operator configured it. */
+  libraryPath: string;
+  /** Load a copy of the library file of its own, so that it can be finalised while its neighbours work. */
+  privateInstance: boolean;
+  /** Environment variables set around `C_Initialize` (SoftHSM reads `SOFTHSM2_CONF` there). */
+  environment: Record<string, string>;
+  /** `CK_C_INITIALIZE_ARGS.pReserved` (NSS wants its configuration there), or null. */
+  initializationString: string | null;
+}
+
+/** What a slot's token says of itself (`C_GetTokenInfo`, `C_GetMechanismList`). Texts are trimmed of padding. */
+export interface NativeTokenInfo {
+  slotId: bigint;
+  label: string;
+  serialNumber: string;
+  manufacturer: string;
+  model: string;
+  firmwareVersion: string;
+  /** `CK_TOKEN_INFO.flags`, e.g. CKF_USER_PIN_COUNT_LOW 0x10000, FINAL_TRY 0x20000, LOCKED 0x40000. */
+  flags: number;
+  /** Most sessions the token allows; null where it says "unlimited" or does not say. */
+  maxSessionCount: number | null;
+  mechanisms: number[];
+}
+
+/** How a member finds its token: by exactly one of label and serial number, never by slot number. */
+export interface NativeMemberOptions {
+  module: NativeModuleOptions;
+  tokenLabel: string | null;
+  tokenSerialNumber: string | null;
+  /** Lanes (threads, each with one session) to run. */
+  laneCount: number;
+  /** Most stuck lanes that may be replaced before the member stops taking work. */
+  maxQuarantinedLanes: number;
+}
+
+/** One object that the inventory pass saw (one `C_FindObjects` pass, then CKA_CLASS, CKA_ID, CKA_LABEL). */
+export interface NativeInventoryEntry {
+  objectClass: number;
+  id: Uint8Array;
+  label: string;
+}
+
+/** What a key material must look like and answer before its handle is used (design invariant 3). */
+export interface NativeMaterial {
+  /** CKA_ID, 32 bytes. */
+  id: Uint8Array;
+  /** CKA_LABEL that the object must carry. */
+  label: string;
+  /** CKA_EXTRACTABLE that the object must have. CKA_SENSITIVE must be true, CKA_NEVER_EXTRACTABLE the opposite of it. */
+  extractable: boolean;
+  /** Canary: AES-GCM nonce, ciphertext with its 16-byte tag, additional data, and the plaintext it must give. */
+  canaryNonce: Uint8Array;
+  canaryCiphertext: Uint8Array;
+  canaryAdditionalData: Uint8Array;
+  canaryPlaintext: Uint8Array;
+}
+
+/** A `NativeMaterial` copied into the addon once, so that an operation crosses with a reference and not with its fields. */
+export interface NativeMaterialReference {
+  readonly nativeMaterial: unique symbol;
+}
+
+/** The attributes of one object, read from the token (for proofs of custody and tests). */
+export interface NativeKeyAttributes {
+  label: string;
+  keyType: number;
+  valueLength: number | null;
+  sensitive: boolean;
+  alwaysSensitive: boolean;
+  extractable: boolean;
+  neverExtractable: boolean;
+  local: boolean;
+  isPrivate: boolean;
+  isToken: boolean;
+  modifiable: boolean;
+  encrypt: boolean;
+  decrypt: boolean;
+  sign: boolean;
+  verify: boolean;
+  wrap: boolean;
+  unwrap: boolean;
+  derive: boolean;
+}
+
+/** A result, and which member (by index) in which session epoch gave it. */
+export interface NativeResult<T> {
+  member: number;
+  epoch: number;
+  value: T;
+}
+
+export interface NativeSealed {
+  nonce: Uint8Array;
+  /** Ciphertext with the 16-byte tag behind it. */
+  ciphertext: Uint8Array;
+}
+
+export interface NativeDataKey extends NativeSealed {
+  plaintext: Uint8Array;
+}
+
+/**
+ * Why an operation failed, beyond its CK_RV.
+ * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
+ * - `queue-deadline`: the deadline passed while it waited; the token was not touched.
+ * - `lane-deadline`: the deadline passed inside a PKCS#11 call; the lane is quarantined.
+ * - `material-missing`: the token is alive and logged in, and has no such object.
+ * - `material-ambiguous`: more than one object has this CKA_ID and class.
+ * - `material-mismatch`: the object's attributes are not what the catalog says.
+ * - `canary-failed`: the handle did not decrypt the material's canary.
+ * - `queue-full`, `no-member` (none admitted), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline), `token-missing`.
+ */
+export type NativeFailureKind =
+  | 'rv' | 'queue-deadline' | 'lane-deadline' | 'material-missing' | 'material-ambiguous' | 'material-mismatch'
+  | 'canary-failed' | 'queue-full' | 'no-member' | 'closed' | 'module' | 'lock' | 'token-missing';
+
+/** Every rejection of a promise below is an Error with these properties. */
+export interface NativeFailure extends Error {
+  kind: NativeFailureKind;
+  /** CK_RV, or 0 where none was given. */
+  rv: number;
+  /** The PKCS#11 function that answered, or ''. */
+  functionName: string;
+  /** Index of the member, or -1. */
+  member: number;
+  epoch: number;
+}
+
+/** One row of the table of return values (`native/src/return_values.cc`). */
+export interface NativeReturnValue {
+  name: string;
+  value: number;
+  /** The `ErrorCode` a caller gets. */
+  code: string;
+  transient: boolean;
+  poisonsSession: boolean;
+  poisonsMember: boolean;
+  speaksAboutHsm: boolean;
+}
+
+/** An exclusive `flock` that serialises initialise-and-login across processes. */
+export interface NativeLock {
+  release(): void;
+}
+
+/**
+ * The lanes of all members of one cluster. Members are named by the index that `openMember` gives.
+ * Every method on a closed pool rejects with kind `closed`.
+ */
+export interface NativePool {
+  /** Loads the module, calls `C_Initialize`, finds the token. Opens no lane and never logs in. */
+  openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
+  /** `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles. */
+  loginMember(member: number, pin: Uint8Array, deadlineMs: number): Promise<{ epoch: number }>;
+  /** Reads the whole token once and fills the member's handle cache. */
+  inventory(member: number, deadlineMs: number): Promise<NativeInventoryEntry[]>;
+  /** Fresh `C_GetTokenInfo` of a member. */
+  tokenInfo(member: number, deadlineMs: number): Promise<NativeTokenInfo>;
+  /** Takes the member out of the rotation; queued and running work goes on. */
+  suspend(member: number): void;
+  /** Puts the member into the rotation. */
+  resume(member: number): void;
+  /** Drains the member's lanes until the deadline, closes its sessions, finalises a private instance when no lane is inside. */
+  closeMember(member: number, deadlineMs: number): Promise<void>;
+  /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of lanes still hung. */
+  close(deadlineMs: number): Promise<number>;
+
+  /** Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit; then finds it by CKA_ID: exactly one. `member` null = next admitted. */
+  generateKey(member: number | null, id: Uint8Array, label: string, deadlineMs: number): Promise<NativeResult<null>>;
+  /** Encrypts the canary with a key just made (found by CKA_ID and label; attributes checked; no canary yet). */
+  sealCanary(member: number, id: Uint8Array, label: string, plaintext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeSealed>>;
+  /** Destroys every secret-key object with this CKA_ID; resolves with how many there were. */
+  destroyKey(member: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
+  /** Attributes of every secret-key object with this CKA_ID. */
+  readAttributes(member: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeKeyAttributes[]>>;
+
+  /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
+  probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
+  /** Draws a 12-byte nonce from the token's RNG and encrypts (CKM_AES_GCM, 128-bit tag) in one crossing. */
+  encrypt(member: number | null, material: NativeMaterialReference, plaintext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeSealed>>;
+  /** Decrypts. On any failure that a caller's bad ciphertext may have caused, the canary is tried on the same handle first (remembered for a second). */
+  decrypt(member: number | null, material: NativeMaterialReference, nonce: Uint8Array, ciphertext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
+  /** Draws `length` bytes from the token's RNG and encrypts them in the same crossing. */
+  generateDataKey(member: number | null, material: NativeMaterialReference, length: number, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeDataKey>>;
+  random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
+
+  /** State for describe, metrics and tests. */
+  statistics(): NativeMemberStatistics[];
+}
+
+export interface NativeMemberStatistics {
+  member: number;
+  epoch: number;
+  admitted: boolean;
+  lanes: number;
+  quarantinedLanes: number;
+  queued: number;
+  running: number;
+  logins: number;
+  cachedHandles: number;
+}
+
+export interface NativeAddon {
+  /** The whole table of return values. */
+  returnValues(): NativeReturnValue[];
+  /** Waits for the file lock of this module (keyed by its path) in `directory` (0700, ours). Rejects with kind `lock` past the deadline. */
+  acquireModuleLock(libraryPath: string, directory: string, deadlineMs: number): Promise<NativeLock>;
+  /** Loads a module and describes the tokens in its slots. Never logs in. */
+  listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
+  /** A pool; `queueLimit` is the most operations that may wait in it. */
+  createPool(queueLimit: number): NativePool;
+  /** Copies what a material must look like and answer into the addon. */
+  createMaterial(material: NativeMaterial): NativeMaterialReference;
+  /** RLIMIT_CORE 0 and PR_SET_DUMPABLE 0, so that no core dump holds a secret. */
+  disableCoreDumps(): void;
+  /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
+  exitNow(code: number): void;
+}
+
+const require = createRequire(import.meta.url);
+
+let addon: NativeAddon | undefined;
+
+/** The addon, loaded at first use (the CLI starts without it). */
+export function loadAddon(): NativeAddon {
+  addon ??= require('../../native/build/Release/holdfast.node') as NativeAddon;
+  return addon;
+}
