@@ -1,0 +1,76 @@
+/**
+ * The closed list of error codes and the one error class that callers see.
+ *
+ * A code is the AWS KMS exception's name in upper snake case without "Exception"
+ * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `THROTTLING` and `ACCESS_DENIED` are
+ * "Common Errors"). Every face maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not
+ * compile until all faces answer it.
+ */
+export const errorCodes = [
+  'ACCESS_DENIED',
+  'ALREADY_EXISTS',
+  'CLOUD_HSM_CLUSTER_IN_USE',
+  'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
+  'CLOUD_HSM_CLUSTER_NOT_FOUND',
+  'CLOUD_HSM_CLUSTER_NOT_RELATED',
+  'CUSTOM_KEY_STORE_HAS_CMKS',
+  'CUSTOM_KEY_STORE_INVALID_STATE',
+  'CUSTOM_KEY_STORE_NAME_IN_USE',
+  'CUSTOM_KEY_STORE_NOT_FOUND',
+  'DEPENDENCY_TIMEOUT',
+  'DISABLED',
+  'DRY_RUN_OPERATION',
+  'INCORRECT_KEY',
+  'INCORRECT_TRUST_ANCHOR',
+  'INVALID_ALIAS_NAME',
+  'INVALID_ARN',
+  'INVALID_CIPHERTEXT',
+  'INVALID_KEY_USAGE',
+  'INVALID_MARKER',
+  'KEY_UNAVAILABLE',
+  'KMS_INTERNAL',
+  'KMS_INVALID_STATE',
+  'LIMIT_EXCEEDED',
+  'NOT_FOUND',
+  'UNSUPPORTED_OPERATION',
+  'VALIDATION',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** One field that broke a rule. `field` is the name in `snake_case`, with a path for nested ones (`tags[0].tag_key`). */
+export interface FieldViolation {
+  field: string;
+  description: string;
+}
+
+export interface HoldfastErrorOptions {
+  /** Why it really failed: for the log, never for the wire (design invariant 12). */
+  cause?: unknown;
+  fieldViolations?: readonly FieldViolation[];
+  /** How long a caller should wait before it tries again. */
+  retryAfterMs?: number;
+}
+
+/** An error whose code and message are meant for the caller. Anything else that is thrown is answered `KMS_INTERNAL`. */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: ErrorCode;
+  readonly fieldViolations: readonly FieldViolation[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.fieldViolations = options.fieldViolations ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Turns whatever was thrown into an error for the wire; the original stays as its cause, for the log. */
+export function toHoldfastError(thrown: unknown): HoldfastError {
+  if (thrown instanceof HoldfastError) return thrown;
+  return new HoldfastError('KMS_INTERNAL', 'An internal error occurred. Its cause is in the server log under the request id.', {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,65 @@
+import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope, StoredKeyState } from './key.js';
+
+/**
+ * The port to the durable record of keys. Implementations: `storage/`. Every promise that resolves after a write means
+ * "committed and synced". Nothing here throws for an expected outcome: those are return values.
+ */
+export interface KeyCatalog {
+  /** Records what a create is about to do. Commits before it resolves. */
+  openIntent(intent: IntentRecord): Promise<void>;
+  /**
+   * In one transaction: inserts key and material and removes their intent, if that is still `open` and, for a key of a
+   * custom store, the store still exists and is CONNECTED.
+   * @returns false, with nothing changed, otherwise.
+   */
+  commitKey(key: KeyRecord, material: MaterialRecord): Promise<boolean>;
+  /** `open` → `abandoned`. Harmless when there is no such open intent. */
+  abandonIntent(materialId: string, abandonedDate: Date): Promise<void>;
+  /** Every `open` intent that was opened before `openedBefore` → `abandoned`. @returns how many. */
+  abandonIntentsOpenedBefore(openedBefore: Date, abandonedDate: Date): Promise<number>;
+  /** Intents in state `abandoned` since before `abandonedBefore`, oldest first. */
+  listAbandonedIntents(abandonedBefore: Date, limit: number): Promise<IntentRecord[]>;
+  /** `abandoned` → `destroyed`: a tombstone that accounts for material that might still turn up. */
+  markIntentDestroyed(materialId: string): Promise<void>;
+  findIntent(materialId: string): Promise<IntentRecord | undefined>;
+
+  /** Tombstones (`Deleted`) are returned too: the caller decides what they mean. */
+  findKey(scope: Scope, keyId: string): Promise<KeyRecord | undefined>;
+  /** Keys that are not `Deleting` or `Deleted`, in ascending order of id, from the first one after `afterKeyId`. */
+  listKeys(scope: Scope, afterKeyId: string | undefined, limit: number): Promise<KeyRecord[]>;
+  /** Sets the state, and the deletion date and window with it, if the state is one of `from`. @returns whether it was. */
+  changeKeyState(scope: Scope, keyId: string, from: readonly StoredKeyState[], to: KeyStateChange): Promise<boolean>;
+  /** Keys of all scopes in `PendingDeletion` with a deletion date at or before `now`, and those left in `Deleting`. */
+  listKeysToDelete(now: Date, limit: number): Promise<KeyRecord[]>;
+  /** `Deleting` → `Deleted`, its materials destroyed at `destroyedDate`, its aliases removed: one transaction. */
+  completeDeletion(scope: Scope, keyId: string, destroyedDate: Date): Promise<void>;
+  /** Keys of a store in any state but `Deleted`. */
+  countKeysOfStore(customKeyStoreId: string): Promise<number>;
+
+  findMaterial(materialId: string): Promise<MaterialRecord | undefined>;
+  listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
+
+  /** @returns false when the name is taken. */
+  createAlias(alias: AliasRecord): Promise<boolean>;
+  /** Points an alias at another key. @returns false when there is no such alias. */
+  updateAlias(scope: Scope, aliasName: string, targetKeyId: string, lastUpdatedDate: Date): Promise<boolean>;
+  /** @returns false when there is no such alias. */
+  deleteAlias(scope: Scope, aliasName: string): Promise<boolean>;
+  findAlias(scope: Scope, aliasName: string): Promise<AliasRecord | undefined>;
+  /** In ascending order of name, from the first after `afterAliasName`; of one key where `targetKeyId` is given. */
+  listAliases(query: AliasQuery): Promise<AliasRecord[]>;
+  countAliasesOfKey(scope: Scope, keyId: string): Promise<number>;
+}
+
+export interface KeyStateChange {
+  state: StoredKeyState;
+  deletionDate: Date | null;
+  pendingDeletionWindowInDays: number | null;
+}
+
+export interface AliasQuery {
+  scope: Scope;
+  targetKeyId: string | undefined;
+  afterAliasName: string | undefined;
+  limit: number;
+}

@@ -1,0 +1,81 @@
+/** The records of keys, materials, intents and aliases, as the catalog keeps them. */
+
+/** Whose names they are: keys, stores and aliases of one account in one region see only each other. */
+export interface Scope {
+  account: string;
+  region: string;
+}
+
+export type KeyUsage = 'ENCRYPT_DECRYPT';
+export type KeySpec = 'SYMMETRIC_DEFAULT';
+export type Origin = 'AWS_KMS' | 'AWS_CLOUDHSM';
+
+/**
+ * The state that is stored. `Unavailable` is derived from the key store's connection (see `key-state.ts`).
+ * `Deleting`: the day has come and material is being destroyed; entered by compare-and-set, not cancellable.
+ * `Deleted`: a tombstone, never listed and never pruned.
+ */
+export type StoredKeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Deleting' | 'Deleted';
+
+/** The states of the AWS API that a caller can see (AWS KMS Developer Guide, "Key states"). */
+export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
+
+export interface KeyRecord extends Scope {
+  keyId: string;
+  description: string;
+  keyUsage: KeyUsage;
+  keySpec: KeySpec;
+  origin: Origin;
+  /** The custom key store, or null for the default key store. */
+  customKeyStoreId: string | null;
+  clusterId: string;
+  state: StoredKeyState;
+  creationDate: Date;
+  /** Set while the state is PendingDeletion or later. */
+  deletionDate: Date | null;
+  pendingDeletionWindowInDays: number | null;
+  currentMaterialId: string;
+}
+
+/** A ciphertext with a known answer (see `canary.ts`) that a handle must decrypt before it is used. */
+export interface Canary {
+  nonce: Uint8Array;
+  /** Ciphertext with the 16-byte tag behind it. */
+  ciphertext: Uint8Array;
+}
+
+/** One generation of the bytes behind a key: an object with this CKA_ID on every member of the cluster. */
+export interface MaterialRecord {
+  /** 64 lower-case hex digits; the CKA_ID. */
+  materialId: string;
+  keyId: string;
+  clusterId: string;
+  /** CKA_LABEL: the key's ARN. */
+  label: string;
+  extractable: boolean;
+  canary: Canary;
+  creationDate: Date;
+  /** When it was destroyed on the cluster, or null: a tombstone is never pruned. */
+  destroyedDate: Date | null;
+}
+
+/**
+ * What a create is about to do, committed before the first call to a token (design invariant 2).
+ * `open` → the key commits and the intent goes with it; `open` → `abandoned` → (after a quarantine) `destroyed`, for ever.
+ */
+export interface IntentRecord {
+  materialId: string;
+  keyId: string;
+  clusterId: string;
+  state: 'open' | 'abandoned' | 'destroyed';
+  openedDate: Date;
+  abandonedDate: Date | null;
+}
+
+export interface AliasRecord extends Scope {
+  /** With its prefix `alias/`. */
+  aliasName: string;
+  targetKeyId: string;
+  creationDate: Date;
+  lastUpdatedDate: Date;
+}

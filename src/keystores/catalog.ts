@@ -1,0 +1,62 @@
+import type { Scope } from '../keys/key.js';
+import type { ConnectionErrorCode, ConnectionState, SealedPassword, StoreRecord } from './store.js';
+
+/** The port to the durable record of custom key stores. The promises of `keys/catalog.ts` hold here too. */
+export interface KeyStoreCatalog {
+  /** Inserts, unless a store with this name (in its scope) or this cluster (in any scope) exists, or the scope has `limit` stores. */
+  createStore(store: StoreRecord, limit: number): Promise<'created' | 'name-in-use' | 'cluster-in-use' | 'limit-exceeded'>;
+  findStore(scope: Scope, customKeyStoreId: string): Promise<StoreRecord | undefined>;
+  findStoreByName(scope: Scope, name: string): Promise<StoreRecord | undefined>;
+  findStoreByCluster(clusterId: string): Promise<StoreRecord | undefined>;
+  /** In ascending order of id, from the first after `afterStoreId`. */
+  listStores(scope: Scope, afterStoreId: string | undefined, limit: number): Promise<StoreRecord[]>;
+  /** Stores of all scopes in one of these states: what a starting process has to connect again. */
+  listStoresInStates(states: readonly ConnectionState[]): Promise<StoreRecord[]>;
+  /** Compare-and-set of the connection state; `errorCode` is stored with it (null unless FAILED). @returns whether `from` held. */
+  changeConnectionState(
+    customKeyStoreId: string,
+    from: readonly ConnectionState[],
+    to: ConnectionState,
+    errorCode: ConnectionErrorCode | null,
+  ): Promise<boolean>;
+  /** Changes name, cluster or password if the state is one of `inStates`; a new password raises its version. */
+  updateStore(
+    customKeyStoreId: string,
+    inStates: readonly ConnectionState[],
+    change: StoreChange,
+  ): Promise<'updated' | 'not-found' | 'wrong-state' | 'name-in-use' | 'cluster-in-use'>;
+  /** Removes a DISCONNECTED store without keys (tombstoned keys do not count). */
+  deleteStore(customKeyStoreId: string): Promise<'deleted' | 'not-found' | 'wrong-state' | 'has-keys'>;
+}
+
+export interface StoreChange {
+  name: string | undefined;
+  clusterId: string | undefined;
+  password: SealedPassword | undefined;
+}
+
+/**
+ * The durable rows that keep a wrong PIN from being tried twice (design invariant 7), shared by all processes.
+ * `credentialVersion` names a credential without revealing it.
+ */
+export interface LoginAttempts {
+  /**
+   * Claims the right to log in with this credential.
+   * - `claimed`: go on, then `record` the outcome. Also after an attempt that succeeded.
+   * - `failed`: this credential was refused before; do not try it again.
+   * - `interrupted`: an earlier attempt never reported its outcome; `reclaim` if the token's PIN count is not low.
+   */
+  claim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<'claimed' | 'failed' | 'interrupted'>;
+  /** Takes over an interrupted attempt. */
+  reclaim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<void>;
+  record(tokenSerialNumber: string, credentialVersion: string, outcome: 'succeeded' | 'failed' | 'not-tried'): Promise<void>;
+}
+
+/** Seals passwords for the catalog; the sealed bytes are bound to store and password version. */
+export interface PasswordSealer {
+  seal(password: Uint8Array, binding: string): SealedPassword;
+  /** Throws when the sealing key is not configured or the seal is broken. The caller destroys what it gets. */
+  unseal(sealed: SealedPassword, binding: string): Uint8Array;
+  /** A name for a credential that reveals nothing of it without the sealing key (HMAC), for `LoginAttempts`. */
+  fingerprint(password: Uint8Array, binding: string): string;
+}

@@ -1,0 +1,88 @@
+import type { Canary } from '../keys/key.js';
+import type { Secret } from '../secret.js';
+import type { ConnectionErrorCode } from './store.js';
+
+/** The key-store port: what the core asks of a connected HSM cluster. Implemented by `hsm/`. */
+
+/** What is needed to use one key material. */
+export interface MaterialReference {
+  /** 64 lower-case hex digits; the CKA_ID. */
+  materialId: string;
+  /** CKA_LABEL. */
+  label: string;
+  extractable: boolean;
+  canary: Canary;
+}
+
+export interface Sealed {
+  /** 12 bytes from the token's RNG. */
+  nonce: Uint8Array;
+  /** Ciphertext with the 16-byte tag behind it. */
+  ciphertext: Uint8Array;
+}
+
+/**
+ * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
+ *
+ * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `KEY_UNAVAILABLE` (no member takes work),
+ * `LIMIT_EXCEEDED` (queue full), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says),
+ * `INVALID_CIPHERTEXT` (`decrypt` only, after the canary decrypted on the same handle), `KMS_INTERNAL`.
+ */
+export interface HsmCluster {
+  readonly clusterId: string;
+  /** Makes an AES-256 key on the minimum of members, seals its canary and proves it on each. */
+  generateKeyMaterial(materialId: string, label: string, deadlineMs: number): Promise<Canary>;
+  /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
+  destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void>;
+  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, deadlineMs: number): Promise<Sealed>;
+  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, deadlineMs: number): Promise<Secret>;
+  /** Random bytes made in the token and encrypted in the same crossing. */
+  generateDataKey(
+    material: MaterialReference,
+    lengthBytes: number,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<{ plaintext: Secret; sealed: Sealed }>;
+  random(lengthBytes: number, deadlineMs: number): Promise<Secret>;
+  /** Ids (hex) of all secret keys on each member: what custody reports and clean-up compare with the catalog. */
+  listMaterialIds(deadlineMs: number): Promise<MemberInventory[]>;
+}
+
+export interface MemberInventory {
+  memberName: string;
+  materialIds: string[];
+}
+
+/** A cluster as configuration declares it. */
+export interface ClusterDescription {
+  clusterId: string;
+  name: string;
+  replication: 'none';
+  minimumMembers: number;
+  memberNames: string[];
+  /** DER of the certificate that a custom key store's trust anchor is compared with. */
+  trustAnchorDer: Uint8Array;
+  /** Longest PIN in characters; the shortest is 7 (AWS's 7–32 unless the configuration widens it). */
+  maximumPinLength: number;
+}
+
+export type ConnectOutcome =
+  | { connected: true; cluster: HsmCluster }
+  | {
+      connected: false;
+      errorCode: ConnectionErrorCode;
+      /** Worth trying again by itself: not a credential's fault. */
+      transient: boolean;
+      /** For the log. */
+      cause: unknown;
+    };
+
+/** The clusters of the configuration, and the way to open and close them. One process connects a cluster at most once. */
+export interface HsmClusters {
+  describe(clusterId: string): ClusterDescription | undefined;
+  list(): ClusterDescription[];
+  /** Loads modules, finds tokens, logs in once per member, reads inventories. Never throws for an HSM's failure. */
+  connect(clusterId: string, pin: Secret, credentialVersion: string, deadlineMs: number): Promise<ConnectOutcome>;
+  /** Drains and closes. Harmless when it is not connected. */
+  disconnect(clusterId: string, deadlineMs: number): Promise<void>;
+}

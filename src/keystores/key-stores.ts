@@ -1,0 +1,39 @@
+import type { Scope } from '../keys/key.js';
+import type { ClusterDescription, HsmCluster } from './hsm-cluster.js';
+import type { ConnectionState } from './store.js';
+
+/** Where a key's cluster is to be found. A `KeyRecord` is one. */
+export interface KeyLocation {
+  customKeyStoreId: string | null;
+  clusterId: string;
+}
+
+/** What keys and operations ask of the key stores of this process. Implemented by `registry.ts`. */
+export interface KeyStores {
+  /**
+   * The connected cluster behind a key, for a cryptographic operation.
+   * @throws KMS_INVALID_STATE `<keyArn> is unavailable.` for a custom store that is not connected (AWS note 11);
+   *   KEY_UNAVAILABLE for the default key store. For a custom store a cluster that cannot be reached answers
+   *   KMS_INVALID_STATE instead of KEY_UNAVAILABLE, as AWS does.
+   */
+  clusterOf(location: KeyLocation, keyArn: string): HsmCluster;
+  /**
+   * The cluster for a new key (`customKeyStoreId` undefined: the default key store).
+   * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not CONNECTED), KEY_UNAVAILABLE (default store not connected).
+   */
+  clusterForNewKey(scope: Scope, customKeyStoreId: string | undefined): Promise<NewKeyPlace>;
+  /** The cluster for GenerateRandom. Throws as `clusterForNewKey`. */
+  clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Promise<HsmCluster>;
+  /** The connected cluster if there is one, for clean-up; undefined otherwise. Never throws. */
+  connectedCluster(clusterId: string): HsmCluster | undefined;
+  /** The connection state of a store as the catalog publishes it (null: the default key store), for the derived key state `Unavailable`. */
+  connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState>;
+  describeCluster(clusterId: string): ClusterDescription | undefined;
+}
+
+export interface NewKeyPlace {
+  cluster: HsmCluster;
+  description: ClusterDescription;
+  customKeyStoreId: string | null;
+  origin: 'AWS_KMS' | 'AWS_CLOUDHSM';
+}

@@ -1,0 +1,38 @@
+import type { Scope } from '../keys/key.js';
+
+/** AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionState. */
+export type ConnectionState = 'CONNECTED' | 'CONNECTING' | 'FAILED' | 'DISCONNECTED' | 'DISCONNECTING';
+
+/** The codes of AWS that an HSM cluster can cause (AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionErrorCode). */
+export type ConnectionErrorCode =
+  | 'INVALID_CREDENTIALS'
+  | 'CLUSTER_NOT_FOUND'
+  | 'NETWORK_ERRORS'
+  | 'INTERNAL_ERROR'
+  | 'INSUFFICIENT_CLOUDHSM_HSMS'
+  | 'USER_LOCKED_OUT'
+  | 'USER_NOT_FOUND';
+
+/** A password as the catalog keeps it: AES-256-GCM under the sealing key that it names. */
+export interface SealedPassword {
+  sealingKeyId: string;
+  nonce: Uint8Array;
+  /** Ciphertext with the 16-byte tag behind it. */
+  ciphertext: Uint8Array;
+}
+
+/** The catalog's record that ties a cluster and its credential to a set of KMS keys. */
+export interface StoreRecord extends Scope {
+  customKeyStoreId: string;
+  name: string;
+  clusterId: string;
+  /** PEM, as the caller gave it. */
+  trustAnchorCertificate: string;
+  password: SealedPassword;
+  /** Rises with every password that an operator sets: one login attempt each (design invariant 7). */
+  passwordVersion: number;
+  connectionState: ConnectionState;
+  /** Set only while the state is FAILED. */
+  connectionErrorCode: ConnectionErrorCode | null;
+  creationDate: Date;
+}

@@ -1,0 +1,30 @@
+import type { Scope } from '../keys/key.js';
+
+/** Who calls, as configuration names the client certificate or the Unix socket. */
+export interface Principal extends Scope {
+  /** `arn:<partition>:iam::<account>:user/<name>`. */
+  arn: string;
+  name: string;
+}
+
+/** What is asked for: one action on one resource. */
+export interface AccessRequest {
+  principal: Principal;
+  /** AWS's action name, e.g. `kms:Encrypt`. */
+  action: string;
+  resource: AccessResource;
+}
+
+export type AccessResource =
+  /** An operation that no single resource belongs to (`*` in AWS policies). */
+  | { kind: 'account' }
+  /** A key, with the names of all aliases that point at it now. */
+  | { kind: 'key'; keyId: string; keyArn: string; aliasNames: readonly string[] }
+  /** A key that the request names and that does not exist: only those who may see all keys learn that. */
+  | { kind: 'unknown-key' }
+  | { kind: 'custom-key-store'; customKeyStoreId: string };
+
+/** The port that decides. Deny is the default. */
+export interface Authorizer {
+  isAllowed(request: AccessRequest): boolean;
+}
