@@ -1,0 +1,28 @@
+/** Every method that the dispatcher answers, by its AWS operation name. The one list; faces and tables are checked against it. */
+export const methodNames = [
+  'CreateCustomKeyStore',
+  'ConnectCustomKeyStore',
+  'DisconnectCustomKeyStore',
+  'DescribeCustomKeyStores',
+  'UpdateCustomKeyStore',
+  'DeleteCustomKeyStore',
+  'CreateKey',
+  'DescribeKey',
+  'ListKeys',
+  'EnableKey',
+  'DisableKey',
+  'ScheduleKeyDeletion',
+  'CancelKeyDeletion',
+  'CreateAlias',
+  'ListAliases',
+  'UpdateAlias',
+  'DeleteAlias',
+  'Encrypt',
+  'Decrypt',
+  'ReEncrypt',
+  'GenerateDataKey',
+  'GenerateDataKeyWithoutPlaintext',
+  'GenerateRandom',
+] as const;
+
+export type MethodName = (typeof methodNames)[number];

@@ -1,0 +1,157 @@
+import { type FieldViolation, HoldfastError } from '../errors.js';
+import { Secret } from '../secret.js';
+import type { FieldConstraint, FieldConstraints, Shape } from './constraint.js';
+
+/** One broken rule, told twice: as a field violation and in AWS's words. */
+interface Violation extends FieldViolation {
+  message: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks a decoded request against the limits of its method.
+ * @throws VALIDATION with AWS's words ("1 validation error detected: …") and one field violation per broken rule;
+ *   UNSUPPORTED_OPERATION that names every field which is set and not honoured.
+ */
+export function validateRequest(request: Fields, constraints: FieldConstraints): void {
+  const violations = checkFields(request, constraints, '');
+  if (violations.length > 0) throw validationError(violations);
+  const unsupported = Object.entries(constraints)
+    .filter(([name, constraint]) => isUnsupported(request[name], constraint))
+    .map(([name]) => snakeCase(name));
+  if (unsupported.length > 0) throw unsupportedError(unsupported);
+}
+
+function validationError(violations: readonly Violation[]): HoldfastError {
+  const noun = violations.length === 1 ? 'validation error' : 'validation errors';
+  const message = violations.map((violation) => violation.message).join('; ');
+  return new HoldfastError('VALIDATION', `${violations.length} ${noun} detected: ${message}`, {
+    fieldViolations: violations.map(({ field, description }) => ({ field, description })),
+  });
+}
+
+function unsupportedError(fields: readonly string[]): HoldfastError {
+  return new HoldfastError(
+    'UNSUPPORTED_OPERATION',
+    `Not supported by this version of Holdfast, and refused rather than ignored: ${fields.join(', ')}.`,
+    { fieldViolations: fields.map((field) => ({ field, description: 'This field or value is not supported yet.' })) },
+  );
+}
+
+function isUnsupported(value: unknown, constraint: FieldConstraint): boolean {
+  if (isAbsent(value)) return false;
+  switch (constraint.unsupported) {
+    case 'never':
+      return false;
+    case 'always':
+      return true;
+    case 'when-true':
+      return value === true;
+    default:
+      return typeof value === 'string' && constraint.unsupported.includes(value);
+  }
+}
+
+/** On the wire an empty list cannot be told from no list. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+function checkFields(fields: Fields, constraints: FieldConstraints, prefix: string): Violation[] {
+  return Object.entries(constraints).flatMap(([name, constraint]) => {
+    const value = fields[name];
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    if (!isAbsent(value)) return checkShape(value, constraint.shape, path);
+    return constraint.required ? [violation(path, 'Member must not be null', 'null')] : [];
+  });
+}
+
+function checkShape(value: unknown, shape: Shape, path: string): Violation[] {
+  switch (shape.kind) {
+    case 'text':
+      return checkText(value, shape, path);
+    case 'bytes':
+      return checkLength(byteLengthOf(value), shape, path);
+    case 'integer':
+      return checkInteger(value, shape, path);
+    case 'choice':
+      return checkChoice(value, shape.values, path);
+    case 'flag':
+      return typeof value === 'boolean' ? [] : [violation(path, 'Member must be a boolean')];
+    case 'context':
+      return value instanceof Map ? [] : [violation(path, 'Member must be a map of strings')];
+    case 'list':
+      return checkList(value, shape, path);
+    case 'structure':
+      return isFields(value) ? checkFields(value, shape.fields, path) : [violation(path, 'Member must be a structure')];
+  }
+}
+
+function checkText(value: unknown, shape: Extract<Shape, { kind: 'text' }>, path: string): Violation[] {
+  if (typeof value !== 'string') return [violation(path, 'Member must be a string')];
+  const violations = checkLength(codePointLength(value), shape, path);
+  if (shape.pattern !== undefined && !shape.pattern.test(value)) {
+    violations.push(violation(path, `Member must satisfy regular expression pattern: ${shape.pattern.source}`));
+  }
+  return violations;
+}
+
+function checkLength(length: number | undefined, limits: { min: number; max: number }, path: string): Violation[] {
+  if (length === undefined) return [violation(path, 'Member must be a byte string')];
+  if (length < limits.min) {
+    return [violation(path, `Member must have length greater than or equal to ${limits.min}`)];
+  }
+  if (length > limits.max) return [violation(path, `Member must have length less than or equal to ${limits.max}`)];
+  return [];
+}
+
+function checkInteger(value: unknown, limits: { min: number; max: number }, path: string): Violation[] {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return [violation(path, 'Member must be an integer')];
+  if (value < limits.min) {
+    return [violation(path, `Member must have value greater than or equal to ${limits.min}`, `'${value}'`)];
+  }
+  if (value > limits.max) {
+    return [violation(path, `Member must have value less than or equal to ${limits.max}`, `'${value}'`)];
+  }
+  return [];
+}
+
+function checkChoice(value: unknown, values: readonly string[], path: string): Violation[] {
+  if (typeof value === 'string' && values.includes(value)) return [];
+  return [violation(path, `Member must satisfy enum value set: [${values.join(', ')}]`)];
+}
+
+function checkList(value: unknown, shape: Extract<Shape, { kind: 'list' }>, path: string): Violation[] {
+  if (!Array.isArray(value)) return [violation(path, 'Member must be a list')];
+  const violations = checkLength(value.length, shape, path);
+  return violations.concat(value.flatMap((item, index) => checkShape(item, shape.of, `${path}[${index}]`)));
+}
+
+/** AWS's words. A value is shown only where it is a number or nothing: texts may be long, hostile or secret. */
+function violation(path: string, description: string, shownValue?: string): Violation {
+  const value = shownValue === undefined ? 'Value' : `Value ${shownValue}`;
+  return {
+    field: snakeCase(path),
+    description,
+    message: `${value} at '${path}' failed to satisfy constraint: ${description}`,
+  };
+}
+
+function byteLengthOf(value: unknown): number | undefined {
+  return value instanceof Secret || value instanceof Uint8Array ? value.byteLength : undefined;
+}
+
+function codePointLength(value: string): number {
+  let length = 0;
+  for (const _ of value) length += 1;
+  return length;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
+}
+
+function snakeCase(path: string): string {
+  return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
