@@ -1,0 +1,148 @@
+/**
+ * The configuration as the rest of the program sees it: checked, complete (defaults filled in), every path absolute.
+ * Made by `load.ts`. Secrets are not in it, only where they are to be had (`SecretSource`, read by `secrets.ts`).
+ */
+export interface Configuration {
+  /** Absolute path of the file it came from. */
+  readonly path: string;
+  readonly identity: IdentityConfiguration;
+  readonly listeners: readonly ListenerConfiguration[];
+  readonly principals: readonly PrincipalConfiguration[];
+  readonly modules: readonly ModuleConfiguration[];
+  readonly clusters: readonly ClusterConfiguration[];
+  /** Null when there is none: then every key needs a custom key store. */
+  readonly defaultKeyStore: DefaultKeyStoreConfiguration | null;
+  readonly catalog: CatalogConfiguration;
+  /** The first seals; the others only unseal what they sealed. */
+  readonly sealingKeys: readonly SealingKeyConfiguration[];
+  readonly limits: LimitsConfiguration;
+  readonly audit: { readonly file: string };
+  readonly telemetry: { readonly logLevel: LogLevel };
+  /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes (design §6). */
+  readonly lockDirectory: string;
+}
+
+/** What ARNs are made of. */
+export interface IdentityConfiguration {
+  readonly partition: string;
+  readonly region: string;
+  /** Twelve digits each; the first is the account of principals that name none. */
+  readonly accounts: readonly string[];
+}
+
+export type ListenerConfiguration = TlsListener | UnixListener | PlaintextListener;
+
+/** TLS 1.3 with client certificates. Paths of PEM files. */
+export interface TlsListener {
+  readonly kind: 'tls';
+  readonly address: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientCertificateAuthority: string;
+  readonly certificateRevocationList: string | null;
+}
+
+/** A Unix socket, mode 0600. Whoever can open it is `principal`. */
+export interface UnixListener {
+  readonly kind: 'unix';
+  readonly path: string;
+  /** Name of a configured principal. */
+  readonly principal: string;
+}
+
+/** TCP without TLS, on loopback only. Every local user is `principal`. */
+export interface PlaintextListener {
+  readonly kind: 'plaintext';
+  readonly address: string;
+  readonly port: number;
+  readonly principal: string;
+}
+
+export interface PrincipalConfiguration {
+  readonly role: 'administrator' | 'user';
+  readonly name: string;
+  readonly account: string;
+  /** Which client certificates are this principal; null for one that only a socket can be. */
+  readonly certificate: CertificateMatch | null;
+  /** Keys that a user may use: key ids, key ARNs and alias names. Empty for administrators. */
+  readonly keys: readonly string[];
+}
+
+/** Exactly one property of a client certificate (already verified against the certificate authority). */
+export interface CertificateMatch {
+  readonly kind: 'commonName' | 'uri' | 'dns' | 'sha256';
+  /** For `sha256` 64 lower-case hex digits of the DER's digest. */
+  readonly value: string;
+}
+
+/** A PKCS#11 library. */
+export interface ModuleConfiguration {
+  readonly name: string;
+  readonly path: string;
+  /** Set around `C_Initialize` only. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly privateInstance: boolean;
+  readonly initializationString: string | null;
+}
+
+export interface ClusterConfiguration {
+  readonly id: string;
+  readonly name: string;
+  /** PEM file; a custom key store's trust anchor is compared with it as DER. */
+  readonly trustAnchorCertificate: string;
+  readonly replication: 'none';
+  readonly minimumMembers: number;
+  readonly maximumPinLength: number;
+  readonly members: readonly MemberConfiguration[];
+}
+
+export interface MemberConfiguration {
+  readonly name: string;
+  /** Name of a configured module. */
+  readonly module: string;
+  readonly token: { readonly kind: 'label' | 'serialNumber'; readonly value: string };
+  readonly lanes: number;
+}
+
+export interface DefaultKeyStoreConfiguration {
+  /** Id of a configured cluster. */
+  readonly cluster: string;
+  readonly pin: SecretSource;
+}
+
+export interface CatalogConfiguration {
+  readonly kind: 'sqlite';
+  readonly path: string;
+}
+
+export interface SealingKeyConfiguration {
+  readonly id: string;
+  /** 32 bytes as base64 or hex: `resolveSealingKey`. */
+  readonly key: SecretSource;
+}
+
+/** Where a secret is to be had: a file (0600 or stricter, ours), an environment variable, or what a command prints. */
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'command'; readonly argv: readonly [string, ...string[]] };
+
+export interface LimitsConfiguration {
+  /** Longest time from the arrival of a request to its answer. A caller's own deadline may be shorter. */
+  readonly requestTimeoutMs: number;
+  /** Longest time for one operation of a token. */
+  readonly operationTimeoutMs: number;
+  /** Longest time to connect a key store. */
+  readonly connectTimeoutMs: number;
+  /** Longest time for requests in flight to finish after SIGTERM. */
+  readonly drainTimeoutMs: number;
+  /** Most operations that may wait for the lanes of one cluster. */
+  readonly queueLimit: number;
+  readonly maximumMessageBytes: number;
+  readonly maximumConnections: number;
+}
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
