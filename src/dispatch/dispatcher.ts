@@ -1,0 +1,177 @@
+import type { AuditEvent } from '../audit/event.js';
+import type { AuditLog } from '../audit/log.js';
+import type { Clock } from '../clock.js';
+import { HoldfastError, toHoldfastError } from '../errors.js';
+import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
+import { Secret } from '../secret.js';
+import type { AccessCheck, AccessRow } from './access-row.js';
+import type { MethodName } from './methods.js';
+import { requestConstraints } from './request-constraints.js';
+import { validateRequest } from './validate-request.js';
+
+/** One request as a face hands it over. */
+export interface IncomingCall {
+  face: AuditEvent['face'];
+  method: MethodName;
+  /** Undefined when nobody in the configuration matches the caller. */
+  principal: Principal | undefined;
+  /** Peer address, or `unix`. */
+  sourceAddress: string;
+  requestId: string;
+  /** Absolute, in `Clock.monotonicMs`. */
+  deadlineMs: number;
+  /** The domain request. Throws VALIDATION for bytes that are no such message. */
+  decode(): object;
+  /** The wire form of the domain response; copies what is secret in it. */
+  encode(response: object): Uint8Array;
+}
+
+/** The one path that every request of every face takes: decode → principal → authorise → use case → audit → encode. */
+export interface Dispatcher {
+  /** Rejects with `HoldfastError` only. */
+  dispatch(call: IncomingCall): Promise<Uint8Array>;
+}
+
+/** Told of every failure with its cause, for the log. */
+export type FailureListener = (call: IncomingCall, error: HoldfastError) => void;
+
+/** The type of a row's request is known to its codec and its use case; the dispatcher treats it as opaque. */
+export type AccessTable = Readonly<Record<MethodName, AccessRow<never>>>;
+
+export interface DispatcherDependencies {
+  accessTable: AccessTable;
+  authorizer: Authorizer;
+  auditLog: AuditLog;
+  clock: Clock;
+  onFailure: FailureListener;
+}
+
+/** What becomes known of a request on its way, for the audit record. */
+interface Trail {
+  request: Record<string, unknown>;
+  accesses: readonly AccessCheck[];
+  response: object | undefined;
+}
+
+export class AuditedDispatcher implements Dispatcher {
+  readonly #dependencies: DispatcherDependencies;
+
+  constructor(dependencies: DispatcherDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async dispatch(call: IncomingCall): Promise<Uint8Array> {
+    const startedMs = this.#dependencies.clock.monotonicMs();
+    const trail: Trail = { request: {}, accesses: [], response: undefined };
+    try {
+      const error = await this.#run(call, trail);
+      await this.#audit(call, trail, error, startedMs);
+      if (error !== undefined) throw error;
+      return call.encode(trail.response ?? {});
+    } catch (thrown) {
+      const error = toHoldfastError(thrown);
+      this.#dependencies.onFailure(call, error);
+      throw error;
+    } finally {
+      destroySecrets(trail.request);
+      destroySecrets(trail.response);
+    }
+  }
+
+  /** Fills the trail. @returns the error to answer with, so that it is audited before it is thrown. */
+  async #run(call: IncomingCall, trail: Trail): Promise<HoldfastError | undefined> {
+    try {
+      // While the log cannot be written nothing is done: the refusal below is itself the attempt that heals it.
+      if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
+      trail.request = call.decode() as Record<string, unknown>;
+      if (call.principal === undefined) {
+        throw new HoldfastError('ACCESS_DENIED', 'The caller is not a principal of this service.');
+      }
+      validateRequest(trail.request, requestConstraints[call.method]);
+      trail.response = await this.#execute(call, call.principal, trail);
+      return undefined;
+    } catch (thrown) {
+      return toHoldfastError(thrown);
+    }
+  }
+
+  async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
+    const context = { requestId: call.requestId, principal, deadlineMs: call.deadlineMs };
+    const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
+    trail.accesses = prepared.accesses;
+    for (const access of prepared.accesses) {
+      if (!this.#dependencies.authorizer.isAllowed({ principal, ...access })) throw accessDenied(principal, access);
+    }
+    return prepared.execute();
+  }
+
+  async #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
+    const row = this.#dependencies.accessTable[call.method];
+    const event: AuditEvent = {
+      time: this.#dependencies.clock.now().toISOString(),
+      requestId: call.requestId,
+      face: call.face,
+      operation: call.method,
+      principal: call.principal?.arn ?? null,
+      sourceAddress: call.sourceAddress,
+      actions: trail.accesses.map((access) => access.action),
+      resources: trail.accesses.flatMap((access) => resourceName(access.resource)),
+      outcome: outcomeOf(error),
+      errorCode: error?.code ?? null,
+      parameters: auditedParameters(trail.request, row.audited),
+      durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
+    };
+    try {
+      await this.#dependencies.auditLog.append(event, { durable: row.plane === 'control' });
+    } catch (cause) {
+      throw auditUnavailable(cause);
+    }
+  }
+}
+
+function auditUnavailable(cause: unknown): HoldfastError {
+  return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {
+    cause,
+  });
+}
+
+function accessDenied(principal: Principal, access: AccessCheck): HoldfastError {
+  const [resource] = resourceName(access.resource);
+  return new HoldfastError(
+    'ACCESS_DENIED',
+    `User: ${principal.arn} is not authorized to perform: ${access.action}` +
+      (resource === undefined ? '' : ` on resource: ${resource}`),
+  );
+}
+
+function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
+  if (error === undefined) return 'success';
+  return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
+}
+
+function resourceName(resource: AccessResource): string[] {
+  switch (resource.kind) {
+    case 'key':
+      return [resource.keyArn];
+    case 'custom-key-store':
+      return [resource.customKeyStoreId];
+    case 'account':
+    case 'unknown-key':
+      return [];
+  }
+}
+
+function auditedParameters(request: Record<string, unknown>, audited: readonly string[]): Record<string, unknown> {
+  const known = audited.filter((name) => request[name] !== undefined);
+  return Object.fromEntries(known.map((name) => [name, auditedValue(request[name])]));
+}
+
+function auditedValue(value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+function destroySecrets(fields: object | undefined): void {
+  for (const value of Object.values(fields ?? {})) {
+    if (value instanceof Secret) value.destroy();
+  }
+}
