@@ -31,6 +31,12 @@ export interface KeyCatalog {
   changeKeyState(scope: Scope, keyId: string, from: readonly StoredKeyState[], to: KeyStateChange): Promise<boolean>;
   /** Keys of all scopes in `PendingDeletion` with a deletion date at or before `now`, and those left in `Deleting`. */
   listKeysToDelete(now: Date, limit: number): Promise<KeyRecord[]>;
+  /**
+   * `PendingDeletion` with a deletion date at or before `now` → `Deleting`; date and window stay. The date is part of the
+   * comparison, so that a deletion that was cancelled and scheduled anew meanwhile is not carried out early.
+   * @returns whether it was so.
+   */
+  beginDeletion(scope: Scope, keyId: string, now: Date): Promise<boolean>;
   /** `Deleting` → `Deleted`, its materials destroyed at `destroyedDate`, its aliases removed: one transaction. */
   completeDeletion(scope: Scope, keyId: string, destroyedDate: Date): Promise<void>;
   /** Keys of a store in any state but `Deleted`. */
