@@ -1,0 +1,20 @@
+import type { MaterialReference } from '../keystores/hsm-cluster.js';
+import type { KeyCatalog } from './catalog.js';
+import type { KeyRecord, MaterialRecord } from './key.js';
+
+/** What a cluster needs to know of a material to use it. */
+export function materialReference(material: MaterialRecord): MaterialReference {
+  return {
+    materialId: material.materialId,
+    label: material.label,
+    extractable: material.extractable,
+    canary: material.canary,
+  };
+}
+
+/** The generation under which a key encrypts now. Every committed key has one, so its absence is a broken catalog. */
+export async function currentMaterial(catalog: KeyCatalog, key: KeyRecord): Promise<MaterialRecord> {
+  const material = await catalog.findMaterial(key.currentMaterialId);
+  if (material === undefined) throw new Error(`The catalog has key ${key.keyId} without its current key material.`);
+  return material;
+}
