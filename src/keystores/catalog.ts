@@ -33,6 +33,11 @@ export interface StoreChange {
   name: string | undefined;
   clusterId: string | undefined;
   password: SealedPassword | undefined;
+  /**
+   * The version that `password` was sealed for. When it is not the stored one plus one, because another update came
+   * first, the answer is `wrong-state`: the seal would never open again.
+   */
+  passwordVersion?: number | undefined;
 }
 
 /**
