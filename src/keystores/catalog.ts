@@ -4,7 +4,10 @@ import type { ConnectionErrorCode, ConnectionState, SealedPassword, StoreRecord 
 /** The port to the durable record of custom key stores. The promises of `keys/catalog.ts` hold here too. */
 export interface KeyStoreCatalog {
   /** Inserts, unless a store with this name (in its scope) or this cluster (in any scope) exists, or the scope has `limit` stores. */
-  createStore(store: StoreRecord, limit: number): Promise<'created' | 'name-in-use' | 'cluster-in-use' | 'limit-exceeded'>;
+  createStore(
+    store: StoreRecord,
+    limit: number,
+  ): Promise<'created' | 'name-in-use' | 'cluster-in-use' | 'limit-exceeded'>;
   findStore(scope: Scope, customKeyStoreId: string): Promise<StoreRecord | undefined>;
   findStoreByName(scope: Scope, name: string): Promise<StoreRecord | undefined>;
   findStoreByCluster(clusterId: string): Promise<StoreRecord | undefined>;
@@ -54,7 +57,11 @@ export interface LoginAttempts {
   claim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<'claimed' | 'failed' | 'interrupted'>;
   /** Takes over an interrupted attempt. */
   reclaim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<void>;
-  record(tokenSerialNumber: string, credentialVersion: string, outcome: 'succeeded' | 'failed' | 'not-tried'): Promise<void>;
+  record(
+    tokenSerialNumber: string,
+    credentialVersion: string,
+    outcome: 'succeeded' | 'failed' | 'not-tried',
+  ): Promise<void>;
 }
 
 /** Seals passwords for the catalog; the sealed bytes are bound to store and password version. */

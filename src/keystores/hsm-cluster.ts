@@ -34,7 +34,12 @@ export interface HsmCluster {
   generateKeyMaterial(materialId: string, label: string, deadlineMs: number): Promise<Canary>;
   /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
   destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void>;
-  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, deadlineMs: number): Promise<Sealed>;
+  encrypt(
+    material: MaterialReference,
+    plaintext: Secret,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<Sealed>;
   decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, deadlineMs: number): Promise<Secret>;
   /** Random bytes made in the token and encrypted in the same crossing. */
   generateDataKey(

@@ -1,0 +1,88 @@
+/** What the use cases on custom key stores need, and the checks that several of them share. */
+import type { Clock } from '../clock.js';
+import { HoldfastError } from '../errors.js';
+import type { Identifiers } from '../ids.js';
+import type { Scope } from '../keys/key.js';
+import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
+import type { ClusterDescription, HsmClusters } from './hsm-cluster.js';
+import type { StoreRecord } from './store.js';
+
+/** AWS KMS Developer Guide, "Resource quotas": ten stores per account and region, of any type and state. */
+export const customKeyStoreLimit = 10;
+
+/** The asynchronous half of connecting and disconnecting. Implemented by `registry.ts`. Neither call throws or waits. */
+export interface ConnectionJobs {
+  /** Connects a store whose state has just become CONNECTING. */
+  startConnecting(customKeyStoreId: string): void;
+  /** Closes a store whose state has just become DISCONNECTING. */
+  startDisconnecting(customKeyStoreId: string): void;
+}
+
+/** The dependencies of the use cases on custom key stores. */
+export interface KeyStoreAdministration {
+  keyStoreCatalog: KeyStoreCatalog;
+  passwordSealer: PasswordSealer;
+  hsmClusters: Pick<HsmClusters, 'describe'>;
+  /** The default key store's cluster, which no custom key store may use; null where there is no default key store. */
+  defaultClusterId: string | null;
+  connectionJobs: ConnectionJobs;
+  clock: Clock;
+  identifiers: Identifiers;
+}
+
+/** @throws CUSTOM_KEY_STORE_NOT_FOUND */
+export async function requireStore(
+  core: Pick<KeyStoreAdministration, 'keyStoreCatalog'>,
+  scope: Scope,
+  customKeyStoreId: string,
+): Promise<StoreRecord> {
+  const store = await core.keyStoreCatalog.findStore(scope, customKeyStoreId);
+  if (store === undefined) throw storeNotFound(customKeyStoreId);
+  return store;
+}
+
+export function storeNotFound(idOrName: string): HoldfastError {
+  return new HoldfastError('CUSTOM_KEY_STORE_NOT_FOUND', `Custom key store '${idOrName}' does not exist.`);
+}
+
+export function storeNameInUse(name: string): HoldfastError {
+  return new HoldfastError(
+    'CUSTOM_KEY_STORE_NAME_IN_USE',
+    `A custom key store with the name '${name}' already exists.`,
+  );
+}
+
+export function clusterInUse(clusterId: string): HoldfastError {
+  return new HoldfastError(
+    'CLOUD_HSM_CLUSTER_IN_USE',
+    `Cluster '${clusterId}' is already in use by another key store; a cluster serves one key store.`,
+  );
+}
+
+/**
+ * The cluster that a custom store would use.
+ * @throws CLOUD_HSM_CLUSTER_NOT_FOUND (not configured), CLOUD_HSM_CLUSTER_IN_USE (it is the default key store's),
+ *   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (fewer members than it must have).
+ */
+export function requireUsableCluster(
+  core: Pick<KeyStoreAdministration, 'hsmClusters' | 'defaultClusterId'>,
+  clusterId: string,
+): ClusterDescription {
+  const cluster = core.hsmClusters.describe(clusterId);
+  if (cluster === undefined) {
+    throw new HoldfastError(
+      'CLOUD_HSM_CLUSTER_NOT_FOUND',
+      `Cluster '${clusterId}' is not in the server's configuration.`,
+    );
+  }
+  if (clusterId === core.defaultClusterId) throw clusterInUse(clusterId);
+  if (cluster.memberNames.length < cluster.minimumMembers) throw tooFewMembers(cluster);
+  return cluster;
+}
+
+function tooFewMembers(cluster: ClusterDescription): HoldfastError {
+  return new HoldfastError(
+    'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
+    `Cluster '${cluster.clusterId}' has ${cluster.memberNames.length} members and needs ${cluster.minimumMembers}.`,
+  );
+}

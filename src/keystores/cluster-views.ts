@@ -1,0 +1,52 @@
+/**
+ * A connected cluster as different callers see it. The members of a custom key store's cluster are a matter of the
+ * store's connection to AWS's clients, so that its unreachability has another code for them.
+ */
+import { type ErrorCode, HoldfastError } from '../errors.js';
+import type { HsmCluster } from './hsm-cluster.js';
+
+export interface ClusterViews {
+  /** For operations with existing keys. */
+  forKeys: HsmCluster;
+  /** For CreateKey and GenerateRandom. */
+  forStore: HsmCluster;
+  /** As it is, for the core's own work. */
+  direct: HsmCluster;
+}
+
+/** @param customKeyStoreId null: the default key store, whose clients see KEY_UNAVAILABLE as it is. */
+export function clusterViews(cluster: HsmCluster, customKeyStoreId: string | null): ClusterViews {
+  if (customKeyStoreId === null) return { forKeys: cluster, forStore: cluster, direct: cluster };
+  return {
+    // AWS KMS Developer Guide, "Troubleshooting a custom key store": the code and message for every cryptographic operation.
+    forKeys: withoutKeyUnavailable(cluster, 'KMS_INVALID_STATE', 'KMS cannot communicate with your CloudHSM cluster'),
+    forStore: withoutKeyUnavailable(
+      cluster,
+      'CUSTOM_KEY_STORE_INVALID_STATE',
+      `The HSM cluster of custom key store ${customKeyStoreId} cannot be reached.`,
+    ),
+    direct: cluster,
+  };
+}
+
+/** The same cluster, with another code where no member takes work. */
+function withoutKeyUnavailable(cluster: HsmCluster, code: ErrorCode, message: string): HsmCluster {
+  async function translated<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation;
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'KEY_UNAVAILABLE') throw error;
+      throw new HoldfastError(code, message, { cause: error });
+    }
+  }
+  return {
+    clusterId: cluster.clusterId,
+    generateKeyMaterial: (...call) => translated(cluster.generateKeyMaterial(...call)),
+    destroyKeyMaterial: (...call) => translated(cluster.destroyKeyMaterial(...call)),
+    encrypt: (...call) => translated(cluster.encrypt(...call)),
+    decrypt: (...call) => translated(cluster.decrypt(...call)),
+    generateDataKey: (...call) => translated(cluster.generateDataKey(...call)),
+    random: (...call) => translated(cluster.random(...call)),
+    listMaterialIds: (...call) => translated(cluster.listMaterialIds(...call)),
+  };
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import {
+  connectionEvents,
+  connectionStates,
+  requireAllowed,
+  statesAllowing,
+  storeCommands,
+  transition,
+} from './connection-state.js';
+import type { ConnectionState, StoreRecord } from './store.js';
+
+/** AWS's rules, written the other way round: what allows each thing. Everything not named here is refused. */
+const expected: Record<string, Partial<Record<ConnectionState, string>>> = {
+  connect: { CONNECTED: 'CONNECTED', CONNECTING: 'CONNECTING', DISCONNECTED: 'CONNECTING' },
+  disconnect: { CONNECTED: 'DISCONNECTING', CONNECTING: 'DISCONNECTING', FAILED: 'DISCONNECTING' },
+  rename: { CONNECTED: 'CONNECTED', DISCONNECTED: 'DISCONNECTED' },
+  reconfigure: { DISCONNECTED: 'DISCONNECTED' },
+  delete: { DISCONNECTED: 'gone' },
+  use: { CONNECTED: 'CONNECTED' },
+  succeeded: { CONNECTING: 'CONNECTED', CONNECTED: 'CONNECTED' },
+  failed: { CONNECTING: 'FAILED' },
+  closed: { DISCONNECTING: 'DISCONNECTED' },
+  resume: { CONNECTED: 'CONNECTING', CONNECTING: 'CONNECTING' },
+};
+
+const everything = [...storeCommands, ...connectionEvents];
+
+test('the expectations name every command and event', () => {
+  expect(Object.keys(expected).sort()).toEqual([...everything].sort());
+});
+
+test.each(connectionStates.flatMap((state) => everything.map((what) => [state, what] as const)))(
+  '%s × %s',
+  (state, what) => {
+    expect(transition(state, what)).toBe(expected[what]?.[state] ?? 'refused');
+    expect(statesAllowing(what).includes(state)).toBe(expected[what]?.[state] !== undefined);
+  },
+);
+
+test('every state can be left, and every state but the first can be reached', () => {
+  for (const state of connectionStates) {
+    expect(everything.some((what) => !['refused', state].includes(transition(state, what)))).toBe(true);
+    expect(
+      connectionStates.some((from) => from !== state && everything.some((what) => transition(from, what) === state)),
+    ).toBe(true);
+  }
+});
+
+test('a refusal names the state and what would be allowed', () => {
+  const store = { customKeyStoreId: 'cks-1', connectionState: 'FAILED' } as StoreRecord;
+  expect(() => {
+    requireAllowed(store, 'connect');
+  }).toThrow(/cks-1 is FAILED; this operation needs it to be CONNECTED or CONNECTING or DISCONNECTED/);
+});

@@ -1,0 +1,64 @@
+/** The two kinds of key store behind a connection: a custom one of the catalog, and the default one of the configuration. */
+import { Secret } from '../secret.js';
+import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
+import type { ConnectionTarget } from './connection.js';
+import { statesAllowing } from './connection-state.js';
+import { credentialVersionOf, unsealPassword } from './password.js';
+
+export interface StoreAccess {
+  keyStoreCatalog: KeyStoreCatalog;
+  passwordSealer: PasswordSealer;
+}
+
+/**
+ * A custom key store. Its state in the catalog is what everybody goes by: a connect goes on only while it is CONNECTING
+ * (or CONNECTED, by another process), and every change is a compare-and-set.
+ * @param resumed it was connected before: tried again while the cause is transient.
+ */
+export function customStoreTarget(access: StoreAccess, customKeyStoreId: string, resumed: boolean): ConnectionTarget {
+  const { keyStoreCatalog, passwordSealer } = access;
+  return {
+    customKeyStoreId,
+    retriesWhileTransient: resumed,
+    async wanted() {
+      const stores = await keyStoreCatalog.listStoresInStates(statesAllowing('succeeded'));
+      const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
+      if (store === undefined) return undefined;
+      const credential = () => ({
+        clusterId: store.clusterId,
+        pin: new Secret(unsealPassword(passwordSealer, store)),
+        credentialVersion: credentialVersionOf(store),
+      });
+      return { clusterId: store.clusterId, credential };
+    },
+    publishConnected: () =>
+      keyStoreCatalog.changeConnectionState(customKeyStoreId, statesAllowing('succeeded'), 'CONNECTED', null),
+    async publishFailed(errorCode) {
+      await keyStoreCatalog.changeConnectionState(customKeyStoreId, statesAllowing('failed'), 'FAILED', errorCode);
+    },
+  };
+}
+
+/** The default key store as configuration declares it. */
+export interface DefaultKeyStore {
+  clusterId: string;
+  /** The registry takes it over and destroys it when it stops. */
+  pin: Secret;
+}
+
+/** Retried while the cause is transient; a PIN that was refused is not tried again, in this process or the next. */
+export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
+  const { clusterId, pin } = store;
+  const credential = () => ({
+    clusterId,
+    pin: new Secret(Uint8Array.from(pin.reveal())),
+    credentialVersion: `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`,
+  });
+  return {
+    customKeyStoreId: null,
+    retriesWhileTransient: true,
+    wanted: () => Promise.resolve({ clusterId, credential }),
+    publishConnected: () => Promise.resolve(true),
+    publishFailed: () => Promise.resolve(),
+  };
+}

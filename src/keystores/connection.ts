@@ -1,0 +1,158 @@
+import { type Clock, delay } from '../clock.js';
+import type { Secret } from '../secret.js';
+import { type Backoff, backoffDelayMs } from './backoff.js';
+import { type ClusterViews, clusterViews } from './cluster-views.js';
+import type { ConnectionEvents, ConnectionPlace } from './connection-events.js';
+import type { ConnectOutcome, HsmClusters } from './hsm-cluster.js';
+import type { ConnectionErrorCode } from './store.js';
+
+/** What one connect attempt uses. */
+export interface Credential {
+  clusterId: string;
+  /** Destroyed after the attempt. */
+  pin: Secret;
+  credentialVersion: string;
+}
+
+/** Whose connection it is: where its credential comes from, and where its outcome is published. */
+export interface ConnectionTarget {
+  readonly customKeyStoreId: string | null;
+  /** Try again by itself while the cause is transient. */
+  readonly retriesWhileTransient: boolean;
+  /** @returns undefined when the connection is no longer wanted. */
+  wanted(): Promise<{ clusterId: string; credential(): Credential } | undefined>;
+  /** @returns false when the connection is no longer wanted: it is closed again. */
+  publishConnected(): Promise<boolean>;
+  publishFailed(errorCode: ConnectionErrorCode): Promise<void>;
+}
+
+export interface ConnectionTools {
+  hsmClusters: Pick<HsmClusters, 'connect' | 'disconnect'>;
+  clock: Clock;
+  events: ConnectionEvents;
+  /** A number from 0 up to 1, for jitter. */
+  random: () => number;
+  connectTimeoutMs: number;
+  backoff: Backoff;
+}
+
+/**
+ * This process's connection of one key store: an asynchronous connect job, then an open cluster, until `close`.
+ * A connection is used once; connecting again takes a new one.
+ */
+export class Connection {
+  readonly #tools: ConnectionTools;
+  readonly #target: ConnectionTarget;
+  readonly #cancelled = new AbortController();
+  readonly #job: Promise<void>;
+  #clusterId: string | undefined;
+  #views: ClusterViews | undefined;
+  #ended = false;
+
+  /** Starts at once. */
+  constructor(tools: ConnectionTools, target: ConnectionTarget) {
+    this.#tools = tools;
+    this.#target = target;
+    this.#job = this.#run();
+  }
+
+  /** The open cluster; undefined before, and from `close` on. */
+  get views(): ClusterViews | undefined {
+    return this.#views;
+  }
+
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
+  /** Neither connected nor going to be. */
+  get isOver(): boolean {
+    return this.#ended && this.#views === undefined;
+  }
+
+  /** No caller gets the cluster from now on; a connect that is under way is cancelled. Resolves when the cluster is closed. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#cancelled.abort();
+    this.#views = undefined;
+    await this.#job;
+    if (this.#clusterId === undefined) return;
+    await this.#tools.hsmClusters.disconnect(this.#clusterId, deadlineMs);
+    this.#tools.events.disconnected(this.#place(this.#clusterId));
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (let attempt = 0; !this.#cancelled.signal.aborted; attempt += 1) {
+        const outcome = await this.#attempt();
+        if (outcome === undefined || outcome.connected) return;
+        const retryInMs = this.#retryDelayMs(outcome, attempt);
+        this.#tools.events.connectFailed(this.#place(outcome.clusterId), {
+          errorCode: outcome.errorCode,
+          retryInMs,
+          cause: outcome.cause,
+        });
+        if (retryInMs === null) {
+          await this.#target.publishFailed(outcome.errorCode);
+          return;
+        }
+        await delay(this.#tools.clock, retryInMs, this.#cancelled.signal);
+      }
+    } catch (error) {
+      this.#tools.events.connectionJobFailed(this.#target.customKeyStoreId, error);
+    } finally {
+      this.#ended = true;
+    }
+  }
+
+  async #attempt(): Promise<(ConnectOutcome & { clusterId: string }) | undefined> {
+    const wanted = await this.#target.wanted();
+    if (wanted === undefined || this.#cancelled.signal.aborted) return undefined;
+    const { clusterId } = wanted;
+    this.#clusterId = clusterId;
+    this.#tools.events.connecting(this.#place(clusterId));
+    const outcome = await this.#connect(wanted.credential, clusterId);
+    if (outcome.connected) await this.#accept(outcome);
+    return { ...outcome, clusterId };
+  }
+
+  async #connect(credential: () => Credential, clusterId: string): Promise<ConnectOutcome> {
+    let opened: Credential;
+    try {
+      opened = credential();
+    } catch (cause) {
+      return { connected: false, errorCode: 'INTERNAL_ERROR', transient: false, cause };
+    }
+    try {
+      const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs;
+      return await this.#tools.hsmClusters.connect(clusterId, opened.pin, opened.credentialVersion, deadlineMs);
+    } finally {
+      opened.pin.destroy();
+    }
+  }
+
+  async #accept(outcome: ConnectOutcome & { connected: true }): Promise<void> {
+    const { clusterId } = outcome.cluster;
+    const published = !this.#cancelled.signal.aborted && (await this.#target.publishConnected());
+    if (published && !this.#isCancelled()) {
+      this.#views = clusterViews(outcome.cluster, this.#target.customKeyStoreId);
+      this.#tools.events.connected(this.#place(clusterId));
+      return;
+    }
+    // Whoever cancelled closes it; where the store's state changed under our hands, nobody else will.
+    if (this.#isCancelled()) return;
+    await this.#tools.hsmClusters.disconnect(clusterId, this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs);
+  }
+
+  #isCancelled(): boolean {
+    return this.#cancelled.signal.aborted;
+  }
+
+  #retryDelayMs(outcome: ConnectOutcome & { connected: false }, attempt: number): number | null {
+    if (!outcome.transient || !this.#target.retriesWhileTransient) return null;
+    return backoffDelayMs(this.#tools.backoff, attempt, this.#tools.random());
+  }
+
+  #place(clusterId: string): ConnectionPlace {
+    return { customKeyStoreId: this.#target.customKeyStoreId, clusterId };
+  }
+}

@@ -1,0 +1,228 @@
+import type { ScheduledTask } from '../clock.js';
+import { HoldfastError } from '../errors.js';
+import type { Scope } from '../keys/key.js';
+import { type ConnectionJobs, storeNotFound } from './administration.js';
+import type { ClusterViews } from './cluster-views.js';
+import { Connection, type ConnectionTools } from './connection.js';
+import { connectionStates, invalidState, requireAllowed, statesAllowing } from './connection-state.js';
+import { customStoreTarget, type DefaultKeyStore, defaultStoreTarget, type StoreAccess } from './connection-targets.js';
+import type { ClusterDescription, HsmCluster, HsmClusters } from './hsm-cluster.js';
+import type { KeyLocation, KeyStores, NewKeyPlace } from './key-stores.js';
+import type { ConnectionState, StoreRecord } from './store.js';
+
+export interface RegistryOptions extends StoreAccess, ConnectionTools {
+  hsmClusters: HsmClusters;
+  /** Null where the configuration has none: every key then belongs to a custom key store. */
+  defaultKeyStore: DefaultKeyStore | null;
+  /** How long closing a store may take. */
+  closeTimeoutMs: number;
+  /** How often the catalog is read for what other processes did to stores. */
+  reconcileIntervalMs: number;
+}
+
+/** Bounds for connecting and disconnecting where configuration says nothing. */
+export const defaultRegistryTimes = {
+  connectTimeoutMs: 60_000,
+  closeTimeoutMs: 10_000,
+  reconcileIntervalMs: 5_000,
+  backoff: { firstDelayMs: 500, maximumDelayMs: 30_000 },
+} as const;
+
+/**
+ * The key stores of this process: their connections, the asynchronous connect and disconnect jobs, and the way back to
+ * what the catalog wants after a restart. The catalog's state is the truth; this process follows it.
+ */
+export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
+  readonly #options: RegistryOptions;
+  readonly #connections = new Map<string, Connection>();
+  readonly #closing = new Map<string, Promise<void>>();
+  #defaultConnection: Connection | undefined;
+  #nextReconciliation: ScheduledTask | undefined;
+  #reconciliation: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Connects the default key store and every store that was left CONNECTED or CONNECTING (shown CONNECTING until it is),
+   * and finishes those left DISCONNECTING. Resolves when the jobs have started, not when they have ended.
+   */
+  async start(): Promise<void> {
+    const { passwordSealer, defaultKeyStore } = this.#options;
+    if (defaultKeyStore !== null) {
+      this.#defaultConnection = new Connection(this.#options, defaultStoreTarget(passwordSealer, defaultKeyStore));
+    }
+    const resumable = statesAllowing('resume');
+    for (const store of await this.#options.keyStoreCatalog.listStoresInStates(resumable)) {
+      await this.#options.keyStoreCatalog.changeConnectionState(store.customKeyStoreId, resumable, 'CONNECTING', null);
+    }
+    this.#reconciliation = this.#reconcile(true);
+    await this.#reconciliation;
+  }
+
+  /**
+   * Closes every connection by the deadline (`Clock.monotonicMs`). States in the catalog stay: the next start connects again.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#nextReconciliation?.cancel();
+    await this.#reconciliation;
+    const open = this.#allConnections();
+    this.#connections.clear();
+    await Promise.all([...open.map((connection) => connection.close(deadlineMs)), ...this.#closing.values()]);
+    this.#options.defaultKeyStore?.pin.destroy();
+  }
+
+  startConnecting(customKeyStoreId: string): void {
+    this.#open(customKeyStoreId, false);
+  }
+
+  startDisconnecting(customKeyStoreId: string): void {
+    this.#close(customKeyStoreId, true);
+  }
+
+  clusterOf(location: KeyLocation, keyArn: string): HsmCluster {
+    const views = this.#viewsOf(location);
+    if (views !== undefined) return views.forKeys;
+    // AWS KMS Developer Guide, "Key states", note 11: the exact message for a key whose store is not connected.
+    if (location.customKeyStoreId !== null) throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`);
+    throw defaultStoreUnavailable();
+  }
+
+  async clusterForNewKey(scope: Scope, customKeyStoreId: string | undefined): Promise<NewKeyPlace> {
+    if (customKeyStoreId === undefined) return this.#defaultPlace();
+    const store = await this.#options.keyStoreCatalog.findStore(scope, customKeyStoreId);
+    if (store === undefined) throw storeNotFound(customKeyStoreId);
+    requireAllowed(store, 'use');
+    return this.#customPlace(store);
+  }
+
+  async clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Promise<HsmCluster> {
+    return (await this.clusterForNewKey(scope, customKeyStoreId)).cluster;
+  }
+
+  connectedCluster(clusterId: string): HsmCluster | undefined {
+    return this.#allConnections().find((connection) => connection.clusterId === clusterId)?.views?.direct;
+  }
+
+  async connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState> {
+    if (customKeyStoreId === null) return this.#defaultState();
+    if (this.#connections.get(customKeyStoreId)?.views !== undefined) return 'CONNECTED';
+    const stores = await this.#options.keyStoreCatalog.listStoresInStates(connectionStates);
+    const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
+    return store?.connectionState ?? 'DISCONNECTED';
+  }
+
+  describeCluster(clusterId: string): ClusterDescription | undefined {
+    return this.#options.hsmClusters.describe(clusterId);
+  }
+
+  #allConnections(): Connection[] {
+    const custom = [...this.#connections.values()];
+    return this.#defaultConnection === undefined ? custom : [...custom, this.#defaultConnection];
+  }
+
+  #viewsOf(location: KeyLocation): ClusterViews | undefined {
+    if (location.customKeyStoreId !== null) return this.#connections.get(location.customKeyStoreId)?.views;
+    // A key made on another cluster, before configuration named this one the default.
+    if (location.clusterId !== this.#options.defaultKeyStore?.clusterId) return undefined;
+    return this.#defaultConnection?.views;
+  }
+
+  #defaultPlace(): NewKeyPlace {
+    const { defaultKeyStore } = this.#options;
+    if (defaultKeyStore === null) throw noDefaultStore();
+    const description = this.describeCluster(defaultKeyStore.clusterId);
+    const views = this.#defaultConnection?.views;
+    if (description === undefined || views === undefined) throw defaultStoreUnavailable();
+    return { cluster: views.forStore, description, customKeyStoreId: null, origin: 'AWS_KMS' };
+  }
+
+  #customPlace(store: StoreRecord): NewKeyPlace {
+    const { customKeyStoreId, clusterId } = store;
+    const description = this.describeCluster(clusterId);
+    const views = this.#connections.get(customKeyStoreId)?.views;
+    // CONNECTED by another process and not yet (or no longer) by this one.
+    if (description === undefined || views === undefined) {
+      throw invalidState({ customKeyStoreId, connectionState: 'CONNECTING' }, 'use');
+    }
+    return { cluster: views.forStore, description, customKeyStoreId, origin: 'AWS_CLOUDHSM' };
+  }
+
+  #defaultState(): ConnectionState {
+    if (this.#defaultConnection === undefined) return 'DISCONNECTED';
+    if (this.#defaultConnection.views !== undefined) return 'CONNECTED';
+    return this.#defaultConnection.isOver ? 'FAILED' : 'CONNECTING';
+  }
+
+  #open(customKeyStoreId: string, resumed: boolean): void {
+    const existing = this.#connections.get(customKeyStoreId);
+    if (this.#stopped || (existing !== undefined && !existing.isOver)) return;
+    this.#connections.set(
+      customKeyStoreId,
+      new Connection(this.#options, customStoreTarget(this.#options, customKeyStoreId, resumed)),
+    );
+  }
+
+  /** Takes the store out of use at once and closes it behind the caller's back. */
+  #close(customKeyStoreId: string, publish: boolean): void {
+    if (this.#stopped || this.#closing.has(customKeyStoreId)) return;
+    const closed = this.#closeConnection(customKeyStoreId, publish)
+      .catch((error: unknown) => {
+        this.#options.events.connectionJobFailed(customKeyStoreId, error);
+      })
+      .finally(() => this.#closing.delete(customKeyStoreId));
+    this.#closing.set(customKeyStoreId, closed);
+  }
+
+  async #closeConnection(customKeyStoreId: string, publish: boolean): Promise<void> {
+    const { clock, closeTimeoutMs, keyStoreCatalog } = this.#options;
+    const connection = this.#connections.get(customKeyStoreId);
+    this.#connections.delete(customKeyStoreId);
+    await connection?.close(clock.monotonicMs() + closeTimeoutMs);
+    if (publish)
+      await keyStoreCatalog.changeConnectionState(customKeyStoreId, statesAllowing('closed'), 'DISCONNECTED', null);
+  }
+
+  async #reconcile(atStart: boolean): Promise<void> {
+    try {
+      await this.#followCatalog(atStart);
+    } catch (error) {
+      this.#options.events.connectionJobFailed(null, error);
+    }
+    if (this.#stopped) return;
+    this.#nextReconciliation = this.#options.clock.schedule(this.#options.reconcileIntervalMs, () => {
+      this.#reconciliation = this.#reconcile(false);
+    });
+  }
+
+  async #followCatalog(atStart: boolean): Promise<void> {
+    // Only what was open before the catalog was read can be out of date: a connect may start while it is read.
+    const openBefore = [...this.#connections.keys()];
+    const stores = await this.#options.keyStoreCatalog.listStoresInStates(['CONNECTED', 'CONNECTING', 'DISCONNECTING']);
+    const wanted = new Set<string>();
+    for (const { customKeyStoreId, connectionState } of stores) {
+      if (connectionState === 'DISCONNECTING') {
+        this.#close(customKeyStoreId, true);
+        continue;
+      }
+      wanted.add(customKeyStoreId);
+      // CONNECTING without a connection of ours: another process is at it, or it is about to become ours.
+      const ours = atStart || connectionState === 'CONNECTED' || this.#connections.has(customKeyStoreId);
+      if (ours && !this.#closing.has(customKeyStoreId)) this.#open(customKeyStoreId, true);
+    }
+    for (const customKeyStoreId of openBefore) {
+      if (!wanted.has(customKeyStoreId)) this.#close(customKeyStoreId, false);
+    }
+  }
+}
+
+function noDefaultStore(): HoldfastError {
+  return new HoldfastError('UNSUPPORTED_OPERATION', 'This server has no default key store: name a custom key store.');
+}
+
+function defaultStoreUnavailable(): HoldfastError {
+  return new HoldfastError('KEY_UNAVAILABLE', 'The default key store is not connected. Try again.');
+}
