@@ -1,0 +1,17 @@
+import { HoldfastError } from '../errors.js';
+
+/** NOT_FOUND in the three sentences of the live AWS service; clients match on them. */
+
+/** A well-formed id or ARN that names nothing here. */
+export function keyNotFound(keyArn: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `Key '${keyArn}' does not exist`);
+}
+
+/** Something that cannot be the id of a key, or an alias where AWS accepts none. */
+export function invalidKeyId(identifier: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`);
+}
+
+export function aliasNotFound(aliasArn: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `Alias ${aliasArn} is not found.`);
+}
