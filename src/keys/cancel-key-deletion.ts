@@ -1,0 +1,22 @@
+import { keyArn } from './arn.js';
+import { changeKeyState } from './change-state.js';
+import type { KeysCore } from './core.js';
+import type { KeyRecord } from './key.js';
+
+export interface CancelKeyDeletionResponse {
+  /** The key's ARN, as AWS answers. */
+  keyId: string;
+}
+
+/**
+ * Leaves the key Disabled (AWS KMS API Reference, CancelKeyDeletion). Too late once its deletion has begun.
+ * @throws KMS_INVALID_STATE when the key is not pending deletion, NOT_FOUND when its deletion has begun.
+ */
+export async function cancelKeyDeletion(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  call: { key: KeyRecord },
+): Promise<CancelKeyDeletionResponse> {
+  const change = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
+  await changeKeyState(core, call.key, 'CancelKeyDeletion', ['PendingDeletion'], change);
+  return { keyId: keyArn(core.identity, call.key) };
+}

@@ -1,0 +1,24 @@
+import { HoldfastError } from '../errors.js';
+import { keyArn } from './arn.js';
+import type { KeyStateChange } from './catalog.js';
+import type { KeysCore } from './core.js';
+import type { KeyRecord, StoredKeyState } from './key.js';
+import { type KeyOperation, requireKeyState } from './key-state.js';
+import { findVisibleKey } from './resolve-key.js';
+
+/**
+ * Changes a key's stored state if the state table allows the operation.
+ * @throws what the state table says, also of a state that another request set between our reading and our writing.
+ */
+export async function changeKeyState(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  key: KeyRecord,
+  operation: KeyOperation,
+  from: readonly StoredKeyState[],
+  to: KeyStateChange,
+): Promise<void> {
+  await requireKeyState(core, key, operation);
+  if (await core.catalog.changeKeyState(key, key.keyId, from, to)) return;
+  await requireKeyState(core, await findVisibleKey(core, key, key.keyId), operation);
+  throw new HoldfastError('KMS_INVALID_STATE', `${keyArn(core.identity, key)} was being changed by another request.`);
+}

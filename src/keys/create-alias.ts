@@ -1,0 +1,36 @@
+import { aliasAlreadyExists, checkAliasName, checkAliasQuota } from './alias-rules.js';
+import type { KeysCore } from './core.js';
+import type { AliasRecord, KeyRecord } from './key.js';
+import { requireKeyState } from './key-state.js';
+
+export interface CreateAliasRequest {
+  /** 1–256 characters, with its prefix `alias/`. */
+  aliasName: string;
+}
+
+/**
+ * Names a key. `key` is the target.
+ * @throws INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key), ALREADY_EXISTS.
+ */
+export async function createAlias(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
+  call: { key: KeyRecord; request: CreateAliasRequest },
+): Promise<Record<string, never>> {
+  const { key, request } = call;
+  checkAliasName(request.aliasName);
+  await requireKeyState(core, key, 'CreateAlias');
+  const now = core.clock.now();
+  const alias: AliasRecord = {
+    account: key.account,
+    region: key.region,
+    aliasName: request.aliasName,
+    targetKeyId: key.keyId,
+    creationDate: now,
+    lastUpdatedDate: now,
+  };
+  // Before the quota: a name that is taken is taken, whatever the key's count.
+  if ((await core.catalog.findAlias(key, request.aliasName)) !== undefined) throw aliasAlreadyExists(core, alias);
+  await checkAliasQuota(core, key);
+  if (!(await core.catalog.createAlias(alias))) throw aliasAlreadyExists(core, alias);
+  return {};
+}

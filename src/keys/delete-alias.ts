@@ -1,0 +1,22 @@
+import type { RequestContext } from '../dispatch/request-context.js';
+import { checkAliasName } from './alias-rules.js';
+import { aliasArn } from './arn.js';
+import type { KeysCore } from './core.js';
+import { aliasNotFound } from './not-found.js';
+
+export interface DeleteAliasRequest {
+  aliasName: string;
+}
+
+/** Works whatever the state of the key that it names. @throws INVALID_ALIAS_NAME, NOT_FOUND. */
+export async function deleteAlias(
+  core: Pick<KeysCore, 'catalog' | 'identity'>,
+  call: { request: DeleteAliasRequest },
+  context: RequestContext,
+): Promise<Record<string, never>> {
+  const { aliasName } = call.request;
+  const { account, region } = context.principal;
+  checkAliasName(aliasName);
+  if (await core.catalog.deleteAlias({ account, region }, aliasName)) return {};
+  throw aliasNotFound(aliasArn(core.identity, { account, region, aliasName }));
+}

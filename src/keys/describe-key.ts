@@ -1,0 +1,15 @@
+import type { KeysCore } from './core.js';
+import type { KeyRecord } from './key.js';
+import { type KeyMetadata, keyMetadata } from './key-metadata.js';
+
+export interface DescribeKeyResponse {
+  keyMetadata: KeyMetadata;
+}
+
+/** Works in every state that callers can see. */
+export async function describeKey(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  call: { key: KeyRecord },
+): Promise<DescribeKeyResponse> {
+  return { keyMetadata: await keyMetadata(core, call.key) };
+}

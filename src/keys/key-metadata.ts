@@ -1,0 +1,96 @@
+import { keyArn } from './arn.js';
+import type { KeysCore } from './core.js';
+import type { KeyRecord, KeySpec, KeyState, KeyUsage, MaterialRecord, Origin } from './key.js';
+import { keyStateOf } from './key-state.js';
+import { currentMaterial } from './material.js';
+
+/** AWS KMS API Reference, KeyMetadata, and custody. Fields that no key can have yet are left out. */
+export interface KeyMetadata {
+  awsAccountId: string;
+  keyId: string;
+  arn: string;
+  creationDate: Date;
+  /** True in the state `Enabled` only. */
+  enabled: boolean;
+  description: string;
+  keyUsage: KeyUsage;
+  keyState: KeyState;
+  /** Only in PendingDeletion. */
+  deletionDate?: Date | undefined;
+  origin: Origin;
+  /** Only for keys of a custom key store, as the next one. */
+  customKeyStoreId?: string | undefined;
+  cloudHsmClusterId?: string | undefined;
+  keyManager: 'CUSTOMER';
+  /** The deprecated name of `keySpec`. */
+  customerMasterKeySpec: KeySpec;
+  keySpec: KeySpec;
+  encryptionAlgorithms: 'SYMMETRIC_DEFAULT'[];
+  multiRegion: boolean;
+  /** Only for the origin AWS_KMS, as AWS says. */
+  currentKeyMaterialId?: string | undefined;
+  custody: Custody;
+}
+
+/** Where the key material is and with which attributes. Ours, not AWS's. */
+export interface Custody {
+  /** Id of the HSM cluster. */
+  cluster: string;
+  /** The cluster's display name; absent, as the members and how they are kept alike, when the configuration lost the cluster. */
+  clusterName?: string | undefined;
+  members: string[];
+  replication?: 'none' | undefined;
+  minimumMembers?: number | undefined;
+  /** Whether the material could leave its token (under a trusted wrapping key). */
+  extractable: boolean;
+  /** Whether Holdfast's own backup can restore the material. */
+  backedUp: boolean;
+}
+
+type MetadataCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
+
+/** @throws NOT_FOUND for a key that is being deleted or is gone. */
+export async function keyMetadata(core: MetadataCore, key: KeyRecord): Promise<KeyMetadata> {
+  const keyState = await keyStateOf(core, key);
+  const material = await currentMaterial(core.catalog, key);
+  const inCustomStore = key.customKeyStoreId !== null;
+  return {
+    awsAccountId: key.account,
+    keyId: key.keyId,
+    arn: keyArn(core.identity, key),
+    creationDate: key.creationDate,
+    enabled: keyState === 'Enabled',
+    description: key.description,
+    keyUsage: key.keyUsage,
+    keyState,
+    deletionDate: keyState === 'PendingDeletion' ? (key.deletionDate ?? undefined) : undefined,
+    origin: key.origin,
+    customKeyStoreId: key.customKeyStoreId ?? undefined,
+    cloudHsmClusterId: inCustomStore ? key.clusterId : undefined,
+    keyManager: 'CUSTOMER',
+    customerMasterKeySpec: key.keySpec,
+    keySpec: key.keySpec,
+    encryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    multiRegion: false,
+    currentKeyMaterialId: visibleMaterialId(key, material),
+    custody: custody(core, key, material),
+  };
+}
+
+/** A material id as responses show it: of keys with the origin AWS_KMS only (AWS KMS API Reference, KeyMetadata). */
+export function visibleMaterialId(key: KeyRecord, material: MaterialRecord): string | undefined {
+  return key.origin === 'AWS_KMS' ? material.materialId : undefined;
+}
+
+function custody(core: MetadataCore, key: KeyRecord, material: MaterialRecord): Custody {
+  const cluster = core.keyStores.describeCluster(key.clusterId);
+  return {
+    cluster: key.clusterId,
+    clusterName: cluster?.name,
+    members: cluster?.memberNames ?? [],
+    replication: cluster?.replication,
+    minimumMembers: cluster?.minimumMembers,
+    extractable: material.extractable,
+    backedUp: false,
+  };
+}

@@ -1,0 +1,30 @@
+import { checkAliasName, checkAliasQuota } from './alias-rules.js';
+import { aliasArn } from './arn.js';
+import type { KeysCore } from './core.js';
+import type { KeyRecord } from './key.js';
+import { requireKeyState } from './key-state.js';
+import { aliasNotFound } from './not-found.js';
+
+export interface UpdateAliasRequest {
+  aliasName: string;
+}
+
+/**
+ * Points an alias at another key. `key` is the new target; the one so far may be in any state (AWS note 10). All keys are
+ * of one type and usage, which AWS demands of the two.
+ * @throws INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending deletion), LIMIT_EXCEEDED.
+ */
+export async function updateAlias(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
+  call: { key: KeyRecord; request: UpdateAliasRequest },
+): Promise<Record<string, never>> {
+  const { key, request } = call;
+  checkAliasName(request.aliasName);
+  const notFound = aliasNotFound(aliasArn(core.identity, { ...key, aliasName: request.aliasName }));
+  const alias = await core.catalog.findAlias(key, request.aliasName);
+  if (alias === undefined) throw notFound;
+  await requireKeyState(core, key, 'UpdateAlias');
+  if (alias.targetKeyId !== key.keyId) await checkAliasQuota(core, key);
+  if (!(await core.catalog.updateAlias(key, request.aliasName, key.keyId, core.clock.now()))) throw notFound;
+  return {};
+}
