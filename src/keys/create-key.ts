@@ -86,6 +86,8 @@ function newKey(core: KeysCore, request: CreateKeyRequest, place: NewKeyPlace, c
 
 function newIntent(key: KeyRecord): IntentRecord {
   return {
+    account: key.account,
+    region: key.region,
     materialId: key.currentMaterialId,
     keyId: key.keyId,
     clusterId: key.clusterId,
