@@ -1,0 +1,124 @@
+import { newClusterId } from './new-id.js';
+
+/** A configuration with every option and what it means: `holdfast config print-example`. It loads as it is. */
+export function exampleConfiguration(clusterId: string = newClusterId()): string {
+  return `# Holdfast's configuration. Check it with: holdfast config check holdfast.yaml
+# Relative paths start at the folder of this file. Secrets never stand here, only where they are to be had:
+#   { file: path }                 a file with mode 0600 or stricter that belongs to the user of the service
+#   { env: NAME }                  an environment variable; removed from the environment once it was read
+#   { command: [program, arg] }    what a program prints; run without a shell, for at most ten seconds
+version: 1
+
+# What the ARNs of keys are made of. Quote account ids: leading zeroes count.
+identity:
+  partition: aws
+  region: eu-central-1
+  accounts: ["111122223333"]
+
+# Where the service listens; at least one.
+listeners:
+  # TLS 1.3, and only for clients with a certificate of this authority. Port 0 takes any free one.
+  - kind: tls
+    address: 0.0.0.0
+    port: 7443
+    certificate: server.pem
+    key: server.key
+    clientCertificateAuthority: ca.pem
+    # certificateRevocationList: crl.pem
+  # A Unix socket (mode 0600). Whoever can open it is the principal named here.
+  - kind: unix
+    path: holdfast.sock
+    principal: local-operator
+  # Without TLS, for loopback addresses only: every user of this machine is the principal named here.
+  # - { kind: plaintext, address: 127.0.0.1, port: 7080, principal: local-operator }
+
+# Who may call. A client certificate is one principal, by exactly one of
+# commonName, uri, dns (of its subject alternative name) and sha256 (of the whole certificate).
+principals:
+  # May do everything in their account. account: the first of identity.accounts where it is left out.
+  administrators:
+    - name: operator
+      # account: "111122223333"
+      certificate: { commonName: holdfast-operator }
+    # Without a certificate: only the socket that names it.
+    - name: local-operator
+  # May use the keys named here (key id, key ARN, or alias), and draw random bytes. Nobody else may do anything.
+  users:
+    - name: payments
+      certificate: { uri: "spiffe://example.com/payments" }
+      keys: [alias/payments]
+
+# PKCS#11 libraries. \`holdfast token list <path>\` shows what is in one, and the lines for this file.
+modules:
+  softhsm:
+    path: /usr/lib/softhsm/libsofthsm2.so
+    # Set around C_Initialize only. Paths: SOFTHSM2_CONF and its like, and values that begin with ./ or ../
+    environment:
+      SOFTHSM2_CONF: softhsm2.conf
+    # Load a copy of the library for each member, so that one can be restarted while the others work. auto: for SoftHSM.
+    privateInstance: auto
+    # What some libraries want at C_Initialize (NSS does).
+    # initializationString: "configdir='nssdb'"
+
+# Sets of tokens that hold the same keys.
+clusters:
+  # \`holdfast config new-id\` makes an id.
+  - id: ${clusterId}
+    name: main
+    # A custom key store on this cluster must be created with the same certificate.
+    trustAnchorCertificate: anchor.pem
+    # none: one member, keys that never leave it, no replica and no backup of them.
+    replication: none
+    # On how many members a key must be before it is acknowledged. 2 where it is left out; one member must say 1.
+    minimumMembers: 1
+    # In characters. AWS's limit is 32.
+    maximumPinLength: 32
+    members:
+      - name: a
+        module: softhsm
+        # Or tokenSerialNumber. Slot numbers change, so tokens are not found by them.
+        tokenLabel: holdfast
+        # Threads with one session each.
+        lanes: 4
+
+# Where keys live that are created without a custom key store. No custom key store may use this cluster.
+# Without this section every key needs a custom key store.
+defaultKeyStore:
+  cluster: ${clusterId}
+  pin: { file: pin }
+
+# The record of keys, aliases and key stores.
+catalog:
+  kind: sqlite
+  path: catalog.sqlite
+
+# AES-256 keys (32 bytes, base64 or hex: openssl rand -base64 32) that seal the passwords of key stores in the catalog.
+# The first seals; keep the older ones until nothing is sealed with them.
+sealingKeys:
+  - id: seal-1
+    key: { file: sealing.key }
+
+# All of these may be left out; the values are the defaults.
+limits:
+  requestTimeoutMs: 10000
+  operationTimeoutMs: 3000
+  connectTimeoutMs: 30000
+  drainTimeoutMs: 15000
+  # Operations that may wait for one cluster.
+  queueLimit: 2000
+  maximumMessageBytes: 1048576
+  maximumConnections: 1000
+
+# One line of JSON for each request, allowed or not.
+audit:
+  file: audit.log
+
+telemetry:
+  # trace, debug, info, warn, error, fatal or silent. To stderr, as JSON.
+  logLevel: info
+
+# Folder (0700) of the locks that keep processes of one machine from initialising one library at once.
+# The same for all of them; /tmp/holdfast-locks-<uid> where it is left out.
+# lockDirectory: /run/holdfast
+`;
+}

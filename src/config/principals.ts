@@ -1,0 +1,114 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Principal } from '../policy/authorizer.js';
+import type { CertificateMatch, Configuration, PrincipalConfiguration } from './configuration.js';
+
+/** What a principal can be recognised by. */
+export interface CertificateNames {
+  /** Null when the subject has none, or several: then it names nobody. */
+  commonName: string | null;
+  /** URIs of the subject alternative name (SPIFFE ids, for example). */
+  uris: string[];
+  /** DNS names of the subject alternative name, in lower case. */
+  dnsNames: string[];
+  /** 64 lower-case hex digits of the DER's SHA-256. */
+  sha256: string;
+}
+
+export type PrincipalLookup =
+  | { found: true; principal: Principal }
+  /** `ambiguous`: the certificate is more than one principal, so it is none. */
+  | { found: false; reason: 'unknown' | 'ambiguous' };
+
+/** Who the configuration says that callers are. The certificate's chain was verified before. */
+export class PrincipalDirectory {
+  readonly #byName = new Map<string, Principal>();
+  readonly #byMatch = new Map<string, Principal>();
+
+  constructor({ principals, identity }: Pick<Configuration, 'principals' | 'identity'>) {
+    for (const entry of principals) {
+      const principal = toPrincipal(entry, identity);
+      this.#byName.set(entry.name, principal);
+      if (entry.certificate !== null) this.#byMatch.set(matchKey(entry.certificate), principal);
+    }
+  }
+
+  /** The principal of a socket. */
+  byName(name: string): Principal | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The one principal that a verified client certificate is. */
+  byCertificate(certificate: X509Certificate): PrincipalLookup {
+    const names = certificateNames(certificate);
+    const found = new Set<Principal>();
+    for (const match of possibleMatches(names)) {
+      const principal = this.#byMatch.get(matchKey(match));
+      if (principal !== undefined) found.add(principal);
+    }
+    const [principal, ...others] = found;
+    if (principal === undefined) return { found: false, reason: 'unknown' };
+    return others.length === 0 ? { found: true, principal } : { found: false, reason: 'ambiguous' };
+  }
+}
+
+/** ARN, name, account and region of a configured principal (IAM User Guide, "IAM ARNs"). */
+export function toPrincipal(entry: PrincipalConfiguration, identity: Configuration['identity']): Principal {
+  const arn = `arn:${identity.partition}:iam::${entry.account}:user/${entry.name}`;
+  return { arn, name: entry.name, account: entry.account, region: identity.region };
+}
+
+/** Reads the names that a principal can be recognised by. */
+export function certificateNames(certificate: X509Certificate): CertificateNames {
+  const alternative = parseAlternativeNames(certificate.subjectAltName ?? '');
+  const values = (kind: string) => alternative.filter((entry) => entry.kind === kind).map(({ value }) => value);
+  return {
+    commonName: commonName(certificate),
+    uris: values('URI'),
+    dnsNames: values('DNS').map((name) => name.toLowerCase()),
+    sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
+}
+
+/** The decoded subject; its printed form would have to be unescaped. Node gives a list where there are several. */
+function commonName(certificate: X509Certificate): string | null {
+  const subject = certificate.toLegacyObject().subject as unknown as Record<string, unknown> | undefined;
+  const value = subject?.['CN'];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function possibleMatches(names: CertificateNames): CertificateMatch[] {
+  return [
+    ...(names.commonName === null ? [] : [{ kind: 'commonName', value: names.commonName } as const]),
+    ...names.uris.map((value) => ({ kind: 'uri', value }) as const),
+    ...names.dnsNames.map((value) => ({ kind: 'dns', value }) as const),
+    { kind: 'sha256', value: names.sha256 },
+  ];
+}
+
+function matchKey(match: CertificateMatch): string {
+  return `${match.kind} ${match.value}`;
+}
+
+/**
+ * Node prints the extension as `DNS:a, URI:b`, and quotes a value as a JSON string where it holds anything that could be
+ * taken for the end of it (Node's answer to CVE-2021-44532). A part that does not read so is dropped: it names nobody.
+ */
+function parseAlternativeNames(text: string): { kind: string; value: string }[] {
+  const entries: { kind: string; value: string }[] = [];
+  const pattern = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/gy;
+  for (const [, kind, value] of text.matchAll(pattern)) {
+    if (kind === undefined || value === undefined) continue;
+    const plain = value.startsWith('"') ? parseQuoted(value) : value;
+    if (plain !== undefined && plain !== '') entries.push({ kind, value: plain });
+  }
+  return entries;
+}
+
+function parseQuoted(value: string): string | undefined {
+  try {
+    return JSON.parse(value) as string;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+import { userInfo } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import type {
+  CertificateMatch,
+  ClusterConfiguration,
+  Configuration,
+  ListenerConfiguration,
+  ModuleConfiguration,
+  PrincipalConfiguration,
+  SecretSource,
+} from './configuration.js';
+import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceInFile } from './schema.js';
+
+type Absolute = (path: string) => string;
+
+/** Environment variables that are known to hold a path; others are one when they begin with `./` or `../`. */
+const pathVariables: ReadonlySet<string> = new Set([
+  'SOFTHSM2_CONF',
+  'ChrystokiConfigurationPath',
+  'CS_PKCS11_R3_CFG',
+  'YUBIHSM_PKCS11_CONF',
+]);
+
+/** Fills in what depends on other values, and makes every path absolute: relative ones start at the file's folder. */
+export function resolveConfiguration(input: ConfigurationFile, file: string): Configuration {
+  const absolute: Absolute = (path) => resolve(dirname(file), path);
+  const firstAccount = input.identity.accounts[0] ?? '';
+  return {
+    path: file,
+    identity: input.identity,
+    listeners: input.listeners.map((listener) => resolveListener(listener, absolute)),
+    principals: [
+      ...input.principals.administrators.map((entry) =>
+        resolvePrincipal('administrator', { ...entry, keys: [] }, firstAccount),
+      ),
+      ...input.principals.users.map((entry) => resolvePrincipal('user', entry, firstAccount)),
+    ],
+    modules: Object.entries(input.modules).map(([name, module]) => resolveModule(name, module, absolute)),
+    clusters: input.clusters.map((cluster) => resolveCluster(cluster, absolute)),
+    defaultKeyStore:
+      input.defaultKeyStore === undefined
+        ? null
+        : { cluster: input.defaultKeyStore.cluster, pin: resolveSource(input.defaultKeyStore.pin, absolute) },
+    catalog: { kind: input.catalog.kind, path: absolute(input.catalog.path) },
+    sealingKeys: input.sealingKeys.map(({ id, key }) => ({ id, key: resolveSource(key, absolute) })),
+    limits: input.limits,
+    audit: { file: absolute(input.audit.file) },
+    telemetry: input.telemetry,
+    lockDirectory: input.lockDirectory === undefined ? defaultLockDirectory() : absolute(input.lockDirectory),
+  };
+}
+
+/**
+ * Where processes of one user meet when no folder is configured. The same for every configuration file: two of them that
+ * use one module must still wait for each other. A fixed path, since TMPDIR may differ between them.
+ */
+export function defaultLockDirectory(): string {
+  return join('/tmp', `holdfast-locks-${userInfo().uid}`);
+}
+
+function resolveListener(listener: ListenerInFile, absolute: Absolute): ListenerConfiguration {
+  if (listener.kind === 'unix') return { ...listener, path: absolute(listener.path) };
+  if (listener.kind === 'plaintext') return listener;
+  return {
+    ...listener,
+    certificate: absolute(listener.certificate),
+    key: absolute(listener.key),
+    clientCertificateAuthority: absolute(listener.clientCertificateAuthority),
+    certificateRevocationList:
+      listener.certificateRevocationList === undefined ? null : absolute(listener.certificateRevocationList),
+  };
+}
+
+function resolvePrincipal(
+  role: PrincipalConfiguration['role'],
+  entry: PrincipalInFile,
+  firstAccount: string,
+): PrincipalConfiguration {
+  const certificate = entry.certificate === undefined ? null : resolveMatch(entry.certificate);
+  return { role, name: entry.name, account: entry.account ?? firstAccount, certificate, keys: entry.keys };
+}
+
+function resolveMatch(match: NonNullable<PrincipalInFile['certificate']>): CertificateMatch {
+  if (match.commonName !== undefined) return { kind: 'commonName', value: match.commonName };
+  if (match.uri !== undefined) return { kind: 'uri', value: match.uri };
+  if (match.dns !== undefined) return { kind: 'dns', value: match.dns.toLowerCase() };
+  return { kind: 'sha256', value: (match.sha256 ?? '').replaceAll(':', '').toLowerCase() };
+}
+
+function resolveModule(
+  name: string,
+  module: ConfigurationFile['modules'][string],
+  absolute: Absolute,
+): ModuleConfiguration {
+  const environment = Object.entries(module.environment).map(([variable, value]) => {
+    const isPath = pathVariables.has(variable) || /^\.{1,2}\//.test(value);
+    return [variable, isPath ? absolute(value) : value] as const;
+  });
+  return {
+    name,
+    path: absolute(module.path),
+    environment: Object.fromEntries(environment),
+    // SoftHSM's lost tokens come back only by finalising and initialising again (design §6).
+    privateInstance:
+      module.privateInstance === 'auto'
+        ? basename(module.path).toLowerCase().includes('softhsm')
+        : module.privateInstance,
+    initializationString: module.initializationString ?? null,
+  };
+}
+
+function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute: Absolute): ClusterConfiguration {
+  return {
+    ...cluster,
+    trustAnchorCertificate: absolute(cluster.trustAnchorCertificate),
+    members: cluster.members.map(({ name, module, lanes, tokenLabel, tokenSerialNumber }) => ({
+      name,
+      module,
+      lanes,
+      token:
+        tokenLabel === undefined
+          ? { kind: 'serialNumber', value: tokenSerialNumber ?? '' }
+          : { kind: 'label', value: tokenLabel },
+    })),
+  };
+}
+
+function resolveSource(source: SecretSourceInFile, absolute: Absolute): SecretSource {
+  if (source.file !== undefined) return { kind: 'file', path: absolute(source.file) };
+  if (source.env !== undefined) return { kind: 'env', name: source.env };
+  const [program = '', ...argumentList] = source.command ?? [];
+  return { kind: 'command', argv: [program, ...argumentList] };
+}

@@ -1,0 +1,168 @@
+import * as z from 'zod';
+import { logLevels } from './configuration.js';
+import { suggestion } from './problem.js';
+
+/**
+ * The shape of the file (design §10). Objects are strict: a key that nobody reads is a mistake that somebody made.
+ * What one value says about another is checked in `semantics.ts`.
+ */
+
+/** Separates the messages of several unknown keys in one issue; `issues.ts` takes them apart. */
+export const unknownKeySeparator = '\n';
+
+function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined;
+      return issue.keys
+        .map((key) => `unknown key${suggestion(key, known) || `; known here: ${known.join(', ')}`}`)
+        .join(unknownKeySeparator);
+    },
+  });
+}
+
+const text = (maximum = 1_024) =>
+  z.string().min(1, 'must not be empty').max(maximum, `must have at most ${maximum} characters`);
+const path = text(4_096).refine((value) => !value.includes('\0'), 'must be a path');
+const matching = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
+const whole = (minimum: number, maximum: number) =>
+  z.int(`must be a whole number from ${minimum} to ${maximum}`).min(minimum).max(maximum);
+
+/** Names that we show in tables, file names and logs. */
+const plainName = matching(
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  'must be 1 to 64 letters, digits, dots, hyphens or underscores, and begin with a letter or digit',
+);
+
+/** IAM user names (IAM API Reference, CreateUser.UserName): they become the last part of an ARN. */
+const principalName = matching(/^[A-Za-z0-9+=,.@_-]{1,64}$/, 'must be 1 to 64 of letters, digits and + = , . @ _ -');
+
+const account = z.custom<string>((value) => typeof value === 'string' && /^\d{12}$/.test(value), {
+  error: (issue) =>
+    typeof issue.input === 'number'
+      ? 'must be in quotation marks: YAML reads it as a number, and leading zeroes would be lost'
+      : 'must be twelve digits in quotation marks, e.g. "111122223333"',
+});
+
+/** AWS KMS API Reference, CreateCustomKeyStore.CloudHsmClusterId. */
+export const clusterIdPattern = /^cluster-[2-7a-zA-Z]{11,16}$/;
+const clusterId = matching(clusterIdPattern, 'must look like cluster-1a2b3c4d5e6; `holdfast config new-id` makes one');
+
+const secretSource = strict({
+  file: path.optional(),
+  env: text(256).optional(),
+  command: z.array(text(4_096)).min(1).optional(),
+}).refine(
+  (source) => Object.values(source).filter((value) => value !== undefined).length === 1,
+  'must have exactly one of file, env and command: secrets never stand in the configuration itself',
+);
+
+const port = whole(0, 65_535);
+
+const listener = z.discriminatedUnion(
+  'kind',
+  [
+    strict({
+      kind: z.literal('tls'),
+      address: text(255),
+      port,
+      certificate: path,
+      key: path,
+      clientCertificateAuthority: path,
+      certificateRevocationList: path.optional(),
+    }),
+    strict({ kind: z.literal('unix'), path, principal: principalName }),
+    strict({ kind: z.literal('plaintext'), address: text(255), port, principal: principalName }),
+  ],
+  { error: (issue) => (issue.code === 'invalid_union' ? 'must be one of tls, unix, plaintext' : undefined) },
+);
+
+const certificateMatch = strict({
+  commonName: text(256).optional(),
+  uri: text(2_048).optional(),
+  dns: text(255).optional(),
+  sha256: matching(
+    /^([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/,
+    'must be the 64 hex digits of `openssl x509 -fingerprint -sha256`',
+  ).optional(),
+}).refine(
+  (match) => Object.values(match).filter((value) => value !== undefined).length === 1,
+  'must have exactly one of commonName, uri, dns and sha256',
+);
+
+const principalFields = { name: principalName, account: account.optional(), certificate: certificateMatch.optional() };
+
+const environmentName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
+
+const moduleSchema = strict({
+  path,
+  environment: z.record(environmentName, z.string()).default({}),
+  privateInstance: z.union([z.boolean(), z.literal('auto')], 'must be true, false or auto').default('auto'),
+  initializationString: text(4_096).optional(),
+});
+
+const member = strict({
+  name: plainName,
+  module: plainName,
+  // CK_TOKEN_INFO.label is 32 bytes, serialNumber 16 (PKCS#11 v2.40 §3.2).
+  tokenLabel: text(32).optional(),
+  tokenSerialNumber: text(16).optional(),
+  lanes: whole(1, 64).default(4),
+}).refine(
+  ({ tokenLabel, tokenSerialNumber }) => (tokenLabel === undefined) !== (tokenSerialNumber === undefined),
+  'must have exactly one of tokenLabel and tokenSerialNumber',
+);
+
+const cluster = strict({
+  id: clusterId,
+  name: plainName,
+  trustAnchorCertificate: path,
+  replication: z.literal('none', 'must be none: other kinds of replication are not in this version'),
+  minimumMembers: whole(1, 64).default(2),
+  // AWS's limit is 32; 255 is what every module that we know takes.
+  maximumPinLength: whole(7, 255).default(32),
+  members: z.array(member).min(1, 'must have at least one member'),
+});
+
+const limits = strict({
+  requestTimeoutMs: whole(100, 300_000).default(10_000),
+  operationTimeoutMs: whole(50, 60_000).default(3_000),
+  connectTimeoutMs: whole(1_000, 600_000).default(30_000),
+  drainTimeoutMs: whole(0, 600_000).default(15_000),
+  queueLimit: whole(1, 100_000).default(2_000),
+  maximumMessageBytes: whole(65_536, 4_194_304).default(1_048_576),
+  maximumConnections: whole(1, 100_000).default(1_000),
+});
+
+/** The whole file. */
+export const configurationSchema = strict({
+  version: z.literal(1, 'must be 1'),
+  identity: strict({
+    partition: matching(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and hyphens, e.g. aws'),
+    region: matching(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and hyphens, e.g. eu-central-1'),
+    accounts: z.array(account).min(1, 'must have at least one account'),
+  }),
+  listeners: z.array(listener).min(1, 'must have at least one listener'),
+  principals: strict({
+    administrators: z.array(strict(principalFields)).default([]),
+    users: z.array(strict({ ...principalFields, keys: z.array(text(2_048)).default([]) })).default([]),
+  }),
+  modules: z.record(plainName, moduleSchema),
+  clusters: z.array(cluster).min(1, 'must have at least one cluster'),
+  defaultKeyStore: strict({ cluster: clusterId, pin: secretSource }).optional(),
+  catalog: strict({ kind: z.literal('sqlite', 'must be sqlite: other catalogs are not in this version'), path }),
+  sealingKeys: z.array(strict({ id: plainName, key: secretSource })).min(1, 'must have at least one sealing key'),
+  limits: limits.prefault({}),
+  audit: strict({ file: path }),
+  telemetry: strict({ logLevel: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info') }).prefault(
+    {},
+  ),
+  lockDirectory: path.optional(),
+});
+
+/** The file after the schema, before paths and references are resolved. */
+export type ConfigurationFile = z.output<typeof configurationSchema>;
+export type SecretSourceInFile = z.output<typeof secretSource>;
+export type PrincipalInFile = z.output<typeof configurationSchema>['principals']['users'][number];
+export type ListenerInFile = z.output<typeof listener>;

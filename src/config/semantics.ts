@@ -1,0 +1,217 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import type { ClusterConfiguration, Configuration, PrincipalConfiguration } from './configuration.js';
+import type { ConfigurationProblem } from './problem.js';
+import { suggestion } from './problem.js';
+
+type Report = (path: string, message: string) => void;
+
+/** What the schema cannot see: what one value says about another. All problems, in the order of the file. */
+export function semanticProblems(configuration: Configuration): ConfigurationProblem[] {
+  const problems: ConfigurationProblem[] = [];
+  const report: Report = (path, message) => problems.push({ path, message });
+  checkAccounts(configuration, report);
+  checkListeners(configuration, report);
+  checkPrincipals(configuration, report);
+  checkClusters(configuration, report);
+  checkTokens(configuration, report);
+  checkDefaultKeyStore(configuration, report);
+  reportDuplicates(
+    configuration.sealingKeys.map(({ id }) => id),
+    (index) => `sealingKeys[${index}].id`,
+    report,
+  );
+  checkLimits(configuration, report);
+  return problems;
+}
+
+/** True for addresses that no other machine can reach. Names are not resolved: `localhost` alone is taken at its word. */
+export function isLoopback(address: string): boolean {
+  if (isIPv4(address)) return address.startsWith('127.');
+  return address === 'localhost' || (isIPv6(address) && address === '::1');
+}
+
+function checkAccounts({ identity }: Configuration, report: Report): void {
+  reportDuplicates(identity.accounts, (index) => `identity.accounts[${index}]`, report);
+}
+
+function checkListeners({ listeners, principals }: Configuration, report: Report): void {
+  const names = principals.map(({ name }) => name);
+  listeners.forEach((listener, index) => {
+    if (listener.kind !== 'tls' && !names.includes(listener.principal)) {
+      report(
+        `listeners[${index}].principal`,
+        `there is no principal ${quote(listener.principal)}${suggestion(listener.principal, names)}`,
+      );
+    }
+    if (listener.kind === 'plaintext' && !isLoopback(listener.address)) {
+      report(
+        `listeners[${index}].address`,
+        'plaintext is for loopback only (127.0.0.1 or ::1); use kind tls for other addresses',
+      );
+    }
+  });
+  const places = listeners.map((listener) =>
+    listener.kind === 'unix'
+      ? `unix:${listener.path}`
+      : listener.port === 0
+        ? ''
+        : `${listener.address}:${listener.port}`,
+  );
+  reportDuplicates(places, (index) => `listeners[${index}]`, report);
+}
+
+function checkPrincipals({ principals, identity }: Configuration, report: Report): void {
+  if (!principals.some(({ role }) => role === 'administrator')) {
+    report('principals.administrators', 'must have at least one entry: nobody else can create keys');
+  }
+  const path = principalPaths(principals);
+  reportDuplicates(
+    principals.map(({ name }) => name),
+    (index) => `${path(index)}.name`,
+    report,
+  );
+  const matches = principals.map(({ certificate }) =>
+    certificate === null ? '' : `${certificate.kind} ${certificate.value}`,
+  );
+  reportDuplicates(matches, (index) => `${path(index)}.certificate`, report, 'one certificate would be two principals');
+  principals.forEach((principal, index) => {
+    if (!identity.accounts.includes(principal.account)) {
+      report(`${path(index)}.account`, `${quote(principal.account)} is not one of identity.accounts`);
+    }
+    principal.keys.forEach((key, keyIndex) => {
+      const problem = keyNameProblem(key, principal, identity);
+      if (problem !== undefined) report(`${path(index)}.keys[${keyIndex}]`, problem);
+    });
+  });
+}
+
+/** Configuration keeps administrators before users; messages name them as the file does. */
+function principalPaths(principals: readonly PrincipalConfiguration[]): (index: number) => string {
+  const administrators = principals.filter(({ role }) => role === 'administrator').length;
+  return (index) =>
+    index < administrators ? `principals.administrators[${index}]` : `principals.users[${index - administrators}]`;
+}
+
+const keyIdPattern = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
+
+function keyNameProblem(
+  key: string,
+  principal: PrincipalConfiguration,
+  identity: Configuration['identity'],
+): string | undefined {
+  if (keyIdPattern.test(key)) return undefined;
+  if (key.startsWith('alias/')) {
+    return /^alias\/[a-zA-Z0-9/_-]{1,250}$/.test(key)
+      ? undefined
+      : 'an alias is alias/ and letters, digits, /, _ and -';
+  }
+  const prefix = `arn:${identity.partition}:kms:${identity.region}:${principal.account}:key/`;
+  if (key.startsWith(prefix) && keyIdPattern.test(key.slice(prefix.length))) return undefined;
+  if (key.startsWith('arn:')) return `a key's ARN of this principal begins with ${prefix} and ends with the key id`;
+  return 'must be a key id (a UUID), a key ARN, or an alias (alias/…)';
+}
+
+function checkClusters({ clusters, modules }: Configuration, report: Report): void {
+  reportDuplicates(
+    clusters.map(({ id }) => id),
+    (index) => `clusters[${index}].id`,
+    report,
+  );
+  reportDuplicates(
+    clusters.map(({ name }) => name),
+    (index) => `clusters[${index}].name`,
+    report,
+  );
+  const moduleNames = modules.map(({ name }) => name);
+  clusters.forEach((cluster, index) => {
+    const path = `clusters[${index}]`;
+    reportDuplicates(
+      cluster.members.map(({ name }) => name),
+      (member) => `${path}.members[${member}].name`,
+      report,
+    );
+    checkReplication(cluster, path, report);
+    cluster.members.forEach((member, memberIndex) => {
+      if (moduleNames.includes(member.module)) return;
+      const hint = suggestion(member.module, moduleNames);
+      report(
+        `${path}.members[${memberIndex}].module`,
+        `there is no module ${quote(member.module)} under modules${hint}`,
+      );
+    });
+  });
+}
+
+function checkReplication(cluster: ClusterConfiguration, path: string, report: Report): void {
+  if (cluster.members.length !== 1) {
+    report(`${path}.members`, 'replication none is for exactly one member: nothing would copy keys to the others');
+    return;
+  }
+  if (cluster.minimumMembers !== 1) {
+    report(
+      `${path}.minimumMembers`,
+      `is ${cluster.minimumMembers} (2 where it is left out), and the cluster has one member: a key would have no copy. Write minimumMembers: 1 to accept that`,
+    );
+  }
+}
+
+function checkTokens({ clusters, modules }: Configuration, report: Report): void {
+  const tokens = clusters.flatMap((cluster, index) =>
+    cluster.members.map((member, memberIndex) => ({
+      path: `clusters[${index}].members[${memberIndex}]`,
+      identity: JSON.stringify([moduleIdentity(modules, member.module), member.token.kind, member.token.value]),
+    })),
+  );
+  reportDuplicates(
+    tokens.map(({ identity }) => identity),
+    (index) => tokens[index]?.path ?? '',
+    report,
+    'a token belongs to one member of one cluster',
+  );
+}
+
+/** Two modules with the same library and the same environment see the same tokens. */
+function moduleIdentity(modules: Configuration['modules'], name: string): unknown {
+  const module = modules.find((candidate) => candidate.name === name);
+  if (module === undefined) return name;
+  return [module.path, Object.entries(module.environment).sort(), module.initializationString];
+}
+
+function checkDefaultKeyStore({ defaultKeyStore, clusters }: Configuration, report: Report): void {
+  if (defaultKeyStore === null || clusters.some(({ id }) => id === defaultKeyStore.cluster)) return;
+  const hint = suggestion(
+    defaultKeyStore.cluster,
+    clusters.map(({ id }) => id),
+  );
+  report('defaultKeyStore.cluster', `there is no cluster ${quote(defaultKeyStore.cluster)} under clusters${hint}`);
+}
+
+function checkLimits({ limits }: Configuration, report: Report): void {
+  if (limits.operationTimeoutMs >= limits.requestTimeoutMs) {
+    report(
+      'limits.operationTimeoutMs',
+      `must be shorter than requestTimeoutMs (${limits.requestTimeoutMs}), or no other member could be tried`,
+    );
+  }
+}
+
+/** Reports every value that stood before. Empty texts stand for "none". */
+function reportDuplicates(
+  values: readonly string[],
+  path: (index: number) => string,
+  report: Report,
+  why?: string,
+): void {
+  const seen = new Map<string, number>();
+  values.forEach((value, index) => {
+    if (value === '') return;
+    const first = seen.get(value);
+    if (first === undefined) seen.set(value, index);
+    else
+      report(path(index), `is the same as ${path(first)}${why === undefined ? '; each must be unique' : `: ${why}`}`);
+  });
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value);
+}
