@@ -133,6 +133,8 @@ export interface NativeFailure extends Error {
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
+  /** Kind `rv` of a decryption: the canary decrypted on that handle, so the ciphertext is at fault (design invariant 5). */
+  callerFault: boolean;
   /** Index of the member, or -1. */
   member: number;
   epoch: number;
