@@ -126,10 +126,11 @@ export class IntentRecovery {
 
   /** Rows of another cluster account for nothing here: what they say was done was done elsewhere. */
   async #accountOf(clusterId: string, materialId: string): Promise<Account> {
-    const material = await this.#core.catalog.findMaterial(materialId);
-    if (material?.clusterId === clusterId) return material.destroyedDate === null ? 'kept' : 'destroyed';
+    // The intent first: a create that commits between the two look-ups turns it into a material, never the reverse.
     const intent = await this.#core.catalog.findIntent(materialId);
     if (intent?.clusterId === clusterId) return intent.state === 'destroyed' ? 'destroyed' : 'kept';
+    const material = await this.#core.catalog.findMaterial(materialId);
+    if (material?.clusterId === clusterId) return material.destroyedDate === null ? 'kept' : 'destroyed';
     return 'unaccounted';
   }
 

@@ -1,0 +1,42 @@
+import { HoldfastError } from '../errors.js';
+
+/** AWS's encryption context: case-sensitive pairs, whose order means nothing. */
+export type EncryptionContext = ReadonlyMap<string, string>;
+
+/** Length of the canonical form. AWS documents none; XKS proxies must accept additional data of 8,192 bytes. */
+const maximumCanonicalBytes = 8192;
+
+/**
+ * The one byte string of an encryption context: a u16 count, then the pairs sorted by the UTF-8 bytes of their names,
+ * each string with a u16 length; all big-endian, no normalisation (design §9).
+ * @throws VALIDATION for a lone surrogate, which has no UTF-8 form, and for more than 8,192 bytes.
+ */
+export function canonicalContext(context: EncryptionContext): Uint8Array<ArrayBuffer> {
+  const pairs = [...context].map(([name, value]) => ({ name: utf8(name), value: utf8(value) }));
+  const length = pairs.reduce((sum, { name, value }) => sum + 4 + name.length + value.length, 2);
+  // Also keeps every length and the count far below what a u16 holds.
+  if (length > maximumCanonicalBytes) {
+    throw invalidContext(`The encryption context takes ${length} bytes; it may take ${maximumCanonicalBytes}.`);
+  }
+  pairs.sort((left, right) => Buffer.compare(left.name, right.name));
+  const strings = pairs.flatMap(({ name, value }) => [u16(name.length), name, u16(value.length), value]);
+  return Uint8Array.from(Buffer.concat([u16(pairs.length), ...strings], length));
+}
+
+function utf8(text: string): Buffer {
+  // With the flag u a surrogate that is half of a pair is no match.
+  if (/\p{Surrogate}/u.test(text)) throw invalidContext('A name or value in the encryption context is not valid Unicode.');
+  return Buffer.from(text, 'utf8');
+}
+
+function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}
+
+function invalidContext(message: string): HoldfastError {
+  return new HoldfastError('VALIDATION', message, {
+    fieldViolations: [{ field: 'encryption_context', description: message }],
+  });
+}

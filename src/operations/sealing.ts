@@ -1,0 +1,52 @@
+import { keyArn } from '../keys/arn.js';
+import type { KeysCore } from '../keys/core.js';
+import type { KeyRecord } from '../keys/key.js';
+import { type KeyOperation, requireKeyState } from '../keys/key-state.js';
+import { currentMaterial, materialReference } from '../keys/material.js';
+import { visibleMaterialId } from '../keys/key-metadata.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
+import { checkAlgorithm } from './algorithm.js';
+import { canonicalContext, type EncryptionContext } from './encryption-context.js';
+import { envelopeAdditionalData, serializeEnvelope } from './envelope.js';
+
+export type OperationsCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
+
+/** Everything that encrypting under a key takes, checked: only the HSM can still refuse. */
+export interface Sealing {
+  cluster: HsmCluster;
+  material: MaterialReference;
+  additionalData: Uint8Array;
+  /** ARN of the key. */
+  keyId: string;
+  /** As responses show it: absent for keys of custom key stores. */
+  keyMaterialId: string | undefined;
+  /** Makes the caller's ciphertext of what the HSM returned. */
+  envelope(sealed: Sealed): Uint8Array;
+}
+
+export interface SealingRequest {
+  operation: KeyOperation;
+  encryptionContext: EncryptionContext;
+  encryptionAlgorithm?: string | undefined;
+}
+
+/**
+ * Prepares an encryption under a key's current material.
+ * @throws INVALID_KEY_USAGE, what the state table says, VALIDATION of the context, and what `KeyStores.clusterOf` throws.
+ */
+export async function prepareSealing(core: OperationsCore, key: KeyRecord, request: SealingRequest): Promise<Sealing> {
+  checkAlgorithm(key, request.encryptionAlgorithm);
+  await requireKeyState(core, key, request.operation);
+  const context = canonicalContext(request.encryptionContext);
+  const material = await currentMaterial(core.catalog, key);
+  const header = { keyId: key.keyId, materialId: material.materialId };
+  const keyId = keyArn(core.identity, key);
+  return {
+    cluster: core.keyStores.clusterOf(key, keyId),
+    material: materialReference(material),
+    additionalData: envelopeAdditionalData(header, context),
+    keyId,
+    keyMaterialId: visibleMaterialId(key, material),
+    envelope: (sealed) => serializeEnvelope({ ...header, nonce: sealed.nonce, ciphertext: sealed.ciphertext }),
+  };
+}
