@@ -110,15 +110,15 @@ export class Connection {
     const { clusterId } = wanted;
     this.#clusterId = clusterId;
     this.#tools.events.connecting(this.#place(clusterId));
-    const outcome = await this.#connect(wanted.credential, clusterId);
+    const outcome = await this.#connect(wanted, clusterId);
     if (outcome.connected) await this.#accept(outcome);
     return { ...outcome, clusterId };
   }
 
-  async #connect(credential: () => Credential, clusterId: string): Promise<ConnectOutcome> {
+  async #connect(wanted: { credential(): Credential }, clusterId: string): Promise<ConnectOutcome> {
     let opened: Credential;
     try {
-      opened = credential();
+      opened = wanted.credential();
     } catch (cause) {
       return { connected: false, errorCode: 'INTERNAL_ERROR', transient: false, cause };
     }

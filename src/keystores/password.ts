@@ -19,7 +19,7 @@ export type PasswordPlace = Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' |
 export function checkPassword(password: Secret, cluster: ClusterDescription): void {
   const text = decodeUtf8(password.reveal());
   if (text === undefined || /\p{Cc}/u.test(text)) throw violation('must be UTF-8 text without control characters');
-  const length = [...text].length;
+  const length = Array.from(text).length;
   if (length < minimumPasswordLength || length > cluster.maximumPinLength) {
     throw violation(`must be ${minimumPasswordLength} to ${cluster.maximumPinLength} characters long`);
   }

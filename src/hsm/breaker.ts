@@ -1,0 +1,147 @@
+import CircuitBreaker from 'opossum';
+import type { Clock, ScheduledTask } from '../clock.js';
+
+/** When a member is taken out of the rotation, and when it is tried again. */
+export interface BreakerSettings {
+  /** So many failures in a row open it. */
+  consecutiveFailures: number;
+  /** More than this share of failures in the window opens it, … */
+  failurePercentage: number;
+  /** … once the window has this many outcomes. */
+  minimumOutcomes: number;
+  windowMs: number;
+  /** How long it stays open before a probe. */
+  probeDelayMs: number;
+}
+
+/** What applies where configuration says nothing. */
+export const defaultBreakerSettings: BreakerSettings = {
+  consecutiveFailures: 5,
+  failurePercentage: 50,
+  minimumOutcomes: 20,
+  windowMs: 10_000,
+  probeDelayMs: 1_000,
+};
+
+export interface BreakerHooks {
+  /** The member leaves the rotation. */
+  onOpen(cause: unknown): void;
+  /** Resolves when the member has proved itself, rejects when it has not; always settles. */
+  probe(): Promise<void>;
+  onProbeFailed(cause: unknown): void;
+  /** The member returns to the rotation. */
+  onClose(): void;
+}
+
+/** An outcome that speaks about the HSM. A caller's fault is none, and is never recorded (design §6). */
+export type HsmOutcome = { ok: true } | { ok: false; opensAtOnce: boolean; cause: unknown };
+
+/** opossum's longest delay: its own timers and timeouts are not used, ours go through `Clock`. */
+const neverMs = 2_147_483_647;
+
+/**
+ * The breaker of one member: an opossum circuit that counts, around it what opossum does not know: session epochs,
+ * failures in a row, failures that open it at once, and a half-open state that lets one probe through and no caller.
+ */
+export class MemberBreaker {
+  readonly #settings: BreakerSettings;
+  readonly #clock: Clock;
+  readonly #hooks: BreakerHooks;
+  #epoch: number;
+  #circuit: CircuitBreaker<[HsmOutcome], void>;
+  #failuresInARow = 0;
+  #lastCause: unknown;
+  #probeTimer: ScheduledTask | undefined;
+  #probing = false;
+  #stopped = false;
+
+  constructor(settings: BreakerSettings, clock: Clock, epoch: number, hooks: BreakerHooks) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#epoch = epoch;
+    this.#hooks = hooks;
+    this.#circuit = this.#newCircuit();
+  }
+
+  get state(): 'closed' | 'open' | 'half-open' {
+    if (this.#circuit.closed) return 'closed';
+    return this.#probing ? 'half-open' : 'open';
+  }
+
+  /** Counts an outcome. One of an older session epoch, or of work that was under way when the breaker opened, says nothing new. */
+  record(epoch: number, outcome: HsmOutcome): void {
+    if (this.#stopped || epoch < this.#epoch || !this.#circuit.closed) return;
+    this.#epoch = epoch;
+    this.#failuresInARow = outcome.ok ? 0 : this.#failuresInARow + 1;
+    if (!outcome.ok) {
+      this.#lastCause = outcome.cause;
+      if (outcome.opensAtOnce || this.#failuresInARow >= this.#settings.consecutiveFailures) {
+        this.#circuit.open();
+        return;
+      }
+    }
+    // The circuit rejects with the very cause that was just recorded; whoever waits for the operation has it already.
+    this.#circuit.fire(outcome).catch(() => undefined);
+  }
+
+  /** Ends all timers. The member keeps the admission that it has. */
+  stop(): void {
+    this.#stopped = true;
+    this.#probeTimer?.cancel();
+    this.#circuit.shutdown();
+  }
+
+  #newCircuit(): CircuitBreaker<[HsmOutcome], void> {
+    const circuit = new CircuitBreaker<[HsmOutcome], void>(settle, {
+      timeout: false,
+      resetTimeout: neverMs,
+      rollingCountTimeout: this.#settings.windowMs,
+      rollingPercentilesEnabled: false,
+      volumeThreshold: this.#settings.minimumOutcomes,
+      errorThresholdPercentage: this.#settings.failurePercentage,
+    });
+    circuit.on('open', () => {
+      this.#hooks.onOpen(this.#lastCause);
+      this.#scheduleProbe();
+    });
+    return circuit;
+  }
+
+  #scheduleProbe(): void {
+    if (this.#stopped) return;
+    this.#probeTimer = this.#clock.schedule(this.#settings.probeDelayMs, () => {
+      void this.#probe();
+    });
+  }
+
+  async #probe(): Promise<void> {
+    this.#probing = true;
+    try {
+      await this.#hooks.probe();
+      this.#close();
+    } catch (cause) {
+      if (this.#isStopped()) return;
+      this.#hooks.onProbeFailed(cause);
+      this.#scheduleProbe();
+    } finally {
+      this.#probing = false;
+    }
+  }
+
+  /** A new circuit, because the failures in the old one's window would open it again at the next hiccup. */
+  #close(): void {
+    if (this.#isStopped()) return;
+    this.#circuit.shutdown();
+    this.#failuresInARow = 0;
+    this.#circuit = this.#newCircuit();
+    this.#hooks.onClose();
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped;
+  }
+}
+
+function settle(outcome: HsmOutcome): Promise<void> {
+  return outcome.ok ? Promise.resolve() : Promise.reject(new Error('failed', { cause: outcome.cause }));
+}

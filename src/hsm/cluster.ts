@@ -1,0 +1,225 @@
+import { HoldfastError } from '../errors.js';
+import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
+import type { Canary } from '../keys/key.js';
+import type { HsmCluster, MaterialReference, MemberInventory, Sealed } from '../keystores/hsm-cluster.js';
+import { Secret } from '../secret.js';
+import { callerError, isNativeFailure, judge, type Verdict } from './failure.js';
+import { MaterialCache, materialIdBytes } from './material-cache.js';
+import type { Member, MemberTools } from './member.js';
+import type {
+  NativeAddon,
+  NativeFailure,
+  NativeInventoryEntry,
+  NativeMaterialReference,
+  NativeResult,
+} from './native.js';
+
+export interface ClusterTools extends MemberTools {
+  addon: Pick<NativeAddon, 'createMaterial'>;
+}
+
+/** Materials whose references are kept; one takes about 600 bytes in the addon. */
+const materialCapacity = 10_000;
+
+/** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
+const secretKeyClass = 4;
+
+/** What an operation is about, for alerts and for the next probe. */
+interface Subject {
+  materialId?: string;
+  reference?: NativeMaterialReference;
+}
+
+/**
+ * A connected cluster over the addon's session pool. Operations that may be repeated are tried on another member while
+ * the failure is a member's own and the deadline allows it; every failure is judged once, here.
+ */
+export class PooledCluster implements HsmCluster {
+  readonly clusterId: string;
+  readonly #tools: ClusterTools;
+  readonly #members: readonly Member[];
+  readonly #absentMemberNames: readonly string[];
+  readonly #materials: MaterialCache;
+
+  /** @param absentMemberNames members of the configuration that could not be opened */
+  constructor(
+    clusterId: string,
+    tools: ClusterTools,
+    members: readonly Member[],
+    absentMemberNames: readonly string[],
+  ) {
+    this.clusterId = clusterId;
+    this.#tools = tools;
+    this.#members = members;
+    this.#absentMemberNames = absentMemberNames;
+    this.#materials = new MaterialCache(tools.addon, materialCapacity);
+  }
+
+  /** Never repeated: after a failure nobody knows whether the token made the key; the caller's intent accounts for it. */
+  async generateKeyMaterial(materialId: string, label: string, deadlineMs: number): Promise<Canary> {
+    const { pool } = this.#tools;
+    const id = materialIdBytes(materialId);
+    // `replication: none` has one member, and a key lives on it alone.
+    const member = this.#members.find((candidate) => candidate.isAdmitted);
+    if (member === undefined) throw noMember();
+    const onMember = <T>(work: (deadlineMs: number) => Promise<NativeResult<T>>, subject: Subject = {}): Promise<T> =>
+      this.#once(member, subject, () => work(this.#attemptDeadlineMs(deadlineMs)));
+
+    await onMember((until) => pool.generateKey(member.index, id, label, until));
+    const canary = await onMember((until) =>
+      pool.sealCanary(member.index, id, label, canaryPlaintext(materialId), canaryAdditionalData(materialId), until),
+    );
+    const reference = this.#materials.referenceTo({ materialId, label, extractable: false, canary });
+    await onMember((until) => pool.probe(member.index, reference, until), { materialId, reference });
+    return canary;
+  }
+
+  async destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void> {
+    this.#materials.forget(materialId);
+    const id = materialIdBytes(materialId);
+    await this.#onAll((member) =>
+      this.#once(member, { materialId }, () =>
+        this.#tools.pool.destroyKey(member.index, id, this.#attemptDeadlineMs(deadlineMs)),
+      ),
+    );
+  }
+
+  encrypt(
+    material: MaterialReference,
+    plaintext: Secret,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<Sealed> {
+    const reference = this.#materials.referenceTo(material);
+    const subject = { materialId: material.materialId, reference };
+    return this.#repeatable(subject, deadlineMs, (member, until) =>
+      this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
+    );
+  }
+
+  async decrypt(
+    material: MaterialReference,
+    sealed: Sealed,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<Secret> {
+    const reference = this.#materials.referenceTo(material);
+    const subject = { materialId: material.materialId, reference };
+    const plaintext = await this.#repeatable(subject, deadlineMs, (member, until) =>
+      this.#tools.pool.decrypt(member, reference, sealed.nonce, sealed.ciphertext, additionalData, until),
+    );
+    return new Secret(plaintext);
+  }
+
+  async generateDataKey(
+    material: MaterialReference,
+    lengthBytes: number,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<{ plaintext: Secret; sealed: Sealed }> {
+    const reference = this.#materials.referenceTo(material);
+    const subject = { materialId: material.materialId, reference };
+    const { plaintext, nonce, ciphertext } = await this.#repeatable(subject, deadlineMs, (member, until) =>
+      this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
+    );
+    return { plaintext: new Secret(plaintext), sealed: { nonce, ciphertext } };
+  }
+
+  async random(lengthBytes: number, deadlineMs: number): Promise<Secret> {
+    const bytes = await this.#repeatable({}, deadlineMs, (member, until) =>
+      this.#tools.pool.random(member, lengthBytes, until),
+    );
+    return new Secret(bytes);
+  }
+
+  /** Members that could not be opened are absent from the answer. */
+  async listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
+    return Promise.all(
+      this.#members.map(async (member) => {
+        const entries = await this.#judged(member, {}, () => this.#tools.pool.inventory(member.index, deadlineMs));
+        return { memberName: member.place.memberName, materialIds: secretKeyIds(entries) };
+      }),
+    );
+  }
+
+  /** Ends the timers of its breakers. */
+  stop(): void {
+    for (const member of this.#members) member.stop();
+  }
+
+  #attemptDeadlineMs(deadlineMs: number): number {
+    return Math.min(deadlineMs, this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs);
+  }
+
+  /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */
+  async #repeatable<T>(
+    subject: Subject,
+    deadlineMs: number,
+    operation: (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>,
+  ): Promise<T> {
+    const failed = new Set<Member | undefined>();
+    let target: Member | undefined;
+    for (;;) {
+      try {
+        const result = await operation(target?.index ?? null, this.#attemptDeadlineMs(deadlineMs));
+        this.#memberAt(result.member)?.recordSuccess(result.epoch, subject.reference);
+        return result.value;
+      } catch (error) {
+        const { failure, verdict } = this.#judge(error, subject);
+        failed.add(this.#memberAt(failure.member));
+        const another = this.#members.find((member) => member.isAdmitted && !failed.has(member));
+        const inTime = this.#tools.clock.monotonicMs() < deadlineMs;
+        if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
+        target = another;
+      }
+    }
+  }
+
+  async #once<T>(member: Member, subject: Subject, operation: () => Promise<NativeResult<T>>): Promise<T> {
+    const result = await this.#judged(member, subject, operation);
+    member.recordSuccess(result.epoch, subject.reference);
+    return result.value;
+  }
+
+  async #judged<T>(member: Member, subject: Subject, operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation();
+    } catch (error) {
+      const { failure, verdict } = this.#judge(error, subject, member);
+      throw callerError(verdict, failure);
+    }
+  }
+
+  /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */
+  #judge(error: unknown, subject: Subject, asked?: Member): { failure: NativeFailure; verdict: Verdict } {
+    if (!isNativeFailure(error)) throw error;
+    const verdict = judge(error, this.#tools.returnValues);
+    const member = this.#memberAt(error.member) ?? asked;
+    member?.recordFailure(error, verdict);
+    if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
+      this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);
+    }
+    return { failure: error, verdict };
+  }
+
+  #memberAt(index: number): Member | undefined {
+    return this.#members.find((member) => member.index === index);
+  }
+
+  /** Waits for all members before it fails, and fails where a member was not there to be asked. */
+  async #onAll(work: (member: Member) => Promise<unknown>): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#members.map(work));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    if (this.#absentMemberNames.length > 0) throw noMember(`Not connected: ${this.#absentMemberNames.join(', ')}.`);
+  }
+}
+
+function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
+  return entries
+    .filter((entry) => entry.objectClass === secretKeyClass)
+    .map(({ id }) => Buffer.from(id).toString('hex'));
+}
+
+function noMember(cause?: string): HoldfastError {
+  return new HoldfastError('KEY_UNAVAILABLE', 'No HSM of the cluster takes work now. Try again.', { cause });
+}

@@ -1,0 +1,28 @@
+import type { NativeTokenInfo } from './native.js';
+
+/** Which member an event speaks of. */
+export interface MemberPlace {
+  clusterId: string;
+  memberName: string;
+}
+
+/** What is wrong with a key material on a member; each is worth an alert, since a healthy cluster never shows one. */
+export type MaterialAlert = 'material-missing' | 'material-ambiguous' | 'material-mismatch' | 'canary-failed';
+
+/** The port for what HSMs tell the log, the metrics and whoever is on call. Nothing in it is secret. */
+export interface HsmEvents {
+  /** Logged in, inventory read, in the rotation. */
+  memberOpened(place: MemberPlace, token: NativeTokenInfo): void;
+  /** It could not be opened; the cluster may still connect through others. */
+  memberOpenFailed(place: MemberPlace, cause: unknown): void;
+  /** Its breaker opened: it takes no work until a probe succeeds. */
+  memberSuspended(place: MemberPlace, cause: unknown): void;
+  memberProbeFailed(place: MemberPlace, cause: unknown): void;
+  memberResumed(place: MemberPlace): void;
+  /** A call overran its deadline inside the token; its lane was replaced. */
+  laneQuarantined(place: MemberPlace, cause: unknown): void;
+  /** An object on the token is not what the catalog says, or does not answer its canary. It was not used. */
+  materialAlert(place: MemberPlace, materialId: string, alert: MaterialAlert): void;
+  /** Closing passed its deadline with this many lanes still inside the module. */
+  lanesHung(clusterId: string, laneCount: number): void;
+}

@@ -1,0 +1,81 @@
+/** What a failure of the addon means: to the caller, to the member's breaker, and for trying elsewhere. */
+import { type ErrorCode, HoldfastError } from '../errors.js';
+import type { MaterialAlert } from './events.js';
+import type { NativeFailure, NativeFailureKind } from './native.js';
+import type { ReturnValues } from './return-values.js';
+
+export interface Verdict {
+  code: ErrorCode;
+  message: string;
+  /** It says something about the HSM's health: the breaker records it. Everything else the breaker never sees. */
+  speaksAboutHsm: boolean;
+  /** The member is of no use until it has proved itself again: the breaker opens at once. */
+  poisonsMember: boolean;
+  /** The caller's input was bad; the same answer would come from every member. */
+  callerFault: boolean;
+  /** Another member may do better with the same request. */
+  retryElsewhere: boolean;
+  /** Set when the material on that member is not what the catalog says. */
+  alert: MaterialAlert | null;
+}
+
+export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
+  return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
+}
+
+/** The verdict on a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. */
+export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdict {
+  if (failure.kind !== 'rv') return verdicts[failure.kind];
+  if (failure.callerFault) return invalidCiphertext;
+  const value = returnValues(failure.rv);
+  return {
+    ...callerAnswer(value.code),
+    speaksAboutHsm: value.speaksAboutHsm,
+    poisonsMember: value.poisonsMember,
+    callerFault: false,
+    retryElsewhere: value.speaksAboutHsm || value.transient,
+    alert: null,
+  };
+}
+
+/** The error for the caller; the addon's failure stays as its cause, for the log. */
+export function callerError(verdict: Verdict, failure: NativeFailure): HoldfastError {
+  return new HoldfastError(verdict.code, verdict.message, { cause: failure });
+}
+
+/**
+ * The answer for a CK_RV outside a decryption that the canary cleared: an HSM's failure is never reported as a caller's
+ * bad input (design invariant 5), so that codes which blame the caller or the request become internal ones here.
+ */
+function callerAnswer(code: ErrorCode): Pick<Verdict, 'code' | 'message'> {
+  if (code === 'KMS_INVALID_STATE' || code === 'KEY_UNAVAILABLE') {
+    return { code: 'KEY_UNAVAILABLE', message: 'The HSM cannot be reached. Try again.' };
+  }
+  return { code: 'KMS_INTERNAL', message: 'The HSM answered with an error. Try again.' };
+}
+
+const healthy = { speaksAboutHsm: false, poisonsMember: false, callerFault: false, retryElsewhere: false, alert: null };
+const overdue = { code: 'DEPENDENCY_TIMEOUT', message: 'The HSM did not answer in time. Try again.' } as const;
+const unreachable = { code: 'KEY_UNAVAILABLE', message: 'No HSM of the cluster takes work now. Try again.' } as const;
+
+// AWS sends InvalidCiphertextException without a message.
+const invalidCiphertext: Verdict = { ...healthy, code: 'INVALID_CIPHERTEXT', message: '', callerFault: true };
+
+function brokenMaterial(alert: MaterialAlert, message: string): Verdict {
+  return { ...healthy, code: 'KMS_INVALID_STATE', message, retryElsewhere: true, alert };
+}
+
+const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
+  'queue-deadline': { ...healthy, ...overdue },
+  'lane-deadline': { ...healthy, ...overdue, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  'material-missing': brokenMaterial('material-missing', 'The key material is not in the HSM.'),
+  'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
+  'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
+  'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
+  'queue-full': { ...healthy, code: 'LIMIT_EXCEEDED', message: 'Too many operations wait for the HSM. Try again.' },
+  'no-member': { ...healthy, ...unreachable },
+  closed: { ...healthy, ...unreachable },
+  module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  lock: { ...healthy, ...unreachable },
+  'token-missing': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+};

@@ -1,0 +1,168 @@
+/** Opens one member: a wrong PIN is tried once, by whichever process comes first (design invariant 7). */
+import type { Clock } from '../clock.js';
+import type { LoginAttempts } from '../keystores/catalog.js';
+import type { ConnectionErrorCode } from '../keystores/store.js';
+import type { Secret } from '../secret.js';
+import { isNativeFailure } from './failure.js';
+import type { NativeAddon, NativeFailure, NativeMemberOptions, NativePool, NativeTokenInfo } from './native.js';
+
+/** CK_TOKEN_INFO.flags, PKCS#11 v2.40 §3.2. */
+const tokenFlags = { userPinCountLow: 0x1_0000, userPinFinalTry: 0x2_0000, userPinLocked: 0x4_0000 };
+
+/** Mechanisms that a token must have, PKCS#11 v2.40 (Current Mechanisms) §2.9, §2.12. */
+const requiredMechanisms = [
+  { name: 'CKM_AES_KEY_GEN', value: 0x1080 },
+  { name: 'CKM_AES_GCM', value: 0x1087 },
+];
+
+export interface LoginTools {
+  addon: Pick<NativeAddon, 'acquireModuleLock'>;
+  loginAttempts: LoginAttempts;
+  clock: Clock;
+  /** Folder (0700, ours) of the lock files that serialise initialise-and-login across processes. */
+  lockDirectory: string;
+}
+
+/** Whose PIN it is, by a name that does not reveal it. */
+export interface MemberCredential {
+  pin: Secret;
+  credentialVersion: string;
+}
+
+export interface OpenedMember {
+  member: number;
+  epoch: number;
+  token: NativeTokenInfo;
+}
+
+/** Why a member could not be opened, as DescribeCustomKeyStores tells it. */
+export class MemberOpenError extends Error {
+  override readonly name = 'MemberOpenError';
+  readonly errorCode: ConnectionErrorCode;
+  /** Worth trying again by itself. */
+  readonly transient: boolean;
+
+  constructor(errorCode: ConnectionErrorCode, transient: boolean, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.errorCode = errorCode;
+    this.transient = transient;
+  }
+}
+
+/**
+ * Initialises the module, finds the token and logs in, under the lock of the module, which other processes respect.
+ * The member is suspended afterwards.
+ * @throws MemberOpenError
+ */
+export async function openAndLogIn(
+  tools: LoginTools,
+  pool: NativePool,
+  options: NativeMemberOptions,
+  credential: MemberCredential,
+  deadlineMs: number,
+): Promise<OpenedMember> {
+  try {
+    const lock = await tools.addon.acquireModuleLock(options.module.libraryPath, tools.lockDirectory, deadlineMs);
+    try {
+      const { member, token } = await pool.openMember(options, deadlineMs);
+      requireMechanisms(token);
+      const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
+      return { member, epoch, token };
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw isNativeFailure(error) ? memberOpenError(error) : error;
+  }
+}
+
+function requireMechanisms(token: NativeTokenInfo): void {
+  const missing = requiredMechanisms.filter(({ value }) => !token.mechanisms.includes(value)).map(({ name }) => name);
+  if (missing.length === 0) return;
+  throw new MemberOpenError('INTERNAL_ERROR', false, `Token '${token.label}' has no ${missing.join(' and no ')}.`);
+}
+
+async function logInOnce(
+  tools: LoginTools,
+  pool: NativePool,
+  { member, token }: { member: number; token: NativeTokenInfo },
+  { pin, credentialVersion }: MemberCredential,
+  deadlineMs: number,
+): Promise<{ epoch: number }> {
+  refuseAtFinalTry(token);
+  await claimAttempt(tools, token, credentialVersion);
+  const record = (outcome: 'succeeded' | 'failed' | 'not-tried') =>
+    tools.loginAttempts.record(token.serialNumber, credentialVersion, outcome);
+  let opened: { epoch: number };
+  try {
+    opened = await pool.loginMember(member, pin.reveal(), deadlineMs);
+  } catch (error) {
+    const outcome = attemptOutcome(error);
+    if (outcome !== 'unknown') await record(outcome);
+    throw error;
+  }
+  await record('succeeded');
+  return opened;
+}
+
+function refuseAtFinalTry(token: NativeTokenInfo): void {
+  if ((token.flags & (tokenFlags.userPinFinalTry | tokenFlags.userPinLocked)) === 0) return;
+  const state = (token.flags & tokenFlags.userPinLocked) === 0 ? 'has one try left before it locks' : 'is locked';
+  throw new MemberOpenError(
+    'USER_LOCKED_OUT',
+    false,
+    `The user PIN of token '${token.label}' ${state}; it was not tried.`,
+  );
+}
+
+async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
+  const claim = await tools.loginAttempts.claim(token.serialNumber, credentialVersion, tools.clock.now());
+  if (claim === 'claimed') return;
+  // A process died between claim and outcome. The token's own count tells whether its PIN was wrong.
+  if (claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0) {
+    await tools.loginAttempts.reclaim(token.serialNumber, credentialVersion, tools.clock.now());
+    return;
+  }
+  throw new MemberOpenError(
+    'INVALID_CREDENTIALS',
+    false,
+    `Token '${token.label}' refused this PIN before; it is not tried again until it is changed.`,
+  );
+}
+
+/**
+ * What an attempt's failure says about the PIN. `unknown`: the token may have counted it, so that the claim stays open
+ * and counts as failed while the token says that its PIN count is low.
+ */
+function attemptOutcome(error: unknown): 'failed' | 'not-tried' | 'unknown' {
+  if (!isNativeFailure(error)) return 'unknown';
+  if (error.kind !== 'rv') return error.kind === 'lane-deadline' ? 'unknown' : 'not-tried';
+  if (error.functionName !== 'C_Login') return 'not-tried';
+  return loginAnswers.get(error.rv)?.attempt ?? 'unknown';
+}
+
+interface LoginAnswer {
+  errorCode: ConnectionErrorCode;
+  attempt: 'failed' | 'not-tried';
+}
+
+/** What `C_Login` answers about the credential (PKCS#11 v2.40 §5.6); everything else is about the device. */
+const loginAnswers = new Map<number, LoginAnswer>([
+  [0xa0, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_INCORRECT
+  [0xa1, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_INVALID
+  [0xa2, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_LEN_RANGE
+  // An expired PIN was right, and a locked token judges none: after the operator has acted, the same one may be tried.
+  [0xa3, { errorCode: 'INVALID_CREDENTIALS', attempt: 'not-tried' }], // CKR_PIN_EXPIRED
+  [0xa4, { errorCode: 'USER_LOCKED_OUT', attempt: 'not-tried' }], // CKR_PIN_LOCKED
+  [0x102, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_PIN_NOT_INITIALIZED
+  [0x103, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_TYPE_INVALID
+]);
+
+/** How a failure to open a member is told. */
+export function memberOpenError(failure: NativeFailure): MemberOpenError {
+  const answer = failure.kind === 'rv' && failure.functionName === 'C_Login' ? loginAnswers.get(failure.rv) : undefined;
+  if (answer !== undefined) return new MemberOpenError(answer.errorCode, false, failure.message, failure);
+  if (failure.kind === 'token-missing') return new MemberOpenError('CLUSTER_NOT_FOUND', true, failure.message, failure);
+  if (failure.kind === 'module') return new MemberOpenError('INTERNAL_ERROR', true, failure.message, failure);
+  return new MemberOpenError('NETWORK_ERRORS', true, failure.message, failure);
+}

@@ -1,0 +1,58 @@
+import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
+import type { MaterialReference } from '../keystores/hsm-cluster.js';
+import type { NativeAddon, NativeMaterialReference } from './native.js';
+
+/**
+ * The materials that were copied into the addon, so that an operation crosses with a reference and not with all fields.
+ * A material never changes, so its id is all that is compared. The least recently used ones are forgotten.
+ */
+export class MaterialCache {
+  readonly #addon: Pick<NativeAddon, 'createMaterial'>;
+  readonly #capacity: number;
+  readonly #references = new Map<string, NativeMaterialReference>();
+
+  constructor(addon: Pick<NativeAddon, 'createMaterial'>, capacity: number) {
+    this.#addon = addon;
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#references.size;
+  }
+
+  referenceTo(material: MaterialReference): NativeMaterialReference {
+    const { materialId } = material;
+    const reference = this.#references.get(materialId) ?? this.#create(material);
+    // A Map keeps the order of insertion: what is inserted again was used last.
+    this.#references.delete(materialId);
+    this.#references.set(materialId, reference);
+    if (this.#references.size > this.#capacity) this.#forgetOldest();
+    return reference;
+  }
+
+  forget(materialId: string): void {
+    this.#references.delete(materialId);
+  }
+
+  #create({ materialId, label, extractable, canary }: MaterialReference): NativeMaterialReference {
+    return this.#addon.createMaterial({
+      id: materialIdBytes(materialId),
+      label,
+      extractable,
+      canaryNonce: canary.nonce,
+      canaryCiphertext: canary.ciphertext,
+      canaryAdditionalData: canaryAdditionalData(materialId),
+      canaryPlaintext: canaryPlaintext(materialId),
+    });
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#references.keys().next();
+    if (oldest.done !== true) this.#references.delete(oldest.value);
+  }
+}
+
+/** The CKA_ID of a material: the bytes of its 64 hex digits. */
+export function materialIdBytes(materialId: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(materialId, 'hex'));
+}
