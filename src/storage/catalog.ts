@@ -1,0 +1,18 @@
+import type { Clock } from '../clock.js';
+import { aliasCatalog } from './aliases.js';
+import type { Catalog, CatalogDatabase } from './database.js';
+import { intentCatalog } from './intents.js';
+import { keysAndMaterials } from './keys.js';
+import { loginAttempts } from './login-attempts.js';
+import { storeCatalog } from './stores.js';
+
+/** The catalog on any database. `clock` dates login attempts. */
+export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
+  return {
+    ...intentCatalog(database),
+    ...keysAndMaterials(database),
+    ...aliasCatalog(database),
+    ...storeCatalog(database),
+    ...loginAttempts(database, clock),
+  };
+}

@@ -1,0 +1,50 @@
+import type { Kysely, Transaction } from 'kysely';
+import { HoldfastError } from '../errors.js';
+import type { KeyCatalog } from '../keys/catalog.js';
+import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
+import type { CatalogSchema, UniqueConstraint } from './schema.js';
+
+/** Everything that the catalog records. */
+export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts;
+
+/** What a database must offer below the shared queries. They use portable SQL only; what differs is behind this. */
+export interface CatalogDatabase {
+  /** One statement outside a transaction. Rejects with `HoldfastError` KMS_INTERNAL when the database fails. */
+  read<T>(query: (database: Kysely<CatalogSchema>) => Promise<T>): Promise<T>;
+  /**
+   * A serialisable transaction that sees no other writer between its first statement and its commit, which is synced
+   * to disk before this resolves. What `work` throws rolls it back. `work` may run again, so that it changes nothing
+   * but the database.
+   * @throws UniqueConstraintError, or `HoldfastError` KMS_INTERNAL when the database fails; then nothing was changed.
+   */
+  write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T>;
+  /** Another number whenever a write of this or another process may have committed since the last call. Cheap. */
+  changeCount(): number;
+}
+
+/** A constraint of `uniqueConstraints` was violated: an expected outcome for the query that knows what it means. */
+export class UniqueConstraintError extends Error {
+  override readonly name = 'UniqueConstraintError';
+
+  constructor(
+    readonly constraint: UniqueConstraint,
+    cause: unknown,
+  ) {
+    super(`Unique constraint ${constraint} was violated.`, { cause });
+  }
+}
+
+/** The catalog cannot be used at all: wrong file, newer schema, unsafe modes. Its message tells the operator what to do. */
+export class CatalogOpenError extends Error {
+  override readonly name = 'CatalogOpenError';
+}
+
+/** What callers see of a database that failed; the cause is for the log. */
+export function catalogFailure(cause: unknown): HoldfastError {
+  return new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { cause });
+}
+
+/** What callers see when other writers held the catalog for too long. */
+export function catalogBusy(cause: unknown): HoldfastError {
+  return new HoldfastError('KMS_INTERNAL', 'The catalog is busy. Try again.', { cause, retryAfterMs: 1_000 });
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { sql, type Transaction } from 'kysely';
+import { type CatalogDatabase, CatalogOpenError } from './database.js';
+import type { CatalogSchema, ColumnTypes } from './schema.js';
+import { createFirstTables } from './schema-1.js';
+
+/**
+ * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
+ * because processes are replaced one after the other (design §8). A released migration never changes.
+ */
+interface Migration {
+  /** Rises by one. */
+  version: number;
+  apply(transaction: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void>;
+}
+
+const migrations: readonly Migration[] = [{ version: 1, apply: createFirstTables }];
+
+/** The newest schema that this binary knows. */
+export const schemaVersion = migrations.length;
+
+/**
+ * Brings the schema up to this binary's, each step in a transaction; several processes may do so at once.
+ * @param claim runs in the transaction that makes the catalog, to mark the database as ours.
+ * @returns the catalog's incarnation.
+ * @throws CatalogOpenError when the catalog is newer than this binary.
+ */
+export async function migrate(
+  database: CatalogDatabase,
+  types: ColumnTypes,
+  now: Date,
+  claim: (transaction: Transaction<CatalogSchema>) => Promise<void>,
+): Promise<string> {
+  await database.write(async (transaction) => {
+    if (await createMetadata(transaction, types, now)) await claim(transaction);
+  });
+  for (const migration of migrations) {
+    await database.write(async (transaction) => {
+      if ((await readMetadata(transaction)).schema_version >= migration.version) return;
+      await migration.apply(transaction, types);
+      await transaction.updateTable('catalog_metadata').set({ schema_version: migration.version }).execute();
+    });
+  }
+  const metadata = await database.write(readMetadata);
+  return metadata.incarnation_id;
+}
+
+/** @returns whether this call made it. */
+async function createMetadata(
+  transaction: Transaction<CatalogSchema>,
+  types: ColumnTypes,
+  now: Date,
+): Promise<boolean> {
+  await transaction.schema
+    .createTable('catalog_metadata')
+    .ifNotExists()
+    .addColumn('id', types.integer, (column) => column.primaryKey().check(sql`id = 1`))
+    .addColumn('incarnation_id', types.text, (column) => column.notNull())
+    .addColumn('schema_version', types.integer, (column) => column.notNull())
+    .addColumn('creation_date', types.integer, (column) => column.notNull())
+    .modifyEnd(types.tableOptions)
+    .execute();
+  const incarnation = randomBytes(16).toString('hex');
+  const result = await transaction
+    .insertInto('catalog_metadata')
+    .values({ id: 1, incarnation_id: incarnation, schema_version: 0, creation_date: now.getTime() })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
+}
+
+async function readMetadata(transaction: Transaction<CatalogSchema>) {
+  const metadata = await transaction.selectFrom('catalog_metadata').selectAll().executeTakeFirstOrThrow();
+  if (metadata.schema_version > schemaVersion) {
+    throw new CatalogOpenError(
+      `The catalog has schema ${metadata.schema_version}, and this version of Holdfast knows schemas up to ` +
+        `${schemaVersion}. Start the newer version that last used this catalog.`,
+    );
+  }
+  return metadata;
+}

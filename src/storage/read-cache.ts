@@ -1,0 +1,109 @@
+import type { AliasQuery } from '../keys/catalog.js';
+import type { Scope } from '../keys/key.js';
+import type { Catalog, CatalogDatabase } from './database.js';
+
+/**
+ * Keeps in memory what every cryptographic request reads: keys, materials, aliases, stores.
+ *
+ * Nothing stale is served. Each read compares the database's change count, which rises before a write of this process
+ * is acknowledged and with every commit of another process; when it has changed, everything is forgotten. Writes are
+ * operators' work and rare, so that forgetting everything costs less than tracking what belongs together.
+ *
+ * Records that come from here are shared by all readers. They are frozen; their dates and bytes, which JavaScript cannot
+ * freeze, must not be changed either.
+ *
+ * @param capacity how many answers are kept; those not used for longest go first. 0 keeps none.
+ */
+export function withReadCache(
+  catalog: Catalog,
+  changes: Pick<CatalogDatabase, 'changeCount'>,
+  capacity: number,
+): Catalog {
+  if (capacity === 0) return catalog;
+  const cache = new ReadCache(changes, capacity);
+  return {
+    ...catalog,
+    findKey: (scope, keyId) => cache.get(cacheKey('key', scope, keyId), () => catalog.findKey(scope, keyId)),
+    findMaterial: (materialId) => cache.get(`material\0${materialId}`, () => catalog.findMaterial(materialId)),
+    findAlias: (scope, name) => cache.get(cacheKey('alias', scope, name), () => catalog.findAlias(scope, name)),
+    findStore: (scope, id) => cache.get(cacheKey('store', scope, id), () => catalog.findStore(scope, id)),
+    listAliases: (query) =>
+      query.targetKeyId === undefined || query.afterAliasName !== undefined
+        ? catalog.listAliases(query)
+        : cache.get(aliasesKey(query, query.targetKeyId), () => catalog.listAliases(query)),
+  };
+}
+
+function cacheKey(kind: string, scope: Scope, name: string): string {
+  return `${kind}\0${scope.account}\0${scope.region}\0${name}`;
+}
+
+function aliasesKey(query: AliasQuery, targetKeyId: string): string {
+  return `${cacheKey('aliases', query.scope, targetKeyId)}\0${query.limit}`;
+}
+
+/** Answers by their question, those used last at the end. */
+class ReadCache {
+  readonly #changes: Pick<CatalogDatabase, 'changeCount'>;
+  readonly #capacity: number;
+  readonly #answers = new Map<string, Promise<unknown>>();
+  #changeCount: number | undefined;
+
+  constructor(changes: Pick<CatalogDatabase, 'changeCount'>, capacity: number) {
+    this.#changes = changes;
+    this.#capacity = capacity;
+  }
+
+  /**
+   * A promise is kept, not its value, so that a thousand requests after a write ask the database once. Sharing a read
+   * that is under way is sound: no write was acknowledged since it began, or the change count would differ.
+   */
+  async get<T>(question: string, read: () => Promise<T>): Promise<T> {
+    this.#forgetIfChanged();
+    const known = this.#answers.get(question) as Promise<T> | undefined;
+    this.#answers.delete(question);
+    const answer = known ?? this.#ask(question, read);
+    this.#answers.set(question, answer);
+    this.#makeRoom();
+    return answer;
+  }
+
+  #forgetIfChanged(): void {
+    const changeCount = this.#changes.changeCount();
+    if (changeCount === this.#changeCount) return;
+    this.#answers.clear();
+    this.#changeCount = changeCount;
+  }
+
+  /** "Not found" is not kept: whoever guesses names could push out everything that is used. */
+  #ask<T>(question: string, read: () => Promise<T>): Promise<T> {
+    const answer = read().then(
+      (found) => {
+        if (found === undefined) this.#forget(question, answer);
+        return freezeDeeply(found);
+      },
+      (error: unknown) => {
+        this.#forget(question, answer);
+        throw error;
+      },
+    );
+    return answer;
+  }
+
+  #forget(question: string, answer: Promise<unknown>): void {
+    if (this.#answers.get(question) === answer) this.#answers.delete(question);
+  }
+
+  #makeRoom(): void {
+    for (const oldest of this.#answers.keys()) {
+      if (this.#answers.size <= this.#capacity) return;
+      this.#answers.delete(oldest);
+    }
+  }
+}
+
+function freezeDeeply<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) freezeDeeply(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,172 @@
+import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope } from '../keys/key.js';
+import type { SealedPassword, StoreRecord } from '../keystores/store.js';
+import type { AliasRow, IntentRow, KeyRow, MaterialRow, StoreRow } from './schema.js';
+
+/** The catalog's records as rows and back. */
+
+const dateOrNull = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+const msOrNull = (date: Date | null): number | null => date?.getTime() ?? null;
+
+export function keyRow(key: KeyRecord): KeyRow {
+  return {
+    account: key.account,
+    region: key.region,
+    key_id: key.keyId,
+    description: key.description,
+    key_usage: key.keyUsage,
+    key_spec: key.keySpec,
+    origin: key.origin,
+    custom_key_store_id: key.customKeyStoreId,
+    cluster_id: key.clusterId,
+    state: key.state,
+    creation_date: key.creationDate.getTime(),
+    deletion_date: msOrNull(key.deletionDate),
+    pending_deletion_window_in_days: key.pendingDeletionWindowInDays,
+    current_material_id: key.currentMaterialId,
+  };
+}
+
+export function keyRecord(row: KeyRow): KeyRecord {
+  return {
+    account: row.account,
+    region: row.region,
+    keyId: row.key_id,
+    description: row.description,
+    keyUsage: row.key_usage,
+    keySpec: row.key_spec,
+    origin: row.origin,
+    customKeyStoreId: row.custom_key_store_id,
+    clusterId: row.cluster_id,
+    state: row.state,
+    creationDate: new Date(row.creation_date),
+    deletionDate: dateOrNull(row.deletion_date),
+    pendingDeletionWindowInDays: row.pending_deletion_window_in_days,
+    currentMaterialId: row.current_material_id,
+  };
+}
+
+export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow {
+  return {
+    material_id: material.materialId,
+    account: scope.account,
+    region: scope.region,
+    key_id: material.keyId,
+    cluster_id: material.clusterId,
+    label: material.label,
+    extractable: material.extractable ? 1 : 0,
+    canary_nonce: material.canary.nonce,
+    canary_ciphertext: material.canary.ciphertext,
+    creation_date: material.creationDate.getTime(),
+    destroyed_date: msOrNull(material.destroyedDate),
+  };
+}
+
+export function materialRecord(row: MaterialRow): MaterialRecord {
+  return {
+    materialId: row.material_id,
+    keyId: row.key_id,
+    clusterId: row.cluster_id,
+    label: row.label,
+    extractable: row.extractable === 1,
+    canary: { nonce: plainBytes(row.canary_nonce), ciphertext: plainBytes(row.canary_ciphertext) },
+    creationDate: new Date(row.creation_date),
+    destroyedDate: dateOrNull(row.destroyed_date),
+  };
+}
+
+export function intentRow(intent: IntentRecord): IntentRow {
+  return {
+    material_id: intent.materialId,
+    account: intent.account,
+    region: intent.region,
+    key_id: intent.keyId,
+    cluster_id: intent.clusterId,
+    state: intent.state,
+    opened_date: intent.openedDate.getTime(),
+    abandoned_date: msOrNull(intent.abandonedDate),
+  };
+}
+
+export function intentRecord(row: IntentRow): IntentRecord {
+  return {
+    account: row.account,
+    region: row.region,
+    materialId: row.material_id,
+    keyId: row.key_id,
+    clusterId: row.cluster_id,
+    state: row.state,
+    openedDate: new Date(row.opened_date),
+    abandonedDate: dateOrNull(row.abandoned_date),
+  };
+}
+
+export function aliasRow(alias: AliasRecord): AliasRow {
+  return {
+    account: alias.account,
+    region: alias.region,
+    alias_name: alias.aliasName,
+    target_key_id: alias.targetKeyId,
+    creation_date: alias.creationDate.getTime(),
+    last_updated_date: alias.lastUpdatedDate.getTime(),
+  };
+}
+
+export function aliasRecord(row: AliasRow): AliasRecord {
+  return {
+    account: row.account,
+    region: row.region,
+    aliasName: row.alias_name,
+    targetKeyId: row.target_key_id,
+    creationDate: new Date(row.creation_date),
+    lastUpdatedDate: new Date(row.last_updated_date),
+  };
+}
+
+export function storeRow(store: StoreRecord): StoreRow {
+  return {
+    custom_key_store_id: store.customKeyStoreId,
+    account: store.account,
+    region: store.region,
+    name: store.name,
+    cluster_id: store.clusterId,
+    trust_anchor_certificate: store.trustAnchorCertificate,
+    ...passwordColumns(store.password),
+    password_version: store.passwordVersion,
+    connection_state: store.connectionState,
+    connection_error_code: store.connectionErrorCode,
+    creation_date: store.creationDate.getTime(),
+  };
+}
+
+export function passwordColumns(password: SealedPassword) {
+  return {
+    sealing_key_id: password.sealingKeyId,
+    password_nonce: password.nonce,
+    password_ciphertext: password.ciphertext,
+  };
+}
+
+export function storeRecord(row: StoreRow): StoreRecord {
+  return {
+    account: row.account,
+    region: row.region,
+    customKeyStoreId: row.custom_key_store_id,
+    name: row.name,
+    clusterId: row.cluster_id,
+    trustAnchorCertificate: row.trust_anchor_certificate,
+    password: {
+      sealingKeyId: row.sealing_key_id,
+      nonce: plainBytes(row.password_nonce),
+      ciphertext: plainBytes(row.password_ciphertext),
+    },
+    passwordVersion: row.password_version,
+    connectionState: row.connection_state,
+    connectionErrorCode: row.connection_error_code,
+    creationDate: new Date(row.creation_date),
+  };
+}
+
+/** Drivers give a Buffer, whose `slice` and `toString` are not those of the Uint8Array that the port promises. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}

@@ -1,0 +1,118 @@
+import type { RawBuilder } from 'kysely';
+import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
+import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
+
+/**
+ * The catalog's tables as kysely sees them, the same on every database. Dates are milliseconds since the epoch (int8),
+ * flags are 0 or 1, bytes are blob or bytea. What belongs to a tenant carries its account and region.
+ */
+export interface CatalogSchema {
+  catalog_metadata: CatalogMetadataRow;
+  keys: KeyRow;
+  materials: MaterialRow;
+  intents: IntentRow;
+  aliases: AliasRow;
+  custom_key_stores: StoreRow;
+  login_attempts: LoginAttemptRow;
+}
+
+/** Exactly one row. */
+export interface CatalogMetadataRow {
+  id: 1;
+  /** Random; tells this catalog from every other one, also from one that was made anew at the same path. */
+  incarnation_id: string;
+  schema_version: number;
+  creation_date: number;
+}
+
+interface ScopeColumns {
+  account: string;
+  region: string;
+}
+
+export interface KeyRow extends ScopeColumns {
+  key_id: string;
+  description: string;
+  key_usage: KeyUsage;
+  key_spec: KeySpec;
+  origin: Origin;
+  custom_key_store_id: string | null;
+  cluster_id: string;
+  state: StoredKeyState;
+  creation_date: number;
+  deletion_date: number | null;
+  pending_deletion_window_in_days: number | null;
+  current_material_id: string;
+}
+
+export interface MaterialRow extends ScopeColumns {
+  material_id: string;
+  key_id: string;
+  cluster_id: string;
+  label: string;
+  extractable: 0 | 1;
+  canary_nonce: Uint8Array;
+  canary_ciphertext: Uint8Array;
+  creation_date: number;
+  destroyed_date: number | null;
+}
+
+export interface IntentRow extends ScopeColumns {
+  material_id: string;
+  key_id: string;
+  cluster_id: string;
+  state: 'open' | 'abandoned' | 'destroyed';
+  opened_date: number;
+  abandoned_date: number | null;
+}
+
+export interface AliasRow extends ScopeColumns {
+  alias_name: string;
+  target_key_id: string;
+  creation_date: number;
+  last_updated_date: number;
+}
+
+export interface StoreRow extends ScopeColumns {
+  custom_key_store_id: string;
+  name: string;
+  cluster_id: string;
+  trust_anchor_certificate: string;
+  sealing_key_id: string;
+  password_nonce: Uint8Array;
+  password_ciphertext: Uint8Array;
+  password_version: number;
+  connection_state: ConnectionState;
+  connection_error_code: ConnectionErrorCode | null;
+  creation_date: number;
+}
+
+/** Belongs to a token, which tenants may share: so without account and region. */
+export interface LoginAttemptRow {
+  token_serial_number: string;
+  credential_version: string;
+  state: 'open' | 'succeeded' | 'failed';
+  claimed_date: number;
+}
+
+/**
+ * The constraints whose violation is an expected outcome. PostgreSQL reports their names, SQLite the columns.
+ */
+export const uniqueConstraints = {
+  aliases_name: ['aliases.account', 'aliases.region', 'aliases.alias_name'],
+  custom_key_stores_name: ['custom_key_stores.account', 'custom_key_stores.region', 'custom_key_stores.name'],
+  custom_key_stores_cluster: ['custom_key_stores.cluster_id'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type UniqueConstraint = keyof typeof uniqueConstraints;
+
+/** Where databases differ in how they declare columns and tables. */
+export interface ColumnTypes {
+  /** Text that compares by its bytes (PostgreSQL: `text collate "C"`): lists are paged in that order. */
+  text: RawBuilder<unknown>;
+  /** 64 bits. */
+  integer: RawBuilder<unknown>;
+  bytes: RawBuilder<unknown>;
+  /** Behind the closing parenthesis of a table. */
+  tableOptions: RawBuilder<unknown>;
+}

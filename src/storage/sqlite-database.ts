@@ -1,0 +1,117 @@
+import type Sqlite from 'better-sqlite3';
+import { Kysely, type Transaction } from 'kysely';
+import { type Clock, delay } from '../clock.js';
+import { HoldfastError } from '../errors.js';
+import {
+  type CatalogDatabase,
+  CatalogOpenError,
+  catalogBusy,
+  catalogFailure,
+  UniqueConstraintError,
+} from './database.js';
+import { type CatalogSchema, type UniqueConstraint, uniqueConstraints } from './schema.js';
+import { isBusy, isSqliteError } from './sqlite-connection.js';
+import { ImmediateSqliteDialect } from './sqlite-dialect.js';
+
+/** First and longest pause before a write is tried again that found another process writing. */
+const firstPauseMs = 1;
+const longestPauseMs = 32;
+
+/** One SQLite connection behind the port of the shared queries. */
+export class SqliteCatalogDatabase implements CatalogDatabase {
+  readonly #connection: Sqlite.Database;
+  readonly #tables: Kysely<CatalogSchema>;
+  readonly #dataVersion: Sqlite.Statement<[], number>;
+  readonly #clock: Clock;
+  readonly #busyTimeoutMs: number;
+  /** Ends with the last task that was given to the connection. Kysely's own queue wakes all waiters for each task. */
+  #lastTask: Promise<unknown> = Promise.resolve();
+  #seenDataVersion: number | undefined;
+  #changes = 0;
+
+  constructor(connection: Sqlite.Database, clock: Clock, busyTimeoutMs: number) {
+    this.#connection = connection;
+    this.#tables = new Kysely({ dialect: new ImmediateSqliteDialect(connection) });
+    this.#dataVersion = connection.prepare<[], number>('pragma data_version').pluck();
+    this.#clock = clock;
+    this.#busyTimeoutMs = busyTimeoutMs;
+  }
+
+  read<T>(query: (database: Kysely<CatalogSchema>) => Promise<T>): Promise<T> {
+    return this.#untilNotBusy(() => query(this.#tables));
+  }
+
+  async write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
+    try {
+      return await this.#untilNotBusy(() => this.#tables.transaction().execute(work));
+    } finally {
+      // Also after a failure: a commit whose sync failed may have become visible.
+      this.#changes += 1;
+    }
+  }
+
+  /** `data_version` changes with the commits of every other connection, and is read in 1.5 µs; our own are counted. */
+  changeCount(): number {
+    const dataVersion = this.#readDataVersion();
+    if (dataVersion === undefined || dataVersion !== this.#seenDataVersion) {
+      this.#seenDataVersion = dataVersion;
+      this.#changes += 1;
+    }
+    return this.#changes;
+  }
+
+  /** Until then SQLite's own waiting for other processes stops this whole process; from then on it waits aside. */
+  stopBlocking(): void {
+    this.#connection.pragma('busy_timeout = 0');
+  }
+
+  /** Waits for what is under way, then closes. */
+  async close(): Promise<void> {
+    await this.#lastTask;
+    this.#connection.close();
+  }
+
+  /** Undefined while another process recovers or closes the file: then nobody can tell, which counts as a change. */
+  #readDataVersion(): number | undefined {
+    try {
+      return this.#dataVersion.get();
+    } catch (thrown) {
+      if (isBusy(thrown)) return undefined;
+      throw translate(thrown);
+    }
+  }
+
+  /** Tries again, without blocking, while another process holds the lock. Others take their turn in the pauses. */
+  async #untilNotBusy<T>(task: () => Promise<T>): Promise<T> {
+    const deadlineMs = this.#clock.monotonicMs() + this.#busyTimeoutMs;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await this.#inTurn(task);
+      } catch (thrown) {
+        if (!isBusy(thrown)) throw translate(thrown);
+        if (this.#clock.monotonicMs() >= deadlineMs) throw catalogBusy(thrown);
+      }
+      await delay(this.#clock, pauseMs);
+    }
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#lastTask.then(task);
+    this.#lastTask = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function translate(thrown: unknown): unknown {
+  const alreadyOurs = thrown instanceof HoldfastError || thrown instanceof CatalogOpenError;
+  if (alreadyOurs) return thrown;
+  const constraint = violatedConstraint(thrown);
+  return constraint === undefined ? catalogFailure(thrown) : new UniqueConstraintError(constraint, thrown);
+}
+
+/** SQLite names the columns: "UNIQUE constraint failed: aliases.account, aliases.region, aliases.alias_name". */
+function violatedConstraint(thrown: unknown): UniqueConstraint | undefined {
+  if (!isSqliteError(thrown) || !/^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(thrown.code)) return undefined;
+  const names = Object.keys(uniqueConstraints) as UniqueConstraint[];
+  return names.find((name) => thrown.message.endsWith(`: ${uniqueConstraints[name].join(', ')}`));
+}

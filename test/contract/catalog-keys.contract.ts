@@ -1,0 +1,185 @@
+import { expect, it } from 'vitest';
+import type { KeyStateChange } from '../../src/keys/catalog.js';
+import type { StoredKeyState } from '../../src/keys/key.js';
+import type { Catalog } from '../../src/storage/database.js';
+import type { OpenedCatalog } from './catalog.contract.js';
+import {
+  addKey,
+  addStore,
+  aliasFor,
+  day,
+  intentFor,
+  keyRecord,
+  materialOf,
+  otherScope,
+  scope,
+} from './catalog-records.js';
+
+const plain = (state: StoredKeyState): KeyStateChange => ({
+  state,
+  deletionDate: null,
+  pendingDeletionWindowInDays: null,
+});
+const pending = (deletionDate: Date): KeyStateChange => ({
+  state: 'PendingDeletion',
+  deletionDate,
+  pendingDeletionWindowInDays: 7,
+});
+
+export function keyContract(opened: () => OpenedCatalog): void {
+  it('keeps key and material exactly, in their scope', async () => {
+    const { catalog } = opened();
+    const key = keyRecord({ description: '' });
+    const material = { ...materialOf(key), extractable: true };
+    await catalog.openIntent(intentFor(key));
+    await catalog.commitKey(key, material);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual(key);
+    expect(await catalog.findMaterial(material.materialId)).toEqual(material);
+    expect(await catalog.listMaterialsOfKey(key.keyId)).toEqual([material]);
+    expect(await catalog.findKey(otherScope, key.keyId)).toBeUndefined();
+    expect(await catalog.findKey({ ...scope, region: 'us-east-1' }, key.keyId)).toBeUndefined();
+    expect(await catalog.findMaterial('ff'.repeat(32))).toBeUndefined();
+    expect(await catalog.listMaterialsOfKey('none')).toEqual([]);
+  });
+
+  it('lets two regions have a key of the same id (multi-Region keys)', async () => {
+    const { catalog } = opened();
+    const here = await addKey(catalog, { keyId: `mrk-${'1'.repeat(32)}` });
+    const there = await addKey(catalog, { keyId: here.keyId, region: 'us-east-1' });
+    expect(await catalog.changeKeyState(there, there.keyId, ['Enabled'], plain('Disabled'))).toBe(true);
+    expect(await catalog.findKey(here, here.keyId)).toEqual(here);
+  });
+
+  it('pages keys of a scope in the order of their ids', async () => {
+    const { catalog } = opened();
+    const ids: string[] = [];
+    for (let count = 0; count < 7; count++) ids.push((await addKey(catalog)).keyId);
+    await addKey(catalog, otherScope);
+    ids.sort();
+    const paged: string[] = [];
+    for (let after: string | undefined; ; after = paged.at(-1)) {
+      const page = await catalog.listKeys(scope, after, 3);
+      paged.push(...page.map((key) => key.keyId));
+      if (page.length < 3) break;
+    }
+    expect(paged).toEqual(ids);
+    expect((await catalog.listKeys(scope, undefined, 100)).map((key) => key.keyId)).toEqual(ids);
+    expect(await catalog.listKeys(scope, ids.at(-1), 3)).toEqual([]);
+  });
+
+  it('goes on after an id that is not there any more', async () => {
+    const { catalog } = opened();
+    await addKey(catalog, { keyId: 'a' });
+    await addKey(catalog, { keyId: 'c' });
+    expect((await catalog.listKeys(scope, 'b', 10)).map((key) => key.keyId)).toEqual(['c']);
+  });
+
+  it('lists no key that is being deleted or was', async () => {
+    const { catalog } = opened();
+    for (const state of ['Enabled', 'Disabled', 'PendingDeletion', 'Deleting', 'Deleted'] as const) {
+      const key = await addKey(catalog, { keyId: state });
+      await catalog.changeKeyState(scope, key.keyId, ['Enabled'], plain(state));
+    }
+    const listed = await catalog.listKeys(scope, undefined, 10);
+    expect(listed.map((key) => key.keyId)).toEqual(['Disabled', 'Enabled', 'PendingDeletion']);
+    expect(await catalog.findKey(scope, 'Deleted')).toMatchObject({ state: 'Deleted' });
+  });
+
+  it('changes a state with its date and window only from the states that are named', async () => {
+    const { catalog } = opened();
+    const key = await addKey(catalog);
+    expect(await catalog.changeKeyState(scope, key.keyId, ['Disabled'], pending(day(9)))).toBe(false);
+    expect(await catalog.changeKeyState(scope, key.keyId, [], pending(day(9)))).toBe(false);
+    expect(await catalog.changeKeyState(otherScope, key.keyId, ['Enabled'], pending(day(9)))).toBe(false);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual(key);
+    expect(await catalog.changeKeyState(scope, key.keyId, ['Disabled', 'Enabled'], pending(day(9)))).toBe(true);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...pending(day(9)) });
+    expect(await catalog.changeKeyState(scope, key.keyId, ['PendingDeletion'], plain('Disabled'))).toBe(true);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...plain('Disabled') });
+  });
+
+  it('lets exactly one of several competing changes win', async () => {
+    const { catalog, another } = opened();
+    const key = await addKey(catalog);
+    const rivals = [catalog, await another(), catalog, await another()];
+    const won = await Promise.all(
+      rivals.map((rival) => rival.changeKeyState(scope, key.keyId, ['Enabled'], plain('Disabled'))),
+    );
+    expect(won.filter((one) => one)).toHaveLength(1);
+  });
+
+  it('lists what is due for deletion in all scopes, the most overdue first, and what was left half done', async () => {
+    const { catalog } = opened();
+    const schedule = async (keyId: string, date: Date, change: Partial<typeof otherScope> = {}) => {
+      const key = await addKey(catalog, { keyId, ...change });
+      await catalog.changeKeyState(key, keyId, ['Enabled'], pending(date));
+    };
+    await schedule('later', day(20));
+    await schedule('due', day(10));
+    await schedule('overdue', day(5), otherScope);
+    await schedule('begun', day(7));
+    await catalog.beginDeletion(scope, 'begun', day(10));
+    await addKey(catalog, { keyId: 'enabled' });
+    const due = async (limit: number) => (await catalog.listKeysToDelete(day(10), limit)).map((key) => key.keyId);
+    expect(await due(10)).toEqual(['overdue', 'begun', 'due']);
+    expect(await due(2)).toEqual(['overdue', 'begun']);
+  });
+
+  it('begins a deletion only when it is pending and due', async () => {
+    const { catalog } = opened();
+    const key = await addKey(catalog);
+    expect(await catalog.beginDeletion(scope, key.keyId, day(30))).toBe(false);
+    await catalog.changeKeyState(scope, key.keyId, ['Enabled'], pending(day(10)));
+    expect(await catalog.beginDeletion(scope, key.keyId, day(9))).toBe(false);
+    expect(await catalog.beginDeletion(otherScope, key.keyId, day(10))).toBe(false);
+    expect(await catalog.beginDeletion(scope, key.keyId, day(10))).toBe(true);
+    expect(await catalog.beginDeletion(scope, key.keyId, day(10))).toBe(false);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...pending(day(10)), state: 'Deleting' });
+  });
+
+  it('entombs key and materials and removes the aliases in one step', async () => {
+    const { catalog } = opened();
+    const { key, neighbour } = await deletingKey(catalog);
+    await catalog.completeDeletion(scope, key.keyId, day(11));
+    expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...pending(day(10)), state: 'Deleted' });
+    expect((await catalog.findMaterial(key.currentMaterialId))?.destroyedDate).toEqual(day(11));
+    expect((await catalog.findMaterial(neighbour.currentMaterialId))?.destroyedDate).toBeNull();
+    const query = { scope, targetKeyId: undefined, afterAliasName: undefined, limit: 10 };
+    expect((await catalog.listAliases(query)).map((alias) => alias.aliasName)).toEqual(['alias/stays']);
+    expect(await catalog.listKeysToDelete(day(30), 10)).toEqual([]);
+  });
+
+  it('completes a deletion once, and never that of a key that is not being deleted', async () => {
+    const { catalog } = opened();
+    const { key, neighbour } = await deletingKey(catalog);
+    await catalog.completeDeletion(scope, key.keyId, day(11));
+    await catalog.completeDeletion(scope, key.keyId, day(12));
+    await catalog.completeDeletion(scope, neighbour.keyId, day(12));
+    expect((await catalog.findMaterial(key.currentMaterialId))?.destroyedDate).toEqual(day(11));
+    expect(await catalog.findKey(scope, neighbour.keyId)).toEqual(neighbour);
+    expect(await catalog.countAliasesOfKey(scope, neighbour.keyId)).toBe(1);
+  });
+
+  it('counts the keys of a store but for tombstones', async () => {
+    const { catalog } = opened();
+    const store = await addStore(catalog, { connectionState: 'CONNECTED' });
+    const { customKeyStoreId, clusterId } = store;
+    for (const state of ['Enabled', 'Disabled', 'PendingDeletion', 'Deleting', 'Deleted'] as const) {
+      const key = await addKey(catalog, { customKeyStoreId, clusterId, origin: 'AWS_CLOUDHSM' });
+      await catalog.changeKeyState(scope, key.keyId, ['Enabled'], plain(state));
+    }
+    await addKey(catalog);
+    expect(await catalog.countKeysOfStore(customKeyStoreId)).toBe(4);
+    expect(await catalog.countKeysOfStore('cks-none')).toBe(0);
+  });
+}
+
+async function deletingKey(catalog: Catalog) {
+  const key = await addKey(catalog);
+  const neighbour = await addKey(catalog);
+  await catalog.createAlias(aliasFor(key, 'alias/goes'));
+  await catalog.createAlias(aliasFor(neighbour, 'alias/stays'));
+  await catalog.changeKeyState(scope, key.keyId, ['Enabled'], pending(day(10)));
+  await catalog.beginDeletion(scope, key.keyId, day(10));
+  return { key, neighbour };
+}

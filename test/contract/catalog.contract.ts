@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import type { Catalog } from '../../src/storage/database.js';
+import { aliasContract } from './catalog-aliases.contract.js';
+import { intentContract } from './catalog-intents.contract.js';
+import { keyContract } from './catalog-keys.contract.js';
+import { loginAttemptsContract } from './catalog-login-attempts.contract.js';
+import { storeContract } from './catalog-stores.contract.js';
+
+/** An empty catalog for one test. */
+export interface OpenedCatalog {
+  catalog: Catalog;
+  /** The same data through another connection, as another process has it. */
+  another(): Promise<Catalog>;
+  dispose(): Promise<void>;
+}
+
+/** Every promise of the catalog's ports (`keys/catalog.ts`, `keystores/catalog.ts`), for any database behind them. */
+export function catalogContract(name: string, open: () => Promise<OpenedCatalog>): void {
+  describe(name, () => {
+    let opened: OpenedCatalog;
+    beforeEach(async () => {
+      opened = await open();
+    });
+    afterEach(() => opened.dispose());
+
+    const current = (): OpenedCatalog => opened;
+    describe('intents', () => intentContract(current));
+    describe('keys and materials', () => keyContract(current));
+    describe('aliases', () => aliasContract(current));
+    describe('custom key stores', () => storeContract(current));
+    describe('login attempts', () => loginAttemptsContract(current));
+  });
+}
