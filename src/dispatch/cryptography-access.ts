@@ -1,0 +1,158 @@
+import { HoldfastError } from '../errors.js';
+import type { KeysCore } from '../keys/core.js';
+import { type CiphertextKey, resolveCiphertextKey } from '../operations/ciphertext-key.js';
+import type { DataKeyRequest } from '../operations/data-key.js';
+import { type DecryptRequest, decrypt } from '../operations/decrypt.js';
+import { type EncryptRequest, encrypt } from '../operations/encrypt.js';
+import { generateDataKey } from '../operations/generate-data-key.js';
+import { generateDataKeyWithoutPlaintext } from '../operations/generate-data-key-without-plaintext.js';
+import { type GenerateRandomRequest, generateRandom } from '../operations/generate-random.js';
+import { type ReEncryptRequest, reEncrypt } from '../operations/re-encrypt.js';
+import type { AccessCheck, AccessRow, PreparedRequest } from './access-row.js';
+import { forAccount, forKey, keyResource, resolveForAccess, unknownKey } from './key-resource.js';
+import type { RequestContext } from './request-context.js';
+
+interface Keyed {
+  keyId: string;
+}
+
+/** The model does not require a ciphertext (a dry run may ignore it); we have no dry run. */
+interface Ciphertext {
+  ciphertextBlob?: Uint8Array | undefined;
+}
+
+const byIdOrAlias = { aliasesAllowed: true };
+
+/** The rows of `CryptographyService`: none changes what exists, so that none waits for the disk. */
+export function cryptographyAccess(core: KeysCore) {
+  return {
+    Encrypt: {
+      plane: 'data',
+      audited: ['keyId', 'encryptionContext', 'encryptionAlgorithm'],
+      prepare: (request, context) =>
+        forKey(core, context, 'kms:Encrypt', request.keyId, byIdOrAlias, (key) =>
+          encrypt(core, { key, request }, context),
+        ),
+    } satisfies AccessRow<EncryptRequest & Keyed>,
+    Decrypt: {
+      plane: 'data',
+      audited: ['keyId', 'encryptionContext', 'encryptionAlgorithm'],
+      prepare: (request, context) => prepareDecrypt(core, request, context),
+    } satisfies AccessRow<DecryptRequest & Ciphertext & Partial<Keyed>>,
+    ReEncrypt: {
+      plane: 'data',
+      audited: [
+        'sourceKeyId',
+        'sourceEncryptionContext',
+        'sourceEncryptionAlgorithm',
+        'destinationKeyId',
+        'destinationEncryptionContext',
+        'destinationEncryptionAlgorithm',
+      ],
+      prepare: (request, context) => prepareReEncrypt(core, request, context),
+    } satisfies AccessRow<ReEncryptKeys>,
+    GenerateDataKey: {
+      plane: 'data',
+      audited: ['keyId', 'encryptionContext', 'keySpec', 'numberOfBytes'],
+      prepare: (request, context) =>
+        forKey(core, context, 'kms:GenerateDataKey', request.keyId, byIdOrAlias, (key) =>
+          generateDataKey(core, { key, request }, context),
+        ),
+    } satisfies AccessRow<DataKeyRequest & Keyed>,
+    GenerateDataKeyWithoutPlaintext: {
+      plane: 'data',
+      audited: ['keyId', 'encryptionContext', 'keySpec', 'numberOfBytes'],
+      prepare: (request, context) =>
+        forKey(core, context, 'kms:GenerateDataKeyWithoutPlaintext', request.keyId, byIdOrAlias, (key) =>
+          generateDataKeyWithoutPlaintext(core, { key, request }, context),
+        ),
+    } satisfies AccessRow<DataKeyRequest & Keyed>,
+    GenerateRandom: {
+      plane: 'data',
+      audited: ['numberOfBytes', 'customKeyStoreId'],
+      prepare: (request, context) => prepareRandom(core, request, context),
+    } satisfies AccessRow<GenerateRandomRequest>,
+  };
+}
+
+type ReEncryptKeys = ReEncryptRequest & Ciphertext & { sourceKeyId?: string | undefined; destinationKeyId: string };
+
+/** One side of an operation on a ciphertext: what is to be decided, and the key to use once it is allowed. */
+interface Side<T> {
+  access: AccessCheck;
+  /** Rejects with what only an allowed caller may learn. */
+  resolved(): Promise<T>;
+}
+
+async function prepareDecrypt(
+  core: KeysCore,
+  request: DecryptRequest & Ciphertext & Partial<Keyed>,
+  context: RequestContext,
+): Promise<PreparedRequest> {
+  const source = await ciphertextSide(core, 'kms:Decrypt', request.ciphertextBlob, request.keyId, context);
+  return {
+    accesses: [source.access],
+    execute: async () => decrypt(core, { ...(await source.resolved()), request }, context),
+  };
+}
+
+async function prepareReEncrypt(
+  core: KeysCore,
+  request: ReEncryptKeys,
+  context: RequestContext,
+): Promise<PreparedRequest> {
+  const source = await ciphertextSide(core, 'kms:ReEncryptFrom', request.ciphertextBlob, request.sourceKeyId, context);
+  const destination = await resolveForAccess(core, context, request.destinationKeyId, byIdOrAlias);
+  const action = 'kms:ReEncryptTo';
+  if ('refusal' in destination) {
+    return { accesses: [source.access, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
+  }
+  return {
+    accesses: [source.access, { action, resource: await keyResource(core, destination.key) }],
+    execute: async () => reEncrypt(core, { source: await source.resolved(), destination, request }, context),
+  };
+}
+
+/**
+ * The key that a ciphertext names is the one that is decided upon. Whether the key that the *request* names is the same is
+ * told only afterwards: it would say which keys exist.
+ */
+async function ciphertextSide(
+  core: KeysCore,
+  action: string,
+  ciphertextBlob: Uint8Array | undefined,
+  identifier: string | undefined,
+  context: RequestContext,
+): Promise<Side<CiphertextKey>> {
+  if (ciphertextBlob === undefined) throw missingCiphertext();
+  try {
+    const found = await resolveCiphertextKey(core, context.principal, ciphertextBlob);
+    const resource = await keyResource(core, found.key);
+    if (identifier === undefined) return { access: { action, resource }, resolved: () => Promise.resolve(found) };
+    const resolved = () => resolveCiphertextKey(core, context.principal, ciphertextBlob, identifier);
+    return { access: { action, resource }, resolved };
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
+    return { access: unknownKey(action), resolved: () => Promise.reject(error) };
+  }
+}
+
+function prepareRandom(
+  core: KeysCore,
+  request: GenerateRandomRequest,
+  context: RequestContext,
+): Promise<PreparedRequest> {
+  const execute = () => generateRandom(core, { request }, context);
+  const { customKeyStoreId } = request;
+  if (customKeyStoreId === undefined) return forAccount('kms:GenerateRandom', execute);
+  const resource = { kind: 'custom-key-store', customKeyStoreId } as const;
+  return Promise.resolve({ accesses: [{ action: 'kms:GenerateRandom', resource }], execute });
+}
+
+function missingCiphertext(): HoldfastError {
+  return new HoldfastError(
+    'VALIDATION',
+    "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+    { fieldViolations: [{ field: 'ciphertext_blob', description: 'Member must not be null' }] },
+  );
+}

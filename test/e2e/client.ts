@@ -1,0 +1,183 @@
+/**
+ * A client made by another tool-chain than the server: @grpc/proto-loader reads the published .proto files at run time.
+ * Requests and responses are plain objects with the names of the proto.
+ */
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as grpc from '@grpc/grpc-js';
+import * as protoLoader from '@grpc/proto-loader';
+import protobuf from 'protobufjs';
+
+const protoFolder = fileURLToPath(new URL('../../proto', import.meta.url));
+const serviceFolder = `${protoFolder}/holdfast/kms/v1`;
+
+export type Message = Record<string, unknown>;
+
+export interface FieldViolation {
+  field: string;
+  description: string;
+}
+
+/** What a call was refused with: the gRPC status and what `google.rpc.Status` in its details says. */
+export class CallError extends Error {
+  constructor(
+    readonly status: grpc.status,
+    message: string,
+    readonly reason: string | undefined,
+    readonly domain: string | undefined,
+    readonly fieldViolations: readonly FieldViolation[],
+    readonly metadata: grpc.Metadata,
+  ) {
+    super(message);
+  }
+}
+
+export interface MethodDescription {
+  service: string;
+  method: string;
+  /** `/holdfast.kms.v1.KeyService/CreateKey`. */
+  path: string;
+}
+
+const definitions = protoLoader.loadSync(
+  readdirSync(serviceFolder).map((file) => `${serviceFolder}/${file}`),
+  { includeDirs: [protoFolder], keepCase: true, longs: String, enums: String, defaults: false, oneofs: true },
+);
+
+const services = Object.entries(definitions)
+  .filter(([name]) => name.endsWith('Service'))
+  .map(([name, definition]) => ({ name, definition: definition as grpc.ServiceDefinition }));
+
+/** Every method of every service, as the descriptors say. */
+export const methods: readonly MethodDescription[] = services.flatMap(({ name, definition }) =>
+  Object.values(definition).map((method) => ({
+    service: name,
+    method: method.path.split('/')[2] ?? '',
+    path: method.path,
+  })),
+);
+
+const details = new protobuf.Root();
+details.resolvePath = (_origin, target) => `${protoFolder}/${target}`;
+details.loadSync(['google/rpc/status.proto', 'google/rpc/error_details.proto']);
+
+/** Where a server listens, and who calls. */
+export interface ClientOptions {
+  /** `address:port` or `unix:path`. */
+  target: string;
+  credentials: grpc.ChannelCredentials;
+}
+
+export class HoldfastClient {
+  readonly #clients: ReadonlyMap<string, { client: grpc.Client; definition: grpc.ServiceDefinition }>;
+  /** Told of every refusal, so that a test can look for secrets in them. */
+  onError: (error: CallError) => void = () => undefined;
+
+  constructor(options: ClientOptions) {
+    const channelOptions = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 };
+    this.#clients = new Map(
+      services.map(({ name, definition }) => [
+        name,
+        { client: new grpc.Client(options.target, options.credentials, channelOptions), definition },
+      ]),
+    );
+  }
+
+  /** Calls a method by its name. Rejects with `CallError`. */
+  call(method: string, request: Message = {}, deadlineMs = 30_000): Promise<Message> {
+    const found = this.#find(method);
+    return this.#unary(found.client, found.path, found.requestSerialize, found.responseDeserialize, request, deadlineMs);
+  }
+
+  /** Sends bytes as they are in place of a request message. */
+  callRaw(method: string, bytes: Uint8Array, deadlineMs = 30_000): Promise<Message> {
+    const found = this.#find(method);
+    return this.#unary(found.client, found.path, Buffer.from, found.responseDeserialize, bytes, deadlineMs);
+  }
+
+  /** The refusal that a call ends in; fails when it succeeds. */
+  async refusal(method: string, request: Message = {}): Promise<CallError> {
+    return this.#refusalOf(this.call(method, request), method);
+  }
+
+  async rawRefusal(method: string, bytes: Uint8Array): Promise<CallError> {
+    return this.#refusalOf(this.callRaw(method, bytes), method);
+  }
+
+  close(): void {
+    for (const { client } of this.#clients.values()) client.close();
+  }
+
+  async #refusalOf(call: Promise<Message>, method: string): Promise<CallError> {
+    try {
+      await call;
+    } catch (error) {
+      if (error instanceof CallError) return error;
+      throw error;
+    }
+    throw new Error(`${method} was accepted.`);
+  }
+
+  #find(name: string) {
+    const description = methods.find(({ method }) => method === name);
+    const service = description === undefined ? undefined : this.#clients.get(description.service);
+    if (description === undefined || service === undefined) throw new Error(`There is no method ${name}.`);
+    const definition = Object.values(service.definition).find(({ path }) => path === description.path);
+    if (definition === undefined) throw new Error(`There is no method ${name}.`);
+    return {
+      client: service.client,
+      path: description.path,
+      requestSerialize: definition.requestSerialize as (value: unknown) => Buffer,
+      responseDeserialize: definition.responseDeserialize as (bytes: Buffer) => Message,
+    };
+  }
+
+  #unary(
+    client: grpc.Client,
+    path: string,
+    serialize: (value: never) => Buffer,
+    deserialize: (bytes: Buffer) => Message,
+    request: unknown,
+    deadlineMs: number,
+  ): Promise<Message> {
+    const deadline = Date.now() + deadlineMs;
+    return new Promise((resolve, reject) => {
+      const done = (error: grpc.ServiceError | null, response?: Message): void => {
+        if (error === null) {
+          resolve(response ?? {});
+          return;
+        }
+        const callError = toCallError(error);
+        this.onError(callError);
+        reject(callError);
+      };
+      client.makeUnaryRequest(path, serialize as (value: unknown) => Buffer, deserialize, request, { deadline }, done);
+    });
+  }
+}
+
+function toCallError(error: grpc.ServiceError): CallError {
+  const [bytes] = error.metadata.get('grpc-status-details-bin');
+  const found = bytes === undefined ? [] : decodeDetails(bytes as Buffer);
+  const info = found.find(({ type }) => type === 'google.rpc.ErrorInfo')?.value;
+  const badRequest = found.find(({ type }) => type === 'google.rpc.BadRequest')?.value;
+  return new CallError(
+    error.code,
+    error.details,
+    info?.['reason'] as string | undefined,
+    info?.['domain'] as string | undefined,
+    (badRequest?.['fieldViolations'] ?? []) as FieldViolation[],
+    error.metadata,
+  );
+}
+
+function decodeDetails(bytes: Buffer): { type: string; value: Message }[] {
+  const status = details.lookupType('google.rpc.Status').decode(bytes) as unknown as {
+    details: { type_url: string; value: Uint8Array }[];
+  };
+  return status.details.map((detail) => {
+    const type = detail.type_url.split('/').at(-1) ?? '';
+    const messageType = details.lookupType(type);
+    return { type, value: messageType.toObject(messageType.decode(detail.value)) };
+  });
+}
