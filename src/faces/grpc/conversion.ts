@@ -1,0 +1,121 @@
+import { Secret } from '../../secret.js';
+
+/**
+ * How one value of a protobuf message becomes a value of the domain and back. The tables of conversions
+ * (`*-messages.ts`) are complete by type: a field added to a proto does not compile until it has a conversion.
+ */
+export interface Conversion<Wire> {
+  /** What an absent field of this kind is in a generated message: lists and maps are never absent there. */
+  readonly absent?: () => Wire;
+  /** Undefined leaves the field out. */
+  toDomain(wire: Wire): unknown;
+  /** Throws for a domain value that the wire cannot carry: a programming error, answered KMS_INTERNAL. */
+  toWire(domain: unknown): Wire;
+}
+
+/** One conversion for every field of a generated message. */
+export type FieldConversions<Message> = {
+  readonly [Name in keyof Message]-?: Conversion<Exclude<Message[Name], undefined>>;
+};
+
+function unchanged<Wire>(): Conversion<Wire> {
+  return { toDomain: (wire) => wire, toWire: (domain) => domain as Wire };
+}
+
+export const text = unchanged<string>();
+export const integer = unchanged<number>();
+export const flag = unchanged<boolean>();
+export const timestamp = unchanged<Date>();
+
+/** Bytes that are not secret. The generated decoder has copied them out of the frame. */
+export const blob: Conversion<Buffer> = {
+  toDomain: (wire) => wire,
+  toWire: (domain) => asBuffer(domain as Uint8Array),
+};
+
+/** Bytes that are a `Secret` in the domain. The wire's copy becomes the secret's own. */
+export const secretBlob: Conversion<Buffer> = {
+  toDomain: (wire) => new Secret(wire),
+  toWire: (domain) => asBuffer((domain as Secret).reveal()),
+};
+
+/** A text that `takeSecretTexts` has taken out of the frame before it was decoded; what is left of it is dropped here. */
+export const takenSecretText: Conversion<string> = {
+  toDomain: () => undefined,
+  toWire() {
+    throw new Error('A secret text is never answered.');
+  },
+};
+
+/** An encryption context. Absent is empty, for protobuf and for us. */
+export const context: Conversion<Map<string, string>> = {
+  ...unchanged<Map<string, string>>(),
+  absent: () => new Map(),
+};
+
+/** A repeated field. Empty is absent. */
+export function listOf<Wire>(element: Conversion<Wire>): Conversion<Wire[]> {
+  return {
+    absent: () => [],
+    // An element cannot be absent: an enum's UNSPECIFIED stays, as a value that no list of choices allows.
+    toDomain: (wire) => (wire.length === 0 ? undefined : wire.map((one) => element.toDomain(one) ?? 'UNSPECIFIED')),
+    toWire: (domain) => (domain as unknown[]).map((one) => element.toWire(one)),
+  };
+}
+
+/**
+ * A protobuf enum that is a string of the AWS API in the domain: its name without the prefix, unless `renamed`.
+ * UNSPECIFIED is absent; a number that the proto does not know is 'UNRECOGNIZED', which the request's limits refuse.
+ */
+export function choice<Name extends string, Wire extends string>(
+  values: Readonly<Record<Name, Wire>>,
+  renamed: Partial<Record<Name, string>> = {},
+): Conversion<Wire> {
+  const pairs = (Object.entries(values) as [Name, Wire][]).map(
+    ([name, wire]) => [renamed[name] ?? name, wire] as const,
+  );
+  const wireOf = new Map<unknown, Wire>(pairs);
+  const domainOf = new Map<Wire, string>(pairs.map(([domain, wire]) => [wire, domain]));
+  return {
+    toDomain(wire) {
+      const domain = domainOf.get(wire);
+      return domain === 'UNSPECIFIED' ? undefined : domain;
+    },
+    toWire(domain) {
+      const wire = wireOf.get(domain);
+      if (wire === undefined) throw new Error(`The proto has no value ${String(domain)}.`);
+      return wire;
+    },
+  };
+}
+
+/** A message. A domain value with a field that the message lacks is refused, so that no answer loses a field silently. */
+export function structure<Message extends object>(fields: FieldConversions<Message>): Conversion<Message> {
+  const conversions = Object.entries(fields) as [string, Conversion<unknown>][];
+  const byName = new Map(conversions);
+  return {
+    toDomain(wire) {
+      const domain: Record<string, unknown> = {};
+      for (const [name, conversion] of conversions) {
+        const value = (wire as Record<string, unknown>)[name];
+        const converted = value === undefined ? undefined : conversion.toDomain(value);
+        if (converted !== undefined) domain[name] = converted;
+      }
+      return domain;
+    },
+    toWire(domain) {
+      const wire: Record<string, unknown> = {};
+      for (const [name, conversion] of conversions) wire[name] = conversion.absent?.();
+      for (const [name, value] of Object.entries(domain as Record<string, unknown>)) {
+        const conversion = byName.get(name);
+        if (conversion === undefined) throw new Error(`The proto has no field for ${name}.`);
+        if (value !== undefined) wire[name] = conversion.toWire(value);
+      }
+      return wire as Message;
+    },
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

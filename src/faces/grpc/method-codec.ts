@@ -1,0 +1,94 @@
+import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import { HoldfastError } from '../../errors.js';
+import type { Conversion } from './conversion.js';
+import { countFields, strictReader, takeSecretText } from './wire.js';
+
+/** What the generated code offers for a message. */
+export interface GeneratedMessage<Message> {
+  decode(input: BinaryReader): Message;
+  encode(message: Message): BinaryWriter;
+}
+
+/** Both directions of one method. */
+export interface MethodCodec {
+  /** Whether request or response carries a secret, so that their bytes are zeroed after use. */
+  readonly carriesSecrets: boolean;
+  /**
+   * The domain request. Overwrites secret texts in `frame`.
+   * @throws VALIDATION for bytes that are no such message, for invalid UTF-8 and for an encryption context that names
+   *   something twice (protobuf would let the last one win; design §9).
+   */
+  decode(frame: Uint8Array): object;
+  /** The wire form of a domain response. */
+  encode(response: object): Uint8Array;
+}
+
+export interface MethodMessages<Request, Response> {
+  request: GeneratedMessage<Request>;
+  requestFields: Conversion<Request>;
+  response: GeneratedMessage<Response>;
+  responseFields: Conversion<Response>;
+  carriesSecrets?: boolean;
+  /** Field numbers of encryption contexts in the request, by domain name. */
+  contexts?: Readonly<Record<string, number>>;
+  /** The request's secret text, where it has one. */
+  secretText?: { name: string; fieldNumber: number };
+}
+
+export function methodCodec<Request, Response>(
+  methodName: string,
+  messages: MethodMessages<Request, Response>,
+): MethodCodec {
+  return {
+    carriesSecrets: messages.carriesSecrets ?? false,
+    decode: (frame) => decodeRequest(methodName, messages, frame),
+    encode: (response) => messages.response.encode(messages.responseFields.toWire(response)).finish(),
+  };
+}
+
+function decodeRequest<Request, Response>(
+  methodName: string,
+  messages: MethodMessages<Request, Response>,
+  frame: Uint8Array,
+): object {
+  const secret = parse(methodName, () =>
+    messages.secretText === undefined ? undefined : takeSecretText(frame, messages.secretText.fieldNumber),
+  );
+  try {
+    const wire = parse(methodName, () => messages.request.decode(strictReader(frame)));
+    const request = messages.requestFields.toDomain(wire) as Record<string, unknown>;
+    refuseDuplicateNames(messages.contexts ?? {}, request, frame);
+    if (messages.secretText !== undefined && secret !== undefined) request[messages.secretText.name] = secret;
+    return request;
+  } catch (error) {
+    secret?.destroy();
+    throw error;
+  }
+}
+
+function parse<Parsed>(methodName: string, parser: () => Parsed): Parsed {
+  try {
+    return parser();
+  } catch (cause) {
+    const message = `The request is not a valid ${methodName}Request message: its bytes are broken, or a text is not UTF-8.`;
+    throw new HoldfastError('VALIDATION', message, { cause });
+  }
+}
+
+function refuseDuplicateNames(
+  contexts: Readonly<Record<string, number>>,
+  request: Record<string, unknown>,
+  frame: Uint8Array,
+): void {
+  const names = Object.keys(contexts).filter((name) => (request[name] as ReadonlyMap<string, string>).size > 0);
+  if (names.length === 0) return;
+  const counts = countFields(frame);
+  for (const name of names) {
+    const entryCount = counts.get(contexts[name] ?? 0) ?? 0;
+    if (entryCount === (request[name] as ReadonlyMap<string, string>).size) continue;
+    const field = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    throw new HoldfastError('VALIDATION', `A name occurs more than once in ${field}.`, {
+      fieldViolations: [{ field, description: 'A name occurs more than once.' }],
+    });
+  }
+}
