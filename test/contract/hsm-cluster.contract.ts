@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock.js';
+import { canaryAdditionalData, canaryPlaintext } from '../../src/keys/canary.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+
+export interface OpenedCluster {
+  cluster: HsmCluster;
+  clock: Clock;
+  /** Puts another AES-256 key under the material's id and label, behind the cluster's back. */
+  swapMaterial(materialId: string): void | Promise<void>;
+  close(): void | Promise<void>;
+}
+
+const additionalData = Uint8Array.of(0xff, 0xff, 1, 2, 3);
+const secret = (bytes: Uint8Array): Secret => new Secret(Uint8Array.from(bytes));
+const revealed = (opened: Secret): Buffer => Buffer.from(opened.reveal());
+const newMaterialId = (): string => randomBytes(32).toString('hex');
+
+/** What every implementation of the key-store port must do. Run it from the implementation's own test file. */
+export function hsmClusterContract(name: string, open: () => Promise<OpenedCluster>): void {
+  describe(`HsmCluster contract: ${name}`, () => {
+    let opened: OpenedCluster;
+    let cluster: HsmCluster;
+    const soon = (): number => opened.clock.monotonicMs() + 20_000;
+
+    async function newMaterial(): Promise<MaterialReference> {
+      const materialId = newMaterialId();
+      const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
+      const canary = await cluster.generateKeyMaterial(materialId, label, soon());
+      return { materialId, label, extractable: false, canary };
+    }
+
+    beforeAll(async () => {
+      opened = await open();
+      cluster = opened.cluster;
+    });
+    afterAll(async () => opened.close());
+
+    it('makes material with the canary that canary.ts describes', async () => {
+      const material = await newMaterial();
+      const { materialId, canary } = material;
+      expect(canary.nonce.length).toBe(12);
+      expect(canary.ciphertext.length).toBe(32 + 16);
+      const answer = await cluster.decrypt(material, canary, canaryAdditionalData(materialId), soon());
+      expect(revealed(answer)).toEqual(Buffer.from(canaryPlaintext(materialId)));
+    });
+
+    it.each([1, 15, 16, 17, 32, 1024, 4095, 4096])('decrypts what it encrypted: %i bytes', async (length) => {
+      const material = await newMaterial();
+      const bytes = randomBytes(length);
+      const plaintext = secret(bytes);
+      const sealed = await cluster.encrypt(material, plaintext, additionalData, soon());
+      expect(sealed.nonce.length).toBe(12);
+      expect(sealed.ciphertext.length).toBe(length + 16);
+      expect(revealed(plaintext), 'the plaintext is still the caller’s').toEqual(bytes);
+      expect(revealed(await cluster.decrypt(material, sealed, additionalData, soon()))).toEqual(bytes);
+    });
+
+    it('never uses a nonce twice', async () => {
+      const material = await newMaterial();
+      const encrypt = (): Promise<Sealed> => cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, soon());
+      const sealed = await Promise.all(Array.from({ length: 64 }, encrypt));
+      expect(new Set(sealed.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
+    });
+
+    it('takes additional data of the longest envelope', async () => {
+      const material = await newMaterial();
+      const long = randomBytes(2 + 54 + 8192);
+      const sealed = await cluster.encrypt(material, secret(Uint8Array.of(7)), long, soon());
+      expect(revealed(await cluster.decrypt(material, sealed, long, soon()))).toEqual(Buffer.of(7));
+    });
+
+    it('refuses whatever was changed, and goes on working', async () => {
+      const material = await newMaterial();
+      const other = await newMaterial();
+      const sealed = await cluster.encrypt(material, secret(Buffer.from('a secret')), additionalData, soon());
+      const flipped = (bytes: Uint8Array, index: number): Uint8Array => bytes.with(index, (bytes[index] ?? 0) ^ 1);
+      const attempts: [MaterialReference, Sealed, Uint8Array][] = [
+        [material, { ...sealed, ciphertext: flipped(sealed.ciphertext, 0) }, additionalData],
+        [material, { ...sealed, ciphertext: flipped(sealed.ciphertext, sealed.ciphertext.length - 1) }, additionalData],
+        [material, { ...sealed, ciphertext: sealed.ciphertext.subarray(0, -1) }, additionalData],
+        [material, { ...sealed, ciphertext: new Uint8Array([...sealed.ciphertext, 0]) }, additionalData],
+        [material, { ...sealed, nonce: flipped(sealed.nonce, 0) }, additionalData],
+        [material, sealed, flipped(additionalData, 0)],
+        [material, sealed, additionalData.subarray(0, -1)],
+        [other, sealed, additionalData],
+      ];
+      for (const [reference, changed, data] of attempts) {
+        await expect(cluster.decrypt(reference, changed, data, soon())).rejects.toMatchObject({ code: 'INVALID_CIPHERTEXT' });
+      }
+      expect(revealed(await cluster.decrypt(material, sealed, additionalData, soon())).toString()).toBe('a secret');
+    });
+
+    it.each([1, 16, 32, 1024])('makes data keys: %i bytes', async (length) => {
+      const material = await newMaterial();
+      const { plaintext, sealed } = await cluster.generateDataKey(material, length, additionalData, soon());
+      expect(plaintext.byteLength).toBe(length);
+      expect(revealed(await cluster.decrypt(material, sealed, additionalData, soon()))).toEqual(revealed(plaintext));
+    });
+
+    it('makes random bytes', async () => {
+      const first = await cluster.random(1024, soon());
+      const second = await cluster.random(1024, soon());
+      expect(first.byteLength).toBe(1024);
+      expect(revealed(first)).not.toEqual(revealed(second));
+      expect((await cluster.random(1, soon())).byteLength).toBe(1);
+    });
+
+    it('lists what it holds, and no longer what was destroyed', async () => {
+      const { materialId } = await newMaterial();
+      const held = async (): Promise<boolean[]> =>
+        (await cluster.listMaterialIds(soon())).map(({ materialIds }) => materialIds.includes(materialId));
+      expect(await held()).not.toContain(false);
+      await cluster.destroyKeyMaterial(materialId, soon());
+      expect(await held()).not.toContain(true);
+      await cluster.destroyKeyMaterial(materialId, soon());
+    });
+
+    it('does not use material that is missing', async () => {
+      const material = await newMaterial();
+      const sealed = await cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, soon());
+      await cluster.destroyKeyMaterial(material.materialId, soon());
+      await expectUnusable(material, sealed);
+      await expectUnusable({ ...material, materialId: newMaterialId() }, sealed);
+    });
+
+    it('does not use material that was swapped', async () => {
+      const material = await newMaterial();
+      await opened.swapMaterial(material.materialId);
+      await expectUnusable(material, { nonce: new Uint8Array(12), ciphertext: new Uint8Array(17) });
+    });
+
+    async function expectUnusable(material: MaterialReference, sealed: Sealed): Promise<void> {
+      const code = { code: 'KMS_INVALID_STATE' };
+      const encryption = cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, soon());
+      await expect(encryption).rejects.toMatchObject(code);
+      await expect(cluster.decrypt(material, sealed, additionalData, soon())).rejects.toMatchObject(code);
+      await expect(cluster.generateDataKey(material, 32, additionalData, soon())).rejects.toMatchObject(code);
+    }
+
+    it('answers DEPENDENCY_TIMEOUT after the deadline', async () => {
+      const material = await newMaterial();
+      const timeout = { code: 'DEPENDENCY_TIMEOUT' };
+      const past = opened.clock.monotonicMs() - 1;
+      await expect(cluster.random(8, past)).rejects.toMatchObject(timeout);
+      const encryption = cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, past);
+      await expect(encryption).rejects.toMatchObject(timeout);
+    });
+  });
+}

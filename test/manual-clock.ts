@@ -1,0 +1,45 @@
+import type { Clock, ScheduledTask } from '../src/clock.js';
+
+interface Task {
+  dueMs: number;
+  run: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #wallMs: number;
+  #monotonicMs = 1_000;
+  #tasks: Task[] = [];
+
+  constructor(start = new Date('2026-01-01T00:00:00Z')) {
+    this.#wallMs = start.getTime();
+  }
+
+  now(): Date {
+    return new Date(this.#wallMs);
+  }
+
+  monotonicMs(): number {
+    return this.#monotonicMs;
+  }
+
+  schedule(delayMs: number, run: () => void): ScheduledTask {
+    const task = { dueMs: this.#monotonicMs + delayMs, run };
+    this.#tasks.push(task);
+    return { cancel: () => void (this.#tasks = this.#tasks.filter((other) => other !== task)) };
+  }
+
+  /** How many tasks wait for their time. */
+  get scheduled(): number {
+    return this.#tasks.length;
+  }
+
+  /** Moves both clocks and runs what has become due, in order. */
+  advance(durationMs: number): void {
+    this.#wallMs += durationMs;
+    this.#monotonicMs += durationMs;
+    const due = this.#tasks.filter((task) => task.dueMs <= this.#monotonicMs).sort((a, b) => a.dueMs - b.dueMs);
+    this.#tasks = this.#tasks.filter((task) => !due.includes(task));
+    for (const task of due) task.run();
+  }
+}

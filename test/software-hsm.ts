@@ -1,0 +1,209 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Clock } from '../src/clock.js';
+import { HoldfastError } from '../src/errors.js';
+import { canaryAdditionalData, canaryPlaintext } from '../src/keys/canary.js';
+import type { Canary } from '../src/keys/key.js';
+import type {
+  ClusterDescription,
+  ConnectOutcome,
+  HsmCluster,
+  HsmClusters,
+  MaterialReference,
+  MemberInventory,
+  Sealed,
+} from '../src/keystores/hsm-cluster.js';
+import { Secret } from '../src/secret.js';
+
+/** An operation of the port whose next call a test may script. */
+export type HsmOperation = Exclude<keyof HsmCluster, 'clusterId'>;
+
+interface Action {
+  operation: HsmOperation;
+  when: 'before' | 'after';
+  run: () => void | Promise<void>;
+}
+
+const memberName = 'software';
+
+/**
+ * An HSM cluster in memory, on node:crypto, for unit tests of the domain. It keeps the promises of the port (the contract
+ * suite runs over it), one member only. `next` scripts a call: let it fail, or do something just before or after it.
+ */
+export class SoftwareHsmCluster implements HsmCluster {
+  readonly clusterId: string;
+  /** Operations called, in order. */
+  readonly calls: HsmOperation[] = [];
+  /** Every plaintext that was handed out, to see whether it was destroyed. */
+  readonly plaintexts: Secret[] = [];
+  readonly #clock: Clock;
+  readonly #materials = new Map<string, Buffer>();
+  readonly #script: Action[] = [];
+
+  constructor(clusterId: string, clock: Clock) {
+    this.clusterId = clusterId;
+    this.#clock = clock;
+  }
+
+  /** Runs `run` before (or after) the next call of `operation` that is not scripted yet; what it throws, the call throws. */
+  next(operation: HsmOperation, run: Action['run'], when: Action['when'] = 'before'): void {
+    this.#script.push({ operation, when, run });
+  }
+
+  /** Puts another key under an id, as anyone with the PIN can; also one that no catalog knows. */
+  swapMaterial(materialId: string): void {
+    this.#materials.set(materialId, randomBytes(32));
+  }
+
+  has(materialId: string): boolean {
+    return this.#materials.has(materialId);
+  }
+
+  generateKeyMaterial(materialId: string, _label: string, deadlineMs: number): Promise<Canary> {
+    return this.#call('generateKeyMaterial', deadlineMs, () => {
+      const key = randomBytes(32);
+      this.#materials.set(materialId, key);
+      return seal(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
+    });
+  }
+
+  destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void> {
+    return this.#call('destroyKeyMaterial', deadlineMs, () => {
+      this.#materials.delete(materialId);
+    });
+  }
+
+  encrypt(
+    material: MaterialReference,
+    plaintext: Secret,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<Sealed> {
+    return this.#call('encrypt', deadlineMs, () => seal(this.#proved(material), plaintext.reveal(), additionalData));
+  }
+
+  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, deadlineMs: number): Promise<Secret> {
+    return this.#call('decrypt', deadlineMs, () => {
+      const plaintext = open(this.#proved(material), sealed, additionalData);
+      if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
+      return this.#handOut(plaintext);
+    });
+  }
+
+  generateDataKey(
+    material: MaterialReference,
+    lengthBytes: number,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<{ plaintext: Secret; sealed: Sealed }> {
+    return this.#call('generateDataKey', deadlineMs, () => {
+      const key = this.#proved(material);
+      const plaintext = this.#handOut(randomBytes(lengthBytes));
+      return { plaintext, sealed: seal(key, plaintext.reveal(), additionalData) };
+    });
+  }
+
+  random(lengthBytes: number, deadlineMs: number): Promise<Secret> {
+    return this.#call('random', deadlineMs, () => this.#handOut(randomBytes(lengthBytes)));
+  }
+
+  listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
+    return this.#call('listMaterialIds', deadlineMs, () => [{ memberName, materialIds: [...this.#materials.keys()] }]);
+  }
+
+  async #call<Result>(operation: HsmOperation, deadlineMs: number, work: () => Result): Promise<Result> {
+    this.calls.push(operation);
+    await this.#take(operation, 'before')?.run();
+    if (this.#clock.monotonicMs() >= deadlineMs) throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The deadline has passed.');
+    const result = work();
+    await this.#take(operation, 'after')?.run();
+    return result;
+  }
+
+  #take(operation: HsmOperation, when: Action['when']): Action | undefined {
+    const index = this.#script.findIndex((action) => action.operation === operation && action.when === when);
+    return index < 0 ? undefined : this.#script.splice(index, 1)[0];
+  }
+
+  #handOut(bytes: Buffer): Secret {
+    const secret = new Secret(Uint8Array.from(bytes));
+    this.plaintexts.push(secret);
+    return secret;
+  }
+
+  /** The key under an id, if it decrypts the canary. */
+  #proved({ materialId, canary }: MaterialReference): Buffer {
+    const key = this.#materials.get(materialId);
+    const answer = key === undefined ? undefined : open(key, canary, canaryAdditionalData(materialId));
+    if (key === undefined || answer?.equals(canaryPlaintext(materialId)) !== true) {
+      throw new HoldfastError('KMS_INVALID_STATE', 'The key material is missing or is not what the catalog says.');
+    }
+    return key;
+  }
+}
+
+/** The clusters of a test, each with its PIN. */
+export class SoftwareHsmClusters implements HsmClusters {
+  readonly #clusters = new Map<string, { cluster: SoftwareHsmCluster; description: ClusterDescription; pin: string }>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(clusterId: string, name: string, pin = '1234567'): SoftwareHsmCluster {
+    const cluster = new SoftwareHsmCluster(clusterId, this.#clock);
+    const description: ClusterDescription = {
+      clusterId,
+      name,
+      replication: 'none',
+      minimumMembers: 1,
+      memberNames: [memberName],
+      trustAnchorDer: new TextEncoder().encode(`trust anchor of ${clusterId}`),
+      maximumPinLength: 32,
+    };
+    this.#clusters.set(clusterId, { cluster, description, pin });
+    return cluster;
+  }
+
+  describe(clusterId: string): ClusterDescription | undefined {
+    return this.#clusters.get(clusterId)?.description;
+  }
+
+  list(): ClusterDescription[] {
+    return [...this.#clusters.values()].map(({ description }) => description);
+  }
+
+  connect(clusterId: string, pin: Secret): Promise<ConnectOutcome> {
+    const known = this.#clusters.get(clusterId);
+    const right = known !== undefined && Buffer.from(known.pin).equals(pin.reveal());
+    if (right) return Promise.resolve({ connected: true, cluster: known.cluster });
+    const errorCode = known === undefined ? 'CLUSTER_NOT_FOUND' : 'INVALID_CREDENTIALS';
+    return Promise.resolve({ connected: false, errorCode, transient: false, cause: errorCode });
+  }
+
+  disconnect(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function seal(key: Buffer, plaintext: Uint8Array, additionalData: Uint8Array): Sealed {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(additionalData);
+  const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  return { nonce: Uint8Array.from(nonce), ciphertext: Uint8Array.from(ciphertext) };
+}
+
+/** Undefined when the tag does not match. */
+function open(key: Buffer, sealed: Sealed, additionalData: Uint8Array): Buffer | undefined {
+  const tagOffset = sealed.ciphertext.length - 16;
+  if (tagOffset < 0) return undefined;
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.nonce, { authTagLength: 16 })
+    .setAAD(additionalData)
+    .setAuthTag(sealed.ciphertext.subarray(tagOffset));
+  const plaintext = decipher.update(sealed.ciphertext.subarray(0, tagOffset));
+  try {
+    return Buffer.concat([plaintext, decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
