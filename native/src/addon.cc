@@ -1,0 +1,98 @@
+#include <napi.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "binding_arguments.h"
+#include "binding_pool.h"
+#include "binding_state.h"
+#include "control_task.h"
+#include "module_lock.h"
+
+namespace holdfast {
+namespace {
+
+/// How long an environment that ends with open pools waits for their lanes.
+constexpr auto kAbandonBound = std::chrono::seconds(1);
+
+Napi::Value returnValuesOf(const Napi::CallbackInfo& info) {
+  auto array = Napi::Array::New(info.Env(), returnValues().size());
+  uint32_t index = 0;
+  for (const auto& row : returnValues()) array.Set(index++, toJavaScript(info.Env(), row));
+  return array;
+}
+
+Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
+  auto& state = AddonState::of(info.Env());
+  const auto pending = state.completions->open(info.Env(), Shape::kPlain);
+  const Deadline deadline = deadlineOf(info[2]);
+  const auto work = [path = stringOf(info[0]), directory = stringOf(info[1]), deadline](Settlement& answer) {
+    // A lock that comes too late is released where it is destroyed.
+    answer.settle(Completed{-1, 0, ModuleLock::acquire(path, directory, deadline)});
+  };
+  const auto late = [] { return failure(FailureKind::kLock, "another process holds the module's lock"); };
+  ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
+  return pending.promise;
+}
+
+Napi::Value listTokens(const Napi::CallbackInfo& info) {
+  auto& state = AddonState::of(info.Env());
+  const auto pending = state.completions->open(info.Env(), Shape::kPlain);
+  const auto work = [options = moduleOptionsOf(info[0])](Settlement& answer) {
+    answer.settle(Completed{-1, 0, Token::list(*Module::open(options))});
+  };
+  ControlTask::start(state.watchdog, pending.settlement, deadlineOf(info[1]), work);
+  return pending.promise;
+}
+
+Napi::Value createPool(const Napi::CallbackInfo& info) {
+  return AddonState::of(info.Env()).poolConstructor.New({info[0]});
+}
+
+Napi::Value createMaterial(const Napi::CallbackInfo& info) {
+  return AddonState::of(info.Env()).materialConstructor.New({info[0]});
+}
+
+void disableCoreDumps(const Napi::CallbackInfo& info) {
+  const rlimit none{0, 0};
+  const bool done = ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0) == 0;
+  if (!done) throw Napi::Error::New(info.Env(), "core dumps could not be disabled");
+}
+
+void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
+
+/// Runs before Node takes the environment apart: afterwards nothing may call into it.
+void endEnvironment(AddonState* state) {
+  const Deadline deadline = Clock::now() + kAbandonBound;
+  for (const auto& known : state->pools) {
+    if (const auto pool = known.lock()) pool->abandon(deadline);
+  }
+  state->completions->close();
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  // Node owns instance data and deletes it after the cleanup hooks.
+  auto owned = std::make_unique<AddonState>(env);
+  owned->poolConstructor = Napi::Persistent(PoolBinding::define(env));
+  owned->materialConstructor = Napi::Persistent(MaterialBinding::define(env));
+  env.AddCleanupHook(endEnvironment, owned.get());
+  env.SetInstanceData(owned.release());
+  exports.Set("returnValues", Napi::Function::New<returnValuesOf>(env, "returnValues"));
+  exports.Set("acquireModuleLock", Napi::Function::New<acquireModuleLock>(env, "acquireModuleLock"));
+  exports.Set("listTokens", Napi::Function::New<listTokens>(env, "listTokens"));
+  exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
+  exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
+  exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));
+  exports.Set("exitNow", Napi::Function::New<exitNow>(env, "exitNow"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace holdfast
+
+// The macro of node-addon-api wants a name at file scope.
+static Napi::Object initializeAddon(Napi::Env env, Napi::Object exports) {
+  return holdfast::initialize(env, exports);
+}
+
+NODE_API_MODULE(holdfast, initializeAddon)

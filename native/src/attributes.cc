@@ -1,0 +1,106 @@
+#include "attributes.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "failure.h"
+#include "return_values.h"
+
+namespace holdfast {
+namespace {
+
+/// Longer labels and ids are not ours; they read as empty.
+constexpr size_t kLongestText = 512;
+
+/// Attributes that are asked for in one call; each has its own room.
+template <size_t N>
+class AttributeQuery {
+ public:
+  explicit AttributeQuery(const std::array<CK_ATTRIBUTE_TYPE, N>& types) {
+    for (size_t i = 0; i < N; ++i) attributes_[i] = {types[i], room_[i].data(), kLongestText};
+  }
+
+  /// The token fills in what it has. An attribute that it lacks or hides has no length afterwards (§5.7): not
+  /// an error here.
+  void ask(Session& session, CK_OBJECT_HANDLE object) {
+    const CK_RV rv = session.functions().C_GetAttributeValue(session.handle(), object, attributes_.data(), N);
+    const bool partial =
+        rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_BUFFER_TOO_SMALL;
+    if (!partial) check("C_GetAttributeValue", rv);
+  }
+
+  ByteView bytes(CK_ATTRIBUTE_TYPE type) const {
+    const auto found = std::ranges::find(attributes_, type, &CK_ATTRIBUTE::type);
+    if (found == attributes_.end() || found->ulValueLen > kLongestText) return {};
+    return {static_cast<const uint8_t*>(found->pValue), found->ulValueLen};
+  }
+
+  std::string text(CK_ATTRIBUTE_TYPE type) const {
+    const ByteView view = bytes(type);
+    return {view.begin(), view.end()};
+  }
+
+  bool flag(CK_ATTRIBUTE_TYPE type) const {
+    const ByteView view = bytes(type);
+    return view.size() == sizeof(CK_BBOOL) && view[0] != CK_FALSE;
+  }
+
+  std::optional<CK_ULONG> number(CK_ATTRIBUTE_TYPE type) const {
+    const ByteView view = bytes(type);
+    CK_ULONG value = 0;
+    if (view.size() != sizeof value) return std::nullopt;
+    std::memcpy(&value, view.data(), sizeof value);
+    return value;
+  }
+
+ private:
+  std::array<std::array<uint8_t, kLongestText>, N> room_{};
+  std::array<CK_ATTRIBUTE, N> attributes_{};
+};
+
+}  // namespace
+
+KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
+  AttributeQuery<18> query({CKA_LABEL, CKA_KEY_TYPE, CKA_VALUE_LEN, CKA_SENSITIVE, CKA_ALWAYS_SENSITIVE,
+                            CKA_EXTRACTABLE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL, CKA_PRIVATE, CKA_TOKEN,
+                            CKA_MODIFIABLE, CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP,
+                            CKA_UNWRAP, CKA_DERIVE});
+  query.ask(session, object);
+  KeyAttributes read;
+  read.label = query.text(CKA_LABEL);
+  read.keyType = query.number(CKA_KEY_TYPE).value_or(CK_UNAVAILABLE_INFORMATION);
+  read.valueLength = query.number(CKA_VALUE_LEN);
+  read.sensitive = query.flag(CKA_SENSITIVE);
+  read.alwaysSensitive = query.flag(CKA_ALWAYS_SENSITIVE);
+  read.extractable = query.flag(CKA_EXTRACTABLE);
+  read.neverExtractable = query.flag(CKA_NEVER_EXTRACTABLE);
+  read.local = query.flag(CKA_LOCAL);
+  read.isPrivate = query.flag(CKA_PRIVATE);
+  read.isToken = query.flag(CKA_TOKEN);
+  read.modifiable = query.flag(CKA_MODIFIABLE);
+  read.encrypt = query.flag(CKA_ENCRYPT);
+  read.decrypt = query.flag(CKA_DECRYPT);
+  read.sign = query.flag(CKA_SIGN);
+  read.verify = query.flag(CKA_VERIFY);
+  read.wrap = query.flag(CKA_WRAP);
+  read.unwrap = query.flag(CKA_UNWRAP);
+  read.derive = query.flag(CKA_DERIVE);
+  return read;
+}
+
+std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object) {
+  AttributeQuery<3> query({CKA_CLASS, CKA_ID, CKA_LABEL});
+  try {
+    query.ask(session, object);
+  } catch (const Failure& failure) {
+    if (speaksOfHandle(failure.rv)) return std::nullopt;
+    throw;
+  }
+  const ByteView id = query.bytes(CKA_ID);
+  return ObjectSummary{query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION),
+                       {id.begin(), id.end()},
+                       query.text(CKA_LABEL)};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,45 @@
+/// \file Reading an object's attributes (PKCS#11 v2.40 §5.7 C_GetAttributeValue, §4.4 to §4.10).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bytes.h"
+#include "session.h"
+
+namespace holdfast {
+
+/// `NativeKeyAttributes` of src/hsm/native.ts. A flag that the token does not have reads as false.
+struct KeyAttributes {
+  std::string label;
+  CK_ULONG keyType = CK_UNAVAILABLE_INFORMATION;
+  std::optional<CK_ULONG> valueLength;
+  bool sensitive = false;
+  bool alwaysSensitive = false;
+  bool extractable = false;
+  bool neverExtractable = false;
+  bool local = false;
+  bool isPrivate = false;
+  bool isToken = false;
+  bool modifiable = false;
+  bool encrypt = false;
+  bool decrypt = false;
+  bool sign = false;
+  bool verify = false;
+  bool wrap = false;
+  bool unwrap = false;
+  bool derive = false;
+};
+
+KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
+
+/// What an inventory notes of an object of any class. Nothing where the object went away meanwhile.
+struct ObjectSummary {
+  CK_OBJECT_CLASS objectClass = 0;
+  Bytes id;
+  std::string label;
+};
+
+std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
+
+}  // namespace holdfast

@@ -1,0 +1,74 @@
+#include "binding_arguments.h"
+
+namespace holdfast {
+
+ByteView viewOf(const Napi::Value& value) {
+  const auto array = value.As<Napi::Uint8Array>();
+  return {array.Data(), array.ByteLength()};
+}
+
+Bytes bytesOf(const Napi::Value& value) {
+  const ByteView view = viewOf(value);
+  return {view.begin(), view.end()};
+}
+
+Secret secretOf(const Napi::Value& value) { return Secret(viewOf(value)); }
+
+std::string stringOf(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
+
+std::optional<std::string> stringOrNull(const Napi::Value& value) {
+  return value.IsNull() ? std::nullopt : std::optional(stringOf(value));
+}
+
+int intOf(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
+
+size_t sizeOf(const Napi::Value& value) { return static_cast<size_t>(value.As<Napi::Number>().Int64Value()); }
+
+std::optional<int> memberOrNull(const Napi::Value& value) {
+  return value.IsNull() ? std::nullopt : std::optional(intOf(value));
+}
+
+Deadline deadlineOf(const Napi::Value& value) {
+  return deadlineFromMilliseconds(value.As<Napi::Number>().DoubleValue());
+}
+
+ModuleOptions moduleOptionsOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  ModuleOptions options;
+  options.libraryPath = stringOf(given.Get("libraryPath"));
+  options.privateInstance = given.Get("privateInstance").As<Napi::Boolean>().Value();
+  options.initializationString = stringOrNull(given.Get("initializationString"));
+  const auto environment = given.Get("environment").As<Napi::Object>();
+  const auto names = environment.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = stringOf(names[i]);
+    options.environment[name] = stringOf(environment.Get(name));
+  }
+  return options;
+}
+
+MemberOptions memberOptionsOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  MemberOptions options;
+  options.module = moduleOptionsOf(given.Get("module"));
+  options.token.label = stringOrNull(given.Get("tokenLabel"));
+  options.token.serialNumber = stringOrNull(given.Get("tokenSerialNumber"));
+  options.lanes.laneCount = intOf(given.Get("laneCount"));
+  options.lanes.maxQuarantinedLanes = intOf(given.Get("maxQuarantinedLanes"));
+  return options;
+}
+
+Material materialOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  Material material;
+  material.id = bytesOf(given.Get("id"));
+  material.label = stringOf(given.Get("label"));
+  material.extractable = given.Get("extractable").As<Napi::Boolean>().Value();
+  material.canaryNonce = bytesOf(given.Get("canaryNonce"));
+  material.canaryCiphertext = bytesOf(given.Get("canaryCiphertext"));
+  material.canaryAdditionalData = bytesOf(given.Get("canaryAdditionalData"));
+  material.canaryPlaintext = bytesOf(given.Get("canaryPlaintext"));
+  return material;
+}
+
+}  // namespace holdfast

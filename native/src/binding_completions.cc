@@ -1,0 +1,61 @@
+#include "binding_completions.h"
+
+#include <utility>
+
+namespace holdfast {
+
+CompletionQueue::CompletionQueue(Napi::Env env) : wakeUp_(WakeUp::New(env, "holdfast", 0, 1, this)) {
+  wakeUp_.Unref(env);
+}
+
+CompletionQueue::Pending CompletionQueue::open(Napi::Env env, Shape shape) {
+  if (open_.empty()) wakeUp_.Ref(env);
+  const uint64_t ticket = ++lastTicket_;
+  const auto& entry = open_.emplace(ticket, Open{Napi::Promise::Deferred::New(env), shape}).first->second;
+  return {entry.deferred.Promise(), std::make_shared<Settlement>(shared_from_this(), ticket)};
+}
+
+void CompletionQueue::complete(uint64_t ticket, Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  finished_.push_back({ticket, std::move(outcome)});
+  // Whoever finds the list empty wakes the loop; the others' results ride along.
+  if (finished_.size() == 1) wakeUp_.NonBlockingCall();
+}
+
+void CompletionQueue::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  finished_.clear();
+}
+
+void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* queue, void*) {
+  // No environment: it is being torn down, and its promises with it.
+  if (env != nullptr) queue->drain(env);
+}
+
+void CompletionQueue::drain(Napi::Env env) {
+  std::vector<Finished> finished;
+  {
+    const std::lock_guard lock(mutex_);
+    finished.swap(finished_);
+  }
+  for (auto& one : finished) {
+    const Napi::HandleScope scope(env);
+    settle(env, one);
+  }
+  if (open_.empty()) wakeUp_.Unref(env);
+}
+
+void CompletionQueue::settle(Napi::Env env, Finished& finished) {
+  auto node = open_.extract(finished.ticket);
+  if (node.empty()) return;
+  const auto& [deferred, shape] = node.mapped();
+  if (auto* const completed = std::get_if<Completed>(&finished.outcome)) {
+    deferred.Resolve(toJavaScript(env, *completed, shape));
+  } else {
+    deferred.Reject(toJavaScript(env, std::get<Failure>(finished.outcome)));
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,152 @@
+#include "binding_pool.h"
+
+#include "binding_arguments.h"
+#include "binding_state.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+
+Napi::Function MaterialBinding::define(Napi::Env env) {
+  return DefineClass(env, "NativeMaterialReference", {});
+}
+
+MaterialBinding::MaterialBinding(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<MaterialBinding>(info),
+      material_(std::make_shared<const Material>(materialOf(info[0]))) {}
+
+MaterialPointer MaterialBinding::of(const Napi::Value& value) {
+  return Unwrap(value.As<Napi::Object>())->material_;
+}
+
+Napi::Function PoolBinding::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativePool",
+      {InstanceMethod<&PoolBinding::openMember>("openMember"),
+       InstanceMethod<&PoolBinding::loginMember>("loginMember"),
+       InstanceMethod<&PoolBinding::inventory>("inventory"),
+       InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"), InstanceMethod<&PoolBinding::suspend>("suspend"),
+       InstanceMethod<&PoolBinding::resume>("resume"),
+       InstanceMethod<&PoolBinding::closeMember>("closeMember"), InstanceMethod<&PoolBinding::close>("close"),
+       InstanceMethod<&PoolBinding::generateKey>("generateKey"),
+       InstanceMethod<&PoolBinding::sealCanary>("sealCanary"),
+       InstanceMethod<&PoolBinding::destroyKey>("destroyKey"),
+       InstanceMethod<&PoolBinding::readAttributes>("readAttributes"),
+       InstanceMethod<&PoolBinding::probe>("probe"), InstanceMethod<&PoolBinding::encrypt>("encrypt"),
+       InstanceMethod<&PoolBinding::decrypt>("decrypt"),
+       InstanceMethod<&PoolBinding::generateDataKey>("generateDataKey"),
+       InstanceMethod<&PoolBinding::random>("random"),
+       InstanceMethod<&PoolBinding::statistics>("statistics")});
+}
+
+PoolBinding::PoolBinding(const Info& info) : Napi::ObjectWrap<PoolBinding>(info) {
+  auto& state = AddonState::of(info.Env());
+  pool_ = std::make_shared<Pool>(sizeOf(info[0]), state.watchdog);
+  std::erase_if(state.pools, [](const auto& pool) { return pool.expired(); });
+  state.pools.push_back(pool_);
+}
+
+Napi::Value PoolBinding::start(Napi::Env env, Shape shape, const Start& with) {
+  const auto pending = AddonState::of(env).completions->open(env, shape);
+  with(pending.settlement);
+  return pending.promise;
+}
+
+Napi::Value PoolBinding::post(const Info& info, OperationPointer operation) {
+  const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
+  const auto deadline = deadlineOf(info[info.Length() - 1]);
+  pool_->post(pending.settlement, memberOrNull(info[0]), std::move(operation), deadline);
+  return pending.promise;
+}
+
+// ---- control ----
+
+Napi::Value PoolBinding::openMember(const Info& info) {
+  return start(info.Env(), Shape::kPlain, [&](const auto& answer) {
+    pool_->openMember(answer, memberOptionsOf(info[0]), deadlineOf(info[1]));
+  });
+}
+
+Napi::Value PoolBinding::loginMember(const Info& info) {
+  return start(info.Env(), Shape::kEpoch, [&](const auto& answer) {
+    pool_->loginMember(answer, intOf(info[0]), secretOf(info[1]), deadlineOf(info[2]));
+  });
+}
+
+Napi::Value PoolBinding::inventory(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->inventory(answer, intOf(info[0]), deadlineOf(info[1])); });
+}
+
+Napi::Value PoolBinding::tokenInfo(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->tokenInfo(answer, intOf(info[0]), deadlineOf(info[1])); });
+}
+
+Napi::Value PoolBinding::closeMember(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->closeMember(answer, intOf(info[0]), deadlineOf(info[1])); });
+}
+
+Napi::Value PoolBinding::close(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->close(answer, deadlineOf(info[0])); });
+}
+
+Napi::Value PoolBinding::suspend(const Info& info) {
+  try {
+    pool_->suspend(intOf(info[0]));
+  } catch (const Failure& failure) {
+    throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::resume(const Info& info) {
+  try {
+    pool_->resume(intOf(info[0]));
+  } catch (const Failure& failure) {
+    throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::statistics(const Info& info) {
+  return toJavaScript(info.Env(), pool_->statistics());
+}
+
+// ---- operations ----
+
+Napi::Value PoolBinding::generateKey(const Info& info) {
+  return post(info, makeGenerateKey(bytesOf(info[1]), stringOf(info[2])));
+}
+
+Napi::Value PoolBinding::sealCanary(const Info& info) {
+  return post(info, makeSealCanary(bytesOf(info[1]), stringOf(info[2]), secretOf(info[3]), bytesOf(info[4])));
+}
+
+Napi::Value PoolBinding::destroyKey(const Info& info) { return post(info, makeDestroyKey(bytesOf(info[1]))); }
+
+Napi::Value PoolBinding::readAttributes(const Info& info) {
+  return post(info, makeReadAttributes(bytesOf(info[1])));
+}
+
+Napi::Value PoolBinding::probe(const Info& info) {
+  return post(info, makeProbe(MaterialBinding::of(info[1])));
+}
+
+Napi::Value PoolBinding::encrypt(const Info& info) {
+  return post(info, makeEncrypt(MaterialBinding::of(info[1]), secretOf(info[2]), bytesOf(info[3])));
+}
+
+Napi::Value PoolBinding::decrypt(const Info& info) {
+  return post(
+      info, makeDecrypt(MaterialBinding::of(info[1]), bytesOf(info[2]), bytesOf(info[3]), bytesOf(info[4])));
+}
+
+Napi::Value PoolBinding::generateDataKey(const Info& info) {
+  return post(info, makeGenerateDataKey(MaterialBinding::of(info[1]), sizeOf(info[2]), bytesOf(info[3])));
+}
+
+Napi::Value PoolBinding::random(const Info& info) { return post(info, makeRandom(sizeOf(info[1]))); }
+
+}  // namespace holdfast

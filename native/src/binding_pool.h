@@ -1,0 +1,64 @@
+/// \file `NativePool` and `NativeMaterialReference` for JavaScript.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+
+#include "binding_values.h"
+#include "material.h"
+#include "pool.h"
+
+namespace holdfast {
+
+/// A material copied into the addon once; requests share it.
+class MaterialBinding : public Napi::ObjectWrap<MaterialBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit MaterialBinding(const Napi::CallbackInfo& info);
+
+  static MaterialPointer of(const Napi::Value& value);
+
+ private:
+  const MaterialPointer material_;
+};
+
+/// The methods of `NativePool`, in its order.
+class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit PoolBinding(const Napi::CallbackInfo& info);
+
+ private:
+  using Info = Napi::CallbackInfo;
+  using Start = std::function<void(const Pool::Answer&)>;
+
+  Napi::Value openMember(const Info& info);
+  Napi::Value loginMember(const Info& info);
+  Napi::Value inventory(const Info& info);
+  Napi::Value tokenInfo(const Info& info);
+  Napi::Value suspend(const Info& info);
+  Napi::Value resume(const Info& info);
+  Napi::Value closeMember(const Info& info);
+  Napi::Value close(const Info& info);
+  Napi::Value generateKey(const Info& info);
+  Napi::Value sealCanary(const Info& info);
+  Napi::Value destroyKey(const Info& info);
+  Napi::Value readAttributes(const Info& info);
+  Napi::Value probe(const Info& info);
+  Napi::Value encrypt(const Info& info);
+  Napi::Value decrypt(const Info& info);
+  Napi::Value generateDataKey(const Info& info);
+  Napi::Value random(const Info& info);
+  Napi::Value statistics(const Info& info);
+
+  /// Opens a promise and starts what settles it.
+  Napi::Value start(Napi::Env env, Shape shape, const Start& with);
+  /// Posts an operation whose first argument is the member and whose last is the deadline.
+  Napi::Value post(const Info& info, OperationPointer operation);
+
+  std::shared_ptr<Pool> pool_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,30 @@
+/// \file What one environment (main thread or worker thread) owns.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "binding_completions.h"
+#include "pool.h"
+#include "watchdog.h"
+
+namespace holdfast {
+
+/// The environment's instance data. Nothing of it is shared with another environment.
+struct AddonState {
+  explicit AddonState(Napi::Env env)
+      : watchdog(std::make_shared<Watchdog>()), completions(std::make_shared<CompletionQueue>(env)) {}
+
+  static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
+
+  std::shared_ptr<Watchdog> watchdog;
+  std::shared_ptr<CompletionQueue> completions;
+  /// The pools that scripts opened, so that the environment's end can close them.
+  std::vector<std::weak_ptr<Pool>> pools;
+  Napi::FunctionReference poolConstructor;
+  Napi::FunctionReference materialConstructor;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,177 @@
+#include "binding_values.h"
+
+#include <algorithm>
+
+#include "module_lock.h"
+
+namespace holdfast {
+namespace {
+
+Napi::Value bytes(Napi::Env env, ByteView view) {
+  auto array = Napi::Uint8Array::New(env, view.size());
+  std::ranges::copy(view, array.Data());
+  return array;
+}
+
+Napi::Value number(Napi::Env env, uint64_t value) {
+  return Napi::Number::New(env, static_cast<double>(value));
+}
+
+Napi::Value numberOrNull(Napi::Env env, const std::optional<CK_ULONG>& value) {
+  return value ? number(env, *value) : env.Null();
+}
+
+template <typename Range, typename Convert>
+Napi::Value arrayOf(Napi::Env env, const Range& range, const Convert& convert) {
+  auto array = Napi::Array::New(env, range.size());
+  uint32_t index = 0;
+  for (const auto& element : range) array.Set(index++, convert(element));
+  return array;
+}
+
+Napi::Object sealedObject(Napi::Env env, const Sealed& sealed) {
+  auto object = Napi::Object::New(env);
+  object.Set("nonce", bytes(env, sealed.nonce));
+  object.Set("ciphertext", bytes(env, sealed.ciphertext));
+  return object;
+}
+
+Napi::Object tokenObject(Napi::Env env, const TokenInfo& token) {
+  auto object = Napi::Object::New(env);
+  object.Set("slotId", Napi::BigInt::New(env, static_cast<uint64_t>(token.slot)));
+  object.Set("label", token.label);
+  object.Set("serialNumber", token.serialNumber);
+  object.Set("manufacturer", token.manufacturer);
+  object.Set("model", token.model);
+  object.Set("firmwareVersion", token.firmwareVersion);
+  object.Set("flags", number(env, token.flags));
+  object.Set("maxSessionCount", numberOrNull(env, token.maxSessionCount));
+  object.Set("mechanisms", arrayOf(env, token.mechanisms, [env](auto type) { return number(env, type); }));
+  return object;
+}
+
+Napi::Object attributesObject(Napi::Env env, const KeyAttributes& key) {
+  auto object = Napi::Object::New(env);
+  object.Set("label", key.label);
+  object.Set("keyType", number(env, key.keyType));
+  object.Set("valueLength", numberOrNull(env, key.valueLength));
+  object.Set("sensitive", key.sensitive);
+  object.Set("alwaysSensitive", key.alwaysSensitive);
+  object.Set("extractable", key.extractable);
+  object.Set("neverExtractable", key.neverExtractable);
+  object.Set("local", key.local);
+  object.Set("isPrivate", key.isPrivate);
+  object.Set("isToken", key.isToken);
+  object.Set("modifiable", key.modifiable);
+  object.Set("encrypt", key.encrypt);
+  object.Set("decrypt", key.decrypt);
+  object.Set("sign", key.sign);
+  object.Set("verify", key.verify);
+  object.Set("wrap", key.wrap);
+  object.Set("unwrap", key.unwrap);
+  object.Set("derive", key.derive);
+  return object;
+}
+
+Napi::Object summaryObject(Napi::Env env, const ObjectSummary& summary) {
+  auto object = Napi::Object::New(env);
+  object.Set("objectClass", number(env, summary.objectClass));
+  object.Set("id", bytes(env, summary.id));
+  object.Set("label", summary.label);
+  return object;
+}
+
+/// One overload for each alternative of Value.
+struct ToJavaScript {
+  Napi::Env env;
+
+  Napi::Value operator()(std::monostate) const { return env.Null(); }
+  Napi::Value operator()(uint64_t value) const { return number(env, value); }
+  Napi::Value operator()(const Secret& secret) const { return bytes(env, secret.view()); }
+  Napi::Value operator()(const Sealed& sealed) const { return sealedObject(env, sealed); }
+  Napi::Value operator()(const DataKey& key) const {
+    auto object = sealedObject(env, key.sealed);
+    object.Set("plaintext", bytes(env, key.plaintext.view()));
+    return object;
+  }
+  Napi::Value operator()(const std::vector<KeyAttributes>& all) const {
+    return arrayOf(env, all, [this](const auto& key) { return attributesObject(env, key); });
+  }
+  Napi::Value operator()(const MemberOpened& opened) const {
+    auto object = Napi::Object::New(env);
+    object.Set("member", opened.member);
+    object.Set("token", tokenObject(env, opened.token));
+    return object;
+  }
+  Napi::Value operator()(const TokenInfo& token) const { return tokenObject(env, token); }
+  Napi::Value operator()(const std::vector<TokenInfo>& all) const {
+    return arrayOf(env, all, [this](const auto& token) { return tokenObject(env, token); });
+  }
+  Napi::Value operator()(const std::vector<ObjectSummary>& all) const {
+    return arrayOf(env, all, [this](const auto& summary) { return summaryObject(env, summary); });
+  }
+  Napi::Value operator()(const std::shared_ptr<ModuleLock>& lock) const {
+    auto object = Napi::Object::New(env);
+    object.Set("release", Napi::Function::New(
+                              env, [lock](const Napi::CallbackInfo&) { lock->release(); }, "release"));
+    return object;
+  }
+};
+
+Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
+  auto object = Napi::Object::New(env);
+  object.Set("member", member.member);
+  object.Set("epoch", number(env, member.epoch));
+  object.Set("admitted", member.admitted);
+  object.Set("lanes", member.lanes);
+  object.Set("quarantinedLanes", member.quarantinedLanes);
+  object.Set("queued", member.queued);
+  object.Set("running", member.running);
+  object.Set("logins", number(env, member.logins));
+  object.Set("cachedHandles", number(env, member.cachedHandles));
+  return object;
+}
+
+}  // namespace
+
+Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape) {
+  const auto value = std::visit(ToJavaScript{env}, completed.value);
+  if (shape == Shape::kPlain) {
+    return std::holds_alternative<std::monostate>(completed.value) ? env.Undefined() : value;
+  }
+  auto object = Napi::Object::New(env);
+  object.Set("epoch", number(env, completed.epoch));
+  if (shape == Shape::kEpoch) return object;
+  object.Set("member", completed.member);
+  object.Set("value", value);
+  return object;
+}
+
+Napi::Value toJavaScript(Napi::Env env, const Failure& failure) {
+  auto error = Napi::Error::New(env, messageOf(failure)).Value();
+  error.Set("kind", nameOf(failure.kind));
+  error.Set("rv", number(env, failure.rv));
+  error.Set("functionName", failure.functionName);
+  error.Set("callerFault", failure.callerFault);
+  error.Set("member", failure.member);
+  error.Set("epoch", number(env, failure.epoch));
+  return error;
+}
+
+Napi::Value toJavaScript(Napi::Env env, const std::vector<MemberStatistics>& statistics) {
+  return arrayOf(env, statistics, [env](const auto& member) { return statisticsObject(env, member); });
+}
+
+Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row) {
+  auto object = Napi::Object::New(env);
+  object.Set("name", row.name);
+  object.Set("value", number(env, row.value));
+  object.Set("code", row.code);
+  object.Set("transient", row.transient);
+  object.Set("poisonsSession", row.poisonsSession);
+  object.Set("poisonsMember", row.poisonsMember);
+  object.Set("speaksAboutHsm", row.speaksAboutHsm);
+  return object;
+}
+
+}  // namespace holdfast

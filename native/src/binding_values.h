@@ -1,0 +1,30 @@
+/// \file To JavaScript: the transfer types of src/hsm/native.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "member.h"
+#include "operation.h"
+#include "return_values.h"
+
+namespace holdfast {
+
+/// What a promise resolves with.
+enum class Shape {
+  /// The value itself.
+  kPlain,
+  /// `NativeResult`: member, epoch, value.
+  kResult,
+  /// `{ epoch }`.
+  kEpoch,
+};
+
+Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape);
+/// An Error with the properties of `NativeFailure`.
+Napi::Value toJavaScript(Napi::Env env, const Failure& failure);
+Napi::Value toJavaScript(Napi::Env env, const std::vector<MemberStatistics>& statistics);
+Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row);
+
+}  // namespace holdfast

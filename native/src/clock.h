@@ -1,0 +1,20 @@
+/// \file Deadlines. The steady clock of libstdc++ is CLOCK_MONOTONIC, the one behind `process.hrtime`.
+#pragma once
+
+#include <chrono>
+
+namespace holdfast {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+
+/// A deadline from absolute milliseconds of CLOCK_MONOTONIC.
+inline Deadline deadlineFromMilliseconds(double milliseconds) {
+  // What a caller means by "never" must not overflow the clock's 63 bits of nanoseconds.
+  constexpr double kFarthest = 9.0e12;
+  const double bounded = milliseconds < 0 ? 0 : (milliseconds < kFarthest ? milliseconds : kFarthest);
+  const std::chrono::duration<double, std::milli> since(bounded);
+  return Deadline(std::chrono::duration_cast<Clock::duration>(since));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,61 @@
+#include "control_task.h"
+
+#include <pthread.h>
+
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+Failure exhausted(const std::exception& error) {
+  auto made = rvFailure("", CKR_HOST_MEMORY);
+  made.detail = error.what();
+  return made;
+}
+
+}  // namespace
+
+ControlTask::ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Settlement> settlement,
+                         Deadline deadline, Work work, Late late)
+    : watchdog_(std::move(watchdog)),
+      settlement_(std::move(settlement)),
+      deadline_(deadline),
+      work_(std::move(work)),
+      late_(std::move(late)) {}
+
+Outcome ControlTask::laneDeadline() { return failure(FailureKind::kLaneDeadline, "the deadline passed"); }
+
+void ControlTask::start(const std::shared_ptr<Watchdog>& watchdog,
+                        const std::shared_ptr<Settlement>& settlement, Deadline deadline, Work work,
+                        Late late) {
+  auto task = std::make_shared<ControlTask>(watchdog, settlement, deadline, std::move(work), std::move(late));
+  watchdog->watch(deadline, task);
+  try {
+    std::thread([task] { task->run(); }).detach();
+  } catch (const std::system_error& error) {
+    settlement->settle(exhausted(error));
+    watchdog->unwatch(deadline, task);
+  }
+}
+
+void ControlTask::run() {
+  pthread_setname_np(pthread_self(), "hf-control");
+  try {
+    work_(*settlement_);
+  } catch (const Failure& failure) {
+    settlement_->settle(failure);
+  } catch (const std::exception& error) {
+    settlement_->settle(exhausted(error));
+  }
+  // What the work holds (tokens, a PIN's block) goes now and not when the last reference to the task does.
+  work_ = nullptr;
+  watchdog_->unwatch(deadline_, shared_from_this());
+}
+
+void ControlTask::onDeadline() {
+  if (settlement_->claim()) settlement_->deliver(late_());
+}
+
+}  // namespace holdfast

@@ -1,0 +1,206 @@
+#include "dispatcher.h"
+
+#include <algorithm>
+#include <system_error>
+
+namespace holdfast {
+namespace {
+
+int running(const Member& member) {
+  return static_cast<int>(
+      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.current != nullptr; }));
+}
+
+MemberStatistics describe(const Member& member) {
+  MemberStatistics described;
+  described.member = member.index;
+  described.epoch = member.epoch ? member.epoch->number : 0;
+  described.admitted = member.takesSharedWork();
+  described.lanes = static_cast<int>(
+      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
+  described.quarantinedLanes = static_cast<int>(member.quarantined.size());
+  described.queued = static_cast<int>(member.pinned.size());
+  described.running = running(member);
+  described.logins = member.token ? member.token->logins() : 0;
+  described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
+  return described;
+}
+
+}  // namespace
+
+void Request::onDeadline() {
+  const auto dispatcher = dispatcher_.lock();
+  if (dispatcher) dispatcher->expire(shared_from_this());
+}
+
+Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
+    : queueLimit_(queueLimit), watchdog_(std::move(watchdog)) {}
+
+// ---- members ----
+
+std::optional<int> Dispatcher::addMember(std::shared_ptr<Token> token, LaneLimits limits) {
+  const Lock lock(mutex_);
+  if (closed_) return std::nullopt;
+  auto member = std::make_unique<Member>();
+  member->index = static_cast<int>(members_.size());
+  member->limits = limits;
+  member->token = std::move(token);
+  members_.push_back(std::move(member));
+  return members_.back()->index;
+}
+
+Member& Dispatcher::memberAt(int index) const {
+  const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
+  if (!known || closed_ || members_[static_cast<size_t>(index)]->closing) {
+    auto gone = failure(FailureKind::kClosed, "the member is closed");
+    gone.member = index;
+    throw gone;
+  }
+  return *members_[static_cast<size_t>(index)];
+}
+
+std::shared_ptr<Token> Dispatcher::tokenOf(int member) const {
+  const Lock lock(mutex_);
+  return memberAt(member).token;
+}
+
+std::shared_ptr<Epoch> Dispatcher::epochOf(int member) const {
+  const Lock lock(mutex_);
+  return members_[static_cast<size_t>(member)]->epoch;
+}
+
+void Dispatcher::suspend(int member) {
+  const Lock lock(mutex_);
+  memberAt(member).admitted = false;
+  refuseWhereNobodyServes();
+}
+
+void Dispatcher::resume(int index) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.admitted = true;
+  wakeIdle(member);
+}
+
+std::vector<MemberStatistics> Dispatcher::statistics() const {
+  const Lock lock(mutex_);
+  std::vector<MemberStatistics> all;
+  for (const auto& member : members_) {
+    if (!member->closing) all.push_back(describe(*member));
+  }
+  return all;
+}
+
+int Dispatcher::memberCount() const {
+  const Lock lock(mutex_);
+  return static_cast<int>(members_.size());
+}
+
+// ---- requests ----
+
+void Dispatcher::post(const RequestPointer& request) {
+  // Watched first: once a lane has it, it may be done and unwatched at any moment.
+  watchdog_->watch(request->deadline, request);
+  const Lock lock(mutex_);
+  try {
+    if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
+    Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
+    const auto serves = [](const auto& member) { return member->takesSharedWork(); };
+    const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
+    if (!served) throw failure(FailureKind::kNoMember, "no member takes this work");
+    if (Lane* const lane = idleLaneFor(*request)) return assign(*lane, request);
+    if (queuedCount_ >= queueLimit_) throw failure(FailureKind::kQueueFull, "too many operations wait");
+    (pinned != nullptr ? pinned->pinned : shared_).push_back(request);
+    ++queuedCount_;
+  } catch (const Failure& failure) {
+    refuse(request, failure);
+  }
+}
+
+Lane* Dispatcher::popIdle(Member& member) {
+  if (member.idle.empty()) return nullptr;
+  Lane* const lane = member.idle.back();
+  member.idle.pop_back();
+  return lane;
+}
+
+Lane* Dispatcher::idleLaneFor(const Request& request) {
+  if (request.member) return popIdle(memberAt(*request.member));
+  for (size_t step = 0; step < members_.size(); ++step) {
+    const size_t index = (rotation_ + step) % members_.size();
+    Member& member = *members_[index];
+    Lane* const lane = member.takesSharedWork() ? popIdle(member) : nullptr;
+    if (lane == nullptr) continue;
+    rotation_ = index + 1;
+    return lane;
+  }
+  return nullptr;
+}
+
+void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
+  lane.place.current = request;
+  lane.place.idle = false;
+  lane.place.wake.notify_one();
+}
+
+void Dispatcher::refuse(const RequestPointer& request, Failure failure) {
+  watchdog_->unwatch(request->deadline, request);
+  if (request->member && failure.member < 0) failure.member = *request->member;
+  request->settlement->settle(std::move(failure));
+}
+
+void Dispatcher::refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail) {
+  queuedCount_ -= queue.size();
+  for (const auto& request : queue) refuse(request, failure(kind, detail));
+  queue.clear();
+}
+
+void Dispatcher::refuseWhereNobodyServes() {
+  const auto serves = [](const auto& member) { return member->takesSharedWork(); };
+  // A pool that closes drains its queue through members that are closing.
+  if (closed_ || std::ranges::any_of(members_, serves)) return;
+  refuseAll(shared_, FailureKind::kNoMember, "the last admitted member was suspended");
+}
+
+RequestPointer Dispatcher::popAlive(std::deque<RequestPointer>& queue) {
+  while (!queue.empty()) {
+    RequestPointer request = std::move(queue.front());
+    queue.pop_front();
+    --queuedCount_;
+    if (Clock::now() < request->deadline) return request;
+    refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
+  }
+  return nullptr;
+}
+
+RequestPointer Dispatcher::take(Member& member) {
+  if (auto request = popAlive(member.pinned)) return request;
+  const bool shares = member.takesSharedWork() || (closed_ && member.admitted);
+  return shares ? popAlive(shared_) : nullptr;
+}
+
+void Dispatcher::expire(const RequestPointer& request) {
+  const Lock lock(mutex_);
+  for (const auto& member : members_) {
+    for (const auto& lane : member->lanes) {
+      if (lane->place.current != request) continue;
+      // A lane that waits for another lane comes back by itself; one that is inside the module may never do
+      // so.
+      const bool inside = !request->waiting;
+      auto late =
+          failure(inside ? FailureKind::kLaneDeadline : FailureKind::kQueueDeadline, "the deadline passed");
+      late.member = member->index;
+      late.epoch = member->epoch ? member->epoch->number : 0;
+      if (request->settlement->settle(std::move(late)) && inside) quarantine(*lane);
+      return;
+    }
+  }
+  auto& queue = request->member ? members_[static_cast<size_t>(*request->member)]->pinned : shared_;
+  const auto found = std::ranges::find(queue, request);
+  if (found == queue.end()) return;
+  queue.erase(found);
+  --queuedCount_;
+  refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,86 @@
+/// \file Who runs what: the queue, the rotation over members, the lanes' comings and goings.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "member.h"
+#include "watchdog.h"
+
+namespace holdfast {
+
+/// One mutex guards all of it; no PKCS#11 function is called while it is held. A request goes to an idle lane
+/// of the next admitted member in rotation; where none is idle it waits in one queue, and the first lane to
+/// come free takes it, so nothing waits behind a lane that hangs.
+class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
+ public:
+  Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog);
+
+  // For the pool and the binding.
+  void post(const RequestPointer& request);
+  /// Takes over a token; gives the member's index. Nothing where the pool is closed.
+  std::optional<int> addMember(std::shared_ptr<Token> token, LaneLimits limits);
+  /// The token of a member that is open; throws `closed` otherwise.
+  std::shared_ptr<Token> tokenOf(int member) const;
+  std::shared_ptr<Epoch> epochOf(int member) const;
+  /// Begins an epoch and brings the member to its number of lanes; waits until all have opened. Throws the
+  /// failure of the first that could not, or `lane-deadline`.
+  void startLanes(int member, std::shared_ptr<Epoch> epoch, Deadline deadline);
+  void suspend(int member);
+  void resume(int member);
+  std::vector<MemberStatistics> statistics() const;
+
+  /// No more work from now on, for one member or for all.
+  void beginClosing(int member);
+  void beginClosingAll();
+  /// Waits until the work that was accepted is done.
+  void drain(Deadline deadline);
+  void drain(int member, Deadline deadline);
+  /// Ends the lanes and waits for them; then lets go of the token. Gives the number of lanes that still hang.
+  int stopMember(int member, Deadline deadline);
+  int memberCount() const;
+  /// Lanes that are inside a call at this moment, or quarantined.
+  int busyLanes() const;
+
+  // For lanes.
+  RequestPointer next(Lane& lane);
+  void finish(Lane& lane, const RequestPointer& request, Outcome outcome);
+  void laneReady(Lane& lane);
+  void laneFailed(Lane& lane, Failure failure);
+  void laneEnded(Lane& lane);
+
+  // For the watchdog.
+  void expire(const RequestPointer& request);
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  Member& memberAt(int index) const;
+  Lane* idleLaneFor(const Request& request);
+  Lane* popIdle(Member& member);
+  RequestPointer take(Member& member);
+  RequestPointer popAlive(std::deque<RequestPointer>& queue);
+  void assign(Lane& lane, const RequestPointer& request);
+  void refuse(const RequestPointer& request, Failure failure);
+  void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
+  void refuseWhereNobodyServes();
+  void quarantine(Lane& lane);
+  void addLane(Member& member);
+  void wakeIdle(Member& member);
+  bool isDrained(const Member& member) const;
+  size_t queued() const;
+
+  const size_t queueLimit_;
+  const std::shared_ptr<Watchdog> watchdog_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<RequestPointer> shared_;
+  std::vector<std::unique_ptr<Member>> members_;
+  size_t rotation_ = 0;
+  size_t queuedCount_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace holdfast

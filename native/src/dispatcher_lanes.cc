@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <system_error>
+
+#include "dispatcher.h"
+
+namespace holdfast {
+namespace {
+
+bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
+  return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
+}
+
+}  // namespace
+
+// ---- called by lanes ----
+
+RequestPointer Dispatcher::next(Lane& lane) {
+  Lock lock(mutex_);
+  auto& place = lane.place;
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  if (place.quarantined) return nullptr;
+  place.current = take(member);
+  if (place.current) return place.current;
+  if (member.stopping) return nullptr;
+  place.idle = true;
+  member.idle.push_back(&lane);
+  changed_.notify_all();
+  place.wake.wait(lock, [&place, &member] { return !place.idle || member.stopping; });
+  return place.current;
+}
+
+void Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outcome) {
+  watchdog_->unwatch(request->deadline, request);
+  request->settlement->settle(std::move(outcome));
+  const Lock lock(mutex_);
+  lane.place.current.reset();
+}
+
+void Dispatcher::laneReady(Lane& lane) {
+  const Lock lock(mutex_);
+  lane.place.ready = true;
+  changed_.notify_all();
+}
+
+void Dispatcher::laneFailed(Lane& lane, Failure failure) {
+  const Lock lock(mutex_);
+  members_[static_cast<size_t>(lane.member())]->laneFailure = std::move(failure);
+}
+
+void Dispatcher::laneEnded(Lane& lane) {
+  const Lock lock(mutex_);
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  std::erase(member.idle, &lane);
+  removeLane(member.lanes, lane);
+  if (removeLane(member.quarantined, lane)) {
+    // The stuck call came back: there is room for a lane again.
+    member.exhausted = false;
+    if (!member.closing) addLane(member);
+  } else if (member.lanes.empty()) {
+    refuseAll(member.pinned, member.closing ? FailureKind::kClosed : FailureKind::kNoMember,
+              "the member has no lane");
+    refuseWhereNobodyServes();
+  }
+  changed_.notify_all();
+}
+
+// ---- lanes that start, hang and end ----
+
+void Dispatcher::addLane(Member& member) {
+  if (std::ssize(member.lanes) >= member.limits.laneCount) return;
+  auto lane = std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch);
+  try {
+    lane->start();
+    member.lanes.push_back(std::move(lane));
+  } catch (const std::system_error& error) {
+    member.laneFailure = rvFailure("", CKR_HOST_MEMORY);
+    member.laneFailure->detail = error.what();
+  }
+}
+
+void Dispatcher::quarantine(Lane& lane) {
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  lane.place.quarantined = true;
+  lane.place.current.reset();
+  member.quarantined.push_back(lane.shared_from_this());
+  removeLane(member.lanes, lane);
+  if (std::ssize(member.quarantined) <= member.limits.maxQuarantinedLanes) {
+    if (!member.closing) addLane(member);
+  } else {
+    member.exhausted = true;
+    refuseAll(member.pinned, FailureKind::kNoMember, "too many lanes of the member hang");
+    refuseWhereNobodyServes();
+  }
+  changed_.notify_all();
+}
+
+void Dispatcher::wakeIdle(Member& member) {
+  while (!member.idle.empty()) {
+    auto request = take(member);
+    if (!request) return;
+    assign(*popIdle(member), request);
+  }
+}
+
+void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline) {
+  Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.epoch = std::move(epoch);
+  member.laneFailure.reset();
+  for (int i = 0; i < member.limits.laneCount; ++i) addLane(member);
+  const auto settled = [&member] {
+    const auto ready = [](const auto& lane) { return lane->place.ready; };
+    return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, ready);
+  };
+  if (!changed_.wait_until(lock, deadline, settled))
+    throw failure(FailureKind::kLaneDeadline, "a lane did not open");
+  if (member.laneFailure) throw *member.laneFailure;
+  if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
+}
+
+// ---- closing ----
+
+void Dispatcher::beginClosing(int index) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.closing = true;
+  member.admitted = false;
+  refuseWhereNobodyServes();
+}
+
+void Dispatcher::beginClosingAll() {
+  const Lock lock(mutex_);
+  closed_ = true;
+  for (const auto& member : members_) member->closing = true;
+}
+
+bool Dispatcher::isDrained(const Member& member) const {
+  const auto rests = [](const auto& lane) { return lane->place.current == nullptr; };
+  return member.pinned.empty() && std::ranges::all_of(member.lanes, rests);
+}
+
+void Dispatcher::drain(Deadline deadline) {
+  Lock lock(mutex_);
+  changed_.wait_until(lock, deadline, [this] {
+    const bool rest =
+        std::ranges::all_of(members_, [this](const auto& member) { return isDrained(*member); });
+    return shared_.empty() && rest;
+  });
+  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
+}
+
+void Dispatcher::drain(int index, Deadline deadline) {
+  Lock lock(mutex_);
+  const Member& member = *members_[static_cast<size_t>(index)];
+  changed_.wait_until(lock, deadline, [this, &member] { return isDrained(member); });
+}
+
+int Dispatcher::stopMember(int index, Deadline deadline) {
+  std::shared_ptr<Token> token;
+  std::shared_ptr<Epoch> epoch;
+  Lock lock(mutex_);
+  Member& member = *members_[static_cast<size_t>(index)];
+  refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
+  member.stopping = true;
+  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
+  changed_.wait_until(lock, deadline,
+                      [&member] { return member.lanes.empty() && member.quarantined.empty(); });
+  token = std::move(member.token);
+  epoch = std::move(member.epoch);
+  const auto hung = static_cast<int>(member.lanes.size() + member.quarantined.size());
+  // The token, whose end may finalise the module, goes away after the lock.
+  lock.unlock();
+  return hung;
+}
+
+int Dispatcher::busyLanes() const {
+  const Lock lock(mutex_);
+  size_t busy = 0;
+  for (const auto& member : members_) {
+    const auto inside = [](const auto& lane) { return lane->place.current != nullptr || !lane->place.ready; };
+    busy += member->quarantined.size() + static_cast<size_t>(std::ranges::count_if(member->lanes, inside));
+  }
+  return static_cast<int>(busy);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,71 @@
+#include "failure.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "return_values.h"
+
+namespace holdfast {
+
+const char* nameOf(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kRv:
+      return "rv";
+    case FailureKind::kQueueDeadline:
+      return "queue-deadline";
+    case FailureKind::kLaneDeadline:
+      return "lane-deadline";
+    case FailureKind::kMaterialMissing:
+      return "material-missing";
+    case FailureKind::kMaterialAmbiguous:
+      return "material-ambiguous";
+    case FailureKind::kMaterialMismatch:
+      return "material-mismatch";
+    case FailureKind::kCanaryFailed:
+      return "canary-failed";
+    case FailureKind::kQueueFull:
+      return "queue-full";
+    case FailureKind::kNoMember:
+      return "no-member";
+    case FailureKind::kClosed:
+      return "closed";
+    case FailureKind::kModule:
+      return "module";
+    case FailureKind::kLock:
+      return "lock";
+    case FailureKind::kTokenMissing:
+      return "token-missing";
+  }
+  return "rv";
+}
+
+Failure failure(FailureKind kind, std::string detail) {
+  Failure made;
+  made.kind = kind;
+  made.detail = std::move(detail);
+  return made;
+}
+
+Failure rvFailure(const char* functionName, CK_RV rv) {
+  Failure made;
+  made.rv = rv;
+  made.functionName = functionName;
+  return made;
+}
+
+void check(const char* functionName, CK_RV rv) {
+  if (rv != CKR_OK) throw rvFailure(functionName, rv);
+}
+
+std::string messageOf(const Failure& failure) {
+  std::string text = nameOf(failure.kind);
+  if (failure.rv != CKR_OK) {
+    char number[32];
+    std::snprintf(number, sizeof number, " (0x%lx)", failure.rv);
+    text = std::string(failure.functionName) + ": " + returnValue(failure.rv).name + number;
+  }
+  if (!failure.detail.empty()) text += ": " + failure.detail;
+  return text;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,58 @@
+/// \file Why an operation failed: what is thrown inside the core and what a promise is rejected with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cryptoki.h"
+
+namespace holdfast {
+
+/// The kinds of `NativeFailureKind` in src/hsm/native.ts; that file says what each means.
+enum class FailureKind {
+  kRv,
+  kQueueDeadline,
+  kLaneDeadline,
+  kMaterialMissing,
+  kMaterialAmbiguous,
+  kMaterialMismatch,
+  kCanaryFailed,
+  kQueueFull,
+  kNoMember,
+  kClosed,
+  kModule,
+  kLock,
+  kTokenMissing,
+};
+
+/// The name that TypeScript sees.
+const char* nameOf(FailureKind kind);
+
+/// Thrown by operations and caught where a lane or a control thread settles its request.
+struct Failure {
+  FailureKind kind = FailureKind::kRv;
+  CK_RV rv = CKR_OK;
+  /// The PKCS#11 function that answered `rv`; a string literal, '' where none did.
+  const char* functionName = "";
+  /// For the log; never holds a secret.
+  std::string detail;
+  /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM (design invariant
+  /// 5).
+  bool callerFault = false;
+  int member = -1;
+  uint64_t epoch = 0;
+};
+
+/// A failure without a CK_RV.
+Failure failure(FailureKind kind, std::string detail);
+
+/// A failure that a PKCS#11 function answered.
+Failure rvFailure(const char* functionName, CK_RV rv);
+
+/// Throws the `rvFailure` unless the answer is CKR_OK.
+void check(const char* functionName, CK_RV rv);
+
+/// One line for the log: `C_Login: CKR_PIN_INCORRECT (0xa0)`, or kind and detail.
+std::string messageOf(const Failure& failure);
+
+}  // namespace holdfast

@@ -1,0 +1,22 @@
+/// \file AES-GCM in one part (PKCS#11 v2.40 §5.8, §5.9; mechanisms §2.12.4 CK_GCM_PARAMS).
+#pragma once
+
+#include "bytes.h"
+#include "secret.h"
+#include "session.h"
+
+namespace holdfast {
+
+/// `length` bytes of the token's own random numbers (§5.16).
+Secret drawRandom(Session& session, size_t length);
+
+/// Ciphertext with the 16-byte tag behind it.
+Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
+                 ByteView plaintext);
+
+/// Throws a Failure of kind `rv` whose function says which step failed. `ciphertext` is at least as long as
+/// the tag.
+Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
+                  ByteView ciphertext);
+
+}  // namespace holdfast

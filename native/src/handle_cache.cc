@@ -1,0 +1,83 @@
+#include "handle_cache.h"
+
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+constexpr auto kCanaryMemory = std::chrono::seconds(1);
+
+}  // namespace
+
+std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
+  const std::lock_guard lock(mutex_);
+  if (!material_) return std::nullopt;
+  // Two references may carry one material: the same content is the same proof.
+  if (material_ != material && *material_ != *material) return std::nullopt;
+  return handle_;
+}
+
+void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material) {
+  const std::lock_guard lock(mutex_);
+  handle_ = handle;
+  material_ = std::move(material);
+  canarySuccess_ = Clock::now();
+}
+
+void HandleEntry::revokeProof() {
+  const std::lock_guard lock(mutex_);
+  material_.reset();
+  canarySuccess_.reset();
+}
+
+bool HandleEntry::canaryIsFresh() const {
+  const std::lock_guard lock(mutex_);
+  return canarySuccess_ && Clock::now() - *canarySuccess_ < kCanaryMemory;
+}
+
+void HandleEntry::recordCanarySuccess() {
+  const std::lock_guard lock(mutex_);
+  if (material_) canarySuccess_ = Clock::now();
+}
+
+HandleCache::EntryPointer HandleCache::entry(const Bytes& id) {
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[id];
+  if (!entry) entry = std::make_shared<HandleEntry>();
+  return entry;
+}
+
+void HandleCache::drop(const Bytes& id, const EntryPointer& entry) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found != entries_.end() && found->second == entry) entries_.erase(found);
+}
+
+void HandleCache::drop(const Bytes& id) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(id);
+}
+
+void HandleCache::clear() {
+  const std::lock_guard lock(mutex_);
+  entries_.clear();
+}
+
+size_t HandleCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+void HandleCache::takeInventory(const std::vector<Bytes>& ids) {
+  std::unordered_map<Bytes, int, HashBytes> counts;
+  for (const auto& id : ids) ++counts[id];
+  const std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [&counts](const auto& known) { return !counts.contains(known.first); });
+  for (const auto& [id, count] : counts) {
+    auto& entry = entries_[id];
+    if (!entry) entry = std::make_shared<HandleEntry>();
+    if (count > 1) entry->revokeProof();
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,70 @@
+/// \file The object handles of one member in one session epoch (design invariant 3).
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "clock.h"
+#include "cryptoki.h"
+#include "material.h"
+#include "turnstile.h"
+
+namespace holdfast {
+
+/// What is known of one CKA_ID among the secret keys.
+class HandleEntry {
+ public:
+  /// The handle, where it was proved against this very material in this epoch.
+  std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
+  void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material);
+  /// From now on the handle must prove itself again.
+  void revokeProof();
+
+  /// True within a second of the last success of the canary on this handle.
+  bool canaryIsFresh() const;
+  void recordCanarySuccess();
+
+  /// Held by the lane that proves or probes: one probe in flight, the others wait for its result.
+  Turnstile& probe() { return probe_; }
+
+ private:
+  mutable std::mutex mutex_;
+  MaterialPointer material_;
+  CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
+  std::optional<Clock::time_point> canarySuccess_;
+  Turnstile probe_;
+};
+
+struct HashBytes {
+  size_t operator()(const Bytes& bytes) const {
+    return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+};
+
+/// The entries of one epoch; a new epoch begins with an empty cache.
+class HandleCache {
+ public:
+  using EntryPointer = std::shared_ptr<HandleEntry>;
+
+  /// The entry of a CKA_ID, made where there is none.
+  EntryPointer entry(const Bytes& id);
+  /// Forgets an entry, unless another took its place.
+  void drop(const Bytes& id, const EntryPointer& entry);
+  void drop(const Bytes& id);
+  void clear();
+  size_t size() const;
+
+  /// Takes in one inventory pass: the ids of all secret keys, repeated where objects share one. Ids that are
+  /// shared or gone lose their proof, so that their next use finds and judges them again.
+  void takeInventory(const std::vector<Bytes>& ids);
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<Bytes, EntryPointer, HashBytes> entries_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,116 @@
+#include "key_finding.h"
+
+#include <algorithm>
+#include <array>
+
+#include "attributes.h"
+#include "gcm.h"
+#include "search.h"
+
+namespace holdfast {
+namespace {
+
+/// Throws `canary-failed` where the key answers wrongly, and the `rv` failure where the HSM does not answer.
+void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+  const auto failed = [](const char* detail) { return failure(FailureKind::kCanaryFailed, detail); };
+  if (material.canaryCiphertext.size() < kTagLength) throw failed("the canary is shorter than its tag");
+  try {
+    const Secret plaintext = gcmDecrypt(workplace.session, key, material.canaryNonce,
+                                        material.canaryAdditionalData, material.canaryCiphertext);
+    if (std::ranges::equal(plaintext.view(), material.canaryPlaintext)) return;
+  } catch (const Failure& failure) {
+    if (!maySpeakOfCiphertext(failure.rv)) throw;
+  }
+  throw failed("the key under this CKA_ID does not decrypt the material's canary");
+}
+
+/// Where the probe in flight hangs, its entry is left to it, so that later operations do not wait behind it
+/// too.
+void requireProbe(Workplace& workplace, const Material& material, const HandleCache::EntryPointer& entry,
+                  bool passed) {
+  if (!passed) workplace.cache.drop(material.id, entry);
+  requireTime(workplace, passed);
+}
+
+/// The whole proof of design invariant 3. The find is made even where the inventory saw the key: a second
+/// object may have been planted since.
+CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material) {
+  const CK_OBJECT_HANDLE handle = findOneSecretKey(workplace, material.id, Finding::kInTurn);
+  checkAttributes(workplace, handle, material.label, material.extractable);
+  tryCanary(workplace, material, handle);
+  return handle;
+}
+
+}  // namespace
+
+std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& id, size_t most) {
+  CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
+  std::array<CK_ATTRIBUTE, 2> wanted{
+      {{CKA_CLASS, &secretKey, sizeof secretKey}, {CKA_ID, pointerFor(id), id.size()}}};
+  Search search(workplace.session, wanted.data(), wanted.size());
+  return search.next(most);
+}
+
+std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most) {
+  const auto passage = enterShared(workplace, workplace.token.objects());
+  requireTime(workplace, bool(passage));
+  return findSecretKeys(workplace, id, most);
+}
+
+CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id, Finding finding) {
+  const bool inTurn = finding == Finding::kInTurn;
+  const auto handles = inTurn ? findSecretKeysInTurn(workplace, id, 2) : findSecretKeys(workplace, id, 2);
+  if (handles.empty()) {
+    workplace.token.proveAlive(workplace.session);
+    throw failure(FailureKind::kMaterialMissing, "the token has no secret key with this CKA_ID");
+  }
+  if (handles.size() > 1)
+    throw failure(FailureKind::kMaterialAmbiguous, "more than one secret key has this CKA_ID");
+  return handles.front();
+}
+
+void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const std::string& label, bool extractable) {
+  const auto read = readKeyAttributes(workplace.session, key);
+  const auto require = [](bool holds, const char* what) {
+    if (!holds) throw failure(FailureKind::kMaterialMismatch, what);
+  };
+  require(read.label == label, "CKA_LABEL is another");
+  require(read.keyType == CKK_AES, "CKA_KEY_TYPE is not AES");
+  require(read.sensitive, "CKA_SENSITIVE is not true");
+  require(read.extractable == extractable, "CKA_EXTRACTABLE is not as recorded");
+  require(read.neverExtractable == !extractable, "CKA_NEVER_EXTRACTABLE is not as recorded");
+  require(read.encrypt && read.decrypt, "CKA_ENCRYPT and CKA_DECRYPT are not both true");
+}
+
+ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
+  auto entry = workplace.cache.entry(material->id);
+  if (const auto known = entry->provenHandle(material)) return {*known, std::move(entry)};
+  const auto passage = enterExclusive(workplace, entry->probe());
+  requireProbe(workplace, *material, entry, bool(passage));
+  if (const auto known = entry->provenHandle(material)) return {*known, std::move(entry)};
+  try {
+    const CK_OBJECT_HANDLE handle = findAndProve(workplace, *material);
+    entry->recordProof(handle, material);
+    return {handle, std::move(entry)};
+  } catch (const Failure&) {
+    // Ids that are not there must not fill the cache.
+    workplace.cache.drop(material->id, entry);
+    throw;
+  }
+}
+
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key) {
+  if (key.entry->canaryIsFresh()) return;
+  const auto passage = enterExclusive(workplace, key.entry->probe());
+  requireProbe(workplace, *material, key.entry, bool(passage));
+  if (key.entry->canaryIsFresh()) return;
+  try {
+    tryCanary(workplace, *material, key.handle);
+  } catch (const Failure&) {
+    key.entry->revokeProof();
+    throw;
+  }
+  key.entry->recordCanarySuccess();
+}
+
+}  // namespace holdfast

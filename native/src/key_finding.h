@@ -1,0 +1,56 @@
+/// \file From a material to a handle that may be used (design invariants 3, 4, 5; PKCS#11 v2.40 §5.7).
+#pragma once
+
+#include <vector>
+
+#include "failure.h"
+#include "material.h"
+#include "return_values.h"
+#include "workplace.h"
+
+namespace holdfast {
+
+/// At most `most` secret keys with this CKA_ID. The caller holds a passage of `token.objects()`.
+std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& id, size_t most);
+
+/// The same after waiting for whoever makes or destroys objects.
+std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most);
+
+/// Whether the caller holds the passage of `token.objects()` already.
+enum class Finding { kInTurn, kPassageHeld };
+
+/// The one secret key with this CKA_ID: `material-ambiguous` where there are more, `material-missing` where
+/// the token is alive and has none.
+CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id, Finding finding);
+
+/// `material-mismatch` unless the object is the AES key that the catalog describes.
+void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const std::string& label, bool extractable);
+
+/// A handle that has proved itself in this epoch, and where that is remembered.
+struct ProvenKey {
+  CK_OBJECT_HANDLE handle;
+  HandleCache::EntryPointer entry;
+};
+
+/// From the cache, or found, checked and tried on the canary now.
+ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
+
+/// Tries the canary on a proven handle unless it succeeded within the last second; `canary-failed` if it does
+/// not decrypt.
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key);
+
+/// Runs `use(key)`; where the token no longer knows the handle, proves the material again and runs it once
+/// more.
+template <typename Use>
+auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const Use& use) {
+  const auto key = provenKey(workplace, material);
+  try {
+    return use(key);
+  } catch (const Failure& failure) {
+    if (failure.kind != FailureKind::kRv || !speaksOfHandle(failure.rv)) throw;
+    workplace.cache.drop(material->id, key.entry);
+  }
+  return use(provenKey(workplace, material));
+}
+
+}  // namespace holdfast

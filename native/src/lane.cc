@@ -1,0 +1,86 @@
+#include "lane.h"
+
+#include <pthread.h>
+
+#include <exception>
+#include <thread>
+
+#include "dispatcher.h"
+#include "return_values.h"
+
+namespace holdfast {
+
+Lane::Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
+           std::shared_ptr<Epoch> epoch)
+    : dispatcher_(std::move(dispatcher)),
+      member_(member),
+      token_(std::move(token)),
+      epoch_(std::move(epoch)) {}
+
+void Lane::start() {
+  std::thread([self = shared_from_this()] { self->run(); }).detach();
+}
+
+void Lane::run() {
+  pthread_setname_np(pthread_self(), "hf-lane");
+  if (openFirstSession()) {
+    while (const auto request = dispatcher_->next(*this)) {
+      auto outcome = perform(*request);
+      dispatcher_->finish(*this, request, std::move(outcome));
+    }
+  }
+  // Before the end is told: who waits for it goes on to finalise the module.
+  session_.reset();
+  token_.reset();
+  epoch_.reset();
+  dispatcher_->laneEnded(*this);
+}
+
+bool Lane::openFirstSession() {
+  try {
+    session_.emplace(*token_);
+    dispatcher_->laneReady(*this);
+    return true;
+  } catch (const Failure& failure) {
+    dispatcher_->laneFailed(*this, explain(failure));
+    return false;
+  }
+}
+
+Outcome Lane::perform(Request& request) {
+  try {
+    ensureSession(dispatcher_->epochOf(member_));
+    return Completed{member_, epoch_->number, operate(request)};
+  } catch (const Failure& failure) {
+    return explain(failure);
+  } catch (const std::exception& error) {
+    auto exhausted = rvFailure("", CKR_HOST_MEMORY);
+    exhausted.detail = error.what();
+    return explain(exhausted);
+  }
+}
+
+Value Lane::operate(Request& request) {
+  Workplace workplace{*token_, *session_, epoch_->cache, request.deadline, request.waiting};
+  return request.operation->run(workplace);
+}
+
+void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
+  if (session_ && !poisoned_ && epoch == epoch_) return;
+  session_.reset();
+  session_.emplace(*token_);
+  poisoned_ = false;
+  epoch_ = epoch;
+}
+
+Failure Lane::explain(Failure failure) {
+  failure.member = member_;
+  failure.epoch = epoch_->number;
+  if (failure.kind == FailureKind::kRv && !failure.callerFault) {
+    const auto& row = returnValue(failure.rv);
+    if (row.poisonsSession || row.poisonsMember) poisoned_ = true;
+  }
+  return failure;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,57 @@
+/// \file One thread that owns one session (design §6).
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <optional>
+
+#include "epoch.h"
+#include "request.h"
+#include "session.h"
+#include "token.h"
+
+namespace holdfast {
+
+class Dispatcher;
+
+/// Its thread owns it: it is detached, because a thread that hangs in a module cannot be joined, and holds
+/// what it may touch. `place` is the dispatcher's: guarded by its mutex.
+class Lane : public std::enable_shared_from_this<Lane> {
+ public:
+  /// Where the lane stands in the dispatcher.
+  struct Place {
+    RequestPointer current;
+    bool ready = false;
+    bool idle = false;
+    bool quarantined = false;
+    std::condition_variable wake;
+  };
+
+  Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
+       std::shared_ptr<Epoch> epoch);
+
+  /// Starts the thread; throws std::system_error where the system has no more.
+  void start();
+
+  int member() const { return member_; }
+
+  Place place;
+
+ private:
+  void run();
+  bool openFirstSession();
+  Outcome perform(Request& request);
+  Value operate(Request& request);
+  void ensureSession(const std::shared_ptr<Epoch>& epoch);
+  Failure explain(Failure failure);
+
+  const std::shared_ptr<Dispatcher> dispatcher_;
+  const int member_;
+  // Only the thread touches what follows.
+  std::shared_ptr<Token> token_;
+  std::shared_ptr<Epoch> epoch_;
+  std::optional<Session> session_;
+  bool poisoned_ = false;
+};
+
+}  // namespace holdfast

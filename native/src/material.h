@@ -1,0 +1,27 @@
+/// \file What a key material must look like and answer (`NativeMaterial` of src/hsm/native.ts, design
+/// invariant 3).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bytes.h"
+
+namespace holdfast {
+
+/// Immutable once made; shared by the requests that use it.
+struct Material {
+  Bytes id;
+  std::string label;
+  bool extractable = false;
+  Bytes canaryNonce;
+  Bytes canaryCiphertext;
+  Bytes canaryAdditionalData;
+  Bytes canaryPlaintext;
+
+  bool operator==(const Material&) const = default;
+};
+
+using MaterialPointer = std::shared_ptr<const Material>;
+
+}  // namespace holdfast

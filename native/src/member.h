@@ -1,0 +1,57 @@
+/// \file What the dispatcher knows of one member.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "lane.h"
+
+namespace holdfast {
+
+/// How many lanes, and how many stuck ones may be replaced.
+struct LaneLimits {
+  int laneCount = 1;
+  int maxQuarantinedLanes = 1;
+};
+
+/// `NativeMemberStatistics` of src/hsm/native.ts.
+struct MemberStatistics {
+  int member = -1;
+  uint64_t epoch = 0;
+  bool admitted = false;
+  int lanes = 0;
+  int quarantinedLanes = 0;
+  int queued = 0;
+  int running = 0;
+  uint64_t logins = 0;
+  uint64_t cachedHandles = 0;
+};
+
+/// Guarded by the dispatcher's mutex. Lanes are here from their start to their end, also while they hang.
+struct Member {
+  int index = -1;
+  LaneLimits limits;
+  std::shared_ptr<Token> token;
+  std::shared_ptr<Epoch> epoch;
+  bool admitted = false;
+  /// No new work; what is queued is still done.
+  bool closing = false;
+  /// Lanes end when they come back.
+  bool stopping = false;
+  /// More lanes hang than may be replaced.
+  bool exhausted = false;
+  std::deque<RequestPointer> pinned;
+  std::vector<std::shared_ptr<Lane>> lanes;
+  std::vector<std::shared_ptr<Lane>> quarantined;
+  /// The last one idle is the next one used: its caches are warm.
+  std::vector<Lane*> idle;
+  /// Why a lane could not open its first session, since the last start.
+  std::optional<Failure> laneFailure;
+
+  bool takesSharedWork() const { return admitted && !closing && !exhausted && !lanes.empty(); }
+  bool takesPinnedWork() const { return !closing && !exhausted && !lanes.empty(); }
+};
+
+}  // namespace holdfast

@@ -1,0 +1,72 @@
+/// \file One initialised PKCS#11 module (v2.40 §5.4: C_Initialize, C_Finalize).
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "environment.h"
+#include "module_library.h"
+
+namespace holdfast {
+
+class Module;
+class Token;
+
+/// How to load a module: `NativeModuleOptions` of src/hsm/native.ts.
+struct ModuleOptions {
+  std::string libraryPath;
+  bool privateInstance = false;
+  EnvironmentVariables environment;
+  std::optional<std::string> initializationString;
+};
+
+/// What openers of one path share; see Module::open.
+struct SharedInstance {
+  std::mutex mutex;
+  std::condition_variable finalized;
+  std::weak_ptr<Module> module;
+  bool initialized = false;
+};
+
+/// Between C_Initialize and C_Finalize. Whoever may be inside the module (lanes, quarantined ones included,
+/// through their token) holds a reference, so the destructor, which finalises, runs only when nobody is.
+class Module : public std::enable_shared_from_this<Module> {
+ public:
+  /// Loads and initialises. Without `privateInstance`, everybody in the process shares one instance of a
+  /// path.
+  static std::shared_ptr<Module> open(const ModuleOptions& options);
+
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+  ~Module();
+
+  CK_FUNCTION_LIST& functions() const { return library_->functions(); }
+
+  /// C_Finalize and C_Initialize, so that a token that the module lost shows again (SoftHSM needs it). Does
+  /// nothing and says false while another user of the instance could be inside.
+  bool reinitialize();
+
+  /// The one Token object of a slot: members that share an instance share its login state, which is the
+  /// module's.
+  std::shared_ptr<Token> token(CK_SLOT_ID slot);
+
+ private:
+  Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance);
+  void initialize();
+  void finalize();
+
+  const ModuleOptions options_;
+  /// Null for a private instance.
+  const std::shared_ptr<SharedInstance> instance_;
+  const std::shared_ptr<ModuleLibrary> library_;
+  /// False where C_Initialize said that somebody else did it before: then it is not ours to finalise.
+  bool initializedByUs_ = false;
+  std::mutex mutex_;
+  std::map<CK_SLOT_ID, std::weak_ptr<Token>> tokens_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,68 @@
+#include "module_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "failure.h"
+#include "module_library.h"
+
+namespace holdfast {
+namespace {
+
+[[noreturn]] void failWith(const std::string& what, int error) {
+  throw failure(FailureKind::kLock, what + (error == 0 ? "" : std::string(": ") + std::strerror(error)));
+}
+
+void requireOwnDirectory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) failWith("cannot make " + directory, errno);
+  struct stat status {};
+  // lstat: a link planted in place of the folder would lead elsewhere.
+  if (::lstat(directory.c_str(), &status) != 0) failWith("cannot look at " + directory, errno);
+  const bool ours =
+      S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & 07777) == 0700;
+  if (!ours) failWith(directory + " must be a folder of this user with mode 0700", 0);
+}
+
+/// FNV-1a: the name needs to be the same in every process, not secret.
+std::string fileNameFor(const std::string& realPath) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char character : realPath) {
+    hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
+  }
+  char name[40];
+  std::snprintf(name, sizeof name, "module-%016" PRIx64 ".lock", hash);
+  return name;
+}
+
+}  // namespace
+
+std::shared_ptr<ModuleLock> ModuleLock::acquire(const std::string& libraryPath, const std::string& directory,
+                                                Deadline deadline) {
+  requireOwnDirectory(directory);
+  const std::string path = directory + "/" + fileNameFor(realPathOf(libraryPath));
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) failWith("cannot open " + path, errno);
+  auto lock = std::make_shared<ModuleLock>(descriptor);
+  // Polled, because a blocking flock has no deadline. 10 ms are little beside an initialisation with login.
+  while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) failWith("cannot lock " + path, errno);
+    if (Clock::now() >= deadline) failWith("another process holds " + path, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return lock;
+}
+
+void ModuleLock::release() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,65 @@
+/// \file What a lane runs, and what comes out of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "attributes.h"
+#include "bytes.h"
+#include "failure.h"
+#include "secret.h"
+#include "token.h"
+#include "workplace.h"
+
+namespace holdfast {
+
+class ModuleLock;
+
+/// `NativeSealed`: nonce, and ciphertext with its tag.
+struct Sealed {
+  Bytes nonce;
+  Bytes ciphertext;
+};
+
+/// `NativeDataKey`.
+struct DataKey {
+  Sealed sealed;
+  Secret plaintext;
+};
+
+/// The result of `openMember`: index and token.
+struct MemberOpened {
+  int member = -1;
+  TokenInfo token;
+};
+
+/// Everything that a promise may be resolved with.
+using Value =
+    std::variant<std::monostate, uint64_t, Secret, Sealed, DataKey, std::vector<KeyAttributes>, MemberOpened,
+                 TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>, std::shared_ptr<ModuleLock>>;
+
+/// A result, and which member in which session epoch gave it.
+struct Completed {
+  int member = -1;
+  uint64_t epoch = 0;
+  Value value;
+};
+
+using Outcome = std::variant<Completed, Failure>;
+
+/// One crossing of the seam: several PKCS#11 calls on one lane.
+class Operation {
+ public:
+  Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  virtual ~Operation() = default;
+  /// On a lane's thread; throws Failure. May run once only.
+  virtual Value run(Workplace& workplace) = 0;
+};
+
+using OperationPointer = std::unique_ptr<Operation>;
+
+}  // namespace holdfast

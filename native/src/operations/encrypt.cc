@@ -1,0 +1,35 @@
+#include <utility>
+
+#include "key_finding.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// AES-GCM under a proven key.
+class Encrypt final : public Operation {
+ public:
+  Encrypt(MaterialPointer material, Secret plaintext, Bytes additionalData)
+      : material_(std::move(material)),
+        plaintext_(std::move(plaintext)),
+        additionalData_(std::move(additionalData)) {}
+
+  Value run(Workplace& workplace) override {
+    return withProvenKey(workplace, material_, [&](const ProvenKey& key) {
+      return seal(workplace, key.handle, plaintext_.view(), additionalData_);
+    });
+  }
+
+ private:
+  MaterialPointer material_;
+  Secret plaintext_;
+  Bytes additionalData_;
+};
+
+}  // namespace
+
+OperationPointer makeEncrypt(MaterialPointer material, Secret plaintext, Bytes additionalData) {
+  return std::make_unique<Encrypt>(std::move(material), std::move(plaintext), std::move(additionalData));
+}
+
+}  // namespace holdfast

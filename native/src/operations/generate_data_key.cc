@@ -1,0 +1,36 @@
+#include <utility>
+
+#include "gcm.h"
+#include "key_finding.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// Random bytes of the token, returned and sealed in the same crossing.
+class GenerateDataKey final : public Operation {
+ public:
+  GenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData)
+      : material_(std::move(material)), length_(length), additionalData_(std::move(additionalData)) {}
+
+  Value run(Workplace& workplace) override {
+    Secret plaintext = drawRandom(workplace.session, length_);
+    auto sealed = withProvenKey(workplace, material_, [&](const ProvenKey& key) {
+      return seal(workplace, key.handle, plaintext.view(), additionalData_);
+    });
+    return DataKey{std::move(sealed), std::move(plaintext)};
+  }
+
+ private:
+  MaterialPointer material_;
+  size_t length_;
+  Bytes additionalData_;
+};
+
+}  // namespace
+
+OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData) {
+  return std::make_unique<GenerateDataKey>(std::move(material), length, std::move(additionalData));
+}
+
+}  // namespace holdfast

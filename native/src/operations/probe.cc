@@ -1,0 +1,29 @@
+#include <utility>
+
+#include "key_finding.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// Proves a material on this member: found, checked, and tried on the canary now.
+class Probe final : public Operation {
+ public:
+  explicit Probe(MaterialPointer material) : material_(std::move(material)) {}
+
+  Value run(Workplace& workplace) override {
+    // A proof of an earlier minute says nothing of an HSM that may have failed since.
+    workplace.cache.drop(material_->id);
+    provenKey(workplace, material_);
+    return std::monostate{};
+  }
+
+ private:
+  MaterialPointer material_;
+};
+
+}  // namespace
+
+OperationPointer makeProbe(MaterialPointer material) { return std::make_unique<Probe>(std::move(material)); }
+
+}  // namespace holdfast

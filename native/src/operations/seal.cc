@@ -1,0 +1,14 @@
+#include "gcm.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+
+Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData) {
+  const Secret random = drawRandom(workplace.session, kNonceLength);
+  Sealed sealed;
+  sealed.nonce.assign(random.view().begin(), random.view().end());
+  sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
+  return sealed;
+}
+
+}  // namespace holdfast

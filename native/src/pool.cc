@@ -1,0 +1,138 @@
+#include "pool.h"
+
+#include "control_task.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// Numbers the session epochs of the whole process, so that no two are ever confused.
+uint64_t nextEpochNumber() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+int closeAll(Dispatcher& dispatcher, Deadline deadline) {
+  dispatcher.beginClosingAll();
+  dispatcher.drain(deadline);
+  int hung = 0;
+  for (int member = 0; member < dispatcher.memberCount(); ++member)
+    hung += dispatcher.stopMember(member, deadline);
+  return hung;
+}
+
+void open(Dispatcher& dispatcher, Settlement& answer, const MemberOptions& options) {
+  const auto module = Module::open(options.module);
+  auto token = Token::find(module, options.token);
+  auto info = token->info();
+  // Too late: nobody would ever close it. What was opened closes with this scope.
+  if (!answer.claim()) return;
+  const auto member = dispatcher.addMember(std::move(token), options.lanes);
+  if (!member) return answer.deliver(failure(FailureKind::kClosed, "the pool is closed"));
+  answer.deliver(Completed{*member, 0, MemberOpened{*member, std::move(info)}});
+}
+
+Failure withMember(Failure failure, int member) {
+  failure.member = member;
+  return failure;
+}
+
+/// The member's index in whatever the work throws.
+template <typename Work>
+ControlTask::Work forMember(int member, Work work) {
+  return [member, work = std::move(work)](Settlement& answer) {
+    try {
+      work(answer);
+    } catch (const Failure& failure) {
+      throw withMember(failure, member);
+    }
+  };
+}
+
+ControlTask::Late lateFor(int member) {
+  return [member] { return withMember(failure(FailureKind::kLaneDeadline, "the deadline passed"), member); };
+}
+
+std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline) {
+  const auto token = dispatcher.tokenOf(member);
+  const auto epoch = dispatcher.epochOf(member);
+  if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
+  // A session of its own: a lane that reads a big token would hold up everybody's work.
+  Session session(*token);
+  std::atomic<bool> waiting = false;
+  Workplace workplace{*token, session, epoch->cache, deadline, waiting};
+  return takeInventory(workplace);
+}
+
+}  // namespace
+
+Pool::Pool(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
+    : watchdog_(std::move(watchdog)), dispatcher_(std::make_shared<Dispatcher>(queueLimit, watchdog_)) {}
+
+void Pool::openMember(const Answer& answer, MemberOptions options, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, options = std::move(options)](Settlement& settlement) {
+    open(*dispatcher, settlement, options);
+  };
+  ControlTask::start(watchdog_, answer, deadline, work);
+}
+
+void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline deadline) {
+  // Shared because std::function copies; there is one block all the same.
+  const auto shared = std::make_shared<Secret>(std::move(pin));
+  const auto work = [dispatcher = dispatcher_, member, shared, deadline](Settlement& settlement) {
+    const auto token = dispatcher->tokenOf(member);
+    token->login(*shared);
+    shared->clear();
+    // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
+    if (settlement.isClaimed()) return;
+    const auto epoch = std::make_shared<Epoch>(nextEpochNumber());
+    dispatcher->startLanes(member, epoch, deadline);
+    settlement.settle(Completed{member, epoch->number, epoch->number});
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+}
+
+void Pool::inventory(const Answer& answer, int member, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+    settlement.settle(Completed{member, 0, readInventory(*dispatcher, member, deadline)});
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+}
+
+void Pool::tokenInfo(const Answer& answer, int member, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, member](Settlement& settlement) {
+    settlement.settle(Completed{member, 0, dispatcher->tokenOf(member)->info()});
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+}
+
+void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+    dispatcher->beginClosing(member);
+    dispatcher->drain(member, deadline);
+    const int hung = dispatcher->stopMember(member, deadline);
+    if (hung > 0) throw failure(FailureKind::kLaneDeadline, "a lane is still inside the module");
+    settlement.settle(Completed{member, 0, std::monostate{}});
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+}
+
+void Pool::close(const Answer& answer, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, deadline](Settlement& settlement) {
+    const auto hung = static_cast<uint64_t>(closeAll(*dispatcher, deadline));
+    settlement.settle(Completed{-1, 0, hung});
+  };
+  const auto late = [dispatcher = dispatcher_] {
+    return Completed{-1, 0, static_cast<uint64_t>(dispatcher->busyLanes())};
+  };
+  ControlTask::start(watchdog_, answer, deadline, work, late);
+}
+
+void Pool::post(const Answer& answer, std::optional<int> member, OperationPointer operation,
+                Deadline deadline) {
+  dispatcher_->post(std::make_shared<Request>(dispatcher_, answer, std::move(operation), member, deadline));
+}
+
+void Pool::abandon(Deadline deadline) { closeAll(*dispatcher_, deadline); }
+
+}  // namespace holdfast

@@ -1,0 +1,55 @@
+/// \file The lanes of all members of one cluster: `NativePool` of src/hsm/native.ts without JavaScript.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dispatcher.h"
+#include "module.h"
+#include "settlement.h"
+#include "watchdog.h"
+
+namespace holdfast {
+
+/// `NativeMemberOptions`.
+struct MemberOptions {
+  ModuleOptions module;
+  TokenName token;
+  LaneLimits lanes;
+};
+
+/// Starts operations; each settles its settlement exactly once, by the deadline.
+class Pool {
+ public:
+  Pool(size_t queueLimit, std::shared_ptr<Watchdog> watchdog);
+
+  using Answer = std::shared_ptr<Settlement>;
+
+  // Control operations, each on a thread of its own.
+  void openMember(const Answer& answer, MemberOptions options, Deadline deadline);
+  void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline);
+  void inventory(const Answer& answer, int member, Deadline deadline);
+  void tokenInfo(const Answer& answer, int member, Deadline deadline);
+  void closeMember(const Answer& answer, int member, Deadline deadline);
+  void close(const Answer& answer, Deadline deadline);
+
+  /// An operation for a lane of this member, or of the next admitted one.
+  void post(const Answer& answer, std::optional<int> member, OperationPointer operation, Deadline deadline);
+
+  /// Throw a Failure of kind `closed`.
+  void suspend(int member) { dispatcher_->suspend(member); }
+  void resume(int member) { dispatcher_->resume(member); }
+  std::vector<MemberStatistics> statistics() const { return dispatcher_->statistics(); }
+
+  /// For an environment that ends with the pool still open: closes it here and now, as far as the deadline
+  /// allows.
+  void abandon(Deadline deadline);
+
+ private:
+  const std::shared_ptr<Watchdog> watchdog_;
+  const std::shared_ptr<Dispatcher> dispatcher_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,44 @@
+/// \file One posted operation on its way through the dispatcher.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "settlement.h"
+#include "watchdog.h"
+
+namespace holdfast {
+
+class Dispatcher;
+class Lane;
+
+/// Owned by the dispatcher's queue while it waits, by its lane while it runs (also by a quarantined one,
+/// until the call returns), and by the watchdog until it is answered.
+class Request final : public Watched, public std::enable_shared_from_this<Request> {
+ public:
+  Request(std::weak_ptr<Dispatcher> dispatcher, std::shared_ptr<Settlement> settlement,
+          OperationPointer operation, std::optional<int> member, Deadline deadline)
+      : settlement(std::move(settlement)),
+        operation(std::move(operation)),
+        member(member),
+        deadline(deadline),
+        dispatcher_(std::move(dispatcher)) {}
+
+  void onDeadline() override;
+
+  const std::shared_ptr<Settlement> settlement;
+  const OperationPointer operation;
+  /// The member that must run it, or none: the next admitted one.
+  const std::optional<int> member;
+  const Deadline deadline;
+  /// See Workplace::waiting.
+  std::atomic<bool> waiting = false;
+
+ private:
+  const std::weak_ptr<Dispatcher> dispatcher_;
+};
+
+using RequestPointer = std::shared_ptr<Request>;
+
+}  // namespace holdfast

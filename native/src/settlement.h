@@ -1,0 +1,46 @@
+/// \file The one answer that a promise gets.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "operation.h"
+
+namespace holdfast {
+
+/// Where answers go: the binding's completion queue, or a test.
+class CompletionSink {
+ public:
+  CompletionSink() = default;
+  CompletionSink(const CompletionSink&) = delete;
+  CompletionSink& operator=(const CompletionSink&) = delete;
+  virtual ~CompletionSink() = default;
+  /// From any thread; must not block.
+  virtual void complete(uint64_t ticket, Outcome outcome) = 0;
+};
+
+/// Whoever claims first answers; what the loser brings is destroyed, and thereby zeroed (design invariant 6).
+class Settlement {
+ public:
+  Settlement(std::shared_ptr<CompletionSink> sink, uint64_t ticket)
+      : sink_(std::move(sink)), ticket_(ticket) {}
+
+  bool claim() { return !claimed_.exchange(true); }
+  bool isClaimed() const { return claimed_.load(); }
+  /// By the claimer, once.
+  void deliver(Outcome outcome) { sink_->complete(ticket_, std::move(outcome)); }
+  /// Claims, and delivers if that succeeded.
+  bool settle(Outcome outcome) {
+    const bool first = claim();
+    if (first) deliver(std::move(outcome));
+    return first;
+  }
+
+ private:
+  const std::shared_ptr<CompletionSink> sink_;
+  const uint64_t ticket_;
+  std::atomic<bool> claimed_ = false;
+};
+
+}  // namespace holdfast

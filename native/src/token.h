@@ -1,0 +1,84 @@
+/// \file One token and the process's login to it (PKCS#11 v2.40 §5.5, §5.6).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "module.h"
+#include "secret.h"
+#include "session.h"
+#include "turnstile.h"
+
+namespace holdfast {
+
+/// `NativeTokenInfo` of src/hsm/native.ts.
+struct TokenInfo {
+  CK_SLOT_ID slot = 0;
+  std::string label;
+  std::string serialNumber;
+  std::string manufacturer;
+  std::string model;
+  std::string firmwareVersion;
+  CK_FLAGS flags = 0;
+  std::optional<CK_ULONG> maxSessionCount;
+  std::vector<CK_MECHANISM_TYPE> mechanisms;
+};
+
+/// Which token is wanted: exactly one of the two is given. Slot numbers change, so they name nothing.
+struct TokenName {
+  std::optional<std::string> label;
+  std::optional<std::string> serialNumber;
+};
+
+/// Keeps one session open while it lives, because a token logs out when the last one closes (§5.6,
+/// C_CloseSession); that is also the only way this process logs out: C_Logout would take every lane's login
+/// away.
+class Token {
+ public:
+  /// Made by Module::token, so that one slot of one instance has one login state.
+  Token(std::shared_ptr<Module> module, CK_SLOT_ID slot);
+
+  /// Finds the token; looks once more after finalising and initialising again, then fails with
+  /// `token-missing`. Two tokens of one name are an error too: which one holds the keys would be a guess.
+  static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name);
+  /// Every token that the module shows.
+  static std::vector<TokenInfo> list(const Module& module);
+
+  CK_FUNCTION_LIST& functions() const { return module_->functions(); }
+  CK_SLOT_ID slot() const { return slot_; }
+
+  /// C_GetTokenInfo and C_GetMechanismList, now.
+  TokenInfo info() const;
+
+  /// C_Login, once. "Already logged in" is success only where this process did it: else nobody knows whether
+  /// the PIN is right.
+  void login(const Secret& pin);
+  /// How often C_Login was called.
+  uint64_t logins() const { return logins_.load(); }
+
+  /// Throws unless the token answers and the session is logged in: "0 objects found" and every other silence
+  /// mean nothing before that (design invariant 4).
+  void proveAlive(const Session& session) const;
+
+  /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
+  /// CKR_GENERAL_ERROR where the two race (its issue 573).
+  Turnstile& objects() { return objects_; }
+
+ private:
+  void ensureAnchor();
+
+  const std::shared_ptr<Module> module_;
+  const CK_SLOT_ID slot_;
+  std::mutex loginMutex_;
+  std::optional<Session> anchor_;
+  bool loggedIn_ = false;
+  std::atomic<uint64_t> logins_ = 0;
+  std::string serialNumber_;
+  Turnstile objects_;
+};
+
+}  // namespace holdfast

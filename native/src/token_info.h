@@ -1,0 +1,25 @@
+/// \file Reading slots and tokens (PKCS#11 v2.40 §5.5).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "token.h"
+
+namespace holdfast {
+
+/// C_GetSlotList with tokenPresent.
+std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
+
+/// C_GetTokenInfo and C_GetMechanismList.
+TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
+
+/// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO).
+std::string trimmed(const unsigned char* field, size_t size);
+
+template <size_t N>
+std::string textOf(const unsigned char (&field)[N]) {
+  return trimmed(field, N);
+}
+
+}  // namespace holdfast

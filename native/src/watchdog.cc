@@ -1,0 +1,58 @@
+#include "watchdog.h"
+
+#include <pthread.h>
+
+namespace holdfast {
+
+Watchdog::Watchdog() : state_(std::make_shared<State>()), thread_([state = state_] { run(state); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    state_->changed.notify_one();
+  }
+  // A late request may hold the last reference to its pool and so to this watchdog.
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void Watchdog::watch(Deadline deadline, std::shared_ptr<Watched> watched) {
+  const std::lock_guard lock(state_->mutex);
+  const auto [place, inserted] = state_->watched.emplace(deadline, std::move(watched));
+  // Deadlines mostly come in order: then nobody wakes up.
+  if (inserted && place == state_->watched.begin()) state_->changed.notify_one();
+}
+
+void Watchdog::unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched) {
+  const std::lock_guard lock(state_->mutex);
+  state_->watched.erase({deadline, watched});
+}
+
+void Watchdog::run(const std::shared_ptr<State>& state) {
+  pthread_setname_np(pthread_self(), "hf-watchdog");
+  std::unique_lock lock(state->mutex);
+  while (!state->stopping) {
+    if (state->watched.empty()) {
+      state->changed.wait(lock);
+      continue;
+    }
+    const auto first = state->watched.begin();
+    if (first->first > Clock::now()) {
+      // By value: the entry may be gone when the wait ends.
+      const Deadline until = first->first;
+      state->changed.wait_until(lock, until);
+      continue;
+    }
+    auto late = state->watched.extract(first);
+    lock.unlock();
+    late.value().second->onDeadline();
+    late = {};
+    lock.lock();
+  }
+}
+
+}  // namespace holdfast

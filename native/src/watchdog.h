@@ -1,0 +1,51 @@
+/// \file The thread that answers for those who are late.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "clock.h"
+
+namespace holdfast {
+
+/// Something with a deadline.
+class Watched {
+ public:
+  Watched() = default;
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  virtual ~Watched() = default;
+  /// On the watchdog's thread, once, unless it was unwatched before; must not call into a module.
+  virtual void onDeadline() = 0;
+};
+
+/// One thread over an ordered set of deadlines. It never calls a module, so it can always be joined.
+class Watchdog {
+ public:
+  Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  ~Watchdog();
+
+  void watch(Deadline deadline, std::shared_ptr<Watched> watched);
+  void unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched);
+
+ private:
+  /// Shared with the thread, which may outlive the watchdog by the moments it needs to see `stopping`.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::set<std::pair<Deadline, std::shared_ptr<Watched>>> watched;
+    bool stopping = false;
+  };
+
+  static void run(const std::shared_ptr<State>& state);
+
+  const std::shared_ptr<State> state_;
+  std::thread thread_;
+};
+
+}  // namespace holdfast

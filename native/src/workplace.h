@@ -1,0 +1,33 @@
+/// \file What an operation works with while a lane runs it.
+#pragma once
+
+#include <atomic>
+
+#include "handle_cache.h"
+#include "session.h"
+#include "token.h"
+
+namespace holdfast {
+
+/// References that hold for one run on one lane's thread.
+struct Workplace {
+  Token& token;
+  Session& session;
+  HandleCache& cache;
+  Deadline deadline;
+  /// True while the lane waits for another lane and is not inside the module: past its deadline it comes back
+  /// by itself, so the watchdog need not give it up.
+  std::atomic<bool>& waiting;
+
+  CK_FUNCTION_LIST& functions() const { return session.functions(); }
+};
+
+/// Waits for other lanes with the flag up. Ask `requireTime(workplace, bool(passage))` before the next call
+/// to the module.
+Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile);
+Turnstile::Passage enterShared(Workplace& workplace, Turnstile& turnstile);
+
+/// Throws `queue-deadline` unless the wait ended with a passage and before the deadline.
+void requireTime(const Workplace& workplace, bool passed);
+
+}  // namespace holdfast

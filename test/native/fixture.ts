@@ -1,0 +1,80 @@
+/** What every test of the addon begins with: a token, a pool with logged-in members, a key with its canary. */
+import { randomBytes } from 'node:crypto';
+import {
+  loadAddon,
+  type NativeFailure,
+  type NativeMaterial,
+  type NativeMaterialReference,
+  type NativeMemberOptions,
+  type NativeModuleOptions,
+  type NativePool,
+} from '../../src/hsm/native.js';
+import type { SoftHsm } from '../softhsm.js';
+
+export const addon = loadAddon();
+
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** Absolute, as the seam wants it. */
+export function inMilliseconds(milliseconds: number): number {
+  return Number(process.hrtime.bigint()) / 1e6 + milliseconds;
+}
+
+/** Far enough for every call that should succeed. */
+export const soon = (): number => inMilliseconds(20_000);
+
+export function moduleOf(hsm: SoftHsm, overrides: Partial<NativeModuleOptions> = {}): NativeModuleOptions {
+  const { libraryPath, environment } = hsm;
+  return { libraryPath, privateInstance: true, environment, initializationString: null, ...overrides };
+}
+
+export function memberOptions(
+  module: NativeModuleOptions,
+  tokenLabel: string,
+  overrides: Partial<NativeMemberOptions> = {},
+): NativeMemberOptions {
+  return { module, tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 2, ...overrides };
+}
+
+/** Opens, logs in, takes the inventory, and puts the member into the rotation. */
+export async function connect(pool: NativePool, options: NativeMemberOptions, pin: string): Promise<number> {
+  const { member } = await pool.openMember(options, soon());
+  await pool.loginMember(member, text(pin), soon());
+  await pool.inventory(member, soon());
+  pool.resume(member);
+  return member;
+}
+
+export interface TestKey {
+  id: Uint8Array;
+  label: string;
+  material: NativeMaterial;
+  reference: NativeMaterialReference;
+}
+
+/** Generates a key on a member and seals its canary. */
+export async function makeKey(pool: NativePool, member: number, label = 'key'): Promise<TestKey> {
+  const id = new Uint8Array(randomBytes(32));
+  await pool.generateKey(member, id, label, soon());
+  const canaryPlaintext = new Uint8Array(randomBytes(32));
+  const canaryAdditionalData = text('canary');
+  const { value } = await pool.sealCanary(member, id, label, canaryPlaintext, canaryAdditionalData, soon());
+  const canary = {
+    canaryNonce: value.nonce,
+    canaryCiphertext: value.ciphertext,
+    canaryAdditionalData,
+    canaryPlaintext,
+  };
+  const material = { id, label, extractable: false, ...canary };
+  return { id, label, material, reference: addon.createMaterial(material) };
+}
+
+/** The failure that a promise is rejected with; an error where it is not. */
+export async function failureOf(promise: Promise<unknown>): Promise<NativeFailure> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as NativeFailure;
+  }
+  throw new Error('the promise was expected to be rejected');
+}

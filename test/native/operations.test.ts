@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NativePool } from '../../src/hsm/native.js';
+import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { addon, connect, failureOf, makeKey, memberOptions, moduleOf, soon, text, type TestKey } from './fixture.js';
+
+let hsm: SoftHsm;
+let pool: NativePool;
+let member: number;
+let key: TestKey;
+
+beforeAll(async () => {
+  hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: '1234' }] });
+  pool = addon.createPool(1000);
+  member = await connect(pool, memberOptions(moduleOf(hsm), 'alpha'), '1234');
+  key = await makeKey(pool, member);
+});
+
+afterAll(async () => {
+  expect(await pool.close(soon())).toBe(0);
+  hsm.dispose();
+});
+
+describe('operations on one token', () => {
+  test('encrypt and decrypt give the plaintext back and name the member and the epoch', async () => {
+    const sealed = await pool.encrypt(null, key.reference, text('hello'), text('context'), soon());
+    expect(sealed.member).toBe(member);
+    expect(sealed.epoch).toBe(pool.statistics()[0]?.epoch);
+    expect(sealed.value.nonce).toHaveLength(12);
+    expect(sealed.value.ciphertext).toHaveLength(5 + 16);
+    const { nonce, ciphertext } = sealed.value;
+    const opened = await pool.decrypt(member, key.reference, nonce, ciphertext, text('context'), soon());
+    expect(opened.value).toEqual(text('hello'));
+  });
+
+  test.each([
+    ['nothing at all', 0, 0],
+    ['no additional data', 32, 0],
+    ['no plaintext', 0, 100],
+    ['a megabyte', 1_048_576, 8192],
+  ])('takes %s', async (_name, plaintextLength, dataLength) => {
+    const plaintext = new Uint8Array(plaintextLength).fill(7);
+    const data = new Uint8Array(dataLength).fill(9);
+    const { value } = await pool.encrypt(null, key.reference, plaintext, data, soon());
+    const opened = await pool.decrypt(null, key.reference, value.nonce, value.ciphertext, data, soon());
+    expect(Buffer.compare(opened.value, plaintext)).toBe(0);
+  });
+
+  test('copies its inputs before the call returns', async () => {
+    const plaintext = text('before');
+    const sealing = pool.encrypt(null, key.reference, plaintext, text(''), soon());
+    plaintext.fill(0);
+    const { value } = await sealing;
+    const opened = await pool.decrypt(null, key.reference, value.nonce, value.ciphertext, text(''), soon());
+    expect(opened.value).toEqual(text('before'));
+  });
+
+  test('a data key is the plaintext of its own ciphertext', async () => {
+    const { value } = await pool.generateDataKey(null, key.reference, 32, text('x'), soon());
+    expect(value.plaintext).toHaveLength(32);
+    const opened = await pool.decrypt(null, key.reference, value.nonce, value.ciphertext, text('x'), soon());
+    expect(opened.value).toEqual(value.plaintext);
+  });
+
+  test('random bytes have the length asked for and differ', async () => {
+    const one = await pool.random(null, 1024, soon());
+    const two = await pool.random(null, 1024, soon());
+    expect(one.value).toHaveLength(1024);
+    expect(one.value).not.toEqual(two.value);
+  });
+
+  test('a generated key has exactly the attributes of the design', async () => {
+    const { value } = await pool.readAttributes(member, key.id, soon());
+    const yes = { isToken: true, isPrivate: true, sensitive: true, encrypt: true, decrypt: true };
+    const proofs = { alwaysSensitive: true, neverExtractable: true, local: true };
+    const no = { extractable: false, sign: false, verify: false, wrap: false, unwrap: false, derive: false };
+    const rest = { label: 'key', keyType: 0x1f, valueLength: 32, modifiable: false };
+    expect(value).toEqual([{ ...rest, ...yes, ...proofs, ...no }]);
+  });
+
+  test('the inventory shows every key once', async () => {
+    const entries = await pool.inventory(member, soon());
+    const found = entries.filter((entry) => Buffer.compare(entry.id, key.id) === 0);
+    expect(found).toEqual([{ objectClass: 4, id: key.id, label: 'key' }]);
+  });
+
+  test('a destroyed key is missing, and its destruction counts', async () => {
+    const doomed = await makeKey(pool, member, 'doomed');
+    await pool.probe(member, doomed.reference, soon());
+    expect((await pool.destroyKey(member, doomed.id, soon())).value).toBe(1);
+    expect((await pool.destroyKey(member, doomed.id, soon())).value).toBe(0);
+    const failure = await failureOf(pool.encrypt(null, doomed.reference, text('x'), text(''), soon()));
+    expect(failure).toMatchObject({ kind: 'material-missing', rv: 0, member, callerFault: false });
+  });
+
+  test('the token describes itself', async () => {
+    const token = await pool.tokenInfo(member, soon());
+    expect(token).toMatchObject({ label: 'alpha', manufacturer: 'SoftHSM project' });
+    expect(token.mechanisms).toContain(0x1087);
+    expect(typeof token.slotId).toBe('bigint');
+    const listed = await addon.listTokens(moduleOf(hsm), soon());
+    expect(listed.map(({ label }) => label)).toContain('alpha');
+  });
+
+  test('ten thousand operations at once are all answered', async () => {
+    const many = addon.createPool(20_000);
+    const other = await connect(many, memberOptions(moduleOf(hsm), 'alpha'), '1234');
+    const all = Array.from({ length: 10_000 }, () => many.encrypt(null, key.reference, text('x'), text('y'), soon()));
+    const results = await Promise.all(all);
+    expect(new Set(results.map(({ value }) => Buffer.from(value.nonce).toString('hex'))).size).toBe(10_000);
+    expect(many.statistics()[0]).toMatchObject({ member: other, queued: 0, running: 0, logins: 1 });
+    expect(await many.close(soon())).toBe(0);
+  });
+});
