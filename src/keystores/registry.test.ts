@@ -1,0 +1,301 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../../test/keystores/fixture.js';
+import { Secret } from '../secret.js';
+import { connectCustomKeyStore } from './connect-custom-key-store.js';
+import { disconnectCustomKeyStore } from './disconnect-custom-key-store.js';
+import type { KeyStoreRegistry } from './registry.js';
+import { updateCustomKeyStore } from './update-custom-key-store.js';
+
+const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/1';
+const networkError = { connected: false, errorCode: 'NETWORK_ERRORS', transient: true, cause: 'unplugged' } as const;
+const wrongPin = { connected: false, errorCode: 'INVALID_CREDENTIALS', transient: false, cause: 'wrong' } as const;
+
+let fixture: KeyStoreFixture;
+let started: KeyStoreRegistry[];
+
+beforeEach(async () => {
+  fixture = await createKeyStoreFixture();
+  started = [];
+});
+
+afterEach(async () => {
+  for (const registry of started) await registry.stop(0);
+  await fixture.dispose();
+});
+
+async function start(registry = fixture.registry): Promise<KeyStoreRegistry> {
+  started.push(registry);
+  await registry.start();
+  return registry;
+}
+
+const connect = (customKeyStoreId: string) =>
+  connectCustomKeyStore(fixture.core, { request: { customKeyStoreId } }, fixture.context);
+const disconnect = (customKeyStoreId: string) =>
+  disconnectCustomKeyStore(fixture.core, { request: { customKeyStoreId } }, fixture.context);
+
+async function storeOf(customKeyStoreId: string) {
+  const store = await fixture.catalog.findStore(fixture.context.principal, customKeyStoreId);
+  return { state: store?.connectionState, error: store?.connectionErrorCode };
+}
+
+const untilState = (customKeyStoreId: string, state: string) =>
+  vi.waitFor(async () => expect((await storeOf(customKeyStoreId)).state).toBe(state), { timeout: 5_000, interval: 2 });
+const untilEvent = (event: string, count = 1) =>
+  vi.waitFor(() => expect(fixture.events.filter((seen) => seen === event)).toHaveLength(count), {
+    timeout: 5_000,
+    interval: 2,
+  });
+
+async function connectedStore(): Promise<string> {
+  const customKeyStoreId = await fixture.createStore();
+  await connect(customKeyStoreId);
+  await untilState(customKeyStoreId, 'CONNECTED');
+  await untilEvent(`connected ${clusterA}`);
+  return customKeyStoreId;
+}
+
+/** A promise, and the function that resolves it. */
+function gate() {
+  let open = (): void => undefined;
+  const until = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { until, open };
+}
+
+describe('connect', () => {
+  test('is asynchronous, and uses the sealed password once', async () => {
+    await start();
+    const { until, open } = gate();
+    fixture.clusters.script(clusterA, { until });
+    const customKeyStoreId = await fixture.createStore({ password: 'the password' });
+    await connect(customKeyStoreId);
+    expect((await storeOf(customKeyStoreId)).state).toBe('CONNECTING');
+    open();
+    await untilState(customKeyStoreId, 'CONNECTED');
+    const mine = fixture.clusters.connects.filter(({ clusterId }) => clusterId === clusterA);
+    expect(mine).toEqual([{ clusterId: clusterA, pin: 'the password', credentialVersion: `${customKeyStoreId}:1` }]);
+    await connect(customKeyStoreId);
+    expect(fixture.clusters.connects).toHaveLength(2);
+  });
+
+  test('a wrong password fails once, and a new one is another credential', async () => {
+    await start();
+    fixture.clusters.script(clusterA, { outcome: wrongPin });
+    const customKeyStoreId = await fixture.createStore();
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'FAILED');
+    expect((await storeOf(customKeyStoreId)).error).toBe('INVALID_CREDENTIALS');
+    await expect(connect(customKeyStoreId)).rejects.toMatchObject({ code: 'CUSTOM_KEY_STORE_INVALID_STATE' });
+
+    await disconnect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'DISCONNECTED');
+    expect((await storeOf(customKeyStoreId)).error).toBeNull();
+    const request = { customKeyStoreId, keyStorePassword: Secret.fromUtf8('password2') };
+    await updateCustomKeyStore(fixture.core, { request }, fixture.context);
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'CONNECTED');
+    expect(fixture.clusters.connects.at(-1)).toMatchObject({
+      pin: 'password2',
+      credentialVersion: `${customKeyStoreId}:2`,
+    });
+  });
+
+  test('a transient failure is told too, and not retried behind the back of the caller', async () => {
+    await start();
+    fixture.clusters.script(clusterA, { outcome: networkError });
+    const customKeyStoreId = await fixture.createStore();
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'FAILED');
+    fixture.clock.advance(60_000);
+    expect(fixture.clusters.connects.filter(({ clusterId }) => clusterId === clusterA)).toHaveLength(1);
+  });
+
+  test('a seal that does not open is an internal error, and nothing is tried', async () => {
+    await start();
+    const customKeyStoreId = await fixture.createStore();
+    const change = {
+      name: undefined,
+      clusterId: undefined,
+      password: { sealingKeyId: 'x', nonce: new Uint8Array(12), ciphertext: new Uint8Array(20) },
+    };
+    await fixture.catalog.updateStore(customKeyStoreId, ['DISCONNECTED'], change);
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'FAILED');
+    expect((await storeOf(customKeyStoreId)).error).toBe('INTERNAL_ERROR');
+    expect(fixture.clusters.connects.map(({ clusterId }) => clusterId)).not.toContain(clusterA);
+  });
+});
+
+describe('disconnect', () => {
+  test('takes the store out of use before it is closed', async () => {
+    const registry = await start();
+    const customKeyStoreId = await connectedStore();
+    const location = { customKeyStoreId, clusterId: clusterA };
+    expect(registry.clusterOf(location, keyArn).clusterId).toBe(clusterA);
+    await disconnect(customKeyStoreId);
+    expect(() => registry.clusterOf(location, keyArn)).toThrow(`${keyArn} is unavailable.`);
+    await untilState(customKeyStoreId, 'DISCONNECTED');
+    expect(fixture.clusters.open).toEqual(new Set([defaultCluster]));
+  });
+
+  test.each([
+    ['succeeds late', {}],
+    ['fails late', { outcome: wrongPin }],
+  ])('wins over a connect that %s', async (_case, step) => {
+    const registry = await start();
+    const { until, open } = gate();
+    fixture.clusters.script(clusterA, { ...step, until });
+    const customKeyStoreId = await fixture.createStore();
+    await connect(customKeyStoreId);
+    await untilEvent(`connecting ${clusterA}`);
+    await disconnect(customKeyStoreId);
+    expect((await storeOf(customKeyStoreId)).state).toBe('DISCONNECTING');
+    open();
+    await untilState(customKeyStoreId, 'DISCONNECTED');
+    expect((await storeOf(customKeyStoreId)).error).toBeNull();
+    expect(fixture.clusters.open.has(clusterA)).toBe(false);
+    expect(registry.connectedCluster(clusterA)).toBeUndefined();
+  });
+
+  test('of another process closes the store here too', async () => {
+    const registry = await start();
+    const customKeyStoreId = await connectedStore();
+    await fixture.catalog.changeConnectionState(customKeyStoreId, ['CONNECTED'], 'DISCONNECTED', null);
+    fixture.clock.advance(5_000);
+    await untilEvent(`disconnected ${clusterA}`);
+    expect(registry.connectedCluster(clusterA)).toBeUndefined();
+  });
+});
+
+describe('after a restart', () => {
+  test('connected stores are CONNECTING until they are connected again, however long it takes', async () => {
+    await start();
+    const customKeyStoreId = await connectedStore();
+    await fixture.registry.stop(0);
+    expect((await storeOf(customKeyStoreId)).state).toBe('CONNECTED');
+    expect(fixture.clusters.open.size).toBe(0);
+
+    fixture.clusters.script(clusterA, { outcome: networkError }, { outcome: networkError });
+    const registry = await start(fixture.anotherRegistry());
+    await untilEvent(`failed ${clusterA} NETWORK_ERRORS 100`);
+    expect((await storeOf(customKeyStoreId)).state).toBe('CONNECTING');
+    expect(await registry.connectionStateOf(customKeyStoreId)).toBe('CONNECTING');
+    fixture.clock.advance(100);
+    await untilEvent(`failed ${clusterA} NETWORK_ERRORS 200`);
+    fixture.clock.advance(200);
+    await untilState(customKeyStoreId, 'CONNECTED');
+    await untilEvent(`connected ${clusterA}`, 2);
+    expect(registry.clusterOf({ customKeyStoreId, clusterId: clusterA }, keyArn).clusterId).toBe(clusterA);
+  });
+
+  test('a credential that no longer holds is FAILED, and stays so over the next restart', async () => {
+    await start();
+    const customKeyStoreId = await connectedStore();
+    await fixture.registry.stop(0);
+    fixture.clusters.script(clusterA, { outcome: wrongPin });
+    const second = await start(fixture.anotherRegistry());
+    await untilState(customKeyStoreId, 'FAILED');
+    await second.stop(0);
+    await start(fixture.anotherRegistry());
+    expect((await storeOf(customKeyStoreId)).state).toBe('FAILED');
+    expect(fixture.clusters.connects.filter(({ clusterId }) => clusterId === clusterA)).toHaveLength(2);
+  });
+
+  test('a store left CONNECTING is connected, one left DISCONNECTING is finished', async () => {
+    const customKeyStoreId = await fixture.createStore();
+    await fixture.catalog.changeConnectionState(customKeyStoreId, ['DISCONNECTED'], 'CONNECTING', null);
+    const first = await start();
+    await untilState(customKeyStoreId, 'CONNECTED');
+    await first.stop(0);
+    await fixture.catalog.changeConnectionState(customKeyStoreId, ['CONNECTED'], 'DISCONNECTING', null);
+    await start(fixture.anotherRegistry());
+    await untilState(customKeyStoreId, 'DISCONNECTED');
+  });
+});
+
+describe('the default key store', () => {
+  test('connects at the start, and again while the cause is transient', async () => {
+    fixture.clusters.script(defaultCluster, { outcome: networkError });
+    const registry = await start();
+    await untilEvent(`failed ${defaultCluster} NETWORK_ERRORS 100`);
+    expect(await registry.connectionStateOf(null)).toBe('CONNECTING');
+    const location = { customKeyStoreId: null, clusterId: defaultCluster };
+    expect(() => registry.clusterOf(location, keyArn)).toThrow(expect.objectContaining({ code: 'KEY_UNAVAILABLE' }));
+    fixture.clock.advance(100);
+    await untilEvent(`connected ${defaultCluster}`);
+    expect(await registry.connectionStateOf(null)).toBe('CONNECTED');
+    expect(registry.clusterOf(location, keyArn).clusterId).toBe(defaultCluster);
+    expect(await registry.clusterForNewKey(fixture.context.principal, undefined)).toMatchObject({
+      origin: 'AWS_KMS',
+      customKeyStoreId: null,
+    });
+  });
+
+  test('a wrong PIN is not retried', async () => {
+    fixture.clusters.script(defaultCluster, { outcome: wrongPin });
+    const registry = await start();
+    await untilEvent(`failed ${defaultCluster} INVALID_CREDENTIALS for good`);
+    fixture.clock.advance(600_000);
+    expect(await registry.connectionStateOf(null)).toBe('FAILED');
+    expect(fixture.clusters.connects).toHaveLength(1);
+  });
+
+  test('its credential is named alike by every process, and without the PIN', async () => {
+    const first = await start();
+    await untilEvent(`connected ${defaultCluster}`);
+    await first.stop(0);
+    await start(fixture.anotherRegistry());
+    await untilEvent(`connected ${defaultCluster}`, 2);
+    const [one, two] = fixture.clusters.connects;
+    expect(one?.credentialVersion).toBe(two?.credentialVersion);
+    expect(one?.credentialVersion).not.toContain('default-pin');
+  });
+
+  test('has nothing to do with a key of another cluster', async () => {
+    const registry = await start();
+    await untilEvent(`connected ${defaultCluster}`);
+    expect(() => registry.clusterOf({ customKeyStoreId: null, clusterId: clusterA }, keyArn)).toThrow();
+  });
+});
+
+describe('what callers are told', () => {
+  test('a cluster that cannot be reached has another code in a custom store', async () => {
+    const registry = await start();
+    const customKeyStoreId = await connectedStore();
+    const { principal } = fixture.context;
+    const cluster = registry.clusterOf({ customKeyStoreId, clusterId: clusterA }, keyArn);
+    await expect(cluster.random(1, 0)).rejects.toMatchObject({
+      code: 'KMS_INVALID_STATE',
+      message: 'KMS cannot communicate with your CloudHSM cluster',
+    });
+    const random = await registry.clusterForRandom(principal, customKeyStoreId);
+    await expect(random.random(1, 0)).rejects.toMatchObject({ code: 'CUSTOM_KEY_STORE_INVALID_STATE' });
+    const standard = await registry.clusterForRandom(principal, undefined);
+    await expect(standard.random(1, 0)).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+  });
+
+  test('a store for a new key must exist, in the scope, and be connected', async () => {
+    const registry = await start();
+    const { principal } = fixture.context;
+    const customKeyStoreId = await fixture.createStore();
+    await expect(registry.clusterForNewKey(principal, 'cks-unknown')).rejects.toMatchObject({
+      code: 'CUSTOM_KEY_STORE_NOT_FOUND',
+    });
+    await expect(registry.clusterForNewKey(principal, customKeyStoreId)).rejects.toMatchObject({
+      code: 'CUSTOM_KEY_STORE_INVALID_STATE',
+    });
+    await connect(customKeyStoreId);
+    await untilEvent(`connected ${clusterA}`);
+    const stranger = { ...principal, account: '444455556666' };
+    await expect(registry.clusterForNewKey(stranger, customKeyStoreId)).rejects.toMatchObject({
+      code: 'CUSTOM_KEY_STORE_NOT_FOUND',
+    });
+    expect(await registry.clusterForNewKey(principal, customKeyStoreId)).toMatchObject({
+      customKeyStoreId,
+      origin: 'AWS_CLOUDHSM',
+      description: { clusterId: clusterA },
+    });
+  });
+});
