@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { KmsClient } from './client.js';
+import type { ConnectionOptions } from './connection.js';
+import { connectionSettings } from './connection.js';
+import type { Terminal } from './terminal.js';
+
+/** What an action of a client command gets. */
+export interface ClientCall<Options> {
+  client: KmsClient;
+  options: Options & ConnectionOptions;
+  terminal: Terminal;
+}
+
+/**
+ * Makes a commander action that has a client. gRPC and the generated code are loaded here and not at start:
+ * `--help` and mistakes answer at once.
+ */
+export function withClient<Options, Positional extends (string | undefined)[]>(
+  terminal: Terminal,
+  action: (call: ClientCall<Options>, ...positional: Positional) => Promise<void>,
+): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    // Commander calls with the positional arguments, the options, and the command.
+    const command = given.at(-1) as Command;
+    const options = command.opts<Options & ConnectionOptions>();
+    const settings = await connectionSettings(options, terminal.environment);
+    const { KmsClient } = await import('./client.js');
+    const client = await KmsClient.open(settings);
+    try {
+      await action({ client, options, terminal }, ...(given.slice(0, -2) as Positional));
+    } finally {
+      client.close();
+    }
+  };
+}

@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { DataKeySpec } from '../../faces/grpc/gen/holdfast/kms/v1/algorithms.js';
+import { writeBlob } from '../blobs.js';
+import { withClient } from '../client-action.js';
+import { addConnectionOptions } from '../connection.js';
+import { addContextOption } from '../encryption-context.js';
+import { usageError } from '../exit-codes.js';
+import { parseWholeNumber } from '../number-option.js';
+import { printRecord } from '../output.js';
+import type { Terminal } from '../terminal.js';
+
+interface GenerateDataKeyOptions {
+  keyId: string;
+  keySpec?: 'AES_128' | 'AES_256';
+  numberOfBytes?: number;
+  context: ReadonlyMap<string, string>;
+  withoutPlaintext?: boolean;
+  plaintextOut?: string;
+  ciphertextOut?: string;
+}
+
+const examples = `
+Examples:
+  holdfast generate-data-key --key-id alias/payments --plaintext-out data.key --ciphertext-out data.key.enc
+  holdfast generate-data-key --key-id alias/payments --number-of-bytes 64 --output json
+  holdfast generate-data-key --key-id alias/payments --without-plaintext --ciphertext-out data.key.enc`;
+
+/** `holdfast generate-data-key`. */
+export function addGenerateDataKeyCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('generate-data-key')
+    .description('make a data key in the HSM, in the clear and encrypted under a key')
+    .requiredOption('--key-id <key>', 'key id, key ARN, alias name or alias ARN')
+    .addOption(
+      new Option('--key-spec <spec>', 'its length, by name (default: AES_256)').choices(['AES_128', 'AES_256']),
+    )
+    .addOption(
+      new Option('--number-of-bytes <n>', 'its length, 1 to 1024').argParser(parseWholeNumber).conflicts('keySpec'),
+    )
+    .option('--without-plaintext', 'only the encrypted data key')
+    .option('--plaintext-out <file>', 'where the data key goes, mode 0600')
+    .option('--ciphertext-out <file>', 'where the encrypted data key goes')
+    .addHelpText('after', examples);
+  addConnectionOptions(addContextOption(command)).action(
+    withClient<GenerateDataKeyOptions, []>(terminal, async ({ client, options }) => {
+      checkDestinations(options);
+      const request = {
+        keyId: options.keyId,
+        encryptionContext: new Map(options.context),
+        grantTokens: [],
+        recipient: undefined,
+        numberOfBytes: options.numberOfBytes,
+        keySpec: options.numberOfBytes === undefined ? dataKeySpec(options.keySpec) : undefined,
+      };
+      const response: DataKeyAnswer =
+        options.withoutPlaintext === true
+          ? await client.call('generateDataKeyWithoutPlaintext', request)
+          : await client.call('generateDataKey', request);
+      await writeParts(terminal, options, response);
+      const written = options.ciphertextOut === undefined ? {} : { plaintext: undefined, ciphertextBlob: undefined };
+      if (options.ciphertextOut === undefined || options.output === 'json') {
+        await printRecord(terminal, options.output, { ...response, ...written });
+      }
+      response.plaintext?.fill(0);
+    }),
+  );
+}
+
+interface DataKeyAnswer {
+  plaintext?: Buffer | undefined;
+  ciphertextBlob?: Buffer | undefined;
+}
+
+/** Half of a data key in a file and the other half nowhere would be a data key lost. */
+function checkDestinations(options: GenerateDataKeyOptions): void {
+  if (options.withoutPlaintext === true) {
+    if (options.plaintextOut !== undefined)
+      throw usageError('--plaintext-out and --without-plaintext exclude each other');
+    return;
+  }
+  if ((options.plaintextOut === undefined) !== (options.ciphertextOut === undefined)) {
+    throw usageError(
+      '--plaintext-out and --ciphertext-out belong together',
+      'with --without-plaintext the latter stands alone',
+    );
+  }
+}
+
+async function writeParts(terminal: Terminal, options: GenerateDataKeyOptions, response: DataKeyAnswer): Promise<void> {
+  const parts = [
+    { file: options.ciphertextOut, kind: 'ciphertext', bytes: response.ciphertextBlob },
+    { file: options.plaintextOut, kind: 'plaintext', bytes: response.plaintext },
+  ] as const;
+  for (const { file, kind, bytes } of parts) {
+    if (file !== undefined) await writeBlob(terminal, { file, kind, base64: false }, bytes ?? new Uint8Array());
+  }
+}
+
+/** The enum's values are their names in the .proto file; loading the enum would load the generated code. */
+function dataKeySpec(name: 'AES_128' | 'AES_256' = 'AES_256'): DataKeySpec {
+  const values: Record<typeof name, `${DataKeySpec}`> = {
+    AES_128: 'DATA_KEY_SPEC_AES_128',
+    AES_256: 'DATA_KEY_SPEC_AES_256',
+  };
+  return values[name] as DataKeySpec;
+}

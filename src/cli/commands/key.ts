@@ -1,0 +1,139 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { withClient } from '../client-action.js';
+import { addConnectionOptions } from '../connection.js';
+import { parseWholeNumber } from '../number-option.js';
+import { printDone, printList, printRecord } from '../output.js';
+import { allPages } from '../pages.js';
+import type { Terminal } from '../terminal.js';
+
+/** `holdfast key …`. */
+export function addKeyCommands(program: Command, terminal: Terminal): void {
+  const key = program.command('key').description('KMS keys: create, describe, list, enable, disable, delete');
+  addCreate(key, terminal);
+  addDescribe(key, terminal);
+  addList(key, terminal);
+  addSwitch(key, terminal, {
+    name: 'enable',
+    method: 'enableKey',
+    description: 'make a disabled key usable again',
+    done: 'is enabled',
+  });
+  addSwitch(key, terminal, {
+    name: 'disable',
+    method: 'disableKey',
+    description: 'stop all use of a key',
+    done: 'is disabled',
+  });
+  addScheduleDeletion(key, terminal);
+  addCancelDeletion(key, terminal);
+}
+
+function addCreate(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('create')
+    .description('make a new AES-256 key in the HSM')
+    .option('--description <text>', 'free text, up to 8192 characters')
+    .option('--key-store-id <id>', 'custom key store to make it in (default: the default key store)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast key create --description "card numbers"
+  holdfast key create --key-store-id cks-1234567890abcdef0 --output json | jq -r .key_metadata.key_id`,
+    );
+  addConnectionOptions(command).action(
+    withClient<{ description?: string; keyStoreId?: string }, []>(terminal, async ({ client, options }) => {
+      const { description, keyStoreId } = options;
+      // Like AWS: the origin must be said where a key store is named.
+      const origin = keyStoreId === undefined ? undefined : await cloudHsmOrigin();
+      const response = await client.call('createKey', { description, customKeyStoreId: keyStoreId, origin, tags: [] });
+      await printRecord(terminal, options.output, options.output === 'json' ? response : (response.keyMetadata ?? {}));
+    }),
+  );
+}
+
+async function cloudHsmOrigin() {
+  const { Origin } = await import('../../faces/grpc/gen/holdfast/kms/v1/key_metadata.js');
+  return Origin.AWS_CLOUDHSM;
+}
+
+function addDescribe(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('describe <key-id>')
+    .description('show a key, its state and its custody (key id, key ARN, alias name or alias ARN)')
+    .addHelpText('after', '\nExample:\n  holdfast key describe alias/payments');
+  addConnectionOptions(command).action(
+    withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
+      const response = await client.call('describeKey', { keyId, grantTokens: [] });
+      await printRecord(terminal, options.output, options.output === 'json' ? response : (response.keyMetadata ?? {}));
+    }),
+  );
+}
+
+function addList(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('list')
+    .description('list all keys')
+    .addHelpText('after', '\nExample:\n  holdfast key list --output json');
+  addConnectionOptions(command).action(
+    withClient(terminal, async ({ client, options }) => {
+      const items = await allPages(async (marker) => {
+        const { keys, ...page } = await client.call('listKeys', { marker });
+        return { ...page, items: keys };
+      });
+      await printList(terminal, options.output, { name: 'keys', items, columns: ['key_id', 'key_arn'] });
+    }),
+  );
+}
+
+interface Switch {
+  name: string;
+  method: 'enableKey' | 'disableKey';
+  description: string;
+  done: string;
+}
+
+function addSwitch(parent: Command, terminal: Terminal, { name, method, description, done }: Switch): void {
+  const command = parent
+    .command(`${name} <key-id>`)
+    .description(`${description} (key id or key ARN)`)
+    .addHelpText('after', `\nExample:\n  holdfast key ${name} 1234abcd-12ab-34cd-56ef-1234567890ab`);
+  addConnectionOptions(command).action(
+    withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
+      await client.call(method, { keyId });
+      await printDone(terminal, options.output, `${keyId} ${done}`);
+    }),
+  );
+}
+
+function addScheduleDeletion(parent: Command, terminal: Terminal): void {
+  const days = new Option('--days <n>', 'waiting time, 7 to 30 days (default: 30)').argParser(parseWholeNumber);
+  const command = parent
+    .command('schedule-deletion <key-id>')
+    .description('destroy a key after a waiting time, in which it can be cancelled (key id or key ARN)')
+    .addOption(days)
+    .addHelpText('after', '\nExample:\n  holdfast key schedule-deletion 1234abcd-12ab-34cd-56ef-1234567890ab --days 7');
+  addConnectionOptions(command).action(
+    withClient<{ days?: number }, [string]>(terminal, async ({ client, options }, keyId) => {
+      const response = await client.call('scheduleKeyDeletion', { keyId, pendingWindowInDays: options.days });
+      const date = response.deletionDate?.toISOString() ?? 'an unknown date';
+      const sentence = `${keyId} cannot be used from now on, and will be destroyed on ${date}\nholdfast key cancel-deletion ${keyId} keeps it`;
+      await printDone(terminal, options.output, sentence, response);
+    }),
+  );
+}
+
+function addCancelDeletion(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('cancel-deletion <key-id>')
+    .description('keep a key that was to be deleted; it comes back disabled (key id or key ARN)')
+    .addHelpText('after', '\nExample:\n  holdfast key cancel-deletion 1234abcd-12ab-34cd-56ef-1234567890ab');
+  addConnectionOptions(command).action(
+    withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
+      const response = await client.call('cancelKeyDeletion', { keyId });
+      const sentence = `${keyId} is kept, and disabled\nholdfast key enable ${keyId} makes it usable`;
+      await printDone(terminal, options.output, sentence, response);
+    }),
+  );
+}

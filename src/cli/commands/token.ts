@@ -1,0 +1,151 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import type { TokenInfo } from '../../hsm/token-list.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import type { Terminal } from '../terminal.js';
+import { writeLine } from '../terminal.js';
+
+interface TokenListOptions {
+  env: ReadonlyMap<string, string>;
+  initializationString?: string;
+  timeout: number;
+  output: 'table' | 'json';
+}
+
+const examples = `
+Examples:
+  holdfast token list /usr/lib/softhsm/libsofthsm2.so --env SOFTHSM2_CONF=softhsm2.conf
+  holdfast token list /opt/cloudhsm/lib/libcloudhsm_pkcs11.so --output json
+
+Nothing is changed and nobody logs in.`;
+
+/** `holdfast token …`. */
+export function addTokenCommands(program: Command, terminal: Terminal): void {
+  const token = program.command('token').description('what is in the slots of a PKCS#11 module');
+  token
+    .command('list <module-path>')
+    .description('list the tokens of a module, and the configuration lines that would use them')
+    .option(
+      '--env <name=value>',
+      'environment variable for the module; repeatable',
+      collectVariable,
+      new Map<string, string>(),
+    )
+    .option('--initialization-string <text>', 'what the module wants at C_Initialize (NSS does)')
+    .addOption(new Option('--timeout <seconds>', 'longest time for the module').argParser(Number).default(30))
+    .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addHelpText('after', examples)
+    .action(async (modulePath: string, options: TokenListOptions) => {
+      await listAndPrint(terminal, resolve(modulePath), options);
+    });
+}
+
+function collectVariable(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const separator = text.indexOf('=');
+  if (separator < 1) throw new InvalidArgumentError('Must be name=value.');
+  return new Map(before).set(text.slice(0, separator), text.slice(separator + 1));
+}
+
+async function listAndPrint(terminal: Terminal, libraryPath: string, options: TokenListOptions): Promise<void> {
+  const tokens = await readTokens(libraryPath, options);
+  const description = await import('../token-description.js');
+  if (options.output === 'json') {
+    const items = tokens.map((token) => ({
+      label: token.label,
+      serial_number: token.serialNumber,
+      manufacturer: token.manufacturer,
+      model: token.model,
+      firmware_version: token.firmwareVersion,
+      slot_id: String(token.slotId),
+      flags: description.flagsOf(token),
+      mechanisms: description.mechanismsOf(token),
+      missing_mechanisms: description.missingMechanisms(token),
+    }));
+    return writeLine(terminal.stdout, JSON.stringify({ tokens: items }, null, 2));
+  }
+  if (tokens.length === 0) return writeLine(terminal.stdout, 'The module works, and no slot has a token.');
+  for (const token of tokens) {
+    const missing = description.missingMechanisms(token);
+    const rows = [
+      ['label', token.label === '' ? '(none: the token is not initialised)' : token.label],
+      ['serial number', token.serialNumber],
+      ['manufacturer', token.manufacturer],
+      ['model', `${token.model}, firmware ${token.firmwareVersion}`],
+      ['flags', description.flagsOf(token).join(', ')],
+      ['mechanisms', description.mechanismsOf(token).join(', ')],
+      ['usable', missing.length === 0 ? 'yes' : `no: it lacks ${missing.join(', ')}`],
+    ] as const;
+    for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(15)}${value}`);
+    await writeLine(terminal.stdout, '');
+  }
+  await writeLine(terminal.stdout, await configurationLines(libraryPath, options, tokens));
+}
+
+async function readTokens(libraryPath: string, options: TokenListOptions): Promise<TokenInfo[]> {
+  const { listTokens } = await import('../../hsm/token-list.js');
+  const { defaultLockDirectory } = await import('../../config/resolve.js');
+  const { systemClock } = await import('../../clock-system.js');
+  const module = {
+    libraryPath,
+    privateInstance: false,
+    environment: Object.fromEntries([...options.env].map(([name, value]) => [name, absoluteIfPath(name, value)])),
+    initializationString: options.initializationString ?? null,
+  };
+  try {
+    return await listTokens(module, defaultLockDirectory(), systemClock.monotonicMs() + options.timeout * 1_000);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CliError(exitCodes.checkFailed, 'MODULE', `${libraryPath} cannot be used: ${message}`, {
+      cause: error,
+      hint: 'is it a PKCS#11 library for this machine, and are its configuration file and device reachable?',
+    });
+  }
+}
+
+/** A path after `--env` is the shell's: relative to where the command runs. */
+function absoluteIfPath(name: string, value: string): string {
+  return name === 'SOFTHSM2_CONF' || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+}
+
+/** What to write into the configuration to use these tokens: YAML that `config check` takes, up to the certificate. */
+async function configurationLines(
+  libraryPath: string,
+  options: TokenListOptions,
+  tokens: readonly TokenInfo[],
+): Promise<string> {
+  const { stringify } = await import('yaml');
+  const { newClusterId } = await import('../../config/new-id.js');
+  const { missingMechanisms } = await import('../token-description.js');
+  const usable = tokens.filter((token) => token.label !== '' && missingMechanisms(token).length === 0);
+  if (usable.length === 0)
+    return 'No token here can be a member: initialise one, or bring one that has the mechanisms.';
+  const labels = usable.map(({ label }) => label);
+  const module = {
+    path: libraryPath,
+    ...(options.env.size === 0
+      ? {}
+      : {
+          environment: Object.fromEntries([...options.env].map(([name, value]) => [name, absoluteIfPath(name, value)])),
+        }),
+    ...(options.initializationString === undefined ? {} : { initializationString: options.initializationString }),
+  };
+  const clusters = usable.map((token, index) => ({
+    id: newClusterId(),
+    name: `cluster-${index + 1}`,
+    trustAnchorCertificate: 'anchor.pem',
+    replication: 'none',
+    minimumMembers: 1,
+    members: [
+      {
+        name: 'a',
+        module: 'hsm',
+        // Labels need not be unique; serial numbers are.
+        ...(labels.filter((label) => label === token.label).length === 1
+          ? { tokenLabel: token.label }
+          : { tokenSerialNumber: token.serialNumber }),
+      },
+    ],
+  }));
+  return `# For holdfast.yaml (holdfast config print-example explains each line):\n${stringify({ modules: { hsm: module }, clusters }).trimEnd()}`;
+}

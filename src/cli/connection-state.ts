@@ -1,0 +1,42 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { KmsClient } from './client.js';
+import { CliError, exitCodes } from './exit-codes.js';
+import { withoutEnumPrefix } from './proto-json.js';
+
+const pollIntervalMs = 200;
+
+/** What to do about a connection that failed (AWS KMS Developer Guide, "Troubleshooting a custom key store"). */
+const hints: Readonly<Record<string, string>> = {
+  INVALID_CREDENTIALS:
+    'the HSM refused the password, and it will not be tried again. Set the right one: holdfast key-store disconnect, then update --new-password, then connect',
+  CLUSTER_NOT_FOUND: 'no such token; on the server, holdfast doctor shows what the modules see',
+  NETWORK_ERRORS: 'the HSM did not answer; on the server, holdfast doctor shows why',
+  USER_LOCKED_OUT: 'the HSM locked its user after wrong passwords; its security officer can unlock it',
+  USER_NOT_FOUND: 'the user PIN of the token was never set',
+  INSUFFICIENT_CLOUDHSM_HSMS: 'fewer members are there than minimumMembers asks for',
+};
+
+/**
+ * Waits until a custom key store is connected.
+ * @throws CliError when it failed, went another way, or took longer than `timeoutMs`
+ */
+export async function awaitConnection(client: KmsClient, customKeyStoreId: string, timeoutMs: number): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const { customKeyStores } = await client.call('describeCustomKeyStores', { customKeyStoreId });
+    const state = withoutEnumPrefix('connection_state', customKeyStores[0]?.connectionState ?? 'UNKNOWN');
+    if (state === 'CONNECTED') return;
+    if (state !== 'CONNECTING') {
+      const code = withoutEnumPrefix('connection_error_code', customKeyStores[0]?.connectionErrorCode ?? state);
+      throw new CliError(exitCodes.checkFailed, code, `${customKeyStoreId} is ${state}`, { hint: hints[code] });
+    }
+    if (performance.now() >= deadlineMs) {
+      throw new CliError(
+        exitCodes.unreachable,
+        'TIMEOUT',
+        `${customKeyStoreId} is still connecting after ${timeoutMs / 1_000} seconds`,
+      );
+    }
+    await pause(pollIntervalMs);
+  }
+}

@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { localError, usageError } from './exit-codes.js';
+
+/** Where the server is and who we are to it. Paths are absolute. */
+export interface ConnectionSettings {
+  /** gRPC target: `host:port` or `unix:/path`. */
+  target: string;
+  security: { kind: 'tls'; ca: string; certificate: string; key: string } | { kind: 'none' };
+  timeoutMs: number;
+}
+
+/** The connection options as commander parses them. */
+export interface ConnectionOptions {
+  server?: string;
+  ca?: string;
+  certificate?: string;
+  key?: string;
+  plaintext?: boolean;
+  profile?: string;
+  timeout: number;
+  output: 'table' | 'json';
+}
+
+/** The profile that is used when none is named and this file is there (`npm run quickstart` writes it). */
+export const defaultProfile = '.holdfast/client.yaml';
+
+const defaultTimeoutSeconds = 30;
+
+/** Adds what every command that talks to a server takes. */
+export function addConnectionOptions(command: Command): Command {
+  return command
+    .optionsGroup('Connection (or HOLDFAST_SERVER, HOLDFAST_CA, HOLDFAST_CERTIFICATE, HOLDFAST_KEY, HOLDFAST_PROFILE):')
+    .option('--server <target>', 'host:port, or unix:path')
+    .option('--ca <file>', 'certificate authority of the server (PEM)')
+    .option('--certificate <file>', 'our client certificate (PEM)')
+    .option('--key <file>', 'private key of the client certificate (PEM)')
+    .option('--plaintext', 'no TLS: for a plaintext listener on loopback')
+    .option(
+      '--profile <file>',
+      `YAML file with server, ca, certificate, key (default: ${defaultProfile} if it is there)`,
+    )
+    .option('--timeout <seconds>', 'longest time for one answer', parseSeconds, defaultTimeoutSeconds)
+    .optionsGroup('Output:')
+    .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'));
+}
+
+/**
+ * Finds the settings: an option wins over the environment, and that over the profile.
+ * @throws CliError when they are not enough
+ */
+export async function connectionSettings(
+  options: ConnectionOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<ConnectionSettings> {
+  const profile = await readProfile(options.profile ?? environment['HOLDFAST_PROFILE']);
+  const choose = (name: ProfileKey): string | undefined =>
+    options[name] ?? environment[`HOLDFAST_${name.toUpperCase()}`] ?? profile[name];
+  const server = choose('server');
+  if (server === undefined) {
+    throw usageError(
+      'no server is named',
+      `use --server host:port, HOLDFAST_SERVER, or a profile (${defaultProfile} or --profile)`,
+    );
+  }
+  const timeoutMs = options.timeout * 1_000;
+  if (server.startsWith('unix:')) {
+    return { target: `unix:${resolve(server.slice('unix:'.length))}`, security: { kind: 'none' }, timeoutMs };
+  }
+  if (options.plaintext === true) return { target: server, security: { kind: 'none' }, timeoutMs };
+  const [ca, certificate, key] = [choose('ca'), choose('certificate'), choose('key')];
+  if (ca === undefined || certificate === undefined || key === undefined) {
+    const missing = Object.entries({ ca, certificate, key }).filter(([, value]) => value === undefined);
+    throw usageError(
+      `TLS needs ${missing.map(([name]) => `--${name}`).join(', ')}`,
+      'the server knows its callers by their client certificate',
+    );
+  }
+  return {
+    target: server,
+    security: { kind: 'tls', ca: resolve(ca), certificate: resolve(certificate), key: resolve(key) },
+    timeoutMs,
+  };
+}
+
+const profileKeys = ['server', 'ca', 'certificate', 'key'] as const;
+type ProfileKey = (typeof profileKeys)[number];
+type Profile = Partial<Record<ProfileKey, string>>;
+
+/** Reads a profile; its paths start at its folder. The default one may be missing, a named one may not. */
+async function readProfile(named: string | undefined): Promise<Profile> {
+  const file = resolve(named ?? defaultProfile);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (missing && named === undefined) return {};
+    throw localError(`the profile ${file} cannot be read`, error);
+  }
+  const { parse } = await import('yaml');
+  return checkProfile(parseText(text, parse, file), file);
+}
+
+function parseText(text: string, parse: (text: string) => unknown, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw localError(
+      `the profile ${file} is not YAML: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
+  }
+}
+
+function checkProfile(content: unknown, file: string): Profile {
+  const known: readonly string[] = profileKeys;
+  if (typeof content !== 'object' || content === null)
+    throw localError(`the profile ${file} must have keys: ${known.join(', ')}`, undefined);
+  const profile: Profile = {};
+  for (const [name, value] of Object.entries(content)) {
+    if (!known.includes(name) || typeof value !== 'string') {
+      throw localError(`the profile ${file} may have only ${known.join(', ')}, as text; it has ${name}`, undefined);
+    }
+    profile[name as ProfileKey] = name === 'server' ? resolveServer(value, file) : resolve(dirname(file), value);
+  }
+  return profile;
+}
+
+function resolveServer(server: string, file: string): string {
+  return server.startsWith('unix:') ? `unix:${resolve(dirname(file), server.slice('unix:'.length))}` : server;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 3_600)
+    throw new InvalidArgumentError('Must be a number of seconds, up to 3600.');
+  return seconds;
+}

@@ -1,0 +1,26 @@
+/** What one check found. */
+export interface Finding {
+  status: 'ok' | 'warn' | 'fail';
+  /** What was looked at: `module softhsm`, `certificate server.pem`. */
+  subject: string;
+  message: string;
+  /** What to do about it. */
+  remedy?: string | undefined;
+}
+
+export function ok(subject: string, message: string): Finding {
+  return { status: 'ok', subject, message };
+}
+
+export function warn(subject: string, message: string, remedy: string): Finding {
+  return { status: 'warn', subject, message, remedy };
+}
+
+export function fail(subject: string, message: string, remedy: string): Finding {
+  return { status: 'fail', subject, message, remedy };
+}
+
+/** The message of whatever was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,98 @@
+import { systemClock } from '../../clock-system.js';
+import type {
+  ClusterConfiguration,
+  Configuration,
+  MemberConfiguration,
+  ModuleConfiguration,
+} from '../../config/configuration.js';
+import type { TokenInfo } from '../../hsm/token-list.js';
+import { flagsOf, missingMechanisms } from '../token-description.js';
+import type { Finding } from './finding.js';
+import { fail, ok, reasonOf, warn } from './finding.js';
+
+/** Modules load, members find their tokens, and the tokens have what is needed. Nobody logs in. */
+export async function checkTokens(configuration: Configuration): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const module of configuration.modules) {
+    const members = configuration.clusters.flatMap((cluster) =>
+      cluster.members.filter((member) => member.module === module.name).map((member) => ({ cluster, member })),
+    );
+    const tokens = await readTokens(module, configuration);
+    if ('status' in tokens) findings.push(tokens);
+    else {
+      findings.push(ok(`module ${module.name}`, `loads; ${tokens.length} token${tokens.length === 1 ? '' : 's'}`));
+      for (const { cluster, member } of members) findings.push(...checkMember(cluster, member, tokens));
+    }
+  }
+  return findings;
+}
+
+async function readTokens(module: ModuleConfiguration, configuration: Configuration): Promise<TokenInfo[] | Finding> {
+  const options = {
+    libraryPath: module.path,
+    privateInstance: module.privateInstance,
+    environment: { ...module.environment },
+    initializationString: module.initializationString,
+  };
+  try {
+    const { listTokens } = await import('../../hsm/token-list.js');
+    const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
+    return await listTokens(options, configuration.lockDirectory, deadlineMs);
+  } catch (error) {
+    return fail(
+      `module ${module.name}`,
+      `it cannot be used: ${reasonOf(error)}`,
+      `check modules.${module.name}: path and environment`,
+    );
+  }
+}
+
+function checkMember(
+  cluster: ClusterConfiguration,
+  member: MemberConfiguration,
+  tokens: readonly TokenInfo[],
+): Finding[] {
+  const subject = `member ${member.name} of cluster ${cluster.name}`;
+  const { kind, value } = member.token;
+  const found = tokens.filter((token) => (kind === 'label' ? token.label : token.serialNumber) === value);
+  const [token] = found;
+  if (token === undefined) {
+    const others = tokens.map(({ label }) => JSON.stringify(label)).join(', ');
+    return [
+      fail(
+        subject,
+        `no token with ${kind} ${JSON.stringify(value)}`,
+        `the module has ${others === '' ? 'none' : others}; holdfast token list shows more`,
+      ),
+    ];
+  }
+  if (found.length > 1)
+    return [fail(subject, `${found.length} tokens have the label ${JSON.stringify(value)}`, 'use tokenSerialNumber')];
+  const missing = missingMechanisms(token);
+  if (missing.length > 0)
+    return [
+      fail(subject, `token ${token.label} has no ${missing.join(' and no ')}`, 'such a token cannot be a member'),
+    ];
+  return [ok(subject, `token ${token.label}, ${token.model} ${token.serialNumber}`), ...checkPinState(subject, token)];
+}
+
+function checkPinState(subject: string, token: TokenInfo): Finding[] {
+  const flags = flagsOf(token);
+  if (flags.includes('USER_PIN_LOCKED'))
+    return [fail(subject, 'its user PIN is locked', 'its security officer can unlock it')];
+  if (flags.includes('USER_PIN_FINAL_TRY'))
+    return [
+      fail(
+        subject,
+        'its user PIN has one try left',
+        'log in with the vendor tool and the right PIN first: the service will not try',
+      ),
+    ];
+  if (flags.includes('USER_PIN_COUNT_LOW'))
+    return [
+      warn(subject, 'a wrong user PIN was tried since the last login', 'find out who did; a right login resets it'),
+    ];
+  if (!flags.includes('USER_PIN_INITIALIZED'))
+    return [fail(subject, 'it has no user PIN', 'initialise it with the vendor tool')];
+  return [];
+}

@@ -1,0 +1,61 @@
+/** What the exit code of `holdfast` means. Scripts may rely on it. */
+export const exitCodes = {
+  /** Done. */
+  done: 0,
+  /** The server answered, and its answer was no: the error's code says why. */
+  refused: 1,
+  /** The command line makes no sense. Nothing was asked of the server. */
+  usage: 2,
+  /** No answer: the server cannot be reached, is not trusted, does not trust us, or took too long. */
+  unreachable: 3,
+  /** A file on this side cannot be read or written, or holds what it must not. */
+  local: 4,
+  /** A check ran and found something wrong (`config check`, `doctor`), or `--wait` ended in another state. */
+  checkFailed: 5,
+  /** A fault of the command itself. */
+  internal: 70,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** For `holdfast --help`. */
+export const exitCodesHelp = `
+Exit codes:
+  0  done                      3  no answer (not reachable, not trusted, too slow)
+  1  the server said no        4  a file on this side cannot be read or written
+  2  the command line is wrong 5  a check found something wrong`;
+
+export interface CliErrorOptions {
+  /** What to do about it. */
+  hint?: string | undefined;
+  /** The server's id of the request, to be found in its log and audit log. */
+  requestId?: string | undefined;
+  cause?: unknown;
+}
+
+/** An error that ends the command: `error: CODE: message` on stderr, and this exit code. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exitCode: ExitCode;
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly requestId: string | undefined;
+
+  constructor(exitCode: ExitCode, code: string, message: string, options: CliErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.exitCode = exitCode;
+    this.code = code;
+    this.hint = options.hint;
+    this.requestId = options.requestId;
+  }
+}
+
+/** A command line that makes no sense. */
+export function usageError(message: string, hint?: string): CliError {
+  return new CliError(exitCodes.usage, 'USAGE', message, { hint });
+}
+
+/** A file on this side. */
+export function localError(message: string, cause: unknown, hint?: string): CliError {
+  return new CliError(exitCodes.local, 'LOCAL_FILE', message, { cause, hint });
+}

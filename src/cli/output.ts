@@ -1,0 +1,85 @@
+import type { ConnectionOptions } from './connection.js';
+import type { JsonValue } from './proto-json.js';
+import { toProtoJson, withoutEnumPrefix } from './proto-json.js';
+import type { Terminal } from './terminal.js';
+import { writeLine } from './terminal.js';
+
+type OutputFormat = ConnectionOptions['output'];
+
+/** Prints one thing: a line for each field, or JSON. */
+export async function printRecord(terminal: Terminal, format: OutputFormat, message: object): Promise<void> {
+  const json = toProtoJson(message);
+  if (format === 'json') return writeLine(terminal.stdout, JSON.stringify(json, null, 2));
+  const rows = flatten(json as Record<string, JsonValue>, '');
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(width)}  ${value}`);
+}
+
+/** Prints a list: a table with these columns, or all of the fields as JSON under `name`. */
+export async function printList(
+  terminal: Terminal,
+  format: OutputFormat,
+  list: { name: string; items: readonly object[]; columns: readonly string[] },
+): Promise<void> {
+  const items = list.items.map((item) => toProtoJson(item) as Record<string, JsonValue>);
+  if (format === 'json') return writeLine(terminal.stdout, JSON.stringify({ [list.name]: items }, null, 2));
+  const { default: Table } = await import('cli-table3');
+  const table = new Table({
+    head: [...list.columns],
+    chars: borderless,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+  });
+  for (const item of items) table.push(list.columns.map((column) => show(column, item[column] ?? null)));
+  const lines = table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+  await writeLine(terminal.stdout, lines.join('\n'));
+}
+
+/** A sentence for people; with JSON nothing, or `json` where there is something to say. */
+export async function printDone(
+  terminal: Terminal,
+  format: OutputFormat,
+  sentence: string,
+  json: object = {},
+): Promise<void> {
+  await writeLine(terminal.stdout, format === 'json' ? JSON.stringify(toProtoJson(json), null, 2) : sentence);
+}
+
+/** Tables without lines: they can be cut with awk. */
+const borderless = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
+);
+
+function flatten(fields: Record<string, JsonValue>, prefix: string): [string, string][] {
+  return Object.entries(fields).flatMap(([name, value]): [string, string][] => {
+    if (value !== null && typeof value === 'object' && !Array.isArray(value))
+      return flatten(value, `${prefix}${name}.`);
+    if (Array.isArray(value) && value.length === 0) return [];
+    return [[prefix + name, show(name, value)]];
+  });
+}
+
+function show(name: string, value: JsonValue): string {
+  if (value === null) return '-';
+  if (typeof value === 'string') return withoutEnumPrefix(name, value);
+  if (Array.isArray(value)) return value.map((entry) => show(name, entry)).join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

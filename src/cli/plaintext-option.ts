@@ -1,0 +1,12 @@
+import { Option } from 'commander';
+import { usageError } from './exit-codes.js';
+
+/** A hidden option that people try first, and that we refuse: an argument is seen by every user of the machine. */
+export function refuseValueOption(flag: string, instead: string): Option {
+  return new Option(`${flag} <value>`).hideHelp().argParser(() => {
+    throw usageError(
+      `${flag} is not taken as an argument: every user of this machine can see it, and the shell keeps it in its history`,
+      `use ${instead}`,
+    );
+  });
+}

@@ -1,0 +1,100 @@
+import { Command, CommanderError } from 'commander';
+import { addAliasCommands } from './commands/alias.js';
+import { addConfigCommands } from './commands/config.js';
+import { addDecryptCommand } from './commands/decrypt.js';
+import { addDoctorCommand } from './commands/doctor.js';
+import { addEncryptCommand } from './commands/encrypt.js';
+import { addGenerateDataKeyCommand } from './commands/generate-data-key.js';
+import { addGenerateRandomCommand } from './commands/generate-random.js';
+import { addKeyCommands } from './commands/key.js';
+import { addKeyStoreCommands } from './commands/key-store.js';
+import { addReEncryptCommand } from './commands/re-encrypt.js';
+import { addServeCommand } from './commands/serve.js';
+import { addTokenCommands } from './commands/token.js';
+import { CliError, exitCodes, exitCodesHelp } from './exit-codes.js';
+import type { Terminal } from './terminal.js';
+import { write, writeLine } from './terminal.js';
+
+/** Runs one command line (without `node` and the script). @returns the exit code. Never throws. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  // Commander writes while it parses; what it says is written in order, before we answer.
+  const written: Promise<void>[] = [];
+  const program = buildProgram(terminal, (stream, text) => written.push(write(terminal[stream], text)));
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCodes.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    return await reportError(terminal, error, wantsJson(argv));
+  } finally {
+    await Promise.all(written);
+  }
+}
+
+type Say = (stream: 'stdout' | 'stderr', text: string) => void;
+
+function buildProgram(terminal: Terminal, say: Say): Command {
+  const program = new Command('holdfast')
+    .description('A key-management service with the AWS KMS API whose keys live in HSMs that you own.')
+    .addHelpText('after', exitCodesHelp)
+    .configureHelp({ showGlobalOptions: false })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help shows examples)')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => say('stdout', text), writeErr: (text) => say('stderr', text) });
+  program.version(version, '--version', 'print the version').helpOption('--help', 'show help').helpCommand(false);
+  program.commandsGroup('Server:');
+  addServeCommand(program);
+  addConfigCommands(program, terminal);
+  addTokenCommands(program, terminal);
+  addDoctorCommand(program, terminal);
+  program.commandsGroup('Keys:');
+  addKeyStoreCommands(program, terminal);
+  addKeyCommands(program, terminal);
+  addAliasCommands(program, terminal);
+  program.commandsGroup('Cryptography:');
+  addEncryptCommand(program, terminal);
+  addDecryptCommand(program, terminal);
+  addReEncryptCommand(program, terminal);
+  addGenerateDataKeyCommand(program, terminal);
+  addGenerateRandomCommand(program, terminal);
+  shareSettings(program);
+  return program;
+}
+
+/** The version of this build; package.json says the same, which a test checks. */
+export const version = '0.1.0';
+
+/** Commands that were added before a setting do not have it. */
+function shareSettings(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command).helpOption('--help', 'show help and examples').helpCommand(false);
+    shareSettings(child);
+  }
+}
+
+/** For errors before the options are parsed, too. */
+function wantsJson(argv: readonly string[]): boolean {
+  return (
+    argv.includes('--output=json') || argv.some((word, index) => word === '--output' && argv[index + 1] === 'json')
+  );
+}
+
+async function reportError(terminal: Terminal, thrown: unknown, json: boolean): Promise<number> {
+  const error = thrown instanceof CliError ? thrown : internalError(thrown, terminal);
+  const { code, message, hint, requestId, exitCode } = error;
+  if (json) {
+    await writeLine(terminal.stderr, JSON.stringify({ error: { code, message, hint, request_id: requestId } }));
+    return exitCode;
+  }
+  await writeLine(terminal.stderr, `error: ${code}: ${message}`);
+  if (hint !== undefined) await writeLine(terminal.stderr, `hint: ${hint}`);
+  if (requestId !== undefined) await writeLine(terminal.stderr, `request: ${requestId}`);
+  return exitCode;
+}
+
+function internalError(thrown: unknown, terminal: Terminal): CliError {
+  const verbose = terminal.environment['HOLDFAST_DEBUG'] !== undefined && thrown instanceof Error;
+  const message = thrown instanceof Error ? ((verbose ? thrown.stack : undefined) ?? thrown.message) : String(thrown);
+  return new CliError(exitCodes.internal, 'INTERNAL', message, { cause: thrown, hint: 'HOLDFAST_DEBUG=1 shows where' });
+}

@@ -1,0 +1,76 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import { BadRequest, ErrorInfo } from '../faces/grpc/gen/google/rpc/error_details.js';
+import { Status } from '../faces/grpc/gen/google/rpc/status.js';
+import type { ConnectionSettings } from './connection.js';
+import { CliError, exitCodes } from './exit-codes.js';
+
+/** What to do about an error, by the server's code. */
+const hints: Readonly<Record<string, string>> = {
+  ACCESS_DENIED:
+    'who may do what stands under principals in the configuration of the server; the audit log has this request',
+  CLOUD_HSM_CLUSTER_NOT_FOUND: 'cluster ids stand under clusters in the configuration of the server',
+  CUSTOM_KEY_STORE_HAS_CMKS: 'schedule the deletion of its keys first, and wait until they are deleted',
+  CUSTOM_KEY_STORE_INVALID_STATE: 'holdfast key-store describe shows the connection state',
+  CUSTOM_KEY_STORE_NOT_FOUND: 'holdfast key-store describe lists the key stores',
+  INCORRECT_TRUST_ANCHOR: 'the certificate must be the trustAnchorCertificate of the cluster in the configuration',
+  INVALID_CIPHERTEXT:
+    'the ciphertext was changed, is not ours, or the encryption context is not the one it was made with',
+  KEY_UNAVAILABLE:
+    'no HSM of the cluster answers just now; holdfast doctor on the server shows which, and it may be tried again',
+  KMS_INVALID_STATE: 'holdfast key describe shows the state of the key, holdfast key-store describe that of its store',
+  NOT_FOUND: 'holdfast key list and holdfast alias list show what there is',
+};
+
+/** An error of gRPC as what the command says of it. */
+export function toCliError(error: ServiceError, settings: Pick<ConnectionSettings, 'target' | 'timeoutMs'>): CliError {
+  const details = errorDetails(error);
+  if (details.info !== undefined) {
+    const violations = details.violations.map(({ field, description }) => `\n  ${field}: ${description}`).join('');
+    return new CliError(exitCodes.refused, details.info.reason, error.details + violations, {
+      hint: hints[details.info.reason],
+      requestId: details.info.metadata.get('request_id'),
+      cause: error,
+    });
+  }
+  if (error.code === status.UNAVAILABLE) return unreachable(error, settings.target);
+  if (error.code === status.DEADLINE_EXCEEDED) {
+    return new CliError(exitCodes.unreachable, 'TIMEOUT', `no answer within ${settings.timeoutMs / 1_000} seconds`, {
+      hint: 'it is not known whether the request was done; --timeout waits longer',
+      cause: error,
+    });
+  }
+  return new CliError(exitCodes.refused, status[error.code] ?? 'UNKNOWN', error.details, { cause: error });
+}
+
+function unreachable(error: ServiceError, target: string): CliError {
+  const certificateFault = /certificate|SSL|TLS|alert/i.test(error.details);
+  return new CliError(exitCodes.unreachable, 'UNREACHABLE', `${target} does not answer: ${error.details}`, {
+    hint: certificateFault
+      ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
+      : 'is the server running (holdfast serve), and is the address right?',
+    cause: error,
+  });
+}
+
+interface ErrorDetails {
+  info: ErrorInfo | undefined;
+  violations: { field: string; description: string }[];
+}
+
+/** Reads `grpc-status-details-bin` (google.rpc.Status). Details that cannot be read are as good as none. */
+function errorDetails(error: ServiceError): ErrorDetails {
+  const found: ErrorDetails = { info: undefined, violations: [] };
+  const [encoded] = error.metadata.get('grpc-status-details-bin');
+  if (!Buffer.isBuffer(encoded)) return found;
+  try {
+    for (const { typeUrl, value } of Status.decode(encoded).details) {
+      if (typeUrl.endsWith('/google.rpc.ErrorInfo')) found.info = ErrorInfo.decode(value);
+      else if (typeUrl.endsWith('/google.rpc.BadRequest')) found.violations = BadRequest.decode(value).fieldViolations;
+    }
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    return { info: undefined, violations: [] };
+  }
+  return found;
+}
