@@ -60,7 +60,8 @@ export function createSoftHsm(options: { tokens: SoftHsmToken[] }): SoftHsm {
   };
   for (const token of options.tokens) addToken(token);
   const dispose = (): void => {
-    rmSync(directory, { recursive: true, force: true });
+    // A module that is finalised at this moment may still write: try again.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   return { configPath, libraryPath, environment, directory, addToken, dispose };
 }

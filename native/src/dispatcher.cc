@@ -59,9 +59,18 @@ Member& Dispatcher::memberAt(int index) const {
   return *members_[static_cast<size_t>(index)];
 }
 
-std::shared_ptr<Token> Dispatcher::tokenOf(int member) const {
+std::shared_ptr<Token> Dispatcher::visit(int index) {
   const Lock lock(mutex_);
-  return memberAt(member).token;
+  Member& member = memberAt(index);
+  ++member.visitors;
+  auto leave = [dispatcher = shared_from_this(), token = member.token, &member](Token*) mutable {
+    // The reference first: who waits for the last visitor goes on to finalise the module.
+    token.reset();
+    const Lock visitorsLock(dispatcher->mutex_);
+    --member.visitors;
+    dispatcher->changed_.notify_all();
+  };
+  return {member.token.get(), std::move(leave)};
 }
 
 std::shared_ptr<Epoch> Dispatcher::epochOf(int member) const {

@@ -22,8 +22,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void post(const RequestPointer& request);
   /// Takes over a token; gives the member's index. Nothing where the pool is closed.
   std::optional<int> addMember(std::shared_ptr<Token> token, LaneLimits limits);
-  /// The token of a member that is open; throws `closed` otherwise.
-  std::shared_ptr<Token> tokenOf(int member) const;
+  /// The token of a member that is open, for a control operation; closing waits until it is given back.
+  /// Throws `closed`.
+  std::shared_ptr<Token> visit(int member);
   std::shared_ptr<Epoch> epochOf(int member) const;
   /// Begins an epoch and brings the member to its number of lanes; waits until all have opened. Throws the
   /// failure of the first that could not, or `lane-deadline`.
@@ -32,16 +33,15 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void resume(int member);
   std::vector<MemberStatistics> statistics() const;
 
-  /// No more work from now on, for one member or for all.
+  /// No more work from now on, for one member or for all; lanes end when they have done what was accepted.
   void beginClosing(int member);
   void beginClosingAll();
-  /// Waits until the work that was accepted is done.
-  void drain(Deadline deadline);
-  void drain(int member, Deadline deadline);
-  /// Ends the lanes and waits for them; then lets go of the token. Gives the number of lanes that still hang.
-  int stopMember(int member, Deadline deadline);
+  /// Waits for the lanes, refuses what they could not do in time, and lets go of the token. Gives the number
+  /// of lanes that are still inside the module.
+  int finishClosing(int member, Deadline deadline);
+  void finishClosingAll();
   int memberCount() const;
-  /// Lanes that are inside a call at this moment, or quarantined.
+  /// Lanes of all members that are inside the module at this moment, quarantined ones included.
   int busyLanes() const;
 
   // For lanes.
@@ -69,8 +69,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void quarantine(Lane& lane);
   void addLane(Member& member);
   void wakeIdle(Member& member);
-  bool isDrained(const Member& member) const;
-  size_t queued() const;
+  void stop(Member& member);
 
   const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;

@@ -10,6 +10,17 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
   return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
 }
 
+/// Threads that may be inside the module. A lane that rests is not, even if it has not ended yet.
+int lanesInside(const Member& member) {
+  const auto inside = [](const auto& lane) { return lane->place.current != nullptr || !lane->place.ready; };
+  return static_cast<int>(std::ranges::count_if(member.lanes, inside) + std::ssize(member.quarantined)) +
+         member.visitors;
+}
+
+bool isDeserted(const Member& member) {
+  return member.lanes.empty() && member.quarantined.empty() && member.visitors == 0;
+}
+
 }  // namespace
 
 // ---- called by lanes ----
@@ -21,19 +32,22 @@ RequestPointer Dispatcher::next(Lane& lane) {
   if (place.quarantined) return nullptr;
   place.current = take(member);
   if (place.current) return place.current;
-  if (member.stopping) return nullptr;
+  if (member.closing) return nullptr;
   place.idle = true;
   member.idle.push_back(&lane);
   changed_.notify_all();
-  place.wake.wait(lock, [&place, &member] { return !place.idle || member.stopping; });
+  place.wake.wait(lock, [&place, &member] { return !place.idle || member.closing; });
   return place.current;
 }
 
 void Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outcome) {
   watchdog_->unwatch(request->deadline, request);
+  {
+    // First, so that whoever sees the answer also sees the lane at rest.
+    const Lock lock(mutex_);
+    lane.place.current.reset();
+  }
   request->settlement->settle(std::move(outcome));
-  const Lock lock(mutex_);
-  lane.place.current.reset();
 }
 
 void Dispatcher::laneReady(Lane& lane) {
@@ -120,67 +134,48 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
 
 // ---- closing ----
 
+void Dispatcher::stop(Member& member) {
+  member.closing = true;
+  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
+}
+
 void Dispatcher::beginClosing(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
-  member.closing = true;
   member.admitted = false;
+  stop(member);
   refuseWhereNobodyServes();
 }
 
 void Dispatcher::beginClosingAll() {
   const Lock lock(mutex_);
   closed_ = true;
-  for (const auto& member : members_) member->closing = true;
+  for (const auto& member : members_) stop(*member);
 }
 
-bool Dispatcher::isDrained(const Member& member) const {
-  const auto rests = [](const auto& lane) { return lane->place.current == nullptr; };
-  return member.pinned.empty() && std::ranges::all_of(member.lanes, rests);
-}
-
-void Dispatcher::drain(Deadline deadline) {
-  Lock lock(mutex_);
-  changed_.wait_until(lock, deadline, [this] {
-    const bool rest =
-        std::ranges::all_of(members_, [this](const auto& member) { return isDrained(*member); });
-    return shared_.empty() && rest;
-  });
-  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
-}
-
-void Dispatcher::drain(int index, Deadline deadline) {
-  Lock lock(mutex_);
-  const Member& member = *members_[static_cast<size_t>(index)];
-  changed_.wait_until(lock, deadline, [this, &member] { return isDrained(member); });
-}
-
-int Dispatcher::stopMember(int index, Deadline deadline) {
+int Dispatcher::finishClosing(int index, Deadline deadline) {
+  // Declared before the lock, so destroyed after it: the token's end may finalise the module.
   std::shared_ptr<Token> token;
   std::shared_ptr<Epoch> epoch;
   Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(index)];
+  changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
-  member.stopping = true;
-  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
-  changed_.wait_until(lock, deadline,
-                      [&member] { return member.lanes.empty() && member.quarantined.empty(); });
   token = std::move(member.token);
   epoch = std::move(member.epoch);
-  const auto hung = static_cast<int>(member.lanes.size() + member.quarantined.size());
-  // The token, whose end may finalise the module, goes away after the lock.
-  lock.unlock();
-  return hung;
+  return lanesInside(member);
+}
+
+void Dispatcher::finishClosingAll() {
+  const Lock lock(mutex_);
+  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
 }
 
 int Dispatcher::busyLanes() const {
   const Lock lock(mutex_);
-  size_t busy = 0;
-  for (const auto& member : members_) {
-    const auto inside = [](const auto& lane) { return lane->place.current != nullptr || !lane->place.ready; };
-    busy += member->quarantined.size() + static_cast<size_t>(std::ranges::count_if(member->lanes, inside));
-  }
-  return static_cast<int>(busy);
+  int busy = 0;
+  for (const auto& member : members_) busy += lanesInside(*member);
+  return busy;
 }
 
 }  // namespace holdfast

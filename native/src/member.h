@@ -36,12 +36,12 @@ struct Member {
   std::shared_ptr<Token> token;
   std::shared_ptr<Epoch> epoch;
   bool admitted = false;
-  /// No new work; what is queued is still done.
+  /// No new work; lanes end once what was accepted is done.
   bool closing = false;
-  /// Lanes end when they come back.
-  bool stopping = false;
   /// More lanes hang than may be replaced.
   bool exhausted = false;
+  /// Control operations that hold the token.
+  int visitors = 0;
   std::deque<RequestPointer> pinned;
   std::vector<std::shared_ptr<Lane>> lanes;
   std::vector<std::shared_ptr<Lane>> quarantined;

@@ -14,10 +14,11 @@ uint64_t nextEpochNumber() {
 
 int closeAll(Dispatcher& dispatcher, Deadline deadline) {
   dispatcher.beginClosingAll();
-  dispatcher.drain(deadline);
   int hung = 0;
-  for (int member = 0; member < dispatcher.memberCount(); ++member)
-    hung += dispatcher.stopMember(member, deadline);
+  for (int member = 0; member < dispatcher.memberCount(); ++member) {
+    hung += dispatcher.finishClosing(member, deadline);
+  }
+  dispatcher.finishClosingAll();
   return hung;
 }
 
@@ -54,7 +55,7 @@ ControlTask::Late lateFor(int member) {
 }
 
 std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline) {
-  const auto token = dispatcher.tokenOf(member);
+  const auto token = dispatcher.visit(member);
   const auto epoch = dispatcher.epochOf(member);
   if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
@@ -80,7 +81,7 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
   // Shared because std::function copies; there is one block all the same.
   const auto shared = std::make_shared<Secret>(std::move(pin));
   const auto work = [dispatcher = dispatcher_, member, shared, deadline](Settlement& settlement) {
-    const auto token = dispatcher->tokenOf(member);
+    const auto token = dispatcher->visit(member);
     token->login(*shared);
     shared->clear();
     // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
@@ -101,7 +102,7 @@ void Pool::inventory(const Answer& answer, int member, Deadline deadline) {
 
 void Pool::tokenInfo(const Answer& answer, int member, Deadline deadline) {
   const auto work = [dispatcher = dispatcher_, member](Settlement& settlement) {
-    settlement.settle(Completed{member, 0, dispatcher->tokenOf(member)->info()});
+    settlement.settle(Completed{member, 0, dispatcher->visit(member)->info()});
   };
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
@@ -109,8 +110,7 @@ void Pool::tokenInfo(const Answer& answer, int member, Deadline deadline) {
 void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
   const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
     dispatcher->beginClosing(member);
-    dispatcher->drain(member, deadline);
-    const int hung = dispatcher->stopMember(member, deadline);
+    const int hung = dispatcher->finishClosing(member, deadline);
     if (hung > 0) throw failure(FailureKind::kLaneDeadline, "a lane is still inside the module");
     settlement.settle(Completed{member, 0, std::monostate{}});
   };

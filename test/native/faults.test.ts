@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NativePool } from '../../src/hsm/native.js';
+import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { type FaultHsm, putFaultsBefore } from './fault-hsm.js';
+import {
+  addon,
+  connect,
+  failureOf,
+  inMilliseconds,
+  makeKey,
+  memberOptions,
+  moduleOf,
+  soon,
+  text,
+  type TestKey,
+} from './fixture.js';
+
+let hsm: SoftHsm;
+let fault: FaultHsm;
+let pool: NativePool;
+let member: number;
+let key: TestKey;
+
+const encrypt = (deadline = soon()) => pool.encrypt(member, key.reference, text('x'), text(''), deadline);
+const statistics = () => pool.statistics().find((row) => row.member === member);
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = inMilliseconds(5_000);
+  while (!condition()) {
+    if (inMilliseconds(0) > end) throw new Error('the condition did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+beforeEach(async () => {
+  hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: '1234' }] });
+  fault = putFaultsBefore(hsm);
+  pool = addon.createPool(100);
+  member = await connect(pool, memberOptions(fault.module, 'alpha'), '1234');
+  key = await makeKey(pool, member);
+  await pool.probe(member, key.reference, soon());
+});
+
+afterEach(async () => {
+  fault.heal();
+  expect(await pool.close(soon())).toBe(0);
+  hsm.dispose();
+});
+
+describe('a call that hangs', () => {
+  test('is answered at its deadline, its lane is replaced, its late result is thrown away', async () => {
+    fault.obey('C_Encrypt hang');
+    const started = inMilliseconds(0);
+    const failure = await failureOf(encrypt(inMilliseconds(150)));
+    expect(failure).toMatchObject({ kind: 'lane-deadline', rv: 0, member });
+    expect(inMilliseconds(0) - started).toBeLessThan(400);
+    await until(() => statistics()?.lanes === 2);
+    expect(statistics()).toMatchObject({ quarantinedLanes: 1, running: 0, lanes: 2 });
+    // The same member goes on with what does not hang.
+    expect((await pool.random(member, 8, soon())).value).toHaveLength(8);
+    fault.heal();
+    await until(() => statistics()?.quarantinedLanes === 0);
+    expect((await encrypt()).value.ciphertext).toHaveLength(17);
+    expect(statistics()).toMatchObject({ lanes: 2, running: 0, queued: 0 });
+  });
+
+  test('does not hold up another member', async () => {
+    const other = await connect(pool, memberOptions(moduleOf(hsm), 'alpha'), '1234');
+    fault.obey('C_Encrypt hang');
+    const hung = [1, 2, 3, 4].map(() => failureOf(encrypt(inMilliseconds(200))));
+    pool.suspend(member);
+    const results = await Promise.all(
+      Array.from({ length: 50 }, () => pool.encrypt(null, key.reference, text('x'), text(''), soon())),
+    );
+    expect(results.every((result) => result.member === other)).toBe(true);
+    const kinds = (await Promise.all(hung)).map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(new Set(['lane-deadline', 'queue-deadline']));
+  });
+
+  test('too many of them stop the member, until they come back', async () => {
+    fault.obey('C_Encrypt hang');
+    for (const round of [1, 2, 3]) {
+      expect(await failureOf(encrypt(inMilliseconds(100)))).toMatchObject({ kind: 'lane-deadline' });
+      expect(statistics()?.quarantinedLanes).toBe(round);
+    }
+    expect(await failureOf(encrypt())).toMatchObject({ kind: 'no-member' });
+    expect(await failureOf(pool.random(null, 8, soon()))).toMatchObject({ kind: 'no-member' });
+    expect(statistics()?.admitted).toBe(false);
+    fault.heal();
+    await until(() => statistics()?.quarantinedLanes === 0 && statistics()?.lanes === 2);
+    expect((await encrypt()).value.ciphertext).toHaveLength(17);
+  });
+
+  test.each(['C_OpenSession', 'C_FindObjectsInit', 'C_GetTokenInfo'])(
+    'in %s: control calls answer too',
+    async (name) => {
+      fault.obey(`${name} hang`);
+      const deadline = inMilliseconds(150);
+      const call = name === 'C_GetTokenInfo' ? pool.tokenInfo(member, deadline) : pool.inventory(member, deadline);
+      expect(await failureOf(call)).toMatchObject({ kind: 'lane-deadline', member });
+      fault.heal();
+      expect((await encrypt()).member).toBe(member);
+    },
+  );
+
+  test('in C_Login or C_Initialize: the member is refused by the deadline', async () => {
+    const second = putFaultsBefore(hsm, 'second');
+    second.obey('C_Initialize hang');
+    const options = memberOptions(second.module, 'alpha');
+    expect(await failureOf(pool.openMember(options, inMilliseconds(150)))).toMatchObject({ kind: 'lane-deadline' });
+    second.heal();
+    const opened = await pool.openMember(options, soon());
+    second.obey('C_Login hang');
+    const login = pool.loginMember(opened.member, text('1234'), inMilliseconds(150));
+    expect(await failureOf(login)).toMatchObject({ kind: 'lane-deadline', member: opened.member });
+    second.heal();
+    // The hung C_Login succeeded meanwhile: this process did log in, so a second one is a success.
+    expect((await pool.loginMember(opened.member, text('1234'), soon())).epoch).toBeGreaterThan(0);
+  });
+
+  test('closing counts the lanes that hang and answers by its deadline', async () => {
+    const hung = addon.createPool(10);
+    const third = putFaultsBefore(hsm, 'third');
+    const index = await connect(hung, memberOptions(third.module, 'alpha'), '1234');
+    third.obey('C_Encrypt hang');
+    const late = hung.encrypt(index, key.reference, text('x'), text(''), inMilliseconds(5_000));
+    const outcome = late.catch(() => undefined);
+    await until(() => hung.statistics()[0]?.running === 1 && third.calls('C_Encrypt') === 1);
+    expect(await hung.close(inMilliseconds(200))).toBe(1);
+    third.heal();
+    await outcome;
+  });
+});
+
+describe('an HSM that fails', () => {
+  test('its answer to a decryption is its own fault, not the caller’s', async () => {
+    const { value } = await encrypt();
+    fault.obey('C_Decrypt rv 0x30');
+    const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+    const failure = await failureOf(decryption);
+    expect(failure).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_Decrypt', callerFault: false });
+  });
+
+  test('a general error that the canary meets too is no bad ciphertext', async () => {
+    const { value } = await encrypt();
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    fault.obey('C_Decrypt rv 0x5');
+    const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+    expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed', callerFault: false });
+  });
+
+  test('a session that it lost is opened again, and a stale handle is proved again', async () => {
+    const sessions = fault.calls('C_OpenSession');
+    fault.obey('C_EncryptInit rv 0xb3');
+    expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_EncryptInit' });
+    fault.heal();
+    await encrypt();
+    await encrypt();
+    expect(fault.calls('C_OpenSession')).toBe(sessions + 1);
+    const finds = fault.calls('C_FindObjectsInit');
+    fault.obey('C_EncryptInit rv 0x82');
+    expect(await failureOf(encrypt())).toMatchObject({ rv: 0x82 });
+    expect(fault.calls('C_FindObjectsInit')).toBe(finds + 1);
+  });
+
+  test('a locked PIN is reported as such, after one try', async () => {
+    const locked = putFaultsBefore(hsm, 'locked');
+    locked.obey('C_Login rv 0xa4');
+    const opened = await pool.openMember(memberOptions(locked.module, 'alpha'), soon());
+    const failure = await failureOf(pool.loginMember(opened.member, text('1234'), soon()));
+    expect(failure).toMatchObject({ kind: 'rv', rv: 0xa4, functionName: 'C_Login', member: opened.member });
+    expect(locked.calls('C_Login')).toBe(1);
+  });
+
+  test('nothing found on a token that does not answer is not "missing"', async () => {
+    const absent = addon.createMaterial({ ...key.material, id: new Uint8Array(32) });
+    fault.obey('C_GetTokenInfo rv 0x5');
+    const failure = await failureOf(pool.probe(member, absent, soon()));
+    expect(failure).toMatchObject({ kind: 'rv', rv: 0x32, functionName: 'C_GetTokenInfo' });
+  });
+});
