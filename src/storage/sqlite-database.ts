@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import type Sqlite from 'better-sqlite3';
 import { Kysely, type Transaction } from 'kysely';
 import { type Clock, delay } from '../clock.js';
@@ -91,7 +92,18 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
         if (!isBusy(thrown)) throw translate(thrown);
         if (this.#clock.monotonicMs() >= deadlineMs) throw catalogBusy(thrown);
       }
+      await this.#pause(pauseMs);
+    }
+  }
+
+  /** A clock's timers do not keep the process alive, but a process that starts may have nothing else yet to wait for. */
+  async #pause(pauseMs: number): Promise<void> {
+    const { port1 } = new MessageChannel();
+    port1.ref();
+    try {
       await delay(this.#clock, pauseMs);
+    } finally {
+      port1.close();
     }
   }
 

@@ -60,7 +60,8 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
 
     it('never uses a nonce twice', async () => {
       const material = await newMaterial();
-      const encrypt = (): Promise<Sealed> => cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, soon());
+      const encrypt = (): Promise<Sealed> =>
+        cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, soon());
       const sealed = await Promise.all(Array.from({ length: 64 }, encrypt));
       expect(new Set(sealed.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
     });
@@ -88,7 +89,9 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
         [other, sealed, additionalData],
       ];
       for (const [reference, changed, data] of attempts) {
-        await expect(cluster.decrypt(reference, changed, data, soon())).rejects.toMatchObject({ code: 'INVALID_CIPHERTEXT' });
+        await expect(cluster.decrypt(reference, changed, data, soon())).rejects.toMatchObject({
+          code: 'INVALID_CIPHERTEXT',
+        });
       }
       expect(revealed(await cluster.decrypt(material, sealed, additionalData, soon())).toString()).toBe('a secret');
     });

@@ -1,0 +1,95 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** How much of a buffer was written, and what stopped the rest. */
+export interface WriteOutcome {
+  writtenBytes: number;
+  error: unknown;
+}
+
+const newline = 0x0a;
+const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+
+/** An open audit file: only appends, so that several processes may write to one. */
+export class AuditFileHandle {
+  readonly #handle: FileHandle;
+  /** Devices and pipes (`/dev/stdout`) have no end to look at and nothing to sync. */
+  readonly #isRegular: boolean;
+
+  private constructor(handle: FileHandle, isRegular: boolean) {
+    this.#handle = handle;
+    this.#isRegular = isRegular;
+  }
+
+  /** Makes the file (0600) when it is missing; its name is then synced too. */
+  static async open(path: string): Promise<AuditFileHandle> {
+    const handle = await open(path, appendFlags, 0o600);
+    try {
+      const found = await handle.stat();
+      if (found.isFile() && found.size === 0) await syncFolder(dirname(path));
+      return new AuditFileHandle(handle, found.isFile());
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Writes until all is written or the system refuses: a nearly full disk takes a part first. Never rejects. */
+  async write(bytes: Uint8Array): Promise<WriteOutcome> {
+    let writtenBytes = 0;
+    try {
+      while (writtenBytes < bytes.byteLength) {
+        writtenBytes += (await this.#handle.write(bytes, writtenBytes)).bytesWritten;
+      }
+      return { writtenBytes, error: undefined };
+    } catch (error) {
+      return { writtenBytes, error };
+    }
+  }
+
+  async sync(): Promise<void> {
+    if (this.#isRegular) await this.#handle.datasync();
+  }
+
+  /** Whether no folder has the file any more: what is written then is gone with the process. */
+  async isRemoved(): Promise<boolean> {
+    return this.#isRegular && (await this.#handle.stat()).nlink === 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** Whether a file ends in the middle of a line: a process died, or the disk was full, while it wrote there. */
+export async function endsInTornLine(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    const first = await lastByte(handle);
+    if (first.byte === undefined || first.byte === newline) return false;
+    // A sibling may be in the middle of a long write, whose end would be seen in a moment. Only a stop tells. Blocking
+    // is harmless here: it happens when a file is opened after a crash.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    const second = await lastByte(handle);
+    return second.size === first.size && second.byte !== newline;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function lastByte(handle: FileHandle): Promise<{ size: number; byte: number | undefined }> {
+  const found = await handle.stat();
+  if (!found.isFile() || found.size === 0) return { size: 0, byte: undefined };
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, found.size - 1);
+  return { size: found.size, byte: buffer[0] };
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,249 @@
+import type { AuditEvent } from '../audit/event.js';
+import type { AuditLog } from '../audit/log.js';
+import type { Clock, ScheduledTask } from '../clock.js';
+import { AuditFileHandle, endsInTornLine } from './audit-file-handle.js';
+
+export interface AuditFileOptions {
+  /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
+  path: string;
+  clock: Clock;
+}
+
+/**
+ * What the log says of itself, in a line of its own between the records.
+ * - `torn-record`: the line above was cut off by a crash.
+ * - `records-lost`: so many records could not be written (or synced); their requests were refused.
+ * - `file-removed`: the file was removed while it was written to; what was written since may be missing.
+ */
+interface AuditNotice {
+  time: string;
+  notice: 'torn-record' | 'records-lost' | 'file-removed';
+  count?: number;
+}
+
+/** A line on its way to the file. */
+interface Line {
+  bytes: Buffer;
+  durable: boolean;
+  settle(error: unknown): void;
+}
+
+/** How often a log that failed is tried again by itself, and how often a busy log looks whether its file is still there. */
+const probeIntervalMs = 1_000;
+const newline = 0x0a;
+
+/** Opens the log. Rejects when the file cannot be opened or a torn line at its end cannot be closed. */
+export async function openAuditFile(options: AuditFileOptions): Promise<AuditFile> {
+  const handle = await AuditFileHandle.open(options.path);
+  const file = new AuditFile(options, handle);
+  try {
+    if (await endsInTornLine(options.path)) await file.note('torn-record');
+    return file;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * An audit log in a file, one JSON line a record.
+ *
+ * Group commit: what is appended while a write is under way goes with the next write, and what waits for the disk
+ * shares a sync. Writes go on while a sync is under way, so that data-plane records never wait for the disk.
+ */
+export class AuditFile implements AuditLog {
+  readonly #options: AuditFileOptions;
+  #handle: AuditFileHandle;
+  #waiting: Line[] = [];
+  #unsynced: Line[] = [];
+  #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
+  /** A failed sync is not forgotten because of a write that nobody synced. */
+  #failedAt: 'write' | 'sync' | undefined;
+  #lostRecords = 0;
+  /** Whether the file ends in the middle of a line. */
+  #midLine = false;
+  #probe: ScheduledTask | undefined;
+  #presenceCheckedMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  /** See `openAuditFile`. */
+  constructor(options: AuditFileOptions, handle: AuditFileHandle) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  async append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
+    await this.#add(JSON.stringify(event), options.durable);
+  }
+
+  healthy(): boolean {
+    return this.#failedAt === undefined && !this.#closed;
+  }
+
+  /** Goes on in a new file under the same path, for a log rotation that has moved the old one away. On failure the old one stays. */
+  reopen(): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#reopenings.push({ resolve, reject });
+      this.#startWriting();
+    });
+  }
+
+  /** Writes and syncs what was appended, then closes. Later appends reject. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#probe?.cancel();
+    await this.#writing;
+    await this.#syncing;
+    try {
+      await this.#handle.sync();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  /** Writes what the log has to say of itself. */
+  async note(notice: AuditNotice['notice']): Promise<void> {
+    // A torn line has no end: ours must begin on a line of its own.
+    this.#midLine ||= notice === 'torn-record';
+    await this.#add(this.#notice({ notice }), true);
+  }
+
+  #notice(notice: Omit<AuditNotice, 'time'>): string {
+    return JSON.stringify({ time: this.#options.clock.now().toISOString(), ...notice } satisfies AuditNotice);
+  }
+
+  #add(text: string, durable: boolean): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const settle = (error: unknown): void => (error === undefined ? resolve() : reject(error as Error));
+      this.#waiting.push({ bytes: Buffer.from(`${text}\n`), durable, settle });
+      this.#startWriting();
+    });
+  }
+
+  #startWriting(): void {
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    // Lets everything that is appended in this turn of the event loop come along.
+    await Promise.resolve();
+    do {
+      if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
+      const lines = this.#waiting;
+      this.#waiting = [];
+      await this.#writeLines(lines);
+    } while (this.#waiting.length > 0 || this.#reopenings.length > 0);
+    // No `await` since the check: nothing can have been added that nobody writes.
+    this.#writing = undefined;
+  }
+
+  async #writeLines(records: readonly Line[]): Promise<void> {
+    let lines: readonly Line[];
+    try {
+      lines = [...(await this.#replaceRemovedFile(records)), ...this.#lostNotice(), ...records];
+    } catch (error) {
+      this.#failed('write', records, error);
+      return;
+    }
+    if (lines.length === 0) return;
+    const start = this.#midLine ? '\n' : '';
+    const bytes = Buffer.concat([Buffer.from(start), ...lines.map((line) => line.bytes)]);
+    const { writtenBytes, error } = await this.#handle.write(bytes);
+    if (writtenBytes > 0) this.#midLine = bytes[writtenBytes - 1] !== newline;
+    this.#settleWritten(lines, writtenBytes - start.length, error);
+  }
+
+  /** A write that broke off has still recorded the lines before the break. */
+  #settleWritten(lines: readonly Line[], writtenBytes: number, error: unknown): void {
+    let end = 0;
+    const written = lines.filter((line) => {
+      end += line.bytes.byteLength;
+      return end <= writtenBytes;
+    });
+    const lost = lines.slice(written.length);
+    if (lost.length > 0) this.#failed('write', lost, error);
+    else if (this.#failedAt === 'write') this.#failedAt = undefined;
+    this.#unsynced.push(...written.filter((line) => line.durable));
+    if (this.#unsynced.length > 0) this.#syncing ??= this.#syncAll();
+    for (const line of written) if (!line.durable) line.settle(undefined);
+  }
+
+  async #syncAll(): Promise<void> {
+    while (this.#unsynced.length > 0) {
+      const lines = this.#unsynced;
+      this.#unsynced = [];
+      try {
+        await this.#handle.sync();
+        if (this.#failedAt === 'sync') this.#failedAt = undefined;
+        for (const line of lines) line.settle(undefined);
+      } catch (error) {
+        this.#failed('sync', lines, error);
+      }
+    }
+    this.#syncing = undefined;
+  }
+
+  #failed(at: 'write' | 'sync', lines: readonly Line[], error: unknown): void {
+    this.#failedAt = at;
+    this.#lostRecords += lines.length;
+    for (const line of lines) line.settle(error);
+    // Nobody may come and append, since callers are refused while the log is not healthy.
+    this.#probe ??= this.#options.clock.schedule(probeIntervalMs, () => {
+      this.#probe = undefined;
+      if (this.#lostRecords > 0 && !this.#closed) this.#startWriting();
+    });
+  }
+
+  /** The first line after a failure says how many records are missing. */
+  #lostNotice(): Line[] {
+    const count = this.#lostRecords;
+    if (count === 0) return [];
+    this.#lostRecords = 0;
+    const settle = (error: unknown): void => {
+      // `#failed` has counted this line itself as one.
+      if (error !== undefined) this.#lostRecords += count - 1;
+    };
+    return [{ bytes: Buffer.from(`${this.#notice({ notice: 'records-lost', count })}\n`), durable: true, settle }];
+  }
+
+  async #reopenNow(requests: readonly { resolve: () => void; reject: (error: unknown) => void }[]): Promise<void> {
+    try {
+      await this.#replaceHandle();
+      for (const request of requests) request.resolve();
+    } catch (error) {
+      for (const request of requests) request.reject(error);
+    }
+  }
+
+  async #replaceHandle(): Promise<void> {
+    const next = await AuditFileHandle.open(this.#options.path);
+    // Lines that wait for a sync are in the old file.
+    await this.#syncing;
+    const previous = this.#handle;
+    this.#handle = next;
+    this.#midLine = await endsInTornLine(this.#options.path);
+    await previous.sync();
+    await previous.close();
+  }
+
+  /** Looks before each durable write, otherwise once a second. @returns what to say at the top of a new file. */
+  async #replaceRemovedFile(records: readonly Line[]): Promise<Line[]> {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isDue = nowMs - this.#presenceCheckedMs >= probeIntervalMs || records.some((line) => line.durable);
+    if (!isDue) return [];
+    this.#presenceCheckedMs = nowMs;
+    if (!(await this.#handle.isRemoved())) return [];
+    await this.#replaceHandle();
+    const bytes = Buffer.from(`${this.#notice({ notice: 'file-removed' })}\n`);
+    return [{ bytes, durable: true, settle: () => undefined }];
+  }
+}
+
+function closedError(): Error {
+  return new Error('The audit log is closed.');
+}

@@ -1,0 +1,15 @@
+/** A process that makes keys in a catalog until it is killed, and tells its parent of each that was acknowledged. */
+import { systemClock } from '../../src/clock-system.js';
+import { openSqliteCatalog } from '../../src/storage/sqlite.js';
+import { addKey, aliasFor } from './catalog-records.js';
+
+const catalog = await openSqliteCatalog({ path: process.argv[2] ?? '', clock: systemClock });
+process.send?.({ opened: catalog.incarnationId });
+const limit = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
+for (let count = 0; count < limit; count++) {
+  const key = await addKey(catalog, { description: `by ${process.pid}` });
+  await catalog.createAlias(aliasFor(key, `alias/${key.keyId}`));
+  process.send?.({ keyId: key.keyId });
+}
+await catalog.close();
+process.disconnect();
