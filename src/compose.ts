@@ -1,0 +1,341 @@
+import { type X509Certificate, X509Certificate as Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.js';
+import { systemClock } from './clock-system.js';
+import type { ClusterConfiguration, Configuration, ListenerConfiguration, TlsListener } from './config/configuration.js';
+import { PrincipalDirectory } from './config/principals.js';
+import type { ResolvedSecrets } from './config/secrets.js';
+import { accessTable } from './dispatch/access-table.js';
+import { AuditedDispatcher } from './dispatch/dispatcher.js';
+import type { BoundAddress } from './faces/grpc/listener.js';
+import { type GrpcFace, type GrpcListenerOptions, startGrpcFace } from './faces/grpc/server.js';
+import type { TlsMaterial } from './faces/grpc/tls-listener.js';
+import { defaultBreakerSettings } from './hsm/breaker.js';
+import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from './hsm/clusters.js';
+import type { HsmEvents } from './hsm/events.js';
+import { loadAddon } from './hsm/native.js';
+import type { Identifiers } from './ids.js';
+import { randomIdentifiers } from './ids-random.js';
+import type { KeysCore } from './keys/core.js';
+import { KeyDeletion } from './keys/deletion.js';
+import { IntentRecovery } from './keys/intent-recovery.js';
+import type { KeyStoreAdministration } from './keystores/administration.js';
+import type { ConnectionEvents } from './keystores/connection-events.js';
+import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
+import { AccessList } from './policy/access-list.js';
+import type { Principal } from './policy/authorizer.js';
+import { type AuditFile, openAuditFile } from './storage/audit-file.js';
+import { createPasswordSealer } from './storage/password-sealer.js';
+import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
+import {
+  backgroundErrorLog,
+  connectionLog,
+  failureLog,
+  hsmLog,
+  unaccountedMaterialLog,
+} from './telemetry/event-log.js';
+
+/** What a test may put in place of the machine's clock and random identifiers. The shipped binary sets none. */
+export interface CompositionOverrides {
+  clock?: Clock;
+  identifiers?: Identifiers;
+}
+
+/** A composed, running server. */
+export interface HoldfastServer {
+  /** Where it listens, in the order of the configuration's listeners. */
+  readonly bound: readonly BoundAddress[];
+  /** The jobs that rounds of the clock start; tests start a round themselves. */
+  readonly keyDeletion: KeyDeletion;
+  readonly intentRecovery: IntentRecovery;
+  /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
+  reload(): Promise<void>;
+  /** Drains, closes and flushes. @returns whether a lane still hangs in a module: the process must then end by `exitNow`. */
+  stop(): Promise<{ lanesHung: boolean }>;
+}
+
+/** What is open before anything serves, in the order in which it has to be closed. */
+interface Foundation {
+  configuration: Configuration;
+  logger: Logger;
+  clock: Clock;
+  identifiers: Identifiers;
+  principals: PrincipalDirectory;
+  catalog: SqliteCatalog;
+  auditFile: AuditFile;
+}
+
+/** The key stores and the use cases on top of them. */
+interface Core {
+  registry: KeyStoreRegistry;
+  keys: KeysCore;
+  keyStores: KeyStoreAdministration;
+  keyDeletion: KeyDeletion;
+  intentRecovery: IntentRecovery;
+  lanesHung: () => boolean;
+}
+
+/**
+ * Wires every concrete class together and starts to serve. The only place that knows them all.
+ * The secrets are taken over: they are destroyed when they are no longer needed.
+ * Rejects, with everything closed again, when a file, a certificate or an address cannot be used.
+ */
+export async function compose(
+  configuration: Configuration,
+  secrets: ResolvedSecrets,
+  logger: Logger,
+  overrides: CompositionOverrides = {},
+): Promise<HoldfastServer> {
+  const foundation = await openFoundation(configuration, logger, overrides);
+  try {
+    const core = await composeCore(foundation, secrets);
+    const server = new RunningServer(foundation, core, await startFace(foundation, core));
+    await server.start();
+    return server;
+  } catch (error) {
+    await closeFoundation(foundation);
+    throw error;
+  }
+}
+
+async function openFoundation(
+  configuration: Configuration,
+  logger: Logger,
+  overrides: CompositionOverrides,
+): Promise<Foundation> {
+  const clock = overrides.clock ?? systemClock;
+  const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock });
+  try {
+    const auditFile = await openAuditFile({ path: configuration.audit.file, clock });
+    const principals = new PrincipalDirectory(configuration);
+    const identifiers = overrides.identifiers ?? randomIdentifiers;
+    return { configuration, logger, clock, identifiers, principals, catalog, auditFile };
+  } catch (error) {
+    await catalog.close();
+    throw error;
+  }
+}
+
+async function closeFoundation({ auditFile, catalog }: Foundation): Promise<void> {
+  await auditFile.close();
+  await catalog.close();
+}
+
+async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
+  const { configuration, logger, clock, catalog, identifiers } = foundation;
+  const passwordSealer = createPasswordSealer(secrets.sealingKeys);
+  for (const { key } of secrets.sealingKeys) key.destroy();
+  const hangs = { lanesHung: false };
+  const hsmClusters = await composeClusters(foundation, hangs);
+  const { defaultKeyStore, limits } = configuration;
+  const registry: KeyStoreRegistry = new KeyStoreRegistry({
+    ...defaultRegistryTimes,
+    keyStoreCatalog: catalog,
+    passwordSealer,
+    hsmClusters,
+    clock,
+    events: withInventoryCheck(connectionLog(logger), (clusterId) => intentRecovery.checkInventory(clusterId)),
+    random: Math.random,
+    connectTimeoutMs: limits.connectTimeoutMs,
+    closeTimeoutMs: limits.drainTimeoutMs,
+    defaultKeyStore:
+      defaultKeyStore === null || secrets.defaultKeyStorePin === null
+        ? null
+        : { clusterId: defaultKeyStore.cluster, pin: secrets.defaultKeyStorePin },
+  });
+  const keys: KeysCore = {
+    catalog,
+    keyStores: registry,
+    identity: configuration.identity,
+    clock,
+    identifiers,
+    onBackgroundError: backgroundErrorLog(logger),
+  };
+  const keyStores: KeyStoreAdministration = {
+    keyStoreCatalog: catalog,
+    passwordSealer,
+    hsmClusters,
+    defaultClusterId: defaultKeyStore?.cluster ?? null,
+    connectionJobs: registry,
+    clock,
+    identifiers,
+  };
+  const keyDeletion = new KeyDeletion({ core: keys });
+  const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialLog(logger) });
+  return { registry, keys, keyStores, keyDeletion, intentRecovery, lanesHung: () => hangs.lanesHung };
+}
+
+/** @param hangs told when closing a cluster leaves a lane behind. */
+async function composeClusters(foundation: Foundation, hangs: { lanesHung: boolean }): Promise<ConfiguredHsmClusters> {
+  const { configuration, logger, clock, catalog } = foundation;
+  const log = hsmLog(logger);
+  const events: HsmEvents = {
+    ...log,
+    lanesHung(clusterId, laneCount) {
+      hangs.lanesHung = true;
+      log.lanesHung(clusterId, laneCount);
+    },
+  };
+  return new ConfiguredHsmClusters(
+    { addon: loadAddon(), loginAttempts: catalog, clock, events, lockDirectory: configuration.lockDirectory },
+    await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration))),
+  );
+}
+
+/** A token that comes back may hold what was destroyed elsewhere meanwhile: look, as soon as it is there. */
+function withInventoryCheck(events: ConnectionEvents, check: (clusterId: string) => Promise<void>): ConnectionEvents {
+  return {
+    ...events,
+    connected(place) {
+      events.connected(place);
+      void check(place.clusterId);
+    },
+  };
+}
+
+async function clusterOptions(cluster: ClusterConfiguration, configuration: Configuration): Promise<ClusterOptions> {
+  return {
+    clusterId: cluster.id,
+    name: cluster.name,
+    replication: cluster.replication,
+    minimumMembers: cluster.minimumMembers,
+    maximumPinLength: cluster.maximumPinLength,
+    trustAnchorDer: new Certificate(await readFile(cluster.trustAnchorCertificate)).raw,
+    queueLimit: configuration.limits.queueLimit,
+    operationTimeoutMs: configuration.limits.operationTimeoutMs,
+    breaker: defaultBreakerSettings,
+    members: cluster.members.map((member) => memberOptions(member, configuration)),
+  };
+}
+
+function memberOptions(member: ClusterConfiguration['members'][number], configuration: Configuration): MemberOptions {
+  const module = configuration.modules.find(({ name }) => name === member.module);
+  if (module === undefined) throw new Error(`Module ${member.module} is not configured.`);
+  return {
+    name: member.name,
+    module: {
+      libraryPath: module.path,
+      privateInstance: module.privateInstance,
+      environment: { ...module.environment },
+      initializationString: module.initializationString,
+    },
+    tokenLabel: member.token.kind === 'label' ? member.token.value : null,
+    tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
+    laneCount: member.lanes,
+  };
+}
+
+async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> {
+  const { configuration, logger, clock, identifiers, principals, auditFile } = foundation;
+  const { limits, listeners } = configuration;
+  const dispatcher = new AuditedDispatcher({
+    accessTable: accessTable(core.keys, core.keyStores),
+    authorizer: authorizer(foundation),
+    auditLog: auditFile,
+    clock,
+    onFailure: failureLog(logger),
+  });
+  return startGrpcFace({
+    dispatcher,
+    clock,
+    identifiers,
+    listeners: await Promise.all(listeners.map((listener) => listenerOptions(listener, principals))),
+    principalOf: (certificate) => principalOf(principals, certificate, logger),
+    onConnectionRefused: (refusal) => logger.warn({ ...refusal }, 'connection refused'),
+    requestTimeoutMs: limits.requestTimeoutMs,
+    limits: { maximumMessageBytes: limits.maximumMessageBytes, maximumConnections: limits.maximumConnections },
+  });
+}
+
+function authorizer({ configuration, principals }: Foundation): AccessList {
+  const withRole = (role: 'administrator' | 'user') => configuration.principals.filter((entry) => entry.role === role);
+  return new AccessList(
+    withRole('administrator').map(({ name }) => requirePrincipal(principals, name).arn),
+    withRole('user').map(({ name, keys }) => ({ principalArn: requirePrincipal(principals, name).arn, keys })),
+  );
+}
+
+function requirePrincipal(principals: PrincipalDirectory, name: string): Principal {
+  const principal = principals.byName(name);
+  if (principal === undefined) throw new Error(`Principal ${name} is not configured.`);
+  return principal;
+}
+
+function principalOf(
+  principals: PrincipalDirectory,
+  certificate: X509Certificate,
+  logger: Logger,
+): Principal | undefined {
+  const found = principals.byCertificate(certificate);
+  if (found.found) return found.principal;
+  logger.warn({ subject: certificate.subject, reason: found.reason }, 'client certificate names no principal');
+  return undefined;
+}
+
+async function listenerOptions(
+  listener: ListenerConfiguration,
+  principals: PrincipalDirectory,
+): Promise<GrpcListenerOptions> {
+  if (listener.kind === 'tls') {
+    const { kind, address, port } = listener;
+    return { kind, address, port, ...(await readTlsMaterial(listener)) };
+  }
+  return { ...listener, principal: requirePrincipal(principals, listener.principal) };
+}
+
+async function readTlsMaterial(listener: TlsListener): Promise<TlsMaterial> {
+  const { certificateRevocationList } = listener;
+  return {
+    certificate: await readFile(listener.certificate),
+    key: await readFile(listener.key),
+    clientCertificateAuthority: await readFile(listener.clientCertificateAuthority),
+    certificateRevocationList:
+      certificateRevocationList === null ? undefined : await readFile(certificateRevocationList),
+  };
+}
+
+class RunningServer implements HoldfastServer {
+  readonly keyDeletion: KeyDeletion;
+  readonly intentRecovery: IntentRecovery;
+  readonly #foundation: Foundation;
+  readonly #core: Core;
+  readonly #face: GrpcFace;
+
+  constructor(foundation: Foundation, core: Core, face: GrpcFace) {
+    this.#foundation = foundation;
+    this.#core = core;
+    this.#face = face;
+    this.keyDeletion = core.keyDeletion;
+    this.intentRecovery = core.intentRecovery;
+  }
+
+  get bound(): readonly BoundAddress[] {
+    return this.#face.bound;
+  }
+
+  /** Key stores connect by themselves from here on; requests on keys of one that is not yet connected are told so. */
+  async start(): Promise<void> {
+    await this.#core.registry.start();
+    this.keyDeletion.start();
+    this.intentRecovery.start();
+    this.#face.setServing(true);
+  }
+
+  async reload(): Promise<void> {
+    await this.#foundation.auditFile.reopen();
+    for (const [index, listener] of this.#foundation.configuration.listeners.entries()) {
+      if (listener.kind === 'tls') this.#face.reload(index, await readTlsMaterial(listener));
+    }
+  }
+
+  async stop(): Promise<{ lanesHung: boolean }> {
+    const { configuration, clock } = this.#foundation;
+    const { drainTimeoutMs } = configuration.limits;
+    await this.#face.drain(drainTimeoutMs);
+    await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
+    await this.#core.registry.stop(clock.monotonicMs() + drainTimeoutMs);
+    await closeFoundation(this.#foundation);
+    return { lanesHung: this.#core.lanesHung() };
+  }
+}

@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { compose, type HoldfastServer } from './compose.js';
+import { loadConfiguration } from './config/load.js';
+import { resolveSecrets } from './config/secrets.js';
+import { loadAddon } from './hsm/native.js';
+import { createLogger } from './telemetry/logger.js';
+
+/** Files that the server makes are for its user alone. */
+const privateUmask = 0o077;
+
+/**
+ * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
+ * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain.
+ *
+ * Rejects when it cannot start. Resolves after a clean stop; ends the process itself where a lane still hangs in a module.
+ */
+export async function serve(configurationPath: string): Promise<void> {
+  process.umask(privateUmask);
+  const configuration = await loadConfiguration(configurationPath);
+  const logger = createLogger(configuration.telemetry.logLevel);
+  const addon = loadAddon();
+  addon.disableCoreDumps();
+  const stopRequested = nextSignal('SIGTERM', 'SIGINT');
+  const server = await compose(configuration, await resolveSecrets(configuration), logger);
+  const reload = (): void => void reloadServer(server, logger);
+  process.on('SIGHUP', reload);
+  logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
+  const signal = await stopRequested;
+  logger.info({ signal }, 'draining');
+  process.once('SIGTERM', () => addon.exitNow(1)).once('SIGINT', () => addon.exitNow(1));
+  const { lanesHung } = await server.stop();
+  process.off('SIGHUP', reload);
+  logger.info('stopped');
+  logger.flush();
+  // A thread that hangs inside a module would make a normal exit abort (design §6).
+  if (lanesHung) addon.exitNow(0);
+}
+
+function nextSignal(...signals: NodeJS.Signals[]): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const received = (signal: NodeJS.Signals): void => {
+      for (const other of signals) process.off(other, received);
+      resolve(signal);
+    };
+    for (const signal of signals) process.on(signal, received);
+  });
+}
+
+async function reloadServer(server: HoldfastServer, logger: Logger): Promise<void> {
+  try {
+    await server.reload();
+    logger.info('reloaded');
+  } catch (error) {
+    logger.error({ err: error }, 'reload failed; what was loaded before stays in use');
+  }
+}
