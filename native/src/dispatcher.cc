@@ -113,6 +113,8 @@ void Dispatcher::post(const RequestPointer& request) {
   const Lock lock(mutex_);
   try {
     if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
+    if (Clock::now() >= request->deadline)
+      throw failure(FailureKind::kQueueDeadline, "posted after its deadline");
     Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
     const auto serves = [](const auto& member) { return member->takesSharedWork(); };
     const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);

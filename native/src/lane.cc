@@ -48,7 +48,11 @@ bool Lane::openFirstSession() {
 }
 
 Outcome Lane::perform(Request& request) {
+  request.waiting = false;
   try {
+    // Asked after the flag is down, like requireTime.
+    if (Clock::now() >= request.deadline)
+      throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     ensureSession(dispatcher_->epochOf(member_));
     return Completed{member_, epoch_->number, operate(request)};
   } catch (const Failure& failure) {

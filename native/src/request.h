@@ -32,8 +32,8 @@ class Request final : public Watched, public std::enable_shared_from_this<Reques
   /// The member that must run it, or none: the next admitted one.
   const std::optional<int> member;
   const Deadline deadline;
-  /// See Workplace::waiting.
-  std::atomic<bool> waiting = false;
+  /// See Workplace::waiting. True at first: a lane that was given the request may not be awake yet.
+  std::atomic<bool> waiting = true;
 
  private:
   const std::weak_ptr<Dispatcher> dispatcher_;

@@ -1,0 +1,78 @@
+/** A process that ends while it has a pool open; `how` in its job (argv[2], see start-together.mjs) says in what state. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+
+const job = isMainThread ? JSON.parse(process.argv[2] ?? '{}') : workerData;
+const addon = createRequire(import.meta.url)(job.addon);
+const inMs = (milliseconds) => Number(process.hrtime.bigint()) / 1e6 + milliseconds;
+
+async function openPool(module) {
+  const pool = addon.createPool(100_000);
+  const options = { module, tokenLabel: job.tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 1 };
+  const { member } = await pool.openMember(options, inMs(20_000));
+  await pool.loginMember(member, new TextEncoder().encode(job.pin), inMs(20_000));
+  pool.resume(member);
+  return pool;
+}
+
+const softHsm = () => {
+  const { libraryPath, environment } = job;
+  return { libraryPath, privateInstance: true, environment, initializationString: null };
+};
+
+const faultHsm = () => {
+  const environment = {
+    ...job.environment,
+    HOLDFAST_FAULT_MODULE: job.libraryPath,
+    HOLDFAST_FAULT_CONTROL: job.control,
+    HOLDFAST_FAULT_LOG: job.log,
+  };
+  return { ...softHsm(), libraryPath: join(dirname(job.addon), 'fault-hsm.so'), environment };
+};
+
+const ways = {
+  async open() {
+    await openPool(softHsm());
+    process.exit(0);
+  },
+  async working() {
+    const pool = await openPool(softHsm());
+    for (let i = 0; i < 50_000; i += 1) pool.random(null, 64, inMs(20_000)).catch(() => undefined);
+    process.exit(0);
+  },
+  async unhandled() {
+    const pool = await openPool(softHsm());
+    pool.random(null, 64, inMs(20_000)).catch(() => undefined);
+    process.exit(1);
+  },
+  /** Two environments, each with a pool on the same shared instance; the worker is terminated at work. */
+  async worker() {
+    if (!isMainThread) {
+      const pool = await openPool({ ...softHsm(), privateInstance: false });
+      for (;;) await pool.random(null, 64, inMs(20_000));
+    }
+    const pool = await openPool({ ...softHsm(), privateInstance: false });
+    const worker = new Worker(new URL(import.meta.url), { workerData: job });
+    await sleep(400);
+    await worker.terminate();
+    await pool.random(null, 8, inMs(5_000));
+    process.exit(0);
+  },
+  async hung() {
+    const pool = await openPool(faultHsm());
+    writeFileSync(job.control, 'C_GenerateRandom hang\n');
+    await pool.random(null, 8, inMs(100)).catch(() => undefined);
+    const hung = await pool.close(inMs(100));
+    addon.exitNow(hung === 1 ? 7 : 8);
+  },
+  async 'no-core'() {
+    addon.disableCoreDumps();
+    process.stdout.write(readFileSync('/proc/self/limits', 'utf8'));
+  },
+};
+
+if (isMainThread) process.stdout.write('ending\n');
+await ways[job.how]();
