@@ -18,7 +18,7 @@ export interface ConnectionOptions {
   ca?: string;
   certificate?: string;
   key?: string;
-  plaintext?: boolean;
+  withoutTls?: boolean;
   profile?: string;
   timeout: number;
   output: 'table' | 'json';
@@ -37,7 +37,7 @@ export function addConnectionOptions(command: Command): Command {
     .option('--ca <file>', 'certificate authority of the server (PEM)')
     .option('--certificate <file>', 'our client certificate (PEM)')
     .option('--key <file>', 'private key of the client certificate (PEM)')
-    .option('--plaintext', 'no TLS: for a plaintext listener on loopback')
+    .option('--without-tls', 'for a plaintext listener on loopback')
     .option(
       '--profile <file>',
       `YAML file with server, ca, certificate, key (default: ${defaultProfile} if it is there)`,
@@ -69,7 +69,7 @@ export async function connectionSettings(
   if (server.startsWith('unix:')) {
     return { target: `unix:${resolve(server.slice('unix:'.length))}`, security: { kind: 'none' }, timeoutMs };
   }
-  if (options.plaintext === true) return { target: server, security: { kind: 'none' }, timeoutMs };
+  if (options.withoutTls === true) return { target: server, security: { kind: 'none' }, timeoutMs };
   const [ca, certificate, key] = [choose('ca'), choose('certificate'), choose('key')];
   if (ca === undefined || certificate === undefined || key === undefined) {
     const missing = Object.entries({ ca, certificate, key }).filter(([, value]) => value === undefined);

@@ -19,12 +19,12 @@ export function addPasswordOptions(command: Command): Command {
     .optionsGroup('Password of the HSM user (PIN); asked for on a terminal when neither is given:')
     .option('--password-file <file>', 'read it from a file (mode 0600 or stricter, ours)')
     .option('--password-stdin', 'read it from stdin')
-    .addOption(new Option('--password [value]').hideHelp());
+    .addOption(new Option('--password [value]').hideHelp().argParser(refuseArgument));
 }
 
 /** True when an option says where the password is. */
 export function hasPasswordOption(options: PasswordOptions): boolean {
-  refuseArgument(options);
+  if (options.password !== undefined) refuseArgument();
   return options.passwordFile !== undefined || options.passwordStdin === true;
 }
 
@@ -37,7 +37,7 @@ export async function readPassword(
   options: PasswordOptions,
   prompt = 'Password: ',
 ): Promise<string> {
-  refuseArgument(options);
+  if (options.password !== undefined) refuseArgument();
   if (options.passwordFile !== undefined && options.passwordStdin === true) {
     throw usageError('--password-file and --password-stdin exclude each other');
   }
@@ -53,8 +53,7 @@ export async function readPassword(
   return notEmpty(await ask(terminal, prompt));
 }
 
-function refuseArgument(options: PasswordOptions): void {
-  if (options.password === undefined) return;
+function refuseArgument(): never {
   throw usageError(
     'a password is never taken as an argument: every user of this machine can see it, and the shell keeps it in its history',
     'use --password-file or --password-stdin, or answer the prompt; and change the password if it was a real one',

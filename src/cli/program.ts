@@ -68,7 +68,7 @@ export const version = '0.1.0';
 /** Commands that were added before a setting do not have it. */
 function shareSettings(command: Command): void {
   for (const child of command.commands) {
-    child.copyInheritedSettings(command).helpOption('--help', 'show help and examples').helpCommand(false);
+    child.copyInheritedSettings(command).optionsGroup('Options:').helpOption('--help', 'show help and examples').helpCommand(false);
     shareSettings(child);
   }
 }

@@ -49,7 +49,7 @@ async function findAll(terminal: Terminal, options: DoctorOptions): Promise<Find
     const findings = await examine(configuration, terminal.environment, new Date());
     if (options.tryPin !== true) return findings;
     const { tryPin } = await import('../doctor/pin.js');
-    return [...findings, ...(await tryPin(configuration, terminal.environment))];
+    return [...findings, await tryPin(configuration, terminal.environment)];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return error.problems.map(({ path, message }) =>

@@ -74,12 +74,17 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       ['model', `${token.model}, firmware ${token.firmwareVersion}`],
       ['flags', description.flagsOf(token).join(', ')],
       ['mechanisms', description.mechanismsOf(token).join(', ')],
-      ['usable', missing.length === 0 ? 'yes' : `no: it lacks ${missing.join(', ')}`],
+      ['usable', usability(token, missing)],
     ] as const;
     for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(15)}${value}`);
     await writeLine(terminal.stdout, '');
   }
   await writeLine(terminal.stdout, await configurationLines(libraryPath, options, tokens));
+}
+
+function usability(token: TokenInfo, missing: readonly string[]): string {
+  if (token.label === '') return 'no: it is not initialised';
+  return missing.length === 0 ? 'yes' : `no: it lacks ${missing.join(', ')}`;
 }
 
 async function readTokens(libraryPath: string, options: TokenListOptions): Promise<TokenInfo[]> {
