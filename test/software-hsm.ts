@@ -81,7 +81,12 @@ export class SoftwareHsmCluster implements HsmCluster {
     return this.#call('encrypt', deadlineMs, () => seal(this.#proved(material), plaintext.reveal(), additionalData));
   }
 
-  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, deadlineMs: number): Promise<Secret> {
+  decrypt(
+    material: MaterialReference,
+    sealed: Sealed,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<Secret> {
     return this.#call('decrypt', deadlineMs, () => {
       const plaintext = open(this.#proved(material), sealed, additionalData);
       if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
@@ -113,7 +118,8 @@ export class SoftwareHsmCluster implements HsmCluster {
   async #call<Result>(operation: HsmOperation, deadlineMs: number, work: () => Result): Promise<Result> {
     this.calls.push(operation);
     await this.#take(operation, 'before')?.run();
-    if (this.#clock.monotonicMs() >= deadlineMs) throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The deadline has passed.');
+    if (this.#clock.monotonicMs() >= deadlineMs)
+      throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The deadline has passed.');
     const result = work();
     await this.#take(operation, 'after')?.run();
     return result;

@@ -31,10 +31,16 @@ function faultOf(aliasName: string): string | undefined {
 /** @throws LIMIT_EXCEEDED when the key has 50 aliases already. */
 export async function checkAliasQuota(core: Pick<KeysCore, 'catalog'>, key: KeyRecord): Promise<void> {
   if ((await core.catalog.countAliasesOfKey(key, key.keyId)) < maximumAliasesPerKey) return;
-  throw new HoldfastError('LIMIT_EXCEEDED', `The key has ${maximumAliasesPerKey} aliases, which is the most that a key can have.`);
+  throw new HoldfastError(
+    'LIMIT_EXCEEDED',
+    `The key has ${maximumAliasesPerKey} aliases, which is the most that a key can have.`,
+  );
 }
 
 /** ALREADY_EXISTS for an alias name that is taken. */
-export function aliasAlreadyExists(core: Pick<KeysCore, 'identity'>, alias: Parameters<typeof aliasArn>[1]): HoldfastError {
+export function aliasAlreadyExists(
+  core: Pick<KeysCore, 'identity'>,
+  alias: Parameters<typeof aliasArn>[1],
+): HoldfastError {
   return new HoldfastError('ALREADY_EXISTS', `An alias with the name ${aliasArn(core.identity, alias)} already exists`);
 }

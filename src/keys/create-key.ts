@@ -54,10 +54,16 @@ export async function createKey(
 function checkRequest(request: CreateKeyRequest): void {
   const { keySpec, customerMasterKeySpec, origin, customKeyStoreId } = request;
   if (keySpec !== undefined && customerMasterKeySpec !== undefined && keySpec !== customerMasterKeySpec) {
-    throw invalidField('customer_master_key_spec', 'KeySpec and CustomerMasterKeySpec are both given and differ. Use KeySpec alone.');
+    throw invalidField(
+      'customer_master_key_spec',
+      'KeySpec and CustomerMasterKeySpec are both given and differ. Use KeySpec alone.',
+    );
   }
   if (origin === 'AWS_CLOUDHSM' && customKeyStoreId === undefined) {
-    throw invalidField('custom_key_store_id', 'You must specify a CustomKeyStoreId for a KMS key with the Origin AWS_CLOUDHSM.');
+    throw invalidField(
+      'custom_key_store_id',
+      'You must specify a CustomKeyStoreId for a KMS key with the Origin AWS_CLOUDHSM.',
+    );
   }
   if (origin !== 'AWS_CLOUDHSM' && customKeyStoreId !== undefined) {
     throw invalidField('origin', 'A KMS key in a custom key store must have the Origin AWS_CLOUDHSM.');
@@ -97,11 +103,17 @@ function newIntent(key: KeyRecord): IntentRecord {
   };
 }
 
-async function makeAndCommit(core: KeysCore, key: KeyRecord, place: NewKeyPlace, context: RequestContext): Promise<void> {
+async function makeAndCommit(
+  core: KeysCore,
+  key: KeyRecord,
+  place: NewKeyPlace,
+  context: RequestContext,
+): Promise<void> {
   const label = keyArn(core.identity, key);
   const canary = await place.cluster.generateKeyMaterial(key.currentMaterialId, label, context.deadlineMs);
   if (await core.catalog.commitKey(key, newMaterial(key, label, canary))) return;
-  if (key.customKeyStoreId === null) throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
+  if (key.customKeyStoreId === null)
+    throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
   throw new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
     `Custom key store ${key.customKeyStoreId} was disconnected or deleted while the key was made.`,

@@ -33,7 +33,12 @@ const notes: Record<string, [code: string, message: string]> = {
 const [header, ...rows] = published
   .trim()
   .split('\n')
-  .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 const states = header!.slice(1) as KeyState[];
 const cells = rows.flatMap(([operation, ...verdicts]) =>
   verdicts.map((verdict, column) => ({ operation: operation as KeyOperation, state: states[column]!, verdict })),
@@ -56,7 +61,9 @@ describe('the key state table', () => {
   });
 
   it.each(cells)('$operation in $state: $verdict', ({ operation, state, verdict }) => {
-    expect(refusalOf(() => checkKeyState(operation, state, 'ARN'))).toEqual(verdict === 'Y' ? undefined : notes[verdict]);
+    expect(refusalOf(() => checkKeyState(operation, state, 'ARN'))).toEqual(
+      verdict === 'Y' ? undefined : notes[verdict],
+    );
   });
 });
 
@@ -64,7 +71,11 @@ describe('the state that callers see', () => {
   const connectionStates: ConnectionState[] = ['CONNECTED', 'CONNECTING', 'FAILED', 'DISCONNECTED', 'DISCONNECTING'];
   const identity = { partition: 'aws', region: 'eu-central-1', accounts: ['111122223333'] };
 
-  function seen(state: StoredKeyState, customKeyStoreId: string | null, connection: ConnectionState): Promise<KeyState> {
+  function seen(
+    state: StoredKeyState,
+    customKeyStoreId: string | null,
+    connection: ConnectionState,
+  ): Promise<KeyState> {
     const key = { state, customKeyStoreId, keyId: 'k', account: '111122223333', region: 'eu-central-1' } as KeyRecord;
     const keyStores = { connectionStateOf: () => Promise.resolve(connection) } as unknown as KeyStores;
     return keyStateOf({ keyStores, identity }, key);

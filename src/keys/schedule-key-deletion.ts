@@ -35,5 +35,10 @@ export async function scheduleKeyDeletion(
   const deletionDate = new Date(core.clock.now().getTime() + days * dayMs);
   const change = { state: 'PendingDeletion', deletionDate, pendingDeletionWindowInDays: days } as const;
   await changeKeyState(core, call.key, 'ScheduleKeyDeletion', ['Enabled', 'Disabled'], change);
-  return { keyId: keyArn(core.identity, call.key), deletionDate, keyState: 'PendingDeletion', pendingWindowInDays: days };
+  return {
+    keyId: keyArn(core.identity, call.key),
+    deletionDate,
+    keyState: 'PendingDeletion',
+    pendingWindowInDays: days,
+  };
 }

@@ -36,9 +36,17 @@ export async function makeDataKey(
   context: RequestContext,
 ): Promise<DataKey> {
   const lengthBytes = lengthOf(call.request);
-  const sealing = await prepareSealing(core, call.key, { operation, encryptionContext: call.request.encryptionContext });
+  const sealing = await prepareSealing(core, call.key, {
+    operation,
+    encryptionContext: call.request.encryptionContext,
+  });
   const { cluster, material, additionalData, keyId, keyMaterialId } = sealing;
-  const { plaintext, sealed } = await cluster.generateDataKey(material, lengthBytes, additionalData, context.deadlineMs);
+  const { plaintext, sealed } = await cluster.generateDataKey(
+    material,
+    lengthBytes,
+    additionalData,
+    context.deadlineMs,
+  );
   try {
     return { ciphertextBlob: sealing.envelope(sealed), plaintext, keyId, keyMaterialId };
   } catch (error) {

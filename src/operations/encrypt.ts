@@ -27,7 +27,11 @@ export async function encrypt(
 ): Promise<EncryptResponse> {
   const { plaintext, encryptionContext, encryptionAlgorithm } = call.request;
   try {
-    const sealing = await prepareSealing(core, call.key, { operation: 'Encrypt', encryptionContext, encryptionAlgorithm });
+    const sealing = await prepareSealing(core, call.key, {
+      operation: 'Encrypt',
+      encryptionContext,
+      encryptionAlgorithm,
+    });
     const { cluster, material, additionalData, keyId } = sealing;
     const sealed = await cluster.encrypt(material, plaintext, additionalData, context.deadlineMs);
     return { ciphertextBlob: sealing.envelope(sealed), keyId, encryptionAlgorithm: symmetricDefault };

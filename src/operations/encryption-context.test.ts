@@ -26,12 +26,26 @@ describe('the canonical encryption context', () => {
   });
 
   it('has a known form', () => {
-    expect(canonical([['b', '2'], ['a', 'é']])).toBe(['0002', '0001', '61', '0002', 'c3a9', '0001', '62', '0001', '32'].join(''));
+    expect(
+      canonical([
+        ['b', '2'],
+        ['a', 'é'],
+      ]),
+    ).toBe(['0002', '0001', '61', '0002', 'c3a9', '0001', '62', '0001', '32'].join(''));
   });
 
   it('sorts by UTF-8 bytes, not by UTF-16 units', () => {
     // U+FF61 is EF BD A1 and U+1F600 is F0 9F 98 80, but as UTF-16 the second begins with D83D.
-    const names = read(Buffer.from(canonicalContext(new Map([['\u{1F600}', ''], ['\uFF61', '']])))).map(([name]) => name);
+    const names = read(
+      Buffer.from(
+        canonicalContext(
+          new Map([
+            ['\u{1F600}', ''],
+            ['\uFF61', ''],
+          ]),
+        ),
+      ),
+    ).map(([name]) => name);
     expect(names).toEqual(['\uFF61', '\u{1F600}']);
   });
 
@@ -48,8 +62,25 @@ describe('the canonical encryption context', () => {
 
   it('differs for different contexts: no normalisation, no confusion of names and values', () => {
     const contexts = [
-      [], [['', '']], [['a', '']], [['', 'a']], [['ab', 'c']], [['a', 'bc']], [['A', 'bc']], [['é', '']], [['e\u0301', '']],
-      [['a', 'b'], ['c', 'd']], [['a', 'd'], ['c', 'b']], [['__proto__', 'x']], [['constructor', 'x']],
+      [],
+      [['', '']],
+      [['a', '']],
+      [['', 'a']],
+      [['ab', 'c']],
+      [['a', 'bc']],
+      [['A', 'bc']],
+      [['é', '']],
+      [['e\u0301', '']],
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+      [
+        ['a', 'd'],
+        ['c', 'b'],
+      ],
+      [['__proto__', 'x']],
+      [['constructor', 'x']],
     ] as [string, string][][];
     expect(new Set(contexts.map(canonical)).size).toBe(contexts.length);
   });
@@ -63,6 +94,8 @@ describe('the canonical encryption context', () => {
     expect(canonicalContext(new Map([['a', 'x'.repeat(8192 - 7)]])).length).toBe(8192);
     expect(() => canonicalContext(new Map([['a', 'x'.repeat(8192 - 6)]]))).toThrow(invalid);
     expect(() => canonicalContext(new Map([['a', 'é'.repeat(4096)]]))).toThrow(invalid);
-    expect(() => canonicalContext(new Map(Array.from({ length: 70_000 }, (_, index) => [String(index), ''])))).toThrow(invalid);
+    expect(() => canonicalContext(new Map(Array.from({ length: 70_000 }, (_, index) => [String(index), ''])))).toThrow(
+      invalid,
+    );
   });
 });

@@ -25,7 +25,8 @@ export function canonicalContext(context: EncryptionContext): Uint8Array<ArrayBu
 
 function utf8(text: string): Buffer {
   // With the flag u a surrogate that is half of a pair is no match.
-  if (/\p{Surrogate}/u.test(text)) throw invalidContext('A name or value in the encryption context is not valid Unicode.');
+  if (/\p{Surrogate}/u.test(text))
+    throw invalidContext('A name or value in the encryption context is not valid Unicode.');
   return Buffer.from(text, 'utf8');
 }
 

@@ -2,12 +2,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../errors.js';
 import { canaryAdditionalData } from '../keys/canary.js';
-import { type Envelope, envelopeAdditionalData, envelopeOverhead, parseEnvelope, serializeEnvelope } from './envelope.js';
+import {
+  type Envelope,
+  envelopeAdditionalData,
+  envelopeOverhead,
+  parseEnvelope,
+  serializeEnvelope,
+} from './envelope.js';
 
-const hex = (bytes: number) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((raw) => Buffer.from(raw).toString('hex'));
+const hex = (bytes: number) =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((raw) => Buffer.from(raw).toString('hex'));
 const uuid = hex(16).map((digits) => digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));
 const envelopes: fc.Arbitrary<Envelope> = fc.record({
-  keyId: fc.oneof(uuid, hex(16).map((digits) => `mrk-${digits}`)),
+  keyId: fc.oneof(
+    uuid,
+    hex(16).map((digits) => `mrk-${digits}`),
+  ),
   materialId: hex(32),
   nonce: fc.uint8Array({ minLength: 12, maxLength: 12 }),
   ciphertext: fc.uint8Array({ minLength: 17, maxLength: 4112, size: 'max' }),
@@ -37,7 +47,8 @@ function expectCanonical(blob: Uint8Array): void {
 
 describe('the envelope', () => {
   it('has a known form', () => {
-    const bytes = '48460100' + '1234abcd12ab34cd56ef1234567890ab' + '0f'.repeat(32) + '010c' + 'aa'.repeat(12) + 'bb'.repeat(17);
+    const bytes =
+      '48460100' + '1234abcd12ab34cd56ef1234567890ab' + '0f'.repeat(32) + '010c' + 'aa'.repeat(12) + 'bb'.repeat(17);
     expect(Buffer.from(serializeEnvelope(known)).toString('hex')).toBe(bytes);
     expect(parseEnvelope(Buffer.from(bytes, 'hex'))).toEqual(known);
   });
@@ -48,15 +59,19 @@ describe('the envelope', () => {
   });
 
   it('parses to what was serialised', () => {
-    fc.assert(fc.property(envelopes, (envelope) => {
+    fc.assert(
+      fc.property(envelopes, (envelope) => {
         expect(parseEnvelope(serializeEnvelope(envelope))).toEqual(envelope);
-      }));
+      }),
+    );
   });
 
   it('makes INVALID_CIPHERTEXT, and nothing else, of random bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 6144, size: 'max' }), (blob) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 6144, size: 'max' }), (blob) => {
         expect(parsed(blob)).toBeUndefined();
-      }));
+      }),
+    );
   });
 
   it('has one encoding only, however it is mutated', () => {
@@ -110,7 +125,9 @@ describe('the envelope', () => {
   it('gives additional data that begins with FF FF and covers the whole header', () => {
     const context = Uint8Array.of(0, 0);
     const header = serializeEnvelope(known).subarray(0, 54);
-    expect(Buffer.from(envelopeAdditionalData(known, context))).toEqual(Buffer.concat([Uint8Array.of(0xff, 0xff), header, context]));
+    expect(Buffer.from(envelopeAdditionalData(known, context))).toEqual(
+      Buffer.concat([Uint8Array.of(0xff, 0xff), header, context]),
+    );
     expect(canaryAdditionalData(known.materialId)[1]).not.toBe(0xff);
   });
 });

@@ -34,7 +34,15 @@ const keyIdKinds = { uuid: 0, multiRegion: 1 } as const;
 const aes256Gcm = 1;
 const nonceLength = 12;
 const tagLength = 16;
-const offsets = { version: 2, keyIdKind: 3, keyId: 4, materialId: 20, algorithm: 52, nonceLength: 53, nonce: 54 } as const;
+const offsets = {
+  version: 2,
+  keyIdKind: 3,
+  keyId: 4,
+  materialId: 20,
+  algorithm: 52,
+  nonceLength: 53,
+  nonce: 54,
+} as const;
 const bodyOffset = offsets.nonce + nonceLength;
 /** Plaintexts of requests and data keys have 1–4,096 bytes (AWS KMS API Reference, Encrypt). */
 const plaintextLength = { minimum: 1, maximum: 4096 } as const;
