@@ -127,7 +127,7 @@ export class HoldfastClient {
     return {
       client: service.client,
       path: description.path,
-      requestSerialize: definition.requestSerialize as (value: unknown) => Buffer,
+      requestSerialize: (value: unknown) => serializeWhole(definition, value as Message),
       responseDeserialize: definition.responseDeserialize as (bytes: Buffer) => Message,
     };
   }
@@ -154,6 +154,19 @@ export class HoldfastClient {
       client.makeUnaryRequest(path, serialize as (value: unknown) => Buffer, deserialize, request, { deadline }, done);
     });
   }
+}
+
+/** protobufjs drops names that it does not know, of fields and of enum values: a test would send nothing and not see it. */
+function serializeWhole(definition: grpc.MethodDefinition<unknown, unknown>, request: Message): Buffer {
+  const bytes = definition.requestSerialize(request);
+  const sent = definition.requestDeserialize(bytes) as Message;
+  const lost = Object.keys(request).filter((name) => request[name] !== undefined && !isEmpty(request[name]) && !(name in sent));
+  if (lost.length > 0) throw new Error(`The proto has no such field or value: ${lost.join(', ')}`);
+  return bytes;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && Object.keys(value).length === 0;
 }
 
 function toCallError(error: grpc.ServiceError): CallError {
