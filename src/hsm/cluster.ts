@@ -147,8 +147,12 @@ export class PooledCluster implements HsmCluster {
     for (const member of this.#members) member.stop();
   }
 
+  /** The deadline of one try. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
   #attemptDeadlineMs(deadlineMs: number): number {
-    return Math.min(deadlineMs, this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs);
+    const nowMs = this.#tools.clock.monotonicMs();
+    if (deadlineMs <= nowMs)
+      throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The request came to its deadline. Try again.');
+    return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
   }
 
   /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */

@@ -77,9 +77,9 @@ describe('create', () => {
   test('is no retry with another password, or once the store is connecting', async () => {
     const { customKeyStoreId } = await create();
     const other = create({ keyStorePassword: Secret.fromUtf8('password2') });
-    await expect(other).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) });
+    await expect(other).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) as string });
     await fixture.catalog.changeConnectionState(customKeyStoreId, ['DISCONNECTED'], 'CONNECTING', null);
-    await expect(create()).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) });
+    await expect(create()).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) as string });
   });
 
   test.each([

@@ -158,6 +158,12 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   #open(customKeyStoreId: string, resumed: boolean): void {
+    const closing = this.#closing.get(customKeyStoreId);
+    if (closing !== undefined) {
+      // One after the other: what closes now must not close what opens next.
+      void closing.then(() => this.#open(customKeyStoreId, resumed));
+      return;
+    }
     const existing = this.#connections.get(customKeyStoreId);
     if (this.#stopped || (existing !== undefined && !existing.isOver)) return;
     this.#connections.set(

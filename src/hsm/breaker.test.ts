@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import { type HsmOutcome, MemberBreaker } from './breaker.js';
+
+const settings = {
+  consecutiveFailures: 5,
+  failurePercentage: 50,
+  minimumOutcomes: 20,
+  windowMs: 10_000,
+  probeDelayMs: 1_000,
+};
+const success: HsmOutcome = { ok: true };
+const failure: HsmOutcome = { ok: false, opensAtOnce: false, cause: 'CKR_FUNCTION_FAILED' };
+const deadly: HsmOutcome = { ok: false, opensAtOnce: true, cause: 'CKR_DEVICE_ERROR' };
+
+let clock: ManualClock;
+let breaker: MemberBreaker;
+let seen: string[];
+let probe: () => Promise<void>;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  seen = [];
+  probe = () => Promise.resolve();
+  breaker = new MemberBreaker(settings, clock, 1, {
+    onOpen: (cause) => void seen.push(`open: ${String(cause)}`),
+    onClose: () => void seen.push('close'),
+    onProbeFailed: (cause) => void seen.push(`probe failed: ${String(cause)}`),
+    probe: () => {
+      seen.push(`probe while ${breaker.state}`);
+      return probe();
+    },
+  });
+});
+
+afterEach(() => breaker.stop());
+
+function record(outcome: HsmOutcome, times = 1, epoch = 1): void {
+  for (let count = 0; count < times; count += 1) breaker.record(epoch, outcome);
+}
+
+const settled = () => vi.waitFor(() => expect(breaker.state).not.toBe('half-open'));
+
+test('so many failures in a row open it', () => {
+  record(success, 10_000);
+  record(failure, 4);
+  expect(breaker.state).toBe('closed');
+  record(failure);
+  expect(breaker.state).toBe('open');
+  expect(seen).toEqual(['open: CKR_FUNCTION_FAILED']);
+});
+
+test('a success between them begins the count anew', () => {
+  for (let round = 0; round < 4; round += 1) {
+    record(failure, 4);
+    record(success);
+    record(success, 20);
+  }
+  expect(breaker.state).toBe('closed');
+});
+
+test('more failures than successes in the window open it too', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    record(failure, 2);
+    record(success);
+  }
+  await vi.waitFor(() => expect(breaker.state).toBe('open'));
+});
+
+test('a failure that poisons the member opens it at once', () => {
+  record(success, 100);
+  record(deadly);
+  expect(seen).toEqual(['open: CKR_DEVICE_ERROR']);
+});
+
+test('outcomes of an older epoch are ignored', () => {
+  record(success, 1, 2);
+  record(deadly, 10, 1);
+  expect(breaker.state).toBe('closed');
+  record(deadly, 1, 2);
+  expect(breaker.state).toBe('open');
+});
+
+test('one probe after the delay, and no other while it runs', async () => {
+  let finish = (): void => undefined;
+  probe = () => new Promise((resolve) => (finish = resolve));
+  record(deadly);
+  clock.advance(999);
+  expect(seen).toHaveLength(1);
+  clock.advance(1);
+  expect(breaker.state).toBe('half-open');
+  record(success, 10);
+  record(deadly, 10);
+  clock.advance(60_000);
+  expect(seen).toEqual(['open: CKR_DEVICE_ERROR', 'probe while half-open']);
+  finish();
+  await settled();
+  expect(breaker.state).toBe('closed');
+  expect(seen.at(-1)).toBe('close');
+});
+
+test('after a failed probe it waits anew', async () => {
+  probe = () => Promise.reject(new Error('still dead'));
+  record(deadly);
+  clock.advance(1_000);
+  await settled();
+  expect(breaker.state).toBe('open');
+  probe = () => Promise.resolve();
+  clock.advance(999);
+  expect(breaker.state).toBe('open');
+  clock.advance(1);
+  await settled();
+  expect(seen.slice(1)).toEqual([
+    'probe while half-open',
+    'probe failed: Error: still dead',
+    'probe while half-open',
+    'close',
+  ]);
+});
+
+test('failures from before it opened do not open it again', async () => {
+  record(failure, 5);
+  clock.advance(1_000);
+  await settled();
+  record(failure, 4);
+  record(success, 20);
+  record(failure, 4);
+  expect(breaker.state).toBe('closed');
+});
+
+test('once stopped it neither probes nor opens', () => {
+  record(deadly);
+  breaker.stop();
+  clock.advance(10_000);
+  record(deadly);
+  expect(seen).toEqual(['open: CKR_DEVICE_ERROR']);
+  expect(clock.scheduled).toBe(0);
+});

@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { clusterId, codeOf, createHsmFixture, type HsmFixture, makeMaterial, soon } from '../../test/hsm/fixture.js';
+import { systemClock } from '../clock-system.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
+import { Secret } from '../secret.js';
+
+const additionalData = Uint8Array.of(0xff, 0xff, 1);
+
+let fixture: HsmFixture;
+let cluster: HsmCluster;
+let material: MaterialReference;
+let sealed: Sealed;
+
+const encrypt = (deadlineMs = soon()) => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, deadlineMs);
+const decrypt = (changed: Sealed = sealed) => cluster.decrypt(material, changed, additionalData, soon());
+const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
+const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
+
+beforeEach(async () => {
+  fixture = await createHsmFixture();
+  cluster = await fixture.connected();
+  material = await makeMaterial(cluster);
+  sealed = await encrypt();
+});
+
+afterEach(() => fixture.dispose());
+
+describe('bad ciphertexts', () => {
+  test('1,000 of them leave the breaker closed', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf(decrypt(tampered()))));
+      expect(new Set(codes)).toEqual(new Set(['INVALID_CIPHERTEXT']));
+    }
+    expect(fixture.events).toEqual(['opened one']);
+    expect((await decrypt()).byteLength).toBe(1);
+  });
+
+  test('do not delay the discovery that the HSM is dead', async () => {
+    await Promise.all(Array.from({ length: 200 }, () => codeOf(decrypt(tampered()))));
+    fixture.fault.obey('C_EncryptInit rv 0x6');
+    for (let attempt = 0; attempt < 5; attempt += 1) expect(await codeOf(encrypt())).toBe('KMS_INTERNAL');
+    expect(fixture.events).toContain('suspended one');
+  });
+});
+
+describe('the breaker', () => {
+  test('opens at once on an error that poisons the member, and recovers by a probe', async () => {
+    fixture.fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30');
+    expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE');
+    expect(fixture.events).toEqual(['opened one', 'suspended one']);
+    expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE');
+    await untilEvent('probe failed one');
+    fixture.fault.heal();
+    await untilEvent('resumed one');
+    expect((await encrypt()).nonce).toHaveLength(12);
+  });
+
+  test('opens when a call hangs, whose request is answered by its deadline', async () => {
+    fixture.fault.obey('C_EncryptInit hang');
+    expect(await codeOf(encrypt(systemClock.monotonicMs() + 200))).toBe('DEPENDENCY_TIMEOUT');
+    expect(fixture.events.slice(1, 3)).toEqual(['quarantined one', 'suspended one']);
+    fixture.fault.heal();
+    await untilEvent('resumed one');
+    expect((await encrypt()).nonce).toHaveLength(12);
+  });
+
+  test('a healthy HSM is resumed though the key of the probe is gone', async () => {
+    const { pool, member } = await fixture.intruder();
+    await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
+    fixture.fault.obey('C_GenerateRandom rv 0x30');
+    expect(await codeOf(cluster.random(8, soon()))).toBe('KEY_UNAVAILABLE');
+    fixture.fault.heal();
+    await untilEvent('resumed one');
+    expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+  });
+});
+
+describe('material that is not what the catalog says', () => {
+  const id = () => Buffer.from(material.materialId, 'hex');
+
+  test('a second object with its id is used by nobody, and alerts', async () => {
+    const { pool, member } = await fixture.intruder();
+    // The token makes keys of one id without complaint; the addon's check after it is what complains.
+    const planted = pool.generateKey(member, id(), material.label, soon());
+    await expect(planted).rejects.toMatchObject({ kind: 'material-ambiguous' });
+    await fixture.clusters().disconnect(clusterId, soon());
+    cluster = await fixture.connected();
+    expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+    expect(await codeOf(decrypt())).toBe('KMS_INVALID_STATE');
+    expect(fixture.events).toContain('material-ambiguous');
+    expect(fixture.events).not.toContain('suspended one');
+  });
+
+  test('another key under its id and label is used by nobody, and alerts', async () => {
+    const { pool, member } = await fixture.intruder();
+    await pool.destroyKey(member, id(), soon());
+    await pool.generateKey(member, id(), material.label, soon());
+    expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+    expect(await codeOf(decrypt())).toBe('KMS_INVALID_STATE');
+    expect(fixture.events).toContain('canary-failed');
+    expect(fixture.events).not.toContain('suspended one');
+  });
+
+  test('a key of another label is not used', async () => {
+    await fixture.clusters().disconnect(clusterId, soon());
+    cluster = await fixture.connected();
+    material = { ...material, label: 'another' };
+    expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+    expect(fixture.events).toContain('material-mismatch');
+  });
+});
+
+describe('two members that hold the same keys', () => {
+  /** Two module instances of one token: what a vendor's own replication looks like from here. */
+  beforeEach(async () => {
+    await fixture.clusters().disconnect(clusterId, soon());
+    const module = {
+      ...fixture.fault.module,
+      libraryPath: fixture.hsm.libraryPath,
+      environment: fixture.hsm.environment,
+    };
+    fixture.configure({ members: [fixture.member({ name: 'ill' }), fixture.member({ name: 'well', module })] });
+    cluster = await fixture.connected();
+  });
+
+  test('one that fails is not noticed by callers', async () => {
+    fixture.fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30', 'C_GenerateRandom rv 0x30');
+    const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
+    expect(new Set(codes)).toEqual(new Set(['no error']));
+    expect(new Set(await Promise.all(Array.from({ length: 20 }, () => codeOf(decrypt()))))).toEqual(
+      new Set(['no error']),
+    );
+    expect(fixture.events).toContain('suspended ill');
+    expect(fixture.events).not.toContain('suspended well');
+  });
+
+  test('an operation that may not be repeated is not', async () => {
+    fixture.fault.obey('C_GenerateKey rv 0x30');
+    expect(await codeOf(makeMaterial(cluster))).toBe('KEY_UNAVAILABLE');
+    expect(fixture.fault.calls('C_GenerateKey')).toBe(2);
+  });
+});

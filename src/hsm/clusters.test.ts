@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hsmClusterContract } from '../../test/contract/hsm-cluster.contract.js';
+import { clusterId, createHsmFixture, type HsmFixture, makeMaterial, pin, soon } from '../../test/hsm/fixture.js';
+import { systemClock } from '../clock-system.js';
+import { Secret } from '../secret.js';
+
+hsmClusterContract('SoftHSM', async () => {
+  const fixture = await createHsmFixture();
+  const cluster = await fixture.connected();
+  return {
+    cluster,
+    clock: systemClock,
+    async swapMaterial(materialId) {
+      const { pool, member } = await fixture.intruder();
+      const id = Buffer.from(materialId, 'hex');
+      const { value } = await pool.readAttributes(member, id, soon());
+      await pool.destroyKey(member, id, soon());
+      await pool.generateKey(member, id, value[0]?.label ?? '', soon());
+    },
+    close: () => fixture.dispose(),
+  };
+});
+
+let fixture: HsmFixture;
+
+beforeEach(async () => {
+  fixture = await createHsmFixture();
+});
+
+afterEach(() => fixture.dispose());
+
+describe('connect', () => {
+  test('logs in once a member, whatever the lanes', async () => {
+    fixture.configure({ members: [fixture.member({ laneCount: 4 })] });
+    const cluster = await fixture.connected();
+    await Promise.all(Array.from({ length: 50 }, () => cluster.random(16, soon())));
+    expect(fixture.fault.calls('C_Login')).toBe(1);
+    expect(fixture.events).toEqual(['opened one']);
+  });
+
+  test('describes what the configuration says', () => {
+    const description = {
+      clusterId,
+      replication: 'none',
+      minimumMembers: 1,
+      memberNames: ['one'],
+      maximumPinLength: 32,
+    };
+    expect(fixture.clusters().describe(clusterId)).toMatchObject(description);
+    expect(fixture.clusters().list()).toHaveLength(1);
+    expect(fixture.clusters().describe('cluster-unknown')).toBeUndefined();
+  });
+
+  test('keys outlive the connection', async () => {
+    const first = await fixture.connected();
+    const material = await makeMaterial(first);
+    const sealed = await first.encrypt(material, Secret.fromUtf8('lasting'), new Uint8Array(2), soon());
+    await fixture.clusters().disconnect(clusterId, soon());
+    await expect(first.random(1, soon())).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    const second = await fixture.connected();
+    const plaintext = await second.decrypt(material, sealed, new Uint8Array(2), soon());
+    expect(Buffer.from(plaintext.reveal()).toString()).toBe('lasting');
+  });
+
+  test('a cluster that is connected already is left alone', async () => {
+    const cluster = await fixture.connected();
+    expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
+    expect((await cluster.random(4, soon())).byteLength).toBe(4);
+  });
+
+  test('disconnecting what is not connected is harmless', async () => {
+    await expect(fixture.clusters().disconnect(clusterId, soon())).resolves.toBeUndefined();
+    await expect(fixture.clusters().disconnect('cluster-unknown', soon())).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ['a token that is not there', { tokenLabel: 'beta' }, 'CLUSTER_NOT_FOUND'],
+    ['a token of another serial number', { tokenLabel: null, tokenSerialNumber: 'ffff' }, 'CLUSTER_NOT_FOUND'],
+  ] as const)('%s', async (_case, change, errorCode) => {
+    fixture.configure({ members: [fixture.member(change)] });
+    expect(await fixture.connect()).toMatchObject({ connected: false, errorCode, transient: true });
+    expect(fixture.fault.calls('C_Login')).toBe(0);
+  });
+
+  test('a cluster that is not configured', async () => {
+    const outcome = await fixture.clusters().connect('cluster-unknown', Secret.fromUtf8(pin), 'store:1', soon());
+    expect(outcome).toMatchObject({ connected: false, errorCode: 'CLUSTER_NOT_FOUND', transient: false });
+  });
+
+  test('a module that does not load', async () => {
+    const module = { ...fixture.fault.module, libraryPath: '/nonexistent/module.so' };
+    fixture.configure({ members: [fixture.member({ module })] });
+    expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
+  });
+
+  test('a member that cannot be opened does not keep the others away', async () => {
+    fixture.configure({
+      members: [fixture.member({ name: 'absent', tokenLabel: 'beta' }), fixture.member({ name: 'present' })],
+    });
+    const cluster = await fixture.connected();
+    expect(fixture.events).toEqual(['not opened absent', 'opened present']);
+    const material = await makeMaterial(cluster);
+    // A key is destroyed only when every member has said so.
+    await expect(cluster.destroyKeyMaterial(material.materialId, soon())).rejects.toMatchObject({
+      code: 'KEY_UNAVAILABLE',
+    });
+  });
+
+  test('eight that start together all find the token', async () => {
+    const processes = Array.from({ length: 8 }, () => fixture.configure({}));
+    const outcomes = await Promise.all(
+      processes.map((clusters) => clusters.connect(clusterId, Secret.fromUtf8(pin), 'store:1', soon())),
+    );
+    expect(outcomes.filter(({ connected }) => connected)).toHaveLength(8);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { callerError, judge, type Verdict } from './failure.js';
+import { loadAddon, type NativeFailure, type NativeFailureKind } from './native.js';
+import { readReturnValues } from './return-values.js';
+
+const rows = loadAddon().returnValues();
+const returnValues = readReturnValues(rows);
+
+function failure(change: Partial<NativeFailure>): NativeFailure {
+  const base = { kind: 'rv', rv: 0, functionName: '', callerFault: false, member: 0, epoch: 1 } as const;
+  return Object.assign(new Error('a failure'), base, change);
+}
+
+describe('a CK_RV', () => {
+  test.each(rows.map((row) => [row.name, row] as const))('%s never blames the caller by itself', (_name, row) => {
+    const verdict = judge(failure({ rv: row.value, functionName: 'C_Encrypt' }), returnValues);
+    expect(['KMS_INTERNAL', 'KEY_UNAVAILABLE']).toContain(verdict.code);
+    expect(verdict.callerFault).toBe(false);
+    expect(verdict.poisonsMember).toBe(row.poisonsMember);
+    expect(verdict.message).not.toBe('');
+  });
+
+  test('is the ciphertext’s fault only when the canary decrypted, whatever its value', () => {
+    for (const rv of [0x5, 0x40]) {
+      const verdict = judge(failure({ rv, functionName: 'C_Decrypt', callerFault: true }), returnValues);
+      expect(verdict).toMatchObject({ code: 'INVALID_CIPHERTEXT', speaksAboutHsm: false, retryElsewhere: false });
+    }
+  });
+
+  test('that only a vendor knows is internal, and counts', () => {
+    expect(returnValues(0x8000_1234)).toMatchObject({ name: '0x80001234', code: 'KMS_INTERNAL', transient: true });
+    expect(judge(failure({ rv: 0x8000_1234 }), returnValues)).toMatchObject({
+      speaksAboutHsm: true,
+      retryElsewhere: true,
+    });
+  });
+});
+
+const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
+  'queue-deadline': { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false },
+  'lane-deadline': { code: 'DEPENDENCY_TIMEOUT', poisonsMember: true },
+  'material-missing': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-missing' },
+  'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
+  'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
+  'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
+  'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false },
+  'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
+  lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
+};
+
+test.each(Object.entries(expected))('%s', (kind, verdict) => {
+  expect(judge(failure({ kind: kind as NativeFailureKind }), returnValues)).toMatchObject(verdict);
+});
+
+test('the cause stays behind', () => {
+  const cause = failure({ rv: 0x30, message: 'C_Encrypt: CKR_DEVICE_ERROR' });
+  const error = callerError(judge(cause, returnValues), cause);
+  expect(error.cause).toBe(cause);
+  expect(error.message).not.toContain('CKR');
+});
+
+test('a table with a code that nobody knows is refused', () => {
+  const row = { name: 'CKR_X', value: 1, code: 'NO_SUCH_CODE', transient: false };
+  const flags = { poisonsSession: false, poisonsMember: false, speaksAboutHsm: false };
+  expect(() => readReturnValues([{ ...row, ...flags }])).toThrow(/CKR_X to NO_SUCH_CODE/);
+});

@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { clusterId, createHsmFixture, type HsmFixture, pin, soon } from '../../test/hsm/fixture.js';
+import { Secret } from '../secret.js';
+import { loadAddon, type NativeAddon, type NativePool, type NativeTokenInfo } from './native.js';
+
+/** Lets a test change what tokens say of themselves: no SoftHSM locks a PIN or lacks AES-GCM. */
+let tokenSays: (token: NativeTokenInfo) => NativeTokenInfo;
+let fixture: HsmFixture;
+
+const addon: NativeAddon = {
+  ...loadAddon(),
+  createPool(queueLimit): NativePool {
+    const pool = loadAddon().createPool(queueLimit);
+    const openMember: NativePool['openMember'] = async (options, deadlineMs) => {
+      const opened = await pool.openMember(options, deadlineMs);
+      return { ...opened, token: tokenSays(opened.token) };
+    };
+    return new Proxy(pool, {
+      get(target, name) {
+        if (name === 'openMember') return openMember;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  },
+};
+
+const withFlags = (flags: number) => (token: NativeTokenInfo) => ({ ...token, flags: token.flags | flags });
+const countLow = 0x1_0000;
+const finalTry = 0x2_0000;
+const locked = 0x4_0000;
+const serialNumber = async () => {
+  const [token] = await addon.listTokens(fixture.fault.module, Number.MAX_SAFE_INTEGER);
+  return token?.serialNumber ?? '';
+};
+const logins = () => fixture.fault.calls('C_Login');
+
+beforeEach(async () => {
+  tokenSays = (token) => token;
+  fixture = await createHsmFixture(addon);
+});
+
+afterEach(() => fixture.dispose());
+
+describe('a wrong PIN', () => {
+  test('is tried once, over restarts too, until the credential changes', async () => {
+    const refused = { connected: false, errorCode: 'INVALID_CREDENTIALS', transient: false };
+    fixture.configure({ members: [fixture.member({ laneCount: 4 })] });
+    expect(await fixture.connect({ pin: 'wrong pin' })).toMatchObject(refused);
+    expect(logins()).toBe(1);
+    fixture.configure({});
+    expect(await fixture.connect({ pin: 'wrong pin' })).toMatchObject(refused);
+    expect(await fixture.connect()).toMatchObject(refused);
+    expect(logins()).toBe(1);
+    expect(await fixture.connect({ credentialVersion: 'store:2' })).toMatchObject({ connected: true });
+    expect(logins()).toBe(2);
+  });
+
+  test('is tried on one member only', async () => {
+    fixture.configure({ members: [fixture.member({ name: 'one' }), fixture.member({ name: 'two' })] });
+    expect(await fixture.connect({ pin: 'wrong pin' })).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });
+    expect(logins()).toBe(1);
+  });
+
+  test('is tried once by processes that start together', async () => {
+    const processes = Array.from({ length: 5 }, () => fixture.configure({}));
+    const outcomes = await Promise.all(
+      processes.map((clusters) => clusters.connect(clusterId, Secret.fromUtf8('wrong pin'), 'store:1', soon())),
+    );
+    expect(outcomes.every(({ connected }) => !connected)).toBe(true);
+    expect(logins()).toBe(1);
+  });
+});
+
+describe('a token that is about to lock, or has', () => {
+  test.each([
+    ['at the final try', finalTry],
+    ['locked', locked],
+  ])('%s: nothing is tried', async (_case, flags) => {
+    tokenSays = withFlags(flags);
+    expect(await fixture.connect()).toMatchObject({ errorCode: 'USER_LOCKED_OUT', transient: false });
+    expect(logins()).toBe(0);
+    tokenSays = (token) => token;
+    expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+
+  test.each([
+    [0xa4, 'USER_LOCKED_OUT'],
+    [0x102, 'USER_NOT_FOUND'],
+    [0x103, 'USER_NOT_FOUND'],
+    [0xa2, 'INVALID_CREDENTIALS'],
+  ])('C_Login answers %i: %s', async (rv, errorCode) => {
+    fixture.fault.obey(`C_Login rv ${rv}`);
+    expect(await fixture.connect()).toMatchObject({ errorCode, transient: false });
+  });
+});
+
+describe('an attempt whose outcome nobody knows', () => {
+  test('after a device error it is taken over while the PIN count is not low', async () => {
+    fixture.fault.obey('C_Login rv 0x30');
+    expect(await fixture.connect()).toMatchObject({ errorCode: 'NETWORK_ERRORS', transient: true });
+    fixture.fault.heal();
+    tokenSays = withFlags(countLow);
+    expect(await fixture.connect()).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });
+    expect(logins()).toBe(1);
+    tokenSays = (token) => token;
+    expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+
+  test('after a crash between claim and login too', async () => {
+    await fixture.catalog.claim(await serialNumber(), 'store:1', new Date());
+    tokenSays = withFlags(countLow);
+    expect(await fixture.connect()).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });
+    expect(logins()).toBe(0);
+    tokenSays = (token) => token;
+    expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+});
+
+test('a token without AES-GCM fails by that name, before any login', async () => {
+  tokenSays = (token) => ({ ...token, mechanisms: token.mechanisms.filter((mechanism) => mechanism !== 0x1087) });
+  const outcome = await fixture.connect();
+  expect(outcome).toMatchObject({ errorCode: 'INTERNAL_ERROR', transient: false });
+  expect(String((outcome as { cause: unknown }).cause)).toContain('CKM_AES_GCM');
+  expect(logins()).toBe(0);
+});
+
+test('the PIN is in no outcome', async () => {
+  const outcome = await fixture.connect({ pin: `${pin} wrong` });
+  const { cause } = outcome as { cause: Error };
+  expect(`${cause.message} ${String(cause.cause)} ${cause.stack ?? ''}`).not.toContain(pin);
+});

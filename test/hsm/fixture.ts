@@ -1,0 +1,136 @@
+/** Clusters on real SoftHSM tokens, with the fault-injecting module in front and login attempts in a real catalog. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock-system.js';
+import type { HoldfastError } from '../../src/errors.js';
+import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
+import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
+import type { HsmEvents } from '../../src/hsm/events.js';
+import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
+import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
+import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+
+export const clusterId = 'cluster-1234567abcd';
+export const pin = 'a user PIN';
+/** Of every token that the fixture makes. */
+export const tokenLabel = 'alpha';
+
+export interface HsmFixture {
+  hsm: SoftHsm;
+  fault: FaultHsm;
+  catalog: SqliteCatalog;
+  /** Events by name, with what tells them apart. */
+  events: string[];
+  /** Replaces the cluster's options; connect after it. */
+  configure(change: Partial<ClusterOptions>): ConfiguredHsmClusters;
+  clusters(): ConfiguredHsmClusters;
+  member(change?: Partial<MemberOptions>): MemberOptions;
+  connect(attempt?: { pin?: string; credentialVersion?: string }): Promise<ConnectOutcome>;
+  connected(): Promise<HsmCluster>;
+  /** A session of its own on the same token, as another process with the PIN would have. */
+  intruder(): Promise<{ pool: NativePool; member: number }>;
+  dispose(): Promise<void>;
+}
+
+export const soon = (): number => systemClock.monotonicMs() + 20_000;
+
+export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promise<HsmFixture> {
+  const hsm = createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin }] });
+  const fault = putFaultsBefore(hsm);
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-hsm-'));
+  const lockDirectory = join(folder, 'locks');
+  mkdirSync(lockDirectory, { mode: 0o700 });
+  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
+  const events: string[] = [];
+  const tools = { addon, loginAttempts: catalog, clock: systemClock, events: recordingEvents(events), lockDirectory };
+  const member = (change: Partial<MemberOptions> = {}): MemberOptions => ({
+    name: 'one',
+    module: fault.module,
+    tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 2,
+    ...change,
+  });
+  const made: ConfiguredHsmClusters[] = [];
+  const pools: NativePool[] = [];
+  const configure = (change: Partial<ClusterOptions>): ConfiguredHsmClusters => {
+    const clusters = new ConfiguredHsmClusters(tools, [{ ...clusterOptions, members: [member()], ...change }]);
+    made.push(clusters);
+    return clusters;
+  };
+  configure({});
+  const clusters = (): ConfiguredHsmClusters => made.at(-1) ?? configure({});
+  const connect: HsmFixture['connect'] = ({ pin: tried = pin, credentialVersion = 'store:1' } = {}) =>
+    clusters().connect(clusterId, Secret.fromUtf8(tried), credentialVersion, soon());
+  const connected = async (): Promise<HsmCluster> => {
+    const outcome = await connect();
+    if (!outcome.connected) throw new Error(`not connected: ${outcome.errorCode}`, { cause: outcome.cause });
+    return outcome.cluster;
+  };
+  const intruder = async (): Promise<{ pool: NativePool; member: number }> => {
+    const pool = addon.createPool(100);
+    pools.push(pool);
+    const module = { ...fault.module, libraryPath: hsm.libraryPath };
+    const token = { module, tokenLabel, tokenSerialNumber: null, laneCount: 1, maxQuarantinedLanes: 1 };
+    const opened = await pool.openMember(token, soon());
+    await pool.loginMember(opened.member, Buffer.from(pin), soon());
+    pool.resume(opened.member);
+    return { pool, member: opened.member };
+  };
+  const dispose = async (): Promise<void> => {
+    fault.heal();
+    for (const each of made) await each.disconnect(clusterId, soon());
+    for (const pool of pools) await pool.close(soon());
+    await catalog.close();
+    hsm.dispose();
+    rmSync(folder, { recursive: true });
+  };
+  return { hsm, fault, catalog, events, configure, clusters, member, connect, connected, intruder, dispose };
+}
+
+const clusterOptions: Omit<ClusterOptions, 'members'> = {
+  clusterId,
+  name: 'a cluster',
+  replication: 'none',
+  minimumMembers: 1,
+  trustAnchorDer: new Uint8Array(0),
+  maximumPinLength: 32,
+  queueLimit: 1_000,
+  operationTimeoutMs: 10_000,
+  breaker: { ...defaultBreakerSettings, probeDelayMs: 20 },
+};
+
+/** Makes a key on the cluster. */
+export async function makeMaterial(cluster: HsmCluster): Promise<MaterialReference> {
+  const materialId = randomBytes(32).toString('hex');
+  const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
+  const canary = await cluster.generateKeyMaterial(materialId, label, soon());
+  return { materialId, label, extractable: false, canary };
+}
+
+export async function codeOf(operation: Promise<unknown>): Promise<string> {
+  try {
+    await operation;
+    return 'no error';
+  } catch (error) {
+    return (error as HoldfastError).code;
+  }
+}
+
+function recordingEvents(events: string[]): HsmEvents {
+  return {
+    memberOpened: ({ memberName }) => void events.push(`opened ${memberName}`),
+    memberOpenFailed: ({ memberName }) => void events.push(`not opened ${memberName}`),
+    memberSuspended: ({ memberName }) => void events.push(`suspended ${memberName}`),
+    memberProbeFailed: ({ memberName }) => void events.push(`probe failed ${memberName}`),
+    memberResumed: ({ memberName }) => void events.push(`resumed ${memberName}`),
+    laneQuarantined: ({ memberName }) => void events.push(`quarantined ${memberName}`),
+    materialAlert: (_place, _materialId, alert) => void events.push(alert),
+    lanesHung: (_clusterId, laneCount) => void events.push(`hung ${laneCount}`),
+  };
+}
