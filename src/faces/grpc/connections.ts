@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net';
+import type { Principal } from '../../policy/authorizer.js';
+
+/** What is known of a connection from its beginning to its end. */
+export interface Connection {
+  /** Undefined when the configuration knows nobody by the caller's certificate. */
+  principal: Principal | undefined;
+  /** IP address of the peer, or `unix`. */
+  sourceAddress: string;
+}
+
+/**
+ * The open connections, by a name that `call.getPeer()` answers. A connection is named by us and not by its peer's
+ * address and port: those are the same for two connections to two of our addresses, and `unknown` on a Unix socket, and
+ * one caller must never be taken for another.
+ */
+export class Connections {
+  readonly #byName = new Map<string, Connection>();
+  #named = 0;
+  #whenEmpty: (() => void)[] = [];
+
+  /** Names the socket and remembers it until it closes. */
+  admit(socket: Socket, connection: Connection): void {
+    this.#named += 1;
+    const name = `connection-${this.#named}`;
+    this.#byName.set(name, connection);
+    socket.once('close', () => this.#forget(name));
+    // grpc-js makes the peer's name of these two properties of the socket.
+    Object.defineProperty(socket, 'remoteAddress', { value: name });
+    Object.defineProperty(socket, 'remotePort', { value: undefined });
+  }
+
+  /** Undefined when the connection has closed meanwhile: nobody waits for an answer. */
+  find(peer: string): Connection | undefined {
+    return this.#byName.get(peer);
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** Resolves when no connection is open. */
+  empty(): Promise<void> {
+    if (this.#byName.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #forget(name: string): void {
+    this.#byName.delete(name);
+    if (this.#byName.size > 0) return;
+    for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+}
+
+/** The peer's IP address, an IPv4 address in its IPv6 form as IPv4; `unknown` when the socket is closed already. */
+export function sourceAddressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
+}

@@ -1,0 +1,77 @@
+import { status } from '@grpc/grpc-js';
+import { expect, test } from 'vitest';
+import { FaceUnderTest } from '../../../test/grpc-face.js';
+import { type ErrorCode, errorCodes, HoldfastError, type HoldfastErrorOptions } from '../../errors.js';
+import { statusOfCode } from './errors.js';
+import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
+import { Status } from './gen/google/rpc/status.js';
+
+async function received(face: FaceUnderTest, code: ErrorCode, message: string, options?: HoldfastErrorOptions) {
+  face.dispatcher.answer = () => {
+    throw new HoldfastError(code, message, options);
+  };
+  const { error } = await face.send('KeyService/EnableKey', new Uint8Array());
+  const [bytes] = error?.metadata.get('grpc-status-details-bin') ?? [];
+  if (error === null || !(bytes instanceof Buffer)) throw new Error('There are no details.');
+  const details = Status.decode(bytes);
+  const find = (name: string) =>
+    details.details.find((any) => any.typeUrl === `type.googleapis.com/google.rpc.${name}`)?.value;
+  return { error, details, find };
+}
+
+test('every code reaches a client with its status, reason and request id', async () => {
+  await using face = await FaceUnderTest.start();
+  for (const code of errorCodes) {
+    const { error, details, find } = await received(face, code, `About ${code}.`);
+    expect(error.code).toBe(statusOfCode[code]);
+    expect(error.details).toBe(`About ${code}.`);
+    expect(details).toMatchObject({ code: statusOfCode[code], message: `About ${code}.` });
+    const requestId = face.dispatcher.calls.at(-1)?.requestId ?? '';
+    expect(ErrorInfo.decode(find('ErrorInfo') ?? Buffer.alloc(0))).toEqual({
+      reason: code,
+      domain: 'holdfast.kms',
+      metadata: new Map([['request_id', requestId]]),
+    });
+    expect(find('BadRequest')).toBeUndefined();
+    expect(find('RetryInfo')).toBeUndefined();
+  }
+});
+
+test('field violations, a time to wait and any text survive the way', async () => {
+  await using face = await FaceUnderTest.start();
+  const message = 'Schlüssel „ключ“ 🔑 100 %\n\u0000 — nicht da';
+  const fieldViolations = [{ field: 'tags[0].tag_key', description: 'länger als 128' }];
+  const { error, find } = await received(face, 'VALIDATION', message, { fieldViolations, retryAfterMs: 1_250 });
+  expect(error.details).toBe(message);
+  expect(BadRequest.decode(find('BadRequest') ?? Buffer.alloc(0)).fieldViolations[0]).toMatchObject(
+    fieldViolations[0] ?? {},
+  );
+  expect(RetryInfo.decode(find('RetryInfo') ?? Buffer.alloc(0)).retryDelay).toEqual({
+    seconds: 1n,
+    nanos: 250_000_000,
+  });
+});
+
+test('a message that quotes a long field, or half a surrogate pair, still arrives as this error', async () => {
+  await using face = await FaceUnderTest.start();
+  const violation = { field: 'ü'.repeat(10_000), description: '\ud800'.repeat(10_000) };
+  const { error, find } = await received(face, 'VALIDATION', 'ü'.repeat(131_072), {
+    fieldViolations: Array(100).fill(violation),
+  });
+  expect(error.code).toBe(status.INVALID_ARGUMENT);
+  expect(error.details).toMatch(/^ü{511}…$/);
+  expect(BadRequest.decode(find('BadRequest') ?? Buffer.alloc(0)).fieldViolations).toHaveLength(10);
+  expect((await received(face, 'VALIDATION', `half \ud800 a pair`)).error.details).toBe('half \ufffd a pair');
+});
+
+test('a cause stays behind', async () => {
+  await using face = await FaceUnderTest.start();
+  face.dispatcher.answer = () => {
+    throw new Error('CKR_SECRET_DETAIL');
+  };
+  const { error } = await face.send('KeyService/EnableKey', new Uint8Array());
+  expect(error?.code).toBe(status.INTERNAL);
+  expect(JSON.stringify([error?.details, error?.metadata.toJSON()])).not.toContain('CKR_SECRET_DETAIL');
+  const [bytes] = error?.metadata.get('grpc-status-details-bin') ?? [];
+  expect(bytes?.toString()).not.toContain('CKR_SECRET_DETAIL');
+});

@@ -1,0 +1,98 @@
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import type { ErrorCode, HoldfastError } from '../../errors.js';
+import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
+import { Status } from './gen/google/rpc/status.js';
+
+/**
+ * gRPC status of each code. Where two fit:
+ * - DEPENDENCY_TIMEOUT is DEADLINE_EXCEEDED, not UNAVAILABLE: the HSM may have done the work, which is what that status
+ *   says, and clients repeat UNAVAILABLE by themselves, which would load a slow HSM more and create keys twice.
+ * - UNSUPPORTED_OPERATION is UNIMPLEMENTED, not FAILED_PRECONDITION: no change of state makes this server do it.
+ * - An argument that is wrong only beside what exists (a cluster of another family, a key in the wrong state) is
+ *   FAILED_PRECONDITION; one that stays wrong is INVALID_ARGUMENT.
+ */
+export const statusOfCode = {
+  ACCESS_DENIED: status.PERMISSION_DENIED,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  CLOUD_HSM_CLUSTER_IN_USE: status.ALREADY_EXISTS,
+  CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION: status.FAILED_PRECONDITION,
+  CLOUD_HSM_CLUSTER_NOT_FOUND: status.NOT_FOUND,
+  CLOUD_HSM_CLUSTER_NOT_RELATED: status.FAILED_PRECONDITION,
+  CUSTOM_KEY_STORE_HAS_CMKS: status.FAILED_PRECONDITION,
+  CUSTOM_KEY_STORE_INVALID_STATE: status.FAILED_PRECONDITION,
+  CUSTOM_KEY_STORE_NAME_IN_USE: status.ALREADY_EXISTS,
+  CUSTOM_KEY_STORE_NOT_FOUND: status.NOT_FOUND,
+  DEPENDENCY_TIMEOUT: status.DEADLINE_EXCEEDED,
+  DISABLED: status.FAILED_PRECONDITION,
+  INCORRECT_KEY: status.INVALID_ARGUMENT,
+  INCORRECT_TRUST_ANCHOR: status.INVALID_ARGUMENT,
+  INVALID_ALIAS_NAME: status.INVALID_ARGUMENT,
+  INVALID_ARN: status.INVALID_ARGUMENT,
+  INVALID_CIPHERTEXT: status.INVALID_ARGUMENT,
+  INVALID_KEY_USAGE: status.INVALID_ARGUMENT,
+  INVALID_MARKER: status.INVALID_ARGUMENT,
+  KEY_UNAVAILABLE: status.UNAVAILABLE,
+  KMS_INTERNAL: status.INTERNAL,
+  KMS_INVALID_STATE: status.FAILED_PRECONDITION,
+  LIMIT_EXCEEDED: status.RESOURCE_EXHAUSTED,
+  NOT_FOUND: status.NOT_FOUND,
+  UNSUPPORTED_OPERATION: status.UNIMPLEMENTED,
+  VALIDATION: status.INVALID_ARGUMENT,
+} satisfies Record<ErrorCode, status>;
+
+/** `domain` of every ErrorInfo. */
+export const errorDomain = 'holdfast.kms';
+
+/**
+ * Longest texts on the wire, in UTF-16 code units. Status and details travel as HTTP/2 header fields, and clients close
+ * the call when those pass their limit (8 KiB by default in some): a message that quotes a long field must not.
+ */
+const longestMessage = 512;
+const longestDescription = 128;
+const mostFieldViolations = 10;
+
+type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
+
+/** The status, message and google.rpc details of an error. Its cause stays behind (design invariant 12). */
+export function toCallError(error: HoldfastError, requestId: string): CallError {
+  const code = statusOfCode[error.code];
+  const message = shorten(error.message, longestMessage);
+  const metadata = new Metadata();
+  metadata.set('x-request-id', requestId);
+  const details = Status.encode({ code, message, details: detailsOf(error, requestId) }).finish();
+  metadata.set('grpc-status-details-bin', Buffer.from(details));
+  return { code, details: message, metadata };
+}
+
+function detailsOf(error: HoldfastError, requestId: string): Status['details'] {
+  const info = { reason: error.code, domain: errorDomain, metadata: new Map([['request_id', requestId]]) };
+  const details = [pack('ErrorInfo', ErrorInfo.encode(info).finish())];
+  if (error.fieldViolations.length > 0) details.push(pack('BadRequest', BadRequest.encode(badRequest(error)).finish()));
+  if (error.retryAfterMs !== undefined) {
+    const seconds = Math.floor(error.retryAfterMs / 1000);
+    const nanos = Math.round((error.retryAfterMs - seconds * 1000) * 1_000_000);
+    details.push(pack('RetryInfo', RetryInfo.encode({ retryDelay: { seconds: BigInt(seconds), nanos } }).finish()));
+  }
+  return details;
+}
+
+function badRequest(error: HoldfastError): BadRequest {
+  return {
+    fieldViolations: error.fieldViolations.slice(0, mostFieldViolations).map(({ field, description }) => ({
+      field: shorten(field, longestDescription),
+      description: shorten(description, longestDescription),
+      reason: '',
+      localizedMessage: undefined,
+    })),
+  };
+}
+
+function pack(name: string, value: Uint8Array): Status['details'][number] {
+  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(value) };
+}
+
+function shorten(text: string, longest: number): string {
+  const short = text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
+  // Half a surrogate pair becomes U+FFFD: grpc-js percent-encodes the message, which throws for it.
+  return Buffer.from(short, 'utf8').toString('utf8');
+}

@@ -1,0 +1,118 @@
+import {
+  type handleUnaryCall,
+  Metadata,
+  type Server,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js';
+import type { Clock } from '../../clock.js';
+import { systemClock } from '../../clock-system.js';
+import type { Dispatcher } from '../../dispatch/dispatcher.js';
+import type { MethodName } from '../../dispatch/methods.js';
+import { toHoldfastError } from '../../errors.js';
+import type { Identifiers } from '../../ids.js';
+import { codecs } from './codec.js';
+import type { Connection, Connections } from './connections.js';
+import { toCallError } from './errors.js';
+import { methodOf, services } from './services.js';
+
+export interface HandlerDependencies {
+  dispatcher: Dispatcher;
+  clock: Clock;
+  identifiers: Identifiers;
+  connections: Connections;
+  /** For a call whose client names no deadline, and the most for one that does. */
+  requestTimeoutMs: number;
+}
+
+type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
+
+/** How much of a client's deadline is kept to send the answer: grpc-js answers for us, without details, when it is over. */
+const answerReserveMs = 20;
+
+/** Registers every method of every generated service. The bytes go through as they are: the dispatcher decodes. */
+export function addServices(server: Server, dependencies: HandlerDependencies): void {
+  for (const service of services) {
+    const methods = Object.entries(service as ServiceDefinition);
+    const definition = methods.map(([name, method]) => [
+      name,
+      { ...method, requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: asBuffer },
+    ]);
+    const handlers = methods.map(([name, method]) => [name, handlerOf(methodOf(method.path), dependencies)]);
+    server.addService(
+      Object.fromEntries(definition) as ServiceDefinition,
+      Object.fromEntries(handlers) as Record<string, handleUnaryCall<Buffer, Uint8Array>>,
+    );
+  }
+}
+
+function handlerOf(method: MethodName, dependencies: HandlerDependencies): handleUnaryCall<Buffer, Uint8Array> {
+  const { carriesSecrets } = codecs[method];
+  return async (call, callback) => {
+    const connection = dependencies.connections.find(call.getPeer());
+    if (connection === undefined) {
+      callback({ code: status.CANCELLED, details: 'The connection has closed.' });
+      return;
+    }
+    const requestId = dependencies.identifiers.requestId();
+    let response: Uint8Array | undefined;
+    try {
+      response = await dispatch(method, call, connection, requestId, dependencies);
+      call.sendMetadata(requestIdMetadata(requestId));
+      callback(null, response);
+    } catch (error) {
+      callback(toCallError(toHoldfastError(error), requestId));
+    } finally {
+      // grpc-js has copied the response into its frame by now; the request may not have been decoded at all.
+      if (carriesSecrets) {
+        call.request.fill(0);
+        response?.fill(0);
+      }
+    }
+  };
+}
+
+function dispatch(
+  method: MethodName,
+  call: UnaryCall,
+  connection: Connection,
+  requestId: string,
+  dependencies: HandlerDependencies,
+): Promise<Uint8Array> {
+  const codec = codecs[method];
+  return dependencies.dispatcher.dispatch({
+    face: 'grpc',
+    method,
+    principal: connection.principal,
+    sourceAddress: connection.sourceAddress,
+    requestId,
+    deadlineMs: deadlineOf(call, dependencies),
+    decode: () => {
+      try {
+        return codec.decode(call.request);
+      } finally {
+        if (codec.carriesSecrets) call.request.fill(0);
+      }
+    },
+    encode: codec.encode,
+  });
+}
+
+/** Absolute, in `Clock.monotonicMs`. */
+function deadlineOf(call: UnaryCall, { clock, requestTimeoutMs }: HandlerDependencies): number {
+  // grpc-js gives the client's deadline in the machine's wall time, whatever clock this server was composed with.
+  const clientMs = Number(call.getDeadline()) - systemClock.now().getTime();
+  const usableMs = clientMs - Math.min(answerReserveMs, clientMs / 10);
+  return clock.monotonicMs() + Math.min(requestTimeoutMs, usableMs);
+}
+
+function requestIdMetadata(requestId: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('x-request-id', requestId);
+  return metadata;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

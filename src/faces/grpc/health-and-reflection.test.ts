@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type Client, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { protoPath } from 'grpc-health-check';
+import { expect, test } from 'vitest';
+import { FaceUnderTest } from '../../../test/grpc-face.js';
+import { methodNames } from '../../dispatch/methods.js';
+
+/** What these tests need of clients that are made from proto files at run time, as another tool-chain makes them. */
+interface DynamicClient extends Client {
+  check(request: object, callback: (error: ServiceError | null, answer: { status: string }) => void): void;
+  watch(request: object): AsyncIterable<{ status: string }>;
+  ServerReflectionInfo(): AsyncIterable<ReflectionAnswer> & { write(request: object): void; end(): void };
+}
+
+interface ReflectionAnswer {
+  list_services_response?: { service: { name: string }[] };
+  file_descriptor_response?: { file_descriptor_proto: Buffer[] };
+}
+
+type ClientType =
+  ConstructorParameters<typeof Client> extends infer P extends unknown[] ? new (...p: P) => DynamicClient : never;
+
+const loading = { keepCase: true, enums: String, defaults: true, oneofs: true };
+
+function dynamicType(file: string, ...path: string[]): ClientType {
+  let found: unknown = loadPackageDefinition(loadSync(file, loading));
+  for (const name of path) found = (found as Record<string, unknown>)[name];
+  return found as ClientType;
+}
+
+const Health = dynamicType(protoPath, 'grpc', 'health', 'v1', 'Health');
+const services = ['CryptographyService', 'KeyService', 'KeyStoreService'].map((name) => `holdfast.kms.v1.${name}`);
+
+function check(client: DynamicClient, service: string): Promise<string> {
+  return new Promise((resolve) =>
+    client.check({ service }, (error, answer) => resolve(error?.details ?? answer.status)),
+  );
+}
+
+test('health answers for the server and each service, and Watch sees NOT_SERVING before a drain ends it', async () => {
+  await using face = await FaceUnderTest.start();
+  const client = face.open(Health);
+  for (const service of ['', ...services]) expect(await check(client, service)).toBe('SERVING');
+  expect(await check(client, 'holdfast.kms.v1.Nothing')).toMatch(/unknown/);
+  face.face.setServing(false);
+  for (const service of ['', ...services]) expect(await check(client, service)).toBe('NOT_SERVING');
+  face.face.setServing(true);
+
+  const seen: string[] = [];
+  for await (const { status } of client.watch({ service: '' })) {
+    seen.push(status);
+    if (seen.length === 1) void face.face.drain(30_000);
+  }
+  expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
+});
+
+test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes every method', async (version) => {
+  await using face = await FaceUnderTest.start();
+  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
+  const file = join(folder, 'build/proto/grpc/reflection', version, 'reflection.proto');
+  const client = face.open(dynamicType(file, 'grpc', 'reflection', version, 'ServerReflection'));
+  const stream = client.ServerReflectionInfo();
+  stream.write({ list_services: '' });
+  for (const service of services) stream.write({ file_containing_symbol: service });
+  stream.end();
+  const answers: ReflectionAnswer[] = [];
+  for await (const answer of stream) answers.push(answer);
+  const names = answers[0]?.list_services_response?.service.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...services, 'grpc.health.v1.Health']));
+  const files = answers.flatMap((answer) => answer.file_descriptor_response?.file_descriptor_proto ?? []);
+  const described = Buffer.concat(files).toString('latin1');
+  for (const method of methodNames) expect(described).toContain(`.holdfast.kms.v1.${method}Request`);
+});

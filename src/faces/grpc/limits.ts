@@ -1,0 +1,55 @@
+import type { ServerOptions } from '@grpc/grpc-js';
+
+/** What one client, or all of them, may take of the face. */
+export interface GrpcFaceLimits {
+  /**
+   * Longest request message, in bytes. The longest that the model allows is a CreateKey with a policy of 131,072
+   * characters, or an attestation document of 262,144 bytes. grpc-js refuses a longer one itself: RESOURCE_EXHAUSTED,
+   * without details and without an audit record, since nothing of it was read.
+   */
+  maximumMessageBytes: number;
+  /** Calls at a time on one connection; a client queues the rest. */
+  maximumConcurrentStreams: number;
+  /** Connections at a time on one listener. */
+  maximumConnections: number;
+  /** Memory of one HTTP/2 session, in MiB, before it refuses new streams. */
+  maximumSessionMemoryMib: number;
+  handshakeTimeoutMs: number;
+  /** A connection without a call is closed after this time: also one that never says anything. */
+  idleTimeoutMs: number;
+  /** A connection is closed (GOAWAY, give or take 10 %) after this time, so that its certificate is checked again. */
+  connectionAgeMs: number;
+  /** How long calls in flight may go on after a GOAWAY of age or of `reload`; bounds a request that never ends. */
+  connectionGraceMs: number;
+  /** A ping after this much silence, to find dead peers. */
+  keepaliveMs: number;
+  keepaliveTimeoutMs: number;
+}
+
+export const defaultLimits: GrpcFaceLimits = {
+  maximumMessageBytes: 1024 * 1024,
+  maximumConcurrentStreams: 1_000,
+  maximumConnections: 2_000,
+  maximumSessionMemoryMib: 64,
+  handshakeTimeoutMs: 10_000,
+  idleTimeoutMs: 300_000,
+  connectionAgeMs: 3_600_000,
+  connectionGraceMs: 30_000,
+  keepaliveMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+};
+
+export function serverOptions(limits: GrpcFaceLimits): ServerOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maximumMessageBytes,
+    'grpc.max_concurrent_streams': limits.maximumConcurrentStreams,
+    'grpc-node.max_session_memory': limits.maximumSessionMemoryMib,
+    'grpc.max_connection_idle_ms': limits.idleTimeoutMs,
+    'grpc.max_connection_age_ms': limits.connectionAgeMs,
+    'grpc.max_connection_age_grace_ms': limits.connectionGraceMs,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    // Nobody reads channelz here, and it costs on each call.
+    'grpc.enable_channelz': 0,
+  };
+}

@@ -1,0 +1,141 @@
+import { spawnSync } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { expect, test } from 'vitest';
+import { CertificateAuthority, type IssuedCertificate } from '../../../test/certificates.js';
+import { alice, FaceUnderTest, rawCall, temporarySocketPath } from '../../../test/grpc-face.js';
+import { delay } from '../../clock.js';
+import { systemClock } from '../../clock-system.js';
+
+const noBytes = new Uint8Array();
+const encrypt = '/holdfast.kms.v1.CryptographyService/Encrypt';
+
+test.each([
+  ['no certificate', () => null, /PEER_DID_NOT_RETURN_A_CERTIFICATE/],
+  ['a wrong authority', () => issuedElsewhere(), /UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
+  ['an expired certificate', expiredCertificate, /CERT_HAS_EXPIRED/],
+] as const)('%s is refused before any request, and reported', async (_name, certificateFor, reason) => {
+  await using face = await FaceUnderTest.start();
+  const channelCredentials = face.credentials(certificateFor(face));
+  const { error } = await rawCall(face.open(Client, face.target, channelCredentials), encrypt, noBytes, 2_000);
+  expect([status.UNAVAILABLE, status.DEADLINE_EXCEEDED]).toContain(error?.code);
+  expect(face.dispatcher.calls).toHaveLength(0);
+  expect(face.refusals).toHaveLength(1);
+  expect(face.refusals[0]).toMatchObject({ sourceAddress: '127.0.0.1', unreported: 0 });
+  expect(face.refusals[0]?.reason).toMatch(reason);
+});
+
+test('a server’s certificate does not do as a client’s', async () => {
+  await using face = await FaceUnderTest.start();
+  const { error } = await rawCall(
+    face.open(Client, face.target, face.credentials(face.server)),
+    encrypt,
+    noBytes,
+    2_000,
+  );
+  expect(error).not.toBeNull();
+  expect(face.dispatcher.calls).toHaveLength(0);
+});
+
+test('TLS 1.2 is refused, a client without HTTP/2 too, and sessions are not resumed', async () => {
+  await using face = await FaceUnderTest.start();
+  const { certificate: cert, key } = face.client;
+  const base = { host: '127.0.0.1', port: face.port, ca: face.authority.certificate, cert, key, ALPNProtocols: ['h2'] };
+  expect(await handshake({ ...base, maxVersion: 'TLSv1.2' })).toMatch(/protocol version/i);
+  expect(await handshake({ ...base, ALPNProtocols: ['http/1.1'] })).toMatch(/application.protocol/i);
+  const socket = tls.connect(base);
+  const sessions: Buffer[] = [];
+  socket.on('session', (session) => sessions.push(session));
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  expect(socket.getProtocol()).toBe('TLSv1.3');
+  await delay(systemClock, 100);
+  socket.destroy();
+  const [session] = sessions;
+  if (session !== undefined) {
+    const again = tls.connect({ ...base, session });
+    await new Promise((resolve) => again.once('secureConnect', resolve));
+    expect(again.isSessionReused()).toBe(false);
+    again.destroy();
+  }
+});
+
+test('reload takes a new revocation list, and a revoked client loses its open connection', async () => {
+  await using face = await FaceUnderTest.start();
+  const doomed = face.authority.issue({ commonName: 'alice', usage: 'client' });
+  const client = face.open(Client, face.target, face.credentials(doomed));
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+  face.authority.revoke(doomed);
+  const { certificate, key } = face.server;
+  const clientCertificateAuthority = face.authority.certificate;
+  const certificateRevocationList = face.authority.revocationList();
+  expect(() => face.face.reload(0, { certificate: Buffer.from('x'), key, clientCertificateAuthority })).toThrow();
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+  face.face.reload(0, { certificate, key, clientCertificateAuthority, certificateRevocationList });
+  await expect.poll(async () => (await rawCall(client, encrypt, noBytes, 500)).error?.code).not.toBeUndefined();
+  expect((await face.send('KeyService/EnableKey', noBytes)).error).toBeNull();
+});
+
+test('a Unix socket is 0600 and its caller is the configured principal', async () => {
+  const path = temporarySocketPath();
+  await using face = await FaceUnderTest.start({}, [{ kind: 'unix', path, principal: alice }]);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const client = face.open(Client, `unix:${path}`, credentials.createInsecure());
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+  expect(face.dispatcher.calls[0]).toMatchObject({ principal: alice, sourceAddress: 'unix' });
+});
+
+test('a dead Unix socket is replaced; a living one and another file are not', async () => {
+  const path = temporarySocketPath();
+  const listenAndDie = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', listenAndDie]);
+  expect(statSync(path).isSocket()).toBe(true);
+  const unix = { kind: 'unix', path, principal: alice } as const;
+  await using face = await FaceUnderTest.start({}, [unix]);
+  const client = face.open(Client, `unix:${path}`, credentials.createInsecure());
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+  await expect(FaceUnderTest.start({}, [unix])).rejects.toThrow('Another process listens on the Unix socket');
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+
+  const file = temporarySocketPath();
+  writeFileSync(file, 'precious');
+  await expect(FaceUnderTest.start({}, [{ ...unix, path: file }])).rejects.toThrow('a file that is not a socket');
+  await expect(FaceUnderTest.start({}, [{ ...unix, path: `/${'x'.repeat(107)}` }])).rejects.toThrow('107 bytes');
+});
+
+test('plaintext listens on loopback only', async () => {
+  const plaintext = { kind: 'plaintext', port: 0, principal: alice } as const;
+  for (const address of ['0.0.0.0', '::', '192.0.2.1', 'localhost', '']) {
+    await expect(FaceUnderTest.start({}, [{ ...plaintext, address }])).rejects.toThrow('loopback addresses only');
+  }
+  await using face = await FaceUnderTest.start({ listeners: [{ ...plaintext, address: '127.0.0.1' }] });
+  const client = face.open(Client, face.target, credentials.createInsecure());
+  expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+  expect(face.dispatcher.calls[0]).toMatchObject({ principal: alice, sourceAddress: '127.0.0.1' });
+});
+
+test('connections over the limit are closed', async () => {
+  await using face = await FaceUnderTest.start({ limits: { maximumConnections: 1 } });
+  const first = face.open(Client);
+  expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
+  expect((await rawCall(face.open(Client), encrypt, noBytes, 1_000)).error).not.toBeNull();
+  expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
+});
+
+/** @returns the error that ends the handshake, or what the server does right after it. */
+function handshake(options: tls.ConnectionOptions): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = tls.connect(options);
+    socket.once('error', (error) => resolve(error.message));
+    socket.once('close', () => resolve('closed'));
+  });
+}
+
+function issuedElsewhere(): IssuedCertificate {
+  using authority = new CertificateAuthority('Somebody else');
+  return authority.issue({ commonName: 'alice', usage: 'client' });
+}
+
+function expiredCertificate(face: FaceUnderTest): IssuedCertificate {
+  return face.authority.issue({ commonName: 'alice', usage: 'client', expired: true });
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  type DescriptorProto,
+  type FieldDescriptorProto,
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  FileDescriptorSetSchema,
+} from '@bufbuild/protobuf/wkt';
+import { expect, test } from 'vitest';
+import { type ModelShape, modelOperations } from '../../../test/kms-model.js';
+import { methodNames } from '../../dispatch/methods.js';
+
+const descriptors = fromBinary(
+  FileDescriptorSetSchema,
+  readFileSync(new URL('./gen/descriptor.binpb', import.meta.url)),
+).file.filter((file) => file.package === 'holdfast.kms.v1');
+const messages = new Map(descriptors.flatMap((file) => file.messageType.map((message) => [message.name, message])));
+const enums = new Map(descriptors.flatMap((file) => file.enumType.map((one) => [one.name, one])));
+
+/** Fields of ours, behind the model's. */
+const appended: Record<string, string[]> = { KeyMetadata: ['custody'] };
+
+const snakeCase = (name: string): string =>
+  name
+    .replace('AWSAccountId', 'AwsAccountId')
+    .replaceAll(/(?<!^)[A-Z]/g, (letter) => `_${letter}`)
+    .toLowerCase();
+
+/** Compares a message, and what is in it, with the model. */
+function compare(message: DescriptorProto | undefined, members: Readonly<Record<string, ModelShape>>): void {
+  const names = [...Object.keys(members).map(snakeCase), ...(appended[message?.name ?? ''] ?? [])];
+  const fields = message?.field ?? [];
+  expect(fields.map((field) => [field.number, field.name])).toEqual(names.map((name, index) => [index + 1, name]));
+  Object.values(members).forEach((shape, index) => {
+    const field = fields[index];
+    if (field !== undefined) compareField(field, shape, `${message?.name}.${field.name}`);
+  });
+}
+
+function compareField(field: FieldDescriptorProto, shape: ModelShape, path: string): void {
+  const repeated = shape.type === 'list' || shape.type === 'map';
+  expect({ path, repeated: field.label === Label.REPEATED }).toEqual({ path, repeated });
+  const element = shape.member ?? shape;
+  if (element.enum !== undefined) compareEnum(field.typeName, element.enum);
+  else if (element.type === 'structure' && element.members !== undefined) {
+    compare(messages.get(localName(field.typeName)), element.members);
+  } else if (element.type in scalarTypes) expect([path, field.type]).toEqual([path, scalarTypes[element.type]]);
+  // A scalar must tell absent from empty.
+  if (!repeated && field.type !== Type.MESSAGE) expect([path, field.proto3Optional]).toEqual([path, true]);
+}
+
+const scalarTypes: Record<string, Type> = {
+  string: Type.STRING,
+  integer: Type.INT32,
+  boolean: Type.BOOL,
+  blob: Type.BYTES,
+};
+
+function compareEnum(typeName: string, values: readonly string[]): void {
+  const name = localName(typeName);
+  const prefix = snakeCase(name).toUpperCase();
+  const wireNames = values.map((value) => (value === value.toUpperCase() ? value : snakeCase(value).toUpperCase()));
+  expect(enums.get(name)?.value.map((value) => [value.number, value.name])).toEqual(
+    ['UNSPECIFIED', ...wireNames].map((value, number) => [number, `${prefix}_${value}`]),
+  );
+}
+
+const localName = (typeName: string): string => typeName.slice('.holdfast.kms.v1.'.length);
+
+test.each(methodNames)('%s has the fields of the model, numbered in its order, and its enums', (method) => {
+  compare(messages.get(`${method}Request`), modelOperations[method].input.members);
+  compare(messages.get(`${method}Response`), modelOperations[method].output?.members ?? {});
+});
+
+test('every method of the dispatcher is an rpc of the proto, and the other way round', () => {
+  const rpcs = descriptors.flatMap((file) => file.service.flatMap((service) => service.method));
+  expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...methodNames].sort());
+  for (const rpc of rpcs)
+    expect([rpc.inputType, rpc.clientStreaming]).toEqual([`.holdfast.kms.v1.${rpc.name}Request`, false]);
+});

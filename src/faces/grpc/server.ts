@@ -1,0 +1,142 @@
+import type { X509Certificate } from 'node:crypto';
+import { Server } from '@grpc/grpc-js';
+import { type Clock, delay } from '../../clock.js';
+import type { Dispatcher } from '../../dispatch/dispatcher.js';
+import type { Identifiers } from '../../ids.js';
+import type { Principal } from '../../policy/authorizer.js';
+import { Connections } from './connections.js';
+import { addServices } from './handler.js';
+import { Health } from './health.js';
+import { Intake } from './intake.js';
+import { defaultLimits, type GrpcFaceLimits, serverOptions } from './limits.js';
+import type { BoundAddress, Listener } from './listener.js';
+import { OpenStreams } from './open-streams.js';
+import { type PlaintextListenerOptions, startPlaintextListener } from './plaintext-listener.js';
+import { addReflection } from './reflection.js';
+import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
+import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-listener.js';
+import { startUnixListener, type UnixListenerOptions } from './unix-listener.js';
+
+export type GrpcListenerOptions = TlsListenerOptions | UnixListenerOptions | PlaintextListenerOptions;
+
+export interface GrpcFaceOptions {
+  dispatcher: Dispatcher;
+  clock: Clock;
+  identifiers: Identifiers;
+  listeners: readonly GrpcListenerOptions[];
+  /** Whom the configuration knows by a client certificate whose chain, dates and revocation were verified. */
+  principalOf(certificate: X509Certificate): Principal | undefined;
+  /** Told at most every ten seconds. */
+  onConnectionRefused(refusal: ConnectionRefusal): void;
+  /** For a call whose client names no deadline, and the most for one that does. Default 10 s. */
+  requestTimeoutMs?: number;
+  limits?: Partial<GrpcFaceLimits>;
+}
+
+/** The running gRPC face: package holdfast.kms.v1, health and reflection. */
+export interface GrpcFace {
+  /** In the order of the options' listeners, with the ports that were given for 0. */
+  readonly bound: readonly BoundAddress[];
+  /**
+   * Replaces the certificates of the TLS listener at this index of the options, and has its clients connect again, so
+   * that a revoked one loses its connection. Throws, and changes nothing, when the material is broken.
+   */
+  reload(listenerIndex: number, material: TlsMaterial): void;
+  /** What health answers; NOT_SERVING until told otherwise. */
+  setServing(serving: boolean): void;
+  /**
+   * Health NOT_SERVING; no new connections and calls; what is in flight finishes within `boundMs`, then it is cut off.
+   * Resolves when all connections are closed.
+   */
+  drain(boundMs: number): Promise<void>;
+}
+
+const defaultRequestTimeoutMs = 10_000;
+
+/** Starts every listener, or none: a listener that cannot start stops the others and rejects with its reason. */
+export async function startGrpcFace(options: GrpcFaceOptions): Promise<GrpcFace> {
+  const face = new RunningGrpcFace(options);
+  await face.listen();
+  return face;
+}
+
+class RunningGrpcFace implements GrpcFace {
+  readonly #options: GrpcFaceOptions;
+  readonly #limits: GrpcFaceLimits;
+  readonly #server: Server;
+  readonly #connections = new Connections();
+  readonly #streams = new OpenStreams();
+  readonly #health = new Health();
+  readonly #refusals: RefusalReporter;
+  readonly #open: { listener: Listener; intake: Intake }[] = [];
+
+  constructor(options: GrpcFaceOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#refusals = new RefusalReporter(options.clock, (refusal) => options.onConnectionRefused(refusal));
+    this.#server = new Server(serverOptions(this.#limits));
+    const { dispatcher, clock, identifiers, requestTimeoutMs = defaultRequestTimeoutMs } = options;
+    addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections: this.#connections });
+    const host = this.#streams.host(this.#server);
+    this.#health.addTo(host);
+    addReflection(host);
+  }
+
+  async listen(): Promise<void> {
+    try {
+      for (const options of this.#options.listeners) {
+        const intake = new Intake(this.#server, this.#connections);
+        this.#open.push({ listener: await this.#start(options, intake), intake });
+      }
+    } catch (error) {
+      for (const { listener } of this.#open) listener.stop();
+      this.#server.forceShutdown();
+      throw error;
+    }
+  }
+
+  get bound(): readonly BoundAddress[] {
+    return this.#open.map(({ listener }) => listener.bound);
+  }
+
+  reload(listenerIndex: number, material: TlsMaterial): void {
+    const open = this.#open[listenerIndex];
+    if (!(open?.listener instanceof TlsListener)) throw new Error(`Listener ${listenerIndex} is no TLS listener.`);
+    open.listener.replaceMaterial(material);
+    open.intake.renew(this.#limits.connectionGraceMs);
+  }
+
+  setServing(serving: boolean): void {
+    this.#health.setServing(serving);
+  }
+
+  async drain(boundMs: number): Promise<void> {
+    this.setServing(false);
+    this.#streams.endAll();
+    for (const { listener, intake } of this.#open) {
+      listener.stop();
+      intake.close(boundMs);
+    }
+    const bound = new AbortController();
+    await Promise.race([this.#connections.empty(), delay(this.#options.clock, boundMs, bound.signal)]);
+    bound.abort();
+    this.#server.forceShutdown();
+    await this.#connections.empty();
+  }
+
+  #start(options: GrpcListenerOptions, intake: Intake): Promise<Listener> {
+    const { maximumConnections, handshakeTimeoutMs } = this.#limits;
+    const accept = intake.accept.bind(intake);
+    switch (options.kind) {
+      case 'tls': {
+        const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);
+        const refusals = this.#refusals;
+        return TlsListener.start(options, { principalOf, accept, refusals, maximumConnections, handshakeTimeoutMs });
+      }
+      case 'unix':
+        return startUnixListener(options, { accept, maximumConnections });
+      case 'plaintext':
+        return startPlaintextListener(options, { accept, maximumConnections });
+    }
+  }
+}

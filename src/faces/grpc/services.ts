@@ -1,0 +1,24 @@
+import { type MethodName, methodNames } from '../../dispatch/methods.js';
+import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
+import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';
+import { KeyStoreServiceService } from './gen/holdfast/kms/v1/key_store_service.js';
+
+/** The services of the proto, as generated. */
+export const services = [KeyStoreServiceService, KeyServiceService, CryptographyServiceService] as const;
+
+/** Full names, for health. */
+export const serviceNames: readonly string[] = services.map((service) => {
+  const [method] = Object.values(service) as { path: string }[];
+  return serviceOf(method?.path ?? '');
+});
+
+/** The method that a path (`/package.Service/Method`) names. Throws for one that the dispatcher does not have. */
+export function methodOf(path: string): MethodName {
+  const method = methodNames.find((name) => path.endsWith(`/${name}`));
+  if (method === undefined) throw new Error(`The dispatcher has no method for ${path}.`);
+  return method;
+}
+
+function serviceOf(path: string): string {
+  return path.split('/')[1] ?? '';
+}

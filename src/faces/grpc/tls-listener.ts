@@ -1,0 +1,114 @@
+import { constants, type X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { Principal } from '../../policy/authorizer.js';
+import { type Connection, sourceAddressOf } from './connections.js';
+import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
+import type { RefusalReporter } from './refusals.js';
+
+/** PEM. `clientCertificateAuthority` may hold several certificates, `certificateRevocationList` several lists. */
+export interface TlsMaterial {
+  certificate: Buffer;
+  key: Buffer;
+  clientCertificateAuthority: Buffer;
+  certificateRevocationList?: Buffer | undefined;
+}
+
+export interface TlsListenerOptions extends TlsMaterial {
+  kind: 'tls';
+  address: string;
+  /** 0 takes any free port. */
+  port: number;
+}
+
+export interface TlsListenerDependencies {
+  /** Whom the configuration knows by a verified certificate. */
+  principalOf(certificate: X509Certificate): Principal | undefined;
+  /** Takes over a connection whose certificate was verified. */
+  accept(socket: Socket, connection: Connection): void;
+  refusals: RefusalReporter;
+  /** TCP connections at a time; more are closed at once. */
+  maximumConnections: number;
+  /** For the TLS handshake: whoever is slower is disconnected. */
+  handshakeTimeoutMs: number;
+}
+
+/**
+ * TLS 1.3 only, with a client certificate of the configured authority (RFC 8446, RFC 7540 §9.2). Ours and not grpc-js's,
+ * which takes TLS 1.2, has no revocation lists and would parse the peer's certificate for each request; here it is parsed
+ * once a connection. A certificate that nobody is configured by is let in without a principal, so that the attempt is
+ * denied and audited by the dispatcher.
+ */
+export class TlsListener implements Listener {
+  readonly bound: BoundAddress;
+  readonly #server: tls.Server;
+
+  static async start(options: TlsListenerOptions, dependencies: TlsListenerDependencies): Promise<TlsListener> {
+    const server = tls.createServer({
+      ...secureContextOptions(options),
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: dependencies.handshakeTimeoutMs,
+    });
+    server.maxConnections = dependencies.maximumConnections;
+    server.on('secureConnection', (socket) => acceptSecure(socket, dependencies));
+    server.on('connection', rememberAddress);
+    server.on('tlsClientError', (error, socket) => reportRefusal(error, socket, dependencies.refusals));
+    await listening(server, () => server.listen({ host: options.address, port: options.port }));
+    return new TlsListener(server);
+  }
+
+  private constructor(server: tls.Server) {
+    this.#server = server;
+    this.bound = boundTcp('tls', server);
+  }
+
+  /** Uses other certificates and lists for connections from now on. Throws, and changes nothing, when they are broken. */
+  replaceMaterial(material: TlsMaterial): void {
+    this.#server.setSecureContext(secureContextOptions(material));
+  }
+
+  stop(): void {
+    this.#server.close();
+  }
+}
+
+function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
+  return {
+    cert: material.certificate,
+    key: material.key,
+    ca: material.clientCertificateAuthority,
+    minVersion: 'TLSv1.3',
+    // A resumed session would skip the check of the certificate's dates and of a newer revocation list.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    ...(material.certificateRevocationList === undefined ? {} : { crl: material.certificateRevocationList }),
+  };
+}
+
+/** Node remembers the address of a socket that was asked for it; one that is closed already cannot tell any more. */
+function rememberAddress(socket: Socket): void {
+  void socket.remoteAddress;
+}
+
+function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refusals: RefusalReporter): void {
+  // Where the certificate is not accepted Node has closed the socket by now, and the error is a plain reset: the reason
+  // is in the socket, the address in the TCP socket below it (not documented; `unknown` should it go away).
+  const verification = socket.authorizationError as unknown;
+  const reason = typeof verification === 'string' ? verification : (error.code ?? error.message);
+  const { _parent: below } = socket as { _parent?: Socket };
+  refusals.refused(sourceAddressOf(below ?? socket), reason);
+  socket.destroy();
+}
+
+function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependencies): void {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined || socket.alpnProtocol !== 'h2') {
+    const reason = certificate === undefined ? 'no client certificate' : 'the client does not speak HTTP/2 (ALPN)';
+    dependencies.refusals.refused(sourceAddressOf(socket), reason);
+    socket.destroy();
+    return;
+  }
+  const principal = dependencies.principalOf(certificate);
+  dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket) });
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import type { MethodName } from '../src/dispatch/methods.js';
+
+/** A shape of the published AWS KMS API model, as far as tests walk it. */
+export interface ModelShape {
+  type: string;
+  enum?: string[];
+  members?: Record<string, ModelShape>;
+  member?: ModelShape;
+}
+
+interface ModelOperation {
+  input: { members: Record<string, ModelShape> };
+  output: { members: Record<string, ModelShape> } | null;
+}
+
+const file = new URL('./model/kms-model.json', import.meta.url);
+
+/** The operations of the model, with the fields in its order. */
+export const modelOperations = (
+  JSON.parse(readFileSync(file, 'utf8')) as { operations: Record<MethodName, ModelOperation> }
+).operations;
