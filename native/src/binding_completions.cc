@@ -31,7 +31,12 @@ void CompletionQueue::close() {
 
 void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* queue, void*) {
   // No environment: it is being torn down, and its promises with it.
-  if (env != nullptr) queue->drain(env);
+  if (env == nullptr) return;
+  try {
+    queue->drain(env);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no JavaScript any more: nobody waits for these promises.
+  }
 }
 
 void CompletionQueue::drain(Napi::Env env) {
