@@ -1,3 +1,5 @@
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterId, codeOf, createHsmFixture, type HsmFixture, makeMaterial, soon } from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
@@ -72,6 +74,24 @@ describe('the breaker', () => {
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+  });
+});
+
+describe('a token that is lost', () => {
+  const tokens = () => join(fixture.hsm.directory, 'tokens');
+  const lost = () => join(fixture.hsm.directory, 'lost');
+
+  test('is never taken for a missing key or a bad ciphertext, and serves again once it is back and connected anew', async () => {
+    renameSync(tokens(), lost());
+    const codes = [];
+    for (let attempt = 0; attempt < 10; attempt += 1) codes.push(await codeOf(encrypt()), await codeOf(decrypt()));
+    expect(codes.filter((code) => !['KMS_INTERNAL', 'KEY_UNAVAILABLE'].includes(code))).toEqual([]);
+    expect(fixture.events).toContain('suspended one');
+    await untilEvent('probe failed one');
+    renameSync(lost(), tokens());
+    await fixture.clusters().disconnect(clusterId, soon());
+    cluster = await fixture.connected();
+    expect((await decrypt()).byteLength).toBe(1);
   });
 });
 

@@ -1,18 +1,18 @@
 /** Custom key stores over a real SQLite catalog, with scripted HSM clusters and a clock that the test moves. */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestContext } from '../../src/dispatch/request-context.js';
 import { randomIdentifiers } from '../../src/ids-random.js';
 import type { KeyStoreAdministration } from '../../src/keystores/administration.js';
-import type { PasswordSealer } from '../../src/keystores/catalog.js';
 import type { ConnectionEvents } from '../../src/keystores/connection-events.js';
 import { createCustomKeyStore } from '../../src/keystores/create-custom-key-store.js';
 import type { ClusterDescription } from '../../src/keystores/hsm-cluster.js';
 import { KeyStoreRegistry } from '../../src/keystores/registry.js';
 import { derOfCertificate } from '../../src/keystores/trust-anchor.js';
 import { Secret } from '../../src/secret.js';
+import { createPasswordSealer } from '../../src/storage/password-sealer.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
 import { CertificateAuthority } from '../certificates.js';
 import { ManualClock } from '../manual-clock.js';
@@ -133,19 +133,4 @@ function recordingEvents(events: string[]): ConnectionEvents {
   };
 }
 
-const sealingKey = randomBytes(32);
-
-const sealer: PasswordSealer = {
-  seal(password, binding) {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce).setAAD(Buffer.from(binding));
-    const ciphertext = Buffer.concat([cipher.update(password), cipher.final(), cipher.getAuthTag()]);
-    return { sealingKeyId: 'test', nonce: Uint8Array.from(nonce), ciphertext: Uint8Array.from(ciphertext) };
-  },
-  unseal({ nonce, ciphertext }, binding) {
-    const decipher = createDecipheriv('aes-256-gcm', sealingKey, nonce).setAAD(Buffer.from(binding));
-    decipher.setAuthTag(ciphertext.subarray(-16));
-    return Uint8Array.from(Buffer.concat([decipher.update(ciphertext.subarray(0, -16)), decipher.final()]));
-  },
-  fingerprint: (password, binding) => createHmac('sha256', sealingKey).update(binding).update(password).digest('hex'),
-};
+const sealer = createPasswordSealer([{ id: 'test', key: new Secret(randomBytes(32)) }]);
