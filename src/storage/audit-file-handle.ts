@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 /** How much of a buffer was written, and what stopped the rest. */
 export interface WriteOutcome {
   writtenBytes: number;
-  error: unknown;
+  error: Error | undefined;
 }
 
 const newline = 0x0a;
@@ -44,7 +44,7 @@ export class AuditFileHandle {
       }
       return { writtenBytes, error: undefined };
     } catch (error) {
-      return { writtenBytes, error };
+      return { writtenBytes, error: error as Error };
     }
   }
 

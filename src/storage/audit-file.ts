@@ -25,7 +25,7 @@ interface AuditNotice {
 interface Line {
   bytes: Buffer;
   durable: boolean;
-  settle(error: unknown): void;
+  settle(error: Error | undefined): void;
 }
 
 /** How often a log that failed is tried again by itself, and how often a busy log looks whether its file is still there. */
@@ -119,7 +119,7 @@ export class AuditFile implements AuditLog {
   #add(text: string, durable: boolean): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      const settle = (error: unknown): void => (error === undefined ? resolve() : reject(error as Error));
+      const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
       this.#waiting.push({ bytes: Buffer.from(`${text}\n`), durable, settle });
       this.#startWriting();
     });
@@ -147,7 +147,7 @@ export class AuditFile implements AuditLog {
     try {
       lines = [...(await this.#replaceRemovedFile(records)), ...this.#lostNotice(), ...records];
     } catch (error) {
-      this.#failed('write', records, error);
+      this.#failed('write', records, error as Error);
       return;
     }
     if (lines.length === 0) return;
@@ -159,7 +159,7 @@ export class AuditFile implements AuditLog {
   }
 
   /** A write that broke off has still recorded the lines before the break. */
-  #settleWritten(lines: readonly Line[], writtenBytes: number, error: unknown): void {
+  #settleWritten(lines: readonly Line[], writtenBytes: number, error: Error | undefined): void {
     let end = 0;
     const written = lines.filter((line) => {
       end += line.bytes.byteLength;
@@ -182,13 +182,13 @@ export class AuditFile implements AuditLog {
         if (this.#failedAt === 'sync') this.#failedAt = undefined;
         for (const line of lines) line.settle(undefined);
       } catch (error) {
-        this.#failed('sync', lines, error);
+        this.#failed('sync', lines, error as Error);
       }
     }
     this.#syncing = undefined;
   }
 
-  #failed(at: 'write' | 'sync', lines: readonly Line[], error: unknown): void {
+  #failed(at: 'write' | 'sync', lines: readonly Line[], error: Error | undefined): void {
     this.#failedAt = at;
     this.#lostRecords += lines.length;
     for (const line of lines) line.settle(error);
@@ -204,7 +204,7 @@ export class AuditFile implements AuditLog {
     const count = this.#lostRecords;
     if (count === 0) return [];
     this.#lostRecords = 0;
-    const settle = (error: unknown): void => {
+    const settle = (error: Error | undefined): void => {
       // `#failed` has counted this line itself as one.
       if (error !== undefined) this.#lostRecords += count - 1;
     };

@@ -138,7 +138,9 @@ export function storeRow(store: StoreRecord): StoreRow {
   };
 }
 
-export function passwordColumns(password: SealedPassword) {
+export function passwordColumns(
+  password: SealedPassword,
+): Pick<StoreRow, 'sealing_key_id' | 'password_nonce' | 'password_ciphertext'> {
   return {
     sealing_key_id: password.sealingKeyId,
     password_nonce: password.nonce,

@@ -1,4 +1,5 @@
 import Sqlite from 'better-sqlite3';
+import { HoldfastError } from '../errors.js';
 import { CatalogOpenError } from './database.js';
 
 /** "Hold": marks a SQLite file as a Holdfast catalog (SQLite file format, header offset 68). */
@@ -39,10 +40,9 @@ export function isBusy(thrown: unknown): boolean {
 
 /** What an operator is told when the catalog cannot be opened or migrated. */
 export function openError(file: string, thrown: unknown): unknown {
-  if (!isSqliteError(thrown)) return thrown;
-  return new CatalogOpenError(`The catalog ${file} cannot be opened: ${thrown.message} (${thrown.code}).`, {
-    cause: thrown,
-  });
+  const cause = thrown instanceof HoldfastError ? thrown.cause : thrown;
+  if (!isSqliteError(cause)) return thrown;
+  return new CatalogOpenError(`The catalog ${file} cannot be opened: ${cause.message} (${cause.code}).`, { cause });
 }
 
 function requireOurs(connection: Sqlite.Database, file: string): void {

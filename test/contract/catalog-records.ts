@@ -1,7 +1,7 @@
 /** Records for tests of the catalog, valid unless told otherwise. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope } from '../../src/keys/key.js';
-import type { StoreRecord } from '../../src/keystores/store.js';
+import type { SealedPassword, StoreRecord } from '../../src/keystores/store.js';
 import type { Catalog } from '../../src/storage/database.js';
 
 export const scope: Scope = { account: '111122223333', region: 'eu-central-1' };
@@ -89,7 +89,7 @@ export function storeRecord(change: Partial<StoreRecord> = {}): StoreRecord {
   };
 }
 
-export function sealedPassword() {
+export function sealedPassword(): SealedPassword {
   return {
     sealingKeyId: '2026-01',
     nonce: new Uint8Array(randomBytes(12)),

@@ -10,7 +10,7 @@ import { storeContract } from './catalog-stores.contract.js';
 export interface OpenedCatalog {
   catalog: Catalog;
   /** The same data through another connection, as another process has it. */
-  another(): Promise<Catalog>;
+  another: () => Promise<Catalog>;
   dispose(): Promise<void>;
 }
 

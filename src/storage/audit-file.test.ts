@@ -1,0 +1,240 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditEvent } from '../audit/event.js';
+import type { Clock } from '../clock.js';
+import { systemClock } from '../clock-system.js';
+import { type AuditFile, openAuditFile } from './audit-file.js';
+
+let folder: string;
+let path: string;
+let opened: AuditFile[];
+/** Tasks that the log has scheduled: its own attempts after a failure. */
+let scheduled: (() => void)[];
+
+const clock: Clock = {
+  ...systemClock,
+  schedule: (_, task) => {
+    scheduled.push(task);
+    return { cancel: () => undefined };
+  },
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-audit-'));
+  path = join(folder, 'audit.jsonl');
+  opened = [];
+  scheduled = [];
+});
+afterEach(async () => {
+  for (const log of opened) await log.close().catch(() => undefined);
+  rmSync(folder, { recursive: true });
+});
+
+async function open(): Promise<AuditFile> {
+  const log = await openAuditFile({ path, clock });
+  opened.push(log);
+  return log;
+}
+
+function event(requestId: string): AuditEvent {
+  return {
+    time: '2026-01-01T00:00:00.000Z',
+    requestId,
+    face: 'grpc',
+    operation: 'Encrypt',
+    principal: 'arn:aws:iam::111122223333:user/зоя\u2028',
+    sourceAddress: '127.0.0.1',
+    actions: ['kms:Encrypt'],
+    resources: [],
+    outcome: 'success',
+    errorCode: null,
+    parameters: { description: 'two\nlines' },
+    durationMs: 1,
+  };
+}
+
+interface Line {
+  requestId?: string;
+  notice?: string;
+  count?: number;
+}
+const lines = (file = path): Line[] =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+const names = (file = path): (string | undefined)[] => lines(file).map((line) => line.requestId ?? line.notice);
+
+describe('writing', () => {
+  it('makes a file for this user only, one line a record, there when the append resolves', async () => {
+    const log = await open();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await log.append(event('1'), { durable: false });
+    expect(lines()).toEqual([event('1')]);
+    await log.append(event('2'), { durable: true });
+    expect(names()).toEqual(['1', '2']);
+    expect(log.healthy()).toBe(true);
+  });
+
+  it('keeps the order of a thousand concurrent appends, durable or not', async () => {
+    const log = await open();
+    const ids = Array.from({ length: 1_000 }, (_, index) => String(index));
+    await Promise.all(ids.map((id, index) => log.append(event(id), { durable: index % 7 === 0 })));
+    expect(names()).toEqual(ids);
+  });
+
+  it('mixes whole lines with another log on the same file', async () => {
+    const [first, second] = [await open(), await open()];
+    const appends = Array.from({ length: 300 }, (_, index) =>
+      (index % 2 === 0 ? first : second).append(event(String(index)), { durable: index % 5 === 0 }),
+    );
+    await Promise.all(appends);
+    expect(new Set(names()).size).toBe(300);
+  });
+
+  it('writes what was appended before it closes, and refuses the rest', async () => {
+    const log = await open();
+    const appended = log.append(event('1'), { durable: true });
+    await log.close();
+    await appended;
+    expect(names()).toEqual(['1']);
+    expect(log.healthy()).toBe(false);
+    await expect(log.append(event('2'), { durable: false })).rejects.toThrow('closed');
+    await expect(log.reopen()).rejects.toThrow('closed');
+  });
+
+  it('takes a device that cannot be synced', async () => {
+    path = '/dev/null';
+    const log = await open();
+    await log.append(event('1'), { durable: true });
+  });
+});
+
+describe('a line that a crash has cut off', () => {
+  it('is kept, closed and noted', async () => {
+    const whole = `${JSON.stringify(event('1'))}\n`;
+    writeFileSync(path, `${whole}{"time":"2026-01-01T0`);
+    const log = await open();
+    await log.append(event('2'), { durable: false });
+    const [first, torn, notice, next, ...rest] = readFileSync(path, 'utf8').split('\n');
+    expect(`${first}\n`).toBe(whole);
+    expect(torn).toBe('{"time":"2026-01-01T0');
+    expect(JSON.parse(notice ?? '')).toMatchObject({ notice: 'torn-record' });
+    expect(JSON.parse(next ?? '')).toEqual(event('2'));
+    expect(rest).toEqual(['']);
+  });
+
+  it('is not seen where there is none', async () => {
+    writeFileSync(path, `${JSON.stringify(event('1'))}\n`);
+    await open();
+    expect(names()).toEqual(['1']);
+  });
+});
+
+describe('a disk that is full', () => {
+  it('rejects what was not written and is unhealthy until something is', async () => {
+    symlinkSync('/dev/full', path);
+    const log = await open();
+    const failed = await Promise.allSettled([
+      log.append(event('1'), { durable: false }),
+      log.append(event('2'), { durable: true }),
+    ]);
+    for (const one of failed) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
+    expect(log.healthy()).toBe(false);
+
+    unlinkSync(path);
+    await log.reopen();
+    expect(log.healthy()).toBe(false);
+    await log.append(event('3'), { durable: true });
+    expect(log.healthy()).toBe(true);
+    expect(lines()).toEqual([expect.objectContaining({ notice: 'records-lost', count: 2 }), event('3')]);
+  });
+
+  it('tries again by itself, with nobody appending', async () => {
+    symlinkSync('/dev/full', path);
+    const log = await open();
+    for (const id of ['1', '2', '3']) await expect(log.append(event(id), { durable: false })).rejects.toThrow('ENOSPC');
+    expect(scheduled).toHaveLength(1);
+    scheduled.shift()?.();
+    await expect.poll(() => scheduled.length).toBe(1);
+    expect(log.healthy()).toBe(false);
+
+    unlinkSync(path);
+    await log.reopen();
+    scheduled.shift()?.();
+    await expect.poll(() => log.healthy()).toBe(true);
+    expect(lines()).toEqual([expect.objectContaining({ notice: 'records-lost', count: 3 })]);
+  });
+
+  it('knows which of several lines were written before it was full', async () => {
+    const child = fork(fileURLToPath(new URL('../../test/contract/audit-file-limited.ts', import.meta.url)), [path], {
+      execArgv: ['--import', fileURLToPath(new URL('../../test/contract/typescript-hooks.mjs', import.meta.url))],
+    });
+    const exited = once(child, 'exit');
+    const [report] = (await once(child, 'message')) as [{ written: string[]; refused: string[]; healthy: boolean }];
+    await exited;
+    expect(report.written.length).toBeGreaterThan(0);
+    expect(report.refused.length).toBeGreaterThan(0);
+    expect(report.healthy).toBe(false);
+    const text = readFileSync(path, 'utf8');
+    expect(text.endsWith('\n')).toBe(false);
+    const whole = text.split('\n').slice(0, -1);
+    expect(whole.map((line) => (JSON.parse(line) as Line).requestId)).toEqual(report.written);
+  });
+});
+
+describe('rotation', () => {
+  it('goes on in a new file after reopen, losing nothing', async () => {
+    const log = await open();
+    const appends = ['1', '2'].map((id) => log.append(event(id), { durable: true }));
+    await Promise.all(appends);
+    renameSync(path, `${path}.1`);
+    await log.append(event('3'), { durable: false });
+    const last = log.append(event('4'), { durable: true });
+    await Promise.all([last, log.reopen(), log.reopen()]);
+    await log.append(event('5'), { durable: true });
+    expect([...names(`${path}.1`), ...names()]).toEqual(['1', '2', '3', '4', '5']);
+    expect(names()).toContain('5');
+  });
+
+  it('stays with the old file when there can be no new one', async () => {
+    const log = await open();
+    rmSync(folder, { recursive: true });
+    await expect(log.reopen()).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(log.append(event('1'), { durable: true })).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(log.healthy()).toBe(false);
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-audit-'));
+  });
+
+  it('makes a new file, and says so, when the file was removed', async () => {
+    const log = await open();
+    await log.append(event('1'), { durable: true });
+    unlinkSync(path);
+    await log.append(event('2'), { durable: true });
+    expect(names()).toEqual(['file-removed', '2']);
+  });
+
+  it('begins on a line of its own when the new file ends in a torn one', async () => {
+    const log = await open();
+    renameSync(path, `${path}.1`);
+    appendFileSync(path, 'torn');
+    await log.reopen();
+    await log.append(event('1'), { durable: false });
+    expect(readFileSync(path, 'utf8')).toBe(`torn\n${JSON.stringify(event('1'))}\n`);
+  });
+});

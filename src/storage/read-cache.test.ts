@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { addKey, addStore, aliasFor, day, keyRecord, scope } from '../../test/contract/catalog-records.js';
+import { systemClock } from '../clock-system.js';
+import type { KeyRecord } from '../keys/key.js';
+import type { Catalog } from './database.js';
+import { withReadCache } from './read-cache.js';
+import { openSqliteCatalog, type SqliteCatalog } from './sqlite.js';
+
+const disabled = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
+
+describe('on a shared SQLite file', () => {
+  let folder: string;
+  let here: SqliteCatalog;
+  let there: SqliteCatalog;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-cache-'));
+    const options = { path: join(folder, 'catalog.db'), clock: systemClock };
+    here = await openSqliteCatalog(options);
+    there = await openSqliteCatalog(options);
+  });
+  afterEach(async () => {
+    await here.close();
+    await there.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('reads a record once, then gives the same one', async () => {
+    const { keyId } = await addKey(here);
+    const first = await here.findKey(scope, keyId);
+    expect(await here.findKey(scope, keyId)).toBe(first);
+    expect(await here.findKey({ ...scope, account: '999999999999' }, keyId)).toBeUndefined();
+  });
+
+  it('sees its own writes and those of another connection with the next read', async () => {
+    const { keyId } = await addKey(here);
+    for (const writer of [here, there]) {
+      expect((await here.findKey(scope, keyId))?.state).toBe('Enabled');
+      await writer.changeKeyState(scope, keyId, ['Enabled'], disabled);
+      expect((await here.findKey(scope, keyId))?.state).toBe('Disabled');
+      await writer.changeKeyState(scope, keyId, ['Disabled'], { ...disabled, state: 'Enabled' });
+    }
+  });
+
+  it('sees every kind of record change', async () => {
+    const [one, two] = [await addKey(here), await addKey(here)];
+    const store = await addStore(here);
+    const ofOne = { scope, targetKeyId: one.keyId, afterAliasName: undefined, limit: 10 };
+    const look = async () => ({
+      alias: (await here.findAlias(scope, 'alias/a'))?.targetKeyId,
+      aliases: (await here.listAliases(ofOne)).length,
+      store: (await here.findStore(scope, store.customKeyStoreId))?.connectionState,
+      destroyed: (await here.findMaterial(one.currentMaterialId))?.destroyedDate,
+    });
+    await there.createAlias(aliasFor(one, 'alias/a'));
+    expect(await look()).toEqual({ alias: one.keyId, aliases: 1, store: 'DISCONNECTED', destroyed: null });
+    await there.updateAlias(scope, 'alias/a', two.keyId, day(5));
+    await there.changeConnectionState(store.customKeyStoreId, ['DISCONNECTED'], 'CONNECTING', null);
+    await there.changeKeyState(scope, one.keyId, ['Enabled'], { ...disabled, state: 'Deleting' });
+    await there.completeDeletion(scope, one.keyId, day(6));
+    expect(await look()).toEqual({ alias: two.keyId, aliases: 0, store: 'CONNECTING', destroyed: day(6) });
+  });
+
+  it('never serves what was true before an acknowledged write, however reads and writes interleave', async () => {
+    const { keyId } = await addKey(here);
+    for (let round = 0; round < 50; round++) {
+      const writer = round % 2 === 0 ? here : there;
+      const from = (await here.findKey(scope, keyId))?.state ?? 'Deleted';
+      const to = from === 'Enabled' ? 'Disabled' : 'Enabled';
+      const before = Array.from({ length: 5 }, () => here.findKey(scope, keyId));
+      const write = writer.changeKeyState(scope, keyId, [from], { ...disabled, state: to });
+      const during = Array.from({ length: 5 }, () => here.findKey(scope, keyId));
+      expect(await write).toBe(true);
+      expect((await here.findKey(scope, keyId))?.state).toBe(to);
+      await Promise.all([...before, ...during]);
+      expect((await here.findKey(scope, keyId))?.state).toBe(to);
+    }
+  });
+
+  it('gives records that nobody can change for the others', async () => {
+    const key = await addKey(here);
+    const found = (await here.findKey(scope, key.keyId)) as KeyRecord;
+    const material = await here.findMaterial(key.currentMaterialId);
+    await here.createAlias(aliasFor(key, 'alias/a'));
+    const query = { scope, targetKeyId: key.keyId, afterAliasName: undefined, limit: 10 };
+    const aliases = await here.listAliases(query);
+    for (const shared of [found, material, material?.canary, aliases, aliases[0]]) {
+      expect(Object.isFrozen(shared)).toBe(true);
+    }
+    expect(() => (found.state = 'Disabled')).toThrow(TypeError);
+  });
+});
+
+describe('in memory', () => {
+  let asked: string[];
+  let changes: number;
+  let existing: (keyId: string) => Promise<KeyRecord | undefined>;
+  let catalog: Catalog;
+  const opened = (capacity: number): Catalog => withReadCache(catalog, { changeCount: () => changes }, capacity);
+
+  beforeEach(() => {
+    asked = [];
+    changes = 0;
+    existing = (keyId) => Promise.resolve(keyRecord({ keyId }));
+    catalog = {
+      findKey: (_: unknown, keyId: string) => {
+        asked.push(keyId);
+        return existing(keyId);
+      },
+    } as Catalog;
+  });
+
+  it('keeps as many as it may and lets go of what was not used for longest', async () => {
+    const cached = opened(2);
+    for (const keyId of ['a', 'b', 'a', 'c', 'a', 'b']) await cached.findKey(scope, keyId);
+    expect(asked).toEqual(['a', 'b', 'c', 'b']);
+  });
+
+  it('asks once for what many want at the same time', async () => {
+    const cached = opened(10);
+    const found = await Promise.all(Array.from({ length: 1_000 }, () => cached.findKey(scope, 'a')));
+    expect(asked).toEqual(['a']);
+    expect(new Set(found).size).toBe(1);
+  });
+
+  it('does not share a read that began before a change', async () => {
+    const cached = opened(10);
+    const before = cached.findKey(scope, 'a');
+    changes += 1;
+    const after = cached.findKey(scope, 'a');
+    expect(await before).not.toBe(await after);
+    expect(await cached.findKey(scope, 'a')).toBe(await after);
+    expect(asked).toEqual(['a', 'a']);
+  });
+
+  it('keeps neither failures nor what was not found', async () => {
+    const cached = opened(10);
+    existing = () => Promise.reject(new Error('busy'));
+    await expect(cached.findKey(scope, 'a')).rejects.toThrow('busy');
+    existing = () => Promise.resolve(undefined);
+    expect(await cached.findKey(scope, 'a')).toBeUndefined();
+    existing = (keyId) => Promise.resolve(keyRecord({ keyId }));
+    expect(await cached.findKey(scope, 'a')).toBeDefined();
+    expect(asked).toEqual(['a', 'a', 'a']);
+  });
+
+  it('keeps nothing when it may not', async () => {
+    const cached = opened(0);
+    await cached.findKey(scope, 'a');
+    await cached.findKey(scope, 'a');
+    expect(asked).toEqual(['a', 'a']);
+  });
+});
