@@ -1,0 +1,145 @@
+#include "core_fixture.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+namespace holdfast {
+namespace {
+
+void initialiseToken(const std::string& configuration) {
+  const std::string command = "SOFTHSM2_CONF=" + configuration +
+                              " softhsm2-util --init-token --free --label " + TestToken::kLabel + " --pin " +
+                              TestToken::kPin + " --so-pin 12345678 >/dev/null 2>&1";
+  if (std::system(command.c_str()) != 0) throw std::runtime_error("softhsm2-util failed");
+}
+
+}  // namespace
+
+std::string softHsmLibrary() {
+  for (const char* const path :
+       {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so"}) {
+    if (std::filesystem::exists(path)) return path;
+  }
+  throw std::runtime_error("libsofthsm2.so was not found: install the package softhsm2");
+}
+
+TestToken::TestToken() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "holdfast-core-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  folder_ = pattern;
+  std::filesystem::create_directory(folder_ / "tokens");
+  std::ofstream(folder_ / "softhsm2.conf") << "directories.tokendir = " << (folder_ / "tokens").string()
+                                           << "\nobjectstore.backend = file\nlog.level = ERROR\n";
+  initialiseToken((folder_ / "softhsm2.conf").string());
+}
+
+TestToken::~TestToken() {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+ModuleOptions TestToken::module(bool privateInstance) const {
+  ModuleOptions options;
+  options.libraryPath = softHsmLibrary();
+  options.privateInstance = privateInstance;
+  options.environment["SOFTHSM2_CONF"] = (folder_ / "softhsm2.conf").string();
+  return options;
+}
+
+ModuleOptions TestToken::faultyModule() const {
+  auto options = module();
+  options.environment["HOLDFAST_FAULT_MODULE"] = options.libraryPath;
+  options.environment["HOLDFAST_FAULT_CONTROL"] = (folder_ / "control").string();
+  options.environment["HOLDFAST_FAULT_LOG"] = (folder_ / "log").string();
+  options.libraryPath = FAULT_HSM;
+  return options;
+}
+
+void TestToken::obey(const std::string& rules) const { std::ofstream(folder_ / "control") << rules << "\n"; }
+
+void TestToken::heal() const { std::filesystem::remove(folder_ / "control"); }
+
+int TestToken::calls(const std::string& functionName) const {
+  std::ifstream log(folder_ / "log");
+  int count = 0;
+  for (std::string line; std::getline(log, line);) count += line == functionName ? 1 : 0;
+  return count;
+}
+
+Deadline after(int milliseconds) { return Clock::now() + std::chrono::milliseconds(milliseconds); }
+
+Bytes bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
+
+TestPool::TestPool(size_t queueLimit)
+    : pool_(std::make_shared<Pool>(queueLimit, std::make_shared<Watchdog>())) {}
+
+TestPool::~TestPool() { pool_->abandon(after(5'000)); }
+
+TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline) {
+  return start(
+      [&](const Pool::Answer& answer) { pool_->post(answer, member, std::move(operation), deadline); });
+}
+
+Outcome TestPool::run(int member, OperationPointer operation, Deadline deadline) {
+  return post(member, std::move(operation), deadline).get();
+}
+
+int TestPool::connect(const ModuleOptions& module, LaneLimits limits) {
+  const MemberOptions options{module, {TestToken::kLabel, std::nullopt}, limits};
+  auto opening = start([&](const auto& answer) { pool_->openMember(answer, options, after(20'000)); });
+  const int member = valueOf<MemberOpened>(opening.get()).member;
+  auto login = start([&](const auto& answer) {
+    pool_->loginMember(answer, member, Secret(bytesOf(TestToken::kPin)), after(20'000));
+  });
+  valueOf<uint64_t>(login.get());
+  auto inventory = start([&](const auto& answer) { pool_->inventory(answer, member, after(20'000)); });
+  valueOf<std::vector<ObjectSummary>>(inventory.get());
+  pool_->resume(member);
+  return member;
+}
+
+MaterialPointer TestPool::makeKey(int member) {
+  Material material;
+  const Secret id = valueOf<Secret>(run(member, makeRandom(32)));
+  material.id.assign(id.view().begin(), id.view().end());
+  material.label = "key";
+  material.canaryPlaintext = bytesOf("a known answer");
+  valueOf<std::monostate>(run(member, makeGenerateKey(material.id, material.label)));
+  auto sealing = makeSealCanary(material.id, material.label, Secret(material.canaryPlaintext), {});
+  auto sealed = valueOf<Sealed>(run(member, std::move(sealing)));
+  material.canaryNonce = std::move(sealed.nonce);
+  material.canaryCiphertext = std::move(sealed.ciphertext);
+  return std::make_shared<const Material>(std::move(material));
+}
+
+uint64_t TestPool::close(Deadline deadline) {
+  return valueOf<uint64_t>(start([&](const auto& answer) { pool_->close(answer, deadline); }).get());
+}
+
+MemberStatistics TestPool::statistics(int member) const {
+  for (const auto& row : pool_->statistics()) {
+    if (row.member == member) return row;
+  }
+  return {};
+}
+
+Failure failureOf(Outcome outcome) {
+  if (auto* const failed = std::get_if<Failure>(&outcome)) return std::move(*failed);
+  throw std::runtime_error("a failure was expected");
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  const Deadline end = after(5'000);
+  while (!condition()) {
+    if (Clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,105 @@
+/// \file Tokens, pools and answers for the tests of the core.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+
+#include "operations/operations.h"
+#include "pool.h"
+
+namespace holdfast {
+
+/// A SoftHSM configuration of its own with one token; removed with its folder.
+class TestToken {
+ public:
+  TestToken();
+  TestToken(const TestToken&) = delete;
+  TestToken& operator=(const TestToken&) = delete;
+  ~TestToken();
+
+  static constexpr const char* kLabel = "alpha";
+  static constexpr const char* kPin = "1234";
+
+  const std::filesystem::path& folder() const { return folder_; }
+  ModuleOptions module(bool privateInstance = true) const;
+  /// The fault-injecting module in front of it; rules go to `obey`.
+  ModuleOptions faultyModule() const;
+  void obey(const std::string& rules) const;
+  void heal() const;
+  int calls(const std::string& functionName) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// Where installed SoftHSM is.
+std::string softHsmLibrary();
+
+Deadline after(int milliseconds);
+Bytes bytesOf(const std::string& text);
+
+/// Posts operations and waits for their outcomes.
+class TestPool {
+ public:
+  explicit TestPool(size_t queueLimit = 100'000);
+  TestPool(const TestPool&) = delete;
+  TestPool& operator=(const TestPool&) = delete;
+  ~TestPool();
+
+  using Pending = std::future<Outcome>;
+  /// Calls `start` with an answer and gives what it will be settled with.
+  template <typename Start>
+  Pending start(const Start& start);
+
+  Pending post(std::optional<int> member, OperationPointer operation, Deadline deadline = after(20'000));
+  Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
+  /// Opens, logs in, takes the inventory, resumes; gives the member's index.
+  int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});
+  /// A key with its canary on this member.
+  MaterialPointer makeKey(int member);
+  uint64_t close(Deadline deadline = after(20'000));
+  MemberStatistics statistics(int member) const;
+
+  Pool& pool() { return *pool_; }
+
+ private:
+  std::shared_ptr<Pool> pool_;
+};
+
+/// One promise's worth of a sink.
+class FutureSink final : public CompletionSink {
+ public:
+  void complete(uint64_t, Outcome outcome) override { promise_.set_value(std::move(outcome)); }
+  std::future<Outcome> future() { return promise_.get_future(); }
+
+ private:
+  std::promise<Outcome> promise_;
+};
+
+template <typename Start>
+TestPool::Pending TestPool::start(const Start& start) {
+  const auto sink = std::make_shared<FutureSink>();
+  auto pending = sink->future();
+  start(std::make_shared<Settlement>(sink, 1));
+  return pending;
+}
+
+/// The value, or a test failure that says why there is none.
+template <typename T>
+T valueOf(Outcome outcome) {
+  if (auto* const completed = std::get_if<Completed>(&outcome))
+    return std::get<T>(std::move(completed->value));
+  throw std::runtime_error(messageOf(std::get<Failure>(outcome)));
+}
+
+/// The failure; throws where there is none.
+Failure failureOf(Outcome outcome);
+
+/// Polls until it holds, for at most five seconds.
+bool eventually(const std::function<bool()>& condition);
+
+}  // namespace holdfast

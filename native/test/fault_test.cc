@@ -1,0 +1,84 @@
+#include "core_fixture.h"
+
+namespace holdfast {
+namespace {
+
+TEST(Fault, AHungCallIsAnsweredAndItsLaneReplaced) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule());
+  const auto key = pool.makeKey(member);
+  valueOf<std::monostate>(pool.run(member, makeProbe(key)));
+  token.obey("C_Encrypt hang");
+  const auto late = failureOf(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {}), after(100)));
+  EXPECT_EQ(late.kind, FailureKind::kLaneDeadline);
+  EXPECT_EQ(late.member, member);
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).lanes == 2; }));
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
+  valueOf<Secret>(pool.run(member, makeRandom(8)));
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  EXPECT_EQ(pool.close(), 0U);
+}
+
+TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {4, 4});
+  const auto key = pool.makeKey(member);
+  token.obey("C_FindObjectsInit hang");
+  std::vector<TestPool::Pending> pending;
+  for (int i = 0; i < 4; ++i)
+    pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), after(150)));
+  int inside = 0;
+  for (auto& one : pending) inside += failureOf(one.get()).kind == FailureKind::kLaneDeadline ? 1 : 0;
+  // One lane was inside the module; the others waited for its proof and came back by themselves.
+  EXPECT_EQ(inside, 1);
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).lanes == 4; }));
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+}
+
+TEST(Fault, LoginTriesOnceWhateverTheAnswer) {
+  for (const char* const rv : {"0xa0", "0xa4", "0x30", "0x5"}) {
+    const TestToken token;
+    TestPool pool;
+    token.obey(std::string("C_Login rv ") + rv);
+    EXPECT_THROW(pool.connect(token.faultyModule()), std::runtime_error);
+    EXPECT_EQ(token.calls("C_Login"), 1) << rv;
+  }
+}
+
+TEST(Fault, SessionsThatCannotOpenFailTheLogin) {
+  const TestToken token;
+  TestPool pool;
+  token.obey("C_OpenSession rv 0xb1");
+  EXPECT_THROW(pool.connect(token.faultyModule()), std::runtime_error);
+  EXPECT_EQ(token.calls("C_Login"), 0);
+}
+
+TEST(Fault, AModuleWithoutCopyableMakesKeysAllTheSame) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule());
+  token.obey("C_GenerateKey rv 0x12");
+  const auto failed = failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key")));
+  EXPECT_EQ(failed.rv, CKR_ATTRIBUTE_TYPE_INVALID);
+  EXPECT_EQ(token.calls("C_GenerateKey"), 2);
+}
+
+TEST(Fault, ClosesWithEveryCallFailing) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule());
+  token.obey("* rv 0x30");
+  EXPECT_EQ(failureOf(pool.run(member, makeRandom(8))).rv, CKR_DEVICE_ERROR);
+  EXPECT_EQ(failureOf(pool.run(member, makeRandom(8))).rv, CKR_DEVICE_ERROR);
+  EXPECT_EQ(pool.close(), 0U);
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,82 @@
+#include "watchdog.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "core_fixture.h"
+#include "turnstile.h"
+
+namespace holdfast {
+namespace {
+
+struct Counter final : Watched {
+  explicit Counter(std::atomic<int>& given) : count(given) {}
+  void onDeadline() override { ++count; }
+  std::atomic<int>& count;
+};
+
+TEST(Watchdog, CallsWhoIsLateOnceAndWhoWasUnwatchedNever) {
+  std::atomic<int> late = 0;
+  std::atomic<int> unwatched = 0;
+  Watchdog watchdog;
+  const auto one = std::make_shared<Counter>(late);
+  const auto two = std::make_shared<Counter>(unwatched);
+  const Deadline deadline = after(30);
+  watchdog.watch(after(10'000), two);
+  watchdog.watch(deadline, two);
+  watchdog.watch(deadline, one);
+  watchdog.unwatch(deadline, two);
+  EXPECT_TRUE(eventually([&] { return late == 1; }));
+  EXPECT_GE(Clock::now(), deadline);
+  EXPECT_EQ(unwatched, 0);
+}
+
+TEST(Watchdog, ServesAnEarlierDeadlineThatComesLater) {
+  std::atomic<int> late = 0;
+  std::atomic<int> never = 0;
+  Watchdog watchdog;
+  watchdog.watch(after(60'000), std::make_shared<Counter>(never));
+  watchdog.watch(after(10), std::make_shared<Counter>(late));
+  EXPECT_TRUE(eventually([&] { return late == 1; }));
+  EXPECT_EQ(never, 0);
+}
+
+TEST(Turnstile, OneExclusiveOrManyShared) {
+  Turnstile turnstile;
+  {
+    const auto first = turnstile.shared(after(1'000));
+    const auto second = turnstile.shared(after(1'000));
+    EXPECT_TRUE(first && second);
+    EXPECT_FALSE(turnstile.exclusive(after(20)));
+    EXPECT_TRUE(turnstile.shared(after(20)));
+  }
+  const auto alone = turnstile.exclusive(after(1'000));
+  EXPECT_TRUE(alone);
+  EXPECT_FALSE(turnstile.shared(after(20)));
+}
+
+TEST(Turnstile, ExcludesThreads) {
+  Turnstile turnstile;
+  int count = 0;
+  const auto work = [&] {
+    for (int i = 0; i < 1'000; ++i) {
+      const auto passage = turnstile.exclusive(after(20'000));
+      if (passage) ++count;
+    }
+  };
+  std::thread one(work);
+  std::thread two(work);
+  one.join();
+  two.join();
+  EXPECT_EQ(count, 2'000);
+}
+
+TEST(Deadlines, NeverOverflow) {
+  EXPECT_GT(deadlineFromMilliseconds(1e300), Clock::now());
+  EXPECT_LT(deadlineFromMilliseconds(-1e300), Clock::now());
+}
+
+}  // namespace
+}  // namespace holdfast
