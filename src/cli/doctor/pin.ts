@@ -1,0 +1,92 @@
+import { systemClock } from '../../clock-system.js';
+import type { Configuration, MemberConfiguration } from '../../config/configuration.js';
+import type { ResolvedSecrets } from '../../config/secrets.js';
+import { resolveSecrets } from '../../config/secrets.js';
+import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
+import { loadAddon } from '../../hsm/native.js';
+import { defaultStoreTarget } from '../../keystores/connection-targets.js';
+import { createPasswordSealer } from '../../storage/password-sealer.js';
+import { openSqliteCatalog } from '../../storage/sqlite.js';
+import type { Finding } from './finding.js';
+import { fail, ok, reasonOf, warn } from './finding.js';
+
+const subject = 'login to the default key store';
+const closeTimeoutMs = 5_000;
+
+/**
+ * Logs in to the first member of the default key store, once, by the service's own rule: the attempt is a row in the
+ * catalog, and a PIN that was refused before is not tried again (design invariant 7).
+ */
+export async function tryPin(configuration: Configuration, environment: NodeJS.ProcessEnv): Promise<Finding> {
+  const { defaultKeyStore } = configuration;
+  const cluster = configuration.clusters.find(({ id }) => id === defaultKeyStore?.cluster);
+  const member = cluster?.members[0];
+  if (cluster === undefined || member === undefined) {
+    return warn(subject, 'there is no default key store', 'the password of a custom key store is tried by its connect');
+  }
+  let secrets: ResolvedSecrets | undefined;
+  try {
+    secrets = await resolveSecrets(configuration, { ...environment });
+    await logIn(configuration, secrets, { clusterId: cluster.id, member });
+    return ok(subject, `the PIN is right (member ${member.name})`);
+  } catch (error) {
+    return fail(
+      subject,
+      reasonOf(error),
+      'correct the PIN before the service starts; a refused one is not tried again',
+    );
+  } finally {
+    secrets?.defaultKeyStorePin?.destroy();
+    for (const { key } of secrets?.sealingKeys ?? []) key.destroy();
+  }
+}
+
+async function logIn(
+  configuration: Configuration,
+  secrets: ResolvedSecrets,
+  { clusterId, member }: { clusterId: string; member: MemberConfiguration },
+): Promise<void> {
+  const credential = await credentialOf(secrets, clusterId);
+  const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock: systemClock });
+  const addon = loadAddon();
+  const pool = addon.createPool(1);
+  try {
+    const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
+    const { lockDirectory } = configuration;
+    const tools = { addon, loginAttempts: catalog, clock: systemClock, lockDirectory };
+    await openAndLogIn(tools, pool, nativeMember(configuration, member), credential, deadlineMs);
+  } finally {
+    credential.pin.destroy();
+    await pool.close(systemClock.monotonicMs() + closeTimeoutMs);
+    await catalog.close();
+  }
+}
+
+/** The credential under the name that the service gives it, so that both count the same attempts. */
+async function credentialOf(
+  { defaultKeyStorePin, sealingKeys }: ResolvedSecrets,
+  clusterId: string,
+): Promise<MemberCredential> {
+  if (defaultKeyStorePin === null) throw new Error('the default key store has no PIN');
+  const sealer = createPasswordSealer(sealingKeys);
+  const wanted = await defaultStoreTarget(sealer, { clusterId, pin: defaultKeyStorePin }).wanted();
+  if (wanted === undefined) throw new Error('the default key store is not wanted');
+  return wanted.credential();
+}
+
+function nativeMember(configuration: Configuration, member: MemberConfiguration) {
+  const module = configuration.modules.find(({ name }) => name === member.module);
+  if (module === undefined) throw new Error(`there is no module ${member.module}`);
+  return {
+    module: {
+      libraryPath: module.path,
+      privateInstance: module.privateInstance,
+      environment: { ...module.environment },
+      initializationString: module.initializationString,
+    },
+    tokenLabel: member.token.kind === 'label' ? member.token.value : null,
+    tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
+    laneCount: 1,
+    maxQuarantinedLanes: 1,
+  };
+}
