@@ -1,0 +1,251 @@
+#!/usr/bin/env node
+/** `npm run quickstart`: from a fresh clone to a decrypted message on real tokens, each step with the command that does it. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { changePort, configuredPort, prepareFolder, readState, writeState } from './quickstart/folder.mjs';
+import { cliPath, freePort, isOlderThanBuild, runningServer, startServer, stopServer } from './quickstart/server.mjs';
+import { root, setup } from './setup.mjs';
+import { execute, runMain, StepFailure, Steps } from './steps.mjs';
+
+const defaultPort = 7443;
+
+const help = `Usage: npm run quickstart [-- <options>]
+
+Sets up everything (system packages, npm packages, build), makes a data folder with SoftHSM tokens, certificates and
+a configuration, starts the server, and does the main job with the holdfast command: a custom key store, a key,
+encrypt, decrypt, a data key, and what the token says of the key. A second run reuses what is there.
+
+Options:
+  --keep-running     leave the server running
+  --port <n>         port of the server in a new folder (default: ${defaultPort}, or a free one if that is taken)
+  --folder <path>    data folder (default: .holdfast)
+  --skip-setup       do not install or build anything
+  --help             show this`;
+
+/** One run over one folder. */
+class Quickstart {
+  constructor(steps, folder, context) {
+    this.steps = steps;
+    this.folder = relative(process.cwd(), folder) || '.';
+    this.at = context.at;
+    this.clusterId = context.clusterId;
+    this.port = configuredPort(context.at('holdfast.yaml'));
+  }
+
+  /** Runs the CLI with the operator's profile, or the application's. @returns its JSON. */
+  async cli(argumentList, { as = 'operator', input } = {}) {
+    const profile = this.at(as === 'operator' ? 'client.yaml' : 'client-app.yaml');
+    const output = await execute(process.execPath, [cliPath, ...argumentList, '--profile', profile, '--output', 'json'], { input });
+    return output.trim() === '' ? {} : JSON.parse(output);
+  }
+
+  /** One step: what it did in one line, and how to do the same by hand. */
+  async step(label, { cli, rpc, request, as = 'operator' }, work) {
+    await this.steps.run(label, work);
+    const profile = as === 'operator' ? '' : ` --profile ${this.folder}/client-app.yaml`;
+    this.steps.say(`    $ holdfast ${cli}${profile}`);
+    const tls = `-cacert ${this.folder}/ca.pem -cert ${this.folder}/${as}.pem -key ${this.folder}/${as}.key`;
+    this.steps.say(`    $ grpcurl ${tls} -d '${JSON.stringify(request)}' localhost:${this.port} holdfast.kms.v1.${rpc}`);
+  }
+
+  remember(change) {
+    writeState(this.at('quickstart.json'), { ...readState(this.at('quickstart.json')), ...change });
+  }
+}
+
+async function mainJob(run) {
+  const { at, folder } = run;
+  const keyStoreId = await keyStore(run);
+  const { keyId, keyArn } = await key(run, keyStoreId);
+  const message = `Holdfast ${new Date().toISOString()} ${randomBytes(4).toString('hex')}`;
+  writeFileSync(at('message.txt'), message, { mode: 0o600 });
+  const context = { purpose: 'quickstart' };
+  const base64 = Buffer.from(message).toString('base64');
+  await run.step(
+    `encrypt ${message.length} bytes, as the application: ${folder}/message.enc`,
+    { as: 'app', cli: `encrypt --key-id alias/quickstart --plaintext-file ${folder}/message.txt --context purpose=quickstart --out ${folder}/message.enc`, rpc: 'CryptographyService/Encrypt', request: { key_id: 'alias/quickstart', plaintext: base64, encryption_context: context } },
+    () => run.cli(['encrypt', '--key-id', 'alias/quickstart', '--plaintext-file', at('message.txt'), '--context', 'purpose=quickstart', '--out', at('message.enc')], { as: 'app' }),
+  );
+  const ciphertext = readFileSync(at('message.enc'));
+  run.steps.say(`    ciphertext (${ciphertext.length} bytes): ${ciphertext.toString('base64')}`);
+  await run.step(
+    'decrypt it, and compare: the same',
+    { as: 'app', cli: `decrypt --ciphertext-file ${folder}/message.enc --context purpose=quickstart`, rpc: 'CryptographyService/Decrypt', request: { ciphertext_blob: ciphertext.toString('base64'), encryption_context: context } },
+    async () => {
+      const { plaintext } = await run.cli(['decrypt', '--ciphertext-file', at('message.enc'), '--context', 'purpose=quickstart'], { as: 'app' });
+      if (plaintext !== base64) throw new StepFailure(`What came back is not what went in: ${plaintext}`);
+    },
+  );
+  const materialId = await dataKey(run);
+  await custody(run, { keyId, keyArn, materialId });
+}
+
+async function keyStore(run) {
+  const { at, folder } = run;
+  const found = await run.cli(['key-store', 'describe']);
+  let store = found.custom_key_stores.find(({ custom_key_store_name: name }) => name === 'payments');
+  await run.step(
+    store === undefined ? 'create the custom key store "payments"' : 'the custom key store "payments" is there from an earlier run',
+    { cli: `key-store create --name payments --cluster-id ${run.clusterId} --trust-anchor ${folder}/anchor.pem --password-file ${folder}/payments.pin`, rpc: 'KeyStoreService/CreateCustomKeyStore', request: { custom_key_store_name: 'payments', cloud_hsm_cluster_id: run.clusterId, trust_anchor_certificate: '<anchor.pem>', key_store_password: '<payments.pin>' } },
+    async () => {
+      const files = ['--trust-anchor', at('anchor.pem'), '--password-file', at('payments.pin')];
+      store ??= await run.cli(['key-store', 'create', '--name', 'payments', '--cluster-id', run.clusterId, ...files]);
+    },
+  );
+  const { custom_key_store_id: id, connection_state: state } = store;
+  await run.step(
+    `connect it: ${id} is CONNECTED`,
+    { cli: `key-store connect ${id} --wait`, rpc: 'KeyStoreService/ConnectCustomKeyStore', request: { custom_key_store_id: id } },
+    () => connect(run, id, state),
+  );
+  return id;
+}
+
+/** A store that was connected before the server stopped connects again by itself; one that failed must be disconnected first. */
+async function connect(run, id, state) {
+  if (state === 'CONNECTION_STATE_CONNECTED') return;
+  if (state === 'CONNECTION_STATE_FAILED') await run.cli(['key-store', 'disconnect', id]);
+  await run.cli(['key-store', 'connect', id, '--wait', '--timeout', '60']);
+}
+
+async function key(run, keyStoreId) {
+  let metadata = await rememberedKey(run, keyStoreId);
+  await run.step(
+    metadata === undefined ? 'create a key in it' : 'its key is there from an earlier run',
+    { cli: `key create --key-store-id ${keyStoreId} --description "made by the quickstart"`, rpc: 'KeyService/CreateKey', request: { custom_key_store_id: keyStoreId, origin: 'ORIGIN_AWS_CLOUDHSM', description: 'made by the quickstart' } },
+    async () => {
+      if (metadata !== undefined) return;
+      const created = await run.cli(['key', 'create', '--key-store-id', keyStoreId, '--description', 'made by the quickstart']);
+      metadata = created.key_metadata;
+      run.remember({ keyId: metadata.key_id });
+    },
+  );
+  const keyId = metadata.key_id;
+  run.steps.say(`    ${metadata.arn}`);
+  const { aliases } = await run.cli(['alias', 'list']);
+  const alias = aliases.find(({ alias_name: name }) => name === 'alias/quickstart');
+  const verb = alias === undefined ? 'create' : 'update';
+  await run.step(
+    'call it alias/quickstart, which the principal "app" may use',
+    { cli: `alias ${verb} alias/quickstart --target-key-id ${keyId}`, rpc: `KeyService/${verb === 'create' ? 'CreateAlias' : 'UpdateAlias'}`, request: { alias_name: 'alias/quickstart', target_key_id: keyId } },
+    async () => {
+      if (alias?.target_key_id !== keyId) await run.cli(['alias', verb, 'alias/quickstart', '--target-key-id', keyId]);
+    },
+  );
+  return { keyId, keyArn: metadata.arn };
+}
+
+/** The key of an earlier run, when it is still usable and in this store. */
+async function rememberedKey(run, keyStoreId) {
+  const { keyId } = readState(run.at('quickstart.json'));
+  const { keys } = await run.cli(['key', 'list']);
+  if (!keys.some(({ key_id: id }) => id === keyId)) return undefined;
+  const { key_metadata: metadata } = await run.cli(['key', 'describe', keyId]);
+  return metadata.key_state === 'KEY_STATE_ENABLED' && metadata.custom_key_store_id === keyStoreId ? metadata : undefined;
+}
+
+async function dataKey(run) {
+  let answer;
+  await run.step(
+    'generate a data key: 32 bytes in the clear, and encrypted under the key',
+    { as: 'app', cli: 'generate-data-key --key-id alias/quickstart --key-spec AES_256 --output json', rpc: 'CryptographyService/GenerateDataKey', request: { key_id: 'alias/quickstart', key_spec: 'DATA_KEY_SPEC_AES_256' } },
+    async () => (answer = await run.cli(['generate-data-key', '--key-id', 'alias/quickstart', '--key-spec', 'AES_256'], { as: 'app' })),
+  );
+  run.steps.say(`    plaintext: ${Buffer.from(answer.plaintext, 'base64').length} bytes, not shown; ciphertext_blob: ${answer.ciphertext_blob.slice(0, 48)}…`);
+  return answer.key_material_id;
+}
+
+async function custody(run, { keyId, keyArn, materialId }) {
+  const { at, steps } = run;
+  let described;
+  await run.step(
+    'ask the server where the key is',
+    { cli: `key describe ${keyId}`, rpc: 'KeyService/DescribeKey', request: { key_id: keyId } },
+    async () => (described = (await run.cli(['key', 'describe', keyId])).key_metadata.custody),
+  );
+  steps.say(`    ${JSON.stringify(described)}`);
+  const reader = join(root, 'scripts/quickstart/read-attributes.mjs');
+  let objects;
+  await steps.run('ask the token itself, in a process and session of its own', async () => {
+    const output = await execute(process.execPath, [reader, at('holdfast.yaml'), 'holdfast-payments', at('payments.pin'), materialId]);
+    objects = JSON.parse(output);
+  });
+  const [object] = objects;
+  if (objects.length !== 1 || object.label !== keyArn) throw new StepFailure(`The token has ${objects.length} objects with the id ${materialId}.`);
+  const { sensitive, alwaysSensitive, extractable, neverExtractable, local } = object;
+  steps.say(`    CKA_SENSITIVE=${sensitive} CKA_ALWAYS_SENSITIVE=${alwaysSensitive} CKA_EXTRACTABLE=${extractable} CKA_NEVER_EXTRACTABLE=${neverExtractable} CKA_LOCAL=${local}`);
+  if (!sensitive || extractable || !neverExtractable) throw new StepFailure('The key could leave its token. That must never be.');
+  steps.say('    The key was made in the token and cannot leave it.');
+}
+
+/** Finds or starts the server. @returns its process id, and whether it was there before. */
+async function server(steps, at) {
+  const isReady = () =>
+    execute(process.execPath, [cliPath, 'key-store', 'describe', '--profile', at('client.yaml'), '--output', 'json', '--timeout', '5']).then(
+      () => true,
+      () => false,
+    );
+  const earlier = runningServer(at);
+  if (earlier !== undefined && !isOlderThanBuild(at) && (await isReady())) {
+    steps.say(`✓ a server of an earlier run is running (process ${earlier}); using it`);
+    return { pid: earlier, wasRunning: true };
+  }
+  if (earlier !== undefined) await steps.run('stop a stale server of an earlier run', () => stopServer(at, earlier));
+  const wanted = configuredPort(at('holdfast.yaml'));
+  const port = await freePort(wanted);
+  if (port !== wanted) {
+    changePort(at, port);
+    steps.say(`  port ${wanted} is taken; using ${port}`);
+  }
+  const pid = await steps.run(`start the server on localhost:${port}`, () => startServer(at, isReady));
+  return { pid, wasRunning: earlier !== undefined };
+}
+
+function farewell(steps, folder, { pid, stays }) {
+  const shown = relative(process.cwd(), folder) || '.';
+  const run = (text) => `node ${relative(process.cwd(), cliPath)} ${text}`;
+  steps.say('');
+  if (stays) steps.say(`The server is running (process ${pid}; log ${shown}/server.log). Stop it with: kill ${pid}`);
+  else steps.say(`The server is stopped. To keep it running:\n  npm run quickstart -- --keep-running\n  ${run(`serve --config ${shown}/holdfast.yaml`)}`);
+  steps.say(`Then, from this folder (\`npm link\` makes it \`holdfast\`):\n  ${run(`key list --profile ${shown}/client.yaml`)}\n  ${run(`doctor --config ${shown}/holdfast.yaml`)}\nTo begin again: rm -r ${shown}`);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      'keep-running': { type: 'boolean', default: false },
+      port: { type: 'string', default: String(defaultPort) },
+      folder: { type: 'string', default: join(root, '.holdfast') },
+      'skip-setup': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(`${help}\n`);
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new StepFailure('--port must be from 1 to 65535');
+  // Everything that this script and its children write is for this user alone.
+  const steps = new Steps({ quiet: false });
+  if (!values['skip-setup']) await setup({ quiet: false });
+  process.umask(0o077);
+  const folder = resolve(values.folder);
+  const isNew = !existsSync(folder);
+  const context = await steps.run(isNew ? `make ${folder}: tokens, certificates, configuration` : `use ${folder}`, () => prepareFolder(folder, port));
+  const { pid, wasRunning } = await server(steps, context.at);
+  const stays = values['keep-running'] || wasRunning;
+  const stop = async () => {
+    if (!stays) await steps.run('stop the server', () => stopServer(context.at, pid));
+  };
+  // Ctrl-C also reaches the commands that run now; what is left is the server.
+  process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
+  process.once('SIGTERM', () => void stop().finally(() => process.exit(143)));
+  try {
+    await mainJob(new Quickstart(steps, folder, context));
+  } finally {
+    await stop();
+  }
+  farewell(steps, folder, { pid, stays });
+}
+
+await runMain(main);

@@ -1,0 +1,196 @@
+/** What the quickstart's data folder holds: tokens, PINs, certificates, configuration. Each is made once, and whole. */
+import { createPublicKey, randomBytes, randomInt, X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execute, StepFailure } from '../steps.mjs';
+import { findSoftHsmLibrary } from '../system-packages.mjs';
+
+const account = '111122223333';
+const certificateDays = 825;
+
+/** The two "HSMs": one for the default key store, one for the custom key store. */
+const tokens = ['default', 'payments'];
+
+/** Makes what is missing. @returns where things are, and the ids. */
+export async function prepareFolder(folder, port) {
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700, recursive: true });
+  if ((statSync(folder).mode & 0o077) !== 0) throw new StepFailure(`${folder} is open to other users: chmod 700 ${folder}`);
+  const at = (name) => join(folder, name);
+  const state = readState(at('quickstart.json'));
+  const ids = state.clusterIds ?? Object.fromEntries(tokens.map((name) => [name, newClusterId()]));
+  writeState(at('quickstart.json'), { ...state, clusterIds: ids });
+  await prepareTokens(at);
+  await prepareCertificates(at);
+  writeOnce(at('sealing.key'), () => `${randomBytes(32).toString('base64')}\n`);
+  writeOnce(at('holdfast.yaml'), () => configuration({ ids, port }));
+  for (const name of ['operator', 'app']) writeOnce(at(name === 'operator' ? 'client.yaml' : 'client-app.yaml'), () => profile(name, port));
+  return { at, clusterId: ids.payments };
+}
+
+/** What an earlier run left to remember: ids. A file that is half written counts as none. */
+export function readState(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+export function writeState(file, state) {
+  writeWhole(file, `${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** The port that the configuration names now. */
+export function configuredPort(configurationFile) {
+  const [, port] = /^ +port: (\d+)$/m.exec(readFileSync(configurationFile, 'utf8')) ?? [];
+  if (port === undefined) throw new StepFailure(`${configurationFile} has no "port:" line of its own; remove the folder to begin again`);
+  return Number(port);
+}
+
+/** Another port, in the configuration and both profiles; whatever else was edited there stays. */
+export function changePort(at, port) {
+  replaceIn(at('holdfast.yaml'), /^( +port: )\d+$/m, `$1${port}`);
+  for (const name of ['client.yaml', 'client-app.yaml']) replaceIn(at(name), /^(server: [^:]+:)\d+$/m, `$1${port}`);
+}
+
+function replaceIn(file, pattern, replacement) {
+  writeWhole(file, readFileSync(file, 'utf8').replace(pattern, replacement));
+}
+
+function writeOnce(file, content) {
+  if (!existsSync(file)) writeWhole(file, content());
+}
+
+function writeWhole(file, content) {
+  writeFileSync(`${file}.new`, content, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+async function prepareTokens(at) {
+  mkdirSync(at('tokens'), { recursive: true, mode: 0o700 });
+  writeOnce(at('softhsm2.conf'), () => `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`);
+  const env = { SOFTHSM2_CONF: at('softhsm2.conf') };
+  const shown = await execute('softhsm2-util', ['--show-slots'], { env });
+  for (const name of tokens) {
+    const label = `holdfast-${name}`;
+    writeOnce(at(`${name}.pin`), () => `${randomPin()}\n`);
+    writeOnce(at(`${name}.so-pin`), () => `${randomPin()}\n`);
+    if (new RegExp(`^\\s+Label:\\s+${label}\\s*$`, 'm').test(shown)) continue;
+    const read = (file) => readFileSync(at(file), 'utf8').trim();
+    // softhsm2-util takes PINs from a terminal or as arguments only. These open nothing but this folder's tokens.
+    const pins = ['--pin', read(`${name}.pin`), '--so-pin', read(`${name}.so-pin`)];
+    try {
+      await execute('softhsm2-util', ['--init-token', '--free', '--label', label, ...pins], { env });
+    } catch {
+      // The failure would print the command line, and the PINs with it.
+      throw new StepFailure(`softhsm2-util could not initialise the token ${label} in ${at('tokens')}`);
+    }
+  }
+}
+
+function randomPin() {
+  return Array.from({ length: 12 }, () => randomInt(10)).join('');
+}
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+
+function newClusterId() {
+  return `cluster-${Array.from({ length: 11 }, () => alphabet[randomInt(alphabet.length)]).join('')}`;
+}
+
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+async function prepareCertificates(at) {
+  const selfSigned = async (name, subject) => {
+    const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
+    const files = ['-keyout', at(`${name}.key.new`), '-out', at(`${name}.pem.new`)];
+    await execute('openssl', ['req', '-x509', ...newKey, ...files, '-days', String(certificateDays), '-subj', subject, ...extensions]);
+    keepPair(at, name);
+  };
+  // A new authority makes every older certificate worthless: they are made again then.
+  if (!isGoodPair(at, 'ca')) {
+    await selfSigned('ca', '/CN=Holdfast quickstart CA');
+    for (const name of ['server', 'operator', 'app']) rmSync(at(`${name}.pem`), { force: true });
+  }
+  if (!isGoodPair(at, 'anchor')) await selfSigned('anchor', '/CN=Holdfast quickstart trust anchor');
+  const leaves = [
+    ['server', '/CN=localhost', 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth'],
+    ['operator', '/CN=holdfast-operator', 'extendedKeyUsage=clientAuth'],
+    ['app', '/CN=holdfast-app', 'subjectAltName=URI:spiffe://holdfast.example/app\nextendedKeyUsage=clientAuth'],
+  ];
+  for (const [name, subject, extensions] of leaves) {
+    if (!isGoodPair(at, name)) await issue(at, name, subject, extensions);
+  }
+}
+
+async function issue(at, name, subject, extensions) {
+  const [request, extensionFile] = [at(`${name}.csr`), at(`${name}.ext`)];
+  writeFileSync(extensionFile, `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n${extensions}\n`);
+  await execute('openssl', ['req', ...newKey, '-keyout', at(`${name}.key.new`), '-out', request, '-subj', subject]);
+  const authority = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-set_serial', `0x${randomBytes(15).toString('hex')}`];
+  const output = ['-days', String(certificateDays), '-out', at(`${name}.pem.new`), '-extfile', extensionFile];
+  await execute('openssl', ['x509', '-req', '-in', request, ...authority, ...output]);
+  keepPair(at, name);
+  for (const file of [request, extensionFile]) rmSync(file);
+}
+
+/** The certificate last: where it is, its key is too. */
+function keepPair(at, name) {
+  for (const kind of ['key', 'pem']) renameSync(at(`${name}.${kind}.new`), at(`${name}.${kind}`));
+}
+
+/** There, in time for another day, and of its key. */
+function isGoodPair(at, name) {
+  if (!existsSync(at(`${name}.pem`)) || !existsSync(at(`${name}.key`))) return false;
+  const certificate = new X509Certificate(readFileSync(at(`${name}.pem`)));
+  const ofKey = createPublicKey(readFileSync(at(`${name}.key`))).equals(certificate.publicKey);
+  return ofKey && new Date(certificate.validTo).getTime() > Date.now() + 86_400_000;
+}
+
+function configuration({ ids, port }) {
+  return `# Written by \`npm run quickstart\`. \`holdfast config print-example\` explains every line.
+version: 1
+identity: { partition: aws, region: eu-central-1, accounts: ["${account}"] }
+listeners:
+  - kind: tls
+    address: 127.0.0.1
+    port: ${port}
+    certificate: server.pem
+    key: server.key
+    clientCertificateAuthority: ca.pem
+  - { kind: unix, path: holdfast.sock, principal: local-operator }
+principals:
+  administrators:
+    - { name: operator, certificate: { commonName: holdfast-operator } }
+    - { name: local-operator }
+  users:
+    - { name: app, certificate: { uri: "spiffe://holdfast.example/app" }, keys: [alias/quickstart] }
+modules:
+  softhsm:
+    path: ${findSoftHsmLibrary()}
+    environment: { SOFTHSM2_CONF: softhsm2.conf }
+clusters:
+${tokens.map((name) => clusterLines(name, ids[name])).join('')}defaultKeyStore:
+  cluster: ${ids.default}
+  pin: { file: default.pin }
+catalog: { kind: sqlite, path: catalog.sqlite }
+sealingKeys:
+  - { id: seal-1, key: { file: sealing.key } }
+audit: { file: audit.log }
+`;
+}
+
+function clusterLines(name, id) {
+  return `  - id: ${id}
+    name: ${name}
+    trustAnchorCertificate: anchor.pem
+    replication: none
+    minimumMembers: 1
+    members:
+      - { name: a, module: softhsm, tokenLabel: holdfast-${name} }
+`;
+}
+
+function profile(name, port) {
+  return `server: localhost:${port}\nca: ca.pem\ncertificate: ${name}.pem\nkey: ${name}.key\n`;
+}
