@@ -37,7 +37,11 @@ class Quickstart {
   /** Runs the CLI with the operator's profile, or the application's. @returns its JSON. */
   async cli(argumentList, { as = 'operator', input } = {}) {
     const profile = this.at(as === 'operator' ? 'client.yaml' : 'client-app.yaml');
-    const output = await execute(process.execPath, [cliPath, ...argumentList, '--profile', profile, '--output', 'json'], { input });
+    const output = await execute(
+      process.execPath,
+      [cliPath, ...argumentList, '--profile', profile, '--output', 'json'],
+      { input },
+    );
     return output.trim() === '' ? {} : JSON.parse(output);
   }
 
@@ -47,7 +51,9 @@ class Quickstart {
     const profile = as === 'operator' ? '' : ` --profile ${this.folder}/client-app.yaml`;
     this.steps.say(`    $ holdfast ${cli}${profile}`);
     const tls = `-cacert ${this.folder}/ca.pem -cert ${this.folder}/${as}.pem -key ${this.folder}/${as}.key`;
-    this.steps.say(`    $ grpcurl ${tls} -d '${JSON.stringify(request)}' localhost:${this.port} holdfast.kms.v1.${rpc}`);
+    this.steps.say(
+      `    $ grpcurl ${tls} -d '${JSON.stringify(request)}' localhost:${this.port} holdfast.kms.v1.${rpc}`,
+    );
   }
 
   remember(change) {
@@ -65,21 +71,48 @@ async function mainJob(run) {
   const base64 = Buffer.from(message).toString('base64');
   await run.step(
     `encrypt ${message.length} bytes, as the application: ${folder}/message.enc`,
-    { as: 'app', cli: `encrypt --key-id alias/quickstart --plaintext-file ${folder}/message.txt --context purpose=quickstart --out ${folder}/message.enc`, rpc: 'CryptographyService/Encrypt', request: { key_id: 'alias/quickstart', plaintext: base64, encryption_context: context } },
-    () => run.cli(['encrypt', '--key-id', 'alias/quickstart', '--plaintext-file', at('message.txt'), '--context', 'purpose=quickstart', '--out', at('message.enc')], { as: 'app' }),
+    {
+      as: 'app',
+      cli: `encrypt --key-id alias/quickstart --plaintext-file ${folder}/message.txt --context purpose=quickstart --out ${folder}/message.enc`,
+      rpc: 'CryptographyService/Encrypt',
+      request: { key_id: 'alias/quickstart', plaintext: base64, encryption_context: context },
+    },
+    () =>
+      run.cli(
+        [
+          'encrypt',
+          '--key-id',
+          'alias/quickstart',
+          '--plaintext-file',
+          at('message.txt'),
+          '--context',
+          'purpose=quickstart',
+          '--out',
+          at('message.enc'),
+        ],
+        { as: 'app' },
+      ),
   );
   const ciphertext = readFileSync(at('message.enc'));
   run.steps.say(`    ciphertext (${ciphertext.length} bytes): ${ciphertext.toString('base64')}`);
   await run.step(
     'decrypt it, and compare: the same',
-    { as: 'app', cli: `decrypt --ciphertext-file ${folder}/message.enc --context purpose=quickstart`, rpc: 'CryptographyService/Decrypt', request: { ciphertext_blob: ciphertext.toString('base64'), encryption_context: context } },
+    {
+      as: 'app',
+      cli: `decrypt --ciphertext-file ${folder}/message.enc --context purpose=quickstart`,
+      rpc: 'CryptographyService/Decrypt',
+      request: { ciphertext_blob: ciphertext.toString('base64'), encryption_context: context },
+    },
     async () => {
-      const { plaintext } = await run.cli(['decrypt', '--ciphertext-file', at('message.enc'), '--context', 'purpose=quickstart'], { as: 'app' });
+      const { plaintext } = await run.cli(
+        ['decrypt', '--ciphertext-file', at('message.enc'), '--context', 'purpose=quickstart'],
+        { as: 'app' },
+      );
       if (plaintext !== base64) throw new StepFailure(`What came back is not what went in: ${plaintext}`);
     },
   );
-  const materialId = await dataKey(run);
-  await custody(run, { keyId, keyArn, materialId });
+  await dataKey(run);
+  await custody(run, { keyId, keyArn });
 }
 
 async function keyStore(run) {
@@ -87,8 +120,19 @@ async function keyStore(run) {
   const found = await run.cli(['key-store', 'describe']);
   let store = found.custom_key_stores.find(({ custom_key_store_name: name }) => name === 'payments');
   await run.step(
-    store === undefined ? 'create the custom key store "payments"' : 'the custom key store "payments" is there from an earlier run',
-    { cli: `key-store create --name payments --cluster-id ${run.clusterId} --trust-anchor ${folder}/anchor.pem --password-file ${folder}/payments.pin`, rpc: 'KeyStoreService/CreateCustomKeyStore', request: { custom_key_store_name: 'payments', cloud_hsm_cluster_id: run.clusterId, trust_anchor_certificate: '<anchor.pem>', key_store_password: '<payments.pin>' } },
+    store === undefined
+      ? 'create the custom key store "payments"'
+      : 'the custom key store "payments" is there from an earlier run',
+    {
+      cli: `key-store create --name payments --cluster-id ${run.clusterId} --trust-anchor ${folder}/anchor.pem --password-file ${folder}/payments.pin`,
+      rpc: 'KeyStoreService/CreateCustomKeyStore',
+      request: {
+        custom_key_store_name: 'payments',
+        cloud_hsm_cluster_id: run.clusterId,
+        trust_anchor_certificate: '<anchor.pem>',
+        key_store_password: '<payments.pin>',
+      },
+    },
     async () => {
       const files = ['--trust-anchor', at('anchor.pem'), '--password-file', at('payments.pin')];
       store ??= await run.cli(['key-store', 'create', '--name', 'payments', '--cluster-id', run.clusterId, ...files]);
@@ -97,7 +141,11 @@ async function keyStore(run) {
   const { custom_key_store_id: id, connection_state: state } = store;
   await run.step(
     `connect it: ${id} is CONNECTED`,
-    { cli: `key-store connect ${id} --wait`, rpc: 'KeyStoreService/ConnectCustomKeyStore', request: { custom_key_store_id: id } },
+    {
+      cli: `key-store connect ${id} --wait`,
+      rpc: 'KeyStoreService/ConnectCustomKeyStore',
+      request: { custom_key_store_id: id },
+    },
     () => connect(run, id, state),
   );
   return id;
@@ -114,10 +162,25 @@ async function key(run, keyStoreId) {
   let metadata = await rememberedKey(run, keyStoreId);
   await run.step(
     metadata === undefined ? 'create a key in it' : 'its key is there from an earlier run',
-    { cli: `key create --key-store-id ${keyStoreId} --description "made by the quickstart"`, rpc: 'KeyService/CreateKey', request: { custom_key_store_id: keyStoreId, origin: 'ORIGIN_AWS_CLOUDHSM', description: 'made by the quickstart' } },
+    {
+      cli: `key create --key-store-id ${keyStoreId} --description "made by the quickstart"`,
+      rpc: 'KeyService/CreateKey',
+      request: {
+        custom_key_store_id: keyStoreId,
+        origin: 'ORIGIN_AWS_CLOUDHSM',
+        description: 'made by the quickstart',
+      },
+    },
     async () => {
       if (metadata !== undefined) return;
-      const created = await run.cli(['key', 'create', '--key-store-id', keyStoreId, '--description', 'made by the quickstart']);
+      const created = await run.cli([
+        'key',
+        'create',
+        '--key-store-id',
+        keyStoreId,
+        '--description',
+        'made by the quickstart',
+      ]);
       metadata = created.key_metadata;
       run.remember({ keyId: metadata.key_id });
     },
@@ -129,7 +192,11 @@ async function key(run, keyStoreId) {
   const verb = alias === undefined ? 'create' : 'update';
   await run.step(
     'call it alias/quickstart, which the principal "app" may use',
-    { cli: `alias ${verb} alias/quickstart --target-key-id ${keyId}`, rpc: `KeyService/${verb === 'create' ? 'CreateAlias' : 'UpdateAlias'}`, request: { alias_name: 'alias/quickstart', target_key_id: keyId } },
+    {
+      cli: `alias ${verb} alias/quickstart --target-key-id ${keyId}`,
+      rpc: `KeyService/${verb === 'create' ? 'CreateAlias' : 'UpdateAlias'}`,
+      request: { alias_name: 'alias/quickstart', target_key_id: keyId },
+    },
     async () => {
       if (alias?.target_key_id !== keyId) await run.cli(['alias', verb, 'alias/quickstart', '--target-key-id', keyId]);
     },
@@ -143,21 +210,32 @@ async function rememberedKey(run, keyStoreId) {
   const { keys } = await run.cli(['key', 'list']);
   if (!keys.some(({ key_id: id }) => id === keyId)) return undefined;
   const { key_metadata: metadata } = await run.cli(['key', 'describe', keyId]);
-  return metadata.key_state === 'KEY_STATE_ENABLED' && metadata.custom_key_store_id === keyStoreId ? metadata : undefined;
+  return metadata.key_state === 'KEY_STATE_ENABLED' && metadata.custom_key_store_id === keyStoreId
+    ? metadata
+    : undefined;
 }
 
 async function dataKey(run) {
   let answer;
   await run.step(
     'generate a data key: 32 bytes in the clear, and encrypted under the key',
-    { as: 'app', cli: 'generate-data-key --key-id alias/quickstart --key-spec AES_256 --output json', rpc: 'CryptographyService/GenerateDataKey', request: { key_id: 'alias/quickstart', key_spec: 'DATA_KEY_SPEC_AES_256' } },
-    async () => (answer = await run.cli(['generate-data-key', '--key-id', 'alias/quickstart', '--key-spec', 'AES_256'], { as: 'app' })),
+    {
+      as: 'app',
+      cli: 'generate-data-key --key-id alias/quickstart --key-spec AES_256 --output json',
+      rpc: 'CryptographyService/GenerateDataKey',
+      request: { key_id: 'alias/quickstart', key_spec: 'DATA_KEY_SPEC_AES_256' },
+    },
+    async () =>
+      (answer = await run.cli(['generate-data-key', '--key-id', 'alias/quickstart', '--key-spec', 'AES_256'], {
+        as: 'app',
+      })),
   );
-  run.steps.say(`    plaintext: ${Buffer.from(answer.plaintext, 'base64').length} bytes, not shown; ciphertext_blob: ${answer.ciphertext_blob.slice(0, 48)}…`);
-  return answer.key_material_id;
+  run.steps.say(
+    `    plaintext: ${Buffer.from(answer.plaintext, 'base64').length} bytes, not shown; ciphertext_blob: ${answer.ciphertext_blob.slice(0, 48)}…`,
+  );
 }
 
-async function custody(run, { keyId, keyArn, materialId }) {
+async function custody(run, { keyId, keyArn }) {
   const { at, steps } = run;
   let described;
   await run.step(
@@ -169,21 +247,40 @@ async function custody(run, { keyId, keyArn, materialId }) {
   const reader = join(root, 'scripts/quickstart/read-attributes.mjs');
   let objects;
   await steps.run('ask the token itself, in a process and session of its own', async () => {
-    const output = await execute(process.execPath, [reader, at('holdfast.yaml'), 'holdfast-payments', at('payments.pin'), materialId]);
+    const output = await execute(process.execPath, [
+      reader,
+      at('holdfast.yaml'),
+      'holdfast-payments',
+      at('payments.pin'),
+      keyArn,
+    ]);
     objects = JSON.parse(output);
   });
   const [object] = objects;
-  if (objects.length !== 1 || object.label !== keyArn) throw new StepFailure(`The token has ${objects.length} objects with the id ${materialId}.`);
+  if (objects.length !== 1) throw new StepFailure(`The token has ${objects.length} keys with the label ${keyArn}.`);
   const { sensitive, alwaysSensitive, extractable, neverExtractable, local } = object;
-  steps.say(`    CKA_SENSITIVE=${sensitive} CKA_ALWAYS_SENSITIVE=${alwaysSensitive} CKA_EXTRACTABLE=${extractable} CKA_NEVER_EXTRACTABLE=${neverExtractable} CKA_LOCAL=${local}`);
-  if (!sensitive || extractable || !neverExtractable) throw new StepFailure('The key could leave its token. That must never be.');
+  steps.say(
+    `    CKA_SENSITIVE=${sensitive} CKA_ALWAYS_SENSITIVE=${alwaysSensitive} CKA_EXTRACTABLE=${extractable} CKA_NEVER_EXTRACTABLE=${neverExtractable} CKA_LOCAL=${local}`,
+  );
+  if (!sensitive || extractable || !neverExtractable)
+    throw new StepFailure('The key could leave its token. That must never be.');
   steps.say('    The key was made in the token and cannot leave it.');
 }
 
 /** Finds or starts the server. @returns its process id, and whether it was there before. */
 async function server(steps, at) {
   const isReady = () =>
-    execute(process.execPath, [cliPath, 'key-store', 'describe', '--profile', at('client.yaml'), '--output', 'json', '--timeout', '5']).then(
+    execute(process.execPath, [
+      cliPath,
+      'key-store',
+      'describe',
+      '--profile',
+      at('client.yaml'),
+      '--output',
+      'json',
+      '--timeout',
+      '5',
+    ]).then(
       () => true,
       () => false,
     );
@@ -208,8 +305,13 @@ function farewell(steps, folder, { pid, stays }) {
   const run = (text) => `node ${relative(process.cwd(), cliPath)} ${text}`;
   steps.say('');
   if (stays) steps.say(`The server is running (process ${pid}; log ${shown}/server.log). Stop it with: kill ${pid}`);
-  else steps.say(`The server is stopped. To keep it running:\n  npm run quickstart -- --keep-running\n  ${run(`serve --config ${shown}/holdfast.yaml`)}`);
-  steps.say(`Then, from this folder (\`npm link\` makes it \`holdfast\`):\n  ${run(`key list --profile ${shown}/client.yaml`)}\n  ${run(`doctor --config ${shown}/holdfast.yaml`)}\nTo begin again: rm -r ${shown}`);
+  else
+    steps.say(
+      `The server is stopped. To keep it running:\n  npm run quickstart -- --keep-running\n  ${run(`serve --config ${shown}/holdfast.yaml`)}`,
+    );
+  steps.say(
+    `Then, from this folder (\`npm link\` makes it \`holdfast\`):\n  ${run(`key list --profile ${shown}/client.yaml`)}\n  ${run(`doctor --config ${shown}/holdfast.yaml`)}\nTo begin again: rm -r ${shown}`,
+  );
 }
 
 async function main() {
@@ -231,7 +333,9 @@ async function main() {
   process.umask(0o077);
   const folder = resolve(values.folder);
   const isNew = !existsSync(folder);
-  const context = await steps.run(isNew ? `make ${folder}: tokens, certificates, configuration` : `use ${folder}`, () => prepareFolder(folder, port));
+  const context = await steps.run(isNew ? `make ${folder}: tokens, certificates, configuration` : `use ${folder}`, () =>
+    prepareFolder(folder, port),
+  );
   const { pid, wasRunning } = await server(steps, context.at);
   const stays = values['keep-running'] || wasRunning;
   const stop = async () => {

@@ -53,7 +53,9 @@ export async function setup({ quiet }) {
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > minimumNode[0] || (major === minimumNode[0] && minor >= minimumNode[1])) return;
-  throw new StepFailure(`Node ${minimumNode.join('.')} or newer is needed; this is ${process.versions.node}. See https://nodejs.org/en/download`);
+  throw new StepFailure(
+    `Node ${minimumNode.join('.')} or newer is needed; this is ${process.versions.node}. See https://nodejs.org/en/download`,
+  );
 }
 
 async function installNpmPackages(steps) {

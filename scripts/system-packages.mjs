@@ -21,10 +21,22 @@ const packages = [
   { name: 'g++', purpose: 'C++20 compiler', present: () => isInstalled('c++') },
   { name: 'make', purpose: 'builds the addon', present: () => isInstalled('make') },
   { name: 'cmake', purpose: 'builds the addon', present: () => isInstalled('cmake') },
-  { name: 'python3', purpose: 'builds better-sqlite3 where there is no prebuilt one', present: () => isInstalled('python3') },
-  { name: 'softhsm2', purpose: 'an HSM in software', present: () => isInstalled('softhsm2-util') && findSoftHsmLibrary() !== undefined },
+  {
+    name: 'python3',
+    purpose: 'builds better-sqlite3 where there is no prebuilt one',
+    present: () => isInstalled('python3'),
+  },
+  {
+    name: 'softhsm2',
+    purpose: 'an HSM in software',
+    present: () => isInstalled('softhsm2-util') && findSoftHsmLibrary() !== undefined,
+  },
   { name: 'openssl', purpose: 'certificates', present: () => isInstalled('openssl') },
-  { name: 'libgtest-dev', purpose: 'tests of the C++ part', present: () => existsSync('/usr/include/gtest/gtest.h') || existsSync('/usr/local/include/gtest/gtest.h') },
+  {
+    name: 'libgtest-dev',
+    purpose: 'tests of the C++ part',
+    present: () => existsSync('/usr/include/gtest/gtest.h') || existsSync('/usr/local/include/gtest/gtest.h'),
+  },
 ];
 
 /**
@@ -37,18 +49,23 @@ export async function installSystemPackages(steps) {
   const names = missing.map(({ name }) => name);
   const listed = missing.map(({ name, purpose }) => `  ${name.padEnd(14)}${purpose}`).join('\n');
   if (!isInstalled('apt-get')) {
-    throw new StepFailure(`These are missing, and this system has no apt to install them. The names are Debian's:\n${listed}\nInstall them with your package manager, then run this again.`);
+    throw new StepFailure(
+      `These are missing, and this system has no apt to install them. The names are Debian's:\n${listed}\nInstall them with your package manager, then run this again.`,
+    );
   }
   const sudo = await howToBecomeRoot();
   if (sudo === undefined) {
-    throw new StepFailure(`These packages are missing, and only root may install them:\n${listed}\nRun this, then try again:\n  sudo apt-get update && sudo apt-get install -y ${names.join(' ')}`);
+    throw new StepFailure(
+      `These packages are missing, and only root may install them:\n${listed}\nRun this, then try again:\n  sudo apt-get update && sudo apt-get install -y ${names.join(' ')}`,
+    );
   }
   await steps.run(`install packages: ${names.join(', ')}`, async () => {
     await apt(sudo, ['update', '-qq']);
     await apt(sudo, ['install', '-y', '-qq', '--no-install-recommends', ...names]);
   });
   const still = packages.filter(({ present }) => !present()).map(({ name }) => name);
-  if (still.length > 0) throw new StepFailure(`apt-get installed ${names.join(', ')}, and yet these are not found: ${still.join(', ')}`);
+  if (still.length > 0)
+    throw new StepFailure(`apt-get installed ${names.join(', ')}, and yet these are not found: ${still.join(', ')}`);
 }
 
 function apt(sudo, argumentList) {

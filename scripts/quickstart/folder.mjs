@@ -14,7 +14,8 @@ const tokens = ['default', 'payments'];
 /** Makes what is missing. @returns where things are, and the ids. */
 export async function prepareFolder(folder, port) {
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700, recursive: true });
-  if ((statSync(folder).mode & 0o077) !== 0) throw new StepFailure(`${folder} is open to other users: chmod 700 ${folder}`);
+  if ((statSync(folder).mode & 0o077) !== 0)
+    throw new StepFailure(`${folder} is open to other users: chmod 700 ${folder}`);
   const at = (name) => join(folder, name);
   const state = readState(at('quickstart.json'));
   const ids = state.clusterIds ?? Object.fromEntries(tokens.map((name) => [name, newClusterId()]));
@@ -23,7 +24,8 @@ export async function prepareFolder(folder, port) {
   await prepareCertificates(at);
   writeOnce(at('sealing.key'), () => `${randomBytes(32).toString('base64')}\n`);
   writeOnce(at('holdfast.yaml'), () => configuration({ ids, port }));
-  for (const name of ['operator', 'app']) writeOnce(at(name === 'operator' ? 'client.yaml' : 'client-app.yaml'), () => profile(name, port));
+  for (const name of ['operator', 'app'])
+    writeOnce(at(name === 'operator' ? 'client.yaml' : 'client-app.yaml'), () => profile(name, port));
   return { at, clusterId: ids.payments };
 }
 
@@ -43,7 +45,8 @@ export function writeState(file, state) {
 /** The port that the configuration names now. */
 export function configuredPort(configurationFile) {
   const [, port] = /^ +port: (\d+)$/m.exec(readFileSync(configurationFile, 'utf8')) ?? [];
-  if (port === undefined) throw new StepFailure(`${configurationFile} has no "port:" line of its own; remove the folder to begin again`);
+  if (port === undefined)
+    throw new StepFailure(`${configurationFile} has no "port:" line of its own; remove the folder to begin again`);
   return Number(port);
 }
 
@@ -68,7 +71,10 @@ function writeWhole(file, content) {
 
 async function prepareTokens(at) {
   mkdirSync(at('tokens'), { recursive: true, mode: 0o700 });
-  writeOnce(at('softhsm2.conf'), () => `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`);
+  writeOnce(
+    at('softhsm2.conf'),
+    () => `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+  );
   const env = { SOFTHSM2_CONF: at('softhsm2.conf') };
   const shown = await execute('softhsm2-util', ['--show-slots'], { env });
   for (const name of tokens) {
@@ -104,7 +110,17 @@ async function prepareCertificates(at) {
   const selfSigned = async (name, subject) => {
     const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
     const files = ['-keyout', at(`${name}.key.new`), '-out', at(`${name}.pem.new`)];
-    await execute('openssl', ['req', '-x509', ...newKey, ...files, '-days', String(certificateDays), '-subj', subject, ...extensions]);
+    await execute('openssl', [
+      'req',
+      '-x509',
+      ...newKey,
+      ...files,
+      '-days',
+      String(certificateDays),
+      '-subj',
+      subject,
+      ...extensions,
+    ]);
     keepPair(at, name);
   };
   // A new authority makes every older certificate worthless: they are made again then.
@@ -125,9 +141,19 @@ async function prepareCertificates(at) {
 
 async function issue(at, name, subject, extensions) {
   const [request, extensionFile] = [at(`${name}.csr`), at(`${name}.ext`)];
-  writeFileSync(extensionFile, `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n${extensions}\n`);
+  writeFileSync(
+    extensionFile,
+    `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n${extensions}\n`,
+  );
   await execute('openssl', ['req', ...newKey, '-keyout', at(`${name}.key.new`), '-out', request, '-subj', subject]);
-  const authority = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-set_serial', `0x${randomBytes(15).toString('hex')}`];
+  const authority = [
+    '-CA',
+    at('ca.pem'),
+    '-CAkey',
+    at('ca.key'),
+    '-set_serial',
+    `0x${randomBytes(15).toString('hex')}`,
+  ];
   const output = ['-days', String(certificateDays), '-out', at(`${name}.pem.new`), '-extfile', extensionFile];
   await execute('openssl', ['x509', '-req', '-in', request, ...authority, ...output]);
   keepPair(at, name);

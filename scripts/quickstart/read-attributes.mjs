@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
  * Asks a token for the attributes of one key, in a process and a PKCS#11 session of its own: what the token says, not
- * what the server says. Arguments: configuration file, member's token label, PIN file, material id (CKA_ID, hex).
+ * what the server says. Arguments: configuration file, token label, PIN file, ARN of the key (its CKA_LABEL).
  */
 import { readFileSync } from 'node:fs';
 import { loadConfiguration } from '../../dist/config/load.js';
 import { loadAddon } from '../../dist/hsm/native.js';
 
-const [configurationFile, tokenLabel, pinFile, materialId] = process.argv.slice(2);
+const [configurationFile, tokenLabel, pinFile, keyArn] = process.argv.slice(2);
 const configuration = await loadConfiguration(configurationFile);
 const [{ path: libraryPath, environment }] = configuration.modules;
 const module = { libraryPath, environment, privateInstance: false, initializationString: null };
@@ -19,8 +19,10 @@ try {
   const options = { module, tokenLabel, tokenSerialNumber: null, laneCount: 1, maxQuarantinedLanes: 1 };
   const { member } = await pool.openMember(options, deadlineMs);
   await pool.loginMember(member, readFileSync(pinFile).subarray(0, -1), deadlineMs);
-  const { value } = await pool.readAttributes(member, Buffer.from(materialId, 'hex'), deadlineMs);
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  const ids = (await pool.inventory(member, deadlineMs)).filter(({ label }) => label === keyArn).map(({ id }) => id);
+  const objects = [];
+  for (const id of ids) objects.push(...(await pool.readAttributes(member, id, deadlineMs)).value);
+  process.stdout.write(`${JSON.stringify(objects)}\n`);
 } finally {
   lock.release();
   await pool.close(deadlineMs);

@@ -66,7 +66,10 @@ export async function startServer(at, isReady) {
     if (await isReady()) return child.pid;
     await pause(100);
   }
-  const what = exitCode === undefined ? `does not answer after ${startTimeoutMs / 1_000} seconds` : `ended (exit code ${exitCode})`;
+  const what =
+    exitCode === undefined
+      ? `does not answer after ${startTimeoutMs / 1_000} seconds`
+      : `ended (exit code ${exitCode})`;
   if (exitCode === undefined) await stopServer(at, child.pid);
   rmSync(at('server.pid'), { force: true });
   const end = readFileSync(at('server.log'), 'utf8').trimEnd().split('\n').slice(-15).join('\n');
