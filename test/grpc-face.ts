@@ -22,13 +22,16 @@ export const alice: Principal = {
 export class StubDispatcher implements Dispatcher {
   readonly calls: IncomingCall[] = [];
   readonly requests: Record<string, unknown>[] = [];
+  readonly responses: Uint8Array[] = [];
   answer: (request: Record<string, unknown>, call: IncomingCall) => object | Promise<object> = () => ({});
 
   async dispatch(call: IncomingCall): Promise<Uint8Array> {
     this.calls.push(call);
     const request = call.decode() as Record<string, unknown>;
     this.requests.push(request);
-    return call.encode(await this.answer(request, call));
+    const response = call.encode(await this.answer(request, call));
+    this.responses.push(response);
+    return response;
   }
 }
 

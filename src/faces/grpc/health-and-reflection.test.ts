@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { create, createFileRegistry, fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { type Client, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
@@ -69,7 +71,14 @@ test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes ev
   for await (const answer of stream) answers.push(answer);
   const names = answers[0]?.list_services_response?.service.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining([...services, 'grpc.health.v1.Health']));
-  const files = answers.flatMap((answer) => answer.file_descriptor_response?.file_descriptor_proto ?? []);
-  const described = Buffer.concat(files).toString('latin1');
-  for (const method of methodNames) expect(described).toContain(`.holdfast.kms.v1.${method}Request`);
+  for (const [index, answer] of answers.slice(1).entries()) {
+    const files = answer.file_descriptor_response?.file_descriptor_proto ?? [];
+    const file = files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+    // Throws for an import or a type that is missing, as grpcurl does.
+    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
+    const service = registry.getService(services[index] ?? '');
+    expect(service?.methods.length).toBeGreaterThan(0);
+    for (const method of service?.methods ?? []) expect(methodNames).toContain(method.name);
+  }
+  expect(answers).toHaveLength(1 + services.length);
 });

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import tls from 'node:tls';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
@@ -120,6 +122,31 @@ test('connections over the limit are closed', async () => {
   expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
   expect((await rawCall(face.open(Client), encrypt, noBytes, 1_000)).error).not.toBeNull();
   expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
+});
+
+test('whoever is slow to shake hands, or then says nothing, is disconnected', async () => {
+  await using face = await FaceUnderTest.start({ limits: { handshakeTimeoutMs: 100, idleTimeoutMs: 100 } });
+  const silent = connect(face.port, '127.0.0.1');
+  await once(silent, 'close');
+  expect(face.refusals[0]?.reason).toBe('ERR_TLS_HANDSHAKE_TIMEOUT');
+  const { certificate: cert, key } = face.client;
+  const idle = tls.connect({ port: face.port, ca: face.authority.certificate, cert, key, ALPNProtocols: ['h2'] });
+  idle.resume();
+  await once(idle, 'close');
+});
+
+test('an IPv6 listener knows the address of its peer', async () => {
+  const { authority, server } = new FaceUnderTest();
+  const clientCertificateAuthority = authority.certificate;
+  const listener = { kind: 'tls', address: '::1', port: 0, ...server, clientCertificateAuthority } as const;
+  await using face = await FaceUnderTest.start({}, [listener]);
+  const bound = face.face.bound[1];
+  if (bound?.kind !== 'tls') throw new Error('There is no second TLS listener.');
+  const client = authority.issue({ commonName: 'alice', usage: 'client' });
+  const channel = credentials.createSsl(authority.certificate, client.key, client.certificate);
+  expect((await rawCall(face.open(Client, `[::1]:${bound.port}`, channel), encrypt, noBytes)).error).toBeNull();
+  expect(face.dispatcher.calls[0]).toMatchObject({ principal: alice, sourceAddress: '::1' });
+  authority[Symbol.dispose]();
 });
 
 /** @returns the error that ends the handshake, or what the server does right after it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { protoPath as healthProtoPath } from 'grpc-health-check';
 import type { ServiceHost } from './open-streams.js';
 
 /**
@@ -9,10 +9,20 @@ import type { ServiceHost } from './open-streams.js';
  * `describe` need no proto files. As with health, whoever passes the listener may ask: the interface is public.
  */
 export function addReflection(host: ServiceHost): void {
-  const descriptors = readFileSync(new URL('./gen/descriptor.binpb', import.meta.url));
-  const reflection = new ReflectionService({
-    ...loadFileDescriptorSetFromBuffer(descriptors),
-    ...loadSync(healthProtoPath),
-  });
-  reflection.addToServer(host);
+  const descriptorSet = readFileSync(new URL('./gen/descriptor.binpb', import.meta.url));
+  // Only the files are read of a package definition. They are buf's own: those that proto-loader makes when it loads a
+  // descriptor set lack imports and map entry names, and grpcurl refuses them.
+  const files = { fileDescriptorProtos: filesOf(descriptorSet) };
+  new ReflectionService({ files } as unknown as PackageDefinition).addToServer(host);
+}
+
+/** The files of a google.protobuf.FileDescriptorSet, which is nothing but a repeated field. */
+function filesOf(descriptorSet: Buffer): Buffer[] {
+  const files: Buffer[] = [];
+  const reader = new BinaryReader(descriptorSet);
+  while (reader.pos < reader.len) {
+    reader.tag();
+    files.push(Buffer.from(reader.bytes()));
+  }
+  return files;
 }
