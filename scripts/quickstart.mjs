@@ -10,6 +10,7 @@ import { root, setup } from './setup.mjs';
 import { execute, runMain, StepFailure, Steps } from './steps.mjs';
 
 const defaultPort = 7443;
+const connectTimeoutMs = 60_000;
 
 const help = `Usage: npm run quickstart [-- <options>]
 
@@ -151,11 +152,31 @@ async function keyStore(run) {
   return id;
 }
 
-/** A store that was connected before the server stopped connects again by itself; one that failed must be disconnected first. */
+/**
+ * A store that was connected before the server stopped connects again by itself, which takes a moment; one that failed
+ * must be disconnected first.
+ */
 async function connect(run, id, state) {
-  if (state === 'CONNECTION_STATE_CONNECTED') return;
+  if (state === 'CONNECTION_STATE_CONNECTED') return serves(run, id);
   if (state === 'CONNECTION_STATE_FAILED') await run.cli(['key-store', 'disconnect', id]);
-  await run.cli(['key-store', 'connect', id, '--wait', '--timeout', '60']);
+  if (state !== 'CONNECTION_STATE_CONNECTING') await run.cli(['key-store', 'connect', id]);
+  await serves(run, id);
+}
+
+/** Waits until the HSM behind a store answers. */
+async function serves(run, id) {
+  const deadlineMs = performance.now() + connectTimeoutMs;
+  for (;;) {
+    const failure = await run.cli(['generate-random', '--number-of-bytes', '1', '--key-store-id', id]).then(
+      () => undefined,
+      (error) => error,
+    );
+    if (failure === undefined) return;
+    const { custom_key_stores: stores } = await run.cli(['key-store', 'describe', id]);
+    if (performance.now() >= deadlineMs || stores[0].connection_state === 'CONNECTION_STATE_FAILED') {
+      throw new StepFailure(`${id} does not connect: ${stores[0].connection_error_code ?? failure.message}`);
+    }
+  }
 }
 
 async function key(run, keyStoreId) {
