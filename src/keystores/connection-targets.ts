@@ -1,13 +1,15 @@
 /** The two kinds of key store behind a connection: a custom one of the catalog, and the default one of the configuration. */
 import { Secret } from '../secret.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
-import type { ConnectionTarget } from './connection.js';
+import type { ConnectionTarget, Credential } from './connection.js';
 import { statesAllowing } from './connection-state.js';
 import { credentialVersionOf, unsealPassword } from './password.js';
 
 export interface StoreAccess {
   keyStoreCatalog: KeyStoreCatalog;
   passwordSealer: PasswordSealer;
+  /** Null where the configuration has none: every key then belongs to a custom key store. */
+  defaultKeyStore: Pick<DefaultKeyStore, 'clusterId'> | null;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface StoreAccess {
  * @param resumed it was connected before: tried again while the cause is transient.
  */
 export function customStoreTarget(access: StoreAccess, customKeyStoreId: string, resumed: boolean): ConnectionTarget {
-  const { keyStoreCatalog, passwordSealer } = access;
+  const { keyStoreCatalog, passwordSealer, defaultKeyStore } = access;
   return {
     customKeyStoreId,
     retriesWhileTransient: resumed,
@@ -24,11 +26,14 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
       const stores = await keyStoreCatalog.listStoresInStates(statesAllowing('succeeded'));
       const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
       if (store === undefined) return undefined;
-      const credential = () => ({
-        clusterId: store.clusterId,
-        pin: new Secret(unsealPassword(passwordSealer, store)),
-        credentialVersion: credentialVersionOf(store),
-      });
+      const credential = (): Credential => {
+        if (store.clusterId === defaultKeyStore?.clusterId) throw takenByDefaultStore(store.clusterId);
+        return {
+          clusterId: store.clusterId,
+          pin: new Secret(unsealPassword(passwordSealer, store)),
+          credentialVersion: credentialVersionOf(store),
+        };
+      };
       return { clusterId: store.clusterId, credential };
     },
     publishConnected: () =>
@@ -37,6 +42,11 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
       await keyStoreCatalog.changeConnectionState(customKeyStoreId, statesAllowing('failed'), 'FAILED', errorCode);
     },
   };
+}
+
+/** The configuration made it the default key store's after the custom store was created. */
+function takenByDefaultStore(clusterId: string): Error {
+  return new Error(`Cluster ${clusterId} is the default key store's; a cluster serves one key store.`);
 }
 
 /** The default key store as configuration declares it. */

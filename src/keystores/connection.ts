@@ -45,7 +45,8 @@ export class Connection {
   readonly #target: ConnectionTarget;
   readonly #cancelled = new AbortController();
   readonly #job: Promise<void>;
-  #clusterId: string | undefined;
+  /** Set from the moment that the cluster is open: what is to be closed. */
+  #openClusterId: string | undefined;
   #views: ClusterViews | undefined;
   #ended = false;
 
@@ -61,10 +62,6 @@ export class Connection {
     return this.#views;
   }
 
-  get clusterId(): string | undefined {
-    return this.#clusterId;
-  }
-
   /** Neither connected nor going to be. */
   get isOver(): boolean {
     return this.#ended && this.#views === undefined;
@@ -75,9 +72,9 @@ export class Connection {
     this.#cancelled.abort();
     this.#views = undefined;
     await this.#job;
-    if (this.#clusterId === undefined) return;
-    await this.#tools.hsmClusters.disconnect(this.#clusterId, deadlineMs);
-    this.#tools.events.disconnected(this.#place(this.#clusterId));
+    if (this.#openClusterId === undefined) return;
+    await this.#tools.hsmClusters.disconnect(this.#openClusterId, deadlineMs);
+    this.#tools.events.disconnected(this.#place(this.#openClusterId));
   }
 
   async #run(): Promise<void> {
@@ -108,7 +105,6 @@ export class Connection {
     const wanted = await this.#target.wanted();
     if (wanted === undefined || this.#cancelled.signal.aborted) return undefined;
     const { clusterId } = wanted;
-    this.#clusterId = clusterId;
     this.#tools.events.connecting(this.#place(clusterId));
     const outcome = await this.#connect(wanted, clusterId);
     if (outcome.connected) await this.#accept(outcome);
@@ -132,6 +128,7 @@ export class Connection {
 
   async #accept(outcome: ConnectOutcome & { connected: true }): Promise<void> {
     const { clusterId } = outcome.cluster;
+    this.#openClusterId = clusterId;
     const published = !this.#cancelled.signal.aborted && (await this.#target.publishConnected());
     if (published && !this.#isCancelled()) {
       this.#views = clusterViews(outcome.cluster, this.#target.customKeyStoreId);
@@ -140,6 +137,7 @@ export class Connection {
     }
     // Whoever cancelled closes it; where the store's state changed under our hands, nobody else will.
     if (this.#isCancelled()) return;
+    this.#openClusterId = undefined;
     await this.#tools.hsmClusters.disconnect(clusterId, this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs);
   }
 

@@ -260,6 +260,20 @@ describe('the default key store', () => {
   });
 });
 
+test('a custom store whose cluster became the default key store’s fails, and leaves that one alone', async () => {
+  const customKeyStoreId = await fixture.createStore();
+  const change = { name: undefined, clusterId: defaultCluster, password: undefined };
+  await fixture.catalog.updateStore(customKeyStoreId, ['DISCONNECTED'], change);
+  await start();
+  await untilEvent(`connected ${defaultCluster}`);
+  await connect(customKeyStoreId);
+  await untilState(customKeyStoreId, 'FAILED');
+  expect((await storeOf(customKeyStoreId)).error).toBe('INTERNAL_ERROR');
+  await disconnect(customKeyStoreId);
+  await untilState(customKeyStoreId, 'DISCONNECTED');
+  expect(fixture.clusters.open.has(defaultCluster)).toBe(true);
+});
+
 describe('what callers are told', () => {
   test('a cluster that cannot be reached has another code in a custom store', async () => {
     const registry = await start();

@@ -12,7 +12,6 @@ import type { ConnectionState, StoreRecord } from './store.js';
 
 export interface RegistryOptions extends StoreAccess, ConnectionTools {
   hsmClusters: HsmClusters;
-  /** Null where the configuration has none: every key then belongs to a custom key store. */
   defaultKeyStore: DefaultKeyStore | null;
   /** How long closing a store may take. */
   closeTimeoutMs: number;
@@ -104,7 +103,8 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   connectedCluster(clusterId: string): HsmCluster | undefined {
-    return this.#allConnections().find((connection) => connection.clusterId === clusterId)?.views?.direct;
+    const open = this.#allConnections().map((connection) => connection.views?.direct);
+    return open.find((cluster) => cluster?.clusterId === clusterId);
   }
 
   async connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState> {
