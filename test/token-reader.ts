@@ -1,0 +1,105 @@
+/**
+ * A second opinion on a token: a program of its own (`test/token-reader/`), in a process and a PKCS#11 session of its
+ * own, with nothing of the addon in it. It also does what somebody who has the PIN could do to a token.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { SoftHsm } from './softhsm.js';
+
+/** Built beside the addon. */
+const program = fileURLToPath(new URL('../native/build/Release/token-reader', import.meta.url));
+
+/** A CK_RV that stands where the token did not tell a value. */
+export interface Untold {
+  rv: number;
+}
+
+/** An object; bytes in hex, the label as text. */
+export interface TokenObject {
+  CKA_CLASS: number;
+  CKA_LABEL: string;
+  CKA_ID: string;
+  CKA_VALUE: string | Untold;
+  [attribute: string]: unknown;
+}
+
+/** CK_OBJECT_CLASS, PKCS#11 v2.40 §4.9. */
+export const secretKeyClass = 4;
+
+/** CK_TOKEN_INFO.flags, PKCS#11 v2.40 §3.2. */
+export const userPinCountLow = 0x1_0000;
+
+/** Reads one token, and tampers with it. */
+export class TokenReader {
+  readonly #hsm: SoftHsm;
+  readonly #tokenLabel: string;
+  readonly #pin: string;
+
+  constructor(hsm: SoftHsm, tokenLabel: string, pin: string) {
+    this.#hsm = hsm;
+    this.#tokenLabel = tokenLabel;
+    this.#pin = pin;
+  }
+
+  /** Every object that the user sees. */
+  list(): TokenObject[] {
+    const objects = this.#run('list') as TokenObject[];
+    return objects.map((object) => ({ ...object, CKA_LABEL: Buffer.from(object.CKA_LABEL, 'hex').toString('utf8') }));
+  }
+
+  secretKeys(): TokenObject[] {
+    return this.list().filter((object) => object.CKA_CLASS === secretKeyClass);
+  }
+
+  /** The objects with this CKA_ID (hex). */
+  withId(id: string): TokenObject[] {
+    return this.secretKeys().filter((object) => object.CKA_ID === id);
+  }
+
+  /** Puts an AES key of known value on the token. */
+  plant(id: string, label: string, value: Uint8Array): void {
+    this.#change('plant', id, hexOf(label), Buffer.from(value).toString('hex'));
+  }
+
+  /** Has the token make a key: its attributes are those of a genuine one. */
+  generate(id: string, label: string): void {
+    this.#change('generate', id, hexOf(label));
+  }
+
+  /** Destroys every secret key with this CKA_ID. */
+  destroy(id: string): void {
+    this.#change('destroy', id);
+  }
+
+  /** Tries to change a flag. @returns the CK_RV. */
+  tryChange(id: string, attribute: string, value: boolean): number {
+    return (this.#run('change', id, attribute, String(value)) as Untold).rv;
+  }
+
+  /** Tries to make a copy with a flag changed. @returns the CK_RV. */
+  tryCopy(id: string, attribute: string, value: boolean): number {
+    return (this.#run('copy', id, attribute, String(value)) as Untold).rv;
+  }
+
+  /** CK_TOKEN_INFO.flags; it does not log in, which would reset a PIN count. */
+  flags(): number {
+    return (this.#run('flags') as { flags: number }).flags;
+  }
+
+  #change(command: string, ...given: string[]): void {
+    const { rv } = this.#run(command, ...given) as Untold;
+    if (rv !== 0) throw new Error(`${command} was answered with 0x${rv.toString(16)}.`);
+  }
+
+  #run(command: string, ...given: string[]): unknown {
+    const output = execFileSync(program, [this.#hsm.libraryPath, this.#tokenLabel, command, ...given], {
+      env: { ...process.env, ...this.#hsm.environment },
+      input: command === 'flags' ? '\n' : `${this.#pin}\n`,
+    });
+    return JSON.parse(output.toString('utf8'));
+  }
+}
+
+function hexOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('hex');
+}
