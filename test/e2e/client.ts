@@ -41,7 +41,7 @@ export interface MethodDescription {
 
 const definitions = protoLoader.loadSync(
   readdirSync(serviceFolder).map((file) => `${serviceFolder}/${file}`),
-  { includeDirs: [protoFolder], keepCase: true, longs: String, enums: String, defaults: false, oneofs: true },
+  { includeDirs: [protoFolder], keepCase: true, longs: String, enums: String, defaults: false },
 );
 
 const services = Object.entries(definitions)
