@@ -13,6 +13,7 @@ import { newClusterId } from '../../src/config/new-id.js';
 import { resolveSecrets } from '../../src/config/secrets.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from '../certificates.js';
+import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { HoldfastClient, type Message } from './client.js';
 import { SecretLedger } from './secret-ledger.js';
@@ -39,6 +40,8 @@ export interface ClusterOfTest {
 export interface DeploymentOptions {
   /** Names of custom clusters beside the default one; one token each. Default: one, `custom`. */
   customClusters?: string[];
+  /** Names of the clusters (`default` too) that are reached through the fault-injecting module. Default: none. */
+  faulty?: string[];
   /** Keys that the user `app` may use. Default `alias/app`. */
   appKeys?: string[];
   /** Changes the configuration before it is written. */
@@ -57,6 +60,7 @@ export class Deployment {
   readonly auditPath: string;
   readonly logPath: string;
   readonly trustAnchor: string;
+  readonly #faults: ReadonlyMap<string, FaultHsm>;
   readonly #certificates = new Map<string, IssuedCertificate>();
   readonly #clients: HoldfastClient[] = [];
   #errors = '';
@@ -69,7 +73,10 @@ export class Deployment {
     if (defaultCluster === undefined) throw new Error('A deployment has a default cluster.');
     this.defaultCluster = defaultCluster;
     this.customClusters = customClusters;
-    this.softHsm = createSoftHsm({ tokens: clusters.map(({ tokenLabel, pin }) => ({ label: tokenLabel, userPin: pin })) });
+    this.softHsm = createSoftHsm({
+      tokens: clusters.map(({ tokenLabel, pin }) => ({ label: tokenLabel, userPin: pin })),
+    });
+    this.#faults = new Map((options.faulty ?? []).map((name) => [name, putFaultsBefore(this.softHsm, name)]));
     this.trustAnchor = this.authority.certificate.toString();
     this.auditPath = join(this.folder, 'audit.log');
     this.logPath = join(this.folder, 'server.log');
@@ -82,6 +89,13 @@ export class Deployment {
     const [cluster] = this.customClusters;
     if (cluster === undefined) throw new Error('This deployment has no custom cluster.');
     return cluster;
+  }
+
+  /** The faults of a cluster that was named in `faulty`. */
+  fault(name: string): FaultHsm {
+    const fault = this.#faults.get(name);
+    if (fault === undefined) throw new Error(`Cluster ${name} has no faults.`);
+    return fault;
   }
 
   /** Path of the Unix socket that is the operator. */
@@ -149,7 +163,9 @@ export class Deployment {
   }
 
   auditRecords(): Message[] {
-    const lines = readFileSync(this.auditPath, 'utf8').split('\n').filter((line) => line !== '');
+    const lines = readFileSync(this.auditPath, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
     return lines.map((line) => JSON.parse(line) as Message);
   }
 
@@ -202,14 +218,14 @@ export class Deployment {
         administrators: [{ name: 'operator', certificate: { commonName: 'operator' } }],
         users: [{ name: 'app', certificate: { commonName: 'app' }, keys: appKeys }],
       },
-      modules: { softhsm: { path: this.softHsm.libraryPath, environment: this.softHsm.environment } },
+      modules: this.#modules(),
       clusters: [this.defaultCluster, ...this.customClusters].map(({ clusterId, tokenLabel }) => ({
         id: clusterId,
         name: tokenLabel,
         trustAnchorCertificate: this.authority.certificatePath,
         replication: 'none',
         minimumMembers: 1,
-        members: [{ name: 'a', module: 'softhsm', tokenLabel, lanes: 2 }],
+        members: [{ name: 'a', module: this.#faults.has(tokenLabel) ? tokenLabel : 'softhsm', tokenLabel, lanes: 2 }],
       })),
       defaultKeyStore: { cluster: this.defaultCluster.clusterId, pin: { file: join(this.folder, 'default.pin') } },
       catalog: { kind: 'sqlite', path: join(this.folder, 'catalog.sqlite') },
@@ -218,6 +234,16 @@ export class Deployment {
       telemetry: { logLevel: 'trace' },
       lockDirectory: join(this.folder, 'locks'),
     };
+  }
+
+  /** One for the clusters that work, and one for each that does not. */
+  #modules(): Message {
+    const { libraryPath: path, environment } = this.softHsm;
+    const faulty = [...this.#faults].map(([name, { module }]) => [
+      name,
+      { path: module.libraryPath, environment: module.environment, privateInstance: true },
+    ]);
+    return { softhsm: { path, environment }, ...(Object.fromEntries(faulty) as Message) };
   }
 
   #writeSecret(name: string, value: string): void {
