@@ -11,7 +11,7 @@ int running(const Member& member) {
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.current != nullptr; }));
 }
 
-MemberStatistics describe(const Member& member) {
+MemberStatistics describe(const Member& member, size_t sharedQueue) {
   MemberStatistics described;
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
@@ -19,7 +19,7 @@ MemberStatistics describe(const Member& member) {
   described.lanes = static_cast<int>(
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
-  described.queued = static_cast<int>(member.pinned.size());
+  described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
   described.running = running(member);
   described.logins = member.token ? member.token->logins() : 0;
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
@@ -95,7 +95,7 @@ std::vector<MemberStatistics> Dispatcher::statistics() const {
   const Lock lock(mutex_);
   std::vector<MemberStatistics> all;
   for (const auto& member : members_) {
-    if (!member->closing) all.push_back(describe(*member));
+    if (!member->closing) all.push_back(describe(*member, shared_.size()));
   }
   return all;
 }

@@ -82,7 +82,7 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
   const auto shared = std::make_shared<Secret>(std::move(pin));
   const auto work = [dispatcher = dispatcher_, member, shared, deadline](Settlement& settlement) {
     const auto token = dispatcher->visit(member);
-    token->login(*shared);
+    token->login(*shared, deadline);
     shared->clear();
     // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
     if (settlement.isClaimed()) return;

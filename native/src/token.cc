@@ -65,9 +65,11 @@ void Token::ensureAnchor() {
   anchor_.emplace(*this);
 }
 
-void Token::login(const Secret& pin) {
+void Token::login(const Secret& pin, Deadline deadline) {
   const std::lock_guard lock(loginMutex_);
   ensureAnchor();
+  if (Clock::now() >= deadline)
+    throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
   ++logins_;
   const CK_RV rv = functions().C_Login(anchor_->handle(), CKU_USER, pointerFor(pin.view()), pin.size());
   if (rv == CKR_USER_ALREADY_LOGGED_IN && loggedIn_) return;

@@ -55,8 +55,9 @@ class Token {
   TokenInfo info() const;
 
   /// C_Login, once. "Already logged in" is success only where this process did it: else nobody knows whether
-  /// the PIN is right.
-  void login(const Secret& pin);
+  /// the PIN is right. Past the deadline C_Login is not called any more: the attempt was counted as failed,
+  /// and a PIN is tried once (design invariant 7).
+  void login(const Secret& pin, Deadline deadline);
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
 

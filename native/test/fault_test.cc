@@ -52,6 +52,24 @@ TEST(Fault, LoginTriesOnceWhateverTheAnswer) {
   }
 }
 
+TEST(Fault, ALoginThatWasGivenUpNeverReachesTheToken) {
+  const TestToken token;
+  TestPool pool;
+  const MemberOptions options{token.faultyModule(), {TestToken::kLabel, std::nullopt}, {1, 1}};
+  auto opening =
+      pool.start([&](const auto& answer) { pool.pool().openMember(answer, options, after(5'000)); });
+  const int member = valueOf<MemberOpened>(opening.get()).member;
+  token.obey("C_OpenSession hang");
+  auto login = pool.start([&](const auto& answer) {
+    pool.pool().loginMember(answer, member, Secret(bytesOf("1234")), after(100));
+  });
+  EXPECT_EQ(failureOf(login.get()).kind, FailureKind::kLaneDeadline);
+  token.heal();
+  EXPECT_EQ(pool.close(), 0U);
+  EXPECT_EQ(token.calls("C_OpenSession"), 1);
+  EXPECT_EQ(token.calls("C_Login"), 0);
+}
+
 TEST(Fault, SessionsThatCannotOpenFailTheLogin) {
   const TestToken token;
   TestPool pool;

@@ -47,8 +47,8 @@ TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
   const TestToken token;
   const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
   const Secret pin(bytesOf(TestToken::kPin));
-  found->login(pin);
-  found->login(pin);
+  found->login(pin, after(5'000));
+  found->login(pin, after(5'000));
   EXPECT_EQ(found->logins(), 2U);
   const Session session(*found);
   EXPECT_NO_THROW(found->proveAlive(session));
@@ -67,7 +67,7 @@ TEST(Token, IsNotAliveWithoutItsFilesOrWithoutLogin) {
   };
   const Session session(*found);
   EXPECT_EQ(rvOf(session), CKR_USER_NOT_LOGGED_IN);
-  found->login(Secret(bytesOf(TestToken::kPin)));
+  found->login(Secret(bytesOf(TestToken::kPin)), after(5'000));
   EXPECT_EQ(rvOf(session), CKR_OK);
   std::filesystem::rename(token.folder() / "tokens", token.folder() / "away");
   EXPECT_EQ(rvOf(session), CKR_DEVICE_REMOVED);

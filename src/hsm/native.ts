@@ -114,13 +114,15 @@ export interface NativeDataKey extends NativeSealed {
 /**
  * Why an operation failed, beyond its CK_RV.
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
- * - `queue-deadline`: the deadline passed while it waited; the token was not touched.
+ * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the
+ *   same key; no lane is lost.
  * - `lane-deadline`: the deadline passed inside a PKCS#11 call; the lane is quarantined.
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
  * - `canary-failed`: the handle did not decrypt the material's canary.
- * - `queue-full`, `no-member` (none admitted), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline), `token-missing`.
+ * - `queue-full`, `no-member` (none admitted), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or a directory that
+ *   is not ours alone), `token-missing` (also where several tokens carry the label).
  */
 export type NativeFailureKind =
   | 'rv' | 'queue-deadline' | 'lane-deadline' | 'material-missing' | 'material-ambiguous' | 'material-mismatch'
@@ -164,19 +166,29 @@ export interface NativeLock {
 export interface NativePool {
   /** Loads the module, calls `C_Initialize`, finds the token. Opens no lane and never logs in. */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
-  /** `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles. */
+  /**
+   * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
+   * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
+   * logged in, it begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process.
+   */
   loginMember(member: number, pin: Uint8Array, deadlineMs: number): Promise<{ epoch: number }>;
   /** Reads the whole token once and fills the member's handle cache. */
   inventory(member: number, deadlineMs: number): Promise<NativeInventoryEntry[]>;
   /** Fresh `C_GetTokenInfo` of a member. */
   tokenInfo(member: number, deadlineMs: number): Promise<NativeTokenInfo>;
-  /** Takes the member out of the rotation; queued and running work goes on. */
+  /**
+   * Takes the member out of the rotation; running work and work posted to it by name goes on. Work for any member that still waits
+   * is rejected with `no-member` where this was the last one. Throws a NativeFailure of kind `closed`, as `resume` does.
+   */
   suspend(member: number): void;
   /** Puts the member into the rotation. */
   resume(member: number): void;
-  /** Drains the member's lanes until the deadline, closes its sessions, finalises a private instance when no lane is inside. */
+  /**
+   * Drains the member's lanes until the deadline, closes its sessions, finalises a private instance when no lane is inside. Rejects with
+   * `lane-deadline` where a lane still is; the member is closed all the same, and finalised when that lane comes back.
+   */
   closeMember(member: number, deadlineMs: number): Promise<void>;
-  /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of lanes still hung. */
+  /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still inside a module. */
   close(deadlineMs: number): Promise<number>;
 
   /** Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit; then finds it by CKA_ID: exactly one. `member` null = next admitted. */
@@ -198,16 +210,19 @@ export interface NativePool {
   generateDataKey(member: number | null, material: NativeMaterialReference, length: number, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeDataKey>>;
   random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
 
-  /** State for describe, metrics and tests. */
+  /** State for describe, metrics and tests; members that are closed or closing are left out. */
   statistics(): NativeMemberStatistics[];
 }
 
 export interface NativeMemberStatistics {
   member: number;
   epoch: number;
+  /** In the rotation: resumed, with lanes, and not stopped by too many that hang. */
   admitted: boolean;
+  /** Lanes with a session, idle or at work. */
   lanes: number;
   quarantinedLanes: number;
+  /** What this member could take: work posted to it by name and, while it is admitted, all that waits for any member. */
   queued: number;
   running: number;
   logins: number;
@@ -217,7 +232,7 @@ export interface NativeMemberStatistics {
 export interface NativeAddon {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
-  /** Waits for the file lock of this module (keyed by its path) in `directory` (0700, ours). Rejects with kind `lock` past the deadline. */
+  /** Waits for the file lock of this module (keyed by its real path) in `directory`, which is made where it is missing and must be 0700 and ours. */
   acquireModuleLock(libraryPath: string, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
