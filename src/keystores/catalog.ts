@@ -22,12 +22,15 @@ export interface KeyStoreCatalog {
     to: ConnectionState,
     errorCode: ConnectionErrorCode | null,
   ): Promise<boolean>;
-  /** Changes name, cluster or password if the state is one of `inStates`; a new password raises its version. */
+  /**
+   * Changes name, cluster or password if the state is one of `inStates`; a new password raises its version. A store with
+   * keys stays on its cluster (`has-keys`): they exist nowhere else.
+   */
   updateStore(
     customKeyStoreId: string,
     inStates: readonly ConnectionState[],
     change: StoreChange,
-  ): Promise<'updated' | 'not-found' | 'wrong-state' | 'name-in-use' | 'cluster-in-use'>;
+  ): Promise<'updated' | 'not-found' | 'wrong-state' | 'has-keys' | 'name-in-use' | 'cluster-in-use'>;
   /** Removes a DISCONNECTED store without keys (tombstoned keys do not count). */
   deleteStore(customKeyStoreId: string): Promise<'deleted' | 'not-found' | 'wrong-state' | 'has-keys'>;
 }

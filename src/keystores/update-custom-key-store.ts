@@ -61,9 +61,18 @@ async function applyUpdate(
   };
   const outcome = await core.keyStoreCatalog.updateStore(store.customKeyStoreId, statesAllowing(command), change);
   if (outcome === 'not-found') throw storeNotFound(store.customKeyStoreId);
+  if (outcome === 'has-keys') throw keysStayBehind(store);
   if (outcome === 'wrong-state') throw await refusal(core, store, command);
   if (outcome === 'name-in-use') throw storeNameInUse(name ?? store.name);
   if (outcome === 'cluster-in-use') throw clusterInUse(cloudHsmClusterId ?? store.clusterId);
+}
+
+/** AWS lets a store move to a cluster made from its backup. A cluster without replication has no such sibling. */
+function keysStayBehind(store: StoreRecord): HoldfastError {
+  return new HoldfastError(
+    'CLOUD_HSM_CLUSTER_NOT_RELATED',
+    `Custom key store ${store.customKeyStoreId} has keys, and they exist in cluster '${store.clusterId}' only: it is not replicated.`,
+  );
 }
 
 /** Either the state changed meanwhile, or another update set a password first. */

@@ -79,6 +79,19 @@ describe('on a shared SQLite file', () => {
     }
   });
 
+  it('tells questions with other limits and starting points apart', async () => {
+    const key = await addKey(here);
+    for (const name of ['alias/a', 'alias/b', 'alias/c']) await here.createAlias(aliasFor(key, name));
+    const query = { scope, targetKeyId: key.keyId, afterAliasName: undefined, limit: 2 };
+    const names = async (change: { limit?: number; afterAliasName?: string; targetKeyId?: undefined }) =>
+      (await here.listAliases({ ...query, ...change })).map((alias) => alias.aliasName);
+    expect(await names({})).toEqual(['alias/a', 'alias/b']);
+    expect(await names({ limit: 1 })).toEqual(['alias/a']);
+    expect(await names({ limit: 10 })).toHaveLength(3);
+    expect(await names({ afterAliasName: 'alias/a' })).toEqual(['alias/b', 'alias/c']);
+    expect(await names({ targetKeyId: undefined })).toEqual(['alias/a', 'alias/b']);
+  });
+
   it('gives records that nobody can change for the others', async () => {
     const key = await addKey(here);
     const found = (await here.findKey(scope, key.keyId)) as KeyRecord;

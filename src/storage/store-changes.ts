@@ -41,6 +41,7 @@ export function updateStore(
       const store = await findStore(transaction, customKeyStoreId);
       if (store === undefined) return 'not-found';
       if (!inStates.includes(store.connection_state) || isOvertaken(store, change)) return 'wrong-state';
+      if (movesAway(store, change) && (await hasKeys(transaction, customKeyStoreId))) return 'has-keys';
       const columns = changedColumns(store, change);
       if (Object.keys(columns).length === 0) return 'updated';
       await transaction
@@ -63,6 +64,10 @@ export function deleteStore(database: CatalogDatabase, customKeyStoreId: string)
     await transaction.deleteFrom('custom_key_stores').where('custom_key_store_id', '=', customKeyStoreId).execute();
     return 'deleted';
   });
+}
+
+function movesAway(store: StoreRow, { clusterId }: StoreChange): boolean {
+  return clusterId !== undefined && clusterId !== store.cluster_id;
 }
 
 function isOvertaken(store: StoreRow, change: StoreChange): boolean {

@@ -160,6 +160,22 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await catalog.countAliasesOfKey(scope, neighbour.keyId)).toBe(1);
   });
 
+  it('deletes a multi-Region key in its own region only', async () => {
+    const { catalog } = opened();
+    const here = await addKey(catalog, { keyId: `mrk-${'2'.repeat(32)}` });
+    const there = await addKey(catalog, { keyId: here.keyId, region: 'us-east-1' });
+    await catalog.createAlias(aliasFor(there, 'alias/there'));
+    for (const key of [here, there]) {
+      await catalog.changeKeyState(key, key.keyId, ['Enabled'], pending(day(10)));
+      await catalog.beginDeletion(key, key.keyId, day(10));
+    }
+    await catalog.completeDeletion(here, here.keyId, day(11));
+    expect((await catalog.findKey(here, here.keyId))?.state).toBe('Deleted');
+    expect((await catalog.findKey(there, there.keyId))?.state).toBe('Deleting');
+    expect((await catalog.findMaterial(there.currentMaterialId))?.destroyedDate).toBeNull();
+    expect(await catalog.countAliasesOfKey(there, there.keyId)).toBe(1);
+  });
+
   it('counts the keys of a store but for tombstones', async () => {
     const { catalog } = opened();
     const store = await addStore(catalog, { connectionState: 'CONNECTED' });

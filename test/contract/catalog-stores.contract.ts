@@ -168,6 +168,18 @@ export function storeContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findKey(scope, key.keyId)).toMatchObject({ customKeyStoreId, state: 'Deleted' });
   });
 
+  it('keeps a store that has keys on its cluster', async () => {
+    const { catalog } = opened();
+    const { customKeyStoreId, clusterId, name } = await addStore(catalog, { connectionState: 'CONNECTED' });
+    const key = await addKey(catalog, { customKeyStoreId, clusterId });
+    const move = { ...nothing, clusterId: 'cluster-elsewhere' };
+    expect(await catalog.updateStore(customKeyStoreId, everyState, move)).toBe('has-keys');
+    expect(await catalog.updateStore(customKeyStoreId, everyState, { ...nothing, clusterId })).toBe('updated');
+    expect(await catalog.updateStore(customKeyStoreId, everyState, { ...nothing, name: `${name}!` })).toBe('updated');
+    await catalog.changeKeyState(scope, key.keyId, ['Enabled'], deleted);
+    expect(await catalog.updateStore(customKeyStoreId, everyState, move)).toBe('updated');
+  });
+
   it('never deletes a store while a key is committed to it', async () => {
     const { catalog, another } = opened();
     const administrator = await another();
