@@ -63,9 +63,9 @@ describe('GenerateDataKey', () => {
   });
 
   it('destroys the plaintext when it cannot answer', async () => {
-    const { generateDataKey: original } = domain.defaultCluster;
+    const original = domain.defaultCluster.generateDataKey.bind(domain.defaultCluster);
     domain.defaultCluster.generateDataKey = async (...call) => {
-      const { plaintext, sealed } = await original.apply(domain.defaultCluster, call);
+      const { plaintext, sealed } = await original(...call);
       return { plaintext, sealed: { ...sealed, nonce: new Uint8Array(16) } };
     };
     await expect(generate({ keySpec: 'AES_256' })).rejects.toThrow('nonce of 16 bytes');
