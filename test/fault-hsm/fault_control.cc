@@ -71,3 +71,8 @@ std::optional<CK_RV> FaultControl::before(const char* functionName) {
   if (rule->action == "delay") std::this_thread::sleep_for(std::chrono::milliseconds(rule->value));
   return rule->action == "rv" ? std::optional<CK_RV>(rule->value) : std::nullopt;
 }
+
+CK_FLAGS FaultControl::addedTokenFlags() const {
+  const auto rule = ruleFor("C_GetTokenInfo");
+  return rule && rule->action == "flags" ? rule->value : 0;
+}

@@ -13,6 +13,7 @@
 ///     C_Encrypt rv 0x30      answers CKR_DEVICE_ERROR (see fault_hsm.cc for what is forwarded all the same)
 ///     C_Encrypt delay 200    forwards after 200 ms
 ///     C_Encrypt hang         hangs while the file says so (remove the file or the line), then forwards
+///     C_GetTokenInfo flags 0x20000   forwards, then adds these flags (CKF_USER_PIN_FINAL_TRY) to the token's
 ///     * delay 5              any function that has no line of its own
 ///
 /// No file: everything is forwarded.
@@ -24,6 +25,9 @@ class FaultControl {
 
   /// Logs the call (one line with the function's name), then obeys. A value means: answer this.
   std::optional<CK_RV> before(const char* functionName);
+
+  /// What the rule `C_GetTokenInfo flags` adds; 0 where there is none.
+  CK_FLAGS addedTokenFlags() const;
 
  private:
   struct Rule {

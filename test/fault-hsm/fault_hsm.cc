@@ -43,6 +43,12 @@ CK_RV initialize(void* arguments) {
   return real == nullptr ? CKR_LIBRARY_LOAD_FAILED : real->C_Initialize(arguments);
 }
 
+CK_RV getTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  const CK_RV rv = Forward<&CK_FUNCTION_LIST::C_GetTokenInfo, CK_C_GetTokenInfo>::call(slot, info);
+  if (rv == CKR_OK) info->flags |= control().addedTokenFlags();
+  return rv;
+}
+
 template <auto Member, typename Function>
 void wrap(CK_FUNCTION_LIST& list, Function CK_FUNCTION_LIST::*, const char* name) {
   using Wrapper = Forward<Member, Function>;
@@ -123,6 +129,7 @@ CK_FUNCTION_LIST makeList() {
   WRAP(C_GetFunctionStatus);
   WRAP(C_CancelFunction);
   WRAP(C_WaitForSlotEvent);
+  list.C_GetTokenInfo = getTokenInfo;
   return list;
 }
 
