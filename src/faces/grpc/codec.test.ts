@@ -117,7 +117,7 @@ test('an enum’s UNSPECIFIED is absent; a number that the proto does not know i
 test('absent and empty differ', () => {
   expect(decodeEncrypt(field(1), field(2))).toEqual({
     keyId: '',
-    plaintext: expect.objectContaining({ byteLength: 0 }),
+    plaintext: expect.objectContaining({ byteLength: 0 }) as unknown,
     encryptionContext: new Map(),
   });
 });

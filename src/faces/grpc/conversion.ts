@@ -91,7 +91,7 @@ export function choice<Name extends string, Wire extends string>(
 
 /** A message. A domain value with a field that the message lacks is refused, so that no answer loses a field silently. */
 export function structure<Message extends object>(fields: FieldConversions<Message>): Conversion<Message> {
-  const conversions = Object.entries(fields) as [string, Conversion<unknown>][];
+  const conversions = Object.entries<Conversion<unknown>>(fields);
   const byName = new Map(conversions);
   return {
     toDomain(wire) {

@@ -1,6 +1,7 @@
 import {
   type handleUnaryCall,
   Metadata,
+  type sendUnaryData,
   type Server,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -48,29 +49,35 @@ export function addServices(server: Server, dependencies: HandlerDependencies): 
 }
 
 function handlerOf(method: MethodName, dependencies: HandlerDependencies): handleUnaryCall<Buffer, Uint8Array> {
-  const { carriesSecrets } = codecs[method];
-  return async (call, callback) => {
+  return (call, callback) => {
     const connection = dependencies.connections.find(call.getPeer());
-    if (connection === undefined) {
-      callback({ code: status.CANCELLED, details: 'The connection has closed.' });
-      return;
-    }
-    const requestId = dependencies.identifiers.requestId();
-    let response: Uint8Array | undefined;
-    try {
-      response = await dispatch(method, call, connection, requestId, dependencies);
-      call.sendMetadata(requestIdMetadata(requestId));
-      callback(null, response);
-    } catch (error) {
-      callback(toCallError(toHoldfastError(error), requestId));
-    } finally {
-      // grpc-js has copied the response into its frame by now; the request may not have been decoded at all.
-      if (carriesSecrets) {
-        call.request.fill(0);
-        response?.fill(0);
-      }
-    }
+    if (connection === undefined) callback({ code: status.CANCELLED, details: 'The connection has closed.' });
+    else void answer(method, call, callback, connection, dependencies);
   };
+}
+
+async function answer(
+  method: MethodName,
+  call: UnaryCall,
+  callback: sendUnaryData<Uint8Array>,
+  connection: Connection,
+  dependencies: HandlerDependencies,
+): Promise<void> {
+  const requestId = dependencies.identifiers.requestId();
+  let response: Uint8Array | undefined;
+  try {
+    response = await dispatch(method, call, connection, requestId, dependencies);
+    call.sendMetadata(requestIdMetadata(requestId));
+    callback(null, response);
+  } catch (error) {
+    callback(toCallError(toHoldfastError(error), requestId));
+  } finally {
+    // grpc-js has copied the response into its frame by now; the request may not have been decoded at all.
+    if (codecs[method].carriesSecrets) {
+      call.request.fill(0);
+      response?.fill(0);
+    }
+  }
 }
 
 function dispatch(
@@ -95,7 +102,7 @@ function dispatch(
         if (codec.carriesSecrets) call.request.fill(0);
       }
     },
-    encode: codec.encode,
+    encode: (response) => codec.encode(response),
   });
 }
 

@@ -153,7 +153,7 @@ test('an IPv6 listener knows the address of its peer', async () => {
 function handshake(options: tls.ConnectionOptions): Promise<string> {
   return new Promise((resolve) => {
     const socket = tls.connect(options);
-    socket.once('error', (error) => resolve(error.message));
+    socket.once('error', (error: Error) => resolve(error.message));
     socket.once('close', () => resolve('closed'));
   });
 }

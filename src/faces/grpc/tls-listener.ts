@@ -53,7 +53,8 @@ export class TlsListener implements Listener {
     });
     server.maxConnections = dependencies.maximumConnections;
     server.on('secureConnection', (socket) => acceptSecure(socket, dependencies));
-    server.on('connection', rememberAddress);
+    // A socket that was asked for its peer's address still knows it when it is closed.
+    server.on('connection', (socket: Socket) => sourceAddressOf(socket));
     server.on('tlsClientError', (error, socket) => reportRefusal(error, socket, dependencies.refusals));
     await listening(server, () => server.listen({ host: options.address, port: options.port }));
     return new TlsListener(server);
@@ -84,11 +85,6 @@ function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
     secureOptions: constants.SSL_OP_NO_TICKET,
     ...(material.certificateRevocationList === undefined ? {} : { crl: material.certificateRevocationList }),
   };
-}
-
-/** Node remembers the address of a socket that was asked for it; one that is closed already cannot tell any more. */
-function rememberAddress(socket: Socket): void {
-  void socket.remoteAddress;
 }
 
 function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refusals: RefusalReporter): void {
