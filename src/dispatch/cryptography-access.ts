@@ -8,6 +8,7 @@ import { generateDataKey } from '../operations/generate-data-key.js';
 import { generateDataKeyWithoutPlaintext } from '../operations/generate-data-key-without-plaintext.js';
 import { type GenerateRandomRequest, generateRandom } from '../operations/generate-random.js';
 import { type ReEncryptRequest, reEncrypt } from '../operations/re-encrypt.js';
+import type { AccessResource } from '../policy/authorizer.js';
 import type { AccessCheck, AccessRow, PreparedRequest } from './access-row.js';
 import { forAccount, forKey, keyResource, resolveForAccess, unknownKey } from './key-resource.js';
 import type { RequestContext } from './request-context.js';
@@ -77,11 +78,11 @@ export function cryptographyAccess(core: KeysCore) {
 
 type ReEncryptKeys = ReEncryptRequest & Ciphertext & { sourceKeyId?: string | undefined; destinationKeyId: string };
 
-/** One side of an operation on a ciphertext: what is to be decided, and the key to use once it is allowed. */
-interface Side<T> {
-  access: AccessCheck;
+/** A ciphertext in a request: what is to be decided, and the key to use once it is allowed. */
+interface CiphertextSide {
+  accesses: AccessCheck[];
   /** Rejects with what only an allowed caller may learn. */
-  resolved(): Promise<T>;
+  resolved(): Promise<CiphertextKey>;
 }
 
 async function prepareDecrypt(
@@ -91,7 +92,7 @@ async function prepareDecrypt(
 ): Promise<PreparedRequest> {
   const source = await ciphertextSide(core, 'kms:Decrypt', request.ciphertextBlob, request.keyId, context);
   return {
-    accesses: [source.access],
+    accesses: source.accesses,
     execute: async () => decrypt(core, { ...(await source.resolved()), request }, context),
   };
 }
@@ -105,17 +106,17 @@ async function prepareReEncrypt(
   const destination = await resolveForAccess(core, context, request.destinationKeyId, byIdOrAlias);
   const action = 'kms:ReEncryptTo';
   if ('refusal' in destination) {
-    return { accesses: [source.access, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
+    return { accesses: [...source.accesses, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
   }
   return {
-    accesses: [source.access, { action, resource: await keyResource(core, destination.key) }],
+    accesses: [...source.accesses, { action, resource: await keyResource(core, destination.key) }],
     execute: async () => reEncrypt(core, { source: await source.resolved(), destination, request }, context),
   };
 }
 
 /**
- * The key that a ciphertext names is the one that is decided upon. Whether the key that the *request* names is the same is
- * told only afterwards: it would say which keys exist.
+ * The key that a ciphertext names is decided upon, and so is the key that the *request* names where that is another one or
+ * none: whether it is the ciphertext's key, another or no key at all would say to a user which keys exist.
  */
 async function ciphertextSide(
   core: KeysCore,
@@ -123,18 +124,38 @@ async function ciphertextSide(
   ciphertextBlob: Uint8Array | undefined,
   identifier: string | undefined,
   context: RequestContext,
-): Promise<Side<CiphertextKey>> {
+): Promise<CiphertextSide> {
   if (ciphertextBlob === undefined) throw missingCiphertext();
+  const source = await keyOfCiphertext(core, action, ciphertextBlob, context);
+  if (identifier === undefined) return source;
+  const named = await resolveForAccess(core, context, identifier, byIdOrAlias);
+  if ('refusal' in named) {
+    return { accesses: [...source.accesses, unknownKey(action)], resolved: () => Promise.reject(named.refusal) };
+  }
+  const resource = await keyResource(core, named.key);
+  const others = source.accesses.some((access) => isSameKey(access.resource, resource)) ? [] : [{ action, resource }];
+  const resolved = () => resolveCiphertextKey(core, context.principal, ciphertextBlob, named.key.keyId);
+  return { accesses: [...source.accesses, ...others], resolved };
+}
+
+async function keyOfCiphertext(
+  core: KeysCore,
+  action: string,
+  ciphertextBlob: Uint8Array,
+  context: RequestContext,
+): Promise<CiphertextSide> {
   try {
     const found = await resolveCiphertextKey(core, context.principal, ciphertextBlob);
-    const resource = await keyResource(core, found.key);
-    if (identifier === undefined) return { access: { action, resource }, resolved: () => Promise.resolve(found) };
-    const resolved = () => resolveCiphertextKey(core, context.principal, ciphertextBlob, identifier);
-    return { access: { action, resource }, resolved };
+    const access = { action, resource: await keyResource(core, found.key) };
+    return { accesses: [access], resolved: () => Promise.resolve(found) };
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
-    return { access: unknownKey(action), resolved: () => Promise.reject(error) };
+    return { accesses: [unknownKey(action)], resolved: () => Promise.reject(error) };
   }
+}
+
+function isSameKey(left: AccessResource, right: AccessResource): boolean {
+  return left.kind === 'key' && right.kind === 'key' && left.keyId === right.keyId;
 }
 
 function prepareRandom(

@@ -5,6 +5,7 @@ import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
 import type { AccessCheck, AccessRow } from './access-row.js';
+import { fieldName } from './field-name.js';
 import type { MethodName } from './methods.js';
 import { requestConstraints } from './request-constraints.js';
 import { validateRequest } from './validate-request.js';
@@ -135,13 +136,15 @@ function auditUnavailable(cause: unknown): HoldfastError {
   });
 }
 
-function accessDenied(principal: Principal, access: AccessCheck): HoldfastError {
-  const [resource] = resourceName(access.resource);
-  return new HoldfastError(
-    'ACCESS_DENIED',
-    `User: ${principal.arn} is not authorized to perform: ${access.action}` +
-      (resource === undefined ? '' : ` on resource: ${resource}`),
-  );
+/** The same words for a key that the caller may not use and for one that does not exist: nobody finds out which exist. */
+function accessDenied(principal: Principal, { action, resource }: AccessCheck): HoldfastError {
+  const where = {
+    account: '',
+    'custom-key-store': ` on resource: ${resourceName(resource).join()}`,
+    key: ' on this key, or the key does not exist',
+    'unknown-key': ' on this key, or the key does not exist',
+  }[resource.kind];
+  return new HoldfastError('ACCESS_DENIED', `User: ${principal.arn} is not authorized to perform: ${action}${where}`);
 }
 
 function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
@@ -163,7 +166,7 @@ function resourceName(resource: AccessResource): string[] {
 
 function auditedParameters(request: Record<string, unknown>, audited: readonly string[]): Record<string, unknown> {
   const known = audited.filter((name) => request[name] !== undefined);
-  return Object.fromEntries(known.map((name) => [name, auditedValue(request[name])]));
+  return Object.fromEntries(known.map((name) => [fieldName(name), auditedValue(request[name])]));
 }
 
 function auditedValue(value: unknown): unknown {

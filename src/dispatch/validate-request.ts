@@ -1,6 +1,7 @@
 import { type FieldViolation, HoldfastError } from '../errors.js';
 import { Secret } from '../secret.js';
 import type { FieldConstraint, FieldConstraints, Shape } from './constraint.js';
+import { fieldName } from './field-name.js';
 
 /** One broken rule, told twice: as a field violation and in AWS's words. */
 interface Violation extends FieldViolation {
@@ -19,7 +20,7 @@ export function validateRequest(request: Fields, constraints: FieldConstraints):
   if (violations.length > 0) throw validationError(violations);
   const unsupported = Object.entries(constraints)
     .filter(([name, constraint]) => isUnsupported(request[name], constraint))
-    .map(([name]) => snakeCase(name));
+    .map(([name]) => fieldName(name));
   if (unsupported.length > 0) throw unsupportedError(unsupported);
 }
 
@@ -132,7 +133,7 @@ function checkList(value: unknown, shape: Extract<Shape, { kind: 'list' }>, path
 function violation(path: string, description: string, shownValue?: string): Violation {
   const value = shownValue === undefined ? 'Value' : `Value ${shownValue}`;
   return {
-    field: snakeCase(path),
+    field: fieldName(path),
     description,
     message: `${value} at '${path}' failed to satisfy constraint: ${description}`,
   };
@@ -150,8 +151,4 @@ function codePointLength(value: string): number {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
-}
-
-function snakeCase(path: string): string {
-  return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

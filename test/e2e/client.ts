@@ -92,7 +92,7 @@ export class HoldfastClient {
   /** Sends bytes as they are in place of a request message. */
   callRaw(method: string, bytes: Uint8Array, deadlineMs = 30_000): Promise<Message> {
     const found = this.#find(method);
-    return this.#unary(found.client, found.path, Buffer.from, found.responseDeserialize, bytes, deadlineMs);
+    return this.#unary(found.client, found.path, asIs, found.responseDeserialize, bytes, deadlineMs);
   }
 
   /** The refusal that a call ends in; fails when it succeeds. */
@@ -163,6 +163,10 @@ function serializeWhole(definition: grpc.MethodDefinition<unknown, unknown>, req
   const lost = Object.keys(request).filter((name) => request[name] !== undefined && !isEmpty(request[name]) && !(name in sent));
   if (lost.length > 0) throw new Error(`The proto has no such field or value: ${lost.join(', ')}`);
   return bytes;
+}
+
+function asIs(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -1,0 +1,452 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { protoPath as healthProtoPath } from 'grpc-health-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CallError, HoldfastClient, type Message, methods } from './client.js';
+import { account, type Caller, Deployment, region, type RunningServer } from './deployment.js';
+
+/**
+ * Who may do what: every method of the service descriptors × every kind of caller. A method without a row fails, and so
+ * does a row without a method.
+ */
+
+type Answer = 'OK' | 'ACCESS_DENIED';
+
+interface Row {
+  /** What the audit record says was decided upon. */
+  actions: string[];
+  user: Answer;
+  administrator: Answer;
+  /** Succeeds for an administrator when the rows are walked in their order. */
+  request: Message;
+  /** The resources in the audit record of who was not let in for lack of permission, and of who was. */
+  resources: string[];
+  /** Request fields in the audit record. */
+  parameters: Message;
+}
+
+/** What the rows talk about; made by the administrator beforehand. */
+interface World {
+  appKey: Message;
+  otherKey: Message;
+  spareKey: Message;
+  storeId: string;
+  spareStoreId: string;
+  appCiphertext: Buffer;
+  otherCiphertext: Buffer;
+  spareStore: Message;
+}
+
+const missingKeyId = '00000000-1111-4222-8333-444444444444';
+const keyArn = (keyId: string) => `arn:aws:kms:${region}:${account}:key/${keyId}`;
+const arnOf = (name: string) => `arn:aws:iam::${account}:user/${name}`;
+
+function keyStoreRows(world: World): Record<string, Row> {
+  const { custom_key_store_name: name, cloud_hsm_cluster_id: clusterId } = world.spareStore;
+  const onStore = (action: string, storeId: string, more: Message = {}): Row => ({
+    actions: [`kms:${action}`],
+    user: 'ACCESS_DENIED',
+    administrator: 'OK',
+    request: { custom_key_store_id: storeId, ...more },
+    resources: [storeId],
+    parameters: { custom_key_store_id: storeId, ...more },
+  });
+  return {
+    ConnectCustomKeyStore: onStore('ConnectCustomKeyStore', world.storeId),
+    DisconnectCustomKeyStore: onStore('DisconnectCustomKeyStore', world.storeId),
+    DescribeCustomKeyStores: forAdministrators('DescribeCustomKeyStores', { limit: 3 }),
+    UpdateCustomKeyStore: onStore('UpdateCustomKeyStore', world.spareStoreId, { new_custom_key_store_name: 'renamed' }),
+    DeleteCustomKeyStore: onStore('DeleteCustomKeyStore', world.spareStoreId),
+    CreateCustomKeyStore: {
+      ...forAdministrators('CreateCustomKeyStore', world.spareStore),
+      parameters: { custom_key_store_name: name, cloud_hsm_cluster_id: clusterId },
+    },
+  };
+}
+
+function keyRows(world: World): Record<string, Row> {
+  const spare = world.spareKey['key_id'] as string;
+  const other = world.otherKey['key_id'] as string;
+  const onKey = (action: string, keyId: string, request: Message = { key_id: keyId }): Row => ({
+    ...forAdministrators(action, request),
+    resources: [keyArn(keyId)],
+  });
+  return {
+    CreateKey: forAdministrators('CreateKey', { description: 'made on the walk' }),
+    DescribeKey: { ...onKey('DescribeKey', world.appKey['key_id'] as string, { key_id: 'alias/app' }), user: 'OK' },
+    ListKeys: forAdministrators('ListKeys', { limit: 5 }),
+    DisableKey: onKey('DisableKey', spare),
+    EnableKey: onKey('EnableKey', spare),
+    ScheduleKeyDeletion: onKey('ScheduleKeyDeletion', spare, { key_id: spare, pending_window_in_days: 9 }),
+    CancelKeyDeletion: onKey('CancelKeyDeletion', spare),
+    CreateAlias: onKey('CreateAlias', other, { alias_name: 'alias/walk', target_key_id: other }),
+    ListAliases: forAdministrators('ListAliases', { limit: 9 }),
+    UpdateAlias: onKey('UpdateAlias', spare, { alias_name: 'alias/walk', target_key_id: spare }),
+    DeleteAlias: forAdministrators('DeleteAlias', { alias_name: 'alias/walk' }),
+  };
+}
+
+function cryptographyRows(world: World): Record<string, Row> {
+  const appArn = world.appKey['arn'] as string;
+  const context = { encryption_context: { walk: 'yes' } };
+  const forUsers = (actions: string[], request: Message, parameters: Message): Row => ({
+    actions: actions.map((action) => `kms:${action}`),
+    user: 'OK',
+    administrator: 'OK',
+    request,
+    resources: actions.map(() => appArn),
+    parameters,
+  });
+  const dataKey = { key_id: 'alias/app', key_spec: 'DATA_KEY_SPEC_AES_128', ...context };
+  return {
+    Encrypt: forUsers(
+      ['Encrypt'],
+      { key_id: 'alias/app', plaintext: randomBytes(9), ...context },
+      { key_id: 'alias/app', ...context },
+    ),
+    Decrypt: forUsers(['Decrypt'], { ciphertext_blob: world.appCiphertext, ...context }, context),
+    ReEncrypt: forUsers(
+      ['ReEncryptFrom', 'ReEncryptTo'],
+      { ciphertext_blob: world.appCiphertext, source_encryption_context: { walk: 'yes' }, destination_key_id: appArn },
+      { source_encryption_context: { walk: 'yes' }, destination_key_id: appArn, destination_encryption_context: {} },
+    ),
+    GenerateDataKey: forUsers(['GenerateDataKey'], dataKey, { ...dataKey, key_spec: 'AES_128' }),
+    GenerateDataKeyWithoutPlaintext: forUsers(['GenerateDataKeyWithoutPlaintext'], dataKey, {
+      ...dataKey,
+      key_spec: 'AES_128',
+    }),
+    GenerateRandom: {
+      ...forUsers(['GenerateRandom'], { number_of_bytes: 16 }, { number_of_bytes: 16 }),
+      resources: [],
+    },
+  };
+}
+
+/** On no single resource; every field of the request is audited. */
+function forAdministrators(action: string, request: Message): Row {
+  return {
+    actions: [`kms:${action}`],
+    user: 'ACCESS_DENIED',
+    administrator: 'OK',
+    request,
+    resources: [],
+    parameters: request,
+  };
+}
+
+async function buildWorld(deployment: Deployment, client: HoldfastClient): Promise<World> {
+  const createKey = async () => (await client.call('CreateKey'))['key_metadata'] as Message;
+  const [appKey, otherKey, spareKey] = [await createKey(), await createKey(), await createKey()];
+  await client.call('CreateAlias', { alias_name: 'alias/app', target_key_id: appKey['key_id'] });
+  await client.call('CreateAlias', { alias_name: 'alias/other', target_key_id: otherKey['key_id'] });
+  const encrypt = async (key: Message) => {
+    const plaintext = randomBytes(24);
+    deployment.ledger.add('plaintext', plaintext);
+    const request = { key_id: key['key_id'], plaintext, encryption_context: { walk: 'yes' } };
+    return (await client.call('Encrypt', request))['ciphertext_blob'] as Buffer;
+  };
+  const [cluster, spareCluster] = deployment.customClusters;
+  const storeRequest = (from: typeof cluster) => ({
+    custom_key_store_name: from?.tokenLabel,
+    cloud_hsm_cluster_id: from?.clusterId,
+    trust_anchor_certificate: deployment.trustAnchor,
+    key_store_password: from?.pin,
+  });
+  const createStore = async (request: Message) =>
+    (await client.call('CreateCustomKeyStore', request))['custom_key_store_id'] as string;
+  const spareStore = storeRequest(spareCluster);
+  return {
+    appKey,
+    otherKey,
+    spareKey,
+    storeId: await createStore(storeRequest(cluster)),
+    spareStoreId: await createStore(spareStore),
+    spareStore,
+    appCiphertext: await encrypt(appKey),
+    otherCiphertext: await encrypt(otherKey),
+  };
+}
+
+/** Every way in which a user names a key: method, field, and what else the request needs. */
+function userKeyRequests(world: World): [method: string, field: string, request: Message][] {
+  const ciphertext = { ciphertext_blob: world.appCiphertext };
+  const context = { encryption_context: { walk: 'yes' } };
+  const reEncrypt = { ...ciphertext, source_encryption_context: { walk: 'yes' } };
+  return [
+    ['DescribeKey', 'key_id', {}],
+    ['Encrypt', 'key_id', { plaintext: randomBytes(5) }],
+    ['GenerateDataKey', 'key_id', { number_of_bytes: 8 }],
+    ['GenerateDataKeyWithoutPlaintext', 'key_id', { number_of_bytes: 8 }],
+    ['Decrypt', 'key_id', { ...ciphertext, ...context }],
+    ['ReEncrypt', 'source_key_id', { ...reEncrypt, destination_key_id: 'alias/app' }],
+    ['ReEncrypt', 'destination_key_id', reEncrypt],
+  ];
+}
+
+/** All that a caller sees of a refusal, but for the request's id. */
+function answerOf({ status, message, reason, domain, fieldViolations, metadata }: CallError): string {
+  const { 'x-request-id': _id, 'grpc-status-details-bin': _details, date: _date, ...rest } = metadata.getMap();
+  return JSON.stringify({ status, message, reason, domain, fieldViolations, rest });
+}
+
+function appSocket(configuration: Message): string {
+  return join(dirname((configuration['catalog'] as { path: string }).path), 'app.sock');
+}
+
+type DynamicClient = grpc.Client & {
+  check(request: object, callback: (error: grpc.ServiceError | null, answer?: { status: string }) => void): void;
+  ServerReflectionInfo(): AsyncIterable<{ list_services_response: { service: { name: string }[] } }> & {
+    write(request: object): void;
+    end(): void;
+  };
+};
+
+function dynamicClient(protoFile: string, names: string[], target: string, credentials: grpc.ChannelCredentials) {
+  let found: unknown = grpc.loadPackageDefinition(loadSync(protoFile, { keepCase: true, enums: String }));
+  for (const name of names) found = (found as Record<string, unknown>)[name];
+  const Client = found as new (target: string, credentials: grpc.ChannelCredentials) => DynamicClient;
+  return new Client(target, credentials);
+}
+
+async function health(target: string, credentials: grpc.ChannelCredentials): Promise<string | undefined> {
+  const client = dynamicClient(healthProtoPath, ['grpc', 'health', 'v1', 'Health'], target, credentials);
+  try {
+    return await new Promise((resolve, reject) =>
+      client.check({ service: '' }, (error, answer) => (error === null ? resolve(answer?.status) : reject(error))),
+    );
+  } finally {
+    client.close();
+  }
+}
+
+async function reflectedServices(target: string, credentials: grpc.ChannelCredentials): Promise<string[]> {
+  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
+  const file = join(folder, 'build/proto/grpc/reflection/v1/reflection.proto');
+  const client = dynamicClient(file, ['grpc', 'reflection', 'v1', 'ServerReflection'], target, credentials);
+  try {
+    const stream = client.ServerReflectionInfo();
+    stream.write({ list_services: '' });
+    stream.end();
+    const names: string[] = [];
+    for await (const answer of stream) {
+      names.push(...answer.list_services_response.service.map(({ name }) => name));
+    }
+    return names;
+  } finally {
+    client.close();
+  }
+}
+
+describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
+  const deployment = new Deployment({
+    customClusters: ['custom', 'spare'],
+    configure: (configuration) => {
+      const listeners = configuration['listeners'] as Message[];
+      listeners.push({ kind: 'unix', path: appSocket(configuration), principal: 'app' });
+    },
+  });
+  let server: RunningServer;
+  let operator: HoldfastClient;
+  let world: World;
+  let rows: Record<string, Row>;
+  const sourceAddress = door === 'tls' ? '127.0.0.1' : 'unix';
+
+  const clientOf = (caller: Caller): HoldfastClient => {
+    if (door === 'tls') return server.client(caller);
+    if (caller === 'operator') return deployment.socketClient();
+    const target = `unix:${join(deployment.folder, 'app.sock')}`;
+    const client = new HoldfastClient({ target, credentials: grpc.credentials.createInsecure() });
+    clients.push(client);
+    return client;
+  };
+  const clients: HoldfastClient[] = [];
+
+  /** Calls, and checks the one audit record that this makes. */
+  const callAudited = async (client: HoldfastClient, method: string, row: Row, expected: Message): Promise<Answer> => {
+    const before = deployment.auditRecords().length;
+    let answer: Answer = 'OK';
+    let refusal: CallError | undefined;
+    try {
+      keepSecrets(await client.call(method, row.request));
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      refusal = error;
+      answer = error.reason as Answer;
+    }
+    const records = deployment.auditRecords();
+    expect(records.length - before).toBe(1);
+    expect(records.at(-1)).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
+      requestId: refusal?.metadata.get('x-request-id')[0] ?? (expect.any(String) as string),
+      face: 'grpc',
+      operation: method,
+      sourceAddress,
+      outcome: answer === 'OK' ? 'success' : 'denied',
+      errorCode: answer === 'OK' ? null : answer,
+      durationMs: expect.any(Number) as number,
+      actions: row.actions,
+      resources: row.resources,
+      parameters: row.parameters,
+      ...expected,
+    });
+    return answer;
+  };
+
+  const keepSecrets = (response: Message): void => {
+    if (response['plaintext'] !== undefined) deployment.ledger.add('answer', response['plaintext'] as Buffer);
+  };
+
+  beforeAll(async () => {
+    server = await deployment.start();
+    operator = clientOf('operator');
+    await server.defaultKeyStoreConnected(operator);
+    world = await buildWorld(deployment, operator);
+    rows = { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world) };
+  });
+
+  afterAll(async () => {
+    for (const client of clients) client.close();
+    await server.stop();
+    expect(deployment.findSecrets()).toEqual([]);
+    deployment.dispose();
+  });
+
+  it('has a row for every method, and a method for every row', () => {
+    expect(Object.keys(rows).sort()).toEqual(methods.map(({ method }) => method).sort());
+  });
+
+  it.runIf(door === 'tls').each(['anonymous', 'foreign'] as const)('does not answer %s at all', async (caller) => {
+    const client = server.client(caller);
+    const before = deployment.auditRecords().length;
+    for (const [method, { request }] of Object.entries(rows)) {
+      const refusal = await client.refusal(method, request);
+      expect([method, refusal.status, refusal.reason]).toEqual([method, grpc.status.UNAVAILABLE, undefined]);
+    }
+    expect(deployment.auditRecords().length).toBe(before);
+    expect(readFileSync(deployment.logPath, 'utf8')).toContain('connection refused');
+  });
+
+  it.runIf(door === 'tls')('denies a caller that the configuration does not know', async () => {
+    const client = server.client('stranger');
+    for (const [method, row] of Object.entries(rows)) {
+      const unresolved = { principal: null, actions: [], resources: [] };
+      expect([method, await callAudited(client, method, row, unresolved)]).toEqual([method, 'ACCESS_DENIED']);
+    }
+  });
+
+  it('lets a user use its keys, and denies all else', async () => {
+    const client = clientOf('app');
+    for (const [method, row] of Object.entries(rows)) {
+      const answer = await callAudited(client, method, row, { principal: arnOf('app') });
+      expect([method, answer]).toEqual([method, row.user]);
+    }
+  });
+
+  it('lets a user use a key of its list by every name, and says the same of all other keys', async () => {
+    const client = clientOf('app');
+    const names = (key: Message, alias: string) => [
+      key['key_id'],
+      key['arn'],
+      alias,
+      `arn:aws:kms:${region}:${account}:${alias}`,
+    ];
+    const foreign = [
+      ...names(world.otherKey, 'alias/other'),
+      ...names({ key_id: missingKeyId, arn: keyArn(missingKeyId) }, 'alias/missing'),
+      'not-a-key-id',
+      missingKeyId.toUpperCase(),
+      `arn:aws:kms:us-east-1:${account}:key/${missingKeyId}`,
+      `arn:aws:kms:${region}:999999999999:key/${missingKeyId}`,
+      `arn:aws-cn:kms:${region}:${account}:key/${missingKeyId}`,
+    ];
+    for (const [method, field, request] of userKeyRequests(world)) {
+      for (const name of names(world.appKey, 'alias/app')) {
+        keepSecrets(await client.call(method, { ...request, [field]: name }));
+      }
+      const answers = new Map<string, unknown>();
+      for (const name of foreign) {
+        const refusal = await client.refusal(method, { ...request, [field]: name });
+        answers.set(answerOf(refusal), name);
+        expect([name, refusal.reason]).toEqual([name, 'ACCESS_DENIED']);
+      }
+      expect([...answers.keys()]).toHaveLength(1);
+    }
+  });
+
+  it('says the same of a ciphertext of a key that the user may not use, whatever key the request names', async () => {
+    const client = clientOf('app');
+    const request = { ciphertext_blob: world.otherCiphertext, encryption_context: { walk: 'yes' } };
+    const answers = new Set<string>();
+    for (const name of [undefined, 'alias/app', 'alias/other', missingKeyId]) {
+      answers.add(answerOf(await client.refusal('Decrypt', { ...request, key_id: name })));
+    }
+    expect(answers.size).toBe(1);
+    expect([...answers][0]).toContain('ACCESS_DENIED');
+  });
+
+  it('denies a user random bytes of a custom key store, whether the store exists or not', async () => {
+    const client = clientOf('app');
+    for (const storeId of [world.storeId, 'cks-00000000000000000']) {
+      const refusal = await client.refusal('GenerateRandom', { number_of_bytes: 8, custom_key_store_id: storeId });
+      expect(refusal.message).toBe(
+        `User: ${arnOf('app')} is not authorized to perform: kms:GenerateRandom on resource: ${storeId}`,
+      );
+    }
+  });
+
+  it('denies a re-encryption from or to a key that the user may not use', async () => {
+    const client = clientOf('app');
+    const contexts = { source_encryption_context: { walk: 'yes' } };
+    const requests = [
+      [world.appCiphertext, 'alias/other', 'kms:ReEncryptTo'],
+      [world.otherCiphertext, 'alias/app', 'kms:ReEncryptFrom'],
+      [world.otherCiphertext, 'alias/other', 'kms:ReEncryptFrom'],
+    ] as const;
+    for (const [blob, destination, action] of requests) {
+      const request = { ciphertext_blob: blob, destination_key_id: destination, ...contexts };
+      const refusal = await client.refusal('ReEncrypt', request);
+      expect(refusal).toMatchObject({ reason: 'ACCESS_DENIED', status: grpc.status.PERMISSION_DENIED });
+      expect(refusal.message).toContain(action);
+      expect(deployment.auditRecords().at(-1)).toMatchObject({
+        outcome: 'denied',
+        actions: ['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      });
+    }
+  });
+
+  it('answers health and reflection to whoever passes the listener, and audits neither', async () => {
+    const before = deployment.auditRecords().length;
+    const doors: [string, grpc.ChannelCredentials][] =
+      door === 'tls'
+        ? (['operator', 'app', 'stranger'] as const).map((caller) => [
+            `localhost:${server.port}`,
+            deployment.credentials(caller),
+          ])
+        : [[`unix:${deployment.socketPath}`, grpc.credentials.createInsecure()]];
+    for (const [target, credentials] of doors) {
+      expect(await health(target, credentials)).toBe('SERVING');
+      expect(await reflectedServices(target, credentials)).toEqual(
+        expect.arrayContaining([...new Set(methods.map(({ service }) => service)), 'grpc.health.v1.Health']),
+      );
+    }
+    if (door === 'tls') {
+      for (const caller of ['anonymous', 'foreign'] as const) {
+        const refusal = health(`localhost:${server.port}`, deployment.credentials(caller));
+        await expect(refusal).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+      }
+    }
+    expect(deployment.auditRecords().length).toBe(before);
+  });
+
+  // Last: it changes what the others look at.
+  it('lets an administrator do everything', async () => {
+    for (const [method, row] of Object.entries(rows)) {
+      const answer = await callAudited(operator, method, row, { principal: arnOf('operator') });
+      expect([method, answer]).toEqual([method, row.administrator]);
+    }
+  });
+});
