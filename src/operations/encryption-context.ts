@@ -12,15 +12,22 @@ const maximumCanonicalBytes = 8192;
  * @throws VALIDATION for a lone surrogate, which has no UTF-8 form, and for more than 8,192 bytes.
  */
 export function canonicalContext(context: EncryptionContext): Uint8Array<ArrayBuffer> {
-  const pairs = [...context].map(([name, value]) => ({ name: utf8(name), value: utf8(value) }));
-  const length = pairs.reduce((sum, { name, value }) => sum + 4 + name.length + value.length, 2);
-  // Also keeps every length and the count far below what a u16 holds.
-  if (length > maximumCanonicalBytes) {
-    throw invalidContext(`The encryption context takes ${length} bytes; it may take ${maximumCanonicalBytes}.`);
+  const pairs: { name: Buffer; value: Buffer }[] = [];
+  let length = 2;
+  for (const [name, value] of context) {
+    const pair = { name: utf8(name), value: utf8(value) };
+    length += 4 + pair.name.length + pair.value.length;
+    // At the first pair too many: a large context costs no more than a legal one, and every u16 suffices.
+    if (length > maximumCanonicalBytes) throw contextTooLong();
+    pairs.push(pair);
   }
   pairs.sort((left, right) => Buffer.compare(left.name, right.name));
   const strings = pairs.flatMap(({ name, value }) => [u16(name.length), name, u16(value.length), value]);
   return Uint8Array.from(Buffer.concat([u16(pairs.length), ...strings], length));
+}
+
+function contextTooLong(): HoldfastError {
+  return invalidContext(`The encryption context takes more than ${maximumCanonicalBytes} bytes in its canonical form.`);
 }
 
 function utf8(text: string): Buffer {
