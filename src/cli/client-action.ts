@@ -23,7 +23,7 @@ export function withClient<Options, Positional extends (string | undefined)[]>(
     // Commander calls with the positional arguments, the options, and the command.
     const command = given.at(-1) as Command;
     const options = command.opts<Options & ConnectionOptions>();
-    const settings = await connectionSettings(options, terminal.environment);
+    const settings = await connectionSettings(options, terminal);
     const { KmsClient } = await import('./client.js');
     const client = await KmsClient.open(settings);
     try {

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { localError, usageError } from './exit-codes.js';
+import type { Terminal } from './terminal.js';
 
 /** Where the server is and who we are to it. Paths are absolute. */
 export interface ConnectionSettings {
@@ -53,9 +54,9 @@ export function addConnectionOptions(command: Command): Command {
  */
 export async function connectionSettings(
   options: ConnectionOptions,
-  environment: NodeJS.ProcessEnv,
+  { environment, directory }: Pick<Terminal, 'environment' | 'directory'>,
 ): Promise<ConnectionSettings> {
-  const profile = await readProfile(options.profile ?? environment['HOLDFAST_PROFILE']);
+  const profile = await readProfile(options.profile ?? environment['HOLDFAST_PROFILE'], directory);
   const choose = (name: ProfileKey): string | undefined =>
     options[name] ?? environment[`HOLDFAST_${name.toUpperCase()}`] ?? profile[name];
   const server = choose('server');
@@ -90,8 +91,8 @@ type ProfileKey = (typeof profileKeys)[number];
 type Profile = Partial<Record<ProfileKey, string>>;
 
 /** Reads a profile; its paths start at its folder. The default one may be missing, a named one may not. */
-async function readProfile(named: string | undefined): Promise<Profile> {
-  const file = resolve(named ?? defaultProfile);
+async function readProfile(named: string | undefined, directory: string): Promise<Profile> {
+  const file = resolve(directory, named ?? defaultProfile);
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -11,7 +11,7 @@ import { addKeyStoreCommands } from './commands/key-store.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
 import { addServeCommand } from './commands/serve.js';
 import { addTokenCommands } from './commands/token.js';
-import { CliError, exitCodes, exitCodesHelp } from './exit-codes.js';
+import { CliError, exitCodes, exitCodesHelp, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 import { write, writeLine } from './terminal.js';
 
@@ -19,13 +19,20 @@ import { write, writeLine } from './terminal.js';
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   // Commander writes while it parses; what it says is written in order, before we answer.
   const written: Promise<void>[] = [];
-  const program = buildProgram(terminal, (stream, text) => written.push(write(terminal[stream], text)));
+  const json = wantsJson(argv);
+  const program = buildProgram(terminal, (stream, text) => {
+    // A mistake is told once: as JSON where that is wanted.
+    if (stream === 'stdout' || !json) written.push(write(terminal[stream], text));
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCodes.done;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    return await reportError(terminal, error, wantsJson(argv));
+    if (!(error instanceof CommanderError)) return await reportError(terminal, error, json);
+    if (error.exitCode === 0) return exitCodes.done;
+    return json
+      ? await reportError(terminal, usageError(error.message.replace(/^error: /, '')), true)
+      : exitCodes.usage;
   } finally {
     await Promise.all(written);
   }
@@ -68,7 +75,11 @@ export const version = '0.1.0';
 /** Commands that were added before a setting do not have it. */
 function shareSettings(command: Command): void {
   for (const child of command.commands) {
-    child.copyInheritedSettings(command).optionsGroup('Options:').helpOption('--help', 'show help and examples').helpCommand(false);
+    child
+      .copyInheritedSettings(command)
+      .optionsGroup('Options:')
+      .helpOption('--help', 'show help and examples')
+      .helpCommand(false);
     shareSettings(child);
   }
 }

@@ -45,12 +45,17 @@ export function toCliError(error: ServiceError, settings: Pick<ConnectionSetting
 
 function unreachable(error: ServiceError, target: string): CliError {
   const certificateFault = /certificate|SSL|TLS|alert/i.test(error.details);
-  return new CliError(exitCodes.unreachable, 'UNREACHABLE', `${target} does not answer: ${error.details.replace(/ Resolution note: *$/, '')}`, {
-    hint: certificateFault
-      ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
-      : 'is the server running (holdfast serve), and is the address right?',
-    cause: error,
-  });
+  return new CliError(
+    exitCodes.unreachable,
+    'UNREACHABLE',
+    `${target} does not answer: ${error.details.replace(/ Resolution note: *$/, '')}`,
+    {
+      hint: certificateFault
+        ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
+        : 'is the server running (holdfast serve), and is the address right?',
+      cause: error,
+    },
+  );
 }
 
 interface ErrorDetails {

@@ -6,11 +6,19 @@ export interface Terminal {
   stdout: Writable & { isTTY?: boolean | undefined };
   stderr: Writable & { isTTY?: boolean | undefined };
   environment: NodeJS.ProcessEnv;
+  /** Where the default profile is looked for. */
+  directory: string;
 }
 
 /** The real one. */
 export function processTerminal(): Terminal {
-  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, environment: process.env };
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    environment: process.env,
+    directory: process.cwd(),
+  };
 }
 
 /** Writes all of `data`; resolves when the stream took it. A reader that went away (EPIPE) is no error of ours. */
