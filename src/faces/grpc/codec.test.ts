@@ -64,6 +64,14 @@ test('any bytes are a request or a VALIDATION error, for every method', () => {
   }
 });
 
+test('nothing hides behind a zero tag, which the generated decoder takes for the end', () => {
+  for (const method of methodNames) {
+    for (const bytes of [[0], [0, 0xff], [18, 0, 0], [26, 0, 0], [0x0a, 0, 0, 0x0a, 0]]) {
+      expect(codeOf(() => codecs[method].decode(Buffer.from(bytes)))).toBe('VALIDATION');
+    }
+  }
+});
+
 test('invalid UTF-8 is refused, in a field and in an encryption context; a byte order mark is kept', () => {
   const invalid = Buffer.from([0x61, 0xff]);
   expect(codeOf(() => decodeEncrypt(field(1, invalid)))).toBe('VALIDATION');
