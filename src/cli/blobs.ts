@@ -97,7 +97,7 @@ function toBase64(bytes: Uint8Array): string {
 /** UTF-8 without control characters other than tab and the ends of lines: nothing that a terminal would obey. */
 function isPrintable(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes).toString('utf8');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+
   return !text.includes('\u{fffd}') && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(text);
 }
 

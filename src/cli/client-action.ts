@@ -15,6 +15,7 @@ export interface ClientCall<Options> {
  * Makes a commander action that has a client. gRPC and the generated code are loaded here and not at start:
  * `--help` and mistakes answer at once.
  */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it types the arguments of `action` for its author
 export function withClient<Options, Positional extends (string | undefined)[]>(
   terminal: Terminal,
   action: (call: ClientCall<Options>, ...positional: Positional) => Promise<void>,

@@ -97,9 +97,14 @@ function readLine(terminal: Terminal): Promise<string> {
     };
     const onData = (chunk: Buffer | string): void => {
       for (const character of chunk.toString()) {
-        if (character === '\r' || character === '\n' || character === '\u0004')
-          return finish(() => resolve(typed.join('')));
-        if (character === '\u0003') return finish(() => reject(usageError('interrupted')));
+        if (character === '\r' || character === '\n' || character === '\u0004') {
+          finish(() => resolve(typed.join('')));
+          return;
+        }
+        if (character === '\u0003') {
+          finish(() => reject(usageError('interrupted')));
+          return;
+        }
         if (character === '\u007f' || character === '\b') typed.pop();
         else if (character === '\u0015') typed = [];
         else typed.push(character);

@@ -40,7 +40,7 @@ export function toCliError(error: ServiceError, settings: Pick<ConnectionSetting
       cause: error,
     });
   }
-  return new CliError(exitCodes.refused, status[error.code] ?? 'UNKNOWN', error.details, { cause: error });
+  return new CliError(exitCodes.refused, status[error.code], error.details, { cause: error });
 }
 
 function unreachable(error: ServiceError, target: string): CliError {

@@ -2,7 +2,10 @@ import { newClusterId } from './new-id.js';
 
 /** A configuration with every option and what it means: `holdfast config print-example`. It loads as it is. */
 export function exampleConfiguration(clusterId: string = newClusterId()): string {
-  return `# Holdfast's configuration. Check it with: holdfast config check holdfast.yaml
+  return template.replaceAll('<cluster id>', clusterId);
+}
+
+const template = `# Holdfast's configuration. Check it with: holdfast config check holdfast.yaml
 # Relative paths start at the folder of this file. Secrets never stand here, only where they are to be had:
 #   { file: path }                 a file with mode 0600 or stricter that belongs to the user of the service
 #   { env: NAME }                  an environment variable; removed from the environment once it was read
@@ -63,7 +66,7 @@ modules:
 # Sets of tokens that hold the same keys.
 clusters:
   # \`holdfast config new-id\` makes an id.
-  - id: ${clusterId}
+  - id: <cluster id>
     name: main
     # A custom key store on this cluster must be created with the same certificate.
     trustAnchorCertificate: anchor.pem
@@ -84,7 +87,7 @@ clusters:
 # Where keys live that are created without a custom key store. No custom key store may use this cluster.
 # Without this section every key needs a custom key store.
 defaultKeyStore:
-  cluster: ${clusterId}
+  cluster: <cluster id>
   pin: { file: pin }
 
 # The record of keys, aliases and key stores.
@@ -121,4 +124,3 @@ telemetry:
 # The same for all of them; /tmp/holdfast-locks-<uid> where it is left out.
 # lockDirectory: /run/holdfast
 `;
-}

@@ -75,7 +75,7 @@ const listener = z.discriminatedUnion(
     strict({ kind: z.literal('unix'), path, principal: principalName }),
     strict({ kind: z.literal('plaintext'), address: text(255), port, principal: principalName }),
   ],
-  { error: (issue) => (issue.code === 'invalid_union' ? 'must be one of tls, unix, plaintext' : undefined) },
+  'must be one of tls, unix, plaintext',
 );
 
 const certificateMatch = strict({

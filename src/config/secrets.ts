@@ -49,7 +49,7 @@ export async function resolveSecrets(
       problems.push({ path, message: error.message });
       return undefined;
     } finally {
-      if (source.kind === 'env') delete environment[source.name];
+      if (source.kind === 'env') Reflect.deleteProperty(environment, source.name);
     }
   };
   const { defaultKeyStore } = configuration;
@@ -77,7 +77,7 @@ export async function resolveSecret(
   if (source.kind === 'command') return withoutNewline(await runSecretCommand(source.argv), source.argv[0]);
   const value = environment[source.name];
   if (value === undefined) throw new SecretUnavailableError(`the environment variable ${source.name} is not set`);
-  delete environment[source.name];
+  Reflect.deleteProperty(environment, source.name);
   return withoutNewline(new TextEncoder().encode(value), `the environment variable ${source.name}`);
 }
 

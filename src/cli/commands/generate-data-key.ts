@@ -51,7 +51,7 @@ export function addGenerateDataKeyCommand(program: Command, terminal: Terminal):
         grantTokens: [],
         recipient: undefined,
         numberOfBytes: options.numberOfBytes,
-        keySpec: options.numberOfBytes === undefined ? dataKeySpec(options.keySpec) : undefined,
+        keySpec: options.numberOfBytes === undefined ? await dataKeySpec(options.keySpec) : undefined,
       };
       const response: DataKeyAnswer =
         options.withoutPlaintext === true
@@ -97,11 +97,8 @@ async function writeParts(terminal: Terminal, options: GenerateDataKeyOptions, r
   }
 }
 
-/** The enum's values are their names in the .proto file; loading the enum would load the generated code. */
-function dataKeySpec(name: 'AES_128' | 'AES_256' = 'AES_256'): DataKeySpec {
-  const values: Record<typeof name, `${DataKeySpec}`> = {
-    AES_128: 'DATA_KEY_SPEC_AES_128',
-    AES_256: 'DATA_KEY_SPEC_AES_256',
-  };
-  return values[name] as DataKeySpec;
+/** The enum is loaded with the generated code, when a client is there already. */
+async function dataKeySpec(name: 'AES_128' | 'AES_256' = 'AES_256'): Promise<DataKeySpec> {
+  const { DataKeySpec } = await import('../../faces/grpc/gen/holdfast/kms/v1/algorithms.js');
+  return DataKeySpec[name];
 }
