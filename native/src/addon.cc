@@ -64,9 +64,7 @@ void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
 /// Runs before Node takes the environment apart: afterwards nothing may call into it.
 void endEnvironment(AddonState* state) {
   const Deadline deadline = Clock::now() + kAbandonBound;
-  for (const auto& known : state->pools) {
-    if (const auto pool = known.lock()) pool->abandon(deadline);
-  }
+  for (const auto& pool : state->pools) pool->abandon(deadline);
   state->completions->close();
 }
 

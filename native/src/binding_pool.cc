@@ -41,7 +41,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
 PoolBinding::PoolBinding(const Info& info) : Napi::ObjectWrap<PoolBinding>(info) {
   auto& state = AddonState::of(info.Env());
   pool_ = std::make_shared<Pool>(sizeOf(info[0]), state.watchdog);
-  std::erase_if(state.pools, [](const auto& pool) { return pool.expired(); });
+  std::erase_if(state.pools, [](const auto& pool) { return pool->isClosed(); });
   state.pools.push_back(pool_);
 }
 

@@ -21,8 +21,9 @@ struct AddonState {
 
   std::shared_ptr<Watchdog> watchdog;
   std::shared_ptr<CompletionQueue> completions;
-  /// The pools that scripts opened, so that the environment's end can close them.
-  std::vector<std::weak_ptr<Pool>> pools;
+  /// The pools that scripts made and have not closed, so that the environment's end can close them, also
+  /// where a script let one go.
+  std::vector<std::shared_ptr<Pool>> pools;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;
 };

@@ -36,6 +36,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// No more work from now on, for one member or for all; lanes end when they have done what was accepted.
   void beginClosing(int member);
   void beginClosingAll();
+  bool isClosed() const;
   /// Waits for the lanes, refuses what they could not do in time, and lets go of the token. Gives the number
   /// of lanes that are still inside the module.
   int finishClosing(int member, Deadline deadline);

@@ -153,6 +153,11 @@ void Dispatcher::beginClosingAll() {
   for (const auto& member : members_) stop(*member);
 }
 
+bool Dispatcher::isClosed() const {
+  const Lock lock(mutex_);
+  return closed_;
+}
+
 int Dispatcher::finishClosing(int index, Deadline deadline) {
   // Declared before the lock, so destroyed after it: the token's end may finalise the module.
   std::shared_ptr<Token> token;

@@ -23,8 +23,9 @@ int closeAll(Dispatcher& dispatcher, Deadline deadline) {
 }
 
 void open(Dispatcher& dispatcher, Settlement& answer, const MemberOptions& options) {
-  const auto module = Module::open(options.module);
-  auto token = Token::find(module, options.token);
+  // No reference of this thread to the module outlives the answer: the last one finalises, and closing waits
+  // for that.
+  auto token = Token::find(Module::open(options.module), options.token);
   auto info = token->info();
   // Too late: nobody would ever close it. What was opened closes with this scope.
   if (!answer.claim()) return;

@@ -43,6 +43,8 @@ class Pool {
   void resume(int member) { dispatcher_->resume(member); }
   std::vector<MemberStatistics> statistics() const { return dispatcher_->statistics(); }
 
+  bool isClosed() const { return dispatcher_->isClosed(); }
+
   /// For an environment that ends with the pool still open: closes it here and now, as far as the deadline
   /// allows.
   void abandon(Deadline deadline);
