@@ -4,13 +4,18 @@ import type { MethodName } from '../src/dispatch/methods.js';
 /** A shape of the published AWS KMS API model, as far as tests walk it. */
 export interface ModelShape {
   type: string;
+  /** Length of a text (characters), a blob (bytes) or a list; value of an integer. */
+  min?: number;
+  max?: number;
+  pattern?: string;
+  required?: string[];
   enum?: string[];
   members?: Record<string, ModelShape>;
   member?: ModelShape;
 }
 
 interface ModelOperation {
-  input: { members: Record<string, ModelShape> };
+  input: { members: Record<string, ModelShape>; required?: string[] };
   output: { members: Record<string, ModelShape> } | null;
 }
 
