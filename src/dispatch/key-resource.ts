@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.js';
+import { maximumAliasesPerKey } from '../keys/alias-rules.js';
 import { keyArn } from '../keys/arn.js';
 import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
@@ -6,9 +7,6 @@ import { type ResolveOptions, resolveKey } from '../keys/resolve-key.js';
 import type { AccessResource } from '../policy/authorizer.js';
 import type { AccessCheck, PreparedRequest } from './access-row.js';
 import type { RequestContext } from './request-context.js';
-
-/** AWS's quota of aliases of one key (AWS KMS Developer Guide, "Resource quotas"): all of them fit one page. */
-const aliasesPerKey = 50;
 
 /** A request on the whole account (`*` in AWS policies). */
 export function forAccount(action: string, execute: () => Promise<object>): Promise<PreparedRequest> {
@@ -36,7 +34,7 @@ export async function keyResource(core: KeysCore, key: KeyRecord): Promise<Acces
     scope: { account: key.account, region: key.region },
     targetKeyId: key.keyId,
     afterAliasName: undefined,
-    limit: aliasesPerKey,
+    limit: maximumAliasesPerKey,
   });
   const aliasNames = aliases.map((alias) => alias.aliasName);
   return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames };

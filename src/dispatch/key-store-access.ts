@@ -1,8 +1,5 @@
 import type { KeyStoreAdministration } from '../keystores/administration.js';
-import {
-  type ConnectCustomKeyStoreRequest,
-  connectCustomKeyStore,
-} from '../keystores/connect-custom-key-store.js';
+import { type ConnectCustomKeyStoreRequest, connectCustomKeyStore } from '../keystores/connect-custom-key-store.js';
 import { type CreateCustomKeyStoreRequest, createCustomKeyStore } from '../keystores/create-custom-key-store.js';
 import { type DeleteCustomKeyStoreRequest, deleteCustomKeyStore } from '../keystores/delete-custom-key-store.js';
 import {

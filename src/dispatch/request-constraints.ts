@@ -126,11 +126,7 @@ const keyConstraints = {
     customKeyStoreId: optional(customKeyStoreId),
     bypassPolicyLockoutSafetyCheck: refusedWhenTrue,
     tags: refused(
-      list(
-        0,
-        Number.MAX_SAFE_INTEGER,
-        structure({ tagKey: required(text(1, 128)), tagValue: required(text(0, 256)) }),
-      ),
+      list(0, Number.MAX_SAFE_INTEGER, structure({ tagKey: required(text(1, 128)), tagValue: required(text(0, 256)) })),
     ),
     multiRegion: refusedWhenTrue,
     xksKeyId: refused(text(1, 128, /^[a-zA-Z0-9-_.]+$/)),

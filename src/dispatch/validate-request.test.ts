@@ -44,7 +44,12 @@ describe('validateRequest', () => {
   });
 
   it('names the path of a nested violation', () => {
-    const error = refusal('CreateKey', { tags: [{ tagKey: 'a', tagValue: '' }, { tagKey: '', tagValue: '' }] });
+    const error = refusal('CreateKey', {
+      tags: [
+        { tagKey: 'a', tagValue: '' },
+        { tagKey: '', tagValue: '' },
+      ],
+    });
     expect(error.fieldViolations[0]?.field).toBe('tags[1].tag_key');
   });
 
@@ -61,9 +66,7 @@ describe('validateRequest', () => {
 
   it('counts code points, not UTF-16 units', () => {
     const name = '\u{1F512}'.repeat(256);
-    expect(() =>
-      validateRequest({ customKeyStoreName: name }, requestConstraints.CreateCustomKeyStore),
-    ).not.toThrow();
+    expect(() => validateRequest({ customKeyStoreName: name }, requestConstraints.CreateCustomKeyStore)).not.toThrow();
   });
 
   it('never shows a sensitive value', () => {

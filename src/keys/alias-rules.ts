@@ -1,37 +1,35 @@
 import { HoldfastError } from '../errors.js';
 import { aliasArn } from './arn.js';
 import type { KeysCore } from './core.js';
-import type { KeyRecord } from './key.js';
+import { invalidField } from './invalid-field.js';
 
 /** AWS KMS Developer Guide, "Resource quotas". */
-const maximumAliasesPerKey = 50;
+export const maximumAliasesPerKey = 50;
+
+/** What the live service says, as a ValidationException. */
+const missingPrefix =
+  'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html';
 
 /**
  * What the pattern of the model does not say: names begin with `alias/`, and `alias/aws/` is reserved.
- * @throws INVALID_ALIAS_NAME
+ * @throws VALIDATION (no prefix), INVALID_ALIAS_NAME
  */
 export function checkAliasName(aliasName: string): void {
-  const message = faultOf(aliasName);
-  if (message === undefined) return;
-  throw new HoldfastError('INVALID_ALIAS_NAME', message, {
+  if (!aliasName.startsWith('alias/')) throw invalidField('alias_name', missingPrefix);
+  if (aliasName === 'alias/')
+    throw invalidName('An alias name needs at least one character after the prefix "alias/".');
+  if (aliasName.startsWith('alias/aws/')) throw invalidName('Alias names that start with "alias/aws/" are reserved.');
+}
+
+function invalidName(message: string): HoldfastError {
+  return new HoldfastError('INVALID_ALIAS_NAME', message, {
     fieldViolations: [{ field: 'alias_name', description: message }],
   });
 }
 
-function faultOf(aliasName: string): string | undefined {
-  if (!aliasName.startsWith('alias/')) {
-    // The sentence of the live service.
-    return 'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html';
-  }
-  if (aliasName === 'alias/') return 'An alias name needs at least one character after the prefix "alias/".';
-  if (aliasName.startsWith('alias/aws/')) return 'Alias names that start with "alias/aws/" are reserved.';
-  return undefined;
-}
-
-/** @throws LIMIT_EXCEEDED when the key has 50 aliases already. */
-export async function checkAliasQuota(core: Pick<KeysCore, 'catalog'>, key: KeyRecord): Promise<void> {
-  if ((await core.catalog.countAliasesOfKey(key, key.keyId)) < maximumAliasesPerKey) return;
-  throw new HoldfastError(
+/** LIMIT_EXCEEDED for a key that has all the aliases it can have. */
+export function tooManyAliases(): HoldfastError {
+  return new HoldfastError(
     'LIMIT_EXCEEDED',
     `The key has ${maximumAliasesPerKey} aliases, which is the most that a key can have.`,
   );

@@ -45,16 +45,21 @@ export interface KeyCatalog {
   findMaterial(materialId: string): Promise<MaterialRecord | undefined>;
   listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
 
-  /** @returns false when the name is taken. */
-  createAlias(alias: AliasRecord): Promise<boolean>;
-  /** Points an alias at another key. @returns false when there is no such alias. */
-  updateAlias(scope: Scope, aliasName: string, targetKeyId: string, lastUpdatedDate: Date): Promise<boolean>;
+  /** Inserts, unless the name is taken or the key has `mostPerKey` aliases; counted in the same transaction. */
+  createAlias(alias: AliasRecord, mostPerKey: number): Promise<'created' | 'name-in-use' | 'limit-exceeded'>;
+  /** Points an alias at another key, unless that one has `mostPerKey` others. */
+  updateAlias(
+    scope: Scope,
+    aliasName: string,
+    targetKeyId: string,
+    lastUpdatedDate: Date,
+    mostPerKey: number,
+  ): Promise<'updated' | 'not-found' | 'limit-exceeded'>;
   /** @returns false when there is no such alias. */
   deleteAlias(scope: Scope, aliasName: string): Promise<boolean>;
   findAlias(scope: Scope, aliasName: string): Promise<AliasRecord | undefined>;
   /** In ascending order of name, from the first after `afterAliasName`; of one key where `targetKeyId` is given. */
   listAliases(query: AliasQuery): Promise<AliasRecord[]>;
-  countAliasesOfKey(scope: Scope, keyId: string): Promise<number>;
 }
 
 export interface KeyStateChange {

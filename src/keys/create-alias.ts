@@ -1,4 +1,4 @@
-import { aliasAlreadyExists, checkAliasName, checkAliasQuota } from './alias-rules.js';
+import { aliasAlreadyExists, checkAliasName, maximumAliasesPerKey, tooManyAliases } from './alias-rules.js';
 import type { KeysCore } from './core.js';
 import type { AliasRecord, KeyRecord } from './key.js';
 import { requireKeyState } from './key-state.js';
@@ -10,7 +10,7 @@ export interface CreateAliasRequest {
 
 /**
  * Names a key. `key` is the target.
- * @throws INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key), ALREADY_EXISTS.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key), ALREADY_EXISTS.
  */
 export async function createAlias(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
@@ -30,7 +30,8 @@ export async function createAlias(
   };
   // Before the quota: a name that is taken is taken, whatever the key's count.
   if ((await core.catalog.findAlias(key, request.aliasName)) !== undefined) throw aliasAlreadyExists(core, alias);
-  await checkAliasQuota(core, key);
-  if (!(await core.catalog.createAlias(alias))) throw aliasAlreadyExists(core, alias);
+  const outcome = await core.catalog.createAlias(alias, maximumAliasesPerKey);
+  if (outcome === 'limit-exceeded') throw tooManyAliases();
+  if (outcome === 'name-in-use') throw aliasAlreadyExists(core, alias);
   return {};
 }

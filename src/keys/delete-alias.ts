@@ -8,7 +8,7 @@ export interface DeleteAliasRequest {
   aliasName: string;
 }
 
-/** Works whatever the state of the key that it names. @throws INVALID_ALIAS_NAME, NOT_FOUND. */
+/** Works whatever the state of the key that it names. @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND. */
 export async function deleteAlias(
   core: Pick<KeysCore, 'catalog' | 'identity'>,
   call: { request: DeleteAliasRequest },

@@ -1,4 +1,4 @@
-import { checkAliasName, checkAliasQuota } from './alias-rules.js';
+import { checkAliasName, maximumAliasesPerKey, tooManyAliases } from './alias-rules.js';
 import { aliasArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord } from './key.js';
@@ -12,7 +12,7 @@ export interface UpdateAliasRequest {
 /**
  * Points an alias at another key. `key` is the new target; the one so far may be in any state (AWS note 10). All keys are
  * of one type and usage, which AWS demands of the two.
- * @throws INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending deletion), LIMIT_EXCEEDED.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending deletion), LIMIT_EXCEEDED.
  */
 export async function updateAlias(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
@@ -21,10 +21,11 @@ export async function updateAlias(
   const { key, request } = call;
   checkAliasName(request.aliasName);
   const notFound = aliasNotFound(aliasArn(core.identity, { ...key, aliasName: request.aliasName }));
-  const alias = await core.catalog.findAlias(key, request.aliasName);
-  if (alias === undefined) throw notFound;
+  if ((await core.catalog.findAlias(key, request.aliasName)) === undefined) throw notFound;
   await requireKeyState(core, key, 'UpdateAlias');
-  if (alias.targetKeyId !== key.keyId) await checkAliasQuota(core, key);
-  if (!(await core.catalog.updateAlias(key, request.aliasName, key.keyId, core.clock.now()))) throw notFound;
+  const now = core.clock.now();
+  const outcome = await core.catalog.updateAlias(key, request.aliasName, key.keyId, now, maximumAliasesPerKey);
+  if (outcome === 'limit-exceeded') throw tooManyAliases();
+  if (outcome === 'not-found') throw notFound;
   return {};
 }

@@ -1,52 +1,76 @@
+import type { Transaction } from 'kysely';
 import type { AliasQuery, KeyCatalog } from '../keys/catalog.js';
 import type { AliasRecord, Scope } from '../keys/key.js';
 import { type CatalogDatabase, UniqueConstraintError } from './database.js';
 import { aliasRecord, aliasRow } from './rows.js';
+import type { CatalogSchema } from './schema.js';
 
-type AliasCatalog = Pick<
-  KeyCatalog,
-  'createAlias' | 'updateAlias' | 'deleteAlias' | 'findAlias' | 'listAliases' | 'countAliasesOfKey'
->;
+type AliasCatalog = Pick<KeyCatalog, 'createAlias' | 'updateAlias' | 'deleteAlias' | 'findAlias' | 'listAliases'>;
 
 /** Aliases. Their target must exist: a foreign key. */
 export function aliasCatalog(database: CatalogDatabase): AliasCatalog {
   return {
-    createAlias: (alias) => createAlias(database, alias),
-    updateAlias: (scope, aliasName, targetKeyId, lastUpdatedDate) =>
-      updateAlias(database, scope, aliasName, { targetKeyId, lastUpdatedDate }),
+    createAlias: (alias, mostPerKey) => createAlias(database, alias, mostPerKey),
+    updateAlias: (scope, aliasName, targetKeyId, lastUpdatedDate, mostPerKey) =>
+      updateAlias(database, scope, aliasName, { targetKeyId, lastUpdatedDate }, mostPerKey),
     deleteAlias: (scope, aliasName) => deleteAlias(database, scope, aliasName),
     findAlias: (scope, aliasName) => findAlias(database, scope, aliasName),
     listAliases: (query) => listAliases(database, query),
-    countAliasesOfKey: (scope, keyId) => countAliasesOfKey(database, scope, keyId),
   };
 }
 
-async function createAlias(database: CatalogDatabase, alias: AliasRecord): Promise<boolean> {
+async function createAlias(
+  database: CatalogDatabase,
+  alias: AliasRecord,
+  mostPerKey: number,
+): Promise<'created' | 'name-in-use' | 'limit-exceeded'> {
   try {
-    await database.write((transaction) => transaction.insertInto('aliases').values(aliasRow(alias)).execute());
-    return true;
+    return await database.write(async (transaction) => {
+      if ((await countOthers(transaction, alias)) >= mostPerKey) return 'limit-exceeded';
+      await transaction.insertInto('aliases').values(aliasRow(alias)).execute();
+      return 'created';
+    });
   } catch (thrown) {
-    if (thrown instanceof UniqueConstraintError && thrown.constraint === 'aliases_name') return false;
+    if (thrown instanceof UniqueConstraintError && thrown.constraint === 'aliases_name') return 'name-in-use';
     throw thrown;
   }
 }
 
-async function updateAlias(
+function updateAlias(
   database: CatalogDatabase,
   scope: Scope,
   aliasName: string,
   change: Pick<AliasRecord, 'targetKeyId' | 'lastUpdatedDate'>,
-): Promise<boolean> {
-  const result = await database.write((transaction) =>
-    transaction
+  mostPerKey: number,
+): Promise<'updated' | 'not-found' | 'limit-exceeded'> {
+  return database.write(async (transaction) => {
+    const others = await countOthers(transaction, { ...scope, aliasName, targetKeyId: change.targetKeyId });
+    if (others >= mostPerKey) return 'limit-exceeded';
+    const result = await transaction
       .updateTable('aliases')
       .set({ target_key_id: change.targetKeyId, last_updated_date: change.lastUpdatedDate.getTime() })
       .where('account', '=', scope.account)
       .where('region', '=', scope.region)
       .where('alias_name', '=', aliasName)
-      .executeTakeFirst(),
-  );
-  return result.numUpdatedRows === 1n;
+      .executeTakeFirst();
+    return result.numUpdatedRows === 1n ? 'updated' : 'not-found';
+  });
+}
+
+/** Aliases of the target, without the one that is about to point at it. */
+async function countOthers(
+  transaction: Transaction<CatalogSchema>,
+  alias: Pick<AliasRecord, 'account' | 'region' | 'aliasName' | 'targetKeyId'>,
+): Promise<number> {
+  const { count } = await transaction
+    .selectFrom('aliases')
+    .select((columns) => columns.fn.countAll().as('count'))
+    .where('account', '=', alias.account)
+    .where('region', '=', alias.region)
+    .where('target_key_id', '=', alias.targetKeyId)
+    .where('alias_name', '!=', alias.aliasName)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 async function deleteAlias(database: CatalogDatabase, scope: Scope, aliasName: string): Promise<boolean> {
@@ -89,17 +113,4 @@ async function listAliases(database: CatalogDatabase, query: AliasQuery): Promis
       .execute(),
   );
   return rows.map(aliasRecord);
-}
-
-async function countAliasesOfKey(database: CatalogDatabase, scope: Scope, keyId: string): Promise<number> {
-  const row = await database.read((tables) =>
-    tables
-      .selectFrom('aliases')
-      .select((columns) => columns.fn.countAll().as('count'))
-      .where('account', '=', scope.account)
-      .where('region', '=', scope.region)
-      .where('target_key_id', '=', keyId)
-      .executeTakeFirstOrThrow(),
-  );
-  return Number(row.count);
 }

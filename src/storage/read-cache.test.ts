@@ -54,9 +54,9 @@ describe('on a shared SQLite file', () => {
       store: (await here.findStore(scope, store.customKeyStoreId))?.connectionState,
       destroyed: (await here.findMaterial(one.currentMaterialId))?.destroyedDate,
     });
-    await there.createAlias(aliasFor(one, 'alias/a'));
+    await there.createAlias(aliasFor(one, 'alias/a'), 50);
     expect(await look()).toEqual({ alias: one.keyId, aliases: 1, store: 'DISCONNECTED', destroyed: null });
-    await there.updateAlias(scope, 'alias/a', two.keyId, day(5));
+    await there.updateAlias(scope, 'alias/a', two.keyId, day(5), 50);
     await there.changeConnectionState(store.customKeyStoreId, ['DISCONNECTED'], 'CONNECTING', null);
     await there.changeKeyState(scope, one.keyId, ['Enabled'], { ...disabled, state: 'Deleting' });
     await there.completeDeletion(scope, one.keyId, day(6));
@@ -81,7 +81,7 @@ describe('on a shared SQLite file', () => {
 
   it('tells questions with other limits and starting points apart', async () => {
     const key = await addKey(here);
-    for (const name of ['alias/a', 'alias/b', 'alias/c']) await here.createAlias(aliasFor(key, name));
+    for (const name of ['alias/a', 'alias/b', 'alias/c']) await here.createAlias(aliasFor(key, name), 50);
     const query = { scope, targetKeyId: key.keyId, afterAliasName: undefined, limit: 2 };
     const names = async (change: { limit?: number; afterAliasName?: string; targetKeyId?: undefined }) =>
       (await here.listAliases({ ...query, ...change })).map((alias) => alias.aliasName);
@@ -96,7 +96,7 @@ describe('on a shared SQLite file', () => {
     const key = await addKey(here);
     const found = (await here.findKey(scope, key.keyId)) as KeyRecord;
     const material = await here.findMaterial(key.currentMaterialId);
-    await here.createAlias(aliasFor(key, 'alias/a'));
+    await here.createAlias(aliasFor(key, 'alias/a'), 50);
     const query = { scope, targetKeyId: key.keyId, afterAliasName: undefined, limit: 10 };
     const aliases = await here.listAliases(query);
     for (const shared of [found, material, material?.canary, aliases, aliases[0]]) {

@@ -8,7 +8,7 @@ process.send?.({ opened: catalog.incarnationId });
 const limit = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
 for (let count = 0; count < limit; count++) {
   const key = await addKey(catalog, { description: `by ${process.pid}` });
-  await catalog.createAlias(aliasFor(key, `alias/${key.keyId}`));
+  await catalog.createAlias(aliasFor(key, `alias/${key.keyId}`), 50);
   process.send?.({ keyId: key.keyId });
 }
 await catalog.close();
