@@ -63,6 +63,7 @@ export class Deployment {
   readonly #faults: ReadonlyMap<string, FaultHsm>;
   readonly #certificates = new Map<string, IssuedCertificate>();
   readonly #clients: HoldfastClient[] = [];
+  readonly #children: ChildProcess[] = [];
   #errors = '';
 
   constructor(options: DeploymentOptions = {}) {
@@ -122,6 +123,7 @@ export class Deployment {
       stdio: ['ignore', 'ignore', log],
       env: { ...process.env, ...environment },
     });
+    this.#children.push(child);
     closeSync(log);
     const port = await this.#listeningPort(child, before);
     return new SpawnedServer(this, port, child);
@@ -170,6 +172,8 @@ export class Deployment {
   }
 
   dispose(): void {
+    // A server that a failed test left behind.
+    for (const child of this.#children) child.kill('SIGKILL');
     for (const client of this.#clients) client.close();
     this.softHsm.dispose();
     this.authority[Symbol.dispose]();
