@@ -21,6 +21,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
     },
   },
+  { files: ['**/*.mjs', '*.js'], extends: [...tseslint.configs.strict] },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/clock-system.ts', 'src/ids-random.ts', 'src/cli/**', '**/*.test.ts'],

@@ -16,16 +16,17 @@ const minimumNode = [20, 19];
 /** Inside node_modules: `npm ci` removes it, and then everything has to be done again anyway. */
 const stampFile = join(root, 'node_modules/.cache/holdfast/setup.json');
 
-const help = `Usage: npm run setup [-- --quiet]
+const help = `Usage: npm run setup [-- --quiet] [--with-lint]
 
 Makes a fresh clone ready: installs missing system packages (apt, as root or with sudo), runs npm ci, generates
-the gRPC code, builds the addon and compiles TypeScript. Only what changed is done again.`;
+the gRPC code, builds the addon and compiles TypeScript. Only what changed is done again.
+--with-lint also installs what the checks of .ci/run want.`;
 
 /** Everything, in order. */
-export async function setup({ quiet }) {
+export async function setup({ quiet, withLint = false }) {
   checkNode();
   const steps = new Steps({ quiet });
-  await installSystemPackages(steps);
+  await installSystemPackages(steps, { withLint });
   await installNpmPackages(steps);
   await whenChanged(steps, {
     name: 'generated',
@@ -127,6 +128,6 @@ function writeStamps(stamps) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
     if (process.argv.includes('--help')) return void process.stdout.write(`${help}\n`);
-    await setup({ quiet: process.argv.includes('--quiet') });
+    await setup({ quiet: process.argv.includes('--quiet'), withLint: process.argv.includes('--with-lint') });
   });
 }

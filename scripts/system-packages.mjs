@@ -39,12 +39,18 @@ const packages = [
   },
 ];
 
+/** What only the checks of `.ci/run` want. */
+const lintPackages = [
+  { name: 'clang-format', purpose: 'format of the C++ part', present: () => isInstalled('clang-format') },
+];
+
 /**
  * Installs what is missing, as root or through sudo.
  * @throws StepFailure that names the packages, where that cannot be done
  */
-export async function installSystemPackages(steps) {
-  const missing = packages.filter(({ present }) => !present());
+export async function installSystemPackages(steps, { withLint }) {
+  const wanted = withLint ? [...packages, ...lintPackages] : packages;
+  const missing = wanted.filter(({ present }) => !present());
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const listed = missing.map(({ name, purpose }) => `  ${name.padEnd(14)}${purpose}`).join('\n');
@@ -63,7 +69,7 @@ export async function installSystemPackages(steps) {
     await apt(sudo, ['update', '-qq']);
     await apt(sudo, ['install', '-y', '-qq', '--no-install-recommends', ...names]);
   });
-  const still = packages.filter(({ present }) => !present()).map(({ name }) => name);
+  const still = wanted.filter(({ present }) => !present()).map(({ name }) => name);
   if (still.length > 0)
     throw new StepFailure(`apt-get installed ${names.join(', ')}, and yet these are not found: ${still.join(', ')}`);
 }

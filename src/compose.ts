@@ -3,7 +3,12 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
-import type { ClusterConfiguration, Configuration, ListenerConfiguration, TlsListener } from './config/configuration.js';
+import type {
+  ClusterConfiguration,
+  Configuration,
+  ListenerConfiguration,
+  TlsListener,
+} from './config/configuration.js';
 import { PrincipalDirectory } from './config/principals.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import { accessTable } from './dispatch/access-table.js';

@@ -69,7 +69,11 @@ export class HoldfastError extends Error {
 /** Turns whatever was thrown into an error for the wire; the original stays as its cause, for the log. */
 export function toHoldfastError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
-  return new HoldfastError('KMS_INTERNAL', 'An internal error occurred. Its cause is in the server log under the request id.', {
-    cause: thrown,
-  });
+  return new HoldfastError(
+    'KMS_INTERNAL',
+    'An internal error occurred. Its cause is in the server log under the request id.',
+    {
+      cause: thrown,
+    },
+  );
 }

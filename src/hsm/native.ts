@@ -125,8 +125,19 @@ export interface NativeDataKey extends NativeSealed {
  *   is not ours alone), `token-missing` (also where several tokens carry the label).
  */
 export type NativeFailureKind =
-  | 'rv' | 'queue-deadline' | 'lane-deadline' | 'material-missing' | 'material-ambiguous' | 'material-mismatch'
-  | 'canary-failed' | 'queue-full' | 'no-member' | 'closed' | 'module' | 'lock' | 'token-missing';
+  | 'rv'
+  | 'queue-deadline'
+  | 'lane-deadline'
+  | 'material-missing'
+  | 'material-ambiguous'
+  | 'material-mismatch'
+  | 'canary-failed'
+  | 'queue-full'
+  | 'no-member'
+  | 'closed'
+  | 'module'
+  | 'lock'
+  | 'token-missing';
 
 /** Every rejection of a promise below is an Error with these properties. */
 export interface NativeFailure extends Error {
@@ -194,7 +205,14 @@ export interface NativePool {
   /** Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit; then finds it by CKA_ID: exactly one. `member` null = next admitted. */
   generateKey(member: number | null, id: Uint8Array, label: string, deadlineMs: number): Promise<NativeResult<null>>;
   /** Encrypts the canary with a key just made (found by CKA_ID and label; attributes checked; no canary yet). */
-  sealCanary(member: number, id: Uint8Array, label: string, plaintext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeSealed>>;
+  sealCanary(
+    member: number,
+    id: Uint8Array,
+    label: string,
+    plaintext: Uint8Array,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<NativeSealed>>;
   /** Destroys every secret-key object with this CKA_ID; resolves with how many there were. */
   destroyKey(member: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
   /** Attributes of every secret-key object with this CKA_ID. */
@@ -203,11 +221,30 @@ export interface NativePool {
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
   /** Draws a 12-byte nonce from the token's RNG and encrypts (CKM_AES_GCM, 128-bit tag) in one crossing. */
-  encrypt(member: number | null, material: NativeMaterialReference, plaintext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeSealed>>;
+  encrypt(
+    member: number | null,
+    material: NativeMaterialReference,
+    plaintext: Uint8Array,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<NativeSealed>>;
   /** Decrypts. On any failure that a caller's bad ciphertext may have caused, the canary is tried on the same handle first (remembered for a second). */
-  decrypt(member: number | null, material: NativeMaterialReference, nonce: Uint8Array, ciphertext: Uint8Array, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
+  decrypt(
+    member: number | null,
+    material: NativeMaterialReference,
+    nonce: Uint8Array,
+    ciphertext: Uint8Array,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<Uint8Array>>;
   /** Draws `length` bytes from the token's RNG and encrypts them in the same crossing. */
-  generateDataKey(member: number | null, material: NativeMaterialReference, length: number, additionalData: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeDataKey>>;
+  generateDataKey(
+    member: number | null,
+    material: NativeMaterialReference,
+    length: number,
+    additionalData: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<NativeDataKey>>;
   random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
 
   /** State for describe, metrics and tests; members that are closed or closing are left out. */

@@ -86,7 +86,14 @@ export class HoldfastClient {
   /** Calls a method by its name. Rejects with `CallError`. */
   call(method: string, request: Message = {}, deadlineMs = 30_000): Promise<Message> {
     const found = this.#find(method);
-    return this.#unary(found.client, found.path, found.requestSerialize, found.responseDeserialize, request, deadlineMs);
+    return this.#unary(
+      found.client,
+      found.path,
+      found.requestSerialize,
+      found.responseDeserialize,
+      request,
+      deadlineMs,
+    );
   }
 
   /** Sends bytes as they are in place of a request message. */
@@ -160,7 +167,9 @@ export class HoldfastClient {
 function serializeWhole(definition: grpc.MethodDefinition<unknown, unknown>, request: Message): Buffer {
   const bytes = definition.requestSerialize(request);
   const sent = definition.requestDeserialize(bytes) as Message;
-  const lost = Object.keys(request).filter((name) => request[name] !== undefined && !isEmpty(request[name]) && !(name in sent));
+  const lost = Object.keys(request).filter(
+    (name) => request[name] !== undefined && !isEmpty(request[name]) && !(name in sent),
+  );
   if (lost.length > 0) throw new Error(`The proto has no such field or value: ${lost.join(', ')}`);
   return bytes;
 }

@@ -96,10 +96,15 @@ describe('the source tree', () => {
   });
 
   it('keeps transports, storage and the addon out of the domain', () => {
-    const outside = /^(@grpc\/|kysely|better-sqlite3|pino|opossum|@bufbuild\/|ts-proto|node:(http|https|http2|net|tls|fs))/;
+    const outside =
+      /^(@grpc\/|kysely|better-sqlite3|pino|opossum|@bufbuild\/|ts-proto|node:(http|https|http2|net|tls|fs))/;
     const wrong = typescriptSources
       .filter((path) => isDomain(area(path)))
-      .flatMap((path) => importsOf(path).filter((specifier) => outside.test(specifier)).map((name) => `${path}: ${name}`));
+      .flatMap((path) =>
+        importsOf(path)
+          .filter((specifier) => outside.test(specifier))
+          .map((name) => `${path}: ${name}`),
+      );
     expect(wrong).toEqual([]);
   });
 
@@ -123,7 +128,9 @@ describe('the source tree', () => {
 
   it('has no generic drawers', () => {
     const folders = ['src', 'native/src', 'native/test', 'test', 'scripts', 'docs'].flatMap(filesBelow);
-    expect(folders.filter((path) => /(^|[/\-_.])(utils?|helpers?|managers?|common|misc)([/\-_.]|$)/.test(path))).toEqual([]);
+    expect(
+      folders.filter((path) => /(^|[/\-_.])(utils?|helpers?|managers?|common|misc)([/\-_.]|$)/.test(path)),
+    ).toEqual([]);
   });
 
   it('has no marks of unfinished work', () => {
