@@ -7,6 +7,7 @@ import type {
   ClusterConfiguration,
   Configuration,
   ListenerConfiguration,
+  MemberConfiguration,
   TlsListener,
 } from './config/configuration.js';
 import { PrincipalDirectory } from './config/principals.js';
@@ -214,7 +215,8 @@ async function clusterOptions(cluster: ClusterConfiguration, configuration: Conf
   };
 }
 
-function memberOptions(member: ClusterConfiguration['members'][number], configuration: Configuration): MemberOptions {
+/** A member as the adapter of the HSMs wants it. */
+export function memberOptions(member: MemberConfiguration, configuration: Configuration): MemberOptions {
   const module = configuration.modules.find(({ name }) => name === member.module);
   if (module === undefined) throw new Error(`Module ${member.module} is not configured.`);
   return {

@@ -1,9 +1,10 @@
 import { systemClock } from '../../clock-system.js';
+import { memberOptions } from '../../compose.js';
 import type { Configuration, MemberConfiguration } from '../../config/configuration.js';
 import type { ResolvedSecrets } from '../../config/secrets.js';
 import { resolveSecrets } from '../../config/secrets.js';
 import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
-import { loadAddon } from '../../hsm/native.js';
+import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
 import { defaultStoreTarget } from '../../keystores/connection-targets.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { openSqliteCatalog } from '../../storage/sqlite.js';
@@ -74,19 +75,8 @@ async function credentialOf(
   return wanted.credential();
 }
 
-function nativeMember(configuration: Configuration, member: MemberConfiguration) {
-  const module = configuration.modules.find(({ name }) => name === member.module);
-  if (module === undefined) throw new Error(`there is no module ${member.module}`);
-  return {
-    module: {
-      libraryPath: module.path,
-      privateInstance: module.privateInstance,
-      environment: { ...module.environment },
-      initializationString: module.initializationString,
-    },
-    tokenLabel: member.token.kind === 'label' ? member.token.value : null,
-    tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
-    laneCount: 1,
-    maxQuarantinedLanes: 1,
-  };
+/** One lane is enough to log in. */
+function nativeMember(configuration: Configuration, member: MemberConfiguration): NativeMemberOptions {
+  const { module, tokenLabel, tokenSerialNumber } = memberOptions(member, configuration);
+  return { module, tokenLabel, tokenSerialNumber, laneCount: 1, maxQuarantinedLanes: 1 };
 }
