@@ -27,6 +27,8 @@ export interface Opening {
 export interface OpeningRequest {
   operation: KeyOperation;
   encryptionContext: EncryptionContext;
+  /** The request's field with the context, where it is not `encryption_context`. */
+  contextField?: string | undefined;
   encryptionAlgorithm?: string | undefined;
 }
 
@@ -39,7 +41,7 @@ export async function prepareOpening(
   const { key, material, envelope } = source;
   checkAlgorithm(key, request.encryptionAlgorithm);
   await requireKeyState(core, key, request.operation);
-  const context = canonicalContext(request.encryptionContext);
+  const context = canonicalContext(request.encryptionContext, request.contextField);
   const keyId = keyArn(core.identity, key);
   return {
     cluster: core.keyStores.clusterOf(key, keyId),

@@ -40,11 +40,13 @@ export async function reEncrypt(
   const opening = await prepareOpening(core, source, {
     operation: 'ReEncrypt',
     encryptionContext: request.sourceEncryptionContext,
+    contextField: 'source_encryption_context',
     encryptionAlgorithm: request.sourceEncryptionAlgorithm,
   });
   const sealing = await prepareSealing(core, destination.key, {
     operation: 'ReEncrypt',
     encryptionContext: request.destinationEncryptionContext,
+    contextField: 'destination_encryption_context',
     encryptionAlgorithm: request.destinationEncryptionAlgorithm,
   });
   const plaintext = await openEnvelope(opening, context.deadlineMs);

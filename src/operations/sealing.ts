@@ -27,6 +27,8 @@ export interface Sealing {
 export interface SealingRequest {
   operation: KeyOperation;
   encryptionContext: EncryptionContext;
+  /** The request's field with the context, where it is not `encryption_context`. */
+  contextField?: string | undefined;
   encryptionAlgorithm?: string | undefined;
 }
 
@@ -37,7 +39,7 @@ export interface SealingRequest {
 export async function prepareSealing(core: OperationsCore, key: KeyRecord, request: SealingRequest): Promise<Sealing> {
   checkAlgorithm(key, request.encryptionAlgorithm);
   await requireKeyState(core, key, request.operation);
-  const context = canonicalContext(request.encryptionContext);
+  const context = canonicalContext(request.encryptionContext, request.contextField);
   const material = await currentMaterial(core.catalog, key);
   const header = { keyId: key.keyId, materialId: material.materialId };
   const keyId = keyArn(core.identity, key);
