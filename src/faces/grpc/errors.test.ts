@@ -70,7 +70,7 @@ test('a cause stays behind', async () => {
     throw new Error('CKR_SECRET_DETAIL');
   };
   const { error } = await face.send('KeyService/EnableKey', new Uint8Array());
-  expect(error?.code).toBe(status.INTERNAL);
+  expect(error).toMatchObject({ code: status.INTERNAL });
   expect(JSON.stringify([error?.details, error?.metadata.toJSON()])).not.toContain('CKR_SECRET_DETAIL');
   const [bytes] = error?.metadata.get('grpc-status-details-bin') ?? [];
   expect(bytes?.toString()).not.toContain('CKR_SECRET_DETAIL');
