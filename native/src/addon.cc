@@ -12,8 +12,9 @@
 namespace holdfast {
 namespace {
 
-/// How long an environment that ends with open pools waits for their lanes.
-constexpr auto kAbandonBound = std::chrono::seconds(1);
+/// How long an environment that ends waits for calls that run. Only a hung one takes so long; then `exit` may
+/// crash, and `exitNow` is the way to end.
+constexpr auto kAbandonBound = std::chrono::seconds(3);
 
 Napi::Value returnValuesOf(const Napi::CallbackInfo& info) {
   auto array = Napi::Array::New(info.Env(), returnValues().size());
@@ -61,11 +62,21 @@ void disableCoreDumps(const Napi::CallbackInfo& info) {
 
 void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
 
-/// Runs before Node takes the environment apart: afterwards nothing may call into it.
+/// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
 void endEnvironment(AddonState* state) {
-  const Deadline deadline = Clock::now() + kAbandonBound;
-  for (const auto& pool : state->pools) pool->abandon(deadline);
   state->completions->close();
+  for (const auto& pool : state->pools) pool->abandon(kAbandonBound);
+  // Also where everything was closed long ago: threads that end beside `exit` crash in OpenSSL's clean-up.
+  state->watchdog->threads().join(Clock::now() + kAbandonBound);
+}
+
+/// `process.exit` runs no cleanup hooks on the main thread, and a terminated worker emits no 'exit': so both.
+void registerEnd(Napi::Env env, AddonState* state) {
+  env.AddCleanupHook(endEnvironment, state);
+  const auto onExit = [state](const Napi::CallbackInfo&) { endEnvironment(state); };
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto once = process.Get("once").As<Napi::Function>();
+  once.Call(process, {Napi::String::New(env, "exit"), Napi::Function::New(env, onExit, "closePools")});
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -73,7 +84,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto owned = std::make_unique<AddonState>(env);
   owned->poolConstructor = Napi::Persistent(PoolBinding::define(env));
   owned->materialConstructor = Napi::Persistent(MaterialBinding::define(env));
-  env.AddCleanupHook(endEnvironment, owned.get());
+  registerEnd(env, owned.get());
   env.SetInstanceData(owned.release());
   exports.Set("returnValues", Napi::Function::New<returnValuesOf>(env, "returnValues"));
   exports.Set("acquireModuleLock", Napi::Function::New<acquireModuleLock>(env, "acquireModuleLock"));

@@ -1,9 +1,6 @@
 #include "control_task.h"
 
-#include <pthread.h>
-
 #include <system_error>
-#include <thread>
 #include <utility>
 
 namespace holdfast {
@@ -33,7 +30,7 @@ void ControlTask::start(const std::shared_ptr<Watchdog>& watchdog,
   auto task = std::make_shared<ControlTask>(watchdog, settlement, deadline, std::move(work), std::move(late));
   watchdog->watch(deadline, task);
   try {
-    std::thread([task] { task->run(); }).detach();
+    watchdog->threads().start("hf-control", [task] { task->run(); });
   } catch (const std::system_error& error) {
     settlement->settle(exhausted(error));
     watchdog->unwatch(deadline, task);
@@ -41,7 +38,6 @@ void ControlTask::start(const std::shared_ptr<Watchdog>& watchdog,
 }
 
 void ControlTask::run() {
-  pthread_setname_np(pthread_self(), "hf-control");
   try {
     work_(*settlement_);
   } catch (const Failure& failure) {

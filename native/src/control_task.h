@@ -10,7 +10,7 @@
 namespace holdfast {
 
 /// Never on libuv's pool, whose four threads hung modules would use up. Owned by its thread and by the
-/// watchdog; the thread is detached, because a module may never let it go.
+/// watchdog; nobody waits for the thread without a deadline, because a module may never let it go.
 class ControlTask final : public Watched, public std::enable_shared_from_this<ControlTask> {
  public:
   /// Does the work and settles; what it throws is settled for it. Late work must undo itself: see

@@ -40,7 +40,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Waits for the lanes, refuses what they could not do in time, and lets go of the token. Gives the number
   /// of lanes that are still inside the module.
   int finishClosing(int member, Deadline deadline);
-  void finishClosingAll();
+  /// Refuses all that still waits.
+  void refuseWaiting();
   int memberCount() const;
   /// Lanes of all members that are inside the module at this moment, quarantined ones included.
   int busyLanes() const;

@@ -84,7 +84,7 @@ void Dispatcher::addLane(Member& member) {
   if (std::ssize(member.lanes) >= member.limits.laneCount) return;
   auto lane = std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch);
   try {
-    lane->start();
+    lane->start(watchdog_->threads());
     member.lanes.push_back(std::move(lane));
   } catch (const std::system_error& error) {
     member.laneFailure = rvFailure("", CKR_HOST_MEMORY);
@@ -171,8 +171,9 @@ int Dispatcher::finishClosing(int index, Deadline deadline) {
   return lanesInside(member);
 }
 
-void Dispatcher::finishClosingAll() {
+void Dispatcher::refuseWaiting() {
   const Lock lock(mutex_);
+  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
   refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
 }
 

@@ -1,9 +1,6 @@
 #include "lane.h"
 
-#include <pthread.h>
-
 #include <exception>
-#include <thread>
 
 #include "dispatcher.h"
 #include "return_values.h"
@@ -17,12 +14,11 @@ Lane::Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<T
       token_(std::move(token)),
       epoch_(std::move(epoch)) {}
 
-void Lane::start() {
-  std::thread([self = shared_from_this()] { self->run(); }).detach();
+void Lane::start(Threads& threads) {
+  threads.start("hf-lane", [self = shared_from_this()] { self->run(); });
 }
 
 void Lane::run() {
-  pthread_setname_np(pthread_self(), "hf-lane");
   if (openFirstSession()) {
     while (const auto request = dispatcher_->next(*this)) {
       auto outcome = perform(*request);

@@ -14,8 +14,8 @@ namespace holdfast {
 
 class Dispatcher;
 
-/// Its thread owns it: it is detached, because a thread that hangs in a module cannot be joined, and holds
-/// what it may touch. `place` is the dispatcher's: guarded by its mutex.
+/// Its thread owns it: nobody waits for it without a deadline, because a thread that hangs in a module cannot
+/// be joined, and holds what it may touch. `place` is the dispatcher's: guarded by its mutex.
 class Lane : public std::enable_shared_from_this<Lane> {
  public:
   /// Where the lane stands in the dispatcher.
@@ -31,7 +31,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
        std::shared_ptr<Epoch> epoch);
 
   /// Starts the thread; throws std::system_error where the system has no more.
-  void start();
+  void start(Threads& threads);
 
   int member() const { return member_; }
 

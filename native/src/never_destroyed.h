@@ -1,4 +1,4 @@
-/// \file Process-wide state that detached threads may still use while the process exits.
+/// \file Process-wide state that threads may still use while the process exits.
 #pragma once
 
 #include <memory>

@@ -12,13 +12,12 @@ uint64_t nextEpochNumber() {
   return ++last;
 }
 
-int closeAll(Dispatcher& dispatcher, Deadline deadline) {
-  dispatcher.beginClosingAll();
+int finishAll(Dispatcher& dispatcher, Deadline deadline) {
   int hung = 0;
   for (int member = 0; member < dispatcher.memberCount(); ++member) {
     hung += dispatcher.finishClosing(member, deadline);
   }
-  dispatcher.finishClosingAll();
+  dispatcher.refuseWaiting();
   return hung;
 }
 
@@ -120,7 +119,8 @@ void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
 
 void Pool::close(const Answer& answer, Deadline deadline) {
   const auto work = [dispatcher = dispatcher_, deadline](Settlement& settlement) {
-    const auto hung = static_cast<uint64_t>(closeAll(*dispatcher, deadline));
+    dispatcher->beginClosingAll();
+    const auto hung = static_cast<uint64_t>(finishAll(*dispatcher, deadline));
     settlement.settle(Completed{-1, 0, hung});
   };
   const auto late = [dispatcher = dispatcher_] {
@@ -134,6 +134,11 @@ void Pool::post(const Answer& answer, std::optional<int> member, OperationPointe
   dispatcher_->post(std::make_shared<Request>(dispatcher_, answer, std::move(operation), member, deadline));
 }
 
-void Pool::abandon(Deadline deadline) { closeAll(*dispatcher_, deadline); }
+void Pool::abandon(Clock::duration bound) {
+  dispatcher_->beginClosingAll();
+  // Nobody is left to hear the answers of what waits: only the calls that run are waited for.
+  dispatcher_->refuseWaiting();
+  finishAll(*dispatcher_, Clock::now() + bound);
+}
 
 }  // namespace holdfast

@@ -45,9 +45,9 @@ class Pool {
 
   bool isClosed() const { return dispatcher_->isClosed(); }
 
-  /// For an environment that ends with the pool still open: closes it here and now, as far as the deadline
+  /// For an environment that ends with the pool still open: closes it here and now, as far as the bound
   /// allows.
-  void abandon(Deadline deadline);
+  void abandon(Clock::duration bound);
 
  private:
   const std::shared_ptr<Watchdog> watchdog_;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "clock.h"
+#include "threads.h"
 
 namespace holdfast {
 
@@ -33,6 +34,9 @@ class Watchdog {
   void watch(Deadline deadline, std::shared_ptr<Watched> watched);
   void unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched);
 
+  /// The threads whose deadlines it watches.
+  Threads& threads() { return threads_; }
+
  private:
   /// Shared with the thread, which may outlive the watchdog by the moments it needs to see `stopping`.
   struct State {
@@ -44,6 +48,7 @@ class Watchdog {
 
   static void run(const std::shared_ptr<State>& state);
 
+  Threads threads_;
   const std::shared_ptr<State> state_;
   std::thread thread_;
 };

@@ -78,7 +78,7 @@ Bytes bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
 TestPool::TestPool(size_t queueLimit)
     : pool_(std::make_shared<Pool>(queueLimit, std::make_shared<Watchdog>())) {}
 
-TestPool::~TestPool() { pool_->abandon(after(5'000)); }
+TestPool::~TestPool() { pool_->abandon(std::chrono::seconds(5)); }
 
 TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline) {
   return start(

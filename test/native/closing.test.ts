@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, failureOf, inMilliseconds, makeKey, memberOptions, moduleOf, soon, text } from './fixture.js';
 import type { TestKey } from './fixture.js';
 
@@ -65,15 +66,17 @@ describe('closing', () => {
 
 describe('deadlines and bounds', () => {
   test('a deadline that has passed in the queue never touches the token; a full queue refuses', async () => {
+    const slow = putFaultsBefore(hsm);
     const pool = addon.createPool(3);
-    await connect(pool, memberOptions(moduleOf(hsm), 'alpha', { laneCount: 1 }), '1234');
-    const big = new Uint8Array(8_000_000);
-    const busy = pool.encrypt(null, key.reference, big, empty, soon());
-    const late = [1, 2, 3].map(() => failureOf(pool.random(null, 8, inMilliseconds(1))));
+    await connect(pool, memberOptions(slow.module, 'alpha', { laneCount: 1 }), '1234');
+    slow.obey('C_GenerateRandom delay 600');
+    const busy = pool.random(null, 8, soon());
+    const late = [1, 2, 3].map(() => failureOf(pool.random(null, 8, inMilliseconds(200))));
     const over = await failureOf(pool.random(null, 8, soon()));
     expect(over).toMatchObject({ kind: 'queue-full' });
     for (const failure of await Promise.all(late)) expect(failure).toMatchObject({ kind: 'queue-deadline', rv: 0 });
     await busy;
+    expect(slow.calls('C_GenerateRandom')).toBe(1);
     const past = await failureOf(pool.random(null, 8, inMilliseconds(-1000)));
     expect(past.kind).toBe('queue-deadline');
     expect(pool.statistics()[0]).toMatchObject({ quarantinedLanes: 0, queued: 0 });

@@ -1,0 +1,60 @@
+#include "threads.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast {
+
+Threads::Threads() : state_(std::make_shared<State>()) {}
+
+Threads::~Threads() {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& thread : state_->running) thread.detach();
+  for (auto& thread : state_->done) thread.detach();
+  state_->running.clear();
+  state_->done.clear();
+}
+
+void Threads::start(const char* name, std::function<void()> work) {
+  const std::lock_guard lock(state_->mutex);
+  const auto place = state_->running.emplace(state_->running.end());
+  try {
+    *place = std::thread([state = state_, name, work = std::move(work)]() mutable {
+      pthread_setname_np(pthread_self(), name);
+      work();
+      // What the work holds goes before its end is told.
+      work = nullptr;
+      // The earlier ones here, where nobody waits: a module's thread-local destructors may take their time.
+      joinDone(*state);
+      const std::lock_guard own(state->mutex);
+      const auto self = std::ranges::find(state->running, std::this_thread::get_id(), &std::thread::get_id);
+      // Not found where the book was closed meanwhile.
+      if (self != state->running.end()) state->done.splice(state->done.end(), state->running, self);
+      state->changed.notify_all();
+    });
+  } catch (...) {
+    state_->running.erase(place);
+    throw;
+  }
+}
+
+bool Threads::join(Deadline deadline) {
+  std::unique_lock lock(state_->mutex);
+  const bool all = state_->changed.wait_until(lock, deadline, [this] { return state_->running.empty(); });
+  lock.unlock();
+  joinDone(*state_);
+  return all;
+}
+
+void Threads::joinDone(State& state) {
+  std::list<std::thread> done;
+  {
+    const std::lock_guard lock(state.mutex);
+    done.swap(state.done);
+  }
+  for (auto& thread : done) thread.join();
+}
+
+}  // namespace holdfast

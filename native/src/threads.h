@@ -1,0 +1,46 @@
+/// \file The threads that may call into modules.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "clock.h"
+
+namespace holdfast {
+
+/// Knows its threads, so that the end of an environment can join those that have done their work: OpenSSL's
+/// clean-up of a thread that ends beside `exit` crashes. One that hangs in a module is never waited for
+/// without a deadline, and not at all by the destructor, which lets it go.
+class Threads {
+ public:
+  Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+  ~Threads();
+
+  /// `name` is at most 15 characters. Throws std::system_error where the system has no more threads.
+  void start(const char* name, std::function<void()> work);
+
+  /// Waits until all have done their work, then joins them. False where the deadline passed first; those that
+  /// were done are joined all the same. Not from one of the threads.
+  bool join(Deadline deadline);
+
+ private:
+  /// Shared with the threads: one that was let go still reports its end.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::list<std::thread> running;
+    std::list<std::thread> done;
+  };
+
+  static void joinDone(State& state);
+
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace holdfast
