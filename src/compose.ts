@@ -341,8 +341,8 @@ class RunningServer implements HoldfastServer {
     const { drainTimeoutMs } = configuration.limits;
     await this.#face.drain(drainTimeoutMs);
     await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
-    await this.#core.registry.stop(clock.monotonicMs() + drainTimeoutMs);
+    const allClosed = await this.#core.registry.stop(clock.monotonicMs() + drainTimeoutMs);
     await closeFoundation(this.#foundation);
-    return { lanesHung: this.#core.lanesHung() };
+    return { lanesHung: this.#core.lanesHung() || !allClosed };
   }
 }

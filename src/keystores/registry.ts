@@ -1,4 +1,4 @@
-import type { ScheduledTask } from '../clock.js';
+import { delay, type ScheduledTask } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { Scope } from '../keys/key.js';
 import { type ConnectionJobs, storeNotFound } from './administration.js';
@@ -26,6 +26,9 @@ export const defaultRegistryTimes = {
   reconcileIntervalMs: 5_000,
   backoff: { firstDelayMs: 500, maximumDelayMs: 30_000 },
 } as const;
+
+/** What a cluster that closes exactly at the deadline may take longer to say so. */
+const closeGraceMs = 500;
 
 /**
  * The key stores of this process: their connections, the asynchronous connect and disconnect jobs, and the way back to
@@ -63,15 +66,18 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
 
   /**
    * Closes every connection by the deadline (`Clock.monotonicMs`). States in the catalog stay: the next start connects again.
+   * @returns false when a connect still hangs in a module, beyond the deadline: it is left behind.
    */
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(deadlineMs: number): Promise<boolean> {
     this.#stopped = true;
     this.#nextReconciliation?.cancel();
     await this.#reconciliation;
     const open = this.#allConnections();
     this.#connections.clear();
-    await Promise.all([...open.map((connection) => connection.close(deadlineMs)), ...this.#closing.values()]);
+    const closing = [...open.map((connection) => connection.close(deadlineMs)), ...this.#closing.values()];
+    const allClosed = await this.#inTime(Promise.all(closing), deadlineMs + closeGraceMs);
     this.#options.defaultKeyStore?.pin.destroy();
+    return allClosed;
   }
 
   startConnecting(customKeyStoreId: string): void {
@@ -155,6 +161,18 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     if (this.#defaultConnection === undefined) return 'DISCONNECTED';
     if (this.#defaultConnection.views !== undefined) return 'CONNECTED';
     return this.#defaultConnection.isOver ? 'FAILED' : 'CONNECTING';
+  }
+
+  /** A connect has a deadline of its own, which may be far beyond the one by which the process must have stopped. */
+  async #inTime(work: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const done = new AbortController();
+    const late = delay(clock, Math.max(0, deadlineMs - clock.monotonicMs()), done.signal).then(() => false);
+    try {
+      return await Promise.race([work.then(() => true), late]);
+    } finally {
+      done.abort();
+    }
   }
 
   #open(customKeyStoreId: string, resumed: boolean): void {
