@@ -114,12 +114,25 @@ async function openFoundation(
   const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock });
   try {
     const auditFile = await openAuditFile({ path: configuration.audit.file, clock });
+    await beginAuditing(auditFile, logger);
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     return { configuration, logger, clock, identifiers, principals, catalog, auditFile };
   } catch (error) {
     await catalog.close();
     throw error;
+  }
+}
+
+/**
+ * Writes the first line, so that a log that cannot be written is known before the first request and not by it. It is no
+ * reason not to start: every request is refused until the log can be written.
+ */
+async function beginAuditing(auditFile: AuditFile, logger: Logger): Promise<void> {
+  try {
+    await auditFile.note('opened');
+  } catch (error) {
+    logger.error({ err: error }, 'the audit log cannot be written: every request is refused until it can');
   }
 }
 

@@ -11,13 +11,14 @@ export interface AuditFileOptions {
 
 /**
  * What the log says of itself, in a line of its own between the records.
+ * - `opened`: a server began to write here. It is also the test whether the log can be written, before anything is done.
  * - `torn-record`: the line above was cut off by a crash.
  * - `records-lost`: so many records could not be written (or synced); their requests were refused.
  * - `file-removed`: the file was removed while it was written to; what was written since may be missing.
  */
 interface AuditNotice {
   time: string;
-  notice: 'torn-record' | 'records-lost' | 'file-removed';
+  notice: 'opened' | 'torn-record' | 'records-lost' | 'file-removed';
   count?: number;
 }
 

@@ -168,7 +168,9 @@ export class Deployment {
     const lines = readFileSync(this.auditPath, 'utf8')
       .split('\n')
       .filter((line) => line !== '');
-    return lines.map((line) => JSON.parse(line) as Message);
+    const records = lines.map((line) => JSON.parse(line) as Message);
+    // What the log says of itself is no record of a request.
+    return records.filter((record) => !('notice' in record));
   }
 
   dispose(): void {
