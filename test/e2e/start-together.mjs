@@ -1,0 +1,55 @@
+/**
+ * One process of many that start together on one token, as a server starts: module lock, open, log in, inventory, then
+ * one encryption. Its job comes as JSON on stdin (so that the PIN is in no command line), see start-together.test.ts;
+ * it begins when its parent sends `go`. Prints one line of JSON.
+ */
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const deadline = () => Number(process.hrtime.bigint()) / 1e6 + 60_000;
+const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex'));
+
+async function start({ addonPath, libraryPath, environment, tokenLabel, pin, lockDirectory, material }) {
+  const addon = createRequire(import.meta.url)(addonPath);
+  const module = { libraryPath, privateInstance: true, environment, initializationString: null };
+  const pool = addon.createPool(10);
+  const lock = await addon.acquireModuleLock(libraryPath, lockDirectory, deadline());
+  const options = { module, tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 2 };
+  const { member } = await pool.openMember(options, deadline());
+  await pool.loginMember(member, new TextEncoder().encode(pin), deadline());
+  lock.release();
+  const entries = await pool.inventory(member, deadline());
+  pool.resume(member);
+  const reference = addon.createMaterial({
+    id: bytes(material.id),
+    label: material.label,
+    extractable: false,
+    canaryNonce: bytes(material.canaryNonce),
+    canaryCiphertext: bytes(material.canaryCiphertext),
+    canaryAdditionalData: bytes(material.canaryAdditionalData),
+    canaryPlaintext: bytes(material.canaryPlaintext),
+  });
+  const sealed = await pool.encrypt(null, reference, bytes('00'.repeat(32)), bytes(''), deadline());
+  const opened = await pool.decrypt(
+    null,
+    reference,
+    sealed.value.nonce,
+    sealed.value.ciphertext,
+    bytes(''),
+    deadline(),
+  );
+  const hung = await pool.close(deadline());
+  return { objects: entries.length, decrypted: Buffer.from(opened.value).equals(Buffer.alloc(32)), hung };
+}
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const job = JSON.parse((await lines.next()).value);
+console.log('ready');
+await lines.next();
+try {
+  console.log(JSON.stringify(await start(job)));
+} catch (error) {
+  const { kind, rv, functionName, message } = error;
+  console.log(JSON.stringify({ kind, rv, functionName, message }));
+}
+process.stdin.destroy();
