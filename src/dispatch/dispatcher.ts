@@ -169,8 +169,30 @@ function auditedParameters(request: Record<string, unknown>, audited: readonly s
   return Object.fromEntries(known.map((name) => [fieldName(name), auditedValue(request[name])]));
 }
 
+/** The longest description and the longest encryption context that are legal: a request that is allowed is recorded whole. */
+const longestAuditedText = 8_192;
+
+/**
+ * What is refused is recorded too, whoever sent it, and must not fill the disk: a message of 1 MiB would make a record of
+ * six, and without room for records nothing is served.
+ */
 function auditedValue(value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value) : value;
+  if (typeof value === 'string') return auditedText(value);
+  return value instanceof Map ? auditedContext(value as ReadonlyMap<string, string>) : value;
+}
+
+function auditedText(text: string): string {
+  if (text.length <= longestAuditedText) return text;
+  return `${text.slice(0, longestAuditedText)}… (cut; ${text.length} characters)`;
+}
+
+function auditedContext(context: ReadonlyMap<string, string>): unknown {
+  let length = 0;
+  for (const [name, value] of context) {
+    length += name.length + value.length;
+    if (length > longestAuditedText) return `(${context.size} pairs, longer than an encryption context can be)`;
+  }
+  return Object.fromEntries(context);
 }
 
 function destroySecrets(fields: object | undefined): void {

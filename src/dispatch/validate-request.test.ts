@@ -53,6 +53,16 @@ describe('validateRequest', () => {
     expect(error.fieldViolations[0]?.field).toBe('tags[1].tag_key');
   });
 
+  it('tells no more than a few broken rules of a list, however long it is', () => {
+    const tags = Array.from({ length: 500_000 }, () => ({}));
+    const error = refusal('CreateKey', { tags });
+    expect(error.fieldViolations.length).toBeLessThan(20);
+    expect(error.fieldViolations[0]?.field).toBe('tags[0].tag_key');
+    const grantTokens = Array.from({ length: 500_000 }, () => '');
+    const tooMany = { field: 'grant_tokens', description: 'Member must have length less than or equal to 10' };
+    expect(refusal('DescribeKey', { keyId: 'k', grantTokens }).fieldViolations[0]).toEqual(tooMany);
+  });
+
   it('refuses what is not honoured, by name, once it is valid', () => {
     const error = refusal('CreateKey', { policy: '{}', multiRegion: true, keySpec: 'RSA_2048' });
     expect(error.code).toBe('UNSUPPORTED_OPERATION');
