@@ -5,33 +5,23 @@
 namespace holdfast {
 namespace {
 
-/// Sets the flag for the length of a wait.
-class Waiting {
- public:
-  explicit Waiting(std::atomic<bool>& flag) : flag_(flag) { flag_ = true; }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-  ~Waiting() { flag_ = false; }
-
- private:
-  std::atomic<bool>& flag_;
-};
-
 Turnstile::Passage pass(Turnstile& turnstile, Deadline deadline, bool exclusive) {
   return exclusive ? turnstile.exclusive(deadline) : turnstile.shared(deadline);
 }
 
 Turnstile::Passage waitAtTurnstile(Workplace& workplace, Turnstile& turnstile, bool exclusive) {
-  const Waiting waiting(workplace.waiting);
+  workplace.waiting = true;
   return pass(turnstile, workplace.deadline, exclusive);
 }
 
 }  // namespace
 
 void requireTime(const Workplace& workplace, bool passed) {
-  // Asked after the flag is down: the watchdog may have given the request up, but not the lane, while it was
-  // set.
+  // The clock is asked after the flag is down: while it was up, the watchdog may have given up the request
+  // but not the lane. A lane that came too late keeps it up, because it makes no further call.
+  workplace.waiting = !passed;
   if (passed && Clock::now() < workplace.deadline) return;
+  workplace.waiting = true;
   throw failure(FailureKind::kQueueDeadline,
                 "the deadline passed while another lane was at work on the same object");
 }

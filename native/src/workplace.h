@@ -22,12 +22,13 @@ struct Workplace {
   CK_FUNCTION_LIST& functions() const { return session.functions(); }
 };
 
-/// Waits for other lanes with the flag up. Ask `requireTime(workplace, bool(passage))` before the next call
-/// to the module.
+/// Raise the flag and wait for other lanes. `requireTime(workplace, bool(passage))` comes next: it lowers the
+/// flag.
 Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile);
 Turnstile::Passage enterShared(Workplace& workplace, Turnstile& turnstile);
 
-/// Throws `queue-deadline` unless the wait ended with a passage and before the deadline.
+/// Lowers the flag if the wait ended with a passage and before the deadline; throws `queue-deadline`
+/// otherwise.
 void requireTime(const Workplace& workplace, bool passed);
 
 }  // namespace holdfast
