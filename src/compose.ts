@@ -94,12 +94,23 @@ export async function compose(
   overrides: CompositionOverrides = {},
 ): Promise<HoldfastServer> {
   const foundation = await openFoundation(configuration, logger, overrides);
+  const server = await composeServer(foundation, secrets);
   try {
-    const core = await composeCore(foundation, secrets);
-    const server = new RunningServer(foundation, core, await startFace(foundation, core));
     await server.start();
     return server;
   } catch (error) {
+    // It listens already, and its key stores connect.
+    await server.stop();
+    throw error;
+  }
+}
+
+async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): Promise<RunningServer> {
+  try {
+    const core = await composeCore(foundation, secrets);
+    return new RunningServer(foundation, core, await startFace(foundation, core));
+  } catch (error) {
+    secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation);
     throw error;
   }

@@ -1,0 +1,74 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectedKeyStore, connectionState, Deployment } from '../test/e2e/deployment.js';
+import type { CompositionOverrides } from './compose.js';
+import { randomIdentifiers } from './ids-random.js';
+
+describe('compose', () => {
+  let deployment: Deployment;
+
+  beforeAll(() => {
+    deployment = new Deployment();
+  });
+
+  afterAll(() => {
+    deployment.dispose();
+  });
+
+  it('leaves nothing behind when the start fails half way: no listener, no HSM that is connected', async () => {
+    const first = await deployment.start();
+    await first.defaultKeyStoreConnected();
+    const storeId = await connectedKeyStore(first.client(), deployment);
+    await first.stop();
+
+    const lock = new Lock(join(deployment.folder, 'catalog.sqlite'));
+    await expect(deployment.start(lock.asOverrides())).rejects.toThrow('The catalog is busy.');
+    lock.release();
+    await expect(reach(deployment.socketPath)).rejects.toThrow(/ENOENT|ECONNREFUSED/);
+
+    const again = await deployment.start();
+    await again.defaultKeyStoreConnected();
+    await connectionState(again.client(), storeId, 'CONNECTED');
+    await again.stop();
+  });
+});
+
+/** Another process that writes to the catalog for longer than anybody waits. */
+class Lock {
+  readonly #path: string;
+  #connection: Sqlite.Database | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Taken when the catalog is open, before the server starts to serve: that is when the identifiers are asked for. */
+  asOverrides(): CompositionOverrides {
+    const take = (): void => {
+      this.#connection = new Sqlite(this.#path);
+      this.#connection.exec('begin immediate');
+    };
+    return {
+      get identifiers() {
+        take();
+        return randomIdentifiers;
+      },
+    };
+  }
+
+  release(): void {
+    this.#connection?.close();
+  }
+}
+
+function reach(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
