@@ -138,6 +138,28 @@ describe('bad input', () => {
       await encrypt(keyId);
     });
 
+    it('leave a short audit record, whoever sends them', async () => {
+      const long = 'x'.repeat(500_000);
+      const requests: [string, Message][] = [
+        ['DescribeKey', { key_id: long }],
+        ['Encrypt', { key_id: keyId, plaintext, encryption_context: { long } }],
+      ];
+      for (const [method, request] of requests) {
+        expectValidation(await client.refusal(method, request));
+        const record = deployment.auditRecords().at(-1);
+        expect(record).toMatchObject({ operation: method, outcome: 'failed' });
+        expect(JSON.stringify(record).length).toBeLessThan(10_000);
+      }
+    });
+
+    it('are refused with a short answer, however much is wrong with them', async () => {
+      const emptyTags = Buffer.concat(Array.from({ length: 200_000 }, () => field(9)));
+      const refusal = await client.rawRefusal('CreateKey', emptyTags);
+      expectValidation(refusal);
+      expect(refusal.message.length).toBeLessThanOrEqual(512);
+      expect(refusal.fieldViolations.length).toBeLessThanOrEqual(10);
+    });
+
     it('are refused also when they come compressed', async () => {
       const bomb = Buffer.alloc(64 * 1_048_576);
       expect(gzipSync(bomb).length).toBeLessThan(200_000);
