@@ -11,10 +11,12 @@ namespace holdfast {
 
 using EnvironmentVariables = std::map<std::string, std::string>;
 
-/// Sets variables while it lives and puts the former ones back, under one mutex of the process: SoftHSM reads
-/// SOFTHSM2_CONF in `C_Initialize`, and two members need two values. The C library cannot make this safe
+/// Sets variables while it lives; the former ones are put back when the last scope ends. SoftHSM reads
+/// SOFTHSM2_CONF in `C_Initialize`, and two members may need two values: the second waits until the first is
+/// through. One whose variables stand already changes nothing and does not wait, so that a module that hangs
+/// in `C_Initialize` keeps out only those that need another environment. The C library cannot make this safe
 /// against a `getenv` on another thread at the same instant; hence the window is `C_Initialize` alone, and
-/// variables that already have the value are not touched.
+/// nothing is set while another scope stands.
 class EnvironmentScope {
  public:
   explicit EnvironmentScope(const EnvironmentVariables& variables);
@@ -23,13 +25,7 @@ class EnvironmentScope {
   ~EnvironmentScope();
 
  private:
-  struct Former {
-    std::string name;
-    std::optional<std::string> value;
-  };
-
-  std::unique_lock<std::mutex> lock_;
-  std::vector<Former> former_;
+  bool holds_;
 };
 
 }  // namespace holdfast

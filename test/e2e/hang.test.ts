@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HoldfastClient, Message } from './client.js';
-import { connectedKeyStore, Deployment, eventually, type RunningServer, type SpawnedServer } from './deployment.js';
+import {
+  connectedKeyStore,
+  connectionState,
+  Deployment,
+  eventually,
+  type RunningServer,
+  type SpawnedServer,
+} from './deployment.js';
 
 /** No test waits as long as this: it is what a server that does not keep its bounds would take. */
 const farBeyondMs = 300_000;
@@ -15,6 +22,7 @@ let client: HoldfastClient;
 
 beforeEach(() => {
   deployment = new Deployment({
+    customClusters: ['custom', 'other'],
     faulty: ['custom'],
     configure: (configuration) => {
       const patient = { requestTimeoutMs: 5_000, connectTimeoutMs: farBeyondMs };
@@ -156,6 +164,34 @@ describe('a call that hangs in the HSM', () => {
     await eventually(() => expectWorks(key));
     expect((await client.call('ListKeys', {}))['keys']).toHaveLength(1);
     await eventually(() => client.call('CreateKey', request));
+  });
+});
+
+describe('a module that hangs in C_Initialize', () => {
+  it('keeps no other module from connecting', async () => {
+    const server = await deployment.start();
+    client = server.client();
+    await server.defaultKeyStoreConnected(client);
+    const [faulty, other] = deployment.customClusters;
+    const storeOn = async (cluster = faulty) => {
+      const created = await client.call('CreateCustomKeyStore', {
+        custom_key_store_name: cluster?.tokenLabel,
+        cloud_hsm_cluster_id: cluster?.clusterId,
+        trust_anchor_certificate: deployment.trustAnchor,
+        key_store_password: cluster?.pin,
+      });
+      return created['custom_key_store_id'] as string;
+    };
+    const fault = deployment.fault('custom');
+    fault.obey('C_Initialize hang');
+    const hung = await storeOn(faulty);
+    await client.call('ConnectCustomKeyStore', { custom_key_store_id: hung });
+    await called('C_Initialize', 0);
+    await connectedKeyStore(client, deployment, other);
+    expect(await connectionState(client, hung, 'CONNECTING')).toBeDefined();
+    fault.heal();
+    await connectionState(client, hung, 'CONNECTED');
+    await server.stop();
   });
 });
 
