@@ -5,7 +5,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { changePort, configuredPort, prepareFolder, readState, writeState } from './quickstart/folder.mjs';
-import { cliPath, freePort, isOlderThanBuild, runningServer, startServer, stopServer } from './quickstart/server.mjs';
+import {
+  cliPath,
+  freePort,
+  isOlderThanBuild,
+  launcherPath,
+  runningServer,
+  startServer,
+  stopServer,
+} from './quickstart/server.mjs';
 import { root, setup } from './setup.mjs';
 import { execute, runMain, StepFailure, Steps } from './steps.mjs';
 
@@ -17,6 +25,7 @@ const help = `Usage: npm run quickstart [-- <options>]
 Sets up everything (system packages, npm packages, build), makes a data folder with SoftHSM tokens, certificates and
 a configuration, starts the server, and does the main job with the holdfast command: a custom key store, a key,
 encrypt, decrypt, a data key, and what the token says of the key. A second run reuses what is there.
+Under each step stand the commands that do the same by hand while the server runs.
 
 Options:
   --keep-running     leave the server running
@@ -24,6 +33,11 @@ Options:
   --folder <path>    data folder (default: .holdfast)
   --skip-setup       do not install or build anything
   --help             show this`;
+
+/** The command as it is typed from here. */
+const command = /^\.\.?\//.test(relative(process.cwd(), launcherPath))
+  ? relative(process.cwd(), launcherPath)
+  : `./${relative(process.cwd(), launcherPath)}`;
 
 /** One run over one folder. */
 class Quickstart {
@@ -49,11 +63,18 @@ class Quickstart {
   /** One step: what it did in one line, and how to do the same by hand. */
   async step(label, { cli, rpc, request, as = 'operator' }, work) {
     await this.steps.run(label, work);
-    const profile = as === 'operator' ? '' : ` --profile ${this.folder}/client-app.yaml`;
-    this.steps.say(`    $ holdfast ${cli}${profile}`);
+    const name = as === 'operator' ? 'client.yaml' : 'client-app.yaml';
+    // The operator's profile is found by itself where it usually is.
+    const isFound = as === 'operator' && this.folder === '.holdfast';
+    const profile = isFound ? '' : ` --profile ${this.folder}/${name}`;
+    this.steps.say(`    $ ${command} ${cli}${profile}`);
     const tls = `-cacert ${this.folder}/ca.pem -cert ${this.folder}/${as}.pem -key ${this.folder}/${as}.key`;
+    const target = `localhost:${this.port} holdfast.kms.v1.${rpc}`;
+    // A request with a secret in it is a program that prints it: arguments are seen by every user of the machine.
     this.steps.say(
-      `    $ grpcurl ${tls} -d '${JSON.stringify(request)}' localhost:${this.port} holdfast.kms.v1.${rpc}`,
+      typeof request === 'string'
+        ? `    $ node -p '${request}' | grpcurl ${tls} -d @ ${target}`
+        : `    $ grpcurl ${tls} -d '${JSON.stringify(request)}' ${target}`,
     );
   }
 
@@ -127,12 +148,7 @@ async function keyStore(run) {
     {
       cli: `key-store create --name payments --cluster-id ${run.clusterId} --trust-anchor ${folder}/anchor.pem --password-file ${folder}/payments.pin`,
       rpc: 'KeyStoreService/CreateCustomKeyStore',
-      request: {
-        custom_key_store_name: 'payments',
-        cloud_hsm_cluster_id: run.clusterId,
-        trust_anchor_certificate: '<anchor.pem>',
-        key_store_password: '<payments.pin>',
-      },
+      request: `JSON.stringify({ custom_key_store_name: "payments", cloud_hsm_cluster_id: "${run.clusterId}", trust_anchor_certificate: fs.readFileSync("${folder}/anchor.pem", "utf8"), key_store_password: fs.readFileSync("${folder}/payments.pin", "utf8").trim() })`,
     },
     async () => {
       const files = ['--trust-anchor', at('anchor.pem'), '--password-file', at('payments.pin')];
@@ -288,7 +304,7 @@ async function custody(run, { keyId, keyArn }) {
   steps.say('    The key was made in the token and cannot leave it.');
 }
 
-/** Finds or starts the server. @returns its process id, and whether it was there before. */
+/** Finds or starts the server. @returns its process id (undefined: started by hand), and whether it was there before. */
 async function server(steps, at) {
   const isReady = () =>
     execute(process.execPath, [
@@ -313,6 +329,10 @@ async function server(steps, at) {
   if (earlier !== undefined) await steps.run('stop a stale server of an earlier run', () => stopServer(at, earlier));
   const wanted = configuredPort(at('holdfast.yaml'));
   const port = await freePort(wanted);
+  if (port !== wanted && (await isReady())) {
+    steps.say('✓ a server that was started by hand is running; using it');
+    return { pid: undefined, wasRunning: true };
+  }
   if (port !== wanted) {
     changePort(at, port);
     steps.say(`  port ${wanted} is taken; using ${port}`);
@@ -323,15 +343,17 @@ async function server(steps, at) {
 
 function farewell(steps, folder, { pid, stays }) {
   const shown = relative(process.cwd(), folder) || '.';
-  const run = (text) => `node ${relative(process.cwd(), cliPath)} ${text}`;
   steps.say('');
-  if (stays) steps.say(`The server is running (process ${pid}; log ${shown}/server.log). Stop it with: kill ${pid}`);
+  const profile = shown === '.holdfast' ? '' : ` --profile ${shown}/client.yaml`;
+  if (stays && pid === undefined) steps.say('The server was running before, and still is.');
+  else if (stays)
+    steps.say(`The server is running (process ${pid}; log ${shown}/server.log). Stop it with: kill ${pid}`);
   else
     steps.say(
-      `The server is stopped. To keep it running:\n  npm run quickstart -- --keep-running\n  ${run(`serve --config ${shown}/holdfast.yaml`)}`,
+      `The server is stopped. The commands above want it running:\n  npm run quickstart -- --keep-running    # in the background\n  ${command} serve --config ${shown}/holdfast.yaml    # in the foreground`,
     );
   steps.say(
-    `Then, from this folder (\`npm link\` makes it \`holdfast\`):\n  ${run(`key list --profile ${shown}/client.yaml`)}\n  ${run(`doctor --config ${shown}/holdfast.yaml`)}\nTo begin again: rm -r ${shown}`,
+    `Then, from this folder:\n  ${command} key list${profile}\n  ${command} doctor --config ${shown}/holdfast.yaml\nTo begin again: stop the server, and rm -r ${shown}`,
   );
 }
 

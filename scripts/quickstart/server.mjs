@@ -12,6 +12,9 @@ const stopTimeoutMs = 30_000;
 
 export const cliPath = join(root, 'dist/cli/main.js');
 
+/** The same as a command for people. */
+export const launcherPath = join(root, 'holdfast');
+
 /** The process of an earlier run that still serves this folder's configuration, or undefined. */
 export function runningServer(at) {
   if (!existsSync(at('server.pid'))) return undefined;

@@ -8,25 +8,40 @@ const pollIntervalMs = 200;
 /** What to do about a connection that failed (AWS KMS Developer Guide, "Troubleshooting a custom key store"). */
 const hints: Readonly<Record<string, string>> = {
   INVALID_CREDENTIALS:
-    'the HSM refused the password, and it will not be tried again. Set the right one: holdfast key-store disconnect, then update --new-password, then connect',
+    'the HSM refused the password, and it will not be tried again. Set the right one: holdfast key-store disconnect --wait, then update --new-password, then connect --wait',
   CLUSTER_NOT_FOUND: 'no such token; on the server, holdfast doctor shows what the modules see',
   NETWORK_ERRORS: 'the HSM did not answer; on the server, holdfast doctor shows why',
-  USER_LOCKED_OUT: 'the HSM locked its user after wrong passwords; its security officer can unlock it',
+  USER_LOCKED_OUT:
+    'the HSM locked its user after wrong passwords, or has one try left and was spared it; its security officer can unlock it, a right login with the tool of its vendor gives the tries back',
   USER_NOT_FOUND: 'the user PIN of the token was never set',
   INSUFFICIENT_CLOUDHSM_HSMS: 'fewer members are there than minimumMembers asks for',
 };
 
+/** A command that takes a moment, by the state on its way. */
+export type Transition = 'CONNECTING' | 'DISCONNECTING';
+
+const goals = {
+  CONNECTING: { state: 'CONNECTED', verb: 'connecting' },
+  DISCONNECTING: { state: 'DISCONNECTED', verb: 'disconnecting' },
+} as const;
+
 /**
- * Waits until a custom key store is connected.
+ * Waits until a custom key store is connected, or disconnected.
  * @throws CliError when it failed, went another way, or took longer than `timeoutMs`
  */
-export async function awaitConnection(client: KmsClient, customKeyStoreId: string, timeoutMs: number): Promise<void> {
+export async function awaitState(
+  client: KmsClient,
+  customKeyStoreId: string,
+  transition: Transition,
+  timeoutMs: number,
+): Promise<void> {
+  const goal = goals[transition];
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     const { customKeyStores } = await client.call('describeCustomKeyStores', { customKeyStoreId });
     const state = withoutEnumPrefix('connection_state', customKeyStores[0]?.connectionState ?? 'UNKNOWN');
-    if (state === 'CONNECTED') return;
-    if (state !== 'CONNECTING') {
+    if (state === goal.state) return;
+    if (state !== transition) {
       const code = withoutEnumPrefix('connection_error_code', customKeyStores[0]?.connectionErrorCode ?? state);
       throw new CliError(exitCodes.checkFailed, code, `${customKeyStoreId} is ${state}`, { hint: hints[code] });
     }
@@ -34,7 +49,7 @@ export async function awaitConnection(client: KmsClient, customKeyStoreId: strin
       throw new CliError(
         exitCodes.unreachable,
         'TIMEOUT',
-        `${customKeyStoreId} is still connecting after ${timeoutMs / 1_000} seconds`,
+        `${customKeyStoreId} is still ${goal.verb} after ${timeoutMs / 1_000} seconds`,
       );
     }
     await pause(pollIntervalMs);

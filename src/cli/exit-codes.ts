@@ -8,7 +8,7 @@ export const exitCodes = {
   usage: 2,
   /** No answer: the server cannot be reached, is not trusted, does not trust us, or took too long. */
   unreachable: 3,
-  /** A file on this side cannot be read or written, or holds what it must not. */
+  /** A file on this side cannot be read or written, or holds what it must not; or the service cannot start. */
   local: 4,
   /** A check ran and found something wrong (`config check`, `doctor`), or `--wait` ended in another state. */
   checkFailed: 5,

@@ -11,7 +11,8 @@ const hints: Readonly<Record<string, string>> = {
     'who may do what stands under principals in the configuration of the server; the audit log has this request',
   CLOUD_HSM_CLUSTER_NOT_FOUND: 'cluster ids stand under clusters in the configuration of the server',
   CUSTOM_KEY_STORE_HAS_CMKS: 'schedule the deletion of its keys first, and wait until they are deleted',
-  CUSTOM_KEY_STORE_INVALID_STATE: 'holdfast key-store describe shows the connection state',
+  CUSTOM_KEY_STORE_INVALID_STATE:
+    'holdfast key-store disconnect leads from CONNECTED or FAILED to DISCONNECTED, holdfast key-store connect from there to CONNECTED; both take a moment, which --wait waits for',
   CUSTOM_KEY_STORE_NOT_FOUND: 'holdfast key-store describe lists the key stores',
   INCORRECT_TRUST_ANCHOR: 'the certificate must be the trustAnchorCertificate of the cluster in the configuration',
   INVALID_CIPHERTEXT:

@@ -10,8 +10,13 @@ export interface Terminal {
   directory: string;
 }
 
-/** The real one. */
+/** The real one. A reader that went away (`holdfast key list | head -1`) ends no command with a stack trace. */
 export function processTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   return {
     stdin: process.stdin,
     stdout: process.stdout,

@@ -159,6 +159,11 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'listeners[0].port: must be a whole number from 0 to 65535',
   ],
   [
+    'plaintext on a name, which the listener would not take',
+    (t) => (t.listeners[0] = { kind: 'plaintext', address: 'localhost', port: 1, principal: 'operator' }),
+    /^listeners\[0\]\.address: plaintext is for loopback only/,
+  ],
+  [
     'plaintext for others',
     (t) => (t.listeners[0] = { kind: 'plaintext', address: '0.0.0.0', port: 1, principal: 'operator' }),
     /^listeners\[0\]\.address: plaintext is for loopback only/,

@@ -14,7 +14,7 @@ import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceIn
 type Absolute = (path: string) => string;
 
 /** Environment variables that are known to hold a path; others are one when they begin with `./` or `../`. */
-const pathVariables: ReadonlySet<string> = new Set([
+export const pathVariables: ReadonlySet<string> = new Set([
   'SOFTHSM2_CONF',
   'ChrystokiConfigurationPath',
   'CS_PKCS11_R3_CFG',

@@ -24,10 +24,10 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
   return problems;
 }
 
-/** True for addresses that no other machine can reach. Names are not resolved: `localhost` alone is taken at its word. */
+/** True for addresses that no other machine can reach. Names are none, `localhost` neither: the listener takes addresses. */
 export function isLoopback(address: string): boolean {
   if (isIPv4(address)) return address.startsWith('127.');
-  return address === 'localhost' || (isIPv6(address) && address === '::1');
+  return isIPv6(address) && address === '::1';
 }
 
 function checkAccounts({ identity }: Configuration, report: Report): void {
@@ -101,9 +101,9 @@ function keyNameProblem(
 ): string | undefined {
   if (keyIdPattern.test(key)) return undefined;
   if (key.startsWith('alias/')) {
-    return /^alias\/[a-zA-Z0-9/_-]{1,250}$/.test(key)
+    return /^alias\/[a-zA-Z0-9:/_-]{1,250}$/.test(key)
       ? undefined
-      : 'an alias is alias/ and letters, digits, /, _ and -';
+      : 'an alias is alias/ and letters, digits, :, /, _ and -';
   }
   const prefix = `arn:${identity.partition}:kms:${identity.region}:${principal.account}:key/`;
   if (key.startsWith(prefix) && keyIdPattern.test(key.slice(prefix.length))) return undefined;

@@ -3,7 +3,7 @@ import { readBlob } from '../blobs.js';
 import { withClient } from '../client-action.js';
 import { addConnectionOptions } from '../connection.js';
 import { usageError } from '../exit-codes.js';
-import { awaitConnection } from '../connection-state.js';
+import { awaitState } from '../connection-state.js';
 import { printDone, printList, printRecord } from '../output.js';
 import { allPages } from '../pages.js';
 import type { PasswordOptions } from '../password.js';
@@ -70,7 +70,7 @@ function addConnect(parent: Command, terminal: Terminal): void {
   addConnectionOptions(command).action(
     withClient<{ wait?: boolean }, [string]>(terminal, async ({ client, options }, customKeyStoreId) => {
       await client.call('connectCustomKeyStore', { customKeyStoreId });
-      if (options.wait === true) await awaitConnection(client, customKeyStoreId, options.timeout * 1_000);
+      if (options.wait === true) await awaitState(client, customKeyStoreId, 'CONNECTING', options.timeout * 1_000);
       const sentence =
         options.wait === true
           ? `${customKeyStoreId} is connected`
@@ -84,11 +84,14 @@ function addDisconnect(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('disconnect <key-store-id>')
     .description('log out; its keys cannot be used until it is connected again')
-    .addHelpText('after', '\nExample:\n  holdfast key-store disconnect cks-1234567890abcdef0');
+    .option('--wait', 'wait until it is disconnected, for at most --timeout')
+    .addHelpText('after', '\nExample:\n  holdfast key-store disconnect cks-1234567890abcdef0 --wait');
   addConnectionOptions(command).action(
-    withClient<object, [string]>(terminal, async ({ client, options }, customKeyStoreId) => {
+    withClient<{ wait?: boolean }, [string]>(terminal, async ({ client, options }, customKeyStoreId) => {
       await client.call('disconnectCustomKeyStore', { customKeyStoreId });
-      await printDone(terminal, options.output, `${customKeyStoreId} is disconnecting`);
+      const wait = options.wait === true;
+      if (wait) await awaitState(client, customKeyStoreId, 'DISCONNECTING', options.timeout * 1_000);
+      await printDone(terminal, options.output, `${customKeyStoreId} is ${wait ? 'disconnected' : 'disconnecting'}`);
     }),
   );
 }

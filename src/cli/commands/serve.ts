@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CliError, exitCodes } from '../exit-codes.js';
 import { defaultConfigurationFile } from './config.js';
 
 const examples = `
@@ -6,6 +7,7 @@ Example:
   holdfast serve --config /etc/holdfast/holdfast.yaml
 
 SIGTERM and SIGINT drain: no new work, what is in flight finishes, within limits.drainTimeoutMs.
+SIGHUP reads certificates and revocation lists again, and reopens the audit log. Everything else needs a new start.
 The log goes to stderr, one line of JSON each.`;
 
 /** `holdfast serve`. */
@@ -17,6 +19,21 @@ export function addServeCommand(program: Command): void {
     .addHelpText('after', examples)
     .action(async (options: { config: string }) => {
       const { serve } = await import('../../main.js');
-      await serve(options.config);
+      try {
+        await serve(options.config);
+      } catch (error) {
+        throw startError(error, options.config);
+      }
     });
+}
+
+/** What an operator can put right is told as such; a fault of ours stays one. */
+function startError(error: unknown, configuration: string): unknown {
+  const isFault = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
+  if (!(error instanceof Error) || isFault) return error;
+  const hint =
+    'code' in error && error.code === 'EADDRINUSE'
+      ? 'another process listens there: perhaps this service is running already (ss -ltnp shows which)'
+      : `holdfast doctor --config ${configuration} looks at everything that the configuration names`;
+  return new CliError(exitCodes.local, 'CANNOT_START', error.message, { hint, cause: error });
 }

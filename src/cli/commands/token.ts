@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { pathVariables } from '../../config/resolve.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
@@ -18,7 +19,8 @@ Examples:
   holdfast token list /usr/lib/softhsm/libsofthsm2.so --env SOFTHSM2_CONF=softhsm2.conf
   holdfast token list /opt/cloudhsm/lib/libcloudhsm_pkcs11.so --output json
 
-Nothing is changed and nobody logs in.`;
+Nothing is changed and nobody logs in. What the shell sets for a module (SOFTHSM2_CONF and its like) holds too, and is
+repeated in the lines for the configuration: the service takes nothing of that kind from its own environment.`;
 
 /** `holdfast token …`. */
 export function addTokenCommands(program: Command, terminal: Terminal): void {
@@ -94,7 +96,7 @@ async function readTokens(libraryPath: string, options: TokenListOptions): Promi
   const module = {
     libraryPath,
     privateInstance: false,
-    environment: Object.fromEntries([...options.env].map(([name, value]) => [name, absoluteIfPath(name, value)])),
+    environment: moduleEnvironment(options),
     initializationString: options.initializationString ?? null,
   };
   try {
@@ -110,7 +112,16 @@ async function readTokens(libraryPath: string, options: TokenListOptions): Promi
 
 /** A path after `--env` is the shell's: relative to where the command runs. */
 function absoluteIfPath(name: string, value: string): string {
-  return name === 'SOFTHSM2_CONF' || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+  return pathVariables.has(name) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+}
+
+/** What the module was told: what the shell sets for it, and over that what `--env` says. */
+function moduleEnvironment({ env }: TokenListOptions): Record<string, string> {
+  const inherited = [...pathVariables].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries([...inherited, ...env].map(([name, value]) => [name, absoluteIfPath(name, value)]));
 }
 
 /** What to write into the configuration to use these tokens: YAML that `config check` takes, up to the certificate. */
@@ -124,15 +135,12 @@ async function configurationLines(
   const { missingMechanisms } = await import('../token-description.js');
   const usable = tokens.filter((token) => token.label !== '' && missingMechanisms(token).length === 0);
   if (usable.length === 0)
-    return 'No token here can be a member: initialise one, or bring one that has the mechanisms.';
+    return 'No token here can be a member: initialise one, or bring one that has the mechanisms. If there should be\none, does the module find its own configuration? --env NAME=value sets what it looks for.';
   const labels = usable.map(({ label }) => label);
+  const environment = moduleEnvironment(options);
   const module = {
     path: libraryPath,
-    ...(options.env.size === 0
-      ? {}
-      : {
-          environment: Object.fromEntries([...options.env].map(([name, value]) => [name, absoluteIfPath(name, value)])),
-        }),
+    ...(Object.keys(environment).length === 0 ? {} : { environment }),
     ...(options.initializationString === undefined ? {} : { initializationString: options.initializationString }),
   };
   const clusters = usable.map((token, index) => ({

@@ -137,7 +137,11 @@ async function readChain(file: string, subject: string): Promise<Chain> {
   } catch (error) {
     return {
       chain: [],
-      finding: fail(subject, `it cannot be used: ${reasonOf(error)}`, 'it must be a readable PEM file'),
+      finding: fail(
+        subject,
+        `it cannot be used: ${reasonOf(error)}`,
+        'it must be a readable PEM file; docs/operating-guide.md, Certificates, shows how to make one',
+      ),
     };
   }
 }

@@ -77,31 +77,42 @@ async function checkLockDirectory(path: string): Promise<Finding> {
 export async function checkSecrets(configuration: Configuration, environment: NodeJS.ProcessEnv): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { id, key } of configuration.sealingKeys) {
-    findings.push(await checkSecret(`sealing key ${id}`, key, environment, resolveSealingKey));
+    findings.push(
+      await checkSecret(`sealing key ${id}`, key, environment, { read: resolveSealingKey, make: makeSealingKey }),
+    );
   }
   const { defaultKeyStore } = configuration;
   if (defaultKeyStore === null) return findings;
   return [
     ...findings,
-    await checkSecret('PIN of the default key store', defaultKeyStore.pin, environment, resolveSecret),
+    await checkSecret('PIN of the default key store', defaultKeyStore.pin, environment, {
+      read: resolveSecret,
+      make: makePin,
+    }),
   ];
 }
+
+/** How to make the file of a secret that is missing or wrong. */
+type MakeSecret = (path: string) => string;
+
+const makeSealingKey: MakeSecret = (path) =>
+  `for a new catalog: (umask 077; openssl rand -base64 32 > ${path}); for one that is in use, its key from your backup`;
+const makePin: MakeSecret = (path) => `put the user PIN of the token there, and nothing else: chmod 600 ${path}`;
 
 async function checkSecret(
   subject: string,
   source: SecretSource,
   environment: NodeJS.ProcessEnv,
-  read: (source: SecretSource, environment: NodeJS.ProcessEnv) => Promise<Secret>,
+  { read, make }: { read: (source: SecretSource, environment: NodeJS.ProcessEnv) => Promise<Secret>; make: MakeSecret },
 ): Promise<Finding> {
   try {
     using secret = await read(source, { ...environment });
     return ok(subject, `readable (${source.kind}, ${secret.byteLength} bytes)`);
   } catch (error) {
     if (!(error instanceof SecretUnavailableError)) throw error;
-    const fromEnvironment =
-      source.kind === 'env'
-        ? 'set it where the service runs; doctor sees only its own environment'
-        : 'see the configuration';
-    return (source.kind === 'env' ? warn : fail)(subject, error.message, fromEnvironment);
+    if (source.kind === 'env')
+      return warn(subject, error.message, 'set it where the service runs; doctor sees only its own environment');
+    if (source.kind === 'command') return fail(subject, error.message, 'run it by hand as the user of the service');
+    return fail(subject, error.message, make(source.path));
   }
 }

@@ -57,12 +57,14 @@ function checkMember(
   const found = tokens.filter((token) => (kind === 'label' ? token.label : token.serialNumber) === value);
   const [token] = found;
   if (token === undefined) {
-    const others = tokens.map(({ label }) => JSON.stringify(label)).join(', ');
+    const others = tokens.flatMap(({ label }) => (label === '' ? [] : [JSON.stringify(label)])).join(', ');
     return [
       fail(
         subject,
         `no token with ${kind} ${JSON.stringify(value)}`,
-        `the module has ${others === '' ? 'none' : others}; holdfast token list shows more`,
+        others === ''
+          ? `the module has no initialised token: is environment of modules.${member.module} right?`
+          : `the module has ${others}; holdfast token list shows more`,
       ),
     ];
   }
