@@ -21,15 +21,18 @@ export async function serve(configurationPath: string): Promise<void> {
   const addon = loadAddon();
   addon.disableCoreDumps();
   const stopRequested = nextSignal('SIGTERM', 'SIGINT');
+  // While the server starts there is nothing to read again, and a log rotation must not end it.
+  let reload = (): void => undefined;
+  const hangUp = (): void => reload();
+  process.on('SIGHUP', hangUp);
   const server = await compose(configuration, await resolveSecrets(configuration), logger);
-  const reload = (): void => void reloadServer(server, logger);
-  process.on('SIGHUP', reload);
+  reload = () => void reloadServer(server, logger);
   logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
   const signal = await stopRequested;
   logger.info({ signal }, 'draining');
   process.once('SIGTERM', () => addon.exitNow(1)).once('SIGINT', () => addon.exitNow(1));
   const { lanesHung } = await server.stop();
-  process.off('SIGHUP', reload);
+  process.off('SIGHUP', hangUp);
   logger.info('stopped');
   logger.flush();
   // A thread that hangs inside a module would make a normal exit abort (design §6).

@@ -35,6 +35,11 @@ function problemsOf(text: string): string[] {
 }
 
 describe('a configuration that is right', () => {
+  test('a user may be given an alias of every form that an alias can have', () => {
+    const aliases = ['alias/a', 'alias/team:payments/2026_a-B', `alias/${'a'.repeat(250)}`];
+    expect(problemsOf(changed((tree) => (tree.principals.users[0].keys = aliases)))).toEqual([]);
+  });
+
   test('the printed example loads, with every path absolute', () => {
     const configuration = parseConfiguration(exampleConfiguration(clusterId), file);
     expect(configuration.listeners[0]).toMatchObject({
