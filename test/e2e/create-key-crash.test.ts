@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterAll, expect, it } from 'vitest';
-import type { Clock } from '../../src/clock.js';
+import type { Clock, ScheduledTask } from '../../src/clock.js';
 import { systemClock } from '../../src/clock-system.js';
 import { type TokenObject, TokenReader } from '../token-reader.js';
 import type { HoldfastClient, Message } from './client.js';
@@ -116,7 +116,7 @@ class MovedClock implements Clock {
   offsetMs = 0;
   now = (): Date => new Date(systemClock.now().getTime() + this.offsetMs);
   monotonicMs = (): number => systemClock.monotonicMs();
-  schedule = systemClock.schedule;
+  schedule = (delayMs: number, task: () => void): ScheduledTask => systemClock.schedule(delayMs, task);
 }
 
 it('CreateKey killed at any instant loses nothing that was acknowledged, and leaves nothing unaccounted', async () => {

@@ -151,6 +151,25 @@ describe('a call that hangs in the HSM', () => {
     await eventually(() => expectWorks(key));
   });
 
+  it('a store with a hung call can be disconnected and connected again while it hangs', async () => {
+    const key = await keyInStore();
+    const described = (await client.call('DescribeKey', { key_id: key.keyId }))['key_metadata'] as Message;
+    const store = { custom_key_store_id: described['custom_key_store_id'] };
+    const fault = deployment.fault('custom');
+    fault.obey('C_Encrypt hang');
+    const refused = await client.refusal('Encrypt', { key_id: key.keyId, plaintext: key.plaintext });
+    expect(refused).toMatchObject({ reason: 'DEPENDENCY_TIMEOUT' });
+    await client.call('DisconnectCustomKeyStore', store);
+    await connectionState(client, String(store.custom_key_store_id), 'DISCONNECTED');
+    expect(logLines('lanes still hung at close')).toHaveLength(1);
+    await client.call('ConnectCustomKeyStore', store);
+    await connectionState(client, String(store.custom_key_store_id), 'CONNECTED');
+    const decrypted = await client.call('Decrypt', { ciphertext_blob: key.ciphertext });
+    expect(Buffer.from(decrypted['plaintext'] as Uint8Array).equals(key.plaintext)).toBe(true);
+    fault.heal();
+    await expectWorks(key);
+  });
+
   it('a create that hangs is answered, and its key is not there afterwards', async () => {
     const key = await keyInStore();
     const storeId = ((await client.call('DescribeKey', { key_id: key.keyId }))['key_metadata'] as Message)[
