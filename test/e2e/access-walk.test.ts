@@ -1,191 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { protoPath as healthProtoPath } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  accessRows,
+  type Answer,
+  arnOf,
+  buildWorld,
+  keyArn,
+  missingKeyId,
+  type Row,
+  userKeyRequests,
+  type World,
+} from './access-rows.js';
 import { CallError, HoldfastClient, type Message, methods } from './client.js';
 import { account, type Caller, Deployment, region, type RunningServer } from './deployment.js';
+import { health, reflectedServices } from './standard-services.js';
 
 /**
  * Who may do what: every method of the service descriptors × every kind of caller. A method without a row fails, and so
  * does a row without a method.
  */
-
-type Answer = 'OK' | 'ACCESS_DENIED';
-
-interface Row {
-  /** What the audit record says was decided upon. */
-  actions: string[];
-  user: Answer;
-  administrator: Answer;
-  /** Succeeds for an administrator when the rows are walked in their order. */
-  request: Message;
-  /** The resources in the audit record of who was not let in for lack of permission, and of who was. */
-  resources: string[];
-  /** Request fields in the audit record. */
-  parameters: Message;
-}
-
-/** What the rows talk about; made by the administrator beforehand. */
-interface World {
-  appKey: Message;
-  otherKey: Message;
-  spareKey: Message;
-  storeId: string;
-  spareStoreId: string;
-  appCiphertext: Buffer;
-  otherCiphertext: Buffer;
-  spareStore: Message;
-}
-
-const missingKeyId = '00000000-1111-4222-8333-444444444444';
-const keyArn = (keyId: string) => `arn:aws:kms:${region}:${account}:key/${keyId}`;
-const arnOf = (name: string) => `arn:aws:iam::${account}:user/${name}`;
-
-function keyStoreRows(world: World): Record<string, Row> {
-  const { custom_key_store_name: name, cloud_hsm_cluster_id: clusterId } = world.spareStore;
-  const onStore = (action: string, storeId: string, more: Message = {}): Row => ({
-    actions: [`kms:${action}`],
-    user: 'ACCESS_DENIED',
-    administrator: 'OK',
-    request: { custom_key_store_id: storeId, ...more },
-    resources: [storeId],
-    parameters: { custom_key_store_id: storeId, ...more },
-  });
-  return {
-    ConnectCustomKeyStore: onStore('ConnectCustomKeyStore', world.storeId),
-    DisconnectCustomKeyStore: onStore('DisconnectCustomKeyStore', world.storeId),
-    DescribeCustomKeyStores: forAdministrators('DescribeCustomKeyStores', { limit: 3 }),
-    UpdateCustomKeyStore: onStore('UpdateCustomKeyStore', world.spareStoreId, { new_custom_key_store_name: 'renamed' }),
-    DeleteCustomKeyStore: onStore('DeleteCustomKeyStore', world.spareStoreId),
-    CreateCustomKeyStore: {
-      ...forAdministrators('CreateCustomKeyStore', world.spareStore),
-      parameters: { custom_key_store_name: name, cloud_hsm_cluster_id: clusterId },
-    },
-  };
-}
-
-function keyRows(world: World): Record<string, Row> {
-  const spare = world.spareKey['key_id'] as string;
-  const other = world.otherKey['key_id'] as string;
-  const onKey = (action: string, keyId: string, request: Message = { key_id: keyId }): Row => ({
-    ...forAdministrators(action, request),
-    resources: [keyArn(keyId)],
-  });
-  return {
-    CreateKey: forAdministrators('CreateKey', { description: 'made on the walk' }),
-    DescribeKey: { ...onKey('DescribeKey', world.appKey['key_id'] as string, { key_id: 'alias/app' }), user: 'OK' },
-    ListKeys: forAdministrators('ListKeys', { limit: 5 }),
-    DisableKey: onKey('DisableKey', spare),
-    EnableKey: onKey('EnableKey', spare),
-    ScheduleKeyDeletion: onKey('ScheduleKeyDeletion', spare, { key_id: spare, pending_window_in_days: 9 }),
-    CancelKeyDeletion: onKey('CancelKeyDeletion', spare),
-    CreateAlias: onKey('CreateAlias', other, { alias_name: 'alias/walk', target_key_id: other }),
-    ListAliases: forAdministrators('ListAliases', { limit: 9 }),
-    UpdateAlias: onKey('UpdateAlias', spare, { alias_name: 'alias/walk', target_key_id: spare }),
-    DeleteAlias: forAdministrators('DeleteAlias', { alias_name: 'alias/walk' }),
-  };
-}
-
-function cryptographyRows(world: World): Record<string, Row> {
-  const appArn = world.appKey['arn'] as string;
-  const context = { encryption_context: { walk: 'yes' } };
-  const forUsers = (actions: string[], request: Message, parameters: Message): Row => ({
-    actions: actions.map((action) => `kms:${action}`),
-    user: 'OK',
-    administrator: 'OK',
-    request,
-    resources: actions.map(() => appArn),
-    parameters,
-  });
-  const dataKey = { key_id: 'alias/app', key_spec: 'DATA_KEY_SPEC_AES_128', ...context };
-  return {
-    Encrypt: forUsers(
-      ['Encrypt'],
-      { key_id: 'alias/app', plaintext: randomBytes(9), ...context },
-      { key_id: 'alias/app', ...context },
-    ),
-    Decrypt: forUsers(['Decrypt'], { ciphertext_blob: world.appCiphertext, ...context }, context),
-    ReEncrypt: forUsers(
-      ['ReEncryptFrom', 'ReEncryptTo'],
-      { ciphertext_blob: world.appCiphertext, source_encryption_context: { walk: 'yes' }, destination_key_id: appArn },
-      { source_encryption_context: { walk: 'yes' }, destination_key_id: appArn, destination_encryption_context: {} },
-    ),
-    GenerateDataKey: forUsers(['GenerateDataKey'], dataKey, { ...dataKey, key_spec: 'AES_128' }),
-    GenerateDataKeyWithoutPlaintext: forUsers(['GenerateDataKeyWithoutPlaintext'], dataKey, {
-      ...dataKey,
-      key_spec: 'AES_128',
-    }),
-    GenerateRandom: {
-      ...forUsers(['GenerateRandom'], { number_of_bytes: 16 }, { number_of_bytes: 16 }),
-      resources: [],
-    },
-  };
-}
-
-/** On no single resource; every field of the request is audited. */
-function forAdministrators(action: string, request: Message): Row {
-  return {
-    actions: [`kms:${action}`],
-    user: 'ACCESS_DENIED',
-    administrator: 'OK',
-    request,
-    resources: [],
-    parameters: request,
-  };
-}
-
-async function buildWorld(deployment: Deployment, client: HoldfastClient): Promise<World> {
-  const createKey = async () => (await client.call('CreateKey'))['key_metadata'] as Message;
-  const [appKey, otherKey, spareKey] = [await createKey(), await createKey(), await createKey()];
-  await client.call('CreateAlias', { alias_name: 'alias/app', target_key_id: appKey['key_id'] });
-  await client.call('CreateAlias', { alias_name: 'alias/other', target_key_id: otherKey['key_id'] });
-  const encrypt = async (key: Message) => {
-    const plaintext = randomBytes(24);
-    deployment.ledger.add('plaintext', plaintext);
-    const request = { key_id: key['key_id'], plaintext, encryption_context: { walk: 'yes' } };
-    return (await client.call('Encrypt', request))['ciphertext_blob'] as Buffer;
-  };
-  const [cluster, spareCluster] = deployment.customClusters;
-  const storeRequest = (from: typeof cluster) => ({
-    custom_key_store_name: from?.tokenLabel,
-    cloud_hsm_cluster_id: from?.clusterId,
-    trust_anchor_certificate: deployment.trustAnchor,
-    key_store_password: from?.pin,
-  });
-  const createStore = async (request: Message) =>
-    (await client.call('CreateCustomKeyStore', request))['custom_key_store_id'] as string;
-  const spareStore = storeRequest(spareCluster);
-  return {
-    appKey,
-    otherKey,
-    spareKey,
-    storeId: await createStore(storeRequest(cluster)),
-    spareStoreId: await createStore(spareStore),
-    spareStore,
-    appCiphertext: await encrypt(appKey),
-    otherCiphertext: await encrypt(otherKey),
-  };
-}
-
-/** Every way in which a user names a key: method, field, and what else the request needs. */
-function userKeyRequests(world: World): [method: string, field: string, request: Message][] {
-  const ciphertext = { ciphertext_blob: world.appCiphertext };
-  const context = { encryption_context: { walk: 'yes' } };
-  const reEncrypt = { ...ciphertext, source_encryption_context: { walk: 'yes' } };
-  return [
-    ['DescribeKey', 'key_id', {}],
-    ['Encrypt', 'key_id', { plaintext: randomBytes(5) }],
-    ['GenerateDataKey', 'key_id', { number_of_bytes: 8 }],
-    ['GenerateDataKeyWithoutPlaintext', 'key_id', { number_of_bytes: 8 }],
-    ['Decrypt', 'key_id', { ...ciphertext, ...context }],
-    ['ReEncrypt', 'source_key_id', { ...reEncrypt, destination_key_id: 'alias/app' }],
-    ['ReEncrypt', 'destination_key_id', reEncrypt],
-  ];
-}
 
 /** All that a caller sees of a refusal, but for the request's id. */
 function answerOf({ status, message, reason, domain, fieldViolations, metadata }: CallError): string {
@@ -195,50 +30,6 @@ function answerOf({ status, message, reason, domain, fieldViolations, metadata }
 
 function appSocket(configuration: Message): string {
   return join(dirname((configuration['catalog'] as { path: string }).path), 'app.sock');
-}
-
-type DynamicClient = grpc.Client & {
-  check(request: object, callback: (error: grpc.ServiceError | null, answer?: { status: string }) => void): void;
-  ServerReflectionInfo(): AsyncIterable<{ list_services_response: { service: { name: string }[] } }> & {
-    write(request: object): void;
-    end(): void;
-  };
-};
-
-function dynamicClient(protoFile: string, names: string[], target: string, credentials: grpc.ChannelCredentials) {
-  let found: unknown = grpc.loadPackageDefinition(loadSync(protoFile, { keepCase: true, enums: String }));
-  for (const name of names) found = (found as Record<string, unknown>)[name];
-  const Client = found as new (target: string, credentials: grpc.ChannelCredentials) => DynamicClient;
-  return new Client(target, credentials);
-}
-
-async function health(target: string, credentials: grpc.ChannelCredentials): Promise<string | undefined> {
-  const client = dynamicClient(healthProtoPath, ['grpc', 'health', 'v1', 'Health'], target, credentials);
-  try {
-    return await new Promise((resolve, reject) =>
-      client.check({ service: '' }, (error, answer) => (error === null ? resolve(answer?.status) : reject(error))),
-    );
-  } finally {
-    client.close();
-  }
-}
-
-async function reflectedServices(target: string, credentials: grpc.ChannelCredentials): Promise<string[]> {
-  const folder = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'));
-  const file = join(folder, 'build/proto/grpc/reflection/v1/reflection.proto');
-  const client = dynamicClient(file, ['grpc', 'reflection', 'v1', 'ServerReflection'], target, credentials);
-  try {
-    const stream = client.ServerReflectionInfo();
-    stream.write({ list_services: '' });
-    stream.end();
-    const names: string[] = [];
-    for await (const answer of stream) {
-      names.push(...answer.list_services_response.service.map(({ name }) => name));
-    }
-    return names;
-  } finally {
-    client.close();
-  }
 }
 
 describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
@@ -305,7 +96,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     operator = clientOf('operator');
     await server.defaultKeyStoreConnected(operator);
     world = await buildWorld(deployment, operator);
-    rows = { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world) };
+    rows = accessRows(world);
   });
 
   afterAll(async () => {

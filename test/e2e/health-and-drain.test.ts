@@ -3,29 +3,13 @@ import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } fro
 import { connect as connectTcp } from 'node:net';
 import tls from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { protoPath as healthProtoPath } from 'grpc-health-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { issueServerCertificate } from '../certificates.js';
 import { CallError, type HoldfastClient, type Message } from './client.js';
 import { Deployment, eventually, type SpawnedServer } from './deployment.js';
+import { healthClient } from './standard-services.js';
 
 /** The compiled server as a process: its signals, its files, its end. */
-
-type HealthClient = grpc.Client & {
-  check(request: object, callback: (error: grpc.ServiceError | null, answer?: { status: string }) => void): void;
-  watch(request: object): AsyncIterable<{ status: string }>;
-};
-
-function healthClient(target: string, credentials: grpc.ChannelCredentials): HealthClient {
-  const loaded = grpc.loadPackageDefinition(loadSync(healthProtoPath, { enums: String, defaults: true }));
-  const { grpc: packages } = loaded as unknown as { grpc: { health: { v1: { Health: unknown } } } };
-  const Health = packages.health.v1.Health as new (
-    target: string,
-    credentials: grpc.ChannelCredentials,
-  ) => HealthClient;
-  return new Health(target, credentials);
-}
 
 /** `open`, or the code of the error that the connection ended in. */
 function tcpConnect(port: number): Promise<string> {
