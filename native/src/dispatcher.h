@@ -47,9 +47,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   int busyLanes() const;
 
   // For lanes.
+  /// Waits for work; the first call says that the lane is ready. Nothing: the lane shall end.
   RequestPointer next(Lane& lane);
   void finish(Lane& lane, const RequestPointer& request, Outcome outcome);
-  void laneReady(Lane& lane);
   void laneFailed(Lane& lane, Failure failure);
   void laneEnded(Lane& lane);
 

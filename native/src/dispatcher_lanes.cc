@@ -30,6 +30,8 @@ RequestPointer Dispatcher::next(Lane& lane) {
   auto& place = lane.place;
   Member& member = *members_[static_cast<size_t>(lane.member())];
   if (place.quarantined) return nullptr;
+  if (!place.ready) changed_.notify_all();
+  place.ready = true;
   place.current = take(member);
   if (place.current) return place.current;
   if (member.closing) return nullptr;
@@ -48,12 +50,6 @@ void Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outco
     lane.place.current.reset();
   }
   request->settlement->settle(std::move(outcome));
-}
-
-void Dispatcher::laneReady(Lane& lane) {
-  const Lock lock(mutex_);
-  lane.place.ready = true;
-  changed_.notify_all();
 }
 
 void Dispatcher::laneFailed(Lane& lane, Failure failure) {

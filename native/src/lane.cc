@@ -35,7 +35,6 @@ void Lane::run() {
 bool Lane::openFirstSession() {
   try {
     session_.emplace(*token_);
-    dispatcher_->laneReady(*this);
     return true;
   } catch (const Failure& failure) {
     dispatcher_->laneFailed(*this, explain(failure));
