@@ -53,7 +53,9 @@ function unreachable(error: ServiceError, target: string): CliError {
     {
       hint: certificateFault
         ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
-        : 'is the server running (holdfast serve), and is the address right?',
+        : target.startsWith('unix:')
+          ? 'is the server running (holdfast serve), and is the path right?'
+          : 'is the server running (holdfast serve), and is the address right? A server that does not accept our certificate (of another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why',
       cause: error,
     },
   );

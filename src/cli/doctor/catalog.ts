@@ -44,6 +44,14 @@ async function inspect(path: string, subject: string): Promise<Finding> {
         `it is damaged: ${String(result)}`,
         'stop the service and restore the catalog from a backup',
       );
+    const { schemaVersion } = await import('../../storage/migrations.js');
+    const version = database.prepare('select schema_version from catalog_metadata').pluck().get();
+    if (typeof version !== 'number' || version > schemaVersion)
+      return fail(
+        subject,
+        `its schema is ${String(version)}, and this version of Holdfast knows schemas up to ${schemaVersion}`,
+        'start the newer version that last used it',
+      );
     return ok(subject, 'opens, and its structure is sound');
   } finally {
     database.close();
