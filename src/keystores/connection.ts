@@ -129,13 +129,19 @@ export class Connection {
   async #accept(outcome: ConnectOutcome & { connected: true }): Promise<void> {
     const { clusterId } = outcome.cluster;
     this.#openClusterId = clusterId;
-    const published = !this.#cancelled.signal.aborted && (await this.#target.publishConnected());
-    if (published && !this.#isCancelled()) {
-      this.#views = clusterViews(outcome.cluster, this.#target.customKeyStoreId);
-      this.#tools.events.connected(this.#place(clusterId));
-      return;
+    let published = false;
+    try {
+      published = !this.#cancelled.signal.aborted && (await this.#target.publishConnected());
+    } finally {
+      if (!published) await this.#closeUnlessCancelled(clusterId);
     }
-    // Whoever cancelled closes it; where the store's state changed under our hands, nobody else will.
+    if (!published || this.#isCancelled()) return;
+    this.#views = clusterViews(outcome.cluster, this.#target.customKeyStoreId);
+    this.#tools.events.connected(this.#place(clusterId));
+  }
+
+  /** Whoever cancelled closes it; where the store's state changed under our hands, or could not be written, nobody else will. */
+  async #closeUnlessCancelled(clusterId: string): Promise<void> {
     if (this.#isCancelled()) return;
     this.#openClusterId = undefined;
     await this.#tools.hsmClusters.disconnect(clusterId, this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs);

@@ -313,3 +313,22 @@ describe('what callers are told', () => {
     });
   });
 });
+
+describe('a catalog that fails while a store connects', () => {
+  test('leaves no cluster open behind: the next reconciliation connects the store', async () => {
+    await start();
+    const customKeyStoreId = await fixture.createStore();
+    const changeConnectionState = fixture.catalog.changeConnectionState.bind(fixture.catalog);
+    let failures = 1;
+    fixture.catalog.changeConnectionState = (id, from, to, errorCode) => {
+      if (to === 'CONNECTED' && failures-- > 0) return Promise.reject(new Error('the catalog is busy'));
+      return changeConnectionState(id, from, to, errorCode);
+    };
+    await connect(customKeyStoreId);
+    await untilEvent(`job failed ${customKeyStoreId}: Error: the catalog is busy`);
+    expect(fixture.clusters.open).not.toContain(clusterA);
+    fixture.clock.advance(5_000);
+    await untilState(customKeyStoreId, 'CONNECTED');
+    await untilEvent(`connected ${clusterA}`);
+  });
+});
