@@ -6,6 +6,7 @@ import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service
 import { KeyStoreServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_store_service.js';
 import type { ConnectionSettings } from './connection.js';
 import { localError } from './exit-codes.js';
+import type { HealthResponse } from './health-method.js';
 import { toCliError } from './server-error.js';
 
 const methods = { ...KeyStoreServiceService, ...KeyServiceService, ...CryptographyServiceService };
@@ -36,7 +37,20 @@ export class KmsClient {
    * @throws CliError with the server's code, or one that says that there was no answer
    */
   call<Name extends MethodName>(name: Name, request: RequestOf<Name>): Promise<ResponseOf<Name>> {
-    const method = methods[name] as unknown as MethodDefinition<RequestOf<Name>, ResponseOf<Name>>;
+    return this.#call(methods[name] as unknown as MethodDefinition<RequestOf<Name>, ResponseOf<Name>>, request);
+  }
+
+  /**
+   * Asks whether the server takes work: `SERVING`, `NOT_SERVING`, or what else `grpc.health.v1` has.
+   * @throws CliError as `call` does
+   */
+  async health(): Promise<HealthResponse['status']> {
+    // It reads its proto file when it is loaded: no other command has to wait for that.
+    const { healthCheck } = await import('./health-method.js');
+    return (await this.#call(healthCheck, { service: '' })).status;
+  }
+
+  #call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
     // The CLI may read a clock: it is no part of the domain. gRPC wants wall time here.
     const deadline = new Date(Date.now() + this.#settings.timeoutMs);
     return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import { addDoctorCommand } from './commands/doctor.js';
 import { addEncryptCommand } from './commands/encrypt.js';
 import { addGenerateDataKeyCommand } from './commands/generate-data-key.js';
 import { addGenerateRandomCommand } from './commands/generate-random.js';
+import { addHealthCommand } from './commands/health.js';
 import { addKeyCommands } from './commands/key.js';
 import { addKeyStoreCommands } from './commands/key-store.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
@@ -55,6 +56,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addConfigCommands(program, terminal);
   addTokenCommands(program, terminal);
   addDoctorCommand(program, terminal);
+  addHealthCommand(program, terminal);
   program.commandsGroup('Keys:');
   addKeyStoreCommands(program, terminal);
   addKeyCommands(program, terminal);

@@ -19,6 +19,7 @@ const commands = [
   'config new-id',
   'token list',
   'doctor',
+  'health',
   ...['create', 'connect', 'disconnect', 'describe', 'update', 'delete'].map((name) => `key-store ${name}`),
   ...['create', 'describe', 'list', 'enable', 'disable', 'schedule-deletion', 'cancel-deletion'].map(
     (name) => `key ${name}`,
