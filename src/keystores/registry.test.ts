@@ -102,6 +102,23 @@ describe('connect', () => {
     });
   });
 
+  test('an update that names the cluster it has already is no new credential', async () => {
+    await start();
+    fixture.clusters.script(clusterA, { outcome: wrongPin }, { outcome: wrongPin });
+    const customKeyStoreId = await fixture.createStore();
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'FAILED');
+    await disconnect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'DISCONNECTED');
+    const request = { customKeyStoreId, newCustomKeyStoreName: 'renamed', cloudHsmClusterId: clusterA };
+    await updateCustomKeyStore(fixture.core, { request }, fixture.context);
+    await connect(customKeyStoreId);
+    await untilState(customKeyStoreId, 'FAILED');
+    const versions = fixture.clusters.connects.filter((attempt) => attempt.clusterId === clusterA);
+    expect(new Set(versions.map((attempt) => attempt.credentialVersion))).toEqual(new Set([`${customKeyStoreId}:1`]));
+    expect(await fixture.catalog.findStoreByName(fixture.context.principal, 'renamed')).toBeDefined();
+  });
+
   test('a transient failure is told too, and not retried behind the back of the caller', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: networkError });

@@ -52,7 +52,10 @@ async function applyUpdate(
   const { newCustomKeyStoreName: name, keyStorePassword, cloudHsmClusterId } = request;
   const command = keyStorePassword === undefined && cloudHsmClusterId === undefined ? 'rename' : 'reconfigure';
   requireAllowed(store, command);
-  const password = command === 'rename' ? undefined : reseal(core, store, request);
+  if (cloudHsmClusterId !== undefined) requireRelatedCluster(core, store, cloudHsmClusterId);
+  // The cluster that it has already is no change: a new version would try a password again that was refused there.
+  const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
+  const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
   const change = {
     name,
     clusterId: cloudHsmClusterId,
