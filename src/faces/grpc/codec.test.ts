@@ -53,11 +53,13 @@ test('every method of the services has a codec and every codec a method', () => 
   ]);
 });
 
-test('any bytes are a request or a VALIDATION error, for every method', () => {
+test('any bytes are a request, a VALIDATION error, or of a proto that is not ours, for every method', () => {
   for (const method of methodNames) {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        expect(['none', 'VALIDATION']).toContain(codeOf(() => codecs[method].decode(Buffer.from(bytes))));
+        expect(['none', 'VALIDATION', 'UNSUPPORTED_OPERATION']).toContain(
+          codeOf(() => codecs[method].decode(Buffer.from(bytes))),
+        );
       }),
       { numRuns: 300 },
     );
@@ -105,7 +107,7 @@ test.each([
   const decode = (...fields: Buffer[]) => codecs[method].decode(Buffer.concat(fields));
   expect(codeOf(() => decode(entry(number, 'a', '1'), entry(number, 'b', '2')))).toBe('none');
   for (const second of [entry(number, 'a', '1'), entry(number, 'a', '2')]) {
-    expect(() => decode(entry(number, 'a', '1'), field(15, 'unknown'), second)).toThrow(
+    expect(() => decode(entry(number, 'a', '1'), entry(number, 'b', '1'), second)).toThrow(
       expect.objectContaining({ code: 'VALIDATION', message: `A name occurs more than once in ${name}.` }),
     );
   }
@@ -226,4 +228,9 @@ test('a client sees garbage answered as VALIDATION with its details', async () =
     reason: 'VALIDATION',
     domain: 'holdfast.kms',
   });
+});
+
+test.each(methodNames)('%s refuses a field that its proto does not have', (method) => {
+  const { decode } = codecs[method];
+  expect(codeOf(() => decode(field(100, 'the dry_run of tomorrow')))).toBe('UNSUPPORTED_OPERATION');
 });

@@ -89,11 +89,17 @@ export function choice<Name extends string, Wire extends string>(
   };
 }
 
+export interface StructureConversion<Message> extends Conversion<Message> {
+  /** How many fields it has. They are numbered from 1 without gaps (`proto-model.test.ts`). */
+  readonly fieldCount: number;
+}
+
 /** A message. A domain value with a field that the message lacks is refused, so that no answer loses a field silently. */
-export function structure<Message extends object>(fields: FieldConversions<Message>): Conversion<Message> {
+export function structure<Message extends object>(fields: FieldConversions<Message>): StructureConversion<Message> {
   const conversions = Object.entries<Conversion<unknown>>(fields);
   const byName = new Map(conversions);
   return {
+    fieldCount: conversions.length,
     toDomain(wire) {
       const domain: Record<string, unknown> = {};
       for (const [name, conversion] of conversions) {

@@ -1,6 +1,6 @@
 import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
-import type { Conversion } from './conversion.js';
+import type { Conversion, StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
 /** What the generated code offers for a message. */
@@ -16,7 +16,8 @@ export interface MethodCodec {
   /**
    * The domain request. Overwrites secret texts in `frame`.
    * @throws VALIDATION for bytes that are no such message, for invalid UTF-8 and for an encryption context that names
-   *   something twice (protobuf would let the last one win; design §9).
+   *   something twice (protobuf would let the last one win; design §9). UNSUPPORTED_OPERATION for fields that the proto
+   *   does not have.
    */
   decode(frame: Uint8Array): object;
   /** The wire form of a domain response. */
@@ -25,7 +26,7 @@ export interface MethodCodec {
 
 export interface MethodMessages<Request, Response> {
   request: GeneratedMessage<Request>;
-  requestFields: Conversion<Request>;
+  requestFields: StructureConversion<Request>;
   response: GeneratedMessage<Response>;
   responseFields: Conversion<Response>;
   carriesSecrets?: boolean;
@@ -53,6 +54,7 @@ function decodeRequest<Request, Response>(
 ): object {
   // The generated decoder takes a zero tag for the end of the message and drops what is behind it: this one does not.
   const counts = parse(methodName, () => countFields(frame));
+  refuseUnknownFields(methodName, messages.requestFields.fieldCount, counts);
   const secret = parse(methodName, () =>
     messages.secretText === undefined ? undefined : takeSecretText(frame, messages.secretText.fieldNumber),
   );
@@ -75,6 +77,19 @@ function parse<Parsed>(methodName: string, parser: () => Parsed): Parsed {
     const message = `The request is not a valid ${methodName}Request message: its bytes are broken, or a text is not UTF-8.`;
     throw new HoldfastError('VALIDATION', message, { cause });
   }
+}
+
+/**
+ * Protobuf ignores what it does not know. A field of a newer client may be the `dry_run` of tomorrow, and to ignore it is to
+ * execute (design invariant 13).
+ */
+function refuseUnknownFields(methodName: string, fieldCount: number, counts: ReadonlyMap<number, number>): void {
+  const unknown = [...counts.keys()].find((fieldNumber) => fieldNumber > fieldCount);
+  if (unknown === undefined) return;
+  throw new HoldfastError(
+    'UNSUPPORTED_OPERATION',
+    `This version of Holdfast does not know field ${unknown} of ${methodName}Request. Is the client newer than the server?`,
+  );
 }
 
 function refuseDuplicateNames(
