@@ -19,7 +19,8 @@ const hints: Readonly<Record<string, string>> = {
     'the ciphertext was changed, is not ours, or the encryption context is not the one it was made with',
   KEY_UNAVAILABLE:
     'no HSM of the cluster answers just now; holdfast doctor on the server shows which, and it may be tried again',
-  KMS_INVALID_STATE: 'holdfast key describe shows the state of the key, holdfast key-store describe that of its store',
+  KMS_INVALID_STATE:
+    'holdfast key describe shows the state of the key, holdfast key-store describe that of its store; when both are well the HSM does not answer, and holdfast doctor on the server shows why',
   NOT_FOUND: 'holdfast key list and holdfast alias list show what there is',
 };
 
