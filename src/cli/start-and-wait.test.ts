@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { holdfast } from '../../test/cli/session.js';
+import type { KmsClient } from './client.js';
+import { awaitState } from './connection-state.js';
+import { version } from './program.js';
+import { processTerminal } from './terminal.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('serve', () => {
+  test('says why it cannot start, and what looks further', async () => {
+    const { exitCode, stderr } = await holdfast(['serve', '--config', join(folder, 'missing.yaml')]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain('error: CANNOT_START: ');
+    expect(stderr).toContain('print-example');
+    expect(stderr).toContain(`hint: holdfast doctor --config ${join(folder, 'missing.yaml')}`);
+  });
+});
+
+describe('the launcher', () => {
+  const launcher = fileURLToPath(new URL('../../holdfast', import.meta.url));
+
+  const isBuilt = existsSync(fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)));
+
+  test.skipIf(!isBuilt)('works through a link', () => {
+    const link = join(folder, 'holdfast');
+    symlinkSync(launcher, link);
+    expect(spawnSync(link, ['--version'], { encoding: 'utf8' }).stdout).toBe(`${version}\n`);
+  });
+
+  test('says what to do before anything is built', () => {
+    const copy = join(folder, 'copy');
+    copyFileSync(launcher, copy);
+    const { status, stderr } = spawnSync(copy, ['--version'], { encoding: 'utf8' });
+    expect(status).toBe(70);
+    expect(stderr).toContain('npm run setup');
+  });
+});
+
+describe('a reader that goes away', () => {
+  test('is no error of the command, and every other one is', () => {
+    const { stdout } = processTerminal();
+    const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+    expect(() => stdout.emit('error', closed)).not.toThrow();
+    expect(() => stdout.emit('error', new Error('disk full'))).toThrow('disk full');
+  });
+});
+
+describe('awaitState', () => {
+  const clientThatSees = (...states: string[]): KmsClient => {
+    const call = () => {
+      const connectionState = `CONNECTION_STATE_${states.length > 1 ? states.shift() : states[0]}`;
+      return Promise.resolve({ customKeyStores: [{ connectionState }] });
+    };
+    return { call } as unknown as KmsClient;
+  };
+
+  test('waits for the end of the way that was asked for', async () => {
+    await awaitState(clientThatSees('DISCONNECTING', 'DISCONNECTED'), 'cks-1', 'DISCONNECTING', 10_000);
+    await awaitState(clientThatSees('CONNECTING', 'CONNECTED'), 'cks-1', 'CONNECTING', 10_000);
+  });
+
+  test('tells of another end', async () => {
+    const waiting = awaitState(clientThatSees('CONNECTING', 'FAILED'), 'cks-1', 'CONNECTING', 10_000);
+    await expect(waiting).rejects.toThrow('cks-1 is FAILED');
+  });
+});
