@@ -8,7 +8,7 @@ export function exampleConfiguration(clusterId: string = newClusterId()): string
 const template = `# Holdfast's configuration. Check it with: holdfast config check holdfast.yaml
 # Relative paths start at the folder of this file. Secrets never stand here, only where they are to be had:
 #   { file: path }                 a file with mode 0600 or stricter that belongs to the user of the service
-#   { env: NAME }                  an environment variable; removed from the environment once it was read
+#   { env: NAME }                  an environment variable; no child process gets it, /proc/<pid>/environ shows it
 #   { command: [program, arg] }    what a program prints; run without a shell, for at most ten seconds
 version: 1
 
