@@ -43,8 +43,14 @@ export class TokenReader {
 
   /** Every object that the user sees. */
   list(): TokenObject[] {
-    const objects = this.#run('list') as TokenObject[];
-    return objects.map((object) => ({ ...object, CKA_LABEL: Buffer.from(object.CKA_LABEL, 'hex').toString('utf8') }));
+    const objects = this.#run('list') as Record<string, unknown>[];
+    return objects.map((object) => ({
+      ...object,
+      CKA_CLASS: Number(object['CKA_CLASS']),
+      CKA_VALUE: object['CKA_VALUE'] as string | Untold,
+      CKA_LABEL: Buffer.from(told(object['CKA_LABEL']), 'hex').toString('utf8'),
+      CKA_ID: told(object['CKA_ID']),
+    }));
   }
 
   secretKeys(): TokenObject[] {
@@ -98,6 +104,11 @@ export class TokenReader {
     });
     return JSON.parse(output.toString('utf8'));
   }
+}
+
+/** A half-made object may lack its label and id: they read as empty. */
+function told(bytes: unknown): string {
+  return typeof bytes === 'string' ? bytes : '';
 }
 
 function hexOf(text: string): string {

@@ -59,6 +59,11 @@ class AttributeQuery {
   std::array<CK_ATTRIBUTE, N> attributes_{};
 };
 
+/// A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM: without CKA_CLASS or
+/// CKA_KEY_TYPE every question about it is answered so. It must not keep the whole token away; that the token
+/// itself is well, the inventory asks at its end.
+bool speaksOfHalfMadeObject(CK_RV rv) { return rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_GENERAL_ERROR; }
+
 }  // namespace
 
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
@@ -94,7 +99,7 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
   try {
     query.ask(session, object);
   } catch (const Failure& failure) {
-    if (speaksOfHandle(failure.rv)) return std::nullopt;
+    if (speaksOfHandle(failure.rv) || speaksOfHalfMadeObject(failure.rv)) return std::nullopt;
     throw;
   }
   const ByteView id = query.bytes(CKA_ID);

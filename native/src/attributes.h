@@ -33,7 +33,8 @@ struct KeyAttributes {
 
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 
-/// What an inventory notes of an object of any class. Nothing where the object went away meanwhile.
+/// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was
+/// never made whole.
 struct ObjectSummary {
   CK_OBJECT_CLASS objectClass = 0;
   Bytes id;
