@@ -13,7 +13,7 @@ export interface AuditEvent {
   sourceAddress: string;
   /** The action that was decided upon, e.g. `kms:Encrypt`. ReEncrypt has two. */
   actions: string[];
-  /** ARNs of the resources, as far as they were found. */
+  /** ARNs of the keys and ids of the key stores that it is about, as far as they were found, or what it has made. */
   resources: string[];
   outcome: 'success' | 'denied' | 'failed';
   /** Null on success. */

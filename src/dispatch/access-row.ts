@@ -23,6 +23,8 @@ export interface PreparedRequest {
 export interface AccessRow<Request> {
   plane: 'control' | 'data';
   audited: readonly (keyof Request & string)[];
+  /** Names what the request has made, by its response: the record of a create must say of what. */
+  created?: (response: object) => string;
   /** Resolves the names in the request. Throws what the caller may always learn (a malformed ARN, a broken ciphertext). */
   prepare(request: Request, context: RequestContext): Promise<PreparedRequest>;
 }

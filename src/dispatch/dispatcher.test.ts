@@ -6,6 +6,7 @@ import { AccessList } from '../policy/access-list.js';
 import type { Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
 import type { AccessRow } from './access-row.js';
+import { accessTable } from './access-table.js';
 import { type AccessTable, AuditedDispatcher, type IncomingCall } from './dispatcher.js';
 import type { MethodName } from './methods.js';
 
@@ -119,6 +120,19 @@ describe('AuditedDispatcher', () => {
     const data = new Bench('ListKeys');
     await data.dispatch('ListKeys', {});
     expect([control.durable, data.durable]).toEqual([[true], [false]]);
+  });
+
+  it('records what a create has made, and nothing made when it failed', async () => {
+    const made = { keyMetadata: { arn: 'arn:aws:kms:r:1:key/k' }, customKeyStoreId: 'cks-1' };
+    for (const method of ['CreateKey', 'CreateCustomKeyStore'] as const) {
+      const { created } = accessTable({} as never, {} as never)[method];
+      const bench = new Bench(method, created === undefined ? {} : { created });
+      bench.response = made;
+      await bench.dispatch(method, method === 'CreateKey' ? {} : { customKeyStoreName: 'a store' });
+      await codeOf(bench.dispatch(method, {}, { principal: stranger }));
+      const expected = method === 'CreateKey' ? made.keyMetadata.arn : made.customKeyStoreId;
+      expect(bench.records.map(({ resources }) => resources)).toEqual([[expected], []]);
+    }
   });
 
   it('records what is legal whole, and of what is too long to be legal a part', async () => {

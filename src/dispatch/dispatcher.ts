@@ -116,7 +116,7 @@ export class AuditedDispatcher implements Dispatcher {
       principal: call.principal?.arn ?? null,
       sourceAddress: call.sourceAddress,
       actions: trail.accesses.map((access) => access.action),
-      resources: trail.accesses.flatMap((access) => resourceName(access.resource)),
+      resources: auditedResources(trail, row, error),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
       parameters: auditedParameters(trail.request, row.audited),
@@ -150,6 +150,12 @@ function accessDenied(principal: Principal, { action, resource }: AccessCheck): 
 function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
   if (error === undefined) return 'success';
   return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
+}
+
+function auditedResources(trail: Trail, row: AccessRow<never>, error: HoldfastError | undefined): string[] {
+  const named = trail.accesses.flatMap((access) => resourceName(access.resource));
+  if (error !== undefined || trail.response === undefined || row.created === undefined) return named;
+  return [...named, row.created(trail.response)];
 }
 
 function resourceName(resource: AccessResource): string[] {

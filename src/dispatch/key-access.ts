@@ -1,7 +1,7 @@
 import { cancelKeyDeletion } from '../keys/cancel-key-deletion.js';
 import type { KeysCore } from '../keys/core.js';
 import { type CreateAliasRequest, createAlias } from '../keys/create-alias.js';
-import { type CreateKeyRequest, createKey } from '../keys/create-key.js';
+import { type CreateKeyRequest, type CreateKeyResponse, createKey } from '../keys/create-key.js';
 import { type DeleteAliasRequest, deleteAlias } from '../keys/delete-alias.js';
 import { describeKey } from '../keys/describe-key.js';
 import { disableKey } from '../keys/disable-key.js';
@@ -36,6 +36,7 @@ export function keyAccess(core: KeysCore) {
     CreateKey: {
       plane: 'control',
       audited: ['description', 'keyUsage', 'keySpec', 'customerMasterKeySpec', 'origin', 'customKeyStoreId'],
+      created: (response) => (response as CreateKeyResponse).keyMetadata.arn,
       prepare: (request, context) => forAccount('kms:CreateKey', () => createKey(core, { request }, context)),
     } satisfies AccessRow<CreateKeyRequest>,
     DescribeKey: {

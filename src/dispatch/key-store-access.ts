@@ -1,6 +1,10 @@
 import type { KeyStoreAdministration } from '../keystores/administration.js';
 import { type ConnectCustomKeyStoreRequest, connectCustomKeyStore } from '../keystores/connect-custom-key-store.js';
-import { type CreateCustomKeyStoreRequest, createCustomKeyStore } from '../keystores/create-custom-key-store.js';
+import {
+  type CreateCustomKeyStoreRequest,
+  type CreateCustomKeyStoreResponse,
+  createCustomKeyStore,
+} from '../keystores/create-custom-key-store.js';
 import { type DeleteCustomKeyStoreRequest, deleteCustomKeyStore } from '../keystores/delete-custom-key-store.js';
 import {
   type DescribeCustomKeyStoresRequest,
@@ -40,7 +44,7 @@ export function keyStoreAccess(core: KeyStoreAdministration) {
   const onAccount = <Request>(
     action: string,
     useCase: UseCase<Request>,
-    row: Pick<AccessRow<Request>, 'plane' | 'audited'>,
+    row: Pick<AccessRow<Request>, 'plane' | 'audited' | 'created'>,
   ): AccessRow<Request> => ({
     ...row,
     prepare: (request, context) =>
@@ -54,6 +58,7 @@ export function keyStoreAccess(core: KeyStoreAdministration) {
     CreateCustomKeyStore: onAccount<CreateCustomKeyStoreRequest>('kms:CreateCustomKeyStore', createCustomKeyStore, {
       plane: 'control',
       audited: ['customKeyStoreName', 'cloudHsmClusterId', 'customKeyStoreType'],
+      created: (response) => (response as CreateCustomKeyStoreResponse).customKeyStoreId,
     }),
     ConnectCustomKeyStore: onStore<ConnectCustomKeyStoreRequest>('kms:ConnectCustomKeyStore', connectCustomKeyStore),
     DisconnectCustomKeyStore: onStore<DisconnectCustomKeyStoreRequest>(

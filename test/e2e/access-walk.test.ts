@@ -61,8 +61,11 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     const before = deployment.auditRecords().length;
     let answer: Answer = 'OK';
     let refusal: CallError | undefined;
+    let made: string[] = [];
     try {
-      keepSecrets(await client.call(method, row.request));
+      const response = await client.call(method, row.request);
+      keepSecrets(response);
+      made = madeBy(method, response);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       refusal = error;
@@ -80,7 +83,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
       errorCode: answer === 'OK' ? null : answer,
       durationMs: expect.any(Number) as number,
       actions: row.actions,
-      resources: row.resources,
+      resources: [...row.resources, ...made],
       parameters: row.parameters,
       ...expected,
     });
@@ -241,3 +244,9 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     }
   });
 });
+
+/** What a create answers that it has made: its audit record must name it. */
+function madeBy(method: string, response: Message): string[] {
+  if (method === 'CreateKey') return [(response['key_metadata'] as Message)['arn'] as string];
+  return method === 'CreateCustomKeyStore' ? [response['custom_key_store_id'] as string] : [];
+}
