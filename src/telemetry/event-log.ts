@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { FailureListener } from '../dispatch/dispatcher.js';
-import type { ErrorCode } from '../errors.js';
+import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents } from '../hsm/events.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
@@ -46,9 +46,15 @@ export function failureLog(logger: Logger): FailureListener {
   return (call, error) => {
     const { requestId, method, principal, sourceAddress } = call;
     const fields = { requestId, method, principal: principal?.arn, sourceAddress, errorCode: error.code };
-    if (operatorCodes.has(error.code)) logger.error({ ...fields, err: error }, 'request failed');
+    if (concernsOperator(error)) logger.error({ ...fields, err: error }, 'request failed');
     else logger.debug({ ...fields, err: error }, 'request refused');
   };
+}
+
+/** Also behind a code that AWS gives to callers: the cluster of a custom key store that cannot be reached is KMS_INVALID_STATE. */
+function concernsOperator(error: HoldfastError): boolean {
+  if (operatorCodes.has(error.code)) return true;
+  return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
 }
 
 /** What goes wrong where no caller is waiting. */
