@@ -2,9 +2,8 @@
  * The closed list of error codes and the one error class that callers see.
  *
  * A code is the AWS KMS exception's name in upper snake case without "Exception"
- * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `THROTTLING` and `ACCESS_DENIED` are
- * "Common Errors"). Every face maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not
- * compile until all faces answer it.
+ * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION` and `ACCESS_DENIED` are "Common Errors"). Every face
+ * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it.
  */
 export const errorCodes = [
   'ACCESS_DENIED',

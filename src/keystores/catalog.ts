@@ -65,6 +65,24 @@ export interface LoginAttempts {
     credentialVersion: string,
     outcome: 'succeeded' | 'failed' | 'not-tried',
   ): Promise<void>;
+  /** What is recorded of all tokens, by serial number, the latest attempt on each first. For operators. */
+  listLoginAttempts(): Promise<LoginAttempt[]>;
+  /**
+   * Forgets every attempt on a token, so that credentials which it refused are tried once more: an operator's decision,
+   * because a wrong PIN then counts at the token again.
+   * @returns how many were recorded.
+   */
+  forgetLoginAttempts(tokenSerialNumber: string): Promise<number>;
+}
+
+/** What is remembered of the last attempt with one credential on one token. */
+export interface LoginAttempt {
+  tokenSerialNumber: string;
+  credentialVersion: string;
+  /** `open`: under way, or the process that made it ended before it could tell the outcome. */
+  state: 'open' | 'succeeded' | 'failed';
+  /** Of the claim; of the outcome, once there is one. */
+  date: Date;
 }
 
 /** Seals passwords for the catalog; the sealed bytes are bound to store and password version. */

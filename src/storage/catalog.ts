@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import { aliasCatalog } from './aliases.js';
 import type { Catalog, CatalogDatabase } from './database.js';
+import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
 import { loginAttempts } from './login-attempts.js';
@@ -11,6 +12,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
   return {
     ...intentCatalog(database),
     ...keysAndMaterials(database),
+    ...encryptionReservations(database),
     ...aliasCatalog(database),
     ...storeCatalog(database),
     ...loginAttempts(database, clock),

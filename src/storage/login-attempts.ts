@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
-import type { LoginAttempts } from '../keystores/catalog.js';
+import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogDatabase } from './database.js';
 import type { CatalogSchema, LoginAttemptRow } from './schema.js';
 
@@ -21,6 +21,8 @@ export function loginAttempts(database: CatalogDatabase, clock: Clock): LoginAtt
       database.write((transaction) => reopen(transaction, credential(serialNumber, version), now)),
     record: (serialNumber, version, outcome) =>
       record(database, credential(serialNumber, version), outcome, clock.now()),
+    listLoginAttempts: () => list(database),
+    forgetLoginAttempts: (serialNumber) => forget(database, serialNumber),
   };
 }
 
@@ -100,4 +102,30 @@ async function putState(
         .doUpdateSet({ state, claimed_date: now.getTime() }),
     )
     .execute();
+}
+
+async function list(database: CatalogDatabase): Promise<LoginAttempt[]> {
+  const rows = await database.read((tables) =>
+    tables
+      .selectFrom('login_attempts')
+      .selectAll()
+      .orderBy('token_serial_number')
+      .orderBy('claimed_date', 'desc')
+      .orderBy('credential_version')
+      .execute(),
+  );
+  return rows.map((row) => ({
+    tokenSerialNumber: row.token_serial_number,
+    credentialVersion: row.credential_version,
+    state: row.state,
+    date: new Date(row.claimed_date),
+  }));
+}
+
+/** A process that logs in just now still records a refusal: it counts whatever was forgotten. */
+async function forget(database: CatalogDatabase, tokenSerialNumber: string): Promise<number> {
+  const result = await database.write((transaction) =>
+    transaction.deleteFrom('login_attempts').where('token_serial_number', '=', tokenSerialNumber).executeTakeFirst(),
+  );
+  return Number(result.numDeletedRows);
 }

@@ -3,6 +3,7 @@ import { sql, type Transaction } from 'kysely';
 import { type CatalogDatabase, CatalogOpenError } from './database.js';
 import type { CatalogSchema, ColumnTypes } from './schema.js';
 import { createFirstTables } from './schema-1.js';
+import { createEncryptionReservations } from './schema-2.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -14,7 +15,10 @@ interface Migration {
   apply(transaction: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void>;
 }
 
-const migrations: readonly Migration[] = [{ version: 1, apply: createFirstTables }];
+const migrations: readonly Migration[] = [
+  { version: 1, apply: createFirstTables },
+  { version: 2, apply: createEncryptionReservations },
+];
 
 /** The newest schema that this binary knows. */
 export const schemaVersion = migrations.length;

@@ -44,6 +44,13 @@ describe('on a shared SQLite file', () => {
     }
   });
 
+  it('keeps what it has while this process reserves encryptions', async () => {
+    const key = await addKey(here);
+    const first = await here.findKey(scope, key.keyId);
+    await here.reserveEncryptions(key.currentMaterialId, 1);
+    expect(await here.findKey(scope, key.keyId)).toBe(first);
+  });
+
   it('sees every kind of record change', async () => {
     const [one, two] = [await addKey(here), await addKey(here)];
     const store = await addStore(here);

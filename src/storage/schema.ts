@@ -14,6 +14,7 @@ export interface CatalogSchema {
   aliases: AliasRow;
   custom_key_stores: StoreRow;
   login_attempts: LoginAttemptRow;
+  encryption_reservations: EncryptionReservationRow;
 }
 
 /** Exactly one row. */
@@ -93,6 +94,12 @@ export interface LoginAttemptRow {
   credential_version: string;
   state: 'open' | 'succeeded' | 'failed';
   claimed_date: number;
+}
+
+/** There is none for a material under which nobody has encrypted yet. */
+export interface EncryptionReservationRow {
+  material_id: string;
+  reserved_encryptions: number;
 }
 
 /**

@@ -44,11 +44,15 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
 
   async write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
     try {
-      return await this.#untilNotBusy(() => this.#tables.transaction().execute(work));
+      return await this.writeUncached(work);
     } finally {
       // Also after a failure: a commit whose sync failed may have become visible.
       this.#changes += 1;
     }
+  }
+
+  writeUncached<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
+    return this.#untilNotBusy(() => this.#tables.transaction().execute(work));
   }
 
   /** `data_version` changes with the commits of every other connection, and is read in 1.5 µs; our own are counted. */

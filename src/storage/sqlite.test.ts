@@ -126,7 +126,15 @@ describe('opening', () => {
   it('opens once more after its migration was interrupted', async () => {
     await makeCatalog();
     withRawConnection((connection) => {
-      for (const table of ['login_attempts', 'aliases', 'materials', 'intents', 'custom_key_stores', 'keys']) {
+      for (const table of [
+        'encryption_reservations',
+        'login_attempts',
+        'aliases',
+        'materials',
+        'intents',
+        'custom_key_stores',
+        'keys',
+      ]) {
         connection.exec(`drop table ${table}`);
       }
       connection.exec('update catalog_metadata set schema_version = 0');
@@ -134,6 +142,27 @@ describe('opening', () => {
     const catalog = await open();
     await addKey(catalog);
     await catalog.close();
+  });
+});
+
+describe('migrating', () => {
+  it('brings schema 1 up to date and keeps what is in it', async () => {
+    const first = await open();
+    const key = await addKey(first);
+    await first.close();
+    withRawConnection((connection) => {
+      connection.exec('drop table encryption_reservations');
+      connection.exec('update catalog_metadata set schema_version = 1');
+    });
+    const catalog = await open();
+    expect(catalog.incarnationId).toBe(first.incarnationId);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual(key);
+    expect(await catalog.reserveEncryptions(key.currentMaterialId, 10)).toBe(10);
+    await catalog.close();
+    const version = withRawConnection((connection) =>
+      connection.prepare('select schema_version from catalog_metadata').pluck().get(),
+    );
+    expect(version).toBe(schemaVersion);
   });
 });
 

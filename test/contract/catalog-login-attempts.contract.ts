@@ -74,4 +74,37 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     const outcomes = await Promise.all(rivals.map((rival) => rival.claim(token, credential, day(1))));
     expect(outcomes.sort()).toEqual(['claimed', 'interrupted', 'interrupted', 'interrupted']);
   });
+
+  it('lists what it knows by token, the latest attempt first', async () => {
+    const { catalog } = opened();
+    expect(await catalog.listLoginAttempts()).toEqual([]);
+    await catalog.claim('b', 'store:1', day(1));
+    await catalog.claim('a', 'store:1', day(2));
+    await catalog.claim('a', 'store:2', day(3));
+    expect(await catalog.listLoginAttempts()).toEqual([
+      { tokenSerialNumber: 'a', credentialVersion: 'store:2', state: 'open', date: day(3) },
+      { tokenSerialNumber: 'a', credentialVersion: 'store:1', state: 'open', date: day(2) },
+      { tokenSerialNumber: 'b', credentialVersion: 'store:1', state: 'open', date: day(1) },
+    ]);
+    await catalog.record('b', 'store:1', 'failed');
+    expect((await catalog.listLoginAttempts()).map(({ state }) => state)).toEqual(['open', 'open', 'failed']);
+  });
+
+  it('gives refused credentials of a token, and of no other one, again once they are forgotten', async () => {
+    const { catalog, another } = opened();
+    await claim();
+    await record('failed');
+    await catalog.claim('other token', credential, day(1));
+    expect(await (await another()).forgetLoginAttempts(token)).toBe(1);
+    expect(await catalog.forgetLoginAttempts(token)).toBe(0);
+    expect(await claim()).toBe('claimed');
+    expect(await catalog.claim('other token', credential, day(1))).toBe('interrupted');
+  });
+
+  it('takes the refusal of an attempt that was forgotten meanwhile', async () => {
+    await claim();
+    await opened().catalog.forgetLoginAttempts(token);
+    await record('failed');
+    expect(await claim()).toBe('failed');
+  });
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import type { Catalog } from '../../src/storage/database.js';
 import { aliasContract } from './catalog-aliases.contract.js';
 import { intentContract } from './catalog-intents.contract.js';
+import { encryptionReservationsContract } from './catalog-encryption-reservations.contract.js';
 import { keyContract } from './catalog-keys.contract.js';
 import { loginAttemptsContract } from './catalog-login-attempts.contract.js';
 import { storeContract } from './catalog-stores.contract.js';
@@ -26,6 +27,7 @@ export function catalogContract(name: string, open: () => Promise<OpenedCatalog>
     const current = (): OpenedCatalog => opened;
     describe('intents', () => intentContract(current));
     describe('keys and materials', () => keyContract(current));
+    describe('reserved encryptions', () => encryptionReservationsContract(current));
     describe('aliases', () => aliasContract(current));
     describe('custom key stores', () => storeContract(current));
     describe('login attempts', () => loginAttemptsContract(current));
