@@ -29,6 +29,7 @@ import { IntentRecovery } from './keys/intent-recovery.js';
 import type { KeyStoreAdministration } from './keystores/administration.js';
 import type { ConnectionEvents } from './keystores/connection-events.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
+import { EncryptionBudget } from './operations/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
 import type { Principal } from './policy/authorizer.js';
 import { type AuditFile, openAuditFile } from './storage/audit-file.js';
@@ -37,6 +38,7 @@ import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
 import {
   backgroundErrorLog,
   connectionLog,
+  encryptionWarningLog,
   failureLog,
   hsmLog,
   unaccountedMaterialLog,
@@ -207,8 +209,14 @@ async function composeClusters(foundation: Foundation, hangs: { lanesHung: boole
       log.lanesHung(clusterId, laneCount);
     },
   };
+  const encryptionBudget = new EncryptionBudget({
+    catalog,
+    onWarning: encryptionWarningLog(logger),
+    onBackgroundError: backgroundErrorLog(logger),
+  });
+  const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
-    { addon: loadAddon(), loginAttempts: catalog, clock, events, lockDirectory: configuration.lockDirectory },
+    { addon: loadAddon(), loginAttempts: catalog, encryptionBudget, clock, events, lockDirectory },
     await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration))),
   );
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterId, codeOf, createHsmFixture, type HsmFixture, makeMaterial, soon } from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
+import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
 
@@ -130,6 +131,31 @@ describe('material that is not what the catalog says', () => {
   });
 });
 
+describe('the budget of encryptions', () => {
+  const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, soon());
+
+  test('is spent by what encrypts, and by nothing else', async () => {
+    fixture.spending.spent.length = 0;
+    await encrypt();
+    await generateDataKey();
+    await decrypt();
+    await cluster.random(32, soon());
+    expect(fixture.spending.spent).toEqual([material.materialId, material.materialId]);
+  });
+
+  test('is spent before: where it is refused nothing is encrypted', async () => {
+    const calls = fixture.fault.calls('C_EncryptInit');
+    fixture.spending.refusal = new HoldfastError('KMS_INVALID_STATE', 'spent');
+    expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+    expect(await codeOf(generateDataKey())).toBe('KMS_INVALID_STATE');
+    expect(fixture.fault.calls('C_EncryptInit')).toBe(calls);
+    expect((await decrypt()).byteLength).toBe(1);
+    fixture.spending.refusal = undefined;
+    await encrypt();
+    expect(fixture.fault.calls('C_EncryptInit')).toBe(calls + 1);
+  });
+});
+
 describe('two members that hold the same keys', () => {
   /** Two module instances of one token: what a vendor's own replication looks like from here. */
   beforeEach(async () => {
@@ -152,6 +178,17 @@ describe('two members that hold the same keys', () => {
     );
     expect(fixture.events).toContain('suspended ill');
     expect(fixture.events).not.toContain('suspended well');
+  });
+
+  test('each try of an encryption spends, the retries too', async () => {
+    fixture.fault.obey('C_EncryptInit rv 0x30');
+    fixture.spending.spent.length = 0;
+    const before = fixture.fault.calls('C_EncryptInit');
+    const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
+    expect(new Set(codes)).toEqual(new Set(['no error']));
+    const retries = fixture.fault.calls('C_EncryptInit') - before;
+    expect(retries).toBeGreaterThan(0);
+    expect(fixture.spending.spent).toHaveLength(20 + retries);
   });
 
   test('an operation that may not be repeated is not', async () => {

@@ -1,7 +1,13 @@
 import { HoldfastError } from '../errors.js';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import type { Canary } from '../keys/key.js';
-import type { HsmCluster, MaterialReference, MemberInventory, Sealed } from '../keystores/hsm-cluster.js';
+import type {
+  EncryptionSpending,
+  HsmCluster,
+  MaterialReference,
+  MemberInventory,
+  Sealed,
+} from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
 import { callerError, isNativeFailure, judge, type Verdict } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
@@ -16,6 +22,7 @@ import type {
 
 export interface ClusterTools extends MemberTools {
   addon: Pick<NativeAddon, 'createMaterial'>;
+  encryptionBudget: EncryptionSpending;
 }
 
 /** Materials whose references are kept; one takes about 600 bytes in the addon. */
@@ -28,6 +35,8 @@ const secretKeyClass = 4;
 interface Subject {
   materialId?: string;
   reference?: NativeMaterialReference;
+  /** The material under which each try encrypts, and spends one of its encryptions. */
+  encryptsUnder?: string;
 }
 
 /**
@@ -91,7 +100,8 @@ export class PooledCluster implements HsmCluster {
     deadlineMs: number,
   ): Promise<Sealed> {
     const reference = this.#materials.referenceTo(material);
-    const subject = { materialId: material.materialId, reference };
+    const { materialId } = material;
+    const subject = { materialId, reference, encryptsUnder: materialId };
     return this.#repeatable(subject, deadlineMs, (member, until) =>
       this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
     );
@@ -118,7 +128,8 @@ export class PooledCluster implements HsmCluster {
     deadlineMs: number,
   ): Promise<{ plaintext: Secret; sealed: Sealed }> {
     const reference = this.#materials.referenceTo(material);
-    const subject = { materialId: material.materialId, reference };
+    const { materialId } = material;
+    const subject = { materialId, reference, encryptsUnder: materialId };
     const { plaintext, nonce, ciphertext } = await this.#repeatable(subject, deadlineMs, (member, until) =>
       this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
     );
@@ -161,9 +172,14 @@ export class PooledCluster implements HsmCluster {
     deadlineMs: number,
     operation: (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>,
   ): Promise<T> {
+    const { encryptionBudget } = this.#tools;
+    const { encryptsUnder } = subject;
     const failed = new Set<Member | undefined>();
     let target: Member | undefined;
     for (;;) {
+      // Retries too: nobody knows how far the try that failed came (design invariant 9).
+      if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
+        await encryptionBudget.spend(encryptsUnder);
       try {
         const result = await operation(target?.index ?? null, this.#attemptDeadlineMs(deadlineMs));
         this.#memberAt(result.member)?.recordSuccess(result.epoch, subject.reference);

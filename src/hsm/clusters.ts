@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
-import type { ClusterDescription, ConnectOutcome, HsmClusters } from '../keystores/hsm-cluster.js';
+import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../keystores/hsm-cluster.js';
 import type { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
@@ -34,6 +34,7 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
 export interface HsmClustersTools {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;
+  encryptionBudget: EncryptionSpending;
   clock: Clock;
   events: HsmEvents;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */

@@ -22,10 +22,24 @@ export interface Sealed {
 }
 
 /**
+ * What a cluster asks before each try of an encryption: how often one material may still encrypt (design invariant 9).
+ * Only who does the tries can count them: a retry on another member encrypts again, under a nonce of its own, and
+ * spending for the most tries that there may be would cost a key the greater part of its life. Canaries that are sealed
+ * with a new material are not spent here; the limit leaves room for them.
+ */
+export interface EncryptionSpending {
+  /** Without waiting, for the usual case. @returns whether it was spent; if not, `spend` decides. */
+  trySpend(materialId: string): boolean;
+  /** @throws KMS_INVALID_STATE when the budget is used up, KMS_INTERNAL when the catalog fails: then do not encrypt. */
+  spend(materialId: string): Promise<void>;
+}
+
+/**
  * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
  *
  * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `KEY_UNAVAILABLE` (no member takes work),
- * `LIMIT_EXCEEDED` (queue full), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says),
+ * `LIMIT_EXCEEDED` (queue full), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
+ * its budget of encryptions is used up),
  * `INVALID_CIPHERTEXT` (`decrypt` only, after the canary decrypted on the same handle), `KMS_INTERNAL`.
  */
 export interface HsmCluster {

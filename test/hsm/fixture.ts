@@ -9,7 +9,12 @@ import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import type { HsmEvents } from '../../src/hsm/events.js';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
-import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
+import type {
+  ConnectOutcome,
+  EncryptionSpending,
+  HsmCluster,
+  MaterialReference,
+} from '../../src/keystores/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
@@ -24,6 +29,7 @@ export interface HsmFixture {
   hsm: SoftHsm;
   fault: FaultHsm;
   catalog: SqliteCatalog;
+  spending: RecordedSpending;
   /** Events by name, with what tells them apart. */
   events: string[];
   /** Replaces the cluster's options; connect after it. */
@@ -47,7 +53,15 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
   mkdirSync(lockDirectory, { mode: 0o700 });
   const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
   const events: string[] = [];
-  const tools = { addon, loginAttempts: catalog, clock: systemClock, events: recordingEvents(events), lockDirectory };
+  const spending = new RecordedSpending();
+  const tools = {
+    addon,
+    loginAttempts: catalog,
+    encryptionBudget: spending,
+    clock: systemClock,
+    events: recordingEvents(events),
+    lockDirectory,
+  };
   const member = (change: Partial<MemberOptions> = {}): MemberOptions => ({
     name: 'one',
     module: fault.module,
@@ -90,7 +104,23 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     hsm.dispose();
     rmSync(folder, { recursive: true });
   };
-  return { hsm, fault, catalog, events, configure, clusters, member, connect, connected, intruder, dispose };
+  return { hsm, fault, catalog, spending, events, configure, clusters, member, connect, connected, intruder, dispose };
+}
+
+/** Counts what is spent, for materials that no catalog has; refuses while a test has set an error. */
+export class RecordedSpending implements EncryptionSpending {
+  readonly spent: string[] = [];
+  refusal: Error | undefined;
+
+  trySpend(materialId: string): boolean {
+    if (this.refusal !== undefined) return false;
+    this.spent.push(materialId);
+    return true;
+  }
+
+  spend(): Promise<void> {
+    return Promise.reject(this.refusal ?? new Error('There was room.'));
+  }
 }
 
 const clusterOptions: Omit<ClusterOptions, 'members'> = {

@@ -1,0 +1,275 @@
+import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { addKey } from '../../test/contract/catalog-records.js';
+import { openKeyDomain } from '../../test/key-domain.js';
+import { HoldfastError } from '../errors.js';
+import { EncryptionBudget, encryptionLimit, encryptionWarningThreshold } from './encryption-budget.js';
+
+const block = 65_536;
+const material = 'ab'.repeat(32);
+
+/** The catalog's promise in memory, which a test can stop, fail, and begin with any count. */
+class Reservations {
+  readonly totals = new Map<string, number>();
+  calls = 0;
+  failure: Error | undefined;
+  #held: Promise<void> | undefined;
+
+  /** Reservations wait from now on. @returns how to let them go. */
+  hold(): () => void {
+    let release = (): void => undefined;
+    this.#held = new Promise((resolve) => {
+      release = resolve;
+    });
+    return () => release();
+  }
+
+  async reserveEncryptions(materialId: string, count: number): Promise<number> {
+    this.calls += 1;
+    await this.#held;
+    if (this.failure !== undefined) throw this.failure;
+    const total = (this.totals.get(materialId) ?? 0) + count;
+    this.totals.set(materialId, total);
+    return total;
+  }
+}
+
+interface Warning {
+  materialId: string;
+  used: number;
+  limit: number;
+}
+
+function budgetOn(catalog: Reservations, capacity?: number) {
+  const warnings: Warning[] = [];
+  const backgroundErrors: unknown[] = [];
+  const budget = new EncryptionBudget({
+    catalog,
+    onWarning: (materialId, used, limit) => void warnings.push({ materialId, used, limit }),
+    onBackgroundError: (error) => void backgroundErrors.push(error),
+    ...(capacity === undefined ? {} : { capacity }),
+  });
+  return { budget, warnings, backgroundErrors };
+}
+
+/** As a cluster spends before each try. */
+async function spend(budget: EncryptionBudget, times = 1, materialId = material): Promise<void> {
+  for (let time = 0; time < times; time += 1) {
+    if (!budget.trySpend(materialId)) await budget.spend(materialId);
+  }
+}
+
+/** Lets reservations that are under way come to their end. */
+const settled = (): Promise<unknown> => setImmediate();
+
+describe('spending', () => {
+  it('gives nothing before it is reserved', () => {
+    const { budget } = budgetOn(new Reservations());
+    expect(budget.trySpend(material)).toBe(false);
+  });
+
+  it('reserves a block once, and the next before anybody has to wait for it', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog);
+    await spend(budget);
+    expect(catalog.totals.get(material)).toBe(block);
+    for (let round = 0; round < 5 * block; round += 1) {
+      expect(budget.trySpend(material)).toBe(true);
+      if (round % 1_000 === 0) await settled();
+    }
+  });
+
+  it('makes one reservation for all who wait', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog);
+    const release = catalog.hold();
+    const waiting = Array.from({ length: 1_000 }, () => spend(budget));
+    await settled();
+    expect(catalog.calls).toBe(1);
+    release();
+    await Promise.all(waiting);
+    expect(catalog.calls).toBe(1);
+  });
+
+  it('serves more waiters than a block has', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog);
+    const release = catalog.hold();
+    const waiting = Array.from({ length: block + 10 }, () => budget.spend(material));
+    release();
+    await Promise.all(waiting);
+    expect(catalog.totals.get(material)).toBeGreaterThanOrEqual(block + 10);
+  });
+
+  it('counts each material by itself, and drops those not used for longest', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog, 2);
+    for (const materialId of ['a', 'b', 'a', 'c', 'a', 'b']) await spend(budget, 1, materialId);
+    // b gave way to c, and lost a block by it; a was in use all the time.
+    expect(Object.fromEntries(catalog.totals)).toEqual({ a: block, b: 2 * block, c: block });
+  });
+
+  it('lets nobody wait for ever when more materials are waited for than are kept', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog, 2);
+    const release = catalog.hold();
+    const waiting = Array.from({ length: 50 }, (_, index) => budget.spend(`material ${index}`));
+    await settled();
+    release();
+    await Promise.all(waiting);
+    expect(catalog.calls).toBe(50);
+  });
+});
+
+describe('a crash', () => {
+  it('loses at most a block, whenever it comes', async () => {
+    const catalog = new Reservations();
+    let spent = 0;
+    for (const lifetime of [1, block - 1, block, block + 1, (3 * block) / 4, 2 * block + 5, 100_000]) {
+      const before = catalog.totals.get(material) ?? 0;
+      const { budget } = budgetOn(catalog);
+      await spend(budget, lifetime);
+      await settled();
+      spent += lifetime;
+      const lost = (catalog.totals.get(material) ?? 0) - before - lifetime;
+      expect(lost).toBeGreaterThanOrEqual(0);
+      expect(lost).toBeLessThanOrEqual(block);
+    }
+    expect(catalog.totals.get(material)).toBeGreaterThanOrEqual(spent);
+  });
+});
+
+describe('a catalog that fails', () => {
+  it('refuses who waits, and is asked again by who comes next', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog);
+    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.');
+    await expect(spend(budget)).rejects.toBe(catalog.failure);
+    catalog.failure = undefined;
+    await spend(budget);
+  });
+
+  it('does not disturb what is reserved already, and is not asked with every encryption', async () => {
+    const catalog = new Reservations();
+    const { budget, backgroundErrors } = budgetOn(catalog);
+    await spend(budget);
+    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.');
+    for (let left = block - 1; left > 0; left -= 1) {
+      expect(budget.trySpend(material)).toBe(true);
+      if (left % 16 === 0) await settled();
+    }
+    expect(backgroundErrors.length).toBeGreaterThan(1);
+    expect(backgroundErrors.length).toBeLessThan(20);
+    await expect(spend(budget)).rejects.toBe(catalog.failure);
+  });
+});
+
+describe('the end of the budget', () => {
+  it('is a hard stop under 2^32 that says what to do and costs the catalog nothing', async () => {
+    const catalog = new Reservations();
+    catalog.totals.set(material, encryptionLimit - 10);
+    const { budget, warnings } = budgetOn(catalog);
+    await spend(budget, 10);
+    await expect(spend(budget)).rejects.toMatchObject({
+      code: 'KMS_INVALID_STATE',
+      message: expect.stringContaining('Create a new key') as unknown,
+    });
+    await expect(spend(budget)).rejects.toThrow(/It still decrypts/);
+    expect(catalog.calls).toBe(1);
+    expect(warnings).toEqual([{ materialId: material, used: encryptionLimit - 10 + block, limit: encryptionLimit }]);
+    expect(encryptionLimit).toBeLessThan(2 ** 32);
+  });
+
+  it('holds for a process that comes after it', async () => {
+    const catalog = new Reservations();
+    catalog.totals.set(material, encryptionLimit);
+    await expect(spend(budgetOn(catalog).budget)).rejects.toMatchObject({ code: 'KMS_INVALID_STATE' });
+  });
+
+  it('stops all who share it at the same count', async () => {
+    const catalog = new Reservations();
+    catalog.totals.set(material, encryptionLimit - block - 1);
+    const processes = [budgetOn(catalog).budget, budgetOn(catalog).budget];
+    let spent = 0;
+    for (const budget of processes) {
+      await expect(
+        (async () => {
+          for (;;) {
+            await spend(budget);
+            spent += 1;
+          }
+        })(),
+      ).rejects.toMatchObject({ code: 'KMS_INVALID_STATE' });
+    }
+    expect(spent).toBe(block + 1);
+  });
+
+  it('warns with each reservation from half of it on', async () => {
+    const catalog = new Reservations();
+    catalog.totals.set(material, encryptionWarningThreshold - 2 * block);
+    const { budget, warnings } = budgetOn(catalog);
+    await spend(budget);
+    expect(warnings).toEqual([]);
+    while (warnings.length < 2) {
+      await spend(budget, 1_000);
+      await settled();
+    }
+    expect(warnings.map(({ used }) => used >= encryptionWarningThreshold)).toEqual([true, true]);
+    expect(warnings).toHaveLength(2);
+  });
+});
+
+describe('at any time', () => {
+  it('no more is spent than was reserved, by several processes with crashes and failures between', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('spend' as const), process: fc.nat(2), count: fc.nat(90_000) }),
+      fc.record({ kind: fc.constant('crash' as const), process: fc.nat(2) }),
+      fc.record({ kind: fc.constant('catalog' as const), fails: fc.boolean() }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.nat(300_000), async (steps, distance) => {
+        const catalog = new Reservations();
+        const start = encryptionLimit - distance;
+        catalog.totals.set(material, start);
+        const processes = [0, 1, 2].map(() => budgetOn(catalog).budget);
+        let spent = 0;
+        for (const each of steps) {
+          if (each.kind === 'catalog') catalog.failure = each.fails ? new Error('no catalog') : undefined;
+          else if (each.kind === 'crash') processes[each.process] = budgetOn(catalog).budget;
+          else spent += await spendUntilRefused(processes[each.process], each.count);
+          expect(spent).toBeLessThanOrEqual((catalog.totals.get(material) ?? 0) - start);
+          expect(spent).toBeLessThanOrEqual(distance);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** @returns how many it got. */
+async function spendUntilRefused(budget: EncryptionBudget | undefined, count: number): Promise<number> {
+  if (budget === undefined) return 0;
+  for (let got = 0; got < count; got += 1) {
+    if (budget.trySpend(material)) continue;
+    const allowed = await budget.spend(material).then(
+      () => true,
+      () => false,
+    );
+    if (!allowed) return got;
+  }
+  return count;
+}
+
+describe('on a real catalog', () => {
+  it('reserves for materials that the catalog has, and refuses others', async () => {
+    const domain = await openKeyDomain();
+    const onWarning = (): void => undefined;
+    const budget = new EncryptionBudget({ catalog: domain.catalog, onWarning, onBackgroundError: onWarning });
+    const { currentMaterialId } = await addKey(domain.catalog);
+    await budget.spend(currentMaterialId);
+    expect(await domain.catalog.reserveEncryptions(currentMaterialId, 1)).toBe(block + 1);
+    await expect(budget.spend(material)).rejects.toMatchObject({ code: 'KMS_INTERNAL' });
+    await domain.close();
+  });
+});
