@@ -1,4 +1,4 @@
-import type { ServerOptions } from '@grpc/grpc-js';
+import type { ServerInterceptor, ServerOptions } from '@grpc/grpc-js';
 
 /** What one client, or all of them, may take of the face. */
 export interface GrpcFaceLimits {
@@ -12,6 +12,10 @@ export interface GrpcFaceLimits {
   maximumConcurrentStreams: number;
   /** Connections at a time on one listener. */
   maximumConnections: number;
+  /** For a request to arrive whole: see `Reception`. */
+  messageTimeoutMs: number;
+  /** Memory of all unfinished requests. */
+  maximumReceptionBytes: number;
   /** Memory of one HTTP/2 session, in MiB, before it refuses new streams. */
   maximumSessionMemoryMib: number;
   handshakeTimeoutMs: number;
@@ -28,7 +32,9 @@ export interface GrpcFaceLimits {
 
 export const defaultLimits: GrpcFaceLimits = {
   maximumMessageBytes: 1024 * 1024,
-  maximumConcurrentStreams: 1_000,
+  maximumConcurrentStreams: 100,
+  messageTimeoutMs: 10_000,
+  maximumReceptionBytes: 64 * 1024 * 1024,
   maximumConnections: 2_000,
   maximumSessionMemoryMib: 64,
   handshakeTimeoutMs: 10_000,
@@ -39,8 +45,22 @@ export const defaultLimits: GrpcFaceLimits = {
   keepaliveTimeoutMs: 20_000,
 };
 
-export function serverOptions(limits: GrpcFaceLimits): ServerOptions {
+/** Of one connection, eight longest messages; of one without a principal, whose calls are all denied, two. Not under: */
+const leastConnectionBytes = 8 * 1024 * 1024;
+const leastUnknownBytes = 2 * 1024 * 1024;
+
+export function receptionLimits(limits: GrpcFaceLimits) {
   return {
+    messageTimeoutMs: limits.messageTimeoutMs,
+    maximumBytes: limits.maximumReceptionBytes,
+    maximumBytesOfConnection: Math.max(leastConnectionBytes, 8 * limits.maximumMessageBytes),
+    maximumBytesOfUnknown: Math.max(leastUnknownBytes, 2 * limits.maximumMessageBytes),
+  };
+}
+
+export function serverOptions(limits: GrpcFaceLimits, interceptor: ServerInterceptor): ServerOptions {
+  return {
+    interceptors: [interceptor],
     'grpc.max_receive_message_length': limits.maximumMessageBytes,
     'grpc.max_concurrent_streams': limits.maximumConcurrentStreams,
     'grpc-node.max_session_memory': limits.maximumSessionMemoryMib,
