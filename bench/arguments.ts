@@ -1,0 +1,88 @@
+import { parseArgs } from 'node:util';
+
+/** What the command line asks for. */
+export interface BenchArguments {
+  help: boolean;
+  /** One JSON document on stdout instead of a table. */
+  json: boolean;
+  /** Under a minute: short runs at fewer levels of load, not stored unless `--store` says so. */
+  quick: boolean;
+  /** Write JSON and plots to `bench/results`. */
+  store: boolean;
+  /** Compile the server and the native parts first. */
+  build: boolean;
+  rounds: number;
+  /** Length of one measurement; undefined takes the plan's. */
+  seconds: number | undefined;
+  /** Lanes (threads with a session) of the member, in the addon's scenarios and in the server. */
+  lanes: number;
+  /** Where the result is stored it says this too, e.g. that the machine was shared. */
+  note: string | undefined;
+}
+
+export const usage = `Usage: npm run bench -- [options]
+
+Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server and the real server, and prints medians.
+
+  --json         print exactly one JSON document on stdout; progress goes to stderr
+  --quick        take under a minute; not stored unless --store is given
+  --store        store JSON and plots in bench/results (what a run without --quick does)
+  --no-store     do not
+  --no-build     do not compile the server and the native parts first
+  --rounds <n>   rounds of every measurement, interleaved (default 3)
+  --seconds <s>  length of one measurement (default 4; with --quick 0.7)
+  --lanes <n>    lanes of the member (default 1: SoftHSM is slower with more)
+  --note <text>  a remark on the run, stored with it
+  --help         print this
+`;
+
+/** A command line that cannot be meant. */
+export class UsageError extends Error {}
+
+/** @throws UsageError */
+export function parseBenchArguments(parameters: readonly string[]): BenchArguments {
+  const values = parse(parameters);
+  const quick = values.quick ?? false;
+  return {
+    help: values.help ?? false,
+    json: values.json ?? false,
+    quick,
+    store: (values.store ?? !quick) && !(values['no-store'] ?? false),
+    build: !(values['no-build'] ?? false),
+    rounds: atLeast(1, values.rounds, '--rounds', true) ?? 3,
+    seconds: atLeast(0.1, values.seconds, '--seconds', false),
+    lanes: atLeast(1, values.lanes, '--lanes', true) ?? 1,
+    note: values.note,
+  };
+}
+
+function parse(parameters: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...parameters],
+      options: {
+        help: { type: 'boolean' },
+        json: { type: 'boolean' },
+        quick: { type: 'boolean' },
+        store: { type: 'boolean' },
+        'no-store': { type: 'boolean' },
+        'no-build': { type: 'boolean' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        lanes: { type: 'string' },
+        note: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function atLeast(minimum: number, given: string | undefined, option: string, whole: boolean): number | undefined {
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (given.trim() !== '' && value >= minimum && Number.isFinite(value) && (!whole || Number.isInteger(value))) {
+    return value;
+  }
+  throw new UsageError(`${option} takes a ${whole ? 'whole number' : 'number'} of at least ${minimum}.`);
+}

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NativePrograms } from './scenarios.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const source = join(root, 'bench/native');
+const build = join(root, 'native/build-bench');
+
+export const nativePrograms: NativePrograms = {
+  rawCeiling: join(build, 'raw-ceiling'),
+  clientCertificateLibrary: join(build, 'client-certificate.so'),
+};
+
+/** Compiles what is measured and what measures: a figure of yesterday's code says nothing. Throws where that fails. */
+export function buildAll(progress: (line: string) => void): void {
+  const steps = [
+    ['npm', 'run', '--silent', 'build'],
+    ['cmake', '-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release'],
+    ['cmake', '--build', build],
+  ];
+  for (const [program = '', ...parameters] of steps) {
+    progress(`${program} ${parameters.join(' ').replaceAll(root, '')}`);
+    const { status, error, stdout, stderr } = spawnSync(program, parameters, { cwd: root, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${program} failed: ${error?.message ?? `${stdout}${stderr}`.slice(-2000)}`);
+  }
+}
+
+/** Throws where something is missing: without its library h2load would only be turned away, silently. */
+export function requireBuilt(): void {
+  const programs = [...(Object.values(nativePrograms) as string[]), join(root, 'dist/cli/main.js')];
+  const missing = programs.filter((path) => !existsSync(path));
+  if (missing.length > 0) throw new Error(`Not built, leave --no-build out: ${missing.join(', ')}`);
+}

@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Measurement } from './measurement.js';
+import { cpuSecondsOf } from './process-cpu.js';
+import { runProgram } from './program.js';
+import { percentile } from './statistics.js';
+import { method, type Target } from './target.js';
+
+/** Most connections that carry the load; as many requests as are in flight are spread over them. */
+const mostConnections = 8;
+
+/** How `inFlight` requests are spread: a connection each, then streams on them. */
+export function spread(inFlight: number): { connections: number; streams: number } {
+  const connections = Math.min(mostConnections, inFlight);
+  if (inFlight % connections !== 0) throw new Error(`${inFlight} is no multiple of ${connections} connections.`);
+  return { connections, streams: inFlight / connections };
+}
+
+/** Loads a server with h2load, which `clientCertificateLibrary` gives the client's certificate to. */
+export async function measureWithH2load(
+  target: Target,
+  clientCertificateLibrary: string,
+  inFlight: number,
+  seconds: number,
+): Promise<Measurement> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  const logPath = join(folder, 'requests.tsv');
+  const environment = {
+    LD_PRELOAD: clientCertificateLibrary,
+    HOLDFAST_BENCH_CERTIFICATE: target.clientCertificatePath,
+    HOLDFAST_BENCH_KEY: target.clientKeyPath,
+  };
+  try {
+    const cpuBefore = cpuSecondsOf(target.pid);
+    const parameters = h2loadParameters(target, inFlight, seconds, logPath);
+    const output = await runProgram({ program: 'h2load', parameters, environment });
+    const cpuSeconds = cpuSecondsOf(target.pid) - cpuBefore;
+    const { succeeded, failed, elapsedSeconds } = parseH2load(output);
+    if (failed > 0 || succeeded === 0) throw new Error(`h2load saw failures: ${output}`);
+    return {
+      rps: succeeded / elapsedSeconds,
+      cpuMicrosPerRequest: (cpuSeconds * 1e6) / succeeded,
+      latencyMs: latenciesOf(readFileSync(logPath, 'utf8')),
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function h2loadParameters(target: Target, inFlight: number, seconds: number, logPath: string): string[] {
+  const { connections, streams } = spread(inFlight);
+  return [
+    ...['--clients', String(connections), '--max-concurrent-streams', String(streams), '--threads', '1'],
+    ...['--duration', `${Math.round(seconds * 1000)}ms`, '--log-file', logPath, '--data', target.framePath],
+    ...['--header', 'content-type: application/grpc', '--header', 'te: trailers'],
+    `https://127.0.0.1:${target.port}${method.path}`,
+  ];
+}
+
+/** The figures in what h2load prints. */
+export function parseH2load(output: string): { succeeded: number; failed: number; elapsedSeconds: number } {
+  const finished = /^finished in ([\d.]+)(us|ms|s|m|h),/m.exec(output);
+  const requests = /^requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/m.exec(output);
+  if (finished === null || requests === null) throw new Error(`h2load printed something else: ${output}`);
+  const unitSeconds = { us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 }[finished[2] ?? ''] ?? Number.NaN;
+  const [succeeded = 0, ...failures] = requests.slice(1).map(Number);
+  return {
+    succeeded,
+    failed: failures.reduce((sum, count) => sum + count, 0),
+    elapsedSeconds: Number(finished[1]) * unitSeconds,
+  };
+}
+
+/** Of h2load's `--log-file`: start (µs), HTTP status, duration (µs), a line a request. */
+export function latenciesOf(log: string): Measurement['latencyMs'] {
+  const durationsMs = log
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Number(line.split('\t')[2]) / 1000);
+  return { p50: percentile(durationsMs, 0.5), p99: percentile(durationsMs, 0.99) };
+}

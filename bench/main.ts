@@ -1,0 +1,113 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BenchArguments, parseBenchArguments, UsageError, usage } from './arguments.js';
+import { buildAll, nativePrograms, requireBuilt } from './build.js';
+import { installGhz } from './ghz.js';
+import { machineName, measuredCommit, thisMachine } from './machine.js';
+import type { Measurement, Scenario } from './measurement.js';
+import { plotsOf } from './plot.js';
+import { isInstalled } from './program.js';
+import { type BenchReport, ratiosOf, summarise } from './report.js';
+import { type Plan, scenariosOf } from './scenarios.js';
+import { asTable } from './table.js';
+import { Workbench } from './workbench.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const resultsFolder = join(root, 'bench/results');
+
+const levels = {
+  full: { addonLevels: [1, 4, 16, 64], serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256], seconds: 4 },
+  quick: { addonLevels: [1, 16], serverLevels: [1, 32, 256], seconds: 0.7 },
+};
+
+/** Long enough for V8 to optimise what a request runs through. */
+const warmUpSeconds = 3;
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function bench(options: BenchArguments): Promise<BenchReport> {
+  if (!isInstalled('h2load')) throw new UsageError('h2load is missing: install the package nghttp2-client.');
+  if (options.build) buildAll(progress);
+  requireBuilt();
+  const { seconds: planned, ...chosen } = options.quick ? levels.quick : levels.full;
+  const seconds = options.seconds ?? planned;
+  const ghz = installGhz();
+  const skipped = 'reason' in ghz ? [`ghz: ${ghz.reason}`] : [];
+  for (const line of skipped) progress(`Skipped: ${line}`);
+  const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
+  const results = summarise(await measureAll(plan, options.rounds, seconds));
+  return {
+    machine: thisMachine(),
+    date: new Date().toISOString(),
+    commit: measuredCommit(root),
+    note: options.note ?? null,
+    rounds: options.rounds,
+    seconds,
+    lanes: options.lanes,
+    skipped,
+    results,
+    ratios: ratiosOf(results),
+  };
+}
+
+/** Round by round, so that what disturbs the machine for a while disturbs every scenario. */
+async function measureAll(plan: Plan, rounds: number, seconds: number): Promise<Map<Scenario, Measurement[]>> {
+  const workbench = await Workbench.start({ lanes: plan.lanes });
+  try {
+    const scenarios = scenariosOf(plan, workbench, nativePrograms);
+    const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
+    await warmUp(scenarios);
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const [scenario, measured] of measurements) {
+        const measurement = await scenario.measure(seconds);
+        workbench.checkAudit();
+        measured.push(measurement);
+        const figures = `${Math.round(measurement.rps)}/s, ${measurement.cpuMicrosPerRequest.toFixed(1)} µs CPU`;
+        progress(`round ${round}/${rounds}  ${scenario.name}: ${figures}`);
+      }
+    }
+    return measurements;
+  } finally {
+    await workbench.stop();
+  }
+}
+
+/** The servers are compiled by V8 as they run; nobody is served by a server that has just started. */
+async function warmUp(scenarios: readonly Scenario[]): Promise<void> {
+  for (const scenario of scenarios) {
+    if (scenario.name.endsWith('-h2load@32')) await scenario.measure(warmUpSeconds);
+  }
+}
+
+/** `bench/results/<date>-<machine>.json`, and the plots beside it. */
+function store(report: BenchReport): void {
+  mkdirSync(resultsFolder, { recursive: true });
+  const name = join(resultsFolder, `${report.date.slice(0, 10)}-${machineName(report.machine)}`);
+  const { throughput, latency } = plotsOf(report.results);
+  writeFileSync(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(`${name}-throughput.svg`, throughput);
+  writeFileSync(`${name}-latency.svg`, latency);
+  progress(`Stored as ${name}.json`);
+}
+
+async function main(): Promise<void> {
+  const options = parseBenchArguments(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const report = await bench(options);
+  if (options.store) store(report);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : asTable(report));
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\nnpm run bench -- --help tells the options.\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,44 @@
+/**
+ * `npm run bench:profile [-- <requests in flight> <seconds>]`: profiles the server under load, prints self time by owner and function,
+ * and leaves the profile (for the flame charts of a browser's developer tools, or speedscope) in the folder for temporary files.
+ */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nativePrograms, requireBuilt } from './build.js';
+import { measureWithH2load } from './h2load.js';
+import { type CpuProfile, type ProfileRow, summariseProfile } from './profile.js';
+import { Workbench } from './workbench.js';
+
+const path = join(tmpdir(), 'holdfast-bench.cpuprofile');
+const hook = fileURLToPath(new URL('profile-hook.mjs', import.meta.url));
+const [inFlight = 32, seconds = 5] = process.argv.slice(2).map(Number);
+
+function print(title: string, rows: readonly ProfileRow[]): void {
+  process.stdout.write(`\n${title}\n`);
+  for (const { name, share } of rows) process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${name}\n`);
+}
+
+requireBuilt();
+rmSync(path, { force: true });
+const environment = { NODE_OPTIONS: `--import=${hook}`, HOLDFAST_BENCH_PROFILE: path };
+const workbench = await Workbench.start({ lanes: 1, environment });
+try {
+  const load = () => measureWithH2load(workbench.holdfast, nativePrograms.clientCertificateLibrary, inFlight, seconds);
+  await load();
+  process.kill(workbench.holdfast.pid, 'SIGUSR2');
+  const { rps, cpuMicrosPerRequest } = await load();
+  process.kill(workbench.holdfast.pid, 'SIGUSR2');
+  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const { idleShare, functions, owners } = summariseProfile(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile);
+  process.stdout.write(
+    `${Math.round(rps)} requests/s and ${cpuMicrosPerRequest.toFixed(1)} µs CPU a request while profiled, ` +
+      `idle ${(idleShare * 100).toFixed(1)} %; profile in ${path}\n`,
+  );
+  print('By owner', owners);
+  print('By function', functions.slice(0, 60));
+} finally {
+  await workbench.stop();
+}

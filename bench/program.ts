@@ -1,0 +1,35 @@
+import { spawn, spawnSync } from 'node:child_process';
+
+export interface ProgramRun {
+  program: string;
+  parameters: readonly string[];
+  /** Added to this process's environment. */
+  environment?: NodeJS.ProcessEnv;
+  /** Written to its standard input. */
+  input?: string;
+}
+
+/** Runs a program and resolves with what it wrote to stdout. Rejects with its last lines where it fails. */
+export function runProgram({ program, parameters, environment, input }: ProgramRun): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, parameters, { env: { ...process.env, ...environment } });
+    const [output, errors] = [collect(child.stdout), collect(child.stderr)];
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(output());
+      else reject(new Error(`${program} ended with ${code}: ${`${output()}\n${errors()}`.trim().slice(-1000)}`));
+    });
+    child.stdin.end(input ?? '');
+  });
+}
+
+/** Whether the program can be started at all. */
+export function isInstalled(program: string): boolean {
+  return spawnSync(program, ['--version']).error === undefined;
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { Measurement } from './measurement.js';
+import { ratiosOf, summarise } from './report.js';
+
+const measurement = (rps: number, cpuMicrosPerRequest: number, p50 = 1): Measurement => ({
+  rps,
+  cpuMicrosPerRequest,
+  latencyMs: { p50, p99: p50 * 2 },
+});
+
+const scenario = (name: string, ...rounds: [number, number][]) =>
+  [{ name, inFlight: 32 }, rounds.map(([rps, cpu], index) => measurement(rps, cpu, index + 1))] as const;
+
+test('a result is the median of each figure by itself, beside what each round gave', () => {
+  const [result] = summarise(new Map([scenario('a', [300, 10], [100, 30], [200, 20.000001])]));
+  expect(result).toEqual({
+    name: 'a',
+    inFlight: 32,
+    rps: 200,
+    cpuMicrosPerRequest: 20,
+    latencyMs: { p50: 2, p99: 4 },
+    roundsRps: [300, 100, 200],
+    roundsCpuMicrosPerRequest: [10, 30, 20],
+  });
+});
+
+test('a ratio is the median of the rounds’ own ratios, so that a slow round does not bend it', () => {
+  const results = summarise(
+    new Map([
+      scenario('raw-encrypt', [100, 1], [50, 1], [100, 1]),
+      scenario('raw-random-encrypt', [80, 1], [40, 1], [80, 1]),
+      scenario('addon-encrypt@16', [80, 1], [40, 1], [80, 1]),
+      scenario('echo-h2load@32', [1000, 60], [500, 120], [1000, 60]),
+      scenario('encrypt-h2load@32', [500, 120], [250, 240], [500, 120]),
+    ]),
+  );
+  expect(ratiosOf(results)).toEqual({
+    addonToRaw: 0.8,
+    addonToRawWithNonce: 1,
+    encryptToEchoPerCpu: 0.5,
+    encryptToEchoRps: 0.5,
+  });
+});
+
+test('ratios of what was not measured are refused', () => {
+  expect(() => ratiosOf([])).toThrow('addon-encrypt@16 was not measured.');
+});

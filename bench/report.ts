@@ -1,0 +1,98 @@
+import type { Measurement, Scenario } from './measurement.js';
+import { median } from './statistics.js';
+
+/** One scenario's medians. */
+export interface BenchResult extends Measurement {
+  name: string;
+  inFlight: number;
+  /** Operations per second of each round, in order: how far they lie apart says what the medians are worth. */
+  roundsRps: number[];
+  roundsCpuMicrosPerRequest: number[];
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGib: number;
+  kernel: string;
+  node: string;
+}
+
+/** The ratios that the targets are about. Each is the median of the rounds' own ratios. */
+export interface Ratios {
+  /** Addon at 16 in flight ÷ raw C_EncryptInit + C_Encrypt. Target 0.85. */
+  addonToRaw: number;
+  /** The same, where the raw loop draws each nonce from the token, as the addon does. */
+  addonToRawWithNonce: number;
+  /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
+  encryptToEchoPerCpu: number;
+  /** Operations per second of Encrypt ÷ of the echo, at 32 in flight. */
+  encryptToEchoRps: number;
+}
+
+/** What `--json` prints and `bench/results` keeps. */
+export interface BenchReport {
+  machine: Machine;
+  /** ISO 8601. */
+  date: string;
+  /** Commit of the working copy, `-dirty` behind it when it has changes; null outside of git. */
+  commit: string | null;
+  note: string | null;
+  rounds: number;
+  seconds: number;
+  lanes: number;
+  /** What was left out, and why. */
+  skipped: string[];
+  results: BenchResult[];
+  ratios: Ratios;
+}
+
+/** All measurements of a run: by scenario, one for each round. */
+export type Rounds = ReadonlyMap<Pick<Scenario, 'name' | 'inFlight'>, readonly Measurement[]>;
+
+/** The medians of each scenario. */
+export function summarise(rounds: Rounds): BenchResult[] {
+  return [...rounds].map(([{ name, inFlight }, measurements]) => {
+    const medianOf = (value: (measurement: Measurement) => number) => rounded(median(measurements.map(value)));
+    return {
+      name,
+      inFlight,
+      rps: medianOf(({ rps }) => rps),
+      cpuMicrosPerRequest: medianOf((measurement) => measurement.cpuMicrosPerRequest),
+      latencyMs: {
+        p50: medianOf(({ latencyMs }) => latencyMs.p50),
+        p99: medianOf(({ latencyMs }) => latencyMs.p99),
+      },
+      roundsRps: measurements.map(({ rps }) => rounded(rps)),
+      roundsCpuMicrosPerRequest: measurements.map((measurement) => rounded(measurement.cpuMicrosPerRequest)),
+    };
+  });
+}
+
+/** Throws where a scenario that a ratio needs was not measured. */
+export function ratiosOf(results: readonly BenchResult[]): Ratios {
+  const rps = (name: string) => resultNamed(results, name).roundsRps;
+  const cpu = (name: string) => resultNamed(results, name).roundsCpuMicrosPerRequest;
+  return {
+    addonToRaw: ratio(rps('addon-encrypt@16'), rps('raw-encrypt')),
+    addonToRawWithNonce: ratio(rps('addon-encrypt@16'), rps('raw-random-encrypt')),
+    encryptToEchoPerCpu: ratio(cpu('echo-h2load@32'), cpu('encrypt-h2load@32')),
+    encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
+  };
+}
+
+function resultNamed(results: readonly BenchResult[], name: string): BenchResult {
+  const found = results.find((result) => result.name === name);
+  if (found === undefined) throw new Error(`${name} was not measured.`);
+  return found;
+}
+
+/** Of the rounds' own ratios: what slowed a whole round down slowed both sides of it. */
+function ratio(numerators: readonly number[], denominators: readonly number[]): number {
+  return rounded(median(numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN))));
+}
+
+/** Five significant digits: more would be noise. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
+}

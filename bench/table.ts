@@ -1,0 +1,28 @@
+import Table from 'cli-table3';
+import type { BenchReport } from './report.js';
+
+/** The report for people. */
+export function asTable(report: BenchReport): string {
+  const table = new Table({
+    head: ['scenario', 'operations/s', 'rounds', 'CPU µs/operation', 'p50 ms', 'p99 ms'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
+    style: { head: [], border: [] },
+  });
+  for (const { name, rps, roundsRps, cpuMicrosPerRequest, latencyMs } of report.results) {
+    const spread = `${Math.round(Math.min(...roundsRps))}–${Math.round(Math.max(...roundsRps))}`;
+    const latencies = [latencyMs.p50, latencyMs.p99].map((value) => value.toPrecision(3));
+    table.push([name, String(Math.round(rps)), spread, cpuMicrosPerRequest.toFixed(1), ...latencies]);
+  }
+  const { machine, ratios } = report;
+  return [
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${report.date}; commit ${report.commit ?? 'unknown'}`,
+    ...(report.note === null ? [] : [`Note: ${report.note}`]),
+    table.toString(),
+    `addon / raw C                      ${ratios.addonToRaw.toFixed(3)}  (target 0.85)`,
+    `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
+    `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
+    `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
+    ...report.skipped.map((line) => `Skipped: ${line}`),
+    '',
+  ].join('\n');
+}
