@@ -9,6 +9,7 @@ import { addGenerateRandomCommand } from './commands/generate-random.js';
 import { addHealthCommand } from './commands/health.js';
 import { addKeyCommands } from './commands/key.js';
 import { addKeyStoreCommands } from './commands/key-store.js';
+import { addLoginAttemptsCommands } from './commands/login-attempts.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
 import { addServeCommand } from './commands/serve.js';
 import { addTokenCommands } from './commands/token.js';
@@ -56,6 +57,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addConfigCommands(program, terminal);
   addTokenCommands(program, terminal);
   addDoctorCommand(program, terminal);
+  addLoginAttemptsCommands(program, terminal);
   addHealthCommand(program, terminal);
   program.commandsGroup('Keys:');
   addKeyStoreCommands(program, terminal);

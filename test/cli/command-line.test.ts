@@ -19,6 +19,8 @@ const commands = [
   'config new-id',
   'token list',
   'doctor',
+  'login-attempts list',
+  'login-attempts forget',
   'health',
   ...['create', 'connect', 'disconnect', 'describe', 'update', 'delete'].map((name) => `key-store ${name}`),
   ...['create', 'describe', 'list', 'enable', 'disable', 'schedule-deletion', 'cancel-deletion'].map(
