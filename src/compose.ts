@@ -1,7 +1,7 @@
 import { type X509Certificate, X509Certificate as Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Clock } from './clock.js';
+import { type Clock, delay } from './clock.js';
 import { systemClock } from './clock-system.js';
 import type {
   ClusterConfiguration,
@@ -50,6 +50,14 @@ export interface CompositionOverrides {
   identifiers?: Identifiers;
 }
 
+/** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
+export interface StopOutcome {
+  /** A lane is still inside a module. */
+  lanesHung: boolean;
+  /** The audit log's file blocks: records that wait for it are lost. */
+  auditHung: boolean;
+}
+
 /** A composed, running server. */
 export interface HoldfastServer {
   /** Where it listens, in the order of the configuration's listeners. */
@@ -59,8 +67,8 @@ export interface HoldfastServer {
   readonly intentRecovery: IntentRecovery;
   /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
   reload(): Promise<void>;
-  /** Drains, closes and flushes. @returns whether a lane still hangs in a module: the process must then end by `exitNow`. */
-  stop(): Promise<{ lanesHung: boolean }>;
+  /** Drains, closes and flushes, all within a bound. */
+  stop(): Promise<StopOutcome>;
 }
 
 /** What is open before anything serves, in the order in which it has to be closed. */
@@ -113,7 +121,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     return new RunningServer(foundation, core, await startFace(foundation, core));
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
-    await closeFoundation(foundation);
+    await closeFoundation(foundation, leastAuditCloseMs);
     throw error;
   }
 }
@@ -127,7 +135,7 @@ async function openFoundation(
   const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock });
   try {
     const auditFile = await openAuditFile({ path: configuration.audit.file, clock });
-    await beginAuditing(auditFile, logger);
+    await beginAuditing(auditFile, clock, logger);
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     return { configuration, logger, clock, identifiers, principals, catalog, auditFile };
@@ -137,21 +145,34 @@ async function openFoundation(
   }
 }
 
+/** Longer than a disk takes; a file that blocks is not waited for. */
+const firstAuditLineMs = 5_000;
+/** For the last records, also where the drain has used up its time. */
+const leastAuditCloseMs = 1_000;
+
 /**
  * Writes the first line, so that a log that cannot be written is known before the first request and not by it. It is no
  * reason not to start: every request is refused until the log can be written.
  */
-async function beginAuditing(auditFile: AuditFile, logger: Logger): Promise<void> {
+async function beginAuditing(auditFile: AuditFile, clock: Clock, logger: Logger): Promise<void> {
+  const noted = new AbortController();
+  const overdue = delay(clock, firstAuditLineMs, noted.signal).then(() => {
+    throw new Error('The first line was not written in time.');
+  });
   try {
-    await auditFile.note('opened');
+    await Promise.race([auditFile.note('opened'), overdue]);
   } catch (error) {
     logger.error({ err: error }, 'the audit log cannot be written: every request is refused until it can');
+  } finally {
+    noted.abort();
   }
 }
 
-async function closeFoundation({ auditFile, catalog }: Foundation): Promise<void> {
-  await auditFile.close();
+/** @returns whether the audit log could be closed within the bound. */
+async function closeFoundation({ auditFile, catalog }: Foundation, auditBoundMs: number): Promise<boolean> {
+  const auditClosed = await auditFile.close(auditBoundMs);
   await catalog.close();
+  return auditClosed;
 }
 
 async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
@@ -368,13 +389,15 @@ class RunningServer implements HoldfastServer {
     }
   }
 
-  async stop(): Promise<{ lanesHung: boolean }> {
+  async stop(): Promise<StopOutcome> {
     const { configuration, clock } = this.#foundation;
     const { drainTimeoutMs } = configuration.limits;
     await this.#face.drain(drainTimeoutMs);
     await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
-    const allClosed = await this.#core.registry.stop(clock.monotonicMs() + drainTimeoutMs);
-    await closeFoundation(this.#foundation);
-    return { lanesHung: this.#core.lanesHung() || !allClosed };
+    const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
+    const allClosed = await this.#core.registry.stop(closeDeadlineMs);
+    const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
+    const auditClosed = await closeFoundation(this.#foundation, leftMs);
+    return { lanesHung: this.#core.lanesHung() || !allClosed, auditHung: !auditClosed };
   }
 }

@@ -12,7 +12,8 @@ const privateUmask = 0o077;
  * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
  * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain.
  *
- * Rejects when it cannot start. Resolves after a clean stop; ends the process itself where a lane still hangs in a module.
+ * Rejects when it cannot start. Resolves after a clean stop; ends the process itself where a lane still hangs in a module or the
+ * audit log's file blocks.
  */
 export async function serve(configurationPath: string): Promise<void> {
   process.umask(privateUmask);
@@ -31,12 +32,13 @@ export async function serve(configurationPath: string): Promise<void> {
   const signal = await stopRequested;
   logger.info({ signal }, 'draining');
   process.once('SIGTERM', () => addon.exitNow(1)).once('SIGINT', () => addon.exitNow(1));
-  const { lanesHung } = await server.stop();
+  const { lanesHung, auditHung } = await server.stop();
   process.off('SIGHUP', hangUp);
+  if (auditHung) logger.error('the audit log blocks: the records that wait for it are lost');
   logger.info('stopped');
   logger.flush();
-  // A thread that hangs inside a module would make a normal exit abort (design §6).
-  if (lanesHung) addon.exitNow(0);
+  // A thread that hangs inside a module would make a normal exit abort (design §6), one in a write makes it wait.
+  if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : 0);
 }
 
 function nextSignal(...signals: NodeJS.Signals[]): Promise<NodeJS.Signals> {

@@ -1,5 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
 import type { AuditEvent } from '../audit/event.js';
+import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import { AccessList } from '../policy/access-list.js';
@@ -20,10 +23,11 @@ class Bench {
   readonly durable: boolean[] = [];
   logIsHealthy = true;
   appendFails = false;
+  appendBlocks = false;
   response: object = {};
   readonly #dispatcher: AuditedDispatcher;
 
-  constructor(method: MethodName, row: Partial<AccessRow<never>> = {}) {
+  constructor(method: MethodName, row: Partial<AccessRow<never>> = {}, clock: Clock = systemClock) {
     const wholeRow: AccessRow<never> = {
       plane: 'data',
       audited: [],
@@ -46,10 +50,10 @@ class Bench {
           if (this.appendFails) return Promise.reject(new Error('No space left on device'));
           this.records.push(event);
           this.durable.push(durable);
-          return Promise.resolve();
+          return this.appendBlocks ? new Promise(() => undefined) : Promise.resolve();
         },
       },
-      clock: systemClock,
+      clock,
       onFailure: () => undefined,
     });
   }
@@ -105,6 +109,26 @@ describe('AuditedDispatcher', () => {
     bench.appendFails = true;
     expect(await codeOf(bench.dispatch('GenerateRandom', { numberOfBytes: 3 }))).toBe('KMS_INTERNAL');
     expect(() => plaintext.reveal()).toThrow('destroyed');
+  });
+
+  it.each([
+    ['at the deadline', true, 10_000],
+    ['soon where the log is known not to work', false, 1_000],
+  ])('answers while the log blocks: %s', async (_name, isHealthy, afterMs) => {
+    const clock = new ManualClock();
+    const bench = new Bench('GenerateRandom', {}, clock);
+    bench.logIsHealthy = isHealthy;
+    bench.appendBlocks = true;
+    let code = 'none yet';
+    const deadlineMs = clock.monotonicMs() + 10_000;
+    const answered = codeOf(bench.dispatch('GenerateRandom', {}, { deadlineMs })).then((answer) => (code = answer));
+    await expect.poll(() => bench.records.length).toBe(1);
+    clock.advance(afterMs - 1);
+    await setImmediate();
+    expect(code).toBe('none yet');
+    clock.advance(1);
+    await answered;
+    expect(code).toBe('KMS_INTERNAL');
   });
 
   it('destroys the secrets of the request and of the response, also when the request is refused', async () => {

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
-import type { Clock } from '../clock.js';
+import { type Clock, delay } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
@@ -123,12 +123,32 @@ export class AuditedDispatcher implements Dispatcher {
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
     try {
-      await this.#dependencies.auditLog.append(event, { durable: row.plane === 'control' });
+      await this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
     } catch (cause) {
       throw auditUnavailable(cause);
     }
   }
+
+  /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
+  async #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
+    const { clock, auditLog } = this.#dependencies;
+    // A log that is not healthy is not worth waiting for: the request was refused.
+    const leftMs = auditLog.healthy() ? Math.max(leastAuditTimeMs, deadlineMs - clock.monotonicMs()) : leastAuditTimeMs;
+    const written = new AbortController();
+    const overdue = delay(clock, leftMs, written.signal).then(() => {
+      throw new Error('The audit record was not written in time.');
+    });
+    try {
+      await Promise.race([auditLog.append(event, { durable }), overdue]);
+    } finally {
+      // After the race, whose winner is settled: this rejection is nobody's.
+      written.abort();
+    }
+  }
 }
+
+/** For the record of a request that was answered, or failed, just before its deadline. */
+const leastAuditTimeMs = 1_000;
 
 function auditUnavailable(cause: unknown): HoldfastError {
   return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, statSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** How much of a buffer was written, and what stopped the rest. */
@@ -7,6 +7,12 @@ export interface WriteOutcome {
   writtenBytes: number;
   error: Error | undefined;
 }
+
+/** What the log needs of its file. */
+export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'isRemoved' | 'close'>;
+
+/** Our own standard streams, which may be pipes: whoever started us reads them. */
+const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 const newline = 0x0a;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
@@ -22,8 +28,12 @@ export class AuditFileHandle {
     this.#isRegular = isRegular;
   }
 
-  /** Makes the file (0600) when it is missing; its name is then synced too. */
+  /**
+   * Makes the file (0600) when it is missing; its name is then synced too. Rejects for a named pipe, which would block
+   * here until somebody reads it and at any write after that, and for a block device.
+   */
   static async open(path: string): Promise<AuditFileHandle> {
+    requireFileOrDevice(path);
     const handle = await open(path, appendFlags, 0o600);
     try {
       const found = await handle.stat();
@@ -62,8 +72,20 @@ export class AuditFileHandle {
   }
 }
 
+function requireFileOrDevice(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile() || found.isCharacterDevice()) return;
+  if (found.isFIFO() && inheritedStream.test(path)) return;
+  throw new Error(
+    `The audit log must be a file, or a character device such as /dev/stdout; ${path} is neither: ` +
+      'a named pipe that nobody reads would stop the server.',
+  );
+}
+
 /** Whether a file ends in the middle of a line: a process died, or the disk was full, while it wrote there. */
 export async function endsInTornLine(path: string): Promise<boolean> {
+  // A device or a pipe has no end to look at, and opening it to read might wait for a writer.
+  if (!(await stat(path)).isFile()) return false;
   const handle = await open(path, 'r');
   try {
     const first = await lastByte(handle);

@@ -1,8 +1,12 @@
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  closeSync,
+  constants,
+  createReadStream,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,8 +17,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
 import type { AuditEvent } from '../audit/event.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
@@ -41,7 +47,7 @@ beforeEach(() => {
   scheduled = [];
 });
 afterEach(async () => {
-  for (const log of opened) await log.close().catch(() => undefined);
+  for (const log of opened) await log.close(100).catch(() => undefined);
   rmSync(folder, { recursive: true });
 });
 
@@ -110,7 +116,7 @@ describe('writing', () => {
   it('writes what was appended before it closes, and refuses the rest', async () => {
     const log = await open();
     const appended = log.append(event('1'), { durable: true });
-    await log.close();
+    await log.close(10_000);
     await appended;
     expect(names()).toEqual(['1']);
     expect(log.healthy()).toBe(false);
@@ -195,6 +201,69 @@ describe('a disk that is full', () => {
     expect(text.endsWith('\n')).toBe(false);
     const whole = text.split('\n').slice(0, -1);
     expect(whole.map((line) => (JSON.parse(line) as Line).requestId)).toEqual(report.written);
+  });
+});
+
+describe('a file that blocks', () => {
+  it('is refused where that can be known: a named pipe, read or not', async () => {
+    execFileSync('mkfifo', [path]);
+    await expect(open()).rejects.toThrow('must be a file, or a character device');
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await expect(open()).rejects.toThrow('must be a file, or a character device');
+    closeSync(reader);
+  });
+
+  /** Our own stream is a pipe that nobody reads: writes block once it is full. */
+  async function openBlocked(): Promise<{ log: AuditFile; time: ManualClock; waiting: Promise<void>; drain: () => void }> {
+    const fifo = join(folder, 'pipe');
+    execFileSync('mkfifo', [fifo]);
+    const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    const time = new ManualClock();
+    const log = await openAuditFile({ path: `/proc/self/fd/${pipe}`, clock: time });
+    opened.push(log);
+    const long = { ...event('long'), parameters: { description: 'x'.repeat(1_000_000) } };
+    const waiting = log.append(long, { durable: false });
+    const reader = createReadStream('', { fd: openSync(fifo, constants.O_RDONLY) });
+    const drain = (): void => {
+      reader.resume();
+      closeSync(pipe);
+    };
+    return { log, time, waiting, drain };
+  }
+
+  it('makes the log unhealthy after a while, and healthy again when it takes the records', async () => {
+    const { log, time, waiting, drain } = await openBlocked();
+    await setImmediate();
+    expect(log.healthy()).toBe(true);
+    time.advance(5_001);
+    expect(log.healthy()).toBe(false);
+    drain();
+    await waiting;
+    expect(log.healthy()).toBe(true);
+  });
+
+  it('bounds what waits for it: unhealthy at a part of the bound, refused at the whole', async () => {
+    const { log, waiting, drain } = await openBlocked();
+    await setImmediate();
+    const large = { ...event('large'), parameters: { description: 'x'.repeat(1024 * 1024) } };
+    const appended = Array.from({ length: 9 }, () => log.append(large, { durable: false }));
+    expect(log.healthy()).toBe(false);
+    const rest = Array.from({ length: 30 }, () => log.append(large, { durable: false }));
+    const outcomes = Promise.allSettled([...appended, ...rest]);
+    drain();
+    await waiting;
+    const refused = (await outcomes).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(39 - 31);
+  });
+
+  it('does not keep close beyond its bound', async () => {
+    const { log, time, waiting, drain } = await openBlocked();
+    const closed = log.close(3_000);
+    await setImmediate();
+    time.advance(3_000);
+    expect(await closed).toBe(false);
+    drain();
+    await waiting;
   });
 });
 

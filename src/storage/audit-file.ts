@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
-import type { Clock, ScheduledTask } from '../clock.js';
-import { AuditFileHandle, endsInTornLine } from './audit-file-handle.js';
+import { type Clock, delay, type ScheduledTask } from '../clock.js';
+import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 
 export interface AuditFileOptions {
   /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
@@ -31,6 +31,12 @@ interface Line {
 
 /** How often a log that failed is tried again by itself, and how often a busy log looks whether its file is still there. */
 const probeIntervalMs = 1_000;
+/** How long the file may take for one thing before the log is not healthy: a disk that is gone blocks without an error. */
+const stalledAfterMs = 5_000;
+/** Records that wait for a file which takes none: with more than this the log is not healthy, … */
+const fullBytes = 8 * 1024 * 1024;
+/** … and with more than this a record is lost. Between them is room for the requests that had begun before. */
+const overfullBytes = 32 * 1024 * 1024;
 const newline = 0x0a;
 
 /** Opens the log. Rejects when the file cannot be opened or a torn line at its end cannot be closed. */
@@ -54,8 +60,9 @@ export async function openAuditFile(options: AuditFileOptions): Promise<AuditFil
  */
 export class AuditFile implements AuditLog {
   readonly #options: AuditFileOptions;
-  #handle: AuditFileHandle;
+  #handle: AuditFileTarget;
   #waiting: Line[] = [];
+  #waitingBytes = 0;
   #unsynced: Line[] = [];
   #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
@@ -68,9 +75,11 @@ export class AuditFile implements AuditLog {
   #probe: ScheduledTask | undefined;
   #presenceCheckedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
+  /** When what the file is busy with began, in `Clock.monotonicMs`. */
+  readonly #busySinceMs: Record<'write' | 'sync', number | undefined> = { write: undefined, sync: undefined };
 
   /** See `openAuditFile`. */
-  constructor(options: AuditFileOptions, handle: AuditFileHandle) {
+  constructor(options: AuditFileOptions, handle: AuditFileTarget) {
     this.#options = options;
     this.#handle = handle;
   }
@@ -80,7 +89,13 @@ export class AuditFile implements AuditLog {
   }
 
   healthy(): boolean {
-    return this.#failedAt === undefined && !this.#closed;
+    return this.#failedAt === undefined && !this.#closed && this.#waitingBytes <= fullBytes && !this.#isStalled();
+  }
+
+  #isStalled(): boolean {
+    const { write, sync } = this.#busySinceMs;
+    const sinceMs = Math.min(write ?? Number.POSITIVE_INFINITY, sync ?? Number.POSITIVE_INFINITY);
+    return this.#options.clock.monotonicMs() - sinceMs > stalledAfterMs;
   }
 
   /** Goes on in a new file under the same path, for a log rotation that has moved the old one away. On failure the old one stays. */
@@ -92,11 +107,24 @@ export class AuditFile implements AuditLog {
     });
   }
 
-  /** Writes and syncs what was appended, then closes. Later appends reject. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /**
+   * Writes and syncs what was appended, then closes. Later appends reject.
+   * @returns false when that took longer than `boundMs`: the file blocks, and so would a normal end of the process.
+   */
+  async close(boundMs: number): Promise<boolean> {
+    if (this.#closed) return true;
     this.#closed = true;
     this.#probe?.cancel();
+    const bound = new AbortController();
+    const closed = this.#closeWhenWritten().then(() => true);
+    try {
+      return await Promise.race([closed, delay(this.#options.clock, boundMs, bound.signal).then(() => false)]);
+    } finally {
+      bound.abort();
+    }
+  }
+
+  async #closeWhenWritten(): Promise<void> {
     await this.#writing;
     await this.#syncing;
     try {
@@ -121,7 +149,13 @@ export class AuditFile implements AuditLog {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      this.#waiting.push({ bytes: Buffer.from(`${text}\n`), durable, settle });
+      const line = { bytes: Buffer.from(`${text}\n`), durable, settle };
+      if (this.#waitingBytes + line.bytes.byteLength > overfullBytes) {
+        this.#failed('write', [line], new Error('Too many records wait for the audit log.'));
+        return;
+      }
+      this.#waiting.push(line);
+      this.#waitingBytes += line.bytes.byteLength;
       this.#startWriting();
     });
   }
@@ -134,12 +168,15 @@ export class AuditFile implements AuditLog {
     // Lets everything that is appended in this turn of the event loop come along.
     await Promise.resolve();
     do {
+      this.#busySinceMs.write = this.#options.clock.monotonicMs();
       if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
       const lines = this.#waiting;
       this.#waiting = [];
+      this.#waitingBytes = 0;
       await this.#writeLines(lines);
     } while (this.#waiting.length > 0 || this.#reopenings.length > 0);
     // No `await` since the check: nothing can have been added that nobody writes.
+    this.#busySinceMs.write = undefined;
     this.#writing = undefined;
   }
 
@@ -178,6 +215,7 @@ export class AuditFile implements AuditLog {
     while (this.#unsynced.length > 0) {
       const lines = this.#unsynced;
       this.#unsynced = [];
+      this.#busySinceMs.sync = this.#options.clock.monotonicMs();
       try {
         await this.#handle.sync();
         if (this.#failedAt === 'sync') this.#failedAt = undefined;
@@ -186,6 +224,7 @@ export class AuditFile implements AuditLog {
         this.#failed('sync', lines, error as Error);
       }
     }
+    this.#busySinceMs.sync = undefined;
     this.#syncing = undefined;
   }
 
