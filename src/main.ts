@@ -21,6 +21,8 @@ export async function serve(configurationPath: string): Promise<void> {
   const logger = createLogger(configuration.telemetry.logLevel);
   const addon = loadAddon();
   addon.disableCoreDumps();
+  // Without a listener Node opens its inspector: whoever may send the signal would read secrets, and run code, in here.
+  process.on('SIGUSR1', () => logger.warn('SIGUSR1 is ignored: there is no inspector in a server'));
   const stopRequested = nextSignal('SIGTERM', 'SIGINT');
   // While the server starts there is nothing to read again, and a log rotation must not end it.
   let reload = (): void => undefined;

@@ -28,7 +28,9 @@ void requireOwnDirectory(const std::string& directory) {
   if (::lstat(directory.c_str(), &status) != 0) failWith("cannot look at " + directory, errno);
   const bool ours =
       S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & 07777) == 0700;
-  if (!ours) failWith(directory + " must be a folder of this user with mode 0700", 0);
+  if (!ours) {
+    failWith(directory + " must be a folder of this user with mode 0700: remove it, or set lockDirectory elsewhere", 0);
+  }
 }
 
 /// FNV-1a: the name needs to be the same in every process, not secret.

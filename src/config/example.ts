@@ -121,6 +121,7 @@ telemetry:
   logLevel: info
 
 # Folder (0700) of the locks that keep processes of one machine from initialising one library at once.
-# The same for all of them; /tmp/holdfast-locks-<uid> where it is left out.
-# lockDirectory: /run/holdfast
+# The same for all of them. Where it is left out: $RUNTIME_DIRECTORY/locks, $XDG_RUNTIME_DIR/holdfast or
+# /tmp/holdfast-locks-<uid>, the first that there is.
+# lockDirectory: /run/holdfast/locks
 `;

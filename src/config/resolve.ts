@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type {
   CertificateMatch,
   ClusterConfiguration,
@@ -52,9 +52,16 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
 
 /**
  * Where processes of one user meet when no folder is configured. The same for every configuration file: two of them that
- * use one module must still wait for each other. A fixed path, since TMPDIR may differ between them.
+ * use one module must still wait for each other. Not TMPDIR, which may differ between them. The folders of systemd
+ * (`$RUNTIME_DIRECTORY`, of one unit) and of a session (`$XDG_RUNTIME_DIR`) belong to this user; in /tmp anybody could
+ * make the folder first, and no login would be possible.
  */
-export function defaultLockDirectory(): string {
+export function defaultLockDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  // systemd.exec(5): several folders are separated by colons.
+  const unitFolder = environment['RUNTIME_DIRECTORY']?.split(':')[0];
+  if (unitFolder !== undefined && isAbsolute(unitFolder)) return join(unitFolder, 'locks');
+  const sessionFolder = environment['XDG_RUNTIME_DIR'];
+  if (sessionFolder !== undefined && isAbsolute(sessionFolder)) return join(sessionFolder, 'holdfast');
   return join('/tmp', `holdfast-locks-${userInfo().uid}`);
 }
 

@@ -145,6 +145,13 @@ describe('the server process', () => {
     expect(existsSync(deployment.socketPath)).toBe(false);
   });
 
+  it('opens no inspector at SIGUSR1, and goes on', async () => {
+    await signalled('SIGUSR1', 'SIGUSR1 is ignored: there is no inspector in a server');
+    await client.call('ListKeys');
+    expect(readFileSync(deployment.logPath, 'utf8')).not.toContain('Debugger listening');
+    expect(await tcpConnect(9229)).toBe('ECONNREFUSED');
+  });
+
   it('starts again on the same files, after a stop and after a crash', async () => {
     const { key_metadata: metadata } = await client.call('CreateKey');
     const { key_id: keyId } = metadata as Message;
