@@ -1,7 +1,8 @@
 # Holdfast as an image: docs/container.md. Both base images need Node 20.19 or newer in /usr/local, with its headers and npm
-# in the first, and the same Debian release: what is compiled in one runs in the other.
-ARG BUILD_IMAGE=docker.io/library/node:24-bookworm-slim
-ARG RUNTIME_IMAGE=docker.io/library/node:24-bookworm-slim
+# in the first, and the same Debian release: what is compiled in one runs in the other. Not Node 24.19 or a later 24: whatever
+# is compiled with its headers aborts in the garbage collector (nodejs/node#65446), which is checked below.
+ARG BUILD_IMAGE=docker.io/library/node:22-bookworm-slim
+ARG RUNTIME_IMAGE=docker.io/library/node:22-bookworm-slim
 
 # The packages of the running service. better-sqlite3 is compiled here: its prebuilt binary is in no lock file.
 FROM ${BUILD_IMAGE} AS dependencies
@@ -12,6 +13,9 @@ ENV npm_config_update_notifier=false
 WORKDIR /build
 COPY package.json package-lock.json ./
 # No install script of a package runs: this is the only one that the service needs.
+RUN if node --version | grep -q '^v24' && grep -q AddCleanupHook /usr/local/include/node/node_object_wrap.h; then \
+      echo 'This Node aborts in addons: nodejs/node#65446. Take Node 22, or 24 before 24.19.' >&2; exit 1; \
+    fi
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && npm --prefix node_modules/better-sqlite3 run build-release -- --nodedir=/usr/local
 
@@ -26,7 +30,8 @@ FROM dependencies AS service
 WORKDIR /build/node_modules
 RUN rm -rf .bin .package-lock.json @types undici-types better-sqlite3/deps better-sqlite3/src better-sqlite3/binding.gyp \
  && find better-sqlite3/build -type f ! -path '*/Release/better_sqlite3.node' -delete \
- && find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.cts' -o -name '*.mts' \) -delete \
+ && find . -type d \( -name test -o -name tests -o -name bench -o -name benchmarks \) -prune -exec rm -r {} + \
+ && find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.tsbuildinfo' -o -name '*.test.js' \) -delete \
  && find . -type d -empty -delete
 WORKDIR /service
 RUN mv /build/node_modules node_modules

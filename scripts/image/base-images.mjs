@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execute, isInstalled, StepFailure } from '../steps.mjs';
 
-const nodeMajor = 24;
 const debian = 'bookworm';
 const trusted = '/etc/ssl/certs/ca-certificates.crt';
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -26,6 +25,7 @@ export async function baseImages(engine, steps, { named, dockerfile }) {
   );
   if (reason === undefined) return { buildArguments: {}, origin: standard };
   steps.say(`  ${standard} cannot be had: ${reason}`);
+  const [, nodeMajor] = /node:(\d+)/.exec(standard);
   const origin = `debootstrap ${debian}, Node ${nodeMajor} of npm`;
   if ((await engine.hasImage(made.BUILD_IMAGE)) && (await engine.hasImage(made.RUNTIME_IMAGE))) {
     steps.say(`  using the base images of an earlier run (--fresh-base makes them again)`);
@@ -36,7 +36,7 @@ export async function baseImages(engine, steps, { named, dockerfile }) {
       `${standard} cannot be pulled, and no base image can be made here: that needs debootstrap, and root. --base-image names another`,
     );
   }
-  await steps.run(`make base images: ${origin}`, () => makeBaseImages(engine));
+  await steps.run(`make base images: ${origin}`, () => makeBaseImages(engine, nodeMajor));
   return { buildArguments: made, origin };
 }
 
@@ -47,7 +47,7 @@ export async function forgetBaseImages(engine) {
   }
 }
 
-async function makeBaseImages(engine) {
+async function makeBaseImages(engine, nodeMajor) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-base-'));
   const root = join(folder, 'root');
   const at = (...names) => join(root, 'usr/local', ...names);

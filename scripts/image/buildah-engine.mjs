@@ -129,7 +129,7 @@ export class BuildahEngine {
   }
 }
 
-const namespaces = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'];
+const namespaces = ['--mount', '--pid', '--ipc', '--uts', '--fork'];
 
 const mountOf = ({ kind, target, source, options }) => `${kind}:${target}:${source ?? options}`;
 
@@ -192,13 +192,17 @@ class NamespaceContainer {
     return code;
   }
 
+  /** Process 1 itself: it has changed its user, so that it does not die with its parent. */
   kill() {
-    if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const first = this.#firstProcess();
+    if (first === undefined) this.#child.kill('SIGKILL');
+    else process.kill(Number(first), 'SIGKILL');
   }
 
   #firstProcess() {
-    const { pid } = this.#child;
-    if (this.#child.exitCode !== null) throw new StepFailure(`The container has ended:\n${this.#output}`);
+    const { pid, exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) throw new StepFailure(`The container has ended:\n${this.#output}`);
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     return children === '' ? undefined : children.split(' ')[0];
   }

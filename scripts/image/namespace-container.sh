@@ -27,6 +27,8 @@ for device in null zero full random urandom; do
   mount --bind "/dev/$device" "$root/dev/$device"
 done
 ln -s /proc/self/fd "$root/dev/fd"
+# An engine makes this file too.
+printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
 [ "$writable" = rw ] || mount -o remount,bind,ro "$root"
 cd "$root"
 pivot_root . .
