@@ -38,7 +38,7 @@ import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
 import {
   backgroundErrorLog,
   connectionLog,
-  encryptionWarningLog,
+  encryptionBudgetLog,
   failureLog,
   hsmLog,
   unaccountedMaterialLog,
@@ -230,11 +230,7 @@ async function composeClusters(foundation: Foundation, hangs: { lanesHung: boole
       log.lanesHung(clusterId, laneCount);
     },
   };
-  const encryptionBudget = new EncryptionBudget({
-    catalog,
-    onWarning: encryptionWarningLog(logger),
-    onBackgroundError: backgroundErrorLog(logger),
-  });
+  const encryptionBudget = new EncryptionBudget({ catalog, ...encryptionBudgetLog(logger) });
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
     { addon: loadAddon(), loginAttempts: catalog, encryptionBudget, clock, events, lockDirectory },

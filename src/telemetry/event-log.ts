@@ -9,7 +9,7 @@ import type { HsmEvents } from '../hsm/events.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
-import type { EncryptionWarningListener } from '../operations/encryption-budget.js';
+import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
 
 /** Key stores that connect and disconnect. */
 export function connectionLog(logger: Logger): ConnectionEvents {
@@ -41,11 +41,14 @@ export function hsmLog(logger: Logger): HsmEvents {
 }
 
 /** Materials that come to the end of the encryptions that are safe under one of them (design invariant 9). */
-export function encryptionWarningLog(logger: Logger): EncryptionWarningListener {
-  return (materialId, used, limit) => {
-    const fields = { materialId, used, limit };
-    if (used < limit) logger.warn(fields, 'key material has used more than half of its encryptions');
-    else logger.error(fields, 'ALERT: key material has used all of its encryptions and makes no more');
+export function encryptionBudgetLog(logger: Logger): Pick<EncryptionBudgetTools, 'onWarning' | 'onBackgroundError'> {
+  return {
+    onWarning: (materialId, used, limit) => {
+      const fields = { materialId, used, limit };
+      if (used < limit) logger.warn(fields, 'key material has used more than half of its encryptions');
+      else logger.error(fields, 'ALERT: key material has used all of its encryptions and makes no more');
+    },
+    onBackgroundError: backgroundErrorLog(logger),
   };
 }
 
