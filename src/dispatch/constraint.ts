@@ -6,8 +6,10 @@
 export type Shape =
   /** Lengths in Unicode code points. `sensitive` values never appear in messages. */
   | { kind: 'text'; min: number; max: number; pattern?: RegExp; sensitive?: boolean }
-  /** Lengths in bytes. Also for texts that are held as a `Secret`. */
+  /** Lengths in bytes. */
   | { kind: 'bytes'; min: number; max: number }
+  /** A text that is held as a `Secret` of its UTF-8 bytes. Lengths in Unicode code points, as those of `text`. */
+  | { kind: 'secret-text'; min: number; max: number }
   | { kind: 'integer'; min: number; max: number }
   | { kind: 'choice'; values: readonly string[] }
   | { kind: 'flag' }
@@ -34,6 +36,7 @@ export const sensitiveText = (min: number, max: number, pattern: RegExp): Shape 
   sensitive: true,
 });
 export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min, max });
+export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-text', min, max });
 export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
 export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
 export const flag: Shape = { kind: 'flag' };

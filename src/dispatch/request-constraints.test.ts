@@ -41,6 +41,7 @@ function compareShape(shape: Shape, modelShape: ModelShape, path: string): void 
       expect(shape.pattern === undefined, path).toBe(modelShape.pattern === undefined);
       return;
     case 'bytes':
+    case 'secret-text':
       expect({ min: shape.min, max: shape.max }, path).toEqual({ min: modelShape.min, max });
       return;
     case 'integer':

@@ -10,6 +10,7 @@ import {
   refusedValues,
   refusedWhenTrue,
   required,
+  secretText,
   sensitiveText,
   structure,
   text,
@@ -36,7 +37,7 @@ const recipient = refused(
   }),
 );
 const dryRunModifiers = refused(list(0, Number.MAX_SAFE_INTEGER, choice('IGNORE_CIPHERTEXT')));
-const password = bytes(7, 255);
+const password = secretText(7, 255);
 const page = { limit: optional(integer(1, 1000)), marker: optional(marker) };
 
 const otherKeySpecs = [

@@ -31,6 +31,15 @@ describe('validateRequest', () => {
     ]);
   });
 
+  it('counts a password in characters, as the configuration does, though it is held as bytes', () => {
+    const withPassword = (text: string) => ({ customKeyStoreId: 'cks-1', keyStorePassword: Secret.fromUtf8(text) });
+    for (const legal of ['пароль7', '🔑'.repeat(255)]) {
+      expect(() => validateRequest(withPassword(legal), requestConstraints.UpdateCustomKeyStore)).not.toThrow();
+    }
+    expect(refusal('UpdateCustomKeyStore', withPassword('ключ🔑1')).message).toContain('than or equal to 7');
+    expect(refusal('UpdateCustomKeyStore', withPassword('й'.repeat(256))).message).toContain('than or equal to 255');
+  });
+
   it('shows numbers, as AWS does', () => {
     expect(refusal('GenerateRandom', { numberOfBytes: 0 }).message).toBe(
       "1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have value greater than or equal to 1",

@@ -80,6 +80,8 @@ function checkShape(value: unknown, shape: Shape, path: string): Violation[] {
       return checkText(value, shape, path);
     case 'bytes':
       return checkLength(byteLengthOf(value), shape, path);
+    case 'secret-text':
+      return checkLength(value instanceof Secret ? codePointLengthOfUtf8(value.reveal()) : undefined, shape, path);
     case 'integer':
       return checkInteger(value, shape, path);
     case 'choice':
@@ -156,6 +158,13 @@ function byteLengthOf(value: unknown): number | undefined {
 function codePointLength(value: string): number {
   let length = 0;
   for (const _ of value) length += 1;
+  return length;
+}
+
+/** Of valid UTF-8: every code point has one byte that continues none. Without a string, which could not be zeroed. */
+function codePointLengthOfUtf8(bytes: Uint8Array): number {
+  let length = 0;
+  for (const byte of bytes) if ((byte & 0xc0) !== 0x80) length += 1;
   return length;
 }
 
