@@ -19,6 +19,8 @@ export interface GrpcFaceLimits {
   /** Memory of one HTTP/2 session, in MiB, before it refuses new streams. */
   maximumSessionMemoryMib: number;
   handshakeTimeoutMs: number;
+  /** TLS handshakes under way at a time on one listener, and at most a half of its connections. */
+  maximumHandshakes: number;
   /** A connection without a call is closed after this time: also one that never says anything. */
   idleTimeoutMs: number;
   /** A connection is closed (GOAWAY, give or take 10 %) after this time, so that its certificate is checked again. */
@@ -38,6 +40,7 @@ export const defaultLimits: GrpcFaceLimits = {
   maximumConnections: 2_000,
   maximumSessionMemoryMib: 64,
   handshakeTimeoutMs: 10_000,
+  maximumHandshakes: 256,
   idleTimeoutMs: 300_000,
   connectionAgeMs: 3_600_000,
   connectionGraceMs: 30_000,

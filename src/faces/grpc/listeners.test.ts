@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { basename, dirname } from 'node:path';
 import tls from 'node:tls';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
@@ -105,6 +106,26 @@ test('a dead Unix socket is replaced; a living one and another file are not', as
   await expect(FaceUnderTest.start({}, [{ ...unix, path: `/${'x'.repeat(107)}` }])).rejects.toThrow('107 bytes');
 });
 
+test('of many starts at once on one dead Unix socket, one serves and none takes its socket away', async () => {
+  const path = temporarySocketPath();
+  const listenAndDie = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  for (let round = 0; round < 5; round += 1) {
+    spawnSync(process.execPath, ['-e', listenAndDie]);
+    const listeners = [{ kind: 'unix', path, principal: alice }] as const;
+    const starting = Array.from({ length: 8 }, () => FaceUnderTest.start({ listeners }));
+    const settled = await Promise.allSettled(starting);
+    const started = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(started).toHaveLength(1);
+    const [face] = started;
+    const client = new Client(`unix:${path}`, credentials.createInsecure());
+    expect((await rawCall(client, encrypt, noBytes)).error).toBeNull();
+    client.close();
+    expect(readdirSync(dirname(path))).toEqual([basename(path)]);
+    await face?.[Symbol.asyncDispose]();
+    expect(readdirSync(dirname(path))).toEqual([]);
+  }
+});
+
 test('plaintext listens on loopback only', async () => {
   const plaintext = { kind: 'plaintext', port: 0, principal: alice } as const;
   for (const address of ['0.0.0.0', '::', '192.0.2.1', 'localhost', '']) {
@@ -122,6 +143,20 @@ test('connections over the limit are closed', async () => {
   expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
   expect((await rawCall(face.open(Client), encrypt, noBytes, 1_000)).error).not.toBeNull();
   expect((await rawCall(first, encrypt, noBytes)).error).toBeNull();
+  expect(face.refusals[0]).toMatchObject({
+    sourceAddress: '127.0.0.1',
+    reason: 'too many connections to this listener',
+  });
+});
+
+test('sockets that do not shake hands do not fill a listener: the oldest of them go', async () => {
+  await using face = await FaceUnderTest.start({ limits: { maximumConnections: 8 } });
+  const silent = Array.from({ length: 20 }, () => connect(face.port, '127.0.0.1'));
+  const closed = silent.map((socket) => once(socket, 'close'));
+  await Promise.all(closed.slice(0, 16));
+  expect((await face.send('KeyService/EnableKey', noBytes)).error).toBeNull();
+  expect(face.refusals[0]?.reason).toBe('too many unfinished TLS handshakes');
+  for (const socket of silent) socket.destroy();
 });
 
 test('whoever is slow to shake hands, or then says nothing, is disconnected', async () => {

@@ -2,6 +2,7 @@ import { BlockList, createServer, isIPv6 } from 'node:net';
 import type { Principal } from '../../policy/authorizer.js';
 import { sourceAddressOf } from './connections.js';
 import { boundTcp, type Listener, listening } from './listener.js';
+import { reportDrops } from './refusals.js';
 import type { LocalListenerDependencies } from './unix-listener.js';
 
 export interface PlaintextListenerOptions {
@@ -32,6 +33,7 @@ export async function startPlaintextListener(
     dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket) });
   });
   server.maxConnections = dependencies.maximumConnections;
+  reportDrops(server, dependencies.refusals);
   await listening(server, () => server.listen({ host: address, port }));
   return { bound: boundTcp('plaintext', server), stop: () => void server.close() };
 }

@@ -1,3 +1,4 @@
+import type { DropArgument, Server } from 'node:net';
 import type { Clock } from '../../clock.js';
 
 /** A connection that was refused before any request: no certificate, a wrong authority, an old TLS version, … */
@@ -35,4 +36,11 @@ export class RefusalReporter {
     this.#unreported = 0;
     this.#nextReportMs = nowMs + reportIntervalMs;
   }
+}
+
+/** Reports the connections that a server drops because it has its most (`maxConnections`). */
+export function reportDrops(server: Server, refusals: RefusalReporter): void {
+  server.on('drop', (dropped?: DropArgument) => {
+    refusals.refused(dropped?.remoteAddress ?? 'unix', 'too many connections to this listener');
+  });
 }

@@ -129,17 +129,19 @@ class RunningGrpcFace implements GrpcFace {
 
   #start(options: GrpcListenerOptions, intake: Intake): Promise<Listener> {
     const { maximumConnections, handshakeTimeoutMs } = this.#limits;
+    const refusals = this.#refusals;
     const accept = intake.accept.bind(intake);
     switch (options.kind) {
       case 'tls': {
         const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);
-        const refusals = this.#refusals;
-        return TlsListener.start(options, { principalOf, accept, refusals, maximumConnections, handshakeTimeoutMs });
+        const maximumHandshakes = Math.min(this.#limits.maximumHandshakes, Math.ceil(maximumConnections / 2));
+        const bounds = { maximumConnections, maximumHandshakes, handshakeTimeoutMs };
+        return TlsListener.start(options, { principalOf, accept, refusals, ...bounds });
       }
       case 'unix':
-        return startUnixListener(options, { accept, maximumConnections });
+        return startUnixListener(options, { accept, maximumConnections, refusals });
       case 'plaintext':
-        return startPlaintextListener(options, { accept, maximumConnections });
+        return startPlaintextListener(options, { accept, maximumConnections, refusals });
     }
   }
 }

@@ -4,7 +4,8 @@ import tls from 'node:tls';
 import type { Principal } from '../../policy/authorizer.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
-import type { RefusalReporter } from './refusals.js';
+import { type RefusalReporter, reportDrops } from './refusals.js';
+import { UnfinishedHandshakes } from './unfinished-handshakes.js';
 
 /** PEM. `clientCertificateAuthority` may hold several certificates, `certificateRevocationList` several lists. */
 export interface TlsMaterial {
@@ -29,6 +30,8 @@ export interface TlsListenerDependencies {
   refusals: RefusalReporter;
   /** TCP connections at a time; more are closed at once. */
   maximumConnections: number;
+  /** How many of them may be in their TLS handshake; beyond that the oldest of these is closed. */
+  maximumHandshakes: number;
   /** For the TLS handshake: whoever is slower is disconnected. */
   handshakeTimeoutMs: number;
 }
@@ -52,9 +55,14 @@ export class TlsListener implements Listener {
       handshakeTimeout: dependencies.handshakeTimeoutMs,
     });
     server.maxConnections = dependencies.maximumConnections;
-    server.on('secureConnection', (socket) => acceptSecure(socket, dependencies));
-    // A socket that was asked for its peer's address still knows it when it is closed.
-    server.on('connection', (socket: Socket) => sourceAddressOf(socket));
+    const handshakes = new UnfinishedHandshakes(dependencies.maximumHandshakes, dependencies.refusals);
+    // A socket that was asked for its peer's address, as here, still knows it when it is closed.
+    server.on('connection', (socket: Socket) => handshakes.begin(socket));
+    server.on('secureConnection', (socket) => {
+      handshakes.finish(socket);
+      acceptSecure(socket, dependencies);
+    });
+    reportDrops(server, dependencies.refusals);
     server.on('tlsClientError', (error, socket) => reportRefusal(error, socket, dependencies.refusals));
     await listening(server, () => server.listen({ host: options.address, port: options.port }));
     return new TlsListener(server);

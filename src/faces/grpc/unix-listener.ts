@@ -1,8 +1,11 @@
-import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { type BigIntStats, chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { Principal } from '../../policy/authorizer.js';
 import type { Connection } from './connections.js';
-import { type BoundAddress, type Listener, listening } from './listener.js';
+import { type Listener, listening } from './listener.js';
+import { type RefusalReporter, reportDrops } from './refusals.js';
 
 export interface UnixListenerOptions {
   kind: 'unix';
@@ -14,6 +17,7 @@ export interface UnixListenerOptions {
 export interface LocalListenerDependencies {
   accept(socket: Socket, connection: Connection): void;
   maximumConnections: number;
+  refusals: RefusalReporter;
 }
 
 /** sun_path of Linux, without the NUL (unix(7)). */
@@ -21,19 +25,39 @@ const longestPathBytes = 107;
 
 /**
  * Starts to listen on a Unix socket that only its owner can open (0600), from its first moment on.
- * A file that is there already is removed only if it is a socket that nobody listens on.
+ * A file that is there already is removed only if it is a socket that nobody listens on; that holds, too, for several
+ * starts at once: each socket is made under a name of its own, and takes the path only where there is nothing (link(2)).
  */
 export async function startUnixListener(
   options: UnixListenerOptions,
   dependencies: LocalListenerDependencies,
 ): Promise<Listener> {
   const { path, principal } = options;
-  if (Buffer.byteLength(path) > longestPathBytes) {
+  const ownPath = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
+  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(ownPath)) > longestPathBytes) {
     throw new Error(`The path of a Unix socket has at most ${longestPathBytes} bytes: ${path}`);
   }
-  await removeDeadSocket(path);
   const server = createServer((socket) => dependencies.accept(socket, { principal, sourceAddress: 'unix' }));
   server.maxConnections = dependencies.maximumConnections;
+  reportDrops(server, dependencies.refusals);
+  await listenPrivately(server, ownPath);
+  try {
+    await takePath(ownPath, path);
+  } catch (error) {
+    // Node removes the file that a server listened on.
+    server.close();
+    throw error;
+  }
+  const made = statOf(ownPath);
+  unlinkSync(ownPath);
+  const stop = (): void => {
+    if (made !== undefined && isSame(made, statOf(path))) unlinkSync(path);
+    server.close();
+  };
+  return { bound: { kind: 'unix', path }, stop };
+}
+
+async function listenPrivately(server: Server, path: string): Promise<void> {
   // The file is made inside `listen`: its mode must be right then, not a moment later.
   const umask = process.umask(0o177);
   try {
@@ -42,8 +66,23 @@ export async function startUnixListener(
     process.umask(umask);
   }
   chmodSync(path, 0o600);
-  const bound: BoundAddress = { kind: 'unix', path };
-  return { bound, stop: () => void server.close() };
+}
+
+async function takePath(ownPath: string, path: string): Promise<void> {
+  if (linked(ownPath, path)) return;
+  await removeDeadSocket(path);
+  if (!linked(ownPath, path)) throw anotherListens(path);
+}
+
+/** @returns false when there is a file in its place. */
+function linked(ownPath: string, path: string): boolean {
+  try {
+    linkSync(ownPath, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 async function removeDeadSocket(path: string): Promise<void> {
@@ -51,14 +90,43 @@ async function removeDeadSocket(path: string): Promise<void> {
   if (found === undefined) return;
   if (!found.isSocket())
     throw new Error(`There is a file that is not a socket in the place of the Unix socket: ${path}`);
-  if (await isAnswered(path)) throw new Error(`Another process listens on the Unix socket ${path}`);
-  unlinkSync(path);
+  if (await isAnswered(path)) throw anotherListens(path);
+  // Another start may have put its living socket here since: what was moved away is compared, and put back. All in one
+  // turn, so that the path is never without a living socket for longer than a few system calls.
+  if (!isSame(found, statOf(path))) throw anotherListens(path);
+  const movedPath = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
+  if (!movedAway(path, movedPath)) return;
+  const isDead = isSame(found, statOf(movedPath));
+  if (!isDead) linked(movedPath, path);
+  unlinkSync(movedPath);
+  if (!isDead) throw anotherListens(path);
 }
 
-function statOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+/** A socket's modification time is that of its making: a number of a removed file may be given to a new one. */
+function isSame(one: BigIntStats, other: BigIntStats | undefined): boolean {
+  return one.ino === other?.ino && one.mtimeNs === other.mtimeNs;
 }
 
+/** @returns false when another start has moved it. */
+function movedAway(path: string, movedPath: string): boolean {
+  try {
+    renameSync(path, movedPath);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function anotherListens(path: string): Error {
+  return new Error(`Another process listens on the Unix socket ${path}`);
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+}
+
+/** A socket that is gone, since another start has moved it away, is not answered. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -67,7 +135,7 @@ function isAnswered(path: string): Promise<boolean> {
       resolve(true);
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') resolve(false);
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
       else reject(error);
     });
   });
