@@ -29,7 +29,9 @@ void requireOwnDirectory(const std::string& directory) {
   const bool ours =
       S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & 07777) == 0700;
   if (!ours) {
-    failWith(directory + " must be a folder of this user with mode 0700: remove it, or set lockDirectory elsewhere", 0);
+    failWith(directory +
+                 " must be a folder of this user with mode 0700: remove it, or set lockDirectory elsewhere",
+             0);
   }
 }
 

@@ -214,7 +214,12 @@ describe('a file that blocks', () => {
   });
 
   /** Our own stream is a pipe that nobody reads: writes block once it is full. */
-  async function openBlocked(): Promise<{ log: AuditFile; time: ManualClock; waiting: Promise<void>; drain: () => void }> {
+  async function openBlocked(): Promise<{
+    log: AuditFile;
+    time: ManualClock;
+    waiting: Promise<void>;
+    drain: () => void;
+  }> {
     const fifo = join(folder, 'pipe');
     execFileSync('mkfifo', [fifo]);
     const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);

@@ -1,4 +1,10 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders, type Settings } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type IncomingHttpHeaders,
+  type Settings,
+} from 'node:http2';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client, status } from '@grpc/grpc-js';
@@ -114,7 +120,9 @@ test('a stranger’s unfinished megabytes are ended long before the deadline, an
     // The last few may stay below the connection's allowance: they wait for the deadline.
     const first = await Promise.race(calls);
     expect(first.grpcStatus).toBe(String(status.RESOURCE_EXHAUSTED));
-    await expect.poll(() => client.streams.filter(({ stream }) => stream.closed).length).toBeGreaterThan(80 * (round + 1));
+    await expect
+      .poll(() => client.streams.filter(({ stream }) => stream.closed).length)
+      .toBeGreaterThan(80 * (round + 1));
     mostBytes = Math.max(mostBytes, arrayBufferBytes());
   }
   expect(mostBytes - beforeBytes).toBeLessThan(32 * mebibyte);
