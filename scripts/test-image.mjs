@@ -3,7 +3,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { baseImages, forgetBaseImages } from './image/base-images.mjs';
+import { baseImages } from './image/base-images.mjs';
 import { BuildahEngine } from './image/buildah-engine.mjs';
 import { ContainerEngine } from './image/container-engine.mjs';
 import { contentProblems } from './image/contents.mjs';
@@ -49,9 +49,12 @@ async function findEngine(wanted) {
 
 /** @returns what must be nowhere in the image */
 async function build(engine, steps, options) {
-  if (options['fresh-base']) await forgetBaseImages(engine);
   const dockerfile = join(root, 'Dockerfile');
-  const { buildArguments, origin } = await baseImages(engine, steps, { named: options['base-image'], dockerfile });
+  const { buildArguments, origin } = await baseImages(engine, steps, {
+    named: options['base-image'],
+    fresh: options['fresh-base'],
+    dockerfile,
+  });
   const context = await makeContext();
   try {
     await steps.run(`build the image on ${origin}`, () =>

@@ -10,13 +10,10 @@ import { execute, isInstalled, StepFailure } from '../steps.mjs';
 const debian = 'bookworm';
 const trusted = '/etc/ssl/certs/ca-certificates.crt';
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const made = {
-  BUILD_IMAGE: 'localhost/holdfast-test-base:build',
-  RUNTIME_IMAGE: 'localhost/holdfast-test-base:runtime',
-};
+const repository = 'localhost/holdfast-test-base';
 
 /** @returns the build arguments that name them, and where they come from. */
-export async function baseImages(engine, steps, { named, dockerfile }) {
+export async function baseImages(engine, steps, { named, dockerfile, fresh }) {
   if (named !== undefined) return { buildArguments: { BUILD_IMAGE: named, RUNTIME_IMAGE: named }, origin: named };
   const standard = /^ARG RUNTIME_IMAGE=(.*)$/m.exec(readFileSync(dockerfile, 'utf8'))[1];
   const reason = await engine.pull(standard).then(
@@ -27,6 +24,11 @@ export async function baseImages(engine, steps, { named, dockerfile }) {
   steps.say(`  ${standard} cannot be had: ${reason}`);
   const [, nodeMajor] = /node:(\d+)/.exec(standard);
   const origin = `debootstrap ${debian}, Node ${nodeMajor} of npm`;
+  const made = {
+    BUILD_IMAGE: `${repository}:build-${nodeMajor}`,
+    RUNTIME_IMAGE: `${repository}:runtime-${nodeMajor}`,
+  };
+  if (fresh) await forget(engine, Object.values(made));
   if ((await engine.hasImage(made.BUILD_IMAGE)) && (await engine.hasImage(made.RUNTIME_IMAGE))) {
     steps.say(`  using the base images of an earlier run (--fresh-base makes them again)`);
     return { buildArguments: made, origin };
@@ -36,18 +38,17 @@ export async function baseImages(engine, steps, { named, dockerfile }) {
       `${standard} cannot be pulled, and no base image can be made here: that needs debootstrap, and root. --base-image names another`,
     );
   }
-  await steps.run(`make base images: ${origin}`, () => makeBaseImages(engine, nodeMajor));
+  await steps.run(`make base images: ${origin}`, () => makeBaseImages(engine, nodeMajor, made));
   return { buildArguments: made, origin };
 }
 
-/** So that the next run makes them again. */
-export async function forgetBaseImages(engine) {
-  for (const tag of Object.values(made)) {
+async function forget(engine, tags) {
+  for (const tag of tags) {
     if (await engine.hasImage(tag)) await engine.removeImage(tag);
   }
 }
 
-async function makeBaseImages(engine, nodeMajor) {
+async function makeBaseImages(engine, nodeMajor, made) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-base-'));
   const root = join(folder, 'root');
   const at = (...names) => join(root, 'usr/local', ...names);
