@@ -22,9 +22,10 @@ Watchdog::~Watchdog() {
 
 void Watchdog::watch(Deadline deadline, std::shared_ptr<Watched> watched) {
   const std::lock_guard lock(state_->mutex);
-  const auto [place, inserted] = state_->watched.emplace(deadline, std::move(watched));
-  // Deadlines mostly come in order: then nobody wakes up.
-  if (inserted && place == state_->watched.begin()) state_->changed.notify_one();
+  state_->watched.emplace(deadline, std::move(watched));
+  // It sleeps on when what it waited for is done, so that operations in time, one after the other, never wake
+  // it.
+  if (deadline < state_->sleepsUntil) state_->changed.notify_one();
 }
 
 void Watchdog::unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched) {
@@ -37,6 +38,7 @@ void Watchdog::run(const std::shared_ptr<State>& state) {
   std::unique_lock lock(state->mutex);
   while (!state->stopping) {
     if (state->watched.empty()) {
+      state->sleepsUntil = Deadline::max();
       state->changed.wait(lock);
       continue;
     }
@@ -44,6 +46,7 @@ void Watchdog::run(const std::shared_ptr<State>& state) {
     if (first->first > Clock::now()) {
       // By value: the entry may be gone when the wait ends.
       const Deadline until = first->first;
+      state->sleepsUntil = until;
       state->changed.wait_until(lock, until);
       continue;
     }

@@ -43,6 +43,8 @@ class Watchdog {
     std::mutex mutex;
     std::condition_variable changed;
     std::set<std::pair<Deadline, std::shared_ptr<Watched>>> watched;
+    /// Until when the thread sleeps unless it is woken.
+    Deadline sleepsUntil = Deadline::max();
     bool stopping = false;
   };
 

@@ -43,6 +43,23 @@ TEST(Watchdog, ServesAnEarlierDeadlineThatComesLater) {
   EXPECT_EQ(never, 0);
 }
 
+TEST(Watchdog, ServesWhoComesWhileItSleepsForWhatIsDone) {
+  std::atomic<int> late = 0;
+  std::atomic<int> never = 0;
+  Watchdog watchdog;
+  const auto done = std::make_shared<Counter>(never);
+  for (const int milliseconds : {60'000, 40}) {
+    const Deadline deadline = after(milliseconds);
+    watchdog.watch(deadline, done);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    watchdog.unwatch(deadline, done);
+    // Once before the end of that sleep, once behind it.
+    watchdog.watch(after(80), std::make_shared<Counter>(late));
+  }
+  EXPECT_TRUE(eventually([&] { return late == 2; }));
+  EXPECT_EQ(never, 0);
+}
+
 TEST(Turnstile, OneExclusiveOrManyShared) {
   Turnstile turnstile;
   {
