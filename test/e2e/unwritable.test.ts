@@ -41,24 +41,31 @@ describe('an audit log that cannot be written', () => {
 });
 
 describe('a catalog that another process keeps locked', () => {
-  it('makes no key, and serves what only reads; all is well afterwards', async () => {
+  it('makes no key and reserves no encryptions, and serves what needs neither; all is well afterwards', async () => {
     deployment = new Deployment();
     server = await deployment.start();
     const client = server.client();
     await server.defaultKeyStoreConnected(client);
-    const { key_id: keyId } = (await client.call('CreateKey', {}))['key_metadata'] as Message;
+    const createKey = async () => ((await client.call('CreateKey', {}))['key_metadata'] as Message)['key_id'];
+    const [keyId, unusedKeyId] = [await createKey(), await createKey()];
     const plaintext = randomBytes(32);
     deployment.ledger.add('plaintext', plaintext);
+    // Reserves a block of encryptions for this key.
+    await client.call('Encrypt', { key_id: keyId, plaintext });
     const other = new Database(join(deployment.folder, 'catalog.sqlite'));
     other.exec('begin immediate');
     const creating = client.refusal('CreateKey', {});
     const encrypted = await client.call('Encrypt', { key_id: keyId, plaintext });
     await client.call('Decrypt', { ciphertext_blob: encrypted['ciphertext_blob'] });
+    // What cannot be counted durably is not encrypted (design invariant 9).
+    const uncounted = client.refusal('Encrypt', { key_id: unusedKeyId, plaintext });
     expect(await creating).toMatchObject({ reason: 'KMS_INTERNAL' });
-    expect(token().secretKeys()).toHaveLength(1);
+    expect(await uncounted).toMatchObject({ reason: 'KMS_INTERNAL' });
+    expect(token().secretKeys()).toHaveLength(2);
     other.exec('rollback');
     other.close();
     await client.call('CreateKey', {});
-    expect(token().secretKeys()).toHaveLength(2);
+    await client.call('Encrypt', { key_id: unusedKeyId, plaintext });
+    expect(token().secretKeys()).toHaveLength(3);
   });
 });
