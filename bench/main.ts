@@ -16,13 +16,16 @@ import { Workbench } from './workbench.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const resultsFolder = join(root, 'bench/results');
 
+/** Warming up takes as long as V8 needs to optimise what a request runs through; a quick run makes do with most of it. */
 const levels = {
-  full: { addonLevels: [1, 4, 16, 64], serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256], seconds: 4 },
-  quick: { addonLevels: [1, 16], serverLevels: [1, 32, 256], seconds: 0.7 },
+  full: {
+    addonLevels: [1, 4, 16, 64],
+    serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    seconds: 4,
+    warmUpSeconds: 10,
+  },
+  quick: { addonLevels: [1, 16], serverLevels: [1, 32, 256], seconds: 0.7, warmUpSeconds: 3 },
 };
-
-/** Long enough for V8 to optimise what a request runs through. */
-const warmUpSeconds = 3;
 
 function progress(line: string): void {
   process.stderr.write(`${line}\n`);
@@ -32,13 +35,13 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   if (!isInstalled('h2load')) throw new UsageError('h2load is missing: install the package nghttp2-client.');
   if (options.build) buildAll(progress);
   requireBuilt();
-  const { seconds: planned, ...chosen } = options.quick ? levels.quick : levels.full;
+  const { seconds: planned, warmUpSeconds, ...chosen } = options.quick ? levels.quick : levels.full;
   const seconds = options.seconds ?? planned;
   const ghz = installGhz();
   const skipped = 'reason' in ghz ? [`ghz: ${ghz.reason}`] : [];
   for (const line of skipped) progress(`Skipped: ${line}`);
   const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
-  const results = summarise(await measureAll(plan, options.rounds, seconds));
+  const results = summarise(await measureAll(plan, options.rounds, { seconds, warmUpSeconds }));
   return {
     machine: thisMachine(),
     date: new Date().toISOString(),
@@ -54,12 +57,16 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
 }
 
 /** Round by round, so that what disturbs the machine for a while disturbs every scenario. */
-async function measureAll(plan: Plan, rounds: number, seconds: number): Promise<Map<Scenario, Measurement[]>> {
+async function measureAll(
+  plan: Plan,
+  rounds: number,
+  { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
+): Promise<Map<Scenario, Measurement[]>> {
   const workbench = await Workbench.start({ lanes: plan.lanes });
   try {
     const scenarios = scenariosOf(plan, workbench, nativePrograms);
     const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
-    await warmUp(scenarios);
+    await warmUp(scenarios, warmUpSeconds);
     for (let round = 1; round <= rounds; round += 1) {
       for (const [scenario, measured] of measurements) {
         const measurement = await scenario.measure(seconds);
@@ -76,9 +83,9 @@ async function measureAll(plan: Plan, rounds: number, seconds: number): Promise<
 }
 
 /** The servers are compiled by V8 as they run; nobody is served by a server that has just started. */
-async function warmUp(scenarios: readonly Scenario[]): Promise<void> {
+async function warmUp(scenarios: readonly Scenario[], seconds: number): Promise<void> {
   for (const scenario of scenarios) {
-    if (scenario.name.endsWith('-h2load@32')) await scenario.measure(warmUpSeconds);
+    if (scenario.name.endsWith('-h2load@32')) await scenario.measure(seconds);
   }
 }
 
