@@ -1,6 +1,8 @@
 /**
- * `npm run bench:profile [-- <requests in flight> <seconds>]`: profiles the server under load, prints self time by owner and function,
- * and leaves the profile (for the flame charts of a browser's developer tools, or speedscope) in the folder for temporary files.
+ * `node --import ./test/contract/typescript-hooks.mjs bench/profile-server.ts [requests in flight] [seconds]`: profiles the
+ * main thread of the server under load, prints self time by owner and by function, and leaves the profile, for the flame
+ * charts of a browser's developer tools or of speedscope, in the folder for temporary files. After `npm run bench`, which
+ * builds everything.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

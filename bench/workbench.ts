@@ -65,11 +65,6 @@ export class Workbench {
     return this.#deployment.customCluster;
   }
 
-  /** What the log of the server says, for a profile. */
-  get serverProcess(): ChildProcess {
-    return this.#server.child;
-  }
-
   /**
    * Throws where the audit log tells of a request that did not succeed: h2load counts those too. Then empties the log,
    * which a fast server fills with gigabytes.
