@@ -6,6 +6,7 @@ import type { Canary } from '../src/keys/key.js';
 import type {
   ClusterDescription,
   ConnectOutcome,
+  HsmCall,
   HsmCluster,
   HsmClusters,
   MaterialReference,
@@ -58,8 +59,8 @@ export class SoftwareHsmCluster implements HsmCluster {
     return this.#materials.has(materialId);
   }
 
-  generateKeyMaterial(materialId: string, _label: string, deadlineMs: number): Promise<Canary> {
-    return this.#call('generateKeyMaterial', deadlineMs, () => {
+  generateKeyMaterial(materialId: string, _label: string, call: HsmCall): Promise<Canary> {
+    return this.#call('generateKeyMaterial', call.deadlineMs, () => {
       const key = randomBytes(32);
       this.#materials.set(materialId, key);
       return seal(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
@@ -72,22 +73,14 @@ export class SoftwareHsmCluster implements HsmCluster {
     });
   }
 
-  encrypt(
-    material: MaterialReference,
-    plaintext: Secret,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<Sealed> {
-    return this.#call('encrypt', deadlineMs, () => seal(this.#proved(material), plaintext.reveal(), additionalData));
+  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed> {
+    return this.#call('encrypt', call.deadlineMs, () =>
+      seal(this.#proved(material), plaintext.reveal(), additionalData),
+    );
   }
 
-  decrypt(
-    material: MaterialReference,
-    sealed: Sealed,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<Secret> {
-    return this.#call('decrypt', deadlineMs, () => {
+  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, call: HsmCall): Promise<Secret> {
+    return this.#call('decrypt', call.deadlineMs, () => {
       const plaintext = open(this.#proved(material), sealed, additionalData);
       if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
       return this.#handOut(plaintext);
@@ -98,17 +91,17 @@ export class SoftwareHsmCluster implements HsmCluster {
     material: MaterialReference,
     lengthBytes: number,
     additionalData: Uint8Array,
-    deadlineMs: number,
+    call: HsmCall,
   ): Promise<{ plaintext: Secret; sealed: Sealed }> {
-    return this.#call('generateDataKey', deadlineMs, () => {
+    return this.#call('generateDataKey', call.deadlineMs, () => {
       const key = this.#proved(material);
       const plaintext = this.#handOut(randomBytes(lengthBytes));
       return { plaintext, sealed: seal(key, plaintext.reveal(), additionalData) };
     });
   }
 
-  random(lengthBytes: number, deadlineMs: number): Promise<Secret> {
-    return this.#call('random', deadlineMs, () => this.#handOut(randomBytes(lengthBytes)));
+  random(lengthBytes: number, call: HsmCall): Promise<Secret> {
+    return this.#call('random', call.deadlineMs, () => this.#handOut(randomBytes(lengthBytes)));
   }
 
   listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {

@@ -1,7 +1,15 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { clusterId, codeOf, createHsmFixture, type HsmFixture, makeMaterial, soon } from '../../test/hsm/fixture.js';
+import {
+  clusterId,
+  codeOf,
+  createHsmFixture,
+  type HsmFixture,
+  inTime,
+  makeMaterial,
+  soon,
+} from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
@@ -14,8 +22,9 @@ let cluster: HsmCluster;
 let material: MaterialReference;
 let sealed: Sealed;
 
-const encrypt = (deadlineMs = soon()) => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, deadlineMs);
-const decrypt = (changed: Sealed = sealed) => cluster.decrypt(material, changed, additionalData, soon());
+const encrypt = (deadlineMs = soon()) =>
+  cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, { deadlineMs });
+const decrypt = (changed: Sealed = sealed) => cluster.decrypt(material, changed, additionalData, inTime());
 const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
 const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
 
@@ -71,7 +80,7 @@ describe('the breaker', () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.obey('C_GenerateRandom rv 0x30');
-    expect(await codeOf(cluster.random(8, soon()))).toBe('KEY_UNAVAILABLE');
+    expect(await codeOf(cluster.random(8, inTime()))).toBe('KEY_UNAVAILABLE');
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
@@ -132,14 +141,14 @@ describe('material that is not what the catalog says', () => {
 });
 
 describe('the budget of encryptions', () => {
-  const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, soon());
+  const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, inTime());
 
   test('is spent by what encrypts, and by nothing else', async () => {
     fixture.spending.spent.length = 0;
     await encrypt();
     await generateDataKey();
     await decrypt();
-    await cluster.random(32, soon());
+    await cluster.random(32, inTime());
     expect(fixture.spending.spent).toEqual([material.materialId, material.materialId]);
   });
 

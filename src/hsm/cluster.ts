@@ -3,6 +3,7 @@ import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import type { Canary } from '../keys/key.js';
 import type {
   EncryptionSpending,
+  HsmCall,
   HsmCluster,
   MaterialReference,
   MemberInventory,
@@ -65,14 +66,14 @@ export class PooledCluster implements HsmCluster {
   }
 
   /** Never repeated: after a failure nobody knows whether the token made the key; the caller's intent accounts for it. */
-  async generateKeyMaterial(materialId: string, label: string, deadlineMs: number): Promise<Canary> {
+  async generateKeyMaterial(materialId: string, label: string, call: HsmCall): Promise<Canary> {
     const { pool } = this.#tools;
     const id = materialIdBytes(materialId);
     // `replication: none` has one member, and a key lives on it alone.
     const member = this.#members.find((candidate) => candidate.isAdmitted);
     if (member === undefined) throw noMember();
     const onMember = <T>(work: (deadlineMs: number) => Promise<NativeResult<T>>, subject: Subject = {}): Promise<T> =>
-      this.#once(member, subject, () => work(this.#attemptDeadlineMs(deadlineMs)));
+      this.#once(member, subject, () => work(this.#attemptDeadlineMs(call.deadlineMs)));
 
     await onMember((until) => pool.generateKey(member.index, id, label, until));
     const canary = await onMember((until) =>
@@ -93,16 +94,11 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  encrypt(
-    material: MaterialReference,
-    plaintext: Secret,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<Sealed> {
+  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
     const subject = { materialId, reference, encryptsUnder: materialId };
-    return this.#repeatable(subject, deadlineMs, (member, until) =>
+    return this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
     );
   }
@@ -111,11 +107,11 @@ export class PooledCluster implements HsmCluster {
     material: MaterialReference,
     sealed: Sealed,
     additionalData: Uint8Array,
-    deadlineMs: number,
+    call: HsmCall,
   ): Promise<Secret> {
     const reference = this.#materials.referenceTo(material);
     const subject = { materialId: material.materialId, reference };
-    const plaintext = await this.#repeatable(subject, deadlineMs, (member, until) =>
+    const plaintext = await this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.decrypt(member, reference, sealed.nonce, sealed.ciphertext, additionalData, until),
     );
     return new Secret(plaintext);
@@ -125,19 +121,19 @@ export class PooledCluster implements HsmCluster {
     material: MaterialReference,
     lengthBytes: number,
     additionalData: Uint8Array,
-    deadlineMs: number,
+    call: HsmCall,
   ): Promise<{ plaintext: Secret; sealed: Sealed }> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
     const subject = { materialId, reference, encryptsUnder: materialId };
-    const { plaintext, nonce, ciphertext } = await this.#repeatable(subject, deadlineMs, (member, until) =>
+    const { plaintext, nonce, ciphertext } = await this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
     );
     return { plaintext: new Secret(plaintext), sealed: { nonce, ciphertext } };
   }
 
-  async random(lengthBytes: number, deadlineMs: number): Promise<Secret> {
-    const bytes = await this.#repeatable({}, deadlineMs, (member, until) =>
+  async random(lengthBytes: number, call: HsmCall): Promise<Secret> {
+    const bytes = await this.#repeatable({}, call, (member, until) =>
       this.#tools.pool.random(member, lengthBytes, until),
     );
     return new Secret(bytes);
@@ -169,7 +165,7 @@ export class PooledCluster implements HsmCluster {
   /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */
   async #repeatable<T>(
     subject: Subject,
-    deadlineMs: number,
+    call: HsmCall,
     operation: (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>,
   ): Promise<T> {
     const { encryptionBudget } = this.#tools;
@@ -181,14 +177,14 @@ export class PooledCluster implements HsmCluster {
       if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
         await encryptionBudget.spend(encryptsUnder);
       try {
-        const result = await operation(target?.index ?? null, this.#attemptDeadlineMs(deadlineMs));
+        const result = await operation(target?.index ?? null, this.#attemptDeadlineMs(call.deadlineMs));
         this.#memberAt(result.member)?.recordSuccess(result.epoch, subject.reference);
         return result.value;
       } catch (error) {
         const { failure, verdict } = this.#judge(error, subject);
         failed.add(this.#memberAt(failure.member));
         const another = this.#members.find((member) => member.isAdmitted && !failed.has(member));
-        const inTime = this.#tools.clock.monotonicMs() < deadlineMs;
+        const inTime = this.#tools.clock.monotonicMs() < call.deadlineMs;
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;
       }

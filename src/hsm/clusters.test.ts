@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hsmClusterContract } from '../../test/contract/hsm-cluster.contract.js';
-import { clusterId, createHsmFixture, type HsmFixture, makeMaterial, pin, soon } from '../../test/hsm/fixture.js';
+import {
+  clusterId,
+  createHsmFixture,
+  type HsmFixture,
+  inTime,
+  makeMaterial,
+  pin,
+  soon,
+} from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
 import { Secret } from '../secret.js';
 
@@ -33,7 +41,7 @@ describe('connect', () => {
   test('logs in once a member, whatever the lanes', async () => {
     fixture.configure({ members: [fixture.member({ laneCount: 4 })] });
     const cluster = await fixture.connected();
-    await Promise.all(Array.from({ length: 50 }, () => cluster.random(16, soon())));
+    await Promise.all(Array.from({ length: 50 }, () => cluster.random(16, inTime())));
     expect(fixture.fault.calls('C_Login')).toBe(1);
     expect(fixture.events).toEqual(['opened one']);
   });
@@ -54,18 +62,18 @@ describe('connect', () => {
   test('keys outlive the connection', async () => {
     const first = await fixture.connected();
     const material = await makeMaterial(first);
-    const sealed = await first.encrypt(material, Secret.fromUtf8('lasting'), new Uint8Array(2), soon());
+    const sealed = await first.encrypt(material, Secret.fromUtf8('lasting'), new Uint8Array(2), inTime());
     await fixture.clusters().disconnect(clusterId, soon());
-    await expect(first.random(1, soon())).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    await expect(first.random(1, inTime())).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
     const second = await fixture.connected();
-    const plaintext = await second.decrypt(material, sealed, new Uint8Array(2), soon());
+    const plaintext = await second.decrypt(material, sealed, new Uint8Array(2), inTime());
     expect(Buffer.from(plaintext.reveal()).toString()).toBe('lasting');
   });
 
   test('a cluster that is connected already is left alone', async () => {
     const cluster = await fixture.connected();
     expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
-    expect((await cluster.random(4, soon())).byteLength).toBe(4);
+    expect((await cluster.random(4, inTime())).byteLength).toBe(4);
   });
 
   test('disconnecting what is not connected is harmless', async () => {

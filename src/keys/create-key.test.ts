@@ -72,13 +72,12 @@ describe('CreateKey', () => {
   it('keeps a canary that the material decrypts', async () => {
     const key = await domain.newKey();
     const material = (await domain.catalog.findMaterial(key.currentMaterialId))!;
-    const { deadlineMs } = domain.context();
     const additionalData = canaryAdditionalData(material.materialId);
     const answer: Secret = await domain.defaultCluster.decrypt(
       materialReference(material),
       material.canary,
       additionalData,
-      deadlineMs,
+      domain.context(),
     );
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));
   });

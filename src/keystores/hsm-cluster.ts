@@ -34,6 +34,12 @@ export interface EncryptionSpending {
   spend(materialId: string): Promise<void>;
 }
 
+/** What a cluster knows of the request that it works for. A `RequestContext` is one. */
+export interface HsmCall {
+  /** Absolute, in `Clock.monotonicMs`: by then there is an answer. */
+  deadlineMs: number;
+}
+
 /**
  * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
  *
@@ -45,24 +51,19 @@ export interface EncryptionSpending {
 export interface HsmCluster {
   readonly clusterId: string;
   /** Makes an AES-256 key on the minimum of members, seals its canary and proves it on each. */
-  generateKeyMaterial(materialId: string, label: string, deadlineMs: number): Promise<Canary>;
+  generateKeyMaterial(materialId: string, label: string, call: HsmCall): Promise<Canary>;
   /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
   destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void>;
-  encrypt(
-    material: MaterialReference,
-    plaintext: Secret,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<Sealed>;
-  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, deadlineMs: number): Promise<Secret>;
+  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed>;
+  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, call: HsmCall): Promise<Secret>;
   /** Random bytes made in the token and encrypted in the same crossing. */
   generateDataKey(
     material: MaterialReference,
     lengthBytes: number,
     additionalData: Uint8Array,
-    deadlineMs: number,
+    call: HsmCall,
   ): Promise<{ plaintext: Secret; sealed: Sealed }>;
-  random(lengthBytes: number, deadlineMs: number): Promise<Secret>;
+  random(lengthBytes: number, call: HsmCall): Promise<Secret>;
   /** Ids (hex) of all secret keys on each member: what custody reports and clean-up compare with the catalog. */
   listMaterialIds(deadlineMs: number): Promise<MemberInventory[]>;
 }

@@ -31,7 +31,7 @@ export async function decrypt(
   context: RequestContext,
 ): Promise<DecryptResponse> {
   const opening = await prepareOpening(core, call, { operation: 'Decrypt', ...call.request });
-  const plaintext = await openEnvelope(opening, context.deadlineMs);
+  const plaintext = await openEnvelope(opening, context);
   const { keyId, keyMaterialId } = opening;
   return { keyId, plaintext, encryptionAlgorithm: symmetricDefault, keyMaterialId };
 }

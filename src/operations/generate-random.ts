@@ -25,5 +25,5 @@ export async function generateRandom(
   // The sentence of the live service.
   if (numberOfBytes === undefined) throw invalidField('number_of_bytes', 'NumberOfBytes is required.');
   const cluster = await core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
-  return { plaintext: await cluster.random(numberOfBytes, context.deadlineMs) };
+  return { plaintext: await cluster.random(numberOfBytes, context) };
 }

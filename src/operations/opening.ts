@@ -3,7 +3,7 @@ import { keyArn } from '../keys/arn.js';
 import { visibleMaterialId } from '../keys/key-metadata.js';
 import { type KeyOperation, requireKeyState } from '../keys/key-state.js';
 import { materialReference } from '../keys/material.js';
-import type { HsmCluster, MaterialReference } from '../keystores/hsm-cluster.js';
+import type { HsmCall, HsmCluster, MaterialReference } from '../keystores/hsm-cluster.js';
 import type { Secret } from '../secret.js';
 import { checkAlgorithm } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
@@ -57,10 +57,10 @@ export async function prepareOpening(
  * Decrypts. The caller of this function destroys the plaintext.
  * @throws INVALID_CIPHERTEXT in our own words, and the other errors of `HsmCluster`.
  */
-export async function openEnvelope(opening: Opening, deadlineMs: number): Promise<Secret> {
+export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
   const { cluster, material, envelope, additionalData } = opening;
   try {
-    return await cluster.decrypt(material, envelope, additionalData, deadlineMs);
+    return await cluster.decrypt(material, envelope, additionalData, call);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') throw invalidCiphertext(error);
     throw error;

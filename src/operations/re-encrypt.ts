@@ -49,10 +49,10 @@ export async function reEncrypt(
     contextField: 'destination_encryption_context',
     encryptionAlgorithm: request.destinationEncryptionAlgorithm,
   });
-  const plaintext = await openEnvelope(opening, context.deadlineMs);
+  const plaintext = await openEnvelope(opening, context);
   try {
     const { cluster, material, additionalData } = sealing;
-    const sealed = await cluster.encrypt(material, plaintext, additionalData, context.deadlineMs);
+    const sealed = await cluster.encrypt(material, plaintext, additionalData, context);
     return {
       ciphertextBlob: sealing.envelope(sealed),
       sourceKeyId: opening.keyId,

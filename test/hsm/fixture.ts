@@ -12,6 +12,7 @@ import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/nati
 import type {
   ConnectOutcome,
   EncryptionSpending,
+  HsmCall,
   HsmCluster,
   MaterialReference,
 } from '../../src/keystores/hsm-cluster.js';
@@ -44,6 +45,7 @@ export interface HsmFixture {
 }
 
 export const soon = (): number => systemClock.monotonicMs() + 20_000;
+export const inTime = (): HsmCall => ({ deadlineMs: soon() });
 
 export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promise<HsmFixture> {
   const hsm = createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin }] });
@@ -139,7 +141,7 @@ const clusterOptions: Omit<ClusterOptions, 'members'> = {
 export async function makeMaterial(cluster: HsmCluster): Promise<MaterialReference> {
   const materialId = randomBytes(32).toString('hex');
   const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-  const canary = await cluster.generateKeyMaterial(materialId, label, soon());
+  const canary = await cluster.generateKeyMaterial(materialId, label, inTime());
   return { materialId, label, extractable: false, canary };
 }
 
