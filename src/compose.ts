@@ -1,24 +1,17 @@
-import { type X509Certificate, X509Certificate as Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { type Clock, delay } from './clock.js';
 import { systemClock } from './clock-system.js';
-import type {
-  ClusterConfiguration,
-  Configuration,
-  ListenerConfiguration,
-  MemberConfiguration,
-  TlsListener,
-} from './config/configuration.js';
+import { clusterOptions } from './composition/cluster-options.js';
+import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
+import { principalOf, requirePrincipal } from './composition/principals.js';
+import type { Configuration } from './config/configuration.js';
 import { PrincipalDirectory } from './config/principals.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import { accessTable } from './dispatch/access-table.js';
 import { AuditedDispatcher } from './dispatch/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
-import { type GrpcFace, type GrpcListenerOptions, startGrpcFace } from './faces/grpc/server.js';
-import type { TlsMaterial } from './faces/grpc/tls-listener.js';
-import { defaultBreakerSettings } from './hsm/breaker.js';
-import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from './hsm/clusters.js';
+import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
+import { ConfiguredHsmClusters } from './hsm/clusters.js';
 import type { HsmEvents } from './hsm/events.js';
 import { loadAddon } from './hsm/native.js';
 import type { Identifiers } from './ids.js';
@@ -31,7 +24,6 @@ import type { ConnectionEvents } from './keystores/connection-events.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
 import { EncryptionBudget } from './operations/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
-import type { Principal } from './policy/authorizer.js';
 import { type AuditFile, openAuditFile } from './storage/audit-file.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
 import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
@@ -249,39 +241,6 @@ function withInventoryCheck(events: ConnectionEvents, check: (clusterId: string)
   };
 }
 
-async function clusterOptions(cluster: ClusterConfiguration, configuration: Configuration): Promise<ClusterOptions> {
-  return {
-    clusterId: cluster.id,
-    name: cluster.name,
-    replication: cluster.replication,
-    minimumMembers: cluster.minimumMembers,
-    maximumPinLength: cluster.maximumPinLength,
-    trustAnchorDer: new Certificate(await readFile(cluster.trustAnchorCertificate)).raw,
-    queueLimit: configuration.limits.queueLimit,
-    operationTimeoutMs: configuration.limits.operationTimeoutMs,
-    breaker: defaultBreakerSettings,
-    members: cluster.members.map((member) => memberOptions(member, configuration)),
-  };
-}
-
-/** A member as the adapter of the HSMs wants it. */
-export function memberOptions(member: MemberConfiguration, configuration: Configuration): MemberOptions {
-  const module = configuration.modules.find(({ name }) => name === member.module);
-  if (module === undefined) throw new Error(`Module ${member.module} is not configured.`);
-  return {
-    name: member.name,
-    module: {
-      libraryPath: module.path,
-      privateInstance: module.privateInstance,
-      environment: { ...module.environment },
-      initializationString: module.initializationString,
-    },
-    tokenLabel: member.token.kind === 'label' ? member.token.value : null,
-    tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
-    laneCount: member.lanes,
-  };
-}
-
 async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> {
   const { configuration, logger, clock, identifiers, principals, auditFile } = foundation;
   const { limits, listeners } = configuration;
@@ -310,45 +269,6 @@ function authorizer({ configuration, principals }: Foundation): AccessList {
     withRole('administrator').map(({ name }) => requirePrincipal(principals, name).arn),
     withRole('user').map(({ name, keys }) => ({ principalArn: requirePrincipal(principals, name).arn, keys })),
   );
-}
-
-function requirePrincipal(principals: PrincipalDirectory, name: string): Principal {
-  const principal = principals.byName(name);
-  if (principal === undefined) throw new Error(`Principal ${name} is not configured.`);
-  return principal;
-}
-
-function principalOf(
-  principals: PrincipalDirectory,
-  certificate: X509Certificate,
-  logger: Logger,
-): Principal | undefined {
-  const found = principals.byCertificate(certificate);
-  if (found.found) return found.principal;
-  logger.warn({ subject: certificate.subject, reason: found.reason }, 'client certificate names no principal');
-  return undefined;
-}
-
-async function listenerOptions(
-  listener: ListenerConfiguration,
-  principals: PrincipalDirectory,
-): Promise<GrpcListenerOptions> {
-  if (listener.kind === 'tls') {
-    const { kind, address, port } = listener;
-    return { kind, address, port, ...(await readTlsMaterial(listener)) };
-  }
-  return { ...listener, principal: requirePrincipal(principals, listener.principal) };
-}
-
-async function readTlsMaterial(listener: TlsListener): Promise<TlsMaterial> {
-  const { certificateRevocationList } = listener;
-  return {
-    certificate: await readFile(listener.certificate),
-    key: await readFile(listener.key),
-    clientCertificateAuthority: await readFile(listener.clientCertificateAuthority),
-    certificateRevocationList:
-      certificateRevocationList === null ? undefined : await readFile(certificateRevocationList),
-  };
 }
 
 class RunningServer implements HoldfastServer {

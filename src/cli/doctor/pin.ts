@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock-system.js';
-import { memberOptions } from '../../compose.js';
+import { memberOptions } from '../../composition/cluster-options.js';
 import type { Configuration, MemberConfiguration } from '../../config/configuration.js';
 import type { ResolvedSecrets } from '../../config/secrets.js';
 import { resolveSecrets } from '../../config/secrets.js';

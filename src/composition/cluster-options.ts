@@ -1,0 +1,42 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../config/configuration.js';
+import { defaultBreakerSettings } from '../hsm/breaker.js';
+import type { ClusterOptions, MemberOptions } from '../hsm/clusters.js';
+
+/** A cluster as the adapter of the HSMs wants it. Rejects when the trust anchor's file cannot be read. */
+export async function clusterOptions(
+  cluster: ClusterConfiguration,
+  configuration: Configuration,
+): Promise<ClusterOptions> {
+  return {
+    clusterId: cluster.id,
+    name: cluster.name,
+    replication: cluster.replication,
+    minimumMembers: cluster.minimumMembers,
+    maximumPinLength: cluster.maximumPinLength,
+    trustAnchorDer: new X509Certificate(await readFile(cluster.trustAnchorCertificate)).raw,
+    queueLimit: configuration.limits.queueLimit,
+    operationTimeoutMs: configuration.limits.operationTimeoutMs,
+    breaker: defaultBreakerSettings,
+    members: cluster.members.map((member) => memberOptions(member, configuration)),
+  };
+}
+
+/** A member as the adapter of the HSMs wants it. */
+export function memberOptions(member: MemberConfiguration, configuration: Configuration): MemberOptions {
+  const module = configuration.modules.find(({ name }) => name === member.module);
+  if (module === undefined) throw new Error(`Module ${member.module} is not configured.`);
+  return {
+    name: member.name,
+    module: {
+      libraryPath: module.path,
+      privateInstance: module.privateInstance,
+      environment: { ...module.environment },
+      initializationString: module.initializationString,
+    },
+    tokenLabel: member.token.kind === 'label' ? member.token.value : null,
+    tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
+    laneCount: member.lanes,
+  };
+}
