@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
-import { type Clock, delay } from '../clock.js';
+import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
@@ -56,9 +56,13 @@ interface Trail {
 
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
+  readonly #auditDeadlines: Deadlines;
+  readonly #auditedFields: ReadonlyMap<MethodName, readonly AuditedField[]>;
 
   constructor(dependencies: DispatcherDependencies) {
     this.#dependencies = dependencies;
+    this.#auditDeadlines = new Deadlines(dependencies.clock);
+    this.#auditedFields = auditedFieldsOf(dependencies.accessTable);
   }
 
   async dispatch(call: IncomingCall): Promise<Uint8Array> {
@@ -119,7 +123,7 @@ export class AuditedDispatcher implements Dispatcher {
       resources: auditedResources(trail, row, error),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
-      parameters: auditedParameters(trail.request, row.audited),
+      parameters: auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
     try {
@@ -130,20 +134,26 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
-  async #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
+  #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
     const { clock, auditLog } = this.#dependencies;
+    const leastMs = clock.monotonicMs() + leastAuditTimeMs;
     // A log that is not healthy is not worth waiting for: the request was refused.
-    const leftMs = auditLog.healthy() ? Math.max(leastAuditTimeMs, deadlineMs - clock.monotonicMs()) : leastAuditTimeMs;
-    const written = new AbortController();
-    const overdue = delay(clock, leftMs, written.signal).then(() => {
-      throw new Error('The audit record was not written in time.');
+    const untilMs = auditLog.healthy() ? Math.max(leastMs, deadlineMs) : leastMs;
+    return new Promise((resolve, reject) => {
+      const deadline = this.#auditDeadlines.add(untilMs, () => {
+        reject(new Error('The audit record was not written in time.'));
+      });
+      auditLog.append(event, { durable }).then(
+        () => {
+          deadline.cancel();
+          resolve();
+        },
+        (error: unknown) => {
+          deadline.cancel();
+          reject(error as Error);
+        },
+      );
     });
-    try {
-      await Promise.race([auditLog.append(event, { durable }), overdue]);
-    } finally {
-      // After the race, whose winner is settled: this rejection is nobody's.
-      written.abort();
-    }
   }
 }
 
@@ -190,9 +200,29 @@ function resourceName(resource: AccessResource): string[] {
   }
 }
 
-function auditedParameters(request: Record<string, unknown>, audited: readonly string[]): Record<string, unknown> {
-  const known = audited.filter((name) => request[name] !== undefined);
-  return Object.fromEntries(known.map((name) => [fieldName(name), auditedValue(request[name])]));
+/** A field of a request that its audit record carries, and what it is called there. */
+interface AuditedField {
+  name: string;
+  recordedAs: string;
+}
+
+function auditedFieldsOf(table: AccessTable): ReadonlyMap<MethodName, readonly AuditedField[]> {
+  const rows = Object.entries(table) as [MethodName, AccessRow<never>][];
+  return new Map(
+    rows.map(([method, { audited }]) => [
+      method,
+      audited.map((name: string) => ({ name, recordedAs: fieldName(name) })),
+    ]),
+  );
+}
+
+function auditedParameters(request: Record<string, unknown>, fields: readonly AuditedField[]): Record<string, unknown> {
+  const parameters: Record<string, unknown> = {};
+  for (const { name, recordedAs } of fields) {
+    const value = request[name];
+    if (value !== undefined) parameters[recordedAs] = auditedValue(value);
+  }
+  return parameters;
 }
 
 /** The longest description and the longest encryption context that are legal: a request that is allowed is recorded whole. */

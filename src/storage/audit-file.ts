@@ -84,8 +84,8 @@ export class AuditFile implements AuditLog {
     this.#handle = handle;
   }
 
-  async append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
-    await this.#add(JSON.stringify(event), options.durable);
+  append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
+    return this.#add(JSON.stringify(event), options.durable);
   }
 
   healthy(): boolean {
@@ -94,6 +94,7 @@ export class AuditFile implements AuditLog {
 
   #isStalled(): boolean {
     const { write, sync } = this.#busySinceMs;
+    if (write === undefined && sync === undefined) return false;
     const sinceMs = Math.min(write ?? Number.POSITIVE_INFINITY, sync ?? Number.POSITIVE_INFINITY);
     return this.#options.clock.monotonicMs() - sinceMs > stalledAfterMs;
   }
@@ -192,6 +193,8 @@ export class AuditFile implements AuditLog {
     const start = this.#midLine ? '\n' : '';
     const bytes = Buffer.concat([Buffer.from(start), ...lines.map((line) => line.bytes)]);
     const { writtenBytes, error } = await this.#handle.write(bytes);
+    // Before anybody is told: whoever was waited for may look at once whether the log is well.
+    this.#busySinceMs.write = undefined;
     if (writtenBytes > 0) this.#midLine = bytes[writtenBytes - 1] !== newline;
     this.#settleWritten(lines, writtenBytes - start.length, error);
   }

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../test/manual-clock.js';
+import { Deadlines } from './clock.js';
+
+describe('deadlines on one timer', () => {
+  it('come in time, each once, in whichever order they were set', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock);
+    const overdue: string[] = [];
+    for (const [name, afterMs] of [
+      ['late', 300],
+      ['soon', 100],
+      ['also soon', 100],
+      ['between', 200],
+    ] as const) {
+      deadlines.add(clock.monotonicMs() + afterMs, () => overdue.push(name));
+    }
+    expect(clock.scheduled).toBe(1);
+    clock.advance(99);
+    expect(overdue).toEqual([]);
+    clock.advance(1);
+    expect(overdue).toEqual(['soon', 'also soon']);
+    clock.advance(100);
+    clock.advance(1_000);
+    expect(overdue).toEqual(['soon', 'also soon', 'between', 'late']);
+    expect(clock.scheduled).toBe(0);
+  });
+
+  it('do not come when they were cancelled, also by one that comes at the same time', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock);
+    const overdue: string[] = [];
+    const atMs = clock.monotonicMs() + 100;
+    const cancelled = deadlines.add(atMs, () => overdue.push('cancelled'));
+    deadlines.add(atMs, () => {
+      overdue.push('first');
+      second.cancel();
+    });
+    const second = deadlines.add(atMs, () => overdue.push('second'));
+    cancelled.cancel();
+    clock.advance(1_000);
+    expect(overdue).toEqual(['first']);
+  });
+
+  it('set by one that comes, or in the past, come too', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock);
+    const overdue: string[] = [];
+    deadlines.add(clock.monotonicMs() - 5, () => {
+      overdue.push('past');
+      deadlines.add(clock.monotonicMs() + 50, () => overdue.push('next'));
+    });
+    expect(overdue).toEqual([]);
+    clock.advance(0);
+    clock.advance(50);
+    expect(overdue).toEqual(['past', 'next']);
+  });
+
+  it('take one timer for any number of requests that end in time', () => {
+    const clock = new ManualClock();
+    const deadlines = new Deadlines(clock);
+    for (let request = 0; request < 1_000; request += 1) {
+      deadlines.add(clock.monotonicMs() + 10_000, () => expect.unreachable()).cancel();
+      expect(clock.scheduled).toBe(1);
+      clock.advance(1);
+    }
+    clock.advance(20_000);
+    expect(clock.scheduled).toBe(0);
+  });
+});
