@@ -38,6 +38,9 @@ Napi::Object sealedObject(Napi::Env env, const Sealed& sealed) {
 
 Napi::Object tokenObject(Napi::Env env, const TokenInfo& token) {
   auto object = Napi::Object::New(env);
+  object.Set("libraryManufacturer", token.libraryManufacturer);
+  object.Set("libraryDescription", token.libraryDescription);
+  object.Set("libraryVersion", token.libraryVersion);
   object.Set("slotId", Napi::BigInt::New(env, static_cast<uint64_t>(token.slot)));
   object.Set("label", token.label);
   object.Set("serialNumber", token.serialNumber);
@@ -46,6 +49,9 @@ Napi::Object tokenObject(Napi::Env env, const TokenInfo& token) {
   object.Set("firmwareVersion", token.firmwareVersion);
   object.Set("flags", number(env, token.flags));
   object.Set("maxSessionCount", numberOrNull(env, token.maxSessionCount));
+  object.Set("maxRwSessionCount", numberOrNull(env, token.maxRwSessionCount));
+  object.Set("sessionCount", numberOrNull(env, token.sessionCount));
+  object.Set("rwSessionCount", numberOrNull(env, token.rwSessionCount));
   object.Set("mechanisms", arrayOf(env, token.mechanisms, [env](auto type) { return number(env, type); }));
   return object;
 }

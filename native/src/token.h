@@ -17,6 +17,9 @@ namespace holdfast {
 
 /// `NativeTokenInfo` of src/hsm/native.ts.
 struct TokenInfo {
+  std::string libraryManufacturer;
+  std::string libraryDescription;
+  std::string libraryVersion;
   CK_SLOT_ID slot = 0;
   std::string label;
   std::string serialNumber;
@@ -25,6 +28,9 @@ struct TokenInfo {
   std::string firmwareVersion;
   CK_FLAGS flags = 0;
   std::optional<CK_ULONG> maxSessionCount;
+  std::optional<CK_ULONG> maxRwSessionCount;
+  std::optional<CK_ULONG> sessionCount;
+  std::optional<CK_ULONG> rwSessionCount;
   std::vector<CK_MECHANISM_TYPE> mechanisms;
 };
 

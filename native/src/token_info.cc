@@ -10,6 +10,24 @@ std::optional<CK_ULONG> limitOf(CK_ULONG count) {
   return unlimited ? std::nullopt : std::optional<CK_ULONG>(count);
 }
 
+/// A count, for which 0 is a number like any other.
+std::optional<CK_ULONG> countOf(CK_ULONG count) {
+  return count == CK_UNAVAILABLE_INFORMATION ? std::nullopt : std::optional<CK_ULONG>(count);
+}
+
+std::string versionOf(const CK_VERSION& version) {
+  return std::to_string(version.major) + "." + std::to_string(version.minor);
+}
+
+/// Only to recognise the vendor: a module that does not tell is none that we know.
+void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
+  CK_INFO raw{};
+  if (functions.C_GetInfo(&raw) != CKR_OK) return;
+  info.libraryManufacturer = textOf(raw.manufacturerID);
+  info.libraryDescription = textOf(raw.libraryDescription);
+  info.libraryVersion = versionOf(raw.libraryVersion);
+}
+
 std::vector<CK_MECHANISM_TYPE> mechanismsOf(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   CK_ULONG count = 0;
   check("C_GetMechanismList", functions.C_GetMechanismList(slot, nullptr, &count));
@@ -39,15 +57,18 @@ TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   CK_TOKEN_INFO raw{};
   check("C_GetTokenInfo", functions.C_GetTokenInfo(slot, &raw));
   TokenInfo info;
+  readLibraryInfo(functions, info);
   info.slot = slot;
   info.label = textOf(raw.label);
   info.serialNumber = textOf(raw.serialNumber);
   info.manufacturer = textOf(raw.manufacturerID);
   info.model = textOf(raw.model);
-  info.firmwareVersion =
-      std::to_string(raw.firmwareVersion.major) + "." + std::to_string(raw.firmwareVersion.minor);
+  info.firmwareVersion = versionOf(raw.firmwareVersion);
   info.flags = raw.flags;
   info.maxSessionCount = limitOf(raw.ulMaxSessionCount);
+  info.maxRwSessionCount = limitOf(raw.ulMaxRwSessionCount);
+  info.sessionCount = countOf(raw.ulSessionCount);
+  info.rwSessionCount = countOf(raw.ulRwSessionCount);
   info.mechanisms = mechanismsOf(functions, slot);
   return info;
 }

@@ -11,7 +11,7 @@ namespace holdfast {
 /// C_GetSlotList with tokenPresent.
 std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
 
-/// C_GetTokenInfo and C_GetMechanismList.
+/// C_GetTokenInfo, C_GetMechanismList, and C_GetInfo of its module.
 TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
 /// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO).

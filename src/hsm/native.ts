@@ -19,8 +19,16 @@ export interface NativeModuleOptions {
   initializationString: string | null;
 }
 
-/** What a slot's token says of itself (`C_GetTokenInfo`, `C_GetMechanismList`). Texts are trimmed of padding. */
+/**
+ * What a slot's token says of itself (`C_GetTokenInfo`, `C_GetMechanismList`), and its module (`C_GetInfo`). Texts are
+ * trimmed of padding.
+ */
 export interface NativeTokenInfo {
+  /** `CK_INFO.manufacturerID` and `libraryDescription`: who made the module. Empty where `C_GetInfo` fails. */
+  libraryManufacturer: string;
+  libraryDescription: string;
+  /** Major and minor, e.g. 2.6. */
+  libraryVersion: string;
   slotId: bigint;
   label: string;
   serialNumber: string;
@@ -31,6 +39,11 @@ export interface NativeTokenInfo {
   flags: number;
   /** Most sessions the token allows; null where it says "unlimited" or does not say. */
   maxSessionCount: number | null;
+  /** Most read-write sessions; null likewise. */
+  maxRwSessionCount: number | null;
+  /** Sessions that are open now, of all applications where the token tells; null where it does not. */
+  sessionCount: number | null;
+  rwSessionCount: number | null;
   mechanisms: number[];
 }
 

@@ -1,0 +1,45 @@
+import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+
+const gcmPage = 'Thales Luna Network HSM 7 Product Documentation, "CKM_AES_GCM"';
+
+/** Thales Luna 7, not in FIPS mode: there its own IVs have 16 bytes behind the tag, up to firmware 7.9.2. */
+export const luna: VendorProfile = {
+  name: 'luna',
+  title: 'Thales Luna 7 (not in FIPS mode)',
+  verification: { verified: false, what: 'Thales’s documentation' },
+  recognitions: [
+    { libraryDescription: /chrystoki/i },
+    { libraryManufacturer: /safenet|thales|gemalto/i, libraryDescription: /luna/i },
+    { tokenManufacturer: /safenet|thales|gemalto/i, tokenModel: /^luna/i },
+  ],
+  gcmNonce: {
+    value: 'token-rng',
+    source: `${gcmPage}: not in FIPS mode the caller specifies the IV; 12 bytes with ulIvBits 96 are taken as they are`,
+  },
+  wrongTagCodes: {
+    value: [...standardWrongTagCodes, returnCodes.generalError, returnCodes.functionFailed, returnCodes.dataInvalid],
+    source: 'not documented: every code that we know from any vendor; the canary decides',
+  },
+  maximumGcmBytes: {
+    value: null,
+    source: `${gcmPage}: data is accumulated up to a maximum that depends on the firmware, far above 4,096 bytes`,
+  },
+  keyWrapWithPaddingMechanisms: {
+    value: [mechanisms.aesKeyWrapKwp],
+    source: 'PKCS#11 v3.0, Current Mechanisms §2.15; not confirmed for Luna',
+  },
+  oaepHashes: {
+    value: ['SHA-1'],
+    source: 'PKCS#11 v2.40, Current Mechanisms §2.1.7: what every module takes; not confirmed for Luna',
+  },
+  privateInstance: { value: false, source: 'not documented; one client with connections of its own' },
+  recommendedLanes: { value: 16, source: 'no figure: network latency, so more lanes than cores' },
+  sessionHeadroom: { value: 8, source: 'our choice: room for the vendor’s tools' },
+  maximumSessions: { value: null, source: 'C_GetTokenInfo tells (PKCS#11 v2.40 §3.2)' },
+  ceremony: {
+    value: 'unsupported',
+    source: 'not examined: the security officer of a Luna partition does not operate on keys',
+  },
+  initializationString: { value: 'none', source: 'ChrystokiConfigurationPath names its configuration' },
+  pinFormat: { value: 'plain', source: 'the password of the crypto officer or crypto user of the partition' },
+};

@@ -1,0 +1,36 @@
+import { mechanisms, standardWrongTagCodes, type VendorProfile } from './profile.js';
+
+/** The softoken of Mozilla's NSS: a second software implementation, in our tests. */
+export const nss: VendorProfile = {
+  name: 'nss',
+  title: 'NSS softokn 3',
+  verification: { verified: true, what: 'create, encrypt, decrypt and wrong ciphertexts, on NSS 3.87.1' },
+  recognitions: [
+    { libraryManufacturer: /^Mozilla Foundation$/, libraryDescription: /^NSS / },
+    { tokenManufacturer: /^Mozilla Foundation$/, tokenModel: /^NSS 3$/ },
+  ],
+  gcmNonce: { value: 'token-rng', source: 'measured, 3.87.1: uses the IV that it is given' },
+  wrongTagCodes: { value: standardWrongTagCodes, source: 'measured, 3.87.1: CKR_ENCRYPTED_DATA_INVALID' },
+  maximumGcmBytes: { value: null, source: 'measured, 3.87.1: 64 KiB pass' },
+  keyWrapWithPaddingMechanisms: {
+    value: [mechanisms.aesKeyWrapKwp],
+    source: 'measured, 3.87.1: in its list of mechanisms; RFC 5649 by PKCS#11 v3.0',
+  },
+  oaepHashes: { value: ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'], source: 'source of NSS, sftk RSA-OAEP parameters' },
+  privateInstance: {
+    value: false,
+    source: 'it finds libfreebl and its database through process-wide state; a copy elsewhere is not what it expects',
+  },
+  recommendedLanes: { value: 4, source: 'no figure; sessions of one token share few locks' },
+  sessionHeadroom: { value: 0, source: 'measured, 3.87.1: sessions are not limited' },
+  maximumSessions: { value: null, source: 'measured, 3.87.1: ulMaxSessionCount is 0 (CK_EFFECTIVELY_INFINITE)' },
+  ceremony: {
+    value: 'unsupported',
+    source: 'measured, 3.87.1: CKA_WRAP_WITH_TRUSTED is stored and ignored, and the user can make trusted keys',
+  },
+  initializationString: {
+    value: 'required',
+    source: "measured, 3.87.1: configdir='sql:DIR' certPrefix='' keyPrefix='' secmod='secmod.db'",
+  },
+  pinFormat: { value: 'plain', source: 'measured, 3.87.1' },
+};

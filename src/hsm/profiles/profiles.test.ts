@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { profileNames, type Sourced } from './profile.js';
+import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
+
+const nobody: Introduction = { libraryManufacturer: '', libraryDescription: '', manufacturer: '', model: '' };
+
+describe('detection', () => {
+  // The first two as measured, the others as published.
+  const introductions: readonly (readonly [string, Partial<Introduction>])[] = [
+    ['softhsm', { libraryManufacturer: 'SoftHSM', libraryDescription: 'Implementation of PKCS11' }],
+    ['softhsm', { libraryManufacturer: 'a shim in front', manufacturer: 'SoftHSM project', model: 'SoftHSM v2' }],
+    ['nss', { libraryManufacturer: 'Mozilla Foundation', libraryDescription: 'NSS Internal Crypto Services' }],
+    ['nss', { manufacturer: 'Mozilla Foundation', model: 'NSS 3' }],
+    ['cloudhsm', { libraryManufacturer: 'AWS CloudHSM', model: 'hsm1' }],
+    ['cloudhsm', { manufacturer: 'Cavium Networks' }],
+    ['luna', { libraryManufacturer: 'SafeNet', libraryDescription: 'Chrystoki' }],
+    ['luna', { manufacturer: 'SafeNet, Inc.', model: 'LunaSA 7.4.0' }],
+    ['nshield', { libraryManufacturer: 'nCipher Corp. Ltd' }],
+    ['nshield', { libraryDescription: 'Entrust nShield' }],
+    ['generic', { libraryManufacturer: 'OpenSC Project', libraryDescription: 'OpenSC smartcard framework' }],
+    ['generic', { libraryManufacturer: 'SafeNet, Inc.', libraryDescription: 'SafeNet eToken PKCS#11' }],
+    ['generic', {}],
+  ];
+
+  test.each(introductions)('%s: %j', (name, introduction) => {
+    expect(detectProfile({ ...nobody, ...introduction }).name).toBe(name);
+  });
+
+  test('every profile has an example', () => {
+    expect(new Set(introductions.map(([name]) => name))).toEqual(new Set(profileNames));
+  });
+});
+
+describe('the data', () => {
+  test.each(profileNames)('%s says for each value where it is from', (name) => {
+    const profile = vendorProfiles[name];
+    expect(profile.name).toBe(name);
+    expect(profile.verification.what).not.toBe('');
+    const sourced = Object.entries(profile).filter(
+      (entry): entry is [string, Sourced<unknown>] => typeof entry[1] === 'object' && 'value' in entry[1],
+    );
+    expect(sourced).toHaveLength(12);
+    for (const [field, { source }] of sourced) expect(source.length, field).toBeGreaterThan(5);
+  });
+
+  test('only what the tests run on is verified', () => {
+    const verified = profileNames.filter((name) => vendorProfiles[name].verification.verified);
+    expect(verified).toEqual(['softhsm', 'nss']);
+  });
+
+  test('a token makes nonces only where a source says that they are random', () => {
+    const makers = profileNames.filter((name) => vendorProfiles[name].gcmNonce.value === 'token');
+    expect(makers).toEqual(['cloudhsm']);
+    for (const name of makers) expect(vendorProfiles[name].gcmNonce.source).toMatch(/random/);
+  });
+
+  test('every profile knows the codes that the standard has for a wrong tag', () => {
+    for (const name of profileNames) {
+      expect(vendorProfiles[name].wrongTagCodes.value, name).toEqual(expect.arrayContaining([0x40, 0x41, 0x42]));
+    }
+  });
+});

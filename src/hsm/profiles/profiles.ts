@@ -1,0 +1,42 @@
+import type { NativeTokenInfo } from '../native.js';
+import { cloudhsm } from './cloudhsm.js';
+import { generic } from './generic.js';
+import { luna } from './luna.js';
+import { nshield } from './nshield.js';
+import { nss } from './nss.js';
+import type { ProfileName, Recognition, VendorProfile } from './profile.js';
+import { softhsm } from './softhsm.js';
+
+/** Every vendor profile; `generic` is for whatever none of the others recognises. */
+export const vendorProfiles: Readonly<Record<ProfileName, VendorProfile>> = {
+  softhsm,
+  nss,
+  cloudhsm,
+  luna,
+  nshield,
+  generic,
+};
+
+/** What a module and a token say of themselves (`C_GetInfo`, `C_GetTokenInfo`). */
+export type Introduction = Pick<
+  NativeTokenInfo,
+  'libraryManufacturer' | 'libraryDescription' | 'manufacturer' | 'model'
+>;
+
+/** The profile that recognises the module, or `generic`. */
+export function detectProfile(introduction: Introduction): VendorProfile {
+  const known = Object.values(vendorProfiles).find(({ recognitions }) =>
+    recognitions.some((recognition) => recognises(recognition, introduction)),
+  );
+  return known ?? generic;
+}
+
+function recognises(recognition: Recognition, introduction: Introduction): boolean {
+  const wanted = [
+    [recognition.libraryManufacturer, introduction.libraryManufacturer],
+    [recognition.libraryDescription, introduction.libraryDescription],
+    [recognition.tokenManufacturer, introduction.manufacturer],
+    [recognition.tokenModel, introduction.model],
+  ] as const;
+  return wanted.every(([pattern, text]) => pattern === undefined || pattern.test(text));
+}
