@@ -249,7 +249,7 @@ async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> 
     authorizer: authorizer(foundation),
     auditLog: auditFile,
     clock,
-    onFailure: failureLog(logger),
+    onCompleted: failureLog(logger),
   });
   return startGrpcFace({
     dispatcher,

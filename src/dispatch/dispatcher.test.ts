@@ -54,7 +54,7 @@ class Bench {
         },
       },
       clock,
-      onFailure: () => undefined,
+      onCompleted: () => undefined,
     });
   }
 

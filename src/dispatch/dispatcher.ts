@@ -4,6 +4,7 @@ import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
+import type { OperationTrace } from '../trace.js';
 import type { AccessCheck, AccessRow } from './access-row.js';
 import { fieldName } from './field-name.js';
 import type { MethodName } from './methods.js';
@@ -21,6 +22,8 @@ export interface IncomingCall {
   requestId: string;
   /** Absolute, in `Clock.monotonicMs`. */
   deadlineMs: number;
+  /** What its parts are told to, where this request is traced. */
+  trace?: OperationTrace | undefined;
   /** The domain request. Throws VALIDATION for bytes that are no such message. */
   decode(): object;
   /** The wire form of the domain response; copies what is secret in it. */
@@ -33,8 +36,8 @@ export interface Dispatcher {
   dispatch(call: IncomingCall): Promise<Uint8Array>;
 }
 
-/** Told of every failure with its cause, for the log. */
-export type FailureListener = (call: IncomingCall, error: HoldfastError) => void;
+/** Told of every request when its answer is known, with the cause of a failure, for log and metrics. */
+export type CompletionListener = (call: IncomingCall, error: HoldfastError | undefined, durationMs: number) => void;
 
 /** The type of a row's request is known to its codec and its use case; the dispatcher treats it as opaque. */
 export type AccessTable = Readonly<Record<MethodName, AccessRow<never>>>;
@@ -44,7 +47,7 @@ export interface DispatcherDependencies {
   authorizer: Authorizer;
   auditLog: AuditLog;
   clock: Clock;
-  onFailure: FailureListener;
+  onCompleted: CompletionListener;
 }
 
 /** What becomes known of a request on its way, for the audit record. */
@@ -72,15 +75,21 @@ export class AuditedDispatcher implements Dispatcher {
       const error = await this.#run(call, trail);
       await this.#audit(call, trail, error, startedMs);
       if (error !== undefined) throw error;
-      return call.encode(trail.response ?? {});
+      const answer = call.encode(trail.response ?? {});
+      this.#completed(call, undefined, startedMs);
+      return answer;
     } catch (thrown) {
       const error = toHoldfastError(thrown);
-      this.#dependencies.onFailure(call, error);
+      this.#completed(call, error, startedMs);
       throw error;
     } finally {
       destroySecrets(trail.request);
       destroySecrets(trail.response);
     }
+  }
+
+  #completed(call: IncomingCall, error: HoldfastError | undefined, startedMs: number): void {
+    this.#dependencies.onCompleted(call, error, this.#dependencies.clock.monotonicMs() - startedMs);
   }
 
   /** Fills the trail. @returns the error to answer with, so that it is audited before it is thrown. */
@@ -101,7 +110,7 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
-    const context = { requestId: call.requestId, principal, deadlineMs: call.deadlineMs };
+    const context = { requestId: call.requestId, principal, deadlineMs: call.deadlineMs, trace: call.trace };
     const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
     trail.accesses = prepared.accesses;
     for (const access of prepared.accesses) {

@@ -20,10 +20,13 @@ import type {
   NativeMaterialReference,
   NativeResult,
 } from './native.js';
+import { type HsmOperation, type TryListener, watchTry } from './tries.js';
 
 export interface ClusterTools extends MemberTools {
   addon: Pick<NativeAddon, 'createMaterial'>;
   encryptionBudget: EncryptionSpending;
+  /** Told of every try of every operation, where somebody counts them. */
+  onTried?: TryListener | undefined;
 }
 
 /** Materials whose references are kept; one takes about 600 bytes in the addon. */
@@ -34,6 +37,7 @@ const secretKeyClass = 4;
 
 /** What an operation is about, for alerts and for the next probe. */
 interface Subject {
+  operation: HsmOperation;
   materialId?: string;
   reference?: NativeMaterialReference;
   /** The material under which each try encrypts, and spends one of its encryptions. */
@@ -72,15 +76,17 @@ export class PooledCluster implements HsmCluster {
     // `replication: none` has one member, and a key lives on it alone.
     const member = this.#members.find((candidate) => candidate.isAdmitted);
     if (member === undefined) throw noMember();
-    const onMember = <T>(work: (deadlineMs: number) => Promise<NativeResult<T>>, subject: Subject = {}): Promise<T> =>
-      this.#once(member, subject, () => work(this.#attemptDeadlineMs(call.deadlineMs)));
+    const onMember = <T>(subject: Subject, work: (deadlineMs: number) => Promise<NativeResult<T>>): Promise<T> =>
+      this.#once(member, subject, call, () => work(this.#attemptDeadlineMs(call.deadlineMs)));
 
-    await onMember((until) => pool.generateKey(member.index, id, label, until));
-    const canary = await onMember((until) =>
+    await onMember({ operation: 'generate-key' }, (until) => pool.generateKey(member.index, id, label, until));
+    const canary = await onMember({ operation: 'seal-canary' }, (until) =>
       pool.sealCanary(member.index, id, label, canaryPlaintext(materialId), canaryAdditionalData(materialId), until),
     );
     const reference = this.#materials.referenceTo({ materialId, label, extractable: false, canary });
-    await onMember((until) => pool.probe(member.index, reference, until), { materialId, reference });
+    await onMember({ operation: 'probe', materialId, reference }, (until) =>
+      pool.probe(member.index, reference, until),
+    );
     return canary;
   }
 
@@ -88,7 +94,7 @@ export class PooledCluster implements HsmCluster {
     this.#materials.forget(materialId);
     const id = materialIdBytes(materialId);
     await this.#onAll((member) =>
-      this.#once(member, { materialId }, () =>
+      this.#once(member, { operation: 'destroy-key', materialId }, undefined, () =>
         this.#tools.pool.destroyKey(member.index, id, this.#attemptDeadlineMs(deadlineMs)),
       ),
     );
@@ -97,7 +103,7 @@ export class PooledCluster implements HsmCluster {
   encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
-    const subject = { materialId, reference, encryptsUnder: materialId };
+    const subject: Subject = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
     return this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
     );
@@ -110,7 +116,7 @@ export class PooledCluster implements HsmCluster {
     call: HsmCall,
   ): Promise<Secret> {
     const reference = this.#materials.referenceTo(material);
-    const subject = { materialId: material.materialId, reference };
+    const subject: Subject = { operation: 'decrypt', materialId: material.materialId, reference };
     const plaintext = await this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.decrypt(member, reference, sealed.nonce, sealed.ciphertext, additionalData, until),
     );
@@ -125,7 +131,7 @@ export class PooledCluster implements HsmCluster {
   ): Promise<{ plaintext: Secret; sealed: Sealed }> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
-    const subject = { materialId, reference, encryptsUnder: materialId };
+    const subject: Subject = { operation: 'generate-data-key', materialId, reference, encryptsUnder: materialId };
     const { plaintext, nonce, ciphertext } = await this.#repeatable(subject, call, (member, until) =>
       this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
     );
@@ -133,7 +139,7 @@ export class PooledCluster implements HsmCluster {
   }
 
   async random(lengthBytes: number, call: HsmCall): Promise<Secret> {
-    const bytes = await this.#repeatable({}, call, (member, until) =>
+    const bytes = await this.#repeatable({ operation: 'random' }, call, (member, until) =>
       this.#tools.pool.random(member, lengthBytes, until),
     );
     return new Secret(bytes);
@@ -143,7 +149,11 @@ export class PooledCluster implements HsmCluster {
   async listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
     return Promise.all(
       this.#members.map(async (member) => {
-        const entries = await this.#judged(member, {}, () => this.#tools.pool.inventory(member.index, deadlineMs));
+        const subject: Subject = { operation: 'inventory' };
+        const { value: entries } = await this.#judged(member, subject, undefined, async () => ({
+          epoch: undefined,
+          value: await this.#tools.pool.inventory(member.index, deadlineMs),
+        }));
         return { memberName: member.place.memberName, materialIds: secretKeyIds(entries) };
       }),
     );
@@ -176,13 +186,19 @@ export class PooledCluster implements HsmCluster {
       // Retries too: nobody knows how far the try that failed came (design invariant 9).
       if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
         await encryptionBudget.spend(encryptsUnder);
+      const untilMs = this.#attemptDeadlineMs(call.deadlineMs);
+      const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, failed.size);
       try {
-        const result = await operation(target?.index ?? null, this.#attemptDeadlineMs(call.deadlineMs));
-        this.#memberAt(result.member)?.recordSuccess(result.epoch, subject.reference);
+        const result = await operation(target?.index ?? null, untilMs);
+        const member = this.#memberAt(result.member);
+        member?.recordSuccess(result.epoch, subject.reference);
+        watched?.succeeded(member?.place, result.epoch);
         return result.value;
       } catch (error) {
         const { failure, verdict } = this.#judge(error, subject);
-        failed.add(this.#memberAt(failure.member));
+        const member = this.#memberAt(failure.member);
+        watched?.failed(member?.place, failure, verdict);
+        failed.add(member);
         const another = this.#members.find((member) => member.isAdmitted && !failed.has(member));
         const inTime = this.#tools.clock.monotonicMs() < call.deadlineMs;
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
@@ -191,17 +207,31 @@ export class PooledCluster implements HsmCluster {
     }
   }
 
-  async #once<T>(member: Member, subject: Subject, operation: () => Promise<NativeResult<T>>): Promise<T> {
-    const result = await this.#judged(member, subject, operation);
+  async #once<T>(
+    member: Member,
+    subject: Subject,
+    call: HsmCall | undefined,
+    operation: () => Promise<NativeResult<T>>,
+  ): Promise<T> {
+    const result = await this.#judged(member, subject, call, operation);
     member.recordSuccess(result.epoch, subject.reference);
     return result.value;
   }
 
-  async #judged<T>(member: Member, subject: Subject, operation: () => Promise<T>): Promise<T> {
+  async #judged<T extends { epoch: number | undefined }>(
+    member: Member,
+    subject: Subject,
+    call: HsmCall | undefined,
+    operation: () => Promise<T>,
+  ): Promise<T> {
+    const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, 0);
     try {
-      return await operation();
+      const result = await operation();
+      watched?.succeeded(member.place, result.epoch);
+      return result;
     } catch (error) {
       const { failure, verdict } = this.#judge(error, subject, member);
+      watched?.failed(member.place, failure, verdict);
       throw callerError(verdict, failure);
     }
   }

@@ -10,6 +10,7 @@ import { MemberOpenError, memberOpenError, openAndLogIn, type MemberCredential }
 import { Member } from './member.js';
 import type { NativeAddon, NativeModuleOptions, NativePool } from './native.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
+import type { TryListener } from './tries.js';
 
 /** One token as configuration declares it. */
 export interface MemberOptions {
@@ -35,6 +36,8 @@ export interface HsmClustersTools {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;
   encryptionBudget: EncryptionSpending;
+  /** Told of every try of every operation, where somebody counts them. */
+  onTried?: TryListener | undefined;
   clock: Clock;
   events: HsmEvents;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */

@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmCluster } from './hsm-cluster.js';
+import { tracedCluster } from './traced-cluster.js';
 
 export interface ClusterViews {
   /** For operations with existing keys. */
@@ -16,12 +17,13 @@ export interface ClusterViews {
 
 /** @param customKeyStoreId null: the default key store, whose clients see KEY_UNAVAILABLE as it is. */
 export function clusterViews(cluster: HsmCluster, customKeyStoreId: string | null): ClusterViews {
-  if (customKeyStoreId === null) return { forKeys: cluster, forStore: cluster, direct: cluster };
+  const traced = tracedCluster(cluster, customKeyStoreId);
+  if (customKeyStoreId === null) return { forKeys: traced, forStore: traced, direct: cluster };
   return {
     // AWS KMS Developer Guide, "Troubleshooting a custom key store": the code and message for every cryptographic operation.
-    forKeys: withoutKeyUnavailable(cluster, 'KMS_INVALID_STATE', 'KMS cannot communicate with your CloudHSM cluster'),
+    forKeys: withoutKeyUnavailable(traced, 'KMS_INVALID_STATE', 'KMS cannot communicate with your CloudHSM cluster'),
     forStore: withoutKeyUnavailable(
-      cluster,
+      traced,
       'CUSTOM_KEY_STORE_INVALID_STATE',
       `The HSM cluster of custom key store ${customKeyStoreId} cannot be reached.`,
     ),

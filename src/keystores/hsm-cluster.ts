@@ -1,5 +1,6 @@
 import type { Canary } from '../keys/key.js';
 import type { Secret } from '../secret.js';
+import type { OperationTrace } from '../trace.js';
 import type { ConnectionErrorCode } from './store.js';
 
 /** The key-store port: what the core asks of a connected HSM cluster. Implemented by `hsm/`. */
@@ -38,6 +39,8 @@ export interface EncryptionSpending {
 export interface HsmCall {
   /** Absolute, in `Clock.monotonicMs`: by then there is an answer. */
   deadlineMs: number;
+  /** What its parts are told to, where this request is traced. */
+  trace?: OperationTrace | undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ function levelOf(error: HoldfastError): string {
     { level: 'debug', formatters: { level: (label) => ({ level: label }) } },
     { write: (line: string) => void lines.push(line) },
   );
-  failureLog(logger)(call, error);
+  failureLog(logger)(call, error, 1);
   return (JSON.parse(lines[0] ?? '{}') as { level: string }).level;
 }
 

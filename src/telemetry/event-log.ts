@@ -3,7 +3,7 @@
  * for; the fields say where. A cause is logged with its own fields and never goes to a caller (design invariant 12).
  */
 import type { Logger } from 'pino';
-import type { FailureListener } from '../dispatch/dispatcher.js';
+import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents } from '../hsm/events.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
@@ -55,13 +55,26 @@ export function encryptionBudgetLog(logger: Logger): Pick<EncryptionBudgetTools,
 const operatorCodes: ReadonlySet<ErrorCode> = new Set(['KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT']);
 
 /** Requests that failed: what operators must look into as errors, what callers did wrong for debugging. */
-export function failureLog(logger: Logger): FailureListener {
+export function failureLog(logger: Logger): CompletionListener {
   return (call, error) => {
+    if (error === undefined) return;
     const { requestId, method, principal, sourceAddress } = call;
-    const fields = { requestId, method, principal: principal?.arn, sourceAddress, errorCode: error.code };
+    const fields = {
+      requestId,
+      method,
+      principal: principal?.arn,
+      sourceAddress,
+      errorCode: error.code,
+      ...tracePlace(call),
+    };
     if (concernsOperator(error)) logger.error({ ...fields, err: error }, 'request failed');
     else logger.debug({ ...fields, err: error }, 'request refused');
   };
+}
+
+/** Where the request is in the traces; nothing where it is not traced. */
+function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: string } {
+  return trace === undefined ? {} : { traceId: trace.traceId, spanId: trace.spanId };
 }
 
 /** Also behind a code that AWS gives to callers: the cluster of a custom key store that cannot be reached is KMS_INVALID_STATE. */

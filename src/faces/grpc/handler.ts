@@ -13,9 +13,11 @@ import type { Dispatcher } from '../../dispatch/dispatcher.js';
 import type { MethodName } from '../../dispatch/methods.js';
 import { toHoldfastError } from '../../errors.js';
 import type { Identifiers } from '../../ids.js';
+import type { OperationTrace, RequestTracer } from '../../trace.js';
 import { codecs } from './codec.js';
 import type { Connection, Connections } from './connections.js';
 import { toCallError } from './errors.js';
+import { endAnswered, endFailed, traceStart } from './request-trace.js';
 import { methodOf, services } from './services.js';
 
 export interface HandlerDependencies {
@@ -25,6 +27,8 @@ export interface HandlerDependencies {
   connections: Connections;
   /** For a call whose client names no deadline, and the most for one that does. */
   requestTimeoutMs: number;
+  /** Undefined where nothing is traced. */
+  tracer?: RequestTracer | undefined;
 }
 
 type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
@@ -40,7 +44,7 @@ export function addServices(server: Server, dependencies: HandlerDependencies): 
       name,
       { ...method, requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: asBuffer },
     ]);
-    const handlers = methods.map(([name, method]) => [name, handlerOf(methodOf(method.path), dependencies)]);
+    const handlers = methods.map(([name, method]) => [name, handlerOf(method.path, dependencies)]);
     server.addService(
       Object.fromEntries(definition) as ServiceDefinition,
       Object.fromEntries(handlers) as Record<string, handleUnaryCall<Buffer, Uint8Array>>,
@@ -48,11 +52,16 @@ export function addServices(server: Server, dependencies: HandlerDependencies): 
   }
 }
 
-function handlerOf(method: MethodName, dependencies: HandlerDependencies): handleUnaryCall<Buffer, Uint8Array> {
+function handlerOf(path: string, dependencies: HandlerDependencies): handleUnaryCall<Buffer, Uint8Array> {
+  const method = methodOf(path);
+  const startTrace = traceStart(path, dependencies.tracer);
   return (call, callback) => {
     const connection = dependencies.connections.find(call.getPeer());
     if (connection === undefined) callback({ code: status.CANCELLED, details: 'The connection has closed.' });
-    else void answer(method, call, callback, connection, dependencies);
+    else {
+      const trace = startTrace(call.metadata, connection.principal !== undefined);
+      void answer(method, call, callback, connection, trace, dependencies);
+    }
   };
 }
 
@@ -61,16 +70,21 @@ async function answer(
   call: UnaryCall,
   callback: sendUnaryData<Uint8Array>,
   connection: Connection,
+  trace: OperationTrace | undefined,
   dependencies: HandlerDependencies,
 ): Promise<void> {
   const requestId = dependencies.identifiers.requestId();
   let response: Uint8Array | undefined;
   try {
-    response = await dispatch(method, call, connection, requestId, dependencies);
+    response = await dispatch(method, call, connection, requestId, trace, dependencies);
     call.sendMetadata(requestIdMetadata(requestId));
     callback(null, response);
-  } catch (error) {
-    callback(toCallError(toHoldfastError(error), requestId));
+    endAnswered(trace, requestId);
+  } catch (thrown) {
+    const error = toHoldfastError(thrown);
+    const answer = toCallError(error, requestId);
+    callback(answer);
+    endFailed(trace, requestId, error, answer.code);
   } finally {
     // grpc-js has copied the response into its frame by now; the request may not have been decoded at all.
     if (codecs[method].carriesSecrets) {
@@ -85,6 +99,7 @@ function dispatch(
   call: UnaryCall,
   connection: Connection,
   requestId: string,
+  trace: OperationTrace | undefined,
   dependencies: HandlerDependencies,
 ): Promise<Uint8Array> {
   const codec = codecs[method];
@@ -95,6 +110,7 @@ function dispatch(
     sourceAddress: connection.sourceAddress,
     requestId,
     deadlineMs: deadlineOf(call, dependencies),
+    trace,
     decode: () => {
       try {
         return codec.decode(call.request);

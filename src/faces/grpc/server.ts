@@ -4,6 +4,7 @@ import { type Clock, delay } from '../../clock.js';
 import type { Dispatcher } from '../../dispatch/dispatcher.js';
 import type { Identifiers } from '../../ids.js';
 import type { Principal } from '../../policy/authorizer.js';
+import type { RequestTracer } from '../../trace.js';
 import { Connections } from './connections.js';
 import { addServices } from './handler.js';
 import { Health } from './health.js';
@@ -31,6 +32,8 @@ export interface GrpcFaceOptions {
   onConnectionRefused(refusal: ConnectionRefusal): void;
   /** For a call whose client names no deadline, and the most for one that does. Default 10 s. */
   requestTimeoutMs?: number;
+  /** Undefined where nothing is traced. */
+  tracer?: RequestTracer | undefined;
   limits?: Partial<GrpcFaceLimits>;
 }
 
@@ -78,8 +81,9 @@ class RunningGrpcFace implements GrpcFace {
     const bounds = { ...receptionLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
     const reception = new Reception({ ...bounds, clock: options.clock });
     this.#server = new Server(serverOptions(this.#limits, reception.interceptor));
-    const { dispatcher, clock, identifiers, requestTimeoutMs = defaultRequestTimeoutMs } = options;
-    addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections: this.#connections });
+    const { dispatcher, clock, identifiers, tracer, requestTimeoutMs = defaultRequestTimeoutMs } = options;
+    const connections = this.#connections;
+    addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections, tracer });
     const host = this.#streams.host(this.#server);
     this.#health.addTo(host);
     addReflection(host);

@@ -1,0 +1,117 @@
+import type { Clock } from '../clock.js';
+import type { HsmCall } from '../keystores/hsm-cluster.js';
+import type { OperationTrace } from '../trace.js';
+import type { MemberPlace } from './events.js';
+import type { Verdict } from './failure.js';
+import type { NativeFailure } from './native.js';
+import type { ReturnValues } from './return-values.js';
+
+/** What a member can be asked to do, as metrics and traces name it. */
+export const hsmOperations = [
+  'encrypt',
+  'decrypt',
+  'generate-data-key',
+  'random',
+  'generate-key',
+  'seal-canary',
+  'probe',
+  'destroy-key',
+  'inventory',
+] as const;
+
+export type HsmOperation = (typeof hsmOperations)[number];
+
+/** One try of one operation that has ended. */
+export interface FinishedTry {
+  clusterId: string;
+  /** Undefined where no member was reached. */
+  memberName: string | undefined;
+  operation: HsmOperation;
+  /** From handing it to the addon to its answer: waiting, the call, and the way back. */
+  durationMs: number;
+  /** Undefined when it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
+  failure: { kind: NativeFailure['kind']; returnValue: string | undefined; verdict: Verdict } | undefined;
+}
+
+/** Told of every try. */
+export type TryListener = (finished: FinishedTry) => void;
+
+export interface TryTools {
+  clock: Clock;
+  returnValues: ReturnValues;
+  /** Where nobody listens and the request is not traced, a try costs nothing. */
+  onTried?: TryListener | undefined;
+}
+
+/** A try under way. Exactly one of `succeeded` and `failed` ends it. */
+export class WatchedTry {
+  readonly #tools: TryTools;
+  readonly #clusterId: string;
+  readonly #operation: HsmOperation;
+  readonly #startedMs: number;
+  readonly #trace: OperationTrace | undefined;
+
+  constructor(tools: TryTools, clusterId: string, operation: HsmOperation, trace: OperationTrace | undefined) {
+    this.#tools = tools;
+    this.#clusterId = clusterId;
+    this.#operation = operation;
+    this.#trace = trace;
+    this.#startedMs = tools.clock.monotonicMs();
+  }
+
+  succeeded(place: MemberPlace | undefined, epoch: number | undefined): void {
+    this.#trace?.end(answeredBy(place, epoch));
+    this.#tell(place, undefined);
+  }
+
+  failed(place: MemberPlace | undefined, failure: NativeFailure, verdict: Verdict): void {
+    const returnValue = failure.rv === 0 ? undefined : this.#tools.returnValues(failure.rv);
+    this.#trace?.end(
+      {
+        ...answeredBy(place, failure.epoch),
+        'holdfast.failure.kind': failure.kind,
+        ...(returnValue === undefined ? {} : { 'pkcs11.return_value': returnValue.name }),
+        ...(failure.functionName === '' ? {} : { 'pkcs11.function': failure.functionName }),
+      },
+      returnValue?.name ?? failure.kind,
+    );
+    const known = returnValue?.name.startsWith('CKR_') === false ? 'vendor-defined' : returnValue?.name;
+    this.#tell(place, { kind: failure.kind, returnValue: known, verdict });
+  }
+
+  #tell(place: MemberPlace | undefined, failure: FinishedTry['failure']): void {
+    this.#tools.onTried?.({
+      clusterId: this.#clusterId,
+      memberName: place?.memberName,
+      operation: this.#operation,
+      durationMs: this.#tools.clock.monotonicMs() - this.#startedMs,
+      failure,
+    });
+  }
+}
+
+/** @param triesBefore how many tries of the same operation failed. @returns undefined where nobody wants to know. */
+export function watchTry(
+  tools: TryTools,
+  clusterId: string,
+  operation: HsmOperation,
+  call: Pick<HsmCall, 'trace'> | undefined,
+  triesBefore: number,
+): WatchedTry | undefined {
+  const parent = call?.trace;
+  if (tools.onTried === undefined && parent === undefined) return undefined;
+  const trace = parent?.startOperation(`hsm ${operation} try`, {
+    'holdfast.cluster.id': clusterId,
+    'holdfast.hsm.operation': operation,
+    'holdfast.hsm.retried': triesBefore > 0,
+    'holdfast.hsm.try': triesBefore + 1,
+  });
+  return new WatchedTry(tools, clusterId, operation, trace);
+}
+
+function answeredBy(place: MemberPlace | undefined, epoch: number | undefined): Record<string, string | number> {
+  return {
+    ...(place === undefined ? {} : { 'holdfast.member': place.memberName }),
+    ...(epoch === undefined ? {} : { 'holdfast.session_epoch': epoch }),
+  };
+}
