@@ -11,7 +11,7 @@ import { accessTable } from './dispatch/access-table.js';
 import { AuditedDispatcher } from './dispatch/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
 import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
-import { ConfiguredHsmClusters } from './hsm/clusters.js';
+import { type ClusterOptions, ConfiguredHsmClusters } from './hsm/clusters.js';
 import type { HsmEvents } from './hsm/events.js';
 import { loadAddon } from './hsm/native.js';
 import type { Identifiers } from './ids.js';
@@ -36,10 +36,12 @@ import {
   unaccountedMaterialLog,
 } from './telemetry/event-log.js';
 
-/** What a test may put in place of the machine's clock and random identifiers. The shipped binary sets none. */
+/** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
 export interface CompositionOverrides {
   clock?: Clock;
   identifiers?: Identifiers;
+  /** Replaces what the configuration says of every cluster: members that hold the same keys, short delays. */
+  cluster?: Partial<ClusterOptions>;
 }
 
 /** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
@@ -72,6 +74,7 @@ interface Foundation {
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
   auditFile: AuditFile;
+  clusterOverrides: Partial<ClusterOptions>;
 }
 
 /** The key stores and the use cases on top of them. */
@@ -130,7 +133,8 @@ async function openFoundation(
     await beginAuditing(auditFile, clock, logger);
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
-    return { configuration, logger, clock, identifiers, principals, catalog, auditFile };
+    const clusterOverrides = overrides.cluster ?? {};
+    return { configuration, logger, clock, identifiers, principals, catalog, auditFile, clusterOverrides };
   } catch (error) {
     await catalog.close();
     throw error;
@@ -213,7 +217,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
 
 /** @param hangs told when closing a cluster leaves a lane behind. */
 async function composeClusters(foundation: Foundation, hangs: { lanesHung: boolean }): Promise<ConfiguredHsmClusters> {
-  const { configuration, logger, clock, catalog } = foundation;
+  const { configuration, logger, clock, catalog, clusterOverrides } = foundation;
   const log = hsmLog(logger);
   const events: HsmEvents = {
     ...log,
@@ -226,7 +230,9 @@ async function composeClusters(foundation: Foundation, hangs: { lanesHung: boole
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
     { addon: loadAddon(), loginAttempts: catalog, encryptionBudget, clock, events, lockDirectory },
-    await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration))),
+    (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
+      (cluster) => ({ ...cluster, ...clusterOverrides }),
+    ),
   );
 }
 

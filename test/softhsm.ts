@@ -1,6 +1,7 @@
 /** SoftHSM tokens in a temporary folder, for every test that needs a real PKCS#11 module. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -42,6 +43,25 @@ export function findSoftHsmLibrary(): string {
   const found = libraryCandidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error('libsofthsm2.so was not found: install the package softhsm2');
   return found;
+}
+
+/**
+ * An "HSM" of its own whose tokens hold the same objects as another's, all attributes alike, under other serial
+ * numbers: what a vendor's replication makes. Close every session on the original first.
+ */
+export function cloneSoftHsm(original: SoftHsm): SoftHsm {
+  const clone = createSoftHsm({ tokens: [] });
+  const tokens = join(clone.directory, 'tokens');
+  cpSync(join(original.directory, 'tokens'), tokens, { recursive: true });
+  for (const token of readdirSync(tokens)) changeSerialNumber(join(tokens, token, 'token.object'));
+  return clone;
+}
+
+/** The only run of sixteen hexadecimal digits in a token's file is its serial number (SoftHSM 2.6.1, Token.cpp). */
+function changeSerialNumber(path: string): void {
+  const content = readFileSync(path, 'latin1');
+  if (content.match(/[0-9a-f]{16}/g)?.length !== 1) throw new Error(`The serial number was not found in ${path}.`);
+  writeFileSync(path, content.replace(/[0-9a-f]{16}/, randomBytes(8).toString('hex')), 'latin1');
 }
 
 /** Makes a folder with a SoftHSM configuration and the tokens asked for. Each call is one "HSM". */

@@ -1,0 +1,186 @@
+/**
+ * The whole server over real gRPC on several members that hold the same keys, each an "HSM" of its own with the
+ * fault-injecting module in front. `replication: none` allows a configuration file one member, so the others come in by
+ * `CompositionOverrides`.
+ */
+import { compose, type HoldfastServer } from '../../src/compose.js';
+import { loadConfiguration } from '../../src/config/load.js';
+import { resolveSecrets } from '../../src/config/secrets.js';
+import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
+import type { ClusterOptions, MemberOptions } from '../../src/hsm/clusters.js';
+import { createLogger } from '../../src/telemetry/logger.js';
+import type { HoldfastClient, Message } from '../e2e/client.js';
+import { Deployment } from '../e2e/deployment.js';
+import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
+import { cloneSoftHsm, type SoftHsm } from '../softhsm.js';
+
+export interface ReplicaMember {
+  name: string;
+  hsm: SoftHsm;
+  fault: FaultHsm;
+}
+
+export interface ReplicatedServerOptions {
+  memberCount: number;
+  /** Keys made before the members are cloned. */
+  keyCount: number;
+  lanes: number;
+  /** For one try of one operation. */
+  operationTimeoutMs: number;
+  requestTimeoutMs: number;
+  /** Changes what the server is told of its cluster. */
+  cluster?: Partial<ClusterOptions>;
+}
+
+/** What the server's log said, counted by message and member. */
+export class EventCounts {
+  readonly #counts = new Map<string, number>();
+
+  /** Takes one line of the log. */
+  note(line: string): void {
+    const { msg, memberName } = JSON.parse(line) as { msg?: string; memberName?: string };
+    for (const key of [msg, `${msg}/${memberName}`]) {
+      if (key !== undefined) this.#counts.set(key, this.of(key) + 1);
+    }
+  }
+
+  /** How often `message`, or `message/member`, was logged. */
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+}
+
+/** Short, so that a test sees many recoveries; everything else as it ships. */
+export const shortBreaker = { ...defaultBreakerSettings, probeDelayMs: 30 };
+
+export class ReplicatedServer {
+  readonly events = new EventCounts();
+  readonly #clients: HoldfastClient[] = [];
+
+  private constructor(
+    readonly options: ReplicatedServerOptions,
+    readonly deployment: Deployment,
+    readonly members: readonly ReplicaMember[],
+    /** Ids of the keys that every member holds. */
+    readonly keyIds: readonly string[],
+  ) {}
+
+  #server: HoldfastServer | undefined;
+
+  /** Makes the keys on one token, closes everything, clones the token, and serves from the clones. */
+  static async start(options: ReplicatedServerOptions): Promise<ReplicatedServer> {
+    const { operationTimeoutMs, requestTimeoutMs } = options;
+    const deployment = new Deployment({
+      customClusters: [],
+      configure: (configuration) => {
+        configuration['limits'] = { operationTimeoutMs, requestTimeoutMs, drainTimeoutMs: 3_000 };
+      },
+    });
+    const keyIds = await makeKeys(deployment, options.keyCount);
+    const members = Array.from({ length: options.memberCount }, (_, index) => {
+      const hsm = cloneSoftHsm(deployment.softHsm);
+      return { name: memberName(index), hsm, fault: putFaultsBefore(hsm) };
+    });
+    const server = new ReplicatedServer(options, deployment, members, keyIds);
+    await server.serve();
+    return server;
+  }
+
+  /** Starts to serve; resolves when every member is in the rotation. */
+  async serve(): Promise<void> {
+    const opened = this.events.of('member opened');
+    const configuration = await loadConfiguration(this.deployment.configurationPath);
+    const cluster = { breaker: shortBreaker, members: this.#memberOptions(), ...this.options.cluster };
+    const logger = createLogger('info', { write: (line: string) => this.events.note(line) });
+    this.#server = await compose(configuration, await resolveSecrets(configuration), logger, { cluster });
+    await until('every member is open', () => this.events.of('member opened') === opened + this.members.length);
+    await until('it answers', () =>
+      this.client()
+        .call('GenerateRandom', { number_of_bytes: 1 })
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+  }
+
+  member(index: number): ReplicaMember {
+    const member = this.members[index];
+    if (member === undefined) throw new Error(`There is no member ${index}.`);
+    return member;
+  }
+
+  /** One client for tests that need no more. */
+  client(): HoldfastClient {
+    const [first] = this.#clients;
+    return first ?? this.newClient();
+  }
+
+  /** A client with a connection of its own. */
+  newClient(): HoldfastClient {
+    const tls = this.#server?.bound.find((address) => address.kind === 'tls');
+    if (tls?.kind !== 'tls') throw new Error('The server does not serve.');
+    const client = this.deployment.client(tls.port, 'operator');
+    this.#clients.push(client);
+    return client;
+  }
+
+  async stop(): Promise<void> {
+    for (const { fault } of this.members) fault.heal();
+    for (const client of this.#clients.splice(0)) client.close();
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+    this.deployment.dispose();
+    for (const { hsm } of this.members) hsm.dispose();
+  }
+
+  #memberOptions(): MemberOptions[] {
+    const { tokenLabel } = this.deployment.defaultCluster;
+    return this.members.map(({ name, fault }) => ({
+      name,
+      module: fault.module,
+      tokenLabel,
+      tokenSerialNumber: null,
+      laneCount: this.options.lanes,
+    }));
+  }
+}
+
+async function makeKeys(deployment: Deployment, count: number): Promise<string[]> {
+  const server = await deployment.start();
+  try {
+    const client = server.client();
+    await server.defaultKeyStoreConnected(client);
+    const keyIds: string[] = [];
+    for (let made = 0; made < count; made += 1) {
+      const { key_metadata: metadata } = await client.call('CreateKey');
+      keyIds.push((metadata as Message)['key_id'] as string);
+    }
+    return keyIds;
+  } finally {
+    await server.stop();
+  }
+}
+
+/** `a`, `b`, `c`, … */
+export function memberName(index: number): string {
+  return String.fromCharCode('a'.charCodeAt(0) + index);
+}
+
+/** Resolves when it holds. @throws when it does not within the bound: far longer than it takes on a busy machine. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  boundMs = 30_000,
+  intervalMs = 10,
+): Promise<void> {
+  const end = performance.now() + boundMs;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`Not within ${boundMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}
