@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { envelopeAdditionalData } from '../src/operations/envelope.js';
+import { encodeHeader, envelopeAdditionalData } from '../src/operations/envelope.js';
 import { canonicalContext } from '../src/operations/encryption-context.js';
 import type { AddonLoad } from './addon-load.js';
 import { measureWithGhz } from './ghz.js';
@@ -31,7 +31,7 @@ const ghzLevel = 32;
 
 /** As long as the additional data of an Encrypt without an encryption context. */
 const additionalDataBytes = envelopeAdditionalData(
-  { keyId: '00000000-0000-0000-0000-000000000000', materialId: '00'.repeat(32) },
+  encodeHeader({ keyId: '00000000-0000-0000-0000-000000000000', materialId: '00'.repeat(32) }),
   canonicalContext(new Map()),
 ).byteLength;
 

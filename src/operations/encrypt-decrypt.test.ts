@@ -9,7 +9,7 @@ import { resolveCiphertextKey } from './ciphertext-key.js';
 import { decrypt } from './decrypt.js';
 import { encrypt } from './encrypt.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { parseEnvelope, serializeEnvelope } from './envelope.js';
+import { encodeHeader, parseEnvelope, serializeEnvelope } from './envelope.js';
 
 let domain: KeyDomain;
 let key: KeyRecord;
@@ -194,7 +194,8 @@ describe('the key of a ciphertext', () => {
       { materialId: other.currentMaterialId },
       { keyId: other.keyId },
     ]) {
-      await expect(resolve(serializeEnvelope({ ...envelope, ...change }))).rejects.toMatchObject(invalid);
+      const changed = { ...envelope, ...change };
+      await expect(resolve(serializeEnvelope(encodeHeader(changed), changed))).rejects.toMatchObject(invalid);
     }
   });
 

@@ -14,6 +14,7 @@ const maximumCanonicalBytes = 8192;
  * @throws VALIDATION for a lone surrogate, which has no UTF-8 form, and for more than 8,192 bytes.
  */
 export function canonicalContext(context: EncryptionContext, field = 'encryption_context'): Uint8Array<ArrayBuffer> {
+  if (context.size === 0) return Uint8Array.of(0, 0);
   const pairs: { name: Buffer; value: Buffer }[] = [];
   let length = 2;
   for (const [name, value] of context) {

@@ -50,24 +50,8 @@ const plaintextLength = { minimum: 1, maximum: 4096 } as const;
 /** How much longer an envelope is than its plaintext: 82 bytes. */
 export const envelopeOverhead = bodyOffset + tagLength;
 
-/**
- * GCM's additional data for an envelope: FF FF, the header, the canonical encryption context.
- * The two bytes keep it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which
- * begins with a u16 length of at most 8,192.
- */
-export function envelopeAdditionalData(header: EnvelopeHeader, context: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(Buffer.concat([Uint8Array.of(0xff, 0xff), headerBytes(header), context]));
-}
-
-/** Throws a plain error for what no token may return: another length of the nonce. */
-export function serializeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
-  if (envelope.nonce.length !== nonceLength) {
-    throw new Error(`An HSM returned a nonce of ${envelope.nonce.length} bytes instead of ${nonceLength}.`);
-  }
-  return Uint8Array.from(Buffer.concat([headerBytes(envelope), envelope.nonce, envelope.ciphertext]));
-}
-
-function headerBytes(header: EnvelopeHeader): Buffer {
+/** The bytes of a header, the same for all that is encrypted under one material. Nobody changes them. */
+export function encodeHeader(header: EnvelopeHeader): Uint8Array {
   const multiRegion = header.keyId.startsWith('mrk-');
   const keyIdDigits = multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll('-', '');
   return Buffer.concat([
@@ -77,6 +61,32 @@ function headerBytes(header: EnvelopeHeader): Buffer {
     Buffer.from(header.materialId, 'hex'),
     Uint8Array.of(aes256Gcm, nonceLength),
   ]);
+}
+
+/**
+ * GCM's additional data for an envelope: FF FF, the header, the canonical encryption context.
+ * The two bytes keep it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which
+ * begins with a u16 length of at most 8,192.
+ */
+export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(2 + header.length + context.length);
+  bytes[0] = 0xff;
+  bytes[1] = 0xff;
+  bytes.set(header, 2);
+  bytes.set(context, 2 + header.length);
+  return bytes;
+}
+
+/** Throws a plain error for what no token may return: another length of the nonce. */
+export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
+  if (nonce.length !== nonceLength) {
+    throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
+  }
+  const bytes = new Uint8Array(bodyOffset + ciphertext.length);
+  bytes.set(header);
+  bytes.set(nonce, offsets.nonce);
+  bytes.set(ciphertext, bodyOffset);
+  return bytes;
 }
 
 /**

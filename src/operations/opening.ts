@@ -8,7 +8,7 @@ import type { Secret } from '../secret.js';
 import { checkAlgorithm } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { type Envelope, envelopeAdditionalData } from './envelope.js';
+import { encodeHeader, type Envelope, envelopeAdditionalData } from './envelope.js';
 import { invalidCiphertext } from './invalid-ciphertext.js';
 import type { OperationsCore } from './sealing.js';
 
@@ -47,7 +47,7 @@ export async function prepareOpening(
     cluster: core.keyStores.clusterOf(key, keyId),
     material: materialReference(material),
     envelope,
-    additionalData: envelopeAdditionalData(envelope, context),
+    additionalData: envelopeAdditionalData(encodeHeader(envelope), context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
   };

@@ -1,13 +1,13 @@
 import { keyArn } from '../keys/arn.js';
 import type { KeysCore } from '../keys/core.js';
-import type { KeyRecord } from '../keys/key.js';
+import type { KeyRecord, MaterialRecord } from '../keys/key.js';
 import { type KeyOperation, requireKeyState } from '../keys/key-state.js';
 import { currentMaterial, materialReference } from '../keys/material.js';
 import { visibleMaterialId } from '../keys/key-metadata.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
 import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { envelopeAdditionalData, serializeEnvelope } from './envelope.js';
+import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
 
 export type OperationsCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
@@ -41,7 +41,7 @@ export async function prepareSealing(core: OperationsCore, key: KeyRecord, reque
   await requireKeyState(core, key, request.operation);
   const context = canonicalContext(request.encryptionContext, request.contextField);
   const material = await currentMaterial(core.catalog, key);
-  const header = { keyId: key.keyId, materialId: material.materialId };
+  const header = headerOf(material);
   const keyId = keyArn(core.identity, key);
   return {
     cluster: core.keyStores.clusterOf(key, keyId),
@@ -49,6 +49,17 @@ export async function prepareSealing(core: OperationsCore, key: KeyRecord, reque
     additionalData: envelopeAdditionalData(header, context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
-    envelope: (sealed) => serializeEnvelope({ ...header, nonce: sealed.nonce, ciphertext: sealed.ciphertext }),
+    envelope: (sealed) => serializeEnvelope(header, sealed),
   };
+}
+
+/** By record: the catalog's cache hands out the same one until something changes, and a material is of one key for ever. */
+const headers = new WeakMap<MaterialRecord, Uint8Array>();
+
+function headerOf(material: MaterialRecord): Uint8Array {
+  const known = headers.get(material);
+  if (known !== undefined) return known;
+  const header = encodeHeader(material);
+  headers.set(material, header);
+  return header;
 }
