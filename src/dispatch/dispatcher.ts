@@ -119,7 +119,7 @@ export class AuditedDispatcher implements Dispatcher {
     return prepared.execute();
   }
 
-  async #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
+  #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
     const row = this.#dependencies.accessTable[call.method];
     const event: AuditEvent = {
       time: this.#dependencies.clock.now().toISOString(),
@@ -135,11 +135,7 @@ export class AuditedDispatcher implements Dispatcher {
       parameters: auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
-    try {
-      await this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
-    } catch (cause) {
-      throw auditUnavailable(cause);
-    }
+    return this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
   }
 
   /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
@@ -150,16 +146,16 @@ export class AuditedDispatcher implements Dispatcher {
     const untilMs = auditLog.healthy() ? Math.max(leastMs, deadlineMs) : leastMs;
     return new Promise((resolve, reject) => {
       const deadline = this.#auditDeadlines.add(untilMs, () => {
-        reject(new Error('The audit record was not written in time.'));
+        reject(auditUnavailable(new Error('The audit record was not written in time.')));
       });
       auditLog.append(event, { durable }).then(
         () => {
           deadline.cancel();
           resolve();
         },
-        (error: unknown) => {
+        (cause: unknown) => {
           deadline.cancel();
-          reject(error as Error);
+          reject(auditUnavailable(cause));
         },
       );
     });

@@ -1,12 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import {
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-  status,
-} from '@grpc/grpc-js';
-import type { Clock, ScheduledTask } from '../../clock.js';
+import { type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type Clock, type Deadline, Deadlines } from '../../clock.js';
 import type { Connections } from './connections.js';
+import { ReceivedCall } from './received-call.js';
 import type { RefusalReporter } from './refusals.js';
 
 export interface ReceptionOptions {
@@ -29,7 +25,7 @@ interface Arrival {
   bytes: number;
   /** The memory that the last piece is a part of. */
   lastMemory: ArrayBufferLike | undefined;
-  deadline: ScheduledTask;
+  deadline: Deadline;
 }
 
 /** The unfinished calls of one connection. */
@@ -51,11 +47,13 @@ const pieceOverheadBytes = 256;
  */
 export class Reception {
   readonly #options: ReceptionOptions;
+  readonly #deadlines: Deadlines;
   readonly #peers = new Map<string, Peer>();
   #bytes = 0;
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
   }
 
   /** Memory of all unfinished requests. */
@@ -66,22 +64,14 @@ export class Reception {
   /** To be the only interceptor of the server: it has to be next to the stream. */
   readonly interceptor: ServerInterceptor = (method, call) => {
     const arrival = this.#begin(call);
-    return new ServerInterceptingCall(call, {
-      start: (next) => {
-        next({
-          onReceiveMessage: (message, pass) => {
-            if (method.requestStream) this.#restart(arrival);
-            pass(message);
-          },
-          onReceiveHalfClose: (pass) => {
-            this.#finish(arrival);
-            pass();
-          },
-          onCancel: () => {
-            // grpc-js has answered for us (a message that is too long, the client's deadline): nobody reads the rest.
-            if (this.#finish(arrival)) arrival.stream.close(constants.NGHTTP2_NO_ERROR);
-          },
-        });
+    return new ReceivedCall(call, arrival.peer.name, !method.responseStream, {
+      onMessage: () => {
+        if (method.requestStream) this.#restart(arrival);
+      },
+      onHalfClose: () => void this.#finish(arrival),
+      onEnd: () => {
+        // grpc-js has answered for us (a message that is too long, the client's deadline): nobody reads the rest.
+        if (this.#finish(arrival)) arrival.stream.close(constants.NGHTTP2_NO_ERROR);
       },
     });
   };
@@ -98,7 +88,8 @@ export class Reception {
     arrival.peer.arrivals.add(arrival);
     // grpc-js has paused the stream: one more listener does not make it flow.
     arrival.stream.on('data', (piece: Buffer) => this.#received(arrival, piece));
-    arrival.stream.once('close', () => this.#finish(arrival));
+    // grpc-js would not tell the end of a stream that had ended before it began.
+    if (arrival.stream.destroyed) this.#finish(arrival);
     return arrival;
   }
 
@@ -136,8 +127,9 @@ export class Reception {
     }
   }
 
-  #scheduleEnd(arrival: () => Arrival): ScheduledTask {
-    return this.#options.clock.schedule(this.#options.messageTimeoutMs, () => {
+  #scheduleEnd(arrival: () => Arrival): Deadline {
+    const { clock, messageTimeoutMs } = this.#options;
+    return this.#deadlines.add(clock.monotonicMs() + messageTimeoutMs, () => {
       this.#end(arrival(), status.DEADLINE_EXCEEDED, 'The request did not arrive in time.');
     });
   }
