@@ -64,7 +64,7 @@ void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
 
 /// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
 void endEnvironment(AddonState* state) {
-  state->completions->close();
+  state->completions->end();
   for (const auto& pool : state->pools) pool->abandon(kAbandonBound);
   // Also where everything was closed long ago: threads that end beside `exit` crash in OpenSSL's clean-up.
   state->watchdog->threads().join(Clock::now() + kAbandonBound);

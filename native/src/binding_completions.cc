@@ -4,7 +4,8 @@
 
 namespace holdfast {
 
-CompletionQueue::CompletionQueue(Napi::Env env) : wakeUp_(WakeUp::New(env, "holdfast", 0, 1, this)) {
+CompletionQueue::CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchdog)
+    : Outbox(std::move(watchdog)), wakeUp_(WakeUp::New(env, "holdfast", 0, 1, this)) {
   wakeUp_.Unref(env);
 }
 
@@ -15,18 +16,15 @@ CompletionQueue::Pending CompletionQueue::open(Napi::Env env, Shape shape) {
   return {entry.deferred.Promise(), std::make_shared<Settlement>(shared_from_this(), ticket)};
 }
 
-void CompletionQueue::complete(uint64_t ticket, Outcome outcome) {
+void CompletionQueue::wake() {
   const std::lock_guard lock(mutex_);
-  if (closed_) return;
-  finished_.push_back({ticket, std::move(outcome)});
-  // Whoever finds the list empty wakes the loop; the others' results ride along.
-  if (finished_.size() == 1) wakeUp_.NonBlockingCall();
+  if (!ended_) wakeUp_.NonBlockingCall();
 }
 
-void CompletionQueue::close() {
+void CompletionQueue::end() {
+  close();
   const std::lock_guard lock(mutex_);
-  closed_ = true;
-  finished_.clear();
+  ended_ = true;
 }
 
 void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* queue, void*) {
@@ -40,12 +38,7 @@ void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* q
 }
 
 void CompletionQueue::drain(Napi::Env env) {
-  std::vector<Finished> finished;
-  {
-    const std::lock_guard lock(mutex_);
-    finished.swap(finished_);
-  }
-  for (auto& one : finished) {
+  for (auto& one : empty()) {
     const Napi::HandleScope scope(env);
     settle(env, one);
   }

@@ -15,7 +15,8 @@ namespace holdfast {
 /// The environment's instance data. Nothing of it is shared with another environment.
 struct AddonState {
   explicit AddonState(Napi::Env env)
-      : watchdog(std::make_shared<Watchdog>()), completions(std::make_shared<CompletionQueue>(env)) {}
+      : watchdog(std::make_shared<Watchdog>()),
+        completions(std::make_shared<CompletionQueue>(env, watchdog)) {}
 
   static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
 

@@ -49,7 +49,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // For lanes.
   /// Waits for work; the first call says that the lane is ready. Nothing: the lane shall end.
   RequestPointer next(Lane& lane);
-  void finish(Lane& lane, const RequestPointer& request, Outcome outcome);
+  /// Answers, and gives the next one or waits for it as `next` does.
+  RequestPointer finish(Lane& lane, const RequestPointer& request, Outcome outcome);
   void laneFailed(Lane& lane, Failure failure);
   void laneEnded(Lane& lane);
 

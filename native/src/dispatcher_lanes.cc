@@ -42,14 +42,20 @@ RequestPointer Dispatcher::next(Lane& lane) {
   return place.current;
 }
 
-void Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outcome) {
+RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outcome) {
   watchdog_->unwatch(request->deadline, request);
+  RequestPointer following;
+  size_t waiting = 0;
   {
-    // First, so that whoever sees the answer also sees the lane at rest.
+    // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
-    lane.place.current.reset();
+    if (!lane.place.quarantined) following = take(*members_[static_cast<size_t>(lane.member())]);
+    lane.place.current = following;
+    waiting = queuedCount_;
   }
-  request->settlement->settle(std::move(outcome));
+  const bool hold = following != nullptr && lane.mayHold(waiting);
+  request->settlement->settle(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
+  return following ? following : next(lane);
 }
 
 void Dispatcher::laneFailed(Lane& lane, Failure failure) {

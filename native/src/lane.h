@@ -35,6 +35,11 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   int member() const { return member_; }
 
+  /// Whether the answer just found may wait for those of the next requests, so that they wake the event loop
+  /// together. Not for long, and not for more than half of what is under way: the caller of the others must
+  /// find time to post again before the lane runs out of work. `waiting`: requests in the queue.
+  bool mayHold(size_t waiting);
+
   Place place;
 
  private:
@@ -52,6 +57,10 @@ class Lane : public std::enable_shared_from_this<Lane> {
   std::shared_ptr<Epoch> epoch_;
   std::optional<Session> session_;
   bool poisoned_ = false;
+  Clock::time_point started_;
+  /// Answers held back since the event loop was woken last, and when the first of them began.
+  size_t held_ = 0;
+  Clock::time_point heldSince_;
 };
 
 }  // namespace holdfast

@@ -9,6 +9,13 @@
 
 namespace holdfast {
 
+/// How soon an answer has to be heard of.
+enum class Urgency {
+  kNow,
+  /// More answers are on their way: this one may wait for them, a few milliseconds at most.
+  kSoon,
+};
+
 /// Where answers go: the binding's completion queue, or a test.
 class CompletionSink {
  public:
@@ -17,7 +24,7 @@ class CompletionSink {
   CompletionSink& operator=(const CompletionSink&) = delete;
   virtual ~CompletionSink() = default;
   /// From any thread; must not block.
-  virtual void complete(uint64_t ticket, Outcome outcome) = 0;
+  virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
 /// Whoever claims first answers; what the loser brings is destroyed, and thereby zeroed (design invariant 6).
@@ -29,11 +36,13 @@ class Settlement {
   bool claim() { return !claimed_.exchange(true); }
   bool isClaimed() const { return claimed_.load(); }
   /// By the claimer, once.
-  void deliver(Outcome outcome) { sink_->complete(ticket_, std::move(outcome)); }
+  void deliver(Outcome outcome, Urgency urgency = Urgency::kNow) {
+    sink_->complete(ticket_, std::move(outcome), urgency);
+  }
   /// Claims, and delivers if that succeeded.
-  bool settle(Outcome outcome) {
+  bool settle(Outcome outcome, Urgency urgency = Urgency::kNow) {
     const bool first = claim();
-    if (first) deliver(std::move(outcome));
+    if (first) deliver(std::move(outcome), urgency);
     return first;
   }
 

@@ -1,0 +1,52 @@
+/// \file Answers on their way to the event loop.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "settlement.h"
+#include "watchdog.h"
+
+namespace holdfast {
+
+/// Collects what finishes on any thread until the event loop comes for it. One wake-up is for everything in
+/// the list: 10,000 operations per second do not mean 10,000 wake-ups. An answer that may wait rides along
+/// with the next one that may not; the watchdog sees to it that it does not wait for a lane that hangs
+/// meanwhile.
+class Outbox : public CompletionSink, public Watched, public std::enable_shared_from_this<Outbox> {
+ public:
+  struct Finished {
+    uint64_t ticket;
+    Outcome outcome;
+  };
+
+  explicit Outbox(std::shared_ptr<Watchdog> watchdog) : watchdog_(std::move(watchdog)) {}
+
+  void complete(uint64_t ticket, Outcome outcome, Urgency urgency) final;
+  void onDeadline() final;
+
+  /// Everything that has finished since the last time.
+  std::vector<Finished> empty();
+  /// What comes from now on is destroyed.
+  void close();
+
+ protected:
+  /// Makes the event loop call `empty`, soon and once. From any thread.
+  virtual void wake() = 0;
+
+ private:
+  /// Whether the caller shall wake the loop, once it has let go of the mutex: the loop wants it at once.
+  bool mustWake(Urgency urgency);
+
+  const std::shared_ptr<Watchdog> watchdog_;
+  std::mutex mutex_;
+  std::vector<Finished> finished_;
+  /// A wake-up is on its way.
+  bool awaited_ = false;
+  /// The watchdog will look for answers that wait.
+  bool watched_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace holdfast
