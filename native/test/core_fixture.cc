@@ -36,6 +36,8 @@ TestToken::TestToken() {
   std::ofstream(folder_ / "softhsm2.conf") << "directories.tokendir = " << (folder_ / "tokens").string()
                                            << "\nobjectstore.backend = file\nlog.level = ERROR\n";
   initialiseToken((folder_ / "softhsm2.conf").string());
+  std::filesystem::create_directory(folder_ / "control");
+  controls_ = &faulthsm::mapControlPage((folder_ / "control").string());
 }
 
 TestToken::~TestToken() {
@@ -55,20 +57,20 @@ ModuleOptions TestToken::faultyModule() const {
   auto options = module();
   options.environment["HOLDFAST_FAULT_MODULE"] = options.libraryPath;
   options.environment["HOLDFAST_FAULT_CONTROL"] = (folder_ / "control").string();
-  options.environment["HOLDFAST_FAULT_LOG"] = (folder_ / "log").string();
   options.libraryPath = FAULT_HSM;
   return options;
 }
 
-void TestToken::obey(const std::string& rules) const { std::ofstream(folder_ / "control") << rules << "\n"; }
-
-void TestToken::heal() const { std::filesystem::remove(folder_ / "control"); }
+void TestToken::obey(const std::string& script) const {
+  auto& number = controls_->settings[faulthsm::kScript];
+  std::ofstream(folder_ / "control" / ("script." + std::to_string(number + 1))) << script << "\n";
+  ++number;
+}
 
 int TestToken::calls(const std::string& functionName) const {
-  std::ifstream log(folder_ / "log");
-  int count = 0;
-  for (std::string line; std::getline(log, line);) count += line == functionName ? 1 : 0;
-  return count;
+  for (const auto& counts : controls_->counts)
+    if (functionName == counts.name) return static_cast<int>(counts.entered.load());
+  return 0;
 }
 
 Deadline after(int milliseconds) { return Clock::now() + std::chrono::milliseconds(milliseconds); }

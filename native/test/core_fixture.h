@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "control_page.h"
 #include "operations/operations.h"
 #include "pool.h"
 
@@ -26,14 +27,16 @@ class TestToken {
 
   const std::filesystem::path& folder() const { return folder_; }
   ModuleOptions module(bool privateInstance = true) const;
-  /// The fault-injecting module in front of it; rules go to `obey`.
+  /// The fault-injecting module in front of it.
   ModuleOptions faultyModule() const;
-  void obey(const std::string& rules) const;
-  void heal() const;
+  /// Replaces its script; see docs/faults.md.
+  void obey(const std::string& script) const;
+  void heal() const { obey(""); }
   int calls(const std::string& functionName) const;
 
  private:
   std::filesystem::path folder_;
+  faulthsm::ControlPage* controls_;
 };
 
 /// Where installed SoftHSM is.

@@ -4,16 +4,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
+namespace faulthsm {
 namespace {
 
+std::atomic<CK_FUNCTION_LIST*> chosen = nullptr;
+
 /// Where a copy of the file can be loaded from; left open, since the loader knows libraries by their path.
-std::string copyOf(const char* path) {
+std::string copyOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> content{std::istreambuf_iterator<char>(file), {}};
   const int copy = memfd_create("fault-hsm-real", MFD_CLOEXEC);
@@ -32,10 +38,8 @@ int loadFlags() {
   return RTLD_NOW | RTLD_LOCAL | (sanitized ? 0 : RTLD_DEEPBIND);
 }
 
-CK_FUNCTION_LIST* load() {
-  const char* const path = std::getenv("HOLDFAST_FAULT_MODULE");
-  if (path == nullptr) return nullptr;
-  void* const handle = dlopen(copyOf(path).c_str(), loadFlags());
+CK_FUNCTION_LIST* load(const std::string& path, bool shared) {
+  void* const handle = dlopen((shared ? path : copyOf(path)).c_str(), loadFlags());
   if (handle == nullptr) return nullptr;
   const auto get = reinterpret_cast<CK_RV (*)(CK_FUNCTION_LIST**)>(dlsym(handle, "C_GetFunctionList"));
   CK_FUNCTION_LIST* functions = nullptr;
@@ -44,7 +48,18 @@ CK_FUNCTION_LIST* load() {
 
 }  // namespace
 
-CK_FUNCTION_LIST* loadRealModule() {
-  static CK_FUNCTION_LIST* const functions = load();
-  return functions;
+bool chooseRealModule() {
+  static std::mutex mutex;
+  static std::map<std::string, CK_FUNCTION_LIST*> loaded;
+  const char* const path = std::getenv("HOLDFAST_FAULT_MODULE");
+  const std::lock_guard lock(mutex);
+  if (path == nullptr) return false;
+  auto& functions = loaded[path];
+  if (functions == nullptr) functions = load(path, std::getenv("HOLDFAST_FAULT_MODULE_SHARED") != nullptr);
+  chosen = functions;
+  return functions != nullptr;
 }
+
+CK_FUNCTION_LIST* loadRealModule() { return chosen; }
+
+}  // namespace faulthsm

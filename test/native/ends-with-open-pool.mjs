@@ -1,5 +1,5 @@
 /** A process that ends while it has a pool open; `how` in its job (argv[2], see start-together.mjs) says in what state. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,6 @@ const faultHsm = () => {
     ...job.environment,
     HOLDFAST_FAULT_MODULE: job.libraryPath,
     HOLDFAST_FAULT_CONTROL: job.control,
-    HOLDFAST_FAULT_LOG: job.log,
   };
   return { ...softHsm(), libraryPath: join(dirname(job.addon), 'fault-hsm.so'), environment };
 };
@@ -63,7 +62,6 @@ const ways = {
   },
   async hung() {
     const pool = await openPool(faultHsm());
-    writeFileSync(job.control, 'C_GenerateRandom hang\n');
     await pool.random(null, 8, inMs(100)).catch(() => undefined);
     const hung = await pool.close(inMs(100));
     addon.exitNow(hung === 1 ? 7 : 8);

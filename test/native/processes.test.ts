@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { putFaultsBefore } from './fault-hsm.js';
 import { addon, failureOf, inMilliseconds, soon } from './fixture.js';
 
 const run = promisify(execFile);
@@ -56,7 +57,9 @@ describe('processes', () => {
   );
 
   test('one that ends with a hung lane leaves by exitNow', async () => {
-    const job = { how: 'hung', control: join(folder, 'control'), log: join(folder, 'log') };
+    const fault = putFaultsBefore(hsm);
+    fault.obey('C_GenerateRandom hang');
+    const job = { how: 'hung', control: fault.folder };
     expect(await child('ends-with-open-pool.mjs', job)).toEqual({ stdout: 'ending\n', code: 7 });
   });
 

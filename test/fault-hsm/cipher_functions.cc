@@ -1,0 +1,85 @@
+#include "builtin_cipher.h"
+#include "forward.h"
+#include "special.h"
+
+namespace faulthsm {
+namespace {
+
+using Direction = BuiltinCipher::Direction;
+
+/// One bit wrong, where the script says so.
+CK_RV flipped(CK_RV rv, const std::optional<Decision>& decision, unsigned char* output, CK_ULONG length) {
+  const bool told = decision && decision->action == Action::kFlip;
+  if (told && rv == CKR_OK && output != nullptr && length > 0) output[length / 2] ^= 1;
+  return rv;
+}
+
+bool isBuiltin(const CK_MECHANISM* mechanism) {
+  return instance().setting(kBuiltinCipher) != 0 && mechanism != nullptr &&
+         mechanism->mechanism == CKM_AES_GCM;
+}
+
+template <FunctionNumber Number, auto Member, Direction direction>
+CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  using Forwarded = Forward<Number, Member, CK_C_EncryptInit>;
+  return guarded(Number, session, [&](const auto& decision) {
+    if (!isBuiltin(mechanism)) return Forwarded::forward({session, mechanism, key}, decision);
+    if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(key);
+    return builtinCipher().begin(session, direction, *mechanism, device().objects().identity(key, session));
+  });
+}
+
+template <FunctionNumber Number, auto Member, Direction direction>
+CK_RV finish(CK_SESSION_HANDLE session, unsigned char* input, CK_ULONG inputLength, unsigned char* output,
+             CK_ULONG* outputLength) {
+  using Forwarded = Forward<Number, Member, CK_C_Encrypt>;
+  return guarded(Number, session, [&](const auto& decision) {
+    const auto answer = builtinCipher().finish(session, direction, input, inputLength, output, outputLength);
+    const CK_RV rv =
+        answer ? *answer : Forwarded::forward({session, input, inputLength, output, outputLength}, decision);
+    return flipped(rv, decision, output, *outputLength);
+  });
+}
+
+CK_RV sign(CK_SESSION_HANDLE session, unsigned char* data, CK_ULONG length, unsigned char* signature,
+           CK_ULONG* signatureLength) {
+  using Forwarded = FAULT_HSM_FORWARD(C_Sign);
+  return guarded(kC_Sign, session, [&](const auto& decision) {
+    const CK_RV rv = Forwarded::forward({session, data, length, signature, signatureLength}, decision);
+    return flipped(rv, decision, signature, *signatureLength);
+  });
+}
+
+CK_RV wrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE wrapping,
+              CK_OBJECT_HANDLE key, unsigned char* wrapped, CK_ULONG* wrappedLength) {
+  using Forwarded = FAULT_HSM_FORWARD(C_WrapKey);
+  return guarded(kC_WrapKey, session, [&](const auto& decision) {
+    const CK_RV rv =
+        Forwarded::forward({session, mechanism, wrapping, key, wrapped, wrappedLength}, decision);
+    return flipped(rv, decision, wrapped, *wrappedLength);
+  });
+}
+
+CK_RV generateRandom(CK_SESSION_HANDLE session, unsigned char* output, CK_ULONG length) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GenerateRandom);
+  return guarded(kC_GenerateRandom, session, [&](const auto& decision) {
+    const bool builtin = instance().setting(kBuiltinCipher) != 0;
+    const CK_RV rv =
+        builtin ? drawBuiltinRandom(output, length) : Forwarded::forward({session, output, length}, decision);
+    return flipped(rv, decision, output, length);
+  });
+}
+
+}  // namespace
+
+void addCipherFunctions(CK_FUNCTION_LIST& list) {
+  list.C_EncryptInit = begin<kC_EncryptInit, &CK_FUNCTION_LIST::C_EncryptInit, Direction::kEncrypt>;
+  list.C_Encrypt = finish<kC_Encrypt, &CK_FUNCTION_LIST::C_Encrypt, Direction::kEncrypt>;
+  list.C_DecryptInit = begin<kC_DecryptInit, &CK_FUNCTION_LIST::C_DecryptInit, Direction::kDecrypt>;
+  list.C_Decrypt = finish<kC_Decrypt, &CK_FUNCTION_LIST::C_Decrypt, Direction::kDecrypt>;
+  list.C_Sign = sign;
+  list.C_WrapKey = wrapKey;
+  list.C_GenerateRandom = generateRandom;
+}
+
+}  // namespace faulthsm

@@ -1,0 +1,89 @@
+/// \file The memory that an HSM shares with those who tell it what to do: the file `page` of its folder.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "functions.h"
+
+namespace faulthsm {
+
+/// Numbers that change how the HSM behaves, at once and in every process. Order and meaning are
+/// `test/native/fault-hsm.ts`'s too.
+enum Setting : size_t {
+  kScript,           ///< Number of the script in force (the file `script.<number>`); 0: none.
+  kReleased,         ///< Changed: calls that hang go on, whatever the script says.
+  kRemoval,          ///< How the device is away now (a `Removal`); 0: it is there.
+  kRemovals,         ///< How often it went away.
+  kLastRemoval,      ///< How it went away the last time.
+  kSessionsLost,     ///< Changed: sessions opened before are lost.
+  kSessionLostRv,    ///< What they answer; 0: CKR_SESSION_HANDLE_INVALID.
+  kLoginsLost,       ///< Changed: logins made before are lost.
+  kRenumberings,     ///< Changed: object handles known by now change places.
+  kRenumberAtStart,  ///< Not 0: they do so at C_Initialize too.
+  kSlotShift,        ///< What slot numbers are greater by, from the next C_Initialize on.
+  kTokenFull,        ///< Not 0: nothing new is made.
+  kSessionLimit,     ///< Most sessions, over all processes; 0: none.
+  kRwSessionLimit,   ///< Most read-write sessions; 0: none.
+  kPinLimit,         ///< Wrong user PINs that lock the PIN; 0: never.
+  kWrongPins,        ///< User PINs that were wrong since the last right one.
+  kTokenFlags,       ///< Added to CK_TOKEN_INFO.flags.
+  kBuiltinCipher,    ///< Not 0: AES-GCM and random bytes come from the module itself (see builtin_cipher.h).
+  kSettingCount
+};
+
+using Word = std::atomic<uint64_t>;
+static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
+
+/// Calls of one function, over all processes. Where a process died inside, `returned` stays behind.
+struct Counts {
+  char name[40];
+  Word entered;
+  Word returned;
+  /// Answers other than CKR_OK.
+  Word failed;
+};
+
+/// Sessions that one instance holds. `owner` is its process, 0 where the row is free.
+struct Census {
+  Word owner;
+  Word sessions;
+  Word rwSessions;
+  Word reserved;
+};
+
+/// One call that returned. Times are nanoseconds of CLOCK_MONOTONIC.
+struct TraceEntry {
+  /// Number of the call from 1 on; 0 while it is written.
+  Word number;
+  Word function;
+  Word session;
+  Word rv;
+  Word startNs;
+  Word endNs;
+  Word processId;
+  Word threadId;
+};
+
+constexpr size_t kSettingRoom = 64;
+constexpr size_t kFunctionRoom = 96;
+constexpr size_t kCensusRoom = 256;
+constexpr size_t kTraceRoom = 4096;
+static_assert(kSettingCount <= kSettingRoom && kFunctionCount <= kFunctionRoom);
+
+/// The file's layout: 64-bit words in the machine's byte order, so that a test reads and writes them with
+/// `pread` and `pwrite`.
+struct ControlPage {
+  Word settings[kSettingRoom];
+  Counts counts[kFunctionRoom];
+  Census census[kCensusRoom];
+  Word calls;
+  TraceEntry trace[kTraceRoom];
+};
+
+/// Maps the page of a folder, which is made where it is missing; memory of this process alone where the
+/// folder is not there. Never unmapped: a call that hangs may come back at any time.
+ControlPage& mapControlPage(const std::string& folder);
+
+}  // namespace faulthsm

@@ -1,0 +1,98 @@
+/// \file What is wrong with the HSM as a whole: it is away, full, out of sessions, has lost a login or a PIN.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "instance.h"
+#include "objects.h"
+#include "sessions.h"
+
+namespace faulthsm {
+
+/// How a device is away.
+enum class Removal : uint64_t {
+  kPresent,
+  /// Pulled out: CKR_DEVICE_REMOVED; its sessions and logins are lost when it comes back.
+  kDeviceRemoved,
+  /// Cannot be reached: CKR_DEVICE_ERROR; all is as before when it comes back.
+  kDeviceError,
+  /// As SoftHSM 2.6.1 behaves without its folder (measured): sessions open, searches find nothing, keys are
+  /// invalid, until C_Finalize and C_Initialize after it came back.
+  kSoftHsm,
+  /// The client library lost it for good: CKR_CRYPTOKI_NOT_INITIALIZED, until C_Initialize after it came
+  /// back.
+  kNotInitialized,
+};
+
+/// The HSM that an application sees in this instance. All members may be called from any thread.
+class Device {
+ public:
+  /// Before C_Initialize is forwarded. A value means: answer this.
+  std::optional<CK_RV> start();
+  void started();
+  /// Before C_Finalize is forwarded.
+  void stopped();
+
+  /// Does what a script's line orders of the whole device.
+  void obey(const Decision& decision);
+  /// What the device answers instead of doing the call. `first` is the call's session or slot.
+  std::optional<CK_RV> refuse(FunctionNumber function, CK_ULONG first);
+
+  CK_SLOT_ID realSlot(CK_SLOT_ID shown) const { return shown - slotShift_; }
+  CK_SLOT_ID shownSlot(CK_SLOT_ID real) const { return real + slotShift_; }
+  bool pretendsNotInitialized() const { return removal() == Removal::kNotInitialized; }
+  bool isAwayLikeSoftHsm() const { return removal() == Removal::kSoftHsm; }
+  /// No token is in any slot.
+  bool hidesTokens() const;
+  /// A search finds nothing, whatever the real module says.
+  bool hidesObjects(CK_SESSION_HANDLE session) const;
+  /// Flags and limits of C_GetTokenInfo.
+  void describe(CK_TOKEN_INFO& info) const;
+  /// Slot and state of C_GetSessionInfo.
+  void describe(CK_SESSION_HANDLE session, CK_SESSION_INFO& info) const;
+
+  /// What C_Login answers without the real module, or nothing.
+  std::optional<CK_RV> refuseLogin(CK_SESSION_HANDLE session, const std::string& pin);
+  void loggedIn(CK_SESSION_HANDLE session, const std::string& pin, CK_RV rv);
+  void loggedOut(CK_SLOT_ID slot);
+  void sessionClosed(CK_SESSION_HANDLE session);
+
+  Sessions& sessions() { return sessions_; }
+  Objects& objects() { return objects_; }
+  /// Whether objects must be known by class and CKA_ID.
+  bool identifies() const;
+
+ private:
+  /// The login of one slot.
+  struct Login {
+    /// Hash of the PIN, to know it again.
+    uint64_t pin = 0;
+    uint64_t loginsLost = 0;
+    /// Keeps the real login alive while the application's sessions are lost.
+    CK_SESSION_HANDLE anchor = CK_INVALID_HANDLE;
+  };
+
+  Removal removal() const;
+  std::optional<CK_RV> away(FunctionNumber function) const;
+  std::optional<CK_RV> awayLikeSoftHsm(FunctionNumber function) const;
+  bool lostLogin(CK_SESSION_HANDLE session) const;
+  void renumberIfTold();
+
+  mutable std::mutex mutex_;
+  Sessions sessions_;
+  Objects objects_;
+  std::map<CK_SLOT_ID, Login> logins_;
+  std::atomic<uint64_t> removals_ = 0;
+  std::atomic<uint64_t> renumberings_ = 0;
+  std::atomic<uint64_t> slotShift_ = 0;
+  std::atomic<bool> startedWithout_ = false;
+  std::atomic<bool> initialized_ = false;
+};
+
+/// The one of this copy of the library.
+Device& device();
+
+}  // namespace faulthsm

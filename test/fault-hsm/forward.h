@@ -1,0 +1,104 @@
+/// \file The way of a call: counted, delayed, perhaps refused, its handles translated, forwarded.
+#pragma once
+
+#include <tuple>
+#include <utility>
+
+#include "device.h"
+#include "real_module.h"
+
+namespace faulthsm {
+
+/// Meets the script and the device, then calls `work` with the script's decision (or none), unless something
+/// told what to answer. What ends an operation is called all the same, or the session would be left inside
+/// it.
+template <typename Work>
+CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work) {
+  TracedCall call(function, has(function, kSession) ? first : 0);
+  const auto decision = instance().meet(function);
+  if (decision) device().obey(*decision);
+  const bool told = decision && decision->action == Action::kAnswer;
+  const auto answer = told ? std::optional<CK_RV>(decision->value) : device().refuse(function, first);
+  if (answer && !has(function, kEndsOperation)) return call.answer(*answer);
+  const CK_RV rv = work(decision);
+  return call.answer(answer.value_or(rv));
+}
+
+constexpr bool bit(unsigned mask, size_t index) { return ((mask >> index) & 1U) != 0; }
+
+inline CK_RV invalidHandle(FunctionNumber function) {
+  return has(function, kUsesKey) ? CKR_KEY_HANDLE_INVALID : CKR_OBJECT_HANDLE_INVALID;
+}
+
+/// Puts the real handle in the place of the one that was given out; false where it is valid no longer.
+inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
+                      const std::optional<Decision>& decision) {
+  if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(handle);
+  const auto real = device().objects().real(handle, session);
+  if (real) handle = *real;
+  return real.has_value();
+}
+
+/// The call itself, of a function that needs no more than its row in the table. `Member` is its place in the
+/// list of functions.
+template <FunctionNumber Number, auto Member, typename Function>
+struct Forward;
+
+template <FunctionNumber Number, auto Member, typename... Parameters>
+struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
+  static constexpr Function kRow = kFunctions[Number];
+  using Arguments = std::tuple<Parameters...>;
+
+  static CK_RV call(Parameters... parameters) {
+    const Arguments arguments(parameters...);
+    return guarded(Number, firstOf(arguments),
+                   [&arguments](const auto& decision) { return forward(arguments, decision); });
+  }
+
+  static CK_RV forward(Arguments arguments, const std::optional<Decision>& decision) {
+    CK_FUNCTION_LIST* const real = loadRealModule();
+    if (real == nullptr) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    constexpr auto all = std::index_sequence_for<Parameters...>{};
+    if (!translateAll(arguments, decision, all)) return invalidHandle(Number);
+    if constexpr (has(Number, kSlot)) std::get<0>(arguments) = device().realSlot(std::get<0>(arguments));
+    const CK_RV rv = std::apply([real](auto... given) { return (real->*Member)(given...); }, arguments);
+    if (rv == CKR_OK) showAll(arguments, all);
+    return rv;
+  }
+
+ private:
+  static CK_ULONG firstOf(const Arguments& arguments) {
+    if constexpr (has(Number, kSession | kSlot)) return std::get<0>(arguments);
+    return 0;
+  }
+
+  template <size_t... Index>
+  static bool translateAll(Arguments& arguments, const std::optional<Decision>& decision,
+                           std::index_sequence<Index...>) {
+    return (translateOne<Index>(arguments, decision) && ...);
+  }
+
+  template <size_t Index>
+  static bool translateOne(Arguments& arguments, const std::optional<Decision>& decision) {
+    if constexpr (bit(kRow.handles, Index))
+      return translate(std::get<Index>(arguments), firstOf(arguments), decision);
+    return true;
+  }
+
+  template <size_t... Index>
+  static void showAll(const Arguments& arguments, std::index_sequence<Index...>) {
+    (showOne<Index>(arguments), ...);
+  }
+
+  template <size_t Index>
+  static void showOne(const Arguments& arguments) {
+    if constexpr (bit(kRow.made, Index)) {
+      CK_OBJECT_HANDLE* const made = std::get<Index>(arguments);
+      *made = device().objects().shown(*made, firstOf(arguments), device().identifies());
+    }
+  }
+};
+
+#define FAULT_HSM_FORWARD(name) Forward<k##name, &CK_FUNCTION_LIST::name, decltype(CK_FUNCTION_LIST::name)>
+
+}  // namespace faulthsm

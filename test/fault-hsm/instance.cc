@@ -1,0 +1,107 @@
+#include "instance.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
+
+namespace faulthsm {
+namespace {
+
+constexpr double kLookMs = 5;
+
+uint64_t nowNs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint64_t threadId() {
+  static thread_local const auto id = static_cast<uint64_t>(::syscall(SYS_gettid));
+  return id;
+}
+
+}  // namespace
+
+Instance& instance() {
+  // Never destroyed: calls may hang beyond the end of main.
+  static auto* const one = new Instance;
+  return *one;
+}
+
+Instance::Instance() : page_(&mapControlPage("")) {}
+
+void Instance::readEnvironment() {
+  const char* const folder = std::getenv("HOLDFAST_FAULT_CONTROL");
+  const std::unique_lock lock(mutex_);
+  if (folder_ == (folder == nullptr ? "" : folder)) return;
+  folder_ = folder == nullptr ? "" : folder;
+  page_ = &mapControlPage(folder_);
+  script_ = nullptr;
+  scriptNumber_ = 0;
+}
+
+std::shared_ptr<const Script> Instance::script() {
+  for (;;) {
+    const uint64_t number = setting(kScript);
+    {
+      const std::shared_lock lock(mutex_);
+      if (number == scriptNumber_) return script_;
+    }
+    const std::unique_lock lock(mutex_);
+    if (number == scriptNumber_) return script_;
+    auto loaded = number == 0 ? nullptr : Script::load(folder_, number);
+    // Gone already: a newer one is in force.
+    if (!loaded && number != 0 && setting(kScript) != number) continue;
+    script_ = std::move(loaded);
+    scriptNumber_ = number;
+    return script_;
+  }
+}
+
+std::optional<Decision> Instance::meet(FunctionNumber function) {
+  auto current = script();
+  if (current) sleepFor(current->latencyMs(function));
+  for (;;) {
+    const uint64_t number = setting(kScript);
+    const uint64_t released = setting(kReleased);
+    current = script();
+    auto decision = current ? current->next(function) : std::nullopt;
+    if (!decision || decision->action != Action::kHang) {
+      if (decision) sleepFor(decision->delayMs);
+      return decision;
+    }
+    if (!hang(number, released)) continue;
+    return decision->value ? std::optional(Decision{Action::kAnswer, decision->value}) : std::nullopt;
+  }
+}
+
+bool Instance::hang(uint64_t script, uint64_t released) const {
+  while (setting(kScript) == script && setting(kReleased) == released) sleepFor(kLookMs);
+  return setting(kReleased) != released;
+}
+
+TracedCall::TracedCall(FunctionNumber function, CK_ULONG session)
+    : page_(instance().page()), function_(function), session_(session), startNs_(nowNs()) {
+  page_.counts[function_].entered.fetch_add(1);
+}
+
+TracedCall::~TracedCall() {
+  const uint64_t number = page_.calls.fetch_add(1) + 1;
+  TraceEntry& entry = page_.trace[number % kTraceRoom];
+  entry.number.store(0);
+  entry.function.store(function_);
+  entry.session.store(session_);
+  entry.rv.store(rv_);
+  entry.startNs.store(startNs_);
+  entry.endNs.store(nowNs());
+  entry.processId.store(static_cast<uint64_t>(::getpid()));
+  entry.threadId.store(threadId());
+  entry.number.store(number);
+  if (rv_ != CKR_OK) page_.counts[function_].failed.fetch_add(1);
+  page_.counts[function_].returned.fetch_add(1);
+}
+
+}  // namespace faulthsm

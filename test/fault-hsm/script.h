@@ -1,0 +1,85 @@
+/// \file What the calls meet, in order: one line an entry, see docs/faults.md for the whole language.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control_page.h"
+#include "delay.h"
+
+namespace faulthsm {
+
+/// What happens to a call.
+enum class Action {
+  kAnswer,        ///< `rv <code>`
+  kDelay,         ///< `delay <time>`
+  kHang,          ///< `hang [code]`: until the script changes or calls are released.
+  kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
+  kFlip,          ///< `flip`: one bit of what it puts out is wrong.
+  kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
+  kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.
+  kStaleHandle,   ///< `stale-handle`: the handles it uses are valid no longer.
+  kRemove,        ///< `remove <how>`: the device goes away.
+  kLoseSessions,  ///< `lose-sessions [code]`
+  kLoseLogin,     ///< `lose-login`
+  kRenumber,      ///< `renumber`: object handles change places.
+};
+
+/// One line of a script.
+struct Entry {
+  /// A function's name, or `*`.
+  std::string function;
+  uint64_t after = 0;
+  std::optional<uint64_t> times;
+  double chance = 1;
+  uint64_t seed = 0;
+  Action action = Action::kAnswer;
+  /// A code, a mask or a way of removal; nothing where the line gave none.
+  std::optional<uint64_t> value;
+  std::optional<Delay> delay;
+};
+
+/// What was decided for one call.
+struct Decision {
+  Action action;
+  std::optional<uint64_t> value;
+  double delayMs = 0;
+};
+
+/// A script and how far it has been consumed, which all processes share.
+class Script {
+ public:
+  /// Reads `script.<number>` of the folder; null where it is not there (the script has changed meanwhile).
+  /// A line that is not understood makes every call answer CKR_FUNCTION_NOT_SUPPORTED: no test passes by it.
+  static std::shared_ptr<const Script> load(const std::string& folder, uint64_t number);
+
+  ~Script();
+
+  /// How long the call takes, whatever else happens to it.
+  double latencyMs(FunctionNumber function) const;
+  /// The first entry that applies, of this function before those of `*`. Consumes it.
+  std::optional<Decision> next(FunctionNumber function) const;
+
+ private:
+  /// Of one line, in `progress.<number>`.
+  struct Progress {
+    Word drawn;
+    Word met;
+  };
+
+  void mapProgress(const std::string& path);
+  bool applies(size_t index) const;
+  Decision decide(size_t index) const;
+
+  std::vector<Entry> entries_;
+  std::vector<Entry> latencies_;
+  /// Rows of the entries, then rows of the latencies.
+  Progress* progress_ = nullptr;
+};
+
+/// One line, `latency` ones with the action kDelay; nothing where it is not understood.
+std::optional<Entry> parseEntry(const std::string& line);
+
+}  // namespace faulthsm

@@ -1,0 +1,52 @@
+/// \file The sessions that an application holds, counted over all its processes.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "instance.h"
+
+namespace faulthsm {
+
+/// Sessions of one instance. All members may be called from any thread.
+class Sessions {
+ public:
+  /// From C_Initialize to C_Finalize.
+  void begin();
+  void end();
+
+  /// Takes room for one more before it is opened. Nothing where the token's limits are reached.
+  bool reserve(bool readWrite);
+  void cancel(bool readWrite);
+  void opened(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool readWrite);
+  /// @returns whether that was the slot's last session that is not lost.
+  bool closed(CK_SESSION_HANDLE session);
+  void allClosed(CK_SLOT_ID slot);
+
+  bool isLost(CK_SESSION_HANDLE session) const;
+  std::optional<CK_SLOT_ID> slotOf(CK_SESSION_HANDLE session) const;
+
+  /// Over all processes that live.
+  struct Totals {
+    uint64_t sessions = 0;
+    uint64_t rwSessions = 0;
+  };
+  Totals totals() const;
+
+ private:
+  struct Session {
+    CK_SLOT_ID slot;
+    bool readWrite;
+    uint64_t sessionsLost;
+  };
+
+  void count(bool readWrite, uint64_t change);
+  bool hasLiveOn(CK_SLOT_ID slot) const;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<CK_SESSION_HANDLE, Session> sessions_;
+  Census* row_ = nullptr;
+};
+
+}  // namespace faulthsm

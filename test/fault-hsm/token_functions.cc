@@ -1,0 +1,39 @@
+#include "forward.h"
+#include "special.h"
+
+namespace faulthsm {
+namespace {
+
+CK_RV getSlotList(CK_BBOOL tokenPresent, CK_SLOT_ID* slots, CK_ULONG* count) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GetSlotList);
+  return guarded(kC_GetSlotList, 0, [&](const auto& decision) -> CK_RV {
+    if (tokenPresent != CK_FALSE && device().hidesTokens()) {
+      *count = 0;
+      return CKR_OK;
+    }
+    const CK_RV rv = Forwarded::forward({tokenPresent, slots, count}, decision);
+    if (rv != CKR_OK || slots == nullptr) return rv;
+    for (CK_ULONG i = 0; i < *count; ++i) slots[i] = device().shownSlot(slots[i]);
+    return rv;
+  });
+}
+
+CK_RV getTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GetTokenInfo);
+  return guarded(kC_GetTokenInfo, slot, [&](const auto& decision) {
+    const CK_RV rv = Forwarded::forward({slot, info}, decision);
+    if (rv != CKR_OK) return rv;
+    device().describe(*info);
+    if (decision && decision->action == Action::kTokenFlags) info->flags |= decision->value.value_or(0);
+    return rv;
+  });
+}
+
+}  // namespace
+
+void addTokenFunctions(CK_FUNCTION_LIST& list) {
+  list.C_GetSlotList = getSlotList;
+  list.C_GetTokenInfo = getTokenInfo;
+}
+
+}  // namespace faulthsm
