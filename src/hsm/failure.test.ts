@@ -16,6 +16,7 @@ describe('a CK_RV', () => {
     const verdict = judge(failure({ rv: row.value, functionName: 'C_Encrypt' }), returnValues);
     expect(['KMS_INTERNAL', 'KEY_UNAVAILABLE']).toContain(verdict.code);
     expect(verdict.callerFault).toBe(false);
+    expect(verdict.retryElsewhere, 'another member may be well').toBe(true);
     expect(verdict.poisonsMember).toBe(row.poisonsMember);
     expect(verdict.message).not.toBe('');
   });

@@ -33,7 +33,8 @@ export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdi
     speaksAboutHsm: value.speaksAboutHsm,
     poisonsMember: value.poisonsMember,
     callerFault: false,
-    retryElsewhere: value.speaksAboutHsm || value.transient,
+    // Our input was checked: whatever this member answers, it was not asked for anything that another would refuse.
+    retryElsewhere: true,
     alert: null,
   };
 }
