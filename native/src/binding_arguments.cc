@@ -58,6 +58,18 @@ MemberOptions memberOptionsOf(const Napi::Value& value) {
   return options;
 }
 
+Profile profileOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  Profile profile;
+  profile.tokenMakesNonces = given.Get("tokenMakesNonces").As<Napi::Boolean>().Value();
+  const auto maximum = given.Get("maximumGcmBytes");
+  if (!maximum.IsNull()) profile.maximumGcmLength = sizeOf(maximum);
+  profile.wrongTagCodes.clear();
+  const auto codes = given.Get("wrongTagCodes").As<Napi::Array>();
+  for (uint32_t i = 0; i < codes.Length(); ++i) profile.wrongTagCodes.push_back(sizeOf(codes[i]));
+  return profile;
+}
+
 Material materialOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Material material;

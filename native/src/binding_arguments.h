@@ -24,6 +24,7 @@ std::optional<int> memberOrNull(const Napi::Value& value);
 Deadline deadlineOf(const Napi::Value& value);
 ModuleOptions moduleOptionsOf(const Napi::Value& value);
 MemberOptions memberOptionsOf(const Napi::Value& value);
+Profile profileOf(const Napi::Value& value);
 Material materialOf(const Napi::Value& value);
 
 }  // namespace holdfast

@@ -22,6 +22,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
   return DefineClass(
       env, "NativePool",
       {InstanceMethod<&PoolBinding::openMember>("openMember"),
+       InstanceMethod<&PoolBinding::setProfile>("setProfile"),
        InstanceMethod<&PoolBinding::loginMember>("loginMember"),
        InstanceMethod<&PoolBinding::inventory>("inventory"),
        InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"), InstanceMethod<&PoolBinding::suspend>("suspend"),
@@ -64,6 +65,15 @@ Napi::Value PoolBinding::openMember(const Info& info) {
   return start(info.Env(), Shape::kPlain, [&](const auto& answer) {
     pool_->openMember(answer, memberOptionsOf(info[0]), deadlineOf(info[1]));
   });
+}
+
+Napi::Value PoolBinding::setProfile(const Info& info) {
+  try {
+    pool_->setProfile(intOf(info[0]), profileOf(info[1]), intOf(info[2]));
+  } catch (const Failure& failure) {
+    throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
+  }
+  return info.Env().Undefined();
 }
 
 Napi::Value PoolBinding::loginMember(const Info& info) {

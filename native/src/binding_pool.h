@@ -35,6 +35,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   using Start = std::function<void(const Pool::Answer&)>;
 
   Napi::Value openMember(const Info& info);
+  Napi::Value setProfile(const Info& info);
   Napi::Value loginMember(const Info& info);
   Napi::Value inventory(const Info& info);
   Napi::Value tokenInfo(const Info& info);

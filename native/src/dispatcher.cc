@@ -78,6 +78,18 @@ std::shared_ptr<Epoch> Dispatcher::epochOf(int member) const {
   return members_[static_cast<size_t>(member)]->epoch;
 }
 
+void Dispatcher::setProfile(int index, Profile profile, int laneCount) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.profile = std::move(profile);
+  member.limits = {laneCount, laneCount};
+}
+
+Profile Dispatcher::profileOf(int member) const {
+  const Lock lock(mutex_);
+  return memberAt(member).profile;
+}
+
 void Dispatcher::suspend(int member) {
   const Lock lock(mutex_);
   memberAt(member).admitted = false;

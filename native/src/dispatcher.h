@@ -26,6 +26,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Throws `closed`.
   std::shared_ptr<Token> visit(int member);
   std::shared_ptr<Epoch> epochOf(int member) const;
+  /// What the next epoch goes by, and how many lanes there may be from now on. Throws `closed`.
+  void setProfile(int member, Profile profile, int laneCount);
+  Profile profileOf(int member) const;
   /// Begins an epoch and brings the member to its number of lanes; waits until all have opened. Throws the
   /// failure of the first that could not, or `lane-deadline`.
   void startLanes(int member, std::shared_ptr<Epoch> epoch, Deadline deadline);

@@ -2,17 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "handle_cache.h"
+#include "profile.h"
 
 namespace holdfast {
 
 /// Handles live in it and die with it (design invariant 3): an operation that began in the old epoch fills
 /// the old cache.
 struct Epoch {
-  explicit Epoch(uint64_t given) : number(given) {}
+  explicit Epoch(uint64_t given, Profile itsProfile = {}) : number(given), profile(std::move(itsProfile)) {}
 
   const uint64_t number;
+  const Profile profile;
   HandleCache cache;
 };
 

@@ -35,6 +35,8 @@ const char* nameOf(FailureKind kind) {
       return "lock";
     case FailureKind::kTokenMissing:
       return "token-missing";
+    case FailureKind::kTooLong:
+      return "too-long";
   }
   return "rv";
 }

@@ -23,6 +23,7 @@ enum class FailureKind {
   kModule,
   kLock,
   kTokenMissing,
+  kTooLong,
 };
 
 /// The name that TypeScript sees.

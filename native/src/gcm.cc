@@ -1,5 +1,7 @@
 #include "gcm.h"
 
+#include <algorithm>
+
 #include "failure.h"
 
 namespace holdfast {
@@ -38,6 +40,16 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
   // A short answer would lack its tag, and nobody could decrypt it later.
   if (length != ciphertext.size()) throw rvFailure("C_Encrypt", CKR_GENERAL_ERROR);
   return ciphertext;
+}
+
+Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Bytes& nonce, ByteView additionalData,
+                               ByteView plaintext) {
+  nonce.assign(kNonceLength, 0);
+  Bytes ciphertext = gcmEncrypt(session, key, nonce, additionalData, plaintext);
+  if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
+  auto none = rvFailure("C_Encrypt", CKR_MECHANISM_PARAM_INVALID);
+  none.detail = "the token made no nonce";
+  throw none;
 }
 
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,

@@ -14,6 +14,11 @@ Secret drawRandom(Session& session, size_t length);
 Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
                  ByteView plaintext);
 
+/// The same where the token makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws where
+/// the token leaves them as they are: what was encrypted under them must never get out.
+Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Bytes& nonce, ByteView additionalData,
+                               ByteView plaintext);
+
 /// Throws a Failure of kind `rv` whose function says which step failed. `ciphertext` is at least as long as
 /// the tag.
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,

@@ -19,7 +19,7 @@ void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE 
                                         material.canaryAdditionalData, material.canaryCiphertext);
     if (std::ranges::equal(plaintext.view(), material.canaryPlaintext)) return;
   } catch (const Failure& failure) {
-    if (!maySpeakOfCiphertext(failure.rv)) throw;
+    if (!workplace.profile.maySpeakOfCiphertext(failure.rv)) throw;
   }
   throw failed("the key under this CKA_ID does not decrypt the material's canary");
 }

@@ -75,7 +75,7 @@ Outcome Lane::perform(Request& request) {
 }
 
 Value Lane::operate(Request& request) {
-  Workplace workplace{*token_, *session_, epoch_->cache, request.deadline, request.waiting};
+  Workplace workplace{*token_, *session_, epoch_->cache, epoch_->profile, request.deadline, request.waiting};
   return request.operation->run(workplace);
 }
 

@@ -33,6 +33,8 @@ struct MemberStatistics {
 struct Member {
   int index = -1;
   LaneLimits limits;
+  /// Of the epochs to come.
+  Profile profile;
   std::shared_ptr<Token> token;
   std::shared_ptr<Epoch> epoch;
   bool admitted = false;

@@ -61,7 +61,7 @@ std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Dea
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   Session session(*token);
   std::atomic<bool> waiting = false;
-  Workplace workplace{*token, session, epoch->cache, deadline, waiting};
+  Workplace workplace{*token, session, epoch->cache, epoch->profile, deadline, waiting};
   return takeInventory(workplace);
 }
 
@@ -86,7 +86,7 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
     shared->clear();
     // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
     if (settlement.isClaimed()) return;
-    const auto epoch = std::make_shared<Epoch>(nextEpochNumber());
+    const auto epoch = std::make_shared<Epoch>(nextEpochNumber(), dispatcher->profileOf(member));
     dispatcher->startLanes(member, epoch, deadline);
     settlement.settle(Completed{member, epoch->number, epoch->number});
   };

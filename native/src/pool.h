@@ -39,6 +39,9 @@ class Pool {
   void post(const Answer& answer, std::optional<int> member, OperationPointer operation, Deadline deadline);
 
   /// Throw a Failure of kind `closed`.
+  void setProfile(int member, Profile profile, int laneCount) {
+    dispatcher_->setProfile(member, std::move(profile), laneCount);
+  }
   void suspend(int member) { dispatcher_->suspend(member); }
   void resume(int member) { dispatcher_->resume(member); }
   std::vector<MemberStatistics> statistics() const { return dispatcher_->statistics(); }

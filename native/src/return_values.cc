@@ -140,21 +140,6 @@ const ReturnValue& returnValue(CK_RV value) {
   return row != kByValue.end() && row->value == value ? *row : *find(CKR_VENDOR_DEFINED);
 }
 
-bool maySpeakOfCiphertext(CK_RV value) {
-  switch (value) {
-    case CKR_ENCRYPTED_DATA_INVALID:
-    case CKR_ENCRYPTED_DATA_LEN_RANGE:
-    case kAeadDecryptFailed:
-    case CKR_GENERAL_ERROR:
-    case CKR_FUNCTION_FAILED:
-    case CKR_DATA_INVALID:
-    case CKR_DATA_LEN_RANGE:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool speaksOfHandle(CK_RV value) {
   return value == CKR_OBJECT_HANDLE_INVALID || value == CKR_KEY_HANDLE_INVALID;
 }

@@ -30,10 +30,6 @@ std::span<const ReturnValue> returnValues();
 /// The row of a value; for one that no row has (vendor-defined), the row of CKR_VENDOR_DEFINED.
 const ReturnValue& returnValue(CK_RV value);
 
-/// May a bad ciphertext alone make `C_Decrypt` answer this? Some tokens answer CKR_GENERAL_ERROR for a wrong
-/// tag (SoftHSM 2.6.1) or CKR_FUNCTION_FAILED (nShield): the canary decides (design invariant 5).
-bool maySpeakOfCiphertext(CK_RV value);
-
 /// Does it say that a cached object handle no longer names an object?
 bool speaksOfHandle(CK_RV value);
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "handle_cache.h"
+#include "epoch.h"
 #include "session.h"
 #include "token.h"
 
@@ -14,6 +14,7 @@ struct Workplace {
   Token& token;
   Session& session;
   HandleCache& cache;
+  const Profile& profile;
   Deadline deadline;
   /// True while the lane waits for another lane and is not inside the module: past its deadline it comes back
   /// by itself, so the watchdog need not give it up.

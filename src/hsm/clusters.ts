@@ -9,6 +9,7 @@ import { isNativeFailure } from './failure.js';
 import { MemberOpenError, memberOpenError, openAndLogIn, type MemberCredential } from './login.js';
 import { Member } from './member.js';
 import type { NativeAddon, NativeModuleOptions, NativePool } from './native.js';
+import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import type { TryListener } from './tries.js';
 
@@ -19,7 +20,10 @@ export interface MemberOptions {
   /** Exactly one of label and serial number names the token. */
   tokenLabel: string | null;
   tokenSerialNumber: string | null;
-  laneCount: number;
+  /** Most lanes; null for as many as the vendor profile recommends. */
+  laneCount: number | null;
+  /** Left out: the module is recognised. */
+  profile?: ProfileSetting;
 }
 
 /** A cluster as configuration declares it. */
@@ -159,14 +163,16 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   async #openMember(
     { clusterId }: ClusterOptions,
-    { name, laneCount, ...options }: MemberOptions,
+    { name, laneCount, profile = automaticProfile, ...options }: MemberOptions,
     tools: ClusterTools,
     credential: MemberCredential,
     deadlineMs: number,
   ): Promise<Member> {
     const { pool } = tools;
-    const native = { ...options, laneCount, maxQuarantinedLanes: laneCount };
-    const opened = await openAndLogIn(this.#tools, pool, native, credential, deadlineMs);
+    // Until the token is known; then `setProfile` says how many.
+    const native = { ...options, laneCount: 1, maxQuarantinedLanes: 1 };
+    const kind = { profile, laneCount };
+    const opened = await openAndLogIn(this.#tools, pool, native, kind, credential, deadlineMs);
     try {
       await pool.inventory(opened.member, deadlineMs);
     } catch (error) {
@@ -175,7 +181,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const place = { clusterId, memberName: name };
     const member = new Member(tools, place, opened);
     pool.resume(opened.member);
-    this.#tools.events.memberOpened(place, opened.token);
+    this.#tools.events.memberOpened(place, opened.token, opened.profile);
     return member;
   }
 

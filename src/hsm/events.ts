@@ -1,4 +1,5 @@
 import type { NativeTokenInfo } from './native.js';
+import type { VendorProfile } from './profiles/profile.js';
 
 /** Which member an event speaks of. */
 export interface MemberPlace {
@@ -12,7 +13,7 @@ export type MaterialAlert = 'material-missing' | 'material-ambiguous' | 'materia
 /** The port for what HSMs tell the log, the metrics and whoever is on call. Nothing in it is secret. */
 export interface HsmEvents {
   /** Logged in, inventory read, in the rotation. */
-  memberOpened(place: MemberPlace, token: NativeTokenInfo): void;
+  memberOpened(place: MemberPlace, token: NativeTokenInfo, profile: VendorProfile): void;
   /** It could not be opened; the cluster may still connect through others. */
   memberOpenFailed(place: MemberPlace, cause: unknown): void;
   /** Its breaker opened: it takes no work until a probe succeeds. */

@@ -50,6 +50,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
+  'too-long': { code: 'UNSUPPORTED_OPERATION', speaksAboutHsm: false, callerFault: false },
 };
 
 test.each(Object.entries(expected))('%s', (kind, verdict) => {

@@ -78,5 +78,12 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   lock: { ...healthy, ...unreachable },
+  // Of this HSM, not of the protocol: another vendor's member may take it.
+  'too-long': {
+    ...healthy,
+    code: 'UNSUPPORTED_OPERATION',
+    message: 'The data is longer than the HSM takes at a time.',
+    retryElsewhere: true,
+  },
   'token-missing': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
 };

@@ -5,6 +5,9 @@ import type { ConnectionErrorCode } from '../keystores/store.js';
 import type { Secret } from '../secret.js';
 import { isNativeFailure } from './failure.js';
 import type { NativeAddon, NativeFailure, NativeMemberOptions, NativePool, NativeTokenInfo } from './native.js';
+import { effectiveProfile, nativeProfile, type ProfileSetting } from './profiles/effective-profile.js';
+import { planLanes } from './profiles/lane-plan.js';
+import type { VendorProfile } from './profiles/profile.js';
 
 /** CK_TOKEN_INFO.flags, PKCS#11 v2.40 §3.2. */
 const tokenFlags = { userPinCountLow: 0x1_0000, userPinFinalTry: 0x2_0000, userPinLocked: 0x4_0000 };
@@ -29,10 +32,17 @@ export interface MemberCredential {
   credentialVersion: string;
 }
 
+/** The vendor of a member's module, and how many lanes it may have; null: as many as its profile recommends. */
+export interface MemberKind {
+  profile: ProfileSetting;
+  laneCount: number | null;
+}
+
 export interface OpenedMember {
   member: number;
   epoch: number;
   token: NativeTokenInfo;
+  profile: VendorProfile;
 }
 
 /** Why a member could not be opened, as DescribeCustomKeyStores tells it. */
@@ -58,6 +68,7 @@ export async function openAndLogIn(
   tools: LoginTools,
   pool: NativePool,
   options: NativeMemberOptions,
+  kind: MemberKind,
   credential: MemberCredential,
   deadlineMs: number,
 ): Promise<OpenedMember> {
@@ -66,8 +77,10 @@ export async function openAndLogIn(
     try {
       const { member, token } = await pool.openMember(options, deadlineMs);
       requireMechanisms(token);
+      const profile = effectiveProfile(kind.profile, token);
+      pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
       const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
-      return { member, epoch, token };
+      return { member, epoch, token, profile };
     } finally {
       lock.release();
     }

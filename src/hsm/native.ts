@@ -58,6 +58,16 @@ export interface NativeMemberOptions {
   maxQuarantinedLanes: number;
 }
 
+/** What of a vendor profile concerns the operations (`hsm/profiles`). */
+export interface NativeProfile {
+  /** AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Else it is drawn from its RNG. */
+  tokenMakesNonces: boolean;
+  /** Most bytes of plaintext in one AES-GCM operation, or null for no limit. */
+  maximumGcmBytes: number | null;
+  /** What `C_Decrypt` may answer because of the ciphertext alone; the canary then decides. */
+  wrongTagCodes: number[];
+}
+
 /** One object that the inventory pass saw (one `C_FindObjects` pass, then CKA_CLASS, CKA_ID, CKA_LABEL). */
 export interface NativeInventoryEntry {
   objectClass: number;
@@ -136,6 +146,7 @@ export interface NativeDataKey extends NativeSealed {
  * - `canary-failed`: the handle did not decrypt the material's canary.
  * - `queue-full`, `no-member` (none admitted), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or a directory that
  *   is not ours alone), `token-missing` (also where several tokens carry the label).
+ * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
 export type NativeFailureKind =
   | 'rv'
@@ -150,7 +161,8 @@ export type NativeFailureKind =
   | 'closed'
   | 'module'
   | 'lock'
-  | 'token-missing';
+  | 'token-missing'
+  | 'too-long';
 
 /** Every rejection of a promise below is an Error with these properties. */
 export interface NativeFailure extends Error {
@@ -190,6 +202,12 @@ export interface NativeLock {
 export interface NativePool {
   /** Loads the module, calls `C_Initialize`, finds the token. Opens no lane and never logs in. */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
+  /**
+   * How this member's token differs from others, from its next login on. Without it the token is taken for one that nobody
+   * knows. `laneCount` replaces the count (and the most quarantined lanes) of its options, now that the token is known.
+   * Throws a NativeFailure of kind `closed`.
+   */
+  setProfile(member: number, profile: NativeProfile, laneCount: number): void;
   /**
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
    * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is

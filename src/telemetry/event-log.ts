@@ -27,8 +27,15 @@ export function connectionLog(logger: Logger): ConnectionEvents {
 /** Members, lanes and what is wrong with materials. */
 export function hsmLog(logger: Logger): HsmEvents {
   return {
-    memberOpened: (place, token) =>
-      logger.info({ ...place, serialNumber: token.serialNumber, model: token.model }, 'member opened'),
+    memberOpened: (place, token, { name, verification }) => {
+      const fields = { serialNumber: token.serialNumber, model: token.model, profile: name };
+      logger.info({ ...place, ...fields, verified: verification.verified }, 'member opened');
+      if (!verification.verified)
+        logger.warn(
+          { ...place, profile: name },
+          'the vendor profile of this member is unverified: it was never run on such a device',
+        );
+    },
     memberOpenFailed: (place, cause) => logger.error({ ...place, err: cause }, 'member did not open'),
     memberSuspended: (place, cause) => logger.error({ ...place, err: cause }, 'member suspended'),
     memberProbeFailed: (place, cause) => logger.warn({ ...place, err: cause }, 'member probe failed'),

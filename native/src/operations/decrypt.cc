@@ -25,6 +25,7 @@ class Decrypt final : public Operation {
 
   Value run(Workplace& workplace) override {
     if (ciphertext_.size() < kTagLength) throw callerFault(rvFailure("", CKR_ENCRYPTED_DATA_LEN_RANGE));
+    workplace.profile.requireFits(ciphertext_.size() - kTagLength);
     return withProvenKey(workplace, material_,
                          [&](const ProvenKey& key) { return decryptWith(workplace, key); });
   }
@@ -34,8 +35,8 @@ class Decrypt final : public Operation {
     try {
       return gcmDecrypt(workplace.session, key.handle, nonce_, additionalData_, ciphertext_);
     } catch (const Failure& failure) {
-      const bool byCiphertext =
-          std::string_view(failure.functionName) == "C_Decrypt" && maySpeakOfCiphertext(failure.rv);
+      const bool byCiphertext = std::string_view(failure.functionName) == "C_Decrypt" &&
+                                workplace.profile.maySpeakOfCiphertext(failure.rv);
       if (!byCiphertext) throw;
       // A wrong key under the handle looks like a wrong tag: only a canary that decrypts puts the blame on
       // the caller.

@@ -15,6 +15,7 @@ class Encrypt final : public Operation {
         additionalData_(std::move(additionalData)) {}
 
   Value run(Workplace& workplace) override {
+    workplace.profile.requireFits(plaintext_.size());
     return withProvenKey(workplace, material_, [&](const ProvenKey& key) {
       return seal(workplace, key.handle, plaintext_.view(), additionalData_);
     });

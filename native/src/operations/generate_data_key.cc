@@ -14,6 +14,7 @@ class GenerateDataKey final : public Operation {
       : material_(std::move(material)), length_(length), additionalData_(std::move(additionalData)) {}
 
   Value run(Workplace& workplace) override {
+    workplace.profile.requireFits(length_);
     Secret plaintext = drawRandom(workplace.session, length_);
     auto sealed = withProvenKey(workplace, material_, [&](const ProvenKey& key) {
       return seal(workplace, key.handle, plaintext.view(), additionalData_);

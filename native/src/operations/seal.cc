@@ -4,8 +4,13 @@
 namespace holdfast {
 
 Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData) {
-  const Secret random = drawRandom(workplace.session, kNonceLength);
   Sealed sealed;
+  if (workplace.profile.tokenMakesNonces) {
+    sealed.ciphertext =
+        gcmEncryptWithTokenNonce(workplace.session, key, sealed.nonce, additionalData, plaintext);
+    return sealed;
+  }
+  const Secret random = drawRandom(workplace.session, kNonceLength);
   sealed.nonce.assign(random.view().begin(), random.view().end());
   sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
   return sealed;

@@ -5,6 +5,7 @@ import type { ResolvedSecrets } from '../../config/secrets.js';
 import { resolveSecrets } from '../../config/secrets.js';
 import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
 import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
+import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
 import { defaultStoreTarget } from '../../keystores/connection-targets.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { openSqliteCatalog } from '../../storage/sqlite.js';
@@ -55,7 +56,8 @@ async function logIn(
     const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
     const { lockDirectory } = configuration;
     const tools = { addon, loginAttempts: catalog, clock: systemClock, lockDirectory };
-    await openAndLogIn(tools, pool, nativeMember(configuration, member), credential, deadlineMs);
+    const kind = { profile: automaticProfile, laneCount: 1 };
+    await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, credential, deadlineMs);
   } finally {
     credential.pin.destroy();
     await pool.close(systemClock.monotonicMs() + closeTimeoutMs);

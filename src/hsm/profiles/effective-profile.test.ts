@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { automaticProfile, effectiveProfile, nativeProfile } from './effective-profile.js';
+import { vendorProfiles } from './profiles.js';
+
+const cloudhsm = { libraryManufacturer: 'AWS CloudHSM', libraryDescription: '', manufacturer: '', model: '' };
+
+test('a module is recognised, and its profile is taken as it is', () => {
+  expect(effectiveProfile(automaticProfile, cloudhsm)).toEqual(vendorProfiles.cloudhsm);
+});
+
+test('a profile that is named is not asked for again', () => {
+  expect(effectiveProfile({ ...automaticProfile, profile: 'luna' }, cloudhsm)).toEqual(vendorProfiles.luna);
+});
+
+test('single values are overridden, and say so', () => {
+  const overrides = {
+    gcmNonce: 'token-rng',
+    maximumGcmBytes: 4_096,
+    wrongTagCodes: [0x40],
+    sessionHeadroom: 3,
+    maximumSessions: 10,
+  } as const;
+  const profile = effectiveProfile({ profile: 'auto', ...overrides }, cloudhsm);
+  for (const [field, value] of Object.entries(overrides)) {
+    expect(profile[field as keyof typeof overrides], field).toEqual({ value, source: 'the configuration' });
+  }
+  expect(profile.ceremony).toBe(vendorProfiles.cloudhsm.ceremony);
+});
+
+test('the addon gets what concerns it', () => {
+  expect(nativeProfile(vendorProfiles.cloudhsm)).toEqual({
+    tokenMakesNonces: true,
+    maximumGcmBytes: 16_224,
+    wrongTagCodes: [0x40, 0x41, 0x42, 0x5, 0x6, 0x20],
+  });
+  expect(nativeProfile(vendorProfiles.nss)).toEqual({
+    tokenMakesNonces: false,
+    maximumGcmBytes: null,
+    wrongTagCodes: [0x40, 0x41, 0x42],
+  });
+});

@@ -1,0 +1,49 @@
+import type { NativeProfile } from '../native.js';
+import type { GcmNonceMaker, ProfileName, Sourced, VendorProfile } from './profile.js';
+import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
+
+/** What configuration says about a module's vendor. Null: as the profile has it. */
+export interface ProfileSetting {
+  readonly profile: ProfileName | 'auto';
+  readonly gcmNonce: GcmNonceMaker | null;
+  readonly maximumGcmBytes: number | null;
+  readonly wrongTagCodes: readonly number[] | null;
+  readonly sessionHeadroom: number | null;
+  readonly maximumSessions: number | null;
+}
+
+/** Recognise the module, and take its profile as it is. */
+export const automaticProfile: ProfileSetting = {
+  profile: 'auto',
+  gcmNonce: null,
+  maximumGcmBytes: null,
+  wrongTagCodes: null,
+  sessionHeadroom: null,
+  maximumSessions: null,
+};
+
+/** The profile that a member goes by: the named or recognised one, with what configuration overrides. */
+export function effectiveProfile(setting: ProfileSetting, introduction: Introduction): VendorProfile {
+  const profile = setting.profile === 'auto' ? detectProfile(introduction) : vendorProfiles[setting.profile];
+  return {
+    ...profile,
+    gcmNonce: overridden(profile.gcmNonce, setting.gcmNonce),
+    maximumGcmBytes: overridden(profile.maximumGcmBytes, setting.maximumGcmBytes),
+    wrongTagCodes: overridden(profile.wrongTagCodes, setting.wrongTagCodes),
+    sessionHeadroom: overridden(profile.sessionHeadroom, setting.sessionHeadroom),
+    maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
+  };
+}
+
+function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {
+  return value === null ? ofProfile : { value, source: 'the configuration' };
+}
+
+/** What of it the addon needs. */
+export function nativeProfile(profile: VendorProfile): NativeProfile {
+  return {
+    tokenMakesNonces: profile.gcmNonce.value === 'token',
+    maximumGcmBytes: profile.maximumGcmBytes.value,
+    wrongTagCodes: [...profile.wrongTagCodes.value],
+  };
+}

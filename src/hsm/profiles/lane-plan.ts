@@ -1,0 +1,27 @@
+import type { NativeTokenInfo } from '../native.js';
+import type { VendorProfile } from './profile.js';
+
+/** Sessions of ours beside those of the lanes: one keeps the login alive, one reads inventories. */
+const otherSessions = 2;
+
+type SessionCounts = Pick<NativeTokenInfo, 'maxSessionCount' | 'maxRwSessionCount' | 'sessionCount' | 'rwSessionCount'>;
+
+/**
+ * How many lanes a member may grow to: what configuration asks for, else what the profile recommends, and no more than the
+ * token's sessions allow (PKCS#11 v2.40 §3.2, CK_TOKEN_INFO) once others keep theirs and have room for a few more.
+ * Never less than one.
+ * @param token as it was before our first session
+ */
+export function planLanes(profile: VendorProfile, token: SessionCounts, configured: number | null): number {
+  const wanted = configured ?? profile.recommendedLanes.value;
+  const room = Math.min(
+    free(token.maxSessionCount ?? profile.maximumSessions.value, token.sessionCount),
+    // All of ours are read-write: lanes also make and destroy keys.
+    free(token.maxRwSessionCount, token.rwSessionCount),
+  );
+  return Math.max(1, Math.min(wanted, room - profile.sessionHeadroom.value - otherSessions));
+}
+
+function free(most: number | null, open: number | null): number {
+  return most === null ? Number.POSITIVE_INFINITY : most - (open ?? 0);
+}
