@@ -24,7 +24,9 @@ interface AuditNotice {
 
 /** A line on its way to the file. */
 interface Line {
-  bytes: Buffer;
+  /** With its end. */
+  text: string;
+  byteLength: number;
   durable: boolean;
   settle(error: Error | undefined): void;
 }
@@ -150,13 +152,13 @@ export class AuditFile implements AuditLog {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const line = { bytes: Buffer.from(`${text}\n`), durable, settle };
-      if (this.#waitingBytes + line.bytes.byteLength > overfullBytes) {
+      const line = newLine(text, durable, settle);
+      if (this.#waitingBytes + line.byteLength > overfullBytes) {
         this.#failed('write', [line], new Error('Too many records wait for the audit log.'));
         return;
       }
       this.#waiting.push(line);
-      this.#waitingBytes += line.bytes.byteLength;
+      this.#waitingBytes += line.byteLength;
       this.#startWriting();
     });
   }
@@ -191,7 +193,7 @@ export class AuditFile implements AuditLog {
     }
     if (lines.length === 0) return;
     const start = this.#midLine ? '\n' : '';
-    const bytes = Buffer.concat([Buffer.from(start), ...lines.map((line) => line.bytes)]);
+    const bytes = Buffer.from(lines.reduce((all, line) => all + line.text, start));
     const { writtenBytes, error } = await this.#handle.write(bytes);
     // Before anybody is told: whoever was waited for may look at once whether the log is well.
     this.#busySinceMs.write = undefined;
@@ -203,7 +205,7 @@ export class AuditFile implements AuditLog {
   #settleWritten(lines: readonly Line[], writtenBytes: number, error: Error | undefined): void {
     let end = 0;
     const written = lines.filter((line) => {
-      end += line.bytes.byteLength;
+      end += line.byteLength;
       return end <= writtenBytes;
     });
     const lost = lines.slice(written.length);
@@ -251,7 +253,7 @@ export class AuditFile implements AuditLog {
       // `#failed` has counted this line itself as one.
       if (error !== undefined) this.#lostRecords += count - 1;
     };
-    return [{ bytes: Buffer.from(`${this.#notice({ notice: 'records-lost', count })}\n`), durable: true, settle }];
+    return [newLine(this.#notice({ notice: 'records-lost', count }), true, settle)];
   }
 
   async #reopenNow(requests: readonly { resolve: () => void; reject: (error: unknown) => void }[]): Promise<void> {
@@ -282,9 +284,12 @@ export class AuditFile implements AuditLog {
     this.#presenceCheckedMs = nowMs;
     if (!(await this.#handle.isRemoved())) return [];
     await this.#replaceHandle();
-    const bytes = Buffer.from(`${this.#notice({ notice: 'file-removed' })}\n`);
-    return [{ bytes, durable: true, settle: () => undefined }];
+    return [newLine(this.#notice({ notice: 'file-removed' }), true, () => undefined)];
   }
+}
+
+function newLine(text: string, durable: boolean, settle: Line['settle']): Line {
+  return { text: `${text}\n`, byteLength: Buffer.byteLength(text) + 1, durable, settle };
 }
 
 function closedError(): Error {
