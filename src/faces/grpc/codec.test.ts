@@ -1,6 +1,6 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { modelOperations, type ModelShape } from '../../../test/kms-model.js';
 import { methodNames } from '../../dispatch/methods.js';
@@ -209,6 +209,32 @@ test('answers cross as they are: bytes, secrets, states, dates, lists; what is u
   );
   const plaintext = Secret.fromUtf8('secret');
   expect(DecryptResponse.decode(codecs.Decrypt.encode({ plaintext })).plaintext?.toString()).toBe('secret');
+});
+
+test('no secret stays in the memory that answers are encoded in', () => {
+  const finish = vi.spyOn(BinaryWriter.prototype, 'finish');
+  try {
+    for (const method of ['Decrypt', 'GenerateDataKey', 'GenerateRandom'] as const) {
+      for (const text of ['a secret', `another secret ${'x'.repeat(20_000)}`, 'a']) {
+        const bytes = codecs[method].encode({ plaintext: Secret.fromUtf8(text) });
+        expect(Buffer.from(bytes).includes(text)).toBe(true);
+        const writers = finish.mock.contexts as unknown as { buffer: Uint8Array }[];
+        expect(writers.length).toBeGreaterThan(0);
+        for (const { buffer } of writers) expect(Buffer.from(buffer).equals(Buffer.alloc(buffer.length))).toBe(true);
+        bytes.fill(0);
+      }
+    }
+  } finally {
+    finish.mockRestore();
+  }
+});
+
+test('an answer is not changed by the next one, nor by one that failed', () => {
+  const encode = (keyId: string) => codecs.Encrypt.encode({ keyId, ciphertextBlob: Uint8Array.of(1) });
+  const first = encode('first');
+  expect(() => codecs.Encrypt.encode({ keyId: 'broken', ciphertextBlob: 'no bytes' })).toThrow();
+  const second = encode('second');
+  expect([first, second].map((bytes) => EncryptResponse.decode(bytes).keyId)).toEqual(['first', 'second']);
 });
 
 test('an answer that the proto cannot carry fails instead of losing a field', () => {

@@ -7,6 +7,8 @@ import { Secret } from '../../secret.js';
 export interface Conversion<Wire> {
   /** What an absent field of this kind is in a generated message: lists and maps are never absent there. */
   readonly absent?: () => Wire;
+  /** Values of this kind are secrets, or hold some. */
+  readonly isSecret?: boolean;
   /** Undefined leaves the field out. */
   toDomain(wire: Wire): unknown;
   /** Throws for a domain value that the wire cannot carry: a programming error, answered KMS_INTERNAL. */
@@ -35,6 +37,7 @@ export const blob: Conversion<Buffer> = {
 
 /** Bytes that are a `Secret` in the domain. The wire's copy becomes the secret's own. */
 export const secretBlob: Conversion<Buffer> = {
+  isSecret: true,
   toDomain: (wire) => new Secret(wire),
   toWire: (domain) => asBuffer((domain as Secret).reveal()),
 };
@@ -100,6 +103,7 @@ export function structure<Message extends object>(fields: FieldConversions<Messa
   const byName = new Map(conversions);
   return {
     fieldCount: conversions.length,
+    isSecret: conversions.some(([, conversion]) => conversion.isSecret),
     toDomain(wire) {
       const domain: Record<string, unknown> = {};
       for (const [name, conversion] of conversions) {
@@ -123,5 +127,6 @@ export function structure<Message extends object>(fields: FieldConversions<Messa
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

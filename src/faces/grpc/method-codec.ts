@@ -1,4 +1,4 @@
-import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import { type BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
 import type { Conversion, StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
@@ -6,7 +6,7 @@ import { countFields, strictReader, takeSecretText } from './wire.js';
 /** What the generated code offers for a message. */
 export interface GeneratedMessage<Message> {
   decode(input: BinaryReader): Message;
-  encode(message: Message): BinaryWriter;
+  encode(message: Message, writer: BinaryWriter): BinaryWriter;
 }
 
 /** Both directions of one method. */
@@ -40,11 +40,40 @@ export function methodCodec<Request, Response>(
   methodName: string,
   messages: MethodMessages<Request, Response>,
 ): MethodCodec {
+  const carriesSecrets = messages.carriesSecrets ?? false;
+  const encoder = new ResponseEncoder(messages.response, messages.responseFields.isSecret ?? false);
   return {
-    carriesSecrets: messages.carriesSecrets ?? false,
+    carriesSecrets,
     decode: (frame) => decodeRequest(methodName, messages, frame),
-    encode: (response) => messages.response.encode(messages.responseFields.toWire(response)).finish(),
+    encode: (response) => encoder.encode(messages.responseFields.toWire(response)),
   };
+}
+
+/** A response longer than this leaves no memory of its length behind. */
+const longestReused = 16_384;
+
+/** Encodes with one writer again and again: a new one grows its memory in six steps for each response. */
+class ResponseEncoder<Response> {
+  readonly #message: GeneratedMessage<Response>;
+  readonly #wipes: boolean;
+  #writer: BinaryWriter | undefined;
+
+  /** @param wipes whether responses carry secrets, of which nothing may stay in the writer. */
+  constructor(message: GeneratedMessage<Response>, wipes: boolean) {
+    this.#message = message;
+    this.#wipes = wipes;
+  }
+
+  encode(response: Response): Uint8Array {
+    const writer = this.#writer ?? new BinaryWriter();
+    // One that throws in the middle is left behind, with what it has written.
+    this.#writer = undefined;
+    const bytes = this.#message.encode(response, writer).finish();
+    // `finish` has copied the bytes and put the writer back to its beginning.
+    if (this.#wipes) writer.raw(new Uint8Array(bytes.length)).finish();
+    if (bytes.length <= longestReused) this.#writer = writer;
+    return bytes;
+  }
 }
 
 function decodeRequest<Request, Response>(
