@@ -2,7 +2,7 @@ import { HoldfastError } from '../errors.js';
 import { maximumAliasesPerKey } from '../keys/alias-rules.js';
 import { keyArn } from '../keys/arn.js';
 import type { KeysCore } from '../keys/core.js';
-import type { KeyRecord } from '../keys/key.js';
+import type { AliasRecord, KeyRecord } from '../keys/key.js';
 import { type ResolveOptions, resolveKey } from '../keys/resolve-key.js';
 import type { AccessResource } from '../policy/authorizer.js';
 import type { AccessCheck, PreparedRequest } from './access-row.js';
@@ -36,8 +36,18 @@ export async function keyResource(core: KeysCore, key: KeyRecord): Promise<Acces
     afterAliasName: undefined,
     limit: maximumAliasesPerKey,
   });
-  const aliasNames = aliases.map((alias) => alias.aliasName);
-  return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames };
+  return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames: namesOf(aliases) };
+}
+
+/** By list: the catalog's cache hands out the same one until something changes. */
+const knownNames = new WeakMap<readonly AliasRecord[], readonly string[]>();
+
+function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
+  const known = knownNames.get(aliases);
+  if (known !== undefined) return known;
+  const names = aliases.map((alias) => alias.aliasName);
+  knownNames.set(aliases, names);
+  return names;
 }
 
 export function unknownKey(action: string): AccessCheck {

@@ -24,10 +24,24 @@ const mostViolationsOfList = 10;
 export function validateRequest(request: Fields, constraints: FieldConstraints): void {
   const violations = checkFields(request, constraints, '');
   if (violations.length > 0) throw validationError(violations);
-  const unsupported = Object.entries(constraints)
-    .filter(([name, constraint]) => isUnsupported(request[name], constraint))
-    .map(([name]) => fieldName(name));
+  const unsupported: string[] = [];
+  for (const [name, constraint] of entriesOf(constraints)) {
+    if (isUnsupported(request[name], constraint)) unsupported.push(fieldName(name));
+  }
   if (unsupported.length > 0) throw unsupportedError(unsupported);
+}
+
+type Entries = readonly (readonly [string, FieldConstraint])[];
+
+/** Constraints are constants: each is taken apart once. */
+const knownEntries = new WeakMap<FieldConstraints, Entries>();
+
+function entriesOf(constraints: FieldConstraints): Entries {
+  const known = knownEntries.get(constraints);
+  if (known !== undefined) return known;
+  const entries = Object.entries(constraints);
+  knownEntries.set(constraints, entries);
+  return entries;
 }
 
 function validationError(violations: readonly Violation[]): HoldfastError {
@@ -66,12 +80,14 @@ function isAbsent(value: unknown): boolean {
 }
 
 function checkFields(fields: Fields, constraints: FieldConstraints, prefix: string): Violation[] {
-  return Object.entries(constraints).flatMap(([name, constraint]) => {
+  const violations: Violation[] = [];
+  for (const [name, constraint] of entriesOf(constraints)) {
     const value = fields[name];
     const path = prefix === '' ? name : `${prefix}.${name}`;
-    if (!isAbsent(value)) return checkShape(value, constraint.shape, path);
-    return constraint.required ? [violation(path, 'Member must not be null', 'null')] : [];
-  });
+    if (!isAbsent(value)) violations.push(...checkShape(value, constraint.shape, path));
+    else if (constraint.required) violations.push(violation(path, 'Member must not be null', 'null'));
+  }
+  return violations;
 }
 
 function checkShape(value: unknown, shape: Shape, path: string): Violation[] {

@@ -58,8 +58,12 @@ class ReadCache {
    * A promise is kept, not its value, so that a thousand requests after a write ask the database once. Sharing a read
    * that is under way is sound: no write was acknowledged since it began, or the change count would differ.
    */
-  async get<T>(question: string, read: () => Promise<T>): Promise<T> {
-    this.#forgetIfChanged();
+  get<T>(question: string, read: () => Promise<T>): Promise<T> {
+    try {
+      this.#forgetIfChanged();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     const known = this.#answers.get(question) as Promise<T> | undefined;
     this.#answers.delete(question);
     const answer = known ?? this.#ask(question, read);
