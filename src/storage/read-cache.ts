@@ -1,3 +1,4 @@
+import { toHoldfastError } from '../errors.js';
 import type { AliasQuery } from '../keys/catalog.js';
 import type { Scope } from '../keys/key.js';
 import type { Catalog, CatalogDatabase } from './database.js';
@@ -62,7 +63,7 @@ class ReadCache {
     try {
       this.#forgetIfChanged();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(toHoldfastError(error));
     }
     const known = this.#answers.get(question) as Promise<T> | undefined;
     this.#answers.delete(question);
