@@ -27,9 +27,10 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
   auto& state = AddonState::of(info.Env());
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
   const Deadline deadline = deadlineOf(info[2]);
-  const auto work = [path = stringOf(info[0]), directory = stringOf(info[1]), deadline](Settlement& answer) {
+  const auto work = [module = moduleOptionsOf(info[0]), directory = stringOf(info[1]),
+                     deadline](Settlement& answer) {
     // A lock that comes too late is released where it is destroyed.
-    answer.settle(Completed{-1, 0, ModuleLock::acquire(path, directory, deadline)});
+    answer.settle(Completed{-1, 0, ModuleLock::acquire(module, directory, deadline)});
   };
   const auto late = [] { return failure(FailureKind::kLock, "another process holds the module's lock"); };
   ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
@@ -39,10 +40,11 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
 Napi::Value listTokens(const Napi::CallbackInfo& info) {
   auto& state = AddonState::of(info.Env());
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
-  const auto work = [options = moduleOptionsOf(info[0])](Settlement& answer) {
-    answer.settle(Completed{-1, 0, Token::list(*Module::open(options))});
+  const Deadline deadline = deadlineOf(info[1]);
+  const auto work = [options = moduleOptionsOf(info[0]), deadline](Settlement& answer) {
+    answer.settle(Completed{-1, 0, Token::list(*Module::open(options, nullptr, deadline))});
   };
-  ControlTask::start(state.watchdog, pending.settlement, deadlineOf(info[1]), work);
+  ControlTask::start(state.watchdog, pending.settlement, deadline, work);
   return pending.promise;
 }
 

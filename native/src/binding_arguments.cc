@@ -55,6 +55,7 @@ MemberOptions memberOptionsOf(const Napi::Value& value) {
   options.token.serialNumber = stringOrNull(given.Get("tokenSerialNumber"));
   options.lanes.laneCount = intOf(given.Get("laneCount"));
   options.lanes.maxQuarantinedLanes = intOf(given.Get("maxQuarantinedLanes"));
+  options.maxStuckOpenings = intOf(given.Get("maxStuckOpenings"));
   return options;
 }
 

@@ -19,24 +19,28 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
 }
 
 Napi::Function PoolBinding::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativePool",
-      {InstanceMethod<&PoolBinding::openMember>("openMember"),
-       InstanceMethod<&PoolBinding::setProfile>("setProfile"),
-       InstanceMethod<&PoolBinding::loginMember>("loginMember"),
-       InstanceMethod<&PoolBinding::inventory>("inventory"),
-       InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"), InstanceMethod<&PoolBinding::suspend>("suspend"),
-       InstanceMethod<&PoolBinding::resume>("resume"),
-       InstanceMethod<&PoolBinding::closeMember>("closeMember"), InstanceMethod<&PoolBinding::close>("close"),
-       InstanceMethod<&PoolBinding::generateKey>("generateKey"),
-       InstanceMethod<&PoolBinding::sealCanary>("sealCanary"),
-       InstanceMethod<&PoolBinding::destroyKey>("destroyKey"),
-       InstanceMethod<&PoolBinding::readAttributes>("readAttributes"),
-       InstanceMethod<&PoolBinding::probe>("probe"), InstanceMethod<&PoolBinding::encrypt>("encrypt"),
-       InstanceMethod<&PoolBinding::decrypt>("decrypt"),
-       InstanceMethod<&PoolBinding::generateDataKey>("generateDataKey"),
-       InstanceMethod<&PoolBinding::random>("random"),
-       InstanceMethod<&PoolBinding::statistics>("statistics")});
+  return DefineClass(env, "NativePool",
+                     {InstanceMethod<&PoolBinding::addMember>("addMember"),
+                      InstanceMethod<&PoolBinding::openMember>("openMember"),
+                      InstanceMethod<&PoolBinding::reopenMember>("reopenMember"),
+                      InstanceMethod<&PoolBinding::setProfile>("setProfile"),
+                      InstanceMethod<&PoolBinding::loginMember>("loginMember"),
+                      InstanceMethod<&PoolBinding::inventory>("inventory"),
+                      InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"),
+                      InstanceMethod<&PoolBinding::suspend>("suspend"),
+                      InstanceMethod<&PoolBinding::resume>("resume"),
+                      InstanceMethod<&PoolBinding::closeMember>("closeMember"),
+                      InstanceMethod<&PoolBinding::close>("close"),
+                      InstanceMethod<&PoolBinding::generateKey>("generateKey"),
+                      InstanceMethod<&PoolBinding::sealCanary>("sealCanary"),
+                      InstanceMethod<&PoolBinding::destroyKey>("destroyKey"),
+                      InstanceMethod<&PoolBinding::readAttributes>("readAttributes"),
+                      InstanceMethod<&PoolBinding::probe>("probe"),
+                      InstanceMethod<&PoolBinding::encrypt>("encrypt"),
+                      InstanceMethod<&PoolBinding::decrypt>("decrypt"),
+                      InstanceMethod<&PoolBinding::generateDataKey>("generateDataKey"),
+                      InstanceMethod<&PoolBinding::random>("random"),
+                      InstanceMethod<&PoolBinding::statistics>("statistics")});
 }
 
 PoolBinding::PoolBinding(const Info& info) : Napi::ObjectWrap<PoolBinding>(info) {
@@ -61,6 +65,14 @@ Napi::Value PoolBinding::post(const Info& info, OperationPointer operation) {
 
 // ---- control ----
 
+Napi::Value PoolBinding::addMember(const Info& info) {
+  try {
+    return Napi::Number::New(info.Env(), pool_->addMember(memberOptionsOf(info[0])));
+  } catch (const Failure& failure) {
+    throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
+  }
+}
+
 Napi::Value PoolBinding::openMember(const Info& info) {
   return start(info.Env(), Shape::kPlain, [&](const auto& answer) {
     pool_->openMember(answer, memberOptionsOf(info[0]), deadlineOf(info[1]));
@@ -74,6 +86,11 @@ Napi::Value PoolBinding::setProfile(const Info& info) {
     throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
   }
   return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::reopenMember(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->reopenMember(answer, intOf(info[0]), deadlineOf(info[1])); });
 }
 
 Napi::Value PoolBinding::loginMember(const Info& info) {

@@ -34,8 +34,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   using Info = Napi::CallbackInfo;
   using Start = std::function<void(const Pool::Answer&)>;
 
+  Napi::Value addMember(const Info& info);
   Napi::Value openMember(const Info& info);
   Napi::Value setProfile(const Info& info);
+  Napi::Value reopenMember(const Info& info);
   Napi::Value loginMember(const Info& info);
   Napi::Value inventory(const Info& info);
   Napi::Value tokenInfo(const Info& info);

@@ -135,6 +135,7 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   object.Set("running", member.running);
   object.Set("logins", number(env, member.logins));
   object.Set("cachedHandles", number(env, member.cachedHandles));
+  object.Set("openings", member.openings);
   return object;
 }
 

@@ -21,8 +21,9 @@ MemberStatistics describe(const Member& member, size_t sharedQueue) {
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
   described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
   described.running = running(member);
-  described.logins = member.token ? member.token->logins() : 0;
+  described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
+  described.openings = member.openings->alive();
   return described;
 }
 
@@ -38,17 +39,6 @@ Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
 
 // ---- members ----
 
-std::optional<int> Dispatcher::addMember(std::shared_ptr<Token> token, LaneLimits limits) {
-  const Lock lock(mutex_);
-  if (closed_) return std::nullopt;
-  auto member = std::make_unique<Member>();
-  member->index = static_cast<int>(members_.size());
-  member->limits = limits;
-  member->token = std::move(token);
-  members_.push_back(std::move(member));
-  return members_.back()->index;
-}
-
 Member& Dispatcher::memberAt(int index) const {
   const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
   if (!known || closed_ || members_[static_cast<size_t>(index)]->closing) {
@@ -57,20 +47,6 @@ Member& Dispatcher::memberAt(int index) const {
     throw gone;
   }
   return *members_[static_cast<size_t>(index)];
-}
-
-std::shared_ptr<Token> Dispatcher::visit(int index) {
-  const Lock lock(mutex_);
-  Member& member = memberAt(index);
-  ++member.visitors;
-  auto leave = [dispatcher = shared_from_this(), token = member.token, &member](Token*) mutable {
-    // The reference first: who waits for the last visitor goes on to finalise the module.
-    token.reset();
-    const Lock visitorsLock(dispatcher->mutex_);
-    --member.visitors;
-    dispatcher->changed_.notify_all();
-  };
-  return {member.token.get(), std::move(leave)};
 }
 
 std::shared_ptr<Epoch> Dispatcher::epochOf(int member) const {
@@ -202,21 +178,23 @@ RequestPointer Dispatcher::take(Member& member) {
   return shares ? popAlive(shared_) : nullptr;
 }
 
+bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
+  if (lane.place.current != request) return false;
+  // A lane that waits for another lane comes back by itself; one that is inside the module may never do so.
+  const bool inside = !request->waiting;
+  auto late =
+      failure(inside ? FailureKind::kLaneDeadline : FailureKind::kQueueDeadline, "the deadline passed");
+  late.member = member.index;
+  late.epoch = member.epoch ? member.epoch->number : 0;
+  if (request->settlement->settle(std::move(late)) && inside && !lane.place.retired) quarantine(lane);
+  return true;
+}
+
 void Dispatcher::expire(const RequestPointer& request) {
   const Lock lock(mutex_);
   for (const auto& member : members_) {
-    for (const auto& lane : member->lanes) {
-      if (lane->place.current != request) continue;
-      // A lane that waits for another lane comes back by itself; one that is inside the module may never do
-      // so.
-      const bool inside = !request->waiting;
-      auto late =
-          failure(inside ? FailureKind::kLaneDeadline : FailureKind::kQueueDeadline, "the deadline passed");
-      late.member = member->index;
-      late.epoch = member->epoch ? member->epoch->number : 0;
-      if (request->settlement->settle(std::move(late)) && inside) quarantine(*lane);
-      return;
-    }
+    const auto runsIt = [&](const auto& lane) { return expireOn(*lane, request, *member); };
+    if (std::ranges::any_of(member->lanes, runsIt) || std::ranges::any_of(member->retired, runsIt)) return;
   }
   auto& queue = request->member ? members_[static_cast<size_t>(*request->member)]->pinned : shared_;
   const auto found = std::ranges::find(queue, request);

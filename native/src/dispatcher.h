@@ -20,10 +20,19 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   // For the pool and the binding.
   void post(const RequestPointer& request);
-  /// Takes over a token; gives the member's index. Nothing where the pool is closed.
-  std::optional<int> addMember(std::shared_ptr<Token> token, LaneLimits limits);
+  /// Gives the index of a member that is not open yet. Throws `closed`.
+  int addMember(MemberOptions options);
+  /// Counts a control operation that opens a member, for as long as what it gives is held. Throws `closed`.
+  std::shared_ptr<const MemberOptions> beginOpening(int member);
+  /// Takes the member out of the rotation and its token away, refuses what waits for it, and ends its lanes;
+  /// those that do not come back by the deadline are left behind with what they hold.
+  void detach(int member, Deadline deadline);
+  /// A new opening, once what was alive of the former ones leaves room for it; throws `worn-out`.
+  OpeningPointer newOpening(int member);
+  /// Gives a token to a member that has none. Throws `closed`.
+  void attach(int member, std::shared_ptr<Token> token, OpeningPointer opening);
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
-  /// Throws `closed`.
+  /// Throws `closed`; `no-member` while it is not open, or where too many control operations hang in it.
   std::shared_ptr<Token> visit(int member);
   std::shared_ptr<Epoch> epochOf(int member) const;
   /// What the next epoch goes by, and how many lanes there may be from now on. Throws `closed`.
@@ -46,7 +55,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Refuses all that still waits.
   void refuseWaiting();
   int memberCount() const;
-  /// Lanes of all members that are inside the module at this moment, quarantined ones included.
+  /// Threads that are inside modules at this moment, quarantined lanes and hung openings included.
   int busyLanes() const;
 
   // For lanes.
@@ -73,6 +82,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
   void refuseWhereNobodyServes();
   void quarantine(Lane& lane);
+  bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
   void addLane(Member& member);
   void wakeIdle(Member& member);
   void stop(Member& member);

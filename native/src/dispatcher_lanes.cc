@@ -13,12 +13,14 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
 /// Threads that may be inside the module. A lane that rests is not, even if it has not ended yet.
 int lanesInside(const Member& member) {
   const auto inside = [](const auto& lane) { return lane->place.current != nullptr || !lane->place.ready; };
-  return static_cast<int>(std::ranges::count_if(member.lanes, inside) + std::ssize(member.quarantined)) +
-         member.visitors;
+  return static_cast<int>(std::ranges::count_if(member.lanes, inside) + std::ssize(member.quarantined) +
+                          std::ssize(member.retired)) +
+         member.visitors + member.openers;
 }
 
 bool isDeserted(const Member& member) {
-  return member.lanes.empty() && member.quarantined.empty() && member.visitors == 0;
+  return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
+         member.visitors == 0 && member.openers == 0;
 }
 
 }  // namespace
@@ -29,7 +31,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   Lock lock(mutex_);
   auto& place = lane.place;
   Member& member = *members_[static_cast<size_t>(lane.member())];
-  if (place.quarantined) return nullptr;
+  if (place.quarantined || place.retired) return nullptr;
   if (!place.ready) changed_.notify_all();
   place.ready = true;
   place.current = take(member);
@@ -38,7 +40,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   place.idle = true;
   member.idle.push_back(&lane);
   changed_.notify_all();
-  place.wake.wait(lock, [&place, &member] { return !place.idle || member.closing; });
+  place.wake.wait(lock, [&place, &member] { return !place.idle || place.retired || member.closing; });
   return place.current;
 }
 
@@ -68,7 +70,9 @@ void Dispatcher::laneEnded(Lane& lane) {
   Member& member = *members_[static_cast<size_t>(lane.member())];
   std::erase(member.idle, &lane);
   removeLane(member.lanes, lane);
-  if (removeLane(member.quarantined, lane)) {
+  if (removeLane(member.retired, lane)) {
+    // Nothing of it is left to replace.
+  } else if (removeLane(member.quarantined, lane)) {
     // The stuck call came back: there is room for a lane again.
     member.exhausted = false;
     if (!member.closing) addLane(member);
@@ -83,8 +87,9 @@ void Dispatcher::laneEnded(Lane& lane) {
 // ---- lanes that start, hang and end ----
 
 void Dispatcher::addLane(Member& member) {
-  if (std::ssize(member.lanes) >= member.limits.laneCount) return;
-  auto lane = std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch);
+  if (!member.token || std::ssize(member.lanes) >= member.limits.laneCount) return;
+  auto lane =
+      std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch, member.opening);
   try {
     lane->start(watchdog_->threads());
     member.lanes.push_back(std::move(lane));
@@ -121,6 +126,7 @@ void Dispatcher::wakeIdle(Member& member) {
 void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline) {
   Lock lock(mutex_);
   Member& member = memberAt(index);
+  if (!member.token) throw failure(FailureKind::kNoMember, "the member is not open");
   member.epoch = std::move(epoch);
   member.laneFailure.reset();
   for (int i = 0; i < member.limits.laneCount; ++i) addLane(member);
@@ -164,12 +170,14 @@ int Dispatcher::finishClosing(int index, Deadline deadline) {
   // Declared before the lock, so destroyed after it: the token's end may finalise the module.
   std::shared_ptr<Token> token;
   std::shared_ptr<Epoch> epoch;
+  OpeningPointer opening;
   Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
   token = std::move(member.token);
   epoch = std::move(member.epoch);
+  opening = std::move(member.opening);
   return lanesInside(member);
 }
 

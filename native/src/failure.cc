@@ -37,6 +37,8 @@ const char* nameOf(FailureKind kind) {
       return "token-missing";
     case FailureKind::kTooLong:
       return "too-long";
+    case FailureKind::kWornOut:
+      return "worn-out";
   }
   return "rv";
 }

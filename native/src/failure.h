@@ -24,6 +24,7 @@ enum class FailureKind {
   kLock,
   kTokenMissing,
   kTooLong,
+  kWornOut,
 };
 
 /// The name that TypeScript sees.

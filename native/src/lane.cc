@@ -15,11 +15,12 @@ constexpr auto kHold = std::chrono::microseconds(100);
 }  // namespace
 
 Lane::Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
-           std::shared_ptr<Epoch> epoch)
+           std::shared_ptr<Epoch> epoch, OpeningPointer opening)
     : dispatcher_(std::move(dispatcher)),
       member_(member),
       token_(std::move(token)),
-      epoch_(std::move(epoch)) {}
+      epoch_(std::move(epoch)),
+      opening_(std::move(opening)) {}
 
 void Lane::start(Threads& threads) {
   threads.start("hf-lane", [self = shared_from_this()] { self->run(); });
@@ -36,6 +37,7 @@ void Lane::run() {
   session_.reset();
   token_.reset();
   epoch_.reset();
+  opening_.reset();
   dispatcher_->laneEnded(*this);
 }
 
@@ -93,6 +95,8 @@ Failure Lane::explain(Failure failure) {
   if (failure.kind == FailureKind::kRv && !failure.callerFault) {
     const auto& row = returnValue(failure.rv);
     if (row.poisonsSession || row.poisonsMember) poisoned_ = true;
+    // A token that dropped a session may number its objects anew: every handle has to prove itself again.
+    if (poisoned_ && row.speaksAboutHsm) epoch_->cache.clear();
   }
   return failure;
 }

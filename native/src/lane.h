@@ -24,11 +24,13 @@ class Lane : public std::enable_shared_from_this<Lane> {
     bool ready = false;
     bool idle = false;
     bool quarantined = false;
+    /// The member was opened again without it: it ends after the call that it is in.
+    bool retired = false;
     std::condition_variable wake;
   };
 
   Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
-       std::shared_ptr<Epoch> epoch);
+       std::shared_ptr<Epoch> epoch, OpeningPointer opening);
 
   /// Starts the thread; throws std::system_error where the system has no more.
   void start(Threads& threads);
@@ -55,6 +57,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   // Only the thread touches what follows.
   std::shared_ptr<Token> token_;
   std::shared_ptr<Epoch> epoch_;
+  OpeningPointer opening_;
   std::optional<Session> session_;
   bool poisoned_ = false;
   Clock::time_point started_;

@@ -16,6 +16,15 @@ struct LaneLimits {
   int maxQuarantinedLanes = 1;
 };
 
+/// `NativeMemberOptions`.
+struct MemberOptions {
+  ModuleOptions module;
+  TokenName token;
+  LaneLimits lanes;
+  /// Most openings that may hang in the module beside the one that serves.
+  int maxStuckOpenings = 2;
+};
+
 /// `NativeMemberStatistics` of src/hsm/native.ts.
 struct MemberStatistics {
   int member = -1;
@@ -27,15 +36,20 @@ struct MemberStatistics {
   int running = 0;
   uint64_t logins = 0;
   uint64_t cachedHandles = 0;
+  int openings = 0;
 };
 
 /// Guarded by the dispatcher's mutex. Lanes are here from their start to their end, also while they hang.
 struct Member {
   int index = -1;
+  MemberOptions options;
   LaneLimits limits;
   /// Of the epochs to come.
   Profile profile;
+  std::shared_ptr<Openings> openings;
+  /// Null while it is not open.
   std::shared_ptr<Token> token;
+  OpeningPointer opening;
   std::shared_ptr<Epoch> epoch;
   bool admitted = false;
   /// No new work; lanes end once what was accepted is done.
@@ -44,9 +58,15 @@ struct Member {
   bool exhausted = false;
   /// Control operations that hold the token.
   int visitors = 0;
+  /// Control operations that open it.
+  int openers = 0;
+  /// Logins of earlier openings.
+  uint64_t formerLogins = 0;
   std::deque<RequestPointer> pinned;
   std::vector<std::shared_ptr<Lane>> lanes;
   std::vector<std::shared_ptr<Lane>> quarantined;
+  /// Lanes of earlier openings that have not ended yet.
+  std::vector<std::shared_ptr<Lane>> retired;
   /// The last one idle is the next one used: its caches are warm.
   std::vector<Lane*> idle;
   /// Why a lane could not open its first session, since the last start.

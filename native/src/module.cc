@@ -9,8 +9,7 @@ namespace {
 
 using Shared = SharedInstance;
 
-/// The shared instances by real path, one mutex each: a module that hangs in C_Initialize blocks its own path
-/// only.
+/// The shared instances by real path: a module that hangs in C_Initialize blocks its own path only.
 std::shared_ptr<Shared> sharedInstance(const std::string& path) {
   static NeverDestroyed<std::mutex> mutex;
   static NeverDestroyed<std::map<std::string, std::shared_ptr<Shared>>> instances;
@@ -20,49 +19,82 @@ std::shared_ptr<Shared> sharedInstance(const std::string& path) {
   return instance;
 }
 
+void leave(Shared& instance) {
+  const std::lock_guard lock(instance.mutex);
+  instance.busy = false;
+  instance.changed.notify_all();
+}
+
 }  // namespace
 
-std::shared_ptr<Module> Module::open(const ModuleOptions& options) {
-  struct Constructible : Module {
-    Constructible(const ModuleOptions& given, std::shared_ptr<SharedInstance> instance)
-        : Module(given, std::move(instance)) {}
-  };
-  if (options.privateInstance) return std::make_shared<Constructible>(options, nullptr);
+/// Lets make_shared reach the constructor.
+struct Module::Constructible : Module {
+  Constructible(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance,
+                OpeningPointer opening, Deadline deadline)
+      : Module(options, std::move(instance), std::move(opening), deadline) {}
+};
+
+std::shared_ptr<Module> Module::open(const ModuleOptions& options, OpeningPointer opening,
+                                     Deadline deadline) {
+  if (!options.privateInstance) return openShared(options, deadline);
+  return std::make_shared<Constructible>(options, nullptr, std::move(opening), deadline);
+}
+
+std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadline deadline) {
   const auto instance = sharedInstance(realPathOf(options.libraryPath));
   std::unique_lock lock(instance->mutex);
-  if (auto module = instance->module.lock()) return module;
-  // The last user is gone and its C_Finalize may still run: a C_Initialize now would find it initialised.
-  instance->finalized.wait(lock, [&instance] { return !instance->initialized; });
-  auto module = std::make_shared<Constructible>(options, instance);
+  std::shared_ptr<Module> module;
+  const auto available = [&] {
+    module = instance->module.lock();
+    return module || !instance->busy;
+  };
+  if (!instance->changed.wait_until(lock, deadline, available))
+    throw failure(FailureKind::kLaneDeadline, "another thread initialises or finalises the module");
+  if (module) return module;
+  instance->busy = true;
+  lock.unlock();
+  // Where it throws, the destructor did not run.
+  try {
+    module = std::make_shared<Constructible>(options, instance, nullptr, deadline);
+  } catch (...) {
+    leave(*instance);
+    throw;
+  }
+  lock.lock();
   instance->module = module;
-  instance->initialized = true;
+  instance->changed.notify_all();
   return module;
 }
 
-Module::Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance)
-    : options_(options),
+Module::Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
+               Deadline deadline)
+    : opening_(std::move(opening)),
+      options_(options),
       instance_(std::move(instance)),
       library_(options.privateInstance ? ModuleLibrary::privateCopy(realPathOf(options.libraryPath))
                                        : ModuleLibrary::shared(realPathOf(options.libraryPath))) {
-  initialize();
+  initialize(deadline);
 }
 
 Module::~Module() {
   finalize();
-  if (!instance_) return;
-  const std::lock_guard lock(instance_->mutex);
-  instance_->initialized = false;
-  instance_->finalized.notify_all();
+  if (instance_) leave(*instance_);
 }
 
-void Module::initialize() {
+void Module::initialize(Deadline deadline) {
   CK_C_INITIALIZE_ARGS arguments{};
   // Without the flag SoftHSM switches its mutexes off (§5.4, CKF_OS_LOCKING_OK).
   arguments.flags = CKF_OS_LOCKING_OK;
   std::string text = options_.initializationString.value_or("");
   if (options_.initializationString) arguments.pReserved = text.data();
-  const EnvironmentScope scope(options_.environment);
-  const CK_RV rv = functions().C_Initialize(&arguments);
+  const EnvironmentScope scope(options_.environment, deadline);
+  CK_RV rv = functions().C_Initialize(&arguments);
+  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED && options_.privateInstance) {
+    // Nobody else has this copy: its last user's C_Finalize failed, and it still serves what that one
+    // initialised.
+    functions().C_Finalize(nullptr);
+    check("C_Initialize", rv = functions().C_Initialize(&arguments));
+  }
   if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) check("C_Initialize", rv);
   initializedByUs_ = rv == CKR_OK;
 }
@@ -72,12 +104,12 @@ void Module::finalize() {
   initializedByUs_ = false;
 }
 
-bool Module::reinitialize() {
+bool Module::reinitialize(Deadline deadline) {
   const std::lock_guard lock(mutex_);
   const bool others = weak_from_this().use_count() > 1;
   if (others || !initializedByUs_) return false;
   finalize();
-  initialize();
+  initialize(deadline);
   return true;
 }
 
@@ -85,7 +117,7 @@ std::shared_ptr<Token> Module::token(CK_SLOT_ID slot) {
   const std::lock_guard lock(mutex_);
   auto& known = tokens_[slot];
   auto token = known.lock();
-  if (!token) known = token = std::make_shared<Token>(shared_from_this(), slot);
+  if (!token || !token->isInItsSlot()) known = token = std::make_shared<Token>(shared_from_this(), slot);
   return token;
 }
 

@@ -10,6 +10,7 @@
 
 #include "environment.h"
 #include "module_library.h"
+#include "openings.h"
 
 namespace holdfast {
 
@@ -27,9 +28,10 @@ struct ModuleOptions {
 /// What openers of one path share; see Module::open.
 struct SharedInstance {
   std::mutex mutex;
-  std::condition_variable finalized;
+  std::condition_variable changed;
   std::weak_ptr<Module> module;
-  bool initialized = false;
+  /// From before C_Initialize until after C_Finalize. No call into the module is made under the mutex.
+  bool busy = false;
 };
 
 /// Between C_Initialize and C_Finalize. Whoever may be inside the module (lanes, quarantined ones included,
@@ -37,8 +39,10 @@ struct SharedInstance {
 class Module : public std::enable_shared_from_this<Module> {
  public:
   /// Loads and initialises. Without `privateInstance`, everybody in the process shares one instance of a
-  /// path.
-  static std::shared_ptr<Module> open(const ModuleOptions& options);
+  /// path, and waits until the deadline (then `lane-deadline`) for whoever initialises or finalises it. A
+  /// private instance holds `opening` until it is finalised.
+  static std::shared_ptr<Module> open(const ModuleOptions& options, OpeningPointer opening = nullptr,
+                                      Deadline deadline = Clock::now() + std::chrono::minutes(1));
 
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -48,17 +52,22 @@ class Module : public std::enable_shared_from_this<Module> {
 
   /// C_Finalize and C_Initialize, so that a token that the module lost shows again (SoftHSM needs it). Does
   /// nothing and says false while another user of the instance could be inside.
-  bool reinitialize();
+  bool reinitialize(Deadline deadline);
 
-  /// The one Token object of a slot: members that share an instance share its login state, which is the
-  /// module's.
+  /// The one Token object of the token in a slot: members that share an instance share its login state, which
+  /// is the module's. Another one where the slot has another token than before.
   std::shared_ptr<Token> token(CK_SLOT_ID slot);
 
  private:
-  Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance);
-  void initialize();
+  struct Constructible;
+  Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
+         Deadline deadline);
+  static std::shared_ptr<Module> openShared(const ModuleOptions& options, Deadline deadline);
+  void initialize(Deadline deadline);
   void finalize();
 
+  /// First, so that it is given back after everything else is gone.
+  const OpeningPointer opening_;
   const ModuleOptions options_;
   /// Null for a private instance.
   const std::shared_ptr<SharedInstance> instance_;

@@ -36,9 +36,12 @@ void requireOwnDirectory(const std::string& directory) {
 }
 
 /// FNV-1a: the name needs to be the same in every process, not secret.
-std::string fileNameFor(const std::string& realPath) {
+std::string fileNameFor(const ModuleOptions& module) {
+  std::string named = realPathOf(module.libraryPath);
+  for (const auto& [name, value] : module.environment) named.append(1, '\0').append(name + "=" + value);
+  if (module.initializationString) named.append(1, '\0').append(*module.initializationString);
   uint64_t hash = 0xcbf29ce484222325;
-  for (const char character : realPath) {
+  for (const char character : named) {
     hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
   }
   char name[40];
@@ -48,10 +51,10 @@ std::string fileNameFor(const std::string& realPath) {
 
 }  // namespace
 
-std::shared_ptr<ModuleLock> ModuleLock::acquire(const std::string& libraryPath, const std::string& directory,
+std::shared_ptr<ModuleLock> ModuleLock::acquire(const ModuleOptions& module, const std::string& directory,
                                                 Deadline deadline) {
   requireOwnDirectory(directory);
-  const std::string path = directory + "/" + fileNameFor(realPathOf(libraryPath));
+  const std::string path = directory + "/" + fileNameFor(module);
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) failWith("cannot open " + path, errno);
   auto lock = std::make_shared<ModuleLock>(descriptor);

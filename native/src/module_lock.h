@@ -5,18 +5,19 @@
 #include <memory>
 #include <string>
 
-#include "clock.h"
+#include "module.h"
 
 namespace holdfast {
 
-/// An exclusive flock(2) on a file named by the module's real path. The kernel drops it when the process
-/// dies.
+/// An exclusive flock(2) on a file named by what the module is initialised with: its real path, environment
+/// and initialisation string. So a member that hangs in C_Initialize keeps no member of another token
+/// directory out. The kernel drops it when the process dies.
 class ModuleLock {
  public:
   /// Waits until the deadline; fails with kind `lock`. `directory` is made with mode 0700 where it is
   /// missing, and refused where somebody else owns it or may write to it: a lock that others can hold is a
   /// way to stop us.
-  static std::shared_ptr<ModuleLock> acquire(const std::string& libraryPath, const std::string& directory,
+  static std::shared_ptr<ModuleLock> acquire(const ModuleOptions& module, const std::string& directory,
                                              Deadline deadline);
 
   explicit ModuleLock(int descriptor) : descriptor_(descriptor) {}

@@ -21,16 +21,33 @@ int finishAll(Dispatcher& dispatcher, Deadline deadline) {
   return hung;
 }
 
-void open(Dispatcher& dispatcher, Settlement& answer, const MemberOptions& options) {
+/// How much of its time a reopening waits for lanes to come back from their calls.
+constexpr int kDrainShare = 4;
+
+void reopen(Dispatcher& dispatcher, Settlement& answer, int member, Deadline deadline) {
+  const auto options = dispatcher.beginOpening(member);
+  dispatcher.detach(member, Clock::now() + (deadline - Clock::now()) / kDrainShare);
+  auto opening = dispatcher.newOpening(member);
   // No reference of this thread to the module outlives the answer: the last one finalises, and closing waits
   // for that.
-  auto token = Token::find(Module::open(options.module), options.token);
+  auto token = Token::find(Module::open(options->module, opening, deadline), options->token, deadline);
   auto info = token->info();
-  // Too late: nobody would ever close it. What was opened closes with this scope.
+  // Too late: the member is opened by another, or by nobody. What was opened closes with this scope.
   if (!answer.claim()) return;
-  const auto member = dispatcher.addMember(std::move(token), options.lanes);
-  if (!member) return answer.deliver(failure(FailureKind::kClosed, "the pool is closed"));
-  answer.deliver(Completed{*member, 0, MemberOpened{*member, std::move(info)}});
+  try {
+    dispatcher.attach(member, std::move(token), std::move(opening));
+    answer.deliver(Completed{member, 0, MemberOpened{member, std::move(info)}});
+  } catch (const Failure& closed) {
+    answer.deliver(closed);
+  }
+}
+
+void closeUnlessClosed(Dispatcher& dispatcher, int member) {
+  try {
+    dispatcher.beginClosing(member);
+  } catch (const Failure&) {
+    // Closed with the pool meanwhile.
+  }
 }
 
 Failure withMember(Failure failure, int member) {
@@ -71,10 +88,33 @@ Pool::Pool(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
     : watchdog_(std::move(watchdog)), dispatcher_(std::make_shared<Dispatcher>(queueLimit, watchdog_)) {}
 
 void Pool::openMember(const Answer& answer, MemberOptions options, Deadline deadline) {
-  const auto work = [dispatcher = dispatcher_, options = std::move(options)](Settlement& settlement) {
-    open(*dispatcher, settlement, options);
+  int member = -1;
+  try {
+    member = addMember(std::move(options));
+  } catch (const Failure& closed) {
+    answer->settle(closed);
+    return;
+  }
+  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+    try {
+      reopen(*dispatcher, settlement, member, deadline);
+    } catch (const Failure&) {
+      closeUnlessClosed(*dispatcher, member);
+      throw;
+    }
   };
-  ControlTask::start(watchdog_, answer, deadline, work);
+  const auto late = [dispatcher = dispatcher_, member] {
+    closeUnlessClosed(*dispatcher, member);
+    return ControlTask::laneDeadline();
+  };
+  ControlTask::start(watchdog_, answer, deadline, work, late);
+}
+
+void Pool::reopenMember(const Answer& answer, int member, Deadline deadline) {
+  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+    reopen(*dispatcher, settlement, member, deadline);
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
 
 void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline deadline) {

@@ -13,13 +13,6 @@
 
 namespace holdfast {
 
-/// `NativeMemberOptions`.
-struct MemberOptions {
-  ModuleOptions module;
-  TokenName token;
-  LaneLimits lanes;
-};
-
 /// Starts operations; each settles its settlement exactly once, by the deadline.
 class Pool {
  public:
@@ -27,8 +20,13 @@ class Pool {
 
   using Answer = std::shared_ptr<Settlement>;
 
+  /// Throws a Failure of kind `closed`.
+  int addMember(MemberOptions options) { return dispatcher_->addMember(std::move(options)); }
+
   // Control operations, each on a thread of its own.
+  /// Adds a member and opens it; where that fails the member is closed.
   void openMember(const Answer& answer, MemberOptions options, Deadline deadline);
+  void reopenMember(const Answer& answer, int member, Deadline deadline);
   void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline);
   void inventory(const Answer& answer, int member, Deadline deadline);
   void tokenInfo(const Answer& answer, int member, Deadline deadline);

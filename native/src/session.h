@@ -22,6 +22,7 @@ class Session {
   CK_FUNCTION_LIST& functions() const { return functions_; }
 
  private:
+  const Token& token_;
   CK_FUNCTION_LIST& functions_;
   CK_SESSION_HANDLE handle_ = CK_INVALID_HANDLE;
 };

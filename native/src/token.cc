@@ -18,9 +18,31 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
+struct Listing {
+  std::vector<TokenInfo> tokens;
+  /// Of a slot whose token does not answer.
+  std::optional<Failure> failure;
+};
+
+/// A token that does not answer must not hide its neighbours.
+Listing listSlots(const Module& module) {
+  Listing listing;
+  for (const CK_SLOT_ID slot : slotsWithToken(module.functions())) {
+    try {
+      listing.tokens.push_back(readTokenInfo(module.functions(), slot));
+    } catch (const Failure& failure) {
+      if (failure.rv == CKR_CRYPTOKI_NOT_INITIALIZED) throw;
+      // The card was pulled just now.
+      if (failure.rv != CKR_TOKEN_NOT_PRESENT && failure.rv != CKR_TOKEN_NOT_RECOGNIZED)
+        listing.failure = failure;
+    }
+  }
+  return listing;
+}
+
 std::vector<CK_SLOT_ID> matchingSlots(const Module& module, const TokenName& name) {
   std::vector<CK_SLOT_ID> slots;
-  for (const auto& info : Token::list(module)) {
+  for (const auto& info : listSlots(module).tokens) {
     if (matches(info, name)) slots.push_back(info.slot);
   }
   return slots;
@@ -33,21 +55,15 @@ Token::Token(std::shared_ptr<Module> module, CK_SLOT_ID slot) : module_(std::mov
 }
 
 std::vector<TokenInfo> Token::list(const Module& module) {
-  std::vector<TokenInfo> tokens;
-  for (const CK_SLOT_ID slot : slotsWithToken(module.functions())) {
-    try {
-      tokens.push_back(readTokenInfo(module.functions(), slot));
-    } catch (const Failure& failure) {
-      // A reader whose card was just pulled must not hide its neighbours.
-      if (failure.rv != CKR_TOKEN_NOT_PRESENT && failure.rv != CKR_TOKEN_NOT_RECOGNIZED) throw;
-    }
-  }
-  return tokens;
+  auto listing = listSlots(module);
+  if (listing.tokens.empty() && listing.failure) throw *listing.failure;
+  return std::move(listing.tokens);
 }
 
-std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const TokenName& name) {
+std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const TokenName& name,
+                                   Deadline deadline) {
   auto slots = matchingSlots(*module, name);
-  if (slots.empty() && module->reinitialize()) slots = matchingSlots(*module, name);
+  if (slots.empty() && module->reinitialize(deadline)) slots = matchingSlots(*module, name);
   if (slots.empty()) throw failure(FailureKind::kTokenMissing, "no slot has a token with " + describe(name));
   if (slots.size() > 1)
     throw failure(FailureKind::kTokenMissing, "more than one token has " + describe(name));
@@ -66,7 +82,8 @@ void Token::ensureAnchor() {
 }
 
 void Token::login(const Secret& pin, Deadline deadline) {
-  const std::lock_guard lock(loginMutex_);
+  const auto passage = loginTurn_.exclusive(deadline);
+  if (!passage) throw failure(FailureKind::kLaneDeadline, "another login to the token is under way");
   ensureAnchor();
   if (Clock::now() >= deadline)
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
@@ -77,11 +94,23 @@ void Token::login(const Secret& pin, Deadline deadline) {
   loggedIn_ = true;
 }
 
-void Token::proveAlive(const Session& session) const {
+bool Token::isInItsSlot() const {
   CK_TOKEN_INFO token{};
-  const bool answers = functions().C_GetTokenInfo(slot_, &token) == CKR_OK;
-  if (!answers || textOf(token.serialNumber) != serialNumber_)
-    throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  return functions().C_GetTokenInfo(slot_, &token) == CKR_OK && textOf(token.serialNumber) == serialNumber_;
+}
+
+bool Token::noteSession(CK_SESSION_HANDLE session) const {
+  const std::lock_guard lock(sessionsMutex_);
+  return sessions_.insert(session).second;
+}
+
+void Token::forgetSession(CK_SESSION_HANDLE session) const {
+  const std::lock_guard lock(sessionsMutex_);
+  sessions_.erase(session);
+}
+
+void Token::proveAlive(const Session& session) const {
+  if (!isInItsSlot()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
   CK_SESSION_INFO info{};
   check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
   const bool isUser = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ class Token {
 
   /// Finds the token; looks once more after finalising and initialising again, then fails with
   /// `token-missing`. Two tokens of one name are an error too: which one holds the keys would be a guess.
-  static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name);
+  static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name,
+                                     Deadline deadline = Clock::now() + std::chrono::minutes(1));
   /// Every token that the module shows.
   static std::vector<TokenInfo> list(const Module& module);
 
@@ -71,6 +73,14 @@ class Token {
   /// mean nothing before that (design invariant 4).
   void proveAlive(const Session& session) const;
 
+  /// Whether its slot still holds it: slot numbers change.
+  bool isInItsSlot() const;
+
+  /// Notes a session that was opened. False where a living session of ours has this number: the token dropped
+  /// that one and counts anew, so its object handles mean nothing any more either.
+  bool noteSession(CK_SESSION_HANDLE session) const;
+  void forgetSession(CK_SESSION_HANDLE session) const;
+
   /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
   /// CKR_GENERAL_ERROR where the two race (its issue 573).
   Turnstile& objects() { return objects_; }
@@ -80,7 +90,11 @@ class Token {
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;
-  std::mutex loginMutex_;
+  // Before the anchor, whose end forgets its number.
+  mutable std::mutex sessionsMutex_;
+  mutable std::set<CK_SESSION_HANDLE> sessions_;
+  /// A turnstile: a C_Login that hangs must not hold up later ones without a deadline.
+  Turnstile loginTurn_;
   std::optional<Session> anchor_;
   bool loggedIn_ = false;
   std::atomic<uint64_t> logins_ = 0;

@@ -95,14 +95,26 @@ int TestPool::connect(const ModuleOptions& module, LaneLimits limits) {
   const MemberOptions options{module, {TestToken::kLabel, std::nullopt}, limits};
   auto opening = start([&](const auto& answer) { pool_->openMember(answer, options, after(20'000)); });
   const int member = valueOf<MemberOpened>(opening.get()).member;
-  auto login = start([&](const auto& answer) {
-    pool_->loginMember(answer, member, Secret(bytesOf(TestToken::kPin)), after(20'000));
-  });
-  valueOf<uint64_t>(login.get());
+  valueOf<uint64_t>(logIn(member));
+  admit(member);
+  return member;
+}
+
+void TestPool::admit(int member) {
   auto inventory = start([&](const auto& answer) { pool_->inventory(answer, member, after(20'000)); });
   valueOf<std::vector<ObjectSummary>>(inventory.get());
   pool_->resume(member);
-  return member;
+}
+
+Outcome TestPool::reopen(int member, Deadline deadline) {
+  return start([&](const auto& answer) { pool_->reopenMember(answer, member, deadline); }).get();
+}
+
+Outcome TestPool::logIn(int member, Deadline deadline) {
+  return start([&](const auto& answer) {
+           pool_->loginMember(answer, member, Secret(bytesOf(TestToken::kPin)), deadline);
+         })
+      .get();
 }
 
 MaterialPointer TestPool::makeKey(int member) {

@@ -62,6 +62,10 @@ class TestPool {
   Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
   /// Opens, logs in, takes the inventory, resumes; gives the member's index.
   int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});
+  Outcome reopen(int member, Deadline deadline = after(20'000));
+  Outcome logIn(int member, Deadline deadline = after(20'000));
+  /// Takes the inventory, resumes.
+  void admit(int member);
   /// A key with its canary on this member.
   MaterialPointer makeKey(int member);
   uint64_t close(Deadline deadline = after(20'000));

@@ -13,10 +13,17 @@ const [{ path: libraryPath, environment }] = configuration.modules;
 const module = { libraryPath, environment, privateInstance: false, initializationString: null };
 const addon = loadAddon();
 const deadlineMs = Number(process.hrtime.bigint()) / 1e6 + 30_000;
-const lock = await addon.acquireModuleLock(libraryPath, configuration.lockDirectory, deadlineMs);
+const lock = await addon.acquireModuleLock(module, configuration.lockDirectory, deadlineMs);
 const pool = addon.createPool(1);
 try {
-  const options = { module, tokenLabel, tokenSerialNumber: null, laneCount: 1, maxQuarantinedLanes: 1 };
+  const options = {
+    module,
+    tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 1,
+    maxQuarantinedLanes: 1,
+    maxStuckOpenings: 2,
+  };
   const { member } = await pool.openMember(options, deadlineMs);
   await pool.loginMember(member, readFileSync(pinFile).subarray(0, -1), deadlineMs);
   const ids = (await pool.inventory(member, deadlineMs)).filter(({ label }) => label === keyArn).map(({ id }) => id);

@@ -170,7 +170,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   ): Promise<Member> {
     const { pool } = tools;
     // Until the token is known; then `setProfile` says how many.
-    const native = { ...options, laneCount: 1, maxQuarantinedLanes: 1 };
+    const native = { ...options, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings: 2 };
     const kind = { profile, laneCount };
     const opened = await openAndLogIn(this.#tools, pool, native, kind, credential, deadlineMs);
     try {

@@ -51,6 +51,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   'too-long': { code: 'UNSUPPORTED_OPERATION', speaksAboutHsm: false, callerFault: false },
+  'worn-out': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
 };
 
 test.each(Object.entries(expected))('%s', (kind, verdict) => {

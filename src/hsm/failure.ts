@@ -85,5 +85,6 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
     message: 'The data is longer than the HSM takes at a time.',
     retryElsewhere: true,
   },
+  'worn-out': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   'token-missing': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
 };

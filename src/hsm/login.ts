@@ -73,7 +73,7 @@ export async function openAndLogIn(
   deadlineMs: number,
 ): Promise<OpenedMember> {
   try {
-    const lock = await tools.addon.acquireModuleLock(options.module.libraryPath, tools.lockDirectory, deadlineMs);
+    const lock = await tools.addon.acquireModuleLock(options.module, tools.lockDirectory, deadlineMs);
     try {
       const { member, token } = await pool.openMember(options, deadlineMs);
       requireMechanisms(token);

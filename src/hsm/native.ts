@@ -56,6 +56,8 @@ export interface NativeMemberOptions {
   laneCount: number;
   /** Most stuck lanes that may be replaced before the member stops taking work. */
   maxQuarantinedLanes: number;
+  /** Most earlier openings of the member that may still hang in its module when it is opened again. */
+  maxStuckOpenings: number;
 }
 
 /** What of a vendor profile concerns the operations (`hsm/profiles`). */
@@ -144,8 +146,9 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
  * - `canary-failed`: the handle did not decrypt the material's canary.
- * - `queue-full`, `no-member` (none admitted), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or a directory that
- *   is not ours alone), `token-missing` (also where several tokens carry the label).
+ * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or
+ *   a directory that is not ours alone), `token-missing` (also where several tokens carry the label).
+ * - `worn-out`: more earlier openings of the member hang in its module than `maxStuckOpenings`; only a new process gets rid of them.
  * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
 export type NativeFailureKind =
@@ -162,7 +165,8 @@ export type NativeFailureKind =
   | 'module'
   | 'lock'
   | 'token-missing'
-  | 'too-long';
+  | 'too-long'
+  | 'worn-out';
 
 /** Every rejection of a promise below is an Error with these properties. */
 export interface NativeFailure extends Error {
@@ -196,11 +200,16 @@ export interface NativeLock {
 }
 
 /**
- * The lanes of all members of one cluster. Members are named by the index that `openMember` gives.
+ * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give.
  * Every method on a closed pool rejects with kind `closed`.
  */
 export interface NativePool {
-  /** Loads the module, calls `C_Initialize`, finds the token. Opens no lane and never logs in. */
+  /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
+  addMember(options: NativeMemberOptions): number;
+  /**
+   * `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. Where it fails the
+   * member is closed.
+   */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
    * How this member's token differs from others, from its next login on. Without it the token is taken for one that nobody
@@ -208,6 +217,13 @@ export interface NativePool {
    * Throws a NativeFailure of kind `closed`.
    */
   setProfile(member: number, profile: NativeProfile, laneCount: number): void;
+  /**
+   * Opens a member again (or for the first time), under its old index: it leaves the rotation, its lanes end, its sessions close, and the
+   * module is finalised where nobody is inside and nobody else uses the instance; then as `openMember`. What hangs inside is left behind
+   * after a quarter of the time; a private instance is then another copy. Rejects with `worn-out` where too much was left behind already.
+   * After a failure the member is not open. Never logs in.
+   */
+  reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
    * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
@@ -295,13 +311,18 @@ export interface NativeMemberStatistics {
   running: number;
   logins: number;
   cachedHandles: number;
+  /** Openings of the member of which something is alive: 1 while it is open, and one for each that hangs in its module. */
+  openings: number;
 }
 
 export interface NativeAddon {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
-  /** Waits for the file lock of this module (keyed by its real path) in `directory`, which is made where it is missing and must be 0700 and ours. */
-  acquireModuleLock(libraryPath: string, directory: string, deadlineMs: number): Promise<NativeLock>;
+  /**
+   * Waits for the file lock of this module (keyed by its real path, environment and initialisation string) in `directory`, which is made
+   * where it is missing and must be 0700 and ours.
+   */
+  acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
   /** A pool; `queueLimit` is the most operations that may wait in it. */

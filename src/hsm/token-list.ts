@@ -14,7 +14,7 @@ export async function listTokens(
   deadlineMs: number,
 ): Promise<NativeTokenInfo[]> {
   const addon = loadAddon();
-  const lock = await addon.acquireModuleLock(module.libraryPath, lockDirectory, deadlineMs);
+  const lock = await addon.acquireModuleLock(module, lockDirectory, deadlineMs);
   try {
     return await addon.listTokens(module, deadlineMs);
   } finally {

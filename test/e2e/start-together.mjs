@@ -13,8 +13,15 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
   const addon = createRequire(import.meta.url)(addonPath);
   const module = { libraryPath, privateInstance: true, environment, initializationString: null };
   const pool = addon.createPool(10);
-  const lock = await addon.acquireModuleLock(libraryPath, lockDirectory, deadline());
-  const options = { module, tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 2 };
+  const lock = await addon.acquireModuleLock(module, lockDirectory, deadline());
+  const options = {
+    module,
+    tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 2,
+    maxQuarantinedLanes: 2,
+    maxStuckOpenings: 2,
+  };
   const { member } = await pool.openMember(options, deadline());
   await pool.loginMember(member, new TextEncoder().encode(pin), deadline());
   lock.release();

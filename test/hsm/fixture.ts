@@ -92,7 +92,14 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     const pool = addon.createPool(100);
     pools.push(pool);
     const module = { ...fault.module, libraryPath: hsm.libraryPath };
-    const token = { module, tokenLabel, tokenSerialNumber: null, laneCount: 1, maxQuarantinedLanes: 1 };
+    const token = {
+      module,
+      tokenLabel,
+      tokenSerialNumber: null,
+      laneCount: 1,
+      maxQuarantinedLanes: 1,
+      maxStuckOpenings: 2,
+    };
     const opened = await pool.openMember(token, soon());
     await pool.loginMember(opened.member, Buffer.from(pin), soon());
     pool.resume(opened.member);

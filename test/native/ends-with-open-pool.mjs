@@ -11,7 +11,14 @@ const inMs = (milliseconds) => Number(process.hrtime.bigint()) / 1e6 + milliseco
 
 async function openPool(module) {
   const pool = addon.createPool(100_000);
-  const options = { module, tokenLabel: job.tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 1 };
+  const options = {
+    module,
+    tokenLabel: job.tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 2,
+    maxQuarantinedLanes: 1,
+    maxStuckOpenings: 2,
+  };
   const { member } = await pool.openMember(options, inMs(20_000));
   await pool.loginMember(member, new TextEncoder().encode(job.pin), inMs(20_000));
   pool.resume(member);

@@ -33,7 +33,15 @@ export function memberOptions(
   tokenLabel: string,
   overrides: Partial<NativeMemberOptions> = {},
 ): NativeMemberOptions {
-  return { module, tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 2, ...overrides };
+  return {
+    module,
+    tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 2,
+    maxQuarantinedLanes: 2,
+    maxStuckOpenings: 2,
+    ...overrides,
+  };
 }
 
 /** Opens, logs in, takes the inventory, and puts the member into the rotation. */

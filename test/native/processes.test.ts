@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { putFaultsBefore } from './fault-hsm.js';
-import { addon, failureOf, inMilliseconds, soon } from './fixture.js';
+import { addon, failureOf, inMilliseconds, moduleOf, soon } from './fixture.js';
 
 const run = promisify(execFile);
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -71,12 +71,12 @@ describe('processes', () => {
 
 describe('the module lock', () => {
   test('keeps the second one out until it is released, and answers by the deadline', async () => {
-    const lock = await addon.acquireModuleLock(hsm.libraryPath, folder, soon());
+    const lock = await addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     const started = inMilliseconds(0);
-    const failure = await failureOf(addon.acquireModuleLock(hsm.libraryPath, folder, inMilliseconds(100)));
+    const failure = await failureOf(addon.acquireModuleLock(moduleOf(hsm), folder, inMilliseconds(100)));
     expect(failure).toMatchObject({ kind: 'lock' });
     expect(inMilliseconds(0) - started).toBeGreaterThan(95);
-    const waiting = addon.acquireModuleLock(hsm.libraryPath, folder, soon());
+    const waiting = addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     lock.release();
     lock.release();
     (await waiting).release();
@@ -85,19 +85,21 @@ describe('the module lock', () => {
   test('is keyed by the real path', async () => {
     const link = join(folder, 'link.so');
     symlinkSync(hsm.libraryPath, link);
-    const lock = await addon.acquireModuleLock(hsm.libraryPath, folder, soon());
-    expect(await failureOf(addon.acquireModuleLock(link, folder, inMilliseconds(50)))).toMatchObject({ kind: 'lock' });
+    const lock = await addon.acquireModuleLock(moduleOf(hsm), folder, soon());
+    expect(
+      await failureOf(addon.acquireModuleLock(moduleOf(hsm, { libraryPath: link }), folder, inMilliseconds(50))),
+    ).toMatchObject({ kind: 'lock' });
     lock.release();
   });
 
   test('makes its folder 0700 and refuses one that others may use or that is a link', async () => {
     const made = join(folder, 'made');
-    (await addon.acquireModuleLock(hsm.libraryPath, made, soon())).release();
+    (await addon.acquireModuleLock(moduleOf(hsm), made, soon())).release();
     expect(statSync(made).mode & 0o777).toBe(0o700);
     const link = join(folder, 'link');
     symlinkSync(made, link);
-    expect(await failureOf(addon.acquireModuleLock(hsm.libraryPath, link, soon()))).toMatchObject({ kind: 'lock' });
+    expect(await failureOf(addon.acquireModuleLock(moduleOf(hsm), link, soon()))).toMatchObject({ kind: 'lock' });
     chmodSync(made, 0o770);
-    expect(await failureOf(addon.acquireModuleLock(hsm.libraryPath, made, soon()))).toMatchObject({ kind: 'lock' });
+    expect(await failureOf(addon.acquireModuleLock(moduleOf(hsm), made, soon()))).toMatchObject({ kind: 'lock' });
   });
 });

@@ -14,9 +14,16 @@ const deadline = () => Number(process.hrtime.bigint()) / 1e6 + 30_000;
 async function start() {
   const { libraryPath, environment, tokenLabel } = job;
   const module = { libraryPath, privateInstance: true, environment, initializationString: null };
-  const lock = job.lockDirectory && (await addon.acquireModuleLock(libraryPath, job.lockDirectory, deadline()));
+  const lock = job.lockDirectory && (await addon.acquireModuleLock(module, job.lockDirectory, deadline()));
   const pool = addon.createPool(10);
-  const options = { module, tokenLabel, tokenSerialNumber: null, laneCount: 2, maxQuarantinedLanes: 1 };
+  const options = {
+    module,
+    tokenLabel,
+    tokenSerialNumber: null,
+    laneCount: 2,
+    maxQuarantinedLanes: 1,
+    maxStuckOpenings: 2,
+  };
   const { member } = await pool.openMember(options, deadline());
   await pool.loginMember(member, new TextEncoder().encode(job.pin), deadline());
   if (lock) lock.release();

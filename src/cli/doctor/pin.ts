@@ -80,5 +80,5 @@ async function credentialOf(
 /** One lane is enough to log in. */
 function nativeMember(configuration: Configuration, member: MemberConfiguration): NativeMemberOptions {
   const { module, tokenLabel, tokenSerialNumber } = memberOptions(member, configuration);
-  return { module, tokenLabel, tokenSerialNumber, laneCount: 1, maxQuarantinedLanes: 1 };
+  return { module, tokenLabel, tokenSerialNumber, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings: 2 };
 }

@@ -1,0 +1,94 @@
+#include <iterator>
+
+#include "dispatcher.h"
+
+namespace holdfast {
+namespace {
+
+/// Control operations that may be inside one member at a time: those that hang must not use up the threads.
+constexpr int kMostVisitors = 8;
+
+bool hasNobodyInside(const Member& member) { return member.retired.empty() && member.visitors == 0; }
+
+}  // namespace
+
+int Dispatcher::addMember(MemberOptions options) {
+  const Lock lock(mutex_);
+  if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
+  auto member = std::make_unique<Member>();
+  member->index = static_cast<int>(members_.size());
+  member->limits = options.lanes;
+  member->openings = std::make_shared<Openings>(1 + options.maxStuckOpenings);
+  member->options = std::move(options);
+  members_.push_back(std::move(member));
+  return members_.back()->index;
+}
+
+std::shared_ptr<const MemberOptions> Dispatcher::beginOpening(int index) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  ++member.openers;
+  auto leave = [dispatcher = shared_from_this(), &member](const MemberOptions*) {
+    const Lock openersLock(dispatcher->mutex_);
+    --member.openers;
+    dispatcher->changed_.notify_all();
+  };
+  return {&member.options, std::move(leave)};
+}
+
+void Dispatcher::detach(int index, Deadline deadline) {
+  // Declared before the lock, so destroyed after it: the token's end may finalise the module.
+  OpeningPointer opening;
+  std::shared_ptr<Token> token;
+  std::shared_ptr<Epoch> epoch;
+  Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.admitted = false;
+  token = std::move(member.token);
+  epoch = std::move(member.epoch);
+  opening = std::move(member.opening);
+  if (token) member.formerLogins += token->logins();
+  member.idle.clear();
+  for (auto* const lanes : {&member.lanes, &member.quarantined}) {
+    for (const auto& lane : *lanes) lane->place.retired = true;
+    for (const auto& lane : *lanes) lane->place.wake.notify_one();
+    std::ranges::move(*lanes, std::back_inserter(member.retired));
+    lanes->clear();
+  }
+  member.exhausted = false;
+  refuseAll(member.pinned, FailureKind::kNoMember, "the member is opened again");
+  refuseWhereNobodyServes();
+  changed_.wait_until(lock, deadline, [&member] { return hasNobodyInside(member); });
+}
+
+OpeningPointer Dispatcher::newOpening(int index) {
+  const Lock lock(mutex_);
+  return memberAt(index).openings->begin();
+}
+
+void Dispatcher::attach(int index, std::shared_ptr<Token> token, OpeningPointer opening) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.token = std::move(token);
+  member.opening = std::move(opening);
+}
+
+std::shared_ptr<Token> Dispatcher::visit(int index) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  if (!member.token) throw failure(FailureKind::kNoMember, "the member is not open");
+  if (member.visitors >= kMostVisitors) throw failure(FailureKind::kNoMember, "too many calls hang in it");
+  ++member.visitors;
+  auto leave = [dispatcher = shared_from_this(), token = member.token, opening = member.opening,
+                &member](Token*) mutable {
+    // The references first: who waits for the last visitor goes on to finalise the module.
+    token.reset();
+    opening.reset();
+    const Lock visitorsLock(dispatcher->mutex_);
+    --member.visitors;
+    dispatcher->changed_.notify_all();
+  };
+  return {member.token.get(), std::move(leave)};
+}
+
+}  // namespace holdfast
