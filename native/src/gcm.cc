@@ -42,9 +42,9 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
   return ciphertext;
 }
 
-Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Bytes& nonce, ByteView additionalData,
+Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext) {
-  nonce.assign(kNonceLength, 0);
+  nonce.fill(0);
   Bytes ciphertext = gcmEncrypt(session, key, nonce, additionalData, plaintext);
   if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
   auto none = rvFailure("C_Encrypt", CKR_MECHANISM_PARAM_INVALID);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bytes.h"
+#include "nonces.h"
 #include "secret.h"
 #include "session.h"
 
@@ -16,7 +17,7 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
 
 /// The same where the token makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws where
 /// the token leaves them as they are: what was encrypted under them must never get out.
-Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Bytes& nonce, ByteView additionalData,
+Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext);
 
 /// Throws a Failure of kind `rv` whose function says which step failed. `ciphertext` is at least as long as

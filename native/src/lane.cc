@@ -77,12 +77,14 @@ Outcome Lane::perform(Request& request) {
 }
 
 Value Lane::operate(Request& request) {
-  Workplace workplace{*token_, *session_, epoch_->cache, epoch_->profile, request.deadline, request.waiting};
+  Workplace workplace{*token_, *session_,        epoch_->cache,  epoch_->profile,
+                      nonces_, request.deadline, request.waiting};
   return request.operation->run(workplace);
 }
 
 void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   if (session_ && !poisoned_ && epoch == epoch_) return;
+  nonces_.clear();
   session_.reset();
   session_.emplace(*token_);
   poisoned_ = false;

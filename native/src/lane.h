@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "epoch.h"
+#include "nonces.h"
 #include "request.h"
 #include "session.h"
 #include "token.h"
@@ -59,6 +60,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   std::shared_ptr<Epoch> epoch_;
   OpeningPointer opening_;
   std::optional<Session> session_;
+  NonceStock nonces_;
   bool poisoned_ = false;
   Clock::time_point started_;
   /// Answers held back since the event loop was woken last, and when the first of them began.

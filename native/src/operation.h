@@ -19,7 +19,7 @@ class ModuleLock;
 
 /// `NativeSealed`: nonce, and ciphertext with its tag.
 struct Sealed {
-  Bytes nonce;
+  Nonce nonce;
   Bytes ciphertext;
 };
 

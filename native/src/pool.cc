@@ -78,7 +78,8 @@ std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Dea
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   Session session(*token);
   std::atomic<bool> waiting = false;
-  Workplace workplace{*token, session, epoch->cache, epoch->profile, deadline, waiting};
+  NonceStock nonces;
+  Workplace workplace{*token, session, epoch->cache, epoch->profile, nonces, deadline, waiting};
   return takeInventory(workplace);
 }
 

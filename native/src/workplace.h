@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "epoch.h"
+#include "nonces.h"
 #include "session.h"
 #include "token.h"
 
@@ -15,6 +16,7 @@ struct Workplace {
   Session& session;
   HandleCache& cache;
   const Profile& profile;
+  NonceStock& nonces;
   Deadline deadline;
   /// True while the lane waits for another lane and is not inside the module: past its deadline it comes back
   /// by itself, so the watchdog need not give it up.

@@ -126,7 +126,7 @@ MaterialPointer TestPool::makeKey(int member) {
   valueOf<std::monostate>(run(member, makeGenerateKey(material.id, material.label)));
   auto sealing = makeSealCanary(material.id, material.label, Secret(material.canaryPlaintext), {});
   auto sealed = valueOf<Sealed>(run(member, std::move(sealing)));
-  material.canaryNonce = std::move(sealed.nonce);
+  material.canaryNonce.assign(sealed.nonce.begin(), sealed.nonce.end());
   material.canaryCiphertext = std::move(sealed.ciphertext);
   return std::make_shared<const Material>(std::move(material));
 }

@@ -10,9 +10,10 @@ TEST(Pool, RoundTrip) {
   const auto key = pool.makeKey(member);
   const auto sealed =
       valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(bytesOf("hello")), bytesOf("aad"))));
-  const auto opened = pool.run(member, makeDecrypt(key, sealed.nonce, sealed.ciphertext, bytesOf("aad")));
+  const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
+  const auto opened = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("aad")));
   EXPECT_EQ(std::get<Completed>(opened).member, member);
-  const auto wrong = pool.run(member, makeDecrypt(key, sealed.nonce, sealed.ciphertext, bytesOf("other")));
+  const auto wrong = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("other")));
   EXPECT_TRUE(std::get<Failure>(wrong).callerFault);
   EXPECT_EQ(pool.close(), 0U);
 }

@@ -267,7 +267,7 @@ export interface NativePool {
 
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
-  /** Draws a 12-byte nonce from the token's RNG and encrypts (CKM_AES_GCM, 128-bit tag) in one crossing. */
+  /** Takes a 12-byte nonce of the token's RNG (drawn ahead in blocks, each used once) and encrypts (CKM_AES_GCM, 128-bit tag) in one crossing. */
   encrypt(
     member: number | null,
     material: NativeMaterialReference,

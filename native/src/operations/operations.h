@@ -19,7 +19,7 @@ OperationPointer makeDecrypt(MaterialPointer material, Bytes nonce, Bytes cipher
 OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData);
 OperationPointer makeRandom(size_t length);
 
-/// Draws a nonce from the token's RNG (design invariant 9) and encrypts with a handle that may be used.
+/// Takes a nonce of the token's RNG (design invariant 9) and encrypts with a handle that may be used.
 Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData);
 
 /// Reads the whole token into the cache (design §6). Not a lane's operation: it takes long and has a session

@@ -10,8 +10,7 @@ Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, Byte
         gcmEncryptWithTokenNonce(workplace.session, key, sealed.nonce, additionalData, plaintext);
     return sealed;
   }
-  const Secret random = drawRandom(workplace.session, kNonceLength);
-  sealed.nonce.assign(random.view().begin(), random.view().end());
+  sealed.nonce = workplace.nonces.take(workplace.session);
   sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
   return sealed;
 }

@@ -1,0 +1,39 @@
+/// \file Nonces from the token's RNG, drawn ahead (design invariant 9).
+#pragma once
+
+#include <array>
+
+#include "cryptoki.h"
+#include "session.h"
+
+namespace holdfast {
+
+using Nonce = std::array<uint8_t, kNonceLength>;
+
+/// A lane's own stock, for one session; every nonce leaves it once. It is taken before the encryption is
+/// tried and never put back, whatever comes of that; its place is wiped. A process that forks takes no stock
+/// along: the child has none of the lanes' threads, and nobody else can reach it.
+class NonceStock {
+ public:
+  /// Nonces in one draw: so many encryptions cost one C_GenerateRandom.
+  static constexpr size_t kBlock = 64;
+
+  NonceStock() = default;
+  NonceStock(const NonceStock&) = delete;
+  NonceStock& operator=(const NonceStock&) = delete;
+  ~NonceStock() { clear(); }
+
+  /// Draws a block where the stock is empty (PKCS#11 v2.40 §5.16). Throws where the token gives none, or
+  /// gives the same one twice in a row; nothing of such a block is used.
+  Nonce take(Session& session);
+  /// Forgets what is left: the session's end.
+  void clear();
+
+ private:
+  void draw(Session& session);
+
+  std::array<Nonce, kBlock> block_{};
+  size_t left_ = 0;
+};
+
+}  // namespace holdfast
