@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type Clock, delay } from './clock.js';
 import { systemClock } from './clock-system.js';
-import { clusterOptions } from './composition/cluster-options.js';
+import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import type { Configuration } from './config/configuration.js';
@@ -22,6 +22,7 @@ import { IntentRecovery } from './keys/intent-recovery.js';
 import type { KeyStoreAdministration } from './keystores/administration.js';
 import type { ConnectionEvents } from './keystores/connection-events.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
+import { throttledClusters } from './keystores/throttled-clusters.js';
 import { EncryptionBudget } from './operations/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
 import { type AuditFile, openAuditFile } from './storage/audit-file.js';
@@ -176,7 +177,11 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
   const hangs = { lanesHung: false };
-  const hsmClusters = await composeClusters(foundation, hangs);
+  const hsmClusters = throttledClusters(
+    await composeClusters(foundation, hangs),
+    operationQuotas(configuration),
+    clock,
+  );
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
     ...defaultRegistryTimes,
@@ -226,7 +231,8 @@ async function composeClusters(foundation: Foundation, hangs: { lanesHung: boole
       log.lanesHung(clusterId, laneCount);
     },
   };
-  const encryptionBudget = new EncryptionBudget({ catalog, ...encryptionBudgetLog(logger) });
+  const warningThreshold = configuration.limits.encryptionWarningThreshold;
+  const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetLog(logger) });
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
     { addon: loadAddon(), loginAttempts: catalog, encryptionBudget, clock, events, lockDirectory },

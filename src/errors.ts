@@ -2,7 +2,7 @@
  * The closed list of error codes and the one error class that callers see.
  *
  * A code is the AWS KMS exception's name in upper snake case without "Exception"
- * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION` and `ACCESS_DENIED` are "Common Errors"). Every face
+ * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). Every face
  * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it.
  */
 export const errorCodes = [
@@ -30,6 +30,7 @@ export const errorCodes = [
   'KMS_INVALID_STATE',
   'LIMIT_EXCEEDED',
   'NOT_FOUND',
+  'THROTTLING',
   'UNSUPPORTED_OPERATION',
   'VALIDATION',
 ] as const;

@@ -1,8 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../config/configuration.js';
+import type {
+  ClusterConfiguration,
+  Configuration,
+  MemberConfiguration,
+  ModuleConfiguration,
+} from '../config/configuration.js';
 import { defaultBreakerSettings } from '../hsm/breaker.js';
 import type { ClusterOptions, MemberOptions } from '../hsm/clusters.js';
+import type { ProfileSetting } from '../hsm/profiles/effective-profile.js';
 
 /** A cluster as the adapter of the HSMs wants it. Rejects when the trust anchor's file cannot be read. */
 export async function clusterOptions(
@@ -38,5 +44,20 @@ export function memberOptions(member: MemberConfiguration, configuration: Config
     tokenLabel: member.token.kind === 'label' ? member.token.value : null,
     tokenSerialNumber: member.token.kind === 'serialNumber' ? member.token.value : null,
     laneCount: member.lanes,
+    profile: profileSetting(module),
   };
+}
+
+/** What the configuration says about a module's vendor. */
+export function profileSetting({ profile, profileOverrides }: ModuleConfiguration): ProfileSetting {
+  return { profile, ...profileOverrides };
+}
+
+/** The quotas of clusters that have one, by cluster id. */
+export function operationQuotas({ clusters }: Configuration): ReadonlyMap<string, number> {
+  return new Map(
+    clusters.flatMap(({ id, operationsPerSecond }) =>
+      operationsPerSecond === null ? [] : [[id, operationsPerSecond] as const],
+    ),
+  );
 }

@@ -77,6 +77,10 @@ export interface CertificateMatch {
   readonly value: string;
 }
 
+/** Vendor profiles that may be named (`hsm/profiles`). */
+export const moduleProfiles = ['auto', 'softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
+export type ModuleProfile = (typeof moduleProfiles)[number];
+
 /** A PKCS#11 library. */
 export interface ModuleConfiguration {
   readonly name: string;
@@ -85,6 +89,19 @@ export interface ModuleConfiguration {
   readonly environment: Readonly<Record<string, string>>;
   readonly privateInstance: boolean;
   readonly initializationString: string | null;
+  /** Whose library it is; `auto`: what it says of itself. */
+  readonly profile: ModuleProfile;
+  readonly profileOverrides: ProfileOverrides;
+}
+
+/** Values in place of the profile's; null: as the profile has it. */
+export interface ProfileOverrides {
+  readonly gcmNonce: 'token-rng' | 'token' | null;
+  readonly maximumGcmBytes: number | null;
+  /** CK_RVs. */
+  readonly wrongTagCodes: readonly number[] | null;
+  readonly sessionHeadroom: number | null;
+  readonly maximumSessions: number | null;
 }
 
 export interface ClusterConfiguration {
@@ -95,6 +112,8 @@ export interface ClusterConfiguration {
   readonly replication: 'none';
   readonly minimumMembers: number;
   readonly maximumPinLength: number;
+  /** Cryptographic operations a second, of this node; null: no quota. */
+  readonly operationsPerSecond: number | null;
   readonly members: readonly MemberConfiguration[];
 }
 
@@ -103,7 +122,8 @@ export interface MemberConfiguration {
   /** Name of a configured module. */
   readonly module: string;
   readonly token: { readonly kind: 'label' | 'serialNumber'; readonly value: string };
-  readonly lanes: number;
+  /** Null: as many as the profile recommends. */
+  readonly lanes: number | null;
 }
 
 export interface DefaultKeyStoreConfiguration {
@@ -140,6 +160,8 @@ export interface LimitsConfiguration {
   readonly drainTimeoutMs: number;
   /** Most operations that may wait for the lanes of one cluster. */
   readonly queueLimit: number;
+  /** From this many encryptions under one key material on, the log warns. */
+  readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;
 }

@@ -62,6 +62,15 @@ modules:
     privateInstance: auto
     # What some libraries want at C_Initialize (NSS does).
     # initializationString: "configdir='nssdb'"
+    # Whose library it is, where HSMs differ: softhsm, nss, cloudhsm, luna, nshield or generic. auto: what it says of itself.
+    profile: auto
+    # Single values in place of the profile's; \`holdfast token list\` shows those.
+    # profileOverrides:
+    #   gcmNonce: token-rng        # token: the HSM makes the nonces, and its vendor says that they are random
+    #   maximumGcmBytes: 16224
+    #   wrongTagCodes: [0x40]      # what C_Decrypt answers for a ciphertext that was changed
+    #   sessionHeadroom: 8         # sessions to leave for others, of those that the token allows
+    #   maximumSessions: 100       # where the token does not tell
 
 # Sets of tokens that hold the same keys.
 clusters:
@@ -76,13 +85,15 @@ clusters:
     minimumMembers: 1
     # In characters. AWS's limit is 32.
     maximumPinLength: 32
+    # Cryptographic operations a second; more are answered THROTTLING. Left out: no quota. AWS's for a custom key store is 1800.
+    # operationsPerSecond: 1800
     members:
       - name: a
         module: softhsm
         # Or tokenSerialNumber. Slot numbers change, so tokens are not found by them.
         tokenLabel: holdfast
-        # Threads with one session each.
-        lanes: 4
+        # Threads with one session each, at most. auto: what the profile recommends (SoftHSM: 1, HSMs in the network: 16).
+        lanes: auto
 
 # Where keys live that are created without a custom key store. No custom key store may use this cluster.
 # Without this section every key needs a custom key store.
@@ -109,6 +120,8 @@ limits:
   drainTimeoutMs: 15000
   # Operations that may wait for one cluster.
   queueLimit: 2000
+  # Encryptions under one key material from which on the log warns, of somewhat under 2^32.
+  encryptionWarningThreshold: 2147483648
   maximumMessageBytes: 1048576
   maximumConnections: 1000
 

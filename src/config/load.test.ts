@@ -59,6 +59,14 @@ describe('a configuration that is right', () => {
         environment: { SOFTHSM2_CONF: '/etc/holdfast/softhsm2.conf' },
         privateInstance: true,
         initializationString: null,
+        profile: 'auto',
+        profileOverrides: {
+          gcmNonce: null,
+          maximumGcmBytes: null,
+          wrongTagCodes: null,
+          sessionHeadroom: null,
+          maximumSessions: null,
+        },
       },
     ]);
     expect(configuration.defaultKeyStore).toEqual({
@@ -81,6 +89,7 @@ describe('a configuration that is right', () => {
       delete tree.clusters[0].maximumPinLength;
       delete tree.clusters[0].members[0].lanes;
       delete tree.modules.softhsm.privateInstance;
+      delete tree.modules.softhsm.profile;
     });
     expect(parseConfiguration(text, file)).toEqual(shown);
   });
@@ -93,6 +102,40 @@ describe('a configuration that is right', () => {
     });
     const forced = changed((tree) => (tree.modules.softhsm.privateInstance = false));
     expect(parseConfiguration(forced, file).modules[0]).toMatchObject({ privateInstance: false });
+  });
+
+  test('the profile of a module says whether it is SoftHSM, where its name does not', () => {
+    const shim = changed((tree) => {
+      tree.modules.softhsm.path = 'lib/shim.so';
+      tree.modules.softhsm.profile = 'softhsm';
+    });
+    expect(parseConfiguration(shim, file).modules[0]).toMatchObject({ privateInstance: true, profile: 'softhsm' });
+    const other = changed((tree) => (tree.modules.softhsm.profile = 'generic'));
+    expect(parseConfiguration(other, file).modules[0]).toMatchObject({ privateInstance: false });
+  });
+
+  test('single values of a profile may be overridden', () => {
+    const overrides = { gcmNonce: 'token', maximumGcmBytes: 16_224, wrongTagCodes: [0x40, 5], sessionHeadroom: 0 };
+    const text = changed((tree) => (tree.modules.softhsm.profileOverrides = overrides));
+    expect(parseConfiguration(text, file).modules[0]?.profileOverrides).toEqual({
+      ...overrides,
+      maximumSessions: null,
+    });
+    const wrong = changed((tree) => (tree.modules.softhsm.profileOverrides = { gcmNonce: 'counter' }));
+    expect(() => parseConfiguration(wrong, file)).toThrow(/profileOverrides\.gcmNonce.*token-rng or token/);
+    const unknown = changed((tree) => (tree.modules.softhsm.profile = 'yubihsm'));
+    expect(() => parseConfiguration(unknown, file)).toThrow(/modules\.softhsm\.profile.*one of auto, softhsm/);
+  });
+
+  test('lanes are a number or auto, and a quota is off unless it is set', () => {
+    const set = changed((tree) => {
+      tree.clusters[0].members[0].lanes = 12;
+      tree.clusters[0].operationsPerSecond = 1_800;
+    });
+    const [cluster] = parseConfiguration(set, file).clusters;
+    expect(cluster).toMatchObject({ operationsPerSecond: 1_800, members: [{ lanes: 12 }] });
+    const [asShown] = parseConfiguration(exampleConfiguration(clusterId), file).clusters;
+    expect(asShown).toMatchObject({ operationsPerSecond: null, members: [{ lanes: null }] });
   });
 
   test('secrets come from a file, the environment or a command', () => {

@@ -7,6 +7,7 @@ import type {
   ListenerConfiguration,
   ModuleConfiguration,
   PrincipalConfiguration,
+  ProfileOverrides,
   SecretSource,
 } from './configuration.js';
 import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceInFile } from './schema.js';
@@ -108,11 +109,25 @@ function resolveModule(
     path: absolute(module.path),
     environment: Object.fromEntries(environment),
     // SoftHSM's lost tokens come back only by finalising and initialising again (design §6).
-    privateInstance:
-      module.privateInstance === 'auto'
-        ? basename(module.path).toLowerCase().includes('softhsm')
-        : module.privateInstance,
+    privateInstance: module.privateInstance === 'auto' ? isSoftHsm(module) : module.privateInstance,
     initializationString: module.initializationString ?? null,
+    profile: module.profile,
+    profileOverrides: resolveOverrides(module.profileOverrides),
+  };
+}
+
+/** Before the library is loaded only its profile or its name can tell. */
+function isSoftHsm({ profile, path }: ConfigurationFile['modules'][string]): boolean {
+  return profile === 'auto' ? basename(path).toLowerCase().includes('softhsm') : profile === 'softhsm';
+}
+
+function resolveOverrides(overrides: ConfigurationFile['modules'][string]['profileOverrides']): ProfileOverrides {
+  return {
+    gcmNonce: overrides.gcmNonce ?? null,
+    maximumGcmBytes: overrides.maximumGcmBytes ?? null,
+    wrongTagCodes: overrides.wrongTagCodes ?? null,
+    sessionHeadroom: overrides.sessionHeadroom ?? null,
+    maximumSessions: overrides.maximumSessions ?? null,
   };
 }
 
@@ -120,10 +135,11 @@ function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute
   return {
     ...cluster,
     trustAnchorCertificate: absolute(cluster.trustAnchorCertificate),
+    operationsPerSecond: cluster.operationsPerSecond ?? null,
     members: cluster.members.map(({ name, module, lanes, tokenLabel, tokenSerialNumber }) => ({
       name,
       module,
-      lanes,
+      lanes: lanes === 'auto' ? null : lanes,
       token:
         tokenLabel === undefined
           ? { kind: 'serialNumber', value: tokenSerialNumber ?? '' }

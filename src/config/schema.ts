@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { logLevels } from './configuration.js';
+import { logLevels, moduleProfiles } from './configuration.js';
 import { suggestion } from './problem.js';
 
 /**
@@ -95,11 +95,22 @@ const principalFields = { name: principalName, account: account.optional(), cert
 
 const environmentName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
 
+/** Only what takes effect today; see `hsm/profiles/profile.ts` for what each means. */
+const profileOverrides = strict({
+  gcmNonce: z.enum(['token-rng', 'token'], 'must be token-rng or token').optional(),
+  maximumGcmBytes: whole(4_096, 1_048_576).optional(),
+  wrongTagCodes: z.array(whole(1, 0xffff_ffff)).min(1, 'must have at least one return value').max(32).optional(),
+  sessionHeadroom: whole(0, 10_000).optional(),
+  maximumSessions: whole(3, 100_000).optional(),
+});
+
 const moduleSchema = strict({
   path,
   environment: z.record(environmentName, z.string()).default({}),
   privateInstance: z.union([z.boolean(), z.literal('auto')], 'must be true, false or auto').default('auto'),
   initializationString: text(4_096).optional(),
+  profile: z.enum(moduleProfiles, `must be one of ${moduleProfiles.join(', ')}`).default('auto'),
+  profileOverrides: profileOverrides.prefault({}),
 });
 
 const member = strict({
@@ -108,7 +119,7 @@ const member = strict({
   // CK_TOKEN_INFO.label is 32 bytes, serialNumber 16 (PKCS#11 v2.40 §3.2).
   tokenLabel: text(32).optional(),
   tokenSerialNumber: text(16).optional(),
-  lanes: whole(1, 64).default(4),
+  lanes: z.union([whole(1, 64), z.literal('auto')], 'must be a whole number from 1 to 64, or auto').default('auto'),
 }).refine(
   ({ tokenLabel, tokenSerialNumber }) => (tokenLabel === undefined) !== (tokenSerialNumber === undefined),
   'must have exactly one of tokenLabel and tokenSerialNumber',
@@ -122,6 +133,7 @@ const cluster = strict({
   minimumMembers: whole(1, 64).default(2),
   // AWS's limit is 32; 255 is what every module that we know takes.
   maximumPinLength: whole(7, 255).default(32),
+  operationsPerSecond: whole(1, 1_000_000).optional(),
   members: z.array(member).min(1, 'must have at least one member'),
 });
 
@@ -131,6 +143,8 @@ const limits = strict({
   connectTimeoutMs: whole(1_000, 600_000).default(30_000),
   drainTimeoutMs: whole(0, 600_000).default(15_000),
   queueLimit: whole(1, 100_000).default(2_000),
+  // Below the limit of 2^32 (operations/encryption-budget.ts), where nothing would be left to warn of.
+  encryptionWarningThreshold: whole(1_000, 4_000_000_000).default(2_147_483_648),
   maximumMessageBytes: whole(65_536, 4_194_304).default(1_048_576),
   maximumConnections: whole(1, 100_000).default(1_000),
 });

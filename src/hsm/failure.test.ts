@@ -44,7 +44,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
   'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
-  'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false },
+  'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },
   'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
@@ -63,6 +63,13 @@ test('the cause stays behind', () => {
   const error = callerError(judge(cause, returnValues), cause);
   expect(error.cause).toBe(cause);
   expect(error.message).not.toContain('CKR');
+});
+
+test('the hint for the next try reaches the caller', () => {
+  const full = failure({ kind: 'queue-full' });
+  expect(callerError(judge(full, returnValues), full)).toMatchObject({ code: 'LIMIT_EXCEEDED', retryAfterMs: 200 });
+  const closed = failure({ kind: 'closed' });
+  expect(callerError(judge(closed, returnValues), closed).retryAfterMs).toBeUndefined();
 });
 
 test('a table with a code that nobody knows is refused', () => {

@@ -15,6 +15,8 @@ export interface Verdict {
   callerFault: boolean;
   /** Another member may do better with the same request. */
   retryElsewhere: boolean;
+  /** How long a caller should wait before it tries again, where that helps. */
+  retryAfterMs?: number;
   /** Set when the material on that member is not what the catalog says. */
   alert: MaterialAlert | null;
 }
@@ -41,7 +43,11 @@ export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdi
 
 /** The error for the caller; the addon's failure stays as its cause, for the log. */
 export function callerError(verdict: Verdict, failure: NativeFailure): HoldfastError {
-  return new HoldfastError(verdict.code, verdict.message, { cause: failure });
+  const { retryAfterMs } = verdict;
+  return new HoldfastError(verdict.code, verdict.message, {
+    cause: failure,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /**
@@ -73,7 +79,13 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
   'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
-  'queue-full': { ...healthy, code: 'LIMIT_EXCEEDED', message: 'Too many operations wait for the HSM. Try again.' },
+  // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.
+  'queue-full': {
+    ...healthy,
+    code: 'LIMIT_EXCEEDED',
+    message: 'Too many operations wait for the HSM. Try again.',
+    retryAfterMs: 200,
+  },
   'no-member': { ...healthy, ...unreachable },
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },

@@ -47,7 +47,7 @@ export interface HsmCall {
  * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
  *
  * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `KEY_UNAVAILABLE` (no member takes work),
- * `LIMIT_EXCEEDED` (queue full), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
+ * `LIMIT_EXCEEDED` (queue full), `THROTTLING` (over the quota), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
  * its budget of encryptions is used up),
  * `INVALID_CIPHERTEXT` (`decrypt` only, after the canary decrypted on the same handle), `KMS_INTERNAL`.
  */

@@ -220,6 +220,32 @@ describe('the end of the budget', () => {
   });
 });
 
+describe('what is told of it', () => {
+  it('the threshold of the warning is what configuration says', async () => {
+    const catalog = new Reservations();
+    const warned: number[] = [];
+    const onWarning = (_: string, used: number): void => void warned.push(used);
+    const onBackgroundError = (): void => undefined;
+    const tools = { catalog, onWarning, onBackgroundError, warningThreshold: 3 * block };
+    for (const processes of [1, 2, 3]) {
+      await spend(new EncryptionBudget(tools));
+      expect(catalog.totals.get(material)).toBe(processes * block);
+      expect(warned).toEqual(processes < 3 ? [] : [3 * block]);
+    }
+  });
+
+  it('the material that is nearest to its end, for a metric', async () => {
+    const catalog = new Reservations();
+    const { budget } = budgetOn(catalog);
+    expect(budget.mostUsed).toBeUndefined();
+    catalog.totals.set(material, 7 * block);
+    await budget.spend('ab'.repeat(32));
+    await budget.spend(material);
+    await budget.spend('cd'.repeat(32));
+    expect(budget.mostUsed).toEqual({ materialId: material, used: 8 * block, limit: encryptionLimit });
+  });
+});
+
 describe('at any time', () => {
   it('no more is spent than was reserved, by several processes with crashes and failures between', async () => {
     const step = fc.oneof(

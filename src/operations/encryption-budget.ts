@@ -13,7 +13,7 @@ const blockSize = 65_536;
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
 
-/** From here on every reservation warns. */
+/** From here on every reservation warns, where configuration says nothing. */
 export const encryptionWarningThreshold = 2 ** 31;
 
 /** When this much is left, the next reservation begins, so that nobody has to wait for it. */
@@ -23,15 +23,24 @@ const reserveAheadAt = blockSize / 4;
 const defaultCapacity = 10_000;
 
 /**
- * Told with each reservation from `encryptionWarningThreshold` on.
+ * Told with each reservation from the warning threshold on.
  * @param used what all processes have reserved: an upper bound of what was encrypted. At or above `limit`, the material
  * encrypts no more.
  */
 export type EncryptionWarningListener = (materialId: string, used: number, limit: number) => void;
 
+/** What one material has used of `limit`, by all processes together: an upper bound, since reservations count. */
+export interface EncryptionUse {
+  materialId: string;
+  used: number;
+  limit: number;
+}
+
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;
+  /** Default `encryptionWarningThreshold`. */
+  warningThreshold?: number | undefined;
   /** For a reservation ahead that failed: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;
   /** Default 10,000. */
@@ -48,6 +57,7 @@ export class EncryptionBudget implements EncryptionSpending {
   readonly #capacity: number;
   /** By material id, those used last at the end. */
   readonly #blocks = new Map<string, MaterialBlock>();
+  #mostUsed: EncryptionUse | undefined;
 
   constructor(tools: EncryptionBudgetTools) {
     this.#tools = tools;
@@ -64,13 +74,23 @@ export class EncryptionBudget implements EncryptionSpending {
     while (!block.take()) await block.reserve();
   }
 
+  /** The material that is nearest to its end, of those that this process has encrypted under; for a metric. */
+  get mostUsed(): EncryptionUse | undefined {
+    return this.#mostUsed;
+  }
+
   #blockOf(materialId: string): MaterialBlock {
     const known = this.#blocks.get(materialId);
     this.#blocks.delete(materialId);
-    const block = known ?? new MaterialBlock(this.#tools, materialId);
+    const block = known ?? new MaterialBlock(this.#tools, materialId, (used) => this.#note(materialId, used));
     this.#blocks.set(materialId, block);
     this.#dropOldest();
     return block;
+  }
+
+  #note(materialId: string, used: number): void {
+    if (used < (this.#mostUsed?.used ?? 0)) return;
+    this.#mostUsed = { materialId, used, limit: encryptionLimit };
   }
 
   #dropOldest(): void {
@@ -85,14 +105,16 @@ export class EncryptionBudget implements EncryptionSpending {
 class MaterialBlock {
   readonly #tools: EncryptionBudgetTools;
   readonly #materialId: string;
+  readonly #onReserved: (used: number) => void;
   #unspent = 0;
   #reserveAheadAt = reserveAheadAt;
   #isExhausted = false;
   #underWay: Promise<void> | undefined;
 
-  constructor(tools: EncryptionBudgetTools, materialId: string) {
+  constructor(tools: EncryptionBudgetTools, materialId: string, onReserved: (used: number) => void) {
     this.#tools = tools;
     this.#materialId = materialId;
+    this.#onReserved = onReserved;
   }
 
   /** @returns whether there was one left. */
@@ -130,7 +152,9 @@ class MaterialBlock {
     this.#reserveAheadAt = reserveAheadAt;
     // Remembered, so that refused requests cost the catalog nothing.
     this.#isExhausted = total >= encryptionLimit;
-    if (total >= encryptionWarningThreshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
+    this.#onReserved(total);
+    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
+    if (total >= threshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { moduleProfiles } from '../../config/configuration.js';
 import { profileNames, type Sourced } from './profile.js';
 import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
 
@@ -32,6 +33,10 @@ describe('detection', () => {
 });
 
 describe('the data', () => {
+  test('the configuration knows the same profiles', () => {
+    expect(moduleProfiles).toEqual(['auto', ...profileNames]);
+  });
+
   test.each(profileNames)('%s says for each value where it is from', (name) => {
     const profile = vendorProfiles[name];
     expect(profile.name).toBe(name);

@@ -1,0 +1,48 @@
+/** Clusters behind their quotas of operations a second. */
+import type { Clock } from '../clock.js';
+import type { HsmCluster, HsmClusters } from './hsm-cluster.js';
+import { OperationQuota } from './operation-quota.js';
+
+/**
+ * The same clusters; those with a quota answer THROTTLING above it. What counts is each operation that uses a key or draws
+ * random bytes, so that a ReEncrypt is two, as with AWS; making, destroying and listing keys is free.
+ * @param operationsPerSecond by cluster id; a cluster that is absent has no quota. A quota outlives the connection.
+ */
+export function throttledClusters(
+  clusters: HsmClusters,
+  operationsPerSecond: ReadonlyMap<string, number>,
+  clock: Clock,
+): HsmClusters {
+  const quotas = new Map([...operationsPerSecond].map(([id, most]) => [id, new OperationQuota(most, clock)]));
+  return {
+    describe: (clusterId) => clusters.describe(clusterId),
+    list: () => clusters.list(),
+    async connect(clusterId, ...attempt) {
+      const outcome = await clusters.connect(clusterId, ...attempt);
+      const quota = quotas.get(clusterId);
+      if (!outcome.connected || quota === undefined) return outcome;
+      return { connected: true, cluster: throttled(outcome.cluster, quota) };
+    },
+    disconnect: (clusterId, deadlineMs) => clusters.disconnect(clusterId, deadlineMs),
+  };
+}
+
+function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
+  const counted =
+    <Call extends unknown[], T>(operation: (...call: Call) => Promise<T>) =>
+    // Async: being over the quota is a rejection, as every other failure is.
+    async (...call: Call): Promise<T> => {
+      quota.spend();
+      return operation(...call);
+    };
+  return {
+    clusterId: cluster.clusterId,
+    generateKeyMaterial: (...call) => cluster.generateKeyMaterial(...call),
+    destroyKeyMaterial: (...call) => cluster.destroyKeyMaterial(...call),
+    encrypt: counted((...call) => cluster.encrypt(...call)),
+    decrypt: counted((...call) => cluster.decrypt(...call)),
+    generateDataKey: counted((...call) => cluster.generateDataKey(...call)),
+    random: counted((...call) => cluster.random(...call)),
+    listMaterialIds: (...call) => cluster.listMaterialIds(...call),
+  };
+}
