@@ -51,7 +51,8 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
   {
     // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
-    if (!lane.place.quarantined) following = take(*members_[static_cast<size_t>(lane.member())]);
+    if (!lane.place.quarantined && !lane.place.retired)
+      following = take(*members_[static_cast<size_t>(lane.member())]);
     lane.place.current = following;
     waiting = queuedCount_;
   }

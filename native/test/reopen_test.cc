@@ -38,7 +38,8 @@ TEST(Reopen, ATokenThatWentAwayServesAgainWhileItsNeighbourWorks) {
     valueOf<Secret>(pool.run(neighbour, makeRandom(8)));
     std::filesystem::rename(lost.folder() / "away", lost.folder() / "tokens");
     reconnect(pool, member);
-    valueOf<Secret>(pool.run(member, makeDecrypt(key, sealed.nonce, sealed.ciphertext, {})));
+    valueOf<Secret>(pool.run(
+        member, makeDecrypt(key, Bytes(sealed.nonce.begin(), sealed.nonce.end()), sealed.ciphertext, {})));
   }
   EXPECT_GT(pool.statistics(member).epoch, epoch);
   EXPECT_EQ(pool.statistics(member).logins, 4U);
