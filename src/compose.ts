@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
-import { type Clock, delay } from './clock.js';
+import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
+import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
+import { withInventoryCheck } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import type { Configuration } from './config/configuration.js';
@@ -20,7 +22,6 @@ import type { KeysCore } from './keys/core.js';
 import { KeyDeletion } from './keys/deletion.js';
 import { IntentRecovery } from './keys/intent-recovery.js';
 import type { KeyStoreAdministration } from './keystores/administration.js';
-import type { ConnectionEvents } from './keystores/connection-events.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
 import { throttledClusters } from './keystores/throttled-clusters.js';
 import { EncryptionBudget } from './operations/encryption-budget.js';
@@ -29,13 +30,19 @@ import { type AuditFile, openAuditFile } from './storage/audit-file.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
 import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
 import {
-  backgroundErrorLog,
-  connectionLog,
-  encryptionBudgetLog,
-  failureLog,
-  hsmLog,
-  unaccountedMaterialLog,
-} from './telemetry/event-log.js';
+  auditRecordsLostEvent,
+  backgroundErrorEvent,
+  connectionEvents,
+  connectionRefusedEvent,
+  encryptionBudgetEvents,
+  hsmEvents,
+  requestEvent,
+  unaccountedMaterialEvent,
+} from './telemetry/events.js';
+import { tryCounter } from './telemetry/hsm-metrics.js';
+import { countedLoginAttempts } from './telemetry/login-metrics.js';
+import { Telemetry } from './telemetry/telemetry.js';
+import { version } from './version.js';
 
 /** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
 export interface CompositionOverrides {
@@ -57,6 +64,8 @@ export interface StopOutcome {
 export interface HoldfastServer {
   /** Where it listens, in the order of the configuration's listeners. */
   readonly bound: readonly BoundAddress[];
+  /** The port of the metrics; undefined where they are not served. */
+  readonly metricsPort: number | undefined;
   /** The jobs that rounds of the clock start; tests start a round themselves. */
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
@@ -76,6 +85,7 @@ interface Foundation {
   catalog: SqliteCatalog;
   auditFile: AuditFile;
   clusterOverrides: Partial<ClusterOptions>;
+  telemetry: Telemetry;
 }
 
 /** The key stores and the use cases on top of them. */
@@ -86,6 +96,8 @@ interface Core {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   lanesHung: () => boolean;
+  configuredClusters: ConfiguredHsmClusters;
+  encryptionBudget: EncryptionBudget;
 }
 
 /**
@@ -99,7 +111,7 @@ export async function compose(
   logger: Logger,
   overrides: CompositionOverrides = {},
 ): Promise<HoldfastServer> {
-  const foundation = await openFoundation(configuration, logger, overrides);
+  const foundation = await openFoundation(configuration, secrets, logger, overrides);
   const server = await composeServer(foundation, secrets);
   try {
     await server.start();
@@ -114,7 +126,14 @@ export async function compose(
 async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): Promise<RunningServer> {
   try {
     const core = await composeCore(foundation, secrets);
-    return new RunningServer(foundation, core, await startFace(foundation, core));
+    const face = await startFace(foundation, core);
+    foundation.telemetry.watch({
+      clusters: () => core.configuredClusters.status(),
+      encryptionBudget: core.encryptionBudget,
+      auditHealthy: () => foundation.auditFile.healthy(),
+      faceLoad: () => face.load(),
+    });
+    return new RunningServer(foundation, core, face);
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation, leastAuditCloseMs);
@@ -124,64 +143,78 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
 
 async function openFoundation(
   configuration: Configuration,
+  secrets: ResolvedSecrets,
   logger: Logger,
   overrides: CompositionOverrides,
 ): Promise<Foundation> {
   const clock = overrides.clock ?? systemClock;
+  const { metrics, tracing } = configuration.telemetry;
+  const { clusters } = configuration;
+  const { tracingHeaders } = secrets;
+  const random = Math.random;
+  const telemetry = await Telemetry.start({
+    logger,
+    clock,
+    random,
+    version,
+    clusters,
+    metrics,
+    tracing,
+    tracingHeaders,
+  });
+  try {
+    return await openFiles(configuration, telemetry, clock, overrides);
+  } catch (error) {
+    await telemetry.stop();
+    throw error;
+  }
+}
+
+async function openFiles(
+  configuration: Configuration,
+  telemetry: Telemetry,
+  clock: Clock,
+  overrides: CompositionOverrides,
+): Promise<Foundation> {
+  const { sink } = telemetry;
+  const { logger } = sink;
   const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock });
   try {
-    const auditFile = await openAuditFile({ path: configuration.audit.file, clock });
+    const onLost = auditRecordsLostEvent(sink);
+    const auditFile = await openAuditFile({ path: configuration.audit.file, clock, onLost });
     await beginAuditing(auditFile, clock, logger);
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     const clusterOverrides = overrides.cluster ?? {};
-    return { configuration, logger, clock, identifiers, principals, catalog, auditFile, clusterOverrides };
+    return { configuration, logger, clock, identifiers, principals, catalog, auditFile, clusterOverrides, telemetry };
   } catch (error) {
     await catalog.close();
     throw error;
   }
 }
 
-/** Longer than a disk takes; a file that blocks is not waited for. */
-const firstAuditLineMs = 5_000;
 /** For the last records, also where the drain has used up its time. */
 const leastAuditCloseMs = 1_000;
 
-/**
- * Writes the first line, so that a log that cannot be written is known before the first request and not by it. It is no
- * reason not to start: every request is refused until the log can be written.
- */
-async function beginAuditing(auditFile: AuditFile, clock: Clock, logger: Logger): Promise<void> {
-  const noted = new AbortController();
-  const overdue = delay(clock, firstAuditLineMs, noted.signal).then(() => {
-    throw new Error('The first line was not written in time.');
-  });
-  try {
-    await Promise.race([auditFile.note('opened'), overdue]);
-  } catch (error) {
-    logger.error({ err: error }, 'the audit log cannot be written: every request is refused until it can');
-  } finally {
-    noted.abort();
-  }
-}
-
 /** @returns whether the audit log could be closed within the bound. */
-async function closeFoundation({ auditFile, catalog }: Foundation, auditBoundMs: number): Promise<boolean> {
+async function closeFoundation(foundation: Foundation, auditBoundMs: number): Promise<boolean> {
+  const { auditFile, catalog, telemetry } = foundation;
   const auditClosed = await auditFile.close(auditBoundMs);
   await catalog.close();
+  await telemetry.stop();
   return auditClosed;
 }
 
 async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
-  const { configuration, logger, clock, catalog, identifiers } = foundation;
+  const { configuration, clock, catalog, identifiers, telemetry } = foundation;
+  const { sink } = telemetry;
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
   const hangs = { lanesHung: false };
-  const hsmClusters = throttledClusters(
-    await composeClusters(foundation, hangs),
-    operationQuotas(configuration),
-    clock,
-  );
+  const warningThreshold = configuration.limits.encryptionWarningThreshold;
+  const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs);
+  const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
     ...defaultRegistryTimes,
@@ -189,7 +222,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     passwordSealer,
     hsmClusters,
     clock,
-    events: withInventoryCheck(connectionLog(logger), (clusterId) => intentRecovery.checkInventory(clusterId)),
+    events: withInventoryCheck(connectionEvents(sink), (clusterId) => intentRecovery.checkInventory(clusterId)),
     random: Math.random,
     connectTimeoutMs: limits.connectTimeoutMs,
     closeTimeoutMs: limits.drainTimeoutMs,
@@ -204,7 +237,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     identity: configuration.identity,
     clock,
     identifiers,
-    onBackgroundError: backgroundErrorLog(logger),
+    onBackgroundError: backgroundErrorEvent(sink),
   };
   const keyStores: KeyStoreAdministration = {
     keyStoreCatalog: catalog,
@@ -216,52 +249,47 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     identifiers,
   };
   const keyDeletion = new KeyDeletion({ core: keys });
-  const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialLog(logger) });
-  return { registry, keys, keyStores, keyDeletion, intentRecovery, lanesHung: () => hangs.lanesHung };
+  const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialEvent(sink) });
+  const lanesHung = (): boolean => hangs.lanesHung;
+  return { registry, keys, keyStores, keyDeletion, intentRecovery, lanesHung, configuredClusters, encryptionBudget };
 }
 
 /** @param hangs told when closing a cluster leaves a lane behind. */
-async function composeClusters(foundation: Foundation, hangs: { lanesHung: boolean }): Promise<ConfiguredHsmClusters> {
-  const { configuration, logger, clock, catalog, clusterOverrides } = foundation;
-  const log = hsmLog(logger);
+async function composeClusters(
+  foundation: Foundation,
+  encryptionBudget: EncryptionBudget,
+  hangs: { lanesHung: boolean },
+): Promise<ConfiguredHsmClusters> {
+  const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
+  const { metrics } = telemetry.sink;
+  const told = hsmEvents(telemetry.sink);
   const events: HsmEvents = {
-    ...log,
+    ...told,
     lanesHung(clusterId, laneCount) {
       hangs.lanesHung = true;
-      log.lanesHung(clusterId, laneCount);
+      told.lanesHung(clusterId, laneCount);
     },
   };
-  const warningThreshold = configuration.limits.encryptionWarningThreshold;
-  const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetLog(logger) });
+  const loginAttempts = countedLoginAttempts(catalog, metrics);
+  const onTried = metrics === undefined ? undefined : tryCounter(metrics);
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
-    { addon: loadAddon(), loginAttempts: catalog, encryptionBudget, clock, events, lockDirectory },
+    { addon: loadAddon(), loginAttempts, encryptionBudget, clock, events, lockDirectory, onTried },
     (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
       (cluster) => ({ ...cluster, ...clusterOverrides }),
     ),
   );
 }
 
-/** A token that comes back may hold what was destroyed elsewhere meanwhile: look, as soon as it is there. */
-function withInventoryCheck(events: ConnectionEvents, check: (clusterId: string) => Promise<void>): ConnectionEvents {
-  return {
-    ...events,
-    connected(place) {
-      events.connected(place);
-      void check(place.clusterId);
-    },
-  };
-}
-
 async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> {
-  const { configuration, logger, clock, identifiers, principals, auditFile } = foundation;
+  const { configuration, logger, clock, identifiers, principals, auditFile, telemetry } = foundation;
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
     accessTable: accessTable(core.keys, core.keyStores),
     authorizer: authorizer(foundation),
     auditLog: auditFile,
     clock,
-    onCompleted: failureLog(logger),
+    onCompleted: requestEvent(telemetry.sink),
   });
   return startGrpcFace({
     dispatcher,
@@ -269,7 +297,8 @@ async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> 
     identifiers,
     listeners: await Promise.all(listeners.map((listener) => listenerOptions(listener, principals))),
     principalOf: (certificate) => principalOf(principals, certificate, logger),
-    onConnectionRefused: (refusal) => logger.warn({ ...refusal }, 'connection refused'),
+    onConnectionRefused: connectionRefusedEvent(telemetry.sink),
+    tracer: telemetry.tracer,
     requestTimeoutMs: limits.requestTimeoutMs,
     limits: { maximumMessageBytes: limits.maximumMessageBytes, maximumConnections: limits.maximumConnections },
   });
@@ -300,6 +329,10 @@ class RunningServer implements HoldfastServer {
 
   get bound(): readonly BoundAddress[] {
     return this.#face.bound;
+  }
+
+  get metricsPort(): number | undefined {
+    return this.#foundation.telemetry.metricsPort;
   }
 
   /** Key stores connect by themselves from here on; requests on keys of one that is not yet connected are told so. */

@@ -24,18 +24,22 @@ export interface OperationTrace {
   end(attributes?: TraceAttributes, failure?: string): void;
 }
 
+/** The headers of a caller that traces (W3C Trace Context §3). */
+export interface TraceParent {
+  traceparent: string;
+  tracestate: string | undefined;
+}
+
 /** Decides which requests are traced. */
 export interface RequestTracer {
   /**
-   * @param name e.g. `holdfast.kms.v1.CryptographyService/Encrypt`
-   * @param traceparent the caller's W3C header, checked here
-   * @param trusted whether the caller is somebody whose decision to sample may count
-   * @returns undefined when this request is not sampled
+   * Makes nothing: most requests are not sampled.
+   * @param traceparent the W3C header of a caller that the configuration knows; what is no such header is ignored
    */
-  startRequest(
-    name: string,
-    attributes: TraceAttributes,
-    parent: { traceparent: string; tracestate: string | undefined } | undefined,
-    trusted: boolean,
-  ): OperationTrace | undefined;
+  isSampled(traceparent: string | undefined): boolean;
+  /**
+   * For a request that is sampled.
+   * @param name e.g. `holdfast.kms.v1.CryptographyService/Encrypt`
+   */
+  startRequest(name: string, attributes: TraceAttributes, parent: TraceParent | undefined): OperationTrace;
 }

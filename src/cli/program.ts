@@ -13,6 +13,7 @@ import { addLoginAttemptsCommands } from './commands/login-attempts.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
 import { addServeCommand } from './commands/serve.js';
 import { addTokenCommands } from './commands/token.js';
+import { version } from '../version.js';
 import { CliError, exitCodes, exitCodesHelp, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 import { write, writeLine } from './terminal.js';
@@ -72,9 +73,6 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   shareSettings(program);
   return program;
 }
-
-/** The version of this build; package.json says the same, which a test checks. */
-export const version = '0.1.0';
 
 /** Commands that were added before a setting do not have it. */
 function shareSettings(command: Command): void {

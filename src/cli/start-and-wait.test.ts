@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { holdfast } from '../../test/cli/session.js';
 import type { KmsClient } from './client.js';
 import { awaitState } from './connection-state.js';
-import { version } from './program.js';
+import { version } from '../version.js';
 import { processTerminal } from './terminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));

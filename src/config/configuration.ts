@@ -17,7 +17,7 @@ export interface Configuration {
   readonly sealingKeys: readonly SealingKeyConfiguration[];
   readonly limits: LimitsConfiguration;
   readonly audit: { readonly file: string };
-  readonly telemetry: { readonly logLevel: LogLevel };
+  readonly telemetry: TelemetryConfiguration;
   /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes (design §6). */
   readonly lockDirectory: string;
 }
@@ -164,6 +164,36 @@ export interface LimitsConfiguration {
   readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;
+}
+
+export interface TelemetryConfiguration {
+  readonly logLevel: LogLevel;
+  /** Null: no endpoint for metrics, and nothing is counted. */
+  readonly metrics: MetricsConfiguration | null;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfiguration | null;
+}
+
+/** Where Prometheus reads. Plain HTTP without authentication, so that only this machine may reach it. */
+export interface MetricsConfiguration {
+  /** A loopback address. */
+  readonly address: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+}
+
+/** Where spans go: an OTLP receiver that speaks HTTP with protobuf. */
+export interface TracingConfiguration {
+  /** The whole URL, path included. Without TLS only on loopback. */
+  readonly endpoint: string;
+  /** Share of the requests that are traced where the caller does not decide, from 0 to 1. */
+  readonly sampleRatio: number;
+  /** Whether the sampled flag that a known caller sends decides for its request. */
+  readonly followCallers: boolean;
+  /** Headers of each export, e.g. `authorization`: their values are secrets. */
+  readonly headers: readonly { readonly name: string; readonly value: SecretSource }[];
+  /** `service.name` of the spans. */
+  readonly serviceName: string;
 }
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -132,6 +132,23 @@ audit:
 telemetry:
   # trace, debug, info, warn, error, fatal or silent. To stderr, as JSON.
   logLevel: info
+  # For Prometheus: http://127.0.0.1:9464/metrics. Without TLS and to anybody who asks, so on a loopback address only.
+  # Without this section nothing is counted.
+  # metrics:
+  #   address: 127.0.0.1
+  #   port: 9464
+  # Spans of requests, to an OTLP receiver (HTTP, protobuf). Without this section nothing is traced.
+  # tracing:
+  #   # https, or http on a loopback address.
+  #   endpoint: http://127.0.0.1:4318/v1/traces
+  #   # The share of requests that are traced.
+  #   sampleRatio: 0.01
+  #   # A caller that the configuration knows may decide for its own requests, by the sampled flag of its traceparent.
+  #   followCallers: true
+  #   # Of each export; the values are secrets.
+  #   headers:
+  #     authorization: { file: tracing.token }
+  #   serviceName: holdfast
 
 # Folder (0700) of the locks that keep processes of one machine from initialising one library at once.
 # The same for all of them. Where it is left out: $RUNTIME_DIRECTORY/locks, $XDG_RUNTIME_DIR/holdfast or

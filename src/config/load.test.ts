@@ -94,6 +94,30 @@ describe('a configuration that is right', () => {
     expect(parseConfiguration(text, file)).toEqual(shown);
   });
 
+  test('metrics and traces are off unless the file turns them on, and then have defaults', () => {
+    expect(
+      parseConfiguration(
+        changed(() => undefined),
+        file,
+      ).telemetry,
+    ).toMatchObject({ metrics: null, tracing: null });
+    const on = changed((tree) => {
+      tree.telemetry.metrics = { port: 9464 };
+      tree.telemetry.tracing = { endpoint: 'http://[::1]:4318/v1/traces', headers: { authorization: { file: 't' } } };
+    });
+    expect(parseConfiguration(on, file).telemetry).toEqual({
+      logLevel: 'info',
+      metrics: { address: '127.0.0.1', port: 9464 },
+      tracing: {
+        endpoint: 'http://[::1]:4318/v1/traces',
+        sampleRatio: 0.01,
+        followCallers: true,
+        headers: [{ name: 'authorization', value: { kind: 'file', path: '/etc/holdfast/t' } }],
+        serviceName: 'holdfast',
+      },
+    });
+  });
+
   test('a private module instance is for SoftHSM unless the file says otherwise', () => {
     const other = changed((tree) => (tree.modules.softhsm.path = 'lib/libCryptoki2.so'));
     expect(parseConfiguration(other, file).modules[0]).toMatchObject({
@@ -387,6 +411,42 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     /^limits\.operationTimeoutMs: must be shorter than requestTimeoutMs/,
   ],
   ['a log level', (t) => (t.telemetry.logLevel = 'loud'), /^telemetry\.logLevel: must be one of trace, debug/],
+  [
+    'metrics for others',
+    (t) => (t.telemetry.metrics = { address: '0.0.0.0', port: 9464 }),
+    /^telemetry\.metrics\.address: must be a loopback address/,
+  ],
+  [
+    'metrics on a name',
+    (t) => (t.telemetry.metrics = { address: 'localhost', port: 9464 }),
+    /^telemetry\.metrics\.address: must be a loopback address/,
+  ],
+  ['metrics without a port', (t) => (t.telemetry.metrics = {}), 'telemetry.metrics.port: is required'],
+  [
+    'metrics on the port of a listener',
+    (t) => (t.telemetry.metrics = { port: 7443 }),
+    'telemetry.metrics.port: is the port of listeners[0]',
+  ],
+  [
+    'traces in clear to another machine',
+    (t) => (t.telemetry.tracing = { endpoint: 'http://collector.example:4318/v1/traces' }),
+    /^telemetry\.tracing\.endpoint: must be https, except on a loopback address/,
+  ],
+  [
+    'a password in the address for traces',
+    (t) => (t.telemetry.tracing = { endpoint: 'https://user:password@collector.example/v1/traces' }),
+    'telemetry.tracing.endpoint: must be an http or https URL without user and password',
+  ],
+  [
+    'more than all requests traced',
+    (t) => (t.telemetry.tracing = { endpoint: 'https://collector.example/v1/traces', sampleRatio: 1.5 }),
+    'telemetry.tracing.sampleRatio: must be at most 1',
+  ],
+  [
+    'a header that is no secret source',
+    (t) => (t.telemetry.tracing = { endpoint: 'https://collector.example', headers: { authorization: 'token' } }),
+    /^telemetry\.tracing\.headers\.authorization: must be a section/,
+  ],
   ['an empty path', (t) => (t.audit.file = ''), 'audit.file: must not be empty'],
 ];
 

@@ -9,6 +9,8 @@ import type {
   PrincipalConfiguration,
   ProfileOverrides,
   SecretSource,
+  TelemetryConfiguration,
+  TracingConfiguration,
 } from './configuration.js';
 import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceInFile } from './schema.js';
 
@@ -46,7 +48,7 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
     sealingKeys: input.sealingKeys.map(({ id, key }) => ({ id, key: resolveSource(key, absolute) })),
     limits: input.limits,
     audit: { file: absolute(input.audit.file) },
-    telemetry: input.telemetry,
+    telemetry: resolveTelemetry(input.telemetry, absolute),
     lockDirectory: input.lockDirectory === undefined ? defaultLockDirectory() : absolute(input.lockDirectory),
   };
 }
@@ -146,6 +148,22 @@ function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute
           : { kind: 'label', value: tokenLabel },
     })),
   };
+}
+
+function resolveTelemetry(input: ConfigurationFile['telemetry'], absolute: Absolute): TelemetryConfiguration {
+  const { logLevel, metrics, tracing } = input;
+  return {
+    logLevel,
+    metrics: metrics ?? null,
+    tracing: tracing === undefined ? null : { ...tracing, headers: resolveHeaders(tracing.headers, absolute) },
+  };
+}
+
+function resolveHeaders(
+  headers: Readonly<Record<string, SecretSourceInFile>>,
+  absolute: Absolute,
+): TracingConfiguration['headers'] {
+  return Object.entries(headers).map(([name, value]) => ({ name, value: resolveSource(value, absolute) }));
 }
 
 function resolveSource(source: SecretSourceInFile, absolute: Absolute): SecretSource {

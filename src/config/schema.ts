@@ -149,6 +149,29 @@ const limits = strict({
   maximumConnections: whole(1, 100_000).default(1_000),
 });
 
+// RFC 9110 §5.6.2; our own names are lower-case, as HTTP/2 has them.
+const headerName = matching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,256}$/, 'must be the name of an HTTP header in lower case');
+
+const tracing = strict({
+  endpoint: text(2_048).refine(isHttpUrl, 'must be an http or https URL without user and password'),
+  sampleRatio: z.number('must be a number from 0 to 1').min(0).max(1).default(0.01),
+  followCallers: z.boolean('must be true or false').default(true),
+  headers: z.record(headerName, secretSource).default({}),
+  serviceName: text(255).default('holdfast'),
+});
+
+const telemetry = strict({
+  logLevel: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
+  metrics: strict({ address: text(255).default('127.0.0.1'), port }).optional(),
+  tracing: tracing.optional(),
+});
+
+function isHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return (protocol === 'http:' || protocol === 'https:') && username === '' && password === '';
+}
+
 /** The whole file. */
 export const configurationSchema = strict({
   version: z.literal(1, 'must be 1'),
@@ -169,9 +192,7 @@ export const configurationSchema = strict({
   sealingKeys: z.array(strict({ id: plainName, key: secretSource })).min(1, 'must have at least one sealing key'),
   limits: limits.prefault({}),
   audit: strict({ file: path }),
-  telemetry: strict({ logLevel: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info') }).prefault(
-    {},
-  ),
+  telemetry: telemetry.prefault({}),
   lockDirectory: path.optional(),
 });
 

@@ -18,6 +18,8 @@ export interface ResolvedSecrets {
   defaultKeyStorePin: Secret | null;
   /** In the order of the configuration; 32 bytes each. */
   sealingKeys: { id: string; key: Secret }[];
+  /** Headers of the exports of traces. */
+  tracingHeaders: { name: string; value: Secret }[];
 }
 
 /** A secret that is not to be had, and why. The message never holds any part of it. */
@@ -59,9 +61,15 @@ export async function resolveSecrets(
     const key = await attempt(`sealingKeys[${index}].key`, source, decodeKey);
     if (key !== undefined) sealingKeys.push({ id, key });
   }
-  if (problems.length === 0 && pin !== undefined) return { defaultKeyStorePin: pin, sealingKeys };
+  const tracingHeaders: ResolvedSecrets['tracingHeaders'] = [];
+  for (const { name, value: source } of configuration.telemetry.tracing?.headers ?? []) {
+    const value = await attempt(`telemetry.tracing.headers.${name}`, source);
+    if (value !== undefined) tracingHeaders.push({ name, value });
+  }
+  if (problems.length === 0 && pin !== undefined) return { defaultKeyStorePin: pin, sealingKeys, tracingHeaders };
   pin?.destroy();
   for (const { key } of sealingKeys) key.destroy();
+  for (const { value } of tracingHeaders) value.destroy();
   throw new ConfigurationError(configuration.path, problems);
 }
 

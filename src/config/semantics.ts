@@ -21,6 +21,7 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
     report,
   );
   checkLimits(configuration, report);
+  checkTelemetry(configuration, report);
   return problems;
 }
 
@@ -192,6 +193,25 @@ function checkLimits({ limits }: Configuration, report: Report): void {
       'limits.operationTimeoutMs',
       `must be shorter than requestTimeoutMs (${limits.requestTimeoutMs}), or no other member could be tried`,
     );
+  }
+}
+
+function checkTelemetry({ telemetry, listeners }: Configuration, report: Report): void {
+  const { metrics, tracing } = telemetry;
+  if (metrics !== null && !isLoopback(metrics.address)) {
+    report(
+      'telemetry.metrics.address',
+      'must be a loopback address (127.0.0.1 or ::1): metrics are served without TLS and to anybody who asks',
+    );
+  }
+  const taken = listeners.findIndex(
+    (listener) => listener.kind !== 'unix' && listener.port !== 0 && listener.port === metrics?.port,
+  );
+  if (taken !== -1) report('telemetry.metrics.port', `is the port of listeners[${taken}]`);
+  if (tracing === null) return;
+  const { protocol, hostname } = new URL(tracing.endpoint);
+  if (protocol === 'http:' && !isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) {
+    report('telemetry.tracing.endpoint', 'must be https, except on a loopback address (127.0.0.1 or [::1])');
   }
 }
 

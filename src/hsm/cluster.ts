@@ -159,6 +159,11 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
+  /** Undefined where it could not be opened. */
+  memberNamed(name: string): Member | undefined {
+    return this.#members.find(({ place }) => place.memberName === name);
+  }
+
   /** Ends the timers of its breakers. */
   stop(): void {
     for (const member of this.#members) member.stop();

@@ -8,7 +8,7 @@ import type { HsmEvents } from './events.js';
 import { isNativeFailure } from './failure.js';
 import { MemberOpenError, memberOpenError, openAndLogIn, type MemberCredential } from './login.js';
 import { Member } from './member.js';
-import type { NativeAddon, NativeModuleOptions, NativePool } from './native.js';
+import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import type { TryListener } from './tries.js';
@@ -48,6 +48,18 @@ export interface HsmClustersTools {
   lockDirectory: string;
 }
 
+/** How a cluster is at this moment, for metrics. */
+export interface ClusterStatus {
+  clusterId: string;
+  /** All members of the configuration. */
+  members: {
+    name: string;
+    /** Undefined where it is not open. */
+    breaker: Member['breakerState'] | undefined;
+    statistics: NativeMemberStatistics | undefined;
+  }[];
+}
+
 interface OpenCluster {
   pool: NativePool;
   cluster: PooledCluster;
@@ -80,6 +92,22 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   list(): ClusterDescription[] {
     return [...this.#options.values()].map(describeOptions);
+  }
+
+  /** Of every cluster of the configuration, connected or not. */
+  status(): ClusterStatus[] {
+    return [...this.#options.values()].map(({ clusterId, members }) => {
+      const open = this.#open.get(clusterId);
+      const statistics = open?.pool.statistics() ?? [];
+      return {
+        clusterId,
+        members: members.map(({ name }) => {
+          const member = open?.cluster.memberNamed(name);
+          const own = statistics.find((candidate) => candidate.member === member?.index);
+          return { name, breaker: member?.breakerState, statistics: own };
+        }),
+      };
+    });
   }
 
   connect(clusterId: string, pin: Secret, credentialVersion: string, deadlineMs: number): Promise<ConnectOutcome> {

@@ -41,6 +41,10 @@ export class Member {
     });
   }
 
+  get breakerState(): MemberBreaker['state'] {
+    return this.#breaker.state;
+  }
+
   /** Whether it takes work. */
   get isAdmitted(): boolean {
     return this.#breaker.state === 'closed';

@@ -79,6 +79,12 @@ export class EncryptionBudget implements EncryptionSpending {
     return this.#mostUsed;
   }
 
+  /** How many materials, of those that this process has encrypted under lately, are beyond the warning threshold. */
+  warnedMaterials(): number {
+    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
+    return [...this.#blocks.values()].filter((block) => block.reserved >= threshold).length;
+  }
+
   #blockOf(materialId: string): MaterialBlock {
     const known = this.#blocks.get(materialId);
     this.#blocks.delete(materialId);
@@ -107,6 +113,7 @@ class MaterialBlock {
   readonly #materialId: string;
   readonly #onReserved: (used: number) => void;
   #unspent = 0;
+  #reserved = 0;
   #reserveAheadAt = reserveAheadAt;
   #isExhausted = false;
   #underWay: Promise<void> | undefined;
@@ -115,6 +122,11 @@ class MaterialBlock {
     this.#tools = tools;
     this.#materialId = materialId;
     this.#onReserved = onReserved;
+  }
+
+  /** By all processes, when this one reserved last. */
+  get reserved(): number {
+    return this.#reserved;
   }
 
   /** @returns whether there was one left. */
@@ -152,6 +164,7 @@ class MaterialBlock {
     this.#reserveAheadAt = reserveAheadAt;
     // Remembered, so that refused requests cost the catalog nothing.
     this.#isExhausted = total >= encryptionLimit;
+    this.#reserved = total;
     this.#onReserved(total);
     const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
     if (total >= threshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);

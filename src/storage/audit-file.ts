@@ -7,6 +7,8 @@ export interface AuditFileOptions {
   /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
   path: string;
   clock: Clock;
+  /** Told of lines that could not be written or synced, with how many. */
+  onLost?: (count: number) => void;
 }
 
 /**
@@ -236,6 +238,7 @@ export class AuditFile implements AuditLog {
   #failed(at: 'write' | 'sync', lines: readonly Line[], error: Error | undefined): void {
     this.#failedAt = at;
     this.#lostRecords += lines.length;
+    this.#options.onLost?.(lines.length);
     for (const line of lines) line.settle(error);
     // Nobody may come and append, since callers are refused while the log is not healthy.
     this.#probe ??= this.#options.clock.schedule(probeIntervalMs, () => {

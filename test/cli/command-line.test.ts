@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { version } from '../../src/cli/program.js';
+import { version } from '../../src/version.js';
 import { createSoftHsm } from '../softhsm.js';
 import { holdfast } from './session.js';
 

@@ -72,6 +72,8 @@ export class HoldfastClient {
   readonly #clients: ReadonlyMap<string, { client: grpc.Client; definition: grpc.ServiceDefinition }>;
   /** Told of every refusal, so that a test can look for secrets in them. */
   onError: (error: CallError) => void = () => undefined;
+  /** Headers that every call carries. */
+  headers: Readonly<Record<string, string>> = {};
 
   constructor(options: ClientOptions) {
     const channelOptions = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 };
@@ -158,7 +160,10 @@ export class HoldfastClient {
         this.onError(callError);
         reject(callError);
       };
-      client.makeUnaryRequest(path, serialize as (value: unknown) => Buffer, deserialize, request, { deadline }, done);
+      const metadata = new grpc.Metadata();
+      for (const [name, value] of Object.entries(this.headers)) metadata.set(name, value);
+      const write = serialize as (value: unknown) => Buffer;
+      client.makeUnaryRequest(path, write, deserialize, request, metadata, { deadline }, done);
     });
   }
 }

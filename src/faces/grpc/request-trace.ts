@@ -16,14 +16,28 @@ export function traceStart(path: string, tracer: RequestTracer | undefined): Tra
   const [service = '', method = ''] = name.split('/');
   const attributes: TraceAttributes = { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method };
   return (metadata, trusted) => {
-    const [traceparent] = metadata.get('traceparent');
-    if (typeof traceparent !== 'string') return tracer.startRequest(name, attributes, undefined, trusted);
-    // W3C Trace Context §3.3.1.1: several headers are one, in their order.
-    const tracestate = metadata.get('tracestate').join(',');
-    const parent = { traceparent, tracestate: tracestate === '' ? undefined : tracestate };
-    return tracer.startRequest(name, attributes, parent, trusted);
+    const traceparent = trusted ? textOf(metadata, 'traceparent') : undefined;
+    if (!tracer.isSampled(traceparent)) return undefined;
+    if (traceparent === undefined) return tracer.startRequest(name, attributes, undefined);
+    return tracer.startRequest(name, attributes, { traceparent, tracestate: textOf(metadata, 'tracestate') });
   };
 }
+
+/** W3C Trace Context §3.3.1.1: several headers of one name are one list, in their order. */
+function textOf(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return values.length === 0 ? undefined : values.join(',');
+}
+
+/** What OpenTelemetry's conventions for gRPC call an error of the server; the others are the caller's. */
+const serverErrors: ReadonlySet<status> = new Set([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+]);
 
 /** Ends the trace of a call that was answered with success. */
 export function endAnswered(trace: OperationTrace | undefined, requestId: string): void {
@@ -43,6 +57,6 @@ export function endFailed(
       'holdfast.error_code': error.code,
       'holdfast.request_id': requestId,
     },
-    error.code,
+    serverErrors.has(grpcStatus) ? error.code : undefined,
   );
 }

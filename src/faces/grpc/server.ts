@@ -46,6 +46,8 @@ export interface GrpcFace {
    * that a revoked one loses its connection. Throws, and changes nothing, when the material is broken.
    */
   reload(listenerIndex: number, material: TlsMaterial): void;
+  /** How many connections are open, and the memory of requests that have not arrived whole. */
+  load(): { connections: number; unfinishedRequestBytes: number };
   /** What health answers; NOT_SERVING until told otherwise. */
   setServing(serving: boolean): void;
   /**
@@ -72,6 +74,7 @@ class RunningGrpcFace implements GrpcFace {
   readonly #streams = new OpenStreams();
   readonly #health = new Health();
   readonly #refusals: RefusalReporter;
+  readonly #reception: Reception;
   readonly #open: { listener: Listener; intake: Intake }[] = [];
 
   constructor(options: GrpcFaceOptions) {
@@ -79,8 +82,8 @@ class RunningGrpcFace implements GrpcFace {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#refusals = new RefusalReporter(options.clock, (refusal) => options.onConnectionRefused(refusal));
     const bounds = { ...receptionLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
-    const reception = new Reception({ ...bounds, clock: options.clock });
-    this.#server = new Server(serverOptions(this.#limits, reception.interceptor));
+    this.#reception = new Reception({ ...bounds, clock: options.clock });
+    this.#server = new Server(serverOptions(this.#limits, this.#reception.interceptor));
     const { dispatcher, clock, identifiers, tracer, requestTimeoutMs = defaultRequestTimeoutMs } = options;
     const connections = this.#connections;
     addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections, tracer });
@@ -111,6 +114,10 @@ class RunningGrpcFace implements GrpcFace {
     if (!(open?.listener instanceof TlsListener)) throw new Error(`Listener ${listenerIndex} is no TLS listener.`);
     open.listener.replaceMaterial(material);
     open.intake.renew(this.#limits.connectionGraceMs);
+  }
+
+  load(): { connections: number; unfinishedRequestBytes: number } {
+    return { connections: this.#connections.size, unfinishedRequestBytes: this.#reception.bytes };
   }
 
   setServing(serving: boolean): void {

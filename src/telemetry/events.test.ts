@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { IncomingCall } from '../dispatch/dispatcher.js';
 import { HoldfastError } from '../errors.js';
-import { failureLog } from './event-log.js';
+import { requestEvent } from './events.js';
 
 const call = { requestId: 'r', method: 'Encrypt', principal: undefined, sourceAddress: 'unix' } as IncomingCall;
 
@@ -12,11 +12,11 @@ function levelOf(error: HoldfastError): string {
     { level: 'debug', formatters: { level: (label) => ({ level: label }) } },
     { write: (line: string) => void lines.push(line) },
   );
-  failureLog(logger)(call, error, 1);
+  requestEvent({ logger, metrics: undefined })(call, error, 1);
   return (JSON.parse(lines[0] ?? '{}') as { level: string }).level;
 }
 
-describe('failureLog', () => {
+describe('requestEvent', () => {
   it('tells operators what they must look into, whatever code the caller got', () => {
     const unreachable = new HoldfastError('KEY_UNAVAILABLE', 'no member takes work');
     expect(levelOf(unreachable)).toBe('error');

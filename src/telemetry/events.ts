@@ -1,0 +1,205 @@
+/**
+ * What happens inside: one function per event, which writes the line of the log and counts it, so that the two never
+ * disagree. The message is the sentence that an operator searches for; the fields say where. A cause is logged with its
+ * own fields and never goes to a caller (design invariant 12).
+ */
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
+import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
+import { type ErrorCode, HoldfastError } from '../errors.js';
+import type { HsmEvents, MemberPlace } from '../hsm/events.js';
+import type { BackgroundErrorListener } from '../keys/core.js';
+import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
+import type { ConnectionEvents } from '../keystores/connection-events.js';
+import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
+import { showConnectionState } from './key-store-metrics.js';
+import type { Metrics } from './metrics.js';
+import type { SpanOutcomeListener } from './span-outlet.js';
+
+/** Where events go. */
+export interface EventSink {
+  logger: Logger;
+  /** Undefined where nothing is counted. */
+  metrics: Metrics | undefined;
+}
+
+/** Key stores that connect and disconnect. */
+export function connectionEvents({ logger, metrics }: EventSink): ConnectionEvents {
+  return {
+    connecting(place) {
+      logger.info({ ...place }, 'key store connecting');
+      showConnectionState(metrics, place.clusterId, 'CONNECTING');
+    },
+    connected(place) {
+      logger.info({ ...place }, 'key store connected');
+      showConnectionState(metrics, place.clusterId, 'CONNECTED');
+    },
+    connectFailed(place, { errorCode, retryInMs, cause }) {
+      logger.error({ ...place, errorCode, retryInMs, err: cause }, 'key store did not connect');
+      const cluster = metrics?.cluster(place.clusterId) ?? '';
+      metrics?.counters.keyStoreConnectFailures.inc({ cluster, error_code: errorCode });
+      showConnectionState(metrics, place.clusterId, retryInMs === null ? 'FAILED' : 'CONNECTING');
+    },
+    disconnected(place) {
+      logger.info({ ...place }, 'key store disconnected');
+      showConnectionState(metrics, place.clusterId, 'DISCONNECTED');
+    },
+    connectionJobFailed(customKeyStoreId, cause) {
+      logger.error({ customKeyStoreId, err: cause }, 'connection job failed');
+      metrics?.counters.backgroundFailures.inc();
+    },
+  };
+}
+
+/** Members, lanes and what is wrong with materials. */
+export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
+  const labels = ({ clusterId, memberName }: MemberPlace) => ({
+    cluster: metrics?.cluster(clusterId) ?? '',
+    member: memberName,
+  });
+  const counters = metrics?.counters;
+  return {
+    memberOpened(place, token, { name, verification }) {
+      const fields = { serialNumber: token.serialNumber, model: token.model, profile: name };
+      logger.info({ ...place, ...fields, verified: verification.verified }, 'member opened');
+      if (!verification.verified)
+        logger.warn(
+          { ...place, profile: name },
+          'the vendor profile of this member is unverified: it was never run on such a device',
+        );
+      counters?.hsmMembersOpened.inc(labels(place));
+    },
+    memberOpenFailed(place, cause) {
+      logger.error({ ...place, err: cause }, 'member did not open');
+      counters?.hsmMemberOpenFailures.inc(labels(place));
+    },
+    memberSuspended(place, cause) {
+      logger.error({ ...place, err: cause }, 'member suspended');
+      counters?.hsmMemberSuspensions.inc(labels(place));
+    },
+    memberProbeFailed(place, cause) {
+      logger.warn({ ...place, err: cause }, 'member probe failed');
+      counters?.hsmMemberProbeFailures.inc(labels(place));
+    },
+    memberResumed: (place) => logger.info({ ...place }, 'member resumed'),
+    laneQuarantined(place, cause) {
+      logger.error({ ...place, err: cause }, 'lane quarantined');
+      counters?.hsmLanesQuarantined.inc(labels(place));
+    },
+    materialAlert(place, materialId, alert) {
+      const message = 'ALERT: key material on a token is not what the catalog says';
+      logger.error({ ...place, materialId, alert }, message);
+      counters?.materialAlerts.inc({ ...labels(place), alert });
+    },
+    lanesHung(clusterId, laneCount) {
+      logger.error({ clusterId, laneCount }, 'lanes still hung at close');
+      counters?.hsmLanesHung.inc({ cluster: metrics?.cluster(clusterId) ?? '' }, laneCount);
+    },
+  };
+}
+
+/** Materials that come to the end of the encryptions that are safe under one of them (design invariant 9). */
+export function encryptionBudgetEvents(
+  sink: EventSink,
+): Pick<EncryptionBudgetTools, 'onWarning' | 'onBackgroundError'> {
+  const { logger, metrics } = sink;
+  return {
+    onWarning(materialId, used, limit) {
+      const fields = { materialId, used, limit };
+      if (used < limit) logger.warn(fields, 'key material has used more than half of its encryptions');
+      else logger.error(fields, 'ALERT: key material has used all of its encryptions and makes no more');
+      metrics?.counters.encryptionBudgetWarnings.inc();
+    },
+    onBackgroundError: backgroundErrorEvent(sink),
+  };
+}
+
+const operatorCodes: ReadonlySet<ErrorCode> = new Set(['KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT']);
+
+/** Requests that were answered. Failures are logged: what operators must look into as errors, what callers did wrong for debugging. */
+export function requestEvent({ logger, metrics }: EventSink): CompletionListener {
+  return (call, error, durationMs) => {
+    const { face, method } = call;
+    metrics?.counters.rpcRequests.inc({ face, method, code: error?.code ?? 'OK' });
+    metrics?.histograms.rpcDuration.observe({ face, method }, durationMs / 1_000);
+    if (error !== undefined) logFailure(logger, call, error);
+  };
+}
+
+function logFailure(logger: Logger, call: IncomingCall, error: HoldfastError): void {
+  const { requestId, method, principal, sourceAddress } = call;
+  const fields = { requestId, method, principal: principal?.arn, sourceAddress, errorCode: error.code };
+  const traced = { ...fields, ...tracePlace(call), err: error };
+  if (concernsOperator(error)) logger.error(traced, 'request failed');
+  else logger.debug(traced, 'request refused');
+}
+
+/** Where the request is in the traces; nothing where it is not traced. */
+function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: string } {
+  return trace === undefined ? {} : { traceId: trace.traceId, spanId: trace.spanId };
+}
+
+/** Also behind a code that AWS gives to callers: the cluster of a custom key store that cannot be reached is KMS_INVALID_STATE. */
+function concernsOperator(error: HoldfastError): boolean {
+  if (operatorCodes.has(error.code)) return true;
+  return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
+}
+
+/** Connections that were refused before any request, by whoever reaches the port: reported with how many were not. */
+export function connectionRefusedEvent({ logger, metrics }: EventSink): (refusal: RefusedConnection) => void {
+  return (refusal) => {
+    logger.warn({ ...refusal }, 'connection refused');
+    metrics?.counters.connectionsRefused.inc(1 + refusal.unreported);
+  };
+}
+
+/** What a face tells of connections that it refused. */
+export interface RefusedConnection {
+  sourceAddress: string;
+  reason: string;
+  /** How many more were refused since the last report, and not reported. */
+  unreported: number;
+}
+
+/** Audit records that were lost; each of their requests was refused, and is logged as that. */
+export function auditRecordsLostEvent({ metrics }: EventSink): (count: number) => void {
+  return (count) => metrics?.counters.auditRecordsLost.inc(count);
+}
+
+/** What goes wrong where no caller is waiting. */
+export function backgroundErrorEvent({ logger, metrics }: EventSink): BackgroundErrorListener {
+  return (error, what) => {
+    logger.error({ err: error }, `failed: ${what}`);
+    metrics?.counters.backgroundFailures.inc();
+  };
+}
+
+/** Material that the catalog knows nothing of: an HSM that others use too, or a catalog that was rolled back. */
+export function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
+  return ({ clusterId, memberName, materialIds }) => {
+    logger.warn(
+      { clusterId, memberName, count: materialIds.length, materialIds: materialIds.slice(0, 20) },
+      'the token holds keys that the catalog knows nothing of; they were left alone',
+    );
+    const cluster = metrics?.cluster(clusterId) ?? '';
+    metrics?.counters.unaccountedMaterialReports.inc({ cluster, member: memberName });
+  };
+}
+
+/** A receiver of spans that is away is away for every batch. */
+const spanReportIntervalMs = 60_000;
+
+/** Spans that were exported, could not be, or were too many. What was lost is logged once a minute, with how many. */
+export function spanEvent({ logger, metrics }: EventSink, clock: Clock): SpanOutcomeListener {
+  let lost = 0;
+  let nextReportMs = Number.NEGATIVE_INFINITY;
+  return (outcome, count, cause) => {
+    metrics?.counters.traceSpans.inc({ outcome }, count);
+    if (outcome === 'exported') return;
+    lost += count;
+    if (clock.monotonicMs() < nextReportMs) return;
+    logger.warn({ outcome, lostSpans: lost, err: cause }, 'spans were lost');
+    nextReportMs = clock.monotonicMs() + spanReportIntervalMs;
+    lost = 0;
+  };
+}

@@ -1,0 +1,48 @@
+import type { ClusterStatus } from '../hsm/clusters.js';
+import type { FinishedTry, TryListener } from '../hsm/tries.js';
+import type { Metrics } from './metrics.js';
+
+const breakerStates = ['closed', 'open', 'half-open'] as const;
+
+/** Counts every try of every operation. */
+export function tryCounter(metrics: Metrics): TryListener {
+  const { hsmFailures } = metrics.counters;
+  const { hsmOperationDuration } = metrics.histograms;
+  return (finished) => {
+    const { clusterId, memberName = 'none', operation, durationMs, failure } = finished;
+    const where = { cluster: metrics.cluster(clusterId), member: memberName, operation };
+    hsmOperationDuration.observe({ ...where, outcome: outcomeOf(finished) }, durationMs / 1_000);
+    if (failure === undefined) return;
+    hsmFailures.inc({ ...where, kind: failure.kind, return_value: failure.returnValue ?? 'none' });
+  };
+}
+
+/** What a try's failure speaks about. The CK_RV itself is a label of the counter of failures only, which is not a histogram. */
+function outcomeOf({
+  failure,
+}: FinishedTry): 'ok' | 'caller-fault' | 'timeout' | 'token-error' | 'material' | 'unavailable' {
+  if (failure === undefined) return 'ok';
+  if (failure.verdict.callerFault) return 'caller-fault';
+  if (failure.kind === 'queue-deadline' || failure.kind === 'lane-deadline') return 'timeout';
+  if (failure.kind === 'rv') return 'token-error';
+  return failure.verdict.alert === null ? 'unavailable' : 'material';
+}
+
+/** Shows what the clusters are like at this moment. A member that is not open has only zeroes. */
+export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[]): void {
+  const { gauges } = metrics;
+  for (const { clusterId, members } of clusters) {
+    for (const { name, breaker, statistics } of members) {
+      const place = { cluster: metrics.cluster(clusterId), member: name };
+      gauges.hsmMemberAdmitted.set(place, statistics?.admitted === true ? 1 : 0);
+      for (const state of breakerStates) gauges.hsmMemberBreaker.set({ ...place, state }, breaker === state ? 1 : 0);
+      const { lanes = 0, running = 0, quarantinedLanes = 0 } = statistics ?? {};
+      gauges.hsmLanes.set({ ...place, state: 'idle' }, Math.max(0, lanes - running));
+      gauges.hsmLanes.set({ ...place, state: 'busy' }, running);
+      gauges.hsmLanes.set({ ...place, state: 'quarantined' }, quarantinedLanes);
+      gauges.hsmQueued.set(place, statistics?.queued ?? 0);
+      gauges.hsmSessionEpoch.set(place, statistics?.epoch ?? 0);
+      gauges.hsmCachedHandles.set(place, statistics?.cachedHandles ?? 0);
+    }
+  }
+}

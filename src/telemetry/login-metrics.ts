@@ -1,0 +1,29 @@
+import type { LoginAttempts } from '../keystores/catalog.js';
+import type { Metrics } from './metrics.js';
+
+/**
+ * Counts attempts to log in where they are claimed and recorded, so that every one is counted (design invariant 7):
+ * one that was claimed and has no outcome died with its process, or its token never answered.
+ */
+export function countedLoginAttempts(attempts: LoginAttempts, metrics: Metrics | undefined): LoginAttempts {
+  if (metrics === undefined) return attempts;
+  const { hsmLoginAttempts, hsmLogins } = metrics.counters;
+  return {
+    async claim(...attempt) {
+      const claim = await attempts.claim(...attempt);
+      if (claim === 'claimed') hsmLoginAttempts.inc();
+      if (claim === 'failed') hsmLogins.inc({ outcome: 'refused-before' });
+      return claim;
+    },
+    async reclaim(...attempt) {
+      await attempts.reclaim(...attempt);
+      hsmLoginAttempts.inc();
+    },
+    record(serialNumber, credentialVersion, outcome) {
+      hsmLogins.inc({ outcome });
+      return attempts.record(serialNumber, credentialVersion, outcome);
+    },
+    listLoginAttempts: () => attempts.listLoginAttempts(),
+    forgetLoginAttempts: (serialNumber) => attempts.forgetLoginAttempts(serialNumber),
+  };
+}

@@ -1,0 +1,209 @@
+/**
+ * Every metric, with the labels that it may have. All values of labels are of closed lists of ours or names of the
+ * configuration: nothing that a caller sends becomes one. `docs/telemetry.md` has a row for each; a test compares them.
+ */
+
+export interface MetricDefinition {
+  /** `holdfast_`, what it is, its base unit; `_total` at the end of a counter. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** Where a member of a cluster is meant. */
+const place = ['cluster', 'member'] as const;
+
+export const counterDefinitions = {
+  rpcRequests: {
+    name: 'holdfast_rpc_requests_total',
+    help: 'Requests answered, by method and error code (OK for success).',
+    labels: ['face', 'method', 'code'],
+  },
+  connectionsRefused: {
+    name: 'holdfast_connections_refused_total',
+    help: 'Connections refused before any request.',
+    labels: [],
+  },
+  hsmFailures: {
+    name: 'holdfast_hsm_failures_total',
+    help: 'Failed tries of operations, by kind and CK_RV.',
+    labels: [...place, 'operation', 'kind', 'return_value'],
+  },
+  hsmMembersOpened: {
+    name: 'holdfast_hsm_member_opened_total',
+    help: 'Times that a member was opened and logged in.',
+    labels: place,
+  },
+  hsmMemberOpenFailures: {
+    name: 'holdfast_hsm_member_open_failures_total',
+    help: 'Times that a member could not be opened.',
+    labels: place,
+  },
+  hsmMemberSuspensions: {
+    name: 'holdfast_hsm_member_suspensions_total',
+    help: 'Times that the breaker of a member opened.',
+    labels: place,
+  },
+  hsmMemberProbeFailures: {
+    name: 'holdfast_hsm_member_probe_failures_total',
+    help: 'Probes of a suspended member that failed.',
+    labels: place,
+  },
+  hsmLanesQuarantined: {
+    name: 'holdfast_hsm_lanes_quarantined_total',
+    help: 'Lanes whose call overran its deadline inside the token.',
+    labels: place,
+  },
+  hsmLanesHung: {
+    name: 'holdfast_hsm_lanes_hung_total',
+    help: 'Lanes still inside the module when a cluster was closed.',
+    labels: ['cluster'],
+  },
+  hsmLoginAttempts: {
+    name: 'holdfast_hsm_login_attempts_total',
+    help: 'Times that a PIN was about to be given to a token.',
+    labels: [],
+  },
+  hsmLogins: {
+    name: 'holdfast_hsm_logins_total',
+    help: 'What became of logins.',
+    labels: ['outcome'],
+  },
+  materialAlerts: {
+    name: 'holdfast_hsm_material_alerts_total',
+    help: 'Key materials on a token that are not what the catalog says.',
+    labels: [...place, 'alert'],
+  },
+  unaccountedMaterialReports: {
+    name: 'holdfast_hsm_unaccounted_material_reports_total',
+    help: 'Inventories that showed keys that the catalog knows nothing of.',
+    labels: place,
+  },
+  keyStoreConnectFailures: {
+    name: 'holdfast_key_store_connect_failures_total',
+    help: 'Failed attempts to connect a key store, by error code.',
+    labels: ['cluster', 'error_code'],
+  },
+  encryptionBudgetWarnings: {
+    name: 'holdfast_encryption_budget_warnings_total',
+    help: 'Reservations of encryptions under a material beyond the warning threshold.',
+    labels: [],
+  },
+  auditRecordsLost: {
+    name: 'holdfast_audit_records_lost_total',
+    help: 'Audit records that could not be written; their requests were refused.',
+    labels: [],
+  },
+  backgroundFailures: {
+    name: 'holdfast_background_failures_total',
+    help: 'Failures of work that no caller waits for.',
+    labels: [],
+  },
+  traceSpans: {
+    name: 'holdfast_trace_spans_total',
+    help: 'Spans of sampled requests, by what became of them.',
+    labels: ['outcome'],
+  },
+  processCpu: {
+    name: 'holdfast_process_cpu_seconds_total',
+    help: 'CPU time of the process, all threads.',
+    labels: ['mode'],
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export const histogramDefinitions = {
+  rpcDuration: {
+    name: 'holdfast_rpc_duration_seconds',
+    help: 'From the arrival of a request at the dispatcher to its answer, audit included.',
+    labels: ['face', 'method'],
+  },
+  hsmOperationDuration: {
+    name: 'holdfast_hsm_operation_duration_seconds',
+    help: 'One try of an operation: waiting for a lane, the calls of the token, and the way back.',
+    labels: [...place, 'operation', 'outcome'],
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export const gaugeDefinitions = {
+  grpcConnections: { name: 'holdfast_grpc_connections', help: 'Open connections of the gRPC face.', labels: [] },
+  grpcUnfinishedRequestBytes: {
+    name: 'holdfast_grpc_unfinished_request_bytes',
+    help: 'Memory of requests that have not arrived whole.',
+    labels: [],
+  },
+  hsmMemberAdmitted: {
+    name: 'holdfast_hsm_member_admitted',
+    help: '1 where the member takes work, else 0.',
+    labels: place,
+  },
+  hsmMemberBreaker: {
+    name: 'holdfast_hsm_member_breaker_state',
+    help: '1 for the state that the breaker of the member is in, else 0.',
+    labels: [...place, 'state'],
+  },
+  hsmLanes: {
+    name: 'holdfast_hsm_lanes',
+    help: 'Lanes of the member by state: each is one thread with one session.',
+    labels: [...place, 'state'],
+  },
+  hsmQueued: {
+    name: 'holdfast_hsm_queued_operations',
+    help: 'Operations that wait and that this member could take.',
+    labels: place,
+  },
+  hsmSessionEpoch: {
+    name: 'holdfast_hsm_session_epoch',
+    help: 'Number of the session epoch; rises with every reconnect.',
+    labels: place,
+  },
+  hsmCachedHandles: {
+    name: 'holdfast_hsm_cached_handles',
+    help: 'Object handles that are known in this epoch.',
+    labels: place,
+  },
+  keyStoreState: {
+    name: 'holdfast_key_store_connection_state',
+    help: '1 for the state that the connection of the key store on this cluster is in, else 0.',
+    labels: ['cluster', 'state'],
+  },
+  encryptionBudgetUsed: {
+    name: 'holdfast_encryption_budget_used_ratio',
+    help: 'The largest share of its encryptions that any key material in use has spent.',
+    labels: [],
+  },
+  encryptionBudgetWarned: {
+    name: 'holdfast_encryption_budget_warned_materials',
+    help: 'Key materials in use that have spent more encryptions than the warning threshold.',
+    labels: [],
+  },
+  auditHealthy: { name: 'holdfast_audit_healthy', help: '1 where the audit log can be written, else 0.', labels: [] },
+  eventLoopDelay: {
+    name: 'holdfast_event_loop_delay_seconds',
+    help: 'How late the event loop was, since the last scrape.',
+    labels: ['quantile'],
+  },
+  eventLoopUtilization: {
+    name: 'holdfast_event_loop_utilization_ratio',
+    help: 'Share of the time since the last scrape that the event loop was busy.',
+    labels: [],
+  },
+  residentMemory: { name: 'holdfast_process_resident_memory_bytes', help: 'Resident memory.', labels: [] },
+  heapUsed: { name: 'holdfast_process_heap_used_bytes', help: 'Used part of the JavaScript heap.', labels: [] },
+  externalMemory: {
+    name: 'holdfast_process_external_memory_bytes',
+    help: 'Memory of buffers outside the JavaScript heap.',
+    labels: [],
+  },
+  openFileDescriptors: { name: 'holdfast_process_open_fds', help: 'Open file descriptors.', labels: [] },
+  maximumFileDescriptors: {
+    name: 'holdfast_process_max_fds',
+    help: 'Most file descriptors that the process may open.',
+    labels: [],
+  },
+  startTime: {
+    name: 'holdfast_process_start_time_seconds',
+    help: 'When the server was composed, since 1970.',
+    labels: [],
+  },
+  buildInfo: { name: 'holdfast_build_info', help: 'Always 1.', labels: ['version', 'node_version'] },
+} as const satisfies Record<string, MetricDefinition>;

@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Metrics } from './metrics.js';
+
+export interface MetricsEndpointOptions {
+  metrics: Metrics;
+  logger: Logger;
+  /** A loopback address: whoever reaches it may read. */
+  address: string;
+  /** 0 takes any free port. */
+  port: number;
+}
+
+/** Prometheus's text format: Exposition formats, "Basic info". */
+const contentType = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** A scraper or two, and somebody with curl; no more than that may hold a socket. */
+const maximumConnections = 16;
+const requestTimeoutMs = 5_000;
+
+/** `GET /metrics` on a listener of its own, away from the faces: a flood of requests there does not blind who watches. */
+export class MetricsEndpoint {
+  readonly #server: Server;
+  readonly address: string;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.address = (server.address() as AddressInfo).address;
+  }
+
+  /** Rejects when the address cannot be listened on. */
+  static async start({ metrics, logger, address, port }: MetricsEndpointOptions): Promise<MetricsEndpoint> {
+    const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, keepAliveTimeout: 60_000 };
+    const server = createServer(limits, (request, response) => void answer(metrics, logger, request, response));
+    server.maxConnections = maximumConnections;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: address, port, exclusive: true }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    const endpoint = new MetricsEndpoint(server);
+    logger.info({ address: endpoint.address, port: endpoint.port }, 'metrics are served');
+    return endpoint;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends it at once, with whoever is connected. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+}
+
+async function answer(
+  metrics: Metrics,
+  logger: Logger,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  request.resume();
+  try {
+    if (request.url !== '/metrics') refuse(response, 404, 'There is /metrics, and nothing else.\n');
+    else if (request.method !== 'GET') refuse(response, 405, 'GET it.\n');
+    else {
+      const text = await metrics.scrape();
+      response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
+      response.end(text);
+    }
+  } catch (error) {
+    logger.error({ err: error }, 'metrics could not be gathered');
+    refuse(response, 500, 'Metrics could not be gathered; the log says why.\n');
+  }
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(text);
+}

@@ -1,0 +1,70 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  counterDefinitions,
+  gaugeDefinitions,
+  histogramDefinitions,
+  type MetricDefinition,
+} from './metric-definitions.js';
+
+type Instruments<
+  Definitions extends Record<string, MetricDefinition>,
+  Kind extends 'counter' | 'gauge' | 'histogram',
+> = {
+  readonly [Key in keyof Definitions]: {
+    counter: Counter<Definitions[Key]['labels'][number]>;
+    gauge: Gauge<Definitions[Key]['labels'][number]>;
+    histogram: Histogram<Definitions[Key]['labels'][number]>;
+  }[Kind];
+};
+
+/** Seconds. From a fast token's answer to the longest request that configuration allows by default. */
+const durationBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+/**
+ * The metrics of one server, in a registry of its own. Counting costs about 0.2 µs an event. Gauges of what is asked and
+ * not told are filled by the refreshers, just before they are read.
+ */
+export class Metrics {
+  readonly counters: Instruments<typeof counterDefinitions, 'counter'>;
+  readonly gauges: Instruments<typeof gaugeDefinitions, 'gauge'>;
+  readonly histograms: Instruments<typeof histogramDefinitions, 'histogram'>;
+  readonly #registry = new Registry();
+  readonly #clusterNames: ReadonlyMap<string, string>;
+  readonly #refreshers: (() => void | Promise<void>)[] = [];
+
+  /** @param clusters of the configuration: their names become labels */
+  constructor(clusters: readonly { id: string; name: string }[]) {
+    const registers = [this.#registry];
+    const shape = ({ name, help, labels }: MetricDefinition) => ({ name, help, labelNames: [...labels], registers });
+    this.counters = made(counterDefinitions, (definition) => new Counter(shape(definition))) as typeof this.counters;
+    this.gauges = made(gaugeDefinitions, (definition) => new Gauge(shape(definition))) as typeof this.gauges;
+    this.histograms = made(
+      histogramDefinitions,
+      (definition) => new Histogram({ ...shape(definition), buckets: durationBuckets }),
+    ) as typeof this.histograms;
+    this.#clusterNames = new Map(clusters.map(({ id, name }) => [id, name]));
+  }
+
+  /** The label of a cluster: its name in the configuration. */
+  cluster(clusterId: string): string {
+    return this.#clusterNames.get(clusterId) ?? 'unknown';
+  }
+
+  /** `refresh` sets gauges, before every scrape. */
+  refreshWith(refresh: () => void | Promise<void>): void {
+    this.#refreshers.push(refresh);
+  }
+
+  /** Prometheus's text format, version 0.0.4. */
+  async scrape(): Promise<string> {
+    for (const refresh of this.#refreshers) await refresh();
+    return this.#registry.metrics();
+  }
+}
+
+function made(
+  definitions: Record<string, MetricDefinition>,
+  make: (definition: MetricDefinition) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(definitions).map(([key, definition]) => [key, make(definition)]));
+}

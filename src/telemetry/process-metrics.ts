@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { Clock } from '../clock.js';
+import type { Metrics } from './metrics.js';
+
+/** How often the event loop is looked at, in milliseconds: a delay shorter than this does not show. */
+const eventLoopResolutionMs = 10;
+
+/** The quantiles of the event loop's delay; `1` is the longest. */
+const quantiles = [0.5, 0.99, 1] as const;
+
+/** What is shown of the process itself. @returns what ends the watch. */
+export function showProcess(metrics: Metrics, clock: Clock, version: string): () => void {
+  const { gauges } = metrics;
+  gauges.buildInfo.set({ version, node_version: process.version }, 1);
+  gauges.startTime.set(clock.now().getTime() / 1_000);
+  const stopEventLoopWatch = watchEventLoop(metrics);
+  const cpu = { user: 0, system: 0 };
+  metrics.refreshWith(async () => {
+    showMemory(metrics);
+    countCpu(metrics, cpu);
+    await showFileDescriptors(metrics);
+  });
+  return stopEventLoopWatch;
+}
+
+function watchEventLoop(metrics: Metrics): () => void {
+  const { eventLoopDelay, eventLoopUtilization } = metrics.gauges;
+  const histogram = monitorEventLoopDelay({ resolution: eventLoopResolutionMs });
+  histogram.enable();
+  let before = performance.eventLoopUtilization();
+  metrics.refreshWith(() => {
+    for (const quantile of quantiles) {
+      // The histogram holds the time between two looks, in nanoseconds; nothing yet where it has had no look.
+      const seenMs = histogram.count === 0 ? eventLoopResolutionMs : histogram.percentile(quantile * 100) / 1e6;
+      eventLoopDelay.set({ quantile: String(quantile) }, Math.max(0, seenMs - eventLoopResolutionMs) / 1_000);
+    }
+    histogram.reset();
+    const now = performance.eventLoopUtilization();
+    eventLoopUtilization.set(performance.eventLoopUtilization(now, before).utilization);
+    before = now;
+  });
+  return () => histogram.disable();
+}
+
+function showMemory({ gauges }: Metrics): void {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  gauges.residentMemory.set(rss);
+  gauges.heapUsed.set(heapUsed);
+  gauges.externalMemory.set(external);
+}
+
+/** @param counted seconds that are counted already */
+function countCpu({ counters }: Metrics, counted: { user: number; system: number }): void {
+  const { user, system } = process.cpuUsage();
+  for (const [mode, micros] of [
+    ['user', user],
+    ['system', system],
+  ] as const) {
+    counters.processCpu.inc({ mode }, Math.max(0, micros / 1e6 - counted[mode]));
+    counted[mode] = micros / 1e6;
+  }
+}
+
+async function showFileDescriptors({ gauges }: Metrics): Promise<void> {
+  // proc(5): Linux alone has them, and Holdfast runs on Linux alone.
+  gauges.openFileDescriptors.set((await readdir('/proc/self/fd')).length);
+  const limit = /^Max open files +(\d+)/m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1];
+  if (limit !== undefined) gauges.maximumFileDescriptors.set(Number(limit));
+}

@@ -1,0 +1,72 @@
+import type { Context } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
+import {
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type Span,
+  type SpanExporter,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace';
+
+/** Told what became of spans; `cause` of those that failed. */
+export type SpanOutcomeListener = (outcome: 'exported' | 'failed' | 'dropped', count: number, cause?: unknown) => void;
+
+/** Spans that may wait or be on their way; more are dropped. */
+const maximumWaitingSpans = 2_048;
+const exportIntervalMs = 2_000;
+const exportTimeoutMs = 5_000;
+
+/**
+ * Where spans leave: in batches, under a bound, and never unnoticed. The library's own queue drops without a word, and
+ * what its exporter cannot send is told to nobody.
+ */
+export class SpanOutlet implements SpanProcessor {
+  readonly #batches: BatchSpanProcessor;
+  readonly #onSpans: SpanOutcomeListener;
+  #waiting = 0;
+
+  constructor(exporter: SpanExporter, onSpans: SpanOutcomeListener) {
+    this.#onSpans = onSpans;
+    this.#batches = new BatchSpanProcessor({
+      exporter: this.#watched(exporter),
+      maxQueueSize: maximumWaitingSpans,
+      scheduledDelayMillis: exportIntervalMs,
+      exportTimeoutMillis: exportTimeoutMs,
+    });
+  }
+
+  onStart(span: Span, parent: Context): void {
+    this.#batches.onStart(span, parent);
+  }
+
+  onEnd(span: ReadableSpan): void {
+    if (this.#waiting >= maximumWaitingSpans) {
+      this.#onSpans('dropped', 1);
+      return;
+    }
+    this.#waiting += 1;
+    this.#batches.onEnd(span);
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#batches.forceFlush();
+  }
+
+  shutdown(): Promise<void> {
+    return this.#batches.shutdown();
+  }
+
+  #watched(exporter: SpanExporter): SpanExporter {
+    return {
+      export: (spans, done) => {
+        exporter.export(spans, (result) => {
+          this.#waiting -= spans.length;
+          const exported = result.code === ExportResultCode.SUCCESS;
+          this.#onSpans(exported ? 'exported' : 'failed', spans.length, result.error);
+          done(result);
+        });
+      },
+      shutdown: () => exporter.shutdown(),
+    };
+  }
+}

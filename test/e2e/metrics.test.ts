@@ -1,0 +1,151 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { HoldfastClient, Message } from './client.js';
+import { connectedKeyStore, Deployment, eventually, type RunningServer } from './deployment.js';
+
+/** Metrics of a whole server, as Prometheus reads them. */
+
+let deployment: Deployment;
+let server: RunningServer;
+let client: HoldfastClient;
+let keyId: string;
+
+beforeAll(async () => {
+  deployment = new Deployment({ faulty: ['custom'], configure });
+  server = await deployment.start();
+  client = server.client();
+  await server.defaultKeyStoreConnected(client);
+  const { key_metadata: metadata } = await client.call('CreateKey');
+  keyId = (metadata as Message)['key_id'] as string;
+}, 60_000);
+
+afterAll(async () => {
+  await server.stop();
+  deployment.dispose();
+});
+
+function configure(configuration: Message): void {
+  (configuration['telemetry'] as Message)['metrics'] = { port: 0 };
+}
+
+function url(path: string): string {
+  return `http://127.0.0.1:${server.server.metricsPort}${path}`;
+}
+
+/** Every sample of a scrape, by name and labels as they stand there. */
+async function scrape(): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(url('/metrics'))).text();
+  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    samples.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
+async function increase(series: string, work: () => Promise<unknown>): Promise<number> {
+  const before = (await scrape()).get(series) ?? 0;
+  await work();
+  return ((await scrape()).get(series) ?? 0) - before;
+}
+
+describe('requests', () => {
+  const requests = (method: string, code: string) =>
+    `holdfast_rpc_requests_total{face="grpc",method="${method}",code="${code}"}`;
+
+  test('are counted by method and code, with how long they took', async () => {
+    const encrypt = () => client.call('Encrypt', { key_id: keyId, plaintext: Buffer.from('counted') });
+    expect(await increase(requests('Encrypt', 'OK'), encrypt)).toBe(1);
+    expect(await increase('holdfast_rpc_duration_seconds_count{face="grpc",method="Encrypt"}', encrypt)).toBe(1);
+    const bad = () => client.refusal('Decrypt', { ciphertext_blob: Buffer.alloc(80, 7) });
+    expect(await increase(requests('Decrypt', 'INVALID_CIPHERTEXT'), bad)).toBe(1);
+  });
+
+  test('nothing that a caller sends makes a series', async () => {
+    const secret = 'caller-supplied-a7f3';
+    await client.refusal('DescribeKey', { key_id: secret });
+    await client.refusal('Encrypt', { key_id: `alias/${secret}`, plaintext: Buffer.from(secret) });
+    const { size } = await scrape();
+    await client.refusal('DescribeKey', { key_id: `${secret}-2` });
+    await client.refusal('Encrypt', { key_id: `alias/${secret}-2`, plaintext: Buffer.from(secret) });
+    const text = await (await fetch(url('/metrics'))).text();
+    expect(text).not.toContain(secret);
+    expect((await scrape()).size).toBe(size);
+  });
+});
+
+describe('HSMs', () => {
+  test('an operation is counted at the member that did it', async () => {
+    const series =
+      'holdfast_hsm_operation_duration_seconds_count{cluster="default",member="a",operation="encrypt",outcome="ok"}';
+    const encrypt = () => client.call('Encrypt', { key_id: keyId, plaintext: Buffer.from('counted') });
+    expect(await increase(series, encrypt)).toBe(1);
+  });
+
+  test('a member shows its lanes, its breaker and its login', async () => {
+    const samples = await scrape();
+    expect(samples.get('holdfast_hsm_member_admitted{cluster="default",member="a"}')).toBe(1);
+    expect(samples.get('holdfast_hsm_member_breaker_state{cluster="default",member="a",state="closed"}')).toBe(1);
+    expect(samples.get('holdfast_hsm_lanes{cluster="default",member="a",state="idle"}')).toBe(2);
+    expect(samples.get('holdfast_hsm_session_epoch{cluster="default",member="a"}')).toBeGreaterThan(0);
+    expect(samples.get('holdfast_hsm_member_admitted{cluster="custom",member="a"}')).toBe(0);
+    expect(samples.get('holdfast_hsm_logins_total{outcome="succeeded"}')).toBe(1);
+    expect(samples.get('holdfast_hsm_login_attempts_total')).toBe(1);
+  });
+
+  test('failures have the name of their return value, and a suspended member shows', async () => {
+    const id = await connectedKeyStore(client, deployment);
+    const state = (name: string) => `holdfast_key_store_connection_state{cluster="custom",state="${name}"}`;
+    expect((await scrape()).get(state('CONNECTED'))).toBe(1);
+    const fault = deployment.fault('custom');
+    fault.obey('C_GenerateRandom rv 0x30', 'C_GetTokenInfo rv 0x30');
+    const series =
+      'holdfast_hsm_failures_total{cluster="custom",member="a",operation="random",kind="rv",return_value="CKR_DEVICE_ERROR"}';
+    const draw = () => client.refusal('GenerateRandom', { number_of_bytes: 8, custom_key_store_id: id });
+    expect(await increase(series, draw)).toBe(1);
+    const samples = await scrape();
+    expect(samples.get('holdfast_hsm_member_admitted{cluster="custom",member="a"}')).toBe(0);
+    expect(samples.get('holdfast_hsm_member_suspensions_total{cluster="custom",member="a"}')).toBe(1);
+    fault.heal();
+    await eventually(() => client.call('GenerateRandom', { number_of_bytes: 8, custom_key_store_id: id }));
+    await client.call('DisconnectCustomKeyStore', { custom_key_store_id: id });
+    await eventually(async () => {
+      if ((await scrape()).get(state('DISCONNECTED')) !== 1) throw new Error('It is not disconnected yet.');
+    });
+    expect((await scrape()).get(state('CONNECTED'))).toBe(0);
+  });
+});
+
+test('the process, its event loop, the audit log and the budget are there', async () => {
+  const samples = await scrape();
+  for (const name of ['resident_memory_bytes', 'heap_used_bytes', 'open_fds', 'max_fds', 'start_time_seconds']) {
+    expect(samples.get(`holdfast_process_${name}`), name).toBeGreaterThan(0);
+  }
+  expect(samples.get('holdfast_process_cpu_seconds_total{mode="user"}')).toBeGreaterThan(0);
+  expect(samples.get('holdfast_event_loop_delay_seconds{quantile="1"}')).toBeGreaterThanOrEqual(0);
+  expect(samples.get('holdfast_event_loop_utilization_ratio')).toBeLessThanOrEqual(1);
+  expect(samples.get(`holdfast_build_info{version="0.1.0",node_version="${process.version}"}`)).toBe(1);
+  expect(samples.get('holdfast_audit_healthy')).toBe(1);
+  expect(samples.get('holdfast_grpc_connections')).toBe(1);
+  const used = samples.get('holdfast_encryption_budget_used_ratio') ?? 0;
+  expect(used).toBeGreaterThan(0);
+  expect(used).toBeLessThan(0.001);
+});
+
+describe('the endpoint', () => {
+  test('has /metrics and nothing else, and only to read', async () => {
+    expect((await fetch(url('/'))).status).toBe(404);
+    expect((await fetch(url('/metrics'), { method: 'POST' })).status).toBe(405);
+    expect((await fetch(url('/metrics'))).headers.get('content-type')).toContain('version=0.0.4');
+  });
+
+  test('whoever holds connections open does not keep the server from stopping', async () => {
+    const socket = connect(server.server.metricsPort ?? 0, '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined);
+    await server.stop();
+    await closed;
+  });
+});
