@@ -41,6 +41,7 @@ const packages = [
 
 /** What only the checks of `.ci/run` want. */
 const lintPackages = [
+  { name: 'clang-tidy', purpose: 'lint of the C++ part', present: () => isInstalled('clang-tidy') },
   { name: 'clang-format', purpose: 'format of the C++ part', present: () => isInstalled('clang-format') },
 ];
 

@@ -27,7 +27,8 @@ void CompletionQueue::end() {
   ended_ = true;
 }
 
-void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* queue, void*) {
+void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function /*callback*/, CompletionQueue* queue,
+                               void* /*data*/) {
   // No environment: it is being torn down, and its promises with it.
   if (env == nullptr) return;
   try {

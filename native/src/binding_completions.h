@@ -34,7 +34,7 @@ class CompletionQueue final : public Outbox {
   };
 
   void wake() override;
-  static void onWakeUp(Napi::Env env, Napi::Function, CompletionQueue* queue, void*);
+  static void onWakeUp(Napi::Env env, Napi::Function /*callback*/, CompletionQueue* queue, void* /*data*/);
   void drain(Napi::Env env);
   void settle(Napi::Env env, Finished& finished);
 

@@ -57,7 +57,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value statistics(const Info& info);
 
   /// Opens a promise and starts what settles it.
-  Napi::Value start(Napi::Env env, Shape shape, const Start& with);
+  static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
   /// Posts an operation whose first argument is the member and whose last is the deadline.
   Napi::Value post(const Info& info, OperationPointer operation);
 

@@ -10,6 +10,7 @@ namespace {
 Napi::Value bytes(Napi::Env env, ByteView view) {
   auto array = Napi::Uint8Array::New(env, view.size());
   std::ranges::copy(view, array.Data());
+  // NOLINTNEXTLINE(cppcoreguidelines-slicing): the value is a handle; what is cut off caches the length.
   return array;
 }
 
@@ -91,7 +92,7 @@ Napi::Object summaryObject(Napi::Env env, const ObjectSummary& summary) {
 struct ToJavaScript {
   Napi::Env env;
 
-  Napi::Value operator()(std::monostate) const { return env.Null(); }
+  Napi::Value operator()(std::monostate /*nothing*/) const { return env.Null(); }
   Napi::Value operator()(uint64_t value) const { return number(env, value); }
   Napi::Value operator()(const Secret& secret) const { return bytes(env, secret.view()); }
   Napi::Value operator()(const Sealed& sealed) const { return sealedObject(env, sealed); }

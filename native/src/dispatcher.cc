@@ -42,16 +42,14 @@ Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
 Member& Dispatcher::memberAt(int index) const {
   const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
   if (!known || closed_ || members_[static_cast<size_t>(index)]->closing) {
-    auto gone = failure(FailureKind::kClosed, "the member is closed");
-    gone.member = index;
-    throw gone;
+    throw Failure{.kind = FailureKind::kClosed, .detail = "the member is closed", .member = index};
   }
   return *members_[static_cast<size_t>(index)];
 }
 
-std::shared_ptr<Epoch> Dispatcher::epochOf(int member) const {
+std::shared_ptr<Epoch> Dispatcher::epochOf(int index) const {
   const Lock lock(mutex_);
-  return members_[static_cast<size_t>(member)]->epoch;
+  return members_[static_cast<size_t>(index)]->epoch;
 }
 
 void Dispatcher::setProfile(int index, Profile profile, int laneCount) {
@@ -61,14 +59,14 @@ void Dispatcher::setProfile(int index, Profile profile, int laneCount) {
   member.limits = {laneCount, laneCount};
 }
 
-Profile Dispatcher::profileOf(int member) const {
+Profile Dispatcher::profileOf(int index) const {
   const Lock lock(mutex_);
-  return memberAt(member).profile;
+  return memberAt(index).profile;
 }
 
-void Dispatcher::suspend(int member) {
+void Dispatcher::suspend(int index) {
   const Lock lock(mutex_);
-  memberAt(member).admitted = false;
+  memberAt(index).admitted = false;
   refuseWhereNobodyServes();
 }
 

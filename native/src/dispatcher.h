@@ -23,35 +23,35 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Gives the index of a member that is not open yet. Throws `closed`.
   int addMember(MemberOptions options);
   /// Counts a control operation that opens a member, for as long as what it gives is held. Throws `closed`.
-  std::shared_ptr<const MemberOptions> beginOpening(int member);
+  std::shared_ptr<const MemberOptions> beginOpening(int index);
   /// Takes the member out of the rotation and its token away, refuses what waits for it, and ends its lanes;
   /// those that do not come back by the deadline are left behind with what they hold.
-  void detach(int member, Deadline deadline);
+  void detach(int index, Deadline deadline);
   /// A new opening, once what was alive of the former ones leaves room for it; throws `worn-out`.
-  OpeningPointer newOpening(int member);
+  OpeningPointer newOpening(int index);
   /// Gives a token to a member that has none. Throws `closed`.
-  void attach(int member, std::shared_ptr<Token> token, OpeningPointer opening);
+  void attach(int index, std::shared_ptr<Token> token, OpeningPointer opening);
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
   /// Throws `closed`; `no-member` while it is not open, or where too many control operations hang in it.
-  std::shared_ptr<Token> visit(int member);
-  std::shared_ptr<Epoch> epochOf(int member) const;
+  std::shared_ptr<Token> visit(int index);
+  std::shared_ptr<Epoch> epochOf(int index) const;
   /// What the next epoch goes by, and how many lanes there may be from now on. Throws `closed`.
-  void setProfile(int member, Profile profile, int laneCount);
-  Profile profileOf(int member) const;
+  void setProfile(int index, Profile profile, int laneCount);
+  Profile profileOf(int index) const;
   /// Begins an epoch and brings the member to its number of lanes; waits until all have opened. Throws the
   /// failure of the first that could not, or `lane-deadline`.
-  void startLanes(int member, std::shared_ptr<Epoch> epoch, Deadline deadline);
-  void suspend(int member);
-  void resume(int member);
+  void startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline);
+  void suspend(int index);
+  void resume(int index);
   std::vector<MemberStatistics> statistics() const;
 
   /// No more work from now on, for one member or for all; lanes end when they have done what was accepted.
-  void beginClosing(int member);
+  void beginClosing(int index);
   void beginClosingAll();
   bool isClosed() const;
   /// Waits for the lanes, refuses what they could not do in time, and lets go of the token. Gives the number
   /// of lanes that are still inside the module.
-  int finishClosing(int member, Deadline deadline);
+  int finishClosing(int index, Deadline deadline);
   /// Refuses all that still waits.
   void refuseWaiting();
   int memberCount() const;
@@ -74,10 +74,10 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   Member& memberAt(int index) const;
   Lane* idleLaneFor(const Request& request);
-  Lane* popIdle(Member& member);
+  static Lane* popIdle(Member& member);
   RequestPointer take(Member& member);
   RequestPointer popAlive(std::deque<RequestPointer>& queue);
-  void assign(Lane& lane, const RequestPointer& request);
+  static void assign(Lane& lane, const RequestPointer& request);
   void refuse(const RequestPointer& request, Failure failure);
   void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
   void refuseWhereNobodyServes();
@@ -85,7 +85,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
   void addLane(Member& member);
   void wakeIdle(Member& member);
-  void stop(Member& member);
+  static void stop(Member& member);
 
   const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;

@@ -137,7 +137,7 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   };
   if (!changed_.wait_until(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
-  if (member.laneFailure) throw *member.laneFailure;
+  if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
 }
 

@@ -65,7 +65,7 @@ std::string messageOf(const Failure& failure) {
   std::string text = nameOf(failure.kind);
   if (failure.rv != CKR_OK) {
     char number[32];
-    std::snprintf(number, sizeof number, " (0x%lx)", failure.rv);
+    static_cast<void>(std::snprintf(number, sizeof number, " (0x%lx)", failure.rv));
     text = std::string(failure.functionName) + ": " + returnValue(failure.rv).name + number;
   }
   if (!failure.detail.empty()) text += ": " + failure.detail;

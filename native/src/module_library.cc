@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <tuple>
 #include <vector>
 
@@ -38,7 +38,7 @@ NeverDestroyed<Loaded>& loaded() {
 }
 
 [[noreturn]] void failWith(const std::string& what, const std::string& path) {
-  throw failure(FailureKind::kModule, what + " " + path + ": " + std::strerror(errno));
+  throw failure(FailureKind::kModule, what + " " + path + ": " + std::generic_category().message(errno));
 }
 
 /// Closes a file descriptor at the end of a scope.
@@ -104,6 +104,7 @@ std::string realPathOf(const std::string& libraryPath) {
 
 ModuleLibrary::ModuleLibrary(const std::string& loadPath) {
   void* const handle = dlopen(loadPath.c_str(), loadFlags());
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C libraries that we run on keep a message a thread.
   if (handle == nullptr) throw failure(FailureKind::kModule, std::string("dlopen: ") + dlerror());
   using GetFunctionList = CK_RV (*)(CK_FUNCTION_LIST**);
   const auto get = reinterpret_cast<GetFunctionList>(dlsym(handle, "C_GetFunctionList"));

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "failure.h"
@@ -18,7 +18,7 @@ namespace holdfast {
 namespace {
 
 [[noreturn]] void failWith(const std::string& what, int error) {
-  throw failure(FailureKind::kLock, what + (error == 0 ? "" : std::string(": ") + std::strerror(error)));
+  throw failure(FailureKind::kLock, what + (error == 0 ? "" : ": " + std::generic_category().message(error)));
 }
 
 void requireOwnDirectory(const std::string& directory) {
@@ -45,7 +45,7 @@ std::string fileNameFor(const ModuleOptions& module) {
     hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
   }
   char name[40];
-  std::snprintf(name, sizeof name, "module-%016" PRIx64 ".lock", hash);
+  static_cast<void>(std::snprintf(name, sizeof name, "module-%016" PRIx64 ".lock", hash));
   return name;
 }
 

@@ -15,8 +15,9 @@ class NeverDestroyed {
   explicit NeverDestroyed(Arguments&&... arguments) {
     std::construct_at(&value_, std::forward<Arguments>(arguments)...);
   }
-  ~NeverDestroyed() {
-  }  // NOLINT(modernize-use-equals-default): a defaulted one is deleted for a union member.
+  // A defaulted one is deleted for a union member.
+  // NOLINTNEXTLINE(modernize-use-equals-default)
+  ~NeverDestroyed() {}
   NeverDestroyed(const NeverDestroyed&) = delete;
   NeverDestroyed& operator=(const NeverDestroyed&) = delete;
 

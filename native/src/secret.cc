@@ -1,8 +1,7 @@
 #include "secret.h"
 
-#include <string.h>
-
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace holdfast {

@@ -26,6 +26,7 @@ void check(const char* function, CK_RV rv) {
 
 Session::Session(const char* library, const std::string& label, const std::string& pin) {
   void* const module = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): this program has one thread.
   if (module == nullptr) throw std::runtime_error(dlerror());
   const auto get = reinterpret_cast<CK_RV (*)(CK_FUNCTION_LIST**)>(dlsym(module, "C_GetFunctionList"));
   if (get == nullptr) throw std::runtime_error("no C_GetFunctionList");

@@ -17,6 +17,7 @@ class ReadAttributes final : public Operation {
     std::vector<KeyAttributes> attributes;
     const auto handles = findSecretKeysInTurn(workplace, id_, kMostObjects);
     if (handles.empty()) workplace.token.proveAlive(workplace.session);
+    attributes.reserve(handles.size());
     for (const CK_OBJECT_HANDLE handle : handles)
       attributes.push_back(readKeyAttributes(workplace.session, handle));
     return attributes;
