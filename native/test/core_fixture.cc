@@ -67,10 +67,18 @@ void TestToken::obey(const std::string& script) const {
   ++number;
 }
 
-int TestToken::calls(const std::string& functionName) const {
+const faulthsm::Counts& TestToken::counts(const std::string& functionName) const {
   for (const auto& counts : controls_->counts)
-    if (functionName == counts.name) return static_cast<int>(counts.entered.load());
-  return 0;
+    if (functionName == counts.name) return counts;
+  throw std::runtime_error("there is no function " + functionName);
+}
+
+int TestToken::calls(const std::string& functionName) const {
+  return static_cast<int>(counts(functionName).entered.load());
+}
+
+int TestToken::inside(const std::string& functionName) const {
+  return static_cast<int>(counts(functionName).entered.load() - counts(functionName).returned.load());
 }
 
 Deadline after(int milliseconds) { return Clock::now() + std::chrono::milliseconds(milliseconds); }

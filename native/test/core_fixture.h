@@ -33,8 +33,13 @@ class TestToken {
   void obey(const std::string& script) const;
   void heal() const { obey(""); }
   int calls(const std::string& functionName) const;
+  /// Calls that have not returned.
+  int inside(const std::string& functionName) const;
+  faulthsm::Word& setting(faulthsm::Setting setting) const { return controls_->settings[setting]; }
 
  private:
+  const faulthsm::Counts& counts(const std::string& functionName) const;
+
   std::filesystem::path folder_;
   faulthsm::ControlPage* controls_;
 };

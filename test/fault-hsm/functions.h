@@ -113,7 +113,7 @@ enum FunctionNumber : size_t {
 };
 
 inline constexpr std::array<Function, kFunctionCount> kFunctions{{{"C_Initialize", kHost, 0, 0},
-                                                                  {"C_Finalize", kHost, 0, 0},
+                                                                  {"C_Finalize", kHost | kEndsOperation, 0, 0},
 #define FAULT_HSM_ROW(name, traits, handles, made) {#name, traits, handles, made},
                                                                   FAULT_HSM_FUNCTIONS(FAULT_HSM_ROW)
 #undef FAULT_HSM_ROW
