@@ -21,6 +21,10 @@ export class Secret {
     return this.#bytes.byteLength;
   }
 
+  get isDestroyed(): boolean {
+    return this.#destroyed;
+  }
+
   /** The bytes themselves, not a copy: valid until `destroy`. Throws after it, because zeroes would pass for a secret. */
   reveal(): Uint8Array {
     if (this.#destroyed) throw new Error('A secret was used after it was destroyed.');

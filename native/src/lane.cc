@@ -86,9 +86,10 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   if (session_ && !poisoned_ && epoch == epoch_) return;
   nonces_.clear();
   session_.reset();
+  // First: a session that does not open is a failure of the new epoch, and not one that nobody minds any more.
+  epoch_ = epoch;
   session_.emplace(*token_);
   poisoned_ = false;
-  epoch_ = epoch;
 }
 
 Failure Lane::explain(Failure failure) {

@@ -10,7 +10,7 @@ export interface BreakerSettings {
   /** … once the window has this many outcomes. */
   minimumOutcomes: number;
   windowMs: number;
-  /** How long it stays open before a probe. */
+  /** How long it stays open before the first probe. */
   probeDelayMs: number;
 }
 
@@ -29,6 +29,8 @@ export interface BreakerHooks {
   /** Resolves when the member has proved itself, rejects when it has not; always settles. */
   probe(): Promise<void>;
   onProbeFailed(cause: unknown): void;
+  /** How long to wait before a probe; `failedProbes` counts those since it opened. */
+  probeDelayMs(failedProbes: number): number;
   /** The member returns to the rotation. */
   onClose(): void;
 }
@@ -50,6 +52,7 @@ export class MemberBreaker {
   #epoch: number;
   #circuit: CircuitBreaker<[HsmOutcome], void>;
   #failuresInARow = 0;
+  #failedProbes = 0;
   #lastCause: unknown;
   #probeTimer: ScheduledTask | undefined;
   #probing = false;
@@ -84,6 +87,18 @@ export class MemberBreaker {
     this.#circuit.fire(outcome).catch(() => undefined);
   }
 
+  /** Opens it whatever it has counted, for a member that is not there at all. */
+  open(cause: unknown): void {
+    if (this.#stopped || !this.#circuit.closed) return;
+    this.#lastCause = cause;
+    this.#circuit.open();
+  }
+
+  /** From now on outcomes of older session epochs say nothing. */
+  beginEpoch(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
   /** Ends all timers. The member keeps the admission that it has. */
   stop(): void {
     this.#stopped = true;
@@ -109,7 +124,7 @@ export class MemberBreaker {
 
   #scheduleProbe(): void {
     if (this.#stopped) return;
-    this.#probeTimer = this.#clock.schedule(this.#settings.probeDelayMs, () => {
+    this.#probeTimer = this.#clock.schedule(this.#hooks.probeDelayMs(this.#failedProbes), () => {
       void this.#probe();
     });
   }
@@ -121,6 +136,7 @@ export class MemberBreaker {
       this.#close();
     } catch (cause) {
       if (this.#isStopped()) return;
+      this.#failedProbes += 1;
       this.#hooks.onProbeFailed(cause);
       this.#scheduleProbe();
     } finally {
@@ -133,6 +149,7 @@ export class MemberBreaker {
     if (this.#isStopped()) return;
     this.#circuit.shutdown();
     this.#failuresInARow = 0;
+    this.#failedProbes = 0;
     this.#circuit = this.#newCircuit();
     this.#hooks.onClose();
   }

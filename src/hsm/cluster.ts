@@ -51,21 +51,14 @@ interface Subject {
 export class PooledCluster implements HsmCluster {
   readonly clusterId: string;
   readonly #tools: ClusterTools;
-  readonly #members: readonly Member[];
-  readonly #absentMemberNames: readonly string[];
+  /** All of the configuration, open or not. */
+  readonly members: readonly Member[];
   readonly #materials: MaterialCache;
 
-  /** @param absentMemberNames members of the configuration that could not be opened */
-  constructor(
-    clusterId: string,
-    tools: ClusterTools,
-    members: readonly Member[],
-    absentMemberNames: readonly string[],
-  ) {
+  constructor(clusterId: string, tools: ClusterTools, members: readonly Member[]) {
     this.clusterId = clusterId;
     this.#tools = tools;
-    this.#members = members;
-    this.#absentMemberNames = absentMemberNames;
+    this.members = members;
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
   }
 
@@ -74,7 +67,7 @@ export class PooledCluster implements HsmCluster {
     const { pool } = this.#tools;
     const id = materialIdBytes(materialId);
     // `replication: none` has one member, and a key lives on it alone.
-    const member = this.#members.find((candidate) => candidate.isAdmitted);
+    const member = this.members.find((candidate) => candidate.isAdmitted);
     if (member === undefined) throw noMember();
     const onMember = <T>(subject: Subject, work: (deadlineMs: number) => Promise<NativeResult<T>>): Promise<T> =>
       this.#once(member, subject, call, () => work(this.#attemptDeadlineMs(call.deadlineMs)));
@@ -145,10 +138,10 @@ export class PooledCluster implements HsmCluster {
     return new Secret(bytes);
   }
 
-  /** Members that could not be opened are absent from the answer. */
+  /** Members that are not open are absent from the answer. */
   async listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
     return Promise.all(
-      this.#members.map(async (member) => {
+      this.members.filter(isOpen).map(async (member) => {
         const subject: Subject = { operation: 'inventory' };
         const { value: entries } = await this.#judged(member, subject, undefined, async () => ({
           epoch: undefined,
@@ -161,12 +154,12 @@ export class PooledCluster implements HsmCluster {
 
   /** Undefined where it could not be opened. */
   memberNamed(name: string): Member | undefined {
-    return this.#members.find(({ place }) => place.memberName === name);
+    return this.members.find(({ place }) => place.memberName === name);
   }
 
   /** Ends the timers of its breakers. */
   stop(): void {
-    for (const member of this.#members) member.stop();
+    for (const member of this.members) member.stop();
   }
 
   /** The deadline of one try. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
@@ -204,7 +197,7 @@ export class PooledCluster implements HsmCluster {
         const member = this.#memberAt(failure.member);
         watched?.failed(member?.place, failure, verdict);
         failed.add(member);
-        const another = this.#members.find((member) => member.isAdmitted && !failed.has(member));
+        const another = this.members.find((member) => member.isAdmitted && !failed.has(member));
         const inTime = this.#tools.clock.monotonicMs() < call.deadlineMs;
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;
@@ -254,16 +247,19 @@ export class PooledCluster implements HsmCluster {
   }
 
   #memberAt(index: number): Member | undefined {
-    return this.#members.find((member) => member.index === index);
+    return this.members.find((member) => member.index === index);
   }
 
   /** Waits for all members before it fails, and fails where a member was not there to be asked. */
   async #onAll(work: (member: Member) => Promise<unknown>): Promise<void> {
-    const outcomes = await Promise.allSettled(this.#members.map(work));
+    const absent = this.members.filter((member) => !member.isOpen).map(({ place }) => place.memberName);
+    const outcomes = await Promise.allSettled(this.members.filter(isOpen).map(work));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    if (this.#absentMemberNames.length > 0) throw noMember(`Not connected: ${this.#absentMemberNames.join(', ')}.`);
+    if (absent.length > 0) throw noMember(`Not connected: ${absent.join(', ')}.`);
   }
 }
+
+const isOpen = (member: Member): boolean => member.isOpen;
 
 function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
   return entries

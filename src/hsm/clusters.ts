@@ -1,15 +1,17 @@
 import type { Clock } from '../clock.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../keystores/hsm-cluster.js';
-import type { Secret } from '../secret.js';
+import { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
-import { isNativeFailure } from './failure.js';
-import { MemberOpenError, memberOpenError, openAndLogIn, type MemberCredential } from './login.js';
+import { MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
+import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
+import { openMembers } from './opening-members.js';
+import { defaultRecoverySettings, type RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import type { TryListener } from './tries.js';
 
@@ -34,6 +36,8 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
   /** Longest time for one try of one operation, whatever the request's deadline. */
   operationTimeoutMs: number;
   breaker: BreakerSettings;
+  /** Left out: the defaults. */
+  recovery?: RecoverySettings;
 }
 
 export interface HsmClustersTools {
@@ -46,6 +50,8 @@ export interface HsmClustersTools {
   events: HsmEvents;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */
   lockDirectory: string;
+  /** A number from 0 up to 1, for jitter; left out: `Math.random`. */
+  random?: () => number;
 }
 
 /** How a cluster is at this moment, for metrics. */
@@ -63,11 +69,8 @@ export interface ClusterStatus {
 interface OpenCluster {
   pool: NativePool;
   cluster: PooledCluster;
-}
-
-interface OpenedMembers {
-  members: Member[];
-  absent: { name: string; error: MemberOpenError }[];
+  /** Our copy, for as long as it is connected: members that come back have to log in again. */
+  pin: Secret;
 }
 
 /** The clusters of the configuration, over the addon. */
@@ -104,7 +107,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
         members: members.map(({ name }) => {
           const member = open?.cluster.memberNamed(name);
           const own = statistics.find((candidate) => candidate.member === member?.index);
-          return { name, breaker: member?.breakerState, statistics: own };
+          return { name, breaker: member?.isOpen === true ? member.breakerState : undefined, statistics: own };
         }),
       };
     });
@@ -118,8 +121,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return this.#inTurn(clusterId, async () => {
       const open = this.#open.get(clusterId);
       this.#open.delete(clusterId);
-      open?.cluster.stop();
-      if (open !== undefined) await this.#closePool(clusterId, open.pool, deadlineMs);
+      if (open !== undefined) await this.#close(open, deadlineMs);
     });
   }
 
@@ -133,84 +135,48 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
-    const pool = this.#tools.addon.createPool(options.queueLimit);
+    const open = this.#prepare(options, credential);
     try {
-      return await this.#openCluster(options, pool, credential, deadlineMs);
+      await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
     } catch (error) {
-      await this.#closePool(clusterId, pool, deadlineMs);
+      await this.#close(open, deadlineMs);
       if (!(error instanceof MemberOpenError)) return failed('INTERNAL_ERROR', true, error);
       return failed(error.errorCode, error.transient, error);
     }
+    this.#open.set(clusterId, open);
+    return { connected: true, cluster: open.cluster };
   }
 
-  async #openCluster(
-    options: ClusterOptions,
-    pool: NativePool,
-    credential: MemberCredential,
-    deadlineMs: number,
-  ): Promise<ConnectOutcome> {
-    const { operationTimeoutMs, breaker, clusterId } = options;
-    const tools: ClusterTools = { ...this.#tools, pool, returnValues: this.#returnValues, operationTimeoutMs, breaker };
-    const { members, absent } = await this.#openMembers(options, tools, credential, deadlineMs);
-    const cluster = new PooledCluster(
-      clusterId,
-      tools,
-      members,
-      absent.map(({ name }) => name),
-    );
-    this.#open.set(clusterId, { pool, cluster });
-    return { connected: true, cluster };
+  /** A pool with all members of the configuration, none of which is open yet. */
+  #prepare(options: ClusterOptions, { pin: given, credentialVersion }: MemberCredential): OpenCluster {
+    const { operationTimeoutMs, breaker, clusterId, recovery = defaultRecoverySettings } = options;
+    const pin = new Secret(Uint8Array.from(given.reveal()));
+    const pool = this.#tools.addon.createPool(options.queueLimit);
+    const tools: ClusterTools = {
+      ...this.#tools,
+      random: this.#tools.random ?? Math.random,
+      pool,
+      returnValues: this.#returnValues,
+      operationTimeoutMs,
+      breaker,
+      recovery,
+    };
+    const members = options.members.map(({ name, laneCount, profile = automaticProfile, ...token }) => {
+      const { maxStuckOpenings, openTimeoutMs } = recovery;
+      // Until the token is known; then `setProfile` says how many.
+      const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
+      const lasting = { index, module: token.module, kind: { profile, laneCount } };
+      const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
+      return new Member(tools, { clusterId, memberName: name }, connection);
+    });
+    return { pool, pin, cluster: new PooledCluster(clusterId, tools, members) };
   }
 
-  /** One after the other, so that a wrong PIN is tried on one member only. @throws MemberOpenError when none opens. */
-  async #openMembers(
-    options: ClusterOptions,
-    tools: ClusterTools,
-    credential: MemberCredential,
-    deadlineMs: number,
-  ): Promise<OpenedMembers> {
-    const members: Member[] = [];
-    const absent: OpenedMembers['absent'] = [];
-    for (const member of options.members) {
-      try {
-        members.push(await this.#openMember(options, member, tools, credential, deadlineMs));
-      } catch (error) {
-        this.#tools.events.memberOpenFailed({ clusterId: options.clusterId, memberName: member.name }, error);
-        if (error instanceof MemberOpenError && error.transient) {
-          absent.push({ name: member.name, error });
-          continue;
-        }
-        for (const opened of members) opened.stop();
-        throw error;
-      }
-    }
-    const first = absent[0];
-    if (members.length === 0 && first !== undefined) throw first.error;
-    return { members, absent };
-  }
-
-  async #openMember(
-    { clusterId }: ClusterOptions,
-    { name, laneCount, profile = automaticProfile, ...options }: MemberOptions,
-    tools: ClusterTools,
-    credential: MemberCredential,
-    deadlineMs: number,
-  ): Promise<Member> {
-    const { pool } = tools;
-    // Until the token is known; then `setProfile` says how many.
-    const native = { ...options, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings: 2 };
-    const kind = { profile, laneCount };
-    const opened = await openAndLogIn(this.#tools, pool, native, kind, credential, deadlineMs);
-    try {
-      await pool.inventory(opened.member, deadlineMs);
-    } catch (error) {
-      throw isNativeFailure(error) ? memberOpenError(error) : error;
-    }
-    const place = { clusterId, memberName: name };
-    const member = new Member(tools, place, opened);
-    pool.resume(opened.member);
-    this.#tools.events.memberOpened(place, opened.token, opened.profile);
-    return member;
+  async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {
+    cluster.stop();
+    await this.#closePool(cluster.clusterId, pool, deadlineMs);
+    // What still opens a member in the closed pool is refused there and never sees the PIN.
+    pin.destroy();
   }
 
   async #closePool(clusterId: string, pool: NativePool, deadlineMs: number): Promise<void> {

@@ -20,6 +20,14 @@ export interface HsmEvents {
   memberSuspended(place: MemberPlace, cause: unknown): void;
   memberProbeFailed(place: MemberPlace, cause: unknown): void;
   memberResumed(place: MemberPlace): void;
+  /** Its token or module was lost: it is opened again, or logged in again. */
+  memberReconnecting(place: MemberPlace, cause: unknown): void;
+  /** Logged in again in a new session epoch, inventory read. Its breaker closes next. */
+  memberReconnected(place: MemberPlace): void;
+  /** It is tried again, after a while; where a token refused the PIN, only once the credential has changed. */
+  memberReconnectFailed(place: MemberPlace, cause: unknown): void;
+  /** So much of the member hangs in its module that only a new process can open it: this one wants to be replaced. */
+  processWornOut(place: MemberPlace, cause: unknown): void;
   /** A call overran its deadline inside the token; its lane was replaced. */
   laneQuarantined(place: MemberPlace, cause: unknown): void;
   /** An object on the token is not what the catalog says, or does not answer its canary. It was not used. */

@@ -11,13 +11,13 @@ const addon: NativeAddon = {
   ...loadAddon(),
   createPool(queueLimit): NativePool {
     const pool = loadAddon().createPool(queueLimit);
-    const openMember: NativePool['openMember'] = async (options, deadlineMs) => {
-      const opened = await pool.openMember(options, deadlineMs);
+    const reopenMember: NativePool['reopenMember'] = async (member, deadlineMs) => {
+      const opened = await pool.reopenMember(member, deadlineMs);
       return { ...opened, token: tokenSays(opened.token) };
     };
     return new Proxy(pool, {
       get(target, name) {
-        if (name === 'openMember') return openMember;
+        if (name === 'reopenMember') return reopenMember;
         const value: unknown = Reflect.get(target, name);
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },

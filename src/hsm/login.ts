@@ -1,10 +1,17 @@
 /** Opens one member: a wrong PIN is tried once, by whichever process comes first (design invariant 7). */
 import type { Clock } from '../clock.js';
-import type { LoginAttempts } from '../keystores/catalog.js';
+import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
 import type { ConnectionErrorCode } from '../keystores/store.js';
 import type { Secret } from '../secret.js';
 import { isNativeFailure } from './failure.js';
-import type { NativeAddon, NativeFailure, NativeMemberOptions, NativePool, NativeTokenInfo } from './native.js';
+import type {
+  NativeAddon,
+  NativeFailure,
+  NativeMemberOptions,
+  NativeModuleOptions,
+  NativePool,
+  NativeTokenInfo,
+} from './native.js';
 import { effectiveProfile, nativeProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { planLanes } from './profiles/lane-plan.js';
 import type { VendorProfile } from './profiles/profile.js';
@@ -51,12 +58,41 @@ export class MemberOpenError extends Error {
   readonly errorCode: ConnectionErrorCode;
   /** Worth trying again by itself. */
   readonly transient: boolean;
+  /** Whose login it was, where it came so far. */
+  readonly token: NativeTokenInfo | undefined;
 
-  constructor(errorCode: ConnectionErrorCode, transient: boolean, message: string, cause?: unknown) {
+  /** The token itself judged the PIN just now, and refused it. */
+  get tokenRefusedPin(): boolean {
+    return this.errorCode === 'INVALID_CREDENTIALS' && this.cause !== undefined;
+  }
+
+  constructor(
+    errorCode: ConnectionErrorCode,
+    transient: boolean,
+    message: string,
+    { cause, token }: { cause?: unknown; token?: NativeTokenInfo | undefined } = {},
+  ) {
     super(message, { cause });
     this.errorCode = errorCode;
     this.transient = transient;
+    this.token = token;
   }
+}
+
+/** A member of a pool that is opened again and again under one index. */
+export interface LastingMember {
+  index: number;
+  module: NativeModuleOptions;
+  kind: MemberKind;
+}
+
+/** How an opening is bounded, and whether it may try a PIN that the token has never accepted. */
+export interface OpeningBounds {
+  deadlineMs: number;
+  /** From the moment that the module's lock is held. */
+  openTimeoutMs: number;
+  /** The PIN was refused elsewhere: only a token that accepted it before is tried with it. */
+  onlyWhereAccepted: boolean;
 }
 
 /**
@@ -64,7 +100,7 @@ export class MemberOpenError extends Error {
  * The member is suspended afterwards.
  * @throws MemberOpenError
  */
-export async function openAndLogIn(
+export function openAndLogIn(
   tools: LoginTools,
   pool: NativePool,
   options: NativeMemberOptions,
@@ -72,21 +108,104 @@ export async function openAndLogIn(
   credential: MemberCredential,
   deadlineMs: number,
 ): Promise<OpenedMember> {
+  return underModuleLock(tools, options.module, deadlineMs, async () => {
+    const opened = await pool.openMember(options, deadlineMs);
+    return logInToOpened(tools, pool, opened, kind, credential, deadlineMs);
+  });
+}
+
+/** The same for a member that lasts: it is opened again under its index, or for the first time. @throws MemberOpenError */
+export function reopenAndLogIn(
+  tools: LoginTools,
+  pool: NativePool,
+  member: LastingMember,
+  credential: MemberCredential,
+  bounds: OpeningBounds,
+): Promise<OpenedMember> {
+  return underModuleLock(tools, member.module, bounds.deadlineMs, async () => {
+    const untilMs = Math.min(bounds.deadlineMs, tools.clock.monotonicMs() + bounds.openTimeoutMs);
+    const opened = await pool.reopenMember(member.index, untilMs);
+    if (bounds.onlyWhereAccepted) await requireAccepted(tools, opened.token, credential.credentialVersion);
+    return logInToOpened(tools, pool, opened, member.kind, credential, untilMs);
+  });
+}
+
+/** Logs in to a token that is open and has forgotten its login. @throws MemberOpenError */
+export function logInAgain(
+  tools: LoginTools,
+  pool: NativePool,
+  member: LastingMember,
+  credential: MemberCredential,
+  deadlineMs: number,
+): Promise<{ epoch: number }> {
+  return underModuleLock(tools, member.module, deadlineMs, async () => {
+    // Anew: its flags tell how many tries are left.
+    const token = await pool.tokenInfo(member.index, deadlineMs);
+    return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
+  });
+}
+
+/** Whether it is on record that the token refused the credential. The token is not asked. */
+export async function wasRefused(
+  { loginAttempts }: Pick<LoginTools, 'loginAttempts'>,
+  token: NativeTokenInfo,
+  credentialVersion: string,
+): Promise<boolean> {
+  return (await attemptState(loginAttempts, token, credentialVersion)) === 'failed';
+}
+
+async function attemptState(
+  loginAttempts: LoginAttempts,
+  token: NativeTokenInfo,
+  credentialVersion: string,
+): Promise<LoginAttempt['state'] | undefined> {
+  const attempts = await loginAttempts.listLoginAttempts();
+  const isThis = (attempt: LoginAttempt) =>
+    attempt.tokenSerialNumber === token.serialNumber && attempt.credentialVersion === credentialVersion;
+  return attempts.find(isThis)?.state;
+}
+
+async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
+  if ((await attemptState(tools.loginAttempts, token, credentialVersion)) === 'succeeded') return;
+  throw new MemberOpenError(
+    'INVALID_CREDENTIALS',
+    false,
+    `The PIN was refused by another token; it is not tried on token '${token.label}', which never accepted it.`,
+    { token },
+  );
+}
+
+async function underModuleLock<T>(
+  tools: LoginTools,
+  module: NativeModuleOptions,
+  deadlineMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    const lock = await tools.addon.acquireModuleLock(options.module, tools.lockDirectory, deadlineMs);
+    const lock = await tools.addon.acquireModuleLock(module, tools.lockDirectory, deadlineMs);
     try {
-      const { member, token } = await pool.openMember(options, deadlineMs);
-      requireMechanisms(token);
-      const profile = effectiveProfile(kind.profile, token);
-      pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
-      const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
-      return { member, epoch, token, profile };
+      return await work();
     } finally {
       lock.release();
     }
   } catch (error) {
     throw isNativeFailure(error) ? memberOpenError(error) : error;
   }
+}
+
+async function logInToOpened(
+  tools: LoginTools,
+  pool: NativePool,
+  { member, token }: { member: number; token: NativeTokenInfo },
+  kind: MemberKind,
+  credential: MemberCredential,
+  deadlineMs: number,
+): Promise<OpenedMember> {
+  requireMechanisms(token);
+  const profile = effectiveProfile(kind.profile, token);
+  pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
+  const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
+  return { member, epoch, token, profile };
 }
 
 function requireMechanisms(token: NativeTokenInfo): void {
@@ -108,14 +227,25 @@ async function logInOnce(
     tools.loginAttempts.record(token.serialNumber, credentialVersion, outcome);
   let opened: { epoch: number };
   try {
-    opened = await pool.loginMember(member, pin.reveal(), deadlineMs);
+    opened = await logInWith(pool, member, pin, deadlineMs);
   } catch (error) {
     const outcome = attemptOutcome(error);
     if (outcome !== 'unknown') await record(outcome);
-    throw error;
+    throw isNativeFailure(error) ? memberOpenError(error, token) : error;
   }
   await record('succeeded');
   return opened;
+}
+
+/** A PIN that was destroyed meanwhile, because the cluster disconnects, never reaches the token. */
+async function logInWith(
+  pool: NativePool,
+  member: number,
+  pin: Secret,
+  deadlineMs: number,
+): Promise<{ epoch: number }> {
+  if (pin.isDestroyed) throw new MemberOpenError('INTERNAL_ERROR', true, 'The cluster was disconnected meanwhile.');
+  return pool.loginMember(member, pin.reveal(), deadlineMs);
 }
 
 function refuseAtFinalTry(token: NativeTokenInfo): void {
@@ -140,6 +270,7 @@ async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentia
     'INVALID_CREDENTIALS',
     false,
     `Token '${token.label}' refused this PIN before; it is not tried again until it is changed.`,
+    { token },
   );
 }
 
@@ -148,6 +279,7 @@ async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentia
  * and counts as failed while the token says that its PIN count is low.
  */
 function attemptOutcome(error: unknown): 'failed' | 'not-tried' | 'unknown' {
+  if (error instanceof MemberOpenError) return 'not-tried';
   if (!isNativeFailure(error)) return 'unknown';
   if (error.kind !== 'rv') return error.kind === 'lane-deadline' ? 'unknown' : 'not-tried';
   if (error.functionName !== 'C_Login') return 'not-tried';
@@ -171,11 +303,13 @@ const loginAnswers = new Map<number, LoginAnswer>([
   [0x103, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_TYPE_INVALID
 ]);
 
-/** How a failure to open a member is told. */
-export function memberOpenError(failure: NativeFailure): MemberOpenError {
+/** How a failure to open a member is told. @param token whose login failed, where it came so far */
+export function memberOpenError(failure: NativeFailure, token?: NativeTokenInfo): MemberOpenError {
+  const told = (errorCode: ConnectionErrorCode, transient: boolean) =>
+    new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token });
   const answer = failure.kind === 'rv' && failure.functionName === 'C_Login' ? loginAnswers.get(failure.rv) : undefined;
-  if (answer !== undefined) return new MemberOpenError(answer.errorCode, false, failure.message, failure);
-  if (failure.kind === 'token-missing') return new MemberOpenError('CLUSTER_NOT_FOUND', true, failure.message, failure);
-  if (failure.kind === 'module') return new MemberOpenError('INTERNAL_ERROR', true, failure.message, failure);
-  return new MemberOpenError('NETWORK_ERRORS', true, failure.message, failure);
+  if (answer !== undefined) return told(answer.errorCode, false);
+  if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
+  if (failure.kind === 'module') return told('INTERNAL_ERROR', true);
+  return told('NETWORK_ERRORS', true);
 }

@@ -1,9 +1,11 @@
 import type { Clock } from '../clock.js';
+import { backoffDelayMs } from '../keystores/backoff.js';
 import { type BreakerSettings, MemberBreaker } from './breaker.js';
 import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, judge, type Verdict } from './failure.js';
-import type { OpenedMember } from './login.js';
-import type { NativeFailure, NativeMaterialReference, NativePool, NativeTokenInfo } from './native.js';
+import type { MemberConnection } from './member-connection.js';
+import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
+import { isCredentialRefused, isWornOut, type RecoverySettings, remedyFor } from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
 export interface MemberTools {
@@ -12,32 +14,46 @@ export interface MemberTools {
   events: HsmEvents;
   returnValues: ReturnValues;
   breaker: BreakerSettings;
+  recovery: RecoverySettings;
+  /** A number from 0 up to 1, for jitter. */
+  random: () => number;
   /** Longest time for a half-open probe. */
   operationTimeoutMs: number;
 }
 
 const probeRandomBytes = 16;
 
-/** One logged-in member of a cluster: its place in the rotation and the breaker that decides about it. */
+/**
+ * One member of a cluster, open or not: its place in the rotation, the breaker that decides about it, and the way back.
+ * While its breaker is open, one round after the other probes it, and logs in or opens it again where that is what it
+ * takes; there is never more than one round at a time.
+ */
 export class Member {
   readonly place: MemberPlace;
-  /** The addon's index of it. */
+  /** The addon's index of it, for as long as the cluster is connected. */
   readonly index: number;
-  readonly token: NativeTokenInfo;
   readonly #tools: MemberTools;
+  readonly #connection: MemberConnection;
   readonly #breaker: MemberBreaker;
   #recentMaterial: NativeMaterialReference | undefined;
+  #failedProbes = 0;
+  /** What was last told to be in the way, so that it is told once. */
+  #reported: unknown;
+  #wornOut = false;
 
-  constructor(tools: MemberTools, place: MemberPlace, opened: OpenedMember) {
+  constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
     this.place = place;
-    this.index = opened.member;
-    this.token = opened.token;
+    this.index = connection.index;
     this.#tools = tools;
-    this.#breaker = new MemberBreaker(tools.breaker, tools.clock, opened.epoch, {
+    this.#connection = connection;
+    const { breaker, recovery, random } = tools;
+    const backoff = { firstDelayMs: breaker.probeDelayMs, maximumDelayMs: recovery.maximumProbeDelayMs };
+    this.#breaker = new MemberBreaker(breaker, tools.clock, 0, {
       onOpen: (cause) => this.#suspend(cause),
       onClose: () => this.#resume(),
-      probe: () => this.#probe(),
-      onProbeFailed: (cause) => tools.events.memberProbeFailed(place, cause),
+      probe: () => this.#recover(),
+      onProbeFailed: (cause) => this.#report(cause),
+      probeDelayMs: (failedProbes) => backoffDelayMs(backoff, failedProbes, random()),
     });
   }
 
@@ -47,7 +63,30 @@ export class Member {
 
   /** Whether it takes work. */
   get isAdmitted(): boolean {
-    return this.#breaker.state === 'closed';
+    return this.#connection.isOpen && this.#breaker.state === 'closed';
+  }
+
+  /** Whether it is logged in, so that it can be asked by name. */
+  get isOpen(): boolean {
+    return this.#connection.isOpen;
+  }
+
+  /**
+   * Opens it for the first time and puts it into the rotation.
+   * @param onlyWhereAccepted another token refused the PIN: it is tried only where it was accepted before
+   * @throws MemberOpenError
+   */
+  async open(deadlineMs: number, onlyWhereAccepted: boolean): Promise<void> {
+    await this.#connection.reopen(deadlineMs, onlyWhereAccepted);
+    this.#breaker.beginEpoch(this.#connection.epoch);
+    this.#tools.pool.resume(this.index);
+    this.#tools.events.memberOpened(this.place, ...this.#connection.description);
+  }
+
+  /** It could not be opened: it is tried again until it can, or until `stop`. */
+  keepTrying(cause: unknown): void {
+    this.#reported = cause;
+    this.#breaker.open(cause);
   }
 
   recordSuccess(epoch: number, material: NativeMaterialReference | undefined): void {
@@ -68,20 +107,73 @@ export class Member {
   }
 
   #suspend(cause: unknown): void {
+    this.#failedProbes = 0;
     this.#tools.pool.suspend(this.index);
-    this.#tools.events.memberSuspended(this.place, cause);
+    if (this.#connection.isOpen) this.#tools.events.memberSuspended(this.place, cause);
   }
 
   #resume(): void {
     this.#tools.pool.resume(this.index);
+    this.#reported = undefined;
+    this.#wornOut = false;
     this.#tools.events.memberResumed(this.place);
+  }
+
+  /** One half-open round: a probe, and what its failure asks for. Rejects while the member is not well. */
+  async #recover(): Promise<void> {
+    if (this.#connection.isOpen) {
+      try {
+        await this.#prove();
+        return;
+      } catch (cause) {
+        this.#failedProbes += 1;
+        const remedy = remedyFor(cause, this.#failedProbes, this.#tools.recovery, this.#tools.returnValues);
+        if (remedy === 'wait') throw cause;
+        this.#tools.events.memberProbeFailed(this.place, cause);
+        this.#tools.events.memberReconnecting(this.place, cause);
+        await this.#reconnect(remedy);
+      }
+    } else {
+      await this.#reconnect('reopen');
+    }
+    await this.#prove();
+  }
+
+  async #reconnect(remedy: 'log-in' | 'reopen'): Promise<void> {
+    const { clock, events, recovery } = this.#tools;
+    const first = this.#connection.isNew;
+    // Siblings of the same module may hold its lock for an opening of theirs.
+    const deadlineMs = clock.monotonicMs() + 2 * recovery.openTimeoutMs;
+    if (remedy === 'log-in') await this.#connection.logInAgain(deadlineMs);
+    else await this.#connection.reopen(deadlineMs, false);
+    this.#breaker.beginEpoch(this.#connection.epoch);
+    this.#failedProbes = 0;
+    if (first) events.memberOpened(this.place, ...this.#connection.description);
+    else events.memberReconnected(this.place);
+  }
+
+  #report(cause: unknown): void {
+    const { events } = this.#tools;
+    if (this.#connection.isOpen) {
+      events.memberProbeFailed(this.place, cause);
+      return;
+    }
+    if (isWornOut(cause)) {
+      if (!this.#wornOut) events.processWornOut(this.place, cause);
+      this.#wornOut = true;
+      return;
+    }
+    // A refused PIN is told once; it is not tried again either.
+    if (isCredentialRefused(cause) && isCredentialRefused(this.#reported)) return;
+    this.#reported = cause;
+    events.memberReconnectFailed(this.place, cause);
   }
 
   /**
    * The canary of a material that was in use lately. Where there is none, or the material itself is what is wrong, the
    * token's information and its random generator have to do: an ill key must not keep a healthy HSM away.
    */
-  async #probe(): Promise<void> {
+  async #prove(): Promise<void> {
     const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs;
     if (this.#recentMaterial !== undefined && (await this.#provesMaterial(this.#recentMaterial, deadlineMs))) return;
     await this.#tools.pool.tokenInfo(this.index, deadlineMs);

@@ -82,6 +82,17 @@ export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
       counters?.hsmMemberProbeFailures.inc(labels(place));
     },
     memberResumed: (place) => logger.info({ ...place }, 'member resumed'),
+    memberReconnecting: (place, cause) => logger.warn({ ...place, err: cause }, 'member reconnecting'),
+    memberReconnected(place) {
+      logger.info({ ...place }, 'member reconnected');
+      counters?.hsmMembersOpened.inc(labels(place));
+    },
+    memberReconnectFailed(place, cause) {
+      logger.error({ ...place, err: cause }, 'member did not reconnect');
+      counters?.hsmMemberOpenFailures.inc(labels(place));
+    },
+    processWornOut: (place, cause) =>
+      logger.error({ ...place, err: cause }, 'ALERT: the process is worn out and wants to be replaced'),
     laneQuarantined(place, cause) {
       logger.error({ ...place, err: cause }, 'lane quarantined');
       counters?.hsmLanesQuarantined.inc(labels(place));

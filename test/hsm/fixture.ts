@@ -8,6 +8,7 @@ import type { HoldfastError } from '../../src/errors.js';
 import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import type { HsmEvents } from '../../src/hsm/events.js';
+import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
 import type {
   ConnectOutcome,
@@ -142,6 +143,7 @@ const clusterOptions: Omit<ClusterOptions, 'members'> = {
   queueLimit: 1_000,
   operationTimeoutMs: 10_000,
   breaker: { ...defaultBreakerSettings, probeDelayMs: 20 },
+  recovery: { ...defaultRecoverySettings, openTimeoutMs: 5_000, maximumProbeDelayMs: 100 },
 };
 
 /** Makes a key on the cluster. */
@@ -168,6 +170,10 @@ function recordingEvents(events: string[]): HsmEvents {
     memberSuspended: ({ memberName }) => void events.push(`suspended ${memberName}`),
     memberProbeFailed: ({ memberName }) => void events.push(`probe failed ${memberName}`),
     memberResumed: ({ memberName }) => void events.push(`resumed ${memberName}`),
+    memberReconnecting: ({ memberName }) => void events.push(`reconnecting ${memberName}`),
+    memberReconnected: ({ memberName }) => void events.push(`reconnected ${memberName}`),
+    memberReconnectFailed: ({ memberName }) => void events.push(`not reconnected ${memberName}`),
+    processWornOut: ({ memberName }) => void events.push(`worn out ${memberName}`),
     laneQuarantined: ({ memberName }) => void events.push(`quarantined ${memberName}`),
     materialAlert: (_place, _materialId, alert) => void events.push(alert),
     lanesHung: (_clusterId, laneCount) => void events.push(`hung ${laneCount}`),

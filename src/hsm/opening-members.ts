@@ -1,0 +1,60 @@
+/** Opens the members of a cluster that connects: one proves the PIN, then the others follow together. */
+import type { HsmEvents } from './events.js';
+import { MemberOpenError } from './login.js';
+import type { Member } from './member.js';
+
+/**
+ * Resolves once at least one member is open and every other one had its chance; those without success go on trying by
+ * themselves. One after the other until one is open, so that a wrong PIN is tried on one member only; then all at once,
+ * so that one that hangs costs nobody else's time.
+ * @throws MemberOpenError when none opens: the first reason that asks for an operator, or else the first one.
+ */
+export async function openMembers(
+  members: readonly Member[],
+  deadlineMs: number,
+  events: Pick<HsmEvents, 'memberOpenFailed'>,
+): Promise<void> {
+  const failures = new Map<Member, Error>();
+  let proven = -1;
+  for (const [position, member] of members.entries()) {
+    // Refused by a token some time ago: the others are tried only where they are on record as having accepted the PIN.
+    const wasRefused = [...failures.values()].some(isRefusal);
+    const failure = await failureOf(member.open(deadlineMs, wasRefused));
+    if (failure === undefined) {
+      proven = position;
+      break;
+    }
+    failures.set(member, failure);
+    events.memberOpenFailed(member.place, failure);
+    if (!(failure instanceof MemberOpenError) || failure.tokenRefusedPin) throw failure;
+  }
+  if (proven < 0) throw worstOf([...failures.values()]);
+  const others = members.slice(proven + 1);
+  await Promise.all(
+    others.map(async (member) => {
+      const failure = await failureOf(member.open(deadlineMs, false));
+      if (failure === undefined) return;
+      failures.set(member, failure);
+      events.memberOpenFailed(member.place, failure);
+    }),
+  );
+  for (const [member, failure] of failures) member.keepTrying(failure);
+}
+
+async function failureOf(work: Promise<void>): Promise<Error | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error('A member did not open.', { cause: error });
+  }
+}
+
+function isRefusal(failure: Error): boolean {
+  return failure instanceof MemberOpenError && failure.errorCode === 'INVALID_CREDENTIALS';
+}
+
+function worstOf(failures: readonly Error[]): Error {
+  const lasting = failures.find((failure) => !(failure instanceof MemberOpenError) || !failure.transient);
+  return lasting ?? failures[0] ?? new MemberOpenError('INTERNAL_ERROR', false, 'The cluster has no members.');
+}

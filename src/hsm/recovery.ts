@@ -1,0 +1,63 @@
+/** What brings a member back, by what keeps it away: the cheapest remedy first. */
+import { isNativeFailure } from './failure.js';
+import { MemberOpenError } from './login.js';
+import type { NativeFailure } from './native.js';
+import type { ReturnValues } from './return-values.js';
+
+/** How a member that is away is brought back. */
+export interface RecoverySettings {
+  /** Longest time for opening a member once: initialising its module, finding the token, logging in. */
+  openTimeoutMs: number;
+  /** So many probes in a row fail before the member is opened again though its failures do not ask for that. */
+  reopenAfterProbes: number;
+  /** The delay before a probe doubles from the breaker's up to this one; a random half of it is taken off. */
+  maximumProbeDelayMs: number;
+  /** Most earlier openings of one member that may hang in its module when it is opened again. */
+  maxStuckOpenings: number;
+}
+
+/** What applies where configuration says nothing. */
+export const defaultRecoverySettings: RecoverySettings = {
+  openTimeoutMs: 15_000,
+  reopenAfterProbes: 2,
+  maximumProbeDelayMs: 30_000,
+  maxStuckOpenings: 2,
+};
+
+/** `wait`: probe once more; `log-in`: one login on the open token; `reopen`: sessions, module and token anew. */
+export type Remedy = 'wait' | 'log-in' | 'reopen';
+
+const userNotLoggedIn = 0x101;
+
+/** What a probe's failure asks for. @param failedProbes how many have failed in a row, this one included */
+export function remedyFor(
+  cause: unknown,
+  failedProbes: number,
+  settings: RecoverySettings,
+  returnValues: ReturnValues,
+): Remedy {
+  if (isNativeFailure(cause)) {
+    if (cause.kind === 'rv' && cause.rv === userNotLoggedIn && failedProbes === 1) return 'log-in';
+    if (isLost(cause, returnValues)) return 'reopen';
+  }
+  return failedProbes >= settings.reopenAfterProbes ? 'reopen' : 'wait';
+}
+
+/** No probe will ever succeed again on what is open. */
+function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
+  // A member without lanes, or that is not open.
+  if (failure.kind === 'no-member' || failure.kind === 'token-missing') return true;
+  if (failure.kind !== 'rv') return false;
+  const { poisonsMember, poisonsSession } = returnValues(failure.rv);
+  return poisonsMember && poisonsSession;
+}
+
+/** The token refused the credential, or will not be asked: only an operator can change that. */
+export function isCredentialRefused(cause: unknown): cause is MemberOpenError {
+  return cause instanceof MemberOpenError && cause.errorCode === 'INVALID_CREDENTIALS';
+}
+
+/** Too much of the member hangs in its module; a new process is the only remedy while it does. */
+export function isWornOut(cause: unknown): boolean {
+  return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
+}

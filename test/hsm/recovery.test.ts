@@ -1,0 +1,290 @@
+/** Members that are lost and come back: by themselves, without a restart, and without a wrong login. */
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { type FaultHsm, putFaultsBefore, type RemovalKind, removalKinds } from '../native/fault-hsm.js';
+import { clusterId, codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial, pin, soon } from './fixture.js';
+
+const additionalData = Uint8Array.of(0xff, 0xff, 1);
+
+let fixture: HsmFixture;
+let cluster: HsmCluster;
+let material: MaterialReference;
+let sealed: Sealed;
+
+const encrypt = () => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, inTime());
+const decrypt = (from: Sealed = sealed) => cluster.decrypt(material, from, additionalData, inTime());
+const events = (wanted: string) => fixture.events.filter((event) => event === wanted).length;
+const untilEvents = (event: string, times = 1) =>
+  vi.waitFor(() => expect(events(event)).toBeGreaterThanOrEqual(times), { timeout: 20_000, interval: 5 });
+const failedLogins = () => fixture.fault.counts('C_Login').failed;
+
+beforeEach(async () => {
+  fixture = await createHsmFixture();
+});
+
+afterEach(() => fixture.dispose());
+
+async function connect(): Promise<void> {
+  cluster = await fixture.connected();
+  material = await makeMaterial(cluster);
+  sealed = await encrypt();
+}
+
+/** A second way to the same token, with faults of its own: what a vendor's replication looks like from here. */
+function addSibling(change: { privateInstance?: boolean } = {}): FaultHsm {
+  const sibling = putFaultsBefore(fixture.hsm, 'sibling');
+  const module = { ...sibling.module, ...change };
+  fixture.configure({ members: [fixture.member(), fixture.member({ name: 'two', module })] });
+  return sibling;
+}
+
+/** Asks until the member was taken out. */
+async function untilSuspended(): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      await codeOf(encrypt());
+      expect(fixture.events).toContain('suspended one');
+    },
+    { timeout: 20_000, interval: 5 },
+  );
+}
+
+describe.each(removalKinds)('a device that is away (%s)', (kind: RemovalKind) => {
+  test('serves again by itself once it is back', async () => {
+    await connect();
+    fixture.fault.remove(kind);
+    await untilSuspended();
+    expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE');
+    fixture.fault.restore();
+    await untilEvents('resumed one');
+    expect((await decrypt(await encrypt())).byteLength).toBe(1);
+    expect((await decrypt()).byteLength).toBe(1);
+    expect(failedLogins()).toBe(0);
+  });
+
+  test('is not noticed by callers where another member holds the keys', async () => {
+    addSibling();
+    await connect();
+    fixture.fault.remove(kind);
+    const codes: string[] = [];
+    for (let round = 0; round < 20; round += 1) codes.push(await codeOf(encrypt()), await codeOf(decrypt()));
+    expect(new Set(codes)).toEqual(new Set(['no error']));
+    fixture.fault.restore();
+    await untilEvents('resumed one');
+    expect(fixture.events).not.toContain('suspended two');
+  });
+});
+
+test('a token whose folder vanished and returned serves again while its neighbour works', async () => {
+  await connect();
+  const tokens = join(fixture.hsm.directory, 'tokens');
+  for (let round = 1; round <= 3; round += 1) {
+    renameSync(tokens, `${tokens}.away`);
+    await vi.waitFor(async () => expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE'));
+    await untilEvents('not reconnected one', round);
+    renameSync(`${tokens}.away`, tokens);
+    await untilEvents('resumed one', round);
+    expect((await decrypt()).byteLength).toBe(1);
+  }
+});
+
+test('a lost login is one login, and nothing else', async () => {
+  await connect();
+  const before = { logins: fixture.fault.calls('C_Login'), starts: fixture.fault.calls('C_Initialize') };
+  fixture.fault.loseLogin();
+  await untilSuspended();
+  await untilEvents('resumed one');
+  expect((await decrypt()).byteLength).toBe(1);
+  expect(fixture.fault.calls('C_Login')).toBe(before.logins + 1);
+  expect(fixture.fault.calls('C_Initialize')).toBe(before.starts);
+  expect(failedLogins()).toBe(0);
+});
+
+test('lost sessions are opened anew', async () => {
+  await connect();
+  fixture.fault.loseSessions();
+  await vi.waitFor(async () => expect(await codeOf(encrypt())).toBe('no error'), { timeout: 20_000 });
+  expect((await decrypt()).byteLength).toBe(1);
+  expect(failedLogins()).toBe(0);
+});
+
+test('a token that flaps costs no failed login', async () => {
+  await connect();
+  for (let round = 1; round <= 25; round += 1) {
+    fixture.fault.remove('device-removed');
+    await untilSuspended();
+    fixture.fault.restore();
+    await untilEvents('resumed one', round);
+    fixture.events.splice(fixture.events.indexOf('suspended one'), 1);
+  }
+  expect((await decrypt()).byteLength).toBe(1);
+  expect(failedLogins()).toBe(0);
+});
+
+test('a PIN that was changed meanwhile is one failed login; then the member stays out until the credential changes', async () => {
+  addSibling();
+  await connect();
+  fixture.fault.remove('device-removed');
+  await untilSuspended();
+  fixture.fault.obey('C_Login rv 0xa0');
+  fixture.fault.restore();
+  await vi.waitFor(() => expect(fixture.fault.calls('C_Login')).toBe(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(fixture.events.filter((event) => event.startsWith('not reconnected'))).not.toEqual([]));
+  const starts = fixture.fault.calls('C_Initialize');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // The record is asked, and not the token.
+  expect(fixture.fault.calls('C_Initialize')).toBe(starts);
+  expect(fixture.fault.calls('C_Login')).toBe(2);
+  expect(await codeOf(decrypt())).toBe('no error');
+
+  fixture.fault.obey();
+  await fixture.clusters().disconnect(clusterId, soon());
+  expect(await fixture.connect({ credentialVersion: 'store:2' })).toMatchObject({ connected: true });
+  expect(failedLogins()).toBe(1);
+});
+
+test('a restart goes on with the tokens that accepted the PIN, where one has refused it', async () => {
+  fixture.hsm.addToken({ label: 'beta', userPin: pin });
+  const other = putFaultsBefore(fixture.hsm, 'other');
+  const two = fixture.member({ name: 'two', module: other.module, tokenLabel: 'beta' });
+  fixture.configure({ members: [fixture.member(), two] });
+  await fixture.connected();
+  await fixture.clusters().disconnect(clusterId, soon());
+  fixture.fault.obey('C_Login rv 0xa0');
+  expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INVALID_CREDENTIALS' });
+  expect(other.calls('C_Login')).toBe(1);
+  await fixture.connected();
+  expect(fixture.events.slice(-2)).toEqual(['not opened one', 'opened two']);
+  expect(failedLogins()).toBe(1);
+});
+
+test('after objects got other handles, none is used for another key', async () => {
+  fixture.fault.set('renumberAtStart', 1);
+  await connect();
+  const other = await makeMaterial(cluster);
+  for (let round = 1; round <= 3; round += 1) {
+    fixture.fault.remove('device-removed');
+    await untilSuspended();
+    fixture.fault.restore();
+    await untilEvents('resumed one', round);
+    fixture.events.splice(fixture.events.indexOf('suspended one'), 1);
+    const again = await encrypt();
+    const { pool, member } = await fixture.intruder();
+    await pool.inventory(member, soon());
+    expect((await decrypt()).byteLength).toBe(1);
+    expect((await decrypt(again)).byteLength).toBe(1);
+    expect(await codeOf(cluster.decrypt(other, again, additionalData, inTime()))).toBe('INVALID_CIPHERTEXT');
+    await pool.close(soon());
+  }
+  expect(fixture.events.filter((event) => event.startsWith('material'))).toEqual([]);
+});
+
+test('handles that became another key with the lost sessions are proved before they are used', async () => {
+  await connect();
+  await makeMaterial(cluster);
+  fixture.fault.renumberObjects();
+  fixture.fault.loseSessions();
+  const made: Sealed[] = [];
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    try {
+      made.push(await encrypt());
+    } catch {
+      // Lost sessions may be told to callers where there is no other member.
+    }
+  }
+  expect(made).not.toEqual([]);
+  await fixture.clusters().disconnect(clusterId, soon());
+  cluster = await fixture.connected();
+  for (const one of made) expect((await decrypt(one)).byteLength).toBe(1);
+});
+
+test('a slot number that changed is no matter', async () => {
+  await connect();
+  fixture.fault.remove('device-removed');
+  await untilSuspended();
+  fixture.fault.set('slotShift', 7);
+  fixture.fault.restore();
+  await untilEvents('resumed one');
+  expect((await decrypt()).byteLength).toBe(1);
+});
+
+test('a member that is away when its cluster connects is opened later', async () => {
+  const sibling = addSibling();
+  sibling.remove('device-removed');
+  await connect();
+  expect(events('not opened two')).toBe(1);
+  expect(await cluster.listMaterialIds(soon())).toMatchObject([{ memberName: 'one' }]);
+  sibling.restore();
+  await untilEvents('opened two');
+  await untilEvents('resumed two');
+  expect(await cluster.listMaterialIds(soon())).toHaveLength(2);
+  fixture.fault.remove('device-removed');
+  const codes: string[] = [];
+  for (let round = 0; round < 10; round += 1) codes.push(await codeOf(decrypt()));
+  expect(new Set(codes)).toEqual(new Set(['no error']));
+});
+
+test('a shared module is finalised once all its members are lost', async () => {
+  const module = { ...fixture.fault.module, privateInstance: false };
+  fixture.configure({ members: [fixture.member({ module }), fixture.member({ name: 'two', module })] });
+  await connect();
+  fixture.fault.remove('softhsm');
+  await untilSuspended();
+  await untilEvents('suspended two');
+  fixture.fault.restore();
+  await untilEvents('resumed one');
+  await untilEvents('resumed two');
+  expect((await decrypt()).byteLength).toBe(1);
+  expect(fixture.fault.setting('wrongPins')).toBe(0);
+});
+
+describe('what hangs', () => {
+  const recovery = { openTimeoutMs: 300, reopenAfterProbes: 1, maximumProbeDelayMs: 50, maxStuckOpenings: 1 };
+
+  test('in C_Initialize costs the other members nothing', async () => {
+    const sibling = addSibling();
+    const { hsm } = fixture;
+    const third = putFaultsBefore(hsm, 'third');
+    sibling.obey('C_Initialize hang');
+    const members = [
+      fixture.member(),
+      fixture.member({ name: 'two', module: sibling.module }),
+      fixture.member({ name: 'three', module: third.module }),
+    ];
+    fixture.configure({ members, recovery: { ...recovery, openTimeoutMs: 4_000 } });
+    await connect();
+    expect(fixture.events).toContain('opened three');
+    expect(fixture.events).toContain('not opened two');
+    sibling.heal();
+    await untilEvents('opened two');
+  });
+
+  test('is left behind within a bound, says that the process wants to be replaced, and is taken back', async () => {
+    fixture.configure({ recovery, operationTimeoutMs: 1_000 });
+    await connect();
+    fixture.fault.obey('C_DecryptInit hang', 'C_EncryptInit hang', 'C_GetTokenInfo hang');
+    expect(await codeOf(encrypt())).toBe('DEPENDENCY_TIMEOUT');
+    await untilEvents('worn out one');
+    expect(events('worn out one')).toBe(1);
+    fixture.fault.heal();
+    await untilEvents('resumed one');
+    expect((await decrypt()).byteLength).toBe(1);
+    expect(failedLogins()).toBe(0);
+  });
+});
+
+test('a disconnect ends the attempts to come back, and no login follows it', async () => {
+  await connect();
+  fixture.fault.remove('device-removed');
+  await untilSuspended();
+  await untilEvents('not reconnected one');
+  await fixture.clusters().disconnect(clusterId, systemClock.monotonicMs() + 5_000);
+  const logins = fixture.fault.calls('C_Login');
+  fixture.fault.restore();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(fixture.fault.calls('C_Login')).toBe(logins);
+});
