@@ -8,7 +8,7 @@ import { exampleConfiguration } from './example.js';
 import { parseConfiguration } from './load.js';
 import { ConfigurationError } from './problem.js';
 import { decodeSealingKey } from './sealing-key.js';
-import { maximumSecretBytes, resolveSealingKey, resolveSecret, resolveSecrets } from './secrets.js';
+import { exposureOf, maximumSecretBytes, resolveSealingKey, resolveSecret, resolveSecrets } from './secrets.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,6 +38,21 @@ describe('files', () => {
 
   test('a stricter mode is as good', async () => {
     expect(await read(fileWith('1234567', 0o400))).toBe('1234567');
+  });
+
+  test.each([
+    ['ours, 0600', 0o100600, 1000, undefined],
+    ['ours, readable by its group', 0o100440, 1000, /is open to others \(mode 0440\); chmod 600 it/],
+    ["root's, as orchestrators mount them", 0o100440, 0, undefined],
+    ["root's, stricter", 0o100400, 0, undefined],
+    ["root's, readable by all", 0o100444, 0, /belongs to root and is open to others \(mode 0444\)/],
+    ["root's, writable by its group", 0o100460, 0, /belongs to root and is open to others/],
+    ["root's, writable by root", 0o100640, 0, /belongs to root and is open to others/],
+    ["another user's", 0o100400, 1001, /belongs to another user \(uid 1001\)/],
+  ])('%s', (_, mode, uid, problem) => {
+    const found = exposureOf({ mode, uid }, 1000);
+    if (problem === undefined) expect(found).toBeUndefined();
+    else expect(found).toMatch(problem);
   });
 
   test('a link is followed to a file that is ours', async () => {

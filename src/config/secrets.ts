@@ -111,15 +111,8 @@ async function readSecretFile(path: string): Promise<Uint8Array> {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const { mode, uid, size } = await file.stat();
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw new SecretUnavailableError(`${path} is not a file`);
-    if (uid !== process.getuid?.()) {
-      throw new SecretUnavailableError(
-        `${path} belongs to another user (uid ${uid}); chown it to the user that reads it`,
-      );
-    }
-    if ((mode & 0o077) !== 0) {
-      const octal = (mode & 0o777).toString(8).padStart(4, '0');
-      throw new SecretUnavailableError(`${path} is open to others (mode ${octal}); chmod 600 it`);
-    }
+    const problem = exposureOf({ mode, uid }, process.getuid?.());
+    if (problem !== undefined) throw new SecretUnavailableError(`${path} ${problem}`);
     if (size > maximumSecretBytes)
       throw new SecretUnavailableError(`${path} has more than ${maximumSecretBytes} bytes`);
     const bytes = Buffer.alloc(size);
@@ -136,6 +129,24 @@ async function readSecretFile(path: string): Promise<Uint8Array> {
           : `cannot be read (${code})`;
     throw new SecretUnavailableError(`${path} ${reason}`, { cause: error });
   }
+}
+
+/**
+ * What is wrong with who may read a file of a secret; undefined where nothing is. Ours alone (0600 or stricter) is right, and so is root's
+ * with 0440 or stricter: orchestrators mount secrets so, and what root may write, root could have us read anyway.
+ */
+export function exposureOf(
+  { mode, uid }: { mode: number; uid: number },
+  ourUid: number | undefined,
+): string | undefined {
+  if (uid === 0 && (mode & 0o337) === 0) return undefined;
+  const octal = (mode & 0o777).toString(8).padStart(4, '0');
+  if (uid !== ourUid) {
+    return uid === 0
+      ? `belongs to root and is open to others (mode ${octal}); chmod 440 it, with a group of the user that reads it`
+      : `belongs to another user (uid ${uid}); chown it to the user that reads it`;
+  }
+  return (mode & 0o077) === 0 ? undefined : `is open to others (mode ${octal}); chmod 600 it`;
 }
 
 /** Runs without a shell. What it prints to stderr goes to ours: it is for the operator. */
