@@ -22,7 +22,10 @@ export class MaterialCache {
 
   referenceTo(material: MaterialReference): NativeMaterialReference {
     const { materialId } = material;
-    const reference = this.#references.get(materialId) ?? this.#create(material);
+    const known = this.#references.get(materialId);
+    // Who was used last matters only where somebody will soon have to go.
+    if (known !== undefined && this.#references.size <= this.#capacity / 2) return known;
+    const reference = known ?? this.#create(material);
     // A Map keeps the order of insertion: what is inserted again was used last.
     this.#references.delete(materialId);
     this.#references.set(materialId, reference);

@@ -87,6 +87,8 @@ export class EncryptionBudget implements EncryptionSpending {
 
   #blockOf(materialId: string): MaterialBlock {
     const known = this.#blocks.get(materialId);
+    // Who was used last matters only where somebody will soon have to go.
+    if (known !== undefined && this.#blocks.size <= this.#capacity / 2) return known;
     this.#blocks.delete(materialId);
     const block = known ?? new MaterialBlock(this.#tools, materialId, (used) => this.#note(materialId, used));
     this.#blocks.set(materialId, block);

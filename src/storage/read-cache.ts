@@ -66,6 +66,8 @@ class ReadCache {
       return Promise.reject(toHoldfastError(error));
     }
     const known = this.#answers.get(question) as Promise<T> | undefined;
+    // Who was used last matters only where somebody will soon have to go, and to move an entry costs more than to find it.
+    if (known !== undefined && this.#answers.size <= this.#capacity / 2) return known;
     this.#answers.delete(question);
     const answer = known ?? this.#ask(question, read);
     this.#answers.set(question, answer);
