@@ -3,7 +3,8 @@
  *
  * A code is the AWS KMS exception's name in upper snake case without "Exception"
  * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). Every face
- * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it.
+ * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it,
+ * and `error-guide.ts` explains it, of which `docs/errors.md` is made.
  */
 export const errorCodes = [
   'ACCESS_DENIED',

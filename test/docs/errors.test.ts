@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { errorsPage } from '../../scripts/errors-page.mjs';
+import { errorGuide } from '../../src/error-guide.js';
+import { errorCodes } from '../../src/errors.js';
+import { statusOfCode } from '../../src/faces/grpc/errors.js';
+
+describe('docs/errors.md', () => {
+  it('is what the closed list says: npm run generate:docs', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/errors.md'), 'utf8');
+    expect(page).toBe(errorsPage({ errorCodes, errorGuide, statusName: (code) => status[statusOfCode[code]] }));
+  });
+
+  it('explains every code in sentences', () => {
+    for (const code of errorCodes) {
+      for (const text of [errorGuide[code].cause, errorGuide[code].remedy]) {
+        expect(text, code).toMatch(/^[A-Z`].{15,}[.]$/s);
+        expect(text, code).not.toContain('|');
+      }
+    }
+  });
+
+  it('calls those retryable whose status tells clients to try again', () => {
+    const always = errorCodes.filter((code) => errorGuide[code].retryable === 'always');
+    expect(always).toEqual(['DEPENDENCY_TIMEOUT', 'KEY_UNAVAILABLE', 'THROTTLING']);
+  });
+});
