@@ -131,6 +131,7 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   object.Set("epoch", number(env, member.epoch));
   object.Set("admitted", member.admitted);
   object.Set("lanes", member.lanes);
+  object.Set("laneTarget", member.laneTarget);
   object.Set("quarantinedLanes", member.quarantinedLanes);
   object.Set("queued", member.queued);
   object.Set("running", member.running);

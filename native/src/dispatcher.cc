@@ -18,6 +18,7 @@ MemberStatistics describe(const Member& member, size_t sharedQueue) {
   described.admitted = member.takesSharedWork();
   described.lanes = static_cast<int>(
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
+  described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
   described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
   described.running = running(member);
@@ -106,9 +107,14 @@ void Dispatcher::post(const RequestPointer& request) {
     const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
     if (!served) throw failure(FailureKind::kNoMember, "no member takes this work");
     if (Lane* const lane = idleLaneFor(*request)) return assign(*lane, request);
-    if (queuedCount_ >= queueLimit_) throw failure(FailureKind::kQueueFull, "too many operations wait");
+    // Work for one member that hangs must not take the room of all.
+    const bool memberFull = pinned != nullptr && members_.size() > 1 &&
+                            pinned->pinned.size() >= std::max<size_t>(1, queueLimit_ / 2);
+    if (memberFull || queuedCount_ >= queueLimit_)
+      throw failure(FailureKind::kQueueFull, "too many operations wait");
     (pinned != nullptr ? pinned->pinned : shared_).push_back(request);
     ++queuedCount_;
+    growFor(*request);
   } catch (const Failure& failure) {
     refuse(request, failure);
   }

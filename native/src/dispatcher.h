@@ -38,9 +38,13 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// What the next epoch goes by, and how many lanes there may be from now on. Throws `closed`.
   void setProfile(int index, Profile profile, int laneCount);
   Profile profileOf(int index) const;
-  /// Begins an epoch and brings the member to its number of lanes; waits until all have opened. Throws the
-  /// failure of the first that could not, or `lane-deadline`.
+  /// Begins an epoch with a few lanes, which become more as work waits; waits until they have opened. A token
+  /// with a session for one at least has enough; otherwise throws the failure of the first that could not
+  /// open, or `lane-deadline`.
   void startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline);
+  /// Ends a lane, so that the token has a session to spare, and waits for it. False where there is none to
+  /// spare, or the deadline passes.
+  bool makeRoom(int index, Deadline deadline);
   void suspend(int index);
   void resume(int index);
   std::vector<MemberStatistics> statistics() const;
@@ -63,7 +67,12 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   RequestPointer next(Lane& lane);
   /// Answers, and gives the next one or waits for it as `next` does.
   RequestPointer finish(Lane& lane, const RequestPointer& request, Outcome outcome);
-  void laneFailed(Lane& lane, Failure failure);
+  /// Its first session did not open. Gives whether the lane shall go on without one and try again when it is
+  /// given work: the last one of a member whose token has no more sessions.
+  bool laneFailed(Lane& lane, Failure failure);
+  /// The token has no session for this lane any more. Where there are others, the request is theirs and the
+  /// lane shall end.
+  bool handBack(Lane& lane, const RequestPointer& request);
   void laneEnded(Lane& lane);
 
   // For the watchdog.
@@ -84,6 +93,10 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void quarantine(Lane& lane);
   bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
   void addLane(Member& member);
+  void growFor(const Request& request);
+  void grow(Member& member);
+  void retire(Member& member, Lane& lane);
+  void shrink(Member& member);
   void wakeIdle(Member& member);
   static void stop(Member& member);
 

@@ -23,6 +23,19 @@ bool isDeserted(const Member& member) {
          member.visitors == 0 && member.openers == 0;
 }
 
+int readyLanes(const Member& member) {
+  return static_cast<int>(
+      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
+}
+
+bool hasSurplus(const Member& member) { return std::ssize(member.lanes) > member.budget.target(); }
+
+/// A member that closes drains its queue with the lanes that it has.
+bool endsAsSurplus(const Member& member) { return hasSurplus(member) && !member.closing; }
+
+/// Lanes with which a member starts: one that hangs does not stop it.
+constexpr int kFirstLanes = 2;
+
 }  // namespace
 
 // ---- called by lanes ----
@@ -32,8 +45,16 @@ RequestPointer Dispatcher::next(Lane& lane) {
   auto& place = lane.place;
   Member& member = *members_[static_cast<size_t>(lane.member())];
   if (place.quarantined || place.retired) return nullptr;
-  if (!place.ready) changed_.notify_all();
+  const bool isNew = !place.ready;
   place.ready = true;
+  if (isNew) {
+    changed_.notify_all();
+    grow(member);
+  }
+  if (endsAsSurplus(member)) {
+    retire(member, lane);
+    return nullptr;
+  }
   place.current = take(member);
   if (place.current) return place.current;
   if (member.closing) return nullptr;
@@ -51,8 +72,9 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
   {
     // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
-    if (!lane.place.quarantined && !lane.place.retired)
-      following = take(*members_[static_cast<size_t>(lane.member())]);
+    Member& member = *members_[static_cast<size_t>(lane.member())];
+    const bool ends = lane.place.quarantined || lane.place.retired || endsAsSurplus(member);
+    if (!ends) following = take(member);
     lane.place.current = following;
     waiting = queuedCount_;
   }
@@ -61,9 +83,35 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
   return following ? following : next(lane);
 }
 
-void Dispatcher::laneFailed(Lane& lane, Failure failure) {
+bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   const Lock lock(mutex_);
-  members_[static_cast<size_t>(lane.member())]->laneFailure = std::move(failure);
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  // Given up while it was opening: what became of it is of no interest.
+  if (lane.place.retired) return false;
+  if (failure.rv == CKR_SESSION_COUNT) {
+    if (member.lanes.size() > 1) {
+      retire(member, lane);
+      shrink(member);
+      return false;
+    }
+    if (member.served) return true;
+  }
+  member.laneFailure = std::move(failure);
+  return false;
+}
+
+bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
+  const Lock lock(mutex_);
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  const bool alone = member.lanes.size() < 2;
+  if (lane.place.quarantined || lane.place.retired || member.closing || alone) return false;
+  lane.place.current.reset();
+  retire(member, lane);
+  shrink(member);
+  (request->member ? member.pinned : shared_).push_front(request);
+  ++queuedCount_;
+  wakeIdle(member);
+  return true;
 }
 
 void Dispatcher::laneEnded(Lane& lane) {
@@ -88,7 +136,7 @@ void Dispatcher::laneEnded(Lane& lane) {
 // ---- lanes that start, hang and end ----
 
 void Dispatcher::addLane(Member& member) {
-  if (!member.token || std::ssize(member.lanes) >= member.limits.laneCount) return;
+  if (!member.token || std::ssize(member.lanes) >= member.budget.target()) return;
   auto lane =
       std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch, member.opening);
   try {
@@ -98,6 +146,60 @@ void Dispatcher::addLane(Member& member) {
     member.laneFailure = rvFailure("", CKR_HOST_MEMORY);
     member.laneFailure->detail = error.what();
   }
+}
+
+/// The request waits because no lane is idle: another may open for it, on the member that has the fewest.
+void Dispatcher::growFor(const Request& request) {
+  Member* smallest = nullptr;
+  for (const auto& member : members_) {
+    const bool takes = request.member ? member->index == *request.member : member->takesSharedWork();
+    if (takes && (smallest == nullptr || member->lanes.size() < smallest->lanes.size()))
+      smallest = member.get();
+  }
+  if (smallest != nullptr) grow(*smallest);
+}
+
+/// One after the other, so that it is known how many the token had sessions for.
+void Dispatcher::grow(Member& member) {
+  const auto lanes = static_cast<int>(std::ssize(member.lanes));
+  const bool wanted = queuedCount_ > 0 && readyLanes(member) == lanes && member.takesPinnedWork();
+  if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
+}
+
+void Dispatcher::retire(Member& member, Lane& lane) {
+  lane.place.retired = true;
+  lane.place.idle = false;
+  member.retired.push_back(lane.shared_from_this());
+  removeLane(member.lanes, lane);
+  std::erase(member.idle, &lane);
+  lane.place.wake.notify_one();
+  changed_.notify_all();
+}
+
+/// The token has no session for more lanes than are ready. Those that are opening will find none either; of
+/// the others, who rests ends now, and who works after that.
+void Dispatcher::shrink(Member& member) {
+  member.budget.refused(readyLanes(member), Clock::now());
+  const auto opening = [](const auto& lane) { return !lane->place.ready; };
+  while (hasSurplus(member)) {
+    const auto found = std::ranges::find_if(member.lanes, opening);
+    if (found != member.lanes.end())
+      retire(member, **found);
+    else if (!member.idle.empty())
+      retire(member, *member.idle.front());
+    else
+      return;
+  }
+}
+
+bool Dispatcher::makeRoom(int index, Deadline deadline) {
+  Lock lock(mutex_);
+  Member& member = memberAt(index);
+  const auto ending = member.retired.size();
+  if (readyLanes(member) < 2) return false;
+  shrink(member);
+  return changed_.wait_until(
+      lock, deadline, [&member, ending] { return !hasSurplus(member) && member.retired.size() <= ending; });
 }
 
 void Dispatcher::quarantine(Lane& lane) {
@@ -130,7 +232,10 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   if (!member.token) throw failure(FailureKind::kNoMember, "the member is not open");
   member.epoch = std::move(epoch);
   member.laneFailure.reset();
-  for (int i = 0; i < member.limits.laneCount; ++i) addLane(member);
+  member.served = false;
+  member.budget.reset(member.limits.laneCount);
+  const int first = std::min(kFirstLanes, member.limits.laneCount);
+  while (std::ssize(member.lanes) < first && !member.laneFailure) addLane(member);
   const auto settled = [&member] {
     const auto ready = [](const auto& lane) { return lane->place.ready; };
     return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, ready);
@@ -139,6 +244,7 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
+  member.served = true;
 }
 
 // ---- closing ----

@@ -29,8 +29,9 @@ void Lane::start(Threads& threads) {
 void Lane::run() {
   if (openFirstSession()) {
     for (auto request = dispatcher_->next(*this); request;) {
-      auto outcome = perform(*request);
-      request = dispatcher_->finish(*this, request, std::move(outcome));
+      auto outcome = perform(request);
+      if (!outcome) break;
+      request = dispatcher_->finish(*this, request, std::move(*outcome));
     }
   }
   // Before the end is told: who waits for it goes on to finalise the module.
@@ -46,8 +47,7 @@ bool Lane::openFirstSession() {
     session_.emplace(*token_);
     return true;
   } catch (const Failure& failure) {
-    dispatcher_->laneFailed(*this, explain(failure));
-    return false;
+    return dispatcher_->laneFailed(*this, explain(failure));
   }
 }
 
@@ -58,16 +58,18 @@ bool Lane::mayHold(size_t waiting) {
   return holds;
 }
 
-Outcome Lane::perform(Request& request) {
-  request.waiting = false;
+std::optional<Outcome> Lane::perform(const RequestPointer& request) {
+  request->waiting = false;
   started_ = Clock::now();
   try {
     // Asked after the flag is down, like requireTime.
-    if (started_ >= request.deadline)
+    if (started_ >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     ensureSession(dispatcher_->epochOf(member_));
-    return Completed{member_, epoch_->number, operate(request)};
+    return Completed{member_, epoch_->number, operate(*request)};
   } catch (const Failure& failure) {
+    const bool noSession = !session_ && failure.rv == CKR_SESSION_COUNT;
+    if (noSession && dispatcher_->handBack(*this, request)) return std::nullopt;
     return explain(failure);
   } catch (const std::exception& error) {
     auto exhausted = rvFailure("", CKR_HOST_MEMORY);
@@ -86,7 +88,8 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   if (session_ && !poisoned_ && epoch == epoch_) return;
   nonces_.clear();
   session_.reset();
-  // First: a session that does not open is a failure of the new epoch, and not one that nobody minds any more.
+  // First: a session that does not open is a failure of the new epoch, and not one that nobody minds any
+  // more.
   epoch_ = epoch;
   session_.emplace(*token_);
   poisoned_ = false;

@@ -25,7 +25,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
     bool ready = false;
     bool idle = false;
     bool quarantined = false;
-    /// The member was opened again without it: it ends after the call that it is in.
+    /// The member was opened again without it, or has more lanes than the token has sessions for: it ends
+    /// after the call that it is in.
     bool retired = false;
     std::condition_variable wake;
   };
@@ -48,7 +49,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
  private:
   void run();
   bool openFirstSession();
-  Outcome perform(Request& request);
+  /// Nothing where another lane has the request now, because the token has no session for this one.
+  std::optional<Outcome> perform(const RequestPointer& request);
   Value operate(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   Failure explain(Failure failure);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lane.h"
+#include "lane_budget.h"
 
 namespace holdfast {
 
@@ -31,6 +32,7 @@ struct MemberStatistics {
   uint64_t epoch = 0;
   bool admitted = false;
   int lanes = 0;
+  int laneTarget = 0;
   int quarantinedLanes = 0;
   int queued = 0;
   int running = 0;
@@ -44,6 +46,10 @@ struct Member {
   int index = -1;
   MemberOptions options;
   LaneLimits limits;
+  /// How many lanes there may be now.
+  LaneBudget budget;
+  /// A lane has been open since the last login.
+  bool served = false;
   /// Of the epochs to come.
   Profile profile;
   std::shared_ptr<Openings> openings;
@@ -65,7 +71,7 @@ struct Member {
   std::deque<RequestPointer> pinned;
   std::vector<std::shared_ptr<Lane>> lanes;
   std::vector<std::shared_ptr<Lane>> quarantined;
-  /// Lanes of earlier openings that have not ended yet.
+  /// Lanes of earlier openings, and those that the token has no session for, that have not ended yet.
   std::vector<std::shared_ptr<Lane>> retired;
   /// The last one idle is the next one used: its caches are warm.
   std::vector<Lane*> idle;

@@ -71,15 +71,26 @@ ControlTask::Late lateFor(int member) {
   return [member] { return withMember(failure(FailureKind::kLaneDeadline, "the deadline passed"), member); };
 }
 
+/// The lanes of a token that is full make room for it.
+std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& token, Deadline deadline) {
+  for (;;) {
+    try {
+      return std::make_unique<Session>(token);
+    } catch (const Failure& failure) {
+      if (failure.rv != CKR_SESSION_COUNT || !dispatcher.makeRoom(member, deadline)) throw;
+    }
+  }
+}
+
 std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline) {
   const auto token = dispatcher.visit(member);
   const auto epoch = dispatcher.epochOf(member);
   if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
-  Session session(*token);
+  const auto session = openSession(dispatcher, member, *token, deadline);
   std::atomic<bool> waiting = false;
   NonceStock nonces;
-  Workplace workplace{*token, session, epoch->cache, epoch->profile, nonces, deadline, waiting};
+  Workplace workplace{*token, *session, epoch->cache, epoch->profile, nonces, deadline, waiting};
   return takeInventory(workplace);
 }
 

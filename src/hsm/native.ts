@@ -305,6 +305,8 @@ export interface NativeMemberStatistics {
   admitted: boolean;
   /** Lanes with a session, idle or at work. */
   lanes: number;
+  /** Lanes that there may be now: `laneCount`, or less where the token had no session for more. */
+  laneTarget: number;
   quarantinedLanes: number;
   /** What this member could take: work posted to it by name and, while it is admitted, all that waits for any member. */
   queued: number;
