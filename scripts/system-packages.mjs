@@ -11,6 +11,15 @@ const softHsmLibraries = [
   '/usr/local/lib/softhsm/libsofthsm2.so',
 ];
 
+/** Where distributions put NSS's; `test/nss-hsm.ts` knows the same places. */
+const nssLibraries = [
+  '/usr/lib/x86_64-linux-gnu/libsoftokn3.so',
+  '/usr/lib/aarch64-linux-gnu/libsoftokn3.so',
+  '/usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so',
+  '/usr/lib/aarch64-linux-gnu/nss/libsoftokn3.so',
+  '/usr/lib64/libsoftokn3.so',
+];
+
 /** The installed SoftHSM library, or undefined. */
 export function findSoftHsmLibrary() {
   return softHsmLibraries.find((path) => existsSync(path));
@@ -30,6 +39,11 @@ const packages = [
     name: 'softhsm2',
     purpose: 'an HSM in software',
     present: () => isInstalled('softhsm2-util') && findSoftHsmLibrary() !== undefined,
+  },
+  {
+    name: 'libnss3',
+    purpose: 'a second HSM in software, for tests',
+    present: () => nssLibraries.some((path) => existsSync(path)),
   },
   { name: 'openssl', purpose: 'certificates', present: () => isInstalled('openssl') },
   {

@@ -13,12 +13,18 @@ namespace {
 /// Longer labels and ids are not ours; they read as empty.
 constexpr size_t kLongestText = 512;
 
+/// NSS 3.87.1 answers CKR_BUFFER_TOO_SMALL where a number has more room than it needs (measured).
+size_t roomFor(CK_ATTRIBUTE_TYPE type) {
+  const bool isNumber = type == CKA_CLASS || type == CKA_KEY_TYPE || type == CKA_VALUE_LEN;
+  return isNumber ? sizeof(CK_ULONG) : kLongestText;
+}
+
 /// Attributes that are asked for in one call; each has its own room.
 template <size_t N>
 class AttributeQuery {
  public:
   explicit AttributeQuery(const std::array<CK_ATTRIBUTE_TYPE, N>& types) {
-    for (size_t i = 0; i < N; ++i) attributes_[i] = {types[i], room_[i].data(), kLongestText};
+    for (size_t i = 0; i < N; ++i) attributes_[i] = {types[i], room_[i].data(), roomFor(types[i])};
   }
 
   /// The token fills in what it has. An attribute that it lacks or hides has no length afterwards (§5.7): not

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hsmClusterContract } from '../../test/contract/hsm-cluster.contract.js';
 import {
   clusterId,
   createHsmFixture,
@@ -11,23 +10,6 @@ import {
 } from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
 import { Secret } from '../secret.js';
-
-hsmClusterContract('SoftHSM', async () => {
-  const fixture = await createHsmFixture();
-  const cluster = await fixture.connected();
-  return {
-    cluster,
-    clock: systemClock,
-    async swapMaterial(materialId) {
-      const { pool, member } = await fixture.intruder();
-      const id = Buffer.from(materialId, 'hex');
-      const { value } = await pool.readAttributes(member, id, soon());
-      await pool.destroyKey(member, id, soon());
-      await pool.generateKey(member, id, value[0]?.label ?? '', soon());
-    },
-    close: () => fixture.dispose(),
-  };
-});
 
 let fixture: HsmFixture;
 

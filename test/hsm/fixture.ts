@@ -40,8 +40,8 @@ export interface HsmFixture {
   member(change?: Partial<MemberOptions>): MemberOptions;
   connect(attempt?: { pin?: string; credentialVersion?: string }): Promise<ConnectOutcome>;
   connected(): Promise<HsmCluster>;
-  /** A session of its own on the same token, as another process with the PIN would have. */
-  intruder(): Promise<{ pool: NativePool; member: number }>;
+  /** A session of its own on the same token (by default that of SoftHSM), as another process with the PIN would have. */
+  intruder(on?: MemberOptions): Promise<{ pool: NativePool; member: number }>;
   dispose(): Promise<void>;
 }
 
@@ -89,14 +89,14 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     if (!outcome.connected) throw new Error(`not connected: ${outcome.errorCode}`, { cause: outcome.cause });
     return outcome.cluster;
   };
-  const intruder = async (): Promise<{ pool: NativePool; member: number }> => {
+  const softHsm = { ...fault.module, libraryPath: hsm.libraryPath };
+  const intruder: HsmFixture['intruder'] = async (on = member({ module: softHsm })) => {
     const pool = addon.createPool(100);
     pools.push(pool);
-    const module = { ...fault.module, libraryPath: hsm.libraryPath };
     const token = {
-      module,
-      tokenLabel,
-      tokenSerialNumber: null,
+      module: on.module,
+      tokenLabel: on.tokenLabel,
+      tokenSerialNumber: on.tokenSerialNumber,
       laneCount: 1,
       maxQuarantinedLanes: 1,
       maxStuckOpenings: 2,
