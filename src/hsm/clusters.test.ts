@@ -8,7 +8,6 @@ import {
   pin,
   soon,
 } from '../../test/hsm/fixture.js';
-import { systemClock } from '../clock-system.js';
 import { Secret } from '../secret.js';
 
 let fixture: HsmFixture;
