@@ -170,9 +170,9 @@ export class AuditFile implements AuditLog {
   }
 
   async #writeAll(): Promise<void> {
-    // Lets everything that is appended in this turn of the event loop come along: each write wakes another thread.
-    await new Promise((resolve) => setImmediate(resolve));
     do {
+      // Lets everything that is appended in this turn of the event loop come along: each write wakes another thread.
+      await new Promise((resolve) => setImmediate(resolve));
       this.#busySinceMs.write = this.#options.clock.monotonicMs();
       if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
       const lines = this.#waiting;
