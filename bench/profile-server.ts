@@ -1,21 +1,23 @@
 /**
- * `node --import ./test/contract/typescript-hooks.mjs bench/profile-server.ts [requests in flight] [seconds]`: profiles the
- * main thread of the server under load, prints self time by owner and by function, and leaves the profile, for the flame
- * charts of a browser's developer tools or of speedscope, in the folder for temporary files. After `npm run bench`, which
- * builds everything.
+ * `node --import ./test/contract/typescript-hooks.mjs bench/profile-server.ts [requests in flight] [seconds] [file]`:
+ * profiles the main thread of the server under load, prints self time by owner and by function, draws a flame graph (SVG) in
+ * the file that is named, and leaves the profile, for the flame charts of a browser's developer tools or of speedscope, in
+ * the folder for temporary files. After `npm run bench`, which builds everything.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nativePrograms, requireBuilt } from './build.js';
+import { flameGraph } from './flame-graph.js';
 import { measureWithH2load } from './h2load.js';
 import { type CpuProfile, type ProfileRow, summariseProfile } from './profile.js';
 import { Workbench } from './workbench.js';
 
 const path = join(tmpdir(), 'holdfast-bench.cpuprofile');
 const hook = fileURLToPath(new URL('profile-hook.mjs', import.meta.url));
-const [inFlight = 32, seconds = 5] = process.argv.slice(2).map(Number);
+const [inFlight = 32, seconds = 5] = process.argv.slice(2, 4).map(Number);
+const flameGraphPath = process.argv[4];
 
 function print(title: string, rows: readonly ProfileRow[]): void {
   process.stdout.write(`\n${title}\n`);
@@ -34,7 +36,12 @@ try {
   process.kill(workbench.holdfast.pid, 'SIGUSR2');
   while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 100));
   await new Promise((resolve) => setTimeout(resolve, 500));
-  const { idleShare, functions, owners } = summariseProfile(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile);
+  const profile = JSON.parse(readFileSync(path, 'utf8')) as CpuProfile;
+  const { idleShare, functions, owners } = summariseProfile(profile);
+  if (flameGraphPath !== undefined) {
+    const title = `Encrypt over mutual TLS, ${inFlight} in flight: main thread of the server, by self time`;
+    writeFileSync(flameGraphPath, flameGraph(profile, title));
+  }
   process.stdout.write(
     `${Math.round(rps)} requests/s and ${cpuMicrosPerRequest.toFixed(1)} µs CPU a request while profiled, ` +
       `idle ${(idleShare * 100).toFixed(1)} %; profile in ${path}\n`,

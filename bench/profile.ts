@@ -5,7 +5,7 @@ export interface CpuProfile {
   timeDeltas: number[];
 }
 
-interface ProfileNode {
+export interface ProfileNode {
   id: number;
   callFrame: { functionName: string; url: string; lineNumber: number };
   children?: number[];
@@ -39,8 +39,8 @@ export function summariseProfile(profile: CpuProfile): ProfileSummary {
     allMicros += micros;
     if (node === undefined || idle.includes(node.callFrame.functionName)) continue;
     busyMicros += micros;
-    add(functions, nameOf(node), micros);
-    add(owners, ownerOf(node), micros);
+    add(functions, frameName(node), micros);
+    add(owners, frameOwner(node), micros);
   }
   const rows = (totals: Map<string, number>) =>
     [...totals]
@@ -53,14 +53,15 @@ function add(totals: Map<string, number>, name: string, micros: number): void {
   totals.set(name, (totals.get(name) ?? 0) + micros);
 }
 
-function nameOf({ callFrame }: ProfileNode): string {
+/** Function, the end of its file's path, line. */
+export function frameName({ callFrame }: ProfileNode): string {
   const place = callFrame.url.split('/').slice(-2).join('/');
   const name = callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName;
   return place === '' ? name : `${name} ${place}:${callFrame.lineNumber + 1}`;
 }
 
 /** `holdfast/dispatch`, `@grpc/grpc-js`, `node`, or `native` for V8's own and the addon's functions. */
-function ownerOf({ callFrame }: ProfileNode): string {
+export function frameOwner({ callFrame }: ProfileNode): string {
   const { url, functionName } = callFrame;
   const dependency = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
   if (dependency !== undefined) return dependency;
