@@ -32,6 +32,8 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
       scenario('addon-encrypt@16', [80, 1], [40, 1], [80, 1]),
       scenario('echo-h2load@32', [1000, 60], [500, 120], [1000, 60]),
       scenario('encrypt-h2load@32', [500, 120], [250, 240], [500, 120]),
+      scenario('encrypt-traced-h2load@32', [500, 123], [250, 246], [500, 300]),
+      scenario('encrypt-counted-h2load@32', [500, 120], [250, 300], [500, 118.8]),
     ]),
   );
   expect(ratiosOf(results)).toEqual({
@@ -39,6 +41,8 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
     addonToRawWithNonce: 1,
     encryptToEchoPerCpu: 0.5,
     encryptToEchoRps: 0.5,
+    tracingAt1PercentOverhead: 0.025,
+    metricsOverhead: 0,
   });
 });
 

@@ -28,6 +28,10 @@ export interface Ratios {
   encryptToEchoPerCpu: number;
   /** Operations per second of Encrypt ÷ of the echo, at 32 in flight. */
   encryptToEchoRps: number;
+  /** Server CPU of Encrypt with 1 % of the requests traced ÷ without tracing, less 1, at 32 in flight. Target at most 0.03. */
+  tracingAt1PercentOverhead: number;
+  /** The same for metrics. */
+  metricsOverhead: number;
 }
 
 /** What `--json` prints and `bench/results` keeps. */
@@ -78,6 +82,8 @@ export function ratiosOf(results: readonly BenchResult[]): Ratios {
     addonToRawWithNonce: ratio(rps('addon-encrypt@16'), rps('raw-random-encrypt')),
     encryptToEchoPerCpu: ratio(cpu('echo-h2load@32'), cpu('encrypt-h2load@32')),
     encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
+    tracingAt1PercentOverhead: overhead(cpu('encrypt-traced-h2load@32'), cpu('encrypt-h2load@32')),
+    metricsOverhead: overhead(cpu('encrypt-counted-h2load@32'), cpu('encrypt-h2load@32')),
   };
 }
 
@@ -90,6 +96,11 @@ function resultNamed(results: readonly BenchResult[], name: string): BenchResult
 /** Of the rounds' own ratios: what slowed a whole round down slowed both sides of it. */
 function ratio(numerators: readonly number[], denominators: readonly number[]): number {
   return rounded(median(numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN))));
+}
+
+/** A ratio near 1, as what it is above it. */
+function overhead(numerators: readonly number[], denominators: readonly number[]): number {
+  return Number((ratio(numerators, denominators) - 1).toFixed(4));
 }
 
 /** Five significant digits: more would be noise. */

@@ -26,6 +26,9 @@ export interface NativePrograms {
   clientCertificateLibrary: string;
 }
 
+/** In flight where servers are compared with each other. */
+const comparedLevel = 32;
+
 /** In flight in the scenarios of ghz, a load that takes a core for itself. */
 const ghzLevel = 32;
 
@@ -47,6 +50,13 @@ export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePr
       measure: (seconds) => measureWithH2load(target, programs.clientCertificateLibrary, inFlight, seconds),
     })),
   );
+  const observed = Object.entries({ traced: workbench.traced, counted: workbench.counted }).map(([name, target]) => ({
+    name: `encrypt-${name}-h2load@${comparedLevel}`,
+    inFlight: comparedLevel,
+    measure: (seconds: number) => measureWithH2load(target, programs.clientCertificateLibrary, comparedLevel, seconds),
+  }));
+  // Beside what they are compared with.
+  withH2load.splice(withH2load.findIndex(({ name }) => name === `encrypt-h2load@${comparedLevel}`) + 1, 0, ...observed);
   const { ghzPath } = plan;
   const withGhz =
     ghzPath === undefined

@@ -22,7 +22,13 @@ export function asTable(report: BenchReport): string {
     `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
     `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
     `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
+    `1 % of requests traced, CPU        ${percent(ratios.tracingAt1PercentOverhead)}  (target at most 3 %)`,
+    `metrics, CPU                       ${percent(ratios.metricsOverhead)}`,
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+function percent(share: number): string {
+  return `${share < 0 ? '' : '+'}${(share * 100).toFixed(1)} %`;
 }

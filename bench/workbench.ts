@@ -8,6 +8,7 @@ import { issueServerCertificate } from '../test/certificates.js';
 import { type ClusterOfTest, Deployment, type SpawnedServer } from '../test/e2e/deployment.js';
 import type { Message } from '../test/e2e/client.js';
 import type { EchoOptions } from './echo-server.js';
+import { ObservedServers } from './observed-servers.js';
 import { preflight } from './preflight.js';
 import { grpcFrame, type Target } from './target.js';
 
@@ -31,9 +32,14 @@ export class Workbench {
   readonly #deployment: Deployment;
   readonly #server: SpawnedServer;
   readonly #echo: ChildProcess;
+  readonly #observed: ObservedServers;
   /** The real server. */
   readonly holdfast: Target;
   readonly echo: Target;
+  /** The real server with 1 % of its requests traced. */
+  readonly traced: Target;
+  /** The real server with metrics. */
+  readonly counted: Target;
 
   static async start(options: WorkbenchOptions): Promise<Workbench> {
     const deployment = new Deployment({
@@ -48,12 +54,21 @@ export class Workbench {
     }
   }
 
-  constructor(deployment: Deployment, server: SpawnedServer, holdfast: Target, echo: StartedEcho) {
+  constructor(
+    deployment: Deployment,
+    server: SpawnedServer,
+    holdfast: Target,
+    echo: StartedEcho,
+    observed: ObservedServers,
+  ) {
     this.#deployment = deployment;
     this.#server = server;
     this.#echo = echo.child;
     this.holdfast = holdfast;
     this.echo = echo.target;
+    this.#observed = observed;
+    this.traced = { ...holdfast, ...placeOf(observed.traced.server) };
+    this.counted = { ...holdfast, ...placeOf(observed.counted.server) };
   }
 
   get softHsm(): { libraryPath: string; environment: { SOFTHSM2_CONF: string } } {
@@ -70,14 +85,17 @@ export class Workbench {
    * which a fast server fills with gigabytes.
    */
   checkAudit(): void {
-    const path = this.#deployment.auditPath;
-    const refused = readFileSync(path, 'utf8').split('\n').filter(isRefusal);
-    truncateSync(path);
-    if (refused.length > 0) throw new Error(`${refused.length} requests were refused, e.g. ${refused[0]}`);
+    const { traced, counted } = this.#observed;
+    for (const path of [this.#deployment.auditPath, traced.auditPath, counted.auditPath]) {
+      const refused = readFileSync(path, 'utf8').split('\n').filter(isRefusal);
+      truncateSync(path);
+      if (refused.length > 0) throw new Error(`${refused.length} requests were refused, e.g. ${refused[0]}`);
+    }
   }
 
   async stop(): Promise<void> {
     this.#echo.kill();
+    await this.#observed.stop();
     await this.#server.end('SIGTERM');
     this.#deployment.dispose();
   }
@@ -99,15 +117,21 @@ async function startOn(deployment: Deployment, options: WorkbenchOptions): Promi
   const server = await deployment.spawn(options.environment);
   const operator = server.client('operator');
   await server.defaultKeyStoreConnected(operator);
+  // Requests that came before the key store was there are no failures of the load.
+  truncateSync(deployment.auditPath);
   const created = await operator.call('CreateKey', {});
   const { key_id: keyId } = created['key_metadata'] as Message;
   await operator.call('CreateAlias', { alias_name: alias, target_key_id: keyId });
   const shared = { ...writeRequest(deployment), ...clientFiles(deployment) };
-  const holdfast = { ...shared, port: server.port, pid: pidOf(server.child) };
+  const holdfast = { ...shared, ...placeOf(server) };
   const response = await preflight(holdfast);
   const echo = await startEcho(deployment, response, shared);
   await preflight(echo.target);
-  return new Workbench(deployment, server, holdfast, echo);
+  return new Workbench(deployment, server, holdfast, echo, await ObservedServers.start(deployment));
+}
+
+function placeOf(server: SpawnedServer): { port: number; pid: number } {
+  return { port: server.port, pid: pidOf(server.child) };
 }
 
 function clientFiles(deployment: Deployment) {

@@ -116,10 +116,10 @@ export class Deployment {
   }
 
   /** Starts the compiled server as a process of its own: for tests that kill it. Run `npm run build:ts` before. */
-  async spawn(environment: NodeJS.ProcessEnv = {}): Promise<SpawnedServer> {
+  async spawn(environment: NodeJS.ProcessEnv = {}, configurationPath = this.configurationPath): Promise<SpawnedServer> {
     const log = openSync(this.logPath, 'a');
     const before = readFileSync(this.logPath, 'utf8').length;
-    const child = spawn(process.execPath, [commandLine, 'serve', '--config', this.configurationPath], {
+    const child = spawn(process.execPath, [commandLine, 'serve', '--config', configurationPath], {
       stdio: ['ignore', 'ignore', log],
       env: { ...process.env, ...environment },
     });
