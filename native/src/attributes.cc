@@ -73,12 +73,31 @@ bool speaksOfHalfMadeObject(CK_RV rv) { return rv == CKR_ATTRIBUTE_VALUE_INVALID
 }  // namespace
 
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
-  AttributeQuery<18> query({CKA_LABEL, CKA_KEY_TYPE, CKA_VALUE_LEN, CKA_SENSITIVE, CKA_ALWAYS_SENSITIVE,
-                            CKA_EXTRACTABLE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL, CKA_PRIVATE, CKA_TOKEN,
-                            CKA_MODIFIABLE, CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP,
-                            CKA_UNWRAP, CKA_DERIVE});
+  AttributeQuery<20> query({CKA_CLASS,
+                            CKA_ID,
+                            CKA_LABEL,
+                            CKA_KEY_TYPE,
+                            CKA_VALUE_LEN,
+                            CKA_SENSITIVE,
+                            CKA_ALWAYS_SENSITIVE,
+                            CKA_EXTRACTABLE,
+                            CKA_NEVER_EXTRACTABLE,
+                            CKA_LOCAL,
+                            CKA_PRIVATE,
+                            CKA_TOKEN,
+                            CKA_MODIFIABLE,
+                            CKA_ENCRYPT,
+                            CKA_DECRYPT,
+                            CKA_SIGN,
+                            CKA_VERIFY,
+                            CKA_WRAP,
+                            CKA_UNWRAP,
+                            CKA_DERIVE});
   query.ask(session, object);
   KeyAttributes read;
+  const ByteView id = query.bytes(CKA_ID);
+  read.objectClass = query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION);
+  read.id.assign(id.begin(), id.end());
   read.label = query.text(CKA_LABEL);
   read.keyType = query.number(CKA_KEY_TYPE).value_or(CK_UNAVAILABLE_INFORMATION);
   read.valueLength = query.number(CKA_VALUE_LEN);
@@ -109,7 +128,8 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
     throw;
   }
   const ByteView id = query.bytes(CKA_ID);
-  return ObjectSummary{query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION),
+  return ObjectSummary{object,
+                       query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION),
                        {id.begin(), id.end()},
                        query.text(CKA_LABEL)};
 }

@@ -11,6 +11,8 @@ namespace holdfast {
 
 /// `NativeKeyAttributes` of src/hsm/native.ts. A flag that the token does not have reads as false.
 struct KeyAttributes {
+  CK_OBJECT_CLASS objectClass = CK_UNAVAILABLE_INFORMATION;
+  Bytes id;
   std::string label;
   CK_ULONG keyType = CK_UNAVAILABLE_INFORMATION;
   std::optional<CK_ULONG> valueLength;
@@ -36,6 +38,7 @@ KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 /// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was
 /// never made whole.
 struct ObjectSummary {
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   CK_OBJECT_CLASS objectClass = 0;
   Bytes id;
   std::string label;

@@ -28,6 +28,17 @@ void HandleEntry::revokeProof() {
   const std::lock_guard lock(mutex_);
   material_.reset();
   canarySuccess_.reset();
+  seen_.reset();
+}
+
+std::optional<CK_OBJECT_HANDLE> HandleEntry::seenHandle() const {
+  const std::lock_guard lock(mutex_);
+  return seen_;
+}
+
+void HandleEntry::recordSeen(CK_OBJECT_HANDLE handle) {
+  const std::lock_guard lock(mutex_);
+  seen_ = handle;
 }
 
 bool HandleEntry::canaryIsFresh() const {
@@ -68,15 +79,19 @@ size_t HandleCache::size() const {
   return entries_.size();
 }
 
-void HandleCache::takeInventory(const std::vector<Bytes>& ids) {
-  std::unordered_map<Bytes, int, HashBytes> counts;
-  for (const auto& id : ids) ++counts[id];
+void HandleCache::takeInventory(const std::vector<SeenKey>& keys) {
+  std::unordered_map<Bytes, std::vector<CK_OBJECT_HANDLE>, HashBytes> handlesById;
+  for (const auto& key : keys) handlesById[key.id].push_back(key.handle);
   const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&counts](const auto& known) { return !counts.contains(known.first); });
-  for (const auto& [id, count] : counts) {
+  std::erase_if(entries_, [&handlesById](const auto& known) { return !handlesById.contains(known.first); });
+  for (const auto& [id, handles] : handlesById) {
     auto& entry = entries_[id];
     if (!entry) entry = std::make_shared<HandleEntry>();
-    if (count > 1) entry->revokeProof();
+    if (handles.size() == 1) {
+      entry->recordSeen(handles.front());
+    } else {
+      entry->revokeProof();
+    }
   }
 }
 

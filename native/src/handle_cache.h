@@ -21,8 +21,13 @@ class HandleEntry {
   /// The handle, where it was proved against this very material in this epoch.
   std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
   void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material);
-  /// From now on the handle must prove itself again.
+  /// From now on the handle must be found and must prove itself again.
   void revokeProof();
+
+  /// The handle that the inventory of this epoch saw, where it saw exactly one: not proved yet, but worth
+  /// trying before a find.
+  std::optional<CK_OBJECT_HANDLE> seenHandle() const;
+  void recordSeen(CK_OBJECT_HANDLE handle);
 
   /// True within a second of the last success of the canary on this handle.
   bool canaryIsFresh() const;
@@ -35,6 +40,7 @@ class HandleEntry {
   mutable std::mutex mutex_;
   MaterialPointer material_;
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
+  std::optional<CK_OBJECT_HANDLE> seen_;
   std::optional<Clock::time_point> canarySuccess_;
   Turnstile probe_;
 };
@@ -43,6 +49,12 @@ struct HashBytes {
   size_t operator()(const Bytes& bytes) const {
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
+};
+
+/// A secret key that an inventory saw.
+struct SeenKey {
+  Bytes id;
+  CK_OBJECT_HANDLE handle;
 };
 
 /// The entries of one epoch; a new epoch begins with an empty cache.
@@ -58,9 +70,9 @@ class HandleCache {
   void clear();
   size_t size() const;
 
-  /// Takes in one inventory pass: the ids of all secret keys, repeated where objects share one. Ids that are
+  /// Takes in one inventory pass over all secret keys, where objects may share an id. Ids that are
   /// shared or gone lose their proof, so that their next use finds and judges them again.
-  void takeInventory(const std::vector<Bytes>& ids);
+  void takeInventory(const std::vector<SeenKey>& keys);
 
  private:
   mutable std::mutex mutex_;

@@ -23,8 +23,15 @@ enum class Finding { kInTurn, kPassageHeld };
 /// the token is alive and has none.
 CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id, Finding finding);
 
+/// What the catalog says of a key.
+struct ExpectedKey {
+  const Bytes& id;
+  const std::string& label;
+  bool extractable;
+};
+
 /// `material-mismatch` unless the object is the AES key that the catalog describes.
-void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const std::string& label, bool extractable);
+void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedKey& expected);
 
 /// A handle that has proved itself in this epoch, and where that is remembered.
 struct ProvenKey {

@@ -41,10 +41,15 @@ TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   const Bytes twice{2};
   const Bytes gone{3};
   for (const auto& id : {once, twice, gone}) cache.entry(id)->recordProof(1, material("a"));
-  cache.takeInventory({once, twice, twice});
+  cache.takeInventory({{once, 7}, {twice, 8}, {twice, 9}});
   EXPECT_EQ(cache.size(), 2U);
   EXPECT_TRUE(cache.entry(once)->provenHandle(material("a")));
   EXPECT_FALSE(cache.entry(twice)->provenHandle(material("a")));
+  EXPECT_EQ(cache.entry(once)->seenHandle(), 7U);
+  EXPECT_FALSE(cache.entry(twice)->seenHandle());
+  // What was seen once and is double by now.
+  cache.takeInventory({{once, 7}, {once, 8}});
+  EXPECT_FALSE(cache.entry(once)->seenHandle());
 }
 
 TEST(HandleCache, DropsAnEntryOnlyIfItIsStillThere) {

@@ -18,12 +18,13 @@ std::vector<CK_OBJECT_HANDLE> allObjects(Workplace& workplace) {
   return all;
 }
 
-std::vector<Bytes> secretKeyIds(const std::vector<ObjectSummary>& objects) {
-  std::vector<Bytes> ids;
+std::vector<SeenKey> secretKeys(const std::vector<ObjectSummary>& objects) {
+  std::vector<SeenKey> keys;
   for (const auto& object : objects) {
-    if (object.objectClass == CKO_SECRET_KEY && !object.id.empty()) ids.push_back(object.id);
+    if (object.objectClass == CKO_SECRET_KEY && !object.id.empty())
+      keys.push_back({object.id, object.handle});
   }
-  return ids;
+  return keys;
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ std::vector<ObjectSummary> takeInventory(Workplace& workplace) {
   }
   // A token that vanished also shows no objects, or fewer of them.
   workplace.token.proveAlive(workplace.session);
-  workplace.cache.takeInventory(secretKeyIds(objects));
+  workplace.cache.takeInventory(secretKeys(objects));
   return objects;
 }
 

@@ -17,7 +17,7 @@ class SealCanary final : public Operation {
 
   Value run(Workplace& workplace) override {
     const CK_OBJECT_HANDLE key = findOneSecretKey(workplace, id_, Finding::kInTurn);
-    checkAttributes(workplace, key, label_, false);
+    checkAttributes(workplace, key, {id_, label_, false});
     return seal(workplace, key, plaintext_.view(), additionalData_);
   }
 

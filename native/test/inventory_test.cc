@@ -1,0 +1,76 @@
+#include "core_fixture.h"
+
+namespace holdfast {
+namespace {
+
+/// A key that is on the token before the pool under test logs in; the intruder has the PIN too.
+struct SeenKeyOnToken {
+  SeenKeyOnToken()
+      : intruderMember(intruder.connect(token.module())), key(intruder.makeKey(intruderMember)) {}
+
+  void connect() { member = pool.connect(token.faultyModule(), {1, 1}); }
+  Outcome encrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
+  void plant() { failureOf(intruder.run(intruderMember, makeGenerateKey(key->id, key->label))); }
+  void remove() { valueOf<uint64_t>(intruder.run(intruderMember, makeDestroyKey(key->id))); }
+  int finds() const { return token.calls("C_FindObjectsInit"); }
+  void takeInventory() {
+    auto pending =
+        pool.start([&](const auto& answer) { pool.pool().inventory(answer, member, after(20'000)); });
+    valueOf<std::vector<ObjectSummary>>(pending.get());
+  }
+
+  TestToken token;
+  TestPool intruder;
+  TestPool pool;
+  int intruderMember;
+  MaterialPointer key;
+  int member = -1;
+};
+
+TEST(Inventory, WhatItSawIsProvedWithoutAFind) {
+  SeenKeyOnToken on;
+  on.connect();
+  const int before = on.finds();
+  valueOf<Sealed>(on.encrypt());
+  EXPECT_EQ(on.finds(), before);
+  // A probe looks for itself.
+  valueOf<std::monostate>(on.pool.run(on.member, makeProbe(on.key)));
+  EXPECT_EQ(on.finds(), before + 1);
+}
+
+TEST(Inventory, ADoubleThatItSawIsAmbiguous) {
+  SeenKeyOnToken on;
+  on.plant();
+  on.connect();
+  EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialAmbiguous);
+}
+
+TEST(Inventory, ADoublePlantedAfterItIsNoticedByTheNextOne) {
+  SeenKeyOnToken on;
+  on.connect();
+  on.plant();
+  valueOf<Sealed>(on.encrypt());
+  on.takeInventory();
+  EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialAmbiguous);
+}
+
+TEST(Inventory, AHandleThatIsStaleByNowIsFoundAnew) {
+  SeenKeyOnToken on;
+  on.connect();
+  on.remove();
+  EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialMissing);
+}
+
+TEST(Inventory, AnotherKeyInItsPlaceFailsTheCanary) {
+  SeenKeyOnToken on;
+  on.connect();
+  on.remove();
+  valueOf<std::monostate>(on.intruder.run(on.intruderMember, makeGenerateKey(on.key->id, on.key->label)));
+  EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
+  // Also where the inventory saw nothing else.
+  on.takeInventory();
+  EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
+}
+
+}  // namespace
+}  // namespace holdfast
