@@ -52,6 +52,8 @@ function collectVariable(text: string, before: ReadonlyMap<string, string>): Rea
 async function listAndPrint(terminal: Terminal, libraryPath: string, options: TokenListOptions): Promise<void> {
   const tokens = await readTokens(libraryPath, options);
   const description = await import('../token-description.js');
+  const { detectProfile } = await import('../../hsm/profiles/profiles.js');
+  const { describeProfile } = await import('../../hsm/profiles/describe-profile.js');
   if (options.output === 'json') {
     const items = tokens.map((token) => ({
       label: token.label,
@@ -59,6 +61,9 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       manufacturer: token.manufacturer,
       model: token.model,
       firmware_version: token.firmwareVersion,
+      library: `${token.libraryManufacturer}: ${token.libraryDescription} ${token.libraryVersion}`,
+      profile: detectProfile(token).name,
+      profile_verified: detectProfile(token).verification.verified,
       slot_id: String(token.slotId),
       flags: description.flagsOf(token),
       mechanisms: description.mechanismsOf(token),
@@ -74,6 +79,8 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       ['serial number', token.serialNumber],
       ['manufacturer', token.manufacturer],
       ['model', `${token.model}, firmware ${token.firmwareVersion}`],
+      ['library', `${token.libraryManufacturer}: ${token.libraryDescription} ${token.libraryVersion}`],
+      ['profile', describeProfile(detectProfile(token))],
       ['flags', description.flagsOf(token).join(', ')],
       ['mechanisms', description.mechanismsOf(token).join(', ')],
       ['usable', usability(token, missing)],

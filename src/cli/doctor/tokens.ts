@@ -5,6 +5,9 @@ import type {
   MemberConfiguration,
   ModuleConfiguration,
 } from '../../config/configuration.js';
+import { profileSetting } from '../../composition/cluster-options.js';
+import { describeProfile } from '../../hsm/profiles/describe-profile.js';
+import { effectiveProfile } from '../../hsm/profiles/effective-profile.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { flagsOf, missingMechanisms } from '../token-description.js';
 import type { Finding } from './finding.js';
@@ -21,7 +24,7 @@ export async function checkTokens(configuration: Configuration): Promise<Finding
     if ('status' in tokens) findings.push(tokens);
     else {
       findings.push(ok(`module ${module.name}`, `loads; ${tokens.length} token${tokens.length === 1 ? '' : 's'}`));
-      for (const { cluster, member } of members) findings.push(...checkMember(cluster, member, tokens));
+      for (const { cluster, member } of members) findings.push(...checkMember(cluster, member, module, tokens));
     }
   }
   return findings;
@@ -50,6 +53,7 @@ async function readTokens(module: ModuleConfiguration, configuration: Configurat
 function checkMember(
   cluster: ClusterConfiguration,
   member: MemberConfiguration,
+  module: ModuleConfiguration,
   tokens: readonly TokenInfo[],
 ): Finding[] {
   const subject = `member ${member.name} of cluster ${cluster.name}`;
@@ -75,7 +79,18 @@ function checkMember(
     return [
       fail(subject, `token ${token.label} has no ${missing.join(' and no ')}`, 'such a token cannot be a member'),
     ];
-  return [ok(subject, `token ${token.label}, ${token.model} ${token.serialNumber}`), ...checkPinState(subject, token)];
+  return [
+    ok(subject, `token ${token.label}, ${token.model} ${token.serialNumber}`),
+    checkProfile(subject, module, token),
+    ...checkPinState(subject, token),
+  ];
+}
+
+function checkProfile(subject: string, module: ModuleConfiguration, token: TokenInfo): Finding {
+  const profile = effectiveProfile(profileSetting(module), token);
+  const found = `profile ${describeProfile(profile)}`;
+  if (profile.verification.verified) return ok(subject, found);
+  return warn(subject, found, 'try it first with a token that holds nothing of value');
 }
 
 function checkPinState(subject: string, token: TokenInfo): Finding[] {

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { describeProfile, profileRow } from './describe-profile.js';
+import { profileNames } from './profile.js';
+import { vendorProfiles } from './profiles.js';
+
+const guide = readFileSync(new URL('../../../docs/operating-guide.md', import.meta.url), 'utf8');
+
+test.each(profileNames)('the operating guide has the row of %s', (name) => {
+  expect(guide.split('\n')).toContain(profileRow(vendorProfiles[name]));
+});
+
+test('what never ran on its device says so', () => {
+  expect(describeProfile(vendorProfiles.luna)).toContain('unverified');
+  expect(describeProfile(vendorProfiles.softhsm)).toBe('softhsm (SoftHSM 2.6)');
+});
