@@ -91,8 +91,10 @@ export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
       logger.error({ ...place, err: cause }, 'member did not reconnect');
       counters?.hsmMemberOpenFailures.inc(labels(place));
     },
-    processWornOut: (place, cause) =>
-      logger.error({ ...place, err: cause }, 'ALERT: the process is worn out and wants to be replaced'),
+    processWornOut(place, cause) {
+      logger.error({ ...place, err: cause }, 'ALERT: the process is worn out and wants to be replaced');
+      counters?.hsmProcessWornOut.inc(labels(place));
+    },
     laneQuarantined(place, cause) {
       logger.error({ ...place, err: cause }, 'lane quarantined');
       counters?.hsmLanesQuarantined.inc(labels(place));

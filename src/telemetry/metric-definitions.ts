@@ -64,6 +64,11 @@ export const counterDefinitions = {
     help: 'Times that a PIN was about to be given to a token.',
     labels: [],
   },
+  hsmProcessWornOut: {
+    name: 'holdfast_hsm_process_worn_out_total',
+    help: 'Members that only a new process can open.',
+    labels: place,
+  },
   hsmLogins: {
     name: 'holdfast_hsm_logins_total',
     help: 'What became of logins.',
