@@ -170,8 +170,10 @@ void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
 }
 
 void Pool::close(const Answer& answer, Deadline deadline) {
+  // Here and not on the control thread: what is posted after this call is refused, however late that thread
+  // starts.
+  dispatcher_->beginClosingAll();
   const auto work = [dispatcher = dispatcher_, deadline](Settlement& settlement) {
-    dispatcher->beginClosingAll();
     const auto hung = static_cast<uint64_t>(finishAll(*dispatcher, deadline));
     settlement.settle(Completed{-1, 0, hung});
   };
