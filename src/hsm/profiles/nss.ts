@@ -19,7 +19,7 @@ export const nss: VendorProfile = {
   oaepHashes: { value: ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'], source: 'source of NSS, sftk RSA-OAEP parameters' },
   privateInstance: {
     value: false,
-    source: 'it finds libfreebl and its database through process-wide state; a copy elsewhere is not what it expects',
+    source: 'measured, 3.87.1: a copy finds the libraries that it needs only where another has loaded them',
   },
   recommendedLanes: { value: 4, source: 'no figure; sessions of one token share few locks' },
   sessionHeadroom: { value: 0, source: 'measured, 3.87.1: sessions are not limited' },
