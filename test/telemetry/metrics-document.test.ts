@@ -60,13 +60,13 @@ test('names have the prefix, counters end in _total, and nothing else does', () 
   }
 });
 
-test('the rules for alerts name metrics that there are', () => {
-  const rules = readFileSync(
-    fileURLToPath(new URL('../../deploy/prometheus/holdfast-rules.yaml', import.meta.url)),
-    'utf8',
-  );
-  const used = [...rules.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name);
-  const known = definedRows().map(({ name }) => name);
-  expect(used.length).toBeGreaterThan(0);
-  expect(used.filter((name) => !known.includes(name))).toEqual([]);
-});
+test.each(['prometheus/holdfast-rules.yaml', 'grafana/holdfast.json'])(
+  'deploy/%s names metrics that there are',
+  (file) => {
+    const text = readFileSync(fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url)), 'utf8');
+    const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
+    const known = definedRows().map(({ name }) => name);
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((name) => !known.includes(name))).toEqual([]);
+  },
+);
