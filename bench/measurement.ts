@@ -5,6 +5,8 @@ export interface Measurement {
   /** CPU time of the measured process, user and system, per operation. */
   cpuMicrosPerRequest: number;
   latencyMs: { p50: number; p99: number };
+  /** What one operation took inside the simulated HSM, on average; left out elsewhere. */
+  serviceTimeMs?: number;
 }
 
 /** A scenario at one level of load. */

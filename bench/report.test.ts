@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Measurement } from './measurement.js';
 import { ratiosOf, summarise } from './report.js';
+import { simulatedName } from './simulated-hsm.js';
 
 const measurement = (rps: number, cpuMicrosPerRequest: number, p50 = 1): Measurement => ({
   rps,
@@ -34,6 +35,9 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
       scenario('encrypt-h2load@32', [500, 120], [250, 240], [500, 120]),
       scenario('encrypt-traced-h2load@32', [500, 123], [250, 246], [500, 300]),
       scenario('encrypt-counted-h2load@32', [500, 120], [250, 300], [500, 118.8]),
+      scenario(simulatedName(32, 1), [900, 1], [900, 1], [900, 1]),
+      scenario(simulatedName(32, 64), [31_000, 1], [16_000, 1], [30_400, 1]),
+      scenario(simulatedName(64, 128), [32_000, 1], [30_000, 1], [32_000, 1]),
     ]),
   );
   expect(ratiosOf(results)).toEqual({
@@ -43,6 +47,9 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
     encryptToEchoRps: 0.5,
     tracingAt1PercentOverhead: 0.025,
     metricsOverhead: 0,
+    simulatedHsm32Lanes: 0.95,
+    simulatedHsm64Lanes: 0.5,
+    addedLatencyMs: 1,
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Measurement, Scenario } from './measurement.js';
+import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
 
 /** One scenario's medians. */
@@ -32,6 +33,12 @@ export interface Ratios {
   tracingAt1PercentOverhead: number;
   /** The same for metrics. */
   metricsOverhead: number;
+  /** Operations per second of 32 lanes on an HSM that takes a millisecond ÷ (32 ÷ its service time, measured). Target 0.95. */
+  simulatedHsm32Lanes: number;
+  /** The same with 64 lanes. */
+  simulatedHsm64Lanes: number;
+  /** p50 of one call at a time on that HSM, less its millisecond. Target 0.3. */
+  addedLatencyMs: number;
 }
 
 /** What `--json` prints and `bench/results` keeps. */
@@ -67,10 +74,16 @@ export function summarise(rounds: Rounds): BenchResult[] {
         p50: medianOf(({ latencyMs }) => latencyMs.p50),
         p99: medianOf(({ latencyMs }) => latencyMs.p99),
       },
+      ...serviceTimeOf(measurements),
       roundsRps: measurements.map(({ rps }) => rounded(rps)),
       roundsCpuMicrosPerRequest: measurements.map((measurement) => rounded(measurement.cpuMicrosPerRequest)),
     };
   });
+}
+
+function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 'serviceTimeMs'> {
+  const times = measurements.flatMap(({ serviceTimeMs: time }) => (time === undefined ? [] : [time]));
+  return times.length === 0 ? {} : { serviceTimeMs: rounded(median(times)) };
 }
 
 /** Throws where a scenario that a ratio needs was not measured. */
@@ -84,7 +97,19 @@ export function ratiosOf(results: readonly BenchResult[]): Ratios {
     encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
     tracingAt1PercentOverhead: overhead(cpu('encrypt-traced-h2load@32'), cpu('encrypt-h2load@32')),
     metricsOverhead: overhead(cpu('encrypt-counted-h2load@32'), cpu('encrypt-h2load@32')),
+    simulatedHsm32Lanes: laneUse(results, 32),
+    simulatedHsm64Lanes: laneUse(results, 64),
+    addedLatencyMs: rounded(resultNamed(results, simulatedName(32, 1)).latencyMs.p50 - serviceTimeMs),
   };
+}
+
+/**
+ * Operations per second ÷ what the lanes could do if they never waited, by the service time as it was: sleeps of a loaded
+ * machine are longer than asked for. Twice as many are in flight as there are lanes.
+ */
+function laneUse(results: readonly BenchResult[], lanes: number): number {
+  const { rps, serviceTimeMs: measuredMs = serviceTimeMs } = resultNamed(results, simulatedName(lanes, 2 * lanes));
+  return rounded(rps / (lanes * (1000 / measuredMs)));
 }
 
 function resultNamed(results: readonly BenchResult[], name: string): BenchResult {

@@ -6,6 +6,7 @@ import { measureWithGhz } from './ghz.js';
 import { measureWithH2load } from './h2load.js';
 import type { Measurement, Scenario } from './measurement.js';
 import { runProgram } from './program.js';
+import { simulatedName, simulateNetworkHsm, withServiceTime } from './simulated-hsm.js';
 import type { Target } from './target.js';
 import { plaintextBytes, typescriptHooks, withoutHooks, type Workbench } from './workbench.js';
 
@@ -31,6 +32,15 @@ const comparedLevel = 32;
 
 /** In flight in the scenarios of ghz, a load that takes a core for itself. */
 const ghzLevel = 32;
+
+const addonLoad = fileURLToPath(new URL('addon-load.ts', import.meta.url));
+
+/** Lanes, and calls in flight: one alone, then twice as many as lanes, so that no lane ever waits for the next. */
+const simulatedLoads = [
+  { lanes: 32, inFlight: 1 },
+  { lanes: 32, inFlight: 64 },
+  { lanes: 64, inFlight: 128 },
+];
 
 /** As long as the additional data of an Encrypt without an encryption context. */
 const additionalDataBytes = envelopeAdditionalData(
@@ -66,7 +76,8 @@ export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePr
           inFlight: ghzLevel,
           measure: (seconds) => measureWithGhz(ghzPath, target, ghzLevel, seconds),
         }));
-  return [...rawScenarios(workbench, programs), ...addonScenarios(plan, workbench), ...withH2load, ...withGhz];
+  const addon = [...addonScenarios(plan, workbench), ...simulatedScenarios(workbench)];
+  return [...rawScenarios(workbench, programs), ...addon, ...withH2load, ...withGhz];
 }
 
 function rawScenarios(workbench: Workbench, { rawCeiling }: NativePrograms): Scenario[] {
@@ -89,22 +100,40 @@ function rawScenarios(workbench: Workbench, { rawCeiling }: NativePrograms): Sce
 }
 
 function addonScenarios(plan: Plan, workbench: Workbench): Scenario[] {
-  const script = fileURLToPath(new URL('addon-load.ts', import.meta.url));
+  const { libraryPath, environment } = workbench.softHsm;
   return plan.addonLevels.map((inFlight) => ({
     name: `addon-encrypt@${inFlight}`,
     inFlight,
-    measure: async (seconds) => {
-      const { libraryPath, environment } = workbench.softHsm;
-      const { tokenLabel, pin } = workbench.benchToken;
-      const sizes = { plaintextBytes, additionalDataBytes };
-      const load: AddonLoad = { libraryPath, environment, tokenLabel, lanes: plan.lanes, ...sizes, inFlight, seconds };
-      const output = await runProgram({
-        program: process.execPath,
-        parameters: ['--import', typescriptHooks, script, JSON.stringify(load)],
-        environment: withoutHooks(),
-        input: pin,
-      });
-      return JSON.parse(output) as Measurement;
-    },
+    measure: (seconds) => measureAddon(workbench, { libraryPath, environment, lanes: plan.lanes, inFlight, seconds }),
   }));
+}
+
+/**
+ * The addon before an HSM that takes a millisecond for everything: at one in flight it shows what the addon adds to that, and
+ * with more in flight than lanes, whether it keeps the lanes busy.
+ */
+function simulatedScenarios(workbench: Workbench): Scenario[] {
+  const simulated = simulateNetworkHsm(workbench.softHsm);
+  const { libraryPath, environment } = simulated.module;
+  return simulatedLoads.map(({ lanes, inFlight }) => ({
+    name: simulatedName(lanes, inFlight),
+    inFlight,
+    measure: (seconds) =>
+      withServiceTime(simulated, () => measureAddon(workbench, { libraryPath, environment, lanes, inFlight, seconds })),
+  }));
+}
+
+async function measureAddon(
+  workbench: Workbench,
+  load: Pick<AddonLoad, 'libraryPath' | 'environment' | 'lanes' | 'inFlight' | 'seconds'>,
+): Promise<Measurement> {
+  const { tokenLabel, pin } = workbench.benchToken;
+  const whole: AddonLoad = { ...load, tokenLabel, plaintextBytes, additionalDataBytes };
+  const output = await runProgram({
+    program: process.execPath,
+    parameters: ['--import', typescriptHooks, addonLoad, JSON.stringify(whole)],
+    environment: withoutHooks(),
+    input: pin,
+  });
+  return JSON.parse(output) as Measurement;
 }

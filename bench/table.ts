@@ -24,6 +24,9 @@ export function asTable(report: BenchReport): string {
     `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
     `1 % of requests traced, CPU        ${percent(ratios.tracingAt1PercentOverhead)}  (target at most 3 %)`,
     `metrics, CPU                       ${percent(ratios.metricsOverhead)}`,
+    `32 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm32Lanes.toFixed(3)}  (target 0.95)`,
+    `64 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm64Lanes.toFixed(3)}`,
+    `latency added at p50, HSM of 1 ms  ${ratios.addedLatencyMs.toFixed(3)} ms  (target 0.3)`,
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');

@@ -71,7 +71,7 @@ export class Workbench {
     this.counted = { ...holdfast, ...placeOf(observed.counted.server) };
   }
 
-  get softHsm(): { libraryPath: string; environment: { SOFTHSM2_CONF: string } } {
+  get softHsm(): { libraryPath: string; environment: { SOFTHSM2_CONF: string }; directory: string } {
     return this.#deployment.softHsm;
   }
 

@@ -43,6 +43,8 @@ struct Counts {
   Word returned;
   /// Answers other than CKR_OK.
   Word failed;
+  /// Time that calls took, together.
+  Word insideNs;
 };
 
 /// Sessions that one instance holds. `owner` is its process, 0 where the row is free.

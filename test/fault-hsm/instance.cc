@@ -96,11 +96,13 @@ TracedCall::~TracedCall() {
   entry.session.store(session_);
   entry.rv.store(rv_);
   entry.startNs.store(startNs_);
-  entry.endNs.store(nowNs());
+  const uint64_t endNs = nowNs();
+  entry.endNs.store(endNs);
   entry.processId.store(static_cast<uint64_t>(::getpid()));
   entry.threadId.store(threadId());
   entry.number.store(number);
   if (rv_ != CKR_OK) page_.counts[function_].failed.fetch_add(1);
+  page_.counts[function_].insideNs.fetch_add(endNs - startNs_);
   page_.counts[function_].returned.fetch_add(1);
 }
 

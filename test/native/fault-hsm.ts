@@ -61,6 +61,8 @@ export interface FunctionCounts {
   returned: number;
   /** Answers other than CKR_OK. */
   failed: number;
+  /** Time that the calls that returned took, together. */
+  insideMs: number;
 }
 
 /** One call that returned. Times are in milliseconds of `process.hrtime`. */
@@ -78,7 +80,7 @@ export interface TracedCall {
 /** Offsets in the control page, in bytes. */
 const wordBytes = 8;
 const countsOffset = 64 * wordBytes;
-const countsBytes = 40 + 3 * wordBytes;
+const countsBytes = 40 + 4 * wordBytes;
 const countsRows = 96;
 const censusRows = 256;
 const callsOffset = countsOffset + countsRows * countsBytes + censusRows * 4 * wordBytes;
@@ -179,10 +181,10 @@ export class FaultHsm {
     for (let row = 0; row < countsRows; row += 1) {
       const at = row * countsBytes;
       if (textAt(table, at, 40) !== functionName) continue;
-      const [entered = 0, returned = 0, failed = 0] = wordsAt(table, at + 40, 3);
-      return { entered, returned, failed };
+      const [entered = 0, returned = 0, failed = 0, insideNs = 0] = wordsAt(table, at + 40, 4);
+      return { entered, returned, failed, insideMs: insideNs / 1e6 };
     }
-    return { entered: 0, returned: 0, failed: 0 };
+    return { entered: 0, returned: 0, failed: 0, insideMs: 0 };
   }
 
   /** Calls that are inside a function now; those of processes that died there count for ever. */

@@ -1,0 +1,36 @@
+import type { Measurement } from './measurement.js';
+import type { SoftHsm } from '../test/softhsm.js';
+import { type FaultHsm, putFaultsBefore } from '../test/native/fault-hsm.js';
+
+/** What every operation of the simulated HSM takes, in milliseconds. */
+export const serviceTimeMs = 1;
+
+/**
+ * An HSM behind a network: every operation that it would have to be asked for takes one millisecond, and any number of them
+ * are under way at a time. It costs next to no CPU (a toy cipher; SoftHSM's mutex would be the limit otherwise). The
+ * `…Init` calls take no time: client libraries send them along with the data.
+ */
+export function simulateNetworkHsm(softHsm: Pick<SoftHsm, 'libraryPath' | 'environment' | 'directory'>): FaultHsm {
+  const simulated = putFaultsBefore({ ...softHsm, environment: { ...softHsm.environment } }, 'simulated');
+  simulated.set('builtinCipher', 1);
+  simulated.obey(...['C_Encrypt', 'C_Decrypt', 'C_GenerateRandom'].map((name) => `latency ${name} ${serviceTimeMs}`));
+  return simulated;
+}
+
+/** Of the scenario with so many lanes and calls in flight. */
+export function simulatedName(lanes: number, inFlight: number): string {
+  return `addon-simulated-hsm-${lanes}-lanes@${inFlight}`;
+}
+
+/** Adds what one encryption took inside the HSM, with its share of the calls that draw nonces. */
+export async function withServiceTime(simulated: FaultHsm, measure: () => Promise<Measurement>): Promise<Measurement> {
+  const spent = () => ({
+    encryptions: simulated.calls('C_Encrypt'),
+    insideMs: simulated.counts('C_Encrypt').insideMs + simulated.counts('C_GenerateRandom').insideMs,
+  });
+  const before = spent();
+  const measurement = await measure();
+  const after = spent();
+  const measuredMs = (after.insideMs - before.insideMs) / (after.encryptions - before.encryptions);
+  return { ...measurement, serviceTimeMs: measuredMs };
+}
