@@ -53,6 +53,12 @@ export async function setup({ quiet, withLint = false }) {
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major === 24 && minor >= 19 && minor <= 21) {
+    // nodejs/node#65446: their headers let compiled addons (ours, better-sqlite3) abort in the garbage collector.
+    process.stderr.write(
+      `Warning: addons compiled with the headers of Node ${process.versions.node} abort in the garbage collector (nodejs/node#65446). Use 24.18 or older, or another line.\n`,
+    );
+  }
   if (major > minimumNode[0] || (major === minimumNode[0] && minor >= minimumNode[1])) return;
   throw new StepFailure(
     `Node ${minimumNode.join('.')} or newer is needed; this is ${process.versions.node}. See https://nodejs.org/en/download`,

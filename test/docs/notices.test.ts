@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+interface LockedPackage {
+  version?: string;
+  license?: string;
+  dev?: boolean;
+  devOptional?: boolean;
+}
+
+const root = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const notices = read('THIRD_PARTY_NOTICES.md');
+const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockedPackage> };
+
+/** What ships with the program, dependencies of dependencies included. */
+const shipped = Object.entries(packages).filter(
+  ([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true,
+);
+
+const permissive = /^\(?(MIT|ISC|Apache-2\.0|0BSD|BSD-[23]-Clause|Unlicense|CC0-1\.0|WTFPL|AND|OR|[() ])+\)?$/;
+
+describe('THIRD_PARTY_NOTICES.md', () => {
+  it('lists every package that the program depends on, with its version', () => {
+    const missing = Object.entries(dependencies).filter(
+      ([name, version]) => !notices.includes(`| ${name} ${version} |`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('is right that all that ships is permissively licensed', () => {
+    expect(shipped.length).toBeGreaterThan(50);
+    const others = shipped.filter(([, { license }]) => license === undefined || !permissive.test(license));
+    expect(others.map(([path, { license }]) => `${path}: ${String(license)}`)).toEqual([]);
+  });
+
+  it('names what lies in this repository and is where it says', () => {
+    for (const path of ['native/third_party/pkcs11.h', 'proto/google/rpc/', 'test/model/kms-model.json']) {
+      expect(existsSync(join(root, path)), path).toBe(true);
+      expect(notices).toContain(`\`${path}\``);
+    }
+  });
+});
