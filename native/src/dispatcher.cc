@@ -6,6 +6,11 @@
 namespace holdfast {
 namespace {
 
+/// What is left to a request that begins: less would cost a lane for an answer that nobody can wait for.
+constexpr auto kLeastTimeToStart = std::chrono::milliseconds(1);
+
+bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeToStart < request.deadline; }
+
 int running(const Member& member) {
   return static_cast<int>(
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.current != nullptr; }));
@@ -75,6 +80,7 @@ void Dispatcher::resume(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
   member.admitted = true;
+  member.suspected = false;
   wakeIdle(member);
 }
 
@@ -100,8 +106,7 @@ void Dispatcher::post(const RequestPointer& request) {
   const Lock lock(mutex_);
   try {
     if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
-    if (Clock::now() >= request->deadline)
-      throw failure(FailureKind::kQueueDeadline, "posted after its deadline");
+    if (!hasTimeToStart(*request)) throw failure(FailureKind::kQueueDeadline, "posted too late to begin");
     Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
     const auto serves = [](const auto& member) { return member->takesSharedWork(); };
     const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
@@ -170,8 +175,8 @@ RequestPointer Dispatcher::popAlive(std::deque<RequestPointer>& queue) {
     RequestPointer request = std::move(queue.front());
     queue.pop_front();
     --queuedCount_;
-    if (Clock::now() < request->deadline) return request;
-    refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
+    if (hasTimeToStart(*request)) return request;
+    refuse(request, failure(FailureKind::kQueueDeadline, "too little time was left when its turn came"));
   }
   return nullptr;
 }

@@ -73,6 +73,11 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
     // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
     Member& member = *members_[static_cast<size_t>(lane.member())];
+    if (member.suspected && !lane.place.quarantined && !lane.place.retired &&
+        std::holds_alternative<Completed>(outcome)) {
+      member.suspected = false;
+      wakeIdle(member);
+    }
     const bool ends = lane.place.quarantined || lane.place.retired || endsAsSurplus(member);
     if (!ends) following = take(member);
     lane.place.current = following;
@@ -208,6 +213,9 @@ void Dispatcher::quarantine(Lane& lane) {
   lane.place.current.reset();
   member.quarantined.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
+  // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
+  member.suspected = true;
+  refuseWhereNobodyServes();
   if (std::ssize(member.quarantined) <= member.limits.maxQuarantinedLanes) {
     if (!member.closing) addLane(member);
   } else {

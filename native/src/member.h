@@ -62,6 +62,8 @@ struct Member {
   bool closing = false;
   /// More lanes hang than may be replaced.
   bool exhausted = false;
+  /// A call hangs and none has succeeded since: no more shared work until one does, or until it is resumed.
+  bool suspected = false;
   /// Control operations that hold the token.
   int visitors = 0;
   /// Control operations that open it.
@@ -78,7 +80,7 @@ struct Member {
   /// Why a lane could not open its first session, since the last start.
   std::optional<Failure> laneFailure;
 
-  bool takesSharedWork() const { return admitted && !closing && !exhausted && !lanes.empty(); }
+  bool takesSharedWork() const { return admitted && !suspected && takesPinnedWork(); }
   bool takesPinnedWork() const { return !closing && !exhausted && !lanes.empty(); }
 };
 

@@ -22,6 +22,52 @@ TEST(Fault, AHungCallIsAnsweredAndItsLaneReplaced) {
   EXPECT_EQ(pool.close(), 0U);
 }
 
+int threadCount() {
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  return static_cast<int>(std::distance(begin(threads), end(threads)));
+}
+
+TEST(Fault, AThousandHangsAreBoundedAndANeighbourDoesNotNotice) {
+  const TestToken ill;
+  const TestToken well;
+  TestPool pool;
+  const int member = pool.connect(ill.faultyModule(), {4, 4});
+  const int neighbour = pool.connect(well.module(), {2, 2});
+  ill.obey("C_GenerateRandom hang");
+  const int before = threadCount();
+  int most = 0;
+  for (int round = 0; round < 1'000; ++round) {
+    const auto kind = failureOf(pool.run(member, makeRandom(8), after(5))).kind;
+    EXPECT_TRUE(kind == FailureKind::kLaneDeadline || kind == FailureKind::kNoMember ||
+                kind == FailureKind::kQueueDeadline);
+    if (round % 50 == 0) valueOf<Secret>(pool.run(neighbour, makeRandom(8)));
+    most = std::max(most, threadCount());
+  }
+  EXPECT_LE(most, before + 8);
+  EXPECT_LE(pool.statistics(member).quarantinedLanes, 5);
+  ill.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  valueOf<Secret>(pool.run(member, makeRandom(8)));
+}
+
+TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
+  const TestToken ill;
+  const TestToken well;
+  TestPool pool;
+  const int member = pool.connect(ill.faultyModule(), {2, 2});
+  ill.obey("C_GenerateRandom hang");
+  EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(50))).kind, FailureKind::kLaneDeadline);
+  EXPECT_FALSE(pool.statistics(member).admitted);
+  EXPECT_EQ(failureOf(pool.post(std::nullopt, makeRandom(8)).get()).kind, FailureKind::kNoMember);
+  const int neighbour = pool.connect(well.module(), {2, 2});
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(std::get<Completed>(pool.post(std::nullopt, makeRandom(8)).get()).member, neighbour);
+  ill.heal();
+  // A success clears it.
+  valueOf<Secret>(pool.run(member, makeRandom(8)));
+  EXPECT_TRUE(pool.statistics(member).admitted);
+}
+
 TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
   const TestToken token;
   TestPool pool;

@@ -38,13 +38,16 @@ beforeEach(async () => {
 afterEach(() => fixture.dispose());
 
 describe('bad ciphertexts', () => {
-  test('1,000 of them leave the breaker closed', async () => {
+  test('10,000 of them leave the breaker closed, and hide nothing', async () => {
     for (let round = 0; round < 20; round += 1) {
-      const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf(decrypt(tampered()))));
+      const codes = await Promise.all(Array.from({ length: 500 }, () => codeOf(decrypt(tampered()))));
       expect(new Set(codes)).toEqual(new Set(['INVALID_CIPHERTEXT']));
     }
     expect(fixture.events).toEqual(['opened one']);
     expect((await decrypt()).byteLength).toBe(1);
+    fixture.fault.remove('device-error');
+    expect(await codeOf(decrypt(tampered()))).toBe('KEY_UNAVAILABLE');
+    expect(fixture.events).toEqual(['opened one', 'suspended one']);
   });
 
   test('do not delay the discovery that the HSM is dead', async () => {
@@ -187,6 +190,18 @@ describe('two members that hold the same keys', () => {
     );
     expect(fixture.events).toContain('suspended ill');
     expect(fixture.events).not.toContain('suspended well');
+  });
+
+  test('one that hangs costs callers time and no answer', async () => {
+    fixture.fault.obey('C_EncryptInit hang', 'C_DecryptInit hang', 'C_GenerateRandom hang');
+    const soonEnough = () => systemClock.monotonicMs() + 4_000;
+    for (let round = 0; round < 3; round += 1) {
+      const codes = await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt(soonEnough()))));
+      expect(new Set(codes)).toEqual(new Set(['no error']));
+    }
+    expect(fixture.events).toContain('suspended ill');
+    expect(fixture.events).not.toContain('suspended well');
+    fixture.fault.heal();
   });
 
   test('each try of an encryption spends, the retries too', async () => {

@@ -32,8 +32,14 @@ export interface ClusterTools extends MemberTools {
 /** Materials whose references are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
 
+/** A try that is to leave time for another has at least this long itself. */
+const leastTryMs = 50;
+
 /** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
 const secretKeyClass = 4;
+
+/** One try: on this member, or wherever the pool's turn is. */
+type MemberOperation<T> = (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>;
 
 /** What an operation is about, for alerts and for the next probe. */
 interface Subject {
@@ -170,22 +176,31 @@ export class PooledCluster implements HsmCluster {
     return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
   }
 
+  /**
+   * The deadline of one try that may be followed by another: half of what is left, where another member could answer in
+   * the other half. So a member that hangs costs its callers time and no answer.
+   */
+  #tryDeadlineMs(deadlineMs: number, mayFollow: boolean): number {
+    const untilMs = this.#attemptDeadlineMs(deadlineMs);
+    const nowMs = this.#tools.clock.monotonicMs();
+    const halfMs = (deadlineMs - nowMs) / 2;
+    return mayFollow && halfMs >= leastTryMs ? Math.min(untilMs, nowMs + halfMs) : untilMs;
+  }
+
   /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */
-  async #repeatable<T>(
-    subject: Subject,
-    call: HsmCall,
-    operation: (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>,
-  ): Promise<T> {
+  async #repeatable<T>(subject: Subject, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
     const { encryptionBudget } = this.#tools;
     const { encryptsUnder } = subject;
     const failed = new Set<Member | undefined>();
     let target: Member | undefined;
+    let tries = 0;
+    let waited = false;
     for (;;) {
       // Retries too: nobody knows how far the try that failed came (design invariant 9).
       if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
         await encryptionBudget.spend(encryptsUnder);
-      const untilMs = this.#attemptDeadlineMs(call.deadlineMs);
-      const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, failed.size);
+      const untilMs = this.#tryDeadlineMs(call.deadlineMs, !waited && this.#untried(failed).length > 1);
+      const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, tries);
       try {
         const result = await operation(target?.index ?? null, untilMs);
         const member = this.#memberAt(result.member);
@@ -196,13 +211,24 @@ export class PooledCluster implements HsmCluster {
         const { failure, verdict } = this.#judge(error, subject);
         const member = this.#memberAt(failure.member);
         watched?.failed(member?.place, failure, verdict);
-        failed.add(member);
-        const another = this.members.find((member) => member.isAdmitted && !failed.has(member));
+        tries += 1;
         const inTime = this.#tools.clock.monotonicMs() < call.deadlineMs;
+        if (inTime && failure.kind === 'queue-deadline' && untilMs < call.deadlineMs) {
+          // It waited for all of its first half: whoever comes free first has the other one.
+          target = undefined;
+          waited = true;
+          continue;
+        }
+        failed.add(member);
+        const another = this.#untried(failed)[0];
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;
       }
     }
+  }
+
+  #untried(failed: ReadonlySet<Member | undefined>): Member[] {
+    return this.members.filter((member) => member.isAdmitted && !failed.has(member));
   }
 
   async #once<T>(

@@ -86,7 +86,8 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
     message: 'Too many operations wait for the HSM. Try again.',
     retryAfterMs: 200,
   },
-  'no-member': { ...healthy, ...unreachable },
+  // It may have left the rotation since it was chosen.
+  'no-member': { ...healthy, ...unreachable, retryElsewhere: true },
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   lock: { ...healthy, ...unreachable },

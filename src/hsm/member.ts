@@ -99,6 +99,8 @@ export class Member {
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
     if (!verdict.speaksAboutHsm) return;
     this.#breaker.record(failure.epoch, { ok: false, opensAtOnce: verdict.poisonsMember, cause: failure });
+    // The addon suspects it already; where the failure was one of an earlier epoch the breaker does not.
+    if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
 
   /** Ends its timers; call it before the pool closes. */
