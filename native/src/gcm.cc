@@ -47,9 +47,8 @@ Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& no
   nonce.fill(0);
   Bytes ciphertext = gcmEncrypt(session, key, nonce, additionalData, plaintext);
   if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
-  auto none = rvFailure("C_Encrypt", CKR_MECHANISM_PARAM_INVALID);
-  none.detail = "the token made no nonce";
-  throw none;
+  throw Failure{
+      .rv = CKR_MECHANISM_PARAM_INVALID, .functionName = "C_Encrypt", .detail = "the token made no nonce"};
 }
 
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,

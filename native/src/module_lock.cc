@@ -38,7 +38,8 @@ void requireOwnDirectory(const std::string& directory) {
 /// FNV-1a: the name needs to be the same in every process, not secret.
 std::string fileNameFor(const ModuleOptions& module) {
   std::string named = realPathOf(module.libraryPath);
-  for (const auto& [name, value] : module.environment) named.append(1, '\0').append(name + "=" + value);
+  for (const auto& [name, value] : module.environment)
+    named.append(1, '\0').append(name).append("=").append(value);
   if (module.initializationString) named.append(1, '\0').append(*module.initializationString);
   uint64_t hash = 0xcbf29ce484222325;
   for (const char character : named) {

@@ -1,8 +1,7 @@
 #include "nonces.h"
 
-#include <string.h>
-
 #include <algorithm>
+#include <cstring>
 
 #include "failure.h"
 

@@ -56,7 +56,7 @@ Token::Token(std::shared_ptr<Module> module, CK_SLOT_ID slot) : module_(std::mov
 
 std::vector<TokenInfo> Token::list(const Module& module) {
   auto listing = listSlots(module);
-  if (listing.tokens.empty() && listing.failure) throw *listing.failure;
+  if (listing.tokens.empty() && listing.failure) throw Failure(*listing.failure);
   return std::move(listing.tokens);
 }
 
