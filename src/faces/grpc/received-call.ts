@@ -21,18 +21,13 @@ type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 export class ReceivedCall extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface;
   readonly #peer: string;
-  readonly #answersOnce: boolean;
   readonly #steps: ReceptionSteps;
 
-  /**
-   * @param peer what `call.getPeer()` answers: it goes through a proxy of the socket each time.
-   * @param answersOnce the method has one response message.
-   */
-  constructor(call: ServerInterceptingCallInterface, peer: string, answersOnce: boolean, steps: ReceptionSteps) {
+  /** @param peer what `call.getPeer()` answers: it goes through a proxy of the socket each time. */
+  constructor(call: ServerInterceptingCallInterface, peer: string, steps: ReceptionSteps) {
     super(call);
     this.#call = call;
     this.#peer = peer;
-    this.#answersOnce = answersOnce;
     this.#steps = steps;
   }
 
@@ -64,17 +59,8 @@ export class ReceivedCall extends ServerInterceptingCall {
     this.#call.sendMetadata(metadata);
   }
 
-  /**
-   * The status follows a single response at once, and not when its write is done: HEADERS, DATA and trailers leave in one
-   * TLS record and one system call. HTTP/2 keeps them in order, also where flow control holds the data back.
-   */
   override sendMessage(message: unknown, callback: () => void): void {
-    if (!this.#answersOnce) {
-      this.#call.sendMessage(message, callback);
-      return;
-    }
-    this.#call.sendMessage(message, () => undefined);
-    callback();
+    this.#call.sendMessage(message, callback);
   }
 
   override sendStatus(status: CallStatus): void {

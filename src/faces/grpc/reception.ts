@@ -64,7 +64,7 @@ export class Reception {
   /** To be the only interceptor of the server: it has to be next to the stream. */
   readonly interceptor: ServerInterceptor = (method, call) => {
     const arrival = this.#begin(call);
-    return new ReceivedCall(call, arrival.peer.name, !method.responseStream, {
+    return new ReceivedCall(call, arrival.peer.name, {
       onMessage: () => {
         if (method.requestStream) this.#restart(arrival);
       },

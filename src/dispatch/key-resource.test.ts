@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { addKey, aliasFor, scope } from '../../test/contract/catalog-records.js';
+import { systemClock } from '../clock-system.js';
+import type { KeysCore } from '../keys/core.js';
+import { AccessList } from '../policy/access-list.js';
+import { openSqliteCatalog } from '../storage/sqlite.js';
+import { keyResource } from './key-resource.js';
+
+test('an alias that moves takes its access with it at once, here and from another process', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-access-'));
+  const options = { path: join(folder, 'catalog.db'), clock: systemClock };
+  const [here, there] = [await openSqliteCatalog(options), await openSqliteCatalog(options)];
+  try {
+    const [one, two] = [await addKey(here), await addKey(here)];
+    const principal = { ...scope, arn: 'arn:aws:iam::1:user/app', name: 'app' };
+    const accessList = new AccessList([], [{ principalArn: principal.arn, keys: ['alias/app'] }]);
+    const core = { catalog: here, identity: { partition: 'aws' } } as unknown as KeysCore;
+    const allowed = async () => {
+      const resources = [await keyResource(core, one), await keyResource(core, two)];
+      return resources.map((resource) => accessList.isAllowed({ principal, action: 'kms:Encrypt', resource }));
+    };
+
+    await here.createAlias(aliasFor(one, 'alias/app'), 50);
+    expect(await allowed()).toEqual([true, false]);
+    await there.updateAlias(scope, 'alias/app', two.keyId, new Date(), 50);
+    expect(await allowed()).toEqual([false, true]);
+    await here.updateAlias(scope, 'alias/app', one.keyId, new Date(), 50);
+    expect(await allowed()).toEqual([true, false]);
+    await there.deleteAlias(scope, 'alias/app');
+    expect(await allowed()).toEqual([false, false]);
+  } finally {
+    await here.close();
+    await there.close();
+    rmSync(folder, { recursive: true });
+  }
+});
