@@ -114,7 +114,6 @@ test('a stranger’s unfinished megabytes are ended long before the deadline, an
   using client = new RawClient(face, face.authority.issue({ commonName: 'mallory', usage: 'client' }));
   const message = unfinished(mebibyte - 1);
   const beforeBytes = arrayBufferBytes();
-  let mostBytes = 0;
   for (let round = 0; round < 3; round += 1) {
     const calls = Array.from({ length: 90 }, () => client.begin(message));
     // The last few may stay below the connection's allowance: they wait for the deadline.
@@ -123,9 +122,9 @@ test('a stranger’s unfinished megabytes are ended long before the deadline, an
     await expect
       .poll(() => client.streams.filter(({ stream }) => stream.closed).length)
       .toBeGreaterThan(80 * (round + 1));
-    mostBytes = Math.max(mostBytes, arrayBufferBytes());
+    // Polled: newer engines sweep array buffers beside the collector. What is held would stay until the deadline.
+    await expect.poll(() => arrayBufferBytes() - beforeBytes, { timeout: 3_000 }).toBeLessThan(32 * mebibyte);
   }
-  expect(mostBytes - beforeBytes).toBeLessThan(32 * mebibyte);
   expect(face.dispatcher.calls).toHaveLength(0);
 });
 
