@@ -177,7 +177,8 @@ describe('two members that hold the same keys', () => {
       libraryPath: fixture.hsm.libraryPath,
       environment: fixture.hsm.environment,
     };
-    fixture.configure({ members: [fixture.member({ name: 'ill' }), fixture.member({ name: 'well', module })] });
+    const members = [fixture.member({ name: 'ill' }), fixture.member({ name: 'well', module })];
+    fixture.configure({ members, operationTimeoutMs: 1_000 });
     cluster = await fixture.connected();
   });
 
@@ -202,6 +203,12 @@ describe('two members that hold the same keys', () => {
     expect(fixture.events).toContain('suspended ill');
     expect(fixture.events).not.toContain('suspended well');
     fixture.fault.heal();
+  });
+
+  test('one that hangs while a key is proved holds up nobody, those neither who wait for the proof', async () => {
+    fixture.fault.obey('C_DecryptInit hang');
+    const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
+    expect(new Set(codes)).toEqual(new Set(['no error']));
   });
 
   test('each try of an encryption spends, the retries too', async () => {

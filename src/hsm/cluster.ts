@@ -219,7 +219,8 @@ export class PooledCluster implements HsmCluster {
           waited = true;
           continue;
         }
-        failed.add(member);
+        // A refusal before any member was reached names none: then it is the one that was asked.
+        failed.add(member ?? target);
         const another = this.#untried(failed)[0];
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;

@@ -45,7 +45,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
   'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },
-  'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false, retryElsewhere: true },
   closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
@@ -56,6 +56,11 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
 
 test.each(Object.entries(expected))('%s', (kind, verdict) => {
   expect(judge(failure({ kind: kind as NativeFailureKind }), returnValues)).toMatchObject(verdict);
+});
+
+test('who waited on a member for another lane is served elsewhere, who waited for any member is not', () => {
+  expect(judge(failure({ kind: 'queue-deadline', member: 0 }), returnValues).retryElsewhere).toBe(true);
+  expect(judge(failure({ kind: 'queue-deadline', member: -1 }), returnValues).retryElsewhere).toBe(false);
 });
 
 test('the cause stays behind', () => {

@@ -25,8 +25,13 @@ export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }
 
-/** The verdict on a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. */
+/**
+ * The verdict on a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. Whoever
+ * waited on a member for another lane's work on the same key is served by a member where nothing hangs.
+ */
 export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdict {
+  if (failure.kind === 'queue-deadline' && failure.member >= 0)
+    return { ...verdicts['queue-deadline'], retryElsewhere: true };
   if (failure.kind !== 'rv') return verdicts[failure.kind];
   if (failure.callerFault) return invalidCiphertext;
   const value = returnValues(failure.rv);

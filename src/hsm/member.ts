@@ -5,7 +5,7 @@ import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, judge, type Verdict } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
 import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
-import { isCredentialRefused, isWornOut, type RecoverySettings, remedyFor } from './recovery.js';
+import { isCredentialRefused, isLoggedOut, isWornOut, type RecoverySettings, remedyFor } from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
 export interface MemberTools {
@@ -40,6 +40,8 @@ export class Member {
   /** What was last told to be in the way, so that it is told once. */
   #reported: unknown;
   #wornOut = false;
+  /** Work was told so. A probe without a key would not be: random bytes need no login. */
+  #loggedOut = false;
 
   constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
     this.place = place;
@@ -110,6 +112,7 @@ export class Member {
 
   #suspend(cause: unknown): void {
     this.#failedProbes = 0;
+    this.#loggedOut = isLoggedOut(cause);
     this.#tools.pool.suspend(this.index);
     if (this.#connection.isOpen) this.#tools.events.memberSuspended(this.place, cause);
   }
@@ -125,8 +128,12 @@ export class Member {
   async #recover(): Promise<void> {
     if (this.#connection.isOpen) {
       try {
-        await this.#prove();
-        return;
+        if (!this.#loggedOut) {
+          await this.#prove();
+          return;
+        }
+        this.#loggedOut = false;
+        await this.#reconnect('log-in');
       } catch (cause) {
         this.#failedProbes += 1;
         const remedy = remedyFor(cause, this.#failedProbes, this.#tools.recovery, this.#tools.returnValues);

@@ -37,10 +37,15 @@ export function remedyFor(
   returnValues: ReturnValues,
 ): Remedy {
   if (isNativeFailure(cause)) {
-    if (cause.kind === 'rv' && cause.rv === userNotLoggedIn && failedProbes === 1) return 'log-in';
+    if (isLoggedOut(cause) && failedProbes === 1) return 'log-in';
     if (isLost(cause, returnValues)) return 'reopen';
   }
   return failedProbes >= settings.reopenAfterProbes ? 'reopen' : 'wait';
+}
+
+/** The token says that nobody is logged in. */
+export function isLoggedOut(cause: unknown): boolean {
+  return isNativeFailure(cause) && cause.kind === 'rv' && cause.rv === userNotLoggedIn;
 }
 
 /** No probe will ever succeed again on what is open. */

@@ -8,6 +8,7 @@ import { loadConfiguration } from '../../src/config/load.js';
 import { resolveSecrets } from '../../src/config/secrets.js';
 import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import type { ClusterOptions, MemberOptions } from '../../src/hsm/clusters.js';
+import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { Deployment } from '../e2e/deployment.js';
@@ -51,7 +52,10 @@ export class EventCounts {
 }
 
 /** Short, so that a test sees many recoveries; everything else as it ships. */
-export const shortBreaker = { ...defaultBreakerSettings, probeDelayMs: 30 };
+export const shortDelays = {
+  breaker: { ...defaultBreakerSettings, probeDelayMs: 30 },
+  recovery: { ...defaultRecoverySettings, openTimeoutMs: 5_000, maximumProbeDelayMs: 100 },
+};
 
 export class ReplicatedServer {
   readonly events = new EventCounts();
@@ -69,11 +73,11 @@ export class ReplicatedServer {
 
   /** Makes the keys on one token, closes everything, clones the token, and serves from the clones. */
   static async start(options: ReplicatedServerOptions): Promise<ReplicatedServer> {
-    const { operationTimeoutMs, requestTimeoutMs } = options;
+    const { requestTimeoutMs } = options;
     const deployment = new Deployment({
       customClusters: [],
       configure: (configuration) => {
-        configuration['limits'] = { operationTimeoutMs, requestTimeoutMs, drainTimeoutMs: 3_000 };
+        configuration['limits'] = { requestTimeoutMs, drainTimeoutMs: 3_000 };
       },
     });
     const keyIds = await makeKeys(deployment, options.keyCount);
@@ -90,7 +94,9 @@ export class ReplicatedServer {
   async serve(): Promise<void> {
     const opened = this.events.of('member opened');
     const configuration = await loadConfiguration(this.deployment.configurationPath);
-    const cluster = { breaker: shortBreaker, members: this.#memberOptions(), ...this.options.cluster };
+    const { operationTimeoutMs } = this.options;
+    const own = { ...shortDelays, operationTimeoutMs, members: this.#memberOptions() };
+    const cluster = { ...own, ...this.options.cluster };
     const logger = createLogger('info', { write: (line: string) => this.events.note(line) });
     this.#server = await compose(configuration, await resolveSecrets(configuration), logger, { cluster });
     await until('every member is open', () => this.events.of('member opened') === opened + this.members.length);

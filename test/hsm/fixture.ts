@@ -133,7 +133,8 @@ export class RecordedSpending implements EncryptionSpending {
   }
 }
 
-const clusterOptions: Omit<ClusterOptions, 'members'> = {
+/** What a cluster of a test is, without its members. */
+export const clusterOptions: Omit<ClusterOptions, 'members'> = {
   clusterId,
   name: 'a cluster',
   replication: 'none',
@@ -163,7 +164,8 @@ export async function codeOf(operation: Promise<unknown>): Promise<string> {
   }
 }
 
-function recordingEvents(events: string[]): HsmEvents {
+/** Appends events by name. */
+export function recordingEvents(events: string[]): HsmEvents {
   return {
     memberOpened: ({ memberName }) => void events.push(`opened ${memberName}`),
     memberOpenFailed: ({ memberName }) => void events.push(`not opened ${memberName}`),

@@ -1,0 +1,157 @@
+/** Random faults on all members but one at a time, many callers over gRPC, and an account of what they saw. */
+import { ChaosCaller, Tally } from './chaos-callers.js';
+import { type FaultKind, faultKinds } from './fault-kinds.js';
+import { hsmCodes } from './matrix.js';
+import { pending } from './pending.js';
+import { type ProcessSize, processSize } from './process-size.js';
+import { type ReplicaMember, ReplicatedServer, until } from './replicated-server.js';
+import { SeededRandom } from './seeded-random.js';
+
+export interface ChaosOptions {
+  durationMs: number;
+  seed: number;
+  callers: number;
+  /** Told after each round of faults. */
+  onRound?: (line: string) => void;
+}
+
+export interface ChaosReport {
+  seed: number;
+  seconds: number;
+  callers: number;
+  members: number;
+  rounds: number;
+  calls: number;
+  /** Calls by what they ended in. */
+  answers: Record<string, number>;
+  failedCalls: number;
+  wrongResults: string[];
+  /** Codes that are none, or blame the caller. */
+  untyped: string[];
+  slowestMs: number;
+  /** How often each kind of fault was on a member. */
+  faults: Record<string, number>;
+  slowestRecoveryMs: number;
+  /** One after each round. */
+  sizes: (ProcessSize & { atMs: number })[];
+}
+
+const memberCount = 3;
+const operationTimeoutMs = 500;
+const requestTimeoutMs = 10_000;
+const shortestFaultMs = 100;
+const longestFaultMs = 1_200;
+
+/** What an HSM can recover from while it serves. Slow ones and wrong ones too; one that waits for an operator is none. */
+const chaosKinds = faultKinds.filter(({ name, needsOperator }) => needsOperator !== true && !pending.has(name));
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const limits = { operationTimeoutMs, requestTimeoutMs };
+  const server = await ReplicatedServer.start({ memberCount, keyCount: 4, lanes: 8, ...limits });
+  try {
+    return await new Chaos(server, options).run();
+  } finally {
+    await server.dispose();
+  }
+}
+
+class Chaos {
+  readonly #server: ReplicatedServer;
+  readonly #options: ChaosOptions;
+  readonly #random: SeededRandom;
+  readonly #tally = new Tally();
+  readonly #faults: Record<string, number> = {};
+  readonly #sizes: ChaosReport['sizes'] = [];
+  readonly #startMs = performance.now();
+  #slowestRecoveryMs = 0;
+
+  constructor(server: ReplicatedServer, options: ChaosOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed);
+  }
+
+  async run(): Promise<ChaosReport> {
+    const { callers: count, durationMs, seed, onRound } = this.#options;
+    let stopped = false;
+    const callers = Array.from(
+      { length: count },
+      (_, index) => new ChaosCaller(this.#server.newClient(), this.#server.keyIds, this.#tally, seed + index),
+    );
+    const running = Promise.all(callers.map((caller) => caller.run(() => stopped)));
+    try {
+      while (performance.now() - this.#startMs < durationMs) {
+        await this.#round();
+        this.#sizes.push({ atMs: Math.round(this.#elapsedMs()), ...processSize() });
+        onRound?.(this.#progress());
+      }
+    } finally {
+      stopped = true;
+      await running;
+    }
+    for (const caller of callers) await caller.checkAll();
+    return this.#report();
+  }
+
+  /** Two members fall ill, each in its own way and for its own time; the next round waits until both serve again. */
+  async #round(): Promise<void> {
+    const spared = this.#random.below(memberCount);
+    const ill = this.#server.members.filter((_, index) => index !== spared);
+    const plans = ill.map((member) => ({
+      member,
+      kind: this.#random.pick(chaosKinds),
+      durationMs: shortestFaultMs + this.#random.below(longestFaultMs - shortestFaultMs),
+    }));
+    await Promise.all(plans.map((plan) => this.#beIll(plan)));
+    const healedMs = performance.now();
+    await Promise.all(ill.map((member) => this.#servesAgain(member)));
+    this.#slowestRecoveryMs = Math.max(this.#slowestRecoveryMs, performance.now() - healedMs);
+  }
+
+  async #beIll({ member, kind, durationMs }: { member: ReplicaMember; kind: FaultKind; durationMs: number }) {
+    this.#faults[kind.name] = (this.#faults[kind.name] ?? 0) + 1;
+    kind.begin(member.fault, operationTimeoutMs);
+    await new Promise((resolve) => setTimeout(resolve, durationMs));
+    kind.end(member.fault);
+  }
+
+  /** It works for callers, and so again a moment later, when a probe that failed late has had its say. */
+  async #servesAgain({ name, fault }: ReplicaMember): Promise<void> {
+    for (let times = 0; times < 2; times += 1) {
+      const asked = fault.calls('C_Encrypt');
+      await until(`member ${name} works again`, () => fault.calls('C_Encrypt') > asked + memberCount, 60_000);
+    }
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  #progress(): string {
+    const { calls, wrong } = this.#tally;
+    const { threads, descriptors, residentMebibytes } = processSize();
+    const size = `${threads} threads, ${descriptors} descriptors, ${residentMebibytes} MiB`;
+    const seconds = (this.#elapsedMs() / 1_000).toFixed(0);
+    return `${seconds} s: ${calls} calls, ${this.#tally.failures()} failed, ${wrong.length} wrong; ${size}`;
+  }
+
+  #report(): ChaosReport {
+    const answers = Object.fromEntries(this.#tally.answers);
+    return {
+      seed: this.#options.seed,
+      seconds: Math.round(this.#elapsedMs() / 1_000),
+      callers: this.#options.callers,
+      members: memberCount,
+      rounds: this.#sizes.length,
+      calls: this.#tally.calls,
+      answers,
+      failedCalls: this.#tally.failures(),
+      wrongResults: this.#tally.wrong,
+      untyped: Object.keys(answers).filter((answer) => answer !== 'ok' && !hsmCodes.has(answer)),
+      slowestMs: Math.round(this.#tally.slowestMs),
+      faults: this.#faults,
+      slowestRecoveryMs: Math.round(this.#slowestRecoveryMs),
+      sizes: this.#sizes,
+    };
+  }
+}

@@ -1,0 +1,142 @@
+/** Every way in which the HSM of the matrix fails, and what is expected of it. */
+import { loadAddon, type NativeReturnValue } from '../../src/hsm/native.js';
+import type { FaultHsm, RemovalKind } from '../native/fault-hsm.js';
+
+export interface FaultKind {
+  /** The row's name in docs/faults.md. */
+  name: string;
+  begin(fault: FaultHsm, operationTimeoutMs: number): void;
+  /** The HSM is well again: nothing else is done to bring it back. */
+  end(fault: FaultHsm): void;
+  /** What a single member answers: an error, either, or nothing but success. */
+  alone: 'fails' | 'may pass' | 'passes';
+  /** It does not come back by itself, because it must not: an operator has to act. */
+  needsOperator?: boolean;
+  /** Only these operations meet it; all where it is left out. */
+  operations?: readonly string[];
+}
+
+/** Where each operation's work begins: the fault meets callers, and the way back is open. */
+export const workFunctions = [
+  'C_EncryptInit',
+  'C_DecryptInit',
+  'C_GenerateRandom',
+  'C_GenerateKey',
+  'C_FindObjectsInit',
+  'C_DestroyObject',
+];
+
+type Rest = Omit<FaultKind, 'name' | 'begin' | 'end'>;
+
+function kind(name: string, begin: FaultKind['begin'], rest: Rest = { alone: 'fails' }): FaultKind {
+  return { name, begin, end: (fault) => fault.heal(), ...rest };
+}
+
+/** Each function of the work meets the same. */
+function onWork(name: string, action: (operationTimeoutMs: number) => string, rest?: Rest): FaultKind {
+  const begin: FaultKind['begin'] = (fault, timeoutMs) =>
+    fault.obey(...workFunctions.map((each) => `${each} ${action(timeoutMs)}`));
+  return kind(name, begin, rest);
+}
+
+/** Return values that the table treats alike are one class; one of each stands for it. */
+export function representativeReturnValues(): NativeReturnValue[] {
+  const classes = new Map<string, NativeReturnValue>();
+  for (const row of loadAddon().returnValues()) {
+    const { code, transient, poisonsSession, poisonsMember, speaksAboutHsm, name } = row;
+    const key = JSON.stringify([code, transient, poisonsSession, poisonsMember, speaksAboutHsm]);
+    if (name !== 'CKR_OK' && !classes.has(key)) classes.set(key, row);
+  }
+  return [...classes.values()];
+}
+
+const answers = representativeReturnValues().map(({ name, value }) => onWork(`answers ${name}`, () => `rv ${value}`));
+
+function removed(how: RemovalKind): FaultKind {
+  return kind(`is removed (${how})`, (fault) => fault.remove(how));
+}
+
+const passing = { alone: 'may pass' } as const;
+
+const connection: FaultKind[] = [
+  removed('device-removed'),
+  removed('device-error'),
+  removed('softhsm'),
+  removed('not-initialized'),
+  kind('loses its sessions', (fault) => fault.loseSessions(), passing),
+  kind('closes its sessions (CKR_SESSION_CLOSED)', (fault) => fault.loseSessions(0xb0), passing),
+  kind('loses its login', (fault) => fault.loseLogin(), passing),
+  kind('comes back under another slot number', (fault) => {
+    fault.set('slotShift', fault.setting('slotShift') + 7);
+    fault.remove('not-initialized');
+  }),
+  kind(
+    'allows two sessions only',
+    (fault) => {
+      fault.set('sessionLimit', 2);
+      fault.loseSessions();
+    },
+    passing,
+  ),
+  kind(
+    'refuses the PIN when it is back',
+    (fault) => {
+      fault.obey('C_Login rv 0xa0');
+      fault.remove('device-removed');
+    },
+    { alone: 'fails', needsOperator: true },
+  ),
+  kind(
+    'has locked the PIN when it is back',
+    (fault) => {
+      fault.obey('C_Login rv 0xa4');
+      fault.remove('device-removed');
+    },
+    { alone: 'fails', needsOperator: true },
+  ),
+];
+
+const withKey = ['Encrypt', 'Decrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext', 'ReEncrypt'];
+
+const objects: FaultKind[] = [
+  onWork('forgets its object handles', () => 'times 1 stale-handle', { ...passing, operations: withKey }),
+  kind('returns with renumbered objects', (fault) => {
+    fault.renumberObjects();
+    fault.remove('device-removed');
+  }),
+  kind(
+    'finds other objects than it was asked for',
+    (fault) => {
+      fault.obey('C_FindObjects wrong-handle');
+      fault.loseSessions();
+    },
+    { ...passing, operations: withKey },
+  ),
+  kind(
+    'finds nothing',
+    (fault) => {
+      fault.obey('C_FindObjects no-objects');
+      fault.loseSessions();
+    },
+    { ...passing, operations: withKey },
+  ),
+  kind(
+    'returns and decrypts wrongly',
+    (fault) => {
+      fault.obey('C_Decrypt flip');
+      fault.loseSessions();
+    },
+    { ...passing, operations: withKey },
+  ),
+  kind('is full', (fault) => fault.set('tokenFull', 1), { alone: 'fails', operations: ['CreateKey'] }),
+];
+
+const pace: FaultKind[] = [
+  onWork('is slow beyond the deadline', (timeoutMs) => `delay ${timeoutMs * 2}`),
+  onWork('hangs until released', () => 'hang'),
+  onWork('hangs, then answers CKR_DEVICE_ERROR', () => 'hang 0x30'),
+  kind('is slow by 0 to 10 ms at random', (fault) => fault.obey('latency * uniform 0 10'), { alone: 'passes' }),
+  onWork('fails one call in three at random', () => 'chance 0.33 seed 5 rv 0x6', passing),
+];
+
+export const faultKinds: readonly FaultKind[] = [...answers, ...connection, ...objects, ...pace];

@@ -1,0 +1,83 @@
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { codeOf } from '../hsm/fixture.js';
+import { processSize } from './process-size.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+import { until } from './replicated-server.js';
+
+/** `npm run test:faults` hangs a thousand calls, `npm test` fewer. */
+const hangCount = process.env['HOLDFAST_FAULTS'] === 'full' ? 1_000 : 100;
+const lanes = 16;
+const operationTimeoutMs = 300;
+/** The addon may keep this much more than after the first rounds: the allocator's, and V8's. */
+const memoryAllowanceMebibytes = 48;
+
+let replicas: ReplicatedCluster;
+let cluster: HsmCluster;
+
+afterEach(() => replicas.dispose());
+
+async function connectTwo(): Promise<void> {
+  replicas = await ReplicatedCluster.make({ memberCount: 2, materialCount: 1, lanes, operationTimeoutMs });
+  cluster = await replicas.connected();
+}
+
+/** Callers of both members at once; each call that hangs on the ill one must be answered by the other. */
+async function encryptMany(count: number): Promise<string[]> {
+  const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20 * operationTimeoutMs });
+  const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), call());
+  return Promise.all(Array.from({ length: count }, () => codeOf(encrypt())));
+}
+
+test(`${hangCount} hangs in a row: nothing grows, and no caller of the other member notices`, async () => {
+  await connectTwo();
+  const { fault } = replicas.member(0);
+  const well = replicas.member(1).fault;
+  let hung = 0;
+  let after = processSize();
+  let peakThreads = 0;
+  for (let rounds = 0; hung < hangCount; rounds += 1) {
+    const before = fault.calls('C_EncryptInit');
+    fault.obey('C_EncryptInit hang');
+    const codes = await encryptMany(3 * lanes);
+    expect(new Set(codes)).toEqual(new Set(['no error']));
+    peakThreads = Math.max(peakThreads, processSize().threads);
+    hung += fault.calls('C_EncryptInit') - before;
+    fault.heal();
+    await until('what hung has come back', () => fault.inside('C_EncryptInit') === 0);
+    await until('the member takes part again', async () => {
+      const asked = fault.calls('C_Encrypt');
+      await encryptMany(lanes);
+      return fault.calls('C_Encrypt') > asked;
+    });
+    if (rounds === 2) after = processSize();
+  }
+  const end = processSize();
+  process.stdout.write(`${hung} hangs: ${JSON.stringify({ after, end, peakThreads })}\n`);
+  // One thread that hangs and one in its place, for each lane.
+  expect(peakThreads).toBeLessThanOrEqual(after.threads + 2 * lanes);
+  expect(end.threads).toBeLessThanOrEqual(after.threads + lanes);
+  expect(end.descriptors).toBeLessThanOrEqual(after.descriptors + 4);
+  expect(end.residentMebibytes).toBeLessThanOrEqual(after.residentMebibytes + memoryAllowanceMebibytes);
+  for (const name of ['C_EncryptInit', 'C_Encrypt', 'C_GenerateRandom']) expect(well.counts(name).failed).toBe(0);
+  expect(replicas.events).not.toContain('suspended b');
+}, 300_000);
+
+test('an HSM that never comes back costs a bounded number of threads, however often it is tried again', async () => {
+  await connectTwo();
+  const { fault } = replicas.member(0);
+  await encryptMany(4 * lanes);
+  const before = processSize();
+  fault.obey('* hang');
+  for (let round = 0; round < 5; round += 1) {
+    expect(new Set(await encryptMany(4 * lanes))).toEqual(new Set(['no error']));
+    await new Promise((resolve) => setTimeout(resolve, 2 * operationTimeoutMs));
+  }
+  const hanging = processSize();
+  process.stdout.write(`never released: ${JSON.stringify({ before, hanging })}\n`);
+  // Lanes that hang, those in their place, and what hangs while it is opened anew: twice.
+  expect(hanging.threads).toBeLessThanOrEqual(before.threads + 4 * lanes);
+  expect(replicas.events).not.toContain('suspended b');
+}, 120_000);

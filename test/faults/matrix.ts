@@ -1,0 +1,149 @@
+/** Runs cells of the matrix: one fault kind, one operation, on a rig with one member or two. */
+import type { ErrorCode } from '../../src/errors.js';
+import type { FaultHsm } from '../native/fault-hsm.js';
+import { type FaultKind, workFunctions } from './fault-kinds.js';
+import { type Operation, reasonOf } from './operations.js';
+import { type ReplicaMember, until } from './replicated-server.js';
+
+/** Members, and what is done with them. */
+export interface Rig {
+  /** `one` or `two`: how many members hold the keys. */
+  memberCount: number;
+  /** The first is the one that falls ill. */
+  members: readonly ReplicaMember[];
+  operations: readonly Operation[];
+  operationTimeoutMs: number;
+}
+
+/** What came of one cell. */
+export interface CellOutcome {
+  kind: string;
+  operation: string;
+  memberCount: number;
+  failsOver: boolean;
+  calls: number;
+  /** Calls by what they ended in: `ok` or a code. */
+  answers: Record<string, number>;
+  /** How often the ill member was asked for the operation's function while it was ill. */
+  met: number;
+  slowestMs: number;
+  /** From the end of the fault to the first round in which the member takes part and nothing fails; null: not by itself. */
+  recoveredMs: number | null;
+}
+
+/** An answer must come within ten times the deadline of one try. */
+export const boundFactor = 10;
+const callsInAWave = 4;
+const waves = 2;
+/** Once it is well. Far longer than it takes: what is bounded here is that it comes at all. */
+const recoveryBoundMs = 15_000;
+
+/** The first member is ill; `problemsOf` judges. @throws WrongResult, and where the member does not come back */
+export async function runCell(rig: Rig, kind: FaultKind, operation: Operation): Promise<CellOutcome> {
+  const [ill] = rig.members;
+  if (ill === undefined) throw new Error('A rig has members.');
+  const metBefore = workCalls(ill.fault);
+  kind.begin(ill.fault, rig.operationTimeoutMs);
+  const calls: CallOutcome[] = [];
+  for (let wave = 0; wave < waves; wave += 1) calls.push(...(await round(operation)));
+  const met = workCalls(ill.fault) - metBefore;
+  kind.end(ill.fault);
+  const recoveredMs = kind.needsOperator === true ? null : await recovery(ill, operation);
+  for (const { check } of calls) if (recoveredMs !== null) await check();
+  return {
+    kind: kind.name,
+    operation: operation.name,
+    memberCount: rig.memberCount,
+    failsOver: operation.failsOver,
+    calls: calls.length,
+    answers: countBy(calls.map(({ answer }) => answer)),
+    met,
+    slowestMs: Math.max(...calls.map(({ durationMs }) => durationMs)),
+    recoveredMs,
+  };
+}
+
+/** A device that is away is met before any work. */
+const watchedFunctions = [...workFunctions, 'C_OpenSession', 'C_GetSessionInfo', 'C_GetTokenInfo'];
+
+function workCalls(fault: FaultHsm): number {
+  return watchedFunctions.reduce((sum, name) => sum + fault.calls(name), 0);
+}
+
+function round(operation: Operation): Promise<CallOutcome[]> {
+  return Promise.all(Array.from({ length: operation.oneAtATime ? 1 : callsInAWave }, () => timed(operation)));
+}
+
+interface CallOutcome {
+  answer: string;
+  durationMs: number;
+  check: () => Promise<void>;
+}
+
+async function timed(operation: Operation): Promise<CallOutcome> {
+  const startMs = performance.now();
+  const ended = (answer: string, check = () => Promise.resolve()): CallOutcome => ({
+    answer,
+    check,
+    durationMs: performance.now() - startMs,
+  });
+  try {
+    return ended('ok', await operation.run());
+  } catch (error) {
+    return ended(reasonOf(error));
+  }
+}
+
+/** Resolves with how long it took until the member works for callers again, by itself. */
+async function recovery(member: ReplicaMember, operation: Operation): Promise<number> {
+  const startMs = performance.now();
+  let goodRounds = 0;
+  // Twice, because once may have been the probe that lets it in again.
+  const back = async (): Promise<boolean> => {
+    const before = member.fault.calls(operation.primary);
+    const calls = await round(operation);
+    const tookPart = member.fault.calls(operation.primary) > before;
+    goodRounds = tookPart && calls.every(({ answer }) => answer === 'ok') ? goodRounds + 1 : 0;
+    return goodRounds === 2;
+  };
+  await until(`${member.name} takes part in ${operation.name} again`, back, recoveryBoundMs);
+  return performance.now() - startMs;
+}
+
+function countBy(values: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
+}
+
+/** Codes that speak of the HSM: any other blames the caller for what the HSM did (design invariant 5). */
+export const hsmCodes: ReadonlySet<string> = new Set([
+  'DEPENDENCY_TIMEOUT',
+  'KEY_UNAVAILABLE',
+  'KMS_INTERNAL',
+  'KMS_INVALID_STATE',
+  'LIMIT_EXCEEDED',
+] satisfies ErrorCode[]);
+
+/** What is wrong with an outcome; nothing where it is as it must be. */
+export function problemsOf(outcome: CellOutcome, kind: FaultKind, operationTimeoutMs: number): string[] {
+  const { answers, memberCount, slowestMs } = outcome;
+  const answered = JSON.stringify(answers);
+  const failed = outcome.calls - (answers['ok'] ?? 0);
+  const alone = memberCount === 1;
+  const boundMs = boundFactor * operationTimeoutMs;
+  const untyped = Object.keys(answers).some((answer) => answer !== 'ok' && !hsmCodes.has(answer));
+  const wrong: [boolean, string][] = [
+    [untyped, `not an HSM's error: ${answered}`],
+    [outcome.met === 0 && kind.alone === 'fails', 'the fault was not met'],
+    [!alone && outcome.failsOver && failed > 0, `callers saw ${answered}`],
+    [alone && failed === 0 && kind.alone === 'fails', 'nothing failed'],
+    [alone && failed > 0 && kind.alone === 'passes', `callers saw ${answered}`],
+    [slowestMs > boundMs, `answered after ${slowestMs.toFixed(0)} ms, the bound is ${boundMs} ms`],
+  ];
+  return wrong.filter(([is]) => is).map(([, what]) => `${cellName(outcome)}: ${what}`);
+}
+
+export function cellName(cell: { kind: string; operation: string; memberCount: number }): string {
+  return `${cell.kind} × ${cell.operation} × ${cell.memberCount}`;
+}

@@ -1,0 +1,67 @@
+/** The matrix's outcomes, as docs/faults.md keeps them: one row for each kind. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { CellOutcome } from './matrix.js';
+
+const document = fileURLToPath(new URL('../../docs/faults.md', import.meta.url));
+const begin = '<!-- outcomes: written by `npm run test:faults` -->';
+const end = '<!-- end of outcomes -->';
+
+const header = [
+  '| the HSM … | one member: answers | slowest, ms | back after, ms | two members: answers | slowest, ms | back after, ms |',
+  '| --- | --- | ---: | ---: | --- | ---: | ---: |',
+];
+
+/** The table's lines. */
+export function outcomeTable(outcomes: readonly CellOutcome[]): string[] {
+  const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
+  const row = (kind: string): string => {
+    const cells = [1, 2].flatMap((memberCount) =>
+      halfRow(outcomes.filter((outcome) => outcome.kind === kind && outcome.memberCount === memberCount)),
+    );
+    return `| ${[kind, ...cells].join(' | ')} |`;
+  };
+  return [...header, ...kinds.map(row)];
+}
+
+function halfRow(outcomes: readonly CellOutcome[]): string[] {
+  if (outcomes.length === 0) return ['–', '–', '–'];
+  const back = outcomes.map(({ recoveredMs }) => recoveredMs).filter((each) => each !== null);
+  const slowest = Math.max(...outcomes.map(({ slowestMs }) => slowestMs));
+  return [answersOf(outcomes), slowest.toFixed(0), back.length === 0 ? 'not by itself' : Math.max(...back).toFixed(0)];
+}
+
+/** Operations that were answered alike share one entry: `ok 12; CreateKey: KMS_INTERNAL 2`. */
+function answersOf(outcomes: readonly CellOutcome[]): string {
+  const failsOver = sumOf(outcomes.filter((outcome) => outcome.failsOver));
+  const others = outcomes
+    .filter((outcome) => !outcome.failsOver)
+    .map((outcome) => `${outcome.operation}: ${sumOf([outcome])}`);
+  return [failsOver, ...others].filter((text) => text !== '').join('; ');
+}
+
+function sumOf(outcomes: readonly CellOutcome[]): string {
+  const sums = new Map<string, number>();
+  for (const { answers } of outcomes) {
+    for (const [answer, count] of Object.entries(answers)) sums.set(answer, (sums.get(answer) ?? 0) + count);
+  }
+  return [...sums].map(([answer, count]) => `${answer} ${count}`).join(', ');
+}
+
+export function printOutcomes(outcomes: readonly CellOutcome[]): void {
+  process.stdout.write(`\n${outcomeTable(outcomes).join('\n')}\n`);
+}
+
+export function documentedOutcomes(): string {
+  const text = readFileSync(document, 'utf8');
+  const [, rest] = text.split(begin);
+  return rest?.split(end)[0] ?? '';
+}
+
+export function updateDocumentedOutcomes(outcomes: readonly CellOutcome[]): void {
+  const text = readFileSync(document, 'utf8');
+  const [before, rest] = text.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error('docs/faults.md has no place for the outcomes.');
+  writeFileSync(document, `${before}${begin}\n\n${outcomeTable(outcomes).join('\n')}\n\n${end}${after}`);
+}

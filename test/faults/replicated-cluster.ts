@@ -1,0 +1,148 @@
+/** A cluster below any server: several members that hold the same keys, for tests that need its own interface. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock-system.js';
+import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
+import { loadAddon } from '../../src/hsm/native.js';
+import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import {
+  clusterId,
+  clusterOptions,
+  makeMaterial,
+  pin,
+  RecordedSpending,
+  recordingEvents,
+  soon,
+  tokenLabel,
+} from '../hsm/fixture.js';
+import { putFaultsBefore } from '../native/fault-hsm.js';
+import { cloneSoftHsm, createSoftHsm } from '../softhsm.js';
+import { memberName, type ReplicaMember, shortDelays } from './replicated-server.js';
+
+export interface ReplicatedClusterOptions {
+  memberCount: number;
+  materialCount: number;
+  lanes: number;
+  operationTimeoutMs: number;
+  cluster?: Partial<ClusterOptions>;
+}
+
+/** Holds clones of one token and what connects to them; connects when asked. */
+export class ReplicatedCluster {
+  readonly events: string[] = [];
+  readonly #opened: { clusters: ConfiguredHsmClusters; catalog: SqliteCatalog }[] = [];
+
+  private constructor(
+    readonly options: ReplicatedClusterOptions,
+    readonly members: readonly ReplicaMember[],
+    /** What every member holds. */
+    readonly materials: readonly MaterialReference[],
+    /** With the catalog and the locks: what restarts share. */
+    readonly folder: string,
+  ) {}
+
+  static async make(options: ReplicatedClusterOptions): Promise<ReplicatedCluster> {
+    const folder = makeFolder();
+    const original = createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin }] });
+    const first = { name: 'original', hsm: original, fault: putFaultsBefore(original) };
+    const maker = new ReplicatedCluster({ ...options, operationTimeoutMs: 10_000 }, [first], [], folder);
+    const cluster = await maker.connected();
+    const materials: MaterialReference[] = [];
+    while (materials.length < options.materialCount) materials.push(await makeMaterial(cluster));
+    await maker.close();
+    const members = Array.from({ length: options.memberCount }, (_, index) => {
+      const hsm = cloneSoftHsm(original);
+      return { name: memberName(index), hsm, fault: putFaultsBefore(hsm) };
+    });
+    original.dispose();
+    return new ReplicatedCluster(options, members, materials, folder);
+  }
+
+  /** As a process of its own would: a new handle on the catalog, new pools. */
+  async clusters(): Promise<ConfiguredHsmClusters> {
+    const catalog = await openSqliteCatalog({ path: join(this.folder, 'catalog.db'), clock: systemClock });
+    const tools = {
+      addon: loadAddon(),
+      loginAttempts: catalog,
+      encryptionBudget: new RecordedSpending(),
+      clock: systemClock,
+      events: recordingEvents(this.events),
+      lockDirectory: join(this.folder, 'locks'),
+    };
+    const clusters = new ConfiguredHsmClusters(tools, [this.#clusterOptions()]);
+    this.#opened.push({ clusters, catalog });
+    return clusters;
+  }
+
+  async connect(tried = pin, clusters?: ConfiguredHsmClusters): Promise<ConnectOutcome> {
+    const opened = clusters ?? (await this.clusters());
+    return opened.connect(clusterId, Secret.fromUtf8(tried), 'store:1', soon());
+  }
+
+  async connected(): Promise<HsmCluster> {
+    const outcome = await this.connect();
+    if (!outcome.connected) throw new Error(`not connected: ${outcome.errorCode}`, { cause: outcome.cause });
+    return outcome.cluster;
+  }
+
+  /** Of the same keys with one member; the folder (catalog, locks) is its own. */
+  only(index: number): ReplicatedCluster {
+    return new ReplicatedCluster(this.options, [this.member(index)], this.materials, makeFolder());
+  }
+
+  /** The same once more, perhaps in another order; catalog and locks are shared, as after a restart. */
+  restarted(members: readonly ReplicaMember[] = this.members): ReplicatedCluster {
+    return new ReplicatedCluster(this.options, members, this.materials, this.folder);
+  }
+
+  /** Sums what the fault modules of all members counted. */
+  calls(functionName: string): number {
+    return this.members.reduce((sum, { fault }) => sum + fault.calls(functionName), 0);
+  }
+
+  material(index = 0): MaterialReference {
+    const material = this.materials[index];
+    if (material === undefined) throw new Error(`There is no material ${index}.`);
+    return material;
+  }
+
+  member(index: number): ReplicaMember {
+    const member = this.members[index];
+    if (member === undefined) throw new Error(`There is no member ${index}.`);
+    return member;
+  }
+
+  /** Disconnects whatever was connected. */
+  async close(): Promise<void> {
+    for (const { fault } of this.members) fault.heal();
+    for (const { clusters, catalog } of this.#opened.splice(0)) {
+      await clusters.disconnect(clusterId, soon());
+      await catalog.close();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.close();
+    for (const { hsm } of this.members) hsm.dispose();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #clusterOptions(): ClusterOptions {
+    const { lanes, operationTimeoutMs, cluster } = this.options;
+    const members = this.members.map(
+      ({ name, fault: { module } }): MemberOptions => ({
+        ...{ name, module, tokenLabel, tokenSerialNumber: null, laneCount: lanes },
+      }),
+    );
+    return { ...clusterOptions, operationTimeoutMs, ...shortDelays, members, ...cluster };
+  }
+}
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-faults-'));
+  mkdirSync(join(folder, 'locks'), { mode: 0o700 });
+  return folder;
+}

@@ -1,0 +1,48 @@
+/** What the matrix runs on: the server with its callers, and below it the operations that no caller asks for by name. */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../src/clock-system.js';
+import type { Rig } from './matrix.js';
+import { grpcOperations, makeSubject, type Operation } from './operations.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+import { ReplicatedServer } from './replicated-server.js';
+
+export interface DisposableRig extends Rig {
+  dispose(): Promise<void>;
+}
+
+/** Long enough for a healthy HSM on a busy machine, or a second member fails too. */
+export const operationTimeoutMs = 500;
+const requestTimeoutMs = 4_000;
+const lanes = 4;
+
+export async function serverRig(memberCount: number): Promise<DisposableRig> {
+  const limits = { operationTimeoutMs, requestTimeoutMs };
+  const server = await ReplicatedServer.start({ memberCount, keyCount: 2, lanes, ...limits });
+  const operations = grpcOperations(await makeSubject(server.client(), server.keyIds));
+  return { memberCount, members: server.members, operations, operationTimeoutMs, dispose: () => server.dispose() };
+}
+
+/** Clean-up and reconciliation: they must reach every member, so that nothing stands in for one that is ill. */
+export async function clusterRig(memberCount: number): Promise<DisposableRig> {
+  const materialCount = 8;
+  const replicas = await ReplicatedCluster.make({ memberCount, materialCount, lanes, operationTimeoutMs });
+  const cluster = await replicas.connected();
+  const doomed = replicas.materials.map(({ materialId }) => materialId);
+  const soon = () => systemClock.monotonicMs() + operationTimeoutMs;
+  const operation = (name: string, run: () => Promise<unknown>): Operation => ({
+    name,
+    primary: 'C_FindObjectsInit',
+    failsOver: false,
+    oneAtATime: true,
+    run: async () => {
+      await run();
+      return () => Promise.resolve();
+    },
+  });
+  const operations = [
+    operation('inventory', () => cluster.listMaterialIds(soon())),
+    // Destroying what is not there is no error, and asks the token all the same.
+    operation('destroy', () => cluster.destroyKeyMaterial(doomed.pop() ?? randomBytes(32).toString('hex'), soon())),
+  ];
+  return { memberCount, members: replicas.members, operations, operationTimeoutMs, dispose: () => replicas.dispose() };
+}
