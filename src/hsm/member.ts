@@ -100,7 +100,9 @@ export class Member {
   recordFailure(failure: NativeFailure, verdict: Verdict): void {
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
     if (!verdict.speaksAboutHsm) return;
-    this.#breaker.record(failure.epoch, { ok: false, opensAtOnce: verdict.poisonsMember, cause: failure });
+    // An inventory runs on no lane, so that its failure names no epoch: it speaks of the one that is.
+    const epoch = failure.epoch === 0 && this.#connection.isOpen ? this.#connection.epoch : failure.epoch;
+    this.#breaker.record(epoch, { ok: false, opensAtOnce: verdict.poisonsMember, cause: failure });
     // The addon suspects it already; where the failure was one of an earlier epoch the breaker does not.
     if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
