@@ -25,6 +25,7 @@ export interface ChaosReport {
   /** Calls by what they ended in. */
   answers: Record<string, number>;
   failedCalls: number;
+  failureCauses: Record<string, number>;
   /** Those of rounds in which the third member was in the rotation all the time: there may be none (design invariant 8). */
   failedWhileOneWasWell: number;
   wrongResults: string[];
@@ -154,6 +155,7 @@ class Chaos {
       calls: this.#tally.calls,
       answers,
       failedCalls: this.#tally.failures(),
+      failureCauses: this.#server.events.causes(),
       failedWhileOneWasWell: this.#failedWhileOneWasWell,
       wrongResults: this.#tally.wrong,
       untyped: Object.keys(answers).filter((answer) => answer !== 'ok' && !hsmCodes.has(answer)),

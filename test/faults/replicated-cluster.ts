@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
-import { loadAddon } from '../../src/hsm/native.js';
+import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
 import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
@@ -18,8 +18,8 @@ import {
   soon,
   tokenLabel,
 } from '../hsm/fixture.js';
-import { putFaultsBefore } from '../native/fault-hsm.js';
-import { cloneSoftHsm, createSoftHsm } from '../softhsm.js';
+import { FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
+import { cloneSoftHsm, createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { memberName, type ReplicaMember, shortDelays } from './replicated-server.js';
 
 export interface ReplicatedClusterOptions {
@@ -28,6 +28,13 @@ export interface ReplicatedClusterOptions {
   lanes: number;
   operationTimeoutMs: number;
   cluster?: Partial<ClusterOptions>;
+}
+
+/** What another process needs to connect to the same members. */
+export interface ReplicatedClusterState {
+  options: ReplicatedClusterOptions;
+  folder: string;
+  members: { name: string; hsm: SoftHsm; folder: string; module: NativeModuleOptions }[];
 }
 
 /** Holds clones of one token and what connects to them; connects when asked. */
@@ -98,6 +105,22 @@ export class ReplicatedCluster {
     return new ReplicatedCluster(this.options, members, this.materials, this.folder);
   }
 
+  /** For a process of its own, see `attach`. */
+  get state(): ReplicatedClusterState {
+    const { options, folder } = this;
+    const members = this.members.map(({ name, hsm, fault }) => {
+      return { name, hsm, folder: fault.folder, module: fault.module };
+    });
+    return { options, folder, members };
+  }
+
+  static attach({ options, folder, members }: ReplicatedClusterState): ReplicatedCluster {
+    const attached = members.map(({ name, hsm, ...fault }) => {
+      return { name, hsm, fault: new FaultHsm(fault.folder, fault.module) };
+    });
+    return new ReplicatedCluster(options, attached, [], folder);
+  }
+
   /** Sums what the fault modules of all members counted. */
   calls(functionName: string): number {
     return this.members.reduce((sum, { fault }) => sum + fault.calls(functionName), 0);
@@ -117,7 +140,6 @@ export class ReplicatedCluster {
 
   /** Disconnects whatever was connected. */
   async close(): Promise<void> {
-    for (const { fault } of this.members) fault.heal();
     for (const { clusters, catalog } of this.#opened.splice(0)) {
       await clusters.disconnect(clusterId, soon());
       await catalog.close();
@@ -125,6 +147,7 @@ export class ReplicatedCluster {
   }
 
   async dispose(): Promise<void> {
+    for (const { fault } of this.members) fault.heal();
     await this.close();
     for (const { hsm } of this.members) hsm.dispose();
     rmSync(this.folder, { recursive: true, force: true });

@@ -33,16 +33,35 @@ export interface ReplicatedServerOptions {
   cluster?: Partial<ClusterOptions>;
 }
 
+interface LoggedError {
+  message?: string;
+  cause?: LoggedError;
+}
+
+function deepestCause(error: LoggedError | undefined): string {
+  return error?.cause === undefined ? (error?.message ?? 'unknown') : deepestCause(error.cause);
+}
+
 /** What the server's log said, counted by message and member. */
 export class EventCounts {
   readonly #counts = new Map<string, number>();
 
   /** Takes one line of the log. */
   note(line: string): void {
-    const { msg, memberName } = JSON.parse(line) as { msg?: string; memberName?: string };
+    const { msg, memberName, err } = JSON.parse(line) as { msg?: string; memberName?: string; err?: LoggedError };
+    if (msg === 'request failed') this.#count(`why: ${deepestCause(err)}`);
     for (const key of [msg, `${msg}/${memberName}`]) {
-      if (key !== undefined) this.#counts.set(key, this.of(key) + 1);
+      if (key !== undefined) this.#count(key);
     }
+  }
+
+  /** Why requests failed, by the HSM's own words. */
+  causes(): Record<string, number> {
+    return Object.fromEntries([...this.#counts].filter(([key]) => key.startsWith('why: ')));
+  }
+
+  #count(key: string): void {
+    this.#counts.set(key, this.of(key) + 1);
   }
 
   /** How often `message`, or `message/member`, was logged. */

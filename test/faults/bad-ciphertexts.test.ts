@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { HsmCluster, Sealed } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { codeOf } from '../hsm/fixture.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+
+/** On SoftHSM a wrong tag is CKR_GENERAL_ERROR, the same as a device that is broken (design invariant 5). */
+const count = process.env['HOLDFAST_FAULTS'] === 'full' ? 10_000 : 1_000;
+const additionalData = Uint8Array.of(0xff, 0xff);
+let replicas: ReplicatedCluster;
+let cluster: HsmCluster;
+let sealed: Sealed;
+
+const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20_000 });
+const decrypt = (given: Sealed) => cluster.decrypt(replicas.material(), given, additionalData, call());
+
+beforeAll(async () => {
+  replicas = await ReplicatedCluster.make({ memberCount: 1, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000 });
+  cluster = await replicas.connected();
+  sealed = await cluster.encrypt(replicas.material(), Secret.fromUtf8('a secret'), additionalData, call());
+});
+
+afterAll(() => replicas.dispose());
+
+test(`${count} bad ciphertexts open nothing; the HSM that dies right after opens the breaker at once`, async () => {
+  const bad = { ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) };
+  for (let done = 0; done < count; done += 100) {
+    const codes = await Promise.all(Array.from({ length: 100 }, () => codeOf(decrypt(bad))));
+    expect(new Set(codes)).toEqual(new Set(['INVALID_CIPHERTEXT']));
+  }
+  expect(replicas.events).not.toContain('suspended a');
+  expect((await decrypt(sealed)).byteLength).toBe(8);
+
+  // Broken, in the code that a bad ciphertext has.
+  replicas.member(0).fault.obey('C_DecryptInit rv 0x5', 'C_EncryptInit rv 0x5');
+  for (let attempt = 0; attempt < 5; attempt += 1) expect(await codeOf(decrypt(sealed))).not.toBe('INVALID_CIPHERTEXT');
+  expect(replicas.events).toContain('suspended a');
+}, 120_000);
+
+test('a device that says so itself opens it with the first call', async () => {
+  replicas.member(0).fault.heal();
+  const { fault } = replicas.member(0);
+  await expect.poll(() => codeOf(decrypt(sealed)), { timeout: 20_000 }).toBe('no error');
+  const before = replicas.events.filter((event) => event === 'suspended a').length;
+  fault.obey('C_DecryptInit rv 0x30');
+  expect(await codeOf(decrypt(sealed))).toBe('KEY_UNAVAILABLE');
+  expect(replicas.events.filter((event) => event === 'suspended a')).toHaveLength(before + 1);
+});

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { grown, growthOf } from './growth.js';
+
+const size = (residentMebibytes: number) => ({ threads: 30, descriptors: 40, residentMebibytes });
+
+test('what stays flat after the warm-up has not grown', () => {
+  const samples = Array.from({ length: 30 }, (_, index) => size(index < 8 ? 100 + 10 * index : 180 + (index % 3)));
+  expect(grown(growthOf(samples))).toEqual([]);
+});
+
+test('what goes on rising has', () => {
+  const samples = Array.from({ length: 30 }, (_, index) => size(100 + 10 * index));
+  expect(grown(growthOf(samples))).toEqual(['residentMebibytes: 220 → 370']);
+});
+
+test('too few samples say nothing', () => {
+  expect(() => growthOf([size(1), size(1)])).toThrow(/2 samples/);
+});

@@ -1,0 +1,37 @@
+/** Whether a process grew: medians of windows after a warm-up are compared, because single samples jump about. */
+import type { ProcessSize } from './process-size.js';
+
+export interface Growth {
+  /** Medians of the first and the last quarter of what follows the warm-up. */
+  early: ProcessSize;
+  late: ProcessSize;
+}
+
+/** The first third is warm-up: caches fill, lanes are made, V8 finds its size. @throws where there are too few samples */
+export function growthOf(samples: readonly ProcessSize[]): Growth {
+  const settled = samples.slice(Math.floor(samples.length / 3));
+  const window = Math.floor(settled.length / 4);
+  if (window === 0) throw new Error(`${samples.length} samples say nothing about growth.`);
+  return { early: medianOf(settled.slice(0, window)), late: medianOf(settled.slice(-window)) };
+}
+
+function medianOf(samples: readonly ProcessSize[]): ProcessSize {
+  const median = (of: (size: ProcessSize) => number): number =>
+    samples.map(of).sort((left, right) => left - right)[Math.floor(samples.length / 2)] ?? 0;
+  return {
+    threads: median(({ threads }) => threads),
+    descriptors: median(({ descriptors }) => descriptors),
+    residentMebibytes: median(({ residentMebibytes }) => residentMebibytes),
+  };
+}
+
+/** What grew further than the allowance: a tenth of the memory, and what one reconnect may hold open at the time. */
+export function grown({ early, late }: Growth): string[] {
+  const allowed = {
+    threads: early.threads + 12,
+    descriptors: early.descriptors + 8,
+    residentMebibytes: early.residentMebibytes * 1.1 + 16,
+  };
+  const names = ['threads', 'descriptors', 'residentMebibytes'] as const;
+  return names.filter((name) => late[name] > allowed[name]).map((name) => `${name}: ${early[name]} → ${late[name]}`);
+}

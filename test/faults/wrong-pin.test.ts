@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import { Secret } from '../../src/secret.js';
+import { codeOf } from '../hsm/fixture.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+import { until } from './replicated-server.js';
+
+/** Design invariant 7: not once a lane, a member's reconnect, a process or a restart; once. */
+
+const wrongPin = 'not this PIN';
+const program = fileURLToPath(new URL('../../scripts/faults-main.mjs', import.meta.url));
+let replicas: ReplicatedCluster;
+
+beforeEach(async () => {
+  const options = { memberCount: 2, materialCount: 1, lanes: 32, operationTimeoutMs: 2_000 };
+  replicas = await ReplicatedCluster.make(options);
+});
+
+afterEach(() => replicas.dispose());
+
+/** Failed logins of each member, as the tokens counted them. */
+const failedLogins = (): number[] => replicas.members.map(({ fault }) => fault.counts('C_Login').failed);
+
+async function connectInNewProcess(cluster: ReplicatedCluster): Promise<string> {
+  const argumentList = [program, 'connect-once', JSON.stringify(cluster.state), wrongPin];
+  const { stdout } = await promisify(execFile)(process.execPath, argumentList);
+  return stdout;
+}
+
+/** Repeats connects, restarts and processes; all must be refused for the same reason. */
+async function storm(cluster: ReplicatedCluster): Promise<void> {
+  const clusters = await cluster.clusters();
+  const outcomes: string[] = [];
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const outcome = await cluster.connect(wrongPin, clusters);
+    outcomes.push(outcome.connected ? 'CONNECTED' : outcome.errorCode);
+  }
+  for (let restart = 0; restart < 4; restart += 1) {
+    const outcome = await cluster.connect(wrongPin);
+    outcomes.push(outcome.connected ? 'CONNECTED' : outcome.errorCode);
+  }
+  outcomes.push(...(await Promise.all(Array.from({ length: 2 }, () => connectInNewProcess(cluster)))));
+  expect(new Set(outcomes)).toEqual(new Set(['INVALID_CREDENTIALS']));
+}
+
+test('over connects, restarts and processes it costs the first member one login, and the others none', async () => {
+  await storm(replicas);
+  expect(failedLogins()).toEqual([1, 0]);
+  // Whichever member comes first: its own attempt, and no second one of anybody's.
+  const reversed = replicas.restarted([...replicas.members].reverse());
+  await storm(reversed);
+  await reversed.close();
+  const [first, second] = failedLogins();
+  expect(first).toBe(1);
+  expect(second).toBeLessThanOrEqual(1);
+}, 120_000);
+
+test('a PIN that is wrong on one member only costs that member one, and the cluster serves from the other', async () => {
+  const { fault } = replicas.member(1);
+  fault.obey('C_Login rv 0xa0');
+  for (let restart = 0; restart < 3; restart += 1) {
+    await replicas.connect();
+    await replicas.close();
+  }
+  expect(failedLogins()).toEqual([0, 1]);
+}, 120_000);
+
+test('a PIN that was changed while both were away costs each at most one, however often they are lost and found', async () => {
+  const cluster = await replicas.connected();
+  const call = () => ({ deadlineMs: systemClock.monotonicMs() + 2_000 });
+  const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), call());
+  expect(await codeOf(encrypt())).toBe('no error');
+  const before = failedLogins();
+  for (const { fault } of replicas.members) fault.obey('C_Login rv 0xa0');
+  for (let round = 0; round < 6; round += 1) {
+    for (const { fault } of replicas.members) fault.remove('device-removed');
+    await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt())));
+    for (const { fault } of replicas.members) fault.restore();
+    await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt())));
+    await until('somebody has tried the PIN', () => failedLogins().some((count, index) => count > (before[index] ?? 0)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  const spent = () => failedLogins().map((count, index) => count - (before[index] ?? 0));
+  expect(Math.max(...spent())).toBe(1);
+  for (let restart = 0; restart < 3; restart += 1) {
+    const restarted = replicas.restarted();
+    await restarted.connect();
+    await restarted.close();
+  }
+  expect(Math.max(...spent())).toBe(1);
+}, 120_000);
