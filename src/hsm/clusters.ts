@@ -63,6 +63,8 @@ export interface ClusterStatus {
     /** Undefined where it is not open. */
     breaker: Member['breakerState'] | undefined;
     statistics: NativeMemberStatistics | undefined;
+    /** Only a new process can open it. */
+    wornOut: boolean;
   }[];
 }
 
@@ -107,7 +109,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
         members: members.map(({ name }) => {
           const member = open?.cluster.memberNamed(name);
           const own = statistics.find((candidate) => candidate.member === member?.index);
-          return { name, breaker: member?.isOpen === true ? member.breakerState : undefined, statistics: own };
+          const breaker = member?.isOpen === true ? member.breakerState : undefined;
+          return { name, breaker, statistics: own, wornOut: member?.isWornOut === true };
         }),
       };
     });

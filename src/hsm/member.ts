@@ -68,6 +68,11 @@ export class Member {
     return this.#connection.isOpen && this.#breaker.state === 'closed';
   }
 
+  /** Whether so much of it hangs in its module that only a new process can open it. */
+  get isWornOut(): boolean {
+    return this.#wornOut;
+  }
+
   /** Whether it is logged in, so that it can be asked by name. */
   get isOpen(): boolean {
     return this.#connection.isOpen;

@@ -31,6 +31,8 @@ function outcomeOf({
 /** Shows what the clusters are like at this moment. A member that is not open has only zeroes. */
 export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[]): void {
   const { gauges } = metrics;
+  const wornOut = clusters.some(({ members }) => members.some((member) => member.wornOut));
+  gauges.processWornOut.set(wornOut ? 1 : 0);
   for (const { clusterId, members } of clusters) {
     for (const { name, breaker, statistics } of members) {
       const place = { cluster: metrics.cluster(clusterId), member: name };

@@ -181,6 +181,11 @@ export const gaugeDefinitions = {
     help: 'Key materials in use that have spent more encryptions than the warning threshold.',
     labels: [],
   },
+  processWornOut: {
+    name: 'holdfast_process_worn_out',
+    help: '1 while only a new process can open some member, else 0.',
+    labels: [],
+  },
   auditHealthy: { name: 'holdfast_audit_healthy', help: '1 where the audit log can be written, else 0.', labels: [] },
   eventLoopDelay: {
     name: 'holdfast_event_loop_delay_seconds',

@@ -273,8 +273,15 @@ describe('what hangs', () => {
     expect(await codeOf(encrypt())).toBe('DEPENDENCY_TIMEOUT');
     await untilEvents('worn out one');
     expect(events('worn out one')).toBe(1);
+    const wornOut = () =>
+      fixture
+        .clusters()
+        .status()[0]
+        ?.members.map((member) => member.wornOut);
+    await vi.waitFor(() => expect(wornOut()).toEqual([true]));
     fixture.fault.heal();
     await untilEvents('resumed one');
+    expect(wornOut()).toEqual([false]);
     expect((await decrypt()).byteLength).toBe(1);
     expect(failedLogins()).toBe(0);
   });
