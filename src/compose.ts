@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
-import { withInventoryCheck } from './composition/inventory-check.js';
+import { type InventoryCheck, withInventoryCheck, withMemberInventoryCheck } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import type { Configuration } from './config/configuration.js';
@@ -213,7 +213,8 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const hangs = { lanesHung: false };
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs);
+  const checkInventory: InventoryCheck = (clusterId) => intentRecovery.checkInventory(clusterId);
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs, checkInventory);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
@@ -222,7 +223,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     passwordSealer,
     hsmClusters,
     clock,
-    events: withInventoryCheck(connectionEvents(sink), (clusterId) => intentRecovery.checkInventory(clusterId)),
+    events: withInventoryCheck(connectionEvents(sink), checkInventory),
     random: Math.random,
     connectTimeoutMs: limits.connectTimeoutMs,
     closeTimeoutMs: limits.drainTimeoutMs,
@@ -259,10 +260,11 @@ async function composeClusters(
   foundation: Foundation,
   encryptionBudget: EncryptionBudget,
   hangs: { lanesHung: boolean },
+  checkInventory: InventoryCheck,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
-  const told = hsmEvents(telemetry.sink);
+  const told = withMemberInventoryCheck(hsmEvents(telemetry.sink), checkInventory);
   const events: HsmEvents = {
     ...told,
     lanesHung(clusterId, laneCount) {
