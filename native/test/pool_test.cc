@@ -36,7 +36,8 @@ TEST(Pool, ManyThreadsPostAtOnce) {
         if (i == 0) pool.pool().resume(second);
         valueOf<Secret>(random.get());
         valueOf<Sealed>(sealing.get());
-        done += pool.statistics(first).lanes == 3 ? 1 : 0;
+        // Lanes open as work waits, and never more than there may be.
+        done += pool.statistics(first).lanes <= 3 ? 1 : 0;
       }
     });
   }
