@@ -16,6 +16,12 @@ CompletionQueue::Pending CompletionQueue::open(Napi::Env env, Shape shape) {
   return {entry.deferred.Promise(), std::make_shared<Settlement>(shared_from_this(), ticket)};
 }
 
+uint64_t CompletionQueue::listen(const Napi::Function& listener) {
+  const uint64_t ticket = ++lastTicket_;
+  listeners_.emplace(ticket, Napi::Persistent(listener));
+  return ticket;
+}
+
 void CompletionQueue::wake() {
   const std::lock_guard lock(mutex_);
   if (!ended_) wakeUp_.NonBlockingCall();
@@ -23,6 +29,7 @@ void CompletionQueue::wake() {
 
 void CompletionQueue::end() {
   close();
+  listeners_.clear();
   const std::lock_guard lock(mutex_);
   ended_ = true;
 }
@@ -47,6 +54,8 @@ void CompletionQueue::drain(Napi::Env env) {
 }
 
 void CompletionQueue::settle(Napi::Env env, Finished& finished) {
+  const auto listening = listeners_.find(finished.ticket);
+  if (listening != listeners_.end()) return tell(env, listening->second, std::get<Failure>(finished.outcome));
   auto node = open_.extract(finished.ticket);
   if (node.empty()) return;
   const auto& [deferred, shape] = node.mapped();
@@ -54,6 +63,15 @@ void CompletionQueue::settle(Napi::Env env, Finished& finished) {
     deferred.Resolve(toJavaScript(env, *completed, shape));
   } else {
     deferred.Reject(toJavaScript(env, std::get<Failure>(finished.outcome)));
+  }
+}
+
+void CompletionQueue::tell(Napi::Env env, const Napi::FunctionReference& listener, const Failure& failure) {
+  try {
+    listener.Call({toJavaScript(env, failure)});
+  } catch (const Napi::Error& error) {
+    // As from any callback: the others still get their answers.
+    napi_fatal_exception(env, error.Value());
   }
 }
 

@@ -24,6 +24,11 @@ class CompletionQueue final : public Outbox {
   };
   Pending open(Napi::Env env, Shape shape);
 
+  /// A function that is called with every failure that completes this ticket, until it is forgotten. It does
+  /// not keep the loop alive. On the JavaScript thread, both.
+  uint64_t listen(const Napi::Function& listener);
+  void forget(uint64_t ticket) { listeners_.erase(ticket); }
+
   /// The environment ends: what comes from now on is destroyed, and nothing wakes the loop.
   void end();
 
@@ -37,6 +42,7 @@ class CompletionQueue final : public Outbox {
   static void onWakeUp(Napi::Env env, Napi::Function /*callback*/, CompletionQueue* queue, void* /*data*/);
   void drain(Napi::Env env);
   void settle(Napi::Env env, Finished& finished);
+  static void tell(Napi::Env env, const Napi::FunctionReference& listener, const Failure& failure);
 
   using WakeUp = Napi::TypedThreadSafeFunction<CompletionQueue, void, &CompletionQueue::onWakeUp>;
 
@@ -44,8 +50,9 @@ class CompletionQueue final : public Outbox {
   std::mutex mutex_;
   WakeUp wakeUp_;
   bool ended_ = false;
-  // Only the JavaScript thread touches these two.
+  // Only the JavaScript thread touches these three.
   std::unordered_map<uint64_t, Open> open_;
+  std::unordered_map<uint64_t, Napi::FunctionReference> listeners_;
   uint64_t lastTicket_ = 0;
 };
 

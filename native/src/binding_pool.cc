@@ -20,7 +20,8 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
 
 Napi::Function PoolBinding::define(Napi::Env env) {
   return DefineClass(env, "NativePool",
-                     {InstanceMethod<&PoolBinding::addMember>("addMember"),
+                     {InstanceMethod<&PoolBinding::setPatience>("setPatience"),
+                      InstanceMethod<&PoolBinding::addMember>("addMember"),
                       InstanceMethod<&PoolBinding::openMember>("openMember"),
                       InstanceMethod<&PoolBinding::reopenMember>("reopenMember"),
                       InstanceMethod<&PoolBinding::setProfile>("setProfile"),
@@ -64,6 +65,22 @@ Napi::Value PoolBinding::post(const Info& info, OperationPointer operation) {
 }
 
 // ---- control ----
+
+Napi::Value PoolBinding::setPatience(const Info& info) {
+  const auto completions = AddonState::of(info.Env()).completions;
+  const auto ticket = completions->listen(info[1].As<Napi::Function>());
+  try {
+    pool_->setPatience(std::chrono::milliseconds(sizeOf(info[0])), [completions, ticket](Failure failure) {
+      completions->complete(ticket, std::move(failure), Urgency::kNow);
+    });
+  } catch (const Failure& failure) {
+    completions->forget(ticket);
+    throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));
+  }
+  if (listener_) completions->forget(*listener_);
+  listener_ = ticket;
+  return info.Env().Undefined();
+}
 
 Napi::Value PoolBinding::addMember(const Info& info) {
   try {
@@ -115,6 +132,8 @@ Napi::Value PoolBinding::closeMember(const Info& info) {
 }
 
 Napi::Value PoolBinding::close(const Info& info) {
+  if (listener_) AddonState::of(info.Env()).completions->forget(*listener_);
+  listener_.reset();
   return start(info.Env(), Shape::kPlain,
                [&](const auto& answer) { pool_->close(answer, deadlineOf(info[0])); });
 }

@@ -34,6 +34,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   using Info = Napi::CallbackInfo;
   using Start = std::function<void(const Pool::Answer&)>;
 
+  Napi::Value setPatience(const Info& info);
   Napi::Value addMember(const Info& info);
   Napi::Value openMember(const Info& info);
   Napi::Value setProfile(const Info& info);
@@ -62,6 +63,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value post(const Info& info, OperationPointer operation);
 
   std::shared_ptr<Pool> pool_;
+  /// Of setPatience, until the pool is closed.
+  std::optional<uint64_t> listener_;
 };
 
 }  // namespace holdfast

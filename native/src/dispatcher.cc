@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 namespace holdfast {
 namespace {
 
 /// What is left to a request that begins: less would cost a lane for an answer that nobody can wait for.
 constexpr auto kLeastTimeToStart = std::chrono::milliseconds(1);
+
+/// A request that ends with so small a part of the patience left had all of it.
+constexpr int kPatienceMargin = 10;
 
 bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeToStart < request.deadline; }
 
@@ -42,6 +46,13 @@ void Request::onDeadline() {
 
 Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
     : queueLimit_(queueLimit), watchdog_(std::move(watchdog)) {}
+
+void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
+  const Lock lock(mutex_);
+  if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
+  patience_ = patience;
+  onHung_ = std::move(onHung);
+}
 
 // ---- members ----
 
@@ -187,16 +198,41 @@ RequestPointer Dispatcher::take(Member& member) {
   return shares ? popAlive(shared_) : nullptr;
 }
 
+bool Dispatcher::hasHungSince(Clock::time_point since) const {
+  return Clock::now() - since >= patience_ - patience_ / kPatienceMargin;
+}
+
+/// The caller's deadline says nothing about the HSM (design invariant 5): the lane has its patience.
 bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
   if (lane.place.current != request) return false;
+  const auto since = request->insideSince.load();
   // A lane that waits for another lane comes back by itself; one that is inside the module may never do so.
-  const bool inside = !request->waiting;
-  auto late =
-      failure(inside ? FailureKind::kLaneDeadline : FailureKind::kQueueDeadline, "the deadline passed");
+  const bool inside = since != kNotInside;
+  const bool hung = inside && hasHungSince(since);
+  auto late = failure(hung     ? FailureKind::kLaneDeadline
+                      : inside ? FailureKind::kOverdue
+                               : FailureKind::kQueueDeadline,
+                      "the deadline passed");
   late.member = member.index;
   late.epoch = member.epoch ? member.epoch->number : 0;
-  if (request->settlement->settle(std::move(late)) && inside && !lane.place.retired) quarantine(lane);
+  const bool answered = request->settlement->settle(late);
+  if (lane.place.retired || !inside) return true;
+  if (hung) {
+    quarantine(lane);
+    if (!answered && onHung_) onHung_(std::move(late));
+  } else {
+    watchAgain(request, since + patience_);
+  }
   return true;
+}
+
+void Dispatcher::watchAgain(const RequestPointer& request, Deadline deadline) {
+  request->watchedAgain = deadline;
+  watchdog_->watch(deadline, request);
+}
+
+void Dispatcher::unwatch(const RequestPointer& request) {
+  if (request->watchedAgain) watchdog_->unwatch(*std::exchange(request->watchedAgain, {}), request);
 }
 
 void Dispatcher::expire(const RequestPointer& request) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -18,7 +19,14 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
  public:
   Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog);
 
+  /// Told of a call that hangs though its request has its answer already: kind `lane-deadline`. Called with
+  /// the mutex held.
+  using OnHung = std::function<void(Failure)>;
+
   // For the pool and the binding.
+  /// How long a call may go on, whatever its request's deadline, before its lane is given up. Without it:
+  /// until the deadline.
+  void setPatience(Clock::duration patience, OnHung onHung);
   void post(const RequestPointer& request);
   /// Gives the index of a member that is not open yet. Throws `closed`.
   int addMember(MemberOptions options);
@@ -92,6 +100,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void refuseWhereNobodyServes();
   void quarantine(Lane& lane);
   bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
+  bool hasHungSince(Clock::time_point since) const;
+  void watchAgain(const RequestPointer& request, Deadline deadline);
+  void unwatch(const RequestPointer& request);
   void addLane(Member& member);
   void growFor(const Request& request);
   void grow(Member& member);
@@ -102,6 +113,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;
+  Clock::duration patience_ = Clock::duration::zero();
+  OnHung onHung_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<RequestPointer> shared_;

@@ -72,6 +72,7 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
   {
     // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
+    unwatch(request);
     Member& member = *members_[static_cast<size_t>(lane.member())];
     if (member.suspected && !lane.place.quarantined && !lane.place.retired &&
         std::holds_alternative<Completed>(outcome)) {
@@ -110,6 +111,7 @@ bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
   Member& member = *members_[static_cast<size_t>(lane.member())];
   const bool alone = member.lanes.size() < 2;
   if (lane.place.quarantined || lane.place.retired || member.closing || alone) return false;
+  unwatch(request);
   lane.place.current.reset();
   retire(member, lane);
   shrink(member);

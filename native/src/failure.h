@@ -12,6 +12,7 @@ namespace holdfast {
 enum class FailureKind {
   kRv,
   kQueueDeadline,
+  kOverdue,
   kLaneDeadline,
   kMaterialMissing,
   kMaterialAmbiguous,

@@ -59,11 +59,11 @@ bool Lane::mayHold(size_t waiting) {
 }
 
 std::optional<Outcome> Lane::perform(const RequestPointer& request) {
-  request->waiting = false;
   started_ = Clock::now();
+  request->insideSince = started_;
   try {
-    // Asked after the flag is down, like requireTime.
-    if (started_ >= request->deadline)
+    // Asked after the lane said that it goes in, like requireTime.
+    if (Clock::now() >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     ensureSession(dispatcher_->epochOf(member_));
     return Completed{member_, epoch_->number, operate(*request)};
@@ -79,8 +79,8 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
 }
 
 Value Lane::operate(Request& request) {
-  Workplace workplace{*token_, *session_,        epoch_->cache,  epoch_->profile,
-                      nonces_, request.deadline, request.waiting};
+  Workplace workplace{*token_, *session_,        epoch_->cache,      epoch_->profile,
+                      nonces_, request.deadline, request.insideSince};
   return request.operation->run(workplace);
 }
 

@@ -88,9 +88,9 @@ std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Dea
   if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   const auto session = openSession(dispatcher, member, *token, deadline);
-  std::atomic<bool> waiting = false;
+  std::atomic<Clock::time_point> insideSince = kNotInside;
   NonceStock nonces;
-  Workplace workplace{*token, *session, epoch->cache, epoch->profile, nonces, deadline, waiting};
+  Workplace workplace{*token, *session, epoch->cache, epoch->profile, nonces, deadline, insideSince};
   return takeInventory(workplace);
 }
 

@@ -40,6 +40,10 @@ class Pool {
   void setProfile(int member, Profile profile, int laneCount) {
     dispatcher_->setProfile(member, std::move(profile), laneCount);
   }
+  /// See Dispatcher.
+  void setPatience(Clock::duration patience, Dispatcher::OnHung onHung) {
+    dispatcher_->setPatience(patience, std::move(onHung));
+  }
   void suspend(int member) { dispatcher_->suspend(member); }
   void resume(int member) { dispatcher_->resume(member); }
   std::vector<MemberStatistics> statistics() const { return dispatcher_->statistics(); }

@@ -32,8 +32,11 @@ class Request final : public Watched, public std::enable_shared_from_this<Reques
   /// The member that must run it, or none: the next admitted one.
   const std::optional<int> member;
   const Deadline deadline;
-  /// See Workplace::waiting. True at first: a lane that was given the request may not be awake yet.
-  std::atomic<bool> waiting = true;
+  /// See Workplace::insideSince. A lane that was given the request may not be awake yet.
+  std::atomic<Clock::time_point> insideSince = kNotInside;
+  /// When the watchdog looks again at a lane that goes on after the answer. Guarded by the dispatcher's
+  /// mutex.
+  std::optional<Deadline> watchedAgain;
 
  private:
   const std::weak_ptr<Dispatcher> dispatcher_;

@@ -10,18 +10,18 @@ Turnstile::Passage pass(Turnstile& turnstile, Deadline deadline, bool exclusive)
 }
 
 Turnstile::Passage waitAtTurnstile(Workplace& workplace, Turnstile& turnstile, bool exclusive) {
-  workplace.waiting = true;
+  workplace.insideSince = kNotInside;
   return pass(turnstile, workplace.deadline, exclusive);
 }
 
 }  // namespace
 
 void requireTime(const Workplace& workplace, bool passed) {
-  // The clock is asked after the flag is down: while it was up, the watchdog may have given up the request
-  // but not the lane. A lane that came too late keeps it up, because it makes no further call.
-  workplace.waiting = !passed;
+  // The deadline is looked at after the lane said that it goes in: before that the watchdog may have given up
+  // the request but not the lane. A lane that came too late stays outside, because it makes no further call.
+  workplace.insideSince = passed ? Clock::now() : kNotInside;
   if (passed && Clock::now() < workplace.deadline) return;
-  workplace.waiting = true;
+  workplace.insideSince = kNotInside;
   throw failure(FailureKind::kQueueDeadline,
                 "the deadline passed while another lane was at work on the same object");
 }

@@ -10,6 +10,9 @@
 
 namespace holdfast {
 
+/// Since when a lane is inside the module, while it is not.
+constexpr auto kNotInside = Clock::time_point::max();
+
 /// References that hold for one run on one lane's thread.
 struct Workplace {
   Token& token;
@@ -18,19 +21,19 @@ struct Workplace {
   const Profile& profile;
   NonceStock& nonces;
   Deadline deadline;
-  /// True while the lane waits for another lane and is not inside the module: past its deadline it comes back
-  /// by itself, so the watchdog need not give it up.
-  std::atomic<bool>& waiting;
+  /// kNotInside while the lane waits for another lane: past its deadline it comes back by itself, so the
+  /// watchdog need not give it up.
+  std::atomic<Clock::time_point>& insideSince;
 
   CK_FUNCTION_LIST& functions() const { return session.functions(); }
 };
 
-/// Raise the flag and wait for other lanes. `requireTime(workplace, bool(passage))` comes next: it lowers the
-/// flag.
+/// Say that the lane is outside, and wait for other lanes. `requireTime(workplace, bool(passage))` comes
+/// next: it says that the lane goes in.
 Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile);
 Turnstile::Passage enterShared(Workplace& workplace, Turnstile& turnstile);
 
-/// Lowers the flag if the wait ended with a passage and before the deadline; throws `queue-deadline`
+/// The lane goes in if the wait ended with a passage and before the deadline; throws `queue-deadline`
 /// otherwise.
 void requireTime(const Workplace& workplace, bool passed);
 

@@ -1,3 +1,6 @@
+#include <atomic>
+#include <future>
+
 #include "core_fixture.h"
 
 namespace holdfast {
@@ -20,6 +23,47 @@ TEST(Fault, AHungCallIsAnsweredAndItsLaneReplaced) {
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
   valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
   EXPECT_EQ(pool.close(), 0U);
+}
+
+TEST(Fault, ACallThatOutlivesItsRequestCostsNoLane) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {1, 1});
+  std::atomic<int> hung = 0;
+  pool.pool().setPatience(std::chrono::seconds(20), [&](const Failure&) { ++hung; });
+  token.obey("C_GenerateRandom hang");
+  const auto late = failureOf(pool.run(member, makeRandom(8), after(50)));
+  EXPECT_EQ(late.kind, FailureKind::kOverdue);
+  EXPECT_EQ(late.member, member);
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
+  EXPECT_EQ(pool.statistics(member).running, 1);
+  EXPECT_TRUE(pool.statistics(member).admitted);
+  auto next = pool.post(member, makeRandom(8));
+  token.heal();
+  valueOf<Secret>(next.get());
+  EXPECT_EQ(hung, 0);
+}
+
+TEST(Fault, ACallThatHangsLosesItsLaneAfterThePatienceThoughItsRequestIsAnswered) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule());
+  std::promise<Failure> told;
+  pool.pool().setPatience(std::chrono::milliseconds(500),
+                          [&](Failure failure) { told.set_value(std::move(failure)); });
+  token.obey("C_GenerateRandom hang");
+  EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(20))).kind, FailureKind::kOverdue);
+  auto hung = told.get_future();
+  ASSERT_EQ(hung.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  const auto failure = hung.get();
+  EXPECT_EQ(failure.kind, FailureKind::kLaneDeadline);
+  EXPECT_EQ(failure.member, member);
+  EXPECT_EQ(failure.epoch, pool.statistics(member).epoch);
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
+  EXPECT_FALSE(pool.statistics(member).admitted);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
 int threadCount() {

@@ -28,6 +28,15 @@ const decrypt = (changed: Sealed = sealed) => cluster.decrypt(material, changed,
 const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
 const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
 
+/** With a key in use, as before; the events begin anew. */
+async function reconnectWith(operationTimeoutMs: number): Promise<void> {
+  await fixture.clusters().disconnect(clusterId, soon());
+  fixture.configure({ operationTimeoutMs });
+  cluster = await fixture.connected();
+  await encrypt();
+  fixture.events.length = 0;
+}
+
 beforeEach(async () => {
   fixture = await createHsmFixture();
   cluster = await fixture.connected();
@@ -71,9 +80,10 @@ describe('the breaker', () => {
   });
 
   test('opens when a call hangs, whose request is answered by its deadline', async () => {
+    await reconnectWith(200);
     fixture.fault.obey('C_EncryptInit hang');
-    expect(await codeOf(encrypt(systemClock.monotonicMs() + 200))).toBe('DEPENDENCY_TIMEOUT');
-    expect(fixture.events.slice(1, 3)).toEqual(['quarantined one', 'suspended one']);
+    expect(await codeOf(encrypt())).toBe('DEPENDENCY_TIMEOUT');
+    expect(fixture.events).toEqual(['quarantined one', 'suspended one']);
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect((await encrypt()).nonce).toHaveLength(12);
@@ -143,6 +153,42 @@ describe('material that is not what the catalog says', () => {
   });
 });
 
+describe('callers with short deadlines', () => {
+  const quarantined = () => fixture.clusters().status()[0]?.members[0]?.statistics?.quarantinedLanes;
+
+  test('cost a slow HSM no lane, and other callers no answer', async () => {
+    const before = fixture.fault.calls('C_Encrypt');
+    fixture.fault.obey('C_Encrypt delay 50');
+    const others = Array.from({ length: 20 }, () => codeOf(encrypt()));
+    const impatient = new Set<string>();
+    for (let round = 0; round < 100; round += 1) {
+      const codes = await Promise.all(Array.from({ length: 10 }, () => codeOf(encrypt(systemClock.monotonicMs() + 5))));
+      for (const code of codes) impatient.add(code);
+    }
+    expect(impatient).toEqual(new Set(['DEPENDENCY_TIMEOUT']));
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['no error']));
+    // Some of them were inside the HSM when their deadlines passed.
+    expect(fixture.fault.calls('C_Encrypt') - before).toBeGreaterThan(20);
+    expect(quarantined()).toBe(0);
+    expect(fixture.events).toEqual(['opened one']);
+    fixture.fault.heal();
+    expect((await encrypt()).nonce).toHaveLength(12);
+  });
+
+  test('do not hide that the HSM hangs: its lane is given up when its patience is over', async () => {
+    await reconnectWith(1_000);
+    fixture.fault.obey('C_EncryptInit hang');
+    expect(await codeOf(encrypt(systemClock.monotonicMs() + 50))).toBe('DEPENDENCY_TIMEOUT');
+    expect(fixture.events).toEqual([]);
+    await untilEvent('suspended one');
+    expect(fixture.events.slice(0, 2)).toEqual(['quarantined one', 'suspended one']);
+    expect(quarantined()).toBe(1);
+    fixture.fault.heal();
+    await untilEvent('resumed one');
+    expect((await encrypt()).nonce).toHaveLength(12);
+  });
+});
+
 describe('the budget of encryptions', () => {
   const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, inTime());
 
@@ -200,7 +246,7 @@ describe('two members that hold the same keys', () => {
       const codes = await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt(soonEnough()))));
       expect(new Set(codes)).toEqual(new Set(['no error']));
     }
-    expect(fixture.events).toContain('suspended ill');
+    await untilEvent('suspended ill');
     expect(fixture.events).not.toContain('suspended well');
     fixture.fault.heal();
   });

@@ -163,6 +163,11 @@ export class PooledCluster implements HsmCluster {
     return this.members.find(({ place }) => place.memberName === name);
   }
 
+  /** A call hangs whose request had a shorter deadline than the HSM's patience, and has its answer already. */
+  recordHung(failure: NativeFailure): void {
+    this.#memberAt(failure.member)?.recordFailure(failure, judge(failure, this.#tools.returnValues));
+  }
+
   /** Ends the timers of its breakers. */
   stop(): void {
     for (const member of this.members) member.stop();

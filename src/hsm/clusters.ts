@@ -172,7 +172,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
       const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
       return new Member(tools, { clusterId, memberName: name }, connection);
     });
-    return { pool, pin, cluster: new PooledCluster(clusterId, tools, members) };
+    const cluster = new PooledCluster(clusterId, tools, members);
+    pool.setPatience(operationTimeoutMs, (failure) => {
+      cluster.recordHung(failure);
+    });
+    return { pool, pin, cluster };
   }
 
   async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {

@@ -79,6 +79,8 @@ function brokenMaterial(alert: MaterialAlert, message: string): Verdict {
 
 const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'queue-deadline': { ...healthy, ...overdue },
+  // The caller had less time than the HSM may take: that is no fault of the HSM (design invariant 5).
+  overdue: { ...healthy, ...overdue, retryElsewhere: true },
   'lane-deadline': { ...healthy, ...overdue, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   'material-missing': brokenMaterial('material-missing', 'The key material is not in the HSM.'),
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),

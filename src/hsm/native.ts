@@ -141,7 +141,9 @@ export interface NativeDataKey extends NativeSealed {
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
  * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the
  *   same key; no lane is lost.
- * - `lane-deadline`: the deadline passed inside a PKCS#11 call; the lane is quarantined.
+ * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's patience: nothing is known of the HSM, and the
+ *   lane goes on. What the call gives is thrown away.
+ * - `lane-deadline`: the deadline and the pool's patience passed inside a PKCS#11 call; the lane is quarantined.
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
@@ -154,6 +156,7 @@ export interface NativeDataKey extends NativeSealed {
 export type NativeFailureKind =
   | 'rv'
   | 'queue-deadline'
+  | 'overdue'
   | 'lane-deadline'
   | 'material-missing'
   | 'material-ambiguous'
@@ -204,6 +207,13 @@ export interface NativeLock {
  * Every method on a closed pool rejects with kind `closed`.
  */
 export interface NativePool {
+  /**
+   * How long a call may run, whatever its request's deadline, before its lane is quarantined; a request whose deadline comes when nine
+   * tenths of it are over ends with it. Without it, or with 0: until the request's deadline. `onHung` is told of lanes whose request had its
+   * answer already (kind `lane-deadline`), until the pool is closed; it does not keep the process alive.
+   * Throws a NativeFailure of kind `closed`.
+   */
+  setPatience(patienceMs: number, onHung: (failure: NativeFailure) => void): void;
   /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
   addMember(options: NativeMemberOptions): number;
   /**

@@ -4,6 +4,8 @@ import type { Metrics } from './metrics.js';
 
 const breakerStates = ['closed', 'open', 'half-open'] as const;
 
+const timeouts: ReadonlySet<string> = new Set(['queue-deadline', 'overdue', 'lane-deadline']);
+
 /** Counts every try of every operation. */
 export function tryCounter(metrics: Metrics): TryListener {
   const { hsmFailures } = metrics.counters;
@@ -23,7 +25,7 @@ function outcomeOf({
 }: FinishedTry): 'ok' | 'caller-fault' | 'timeout' | 'token-error' | 'material' | 'unavailable' {
   if (failure === undefined) return 'ok';
   if (failure.verdict.callerFault) return 'caller-fault';
-  if (failure.kind === 'queue-deadline' || failure.kind === 'lane-deadline') return 'timeout';
+  if (timeouts.has(failure.kind)) return 'timeout';
   if (failure.kind === 'rv') return 'token-error';
   return failure.verdict.alert === null ? 'unavailable' : 'material';
 }
