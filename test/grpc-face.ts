@@ -19,7 +19,7 @@ export const alice: Principal = {
 };
 
 /** Answers with what `answer` returns, after decoding; keeps the calls. */
-export class StubDispatcher implements Dispatcher {
+class StubDispatcher implements Dispatcher {
   readonly calls: IncomingCall[] = [];
   readonly requests: Record<string, unknown>[] = [];
   readonly responses: Uint8Array[] = [];

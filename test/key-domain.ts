@@ -91,7 +91,7 @@ export async function openKeyDomain(): Promise<KeyDomain> {
 }
 
 /** `KeyStores` whose connections a test switches: `disconnected` holds the clusters that this process cannot reach. */
-export class TestKeyStores implements KeyStores {
+class TestKeyStores implements KeyStores {
   readonly disconnected = new Set<string>();
   readonly #catalog: SqliteCatalog;
   readonly #clusters: SoftwareHsmClusters;

@@ -39,7 +39,7 @@ const libraryCandidates = [
 ];
 
 /** Where SoftHSM is installed; an error that says how to install it where it is not. */
-export function findSoftHsmLibrary(): string {
+function findSoftHsmLibrary(): string {
   const found = libraryCandidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error('libsofthsm2.so was not found: install the package softhsm2');
   return found;

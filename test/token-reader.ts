@@ -24,7 +24,7 @@ export interface TokenObject {
 }
 
 /** CK_OBJECT_CLASS, PKCS#11 v2.40 §4.9. */
-export const secretKeyClass = 4;
+const secretKeyClass = 4;
 
 /** CK_TOKEN_INFO.flags, PKCS#11 v2.40 §3.2. */
 export const userPinCountLow = 0x1_0000;

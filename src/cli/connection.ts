@@ -26,7 +26,7 @@ export interface ConnectionOptions {
 }
 
 /** The profile that is used when none is named and this file is there (`npm run quickstart` writes it). */
-export const defaultProfile = '.holdfast/client.yaml';
+const defaultProfile = '.holdfast/client.yaml';
 
 const defaultTimeoutSeconds = 30;
 

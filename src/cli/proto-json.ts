@@ -20,7 +20,7 @@ export function toProtoJson(value: unknown): JsonValue {
 }
 
 /** `cloudHsmClusterId` → `cloud_hsm_cluster_id`. */
-export function snakeCase(name: string): string {
+function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 

@@ -1,7 +1,7 @@
 import type { TokenInfo } from '../hsm/token-list.js';
 
 /** Mechanisms that matter here (PKCS#11 v3.1, Current Mechanisms): what keys are made and used with. */
-export const mechanismsOfInterest: ReadonlyMap<number, string> = new Map([
+const mechanismsOfInterest: ReadonlyMap<number, string> = new Map([
   [0x0001, 'RSA_PKCS'],
   [0x0009, 'RSA_PKCS_OAEP'],
   [0x0251, 'SHA256_HMAC'],
@@ -14,7 +14,7 @@ export const mechanismsOfInterest: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Without these a token cannot be a member. */
-export const requiredMechanisms: ReadonlyMap<number, string> = new Map([
+const requiredMechanisms: ReadonlyMap<number, string> = new Map([
   [0x1080, 'AES_KEY_GEN'],
   [0x1087, 'AES_GCM'],
 ]);

@@ -10,7 +10,7 @@ import { configurationSchema } from './schema.js';
 import { semanticProblems } from './semantics.js';
 
 /** The largest configuration file that is read, in bytes: room for thousands of principals. */
-export const maximumConfigurationBytes = 4_194_304;
+const maximumConfigurationBytes = 4_194_304;
 
 /**
  * Reads a configuration file. Secrets are not read: see `secrets.ts`.

@@ -52,7 +52,7 @@ export class PrincipalDirectory {
 }
 
 /** ARN, name, account and region of a configured principal (IAM User Guide, "IAM ARNs"). */
-export function toPrincipal(entry: PrincipalConfiguration, identity: Configuration['identity']): Principal {
+function toPrincipal(entry: PrincipalConfiguration, identity: Configuration['identity']): Principal {
   const arn = `arn:${identity.partition}:iam::${entry.account}:user/${entry.name}`;
   return { arn, name: entry.name, account: entry.account, region: identity.region };
 }

@@ -1,5 +1,5 @@
 /** Length of a sealing key: AES-256. */
-export const sealingKeyBytes = 32;
+const sealingKeyBytes = 32;
 
 const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

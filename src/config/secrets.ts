@@ -10,7 +10,7 @@ import { decodeSealingKey } from './sealing-key.js';
 export const maximumSecretBytes = 65_536;
 
 /** How long a command may take to print its secret. */
-export const secretCommandTimeoutMs = 10_000;
+const secretCommandTimeoutMs = 10_000;
 
 /** The secrets of a configuration. Whoever has them destroys them. */
 export interface ResolvedSecrets {

@@ -26,7 +26,7 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
 }
 
 /** True for addresses that no other machine can reach. Names are none, `localhost` neither: the listener takes addresses. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   if (isIPv4(address)) return address.startsWith('127.');
   return isIPv6(address) && address === '::1';
 }

@@ -39,7 +39,7 @@ export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min,
 export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-text', min, max });
 export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
 export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
-export const flag: Shape = { kind: 'flag' };
+const flag: Shape = { kind: 'flag' };
 export const context: Shape = { kind: 'context' };
 export const list = (min: number, max: number, of: Shape): Shape => ({ kind: 'list', min, max, of });
 export const structure = (fields: FieldConstraints): Shape => ({ kind: 'structure', fields });

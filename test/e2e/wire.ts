@@ -1,6 +1,6 @@
 /** Protobuf by hand, for messages that no client library would write. */
 
-export function varint(value: number | bigint): Buffer {
+function varint(value: number | bigint): Buffer {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   while (rest > 127n) {

@@ -40,7 +40,7 @@ function onWork(name: string, action: (operationTimeoutMs: number) => string, re
 }
 
 /** Return values that the table treats alike are one class; one of each stands for it. */
-export function representativeReturnValues(): NativeReturnValue[] {
+function representativeReturnValues(): NativeReturnValue[] {
   const classes = new Map<string, NativeReturnValue>();
   for (const row of loadAddon().returnValues()) {
     const { code, transient, poisonsSession, poisonsMember, speaksAboutHsm, name } = row;

@@ -32,7 +32,7 @@ export interface CellOutcome {
 }
 
 /** An answer must come within ten times the deadline of one try. */
-export const boundFactor = 10;
+const boundFactor = 10;
 const callsInAWave = 4;
 const waves = 2;
 /** Once it is well. Far longer than it takes: what is bounded here is that it comes at all. */

@@ -13,7 +13,7 @@ const header = [
 ];
 
 /** The table's lines. */
-export function outcomeTable(outcomes: readonly CellOutcome[]): string[] {
+function outcomeTable(outcomes: readonly CellOutcome[]): string[] {
   const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
   const row = (kind: string): string => {
     const cells = [1, 2].flatMap((memberCount) =>

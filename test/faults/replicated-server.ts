@@ -43,7 +43,7 @@ function deepestCause(error: LoggedError | undefined): string {
 }
 
 /** What the server's log said, counted by message and member. */
-export class EventCounts {
+class EventCounts {
   readonly #counts = new Map<string, number>();
 
   /** Takes one line of the log. */

@@ -11,7 +11,7 @@ export interface DisposableRig extends Rig {
 }
 
 /** Long enough for a healthy HSM on a busy machine, or a second member fails too. */
-export const operationTimeoutMs = 500;
+const operationTimeoutMs = 500;
 const requestTimeoutMs = 4_000;
 const lanes = 4;
 

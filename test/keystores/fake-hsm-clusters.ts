@@ -47,7 +47,7 @@ export class FakeHsmClusters implements HsmClusters {
   }
 }
 
-export function unreachableCluster(clusterId: string): HsmCluster {
+function unreachableCluster(clusterId: string): HsmCluster {
   const fail = (): Promise<never> => Promise.reject(new HoldfastError('KEY_UNAVAILABLE', 'no member'));
   return {
     clusterId,

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import type { NativeModuleOptions } from '../../src/hsm/native.js';
 
 /** Built beside the addon, from `test/fault-hsm/`. */
-export const faultHsmLibrary = fileURLToPath(new URL('../../native/build/Release/fault-hsm.so', import.meta.url));
+const faultHsmLibrary = fileURLToPath(new URL('../../native/build/Release/fault-hsm.so', import.meta.url));
 
 /** Numbers that change the HSM's behaviour at once, in the order of `Setting` in `test/fault-hsm/control_page.h`. */
 export const faultSettings = [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { NativeModuleOptions } from '../../src/hsm/native.js';
 import type { SoftHsm } from '../softhsm.js';
 
-export const vendorHsmLibrary = fileURLToPath(new URL('../../native/build/Release/vendor-hsm.so', import.meta.url));
+const vendorHsmLibrary = fileURLToPath(new URL('../../native/build/Release/vendor-hsm.so', import.meta.url));
 
 export interface VendorHsm {
   module: NativeModuleOptions;

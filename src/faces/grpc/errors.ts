@@ -42,7 +42,7 @@ export const statusOfCode = {
 } satisfies Record<ErrorCode, status>;
 
 /** `domain` of every ErrorInfo. */
-export const errorDomain = 'holdfast.kms';
+const errorDomain = 'holdfast.kms';
 
 /**
  * Longest texts on the wire, in UTF-16 code units. Status and details travel as HTTP/2 header fields, and clients close
