@@ -25,6 +25,7 @@ export async function clusterOptions(
     queueLimit: configuration.limits.queueLimit,
     operationTimeoutMs: configuration.limits.operationTimeoutMs,
     breaker: defaultBreakerSettings,
+    hedging: cluster.hedging,
     members: cluster.members.map((member) => memberOptions(member, configuration)),
   };
 }

@@ -114,6 +114,8 @@ export interface ClusterConfiguration {
   readonly maximumPinLength: number;
   /** Cryptographic operations a second, of this node; null: no quota. */
   readonly operationsPerSecond: number | null;
+  /** Whether a second member is asked where the first is late. */
+  readonly hedging: boolean;
   readonly members: readonly MemberConfiguration[];
 }
 

@@ -151,15 +151,16 @@ describe('a configuration that is right', () => {
     expect(() => parseConfiguration(unknown, file)).toThrow(/modules\.softhsm\.profile.*one of auto, softhsm/);
   });
 
-  test('lanes are a number or auto, and a quota is off unless it is set', () => {
+  test('lanes are a number or auto; a quota and hedging are off unless they are set', () => {
     const set = changed((tree) => {
       tree.clusters[0].members[0].lanes = 12;
       tree.clusters[0].operationsPerSecond = 1_800;
+      tree.clusters[0].hedging = true;
     });
     const [cluster] = parseConfiguration(set, file).clusters;
-    expect(cluster).toMatchObject({ operationsPerSecond: 1_800, members: [{ lanes: 12 }] });
+    expect(cluster).toMatchObject({ operationsPerSecond: 1_800, hedging: true, members: [{ lanes: 12 }] });
     const [asShown] = parseConfiguration(exampleConfiguration(clusterId), file).clusters;
-    expect(asShown).toMatchObject({ operationsPerSecond: null, members: [{ lanes: null }] });
+    expect(asShown).toMatchObject({ operationsPerSecond: null, hedging: false, members: [{ lanes: null }] });
   });
 
   test('secrets come from a file, the environment or a command', () => {

@@ -134,6 +134,7 @@ const cluster = strict({
   // AWS's limit is 32; 255 is what every module that we know takes.
   maximumPinLength: whole(7, 255).default(32),
   operationsPerSecond: whole(1, 1_000_000).optional(),
+  hedging: z.boolean('must be true or false').default(false),
   members: z.array(member).min(1, 'must have at least one member'),
 });
 

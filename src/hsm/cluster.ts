@@ -11,6 +11,7 @@ import type {
 } from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
 import { callerError, isNativeFailure, judge, type Verdict } from './failure.js';
+import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type {
@@ -27,6 +28,8 @@ export interface ClusterTools extends MemberTools {
   encryptionBudget: EncryptionSpending;
   /** Told of every try of every operation, where somebody counts them. */
   onTried?: TryListener | undefined;
+  /** Undefined where it is off. */
+  hedging?: Hedging | undefined;
 }
 
 /** Materials whose references are kept; one takes about 600 bytes in the addon. */
@@ -193,12 +196,18 @@ export class PooledCluster implements HsmCluster {
   }
 
   /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */
-  async #repeatable<T>(subject: Subject, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
-    const { encryptionBudget } = this.#tools;
+  async #repeatable<T extends HedgedAnswer>(
+    subject: Subject,
+    call: HsmCall,
+    operation: MemberOperation<T>,
+  ): Promise<T> {
+    const { encryptionBudget, hedging } = this.#tools;
     const { encryptsUnder } = subject;
     const failed = new Set<Member | undefined>();
-    let target: Member | undefined;
-    let tries = 0;
+    const hedged = hedging === undefined ? undefined : await this.#hedged(hedging, subject, call, operation, failed);
+    if (hedged !== undefined) return hedged.value;
+    let target = failed.size === 0 ? undefined : this.#untried(failed)[0];
+    let tries = failed.size;
     let waited = false;
     for (;;) {
       // Retries too: nobody knows how far the try that failed came (design invariant 9).
@@ -230,6 +239,66 @@ export class PooledCluster implements HsmCluster {
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;
       }
+    }
+  }
+
+  /**
+   * The first try, and one on a second member where that is late. @returns undefined where there is no second member, or
+   * another than those in `failed` may do better.
+   */
+  async #hedged<T extends HedgedAnswer>(
+    hedging: Hedging,
+    subject: Subject,
+    call: HsmCall,
+    operation: MemberOperation<T>,
+    failed: Set<Member | undefined>,
+  ): Promise<{ value: T } | undefined> {
+    const { encryptionBudget, clock } = this.#tools;
+    const { encryptsUnder } = subject;
+    const members = this.#untried(failed);
+    if (members.length < 2) return undefined;
+    if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
+      await encryptionBudget.spend(encryptsUnder);
+    const firstUntilMs = this.#tryDeadlineMs(call.deadlineMs, true);
+    const end = await hedging.ask<T>({
+      operation: subject.operation,
+      members,
+      ask: (member, tryNumber) => {
+        const untilMs = tryNumber === 0 ? firstUntilMs : this.#attemptDeadlineMs(call.deadlineMs);
+        return this.#attempt(member, subject, call, tryNumber, () => operation(member.index, untilMs));
+      },
+      mayAskAgain: () =>
+        clock.monotonicMs() < call.deadlineMs &&
+        (encryptsUnder === undefined || encryptionBudget.trySpend(encryptsUnder)),
+    });
+    if ('value' in end) return end;
+    const { failure, verdict } = end.failures.at(-1) ?? end.failures[0];
+    const inTime = clock.monotonicMs() < call.deadlineMs;
+    // It waited for a lane of that member: whoever comes free first has what is left of the time.
+    if (inTime && failure.kind === 'queue-deadline') return undefined;
+    for (const { member } of end.failures) failed.add(member);
+    if (!verdict.retryElsewhere || !inTime || this.#untried(failed).length === 0) throw callerError(verdict, failure);
+    return undefined;
+  }
+
+  /** One try on this member, whose end is judged and counted. */
+  async #attempt<T>(
+    member: Member,
+    subject: Subject,
+    call: HsmCall,
+    triesBefore: number,
+    operation: () => Promise<NativeResult<T>>,
+  ): Promise<TryEnd<T>> {
+    const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, triesBefore);
+    try {
+      const result = await operation();
+      member.recordSuccess(result.epoch, subject.reference);
+      watched?.succeeded(member.place, result.epoch);
+      return { value: result.value };
+    } catch (error) {
+      const { failure, verdict } = this.#judge(error, subject, member);
+      watched?.failed(member.place, failure, verdict);
+      return { failed: { failure, verdict, member } };
     }
   }
 

@@ -5,6 +5,7 @@ import { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
+import { Hedging } from './hedging.js';
 import { MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
@@ -36,6 +37,8 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
   /** Longest time for one try of one operation, whatever the request's deadline. */
   operationTimeoutMs: number;
   breaker: BreakerSettings;
+  /** Ask a second member where the first is late; left out: no. */
+  hedging?: boolean;
   /** Left out: the defaults. */
   recovery?: RecoverySettings;
 }
@@ -163,6 +166,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       operationTimeoutMs,
       breaker,
       recovery,
+      hedging: options.hedging === true ? new Hedging(this.#tools.clock) : undefined,
     };
     const members = options.members.map(({ name, laneCount, profile = automaticProfile, ...token }) => {
       const { maxStuckOpenings, openTimeoutMs } = recovery;

@@ -1,0 +1,191 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import { type HedgedEnd, Hedging, type TryEnd } from './hedging.js';
+import type { Member } from './member.js';
+
+type Answer = Uint8Array;
+
+/** A try under way, which the test ends. */
+interface OpenTry {
+  member: Member;
+  tryNumber: number;
+  end(end: TryEnd<Answer>): void;
+}
+
+const member = (memberName: string, isAdmitted = true) => ({ place: { memberName }, isAdmitted }) as unknown as Member;
+const failedOn = (on: Member, callerFault = false): TryEnd<Answer> =>
+  ({ failed: { member: on, failure: {}, verdict: { callerFault } } }) as unknown as TryEnd<Answer>;
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+let clock: ManualClock;
+let hedging: Hedging;
+let tries: OpenTry[];
+let mayAskAgain: boolean;
+let members: Member[];
+let asked: number;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  hedging = new Hedging(clock);
+  tries = [];
+  mayAskAgain = true;
+  members = [member('a'), member('b')];
+  asked = 0;
+});
+
+const ask = (): Promise<HedgedEnd<Answer>> =>
+  hedging.ask<Answer>({
+    operation: 'decrypt',
+    members,
+    ask: (on, tryNumber) => {
+      asked += 1;
+      return new Promise((end) => tries.push({ member: on, tryNumber, end }));
+    },
+    mayAskAgain: () => mayAskAgain,
+  });
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+/** Calls that take 10 ms each; they earn a second try for each ten. */
+async function warmUp(calls = 64): Promise<void> {
+  mayAskAgain = false;
+  for (let call = 0; call < calls; call += 1) {
+    const answer = ask();
+    clock.advance(10);
+    tries.pop()?.end({ value: bytes(1) });
+    await answer;
+  }
+  mayAskAgain = true;
+  asked = 0;
+}
+
+/** A first try that is late, and the second. */
+async function bothUnderWay(): Promise<{ answer: Promise<HedgedEnd<Answer>>; first: OpenTry; second: OpenTry }> {
+  await warmUp();
+  const answer = ask();
+  clock.advance(10);
+  const [first, second] = tries;
+  if (first === undefined || second === undefined) throw new Error('There is no second try.');
+  return { answer, first, second };
+}
+
+describe('a second member', () => {
+  test('is asked after the 95th percentile, and not before', async () => {
+    await warmUp();
+    void ask();
+    clock.advance(9);
+    expect(tries.map(({ tryNumber }) => tryNumber)).toEqual([0]);
+    clock.advance(1);
+    expect(tries.map(({ tryNumber }) => tryNumber)).toEqual([0, 1]);
+    expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));
+  });
+
+  test('is not asked while too little is known, nor for another operation', async () => {
+    await warmUp(31);
+    void ask();
+    clock.advance(10_000);
+    expect(tries).toHaveLength(1);
+  });
+
+  test('is not asked before a millisecond is over, however fast the first ones were', async () => {
+    for (let call = 0; call < 64; call += 1) {
+      const answer = ask();
+      tries.pop()?.end({ value: bytes(1) });
+      await answer;
+    }
+    void ask();
+    clock.advance(0.5);
+    expect(tries).toHaveLength(1);
+    clock.advance(0.5);
+    expect(tries).toHaveLength(2);
+  });
+
+  test('is not asked where it is not admitted, or cannot be paid', async () => {
+    await warmUp();
+    mayAskAgain = false;
+    void ask();
+    clock.advance(1_000);
+    expect(tries).toHaveLength(1);
+    mayAskAgain = true;
+    members = [member('c', false), member('d', false)];
+    void ask();
+    clock.advance(1_000);
+    expect(tries).toHaveLength(2);
+  });
+
+  test('is asked for a tenth of the calls at most', async () => {
+    await warmUp(1_000);
+    for (let call = 0; call < 1_000; call += 1) {
+      const answer = ask();
+      clock.advance(10);
+      for (const open of tries.splice(0)) open.end({ value: bytes(1) });
+      await answer;
+    }
+    expect(asked).toBeGreaterThanOrEqual(1_100);
+    // What was saved up before comes on top, and no more than that.
+    expect(asked).toBeLessThanOrEqual(1_110);
+  });
+});
+
+describe('of two tries', () => {
+  test('the first success counts, and what the other answers later is zeroed', async () => {
+    const { answer, first, second } = await bothUnderWay();
+    const taken = bytes(7);
+    const late = bytes(7);
+    second.end({ value: taken });
+    expect(await answer).toEqual({ value: bytes(7) });
+    first.end({ value: late });
+    await settled();
+    expect(late).toEqual(bytes(0));
+    expect(taken).toEqual(bytes(7));
+  });
+
+  test('the failure of one waits for the other', async () => {
+    const { answer, first, second } = await bothUnderWay();
+    first.end(failedOn(first.member));
+    await settled();
+    second.end({ value: bytes(7) });
+    expect(await answer).toEqual({ value: bytes(7) });
+  });
+
+  test('both failures are told', async () => {
+    const { answer, first, second } = await bothUnderWay();
+    second.end(failedOn(second.member));
+    first.end(failedOn(first.member));
+    expect(await answer).toMatchObject({ failures: [{ member: second.member }, { member: first.member }] });
+  });
+
+  test("the caller's own fault is answered at once", async () => {
+    const { answer, second } = await bothUnderWay();
+    second.end(failedOn(second.member, true));
+    expect(await answer).toMatchObject({ failures: [{ member: second.member }] });
+  });
+});
+
+test('a failure before the other is asked is the end of it', async () => {
+  await warmUp();
+  const answer = ask();
+  const [first] = tries;
+  if (first === undefined) throw new Error('Nobody was asked.');
+  first.end(failedOn(first.member));
+  expect(await answer).toMatchObject({ failures: [{ member: first.member }] });
+  clock.advance(1_000);
+  expect(tries).toHaveLength(1);
+});
+
+test('who has least under way is asked first, and equals in turn', async () => {
+  void ask();
+  void ask();
+  expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));
+  const [slow, fast] = tries;
+  for (let call = 0; call < 10; call += 1) {
+    fast?.end({ value: bytes(1) });
+    await settled();
+    const answer = ask();
+    const next = tries.pop();
+    expect(next?.member).toBe(fast?.member);
+    next?.end({ value: bytes(1) });
+    await answer;
+  }
+  slow?.end({ value: bytes(1) });
+});

@@ -1,0 +1,142 @@
+/** A second member is asked where the first is late: on real tokens, behind modules that hang. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
+import { createHsmFixture, type HsmFixture, inTime, makeMaterial } from './fixture.js';
+
+const additionalData = Uint8Array.of(1, 2, 3);
+
+/** Bytes that the addon handed over and that were secret then. */
+let plaintexts: Uint8Array[];
+let fixture: HsmFixture;
+let slow: FaultHsm;
+let other: FaultHsm;
+let cluster: HsmCluster;
+let material: MaterialReference;
+let sealed: Sealed;
+
+const encrypt = () => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, inTime());
+const decrypt = () => cluster.decrypt(material, sealed, additionalData, inTime());
+const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, inTime());
+const random = () => cluster.random(32, inTime());
+
+/** The addon, which keeps what it answered. */
+function listenedTo(addon: NativeAddon): NativeAddon {
+  const createPool = (queueLimit: number): NativePool => {
+    const pool = addon.createPool(queueLimit);
+    return new Proxy(pool, {
+      get(_target, name: keyof NativePool) {
+        const method = pool[name].bind(pool) as (...parameters: unknown[]) => unknown;
+        if (name !== 'decrypt' && name !== 'generateDataKey') return method;
+        return async (...parameters: unknown[]) => {
+          const result = (await method(...parameters)) as { value: Uint8Array | { plaintext: Uint8Array } };
+          plaintexts.push(result.value instanceof Uint8Array ? result.value : result.value.plaintext);
+          return result;
+        };
+      },
+    });
+  };
+  return new Proxy(addon, {
+    get: (_target, name: keyof NativeAddon): unknown => (name === 'createPool' ? createPool : Reflect.get(addon, name)),
+  });
+}
+
+async function connect(hedging?: boolean): Promise<void> {
+  const members = [fixture.member({ name: 'slow' }), fixture.member({ name: 'other', module: other.module })];
+  fixture.configure({ members, ...(hedging === undefined ? {} : { hedging }) });
+  cluster = await fixture.connected();
+  // Enough of each kind to know how long it takes.
+  for (let call = 0; call < 48; call += 1) {
+    sealed = await encrypt();
+    (await decrypt()).destroy();
+    (await generateDataKey()).plaintext.destroy();
+    (await random()).destroy();
+  }
+  plaintexts.length = 0;
+  fixture.spending.spent.length = 0;
+}
+
+beforeEach(async () => {
+  plaintexts = [];
+  fixture = await createHsmFixture(listenedTo(loadAddon()));
+  slow = fixture.fault;
+  other = putFaultsBefore(fixture.hsm, 'other');
+  cluster = await fixture.connected();
+  material = await makeMaterial(cluster);
+});
+
+afterEach(() => fixture.dispose());
+
+const inside = (functionName: string) => {
+  const { entered, returned } = slow.counts(functionName);
+  return entered - returned;
+};
+const encryptions = () => slow.counts('C_EncryptInit').entered + other.counts('C_EncryptInit').entered;
+
+describe('where it is on', () => {
+  beforeEach(() => connect(true));
+
+  test.each([
+    ['encrypt', 'C_EncryptInit', encrypt],
+    ['decrypt', 'C_DecryptInit', decrypt],
+    ['generateDataKey', 'C_EncryptInit', generateDataKey],
+    ['random', 'C_GenerateRandom', random],
+  ] as const)('%s is answered while the slow member is still at it', async (_name, functionName, operation) => {
+    slow.obey(`${functionName} hang`);
+    // One of them is the slow one's.
+    await operation();
+    await operation();
+    expect(inside(functionName)).toBe(1);
+    expect(fixture.events).not.toContain('suspended slow');
+    expect(fixture.events).not.toContain('quarantined slow');
+    slow.heal();
+    await vi.waitFor(() => expect(inside(functionName)).toBe(0));
+  });
+
+  test.each([
+    ['decrypt', decrypt, 'C_DecryptInit'],
+    ['generateDataKey', async () => (await generateDataKey()).plaintext, 'C_EncryptInit'],
+  ] as const)('what the slow member answers to %s is zeroed', async (_name, operation, functionName) => {
+    slow.obey(`${functionName} hang`);
+    const taken = [await operation(), await operation()].map((secret) => secret.reveal());
+    expect(plaintexts).toHaveLength(2);
+    slow.heal();
+    await vi.waitFor(() => expect(plaintexts).toHaveLength(3));
+    await vi.waitFor(() => expect(plaintexts[2]?.every((byte) => byte === 0)).toBe(true));
+    for (const bytes of taken) expect(bytes.some((byte) => byte !== 0)).toBe(true);
+  });
+
+  test('each of the two tries spends an encryption', async () => {
+    const before = encryptions();
+    slow.obey('C_EncryptInit hang');
+    await encrypt();
+    await encrypt();
+    expect(encryptions() - before).toBe(3);
+    expect(fixture.spending.spent).toEqual(Array.from({ length: 3 }, () => material.materialId));
+  });
+
+  test('what fails on both members is tried no more, and both breakers know', async () => {
+    slow.obey('C_EncryptInit rv 0x30');
+    other.obey('C_EncryptInit rv 0x30');
+    await expect(encrypt()).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    expect(fixture.events).toEqual(expect.arrayContaining(['suspended slow', 'suspended other']));
+  });
+
+  test('what fails on one member is answered by the other', async () => {
+    slow.obey('C_EncryptInit rv 0x30');
+    for (let call = 0; call < 4; call += 1) expect((await encrypt()).nonce).toHaveLength(12);
+    expect(fixture.events).toContain('suspended slow');
+  });
+});
+
+test('it is off by default: each encryption is asked once, however late it is', async () => {
+  await connect();
+  const before = encryptions();
+  slow.obey('C_EncryptInit delay 100');
+  other.obey('C_EncryptInit delay 100');
+  for (let call = 0; call < 10; call += 1) await encrypt();
+  expect(encryptions() - before).toBe(10);
+  expect(fixture.spending.spent).toHaveLength(10);
+});
