@@ -52,8 +52,12 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Nothing where another lane has the request now, because the token has no session for this one.
   std::optional<Outcome> perform(const RequestPointer& request);
   Value operate(Request& request);
+  /// As `operate`, and once more on a new session where the token had dropped this one.
+  Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   Failure explain(Failure failure);
+  /// What the failure says of the session and of the handles known so far.
+  void heed(const Failure& failure);
 
   const std::shared_ptr<Dispatcher> dispatcher_;
   const int member_;

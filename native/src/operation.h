@@ -56,8 +56,10 @@ class Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
   virtual ~Operation() = default;
-  /// On a lane's thread; throws Failure. May run once only.
+  /// On a lane's thread; throws Failure. May run once only, unless it is repeatable.
   virtual Value run(Workplace& workplace) = 0;
+  /// Whether a run that failed before C_Encrypt leaves nothing behind, so that it may begin again.
+  virtual bool isRepeatable() const { return false; }
 };
 
 using OperationPointer = std::unique_ptr<Operation>;

@@ -10,7 +10,7 @@ import type {
   Sealed,
 } from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
-import { callerError, isNativeFailure, judge, type Verdict } from './failure.js';
+import { callerError, isNativeFailure, judge, lostItsSession, type Verdict } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
@@ -22,6 +22,7 @@ import type {
   NativeResult,
 } from './native.js';
 import { type HsmOperation, type TryListener, watchTry } from './tries.js';
+import { tryShareMs } from './try-deadline.js';
 
 export interface ClusterTools extends MemberTools {
   addon: Pick<NativeAddon, 'createMaterial'>;
@@ -34,9 +35,6 @@ export interface ClusterTools extends MemberTools {
 
 /** Materials whose references are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
-
-/** A try that is to leave time for another has at least this long itself. */
-const leastTryMs = 50;
 
 /** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
 const secretKeyClass = 4;
@@ -185,17 +183,19 @@ export class PooledCluster implements HsmCluster {
   }
 
   /**
-   * The deadline of one try that may be followed by another: half of what is left, where another member could answer in
-   * the other half. So a member that hangs costs its callers time and no answer.
+   * The deadline of one try: its share of what is left where `candidates` members could answer. So a member that hangs
+   * costs its callers time and no answer.
    */
-  #tryDeadlineMs(deadlineMs: number, mayFollow: boolean): number {
+  #tryDeadlineMs(deadlineMs: number, candidates: number): number {
     const untilMs = this.#attemptDeadlineMs(deadlineMs);
     const nowMs = this.#tools.clock.monotonicMs();
-    const halfMs = (deadlineMs - nowMs) / 2;
-    return mayFollow && halfMs >= leastTryMs ? Math.min(untilMs, nowMs + halfMs) : untilMs;
+    return Math.min(untilMs, nowMs + tryShareMs(deadlineMs - nowMs, candidates));
   }
 
-  /** First wherever the pool's turn is, then on each admitted member that has not failed yet. */
+  /**
+   * First wherever the pool's turn is, then on each admitted member that has not failed yet. One that only had lost a
+   * session may be asked once more.
+   */
   async #repeatable<T extends HedgedAnswer>(
     subject: Subject,
     call: HsmCall,
@@ -204,6 +204,7 @@ export class PooledCluster implements HsmCluster {
     const { encryptionBudget, hedging } = this.#tools;
     const { encryptsUnder } = subject;
     const failed = new Set<Member | undefined>();
+    const onNewSession = new Set<Member | undefined>();
     const hedged = hedging === undefined ? undefined : await this.#hedged(hedging, subject, call, operation, failed);
     if (hedged !== undefined) return hedged.value;
     let target = failed.size === 0 ? undefined : this.#untried(failed)[0];
@@ -213,7 +214,7 @@ export class PooledCluster implements HsmCluster {
       // Retries too: nobody knows how far the try that failed came (design invariant 9).
       if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
         await encryptionBudget.spend(encryptsUnder);
-      const untilMs = this.#tryDeadlineMs(call.deadlineMs, !waited && this.#untried(failed).length > 1);
+      const untilMs = this.#tryDeadlineMs(call.deadlineMs, waited ? 1 : this.#untried(failed).length);
       const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, tries);
       try {
         const result = await operation(target?.index ?? null, untilMs);
@@ -234,7 +235,8 @@ export class PooledCluster implements HsmCluster {
           continue;
         }
         // A refusal before any member was reached names none: then it is the one that was asked.
-        failed.add(member ?? target);
+        const asked = member ?? target;
+        (lostItsSession(failure) && !onNewSession.has(asked) ? onNewSession : failed).add(asked);
         const another = this.#untried(failed)[0];
         if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
         target = another;
@@ -259,12 +261,13 @@ export class PooledCluster implements HsmCluster {
     if (members.length < 2) return undefined;
     if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
       await encryptionBudget.spend(encryptsUnder);
-    const firstUntilMs = this.#tryDeadlineMs(call.deadlineMs, true);
+    const firstUntilMs = this.#tryDeadlineMs(call.deadlineMs, members.length);
     const end = await hedging.ask<T>({
       operation: subject.operation,
       members,
       ask: (member, tryNumber) => {
-        const untilMs = tryNumber === 0 ? firstUntilMs : this.#attemptDeadlineMs(call.deadlineMs);
+        // The second one too leaves its share to those that neither asked.
+        const untilMs = tryNumber === 0 ? firstUntilMs : this.#tryDeadlineMs(call.deadlineMs, members.length - 1);
         return this.#attempt(member, subject, call, tryNumber, () => operation(member.index, untilMs));
       },
       mayAskAgain: () =>
@@ -276,7 +279,7 @@ export class PooledCluster implements HsmCluster {
     const inTime = clock.monotonicMs() < call.deadlineMs;
     // It waited for a lane of that member: whoever comes free first has what is left of the time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
-    for (const { member } of end.failures) failed.add(member);
+    for (const { member, failure: its } of end.failures) if (!lostItsSession(its)) failed.add(member);
     if (!verdict.retryElsewhere || !inTime || this.#untried(failed).length === 0) throw callerError(verdict, failure);
     return undefined;
   }

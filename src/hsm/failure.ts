@@ -21,8 +21,19 @@ export interface Verdict {
   alert: MaterialAlert | null;
 }
 
+const sessionClosed = 0xb0;
+const sessionHandleInvalid = 0xb3;
+
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
+}
+
+/**
+ * The token had dropped the session (CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED; PKCS#11 v2.40 §5.1.2). The lane opens
+ * another one for the next operation, so that the member may be asked again.
+ */
+export function lostItsSession(failure: NativeFailure): boolean {
+  return failure.kind === 'rv' && (failure.rv === sessionHandleInvalid || failure.rv === sessionClosed);
 }
 
 /**

@@ -151,10 +151,29 @@ describe('an HSM that fails', () => {
     expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed', callerFault: false });
   });
 
-  test('a session that it lost is opened again, and a stale handle is proved again', async () => {
+  test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
     const sessions = fault.calls('C_OpenSession');
+    fault.obey('C_EncryptInit times 1 rv 0xb3');
+    await encrypt();
+    expect(fault.calls('C_OpenSession')).toBe(sessions + 1);
+    const encrypted = fault.calls('C_Encrypt');
+    fault.obey('C_Encrypt times 1 rv 0xb3');
+    expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_Encrypt' });
+    expect(fault.calls('C_Encrypt')).toBe(encrypted + 1);
+  });
+
+  test('what may not be repeated is not, though its session was lost', async () => {
+    const made = fault.calls('C_GenerateKey');
+    fault.obey('C_GenerateKey times 1 rv 0xb3');
+    const generated = pool.generateKey(member, Buffer.alloc(32, 9), 'never made', soon());
+    expect(await failureOf(generated)).toMatchObject({ rv: 0xb3, functionName: 'C_GenerateKey' });
+    expect(fault.calls('C_GenerateKey')).toBe(made + 1);
+  });
+
+  test('a session that it lost is opened again, and a stale handle is proved again', async () => {
     fault.obey('C_EncryptInit rv 0xb3');
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_EncryptInit' });
+    const sessions = fault.calls('C_OpenSession');
     fault.heal();
     // Either lane may take the next one: go on until the poisoned one had its turn.
     for (let i = 0; i < 50 && fault.calls('C_OpenSession') === sessions; i += 1)

@@ -30,6 +30,8 @@ class Decrypt final : public Operation {
                          [&](const ProvenKey& key) { return decryptWith(workplace, key); });
   }
 
+  bool isRepeatable() const override { return true; }
+
  private:
   Secret decryptWith(Workplace& workplace, const ProvenKey& key) {
     try {

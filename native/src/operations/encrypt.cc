@@ -21,6 +21,8 @@ class Encrypt final : public Operation {
     });
   }
 
+  bool isRepeatable() const override { return true; }
+
  private:
   MaterialPointer material_;
   Secret plaintext_;

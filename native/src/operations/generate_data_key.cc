@@ -22,6 +22,8 @@ class GenerateDataKey final : public Operation {
     return DataKey{std::move(sealed), std::move(plaintext)};
   }
 
+  bool isRepeatable() const override { return true; }
+
  private:
   MaterialPointer material_;
   size_t length_;

@@ -18,6 +18,8 @@ class Probe final : public Operation {
     return std::monostate{};
   }
 
+  bool isRepeatable() const override { return true; }
+
  private:
   MaterialPointer material_;
 };

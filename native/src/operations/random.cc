@@ -13,6 +13,8 @@ class Random final : public Operation {
 
   Value run(Workplace& workplace) override { return drawRandom(workplace.session, length_); }
 
+  bool isRepeatable() const override { return true; }
+
  private:
   size_t length_;
 };
