@@ -16,8 +16,9 @@ let cluster: HsmCluster;
 
 const encrypt = (call = inTime()) => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), additionalData, call);
 
-async function connect(memberCount: number, operationTimeoutMs = 5_000): Promise<void> {
-  replicas = await ReplicatedCluster.make({ memberCount, materialCount: 1, lanes: 4, operationTimeoutMs });
+async function connect(memberCount: number, hedging = false): Promise<void> {
+  const options = { memberCount, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000, cluster: { hedging } };
+  replicas = await ReplicatedCluster.make(options);
   cluster = await replicas.connected();
   // All lanes of all members are at work for once, so that each has a session to lose.
   await Promise.all(Array.from({ length: 64 }, () => encrypt()));
@@ -25,14 +26,17 @@ async function connect(memberCount: number, operationTimeoutMs = 5_000): Promise
 
 afterEach(() => replicas.dispose());
 
-describe('of three members two are ill, and the third', () => {
+describe.each([
+  ['', false],
+  [' (hedging)', true],
+] as const)('of three members two are ill, and the third%s', (_name, hedging) => {
   let well: FaultHsm;
   const beIll = (action: string) => {
     for (const index of [0, 1]) replicas.member(index).fault.obey(...work.map((each) => `${each} ${action}`));
   };
 
   beforeEach(async () => {
-    await connect(3);
+    await connect(3, hedging);
     well = replicas.member(2).fault;
   });
 
