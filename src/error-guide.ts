@@ -27,6 +27,13 @@ export const errorGuide = {
     remedy: 'Take another name, or point the alias elsewhere with UpdateAlias.',
     retryable: 'never',
   },
+  CANCELLED: {
+    cause:
+      'The client cancelled the call, or its connection closed, before the answer. What waited for an HSM was dropped; what ran is thrown away.',
+    remedy:
+      'Nobody waits for the answer, and only the audit log shows this code. Send the call again where its answer is wanted after all.',
+    retryable: 'sometimes',
+  },
   CLOUD_HSM_CLUSTER_IN_USE: {
     cause: 'Another custom key store, or the default key store, has the cluster.',
     remedy: 'Use a cluster of its own for each key store.',

@@ -2,13 +2,15 @@
  * The closed list of error codes and the one error class that callers see.
  *
  * A code is the AWS KMS exception's name in upper snake case without "Exception"
- * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). Every face
+ * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). `CANCELLED` is
+ * ours: AWS has no cancellation, gRPC does. Every face
  * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it,
  * and `error-guide.ts` explains it, of which `docs/errors.md` is made.
  */
 export const errorCodes = [
   'ACCESS_DENIED',
   'ALREADY_EXISTS',
+  'CANCELLED',
   'CLOUD_HSM_CLUSTER_IN_USE',
   'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
   'CLOUD_HSM_CLUSTER_NOT_FOUND',

@@ -41,6 +41,8 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceMethod<&PoolBinding::decrypt>("decrypt"),
                       InstanceMethod<&PoolBinding::generateDataKey>("generateDataKey"),
                       InstanceMethod<&PoolBinding::random>("random"),
+                      InstanceMethod<&PoolBinding::lastTicket>("lastTicket"),
+                      InstanceMethod<&PoolBinding::cancel>("cancel"),
                       InstanceMethod<&PoolBinding::statistics>("statistics")});
 }
 
@@ -60,6 +62,7 @@ Napi::Value PoolBinding::start(Napi::Env env, Shape shape, const Start& with) {
 Napi::Value PoolBinding::post(const Info& info, OperationPointer operation) {
   const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
   const auto deadline = deadlineOf(info[info.Length() - 1]);
+  lastTicket_ = pending.settlement->ticket();
   pool_->post(pending.settlement, memberOrNull(info[0]), std::move(operation), deadline);
   return pending.promise;
 }
@@ -194,5 +197,14 @@ Napi::Value PoolBinding::generateDataKey(const Info& info) {
 }
 
 Napi::Value PoolBinding::random(const Info& info) { return post(info, makeRandom(sizeOf(info[1]))); }
+
+Napi::Value PoolBinding::lastTicket(const Info& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(lastTicket_));
+}
+
+Napi::Value PoolBinding::cancel(const Info& info) {
+  pool_->cancel(sizeOf(info[0]));
+  return info.Env().Undefined();
+}
 
 }  // namespace holdfast

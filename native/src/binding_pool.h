@@ -55,6 +55,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value decrypt(const Info& info);
   Napi::Value generateDataKey(const Info& info);
   Napi::Value random(const Info& info);
+  Napi::Value lastTicket(const Info& info);
+  Napi::Value cancel(const Info& info);
   Napi::Value statistics(const Info& info);
 
   /// Opens a promise and starts what settles it.
@@ -63,6 +65,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value post(const Info& info, OperationPointer operation);
 
   std::shared_ptr<Pool> pool_;
+  uint64_t lastTicket_ = 0;
   /// Of setPatience, until the pool is closed.
   std::optional<uint64_t> listener_;
 };

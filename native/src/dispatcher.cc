@@ -15,6 +15,8 @@ constexpr int kPatienceMargin = 10;
 
 bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeToStart < request.deadline; }
 
+Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
+
 int running(const Member& member) {
   return static_cast<int>(
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.current != nullptr; }));
@@ -133,6 +135,31 @@ void Dispatcher::post(const RequestPointer& request) {
     growFor(*request);
   } catch (const Failure& failure) {
     refuse(request, failure);
+  }
+}
+
+bool Dispatcher::cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket) {
+  const auto found =
+      std::ranges::find_if(queue, [ticket](const auto& one) { return one->settlement->ticket() == ticket; });
+  if (found == queue.end()) return false;
+  const RequestPointer request = std::move(*found);
+  queue.erase(found);
+  --queuedCount_;
+  refuse(request, cancelled());
+  return true;
+}
+
+void Dispatcher::cancel(uint64_t ticket) {
+  const Lock lock(mutex_);
+  if (cancelQueued(shared_, ticket)) return;
+  for (const auto& member : members_) {
+    if (cancelQueued(member->pinned, ticket)) return;
+    for (const auto* const lanes : {&member->lanes, &member->retired}) {
+      for (const auto& lane : *lanes) {
+        const auto& request = lane->place.current;
+        if (request && request->settlement->ticket() == ticket) request->settlement->settle(cancelled());
+      }
+    }
   }
 }
 

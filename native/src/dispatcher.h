@@ -28,6 +28,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// until the deadline.
   void setPatience(Clock::duration patience, OnHung onHung);
   void post(const RequestPointer& request);
+  /// Answers the request of this ticket, if it has no answer yet, with `cancelled`. Where it still waits the
+  /// token never sees it; where it runs, it goes on as an overdue one does.
+  void cancel(uint64_t ticket);
   /// Gives the index of a member that is not open yet. Throws `closed`.
   int addMember(MemberOptions options);
   /// Counts a control operation that opens a member, for as long as what it gives is held. Throws `closed`.
@@ -95,6 +98,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   RequestPointer take(Member& member);
   RequestPointer popAlive(std::deque<RequestPointer>& queue);
   static void assign(Lane& lane, const RequestPointer& request);
+  bool cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket);
   void refuse(const RequestPointer& request, Failure failure);
   void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
   void refuseWhereNobodyServes();

@@ -13,6 +13,8 @@ const char* nameOf(FailureKind kind) {
       return "rv";
     case FailureKind::kQueueDeadline:
       return "queue-deadline";
+    case FailureKind::kCancelled:
+      return "cancelled";
     case FailureKind::kOverdue:
       return "overdue";
     case FailureKind::kLaneDeadline:

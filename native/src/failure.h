@@ -13,6 +13,7 @@ enum class FailureKind {
   kRv,
   kQueueDeadline,
   kOverdue,
+  kCancelled,
   kLaneDeadline,
   kMaterialMissing,
   kMaterialAmbiguous,

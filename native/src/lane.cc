@@ -73,6 +73,8 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
     // Asked after the lane said that it goes in, like requireTime.
     if (Clock::now() >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
+    // Cancelled before this lane was awake.
+    if (request->settlement->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
     ensureSession(dispatcher_->epochOf(member_));
     return Completed{member_, epoch_->number, operateOnLivingSession(*request)};
   } catch (const Failure& failure) {

@@ -36,6 +36,9 @@ class Pool {
   /// An operation for a lane of this member, or of the next admitted one.
   void post(const Answer& answer, std::optional<int> member, OperationPointer operation, Deadline deadline);
 
+  /// See Dispatcher.
+  void cancel(uint64_t ticket) { dispatcher_->cancel(ticket); }
+
   /// Throw a Failure of kind `closed`.
   void setProfile(int member, Profile profile, int laneCount) {
     dispatcher_->setProfile(member, std::move(profile), laneCount);

@@ -34,6 +34,7 @@ class Settlement {
       : sink_(std::move(sink)), ticket_(ticket) {}
 
   bool claim() { return !claimed_.exchange(true); }
+  uint64_t ticket() const { return ticket_; }
   bool isClaimed() const { return claimed_.load(); }
   /// By the claimer, once.
   void deliver(Outcome outcome, Urgency urgency = Urgency::kNow) {

@@ -90,9 +90,12 @@ TestPool::TestPool(size_t queueLimit)
 
 TestPool::~TestPool() { pool_->abandon(std::chrono::seconds(5)); }
 
-TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline) {
-  return start(
-      [&](const Pool::Answer& answer) { pool_->post(answer, member, std::move(operation), deadline); });
+TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline,
+                                 uint64_t ticket) {
+  const auto sink = std::make_shared<FutureSink>();
+  auto pending = sink->future();
+  pool_->post(std::make_shared<Settlement>(sink, ticket), member, std::move(operation), deadline);
+  return pending;
 }
 
 Outcome TestPool::run(int member, OperationPointer operation, Deadline deadline) {

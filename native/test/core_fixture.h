@@ -63,7 +63,8 @@ class TestPool {
   template <typename Start>
   Pending start(const Start& start);
 
-  Pending post(std::optional<int> member, OperationPointer operation, Deadline deadline = after(20'000));
+  Pending post(std::optional<int> member, OperationPointer operation, Deadline deadline = after(20'000),
+               uint64_t ticket = 1);
   Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
   /// Opens, logs in, takes the inventory, resumes; gives the member's index.
   int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});

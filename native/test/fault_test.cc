@@ -44,6 +44,30 @@ TEST(Fault, ACallThatOutlivesItsRequestCostsNoLane) {
   EXPECT_EQ(hung, 0);
 }
 
+TEST(Fault, ACancelledRequestThatWaitsNeverReachesTheToken) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {1, 1});
+  token.obey("C_GenerateRandom hang");
+  auto running = pool.post(member, makeRandom(8), after(20'000), 7);
+  EXPECT_TRUE(eventually([&] { return token.inside("C_GenerateRandom") == 1; }));
+  auto pinned = pool.post(member, makeRandom(8), after(20'000), 8);
+  auto shared = pool.post(std::nullopt, makeRandom(8), after(20'000), 9);
+  const int before = token.calls("C_GenerateRandom");
+  for (const uint64_t ticket : {8, 9, 1'000}) pool.pool().cancel(ticket);
+  EXPECT_EQ(failureOf(pinned.get()).kind, FailureKind::kCancelled);
+  EXPECT_EQ(failureOf(shared.get()).kind, FailureKind::kCancelled);
+  EXPECT_EQ(pool.statistics(member).queued, 0);
+  // One that runs is answered too, and its lane goes on.
+  pool.pool().cancel(7);
+  EXPECT_EQ(failureOf(running.get()).kind, FailureKind::kCancelled);
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).running == 0; }));
+  EXPECT_EQ(token.calls("C_GenerateRandom"), before);
+  valueOf<Secret>(pool.run(member, makeRandom(8)));
+}
+
 TEST(Fault, ACallThatHangsLosesItsLaneAfterThePatienceThoughItsRequestIsAnswered) {
   const TestToken token;
   TestPool pool;

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
+import type { Cancellation } from '../cancellation.js';
 import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
@@ -24,6 +25,8 @@ export interface IncomingCall {
   deadlineMs: number;
   /** What its parts are told to, where this request is traced. */
   trace?: OperationTrace | undefined;
+  /** Whether its caller still waits, where the face can tell. */
+  cancellation?: Cancellation | undefined;
   /** The domain request. Throws VALIDATION for bytes that are no such message. */
   decode(): object;
   /** The wire form of the domain response; copies what is secret in it. */
@@ -110,7 +113,8 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
-    const context = { requestId: call.requestId, principal, deadlineMs: call.deadlineMs, trace: call.trace };
+    const { requestId, deadlineMs, trace, cancellation } = call;
+    const context = { requestId, principal, deadlineMs, trace, cancellation };
     const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
     trail.accesses = prepared.accesses;
     for (const access of prepared.accesses) {

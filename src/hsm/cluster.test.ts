@@ -10,6 +10,7 @@ import {
   makeMaterial,
   soon,
 } from '../../test/hsm/fixture.js';
+import { RequestCancellation } from '../cancellation.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
@@ -186,6 +187,42 @@ describe('callers with short deadlines', () => {
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect((await encrypt()).nonce).toHaveLength(12);
+  });
+});
+
+describe('a cancelled request', () => {
+  const row = () => fixture.clusters().status()[0]?.members[0]?.statistics;
+  const cancellableEncrypt = (cancellation: RequestCancellation) =>
+    codeOf(cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, { ...inTime(), cancellation }));
+
+  test('that waits never reaches the HSM; one that runs is answered, and its lane goes on', async () => {
+    fixture.fault.obey('C_EncryptInit hang');
+    const first = new RequestCancellation();
+    const running = cancellableEncrypt(first);
+    const other = encrypt();
+    await vi.waitFor(() => expect(fixture.fault.inside('C_EncryptInit')).toBe(2), { timeout: 10_000 });
+    const before = fixture.fault.calls('C_EncryptInit');
+    const second = new RequestCancellation();
+    const waiting = Array.from({ length: 5 }, () => cancellableEncrypt(second));
+    expect(row()?.queued).toBe(5);
+    second.cancel();
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['CANCELLED']));
+    expect(row()?.queued).toBe(0);
+    first.cancel();
+    expect(await running).toBe('CANCELLED');
+    expect(row()).toMatchObject({ quarantinedLanes: 0, running: 2 });
+    fixture.fault.heal();
+    expect((await other).nonce).toHaveLength(12);
+    expect(fixture.fault.calls('C_EncryptInit')).toBe(before);
+    expect(fixture.events).toEqual(['opened one']);
+  });
+
+  test('before it begins costs no encryption', async () => {
+    const cancellation = new RequestCancellation();
+    cancellation.cancel();
+    fixture.spending.spent.length = 0;
+    expect(await cancellableEncrypt(cancellation)).toBe('CANCELLED');
+    expect(fixture.spending.spent).toEqual([]);
   });
 });
 

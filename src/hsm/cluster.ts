@@ -205,19 +205,23 @@ export class PooledCluster implements HsmCluster {
     const { encryptsUnder } = subject;
     const failed = new Set<Member | undefined>();
     const onNewSession = new Set<Member | undefined>();
+    call.cancellation?.throwIfCancelled();
     const hedged = hedging === undefined ? undefined : await this.#hedged(hedging, subject, call, operation, failed);
     if (hedged !== undefined) return hedged.value;
     let target = failed.size === 0 ? undefined : this.#untried(failed)[0];
     let tries = failed.size;
     let waited = false;
     for (;;) {
+      call.cancellation?.throwIfCancelled();
       // Retries too: nobody knows how far the try that failed came (design invariant 9).
       if (encryptsUnder !== undefined && !encryptionBudget.trySpend(encryptsUnder))
         await encryptionBudget.spend(encryptsUnder);
       const untilMs = this.#tryDeadlineMs(call.deadlineMs, waited ? 1 : this.#untried(failed).length);
       const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, tries);
       try {
-        const result = await operation(target?.index ?? null, untilMs);
+        const posted = operation(target?.index ?? null, untilMs);
+        this.#cancelWith(call);
+        const result = await posted;
         const member = this.#memberAt(result.member);
         member?.recordSuccess(result.epoch, subject.reference);
         watched?.succeeded(member?.place, result.epoch);
@@ -268,10 +272,15 @@ export class PooledCluster implements HsmCluster {
       ask: (member, tryNumber) => {
         // The second one too leaves its share to those that neither asked.
         const untilMs = tryNumber === 0 ? firstUntilMs : this.#tryDeadlineMs(call.deadlineMs, members.length - 1);
-        return this.#attempt(member, subject, call, tryNumber, () => operation(member.index, untilMs));
+        return this.#attempt(member, subject, call, tryNumber, () => {
+          const posted = operation(member.index, untilMs);
+          this.#cancelWith(call);
+          return posted;
+        });
       },
       mayAskAgain: () =>
         clock.monotonicMs() < call.deadlineMs &&
+        call.cancellation?.isCancelled !== true &&
         (encryptsUnder === undefined || encryptionBudget.trySpend(encryptsUnder)),
     });
     if ('value' in end) return end;
@@ -303,6 +312,16 @@ export class PooledCluster implements HsmCluster {
       watched?.failed(member.place, failure, verdict);
       return { failed: { failure, verdict, member } };
     }
+  }
+
+  /** Before anything else is posted: the addon knows the operation by its being the last one. */
+  #cancelWith({ cancellation }: HsmCall): void {
+    if (cancellation === undefined) return;
+    const { pool } = this.#tools;
+    const ticket = pool.lastTicket();
+    cancellation.onCancel(() => {
+      pool.cancel(ticket);
+    });
   }
 
   #untried(failed: ReadonlySet<Member | undefined>): Member[] {

@@ -39,6 +39,7 @@ describe('a CK_RV', () => {
 
 const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'queue-deadline': { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false },
+  cancelled: { code: 'CANCELLED', speaksAboutHsm: false, retryElsewhere: false },
   overdue: { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false, poisonsMember: false, retryElsewhere: true },
   'lane-deadline': { code: 'DEPENDENCY_TIMEOUT', poisonsMember: true },
   'material-missing': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-missing' },

@@ -79,6 +79,7 @@ function callerAnswer(code: ErrorCode): Pick<Verdict, 'code' | 'message'> {
 
 const healthy = { speaksAboutHsm: false, poisonsMember: false, callerFault: false, retryElsewhere: false, alert: null };
 const overdue = { code: 'DEPENDENCY_TIMEOUT', message: 'The HSM did not answer in time. Try again.' } as const;
+const cancelledAnswer = { code: 'CANCELLED', message: 'The caller cancelled the request.' } as const;
 const unreachable = { code: 'KEY_UNAVAILABLE', message: 'No HSM of the cluster takes work now. Try again.' } as const;
 
 // AWS sends InvalidCiphertextException without a message.
@@ -90,6 +91,7 @@ function brokenMaterial(alert: MaterialAlert, message: string): Verdict {
 
 const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'queue-deadline': { ...healthy, ...overdue },
+  cancelled: { ...healthy, ...cancelledAnswer },
   // The caller had less time than the HSM may take: that is no fault of the HSM (design invariant 5).
   overdue: { ...healthy, ...overdue, retryElsewhere: true },
   'lane-deadline': { ...healthy, ...overdue, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },

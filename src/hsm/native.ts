@@ -143,6 +143,7 @@ export interface NativeDataKey extends NativeSealed {
  *   same key; no lane is lost.
  * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's patience: nothing is known of the HSM, and the
  *   lane goes on. What the call gives is thrown away.
+ * - `cancelled`: `cancel` was called. Where it still waited the token was not touched.
  * - `lane-deadline`: the deadline and the pool's patience passed inside a PKCS#11 call; the lane is quarantined.
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
@@ -157,6 +158,7 @@ export type NativeFailureKind =
   | 'rv'
   | 'queue-deadline'
   | 'overdue'
+  | 'cancelled'
   | 'lane-deadline'
   | 'material-missing'
   | 'material-ambiguous'
@@ -303,6 +305,14 @@ export interface NativePool {
     deadlineMs: number,
   ): Promise<NativeResult<NativeDataKey>>;
   random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
+
+  /** The number of the operation that was posted last, 0 before the first: for `cancel`, in the same turn of the event loop. */
+  lastTicket(): number;
+  /**
+   * Rejects an operation that has no answer yet with `cancelled`. Where it waits, the token never sees it; where it runs, its lane goes on
+   * and what it gives is thrown away. Harmless for one that is answered, and on a closed pool.
+   */
+  cancel(ticket: number): void;
 
   /** State for describe, metrics and tests; members that are closed or closing are left out. */
   statistics(): NativeMemberStatistics[];

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../cancellation.js';
 import type { Canary } from '../keys/key.js';
 import type { Secret } from '../secret.js';
 import type { OperationTrace } from '../trace.js';
@@ -41,12 +42,14 @@ export interface HsmCall {
   deadlineMs: number;
   /** What its parts are told to, where this request is traced. */
   trace?: OperationTrace | undefined;
+  /** Whether anybody still waits for it, where the face can tell. Making and destroying keys does not ask. */
+  cancellation?: Cancellation | undefined;
 }
 
 /**
  * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
  *
- * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `KEY_UNAVAILABLE` (no member takes work),
+ * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `CANCELLED` (by `HsmCall.cancellation`), `KEY_UNAVAILABLE` (no member takes work),
  * `LIMIT_EXCEEDED` (queue full), `THROTTLING` (over the quota), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
  * its budget of encryptions is used up),
  * `INVALID_CIPHERTEXT` (`decrypt` only, after the canary decrypted on the same handle), `KMS_INTERNAL`.

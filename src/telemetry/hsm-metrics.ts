@@ -22,10 +22,11 @@ export function tryCounter(metrics: Metrics): TryListener {
 /** What a try's failure speaks about. The CK_RV itself is a label of the counter of failures only, which is not a histogram. */
 function outcomeOf({
   failure,
-}: FinishedTry): 'ok' | 'caller-fault' | 'timeout' | 'token-error' | 'material' | 'unavailable' {
+}: FinishedTry): 'ok' | 'caller-fault' | 'timeout' | 'cancelled' | 'token-error' | 'material' | 'unavailable' {
   if (failure === undefined) return 'ok';
   if (failure.verdict.callerFault) return 'caller-fault';
   if (timeouts.has(failure.kind)) return 'timeout';
+  if (failure.kind === 'cancelled') return 'cancelled';
   if (failure.kind === 'rv') return 'token-error';
   return failure.verdict.alert === null ? 'unavailable' : 'material';
 }

@@ -98,6 +98,13 @@ export class HoldfastClient {
     );
   }
 
+  /** Calls a method and gives it up when the signal is aborted; rejects with CANCELLED then. */
+  cancellable(method: string, request: Message, signal: AbortSignal): Promise<Message> {
+    const found = this.#find(method);
+    const { client, path, requestSerialize, responseDeserialize } = found;
+    return this.#unary(client, path, requestSerialize, responseDeserialize, request, 30_000, signal);
+  }
+
   /** Sends bytes as they are in place of a request message. */
   callRaw(method: string, bytes: Uint8Array, deadlineMs = 30_000): Promise<Message> {
     const found = this.#find(method);
@@ -148,6 +155,7 @@ export class HoldfastClient {
     deserialize: (bytes: Buffer) => Message,
     request: unknown,
     deadlineMs: number,
+    signal?: AbortSignal,
   ): Promise<Message> {
     const deadline = Date.now() + deadlineMs;
     return new Promise((resolve, reject) => {
@@ -163,7 +171,10 @@ export class HoldfastClient {
       const metadata = new grpc.Metadata();
       for (const [name, value] of Object.entries(this.headers)) metadata.set(name, value);
       const write = serialize as (value: unknown) => Buffer;
-      client.makeUnaryRequest(path, write, deserialize, request, metadata, { deadline }, done);
+      const call = client.makeUnaryRequest(path, write, deserialize, request, metadata, { deadline }, done);
+      signal?.addEventListener('abort', () => {
+        call.cancel();
+      });
     });
   }
 }

@@ -71,6 +71,8 @@ const matrix: Record<keyof NativePool, Row> = {
     ...refusedWhenClosing,
   },
   random: { call: (pool) => pool.random(null, 8, soon()), ...refusedWhenClosing },
+  lastTicket: { call: (pool) => pool.lastTicket(), ...always },
+  cancel: { call: (pool) => pool.cancel(pool.lastTicket()), ...always },
   statistics: { call: (pool) => pool.statistics(), ...always },
 };
 const methods = Object.keys(matrix) as (keyof NativePool)[];

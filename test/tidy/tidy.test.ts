@@ -22,7 +22,7 @@ const nativeSources = filesBelow('native/src').filter((path) => /\.(cc|h)$/.test
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 const domain = ['keys', 'keystores', 'operations', 'policy', 'audit', 'dispatch'];
-const domainFiles = ['errors.ts', 'error-guide.ts', 'clock.ts', 'ids.ts', 'secret.ts', 'trace.ts'];
+const domainFiles = ['cancellation.ts', 'errors.ts', 'error-guide.ts', 'clock.ts', 'ids.ts', 'secret.ts', 'trace.ts'];
 const compositionRoot = ['src/compose.ts', 'src/main.ts'];
 
 /** The area of a source file: its top folder below src, or the file itself. */

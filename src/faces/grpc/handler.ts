@@ -7,6 +7,7 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
+import { type Cancellation, RequestCancellation } from '../../cancellation.js';
 import type { Clock } from '../../clock.js';
 import { systemClock } from '../../clock-system.js';
 import type { Dispatcher } from '../../dispatch/dispatcher.js';
@@ -111,6 +112,7 @@ function dispatch(
     requestId,
     deadlineMs: deadlineOf(call, dependencies),
     trace,
+    cancellation: cancellationOf(call),
     decode: () => {
       try {
         return codec.decode(call.request);
@@ -120,6 +122,17 @@ function dispatch(
     },
     encode: (response) => codec.encode(response),
   });
+}
+
+function cancellationOf(call: UnaryCall): Cancellation {
+  const cancellation = new RequestCancellation();
+  if (call.cancelled) cancellation.cancel();
+  else {
+    call.once('cancelled', () => {
+      cancellation.cancel();
+    });
+  }
+  return cancellation;
 }
 
 /** Absolute, in `Clock.monotonicMs`. */

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { RequestCancellation } from './cancellation.js';
+
+test('tells every listener once, late ones at once', () => {
+  const cancellation = new RequestCancellation();
+  const told: string[] = [];
+  cancellation.onCancel(() => void told.push('first'));
+  cancellation.onCancel(() => void told.push('second'));
+  expect(cancellation.isCancelled).toBe(false);
+  cancellation.throwIfCancelled();
+  cancellation.cancel();
+  cancellation.cancel();
+  cancellation.onCancel(() => void told.push('late'));
+  expect(told).toEqual(['first', 'second', 'late']);
+  expect(cancellation.isCancelled).toBe(true);
+  expect(() => {
+    cancellation.throwIfCancelled();
+  }).toThrow(expect.objectContaining({ code: 'CANCELLED' }));
+});
