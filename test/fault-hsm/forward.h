@@ -15,7 +15,7 @@ namespace faulthsm {
 template <typename Work>
 CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work) {
   TracedCall call(function, has(function, kSession) ? first : 0);
-  const auto decision = instance().meet(function);
+  const auto decision = instance().meet(function, call.released());
   if (decision) device().obey(*decision);
   const bool told = decision && decision->action == Action::kAnswer;
   const auto answer = told ? std::optional<CK_RV>(decision->value) : device().refuse(function, first);

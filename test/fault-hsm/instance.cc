@@ -61,12 +61,11 @@ std::shared_ptr<const Script> Instance::script() {
   }
 }
 
-std::optional<Decision> Instance::meet(FunctionNumber function) {
+std::optional<Decision> Instance::meet(FunctionNumber function, uint64_t released) {
   auto current = script();
   if (current) sleepFor(current->latencyMs(function));
   for (;;) {
     const uint64_t number = setting(kScript);
-    const uint64_t released = setting(kReleased);
     current = script();
     auto decision = current ? current->next(function) : std::nullopt;
     if (!decision || decision->action != Action::kHang) {
@@ -84,7 +83,11 @@ bool Instance::hang(uint64_t script, uint64_t released) const {
 }
 
 TracedCall::TracedCall(FunctionNumber function, CK_ULONG session)
-    : page_(instance().page()), function_(function), session_(session), startNs_(nowNs()) {
+    : page_(instance().page()),
+      released_(instance().setting(kReleased)),
+      function_(function),
+      session_(session),
+      startNs_(nowNs()) {
   page_.counts[function_].entered.fetch_add(1);
 }
 

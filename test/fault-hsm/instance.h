@@ -24,8 +24,9 @@ class Instance {
   void set(Setting setting, uint64_t value) { page().settings[setting].store(value); }
   void increase(Setting setting) { page().settings[setting].fetch_add(1); }
 
-  /// Takes the call's time, then gives what the script has for it. Hangs where it says so.
-  std::optional<Decision> meet(FunctionNumber function);
+  /// Takes the call's time, then gives what the script has for it. Hangs where it says so, until more are
+  /// released than `released`: whoever sees the call inside can release it, however far it came.
+  std::optional<Decision> meet(FunctionNumber function, uint64_t released);
 
  private:
   std::shared_ptr<const Script> script();
@@ -50,6 +51,9 @@ class TracedCall {
   TracedCall& operator=(const TracedCall&) = delete;
   ~TracedCall();
 
+  /// How often calls were released before this one could be seen inside.
+  uint64_t released() const { return released_; }
+
   /// What is answered.
   CK_RV answer(CK_RV rv) {
     rv_ = rv;
@@ -58,6 +62,7 @@ class TracedCall {
 
  private:
   ControlPage& page_;
+  uint64_t released_;
   FunctionNumber function_;
   CK_ULONG session_;
   uint64_t startNs_;
