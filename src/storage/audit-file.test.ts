@@ -47,7 +47,7 @@ beforeEach(() => {
   scheduled = [];
 });
 afterEach(async () => {
-  for (const log of opened) await log.close(100).catch(() => undefined);
+  for (const log of opened) await log.close(100);
   rmSync(folder, { recursive: true });
 });
 
