@@ -7,19 +7,16 @@ import type { NativeFailure } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
 /** What a member can be asked to do, as metrics and traces name it. */
-export const hsmOperations = [
-  'encrypt',
-  'decrypt',
-  'generate-data-key',
-  'random',
-  'generate-key',
-  'seal-canary',
-  'probe',
-  'destroy-key',
-  'inventory',
-] as const;
-
-export type HsmOperation = (typeof hsmOperations)[number];
+export type HsmOperation =
+  | 'encrypt'
+  | 'decrypt'
+  | 'generate-data-key'
+  | 'random'
+  | 'generate-key'
+  | 'seal-canary'
+  | 'probe'
+  | 'destroy-key'
+  | 'inventory';
 
 /** One try of one operation that has ended. */
 export interface FinishedTry {
