@@ -58,11 +58,13 @@ test('work for one of two members that hangs leaves room for the other', async (
     const module = { ...fault.module, libraryPath: other.libraryPath, environment: other.environment };
     const healthy = await connect(pool, memberOptions(module, 'beta'), pin);
     fault.obey('C_GenerateRandom hang');
-    const stuck = Array.from({ length: 2 * queueLimit }, () => pool.random(hung, 32, soon()).catch(() => undefined));
+    const stuck = Promise.allSettled(Array.from({ length: 2 * queueLimit }, () => pool.random(hung, 32, soon())));
     expect(pool.statistics()[0]?.queued).toBe(queueLimit / 2);
     expect((await pool.random(healthy, 32, soon())).value).toHaveLength(32);
     fault.heal();
-    await Promise.all(stuck);
+    const refused = (await stuck).filter((end) => end.status === 'rejected');
+    expect(refused.length).toBeGreaterThanOrEqual(queueLimit);
+    for (const { reason } of refused) expect(reason).toMatchObject({ kind: 'queue-full' });
   } finally {
     await pool.close(soon());
     other.dispose();
