@@ -1,0 +1,195 @@
+import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
+import { callerError, lostItsSession } from './failure.js';
+import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
+import type { Member } from './member.js';
+import type { NativePool, NativeResult } from './native.js';
+import type { JudgedFailure, Rotation, RotationTools, Subject } from './rotation.js';
+import { tryShareMs } from './try-deadline.js';
+import { type TryListener, watchTry } from './tries.js';
+
+export interface RepetitionTools extends RotationTools {
+  pool: Pick<NativePool, 'lastTicket' | 'cancel'>;
+  encryptionBudget: EncryptionSpending;
+  /** Told of every try of every operation, where somebody counts them. */
+  onTried?: TryListener | undefined;
+  /** Undefined where it is off. */
+  hedging?: Hedging | undefined;
+}
+
+/** Posts one try: on this member, or wherever the pool's turn is. */
+export type MemberOperation<T> = (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>;
+
+/** Who was asked in one run of an operation, and who is next. */
+class Course {
+  readonly failed = new Set<Member | undefined>();
+  readonly onNewSession = new Set<Member | undefined>();
+  /** Undefined: wherever the pool's turn is. */
+  target: Member | undefined;
+  tries = 0;
+  /** It has waited in a queue for all of its share of the time. */
+  waited = false;
+}
+
+/**
+ * Operations that may be repeated: tried on another member while the failure is a member's own and the deadline allows
+ * it, so that callers see nothing while one member is healthy.
+ */
+export class Repetition {
+  readonly #clusterId: string;
+  readonly #tools: RepetitionTools;
+  readonly #rotation: Rotation;
+
+  constructor(clusterId: string, tools: RepetitionTools, rotation: Rotation) {
+    this.#clusterId = clusterId;
+    this.#tools = tools;
+    this.#rotation = rotation;
+  }
+
+  /**
+   * First wherever the pool's turn is, then on each admitted member that has not failed yet. One that only had lost a
+   * session may be asked once more.
+   */
+  async run<T extends HedgedAnswer>(subject: Subject, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
+    const { hedging } = this.#tools;
+    const course = new Course();
+    call.cancellation?.throwIfCancelled();
+    if (hedging !== undefined) {
+      const hedged = await this.#hedged(hedging, subject, call, operation, course);
+      if (hedged !== undefined) return hedged.value;
+    }
+    for (;;) {
+      call.cancellation?.throwIfCancelled();
+      // Retries too: nobody knows how far the try that failed came (design invariant 9).
+      if (!this.#trySpend(subject)) await this.#spend(subject);
+      const untilMs = this.#shareMs(call, course.waited ? 1 : this.#rotation.untried(course.failed).length);
+      const watched = watchTry(this.#tools, this.#clusterId, subject.operation, call, course.tries);
+      try {
+        const result = await this.#post(operation, course.target, untilMs, call);
+        const member = this.#rotation.memberAt(result.member);
+        member?.recordSuccess(result.epoch, subject.reference);
+        watched?.succeeded(member?.place, result.epoch);
+        return result.value;
+      } catch (error) {
+        const judged = this.#rotation.judge(error, subject);
+        watched?.failed(this.#rotation.memberAt(judged.failure.member)?.place, judged.failure, judged.verdict);
+        this.#goOn(course, judged, untilMs, call);
+      }
+    }
+  }
+
+  /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
+  #goOn(course: Course, { failure, verdict }: JudgedFailure, untilMs: number, call: HsmCall): void {
+    course.tries += 1;
+    const inTime = this.#isInTime(call);
+    if (inTime && failure.kind === 'queue-deadline' && untilMs < call.deadlineMs) {
+      // It waited for all of its share: whoever comes free first has the rest.
+      course.target = undefined;
+      course.waited = true;
+      return;
+    }
+    // A refusal before any member was reached names none: then it is the one that was asked.
+    const asked = this.#rotation.memberAt(failure.member) ?? course.target;
+    (lostItsSession(failure) && !course.onNewSession.has(asked) ? course.onNewSession : course.failed).add(asked);
+    const another = this.#rotation.untried(course.failed)[0];
+    if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
+    course.target = another;
+  }
+
+  /**
+   * The first try, and one on a second member where that is late. @returns undefined where there is no second member, or
+   * another than those that failed may do better.
+   */
+  async #hedged<T extends HedgedAnswer>(
+    hedging: Hedging,
+    subject: Subject,
+    call: HsmCall,
+    operation: MemberOperation<T>,
+    course: Course,
+  ): Promise<{ value: T } | undefined> {
+    const members = this.#rotation.untried(course.failed);
+    if (members.length < 2) return undefined;
+    if (!this.#trySpend(subject)) await this.#spend(subject);
+    const firstUntilMs = this.#shareMs(call, members.length);
+    const end = await hedging.ask<T>({
+      operation: subject.operation,
+      members,
+      ask: (member, tryNumber) => {
+        // The second one too leaves its share to those that neither asked.
+        const untilMs = tryNumber === 0 ? firstUntilMs : this.#shareMs(call, members.length - 1);
+        return this.#hedge(member, subject, call, tryNumber, () => this.#post(operation, member, untilMs, call));
+      },
+      mayAskAgain: () => this.#isInTime(call) && call.cancellation?.isCancelled !== true && this.#trySpend(subject),
+    });
+    if ('value' in end) return end;
+    const { failure, verdict } = end.failures.at(-1) ?? end.failures[0];
+    const inTime = this.#isInTime(call);
+    // It waited for a lane of that member: whoever comes free first has what is left of the time.
+    if (inTime && failure.kind === 'queue-deadline') return undefined;
+    for (const { member, failure: its } of end.failures) if (!lostItsSession(its)) course.failed.add(member);
+    course.tries = course.failed.size;
+    course.target = course.tries === 0 ? undefined : this.#rotation.untried(course.failed)[0];
+    const noOther = this.#rotation.untried(course.failed).length === 0;
+    if (!verdict.retryElsewhere || !inTime || noOther) throw callerError(verdict, failure);
+    return undefined;
+  }
+
+  /** One try of a hedged operation, whose end is judged and counted. */
+  async #hedge<T>(
+    member: Member,
+    subject: Subject,
+    call: HsmCall,
+    triesBefore: number,
+    operation: () => Promise<NativeResult<T>>,
+  ): Promise<TryEnd<T>> {
+    const watched = watchTry(this.#tools, this.#clusterId, subject.operation, call, triesBefore);
+    try {
+      const result = await operation();
+      member.recordSuccess(result.epoch, subject.reference);
+      watched?.succeeded(member.place, result.epoch);
+      return { value: result.value };
+    } catch (error) {
+      const { failure, verdict } = this.#rotation.judge(error, subject, member);
+      watched?.failed(member.place, failure, verdict);
+      return { failed: { failure, verdict, member } };
+    }
+  }
+
+  #post<T>(
+    operation: MemberOperation<T>,
+    target: Member | undefined,
+    untilMs: number,
+    { cancellation }: HsmCall,
+  ): Promise<NativeResult<T>> {
+    const posted = operation(target?.index ?? null, untilMs);
+    if (cancellation === undefined) return posted;
+    const { pool } = this.#tools;
+    // Before anything else is posted: the addon knows the operation by its being the last one.
+    const ticket = pool.lastTicket();
+    cancellation.onCancel(() => {
+      pool.cancel(ticket);
+    });
+    return posted;
+  }
+
+  #trySpend({ encryptsUnder }: Subject): boolean {
+    return encryptsUnder === undefined || this.#tools.encryptionBudget.trySpend(encryptsUnder);
+  }
+
+  async #spend({ encryptsUnder }: Subject): Promise<void> {
+    if (encryptsUnder !== undefined) await this.#tools.encryptionBudget.spend(encryptsUnder);
+  }
+
+  /**
+   * The deadline of one try: its share of what is left where `candidates` members could answer. So a member that hangs
+   * costs its callers time and no answer.
+   */
+  #shareMs({ deadlineMs }: HsmCall, candidates: number): number {
+    const untilMs = this.#rotation.tryDeadlineMs(deadlineMs);
+    const nowMs = this.#tools.clock.monotonicMs();
+    return Math.min(untilMs, nowMs + tryShareMs(deadlineMs - nowMs, candidates));
+  }
+
+  #isInTime({ deadlineMs }: HsmCall): boolean {
+    return this.#tools.clock.monotonicMs() < deadlineMs;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Clock } from '../clock.js';
+import { HoldfastError } from '../errors.js';
+import type { HsmEvents } from './events.js';
+import { isNativeFailure, judge, type Verdict } from './failure.js';
+import type { Member } from './member.js';
+import type { NativeFailure, NativeMaterialReference } from './native.js';
+import type { ReturnValues } from './return-values.js';
+import type { HsmOperation } from './tries.js';
+
+export interface RotationTools {
+  clock: Clock;
+  events: HsmEvents;
+  returnValues: ReturnValues;
+  /** Longest time for one try. */
+  operationTimeoutMs: number;
+}
+
+/** What an operation is about, for alerts and for the next probe. */
+export interface Subject {
+  operation: HsmOperation;
+  materialId?: string;
+  reference?: NativeMaterialReference;
+  /** The material under which each try encrypts, and spends one of its encryptions. */
+  encryptsUnder?: string;
+}
+
+/** A failure of the addon with what it means. */
+export interface JudgedFailure {
+  failure: NativeFailure;
+  verdict: Verdict;
+}
+
+/** The members of a cluster that take turns, and the one place where their failures are judged. */
+export class Rotation {
+  /** All of the configuration, open or not. */
+  readonly members: readonly Member[];
+  readonly #tools: RotationTools;
+
+  constructor(tools: RotationTools, members: readonly Member[]) {
+    this.#tools = tools;
+    this.members = members;
+  }
+
+  memberAt(index: number): Member | undefined {
+    return this.members.find((member) => member.index === index);
+  }
+
+  /** Those that take work and are not in `failed`. */
+  untried(failed: ReadonlySet<Member | undefined>): Member[] {
+    return this.members.filter((member) => member.isAdmitted && !failed.has(member));
+  }
+
+  /** The deadline of one try. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
+  tryDeadlineMs(deadlineMs: number): number {
+    const nowMs = this.#tools.clock.monotonicMs();
+    if (deadlineMs <= nowMs)
+      throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The request came to its deadline. Try again.');
+    return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
+  }
+
+  /**
+   * Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon.
+   * @param asked who is told where the failure names nobody
+   */
+  judge(error: unknown, subject: Subject, asked?: Member): JudgedFailure {
+    if (!isNativeFailure(error)) throw error;
+    const verdict = judge(error, this.#tools.returnValues);
+    const member = this.memberAt(error.member) ?? asked;
+    member?.recordFailure(error, verdict);
+    if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
+      this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);
+    }
+    return { failure: error, verdict };
+  }
+}
