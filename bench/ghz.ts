@@ -6,14 +6,14 @@ import { cpuSecondsOf } from './process-cpu.js';
 import { runProgram } from './program.js';
 import { method, type Target } from './target.js';
 
-const installer = fileURLToPath(new URL('../scripts/install-ghz.mjs', import.meta.url));
+const installer = fileURLToPath(new URL('../scripts/install-go-program.mjs', import.meta.url));
 /** Descriptors of the services, written by the build. */
 const descriptors = fileURLToPath(new URL('../dist/faces/grpc/gen/descriptor.binpb', import.meta.url));
 
 /** Path of ghz, installed where it is missing, or why it cannot be had. */
 export function installGhz(): { path: string } | { reason: string } {
   try {
-    return { path: execFileSync(process.execPath, [installer], { encoding: 'utf8', stdio: 'pipe' }).trim() };
+    return { path: execFileSync(process.execPath, [installer, 'ghz'], { encoding: 'utf8', stdio: 'pipe' }).trim() };
   } catch (error) {
     return { reason: (error as { stderr: string }).stderr.trim() };
   }

@@ -8,8 +8,8 @@ import { type Caller, Deployment, type RunningServer } from './deployment.js';
 
 /** A client that is not ours at all: the grpcurl command, which knows the interface by server reflection alone. */
 
-const installer = fileURLToPath(new URL('../../scripts/install-grpcurl.mjs', import.meta.url));
-const installed = spawnSync(process.execPath, [installer], { encoding: 'utf8' });
+const installer = fileURLToPath(new URL('../../scripts/install-go-program.mjs', import.meta.url));
+const installed = spawnSync(process.execPath, [installer, 'grpcurl'], { encoding: 'utf8' });
 const grpcurl = installed.stdout.trim();
 const reason = installed.stderr.trim();
 if (grpcurl === '') process.stderr.write(`test/e2e/grpcurl.test.ts is skipped: ${reason}\n`);
