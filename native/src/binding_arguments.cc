@@ -63,6 +63,7 @@ Profile profileOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Profile profile;
   profile.tokenMakesNonces = given.Get("tokenMakesNonces").As<Napi::Boolean>().Value();
+  profile.knowsCopyable = given.Get("knowsCopyable").As<Napi::Boolean>().Value();
   const auto maximum = given.Get("maximumGcmBytes");
   if (!maximum.IsNull()) profile.maximumGcmLength = sizeOf(maximum);
   profile.wrongTagCodes.clear();

@@ -25,7 +25,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   // For the pool and the binding.
   /// How long a call may go on, whatever its request's deadline, before its lane is given up. Without it:
-  /// until the deadline.
+  /// until the deadline; a lane that opens its first session, which has none, is then waited for.
   void setPatience(Clock::duration patience, OnHung onHung);
   void post(const RequestPointer& request);
   /// Answers the request of this ticket, if it has no answer yet, with `cancelled`. Where it still waits the
@@ -88,6 +88,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   // For the watchdog.
   void expire(const RequestPointer& request);
+  /// The lane's first session has taken the pool's patience.
+  void expireOpening(Lane& lane);
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -103,6 +105,9 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
   void refuseWhereNobodyServes();
   void quarantine(Lane& lane);
+  void setAside(Member& member, Lane& lane);
+  static bool mayReplace(const Member& member);
+  void endOpening(Lane& lane);
   bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
   bool hasHungSince(Clock::time_point since) const;
   void watchAgain(const RequestPointer& request, Deadline deadline);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "dispatcher.h"
 
@@ -48,6 +49,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   const bool isNew = !place.ready;
   place.ready = true;
   if (isNew) {
+    endOpening(lane);
     changed_.notify_all();
     grow(member);
   }
@@ -93,7 +95,8 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
   // Given up while it was opening: what became of it is of no interest.
-  if (lane.place.retired) return false;
+  if (lane.place.retired || lane.place.quarantined) return false;
+  endOpening(lane);
   if (failure.rv == CKR_SESSION_COUNT) {
     if (member.lanes.size() > 1) {
       retire(member, lane);
@@ -148,11 +151,33 @@ void Dispatcher::addLane(Member& member) {
       std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch, member.opening);
   try {
     lane->start(watchdog_->threads());
+    if (patience_ > Clock::duration::zero()) {
+      lane->place.opensUntil = Clock::now() + patience_;
+      watchdog_->watch(*lane->place.opensUntil, lane);
+    }
     member.lanes.push_back(std::move(lane));
   } catch (const std::system_error& error) {
     member.laneFailure = rvFailure("", CKR_HOST_MEMORY);
     member.laneFailure->detail = error.what();
   }
+}
+
+void Dispatcher::endOpening(Lane& lane) {
+  if (lane.place.opensUntil)
+    watchdog_->unwatch(*std::exchange(lane.place.opensUntil, {}), lane.shared_from_this());
+}
+
+/// No request hangs with it, so the member is not suspected: those that run speak for it.
+void Dispatcher::expireOpening(Lane& lane) {
+  const Lock lock(mutex_);
+  if (lane.place.ready || lane.place.retired) return;
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  setAside(member, lane);
+  if (member.lanes.empty()) {
+    refuseAll(member.pinned, FailureKind::kNoMember, "no lane of the member opens");
+    refuseWhereNobodyServes();
+  }
+  changed_.notify_all();
 }
 
 /// The request waits because no lane is idle: another may open for it, on the member that has the fewest.
@@ -169,7 +194,8 @@ void Dispatcher::growFor(const Request& request) {
 /// One after the other, so that it is known how many the token had sessions for.
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(std::ssize(member.lanes));
-  const bool wanted = queuedCount_ > 0 && readyLanes(member) == lanes && member.takesPinnedWork();
+  const bool wanted =
+      queuedCount_ > 0 && readyLanes(member) == lanes && member.takesPinnedWork() && mayReplace(member);
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
@@ -209,18 +235,25 @@ bool Dispatcher::makeRoom(int index, Deadline deadline) {
       lock, deadline, [&member, ending] { return !hasSurplus(member) && member.retired.size() <= ending; });
 }
 
-void Dispatcher::quarantine(Lane& lane) {
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+bool Dispatcher::mayReplace(const Member& member) {
+  return std::ssize(member.quarantined) <= member.limits.maxQuarantinedLanes;
+}
+
+void Dispatcher::setAside(Member& member, Lane& lane) {
   lane.place.quarantined = true;
   lane.place.current.reset();
   member.quarantined.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
+  if (mayReplace(member) && !member.closing) addLane(member);
+}
+
+void Dispatcher::quarantine(Lane& lane) {
+  Member& member = *members_[static_cast<size_t>(lane.member())];
+  setAside(member, lane);
   // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
   member.suspected = true;
   refuseWhereNobodyServes();
-  if (std::ssize(member.quarantined) <= member.limits.maxQuarantinedLanes) {
-    if (!member.closing) addLane(member);
-  } else {
+  if (!mayReplace(member)) {
     member.exhausted = true;
     refuseAll(member.pinned, FailureKind::kNoMember, "too many lanes of the member hang");
     refuseWhereNobodyServes();
@@ -254,6 +287,7 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
+  if (member.lanes.empty()) throw failure(FailureKind::kLaneDeadline, "no lane opened");
   member.served = true;
 }
 

@@ -30,6 +30,8 @@ Lane::Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<T
       epoch_(std::move(epoch)),
       opening_(std::move(opening)) {}
 
+void Lane::onDeadline() { dispatcher_->expireOpening(*this); }
+
 void Lane::start(Threads& threads) {
   threads.start("hf-lane", [self = shared_from_this()] { self->run(); });
 }

@@ -17,7 +17,7 @@ class Dispatcher;
 
 /// Its thread owns it: nobody waits for it without a deadline, because a thread that hangs in a module cannot
 /// be joined, and holds what it may touch. `place` is the dispatcher's: guarded by its mutex.
-class Lane : public std::enable_shared_from_this<Lane> {
+class Lane : public Watched, public std::enable_shared_from_this<Lane> {
  public:
   /// Where the lane stands in the dispatcher.
   struct Place {
@@ -28,11 +28,16 @@ class Lane : public std::enable_shared_from_this<Lane> {
     /// The member was opened again without it, or has more lanes than the token has sessions for: it ends
     /// after the call that it is in.
     bool retired = false;
+    /// When the watchdog gives it up, while it opens its first session.
+    std::optional<Deadline> opensUntil;
     std::condition_variable wake;
   };
 
   Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
        std::shared_ptr<Epoch> epoch, OpeningPointer opening);
+
+  /// Its first session did not open in time.
+  void onDeadline() override;
 
   /// Starts the thread; throws std::system_error where the system has no more.
   void start(Threads& threads);

@@ -14,6 +14,9 @@ struct Profile {
   /// AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Else we draw
   /// it.
   bool tokenMakesNonces = false;
+  /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module without it cannot copy what is
+  /// sensitive into what is not either.
+  bool knowsCopyable = true;
   /// Most plaintext in one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();
   /// What C_Decrypt may answer because of the ciphertext alone.

@@ -136,6 +136,76 @@ TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
   EXPECT_TRUE(pool.statistics(member).admitted);
 }
 
+/// More work than two lanes do in a while.
+std::vector<TestPool::Pending> postMuch(TestPool& pool) {
+  std::vector<TestPool::Pending> pending;
+  for (int i = 0; i < 60; ++i) pending.push_back(pool.post(std::nullopt, makeRandom(8)));
+  return pending;
+}
+
+TEST(Fault, ALaneThatHangsInItsFirstSessionDoesNotStopTheGrowth) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {4, 2});
+  pool.pool().setPatience(std::chrono::milliseconds(200), [](const Failure&) {});
+  token.obey("C_OpenSession times 1 hang\nlatency C_GenerateRandom 50");
+  auto pending = postMuch(pool);
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 1; }));
+  EXPECT_TRUE(pool.statistics(member).admitted);
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).lanes == 4; }));
+  for (auto& one : pending) valueOf<Secret>(one.get());
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  EXPECT_EQ(pool.statistics(member).lanes, 4);
+  EXPECT_EQ(pool.close(), 0U);
+}
+
+TEST(Fault, LanesThatHangInTheirFirstSessionAreBoundedAndTheOthersServe) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {8, 1});
+  const int before = token.calls("C_OpenSession");
+  pool.pool().setPatience(std::chrono::milliseconds(50), [](const Failure&) {});
+  token.obey("C_OpenSession hang\nlatency C_GenerateRandom 20");
+  for (auto& one : postMuch(pool)) valueOf<Secret>(one.get());
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 2; }));
+  for (auto& one : postMuch(pool)) valueOf<Secret>(one.get());
+  EXPECT_EQ(token.calls("C_OpenSession") - before, 2);
+  EXPECT_TRUE(pool.statistics(member).admitted);
+  EXPECT_EQ(pool.close(after(100)), 2U);
+  token.heal();
+}
+
+TEST(Fault, ALoginSucceedsWithTheLanesThatOpen) {
+  const TestToken token;
+  TestPool pool;
+  pool.pool().setPatience(std::chrono::milliseconds(100), [](const Failure&) {});
+  // The first session keeps the login alive.
+  token.obey("C_OpenSession after 1 times 1 hang");
+  const int member = pool.connect(token.faultyModule(), {2, 1});
+  EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
+  EXPECT_EQ(pool.statistics(member).lanes, 2);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+}
+
+TEST(Fault, ALoginFailsWhereNoLaneOpens) {
+  const TestToken token;
+  TestPool pool;
+  pool.pool().setPatience(std::chrono::milliseconds(50), [](const Failure&) {});
+  token.obey("C_OpenSession after 1 hang");
+  const MemberOptions options{token.faultyModule(), {TestToken::kLabel, std::nullopt}, {2, 1}};
+  auto opening =
+      pool.start([&](const auto& answer) { pool.pool().openMember(answer, options, after(20'000)); });
+  const int member = valueOf<MemberOpened>(opening.get()).member;
+  const auto started = Clock::now();
+  EXPECT_EQ(failureOf(pool.logIn(member)).kind, FailureKind::kLaneDeadline);
+  EXPECT_LT(Clock::now() - started, std::chrono::seconds(10));
+  EXPECT_EQ(failureOf(pool.run(member, makeRandom(8))).kind, FailureKind::kNoMember);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+}
+
 TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
   const TestToken token;
   TestPool pool;
@@ -143,8 +213,11 @@ TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
   const auto key = pool.makeKey(member);
   token.obey("C_FindObjectsInit hang");
   std::vector<TestPool::Pending> pending;
+  // One for all: whoever gives up the probe's entry does so when it is too late for the others to begin
+  // another.
+  const auto deadline = after(150);
   for (int i = 0; i < 4; ++i)
-    pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), after(150)));
+    pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), deadline));
   int inside = 0;
   for (auto& one : pending) inside += failureOf(one.get()).kind == FailureKind::kLaneDeadline ? 1 : 0;
   // One lane was inside the module; the others waited for its proof and came back by themselves.
@@ -200,6 +273,15 @@ TEST(Fault, AModuleWithoutCopyableMakesKeysAllTheSame) {
   const auto failed = failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key")));
   EXPECT_EQ(failed.rv, CKR_ATTRIBUTE_TYPE_INVALID);
   EXPECT_EQ(token.calls("C_GenerateKey"), 2);
+}
+
+TEST(Fault, AnotherErrorOfTheGenerationIsNotTakenForCopyable) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule());
+  token.obey("C_GenerateKey times 1 rv 0x5");
+  EXPECT_EQ(failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key"))).rv, CKR_GENERAL_ERROR);
+  EXPECT_EQ(token.calls("C_GenerateKey"), 1);
 }
 
 TEST(Fault, ClosesWithEveryCallFailing) {

@@ -64,6 +64,8 @@ export interface NativeMemberOptions {
 export interface NativeProfile {
   /** AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Else it is drawn from its RNG. */
   tokenMakesNonces: boolean;
+  /** Templates of keys may have CKA_COPYABLE (PKCS#11 v2.40). Left out too where it is answered by CKR_ATTRIBUTE_TYPE_INVALID. */
+  knowsCopyable: boolean;
   /** Most bytes of plaintext in one AES-GCM operation, or null for no limit. */
   maximumGcmBytes: number | null;
   /** What `C_Decrypt` may answer because of the ciphertext alone; the canary then decides. */
@@ -211,7 +213,7 @@ export interface NativeLock {
 export interface NativePool {
   /**
    * How long a call may run, whatever its request's deadline, before its lane is quarantined; a request whose deadline comes when nine
-   * tenths of it are over ends with it. Without it, or with 0: until the request's deadline. `onHung` is told of lanes whose request had its
+   * tenths of it are over ends with it. A lane that opens its first session has as long. Without it, or with 0: until the request's deadline. `onHung` is told of lanes whose request had its
    * answer already (kind `lane-deadline`), until the pool is closed; it does not keep the process alive.
    * Throws a NativeFailure of kind `closed`.
    */

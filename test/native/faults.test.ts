@@ -120,6 +120,22 @@ describe('a call that hangs', () => {
     expect((await pool.loginMember(opened.member, text('1234'), soon())).epoch).toBeGreaterThan(0);
   });
 
+  test('in the first C_OpenSession of a lane: it is quarantined, and others open', async () => {
+    const growing = addon.createPool(1_000);
+    const third = putFaultsBefore(hsm, 'third');
+    growing.setPatience(100, () => undefined);
+    const index = await connect(growing, memberOptions(third.module, 'alpha', { laneCount: 3 }), '1234');
+    third.obey('C_OpenSession times 1 hang', 'latency C_GenerateRandom 30');
+    const work = Promise.all(Array.from({ length: 60 }, () => growing.random(null, 8, soon())));
+    const row = () => growing.statistics().find(({ member: each }) => each === index);
+    await until(() => row()?.quarantinedLanes === 1 && row()?.lanes === 3);
+    expect(row()?.admitted).toBe(true);
+    expect(await work).toHaveLength(60);
+    third.heal();
+    await until(() => row()?.quarantinedLanes === 0);
+    expect(await growing.close(soon())).toBe(0);
+  });
+
   test('closing counts the lanes that hang and answers by its deadline', async () => {
     const hung = addon.createPool(10);
     const third = putFaultsBefore(hsm, 'third');

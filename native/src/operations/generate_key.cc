@@ -9,7 +9,7 @@ namespace {
 /// Every attribute is explicit: CKA_SIGN, CKA_WRAP and others default to true on SoftHSM.
 class KeyTemplate {
  public:
-  KeyTemplate(const Bytes& id, const std::string& label)
+  KeyTemplate(const Bytes& id, const std::string& label, bool withCopyable)
       : attributes_{{CKA_CLASS, &class_, sizeof class_},
                     {CKA_KEY_TYPE, &keyType_, sizeof keyType_},
                     {CKA_VALUE_LEN, &length_, sizeof length_},
@@ -18,17 +18,12 @@ class KeyTemplate {
     for (const auto type : {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT, CKA_DECRYPT}) add(type, yes_);
     for (const auto type : {CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE})
       add(type, no_);
-    add(CKA_COPYABLE, no_);
+    if (withCopyable) add(CKA_COPYABLE, no_);
     // Last: SoftHSM refuses whatever follows it as a change of an object that may not be modified.
     add(CKA_MODIFIABLE, no_);
   }
   KeyTemplate(const KeyTemplate&) = delete;
   KeyTemplate& operator=(const KeyTemplate&) = delete;
-
-  KeyTemplate& withoutCopyable() {
-    std::erase_if(attributes_, [](const CK_ATTRIBUTE& attribute) { return attribute.type == CKA_COPYABLE; });
-    return *this;
-  }
 
   CK_ATTRIBUTE* data() { return attributes_.data(); }
   CK_ULONG size() const { return attributes_.size(); }
@@ -53,24 +48,18 @@ class GenerateKey final : public Operation {
     const auto passage = enterExclusive(workplace, workplace.token.objects());
     requireTime(workplace, bool(passage));
     workplace.cache.drop(id_);
-    KeyTemplate wanted(id_, label_);
-    CK_RV rv = generate(workplace, wanted);
-    if (mayMeanCopyable(workplace, rv)) rv = generate(workplace, wanted.withoutCopyable());
+    const bool withCopyable = workplace.profile.knowsCopyable;
+    CK_RV rv = generate(workplace, withCopyable);
+    // The standard's answer of a v2.20 module that no profile knows: it has made nothing.
+    if (withCopyable && rv == CKR_ATTRIBUTE_TYPE_INVALID) rv = generate(workplace, false);
     check("C_GenerateKey", rv);
     findOneSecretKey(workplace, id_, Finding::kPassageHeld);
     return std::monostate{};
   }
 
  private:
-  /// CKA_COPYABLE came with v2.40; a module of v2.20 does not know it, and cannot copy what is sensitive into
-  /// what is not. NSS 3.87.1 fails by CKR_GENERAL_ERROR (measured); as anything may hide behind that, the
-  /// token must answer that it has made nothing.
-  bool mayMeanCopyable(Workplace& workplace, CK_RV rv) const {
-    return rv == CKR_ATTRIBUTE_TYPE_INVALID ||
-           (rv == CKR_GENERAL_ERROR && findSecretKeys(workplace, id_, 1).empty());
-  }
-
-  static CK_RV generate(Workplace& workplace, KeyTemplate& wanted) {
+  CK_RV generate(Workplace& workplace, bool withCopyable) const {
+    KeyTemplate wanted(id_, label_, withCopyable);
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     return workplace.functions().C_GenerateKey(workplace.session.handle(), &mechanism, wanted.data(),

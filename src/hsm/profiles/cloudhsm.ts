@@ -24,6 +24,7 @@ export const cloudhsm: VendorProfile = {
     source: 'not documented: every code that we know from any vendor; the canary decides',
   },
   maximumGcmBytes: { value: 16_224, source: `${mechanismsPage}, "Maximum data size for each mechanism"` },
+  knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for CloudHSM' },
   keyWrapWithPaddingMechanisms: {
     value: [mechanisms.cloudHsmAesKeyWrapZeroPad],
     source: 'AWS CloudHSM User Guide, "AES key wrapping": CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD',

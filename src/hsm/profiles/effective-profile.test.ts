@@ -30,11 +30,13 @@ test('single values are overridden, and say so', () => {
 test('the addon gets what concerns it', () => {
   expect(nativeProfile(vendorProfiles.cloudhsm)).toEqual({
     tokenMakesNonces: true,
+    knowsCopyable: true,
     maximumGcmBytes: 16_224,
     wrongTagCodes: [0x40, 0x41, 0x42, 0x5, 0x6, 0x20],
   });
   expect(nativeProfile(vendorProfiles.nss)).toEqual({
     tokenMakesNonces: false,
+    knowsCopyable: false,
     maximumGcmBytes: null,
     wrongTagCodes: [0x40, 0x41, 0x42],
   });

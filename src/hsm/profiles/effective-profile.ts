@@ -43,6 +43,7 @@ function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {
 export function nativeProfile(profile: VendorProfile): NativeProfile {
   return {
     tokenMakesNonces: profile.gcmNonce.value === 'token',
+    knowsCopyable: profile.knowsCopyable.value,
     maximumGcmBytes: profile.maximumGcmBytes.value,
     wrongTagCodes: [...profile.wrongTagCodes.value],
   };

@@ -24,6 +24,7 @@ export const luna: VendorProfile = {
     value: null,
     source: `${gcmPage}: data is accumulated up to a maximum that depends on the firmware, far above 4,096 bytes`,
   },
+  knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for Luna' },
   keyWrapWithPaddingMechanisms: {
     value: [mechanisms.aesKeyWrapKwp],
     source: 'PKCS#11 v3.0, Current Mechanisms §2.15; not confirmed for Luna',

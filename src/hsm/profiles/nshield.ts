@@ -24,6 +24,7 @@ export const nshield: VendorProfile = {
     source: 'AWS’s sample XKS proxy: CKR_FUNCTION_FAILED of a decryption is an invalid ciphertext there',
   },
   maximumGcmBytes: { value: null, source: `${mechanismsPage} names none` },
+  knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for nShield' },
   keyWrapWithPaddingMechanisms: { value: [mechanisms.aesKeyWrapKwp], source: mechanismsPage },
   oaepHashes: {
     value: ['SHA-1'],

@@ -12,6 +12,7 @@ export const nss: VendorProfile = {
   gcmNonce: { value: 'token-rng', source: 'measured, 3.87.1: uses the IV that it is given' },
   wrongTagCodes: { value: standardWrongTagCodes, source: 'measured, 3.87.1: CKR_ENCRYPTED_DATA_INVALID' },
   maximumGcmBytes: { value: null, source: 'measured, 3.87.1: 64 KiB pass' },
+  knowsCopyable: { value: false, source: 'measured, 3.87.1: C_GenerateKey is CKR_GENERAL_ERROR with it' },
   keyWrapWithPaddingMechanisms: {
     value: [mechanisms.aesKeyWrapKwp],
     source: 'measured, 3.87.1: in its list of mechanisms; RFC 5649 by PKCS#11 v3.0',

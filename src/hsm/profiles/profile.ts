@@ -46,6 +46,11 @@ export interface VendorProfile {
   readonly wrongTagCodes: Sourced<readonly number[]>;
   /** Most bytes of plaintext in one C_Encrypt by CKM_AES_GCM; null: no limit that a request could reach. */
   readonly maximumGcmBytes: Sourced<number | null>;
+  /**
+   * Whether a template of a new key may have CKA_COPYABLE=false (PKCS#11 v2.40 §4.4). Where not, the key is made without it:
+   * what is sensitive cannot be copied into what is not (§5.7, C_CopyObject).
+   */
+  readonly knowsCopyable: Sourced<boolean>;
   /** Mechanisms that are key wrap with padding (RFC 5649) here, the preferred one first. */
   readonly keyWrapWithPaddingMechanisms: Sourced<readonly number[]>;
   readonly oaepHashes: Sourced<readonly OaepHash[]>;

@@ -15,6 +15,7 @@ export const softhsm: VendorProfile = {
     source: 'measured, 2.6.1: CKR_GENERAL_ERROR; CKR_ENCRYPTED_DATA_INVALID from 2.7.0 on (its NEWS, issue 690)',
   },
   maximumGcmBytes: { value: null, source: 'source of 2.6.1: C_Encrypt works in memory, without a limit' },
+  knowsCopyable: { value: true, source: 'measured, 2.6.1' },
   keyWrapWithPaddingMechanisms: {
     value: [mechanisms.aesKeyWrapPad],
     source: 'measured, 2.6.1: 0x210A is RFC 5649, 0x210B is CKR_MECHANISM_INVALID (its issue 726)',
