@@ -21,7 +21,10 @@ export const generic: VendorProfile = {
     value: null,
     source: 'PKCS#11 v2.40, Current Mechanisms §2.12.4: no limit that a request could reach',
   },
-  knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; CKR_ATTRIBUTE_TYPE_INVALID of an older module is provided for' },
+  knowsCopyable: {
+    value: true,
+    source: 'PKCS#11 v2.40 §4.4; CKR_ATTRIBUTE_TYPE_INVALID of an older module is provided for',
+  },
   keyWrapWithPaddingMechanisms: {
     value: [mechanisms.aesKeyWrapKwp, mechanisms.aesKeyWrapPad],
     source: 'PKCS#11 v3.0, Current Mechanisms §2.15: CKM_AES_KEY_WRAP_KWP is RFC 5649; older modules have it as 0x210A',
