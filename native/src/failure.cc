@@ -1,6 +1,7 @@
 #include "failure.h"
 
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "return_values.h"
@@ -27,6 +28,8 @@ const char* nameOf(FailureKind kind) {
       return "material-mismatch";
     case FailureKind::kCanaryFailed:
       return "canary-failed";
+    case FailureKind::kHandleRevoked:
+      return "handle-revoked";
     case FailureKind::kQueueFull:
       return "queue-full";
     case FailureKind::kNoMember:
@@ -63,6 +66,10 @@ Failure rvFailure(const char* functionName, CK_RV rv) {
 
 void check(const char* functionName, CK_RV rv) {
   if (rv != CKR_OK) throw rvFailure(functionName, rv);
+}
+
+bool mayHaveEncrypted(const Failure& failure) {
+  return failure.kind == FailureKind::kRv && std::string_view(failure.functionName) == "C_Encrypt";
 }
 
 std::string messageOf(const Failure& failure) {

@@ -19,6 +19,7 @@ enum class FailureKind {
   kMaterialAmbiguous,
   kMaterialMismatch,
   kCanaryFailed,
+  kHandleRevoked,
   kQueueFull,
   kNoMember,
   kClosed,
@@ -55,6 +56,10 @@ Failure rvFailure(const char* functionName, CK_RV rv);
 
 /// Throws the `rvFailure` unless the answer is CKR_OK.
 void check(const char* functionName, CK_RV rv);
+
+/// The call that failed may have encrypted all the same: another encryption has to be accounted for before it
+/// is tried (design invariant 9).
+bool mayHaveEncrypted(const Failure& failure);
 
 /// One line for the log: `C_Login: CKR_PIN_INCORRECT (0xa0)`, or kind and detail.
 std::string messageOf(const Failure& failure);

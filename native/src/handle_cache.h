@@ -1,6 +1,8 @@
 /// \file The object handles of one member in one session epoch (design invariant 3).
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +25,8 @@ class HandleEntry {
   void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material);
   /// From now on the handle must be found and must prove itself again.
   void revokeProof();
+  /// How often that was so. What a handle encrypted while this number changed may be under another key.
+  uint64_t revocations() const { return revocations_.load(std::memory_order_acquire); }
 
   /// The handle that the inventory of this epoch saw, where it saw exactly one: not proved yet, but worth
   /// trying before a find.
@@ -38,6 +42,7 @@ class HandleEntry {
 
  private:
   mutable std::mutex mutex_;
+  std::atomic<uint64_t> revocations_ = 0;
   MaterialPointer material_;
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
   std::optional<CK_OBJECT_HANDLE> seen_;

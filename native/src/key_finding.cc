@@ -111,19 +111,29 @@ void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedK
 
 ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
   auto entry = workplace.cache.entry(material->id);
-  if (const auto known = entry->provenHandle(material)) return {*known, std::move(entry)};
+  uint64_t revocations = entry->revocations();
+  const auto proven = [&](CK_OBJECT_HANDLE handle) {
+    return ProvenKey{handle, std::move(entry), revocations};
+  };
+  if (const auto known = entry->provenHandle(material)) return proven(*known);
   const auto passage = enterExclusive(workplace, entry->probe());
   requireProbe(workplace, *material, entry, bool(passage));
-  if (const auto known = entry->provenHandle(material)) return {*known, std::move(entry)};
+  revocations = entry->revocations();
+  if (const auto known = entry->provenHandle(material)) return proven(*known);
   try {
     const CK_OBJECT_HANDLE handle = findAndProve(workplace, *material, *entry);
     entry->recordProof(handle, material);
-    return {handle, std::move(entry)};
+    return proven(handle);
   } catch (const Failure&) {
     // Ids that are not there must not fill the cache.
     workplace.cache.drop(material->id, entry);
     throw;
   }
+}
+
+void requireStillProven(const ProvenKey& key) {
+  if (key.entry->revocations() == key.revocations) return;
+  throw failure(FailureKind::kHandleRevoked, "the key's handle lost its proof while it was in use");
 }
 
 void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key) {

@@ -37,7 +37,12 @@ void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedK
 struct ProvenKey {
   CK_OBJECT_HANDLE handle;
   HandleCache::EntryPointer entry;
+  /// `HandleEntry::revocations`, from before the handle was looked up.
+  uint64_t revocations;
 };
+
+/// `handle-revoked` where the handle lost its proof since: another lane saw that it is no longer this key's.
+void requireStillProven(const ProvenKey& key);
 
 /// From the cache, or found, checked and tried on the canary now.
 ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
@@ -47,7 +52,7 @@ ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
 void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key);
 
 /// Runs `use(key)`; where the token no longer knows the handle, proves the material again and runs it once
-/// more.
+/// more, unless the first run may have encrypted: then the cluster may.
 template <typename Use>
 auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const Use& use) {
   const auto key = provenKey(workplace, material);
@@ -55,7 +60,9 @@ auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const 
     return use(key);
   } catch (const Failure& failure) {
     if (failure.kind != FailureKind::kRv || !speaksOfHandle(failure.rv)) throw;
+    key.entry->revokeProof();
     workplace.cache.drop(material->id, key.entry);
+    if (mayHaveEncrypted(failure)) throw;
   }
   return use(provenKey(workplace, material));
 }

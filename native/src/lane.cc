@@ -1,7 +1,6 @@
 #include "lane.h"
 
 #include <exception>
-#include <string_view>
 
 #include "dispatcher.h"
 #include "return_values.h"
@@ -13,11 +12,10 @@ namespace {
 /// is held back.
 constexpr auto kHold = std::chrono::microseconds(100);
 
-/// The token had dropped the session, which says nothing of what was asked. Not in C_Encrypt: nobody knows
-/// whether that encrypted, and another encryption has to be accounted for first (design invariant 9).
+/// The token had dropped the session, which says nothing of what was asked.
 bool metNoSession(const Failure& failure) {
   const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
-  return failure.kind == FailureKind::kRv && dropped && std::string_view(failure.functionName) != "C_Encrypt";
+  return failure.kind == FailureKind::kRv && dropped && !mayHaveEncrypted(failure);
 }
 
 }  // namespace

@@ -21,19 +21,19 @@ export interface Verdict {
   alert: MaterialAlert | null;
 }
 
-const sessionClosed = 0xb0;
-const sessionHandleInvalid = 0xb3;
+/** CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID (PKCS#11 v2.40 §5.1). */
+const returnValuesOfWhatWasLost: ReadonlySet<number> = new Set([0x60, 0x82, 0xb0, 0xb3]);
 
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }
 
 /**
- * The token had dropped the session (CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED; PKCS#11 v2.40 §5.1.2). The lane opens
- * another one for the next operation, so that the member may be asked again.
+ * The token had dropped the session, or the handle of the key, also in the midst of the operation. The lane opens another
+ * session and finds the key anew for the next operation, so that the member may be asked again.
  */
-export function lostItsSession(failure: NativeFailure): boolean {
-  return failure.kind === 'rv' && (failure.rv === sessionHandleInvalid || failure.rv === sessionClosed);
+export function mayBeAskedAgain({ kind, rv }: NativeFailure): boolean {
+  return kind === 'handle-revoked' || (kind === 'rv' && returnValuesOfWhatWasLost.has(rv));
 }
 
 /**
@@ -100,6 +100,12 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
   'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
   // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.
+  'handle-revoked': {
+    ...healthy,
+    code: 'KMS_INTERNAL',
+    message: 'The HSM answered with an error. Try again.',
+    retryElsewhere: true,
+  },
   'queue-full': {
     ...healthy,
     code: 'LIMIT_EXCEEDED',

@@ -151,6 +151,8 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
  * - `canary-failed`: the handle did not decrypt the material's canary.
+ * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
+ *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or
  *   a directory that is not ours alone), `token-missing` (also where several tokens carry the label).
  * - `worn-out`: more earlier openings of the member hang in its module than `maxStuckOpenings`; only a new process gets rid of them.
@@ -166,6 +168,7 @@ export type NativeFailureKind =
   | 'material-ambiguous'
   | 'material-mismatch'
   | 'canary-failed'
+  | 'handle-revoked'
   | 'queue-full'
   | 'no-member'
   | 'closed'

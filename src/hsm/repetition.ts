@@ -1,5 +1,5 @@
 import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
-import { callerError, lostItsSession } from './failure.js';
+import { callerError, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';
 import type { NativePool, NativeResult } from './native.js';
@@ -22,7 +22,8 @@ export type MemberOperation<T> = (member: number | null, deadlineMs: number) => 
 /** Who was asked in one run of an operation, and who is next. */
 class Course {
   readonly failed = new Set<Member | undefined>();
-  readonly onNewSession = new Set<Member | undefined>();
+  /** Those that had lost a session or a handle, and may be asked once more. */
+  readonly lost = new Set<Member | undefined>();
   /** Undefined: wherever the pool's turn is. */
   target: Member | undefined;
   tries = 0;
@@ -47,7 +48,7 @@ export class Repetition {
 
   /**
    * First wherever the pool's turn is, then on each admitted member that has not failed yet. One that only had lost a
-   * session may be asked once more.
+   * session or a handle may be asked once more, after the others.
    */
   async run<T extends HedgedAnswer>(subject: Subject, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
     const { hedging } = this.#tools;
@@ -89,8 +90,9 @@ export class Repetition {
     }
     // A refusal before any member was reached names none: then it is the one that was asked.
     const asked = this.#rotation.memberAt(failure.member) ?? course.target;
-    (lostItsSession(failure) && !course.onNewSession.has(asked) ? course.onNewSession : course.failed).add(asked);
-    const another = this.#rotation.untried(course.failed)[0];
+    (mayBeAskedAgain(failure) && !course.lost.has(asked) ? course.lost : course.failed).add(asked);
+    const untried = this.#rotation.untried(course.failed);
+    const another = untried.find((candidate) => !course.lost.has(candidate)) ?? untried[0];
     if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
     course.target = another;
   }
@@ -125,7 +127,7 @@ export class Repetition {
     const inTime = this.#isInTime(call);
     // It waited for a lane of that member: whoever comes free first has what is left of the time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
-    for (const { member, failure: its } of end.failures) if (!lostItsSession(its)) course.failed.add(member);
+    for (const { member, failure: its } of end.failures) if (!mayBeAskedAgain(its)) course.failed.add(member);
     course.tries = course.failed.size;
     course.target = course.tries === 0 ? undefined : this.#rotation.untried(course.failed)[0];
     const noOther = this.#rotation.untried(course.failed).length === 0;

@@ -15,6 +15,18 @@ export interface ChaosOptions {
   onRound?: (line: string) => void;
 }
 
+/** A round in which calls failed. */
+export interface FailedRound {
+  round: number;
+  failedCalls: number;
+  /** Why, in the HSM's own words. */
+  causes: Record<string, number>;
+  /** Kind and duration of the fault of each ill member. */
+  ill: Record<string, string>;
+  /** Whether the third member stayed in the rotation. */
+  oneWasWell: boolean;
+}
+
 export interface ChaosReport {
   seed: number;
   seconds: number;
@@ -28,6 +40,8 @@ export interface ChaosReport {
   failureCauses: Record<string, number>;
   /** Those of rounds in which the third member was in the rotation all the time: there may be none (design invariant 8). */
   failedWhileOneWasWell: number;
+  /** What was on whom where calls failed. */
+  failedRounds: FailedRound[];
   wrongResults: string[];
   /** Codes that are none, or blame the caller. */
   untyped: string[];
@@ -69,6 +83,7 @@ class Chaos {
   readonly #startMs = performance.now();
   #slowestRecoveryMs = 0;
   #failedWhileOneWasWell = 0;
+  readonly #failedRounds: FailedRound[] = [];
 
   constructor(server: ReplicatedServer, options: ChaosOptions) {
     this.#server = server;
@@ -105,6 +120,7 @@ class Chaos {
     const suspensions = () => this.#server.events.of(`member suspended/${this.#server.member(spared).name}`);
     const suspendedBefore = suspensions();
     const failedBefore = this.#tally.failures();
+    const causesBefore = this.#server.events.causes();
     const plans = ill.map((member) => ({
       member,
       kind: this.#random.pick(chaosKinds),
@@ -114,7 +130,19 @@ class Chaos {
     const healedMs = performance.now();
     await Promise.all(ill.map((member) => this.#servesAgain(member)));
     this.#slowestRecoveryMs = Math.max(this.#slowestRecoveryMs, performance.now() - healedMs);
-    if (suspensions() === suspendedBefore) this.#failedWhileOneWasWell += this.#tally.failures() - failedBefore;
+    const failedCalls = this.#tally.failures() - failedBefore;
+    if (failedCalls === 0) return;
+    const oneWasWell = suspensions() === suspendedBefore;
+    if (oneWasWell) this.#failedWhileOneWasWell += failedCalls;
+    this.#failedRounds.push({
+      round: this.#sizes.length,
+      failedCalls,
+      causes: since(causesBefore, this.#server.events.causes()),
+      ill: Object.fromEntries(
+        plans.map(({ member, kind, durationMs }) => [member.name, `${kind.name}, ${durationMs} ms`]),
+      ),
+      oneWasWell,
+    });
   }
 
   async #beIll({ member, kind, durationMs }: { member: ReplicaMember; kind: FaultKind; durationMs: number }) {
@@ -157,6 +185,7 @@ class Chaos {
       failedCalls: this.#tally.failures(),
       failureCauses: this.#server.events.causes(),
       failedWhileOneWasWell: this.#failedWhileOneWasWell,
+      failedRounds: this.#failedRounds,
       wrongResults: this.#tally.wrong,
       untyped: Object.keys(answers).filter((answer) => answer !== 'ok' && !hsmCodes.has(answer)),
       slowestMs: Math.round(this.#tally.slowestMs),
@@ -165,4 +194,9 @@ class Chaos {
       sizes: this.#sizes,
     };
   }
+}
+
+function since(before: Record<string, number>, now: Record<string, number>): Record<string, number> {
+  const more = Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(more.filter(([, count]) => count > 0));
 }

@@ -40,6 +40,8 @@ export interface ReplicatedClusterState {
 /** Holds clones of one token and what connects to them; connects when asked. */
 export class ReplicatedCluster {
   readonly events: string[] = [];
+  /** Of all that it opens. */
+  readonly spending = new RecordedSpending();
   readonly #opened: { clusters: ConfiguredHsmClusters; catalog: SqliteCatalog }[] = [];
 
   private constructor(
@@ -74,7 +76,7 @@ export class ReplicatedCluster {
     const tools = {
       addon: loadAddon(),
       loginAttempts: catalog,
-      encryptionBudget: new RecordedSpending(),
+      encryptionBudget: this.spending,
       clock: systemClock,
       events: recordingEvents(this.events),
       lockDirectory: join(this.folder, 'locks'),

@@ -1,6 +1,5 @@
 #include <utility>
 
-#include "key_finding.h"
 #include "operations/operations.h"
 
 namespace holdfast {
@@ -16,9 +15,7 @@ class Encrypt final : public Operation {
 
   Value run(Workplace& workplace) override {
     workplace.profile.requireFits(plaintext_.size());
-    return withProvenKey(workplace, material_, [&](const ProvenKey& key) {
-      return seal(workplace, key.handle, plaintext_.view(), additionalData_);
-    });
+    return sealUnder(workplace, material_, plaintext_.view(), additionalData_);
   }
 
   bool isRepeatable() const override { return true; }

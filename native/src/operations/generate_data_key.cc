@@ -1,7 +1,6 @@
 #include <utility>
 
 #include "gcm.h"
-#include "key_finding.h"
 #include "operations/operations.h"
 
 namespace holdfast {
@@ -16,9 +15,7 @@ class GenerateDataKey final : public Operation {
   Value run(Workplace& workplace) override {
     workplace.profile.requireFits(length_);
     Secret plaintext = drawRandom(workplace.session, length_);
-    auto sealed = withProvenKey(workplace, material_, [&](const ProvenKey& key) {
-      return seal(workplace, key.handle, plaintext.view(), additionalData_);
-    });
+    auto sealed = sealUnder(workplace, material_, plaintext.view(), additionalData_);
     return DataKey{std::move(sealed), std::move(plaintext)};
   }
 

@@ -19,6 +19,11 @@ OperationPointer makeDecrypt(MaterialPointer material, Bytes nonce, Bytes cipher
 OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData);
 OperationPointer makeRandom(size_t length);
 
+/// Encrypts under the material's key: `handle-revoked` where another lane saw meanwhile that the handle is
+/// another key's. Then the ciphertext is nobody's.
+Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView plaintext,
+                 ByteView additionalData);
+
 /// Takes a nonce of the token's RNG (design invariant 9) and encrypts with a handle that may be used.
 Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData);
 

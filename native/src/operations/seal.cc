@@ -1,4 +1,5 @@
 #include "gcm.h"
+#include "key_finding.h"
 #include "operations/operations.h"
 
 namespace holdfast {
@@ -13,6 +14,15 @@ Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, Byte
   sealed.nonce = workplace.nonces.take(workplace.session);
   sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
   return sealed;
+}
+
+Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView plaintext,
+                 ByteView additionalData) {
+  return withProvenKey(workplace, material, [&](const ProvenKey& key) {
+    Sealed sealed = seal(workplace, key.handle, plaintext, additionalData);
+    requireStillProven(key);
+    return sealed;
+  });
 }
 
 }  // namespace holdfast

@@ -1,0 +1,88 @@
+/** What becomes of operations whose key's handle turns out to be invalid, or another key's, while they are under way. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HoldfastError } from '../../src/errors.js';
+import type { HsmCluster, Sealed } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { codeOf, inTime } from '../hsm/fixture.js';
+import type { FaultHsm } from '../native/fault-hsm.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+import { until } from './replicated-server.js';
+
+const additionalData = Uint8Array.of(0xff, 0xff);
+/** The canary is tried again when this long has passed since it decrypted. */
+const canaryMemoryMs = 1_000;
+
+let replicas: ReplicatedCluster;
+let cluster: HsmCluster;
+let fault: FaultHsm;
+let sealed: Sealed;
+
+const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), additionalData, inTime());
+const dataKey = () => cluster.generateDataKey(replicas.material(), 32, additionalData, inTime());
+const decrypt = (given = sealed) => cluster.decrypt(replicas.material(), given, additionalData, inTime());
+
+beforeEach(async () => {
+  const options = { memberCount: 1, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000 };
+  replicas = await ReplicatedCluster.make(options);
+  cluster = await replicas.connected();
+  fault = replicas.member(0).fault;
+  sealed = await encrypt();
+});
+
+afterEach(() => replicas.dispose());
+
+/** Encryptions that the HSM was asked for, and that were accounted for, while `work` was done. */
+async function counted(work: () => Promise<unknown>): Promise<{ asked: number; spent: number }> {
+  const asked = fault.calls('C_Encrypt');
+  const spent = replicas.spending.spent.length;
+  await work();
+  return { asked: fault.calls('C_Encrypt') - asked, spent: replicas.spending.spent.length - spent };
+}
+
+describe.each([
+  ['CKR_KEY_HANDLE_INVALID', 0x60],
+  ['CKR_OBJECT_HANDLE_INVALID', 0x82],
+])('%s in the midst of an operation', (_name, rv) => {
+  test.each([
+    ['an encryption', () => encrypt()],
+    ['a data key', () => dataKey()],
+  ])('%s is done once more, with an encryption accounted for each time', async (_what, work) => {
+    fault.obey(`C_Encrypt times 1 rv ${rv}`);
+    expect(await counted(work)).toEqual({ asked: 2, spent: 2 });
+    expect(replicas.events).not.toContain('suspended a');
+  });
+
+  test('a decryption is done once more', async () => {
+    fault.obey(`C_Decrypt times 1 rv ${rv}`);
+    expect(await codeOf(decrypt())).toBe('no error');
+  });
+
+  test('so is one whose new handle is lost while it proves itself', async () => {
+    fault.obey(`C_EncryptInit times 1 rv ${rv}`, `C_DecryptInit times 1 rv ${rv}`);
+    expect(await counted(encrypt)).toEqual({ asked: 1, spent: 2 });
+  });
+
+  test('a member that knows no handle is not asked for ever', async () => {
+    const begun = fault.calls('C_EncryptInit');
+    fault.obey(`C_EncryptInit rv ${rv}`);
+    expect(await codeOf(encrypt())).toBe('KMS_INTERNAL');
+    // Twice on its lane, and once more so by the cluster.
+    expect(fault.calls('C_EncryptInit') - begun).toBe(4);
+  });
+});
+
+/** Two encryptions hang under a handle; meanwhile its canary fails, as where it has become another key's. */
+test('what was encrypted under a handle that lost its proof meanwhile is thrown away and encrypted anew', async () => {
+  fault.obey('C_Encrypt times 2 hang', 'C_Decrypt flip');
+  const work = counted(async () => {
+    const running = [encrypt(), dataKey().then((made) => made.sealed)];
+    await until('both are inside', () => fault.inside('C_Encrypt') === 2);
+    await new Promise((resolve) => setTimeout(resolve, canaryMemoryMs));
+    const bad = { ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) };
+    await expect(decrypt(bad)).rejects.toThrow(HoldfastError);
+    expect(replicas.events).toContain('canary-failed');
+    fault.heal();
+    for (const made of await Promise.all(running)) expect(await codeOf(decrypt(made))).toBe('no error');
+  });
+  expect(await work).toEqual({ asked: 4, spent: 4 });
+});
