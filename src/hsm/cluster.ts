@@ -174,7 +174,7 @@ export class PooledCluster implements HsmCluster {
       watched?.succeeded(member.place, result.epoch);
       return result;
     } catch (error) {
-      const { failure, verdict } = this.#rotation.judge(error, subject, member);
+      const { failure, verdict } = this.#rotation.judge(error, subject);
       watched?.failed(member.place, failure, verdict);
       throw callerError(verdict, failure);
     }

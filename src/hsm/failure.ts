@@ -99,13 +99,13 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
   'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
-  // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.
   'handle-revoked': {
     ...healthy,
     code: 'KMS_INTERNAL',
     message: 'The HSM answered with an error. Try again.',
     retryElsewhere: true,
   },
+  // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.
   'queue-full': {
     ...healthy,
     code: 'LIMIT_EXCEEDED',

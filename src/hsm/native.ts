@@ -187,7 +187,7 @@ export interface NativeFailure extends Error {
   functionName: string;
   /** Kind `rv` of a decryption: the canary decrypted on that handle, so the ciphertext is at fault (design invariant 5). */
   callerFault: boolean;
-  /** Index of the member, or -1. */
+  /** Index of the member; -1 where the operation was for any of them and reached none. */
   member: number;
   epoch: number;
 }

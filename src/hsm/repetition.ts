@@ -150,7 +150,7 @@ export class Repetition {
       watched?.succeeded(member.place, result.epoch);
       return { value: result.value };
     } catch (error) {
-      const { failure, verdict } = this.#rotation.judge(error, subject, member);
+      const { failure, verdict } = this.#rotation.judge(error, subject);
       watched?.failed(member.place, failure, verdict);
       return { failed: { failure, verdict, member } };
     }

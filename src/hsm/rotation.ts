@@ -58,14 +58,11 @@ export class Rotation {
     return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
   }
 
-  /**
-   * Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon.
-   * @param asked who is told where the failure names nobody
-   */
-  judge(error: unknown, subject: Subject, asked?: Member): JudgedFailure {
+  /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */
+  judge(error: unknown, subject: Subject): JudgedFailure {
     if (!isNativeFailure(error)) throw error;
     const verdict = judge(error, this.#tools.returnValues);
-    const member = this.memberAt(error.member) ?? asked;
+    const member = this.memberAt(error.member);
     member?.recordFailure(error, verdict);
     if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
       this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);

@@ -1,0 +1,183 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import { RequestCancellation } from '../cancellation.js';
+import { HoldfastError } from '../errors.js';
+import type { HsmEvents } from './events.js';
+import type { Member } from './member.js';
+import { loadAddon, type NativeFailure } from './native.js';
+import { Repetition } from './repetition.js';
+import { readReturnValues } from './return-values.js';
+import { Rotation } from './rotation.js';
+
+/** Whom each try asked: a member's index, or null for wherever the pool's turn was; and until when. */
+interface Asked {
+  member: number | null;
+  untilMs: number;
+}
+
+/** How a try ends: with a failure, or with an answer of this member. */
+type Ending = { fails: Partial<NativeFailure>; afterMs?: number } | { answers: number };
+
+const requestMs = 1_000;
+const operationTimeoutMs = 10_000;
+const sessionHandleInvalid = 0xb3;
+const deviceError = 0x30;
+
+let clock: ManualClock;
+let members: (Member & { isAdmitted: boolean; failures: NativeFailure[] })[];
+let asked: Asked[];
+let spent: number;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  members = [0, 1, 2].map(fakeMember);
+  asked = [];
+  spent = 0;
+});
+
+function fakeMember(index: number): (typeof members)[number] {
+  const failures: NativeFailure[] = [];
+  const fake = {
+    index,
+    place: { clusterId: 'cluster-1', memberName: `m${index}` },
+    isAdmitted: true,
+    failures,
+    recordSuccess: () => undefined,
+    recordFailure: (failure: NativeFailure) => failures.push(failure),
+  };
+  return fake as unknown as (typeof members)[number];
+}
+
+function failure(change: Partial<NativeFailure>): NativeFailure {
+  const base = {
+    kind: 'rv',
+    rv: deviceError,
+    functionName: 'C_Encrypt',
+    callerFault: false,
+    member: 0,
+    epoch: 1,
+  } as const;
+  return Object.assign(new Error('a failure'), base, change);
+}
+
+/** Runs an encryption whose tries end one after the other as `endings` say. @returns the answer, or the error's code. */
+async function run(endings: Ending[], cancellation = new RequestCancellation(), membersThere = members.length) {
+  const left = [...endings];
+  members.length = membersThere;
+  const tools = {
+    clock,
+    events: { materialAlert: () => undefined } as unknown as HsmEvents,
+    returnValues: readReturnValues(loadAddon().returnValues()),
+    operationTimeoutMs,
+    pool: { lastTicket: () => 7, cancel: () => undefined },
+    encryptionBudget: { trySpend: () => Boolean((spent += 1)), spend: () => Promise.reject(new Error('not asked')) },
+  };
+  const repetition = new Repetition('cluster-1', tools, new Rotation(tools, members));
+  const subject = { operation: 'encrypt', materialId: 'one', encryptsUnder: 'one' } as const;
+  const call = { deadlineMs: clock.monotonicMs() + requestMs, cancellation };
+  try {
+    return await repetition.run(subject, call, (member, untilMs) => {
+      asked.push({ member, untilMs });
+      const ending = left.shift();
+      if (ending === undefined) throw new Error('One try too many.');
+      if ('answers' in ending) return Promise.resolve({ value: Uint8Array.of(1), member: ending.answers, epoch: 1 });
+      clock.advance(ending.afterMs ?? 0);
+      return Promise.reject(failure(ending.fails));
+    });
+  } catch (error) {
+    return error instanceof HoldfastError ? error.code : error;
+  }
+}
+
+const whom = () => asked.map(({ member }) => member);
+const answer = Uint8Array.of(1);
+
+describe('an operation that may be repeated', () => {
+  test('goes wherever the pool’s turn is, then to each member that has not failed', async () => {
+    expect(await run([{ fails: { member: 1 } }, { fails: { member: 0 } }, { answers: 2 }])).toEqual(answer);
+    expect(whom()).toEqual([null, 0, 2]);
+    expect(spent, 'an encryption may have happened in each').toBe(3);
+    expect(members.map(({ failures }) => failures.length)).toEqual([1, 1, 0]);
+  });
+
+  test('ends with the last failure when every member has failed', async () => {
+    expect(await run([0, 1, 2].map((member) => ({ fails: { member } })))).toBe('KEY_UNAVAILABLE');
+    expect(whom()).toEqual([null, 1, 2]);
+  });
+
+  test('is asked of nobody else where the caller is at fault', async () => {
+    expect(await run([{ fails: { callerFault: true } }])).toBe('INVALID_CIPHERTEXT');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('is asked of nobody else where its queue is full, or once it is cancelled', async () => {
+    expect(await run([{ fails: { kind: 'queue-full', rv: 0, member: -1 } }])).toBe('LIMIT_EXCEEDED');
+    const cancellation = new RequestCancellation();
+    const cancelling: Ending = {
+      get fails() {
+        cancellation.cancel();
+        return { member: 0 };
+      },
+    };
+    expect(await run([cancelling], cancellation)).toBe('CANCELLED');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('passes members over that have left the rotation', async () => {
+    const leaving: Ending = {
+      get fails() {
+        for (const member of members) member.isAdmitted = member.index === 2;
+        return { member: 0 };
+      },
+    };
+    expect(await run([leaving, { answers: 2 }])).toEqual(answer);
+    expect(whom()).toEqual([null, 2]);
+  });
+});
+
+test('a refusal that names no member is that of the one that was asked', async () => {
+  const refused: Ending = { fails: { kind: 'no-member', rv: 0, member: -1 } };
+  expect(await run([{ fails: { member: 0 } }, refused, { answers: 2 }])).toEqual(answer);
+  expect(whom()).toEqual([null, 1, 2]);
+});
+
+describe('a member that had lost the session', () => {
+  const lost = (member: number): Ending => ({ fails: { rv: sessionHandleInvalid, member } });
+
+  test('is asked once more where it is the only one', async () => {
+    expect(await run([lost(0), { answers: 0 }], undefined, 1)).toEqual(answer);
+    expect(whom()).toEqual([null, 0]);
+  });
+
+  test('is not asked a third time', async () => {
+    expect(await run([lost(0), lost(0)], undefined, 1)).toBe('KMS_INTERNAL');
+    expect(whom()).toEqual([null, 0]);
+  });
+
+  test('has its second turn after the others', async () => {
+    expect(await run([lost(0), { fails: { member: 1 } }, { answers: 0 }], undefined, 2)).toEqual(answer);
+    expect(whom()).toEqual([null, 1, 0]);
+  });
+});
+
+describe('the time', () => {
+  test('is shared by those who could answer, and the last has what is left', async () => {
+    const beganMs = clock.monotonicMs();
+    const late = (member: number, afterMs: number): Ending => ({ fails: { kind: 'overdue', rv: 0, member }, afterMs });
+    expect(await run([late(0, 300), late(1, 350), { answers: 2 }])).toEqual(answer);
+    expect(asked.map(({ untilMs }) => Math.round(untilMs - beganMs))).toEqual([333, 650, 1_000]);
+  });
+
+  test('that was spent in a queue costs no member its turn: whoever comes free has the rest', async () => {
+    const beganMs = clock.monotonicMs();
+    const waited: Ending = { fails: { kind: 'queue-deadline', rv: 0, member: -1 }, afterMs: 334 };
+    expect(await run([waited, { answers: 0 }])).toEqual(answer);
+    expect(whom()).toEqual([null, null]);
+    expect(asked[1]?.untilMs, 'not a share of it').toBe(beganMs + requestMs);
+  });
+
+  test('is not exceeded', async () => {
+    expect(await run([{ fails: { member: 0 }, afterMs: requestMs }])).toBe('KEY_UNAVAILABLE');
+    expect(asked).toHaveLength(1);
+  });
+});
