@@ -26,18 +26,11 @@ export async function measureWithH2load(
 ): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const logPath = join(folder, 'requests.tsv');
-  const environment = {
-    LD_PRELOAD: clientCertificateLibrary,
-    HOLDFAST_BENCH_CERTIFICATE: target.clientCertificatePath,
-    HOLDFAST_BENCH_KEY: target.clientKeyPath,
-  };
+  const amount = ['--duration', `${Math.round(seconds * 1000)}ms`, '--log-file', logPath];
   try {
     const cpuBefore = cpuSecondsOf(target.pid);
-    const parameters = h2loadParameters(target, inFlight, seconds, logPath);
-    const output = await runProgram({ program: 'h2load', parameters, environment });
+    const { succeeded, elapsedSeconds } = await runH2load(target, clientCertificateLibrary, inFlight, amount);
     const cpuSeconds = cpuSecondsOf(target.pid) - cpuBefore;
-    const { succeeded, failed, elapsedSeconds } = parseH2load(output);
-    if (failed > 0 || succeeded === 0) throw new Error(`h2load saw failures: ${output}`);
     return {
       rps: succeeded / elapsedSeconds,
       cpuMicrosPerRequest: (cpuSeconds * 1e6) / succeeded,
@@ -48,14 +41,39 @@ export async function measureWithH2load(
   }
 }
 
-function h2loadParameters(target: Target, inFlight: number, seconds: number, logPath: string): string[] {
+/** Sends exactly so many requests, and resolves when all have been answered. */
+export async function sendWithH2load(
+  target: Target,
+  clientCertificateLibrary: string,
+  inFlight: number,
+  requests: number,
+): Promise<void> {
+  const { succeeded } = await runH2load(target, clientCertificateLibrary, inFlight, ['--requests', String(requests)]);
+  if (succeeded !== requests) throw new Error(`Of ${requests} requests ${succeeded} were answered.`);
+}
+
+async function runH2load(
+  target: Target,
+  clientCertificateLibrary: string,
+  inFlight: number,
+  amount: readonly string[],
+): Promise<ReturnType<typeof parseH2load>> {
   const { connections, streams } = spread(inFlight);
-  return [
+  const parameters = [
     ...['--clients', String(connections), '--max-concurrent-streams', String(streams), '--threads', '1'],
-    ...['--duration', `${Math.round(seconds * 1000)}ms`, '--log-file', logPath, '--data', target.framePath],
-    ...['--header', 'content-type: application/grpc', '--header', 'te: trailers'],
+    ...amount,
+    ...['--data', target.framePath, '--header', 'content-type: application/grpc', '--header', 'te: trailers'],
     `https://127.0.0.1:${target.port}${method.path}`,
   ];
+  const environment = {
+    LD_PRELOAD: clientCertificateLibrary,
+    HOLDFAST_BENCH_CERTIFICATE: target.clientCertificatePath,
+    HOLDFAST_BENCH_KEY: target.clientKeyPath,
+  };
+  const output = await runProgram({ program: 'h2load', parameters, environment });
+  const parsed = parseH2load(output);
+  if (parsed.failed > 0 || parsed.succeeded === 0) throw new Error(`h2load saw failures: ${output}`);
+  return parsed;
 }
 
 /** The figures in what h2load prints. */

@@ -9,7 +9,7 @@ import type { Measurement, Scenario } from './measurement.js';
 import { plotsOf } from './plot.js';
 import { isInstalled } from './program.js';
 import { type BenchReport, ratiosOf, summarise } from './report.js';
-import { type Plan, scenariosOf } from './scenarios.js';
+import { comparedLevel, type Plan, scenariosOf } from './scenarios.js';
 import { asTable } from './table.js';
 import { Workbench } from './workbench.js';
 
@@ -23,8 +23,15 @@ const levels = {
     serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256],
     seconds: 4,
     warmUpSeconds: 10,
+    telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 24 },
   },
-  quick: { addonLevels: [1, 16], serverLevels: [1, 32, 256], seconds: 0.7, warmUpSeconds: 3 },
+  quick: {
+    addonLevels: [1, 16],
+    serverLevels: [1, 32, 256],
+    seconds: 0.5,
+    warmUpSeconds: 2,
+    telemetry: { warmUpRequests: 6_000, requestsPerSlice: 1_000, blocks: 5 },
+  },
 };
 
 function progress(line: string): void {
@@ -35,13 +42,26 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   if (!isInstalled('h2load')) throw new UsageError('h2load is missing: install the package nghttp2-client.');
   if (options.build) buildAll(progress);
   requireBuilt();
-  const { seconds: planned, warmUpSeconds, ...chosen } = options.quick ? levels.quick : levels.full;
+  const {
+    seconds: planned,
+    warmUpSeconds,
+    telemetry: telemetryPlan,
+    ...chosen
+  } = options.quick ? levels.quick : levels.full;
   const seconds = options.seconds ?? planned;
   const ghz = installGhz();
   const skipped = 'reason' in ghz ? [`ghz: ${ghz.reason}`] : [];
   for (const line of skipped) progress(`Skipped: ${line}`);
   const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
-  const results = summarise(await measureAll(plan, options.rounds, { seconds, warmUpSeconds }));
+  const workbench = await Workbench.start({ lanes: plan.lanes });
+  const [results, telemetry] = await stoppedAfter(workbench, async () => [
+    summarise(await measureAll(workbench, plan, options.rounds, { seconds, warmUpSeconds })),
+    await workbench.telemetry.measure(
+      { ...telemetryPlan, inFlight: comparedLevel },
+      nativePrograms.clientCertificateLibrary,
+      progress,
+    ),
+  ]);
   return {
     machine: thisMachine(),
     date: new Date().toISOString(),
@@ -52,34 +72,43 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
     lanes: options.lanes,
     skipped,
     results,
-    ratios: ratiosOf(results),
+    telemetry,
+    ratios: ratiosOf(results, telemetry),
   };
+}
+
+/** Whatever comes of it, nothing is left behind. */
+async function stoppedAfter<T extends unknown[]>(
+  workbench: Workbench,
+  measure: () => Promise<[...T]>,
+): Promise<[...T]> {
+  try {
+    return await measure();
+  } finally {
+    await workbench.stop();
+  }
 }
 
 /** Round by round, so that what disturbs the machine for a while disturbs every scenario. */
 async function measureAll(
+  workbench: Workbench,
   plan: Plan,
   rounds: number,
   { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
 ): Promise<Map<Scenario, Measurement[]>> {
-  const workbench = await Workbench.start({ lanes: plan.lanes });
-  try {
-    const scenarios = scenariosOf(plan, workbench, nativePrograms);
-    const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
-    await warmUp(scenarios, warmUpSeconds);
-    for (let round = 1; round <= rounds; round += 1) {
-      for (const [scenario, measured] of measurements) {
-        const measurement = await scenario.measure(seconds);
-        workbench.checkAudit();
-        measured.push(measurement);
-        const figures = `${Math.round(measurement.rps)}/s, ${measurement.cpuMicrosPerRequest.toFixed(1)} µs CPU`;
-        progress(`round ${round}/${rounds}  ${scenario.name}: ${figures}`);
-      }
+  const scenarios = scenariosOf(plan, workbench, nativePrograms);
+  const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
+  await warmUp(scenarios, warmUpSeconds);
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const [scenario, measured] of measurements) {
+      const measurement = await scenario.measure(seconds);
+      workbench.checkAudit();
+      measured.push(measurement);
+      const figures = `${Math.round(measurement.rps)}/s, ${measurement.cpuMicrosPerRequest.toFixed(1)} µs CPU`;
+      progress(`round ${round}/${rounds}  ${scenario.name}: ${figures}`);
     }
-    return measurements;
-  } finally {
-    await workbench.stop();
   }
+  return measurements;
 }
 
 /** The servers are compiled by V8 as they run; nobody is served by a server that has just started. */

@@ -1,4 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
+import { startProcess } from './processes.js';
 
 export interface ProgramRun {
   program: string;
@@ -12,14 +13,14 @@ export interface ProgramRun {
 /** Runs a program and resolves with what it wrote to stdout. Rejects with its last lines where it fails. */
 export function runProgram({ program, parameters, environment, input }: ProgramRun): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, parameters, { env: { ...process.env, ...environment } });
+    const child = startProcess(program, parameters, { env: { ...process.env, ...environment } });
     const [output, errors] = [collect(child.stdout), collect(child.stderr)];
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolve(output());
       else reject(new Error(`${program} ended with ${code}: ${`${output()}\n${errors()}`.trim().slice(-1000)}`));
     });
-    child.stdin.end(input ?? '');
+    child.stdin?.end(input ?? '');
   });
 }
 
@@ -28,8 +29,9 @@ export function isInstalled(program: string): boolean {
   return spawnSync(program, ['--version']).error === undefined;
 }
 
-function collect(stream: NodeJS.ReadableStream): () => string {
+/** What a stream has given so far, whenever that is asked. */
+export function collect(stream: NodeJS.ReadableStream | null): () => string {
   const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
   return () => Buffer.concat(chunks).toString('utf8');
 }

@@ -1,6 +1,7 @@
 import type { Measurement, Scenario } from './measurement.js';
 import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
+import type { TelemetryReport } from './telemetry-pairs.js';
 
 /** One scenario's medians. */
 export interface BenchResult extends Measurement {
@@ -19,7 +20,7 @@ export interface Machine {
   node: string;
 }
 
-/** The ratios that the targets are about. Each is the median of the rounds' own ratios. */
+/** The ratios that the targets are about. Each is a median of ratios, of the rounds or of the pairs of `telemetry`. */
 export interface Ratios {
   /** Addon at 16 in flight ÷ raw C_EncryptInit + C_Encrypt. Target 0.85. */
   addonToRaw: number;
@@ -29,9 +30,9 @@ export interface Ratios {
   encryptToEchoPerCpu: number;
   /** Operations per second of Encrypt ÷ of the echo, at 32 in flight. */
   encryptToEchoRps: number;
-  /** Server CPU of Encrypt with 1 % of the requests traced ÷ without tracing, less 1, at 32 in flight. Target at most 0.03. */
+  /** `overhead` of `telemetry.tracing`. Target at most 0.03. */
   tracingAt1PercentOverhead: number;
-  /** The same for metrics. */
+  /** `overhead` of `telemetry.metrics`. */
   metricsOverhead: number;
   /** Operations per second of 32 lanes on an HSM that takes a millisecond ÷ (32 ÷ its service time, measured). Target 0.95. */
   simulatedHsm32Lanes: number;
@@ -55,6 +56,7 @@ export interface BenchReport {
   /** What was left out, and why. */
   skipped: string[];
   results: BenchResult[];
+  telemetry: TelemetryReport;
   ratios: Ratios;
 }
 
@@ -87,7 +89,10 @@ function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 
 }
 
 /** Throws where a scenario that a ratio needs was not measured. */
-export function ratiosOf(results: readonly BenchResult[]): Ratios {
+export function ratiosOf(
+  results: readonly BenchResult[],
+  { tracing, metrics }: Pick<TelemetryReport, 'tracing' | 'metrics'>,
+): Ratios {
   const rps = (name: string) => resultNamed(results, name).roundsRps;
   const cpu = (name: string) => resultNamed(results, name).roundsCpuMicrosPerRequest;
   return {
@@ -95,8 +100,8 @@ export function ratiosOf(results: readonly BenchResult[]): Ratios {
     addonToRawWithNonce: ratio(rps('addon-encrypt@16'), rps('raw-random-encrypt')),
     encryptToEchoPerCpu: ratio(cpu('echo-h2load@32'), cpu('encrypt-h2load@32')),
     encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
-    tracingAt1PercentOverhead: overhead(cpu('encrypt-traced-h2load@32'), cpu('encrypt-h2load@32')),
-    metricsOverhead: overhead(cpu('encrypt-counted-h2load@32'), cpu('encrypt-h2load@32')),
+    tracingAt1PercentOverhead: tracing.overhead,
+    metricsOverhead: metrics.overhead,
     simulatedHsm32Lanes: laneUse(results, 32),
     simulatedHsm64Lanes: laneUse(results, 64),
     addedLatencyMs: rounded(resultNamed(results, simulatedName(32, 1)).latencyMs.p50 - serviceTimeMs),
@@ -121,11 +126,6 @@ function resultNamed(results: readonly BenchResult[], name: string): BenchResult
 /** Of the rounds' own ratios: what slowed a whole round down slowed both sides of it. */
 function ratio(numerators: readonly number[], denominators: readonly number[]): number {
   return rounded(median(numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN))));
-}
-
-/** A ratio near 1, as what it is above it. */
-function overhead(numerators: readonly number[], denominators: readonly number[]): number {
-  return Number((ratio(numerators, denominators) - 1).toFixed(4));
 }
 
 /** Five significant digits: more would be noise. */

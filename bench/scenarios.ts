@@ -8,7 +8,8 @@ import type { Measurement, Scenario } from './measurement.js';
 import { runProgram } from './program.js';
 import { simulatedName, simulateNetworkHsm, withServiceTime } from './simulated-hsm.js';
 import type { Target } from './target.js';
-import { plaintextBytes, typescriptHooks, withoutHooks, type Workbench } from './workbench.js';
+import { typescriptHooks, withoutHooks } from './typescript-child.js';
+import { plaintextBytes, type Workbench } from './workbench.js';
 
 /** What is measured, and for how long. */
 export interface Plan {
@@ -28,7 +29,7 @@ export interface NativePrograms {
 }
 
 /** In flight where servers are compared with each other. */
-const comparedLevel = 32;
+export const comparedLevel = 32;
 
 /** In flight in the scenarios of ghz, a load that takes a core for itself. */
 const ghzLevel = 32;
@@ -60,13 +61,6 @@ export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePr
       measure: (seconds) => measureWithH2load(target, programs.clientCertificateLibrary, inFlight, seconds),
     })),
   );
-  const observed = Object.entries({ traced: workbench.traced, counted: workbench.counted }).map(([name, target]) => ({
-    name: `encrypt-${name}-h2load@${comparedLevel}`,
-    inFlight: comparedLevel,
-    measure: (seconds: number) => measureWithH2load(target, programs.clientCertificateLibrary, comparedLevel, seconds),
-  }));
-  // Beside what they are compared with.
-  withH2load.splice(withH2load.findIndex(({ name }) => name === `encrypt-h2load@${comparedLevel}`) + 1, 0, ...observed);
   const { ghzPath } = plan;
   const withGhz =
     ghzPath === undefined

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { Comparison } from './comparison.js';
 import type { BenchReport } from './report.js';
 
 /** The report for people. */
@@ -13,7 +14,7 @@ export function asTable(report: BenchReport): string {
     const latencies = [latencyMs.p50, latencyMs.p99].map((value) => value.toPrecision(3));
     table.push([name, String(Math.round(rps)), spread, cpuMicrosPerRequest.toFixed(1), ...latencies]);
   }
-  const { machine, ratios } = report;
+  const { machine, ratios, telemetry } = report;
   return [
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${report.date}; commit ${report.commit ?? 'unknown'}`,
     ...(report.note === null ? [] : [`Note: ${report.note}`]),
@@ -22,14 +23,21 @@ export function asTable(report: BenchReport): string {
     `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
     `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
     `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
-    `1 % of requests traced, CPU        ${percent(ratios.tracingAt1PercentOverhead)}  (target at most 3 %)`,
-    `metrics, CPU                       ${percent(ratios.metricsOverhead)}`,
+    `1 % of requests traced, CPU        ${inWords(telemetry.tracing)}  (target at most 3 %)`,
+    `metrics, CPU                       ${inWords(telemetry.metrics)}`,
+    `no difference, CPU                 ${inWords(telemetry.control)}`,
     `32 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm32Lanes.toFixed(3)}  (target 0.95)`,
     `64 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm64Lanes.toFixed(3)}`,
     `latency added at p50, HSM of 1 ms  ${ratios.addedLatencyMs.toFixed(3)} ms  (target 0.3)`,
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+/** Median, where it lies with 95 % confidence, and the quartiles. */
+function inWords({ overhead, confidence95, quartiles, pairs }: Comparison): string {
+  const [lower, upper] = confidence95.map(percent);
+  return `${percent(overhead)} (${lower} to ${upper} with 95 % confidence; quartiles ${quartiles.map(percent).join(' and ')}; ${pairs} pairs)`;
 }
 
 function percent(share: number): string {

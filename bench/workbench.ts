@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,15 +9,17 @@ import { issueServerCertificate } from '../test/certificates.js';
 import { type ClusterOfTest, Deployment, type SpawnedServer } from '../test/e2e/deployment.js';
 import type { Message } from '../test/e2e/client.js';
 import type { EchoOptions } from './echo-server.js';
-import { ObservedServers } from './observed-servers.js';
+import { requireNoRefusals } from './audit-check.js';
 import { preflight } from './preflight.js';
+import { exitOnSignals, startProcess, whenReady } from './processes.js';
+import { collect } from './program.js';
 import { grpcFrame, type Target } from './target.js';
+import { TelemetryCost } from './telemetry-cost.js';
+import { typescriptHooks, withoutHooks } from './typescript-child.js';
 
 /** Length of the plaintext that everything encrypts. */
 export const plaintextBytes = 32;
 const alias = 'alias/app';
-
-export const typescriptHooks = fileURLToPath(new URL('../test/contract/typescript-hooks.mjs', import.meta.url));
 
 export interface WorkbenchOptions {
   lanes: number;
@@ -32,43 +35,39 @@ export class Workbench {
   readonly #deployment: Deployment;
   readonly #server: SpawnedServer;
   readonly #echo: ChildProcess;
-  readonly #observed: ObservedServers;
+  readonly #disposeAtExit: () => void;
   /** The real server. */
   readonly holdfast: Target;
   readonly echo: Target;
-  /** The real server with 1 % of its requests traced. */
-  readonly traced: Target;
-  /** The real server with metrics. */
-  readonly counted: Target;
+  /** The real server with and without tracing and metrics. */
+  readonly telemetry: TelemetryCost;
 
   static async start(options: WorkbenchOptions): Promise<Workbench> {
     const deployment = new Deployment({
       customClusters: ['bench'],
       configure: (configuration) => configure(configuration, options.lanes),
     });
+    // Also where the bench is interrupted, or fails where nobody waits: no server outlives it.
+    const disposeAtExit = () => deployment.dispose();
+    process.once('exit', disposeAtExit);
+    exitOnSignals();
     try {
-      return await startOn(deployment, options);
+      return new Workbench(deployment, disposeAtExit, await startOn(deployment, options));
     } catch (error) {
+      process.off('exit', disposeAtExit);
       deployment.dispose();
       throw error;
     }
   }
 
-  constructor(
-    deployment: Deployment,
-    server: SpawnedServer,
-    holdfast: Target,
-    echo: StartedEcho,
-    observed: ObservedServers,
-  ) {
+  private constructor(deployment: Deployment, disposeAtExit: () => void, started: Started) {
     this.#deployment = deployment;
-    this.#server = server;
-    this.#echo = echo.child;
-    this.holdfast = holdfast;
-    this.echo = echo.target;
-    this.#observed = observed;
-    this.traced = { ...holdfast, ...placeOf(observed.traced.server) };
-    this.counted = { ...holdfast, ...placeOf(observed.counted.server) };
+    this.#disposeAtExit = disposeAtExit;
+    this.#server = started.server;
+    this.#echo = started.echo.child;
+    this.holdfast = started.holdfast;
+    this.echo = started.echo.target;
+    this.telemetry = started.telemetry;
   }
 
   get softHsm(): { libraryPath: string; environment: { SOFTHSM2_CONF: string }; directory: string } {
@@ -80,31 +79,28 @@ export class Workbench {
     return this.#deployment.customCluster;
   }
 
-  /**
-   * Throws where the audit log tells of a request that did not succeed: h2load counts those too. Then empties the log,
-   * which a fast server fills with gigabytes.
-   */
+  /** Throws where a request to the real server did not succeed since it was last asked. */
   checkAudit(): void {
-    const { traced, counted } = this.#observed;
-    for (const path of [this.#deployment.auditPath, traced.auditPath, counted.auditPath]) {
-      const refused = readFileSync(path, 'utf8').split('\n').filter(isRefusal);
-      truncateSync(path);
-      if (refused.length > 0) throw new Error(`${refused.length} requests were refused, e.g. ${refused[0]}`);
-    }
+    requireNoRefusals(this.#deployment.auditPath);
   }
 
   async stop(): Promise<void> {
     this.#echo.kill();
-    await this.#observed.stop();
-    await this.#server.end('SIGTERM');
-    this.#deployment.dispose();
+    this.telemetry.stop();
+    try {
+      await this.#server.end('SIGTERM');
+    } finally {
+      process.off('exit', this.#disposeAtExit);
+      this.#deployment.dispose();
+    }
   }
 }
 
-/** What h2load had in flight when its time was over, it cancels. */
-function isRefusal(line: string): boolean {
-  const isFine = ['"outcome":"success"', '"errorCode":"CANCELLED"', '"notice":'].some((sign) => line.includes(sign));
-  return line !== '' && !isFine;
+interface Started {
+  server: SpawnedServer;
+  holdfast: Target;
+  echo: StartedEcho;
+  telemetry: TelemetryCost;
 }
 
 /** As a deployment in production: the log says what an operator must know, and the audit file is on a disk. */
@@ -115,10 +111,11 @@ function configure(configuration: Message, lanes: number): void {
   }
 }
 
-async function startOn(deployment: Deployment, options: WorkbenchOptions): Promise<Workbench> {
+async function startOn(deployment: Deployment, options: WorkbenchOptions): Promise<Started> {
   const server = await deployment.spawn(options.environment);
   const operator = server.client('operator');
-  await server.defaultKeyStoreConnected(operator);
+  const log = () => readFileSync(deployment.logPath, 'utf8');
+  await whenReady("The server's key store", server.defaultKeyStoreConnected(operator), log, server.child);
   // Requests that came before the key store was there are no failures of the load.
   truncateSync(deployment.auditPath);
   const created = await operator.call('CreateKey', {});
@@ -129,7 +126,7 @@ async function startOn(deployment: Deployment, options: WorkbenchOptions): Promi
   const response = await preflight(holdfast);
   const echo = await startEcho(deployment, response, shared);
   await preflight(echo.target);
-  return new Workbench(deployment, server, holdfast, echo, await ObservedServers.start(deployment));
+  return { server, holdfast, echo, telemetry: await TelemetryCost.start(deployment, shared) };
 }
 
 function placeOf(server: SpawnedServer): { port: number; pid: number } {
@@ -166,20 +163,15 @@ async function startEcho(
   const clientAuthorityPath = deployment.authority.certificatePath;
   const options: EchoOptions = { certificatePath, keyPath, clientAuthorityPath, response: response.toString('base64') };
   const script = fileURLToPath(new URL('echo-server.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', typescriptHooks, script, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = startProcess(process.execPath, ['--import', typescriptHooks, script, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: withoutHooks(),
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout.once('data', (line: Buffer) => resolve(Number(line.toString())));
-    child.once('exit', () => reject(new Error('The echo server ended.')));
-  });
-  return { child, target: { ...shared, port, pid: pidOf(child) } };
-}
-
-/** The hooks mark the process that they run in; a child must register its own. */
-export function withoutHooks(): NodeJS.ProcessEnv {
-  return { ...process.env, HOLDFAST_TYPESCRIPT_HOOKS: undefined };
+  if (child.stdout === null) throw new Error('The echo server has no output.');
+  const [line] = (await whenReady('The echo server', once(child.stdout, 'data'), collect(child.stderr), child)) as [
+    Buffer,
+  ];
+  return { child, target: { ...shared, port: Number(line.toString()), pid: pidOf(child) } };
 }
 
 function pidOf(child: ChildProcess): number {

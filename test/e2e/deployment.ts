@@ -26,6 +26,10 @@ export const region = 'eu-central-1';
 
 const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+/** How often a server that starts is looked at, and how long: many times what a busy machine needs. */
+const startPollMs = 20;
+const startBoundMs = 60_000;
+
 /** A random PIN of ASCII letters and digits. */
 export function randomPin(): string {
   return `pin-${randomBytes(8).toString('hex')}`;
@@ -258,7 +262,7 @@ export class Deployment {
 
   /** Reads the port from the line that the server logs when it serves. */
   async #listeningPort(child: ChildProcess, logOffset: number): Promise<number> {
-    for (;;) {
+    for (let tries = 0; ; tries += 1) {
       const lines = readFileSync(this.logPath, 'utf8').slice(logOffset).split('\n');
       const serving = lines.find((line) => line.includes('"msg":"serving"'));
       if (serving !== undefined) {
@@ -269,7 +273,10 @@ export class Deployment {
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`The server ended before it served: ${lines.slice(-5).join('\n')}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (tries * startPollMs > startBoundMs) {
+        throw new Error(`The server did not serve within ${startBoundMs} ms: ${lines.slice(-5).join('\n')}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, startPollMs));
     }
   }
 }

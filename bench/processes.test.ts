@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { startProcess, whenReady } from './processes.js';
+import { collect } from './program.js';
+import { typescriptHooks, withoutHooks } from './typescript-child.js';
+
+const forever = new Promise<never>(() => undefined);
+
+function node(script: string) {
+  return startProcess(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+test('what is ready in time is waited for', async () => {
+  const child = node('console.log(42); setInterval(() => {}, 1000)');
+  const line = await whenReady('A server', once(child.stdout ?? child, 'data'), () => '', child);
+  expect(String(line)).toContain('42');
+  child.kill('SIGKILL');
+});
+
+test('a process that never serves is not waited for for ever', async () => {
+  const child = node('setInterval(() => {}, 1000)');
+  const ready = whenReady('A server', forever, () => 'what it wrote', child, 50);
+  await expect(ready).rejects.toThrow('A server was not ready within 0.05 s: what it wrote');
+  child.kill('SIGKILL');
+});
+
+test('a process that ends before it serves is told with what it wrote', async () => {
+  const child = node('console.error("no such token"); process.exit(3)');
+  const ready = whenReady('A server', forever, collect(child.stderr), child);
+  await expect(ready).rejects.toThrow('A server ended with 3 before it was ready: no such token');
+});
+
+test.each(['throw new Error()', 'process.kill(process.pid, "SIGINT")'])(
+  'a bench that ends by %s leaves no process behind',
+  async (end) => {
+    const processes = JSON.stringify(new URL('processes.ts', import.meta.url).href);
+    const script = `
+      import { startProcess, exitOnSignals } from ${processes};
+      exitOnSignals();
+      const child = startProcess(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+      process.stdout.write(String(child.pid), () => setTimeout(() => { ${end} }));
+      setInterval(() => {}, 1000);`;
+    const bench = startProcess(process.execPath, ['--import', typescriptHooks, '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: withoutHooks(),
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    });
+    const output = collect(bench.stdout);
+    await once(bench, 'close');
+    const pid = Number(output());
+    expect(pid).toBeGreaterThan(0);
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  },
+);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { blockOf, comparedNames, type ServerName, shuffled, telemetryReport } from './telemetry-pairs.js';
+
+test('a block has each side once first, beginning with either of them', async () => {
+  const order: ServerName[] = [];
+  const micros = [100, 101, 102, 103];
+  const measure = (name: ServerName) => {
+    order.push(name);
+    return Promise.resolve(micros[(order.length - 1) % 4] ?? 0);
+  };
+  expect(await blockOf('metrics', measure, () => 0)).toEqual([
+    { plainMicros: 100, otherMicros: 101 },
+    { plainMicros: 103, otherMicros: 102 },
+  ]);
+  expect(await blockOf('metrics', measure, () => 0.9)).toEqual([
+    { plainMicros: 101, otherMicros: 100 },
+    { plainMicros: 102, otherMicros: 103 },
+  ]);
+  expect(order).toEqual([...['plain', 'metrics', 'metrics', 'plain'], ...['metrics', 'plain', 'plain', 'metrics']]);
+});
+
+test('the export of spans is counted where they come from, and nowhere else', () => {
+  const pair = { plainMicros: 100, otherMicros: 101 };
+  const pairs = { control: [pair], tracing: [pair], metrics: [pair] };
+  const report = telemetryReport(pairs, { requestsPerSlice: 10, exportMicrosPerRequest: 0.5 });
+  expect(report).toMatchObject({ requestsPerSlice: 10, plainMicrosPerRequest: 100, exportMicrosPerRequest: 0.5 });
+  expect(comparedNames.map((name) => report[name].overhead)).toEqual([0.01, 0.015, 0.01]);
+});
+
+test('shuffling loses nothing', () => {
+  expect(shuffled(comparedNames).toSorted()).toEqual(comparedNames.toSorted());
+  const rising = [0.3, 0.2, 0.1];
+  expect(shuffled([1, 2, 3], () => rising.shift() ?? 0)).toEqual([3, 2, 1]);
+});

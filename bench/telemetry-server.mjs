@@ -1,0 +1,62 @@
+/**
+ * One process with several servers in it, each composed as `serve` composes one, from a configuration of its own:
+ * `telemetry-server.mjs <path of a configuration>…`. All run the same compiled code in the same heap, so that what one costs
+ * more than another is what its configuration costs, and not what V8 has made of the code in another process. It runs what
+ * `npm run build` has compiled: the hooks for TypeScript would bring a compiler into that heap.
+ *
+ * It tells its parent `{ ports }`, in order, and then answers every message with what its threads have used so far, in microseconds,
+ * user and system: `{ cpuMicros, exportMicros }`. After the message `export` no spans wait. Ends when its parent is gone.
+ */
+import { compose } from '../dist/compose.js';
+import { loadConfiguration } from '../dist/config/load.js';
+import { resolveSecrets } from '../dist/config/secrets.js';
+import { createLogger } from '../dist/telemetry/logger.js';
+import { SpanOutlet } from '../dist/telemetry/span-outlet.js';
+
+/** A server as busy as these exports whenever it has so many spans, which is the default of OpenTelemetry's batches. */
+const spansOfExport = 512;
+
+/** Spans that have ended and are not exported. */
+let held = [];
+let exportMicros = 0;
+
+// By itself it would export up to two seconds later, in the middle of what is measured then.
+const { onEnd } = SpanOutlet.prototype;
+SpanOutlet.prototype.onEnd = function (span) {
+  held.push({ outlet: this, span });
+};
+
+async function exportHeld() {
+  const before = cpuMicros();
+  const outlets = new Set();
+  for (const { outlet, span } of held) {
+    onEnd.call(outlet, span);
+    outlets.add(outlet);
+  }
+  held = [];
+  for (const outlet of outlets) await outlet.forceFlush();
+  exportMicros += cpuMicros() - before;
+}
+
+function cpuMicros() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+async function startServer(path) {
+  const configuration = await loadConfiguration(path);
+  const logger = createLogger(configuration.telemetry.logLevel);
+  const { bound } = await compose(configuration, await resolveSecrets(configuration), logger);
+  return bound.find(({ kind }) => kind === 'tls').port;
+}
+
+process.on('message', async (what) => {
+  const used = cpuMicros();
+  if (what === 'export' || held.length >= spansOfExport) await exportHeld();
+  process.send({ cpuMicros: used, exportMicros });
+});
+process.on('disconnect', () => process.exit(0));
+
+const ports = [];
+for (const path of process.argv.slice(2)) ports.push(await startServer(path));
+process.send({ ports });
