@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
+import { Hangs } from './composition/hangs.js';
 import { type InventoryCheck, withInventoryCheck, withMemberInventoryCheck } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
@@ -14,8 +15,8 @@ import { AuditedDispatcher } from './dispatch/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
 import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
 import { type ClusterOptions, ConfiguredHsmClusters } from './hsm/clusters.js';
-import type { HsmEvents } from './hsm/events.js';
 import { loadAddon } from './hsm/native.js';
+import { Replacement } from './hsm/replacement.js';
 import type { Identifiers } from './ids.js';
 import { randomIdentifiers } from './ids-random.js';
 import type { KeysCore } from './keys/core.js';
@@ -36,6 +37,7 @@ import {
   connectionRefusedEvent,
   encryptionBudgetEvents,
   hsmEvents,
+  replacementEvent,
   requestEvent,
   unaccountedMaterialEvent,
 } from './telemetry/events.js';
@@ -69,6 +71,8 @@ export interface HoldfastServer {
   /** The jobs that rounds of the clock start; tests start a round themselves. */
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
+  /** Resolves when the process is to stop and be replaced by another one, because an HSM is stuck in it. */
+  readonly replacementAsked: Promise<void>;
   /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
   reload(): Promise<void>;
   /** Drains, closes and flushes, all within a bound. */
@@ -95,7 +99,7 @@ interface Core {
   keyStores: KeyStoreAdministration;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
-  lanesHung: () => boolean;
+  hangs: Hangs;
   configuredClusters: ConfiguredHsmClusters;
   encryptionBudget: EncryptionBudget;
 }
@@ -127,13 +131,14 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
   try {
     const core = await composeCore(foundation, secrets);
     const face = await startFace(foundation, core);
+    const replacement = watchForReplacement(foundation, core, face);
     foundation.telemetry.watch({
       clusters: () => core.configuredClusters.status(),
       encryptionBudget: core.encryptionBudget,
       auditHealthy: () => foundation.auditFile.healthy(),
       faceLoad: () => face.load(),
     });
-    return new RunningServer(foundation, core, face);
+    return new RunningServer(foundation, core, face, replacement);
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation, leastAuditCloseMs);
@@ -210,7 +215,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const { sink } = telemetry;
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
-  const hangs = { lanesHung: false };
+  const hangs = new Hangs();
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
   const checkInventory: InventoryCheck = (clusterId) => intentRecovery.checkInventory(clusterId);
@@ -251,27 +256,18 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   };
   const keyDeletion = new KeyDeletion({ core: keys });
   const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialEvent(sink) });
-  const lanesHung = (): boolean => hangs.lanesHung;
-  return { registry, keys, keyStores, keyDeletion, intentRecovery, lanesHung, configuredClusters, encryptionBudget };
+  return { registry, keys, keyStores, keyDeletion, intentRecovery, hangs, configuredClusters, encryptionBudget };
 }
 
-/** @param hangs told when closing a cluster leaves a lane behind. */
 async function composeClusters(
   foundation: Foundation,
   encryptionBudget: EncryptionBudget,
-  hangs: { lanesHung: boolean },
+  hangs: Hangs,
   checkInventory: InventoryCheck,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
-  const told = withMemberInventoryCheck(hsmEvents(telemetry.sink), checkInventory);
-  const events: HsmEvents = {
-    ...told,
-    lanesHung(clusterId, laneCount) {
-      hangs.lanesHung = true;
-      told.lanesHung(clusterId, laneCount);
-    },
-  };
+  const events = hangs.watch(withMemberInventoryCheck(hsmEvents(telemetry.sink), checkInventory));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const onTried = metrics === undefined ? undefined : tryCounter(metrics);
   const { lockDirectory } = configuration;
@@ -281,6 +277,22 @@ async function composeClusters(
       (cluster) => ({ ...cluster, ...clusterOverrides }),
     ),
   );
+}
+
+/** Looks when a member gets stuck, and until none is. */
+function watchForReplacement({ configuration, clock, telemetry }: Foundation, core: Core, face: GrpcFace): Replacement {
+  const tell = replacementEvent(telemetry.sink);
+  const replacement = new Replacement({
+    clock,
+    settings: configuration.recovery,
+    status: () => core.configuredClusters.status(),
+    onChange(state, stuck) {
+      tell(state, stuck);
+      face.setSound(state === 'none');
+    },
+  });
+  core.hangs.onStuck = () => replacement.look();
+  return replacement;
 }
 
 async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> {
@@ -320,8 +332,10 @@ class RunningServer implements HoldfastServer {
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
+  readonly #replacement: Replacement;
 
-  constructor(foundation: Foundation, core: Core, face: GrpcFace) {
+  constructor(foundation: Foundation, core: Core, face: GrpcFace, replacement: Replacement) {
+    this.#replacement = replacement;
     this.#foundation = foundation;
     this.#core = core;
     this.#face = face;
@@ -331,6 +345,10 @@ class RunningServer implements HoldfastServer {
 
   get bound(): readonly BoundAddress[] {
     return this.#face.bound;
+  }
+
+  get replacementAsked(): Promise<void> {
+    return this.#replacement.asked;
   }
 
   get metricsPort(): number | undefined {
@@ -355,12 +373,13 @@ class RunningServer implements HoldfastServer {
   async stop(): Promise<StopOutcome> {
     const { configuration, clock } = this.#foundation;
     const { drainTimeoutMs } = configuration.limits;
+    this.#replacement.stop();
     await this.#face.drain(drainTimeoutMs);
     await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
     const allClosed = await this.#core.registry.stop(closeDeadlineMs);
     const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
-    return { lanesHung: this.#core.lanesHung() || !allClosed, auditHung: !auditClosed };
+    return { lanesHung: this.#core.hangs.lanesHung || !allClosed, auditHung: !auditClosed };
   }
 }

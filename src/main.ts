@@ -5,17 +5,21 @@ import { resolveSecrets } from './config/secrets.js';
 import { loadAddon } from './hsm/native.js';
 import { createLogger } from './telemetry/logger.js';
 
+/** Why a server stopped. */
+export type StopReason = 'signal' | 'replacement';
+
 /** Files that the server makes are for its user alone. */
 const privateUmask = 0o077;
 
 /**
  * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
- * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain.
+ * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. Where an HSM is stuck and nothing
+ * serves it drains by itself, to be replaced.
  *
- * Rejects when it cannot start. Resolves after a clean stop; ends the process itself where a lane still hangs in a module or the
- * audit log's file blocks.
+ * Rejects when it cannot start. Resolves after a clean stop, with why it stopped; ends the process itself where a lane still
+ * hangs in a module or the audit log's file blocks, with `replacementExitCode` where it is to be replaced.
  */
-export async function serve(configurationPath: string): Promise<void> {
+export async function serve(configurationPath: string, replacementExitCode: number): Promise<StopReason> {
   process.umask(privateUmask);
   const configuration = await loadConfiguration(configurationPath);
   const logger = createLogger(configuration.telemetry.logLevel);
@@ -31,16 +35,22 @@ export async function serve(configurationPath: string): Promise<void> {
   const server = await compose(configuration, await resolveSecrets(configuration), logger);
   reload = () => void reloadServer(server, logger);
   logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
-  const signal = await stopRequested;
-  logger.info({ signal }, 'draining');
-  process.once('SIGTERM', () => addon.exitNow(1)).once('SIGINT', () => addon.exitNow(1));
+  const replacementAsked = server.replacementAsked.then(() => 'replacement' as const);
+  const reason = await Promise.race([stopRequested, replacementAsked]);
+  logger.info(reason === 'replacement' ? { reason } : { signal: reason }, 'draining');
+  const exitCode = reason === 'replacement' ? replacementExitCode : 0;
+  // A replacement drains already when the first signal comes: the second one does not wait for it.
+  void stopRequested.then(() => {
+    process.once('SIGTERM', () => addon.exitNow(1)).once('SIGINT', () => addon.exitNow(1));
+  });
   const { lanesHung, auditHung } = await server.stop();
   process.off('SIGHUP', hangUp);
   if (auditHung) logger.error('the audit log blocks: the records that wait for it are lost');
   logger.info('stopped');
   logger.flush();
   // A thread that hangs inside a module would make a normal exit abort (design §6), one in a write makes it wait.
-  if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : 0);
+  if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCode);
+  return reason === 'replacement' ? 'replacement' : 'signal';
 }
 
 function nextSignal(...signals: NodeJS.Signals[]): Promise<NodeJS.Signals> {

@@ -42,12 +42,13 @@ export class KmsClient {
 
   /**
    * Asks whether the server takes work: `SERVING`, `NOT_SERVING`, or what else `grpc.health.v1` has.
+   * @param service empty: the server as a whole
    * @throws CliError as `call` does
    */
-  async health(): Promise<HealthResponse['status']> {
+  async health(service = ''): Promise<HealthResponse['status']> {
     // It reads its proto file when it is loaded: no other command has to wait for that.
     const { healthCheck } = await import('./health-method.js');
-    return (await this.#call(healthCheck, { service: '' })).status;
+    return (await this.#call(healthCheck, { service })).status;
   }
 
   #call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {

@@ -14,6 +14,8 @@ export const exitCodes = {
   checkFailed: 5,
   /** A fault of the command itself. */
   internal: 70,
+  /** `serve`: an HSM is stuck in this process and nothing serves; start another (EX_TEMPFAIL of sysexits.h). */
+  replace: 75,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -23,7 +25,8 @@ export const exitCodesHelp = `
 Exit codes:
   0  done                      3  no answer (not reachable, not trusted, too slow)
   1  the server said no        4  a file on this side cannot be read or written
-  2  the command line is wrong 5  a check found something wrong`;
+  2  the command line is wrong 5  a check found something wrong
+  70 a fault of the command    75 serve: an HSM is stuck, start the service again`;
 
 export interface CliErrorOptions {
   /** What to do about it. */

@@ -5,10 +5,12 @@ import type {
   Configuration,
   MemberConfiguration,
   ModuleConfiguration,
+  RecoveryConfiguration,
 } from '../config/configuration.js';
-import { defaultBreakerSettings } from '../hsm/breaker.js';
+import type { BreakerSettings } from '../hsm/breaker.js';
 import type { ClusterOptions, MemberOptions } from '../hsm/clusters.js';
 import type { ProfileSetting } from '../hsm/profiles/effective-profile.js';
+import type { RecoverySettings } from '../hsm/recovery.js';
 
 /** A cluster as the adapter of the HSMs wants it. Rejects when the trust anchor's file cannot be read. */
 export async function clusterOptions(
@@ -24,10 +26,23 @@ export async function clusterOptions(
     trustAnchorDer: new X509Certificate(await readFile(cluster.trustAnchorCertificate)).raw,
     queueLimit: configuration.limits.queueLimit,
     operationTimeoutMs: configuration.limits.operationTimeoutMs,
-    breaker: defaultBreakerSettings,
+    breaker: breakerSettings(configuration.recovery),
+    recovery: recoverySettings(configuration.recovery),
     hedging: cluster.hedging,
     members: cluster.members.map((member) => memberOptions(member, configuration)),
   };
+}
+
+/** When a member is suspended and probed. */
+export function breakerSettings(recovery: RecoveryConfiguration): BreakerSettings {
+  const { consecutiveFailures, failurePercentage, minimumOutcomes, failureWindowMs, probeDelayMs } = recovery;
+  return { consecutiveFailures, failurePercentage, minimumOutcomes, windowMs: failureWindowMs, probeDelayMs };
+}
+
+/** How a member is brought back. */
+export function recoverySettings(recovery: RecoveryConfiguration): RecoverySettings {
+  const { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maximumStuckOpenings } = recovery;
+  return { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maxStuckOpenings: maximumStuckOpenings };
 }
 
 /** A member as the adapter of the HSMs wants it. */

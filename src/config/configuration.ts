@@ -16,6 +16,7 @@ export interface Configuration {
   /** The first seals; the others only unseal what they sealed. */
   readonly sealingKeys: readonly SealingKeyConfiguration[];
   readonly limits: LimitsConfiguration;
+  readonly recovery: RecoveryConfiguration;
   readonly audit: { readonly file: string };
   readonly telemetry: TelemetryConfiguration;
   /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes (design §6). */
@@ -166,6 +167,31 @@ export interface LimitsConfiguration {
   readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;
+}
+
+/** When a member leaves the rotation, how it is brought back, and when the process gives up on what hangs. */
+export interface RecoveryConfiguration {
+  /** So many failures in a row suspend a member. */
+  readonly consecutiveFailures: number;
+  /** More than this share of failures in `failureWindowMs` suspends it, once there are `minimumOutcomes`. */
+  readonly failurePercentage: number;
+  readonly minimumOutcomes: number;
+  readonly failureWindowMs: number;
+  /** Pause before the first probe of a suspended member. It doubles up to `maximumProbeDelayMs`. */
+  readonly probeDelayMs: number;
+  readonly maximumProbeDelayMs: number;
+  /** So many probes in a row fail before the member is opened again though its failures do not ask for that. */
+  readonly reopenAfterProbes: number;
+  /** Longest time for opening a member once. */
+  readonly openTimeoutMs: number;
+  /** Most earlier openings of one member that may hang in its module; one more, and it is stuck. */
+  readonly maximumStuckOpenings: number;
+  /** Whether a process in which a member is stuck, and nothing serves, asks to be replaced. */
+  readonly replaceWhenStuck: boolean;
+  /** So long nothing has served before it does. */
+  readonly replaceAfterMs: number;
+  /** And so long it has run. */
+  readonly leastUptimeMs: number;
 }
 
 export interface TelemetryConfiguration {

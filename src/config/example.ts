@@ -127,6 +127,29 @@ limits:
   maximumMessageBytes: 1048576
   maximumConnections: 1000
 
+# When an HSM is taken out of the rotation and how it is brought back. All of these may be left out; the values are the defaults.
+recovery:
+  # It is suspended after so many failures in a row, ...
+  consecutiveFailures: 5
+  # ... or more than this share of failures, once there were so many operations in the window. 100: only failures in a row.
+  failurePercentage: 50
+  minimumOutcomes: 20
+  failureWindowMs: 10000
+  # Pause before it is probed. It doubles with each probe that fails, up to the longest; a random half is taken off.
+  probeDelayMs: 1000
+  maximumProbeDelayMs: 30000
+  # After so many failed probes it is opened again, also where its failures do not ask for that.
+  reopenAfterProbes: 2
+  # For opening it once: initialising the module, finding the token, logging in.
+  openTimeoutMs: 15000
+  # So many of its openings may hang in its module and be left behind; with one more it is stuck until those calls return.
+  maximumStuckOpenings: 2
+  # When an HSM is stuck and nothing else serves, the process drains and exits with 75, for a supervisor to start another.
+  replaceWhenStuck: true
+  # Nothing has served for so long, and the process has run for so long, before it does.
+  replaceAfterMs: 10000
+  leastUptimeMs: 120000
+
 # One line of JSON for each request, allowed or not.
 audit:
   file: audit.log

@@ -85,6 +85,7 @@ describe('a configuration that is right', () => {
     const shown = parseConfiguration(exampleConfiguration(clusterId), file);
     const text = changed((tree) => {
       delete tree.limits;
+      delete tree.recovery;
       delete tree.telemetry;
       delete tree.clusters[0].maximumPinLength;
       delete tree.clusters[0].members[0].lanes;
@@ -410,6 +411,26 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'an operation as long as a request',
     (t) => (t.limits.operationTimeoutMs = 10_000),
     /^limits\.operationTimeoutMs: must be shorter than requestTimeoutMs/,
+  ],
+  [
+    'a first pause that is longer than the longest',
+    (t) => (t.recovery.probeDelayMs = 40_000),
+    'recovery.probeDelayMs: must not be longer than maximumProbeDelayMs (30000)',
+  ],
+  [
+    'a share beyond all',
+    (t) => (t.recovery.failurePercentage = 101),
+    'recovery.failurePercentage: must be at most 100',
+  ],
+  [
+    'a yes that is none',
+    (t) => (t.recovery.replaceWhenStuck = 'yes'),
+    'recovery.replaceWhenStuck: must be true or false',
+  ],
+  [
+    'a setting that there is not',
+    (t) => (t.recovery.replaceWhenHung = true),
+    /^recovery\.replaceWhenHung: unknown key/,
   ],
   ['a log level', (t) => (t.telemetry.logLevel = 'loud'), /^telemetry\.logLevel: must be one of trace, debug/],
   [

@@ -47,6 +47,7 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
     catalog: { kind: input.catalog.kind, path: absolute(input.catalog.path) },
     sealingKeys: input.sealingKeys.map(({ id, key }) => ({ id, key: resolveSource(key, absolute) })),
     limits: input.limits,
+    recovery: input.recovery,
     audit: { file: absolute(input.audit.file) },
     telemetry: resolveTelemetry(input.telemetry, absolute),
     lockDirectory: input.lockDirectory === undefined ? defaultLockDirectory() : absolute(input.lockDirectory),

@@ -28,6 +28,7 @@ const path = text(4_096).refine((value) => !value.includes('\0'), 'must be a pat
 const matching = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
 const whole = (minimum: number, maximum: number) =>
   z.int(`must be a whole number from ${minimum} to ${maximum}`).min(minimum).max(maximum);
+const flag = z.boolean('must be true or false');
 
 /** Names that we show in tables, file names and logs. */
 const plainName = matching(
@@ -134,7 +135,7 @@ const cluster = strict({
   // AWS's limit is 32; 255 is what every module that we know takes.
   maximumPinLength: whole(7, 255).default(32),
   operationsPerSecond: whole(1, 1_000_000).optional(),
-  hedging: z.boolean('must be true or false').default(false),
+  hedging: flag.default(false),
   members: z.array(member).min(1, 'must have at least one member'),
 });
 
@@ -150,13 +151,28 @@ const limits = strict({
   maximumConnections: whole(1, 100_000).default(1_000),
 });
 
+const recovery = strict({
+  consecutiveFailures: whole(1, 1_000).default(5),
+  failurePercentage: whole(1, 100).default(50),
+  minimumOutcomes: whole(1, 100_000).default(20),
+  failureWindowMs: whole(1_000, 600_000).default(10_000),
+  probeDelayMs: whole(10, 60_000).default(1_000),
+  maximumProbeDelayMs: whole(10, 600_000).default(30_000),
+  reopenAfterProbes: whole(1, 100).default(2),
+  openTimeoutMs: whole(100, 600_000).default(15_000),
+  maximumStuckOpenings: whole(0, 16).default(2),
+  replaceWhenStuck: flag.default(true),
+  replaceAfterMs: whole(0, 3_600_000).default(10_000),
+  leastUptimeMs: whole(0, 86_400_000).default(120_000),
+});
+
 // RFC 9110 §5.6.2; our own names are lower-case, as HTTP/2 has them.
 const headerName = matching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,256}$/, 'must be the name of an HTTP header in lower case');
 
 const tracing = strict({
   endpoint: text(2_048).refine(isHttpUrl, 'must be an http or https URL without user and password'),
   sampleRatio: z.number('must be a number from 0 to 1').min(0).max(1).default(0.01),
-  followCallers: z.boolean('must be true or false').default(true),
+  followCallers: flag.default(true),
   headers: z.record(headerName, secretSource).default({}),
   serviceName: text(255).default('holdfast'),
 });
@@ -192,6 +208,7 @@ export const configurationSchema = strict({
   catalog: strict({ kind: z.literal('sqlite', 'must be sqlite: other catalogs are not in this version'), path }),
   sealingKeys: z.array(strict({ id: plainName, key: secretSource })).min(1, 'must have at least one sealing key'),
   limits: limits.prefault({}),
+  recovery: recovery.prefault({}),
   audit: strict({ file: path }),
   telemetry: telemetry.prefault({}),
   lockDirectory: path.optional(),

@@ -21,6 +21,7 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
     report,
   );
   checkLimits(configuration, report);
+  checkRecovery(configuration, report);
   checkTelemetry(configuration, report);
   return problems;
 }
@@ -193,6 +194,12 @@ function checkLimits({ limits }: Configuration, report: Report): void {
       'limits.operationTimeoutMs',
       `must be shorter than requestTimeoutMs (${limits.requestTimeoutMs}), or no other member could be tried`,
     );
+  }
+}
+
+function checkRecovery({ recovery }: Configuration, report: Report): void {
+  if (recovery.probeDelayMs > recovery.maximumProbeDelayMs) {
+    report('recovery.probeDelayMs', `must not be longer than maximumProbeDelayMs (${recovery.maximumProbeDelayMs})`);
   }
 }
 

@@ -6,6 +6,7 @@ import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
 import { Hedging } from './hedging.js';
+import { LeftBehind } from './left-behind.js';
 import { MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
@@ -86,9 +87,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
   readonly #open = new Map<string, OpenCluster>();
   /** Connects and disconnects of one cluster, in the order in which they came. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #leftBehind: LeftBehind;
 
   constructor(tools: HsmClustersTools, clusters: readonly ClusterOptions[]) {
     this.#tools = tools;
+    this.#leftBehind = new LeftBehind(tools);
     this.#returnValues = readReturnValues(tools.addon.returnValues());
     this.#options = new Map(clusters.map((cluster) => [cluster.clusterId, cluster]));
   }
@@ -104,8 +107,10 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   /** Of every cluster of the configuration, connected or not. */
   status(): ClusterStatus[] {
-    return [...this.#options.values()].map(({ clusterId, members }) => {
+    return [...this.#options.values()].map((options) => {
+      const { clusterId, members } = options;
       const open = this.#open.get(clusterId);
+      const wornOut = open === undefined && this.#leftBehind.isWornOut(clusterId, recoveryOf(options));
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
@@ -113,7 +118,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
           const member = open?.cluster.memberNamed(name);
           const own = statistics.find((candidate) => candidate.member === member?.index);
           const breaker = member?.isOpen === true ? member.breakerState : undefined;
-          return { name, breaker, statistics: own, wornOut: member?.isWornOut === true };
+          return { name, breaker, statistics: own, wornOut: wornOut || member?.isWornOut === true };
         }),
       };
     });
@@ -141,21 +146,29 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
+    const { maxStuckOpenings } = recoveryOf(options);
+    // Each would leave more threads behind, and perhaps another copy of the library.
+    if (this.#leftBehind.count(clusterId) > maxStuckOpenings) {
+      return failed('NETWORK_ERRORS', true, 'Too many former connections of the cluster hang in its modules.');
+    }
     const open = this.#prepare(options, credential);
     try {
       await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
     } catch (error) {
       await this.#close(open, deadlineMs);
+      this.#leftBehind.connectFailed({ ...options, recovery: recoveryOf(options) }, error);
       if (!(error instanceof MemberOpenError)) return failed('INTERNAL_ERROR', true, error);
       return failed(error.errorCode, error.transient, error);
     }
     this.#open.set(clusterId, open);
+    this.#leftBehind.connected(clusterId);
     return { connected: true, cluster: open.cluster };
   }
 
   /** A pool with all members of the configuration, none of which is open yet. */
   #prepare(options: ClusterOptions, { pin: given, credentialVersion }: MemberCredential): OpenCluster {
-    const { operationTimeoutMs, breaker, clusterId, recovery = defaultRecoverySettings } = options;
+    const { operationTimeoutMs, breaker, clusterId } = options;
+    const recovery = recoveryOf(options);
     const pin = new Secret(Uint8Array.from(given.reveal()));
     const pool = this.#tools.addon.createPool(options.queueLimit);
     const tools: ClusterTools = {
@@ -192,12 +205,18 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   async #closePool(clusterId: string, pool: NativePool, deadlineMs: number): Promise<void> {
     const hungLanes = await pool.close(deadlineMs);
-    if (hungLanes > 0) this.#tools.events.lanesHung(clusterId, hungLanes);
+    if (hungLanes === 0) return;
+    this.#leftBehind.add(clusterId, pool);
+    this.#tools.events.lanesHung(clusterId, hungLanes);
   }
 }
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {
   return { connected: false, errorCode, transient, cause };
+}
+
+function recoveryOf({ recovery = defaultRecoverySettings }: ClusterOptions): RecoverySettings {
+  return recovery;
 }
 
 function describeOptions(options: ClusterOptions): ClusterDescription {

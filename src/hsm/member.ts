@@ -5,7 +5,14 @@ import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, judge, type Verdict } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
 import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
-import { isCredentialRefused, isLoggedOut, isWornOut, type RecoverySettings, remedyFor } from './recovery.js';
+import {
+  isCredentialRefused,
+  isLoggedOut,
+  isOpeningOverdue,
+  isWornOut,
+  type RecoverySettings,
+  remedyFor,
+} from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
 export interface MemberTools {
@@ -40,6 +47,8 @@ export class Member {
   /** What was last told to be in the way, so that it is told once. */
   #reported: unknown;
   #wornOut = false;
+  /** Openings in a row that came to their deadline. */
+  #overdueOpenings = 0;
   /** Work was told so. A probe without a key would not be: random bytes need no login. */
   #loggedOut = false;
 
@@ -128,6 +137,7 @@ export class Member {
     this.#tools.pool.resume(this.index);
     this.#reported = undefined;
     this.#wornOut = false;
+    this.#overdueOpenings = 0;
     this.#tools.events.memberResumed(this.place);
   }
 
@@ -174,15 +184,23 @@ export class Member {
       events.memberProbeFailed(this.place, cause);
       return;
     }
-    if (isWornOut(cause)) {
+    if (this.#isStuck(cause)) {
       if (!this.#wornOut) events.processWornOut(this.place, cause);
       this.#wornOut = true;
       return;
     }
+    this.#wornOut = false;
     // A refused PIN is told once; it is not tried again either.
     if (isCredentialRefused(cause) && isCredentialRefused(this.#reported)) return;
     this.#reported = cause;
     events.memberReconnectFailed(this.place, cause);
+  }
+
+  /** With an instance of its own the addon counts what hangs; openings of a shared one wait behind the one that does. */
+  #isStuck(cause: unknown): boolean {
+    if (isWornOut(cause)) return true;
+    this.#overdueOpenings = isOpeningOverdue(cause) ? this.#overdueOpenings + 1 : 0;
+    return this.#overdueOpenings > this.#tools.recovery.maxStuckOpenings;
   }
 
   /**

@@ -12,7 +12,7 @@ export interface RecoverySettings {
   reopenAfterProbes: number;
   /** The delay before a probe doubles from the breaker's up to this one; a random half of it is taken off. */
   maximumProbeDelayMs: number;
-  /** Most earlier openings of one member that may hang in its module when it is opened again. */
+  /** Most earlier openings of one member that may hang in its module when it is opened again; with one more it is stuck. */
   maxStuckOpenings: number;
 }
 
@@ -65,4 +65,9 @@ export function isCredentialRefused(cause: unknown): cause is MemberOpenError {
 /** Too much of the member hangs in its module; a new process is the only remedy while it does. */
 export function isWornOut(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
+}
+
+/** It came to its deadline inside the module, or behind another opening that hangs there. */
+export function isOpeningOverdue(cause: unknown): boolean {
+  return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'lane-deadline';
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents, MemberPlace } from '../hsm/events.js';
+import { type ReplacementListener, replacementStates } from '../hsm/replacement.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
@@ -92,7 +93,7 @@ export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
       counters?.hsmMemberOpenFailures.inc(labels(place));
     },
     processWornOut(place, cause) {
-      logger.error({ ...place, err: cause }, 'ALERT: the process is worn out and wants to be replaced');
+      logger.error({ ...place, err: cause }, 'ALERT: a member is stuck: only a new process can open it');
       counters?.hsmProcessWornOut.inc(labels(place));
     },
     laneQuarantined(place, cause) {
@@ -108,6 +109,24 @@ export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
       logger.error({ clusterId, laneCount }, 'lanes still hung at close');
       counters?.hsmLanesHung.inc({ cluster: metrics?.cluster(clusterId) ?? '' }, laneCount);
     },
+  };
+}
+
+/** Whether the process is to be replaced, because a member is stuck in it (design §6). */
+export function replacementEvent({ logger, metrics }: EventSink): ReplacementListener {
+  const show = (current: string): void => {
+    for (const state of replacementStates) {
+      metrics?.gauges.processReplacement.set({ state }, state === current ? 1 : 0);
+    }
+  };
+  show('none');
+  return (state, stuck) => {
+    show(state);
+    if (state === 'none') logger.info('no member is stuck any more');
+    else if (state === 'put-off') logger.warn({ stuck }, 'the process goes on with members that are stuck');
+    else if (state === 'due')
+      logger.error({ stuck }, 'members are stuck and nothing serves: the process will be replaced');
+    else logger.error({ stuck }, 'ALERT: the process asks to be replaced');
   };
 }
 

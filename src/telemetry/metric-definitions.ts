@@ -186,6 +186,11 @@ export const gaugeDefinitions = {
     help: '1 while only a new process can open some member, else 0.',
     labels: [],
   },
+  processReplacement: {
+    name: 'holdfast_process_replacement_state',
+    help: '1 for the state that the replacement of the process is in, else 0.',
+    labels: ['state'],
+  },
   auditHealthy: { name: 'holdfast_audit_healthy', help: '1 where the audit log can be written, else 0.', labels: [] },
   eventLoopDelay: {
     name: 'holdfast_event_loop_delay_seconds',

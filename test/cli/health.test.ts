@@ -17,6 +17,14 @@ test('exit code 0 while the server takes work, 5 when it takes none, 3 when it i
   await using face = await FaceUnderTest.start({}, [{ kind: 'unix', path, principal: alice }]);
   expect(await health()).toMatchObject({ exitCode: 0, stdout: 'SERVING\n', stderr: '' });
   expect(JSON.parse((await health('--output', 'json')).stdout)).toEqual({ status: 'SERVING' });
+  face.face.setSound(false);
+  expect(await health('--process')).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringContaining('is stuck') as string,
+  });
+  expect(await health()).toMatchObject({ exitCode: 0 });
+  face.face.setSound(true);
+  expect(await health('--process')).toMatchObject({ exitCode: 0, stdout: 'SERVING\n' });
   face.face.setServing(false);
   const refused = await health();
   expect([refused.exitCode, refused.stdout, refused.stderr]).toEqual([

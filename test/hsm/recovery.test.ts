@@ -285,6 +285,55 @@ describe('what hangs', () => {
     expect((await decrypt()).byteLength).toBe(1);
     expect(failedLogins()).toBe(0);
   });
+
+  const wornOut = () =>
+    fixture
+      .clusters()
+      .status()[0]
+      ?.members.map((member) => member.wornOut);
+
+  test('in an instance that is shared keeps its members out, though only the first opening is inside', async () => {
+    const module = { ...fixture.fault.module, privateInstance: false };
+    fixture.configure({ members: [fixture.member({ module })], recovery });
+    await connect();
+    fixture.fault.obey('C_Initialize hang');
+    fixture.fault.remove('softhsm');
+    await untilSuspended();
+    await untilEvents('worn out one');
+    expect(fixture.fault.inside('C_Initialize')).toBe(1);
+    fixture.fault.restore();
+    fixture.fault.heal();
+    await untilEvents('resumed one');
+    expect(wornOut()).toEqual([false]);
+  });
+
+  test.each([
+    { privateInstance: true, hung: 2 },
+    { privateInstance: false, hung: 1 },
+  ])(
+    'at every connect is left behind $hung times at most (private: $privateInstance), and it connects when that is over',
+    async ({ privateInstance, hung }) => {
+      const module = { ...fixture.fault.module, privateInstance };
+      fixture.configure({ members: [fixture.member({ module })], recovery });
+      fixture.fault.obey('C_Initialize hang');
+      const tryToConnect = () =>
+        fixture
+          .clusters()
+          .connect(clusterId, Secret.fromUtf8(pin), 'store:1', systemClock.monotonicMs() + recovery.openTimeoutMs);
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        expect(wornOut()).toEqual([attempt > recovery.maxStuckOpenings]);
+        expect(await tryToConnect()).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS', transient: true });
+      }
+      expect(events('worn out one')).toBe(1);
+      expect(fixture.fault.inside('C_Initialize')).toBe(hung);
+      fixture.fault.heal();
+      await vi.waitFor(() => expect(wornOut()).toEqual([false]), { timeout: 20_000 });
+      await vi.waitFor(async () => expect(await tryToConnect()).toMatchObject({ connected: true }), {
+        timeout: 20_000,
+      });
+      expect(failedLogins()).toBe(0);
+    },
+  );
 });
 
 test('a disconnect ends the attempts to come back, and no login follows it', async () => {

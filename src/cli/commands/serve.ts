@@ -7,6 +7,7 @@ Example:
   holdfast serve --config /etc/holdfast/holdfast.yaml
 
 SIGTERM and SIGINT drain: no new work, what is in flight finishes, within limits.drainTimeoutMs.
+Where an HSM is stuck in this process and nothing else serves, it drains by itself and exits with 75, to be started again.
 SIGHUP reads certificates and revocation lists again, and reopens the audit log. Everything else needs a new start.
 The log goes to stderr, one line of JSON each.`;
 
@@ -20,17 +21,22 @@ export function addServeCommand(program: Command): void {
     .action(async (options: { config: string }) => {
       const { serve } = await import('../../main.js');
       try {
-        await serve(options.config);
+        if ((await serve(options.config, exitCodes.replace)) === 'replacement') throw replaced();
       } catch (error) {
         throw startError(error, options.config);
       }
     });
 }
 
+function replaced(): CliError {
+  const message = 'an HSM is stuck in this process and no other serves: start the service again';
+  return new CliError(exitCodes.replace, 'REPLACE', message);
+}
+
 /** What an operator can put right is told as such; a fault of ours stays one. */
 function startError(error: unknown, configuration: string): unknown {
   const isFault = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
-  if (!(error instanceof Error) || isFault) return error;
+  if (!(error instanceof Error) || isFault || error instanceof CliError) return error;
   const hint =
     'code' in error && error.code === 'EADDRINUSE'
       ? 'another process listens there: perhaps this service is running already (ss -ltnp shows which)'

@@ -44,7 +44,7 @@ function check(client: DynamicClient, service: string): Promise<string> {
 test('health answers for the server and each service, and Watch sees NOT_SERVING before a drain ends it', async () => {
   await using face = await FaceUnderTest.start();
   const client = face.open(Health);
-  for (const service of ['', ...services]) expect(await check(client, service)).toBe('SERVING');
+  for (const service of ['', ...services, 'holdfast.process']) expect(await check(client, service)).toBe('SERVING');
   expect(await check(client, 'holdfast.kms.v1.Nothing')).toMatch(/unknown/);
   face.face.setServing(false);
   for (const service of ['', ...services]) expect(await check(client, service)).toBe('NOT_SERVING');

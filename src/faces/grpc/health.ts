@@ -1,5 +1,6 @@
 import { HealthImplementation } from 'grpc-health-check';
 import type { ServiceHost } from './open-streams.js';
+import { processHealthName } from './process-health.js';
 import { serviceNames } from './services.js';
 
 /**
@@ -12,6 +13,7 @@ export class Health {
 
   constructor() {
     this.setServing(false);
+    this.setSound(true);
   }
 
   addTo(host: ServiceHost): void {
@@ -22,5 +24,10 @@ export class Health {
     for (const name of ['', ...serviceNames]) {
       this.#implementation.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
     }
+  }
+
+  /** Whatever else it says: callers are served, where they are, until it asks to be replaced. */
+  setSound(sound: boolean): void {
+    this.#implementation.setStatus(processHealthName, sound ? 'SERVING' : 'NOT_SERVING');
   }
 }

@@ -50,6 +50,8 @@ export interface GrpcFace {
   load(): { connections: number; unfinishedRequestBytes: number };
   /** What health answers; NOT_SERVING until told otherwise. */
   setServing(serving: boolean): void;
+  /** What health answers for the process: false where it wants to be replaced. */
+  setSound(sound: boolean): void;
   /**
    * Health NOT_SERVING; no new connections and calls; what is in flight finishes within `boundMs`, then it is cut off.
    * Resolves when all connections are closed.
@@ -122,6 +124,10 @@ class RunningGrpcFace implements GrpcFace {
 
   setServing(serving: boolean): void {
     this.#health.setServing(serving);
+  }
+
+  setSound(sound: boolean): void {
+    this.#health.setSound(sound);
   }
 
   async drain(boundMs: number): Promise<void> {

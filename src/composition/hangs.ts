@@ -1,0 +1,28 @@
+import type { HsmEvents } from '../hsm/events.js';
+
+/** What hangs in the modules of the clusters, as far as the life of the process depends on it. */
+export class Hangs {
+  /** Told of a member or a cluster that gets stuck: from then on the replacement of the process has to be thought of. */
+  onStuck: () => void = () => undefined;
+  #lanesHung = false;
+
+  /** Whether closing a cluster left a lane behind: then the process cannot end by itself. */
+  get lanesHung(): boolean {
+    return this.#lanesHung;
+  }
+
+  /** The same events, which it listens to. */
+  watch(events: HsmEvents): HsmEvents {
+    return {
+      ...events,
+      lanesHung: (clusterId, laneCount) => {
+        this.#lanesHung = true;
+        events.lanesHung(clusterId, laneCount);
+      },
+      processWornOut: (place, cause) => {
+        events.processWornOut(place, cause);
+        this.onStuck();
+      },
+    };
+  }
+}

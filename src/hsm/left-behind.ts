@@ -1,0 +1,73 @@
+import type { Clock, ScheduledTask } from '../clock.js';
+import type { HsmEvents } from './events.js';
+import type { NativePool } from './native.js';
+import { isOpeningOverdue, type RecoverySettings } from './recovery.js';
+
+/** How often those that were left behind are asked whether they have come back. */
+const askEveryMs = 1_000;
+
+export interface LeftBehindTools {
+  clock: Clock;
+  events: Pick<HsmEvents, 'processWornOut'>;
+}
+
+/** What of a cluster it is about. */
+export interface FailedCluster {
+  clusterId: string;
+  members: readonly { name: string }[];
+  recovery: RecoverySettings;
+}
+
+/**
+ * Pools that were closed while calls of theirs hung inside a module: each leaves threads and, with a private instance, a
+ * copy of the library behind until those calls return, which may be never. The next connection of the cluster would add
+ * to them, or wait behind them in an instance that all share; so they are counted, and connects that only waited are.
+ */
+export class LeftBehind {
+  readonly #tools: LeftBehindTools;
+  readonly #pools = new Map<NativePool, string>();
+  /** Connects in a row that came to their deadline inside a module, by cluster. */
+  readonly #overdue = new Map<string, number>();
+  #next: ScheduledTask | undefined;
+
+  constructor(tools: LeftBehindTools) {
+    this.#tools = tools;
+  }
+
+  /** A closed pool with something inside its module still. */
+  add(clusterId: string, pool: NativePool): void {
+    this.#pools.set(pool, clusterId);
+    this.#next ??= this.#tools.clock.schedule(askEveryMs, () => void this.#look());
+  }
+
+  /** How many pools of this cluster have not come back. */
+  count(clusterId: string): number {
+    return [...this.#pools.values()].filter((id) => id === clusterId).length;
+  }
+
+  /** Says so once, where a new process is the only way to connect the cluster by now. */
+  connectFailed({ clusterId, members, recovery }: FailedCluster, cause: unknown): void {
+    const before = this.#overdue.get(clusterId) ?? 0;
+    this.#overdue.set(clusterId, isOpeningOverdue(cause) ? before + 1 : 0);
+    if (before !== recovery.maxStuckOpenings || !this.isWornOut(clusterId, recovery)) return;
+    for (const { name } of members) this.#tools.events.processWornOut({ clusterId, memberName: name }, cause);
+  }
+
+  connected(clusterId: string): void {
+    this.#overdue.delete(clusterId);
+  }
+
+  /** Whether what hangs keeps the cluster from connecting: so many connects in a row came to nothing, and some still hang. */
+  isWornOut(clusterId: string, { maxStuckOpenings }: RecoverySettings): boolean {
+    return this.count(clusterId) > 0 && (this.#overdue.get(clusterId) ?? 0) > maxStuckOpenings;
+  }
+
+  async #look(): Promise<void> {
+    const { clock } = this.#tools;
+    for (const pool of [...this.#pools.keys()]) {
+      // A pool that is closed already only tells how much of it is still inside.
+      if ((await pool.close(clock.monotonicMs())) === 0) this.#pools.delete(pool);
+    }
+    this.#next = this.#pools.size === 0 ? undefined : clock.schedule(askEveryMs, () => void this.#look());
+  }
+}

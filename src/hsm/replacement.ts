@@ -1,0 +1,122 @@
+import type { Clock, ScheduledTask } from '../clock.js';
+import type { ClusterStatus } from './clusters.js';
+
+/** When a process in which an HSM hangs asks to be replaced. */
+export interface ReplacementSettings {
+  /** Whether it asks at all; where it does not it only says that it is stuck. */
+  replaceWhenStuck: boolean;
+  /** So long nothing has served any more: what is only being tried again has had its chance. */
+  replaceAfterMs: number;
+  /** It asks no earlier in its life, so that an HSM that hangs at every start does not make a loop of restarts and logins. */
+  leastUptimeMs: number;
+}
+
+/**
+ * - `none`: no member is stuck.
+ * - `put-off`: one is, and another still serves (or replacing is switched off): exiting would take from callers what works.
+ * - `due`: one is, and nothing serves; the process asks once that has lasted.
+ * - `asked`: it stops taking work and ends.
+ */
+export const replacementStates = ['none', 'put-off', 'due', 'asked'] as const;
+export type ReplacementState = (typeof replacementStates)[number];
+
+/** A member, by the id of its cluster and its name. */
+export interface StuckMember {
+  clusterId: string;
+  memberName: string;
+}
+
+/** Told of each change of the state, with the members that are stuck then. */
+export type ReplacementListener = (state: ReplacementState, stuck: readonly StuckMember[]) => void;
+
+export interface ReplacementTools {
+  clock: Clock;
+  settings: ReplacementSettings;
+  status(): readonly ClusterStatus[];
+  onChange: ReplacementListener;
+}
+
+/** How often it looks while something is stuck. */
+const lookEveryMs = 500;
+
+/**
+ * Decides when the process is better replaced: `C_Finalize` is forbidden while a call hangs inside a module, so what is
+ * stuck in one comes back with a new process only (design §6). Not while any member of any connected cluster takes work.
+ */
+export class Replacement {
+  /** Resolves when the process is to stop taking work, finish what moves, and exit. Never, where that is never so. */
+  readonly asked: Promise<void>;
+  readonly #tools: ReplacementTools;
+  readonly #startedMs: number;
+  readonly #ask: () => void;
+  #state: ReplacementState = 'none';
+  #dueSinceMs: number | undefined;
+  #next: ScheduledTask | undefined;
+  #stopped = false;
+
+  constructor(tools: ReplacementTools) {
+    this.#tools = tools;
+    this.#startedMs = tools.clock.monotonicMs();
+    let ask = (): void => undefined;
+    this.asked = new Promise((resolve) => (ask = resolve));
+    this.#ask = ask;
+  }
+
+  get state(): ReplacementState {
+    return this.#state;
+  }
+
+  /** Something may have changed. It looks in a moment, when whoever tells of it is done. */
+  look(): void {
+    this.#lookIn(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#next?.cancel();
+  }
+
+  #lookIn(delayMs: number): void {
+    if (this.#stopped || this.#state === 'asked') return;
+    this.#next?.cancel();
+    this.#next = this.#tools.clock.schedule(delayMs, () => this.#evaluate());
+  }
+
+  #evaluate(): void {
+    const { clock, settings } = this.#tools;
+    const clusters = this.#tools.status();
+    const stuck = stuckMembers(clusters);
+    if (stuck.length === 0) {
+      this.#dueSinceMs = undefined;
+      this.#enter('none', stuck);
+      return;
+    }
+    if (!settings.replaceWhenStuck || clusters.some(serves)) {
+      this.#dueSinceMs = undefined;
+      this.#enter('put-off', stuck);
+    } else {
+      const nowMs = clock.monotonicMs();
+      this.#dueSinceMs ??= nowMs;
+      const askAtMs = Math.max(this.#dueSinceMs + settings.replaceAfterMs, this.#startedMs + settings.leastUptimeMs);
+      this.#enter(nowMs >= askAtMs ? 'asked' : 'due', stuck);
+    }
+    this.#lookIn(lookEveryMs);
+  }
+
+  #enter(state: ReplacementState, stuck: readonly StuckMember[]): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#tools.onChange(state, stuck);
+    if (state === 'asked') this.#ask();
+  }
+}
+
+function stuckMembers(clusters: readonly ClusterStatus[]): StuckMember[] {
+  return clusters.flatMap(({ clusterId, members }) =>
+    members.filter(({ wornOut }) => wornOut).map(({ name }) => ({ clusterId, memberName: name })),
+  );
+}
+
+function serves({ members }: ClusterStatus): boolean {
+  return members.some(({ breaker, statistics }) => breaker === 'closed' && statistics?.admitted === true);
+}
