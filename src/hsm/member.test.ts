@@ -1,0 +1,62 @@
+import { beforeEach, expect, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import { defaultBreakerSettings } from './breaker.js';
+import { judge } from './failure.js';
+import { Member, type MemberTools } from './member.js';
+import type { MemberConnection } from './member-connection.js';
+import { loadAddon, type NativeFailure } from './native.js';
+import { defaultRecoverySettings } from './recovery.js';
+import { readReturnValues } from './return-values.js';
+
+const returnValues = readReturnValues(loadAddon().returnValues());
+const epoch = 5;
+
+let told: string[];
+let member: Member;
+
+beforeEach(async () => {
+  told = [];
+  const tell = (what: string) => () => void told.push(what);
+  const connection = { index: 0, isOpen: true, epoch, description: [], reopen: () => Promise.resolve() };
+  const tools = {
+    clock: new ManualClock(),
+    pool: { resume: tell('resume'), suspend: tell('suspend') },
+    events: {
+      memberOpened: tell('opened'),
+      memberSuspended: tell('suspended'),
+      laneQuarantined: tell('quarantined'),
+    },
+    returnValues,
+    breaker: defaultBreakerSettings,
+    recovery: defaultRecoverySettings,
+    random: () => 0,
+    operationTimeoutMs: 1_000,
+  } as unknown as MemberTools;
+  member = new Member(tools, { clusterId: 'cluster-1', memberName: 'one' }, connection as unknown as MemberConnection);
+  await member.open(0, false);
+  told.length = 0;
+});
+
+function hang(inEpoch: number): void {
+  const failure: NativeFailure = Object.assign(new Error('a failure'), {
+    kind: 'lane-deadline',
+    rv: 0,
+    functionName: '',
+    callerFault: false,
+    member: 0,
+    epoch: inEpoch,
+  } as const);
+  member.recordFailure(failure, judge(failure, returnValues));
+}
+
+test('a call that hangs takes the member out of the rotation', () => {
+  hang(epoch);
+  expect(told).toEqual(['quarantined', 'suspend', 'suspended']);
+  expect(member.isAdmitted).toBe(false);
+});
+
+test('one of an earlier epoch does not, and the addon, which suspects the member by itself, is told so', () => {
+  hang(epoch - 1);
+  expect(told).toEqual(['quarantined', 'resume']);
+  expect(member.isAdmitted).toBe(true);
+});
