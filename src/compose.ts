@@ -4,7 +4,7 @@ import { systemClock } from './clock-system.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { Hangs } from './composition/hangs.js';
-import { type InventoryCheck, withInventoryCheck, withMemberInventoryCheck } from './composition/inventory-check.js';
+import { type InventoryCheck, oneAtATime, withInventoryCheck, withMemberInventoryCheck } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import type { Configuration } from './config/configuration.js';
@@ -218,7 +218,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const hangs = new Hangs();
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
-  const checkInventory: InventoryCheck = (clusterId) => intentRecovery.checkInventory(clusterId);
+  const checkInventory: InventoryCheck = oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId));
   const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs, checkInventory);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;

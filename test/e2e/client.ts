@@ -27,6 +27,8 @@ export class CallError extends Error {
     readonly domain: string | undefined,
     readonly fieldViolations: readonly FieldViolation[],
     readonly metadata: grpc.Metadata,
+    /** What `RetryInfo` says, in milliseconds. */
+    readonly retryDelayMs: number | undefined,
   ) {
     super(message);
   }
@@ -210,7 +212,13 @@ function toCallError(error: grpc.ServiceError): CallError {
     info?.['domain'] as string | undefined,
     (badRequest?.['fieldViolations'] ?? []) as FieldViolation[],
     error.metadata,
+    delayOf(found.find(({ type }) => type === 'google.rpc.RetryInfo')?.value),
   );
+}
+
+function delayOf(retryInfo: Message | undefined): number | undefined {
+  const delay = retryInfo?.['retryDelay'] as { seconds?: unknown; nanos?: number } | undefined;
+  return delay === undefined ? undefined : Number(delay.seconds ?? 0) * 1_000 + (delay.nanos ?? 0) / 1e6;
 }
 
 function decodeDetails(bytes: Buffer): { type: string; value: Message }[] {

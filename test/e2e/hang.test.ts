@@ -11,6 +11,8 @@ import {
   type SpawnedServer,
 } from './deployment.js';
 
+/** Long enough for a call that does not hang, on a machine that has much else to do. */
+const operationTimeoutMs = 1_500;
 /** No test waits as long as this: it is what a server that does not keep its bounds would take. */
 const farBeyondMs = 300_000;
 const drainTimeoutMs = 1_500;
@@ -25,8 +27,9 @@ beforeEach(() => {
     customClusters: ['custom', 'other'],
     faulty: ['custom'],
     configure: (configuration) => {
-      const patient = { requestTimeoutMs: 5_000, connectTimeoutMs: farBeyondMs };
-      configuration['limits'] = { operationTimeoutMs: 300, drainTimeoutMs, ...patient };
+      const requestTimeoutMs = 10 * operationTimeoutMs;
+      const connectTimeoutMs = farBeyondMs;
+      configuration['limits'] = { operationTimeoutMs, requestTimeoutMs, connectTimeoutMs, drainTimeoutMs };
     },
   });
 });
