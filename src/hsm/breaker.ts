@@ -50,7 +50,7 @@ export class MemberBreaker {
   readonly #clock: Clock;
   readonly #hooks: BreakerHooks;
   #epoch: number;
-  #circuit: CircuitBreaker<[HsmOutcome], void>;
+  #circuit: CircuitBreaker<[unknown], void>;
   #failuresInARow = 0;
   #failedProbes = 0;
   #lastCause: unknown;
@@ -75,16 +75,21 @@ export class MemberBreaker {
   record(epoch: number, outcome: HsmOutcome): void {
     if (this.#stopped || epoch < this.#epoch || !this.#circuit.closed) return;
     this.#epoch = epoch;
-    this.#failuresInARow = outcome.ok ? 0 : this.#failuresInARow + 1;
-    if (!outcome.ok) {
-      this.#lastCause = outcome.cause;
-      if (outcome.opensAtOnce || this.#failuresInARow >= this.#settings.consecutiveFailures) {
-        this.#circuit.open();
-        return;
-      }
+    if (outcome.ok) {
+      this.#failuresInARow = 0;
+      // A success is a call that is counted and no failure. To `fire` it would count the same, with six promises and a list
+      // of latencies that grows for as long as the window is.
+      this.#circuit.emit('fire');
+      return;
+    }
+    this.#failuresInARow += 1;
+    this.#lastCause = outcome.cause;
+    if (outcome.opensAtOnce || this.#failuresInARow >= this.#settings.consecutiveFailures) {
+      this.#circuit.open();
+      return;
     }
     // The circuit rejects with the very cause that was just recorded; whoever waits for the operation has it already.
-    this.#circuit.fire(outcome).catch(() => undefined);
+    this.#circuit.fire(outcome.cause).catch(() => undefined);
   }
 
   /** Opens it whatever it has counted, for a member that is not there at all. */
@@ -106,8 +111,8 @@ export class MemberBreaker {
     this.#circuit.shutdown();
   }
 
-  #newCircuit(): CircuitBreaker<[HsmOutcome], void> {
-    const circuit = new CircuitBreaker<[HsmOutcome], void>(settle, {
+  #newCircuit(): CircuitBreaker<[unknown], void> {
+    const circuit = new CircuitBreaker<[unknown], void>(fail, {
       timeout: false,
       resetTimeout: neverMs,
       rollingCountTimeout: this.#settings.windowMs,
@@ -159,6 +164,6 @@ export class MemberBreaker {
   }
 }
 
-function settle(outcome: HsmOutcome): Promise<void> {
-  return outcome.ok ? Promise.resolve() : Promise.reject(new Error('failed', { cause: outcome.cause }));
+function fail(cause: unknown): Promise<void> {
+  return Promise.reject(new Error('failed', { cause }));
 }
