@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "load_flags.h"
+
 namespace faulthsm {
 namespace {
 
@@ -29,13 +31,6 @@ std::string copyOf(const std::string& path) {
     done += static_cast<size_t>(written);
   }
   return "/proc/self/fd/" + std::to_string(copy);
-}
-
-/// As the addon does: node exports an OpenSSL of its own, and sanitizers refuse the flag that keeps it out.
-int loadFlags() {
-  const bool sanitized =
-      dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;
-  return RTLD_NOW | RTLD_LOCAL | (sanitized ? 0 : RTLD_DEEPBIND);
 }
 
 CK_FUNCTION_LIST* load(const std::string& path, bool shared) {

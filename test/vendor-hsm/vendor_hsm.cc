@@ -21,6 +21,7 @@
 #include <string_view>
 
 #define CRYPTOKI_COMPAT 1
+#include "../fault-hsm/load_flags.h"
 #include "pkcs11.h"
 
 namespace {
@@ -57,7 +58,7 @@ std::string variable(const char* name) {
 }
 
 CK_FUNCTION_LIST* load(const std::string& path) {
-  void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+  void* const handle = dlopen(path.c_str(), faulthsm::loadFlags());
   if (handle == nullptr) return nullptr;
   const auto get = reinterpret_cast<CK_RV (*)(CK_FUNCTION_LIST**)>(dlsym(handle, "C_GetFunctionList"));
   CK_FUNCTION_LIST* functions = nullptr;

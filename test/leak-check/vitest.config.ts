@@ -1,0 +1,16 @@
+/** For `npm run test:asan:faults`: the suites as they are, and a look for leaks after each; everything takes longer. */
+import { defineConfig, mergeConfig } from 'vitest/config';
+import base from '../../vitest.config.js';
+
+export default mergeConfig(
+  base,
+  defineConfig({
+    test: {
+      setupFiles: ['test/leak-check/setup.ts'],
+      // AddressSanitizer keeps what was freed for a while: memory grows.
+      exclude: ['test/faults/soak.test.ts'],
+      testTimeout: 240_000,
+      hookTimeout: 240_000,
+    },
+  }),
+);
