@@ -4,7 +4,12 @@ import { systemClock } from './clock-system.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { Hangs } from './composition/hangs.js';
-import { type InventoryCheck, oneAtATime, withInventoryCheck, withMemberInventoryCheck } from './composition/inventory-check.js';
+import {
+  type InventoryCheck,
+  oneAtATime,
+  withInventoryCheck,
+  withMemberInventoryCheck,
+} from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import type { Configuration } from './config/configuration.js';
@@ -41,7 +46,7 @@ import {
   requestEvent,
   unaccountedMaterialEvent,
 } from './telemetry/events.js';
-import { tryCounter } from './telemetry/hsm-metrics.js';
+import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { version } from './version.js';
@@ -269,10 +274,10 @@ async function composeClusters(
   const { metrics } = telemetry.sink;
   const events = hangs.watch(withMemberInventoryCheck(hsmEvents(telemetry.sink), checkInventory));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
-  const onTried = metrics === undefined ? undefined : tryCounter(metrics);
+  const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
-    { addon: loadAddon(), loginAttempts, encryptionBudget, clock, events, lockDirectory, onTried },
+    { addon: loadAddon(), loginAttempts, encryptionBudget, clock, events, lockDirectory, ...counters },
     (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
       (cluster) => ({ ...cluster, ...clusterOverrides }),
     ),

@@ -141,6 +141,10 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   return object;
 }
 
+double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 }  // namespace
 
 Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape) {
@@ -153,6 +157,8 @@ Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape) {
   if (shape == Shape::kEpoch) return object;
   object.Set("member", completed.member);
   object.Set("value", value);
+  object.Set("startedMs", milliseconds(completed.started.time_since_epoch()));
+  object.Set("laneMs", milliseconds(completed.taken));
   return object;
 }
 

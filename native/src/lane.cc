@@ -76,7 +76,9 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
     // Cancelled before this lane was awake.
     if (request->settlement->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
     ensureSession(dispatcher_->epochOf(member_));
-    return Completed{member_, epoch_->number, operateOnLivingSession(*request)};
+    Completed completed{member_, epoch_->number, operateOnLivingSession(*request), started_};
+    completed.taken = Clock::now() - started_;
+    return completed;
   } catch (const Failure& failure) {
     const bool noSession = !session_ && failure.rv == CKR_SESSION_COUNT;
     if (noSession && dispatcher_->handBack(*this, request)) return std::nullopt;

@@ -8,6 +8,7 @@
 
 #include "attributes.h"
 #include "bytes.h"
+#include "clock.h"
 #include "failure.h"
 #include "secret.h"
 #include "token.h"
@@ -45,6 +46,9 @@ struct Completed {
   int member = -1;
   uint64_t epoch = 0;
   Value value;
+  /// When a lane took it up, and for how long it had it. The epoch of the clock where no lane did.
+  Clock::time_point started{};
+  Clock::duration taken{};
 };
 
 using Outcome = std::variant<Completed, Failure>;

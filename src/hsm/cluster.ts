@@ -9,7 +9,7 @@ import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
 import { Repetition, type RepetitionTools } from './repetition.js';
 import { Rotation, type Subject } from './rotation.js';
-import { watchTry } from './tries.js';
+import { type LaneResult, watchTry } from './tries.js';
 
 export interface ClusterTools extends MemberTools, RepetitionTools {
   pool: NativePool;
@@ -128,7 +128,7 @@ export class PooledCluster implements HsmCluster {
       this.members.filter(isOpen).map(async (member) => {
         const subject: Subject = { operation: 'inventory' };
         const { value: entries } = await this.#judged(member, subject, undefined, async () => ({
-          epoch: undefined,
+          ...noLane,
           value: await this.#tools.pool.inventory(member.index, deadlineMs),
         }));
         return { memberName: member.place.memberName, materialIds: secretKeyIds(entries) };
@@ -162,7 +162,7 @@ export class PooledCluster implements HsmCluster {
     return result.value;
   }
 
-  async #judged<T extends { epoch: number | undefined }>(
+  async #judged<T extends LaneResult>(
     member: Member,
     subject: Subject,
     call: HsmCall | undefined,
@@ -171,7 +171,7 @@ export class PooledCluster implements HsmCluster {
     const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, 0);
     try {
       const result = await operation();
-      watched?.succeeded(member.place, result.epoch);
+      watched?.succeeded(member.place, result);
       return result;
     } catch (error) {
       const { failure, verdict } = this.#rotation.judge(error, subject);
@@ -188,6 +188,9 @@ export class PooledCluster implements HsmCluster {
     if (absent.length > 0) throw noMember(`Not connected: ${absent.join(', ')}.`);
   }
 }
+
+/** An inventory runs on no lane. */
+const noLane = { epoch: undefined, startedMs: undefined, laneMs: undefined };
 
 const isOpen = (member: Member): boolean => member.isOpen;
 

@@ -5,7 +5,7 @@ import { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
-import { Hedging } from './hedging.js';
+import { type HedgeListener, Hedging } from './hedging.js';
 import { LeftBehind } from './left-behind.js';
 import { MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
@@ -50,6 +50,8 @@ export interface HsmClustersTools {
   encryptionBudget: EncryptionSpending;
   /** Told of every try of every operation, where somebody counts them. */
   onTried?: TryListener | undefined;
+  /** The same for hedges of the cluster. */
+  hedgeListener?: ((clusterId: string) => HedgeListener) | undefined;
   clock: Clock;
   events: HsmEvents;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */
@@ -179,7 +181,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
       operationTimeoutMs,
       breaker,
       recovery,
-      hedging: options.hedging === true ? new Hedging(this.#tools.clock) : undefined,
+      hedging:
+        options.hedging === true ? new Hedging(this.#tools.clock, this.#tools.hedgeListener?.(clusterId)) : undefined,
     };
     const members = options.members.map(({ name, laneCount, profile = automaticProfile, ...token }) => {
       const { maxStuckOpenings, openTimeoutMs } = recovery;

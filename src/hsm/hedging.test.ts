@@ -23,10 +23,12 @@ let tries: OpenTry[];
 let mayAskAgain: boolean;
 let members: Member[];
 let asked: number;
+let told: string[];
 
 beforeEach(() => {
   clock = new ManualClock();
-  hedging = new Hedging(clock);
+  told = [];
+  hedging = new Hedging(clock, (operation, what) => void told.push(`${operation} ${what}`));
   tries = [];
   mayAskAgain = true;
   members = [member('a'), member('b')];
@@ -68,6 +70,34 @@ async function bothUnderWay(): Promise<{ answer: Promise<HedgedEnd<Answer>>; fir
   if (first === undefined || second === undefined) throw new Error('There is no second try.');
   return { answer, first, second };
 }
+
+describe('who listens', () => {
+  test('hears of a second try, and that it won', async () => {
+    const { answer, second } = await bothUnderWay();
+    expect(told).toEqual(['decrypt sent']);
+    second.end({ value: bytes(2) });
+    await answer;
+    expect(told).toEqual(['decrypt sent', 'decrypt won']);
+  });
+
+  test.each([
+    ['a second try that was late', 0, { value: bytes(1) }],
+    ['one that failed', 1, failedOn(member('b'))],
+  ])('hears of no win of %s', async (_which, which, end) => {
+    const { answer, first, second } = await bothUnderWay();
+    [first, second][which]?.end(end);
+    await settled();
+    [second, first][which]?.end({ value: bytes(3) });
+    await answer;
+    await settled();
+    expect(told).toEqual(['decrypt sent']);
+  });
+
+  test('hears nothing where the first is in time', async () => {
+    await warmUp();
+    expect(told).toEqual([]);
+  });
+});
 
 describe('a second member', () => {
   test('is asked after the 95th percentile, and not before', async () => {

@@ -22,6 +22,9 @@ export interface FailedTry {
   member: Member;
 }
 
+/** Told of every second try that is sent, and of those that answer first. */
+export type HedgeListener = (operation: HsmOperation, what: 'sent' | 'won') => void;
+
 /** How one try ended. */
 export type TryEnd<T> = { value: T } | { failed: FailedTry };
 
@@ -45,14 +48,16 @@ export type HedgedEnd<T> = { value: T } | { failures: [FailedTry, ...FailedTry[]
  */
 export class Hedging {
   readonly #clock: Clock;
+  readonly #onHedge: HedgeListener;
   readonly #deadlines: Deadlines;
   readonly #latencies = new Map<HsmOperation, LatencyWindow>();
   readonly #underWay = new Map<Member, number>();
   #turn = 0;
   #saved = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onHedge: HedgeListener = () => undefined) {
     this.#clock = clock;
+    this.#onHedge = onHedge;
     this.#deadlines = new Deadlines(clock);
   }
 
@@ -74,11 +79,16 @@ export class Hedging {
       });
       const enter = (member: Member, tryNumber: number): void => {
         race.enter();
-        this.#try(call, member, tryNumber).then((end) => race.take(end), reject);
+        this.#try(call, member, tryNumber).then((end) => {
+          const first = race.take(end);
+          if (first && tryNumber === 1 && 'value' in end) this.#onHedge(call.operation, 'won');
+        }, reject);
       };
       const late = this.#deadlines.add(this.#clock.monotonicMs() + delayMs, () => {
         const second = this.#second(call, first);
-        if (second !== undefined) enter(second, 1);
+        if (second === undefined) return;
+        this.#onHedge(call.operation, 'sent');
+        enter(second, 1);
       });
       enter(first, 0);
     });
@@ -143,12 +153,14 @@ class Race<T extends HedgedAnswer> {
     this.#open += 1;
   }
 
-  /** A failure waits for the other try, unless it is the caller's own: every member would answer the same. */
-  take(end: TryEnd<T>): void {
+  /** A failure waits for the other try, unless it is the caller's own: every member would answer the same. @returns whether it ended the race */
+  take(end: TryEnd<T>): boolean {
     this.#open -= 1;
     if (this.#ended) {
       if ('value' in end) discard(end.value);
-    } else if ('value' in end) {
+      return false;
+    }
+    if ('value' in end) {
       this.#end(end);
     } else {
       this.#failures.push(end.failed);
@@ -157,6 +169,7 @@ class Race<T extends HedgedAnswer> {
         this.#end({ failures: [first, ...others] });
       }
     }
+    return this.#ended;
   }
 
   #end(end: HedgedEnd<T>): void {

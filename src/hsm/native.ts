@@ -121,11 +121,14 @@ export interface NativeKeyAttributes {
   derive: boolean;
 }
 
-/** A result, and which member (by index) in which session epoch gave it. */
+/** A result, which member (by index) in which session epoch gave it, and when. */
 export interface NativeResult<T> {
   member: number;
   epoch: number;
   value: T;
+  /** When a lane took it up, in milliseconds of `process.hrtime`, and for how long it had it: the token's calls and little else. */
+  startedMs: number;
+  laneMs: number;
 }
 
 export interface NativeSealed {

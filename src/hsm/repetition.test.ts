@@ -80,7 +80,8 @@ async function run(endings: Ending[], cancellation = new RequestCancellation(), 
       asked.push({ member, untilMs });
       const ending = left.shift();
       if (ending === undefined) throw new Error('One try too many.');
-      if ('answers' in ending) return Promise.resolve({ value: Uint8Array.of(1), member: ending.answers, epoch: 1 });
+      if ('answers' in ending)
+        return Promise.resolve({ value: Uint8Array.of(1), member: ending.answers, epoch: 1, startedMs: 0, laneMs: 0 });
       clock.advance(ending.afterMs ?? 0);
       return Promise.reject(failure(ending.fails));
     });

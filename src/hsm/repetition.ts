@@ -68,7 +68,7 @@ export class Repetition {
         const result = await this.#post(operation, course.target, untilMs, call);
         const member = this.#rotation.memberAt(result.member);
         member?.recordSuccess(result.epoch, subject.reference);
-        watched?.succeeded(member?.place, result.epoch);
+        watched?.succeeded(member?.place, result);
         return result.value;
       } catch (error) {
         const judged = this.#rotation.judge(error, subject);
@@ -147,7 +147,7 @@ export class Repetition {
     try {
       const result = await operation();
       member.recordSuccess(result.epoch, subject.reference);
-      watched?.succeeded(member.place, result.epoch);
+      watched?.succeeded(member.place, result);
       return { value: result.value };
     } catch (error) {
       const { failure, verdict } = this.#rotation.judge(error, subject);

@@ -26,8 +26,17 @@ export interface FinishedTry {
   operation: HsmOperation;
   /** From handing it to the addon to its answer: waiting, the call, and the way back. */
   durationMs: number;
+  /** How long it waited for a lane, and how long the lane had it; undefined where it failed, or needed none. */
+  lane: { waitMs: number; workMs: number } | undefined;
   /** Undefined when it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
   failure: { kind: NativeFailure['kind']; returnValue: string | undefined; verdict: Verdict } | undefined;
+}
+
+/** What of a `NativeResult` tells when it was made; undefined for work that runs on no lane. */
+export interface LaneResult {
+  epoch: number | undefined;
+  startedMs: number | undefined;
+  laneMs: number | undefined;
 }
 
 /** Told of every try. */
@@ -56,9 +65,11 @@ export class WatchedTry {
     this.#startedMs = tools.clock.monotonicMs();
   }
 
-  succeeded(place: MemberPlace | undefined, epoch: number | undefined): void {
+  succeeded(place: MemberPlace | undefined, { epoch, startedMs, laneMs }: LaneResult): void {
     this.#trace?.end(answeredBy(place, epoch));
-    this.#tell(place, undefined);
+    const onLane = startedMs !== undefined && laneMs !== undefined;
+    const lane = onLane ? { waitMs: Math.max(0, startedMs - this.#startedMs), workMs: laneMs } : undefined;
+    this.#tell(place, lane, undefined);
   }
 
   failed(place: MemberPlace | undefined, failure: NativeFailure, verdict: Verdict): void {
@@ -73,15 +84,16 @@ export class WatchedTry {
       returnValue?.name ?? failure.kind,
     );
     const known = returnValue?.name.startsWith('CKR_') === false ? 'vendor-defined' : returnValue?.name;
-    this.#tell(place, { kind: failure.kind, returnValue: known, verdict });
+    this.#tell(place, undefined, { kind: failure.kind, returnValue: known, verdict });
   }
 
-  #tell(place: MemberPlace | undefined, failure: FinishedTry['failure']): void {
+  #tell(place: MemberPlace | undefined, lane: FinishedTry['lane'], failure: FinishedTry['failure']): void {
     this.#tools.onTried?.({
       clusterId: this.#clusterId,
       memberName: place?.memberName,
       operation: this.#operation,
       durationMs: this.#tools.clock.monotonicMs() - this.#startedMs,
+      lane,
       failure,
     });
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { showClusters } from './hsm-metrics.js';
+import { hedgeCounter, showClusters, tryCounter } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
 
 const cluster = (clusterId: string, ...wornOut: boolean[]) => ({
@@ -19,4 +19,29 @@ test('the process is worn out while any member of any cluster is', async () => {
   expect(await shown()).toBe('1');
   showClusters(metrics, [cluster('a', false), cluster('b', false, false)]);
   expect(await shown()).toBe('0');
+});
+
+test('hedges are counted by cluster and operation', async () => {
+  const metrics = new Metrics([{ id: 'cluster-1', name: 'main' }]);
+  const onHedge = hedgeCounter(metrics)('cluster-1');
+  onHedge('encrypt', 'sent');
+  onHedge('encrypt', 'sent');
+  onHedge('encrypt', 'won');
+  const text = await metrics.scrape();
+  expect(text).toContain('holdfast_hsm_hedges_sent_total{cluster="main",operation="encrypt"} 2');
+  expect(text).toContain('holdfast_hsm_hedges_won_total{cluster="main",operation="encrypt"} 1');
+});
+
+test('what ran on no lane has no times of one', async () => {
+  const metrics = new Metrics([{ id: 'cluster-1', name: 'main' }]);
+  const onTried = tryCounter(metrics);
+  const tried = { clusterId: 'cluster-1', memberName: 'a', operation: 'inventory', durationMs: 5 } as const;
+  onTried({ ...tried, lane: undefined, failure: undefined });
+  const before = await metrics.scrape();
+  expect(before).not.toContain('holdfast_hsm_lane_duration_seconds_count');
+  onTried({ ...tried, operation: 'encrypt', lane: { waitMs: 2, workMs: 3 }, failure: undefined });
+  const text = await metrics.scrape();
+  const of = 'cluster="main",member="a",operation="encrypt"';
+  expect(text).toContain(`holdfast_hsm_queue_wait_seconds_sum{${of}} 0.002`);
+  expect(text).toContain(`holdfast_hsm_lane_duration_seconds_sum{${of}} 0.003`);
 });

@@ -1,4 +1,5 @@
 import type { ClusterStatus } from '../hsm/clusters.js';
+import type { HedgeListener } from '../hsm/hedging.js';
 import type { FinishedTry, TryListener } from '../hsm/tries.js';
 import type { Metrics } from './metrics.js';
 
@@ -9,13 +10,26 @@ const timeouts: ReadonlySet<string> = new Set(['queue-deadline', 'overdue', 'lan
 /** Counts every try of every operation. */
 export function tryCounter(metrics: Metrics): TryListener {
   const { hsmFailures } = metrics.counters;
-  const { hsmOperationDuration } = metrics.histograms;
+  const { hsmOperationDuration, hsmQueueWait, hsmLaneDuration } = metrics.histograms;
   return (finished) => {
-    const { clusterId, memberName = 'none', operation, durationMs, failure } = finished;
+    const { clusterId, memberName = 'none', operation, durationMs, lane, failure } = finished;
     const where = { cluster: metrics.cluster(clusterId), member: memberName, operation };
     hsmOperationDuration.observe({ ...where, outcome: outcomeOf(finished) }, durationMs / 1_000);
+    if (lane !== undefined) {
+      hsmQueueWait.observe(where, lane.waitMs / 1_000);
+      hsmLaneDuration.observe(where, lane.workMs / 1_000);
+    }
     if (failure === undefined) return;
     hsmFailures.inc({ ...where, kind: failure.kind, return_value: failure.returnValue ?? 'none' });
+  };
+}
+
+/** Counts the hedges of a cluster. */
+export function hedgeCounter(metrics: Metrics): (clusterId: string) => HedgeListener {
+  const { hsmHedgesSent, hsmHedgesWon } = metrics.counters;
+  return (clusterId) => {
+    const cluster = metrics.cluster(clusterId);
+    return (operation, what) => (what === 'sent' ? hsmHedgesSent : hsmHedgesWon).inc({ cluster, operation });
   };
 }
 

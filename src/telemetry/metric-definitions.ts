@@ -29,6 +29,16 @@ export const counterDefinitions = {
     help: 'Failed tries of operations, by kind and CK_RV.',
     labels: [...place, 'operation', 'kind', 'return_value'],
   },
+  hsmHedgesSent: {
+    name: 'holdfast_hsm_hedges_sent_total',
+    help: 'Second tries that were sent because the first was late.',
+    labels: ['cluster', 'operation'],
+  },
+  hsmHedgesWon: {
+    name: 'holdfast_hsm_hedges_won_total',
+    help: 'Second tries that answered first.',
+    labels: ['cluster', 'operation'],
+  },
   hsmMembersOpened: {
     name: 'holdfast_hsm_member_opened_total',
     help: 'Times that a member was opened and logged in.',
@@ -126,6 +136,16 @@ export const histogramDefinitions = {
     name: 'holdfast_hsm_operation_duration_seconds',
     help: 'One try of an operation: waiting for a lane, the calls of the token, and the way back.',
     labels: [...place, 'operation', 'outcome'],
+  },
+  hsmQueueWait: {
+    name: 'holdfast_hsm_queue_wait_seconds',
+    help: 'What successful tries waited for a lane.',
+    labels: [...place, 'operation'],
+  },
+  hsmLaneDuration: {
+    name: 'holdfast_hsm_lane_duration_seconds',
+    help: 'How long lanes had successful tries: the calls of the token and little else.',
+    labels: [...place, 'operation'],
   },
 } as const satisfies Record<string, MetricDefinition>;
 

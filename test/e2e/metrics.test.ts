@@ -83,6 +83,25 @@ describe('HSMs', () => {
     expect(await increase(series, encrypt)).toBe(1);
   });
 
+  test('the wait for a lane and the time on it are parts of the operation', async () => {
+    const sumOf = async (metric: string, outcome = ''): Promise<number> =>
+      (await scrape()).get(`${metric}_sum{cluster="default",member="a",operation="encrypt"${outcome}}`) ?? 0;
+    const sums = () =>
+      Promise.all([
+        sumOf('holdfast_hsm_operation_duration_seconds', ',outcome="ok"'),
+        sumOf('holdfast_hsm_queue_wait_seconds'),
+        sumOf('holdfast_hsm_lane_duration_seconds'),
+      ]);
+    const before = await sums();
+    await client.call('Encrypt', { key_id: keyId, plaintext: Buffer.from('timed') });
+    const after = await sums();
+    const [whole = 0, wait = 0, work = 0] = after.map((sum, index) => sum - (before[index] ?? 0));
+    expect(wait).toBeGreaterThan(0);
+    expect(work).toBeGreaterThan(0);
+    // What is left is the way back; sums of floating-point numbers are not exact.
+    expect(wait + work).toBeLessThanOrEqual(whole + 1e-9);
+  });
+
   test('a member shows its lanes, its breaker and its login', async () => {
     const samples = await scrape();
     expect(samples.get('holdfast_hsm_member_admitted{cluster="default",member="a"}')).toBe(1);

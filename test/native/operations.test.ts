@@ -32,6 +32,16 @@ describe('operations on one token', () => {
     expect(opened.value).toEqual(text('hello'));
   });
 
+  test('a result says when a lane took it up and how long that had it', async () => {
+    const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
+    const beforeMs = nowMs();
+    const { startedMs, laneMs } = await pool.encrypt(null, key.reference, text('hello'), text(''), soon());
+    const afterMs = nowMs();
+    expect(startedMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(laneMs).toBeGreaterThan(0);
+    expect(startedMs + laneMs).toBeLessThanOrEqual(afterMs);
+  });
+
   test.each([
     ['nothing at all', 0, 0],
     ['no additional data', 32, 0],

@@ -16,8 +16,9 @@ export const cloudhsm: VendorProfile = {
   gcmNonce: {
     value: 'token',
     source:
-      `${mechanismsPage}: the HSM does not accept an IV and writes its own 12 bytes to pIv, which must be zero; that they ` +
-      'are random: Marvell NITROX III CNN35XX-NFBE HSM Family Security Policy, table of approved algorithms, AES-GCM',
+      `${mechanismsPage}, "Mechanism annotations": the HSM takes no IV from the application and writes the 12 bytes that it made ` +
+      'to pIv, a zeroized buffer at C_EncryptInit. It does not say how they are made; that they are random is told of the hardware, ' +
+      'second-hand: Marvell NITROX III CNN35XX-NFBE HSM Family Security Policy, approved algorithms, AES-GCM',
   },
   wrongTagCodes: {
     value: [...standardWrongTagCodes, returnCodes.generalError, returnCodes.functionFailed, returnCodes.dataInvalid],
@@ -30,8 +31,8 @@ export const cloudhsm: VendorProfile = {
     source: 'AWS CloudHSM User Guide, "AES key wrapping": CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD',
   },
   oaepHashes: {
-    value: ['SHA-1'],
-    source: 'PKCS#11 v2.40, Current Mechanisms §2.1.7: what every module takes; not confirmed for CloudHSM',
+    value: ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'],
+    source: `${mechanismsPage}, "Mechanism annotations", CKM_RSA_PKCS_OAEP`,
   },
   privateInstance: {
     value: false,

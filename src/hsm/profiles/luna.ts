@@ -14,7 +14,7 @@ export const luna: VendorProfile = {
   ],
   gcmNonce: {
     value: 'token-rng',
-    source: `${gcmPage}: not in FIPS mode the caller specifies the IV; 12 bytes with ulIvBits 96 are taken as they are`,
+    source: `${gcmPage}, "Initialization Vector": not in FIPS mode the caller specifies it, 12 bytes at best; in FIPS mode the HSM's has 16`,
   },
   wrongTagCodes: {
     value: [...standardWrongTagCodes, returnCodes.generalError, returnCodes.functionFailed, returnCodes.dataInvalid],
@@ -22,7 +22,7 @@ export const luna: VendorProfile = {
   },
   maximumGcmBytes: {
     value: null,
-    source: `${gcmPage}: data is accumulated up to a maximum that depends on the firmware, far above 4,096 bytes`,
+    source: `${gcmPage}: data is accumulated up to a maximum, which the excerpt that we read does not give; 4,096 bytes are taken to be below it`,
   },
   knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for Luna' },
   keyWrapWithPaddingMechanisms: {
