@@ -1,6 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../test/manual-clock.js';
-import { Deadlines } from './clock.js';
+import { type Deadline, Deadlines } from './clock.js';
 
 describe('deadlines on one timer', () => {
   it('come in time, each once, in whichever order they were set', () => {
@@ -67,4 +69,26 @@ describe('deadlines on one timer', () => {
     clock.advance(20_000);
     expect(clock.scheduled).toBe(0);
   });
+
+  it('keep nothing alive once they are cancelled', async () => {
+    const deadlines = new Deadlines(new ManualClock());
+    const [waiter, deadline] = cancelled(deadlines);
+    // A weak reference holds until the end of the turn that has made it.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(waiter.deref()).toBeUndefined();
+    deadline.cancel();
+  });
 });
+
+function cancelled(deadlines: Deadlines): [WeakRef<object>, Deadline] {
+  const waiter = { answer: 'what a request waits for' };
+  const deadline = deadlines.add(1_000, () => expect.unreachable(waiter.answer));
+  deadline.cancel();
+  return [new WeakRef(waiter), deadline];
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
