@@ -1,33 +1,43 @@
 #!/usr/bin/env node
 /**
  * clang-tidy over the C++ part, one file a core: `npm run lint:native [-- part of a path …]`. How each file is compiled it
- * learns from `native/build/compile_commands.json`, which `npm run build:native` writes.
+ * learns from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the tests of the core that
+ * of `native/build-test`, which it makes itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isInstalled, runMain, StepFailure } from './steps.mjs';
+import { execute, isInstalled, runMain, StepFailure } from './steps.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const database = join(root, 'native/build/compile_commands.json');
-const folders = ['native/src/', 'test/token-reader/'];
+const builds = [
+  { build: 'native/build', folders: ['native/src/', 'test/fault-hsm/', 'test/token-reader/', 'test/vendor-hsm/'] },
+  { build: 'native/build-test', folders: ['native/test/'] },
+];
 
-/** What is compiled and ours: what cmake-js brings is not. */
-function ourSources(parts) {
-  if (!existsSync(database)) throw new StepFailure('There is no native/build yet: npm run build:native');
+/** As `native/test/run.sh` does; nothing is compiled. */
+async function configureTests() {
+  const options = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DHOLDFAST_TESTS=ON'];
+  await execute('cmake', ['-S', 'native', '-B', 'native/build-test', ...options], { cwd: root });
+}
+
+/** What is compiled and ours, with the folder of its build: what cmake-js brings is not. */
+function ourSources({ build, folders }, parts) {
+  const database = join(root, build, 'compile_commands.json');
+  if (!existsSync(database)) throw new StepFailure(`There is no ${build} yet: npm run build:native`);
   const files = JSON.parse(readFileSync(database, 'utf8'))
     .map(({ file }) => relative(root, file))
     .filter((file) => folders.some((folder) => file.startsWith(folder)))
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
-  return [...new Set(files)].sort();
+  return [...new Set(files)].sort().map((file) => ({ file, build }));
 }
 
 /** What clang-tidy says about one file; '' where it finds nothing. */
-function findingsIn(file) {
+function findingsIn({ file, build }) {
   return new Promise((resolve, reject) => {
-    const argumentList = ['-p', dirname(database), '--quiet', join(root, file)];
+    const argumentList = ['-p', join(root, build), '--quiet', join(root, file)];
     execFile('clang-tidy', argumentList, { cwd: root, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       if (error === null) resolve('');
       else if (stdout.trim() !== '') resolve(stdout.trimEnd());
@@ -47,7 +57,8 @@ function withoutRepeats(outputs) {
 
 async function lint(parts) {
   if (!isInstalled('clang-tidy')) throw new StepFailure('clang-tidy is missing: npm run setup -- --with-lint');
-  const files = ourSources(parts);
+  await configureTests();
+  const files = builds.flatMap((build) => ourSources(build, parts));
   if (files.length === 0) throw new StepFailure(`No file of the C++ part matches ${parts.join(', ')}`);
   const waiting = [...files];
   const outputs = [];

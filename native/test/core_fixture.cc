@@ -130,7 +130,7 @@ Outcome TestPool::logIn(int member, Deadline deadline) {
 
 MaterialPointer TestPool::makeKey(int member) {
   Material material;
-  const Secret id = valueOf<Secret>(run(member, makeRandom(32)));
+  const auto id = valueOf<Secret>(run(member, makeRandom(32)));
   material.id.assign(id.view().begin(), id.view().end());
   material.label = "key";
   material.canaryPlaintext = bytesOf("a known answer");

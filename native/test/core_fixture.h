@@ -86,7 +86,9 @@ class TestPool {
 /// One promise's worth of a sink.
 class FutureSink final : public CompletionSink {
  public:
-  void complete(uint64_t, Outcome outcome, Urgency) override { promise_.set_value(std::move(outcome)); }
+  void complete(uint64_t /*ticket*/, Outcome outcome, Urgency /*urgency*/) override {
+    promise_.set_value(std::move(outcome));
+  }
   std::future<Outcome> future() { return promise_.get_future(); }
 
  private:

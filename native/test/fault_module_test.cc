@@ -8,15 +8,7 @@
 namespace holdfast {
 namespace {
 
-using faulthsm::kBuiltinCipher;
-using faulthsm::kPinLimit;
 using faulthsm::kReleased;
-using faulthsm::kRwSessionLimit;
-using faulthsm::kSessionLimit;
-using faulthsm::kSlotShift;
-using faulthsm::kTokenFlags;
-using faulthsm::kTokenFull;
-using faulthsm::kWrongPins;
 
 class FaultModule : public ::testing::Test {
  protected:

@@ -57,7 +57,7 @@ TEST(Outbox, ClosedItKeepsNothingAndWakesNobody) {
 
 /// Notes how soon each answer shall be heard of, in their order.
 struct NotingSink final : CompletionSink {
-  void complete(uint64_t, Outcome, Urgency urgency) override {
+  void complete(uint64_t /*ticket*/, Outcome /*outcome*/, Urgency urgency) override {
     const std::lock_guard lock(mutex);
     noted.push_back(urgency);
   }

@@ -74,7 +74,7 @@ struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
 
   template <size_t... Index>
   static bool translateAll(Arguments& arguments, const std::optional<Decision>& decision,
-                           std::index_sequence<Index...>) {
+                           std::index_sequence<Index...> /*indices*/) {
     return (translateOne<Index>(arguments, decision) && ...);
   }
 
@@ -86,7 +86,7 @@ struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
   }
 
   template <size_t... Index>
-  static void showAll(const Arguments& arguments, std::index_sequence<Index...>) {
+  static void showAll(const Arguments& arguments, std::index_sequence<Index...> /*indices*/) {
     (showOne<Index>(arguments), ...);
   }
 

@@ -120,7 +120,8 @@ void Objects::rotateLocked() {
   std::vector<Object> behind;
   for (auto& [shown, object] : objects_) behind.push_back(std::move(object));
   if (behind.empty()) return;
-  std::ranges::rotate(behind, behind.begin() + 1);
+  // Not of std::ranges: clang-tidy 14 cannot read what GCC's returns.
+  std::rotate(behind.begin(), behind.begin() + 1, behind.end());
   shownByReal_.clear();
   auto next = behind.begin();
   for (auto& [shown, object] : objects_) {

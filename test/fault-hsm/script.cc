@@ -45,8 +45,10 @@ void Script::mapProgress(const std::string& path) {
   if (size == 0) return;
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const bool sized = file >= 0 && ::ftruncate(file, static_cast<off_t>(size)) == 0;
-  void* const mapped =
-      sized ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+  // Without the folder, which a test may have removed, in memory of its own: an exception from here would
+  // leave the module through whatever function was called, C_CloseSession in a destructor among them.
+  const int sharing = sized ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+  void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, sharing, sized ? file : -1, 0);
   if (file >= 0) ::close(file);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   progress_ = static_cast<Progress*>(mapped);

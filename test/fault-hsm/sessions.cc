@@ -1,10 +1,10 @@
 #include "sessions.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 namespace faulthsm {
 namespace {
