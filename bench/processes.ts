@@ -41,12 +41,13 @@ export async function whenReady<T>(
   boundMs = startBoundMs,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  let onEnd: (code: number | null) => void = () => undefined;
+  let stopWatching = (): void => undefined;
   const failed = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`was not ready within ${boundMs / 1000} s`)), boundMs);
-    onEnd = (code) => reject(new Error(`ended with ${code} before it was ready`));
+    const onEnd = (code: number | null) => reject(new Error(`ended with ${code} before it was ready`));
     child?.once('close', onEnd);
     child?.once('error', reject);
+    stopWatching = () => child?.off('close', onEnd).off('error', reject);
   });
   try {
     return await Promise.race([ready, failed]);
@@ -54,6 +55,6 @@ export async function whenReady<T>(
     throw new Error(`${name} ${(error as Error).message}: ${output().trim().slice(-2_000)}`, { cause: error });
   } finally {
     clearTimeout(timer);
-    child?.off('close', onEnd);
+    stopWatching();
   }
 }
