@@ -10,5 +10,5 @@ test(`random faults on two of three members, 64 callers: no wrong result, every 
   expect(report.wrongResults).toEqual([]);
   expect(report.untyped).toEqual([]);
   expect(report.failedWhileOneWasWell).toBe(0);
-  expect(report.rounds).toBeGreaterThan(1);
+  expect(report.rounds).toBeGreaterThanOrEqual(2);
 }, 180_000);

@@ -9,6 +9,8 @@ import { SeededRandom } from './seeded-random.js';
 
 export interface ChaosOptions {
   durationMs: number;
+  /** It takes as long as these take, too: on a busy machine one round may fill the time. */
+  fewestRounds?: number;
   seed: number;
   callers: number;
   /** Told after each round of faults. */
@@ -92,7 +94,7 @@ class Chaos {
   }
 
   async run(): Promise<ChaosReport> {
-    const { callers: count, durationMs, seed, onRound } = this.#options;
+    const { callers: count, durationMs, fewestRounds = 2, seed, onRound } = this.#options;
     let stopped = false;
     const callers = Array.from(
       { length: count },
@@ -100,7 +102,7 @@ class Chaos {
     );
     const running = Promise.all(callers.map((caller) => caller.run(() => stopped)));
     try {
-      while (performance.now() - this.#startMs < durationMs) {
+      while (performance.now() - this.#startMs < durationMs || this.#sizes.length < fewestRounds) {
         await this.#round();
         this.#sizes.push({ atMs: Math.round(this.#elapsedMs()), ...processSize() });
         onRound?.(this.#progress());
