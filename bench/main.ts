@@ -23,14 +23,14 @@ const levels = {
     serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256],
     seconds: 4,
     warmUpSeconds: 10,
-    telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 24 },
+    telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
   },
   quick: {
     addonLevels: [1, 16],
     serverLevels: [1, 32, 256],
     seconds: 0.5,
     warmUpSeconds: 2,
-    telemetry: { warmUpRequests: 6_000, requestsPerSlice: 1_000, blocks: 5 },
+    telemetry: { warmUpRequests: 6_000, requestsPerSlice: 1_000, blocks: 4 },
   },
 };
 

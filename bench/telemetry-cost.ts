@@ -18,15 +18,13 @@ import {
   comparedNames,
   type Pairs,
   ratioOf,
+  sampleRatios,
   type ServerName,
   serverNames,
   shuffled,
   type TelemetryReport,
   telemetryReport,
 } from './telemetry-pairs.js';
-
-/** The share of requests that are traced where tracing is measured. */
-const sampleRatio = 0.01;
 
 export interface TelemetryPlan {
   inFlight: number;
@@ -89,7 +87,7 @@ export class TelemetryCost {
     const send = (name: ServerName, requests: number) =>
       this.#send(name, requests, plan.inFlight, clientCertificateLibrary);
     for (const name of serverNames) await send(name, plan.warmUpRequests);
-    const pairs: Pairs = { control: [], tracing: [], metrics: [] };
+    const pairs: Pairs = { control: [], tracing: [], tracingAll: [], metrics: [] };
     const { exportMicros: exportedBefore } = await this.#used('export');
     for (let block = 1; block <= plan.blocks; block += 1) {
       for (const name of shuffled(comparedNames)) {
@@ -100,11 +98,11 @@ export class TelemetryCost {
     }
     const { exportMicros } = await this.#used('export');
     if (this.#receiver.bytes === 0) throw new Error('The traced server has sent no spans.');
-    const requests = pairs.tracing.length * plan.requestsPerSlice;
     const { requestsPerSlice } = plan;
+    const traced = pairs.tracing.length * sampleRatios.tracing + pairs.tracingAll.length * sampleRatios.tracingAll;
     return telemetryReport(pairs, {
       requestsPerSlice,
-      exportMicrosPerRequest: (exportMicros - exportedBefore) / requests,
+      exportMicrosPerTracedRequest: (exportMicros - exportedBefore) / (traced * requestsPerSlice),
     });
   }
 
@@ -175,7 +173,8 @@ function writeConfigurations(deployment: Deployment, tracesEndpoint: string): Wr
   const telemetry: Record<ServerName, Message> = {
     plain: {},
     control: {},
-    tracing: { tracing: { endpoint: tracesEndpoint, sampleRatio } },
+    tracing: { tracing: { endpoint: tracesEndpoint, sampleRatio: sampleRatios.tracing } },
+    tracingAll: { tracing: { endpoint: tracesEndpoint, sampleRatio: sampleRatios.tracingAll } },
     metrics: { metrics: { port: 0 } },
   };
   return serverNames.map((name) => {

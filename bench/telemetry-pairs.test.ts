@@ -21,10 +21,10 @@ test('a block has each side once first, beginning with either of them', async ()
 
 test('the export of spans is counted where they come from, and nowhere else', () => {
   const pair = { plainMicros: 100, otherMicros: 101 };
-  const pairs = { control: [pair], tracing: [pair], metrics: [pair] };
-  const report = telemetryReport(pairs, { requestsPerSlice: 10, exportMicrosPerRequest: 0.5 });
-  expect(report).toMatchObject({ requestsPerSlice: 10, plainMicrosPerRequest: 100, exportMicrosPerRequest: 0.5 });
-  expect(comparedNames.map((name) => report[name].overhead)).toEqual([0.01, 0.015, 0.01]);
+  const pairs = { control: [pair], tracing: [pair], tracingAll: [pair], metrics: [pair] };
+  const report = telemetryReport(pairs, { requestsPerSlice: 10, exportMicrosPerTracedRequest: 50 });
+  expect(report).toMatchObject({ plainMicrosPerRequest: 100, exportMicrosPerTracedRequest: 50 });
+  expect(comparedNames.map((name) => report[name].overhead)).toEqual([0.01, 0.015, 0.51, 0.01]);
 });
 
 test('shuffling loses nothing', () => {
