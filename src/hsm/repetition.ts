@@ -2,7 +2,7 @@ import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
 import { callerError, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';
-import type { NativePool, NativeResult } from './native.js';
+import type { NativeFailure, NativePool, NativeResult } from './native.js';
 import type { JudgedFailure, Rotation, RotationTools, Subject } from './rotation.js';
 import { tryShareMs } from './try-deadline.js';
 import { type TryListener, watchTry } from './tries.js';
@@ -24,6 +24,8 @@ class Course {
   readonly failed = new Set<Member | undefined>();
   /** Those that had lost a session or a handle, and may be asked once more. */
   readonly lost = new Set<Member | undefined>();
+  /** Of the try before. */
+  lastFailure: NativeFailure | undefined;
   /** Undefined: wherever the pool's turn is. */
   target: Member | undefined;
   tries = 0;
@@ -81,6 +83,9 @@ export class Repetition {
   /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
   #goOn(course: Course, { failure, verdict }: JudgedFailure, untilMs: number, call: HsmCall): void {
     course.tries += 1;
+    // The log of a request that fails tells of every try, the last one first.
+    if (course.lastFailure !== undefined) failure.cause = course.lastFailure;
+    course.lastFailure = failure;
     const inTime = this.#isInTime(call);
     if (inTime && failure.kind === 'queue-deadline' && untilMs < call.deadlineMs) {
       // It waited for all of its share: whoever comes free first has the rest.

@@ -27,6 +27,8 @@ export interface FailedRound {
   ill: Record<string, string>;
   /** Whether the third member stayed in the rotation. */
   oneWasWell: boolean;
+  /** What the server logged. */
+  log: string[];
 }
 
 export interface ChaosReport {
@@ -122,6 +124,7 @@ class Chaos {
     const suspensions = () => this.#server.events.of(`member suspended/${this.#server.member(spared).name}`);
     const suspendedBefore = suspensions();
     const failedBefore = this.#tally.failures();
+    this.#server.events.takeNotes();
     const causesBefore = this.#server.events.causes();
     const plans = ill.map((member) => ({
       member,
@@ -144,6 +147,7 @@ class Chaos {
         plans.map(({ member, kind, durationMs }) => [member.name, `${kind.name}, ${durationMs} ms`]),
       ),
       oneWasWell,
+      log: this.#server.events.takeNotes(),
     });
   }
 

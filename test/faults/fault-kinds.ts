@@ -12,6 +12,8 @@ export interface FaultKind {
   alone: 'fails' | 'may pass' | 'passes';
   /** It does not come back by itself, because it must not: an operator has to act. */
   needsOperator?: boolean;
+  /** So often at most is C_Login called while it is ill; any number where it is left out. */
+  mostLogins?: number;
   /** Only these operations meet it; all where it is left out. */
   operations?: readonly string[];
 }
@@ -71,6 +73,16 @@ function removed(how: RemovalKind): FaultKind {
 
 const passing = { alone: 'may pass' } as const;
 
+function relogin(fault: FaultHsm, ...script: string[]): void {
+  fault.obey(...script);
+  fault.loseLogin();
+}
+
+/** An operator has to act. Few operations, because each cell wants another HSM afterwards. */
+function waits(mostLogins: number): Rest {
+  return { alone: 'may pass', needsOperator: true, mostLogins, operations: ['Encrypt', 'Decrypt', 'CreateKey'] };
+}
+
 const connection: FaultKind[] = [
   removed('device-removed'),
   removed('device-error'),
@@ -91,28 +103,38 @@ const connection: FaultKind[] = [
     },
     passing,
   ),
+  kind('loses its login and refuses the PIN', (fault) => relogin(fault, 'C_Login rv 0xa0'), waits(1)),
+  kind('loses its login and has locked the PIN', (fault) => relogin(fault, 'C_Login rv 0xa4'), waits(1)),
   kind(
-    'refuses the PIN when it is back',
+    'loses its login after three wrong PINs, at most three',
     (fault) => {
-      fault.obey('C_Login rv 0xa0');
-      fault.remove('device-removed');
+      fault.set('pinLimit', 3);
+      fault.set('wrongPins', 3);
+      relogin(fault);
     },
-    { alone: 'fails', needsOperator: true },
+    waits(1),
   ),
   kind(
-    'has locked the PIN when it is back',
+    'loses its login with one try left for the PIN',
     (fault) => {
-      fault.obey('C_Login rv 0xa4');
-      fault.remove('device-removed');
+      fault.set('pinLimit', 3);
+      fault.set('wrongPins', 2);
+      relogin(fault);
     },
-    { alone: 'fails', needsOperator: true },
+    waits(0),
   ),
 ];
 
 const withKey = ['Encrypt', 'Decrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext', 'ReEncrypt'];
 
+/** Where nobody knows whether the HSM has encrypted. */
+const inTheMidst = (rv: number) => (fault: FaultHsm) =>
+  fault.obey(...['C_Encrypt', 'C_Decrypt'].map((name) => `${name} times 1 rv ${rv}`));
+
 const objects: FaultKind[] = [
   onWork('forgets its object handles', () => 'times 1 stale-handle', { ...passing, operations: withKey }),
+  kind('loses a session in the midst of an operation', inTheMidst(0xb3), { alone: 'passes', operations: withKey }),
+  kind('forgets the key in the midst of an operation', inTheMidst(0x60), { alone: 'passes', operations: withKey }),
   kind('returns with renumbered objects', (fault) => {
     fault.renumberObjects();
     fault.remove('device-removed');
@@ -149,6 +171,9 @@ const pace: FaultKind[] = [
   onWork('hangs until released', () => 'hang'),
   onWork('hangs, then answers CKR_DEVICE_ERROR', () => 'hang 0x30'),
   kind('is slow by 0 to 10 ms at random', (fault) => fault.obey('latency * uniform 0 10'), { alone: 'passes' }),
+  kind('is slow by 2 ms in the median, log-normally', (fault) => fault.obey('latency * lognormal 2 1'), {
+    alone: 'passes',
+  }),
   onWork('fails one call in three at random', () => 'chance 0.33 seed 5 rv 0x6', passing),
 ];
 

@@ -5,7 +5,7 @@ import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
 import { processSize } from './process-size.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
-import { until } from './replicated-server.js';
+import { type ReplicaMember, until } from './replicated-server.js';
 
 /** `npm run test:faults` hangs a thousand calls, `npm test` fewer. */
 const hangCount = process.env['HOLDFAST_FAULTS'] === 'full' ? 1_000 : 100;
@@ -19,30 +19,36 @@ let cluster: HsmCluster;
 
 afterEach(() => replicas.dispose());
 
-async function connectTwo(): Promise<void> {
-  replicas = await ReplicatedCluster.make({ memberCount: 2, materialCount: 1, lanes, operationTimeoutMs });
+async function connect(memberCount: number): Promise<void> {
+  replicas = await ReplicatedCluster.make({ memberCount, materialCount: 1, lanes, operationTimeoutMs });
   cluster = await replicas.connected();
 }
 
-/** Callers of both members at once; each call that hangs on the ill one must be answered by the other. */
+/** Callers of all members at once; each call that hangs on the ill one must be answered by another. */
 async function encryptMany(count: number): Promise<string[]> {
   const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20 * operationTimeoutMs });
   const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), call());
   return Promise.all(Array.from({ length: count }, () => codeOf(encrypt())));
 }
 
-test(`${hangCount} hangs in a row: nothing grows, and no caller of the other member notices`, async () => {
-  await connectTwo();
-  const { fault } = replicas.member(0);
-  const well = replicas.member(1).fault;
+test(`${hangCount} hangs in a row: nothing grows, and no caller of the other members notices`, async () => {
+  await connect(3);
+  const [{ fault }, ...others] = replicas.members as [ReplicaMember, ...ReplicaMember[]];
   let hung = 0;
   let after = processSize();
   let peakThreads = 0;
   for (let rounds = 0; hung < hangCount; rounds += 1) {
     const before = fault.calls('C_EncryptInit');
     fault.obey('C_EncryptInit hang');
-    const codes = await encryptMany(3 * lanes);
+    const codes = await encryptMany(4 * lanes);
     expect(new Set(codes)).toEqual(new Set(['no error']));
+    expect(fault.inside('C_EncryptInit')).toBeGreaterThan(0);
+    // What hangs goes on hanging, and the others go on working.
+    const worked = others.map((other) => other.fault.counts('C_Encrypt').returned);
+    expect(new Set(await encryptMany(4 * lanes))).toEqual(new Set(['no error']));
+    expect(fault.inside('C_EncryptInit')).toBeGreaterThan(0);
+    const working = others.map((other, index) => other.fault.counts('C_Encrypt').returned - (worked[index] ?? 0));
+    expect(Math.min(...working)).toBeGreaterThan(0);
     peakThreads = Math.max(peakThreads, processSize().threads);
     hung += fault.calls('C_EncryptInit') - before;
     fault.heal();
@@ -61,12 +67,14 @@ test(`${hangCount} hangs in a row: nothing grows, and no caller of the other mem
   expect(end.threads).toBeLessThanOrEqual(after.threads + lanes);
   expect(end.descriptors).toBeLessThanOrEqual(after.descriptors + 4);
   expect(end.residentMebibytes).toBeLessThanOrEqual(after.residentMebibytes + memoryAllowanceMebibytes);
-  for (const name of ['C_EncryptInit', 'C_Encrypt', 'C_GenerateRandom']) expect(well.counts(name).failed).toBe(0);
-  expect(replicas.events).not.toContain('suspended b');
+  for (const { name, fault: well } of others) {
+    for (const work of ['C_EncryptInit', 'C_Encrypt', 'C_GenerateRandom']) expect(well.counts(work).failed).toBe(0);
+    expect(replicas.events).not.toContain(`suspended ${name}`);
+  }
 }, 300_000);
 
 test('an HSM that never comes back costs a bounded number of threads, however often it is tried again', async () => {
-  await connectTwo();
+  await connect(2);
   const { fault } = replicas.member(0);
   await encryptMany(4 * lanes);
   const before = processSize();

@@ -43,12 +43,15 @@ export async function runCell(rig: Rig, kind: FaultKind, operation: Operation): 
   const [ill] = rig.members;
   if (ill === undefined) throw new Error('A rig has members.');
   const metBefore = workCalls(ill.fault);
+  const loginsBefore = ill.fault.calls('C_Login');
   kind.begin(ill.fault, rig.operationTimeoutMs);
   const calls: CallOutcome[] = [];
   for (let wave = 0; wave < waves; wave += 1) calls.push(...(await round(operation)));
   const met = workCalls(ill.fault) - metBefore;
+  const { needsOperator = false, mostLogins } = kind;
+  if (mostLogins !== undefined) await expectLogins(ill, operation, loginsBefore + mostLogins);
   kind.end(ill.fault);
-  const recoveredMs = kind.needsOperator === true ? null : await recovery(ill, operation);
+  const recoveredMs = needsOperator ? null : await recovery(ill, operation);
   for (const { check } of calls) if (recoveredMs !== null) await check();
   return {
     kind: kind.name,
@@ -108,6 +111,20 @@ async function recovery(member: ReplicaMember, operation: Operation): Promise<nu
   };
   await until(`${member.name} takes part in ${operation.name} again`, back, recoveryBoundMs);
   return performance.now() - startMs;
+}
+
+/** How long a member is left to its recovery before its logins are counted: several of its delays. */
+const recoveryRounds = 5;
+const recoveryRoundMs = 100;
+
+/** @throws where it was logged in to more often, however long it was tried. */
+async function expectLogins({ name, fault }: ReplicaMember, operation: Operation, most: number): Promise<void> {
+  for (let rounds = 0; rounds < recoveryRounds; rounds += 1) {
+    await round(operation);
+    await new Promise((resolve) => setTimeout(resolve, recoveryRoundMs));
+  }
+  const logins = fault.calls('C_Login');
+  if (logins > most) throw new Error(`${name} was logged in to ${logins} times, ${most} are allowed`);
 }
 
 function countBy(values: readonly string[]): Record<string, number> {

@@ -4,8 +4,6 @@ import { fileURLToPath } from 'node:url';
 import type { CellOutcome } from './matrix.js';
 
 const document = fileURLToPath(new URL('../../docs/faults.md', import.meta.url));
-const begin = '<!-- outcomes: written by `npm run test:faults` -->';
-const end = '<!-- end of outcomes -->';
 
 const header = [
   '| the HSM … | one member: answers | slowest, ms | back after, ms | two members: answers | slowest, ms | back after, ms |',
@@ -49,19 +47,34 @@ function sumOf(outcomes: readonly CellOutcome[]): string {
 }
 
 export function printOutcomes(outcomes: readonly CellOutcome[]): void {
-  process.stdout.write(`\n${outcomeTable(outcomes).join('\n')}\n`);
-}
-
-export function documentedOutcomes(): string {
-  const text = readFileSync(document, 'utf8');
-  const [, rest] = text.split(begin);
-  return rest?.split(end)[0] ?? '';
+  printTable(outcomeTable(outcomes));
 }
 
 export function updateDocumentedOutcomes(outcomes: readonly CellOutcome[]): void {
-  const text = readFileSync(document, 'utf8');
-  const [before, rest] = text.split(begin);
+  updateDocumentedTable('outcomes', outcomeTable(outcomes));
+}
+
+export function printTable(lines: readonly string[]): void {
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+}
+
+/** The tables of docs/faults.md that the suites write. */
+export type DocumentedTable = 'outcomes' | 'killed';
+
+const marks = (name: DocumentedTable): [begin: string, end: string] => [
+  `<!-- ${name}: written by \`npm run test:faults\` -->`,
+  `<!-- end of ${name} -->`,
+];
+
+export function documentedTable(name: DocumentedTable): string {
+  const [begin, end] = marks(name);
+  return readFileSync(document, 'utf8').split(begin)[1]?.split(end)[0] ?? '';
+}
+
+export function updateDocumentedTable(name: DocumentedTable, lines: readonly string[]): void {
+  const [begin, end] = marks(name);
+  const [before, rest] = readFileSync(document, 'utf8').split(begin);
   const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error('docs/faults.md has no place for the outcomes.');
-  writeFileSync(document, `${before}${begin}\n\n${outcomeTable(outcomes).join('\n')}\n\n${end}${after}`);
+  if (before === undefined || after === undefined) throw new Error(`docs/faults.md has no place for the ${name}.`);
+  writeFileSync(document, `${before}${begin}\n\n${lines.join('\n')}\n\n${end}${after}`);
 }

@@ -42,17 +42,28 @@ function deepestCause(error: LoggedError | undefined): string {
   return error?.cause === undefined ? (error?.message ?? 'unknown') : deepestCause(error.cause);
 }
 
+/** Of one round. */
+const mostNotes = 100;
+
 /** What the server's log said, counted by message and member. */
 class EventCounts {
   readonly #counts = new Map<string, number>();
+  readonly #sinceMark: string[] = [];
 
   /** Takes one line of the log. */
   note(line: string): void {
     const { msg, memberName, err } = JSON.parse(line) as { msg?: string; memberName?: string; err?: LoggedError };
     if (msg === 'request failed') this.#count(`why: ${deepestCause(err)}`);
+    if (msg !== undefined && this.#sinceMark.length < mostNotes)
+      this.#sinceMark.push([msg, memberName, deepestCause(err)].join(' / '));
     for (const key of [msg, `${msg}/${memberName}`]) {
       if (key !== undefined) this.#count(key);
     }
+  }
+
+  /** What was logged since the last call of this, the first lines of it. */
+  takeNotes(): string[] {
+    return this.#sinceMark.splice(0);
   }
 
   /** Why requests failed, by the HSM's own words. */

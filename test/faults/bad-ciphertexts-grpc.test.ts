@@ -1,0 +1,51 @@
+/** Bad ciphertexts as callers send them, over gRPC and TLS; on SoftHSM each is CKR_GENERAL_ERROR (design invariant 5). */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { decrypt, reasonOf } from './operations.js';
+import { ReplicatedServer } from './replicated-server.js';
+
+const count = process.env['HOLDFAST_FAULTS'] === 'full' ? 10_000 : 1_000;
+const atATime = 100;
+let server: ReplicatedServer;
+let good: Uint8Array;
+
+beforeAll(async () => {
+  const limits = { operationTimeoutMs: 5_000, requestTimeoutMs: 20_000 };
+  server = await ReplicatedServer.start({ memberCount: 1, keyCount: 1, lanes: 4, ...limits });
+  const [keyId] = server.keyIds;
+  const sealed = await server.client().call('Encrypt', { key_id: keyId, plaintext: Buffer.from('a secret') });
+  good = sealed['ciphertext_blob'] as Uint8Array;
+});
+
+afterAll(() => server.dispose());
+
+/** One of the last bytes, so of the tag, is wrong: its header parses, so that the HSM is asked. */
+function bad(index: number): Uint8Array {
+  const at = good.length - 1 - (index % 16);
+  return good.with(at, (good[at] ?? 0) ^ (1 + (index % 255)));
+}
+
+async function answer(blob: Uint8Array): Promise<string> {
+  try {
+    await decrypt(server.client(), blob);
+    return 'ok';
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+test(`${count} bad ciphertexts are the caller's, the good one goes on to decrypt, and the HSM that dies is seen at once`, async () => {
+  const { fault } = server.member(0);
+  const suspended = () => server.events.of('member suspended/a');
+  const before = fault.counts('C_Decrypt').failed;
+  for (let done = 0; done < count; done += atATime) {
+    const answers = await Promise.all(Array.from({ length: atATime }, (_, index) => answer(bad(done + index))));
+    expect(new Set(answers)).toEqual(new Set(['INVALID_CIPHERTEXT']));
+  }
+  expect(fault.counts('C_Decrypt').failed - before).toBe(count);
+  expect(suspended()).toBe(0);
+  expect(await answer(good)).toBe('ok');
+
+  fault.remove('device-error');
+  expect(await answer(bad(0))).toBe('KEY_UNAVAILABLE');
+  expect(suspended()).toBe(1);
+}, 240_000);
