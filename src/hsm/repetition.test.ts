@@ -101,6 +101,16 @@ describe('an operation that may be repeated', () => {
     expect(members.map(({ failures }) => failures.length)).toEqual([1, 1, 0]);
   });
 
+  test('that fails carries the failure of every try, the last one first', async () => {
+    const functionNames = ['C_GenerateRandom', 'C_EncryptInit', 'C_Encrypt'];
+    await run(functionNames.map((functionName, member) => ({ fails: { member, functionName } })));
+    const failures = members.flatMap(({ failures: its }) => its);
+    expect(failures.map(({ functionName }) => functionName)).toEqual(functionNames);
+    expect(failures[2]?.cause).toBe(failures[1]);
+    expect(failures[1]?.cause).toBe(failures[0]);
+    expect(failures[0]?.cause).toBeUndefined();
+  });
+
   test('ends with the last failure when every member has failed', async () => {
     expect(await run([0, 1, 2].map((member) => ({ fails: { member } })))).toBe('KEY_UNAVAILABLE');
     expect(whom()).toEqual([null, 1, 2]);
