@@ -30,7 +30,7 @@ Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server
   --no-store     do not
   --no-build     do not compile the server and the native parts first
   --rounds <n>   rounds of every measurement, interleaved (default 3)
-  --seconds <s>  length of one measurement (default 4; with --quick 0.7)
+  --seconds <s>  length of one measurement (default 4; with --quick 0.4)
   --lanes <n>    lanes of the member (default 1: SoftHSM is slower with more)
   --note <text>  a remark on the run, stored with it
   --help         print this

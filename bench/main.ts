@@ -28,9 +28,9 @@ const levels = {
   quick: {
     addonLevels: [1, 16],
     serverLevels: [1, 32, 256],
-    seconds: 0.5,
+    seconds: 0.4,
     warmUpSeconds: 2,
-    telemetry: { warmUpRequests: 6_000, requestsPerSlice: 1_000, blocks: 4 },
+    telemetry: { warmUpRequests: 5_000, requestsPerSlice: 800, blocks: 3 },
   },
 };
 
