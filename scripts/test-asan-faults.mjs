@@ -43,7 +43,8 @@ function sanitizedEnvironment(reports) {
   return {
     ...process.env,
     LD_PRELOAD: runtime,
-    ASAN_OPTIONS: `detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=1:${log}`,
+    // The tests that look for growth read the size of the quarantine from here.
+    ASAN_OPTIONS: `detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=64:abort_on_error=1:${log}`,
     LSAN_OPTIONS: 'exitcode=0',
     UBSAN_OPTIONS: `print_stacktrace=1:abort_on_error=1:${log}`,
   };

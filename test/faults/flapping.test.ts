@@ -4,7 +4,7 @@ import { Secret } from '../../src/secret.js';
 import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import { removalKinds } from '../native/fault-hsm.js';
-import { processSize } from './process-size.js';
+import { processSize, quarantinedMebibytes } from './process-size.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
@@ -12,7 +12,7 @@ const flaps = process.env['HOLDFAST_FAULTS'] === 'full' ? 100 : 12;
 /** Until then caches fill and lanes open. */
 const warmUp = Math.floor(flaps / 4);
 const lanes = 8;
-const memoryAllowanceMebibytes = 32;
+const memoryAllowanceMebibytes = 32 + quarantinedMebibytes;
 
 let replicas: ReplicatedCluster;
 let cluster: HsmCluster;

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/clock-system.js';
 import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
-import { type ProcessSize, processSize } from './process-size.js';
+import { type ProcessSize, processSize, quarantinedMebibytes } from './process-size.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { type ReplicaMember, until } from './replicated-server.js';
 
@@ -14,7 +14,7 @@ const operationTimeoutMs = 300;
 /** Of the pool beside its lanes: the watchdog, and those that open and log in. */
 const ownThreads = 6;
 /** The addon may keep this much more than after the first rounds: the allocator's, and V8's. */
-const memoryAllowanceMebibytes = 48;
+const memoryAllowanceMebibytes = 48 + quarantinedMebibytes;
 
 let replicas: ReplicatedCluster;
 let cluster: HsmCluster;
