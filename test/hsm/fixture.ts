@@ -10,6 +10,8 @@ import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '
 import type { HsmEvents } from '../../src/hsm/events.js';
 import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
+import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
+import { detectProfile } from '../../src/hsm/profiles/profiles.js';
 import type {
   ConnectOutcome,
   EncryptionSpending,
@@ -102,6 +104,8 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
       maxStuckOpenings: 2,
     };
     const opened = await pool.openMember(token, soon());
+    // Its keys are made as those of a cluster are.
+    pool.setProfile(opened.member, nativeProfile(detectProfile(opened.token)), token.laneCount);
     await pool.loginMember(opened.member, Buffer.from(pin), soon());
     pool.resume(opened.member);
     return { pool, member: opened.member };
