@@ -1,4 +1,10 @@
-/** `npm run bench`: lets the TypeScript sources of the bench run as they are. */
-import '../test/contract/typescript-hooks.mjs';
+/** `npm run bench`: sets up what it needs, then lets the TypeScript sources of the bench run as they are. */
+import { setup } from '../scripts/setup.mjs';
+import { runMain } from '../scripts/steps.mjs';
 
-await import('./main.ts');
+await runMain(async () => {
+  // stdout is for the result.
+  await setup({ quiet: false, withBench: true, output: process.stderr });
+  await import('../test/contract/typescript-hooks.mjs');
+  await import('./main.ts');
+});

@@ -1,5 +1,11 @@
-/** Lets a TypeScript program of test/faults run as it is: `node scripts/faults-main.mjs <program> [arguments]`. */
-import '../test/contract/typescript-hooks.mjs';
+/** Lets a TypeScript program of test/faults run as it is, once all is set up: `node scripts/faults-main.mjs <program> [arguments]`. */
+import { setup } from './setup.mjs';
+import { runMain } from './steps.mjs';
 
 const [program] = process.argv.splice(2, 1);
-await import(`../test/faults/${program}.ts`);
+await runMain(async () => {
+  // stdout is for the report.
+  await setup({ quiet: false, output: process.stderr });
+  await import('../test/contract/typescript-hooks.mjs');
+  await import(`../test/faults/${program}.ts`);
+});

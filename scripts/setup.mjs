@@ -16,17 +16,17 @@ const minimumNode = [20, 19];
 /** Inside node_modules: `npm ci` removes it, and then everything has to be done again anyway. */
 const stampFile = join(root, 'node_modules/.cache/holdfast/setup.json');
 
-const help = `Usage: npm run setup [-- --quiet] [--with-lint]
+const help = `Usage: npm run setup [-- --quiet] [--with-lint] [--with-bench]
 
 Makes a fresh clone ready: installs missing system packages (apt, as root or with sudo), runs npm ci, generates
 the gRPC code, builds the addon and compiles TypeScript. Only what changed is done again.
---with-lint also installs what the checks of .ci/run want.`;
+--with-lint also installs what the checks of .ci/run want, --with-bench what npm run bench wants (it does so by itself).`;
 
-/** Everything, in order. */
-export async function setup({ quiet, withLint = false }) {
+/** Everything, in order. `output` as `Steps` has it. */
+export async function setup({ quiet, withLint = false, withBench = false, output }) {
   checkNode();
-  const steps = new Steps({ quiet });
-  await installSystemPackages(steps, { withLint });
+  const steps = new Steps({ quiet, output });
+  await installSystemPackages(steps, { withLint, withBench });
   await installNpmPackages(steps);
   await whenChanged(steps, {
     name: 'generated',
@@ -134,6 +134,9 @@ function writeStamps(stamps) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
     if (process.argv.includes('--help')) return void process.stdout.write(`${help}\n`);
-    await setup({ quiet: process.argv.includes('--quiet'), withLint: process.argv.includes('--with-lint') });
+    const [quiet, withLint, withBench] = ['--quiet', '--with-lint', '--with-bench'].map((name) =>
+      process.argv.includes(name),
+    );
+    await setup({ quiet, withLint, withBench });
   });
 }

@@ -8,35 +8,37 @@ const repeatWithoutTerminalMs = 15_000;
 
 /**
  * Prints what is being done, and how long it took when that was more than a second.
- * @param {{ quiet: boolean }} options
+ * @param {{ quiet: boolean, output?: NodeJS.WriteStream }} options `output` is stderr for a program whose stdout is its result
  */
 export class Steps {
-  constructor({ quiet }) {
+  constructor({ quiet, output = process.stdout }) {
     this.quiet = quiet;
+    this.output = output;
   }
 
   say(line) {
-    if (!this.quiet) process.stdout.write(`${line}\n`);
+    if (!this.quiet) this.output.write(`${line}\n`);
   }
 
   /** Shows `label` with the elapsed seconds while `work` runs. */
   async run(label, work) {
     const startedMs = performance.now();
     const seconds = () => Math.round((performance.now() - startedMs) / 1_000);
-    const inPlace = process.stdout.isTTY === true && !this.quiet;
+    const { output } = this;
+    const inPlace = output.isTTY === true && !this.quiet;
     const interval = inPlace ? 1_000 : repeatWithoutTerminalMs;
-    const show = () => process.stdout.write(inPlace ? `\r… ${label}  ${seconds()} s` : `… ${label}  ${seconds()} s\n`);
-    if (inPlace) process.stdout.write(`… ${label}`);
+    const show = () => output.write(inPlace ? `\r… ${label}  ${seconds()} s` : `… ${label}  ${seconds()} s\n`);
+    if (inPlace) output.write(`… ${label}`);
     const timer = this.quiet ? undefined : setInterval(show, interval);
     try {
       const result = await work();
       const duration = seconds() > 0 ? `  (${seconds()} s)` : '';
-      if (inPlace) process.stdout.write(`\r\x1b[K`);
+      if (inPlace) output.write(`\r\x1b[K`);
       this.say(`✓ ${label}${duration}`);
       return result;
     } catch (error) {
-      if (inPlace) process.stdout.write(`\r\x1b[K`);
-      process.stdout.write(`✗ ${label}\n`);
+      if (inPlace) output.write(`\r\x1b[K`);
+      output.write(`✗ ${label}\n`);
       throw error;
     } finally {
       clearInterval(timer);

@@ -59,12 +59,17 @@ const lintPackages = [
   { name: 'clang-format', purpose: 'format of the C++ part', present: () => isInstalled('clang-format') },
 ];
 
+/** What only the bench wants. */
+const benchPackages = [
+  { name: 'nghttp2-client', purpose: 'h2load, which loads the servers', present: () => isInstalled('h2load') },
+];
+
 /**
  * Installs what is missing, as root or through sudo.
  * @throws StepFailure that names the packages, where that cannot be done
  */
-export async function installSystemPackages(steps, { withLint }) {
-  const wanted = withLint ? [...packages, ...lintPackages] : packages;
+export async function installSystemPackages(steps, { withLint, withBench }) {
+  const wanted = [...packages, ...(withLint ? lintPackages : []), ...(withBench ? benchPackages : [])];
   const missing = wanted.filter(({ present }) => !present());
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);

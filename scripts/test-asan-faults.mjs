@@ -9,7 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { findingsIn, lookedForLeaks } from './sanitizer-reports.mjs';
-import { root } from './setup.mjs';
+import { root, setup } from './setup.mjs';
 import { execute, runMain, StepFailure } from './steps.mjs';
 
 /** `native/test/run.sh asan` builds there too: whoever runs both, this one first, compiles the core once. */
@@ -76,6 +76,7 @@ function judge(reports, { status, signal }) {
 }
 
 await runMain(async () => {
+  await setup({ quiet: true });
   await buildSanitized();
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-asan-'));
   try {

@@ -2,12 +2,16 @@
 /** `npm run test:faults [-- <vitest arguments>]`: the fault suites at full length; writes the outcomes into docs/faults.md. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { root } from './setup.mjs';
+import { root, setup } from './setup.mjs';
+import { runMain } from './steps.mjs';
 
-const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-const { status } = spawnSync(process.execPath, [vitest, 'run', 'test/faults', ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, HOLDFAST_FAULTS: 'full' },
+await runMain(async () => {
+  await setup({ quiet: true });
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const { status } = spawnSync(process.execPath, [vitest, 'run', 'test/faults', ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, HOLDFAST_FAULTS: 'full' },
+  });
+  process.exitCode = status ?? 1;
 });
-process.exitCode = status ?? 1;
