@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import {
   counterDefinitions,
   gaugeDefinitions,
@@ -60,13 +61,28 @@ test('names have the prefix, counters end in _total, and nothing else does', () 
   }
 });
 
-test.each(['prometheus/holdfast-rules.yaml', 'grafana/holdfast.json'])(
+const deployed = (file: string): string =>
+  readFileSync(fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url)), 'utf8');
+
+test.each(['prometheus/holdfast-rules.yaml', 'prometheus/holdfast-rules-test.yaml', 'grafana/holdfast.json'])(
   'deploy/%s names metrics that there are',
   (file) => {
-    const text = readFileSync(fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url)), 'utf8');
+    const text = deployed(file);
     const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
     const known = definedRows().map(({ name }) => name);
     expect(used.length).toBeGreaterThan(0);
     expect(used.filter((name) => !known.includes(name))).toEqual([]);
   },
 );
+
+test('alerts that one event sets off also see the first event of a series, which is no increase to Prometheus', () => {
+  const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { expr: string }[] }[] };
+  const counted = groups
+    .flatMap(({ rules }) => rules)
+    .flatMap(({ expr }) => [...expr.matchAll(/\bincrease\((.+?)\[/g)].map(([, series = '']) => ({ expr, series })));
+  expect(counted.length).toBeGreaterThan(0);
+  const labelled = counted.filter(({ series }) =>
+    definedRows().some(({ name, labels }) => labels.length > 0 && series.startsWith(name)),
+  );
+  expect(labelled.filter(({ expr, series }) => !expr.includes(`(${series} > 0 unless ${series} offset`))).toEqual([]);
+});
