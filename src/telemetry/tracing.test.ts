@@ -82,9 +82,19 @@ describe('what is sampled', () => {
     ['upper case', `00-${traceId.toUpperCase()}-${parentId}-01`],
     ['the version that is never used', `ff-${traceId}-${parentId}-01`],
     ['more flags than there are', `00-${traceId}-${parentId}-0101`],
+    ['more than version 00 has', `00-${traceId}-${parentId}-01-more`],
   ])('is not what a header that is none says: %s', (_, header) => {
     expect(tracing({ sampleRatio: 0 }).isSampled(header)).toBe(false);
     expect(tracing({ sampleRatio: 1 }).isSampled(header)).toBe(true);
+  });
+
+  it('is what a later version says, whatever stands behind its flags', () => {
+    const header = `01-${traceId}-${parentId}-01-more`;
+    const traces = tracing({ sampleRatio: 0 });
+    expect(traces.isSampled(header)).toBe(true);
+    const request = traces.startRequest('a', {}, { traceparent: header, tracestate: undefined });
+    expect(request.traceId).toBe(traceId);
+    request.end();
   });
 
   it('is not what a caller says where callers do not decide; its span is still the parent', () => {

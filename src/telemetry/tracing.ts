@@ -26,8 +26,11 @@ export interface TracingOptions {
   onSpans: SpanOutcomeListener;
 }
 
-/** W3C Trace Context §3.2: version, trace id, parent id and flags; neither id may be all zeroes. */
-const traceparentPattern = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-|$)/;
+/**
+ * W3C Trace Context §3.2: version, trace id, parent id and flags; neither id may be all zeroes. Only later versions than 00
+ * may have more behind them.
+ */
+const traceparentPattern = /^(?!ff)(?!00.{54})[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-|$)/;
 const lastDigitOfFlags = '00-'.length + 32 + 1 + 16 + 1 + 1;
 
 /**
