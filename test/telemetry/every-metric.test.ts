@@ -1,0 +1,303 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { IncomingCall } from '../../src/dispatch/dispatcher.js';
+import type { FinishedTry } from '../../src/hsm/tries.js';
+import type { NativeTokenInfo } from '../../src/hsm/native.js';
+import { softhsm } from '../../src/hsm/profiles/softhsm.js';
+import type { LoginAttempts } from '../../src/keystores/catalog.js';
+import {
+  auditRecordsLostEvent,
+  backgroundErrorEvent,
+  connectionEvents,
+  connectionRefusedEvent,
+  encryptionBudgetEvents,
+  type EventSink,
+  hsmEvents,
+  replacementEvent,
+  requestEvent,
+  spanEvent,
+  unaccountedMaterialEvent,
+} from '../../src/telemetry/events.js';
+import { hedgeCounter, tryCounter } from '../../src/telemetry/hsm-metrics.js';
+import { countedLoginAttempts } from '../../src/telemetry/login-metrics.js';
+import {
+  type counterDefinitions,
+  type gaugeDefinitions,
+  type histogramDefinitions,
+} from '../../src/telemetry/metric-definitions.js';
+import type { Metrics } from '../../src/telemetry/metrics.js';
+import { Telemetry } from '../../src/telemetry/telemetry.js';
+import { ManualClock } from '../manual-clock.js';
+
+/** Each metric is raised by its event, or shows what it is asked for. One without a row here does not compile. */
+
+const clusterId = 'cluster-1';
+const place = { clusterId, memberName: 'a' };
+const store = { customKeyStoreId: 'cks-1', clusterId };
+const cause = new Error('a cause');
+const member = 'cluster="main",member="a"';
+const verdict = {
+  code: 'KMS_INTERNAL',
+  message: '',
+  speaksAboutHsm: true,
+  poisonsMember: false,
+  callerFault: false,
+  retryElsewhere: true,
+  alert: null,
+} as const;
+
+let telemetry: Telemetry;
+let sink: EventSink & { metrics: Metrics };
+
+const call = { face: 'grpc', method: 'Encrypt' } as IncomingCall;
+const hsm = () => hsmEvents(sink);
+const tried = (failure?: FinishedTry['failure']) =>
+  tryCounter(sink.metrics)({
+    clusterId,
+    memberName: 'a',
+    operation: 'encrypt',
+    durationMs: 5,
+    lane: failure === undefined ? { waitMs: 1, workMs: 3 } : undefined,
+    failure,
+  });
+const attempts = () =>
+  countedLoginAttempts(
+    { claim: () => Promise.resolve('claimed'), record: () => Promise.resolve() } as unknown as LoginAttempts,
+    sink.metrics,
+  );
+
+interface Event {
+  /** What happens once. */
+  happens: () => unknown;
+  /** Which series it raises. */
+  series: string;
+}
+
+const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDefinitions, Event> = {
+  rpcRequests: {
+    happens: () => requestEvent(sink)(call, undefined, 5),
+    series: 'holdfast_rpc_requests_total{face="grpc",method="Encrypt",code="OK"}',
+  },
+  rpcDuration: {
+    happens: () => requestEvent(sink)(call, undefined, 5),
+    series: 'holdfast_rpc_duration_seconds_count{face="grpc",method="Encrypt"}',
+  },
+  connectionsRefused: {
+    happens: () => connectionRefusedEvent(sink)({ sourceAddress: '127.0.0.1', reason: 'r', unreported: 0 }),
+    series: 'holdfast_connections_refused_total',
+  },
+  hsmOperationDuration: {
+    happens: () => tried(),
+    series: `holdfast_hsm_operation_duration_seconds_count{${member},operation="encrypt",outcome="ok"}`,
+  },
+  hsmQueueWait: {
+    happens: () => tried(),
+    series: `holdfast_hsm_queue_wait_seconds_count{${member},operation="encrypt"}`,
+  },
+  hsmLaneDuration: {
+    happens: () => tried(),
+    series: `holdfast_hsm_lane_duration_seconds_count{${member},operation="encrypt"}`,
+  },
+  hsmFailures: {
+    happens: () => tried({ kind: 'rv', returnValue: 'CKR_DEVICE_ERROR', verdict }),
+    series: `holdfast_hsm_failures_total{${member},operation="encrypt",kind="rv",return_value="CKR_DEVICE_ERROR"}`,
+  },
+  hsmHedgesSent: {
+    happens: () => hedgeCounter(sink.metrics)(clusterId)('encrypt', 'sent'),
+    series: 'holdfast_hsm_hedges_sent_total{cluster="main",operation="encrypt"}',
+  },
+  hsmHedgesWon: {
+    happens: () => hedgeCounter(sink.metrics)(clusterId)('encrypt', 'won'),
+    series: 'holdfast_hsm_hedges_won_total{cluster="main",operation="encrypt"}',
+  },
+  hsmMembersOpened: {
+    happens() {
+      const token = { serialNumber: '1', model: 'm' } as NativeTokenInfo;
+      hsm().memberOpened(place, token, softhsm);
+    },
+    series: `holdfast_hsm_member_opened_total{${member}}`,
+  },
+  hsmMemberOpenFailures: {
+    happens: () => hsm().memberOpenFailed(place, cause),
+    series: `holdfast_hsm_member_open_failures_total{${member}}`,
+  },
+  hsmMemberSuspensions: {
+    happens: () => hsm().memberSuspended(place, cause),
+    series: `holdfast_hsm_member_suspensions_total{${member}}`,
+  },
+  hsmMemberProbeFailures: {
+    happens: () => hsm().memberProbeFailed(place, cause),
+    series: `holdfast_hsm_member_probe_failures_total{${member}}`,
+  },
+  hsmLanesQuarantined: {
+    happens: () => hsm().laneQuarantined(place, cause),
+    series: `holdfast_hsm_lanes_quarantined_total{${member}}`,
+  },
+  hsmLanesHung: {
+    happens: () => hsm().lanesHung(clusterId, 1),
+    series: 'holdfast_hsm_lanes_hung_total{cluster="main"}',
+  },
+  hsmLoginAttempts: {
+    happens: () => attempts().claim('1', 'v', new Date(0)),
+    series: 'holdfast_hsm_login_attempts_total',
+  },
+  hsmLogins: {
+    happens: () => attempts().record('1', 'v', 'failed'),
+    series: 'holdfast_hsm_logins_total{outcome="failed"}',
+  },
+  hsmProcessWornOut: {
+    happens: () => hsm().processWornOut(place, cause),
+    series: `holdfast_hsm_process_worn_out_total{${member}}`,
+  },
+  materialAlerts: {
+    happens: () => hsm().materialAlert(place, 'id', 'canary-failed'),
+    series: `holdfast_hsm_material_alerts_total{${member},alert="canary-failed"}`,
+  },
+  unaccountedMaterialReports: {
+    happens: () => unaccountedMaterialEvent(sink)({ ...place, materialIds: ['id', 'another'] }),
+    series: `holdfast_hsm_unaccounted_material_reports_total{${member}}`,
+  },
+  keyStoreConnectFailures: {
+    happens: () => connectionEvents(sink).connectFailed(store, { errorCode: 'NETWORK_ERRORS', retryInMs: null, cause }),
+    series: 'holdfast_key_store_connect_failures_total{cluster="main",error_code="NETWORK_ERRORS"}',
+  },
+  encryptionBudgetWarnings: {
+    happens: () => encryptionBudgetEvents(sink).onWarning('id', 1, 2),
+    series: 'holdfast_encryption_budget_warnings_total',
+  },
+  auditRecordsLost: {
+    happens: () => auditRecordsLostEvent(sink)(1),
+    series: 'holdfast_audit_records_lost_total',
+  },
+  backgroundFailures: {
+    happens: () => backgroundErrorEvent(sink)(cause, 'something'),
+    series: 'holdfast_background_failures_total',
+  },
+  traceSpans: {
+    happens: () => spanEvent(sink, new ManualClock())('dropped', 1),
+    series: 'holdfast_trace_spans_total{outcome="dropped"}',
+  },
+  processCpu: {
+    // By as much as was used since, which is no whole number.
+    happens: () => undefined,
+    series: 'holdfast_process_cpu_seconds_total{mode="user"}',
+  },
+};
+
+const statistics = {
+  member: 0,
+  epoch: 3,
+  admitted: true,
+  lanes: 4,
+  laneTarget: 4,
+  quarantinedLanes: 5,
+  queued: 6,
+  running: 1,
+  logins: 1,
+  cachedHandles: 7,
+  openings: 1,
+};
+const sources = {
+  clusters: () => [{ clusterId, members: [{ name: 'a', breaker: 'half-open' as const, statistics, wornOut: true }] }],
+  encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
+  auditHealthy: () => true,
+  faceLoad: () => ({ connections: 9, unfinishedRequestBytes: 10 }),
+};
+
+/** A number, or `some`: more than nothing. */
+const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some'>> = {
+  grpcConnections: { holdfast_grpc_connections: 9 },
+  grpcUnfinishedRequestBytes: { holdfast_grpc_unfinished_request_bytes: 10 },
+  hsmMemberAdmitted: { [`holdfast_hsm_member_admitted{${member}}`]: 1 },
+  hsmMemberBreaker: {
+    [`holdfast_hsm_member_breaker_state{${member},state="half-open"}`]: 1,
+    [`holdfast_hsm_member_breaker_state{${member},state="closed"}`]: 0,
+  },
+  hsmLanes: {
+    [`holdfast_hsm_lanes{${member},state="idle"}`]: 3,
+    [`holdfast_hsm_lanes{${member},state="busy"}`]: 1,
+    [`holdfast_hsm_lanes{${member},state="quarantined"}`]: 5,
+  },
+  hsmQueued: { [`holdfast_hsm_queued_operations{${member}}`]: 6 },
+  hsmSessionEpoch: { [`holdfast_hsm_session_epoch{${member}}`]: 3 },
+  hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
+  keyStoreState: {
+    'holdfast_key_store_connection_state{cluster="main",state="FAILED"}': 1,
+    'holdfast_key_store_connection_state{cluster="main",state="DISCONNECTED"}': 0,
+  },
+  encryptionBudgetUsed: { holdfast_encryption_budget_used_ratio: 0.25 },
+  encryptionBudgetWarned: { holdfast_encryption_budget_warned_materials: 8 },
+  processWornOut: { holdfast_process_worn_out: 1 },
+  processReplacement: {
+    'holdfast_process_replacement_state{state="put-off"}': 1,
+    'holdfast_process_replacement_state{state="none"}': 0,
+  },
+  auditHealthy: { holdfast_audit_healthy: 1 },
+  eventLoopDelay: { 'holdfast_event_loop_delay_seconds{quantile="1"}': 'some' },
+  eventLoopUtilization: { holdfast_event_loop_utilization_ratio: 'some' },
+  residentMemory: { holdfast_process_resident_memory_bytes: 'some' },
+  heapUsed: { holdfast_process_heap_used_bytes: 'some' },
+  externalMemory: { holdfast_process_external_memory_bytes: 'some' },
+  openFileDescriptors: { holdfast_process_open_fds: 'some' },
+  maximumFileDescriptors: { holdfast_process_max_fds: 'some' },
+  startTime: { holdfast_process_start_time_seconds: 'some' },
+  buildInfo: { [`holdfast_build_info{version="1.2.3",node_version="${process.version}"}`]: 1 },
+};
+
+async function scrape(): Promise<ReadonlyMap<string, number>> {
+  const lines = (await sink.metrics.scrape()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end + 1))];
+    }),
+  );
+}
+
+beforeAll(async () => {
+  telemetry = await Telemetry.start({
+    logger: pino({ level: 'silent' }),
+    clock: new ManualClock(),
+    random: () => 0.5,
+    version: '1.2.3',
+    clusters: [{ id: clusterId, name: 'main' }],
+    metrics: { address: '127.0.0.1', port: 0 },
+    tracing: null,
+    tracingHeaders: [],
+  });
+  const { metrics } = telemetry.sink;
+  if (metrics === undefined) throw new Error('Nothing is counted.');
+  sink = { ...telemetry.sink, metrics };
+  telemetry.watch(sources);
+});
+afterAll(() => telemetry.stop());
+
+test.each(Object.entries(counted))('%s is counted', async (name, { happens, series }) => {
+  const before = (await scrape()).get(series) ?? 0;
+  await happens();
+  const raisedBy = ((await scrape()).get(series) ?? 0) - before;
+  if (name === 'processCpu') expect(raisedBy).toBeGreaterThan(0);
+  else expect(raisedBy).toBe(1);
+});
+
+describe('a scrape', () => {
+  let samples: ReadonlyMap<string, number>;
+  beforeAll(async () => {
+    replacementEvent(sink)('put-off', []);
+    connectionEvents(sink).connectFailed(store, { errorCode: 'NETWORK_ERRORS', retryInMs: null, cause });
+    // So long a turn of the event loop that its watch sees it.
+    await pause(25);
+    const endMs = performance.now() + 50;
+    while (performance.now() < endMs);
+    await pause(25);
+    samples = await scrape();
+  });
+
+  test.each(Object.entries(shown))('shows %s', (_, expected) => {
+    for (const [series, value] of Object.entries(expected)) {
+      if (value === 'some') expect(samples.get(series), series).toBeGreaterThan(0);
+      else expect(samples.get(series), series).toBe(value);
+    }
+  });
+});
