@@ -6,7 +6,7 @@ const introduction = `# Errors
 
 Every error has one of these codes, as \`ErrorInfo.reason\` with the domain \`holdfast.kms\` in the details of the gRPC status
 (\`google.rpc.Status\`). Go by the code; the status beside it is for what knows nothing of us, and the message is for people. The details hold the
-request id, under which the server's log and audit log have the rest; the fields that broke a rule, if any; and how long to wait (\`RetryInfo\`),
+request id, under which the server's log and audit log have the rest (of a flood of failures the log has twenty a second); the fields that broke a rule, if any; and how long to wait (\`RetryInfo\`),
 where that is known. The codes are AWS's exceptions by another spelling: \`KEY_UNAVAILABLE\` is \`KeyUnavailableException\`.
 
 *Again?* says whether the same request may go well without anybody changing anything. A message over the size limit is refused by the

@@ -272,7 +272,7 @@ async function composeClusters(
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
-  const events = hangs.watch(withMemberInventoryCheck(hsmEvents(telemetry.sink), checkInventory));
+  const events = hangs.watch(withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
@@ -308,7 +308,7 @@ async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> 
     authorizer: authorizer(foundation),
     auditLog: auditFile,
     clock,
-    onCompleted: requestEvent(telemetry.sink),
+    onCompleted: requestEvent(telemetry.sink, clock),
   });
   return startGrpcFace({
     dispatcher,

@@ -1,19 +1,33 @@
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
 import type { IncomingCall } from '../dispatch/dispatcher.js';
 import { HoldfastError } from '../errors.js';
-import { requestEvent } from './events.js';
+import { type EventSink, hsmEvents, requestEvent } from './events.js';
 
 const call = { requestId: 'r', method: 'Encrypt', principal: undefined, sourceAddress: 'unix' } as IncomingCall;
 
-function levelOf(error: HoldfastError): string {
-  const lines: string[] = [];
+const place = { clusterId: 'cluster-1', memberName: 'a' };
+
+interface Line {
+  level: string;
+  msg: string;
+  unreported?: number;
+}
+
+/** The lines that are written while `work` has a log. */
+function logged(work: (sink: EventSink) => void): Line[] {
+  const lines: Line[] = [];
   const logger = pino(
     { level: 'debug', formatters: { level: (label) => ({ level: label }) } },
-    { write: (line: string) => void lines.push(line) },
+    { write: (line: string) => void lines.push(JSON.parse(line) as Line) },
   );
-  requestEvent({ logger, metrics: undefined })(call, error, 1);
-  return (JSON.parse(lines[0] ?? '{}') as { level: string }).level;
+  work({ logger, metrics: undefined });
+  return lines;
+}
+
+function levelOf(error: HoldfastError): string | undefined {
+  return logged((sink) => requestEvent(sink, new ManualClock())(call, error, 1))[0]?.level;
 }
 
 describe('requestEvent', () => {
@@ -28,4 +42,28 @@ describe('requestEvent', () => {
     expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'the key is pending deletion'))).toBe('debug');
     expect(levelOf(new HoldfastError('INVALID_CIPHERTEXT', 'm', { cause: new Error('0x5') }))).toBe('debug');
   });
+
+  it('does not flood the log: of a thousand failures in a second twenty are written, and how many were not', () => {
+    const clock = new ManualClock();
+    const lines = logged((sink) => {
+      const onCompleted = requestEvent(sink, clock);
+      const fail = (code: 'KEY_UNAVAILABLE' | 'KMS_INTERNAL') => onCompleted(call, new HoldfastError(code, 'm'), 1);
+      for (let request = 0; request < 1_000; request += 1) fail('KEY_UNAVAILABLE');
+      fail('KMS_INTERNAL');
+      clock.advance(1_000);
+      fail('KEY_UNAVAILABLE');
+    });
+    expect(lines).toHaveLength(22);
+    expect(lines.at(-1)).toMatchObject({ msg: 'request failed', unreported: 980 });
+  });
+});
+
+test('alerts of key material, one a request, do not flood the log', () => {
+  const clock = new ManualClock();
+  const lines = logged((sink) => {
+    const events = hsmEvents(sink, clock);
+    for (let request = 0; request < 1_000; request += 1) events.materialAlert(place, 'id', 'canary-failed');
+    events.materialAlert(place, 'id', 'material-missing');
+  });
+  expect(lines).toHaveLength(21);
 });

@@ -14,6 +14,7 @@ import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
 import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
 import { showConnectionState } from './key-store-metrics.js';
+import { LineLimit } from './line-limit.js';
 import type { Metrics } from './metrics.js';
 import type { SpanOutcomeListener } from './span-outlet.js';
 
@@ -53,7 +54,8 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
 }
 
 /** Members, lanes and what is wrong with materials. */
-export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
+export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEvents {
+  const alertLines = new LineLimit(clock);
   const labels = ({ clusterId, memberName }: MemberPlace) => ({
     cluster: metrics?.cluster(clusterId) ?? '',
     member: memberName,
@@ -102,7 +104,8 @@ export function hsmEvents({ logger, metrics }: EventSink): HsmEvents {
     },
     materialAlert(place, materialId, alert) {
       const message = 'ALERT: key material on a token is not what the catalog says';
-      logger.error({ ...place, materialId, alert }, message);
+      const line = alertLines.admit(`${place.clusterId} ${place.memberName} ${alert}`);
+      if (line !== undefined) logger.error({ ...place, materialId, alert, ...line }, message);
       counters?.materialAlerts.inc({ ...labels(place), alert });
     },
     lanesHung(clusterId, laneCount) {
@@ -148,22 +151,30 @@ export function encryptionBudgetEvents(
 
 const operatorCodes: ReadonlySet<ErrorCode> = new Set(['KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT']);
 
-/** Requests that were answered. Failures are logged: what operators must look into as errors, what callers did wrong for debugging. */
-export function requestEvent({ logger, metrics }: EventSink): CompletionListener {
+/**
+ * Requests that were answered. Failures are logged: what operators must look into as errors, within a bound for each code,
+ * what callers did wrong for debugging.
+ */
+export function requestEvent({ logger, metrics }: EventSink, clock: Clock): CompletionListener {
+  const lines = new LineLimit(clock);
   return (call, error, durationMs) => {
     const { face, method } = call;
     metrics?.counters.rpcRequests.inc({ face, method, code: error?.code ?? 'OK' });
     metrics?.histograms.rpcDuration.observe({ face, method }, durationMs / 1_000);
-    if (error !== undefined) logFailure(logger, call, error);
+    if (error === undefined) return;
+    if (!concernsOperator(error)) {
+      logger.debug(failureFields(call, error), 'request refused');
+      return;
+    }
+    const line = lines.admit(error.code);
+    if (line !== undefined) logger.error({ ...failureFields(call, error), ...line }, 'request failed');
   };
 }
 
-function logFailure(logger: Logger, call: IncomingCall, error: HoldfastError): void {
+function failureFields(call: IncomingCall, error: HoldfastError): object {
   const { requestId, method, principal, sourceAddress } = call;
   const fields = { requestId, method, principal: principal?.arn, sourceAddress, errorCode: error.code };
-  const traced = { ...fields, ...tracePlace(call), err: error };
-  if (concernsOperator(error)) logger.error(traced, 'request failed');
-  else logger.debug(traced, 'request refused');
+  return { ...fields, ...tracePlace(call), err: error };
 }
 
 /** Where the request is in the traces; nothing where it is not traced. */

@@ -35,6 +35,7 @@ import { ManualClock } from '../manual-clock.js';
 const clusterId = 'cluster-1';
 const place = { clusterId, memberName: 'a' };
 const store = { customKeyStoreId: 'cks-1', clusterId };
+const clock = new ManualClock();
 const cause = new Error('a cause');
 const member = 'cluster="main",member="a"';
 const verdict = {
@@ -51,7 +52,7 @@ let telemetry: Telemetry;
 let sink: EventSink & { metrics: Metrics };
 
 const call = { face: 'grpc', method: 'Encrypt' } as IncomingCall;
-const hsm = () => hsmEvents(sink);
+const hsm = () => hsmEvents(sink, clock);
 const tried = (failure?: FinishedTry['failure']) =>
   tryCounter(sink.metrics)({
     clusterId,
@@ -76,11 +77,11 @@ interface Event {
 
 const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDefinitions, Event> = {
   rpcRequests: {
-    happens: () => requestEvent(sink)(call, undefined, 5),
+    happens: () => requestEvent(sink, clock)(call, undefined, 5),
     series: 'holdfast_rpc_requests_total{face="grpc",method="Encrypt",code="OK"}',
   },
   rpcDuration: {
-    happens: () => requestEvent(sink)(call, undefined, 5),
+    happens: () => requestEvent(sink, clock)(call, undefined, 5),
     series: 'holdfast_rpc_duration_seconds_count{face="grpc",method="Encrypt"}',
   },
   connectionsRefused: {
@@ -175,7 +176,7 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_background_failures_total',
   },
   traceSpans: {
-    happens: () => spanEvent(sink, new ManualClock())('dropped', 1),
+    happens: () => spanEvent(sink, clock)('dropped', 1),
     series: 'holdfast_trace_spans_total{outcome="dropped"}',
   },
   processCpu: {
@@ -258,7 +259,7 @@ async function scrape(): Promise<ReadonlyMap<string, number>> {
 beforeAll(async () => {
   telemetry = await Telemetry.start({
     logger: pino({ level: 'silent' }),
-    clock: new ManualClock(),
+    clock,
     random: () => 0.5,
     version: '1.2.3',
     clusters: [{ id: clusterId, name: 'main' }],
