@@ -47,6 +47,8 @@ export class Connection {
   readonly #job: Promise<void>;
   /** Set from the moment that the cluster is open: what is to be closed. */
   #openClusterId: string | undefined;
+  /** The cluster that the last event spoke of, until it told of its end. */
+  #toldClusterId: string | undefined;
   #views: ClusterViews | undefined;
   #ended = false;
 
@@ -72,9 +74,14 @@ export class Connection {
     this.#cancelled.abort();
     this.#views = undefined;
     await this.#job;
-    if (this.#openClusterId === undefined) return;
-    await this.#tools.hsmClusters.disconnect(this.#openClusterId, deadlineMs);
-    this.#tools.events.disconnected(this.#place(this.#openClusterId));
+    if (this.#openClusterId !== undefined) await this.#tools.hsmClusters.disconnect(this.#openClusterId, deadlineMs);
+    this.#tellDisconnected();
+  }
+
+  /** Also where it never connected: whoever was told that it tries, or has failed, must not believe so for ever. */
+  #tellDisconnected(): void {
+    if (this.#toldClusterId !== undefined) this.#tools.events.disconnected(this.#place(this.#toldClusterId));
+    this.#toldClusterId = undefined;
   }
 
   async #run(): Promise<void> {
@@ -105,6 +112,7 @@ export class Connection {
     const wanted = await this.#target.wanted();
     if (wanted === undefined || this.#cancelled.signal.aborted) return undefined;
     const { clusterId } = wanted;
+    this.#toldClusterId = clusterId;
     this.#tools.events.connecting(this.#place(clusterId));
     const outcome = await this.#connect(wanted, clusterId);
     if (outcome.connected) await this.#accept(outcome);
@@ -145,6 +153,7 @@ export class Connection {
     if (this.#isCancelled()) return;
     this.#openClusterId = undefined;
     await this.#tools.hsmClusters.disconnect(clusterId, this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs);
+    this.#tellDisconnected();
   }
 
   #isCancelled(): boolean {

@@ -1,7 +1,14 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HoldfastClient, Message } from './client.js';
-import { connectedKeyStore, Deployment, eventually, type RunningServer } from './deployment.js';
+import {
+  connectedKeyStore,
+  connectionState,
+  Deployment,
+  eventually,
+  randomPin,
+  type RunningServer,
+} from './deployment.js';
 
 /** Metrics of a whole server, as Prometheus reads them. */
 
@@ -11,7 +18,7 @@ let client: HoldfastClient;
 let keyId: string;
 
 beforeAll(async () => {
-  deployment = new Deployment({ faulty: ['custom'], configure });
+  deployment = new Deployment({ customClusters: ['custom', 'spare'], faulty: ['custom'], configure });
   server = await deployment.start();
   client = server.client();
   await server.defaultKeyStoreConnected(client);
@@ -134,6 +141,26 @@ describe('HSMs', () => {
     });
     expect((await scrape()).get(state('CONNECTED'))).toBe(0);
   });
+});
+
+test('a key store that failed is DISCONNECTED once it is disconnected, and nobody is paged for it any more', async () => {
+  const state = (name: string) => `holdfast_key_store_connection_state{cluster="spare",state="${name}"}`;
+  const password = randomPin();
+  deployment.ledger.add('wrong password', password);
+  const { custom_key_store_id: id } = await client.call('CreateCustomKeyStore', {
+    custom_key_store_name: 'spare',
+    cloud_hsm_cluster_id: deployment.customClusters[1]?.clusterId,
+    trust_anchor_certificate: deployment.trustAnchor,
+    key_store_password: password,
+  });
+  await client.call('ConnectCustomKeyStore', { custom_key_store_id: id });
+  await connectionState(client, id as string, 'FAILED');
+  expect((await scrape()).get(state('FAILED'))).toBe(1);
+  expect((await scrape()).get('holdfast_hsm_logins_total{outcome="failed"}')).toBe(1);
+  await client.call('DisconnectCustomKeyStore', { custom_key_store_id: id });
+  await connectionState(client, id as string, 'DISCONNECTED');
+  expect((await scrape()).get(state('FAILED'))).toBe(0);
+  expect((await scrape()).get(state('DISCONNECTED'))).toBe(1);
 });
 
 test('the process, its event loop, the audit log and the budget are there', async () => {
