@@ -15,6 +15,8 @@ export interface ConnectionEvents {
     place: ConnectionPlace,
     failure: { errorCode: ConnectionErrorCode; retryInMs: number | null; cause: unknown },
   ): void;
+  /** Its end has begun: no caller gets it any more, what is in flight finishes. */
+  disconnecting(place: ConnectionPlace): void;
   disconnected(place: ConnectionPlace): void;
   /** The catalog could not be read or written; it is tried again with the next reconciliation. */
   connectionJobFailed(customKeyStoreId: string | null, cause: unknown): void;

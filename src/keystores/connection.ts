@@ -73,6 +73,7 @@ export class Connection {
   async close(deadlineMs: number): Promise<void> {
     this.#cancelled.abort();
     this.#views = undefined;
+    if (this.#toldClusterId !== undefined) this.#tools.events.disconnecting(this.#place(this.#toldClusterId));
     await this.#job;
     if (this.#openClusterId !== undefined) await this.#tools.hsmClusters.disconnect(this.#openClusterId, deadlineMs);
     this.#tellDisconnected();

@@ -174,6 +174,8 @@ describe('disconnect', () => {
     expect((await storeOf(customKeyStoreId)).error).toBeNull();
     expect(fixture.clusters.open.has(clusterA)).toBe(false);
     expect(registry.connectedCluster(clusterA)).toBeUndefined();
+    expect(fixture.events).toContain(`disconnecting ${clusterA}`);
+    expect(fixture.events.at(-1)).toBe(`disconnected ${clusterA}`);
   });
 
   test('of another process closes the store here too', async () => {

@@ -42,6 +42,10 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
       metrics?.counters.keyStoreConnectFailures.inc({ cluster, error_code: errorCode });
       showConnectionState(metrics, place.clusterId, retryInMs === null ? 'FAILED' : 'CONNECTING');
     },
+    disconnecting(place) {
+      logger.info({ ...place }, 'key store disconnecting');
+      showConnectionState(metrics, place.clusterId, 'DISCONNECTING');
+    },
     disconnected(place) {
       logger.info({ ...place }, 'key store disconnected');
       showConnectionState(metrics, place.clusterId, 'DISCONNECTED');

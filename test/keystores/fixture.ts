@@ -127,6 +127,7 @@ function recordingEvents(events: string[]): ConnectionEvents {
     connected: ({ clusterId }) => void events.push(`connected ${clusterId}`),
     connectFailed: ({ clusterId }, { errorCode, retryInMs }) =>
       void events.push(`failed ${clusterId} ${errorCode} ${retryInMs ?? 'for good'}`),
+    disconnecting: ({ clusterId }) => void events.push(`disconnecting ${clusterId}`),
     disconnected: ({ clusterId }) => void events.push(`disconnected ${clusterId}`),
     connectionJobFailed: (customKeyStoreId, cause) =>
       void events.push(`job failed ${customKeyStoreId ?? 'default'}: ${String(cause)}`),
