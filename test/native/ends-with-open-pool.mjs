@@ -1,9 +1,9 @@
 /** A process that ends while it has a pool open; `how` in its job (argv[2], see start-together.mjs) says in what state. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 const job = isMainThread ? JSON.parse(process.argv[2] ?? '{}') : workerData;
 const addon = createRequire(import.meta.url)(job.addon);
@@ -58,11 +58,15 @@ const ways = {
   async worker() {
     if (!isMainThread) {
       const pool = await openPool({ ...softHsm(), privateInstance: false });
+      await pool.random(null, 64, inMs(20_000));
+      parentPort.postMessage('at work');
       for (;;) await pool.random(null, 64, inMs(20_000));
     }
     const pool = await openPool({ ...softHsm(), privateInstance: false });
     const worker = new Worker(new URL(import.meta.url), { workerData: job });
-    await sleep(400);
+    // An error of the worker rejects this.
+    await once(worker, 'message');
+    for (let i = 0; i < 100; i += 1) await pool.random(null, 64, inMs(20_000));
     await worker.terminate();
     await pool.random(null, 8, inMs(5_000));
     process.exit(0);
