@@ -23,11 +23,14 @@ const shipped = Object.entries(packages).filter(
 const permissive = /^\(?(MIT|ISC|Apache-2\.0|0BSD|BSD-[23]-Clause|Unlicense|CC0-1\.0|WTFPL|AND|OR|[() ])+\)?$/;
 
 describe('THIRD_PARTY_NOTICES.md', () => {
-  it('lists every package that the program depends on, with its version', () => {
-    const missing = Object.entries(dependencies).filter(
-      ([name, version]) => !notices.includes(`| ${name} ${version} |`),
+  it('lists every package that the program depends on, and no other, with its version and licence', () => {
+    const listed = [...notices.matchAll(/^\| (\S+ \d\S*) \| (.+) \|$/gm)].map(
+      ([, name, license]) => `${name}: ${license}`,
     );
-    expect(missing).toEqual([]);
+    const expected = Object.entries(dependencies).map(
+      ([name, version]) => `${name} ${version}: ${String(packages[`node_modules/${name}`]?.license)}`,
+    );
+    expect(listed).toEqual(expected.sort());
   });
 
   it('is right that all that ships is permissively licensed', () => {
