@@ -74,7 +74,9 @@ async function build(engine, steps, options) {
 async function lookInside(engine, steps, decoy) {
   const { configuration, history, size } = await engine.inspect(image);
   await steps.run('only runtime parts are inside, nothing of this machine, and no secret', async () => {
-    const problems = await engine.withRoot(image, (folder) => contentProblems(folder, { forbiddenTexts: [decoy] }));
+    const problems = await engine.withRoot(image, (folder, owners) =>
+      contentProblems(folder, { forbiddenTexts: [decoy], owners }),
+    );
     if (problems.length > 0) throw new StepFailure(problems.slice(0, 40).join('\n'));
   });
   await steps.run('history and environment name no secret; user, entrypoint and signal are as documented', () => {

@@ -3,6 +3,7 @@ import { execute, StepFailure } from '../steps.mjs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { archivedOwners } from './archive.mjs';
 
 const stopTimeoutSeconds = 60;
 
@@ -62,14 +63,14 @@ export class ContainerEngine {
     return { configuration, history: history.split('\n'), size: image.Size };
   }
 
-  /** Calls `look` with the image's root as a folder. */
+  /** Calls `look` with the image's root as a folder, and with its owners and modes: who is not root unpacks without them. */
   async withRoot(tag, look) {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
     const container = (await this.#run('create', tag)).trim();
     try {
       await this.#run('export', '--output', `${folder}.tar`, container);
       await execute('tar', ['-C', folder, '-xf', `${folder}.tar`]);
-      return await look(folder);
+      return await look(folder, await archivedOwners(`${folder}.tar`));
     } finally {
       await this.#run('rm', container);
       for (const path of [folder, `${folder}.tar`]) rmSync(path, { recursive: true, force: true });

@@ -16,9 +16,12 @@ const privateKey = /-----BEGIN (RSA |EC |ENCRYPTED |OPENSSH )?PRIVATE KEY-----\s
 /** Debian's own p11-kit, which apt's TLS library links, is a loader and has no module. */
 const pkcs11Library = /(softhsm|pkcs11|cryptoki|p11-kit-)[^/]*\.so/i;
 
-/** @returns a sentence for each thing that is wrong with the root of an image. */
-export function contentProblems(folder, { forbiddenTexts }) {
-  const files = filesBelow(folder);
+/**
+ * @param owners owner and mode of each path, where those in the folder are of whoever unpacked it; undefined where they are right
+ * @returns a sentence for each thing that is wrong with the root of an image.
+ */
+export function contentProblems(folder, { forbiddenTexts, owners }) {
+  const files = filesBelow(folder).map((file) => ({ ...file, ...owners?.get(file.path) }));
   const problems = [];
   const report = (what, found) => problems.push(...found.map((path) => `${what}: /${path}`));
   const inFolder = (path) => path.startsWith(`${service}/`);

@@ -1,0 +1,1 @@
+export function archivedOwners(archive: string): Promise<Map<string, { mode: number; uid: number }>>;
