@@ -112,12 +112,13 @@ enum FunctionNumber : size_t {
       kFunctionCount
 };
 
-inline constexpr std::array<Function, kFunctionCount> kFunctions{{{"C_Initialize", kHost, 0, 0},
-                                                                  {"C_Finalize", kHost | kEndsOperation, 0, 0},
+inline constexpr std::array<Function, kFunctionCount> kFunctions{
+    {{"C_Initialize", kHost, 0, 0},
+     {"C_Finalize", kHost | kEndsOperation, 0, 0},
 #define FAULT_HSM_ROW(name, traits, handles, made) {#name, traits, handles, made},
-                                                                  FAULT_HSM_FUNCTIONS(FAULT_HSM_ROW)
+     FAULT_HSM_FUNCTIONS(FAULT_HSM_ROW)
 #undef FAULT_HSM_ROW
-}};
+    }};
 
 constexpr bool has(FunctionNumber function, unsigned traits) {
   return (kFunctions[function].traits & traits) != 0;
