@@ -10,6 +10,8 @@ export interface MetricsEndpointOptions {
   address: string;
   /** 0 takes any free port. */
   port: number;
+  /** Longest time until a connection has sent a whole request; left out: five seconds. */
+  requestTimeoutMs?: number;
 }
 
 /** Prometheus's text format: Exposition formats, "Basic info". */
@@ -17,7 +19,7 @@ const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** A scraper or two, and somebody with curl; no more than that may hold a socket. */
 const maximumConnections = 16;
-const requestTimeoutMs = 5_000;
+const defaultRequestTimeoutMs = 5_000;
 
 /** `GET /metrics` on a listener of its own, away from the faces: a flood of requests there does not blind who watches. */
 export class MetricsEndpoint {
@@ -30,8 +32,15 @@ export class MetricsEndpoint {
   }
 
   /** Rejects when the address cannot be listened on. */
-  static async start({ metrics, logger, address, port }: MetricsEndpointOptions): Promise<MetricsEndpoint> {
-    const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, keepAliveTimeout: 60_000 };
+  static async start(options: MetricsEndpointOptions): Promise<MetricsEndpoint> {
+    const { metrics, logger, address, port, requestTimeoutMs = defaultRequestTimeoutMs } = options;
+    const limits = {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      // Node looks every 30 seconds otherwise: so long could connections that send nothing keep a scraper out.
+      connectionsCheckingInterval: requestTimeoutMs / 5,
+      keepAliveTimeout: 60_000,
+    };
     const server = createServer(limits, (request, response) => void answer(metrics, logger, request, response));
     server.maxConnections = maximumConnections;
     await new Promise<void>((resolve, reject) => {
