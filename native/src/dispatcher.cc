@@ -71,6 +71,14 @@ std::shared_ptr<Epoch> Dispatcher::epochOf(int index) const {
   return members_[static_cast<size_t>(index)]->epoch;
 }
 
+std::shared_ptr<Epoch> Dispatcher::epochFor(const Lane& lane) const {
+  const Lock lock(mutex_);
+  const Member& member = *members_[static_cast<size_t>(lane.member())];
+  if (!member.epoch || member.token.get() != lane.token())
+    throw failure(FailureKind::kNoMember, "the member was opened again, or closed");
+  return member.epoch;
+}
+
 void Dispatcher::setProfile(int index, Profile profile, int laneCount) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);

@@ -75,7 +75,7 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     // Cancelled before this lane was awake.
     if (request->settlement->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
-    ensureSession(dispatcher_->epochOf(member_));
+    ensureSession(dispatcher_->epochFor(*this));
     Completed completed{member_, epoch_->number, operateOnLivingSession(*request), started_};
     completed.taken = Clock::now() - started_;
     return completed;
@@ -98,7 +98,7 @@ Value Lane::operateOnLivingSession(Request& request) {
     if (!inTime || !metNoSession(failure) || !request.operation->isRepeatable()) throw;
     heed(failure);
   }
-  ensureSession(dispatcher_->epochOf(member_));
+  ensureSession(dispatcher_->epochFor(*this));
   return operate(request);
 }
 

@@ -43,6 +43,8 @@ class Lane : public Watched, public std::enable_shared_from_this<Lane> {
   void start(Threads& threads);
 
   int member() const { return member_; }
+  /// What it has sessions on. On its thread.
+  const Token* token() const { return token_.get(); }
 
   /// Whether the answer just found may wait for those of the next requests, so that they wake the event loop
   /// together. Not for long, and not for more than half of what is under way: the caller of the others must

@@ -140,5 +140,27 @@ TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredInTime) {
   EXPECT_EQ(pool.close(), 0U);
 }
 
+/// A call of the former opening that says only now that its session is gone. The handles of the next one are
+/// not for the instance that it is in.
+TEST(Reopen, ACallOfAnEarlierOpeningThatLostItsSessionDoesNotGoOn) {
+  const TestToken token;
+  for (const bool loggedIn : {false, true}) {
+    TestPool pool;
+    const int member = pool.connect(token.faultyModule(), {2, 2});
+    const auto key = pool.makeKey(member);
+    token.obey("C_EncryptInit hang");
+    auto running = pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}));
+    ASSERT_TRUE(eventually([&] { return token.inside("C_EncryptInit") == 1; }));
+    valueOf<MemberOpened>(pool.reopen(member, after(2'000)));
+    if (loggedIn) valueOf<uint64_t>(pool.logIn(member));
+    const int before = token.calls("C_EncryptInit");
+    token.obey("C_EncryptInit rv 0xb3");
+    EXPECT_EQ(failureOf(running.get()).kind, FailureKind::kNoMember);
+    EXPECT_EQ(token.calls("C_EncryptInit"), before);
+    token.heal();
+    EXPECT_EQ(pool.close(), 0U);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast
