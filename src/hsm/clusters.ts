@@ -188,7 +188,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
       const { maxStuckOpenings, openTimeoutMs } = recovery;
       // Until the token is known; then `setProfile` says how many.
       const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
-      const lasting = { index, module: token.module, kind: { profile, laneCount } };
+      const mayHang = () => this.#leftBehind.count(clusterId) > 0 || hasLeftBehind(pool, index);
+      const lasting = { index, module: token.module, kind: { profile, laneCount }, mayHang };
       const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
       return new Member(tools, { clusterId, memberName: name }, connection);
     });
@@ -216,6 +217,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {
   return { connected: false, errorCode, transient, cause };
+}
+
+/** Whether something of an earlier opening of the member is alive. */
+function hasLeftBehind(pool: NativePool, index: number): boolean {
+  return pool.statistics().some(({ member, openings }) => member === index && openings > 1);
 }
 
 function recoveryOf({ recovery = defaultRecoverySettings }: ClusterOptions): RecoverySettings {

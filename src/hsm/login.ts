@@ -60,6 +60,8 @@ export class MemberOpenError extends Error {
   readonly transient: boolean;
   /** Whose login it was, where it came so far. */
   readonly token: NativeTokenInfo | undefined;
+  /** It was not tried, because an earlier one still hangs in the module. */
+  readonly behindHungLogin: boolean;
 
   /** The token itself judged the PIN just now, and refused it. */
   get tokenRefusedPin(): boolean {
@@ -70,13 +72,20 @@ export class MemberOpenError extends Error {
     errorCode: ConnectionErrorCode,
     transient: boolean,
     message: string,
-    { cause, token }: { cause?: unknown; token?: NativeTokenInfo | undefined } = {},
+    { cause, token, behindHungLogin = false }: OpenFailureDetails = {},
   ) {
     super(message, { cause });
     this.errorCode = errorCode;
     this.transient = transient;
     this.token = token;
+    this.behindHungLogin = behindHungLogin;
   }
+}
+
+interface OpenFailureDetails {
+  cause?: unknown;
+  token?: NativeTokenInfo | undefined;
+  behindHungLogin?: boolean;
 }
 
 /** A member of a pool that is opened again and again under one index. */
@@ -84,6 +93,8 @@ export interface LastingMember {
   index: number;
   module: NativeModuleOptions;
   kind: MemberKind;
+  /** Whether a call of an earlier opening may still be inside the module. */
+  mayHang: () => boolean;
 }
 
 /** How an opening is bounded, and whether it may try a PIN that the token has never accepted. */
@@ -93,6 +104,8 @@ export interface OpeningBounds {
   openTimeoutMs: number;
   /** The PIN was refused elsewhere: only a token that accepted it before is tried with it. */
   onlyWhereAccepted: boolean;
+  /** The token has never accepted the PIN in this process: an attempt that hangs in it may be a wrong one. */
+  isUnproven: boolean;
 }
 
 /**
@@ -110,7 +123,7 @@ export function openAndLogIn(
 ): Promise<OpenedMember> {
   return underModuleLock(tools, options.module, deadlineMs, async () => {
     const opened = await pool.openMember(options, deadlineMs);
-    return logInToOpened(tools, pool, opened, kind, credential, deadlineMs);
+    return logInToOpened(tools, pool, { ...opened, mayHang: never }, kind, credential, deadlineMs);
   });
 }
 
@@ -126,7 +139,8 @@ export function reopenAndLogIn(
     const untilMs = Math.min(bounds.deadlineMs, tools.clock.monotonicMs() + bounds.openTimeoutMs);
     const opened = await pool.reopenMember(member.index, untilMs);
     if (bounds.onlyWhereAccepted) await requireAccepted(tools, opened.token, credential.credentialVersion);
-    return logInToOpened(tools, pool, opened, member.kind, credential, untilMs);
+    const mayHang = () => bounds.isUnproven && member.mayHang();
+    return logInToOpened(tools, pool, { ...opened, mayHang }, member.kind, credential, untilMs);
   });
 }
 
@@ -141,7 +155,7 @@ export function logInAgain(
   return underModuleLock(tools, member.module, deadlineMs, async () => {
     // Anew: its flags tell how many tries are left.
     const token = await pool.tokenInfo(member.index, deadlineMs);
-    return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
+    return logInOnce(tools, pool, { member: member.index, token, mayHang: never }, credential, deadlineMs);
   });
 }
 
@@ -175,6 +189,16 @@ async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, creden
   );
 }
 
+/** A token that is open, to log in to. */
+interface LoginTarget {
+  member: number;
+  token: NativeTokenInfo;
+  /** Whether an earlier attempt with the same PIN may be inside the module still. */
+  mayHang: () => boolean;
+}
+
+const never = (): boolean => false;
+
 async function underModuleLock<T>(
   tools: LoginTools,
   module: NativeModuleOptions,
@@ -196,7 +220,7 @@ async function underModuleLock<T>(
 async function logInToOpened(
   tools: LoginTools,
   pool: NativePool,
-  { member, token }: { member: number; token: NativeTokenInfo },
+  { member, token, mayHang }: LoginTarget,
   kind: MemberKind,
   credential: MemberCredential,
   deadlineMs: number,
@@ -204,7 +228,7 @@ async function logInToOpened(
   requireMechanisms(token);
   const profile = effectiveProfile(kind.profile, token);
   pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
-  const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
+  const { epoch } = await logInOnce(tools, pool, { member, token, mayHang }, credential, deadlineMs);
   return { member, epoch, token, profile };
 }
 
@@ -217,12 +241,12 @@ function requireMechanisms(token: NativeTokenInfo): void {
 async function logInOnce(
   tools: LoginTools,
   pool: NativePool,
-  { member, token }: { member: number; token: NativeTokenInfo },
+  { member, token, mayHang }: LoginTarget,
   { pin, credentialVersion }: MemberCredential,
   deadlineMs: number,
 ): Promise<{ epoch: number }> {
   refuseAtFinalTry(token);
-  await claimAttempt(tools, token, credentialVersion);
+  await claimAttempt(tools, token, credentialVersion, mayHang);
   const record = (outcome: 'succeeded' | 'failed' | 'not-tried') =>
     tools.loginAttempts.record(token.serialNumber, credentialVersion, outcome);
   let opened: { epoch: number };
@@ -258,9 +282,23 @@ function refuseAtFinalTry(token: NativeTokenInfo): void {
   );
 }
 
-async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
+async function claimAttempt(
+  tools: LoginTools,
+  token: NativeTokenInfo,
+  credentialVersion: string,
+  mayHang: () => boolean,
+): Promise<void> {
   const claim = await tools.loginAttempts.claim(token.serialNumber, credentialVersion, tools.clock.now());
   if (claim === 'claimed') return;
+  if (claim === 'interrupted' && mayHang()) {
+    // The token has not counted it yet: its flags say nothing of an attempt that it has not judged.
+    throw new MemberOpenError(
+      'NETWORK_ERRORS',
+      true,
+      `A login to token '${token.label}' still hangs in its module; the PIN is not tried again before it has come back.`,
+      { token, behindHungLogin: true },
+    );
+  }
   // A process died between claim and outcome. The token's own count tells whether its PIN was wrong.
   if (claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0) {
     await tools.loginAttempts.reclaim(token.serialNumber, credentialVersion, tools.clock.now());

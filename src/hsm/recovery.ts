@@ -67,7 +67,8 @@ export function isWornOut(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
 }
 
-/** It came to its deadline inside the module, or behind another opening that hangs there. */
+/** It came to its deadline inside the module, or was behind another opening that hangs there. */
 export function isOpeningOverdue(cause: unknown): boolean {
-  return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'lane-deadline';
+  if (!(cause instanceof MemberOpenError)) return false;
+  return cause.behindHungLogin || (isNativeFailure(cause.cause) && cause.cause.kind === 'lane-deadline');
 }

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
+import type { ConnectOutcome } from '../../src/keystores/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
+import { clusterId, pin } from '../hsm/fixture.js';
+import { ReplicatedCluster } from './replicated-cluster.js';
+import { shortDelays, until } from './replicated-server.js';
+
+/** Design invariant 7, where the token has not answered the first attempt yet. */
+
+let replicas: ReplicatedCluster;
+
+beforeEach(async () => {
+  const cluster = { recovery: { ...shortDelays.recovery, openTimeoutMs: 500 } };
+  const options = { memberCount: 2, materialCount: 1, lanes: 2, operationTimeoutMs: 2_000 };
+  replicas = await ReplicatedCluster.make({ ...options, cluster });
+});
+
+afterEach(() => replicas.dispose());
+
+function connect(clusters: ConfiguredHsmClusters, tried: string): Promise<ConnectOutcome> {
+  return clusters.connect(clusterId, Secret.fromUtf8(tried), 'store:1', systemClock.monotonicMs() + 3_000);
+}
+
+test('a wrong PIN is not tried again while its first attempt hangs in the token', async () => {
+  const one = replicas.only(0);
+  const { fault } = one.member(0);
+  fault.obey('C_Login hang');
+  const clusters = await one.clusters();
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    expect(await connect(clusters, 'not this PIN')).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS' });
+  }
+  fault.heal();
+  await until('the call has come back', () => fault.inside('C_Login') === 0);
+  expect(fault.counts('C_Login')).toMatchObject({ entered: 1, failed: 1 });
+  await one.close();
+}, 60_000);
+
+test('the right one connects once the attempt that hung has come back', async () => {
+  const one = replicas.only(0);
+  const { fault } = one.member(0);
+  fault.obey('C_Login hang');
+  const clusters = await one.clusters();
+  for (let attempt = 0; attempt < 2; attempt += 1) expect((await connect(clusters, pin)).connected).toBe(false);
+  expect(fault.calls('C_Login')).toBe(1);
+  fault.heal();
+  const deadlineMs = systemClock.monotonicMs() + 20_000;
+  while (!(await connect(clusters, pin)).connected) expect(systemClock.monotonicMs()).toBeLessThan(deadlineMs);
+  await one.close();
+}, 60_000);
+
+test('nor is it tried again on a member that never accepted it, while another serves', async () => {
+  const { fault } = replicas.member(1);
+  fault.obey('C_Login hang');
+  await replicas.connected();
+  const failures = () => replicas.events.filter((event) => event.startsWith('not reconnected')).length;
+  await until('it was tried again', () => failures() >= 2);
+  expect(fault.calls('C_Login')).toBe(1);
+  fault.heal();
+  await until('it serves', () => replicas.events.some((event) => event.startsWith('resumed')));
+}, 60_000);
