@@ -181,10 +181,16 @@ describe('the time', () => {
 
   test('that was spent in a queue costs no member its turn: whoever comes free has the rest', async () => {
     const beganMs = clock.monotonicMs();
-    const waited: Ending = { fails: { kind: 'queue-deadline', rv: 0, member: -1 }, afterMs: 334 };
+    const waited: Ending = { fails: { kind: 'queue-deadline', rv: 0, member: -1, epoch: 0 }, afterMs: 334 };
     expect(await run([waited, { answers: 0 }])).toEqual(answer);
     expect(whom()).toEqual([null, null]);
     expect(asked[1]?.untilMs, 'not a share of it').toBe(beganMs + requestMs);
+  });
+
+  test('that was spent behind another lane of a member is given to the others', async () => {
+    const behind = (member: number): Ending => ({ fails: { kind: 'queue-deadline', rv: 0, member }, afterMs: 334 });
+    expect(await run([behind(0), { answers: 1 }], undefined, 2)).toEqual(answer);
+    expect(whom()).toEqual([null, 1]);
   });
 
   test('is not exceeded', async () => {

@@ -87,7 +87,8 @@ export class Repetition {
     if (course.lastFailure !== undefined) failure.cause = course.lastFailure;
     course.lastFailure = failure;
     const inTime = this.#isInTime(call);
-    if (inTime && failure.kind === 'queue-deadline' && untilMs < call.deadlineMs) {
+    const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(course, failure);
+    if (inTime && !goesElsewhere && untilMs < call.deadlineMs) {
       // It waited for all of its share: whoever comes free first has the rest.
       course.target = undefined;
       course.waited = true;
@@ -194,6 +195,14 @@ export class Repetition {
     const untilMs = this.#rotation.tryDeadlineMs(deadlineMs);
     const nowMs = this.#tools.clock.monotonicMs();
     return Math.min(untilMs, nowMs + tryShareMs(deadlineMs - nowMs, candidates));
+  }
+
+  /**
+   * Whether a lane had it, and it waited there for another one's work on the same key, which may hang: a member that is
+   * left does better than the same one again.
+   */
+  #isBehindAnotherLane({ failed }: Course, { epoch, member }: NativeFailure): boolean {
+    return epoch > 0 && this.#rotation.untried(failed).some(({ index }) => index !== member);
   }
 
   #isInTime({ deadlineMs }: HsmCall): boolean {
