@@ -71,11 +71,12 @@ std::shared_ptr<Epoch> Dispatcher::epochOf(int index) const {
   return members_[static_cast<size_t>(index)]->epoch;
 }
 
-std::shared_ptr<Epoch> Dispatcher::epochFor(const Lane& lane) const {
+std::shared_ptr<Epoch> Dispatcher::epochFor(Lane& lane) {
   const Lock lock(mutex_);
   const Member& member = *members_[static_cast<size_t>(lane.member())];
   if (!member.epoch || member.token.get() != lane.token())
     throw failure(FailureKind::kNoMember, "the member was opened again, or closed");
+  lane.place.epoch = member.epoch->number;
   return member.epoch;
 }
 
@@ -249,7 +250,9 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
                                : FailureKind::kQueueDeadline,
                       "the deadline passed");
   late.member = member.index;
-  late.epoch = member.epoch ? member.epoch->number : 0;
+  // Not the member's own: it may have been opened again meanwhile, and the new epoch has nothing to do with
+  // it.
+  late.epoch = lane.place.epoch;
   const bool answered = request->settlement->settle(late);
   if (lane.place.retired || !inside) return true;
   if (hung) {

@@ -76,7 +76,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // For lanes.
   /// The epoch in which the lane works now. Throws `no-member` where its member was opened again without it,
   /// or closed: the handles of later epochs are not for its token.
-  std::shared_ptr<Epoch> epochFor(const Lane& lane) const;
+  std::shared_ptr<Epoch> epochFor(Lane& lane);
   /// Waits for work; the first call says that the lane is ready. Nothing: the lane shall end.
   RequestPointer next(Lane& lane);
   /// Answers, and gives the next one or waits for it as `next` does.

@@ -150,6 +150,7 @@ void Dispatcher::addLane(Member& member) {
   auto lane =
       std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch, member.opening);
   try {
+    lane->place.epoch = member.epoch->number;
     lane->start(watchdog_->threads());
     if (patience_ > Clock::duration::zero()) {
       lane->place.opensUntil = Clock::now() + patience_;

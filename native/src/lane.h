@@ -22,6 +22,8 @@ class Lane : public Watched, public std::enable_shared_from_this<Lane> {
   /// Where the lane stands in the dispatcher.
   struct Place {
     RequestPointer current;
+    /// The number of the session epoch that it works in.
+    uint64_t epoch = 0;
     bool ready = false;
     bool idle = false;
     bool quarantined = false;

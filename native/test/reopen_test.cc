@@ -131,10 +131,15 @@ TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredInTime) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {2, 2});
   token.obey("C_GenerateRandom hang");
+  const uint64_t epoch = pool.statistics(member).epoch;
   auto running = pool.post(member, makeRandom(8), after(1'000));
   ASSERT_TRUE(eventually([&] { return token.calls("C_GenerateRandom") == 1; }));
   valueOf<MemberOpened>(pool.reopen(member, after(400)));
-  EXPECT_EQ(failureOf(running.get()).kind, FailureKind::kLaneDeadline);
+  valueOf<uint64_t>(pool.logIn(member));
+  const auto late = failureOf(running.get());
+  EXPECT_EQ(late.kind, FailureKind::kLaneDeadline);
+  // It says nothing of the opening that serves now.
+  EXPECT_EQ(late.epoch, epoch);
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
   token.heal();
   EXPECT_EQ(pool.close(), 0U);
