@@ -24,13 +24,18 @@ class Course {
   readonly failed = new Set<Member | undefined>();
   /** Those that had lost a session or a handle, and may be asked once more. */
   readonly lost = new Set<Member | undefined>();
-  /** Of the try before. */
-  lastFailure: NativeFailure | undefined;
   /** Undefined: wherever the pool's turn is. */
   target: Member | undefined;
   tries = 0;
   /** It has waited in a queue for all of its share of the time. */
   waited = false;
+  #lastFailure: NativeFailure | undefined;
+
+  /** The log of a request that fails tells of every try, the last one first. */
+  note(failure: NativeFailure): void {
+    if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;
+    this.#lastFailure = failure;
+  }
 }
 
 /**
@@ -83,9 +88,7 @@ export class Repetition {
   /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
   #goOn(course: Course, { failure, verdict }: JudgedFailure, untilMs: number, call: HsmCall): void {
     course.tries += 1;
-    // The log of a request that fails tells of every try, the last one first.
-    if (course.lastFailure !== undefined) failure.cause = course.lastFailure;
-    course.lastFailure = failure;
+    course.note(failure);
     const inTime = this.#isInTime(call);
     const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(course, failure);
     if (inTime && !goesElsewhere && untilMs < call.deadlineMs) {
@@ -129,6 +132,7 @@ export class Repetition {
       mayAskAgain: () => this.#isInTime(call) && call.cancellation?.isCancelled !== true && this.#trySpend(subject),
     });
     if ('value' in end) return end;
+    for (const { failure: its } of end.failures) course.note(its);
     const { failure, verdict } = end.failures.at(-1) ?? end.failures[0];
     const inTime = this.#isInTime(call);
     // It waited for a lane of that member: whoever comes free first has what is left of the time.

@@ -124,7 +124,11 @@ describe('where it is on', () => {
   test('what fails on both members is tried no more, and both breakers know', async () => {
     slow.obey('C_EncryptInit rv 0x30');
     other.obey('C_EncryptInit rv 0x30');
-    await expect(encrypt()).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    // The log tells of both tries.
+    await expect(encrypt()).rejects.toMatchObject({
+      code: 'KEY_UNAVAILABLE',
+      cause: { rv: 0x30, cause: { rv: 0x30 } },
+    });
     expect(fixture.events).toEqual(expect.arrayContaining(['suspended slow', 'suspended other']));
   });
 
