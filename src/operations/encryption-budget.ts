@@ -7,6 +7,12 @@ import type { EncryptionSpending } from '../keystores/hsm-cluster.js';
 const blockSize = 65_536;
 
 /**
+ * What is reserved at first for a material that another one had to go for: it may have to go itself before it has used
+ * much, and what it leaves is lost. It doubles with each reservation, up to a block.
+ */
+const crowdedBlockSize = 512;
+
+/**
  * Encryptions under one material, of all processes together. AES-GCM with random 96-bit nonces allows 2^32 under one
  * key (NIST SP 800-38D §8.3). One block stays back: for the canary, which is encrypted before the catalog has the
  * material.
@@ -16,8 +22,8 @@ export const encryptionLimit = 2 ** 32 - blockSize;
 /** From here on every reservation warns, where configuration says nothing. */
 export const encryptionWarningThreshold = 2 ** 31;
 
-/** When this much is left, the next reservation begins, so that nobody has to wait for it. */
-const reserveAheadAt = blockSize / 4;
+/** When this part of a block is left, the next reservation begins, so that nobody has to wait for it. */
+const reserveAheadShare = 4;
 
 /** Materials whose blocks are kept; a block that is dropped is lost. */
 const defaultCapacity = 10_000;
@@ -90,10 +96,15 @@ export class EncryptionBudget implements EncryptionSpending {
     // Who was used last matters only where somebody will soon have to go.
     if (known !== undefined && this.#blocks.size <= this.#capacity / 2) return known;
     this.#blocks.delete(materialId);
-    const block = known ?? new MaterialBlock(this.#tools, materialId, (used) => this.#note(materialId, used));
+    const block = known ?? this.#newBlock(materialId);
     this.#blocks.set(materialId, block);
     this.#dropOldest();
     return block;
+  }
+
+  #newBlock(materialId: string): MaterialBlock {
+    const size = this.#blocks.size < this.#capacity ? blockSize : crowdedBlockSize;
+    return new MaterialBlock(this.#tools, materialId, size, (used) => this.#note(materialId, used));
   }
 
   #note(materialId: string, used: number): void {
@@ -116,13 +127,16 @@ class MaterialBlock {
   readonly #onReserved: (used: number) => void;
   #unspent = 0;
   #reserved = 0;
-  #reserveAheadAt = reserveAheadAt;
+  /** Up to this much is reserved next. */
+  #size: number;
+  #reserveAheadAt = 0;
   #isExhausted = false;
   #underWay: Promise<void> | undefined;
 
-  constructor(tools: EncryptionBudgetTools, materialId: string, onReserved: (used: number) => void) {
+  constructor(tools: EncryptionBudgetTools, materialId: string, size: number, onReserved: (used: number) => void) {
     this.#tools = tools;
     this.#materialId = materialId;
+    this.#size = size;
     this.#onReserved = onReserved;
   }
 
@@ -159,11 +173,13 @@ class MaterialBlock {
 
   /** Up to a block, so that a crash never loses more. */
   async #fillUp(): Promise<void> {
-    const count = blockSize - this.#unspent;
+    const size = this.#size;
+    const count = size - this.#unspent;
     const total = await this.#tools.catalog.reserveEncryptions(this.#materialId, count);
     const allowed = Math.min(count, Math.max(0, encryptionLimit - (total - count)));
     this.#unspent += allowed;
-    this.#reserveAheadAt = reserveAheadAt;
+    this.#reserveAheadAt = size / reserveAheadShare;
+    this.#size = Math.min(blockSize, 2 * size);
     // Remembered, so that refused requests cost the catalog nothing.
     this.#isExhausted = total >= encryptionLimit;
     this.#reserved = total;
