@@ -1,12 +1,17 @@
 #include "token.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "failure.h"
 #include "token_info.h"
 
 namespace holdfast {
 namespace {
+
+/// How often, and how far apart, a token is looked for that does not answer C_GetTokenInfo.
+constexpr int kLooks = 5;
+constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(10);
 
 bool matches(const TokenInfo& info, const TokenName& name) {
   return (!name.label || info.label == *name.label) &&
@@ -109,8 +114,17 @@ void Token::forgetSession(CK_SESSION_HANDLE session) const {
   sessions_.erase(session);
 }
 
+/// While another process logs in, SoftHSM 2.6.1 rewrites the file of the token, and C_GetTokenInfo may fail.
+bool Token::isInItsSlotBeforeLong() const {
+  for (int look = 1; look < kLooks; ++look) {
+    if (isInItsSlot()) return true;
+    std::this_thread::sleep_for(kPauseBetweenLooks);
+  }
+  return isInItsSlot();
+}
+
 void Token::proveAlive(const Session& session) const {
-  if (!isInItsSlot()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  if (!isInItsSlotBeforeLong()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
   CK_SESSION_INFO info{};
   check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
   const bool isUser = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;

@@ -87,6 +87,7 @@ class Token {
 
  private:
   void ensureAnchor();
+  bool isInItsSlotBeforeLong() const;
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;

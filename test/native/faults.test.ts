@@ -217,4 +217,10 @@ describe('an HSM that fails', () => {
     const failure = await failureOf(pool.probe(member, absent, soon()));
     expect(failure).toMatchObject({ kind: 'rv', rv: 0x32, functionName: 'C_GetTokenInfo' });
   });
+
+  test('a token that does not answer for a moment, while another process logs in, is not taken for removed', async () => {
+    const absent = addon.createMaterial({ ...key.material, id: new Uint8Array(32) });
+    fault.obey('C_GetTokenInfo times 3 rv 0x5');
+    expect(await failureOf(pool.probe(member, absent, soon()))).toMatchObject({ kind: 'material-missing' });
+  });
 });
