@@ -7,7 +7,7 @@
 #include "binding_pool.h"
 #include "binding_state.h"
 #include "control_task.h"
-#include "module_lock.h"
+#include "file_lock.h"
 
 namespace holdfast {
 namespace {
@@ -30,9 +30,22 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
   const auto work = [module = moduleOptionsOf(info[0]), directory = stringOf(info[1]),
                      deadline](Settlement& answer) {
     // A lock that comes too late is released where it is destroyed.
-    answer.settle(Completed{-1, 0, ModuleLock::acquire(module, directory, deadline)});
+    answer.settle(Completed{-1, 0, FileLock::ofModule(module, directory, deadline)});
   };
   const auto late = [] { return failure(FailureKind::kLock, "another process holds the module's lock"); };
+  ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
+  return pending.promise;
+}
+
+Napi::Value acquireLoginLock(const Napi::CallbackInfo& info) {
+  auto& state = AddonState::of(info.Env());
+  const auto pending = state.completions->open(info.Env(), Shape::kPlain);
+  const Deadline deadline = deadlineOf(info[3]);
+  const auto work = [serialNumber = stringOf(info[0]), version = stringOf(info[1]),
+                     directory = stringOf(info[2]), deadline](Settlement& answer) {
+    answer.settle(Completed{-1, 0, FileLock::ofLogin(serialNumber, version, directory, deadline)});
+  };
+  const auto late = [] { return failure(FailureKind::kLock, "an earlier login holds the lock of its PIN"); };
   ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
   return pending.promise;
 }
@@ -90,6 +103,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(owned.release());
   exports.Set("returnValues", Napi::Function::New<returnValuesOf>(env, "returnValues"));
   exports.Set("acquireModuleLock", Napi::Function::New<acquireModuleLock>(env, "acquireModuleLock"));
+  exports.Set("acquireLoginLock", Napi::Function::New<acquireLoginLock>(env, "acquireLoginLock"));
   exports.Set("listTokens", Napi::Function::New<listTokens>(env, "listTokens"));
   exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));

@@ -1,5 +1,7 @@
 #include "binding_arguments.h"
 
+#include "binding_values.h"
+
 namespace holdfast {
 
 ByteView viewOf(const Napi::Value& value) {
@@ -26,6 +28,11 @@ size_t sizeOf(const Napi::Value& value) { return static_cast<size_t>(value.As<Na
 
 std::optional<int> memberOrNull(const Napi::Value& value) {
   return value.IsNull() ? std::nullopt : std::optional(intOf(value));
+}
+
+std::shared_ptr<FileLock> lockOf(const Napi::Value& value) {
+  if (!value.IsObject()) return nullptr;
+  return **value.As<Napi::Object>().Get("held").As<Napi::External<HeldLock>>().Data();
 }
 
 Deadline deadlineOf(const Napi::Value& value) {

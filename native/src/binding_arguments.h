@@ -22,6 +22,8 @@ int intOf(const Napi::Value& value);
 size_t sizeOf(const Napi::Value& value);
 std::optional<int> memberOrNull(const Napi::Value& value);
 Deadline deadlineOf(const Napi::Value& value);
+/// Of a `NativeLock`; nothing for null, and for one that was released.
+std::shared_ptr<FileLock> lockOf(const Napi::Value& value);
 ModuleOptions moduleOptionsOf(const Napi::Value& value);
 MemberOptions memberOptionsOf(const Napi::Value& value);
 Profile profileOf(const Napi::Value& value);

@@ -115,7 +115,7 @@ Napi::Value PoolBinding::reopenMember(const Info& info) {
 
 Napi::Value PoolBinding::loginMember(const Info& info) {
   return start(info.Env(), Shape::kEpoch, [&](const auto& answer) {
-    pool_->loginMember(answer, intOf(info[0]), secretOf(info[1]), deadlineOf(info[2]));
+    pool_->loginMember(answer, intOf(info[0]), secretOf(info[1]), deadlineOf(info[2]), lockOf(info[3]));
   });
 }
 

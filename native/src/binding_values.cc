@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "module_lock.h"
+#include "file_lock.h"
 
 namespace holdfast {
 namespace {
@@ -117,10 +117,13 @@ struct ToJavaScript {
   Napi::Value operator()(const std::vector<ObjectSummary>& all) const {
     return arrayOf(env, all, [this](const auto& summary) { return summaryObject(env, summary); });
   }
-  Napi::Value operator()(const std::shared_ptr<ModuleLock>& lock) const {
+  Napi::Value operator()(const std::shared_ptr<FileLock>& lock) const {
+    auto held = std::make_unique<HeldLock>(std::make_shared<std::shared_ptr<FileLock>>(lock));
+    const auto release = [shared = *held](const Napi::CallbackInfo&) { shared->reset(); };
     auto object = Napi::Object::New(env);
-    object.Set("release", Napi::Function::New(
-                              env, [lock](const Napi::CallbackInfo&) { lock->release(); }, "release"));
+    object.Set("release", Napi::Function::New(env, release, "release"));
+    object.Set("held", Napi::External<HeldLock>::New(env, held.release(),
+                                                     [](Napi::Env, HeldLock* all) { delete all; }));
     return object;
   }
 };

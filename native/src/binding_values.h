@@ -21,6 +21,9 @@ enum class Shape {
   kEpoch,
 };
 
+/// What `held` of a `NativeLock` points at: the lock until JavaScript releases it.
+using HeldLock = std::shared_ptr<std::shared_ptr<FileLock>>;
+
 Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape);
 /// An Error with the properties of `NativeFailure`.
 Napi::Value toJavaScript(Napi::Env env, const Failure& failure);

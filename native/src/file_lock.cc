@@ -1,4 +1,4 @@
-#include "module_lock.h"
+#include "file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -36,29 +36,22 @@ void requireOwnDirectory(const std::string& directory) {
 }
 
 /// FNV-1a: the name needs to be the same in every process, not secret.
-std::string fileNameFor(const ModuleOptions& module) {
-  std::string named = realPathOf(module.libraryPath);
-  for (const auto& [name, value] : module.environment)
-    named.append(1, '\0').append(name).append("=").append(value);
-  if (module.initializationString) named.append(1, '\0').append(*module.initializationString);
+std::string fileName(const char* kind, const std::string& named) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char character : named) {
     hash = (hash ^ static_cast<unsigned char>(character)) * 0x100000001b3;
   }
   char name[40];
-  static_cast<void>(std::snprintf(name, sizeof name, "module-%016" PRIx64 ".lock", hash));
+  static_cast<void>(std::snprintf(name, sizeof name, "%s-%016" PRIx64 ".lock", kind, hash));
   return name;
 }
 
-}  // namespace
-
-std::shared_ptr<ModuleLock> ModuleLock::acquire(const ModuleOptions& module, const std::string& directory,
-                                                Deadline deadline) {
+std::shared_ptr<FileLock> acquire(const std::string& directory, const std::string& file, Deadline deadline) {
   requireOwnDirectory(directory);
-  const std::string path = directory + "/" + fileNameFor(module);
+  const std::string path = directory + "/" + file;
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) failWith("cannot open " + path, errno);
-  auto lock = std::make_shared<ModuleLock>(descriptor);
+  auto lock = std::make_shared<FileLock>(descriptor);
   // Polled, because a blocking flock has no deadline. 10 ms are little beside an initialisation with login.
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) failWith("cannot lock " + path, errno);
@@ -68,9 +61,23 @@ std::shared_ptr<ModuleLock> ModuleLock::acquire(const ModuleOptions& module, con
   return lock;
 }
 
-void ModuleLock::release() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = -1;
+}  // namespace
+
+std::shared_ptr<FileLock> FileLock::ofModule(const ModuleOptions& module, const std::string& directory,
+                                             Deadline deadline) {
+  std::string named = realPathOf(module.libraryPath);
+  for (const auto& [name, value] : module.environment)
+    named.append(1, '\0').append(name).append("=").append(value);
+  if (module.initializationString) named.append(1, '\0').append(*module.initializationString);
+  return acquire(directory, fileName("module", named), deadline);
 }
+
+std::shared_ptr<FileLock> FileLock::ofLogin(const std::string& tokenSerialNumber,
+                                            const std::string& credentialVersion,
+                                            const std::string& directory, Deadline deadline) {
+  return acquire(directory, fileName("login", tokenSerialNumber + '\0' + credentialVersion), deadline);
+}
+
+FileLock::~FileLock() { ::close(descriptor_); }
 
 }  // namespace holdfast

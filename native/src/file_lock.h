@@ -1,5 +1,5 @@
-/// \file The file lock that serialises initialise-and-login across processes (design §6; SoftHSM loses tokens
-/// otherwise).
+/// \file File locks across processes: one that serialises initialise-and-login (design §6; SoftHSM loses
+/// tokens otherwise), and one for each PIN that a token has not judged yet (design invariant 7).
 #pragma once
 
 #include <memory>
@@ -9,27 +9,28 @@
 
 namespace holdfast {
 
-/// An exclusive flock(2) on a file named by what the module is initialised with: its real path, environment
-/// and initialisation string. So a member that hangs in C_Initialize keeps no member of another token
-/// directory out. The kernel drops it when the process dies.
-class ModuleLock {
+/// An exclusive flock(2), until its end. The kernel drops it when the process dies.
+class FileLock {
  public:
-  /// Waits until the deadline; fails with kind `lock`. `directory` is made with mode 0700 where it is
-  /// missing, and refused where somebody else owns it or may write to it: a lock that others can hold is a
-  /// way to stop us.
-  static std::shared_ptr<ModuleLock> acquire(const ModuleOptions& module, const std::string& directory,
-                                             Deadline deadline);
+  /// Named by what the module is initialised with: its real path, environment and initialisation string. So a
+  /// member that hangs in C_Initialize keeps no member of another token directory out. Waits until the
+  /// deadline; fails with kind `lock`. `directory` is made with mode 0700 where it is missing, and refused
+  /// where somebody else owns it or may write to it: a lock that others can hold is a way to stop us.
+  static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module, const std::string& directory,
+                                            Deadline deadline);
+  /// The same, named by a token and the version of a credential. Held by a C_Login until it has come back,
+  /// however late that is.
+  static std::shared_ptr<FileLock> ofLogin(const std::string& tokenSerialNumber,
+                                           const std::string& credentialVersion, const std::string& directory,
+                                           Deadline deadline);
 
-  explicit ModuleLock(int descriptor) : descriptor_(descriptor) {}
-  ModuleLock(const ModuleLock&) = delete;
-  ModuleLock& operator=(const ModuleLock&) = delete;
-  ~ModuleLock() { release(); }
-
-  /// Once or more often; not from two threads.
-  void release();
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock();
 
  private:
-  int descriptor_;
+  const int descriptor_;
 };
 
 }  // namespace holdfast

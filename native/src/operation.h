@@ -16,7 +16,7 @@
 
 namespace holdfast {
 
-class ModuleLock;
+class FileLock;
 
 /// `NativeSealed`: nonce, and ciphertext with its tag.
 struct Sealed {
@@ -39,7 +39,7 @@ struct MemberOpened {
 /// Everything that a promise may be resolved with.
 using Value =
     std::variant<std::monostate, uint64_t, Secret, Sealed, DataKey, std::vector<KeyAttributes>, MemberOpened,
-                 TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>, std::shared_ptr<ModuleLock>>;
+                 TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
 
 /// A result, and which member in which session epoch gave it.
 struct Completed {

@@ -129,10 +129,13 @@ void Pool::reopenMember(const Answer& answer, int member, Deadline deadline) {
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
 
-void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline deadline) {
+void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline deadline,
+                       std::shared_ptr<FileLock> attempt) {
   // Shared because std::function copies; there is one block all the same.
   const auto shared = std::make_shared<Secret>(std::move(pin));
-  const auto work = [dispatcher = dispatcher_, member, shared, deadline](Settlement& settlement) {
+  // With the lock of the attempt: where C_Login hangs, nobody else tries the PIN before it has come back.
+  const auto work = [dispatcher = dispatcher_, member, shared, deadline,
+                     held = std::move(attempt)](Settlement& settlement) {
     const auto token = dispatcher->visit(member);
     token->login(*shared, deadline);
     shared->clear();

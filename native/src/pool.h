@@ -27,7 +27,8 @@ class Pool {
   /// Adds a member and opens it; where that fails the member is closed.
   void openMember(const Answer& answer, MemberOptions options, Deadline deadline);
   void reopenMember(const Answer& answer, int member, Deadline deadline);
-  void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline);
+  void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline,
+                   std::shared_ptr<FileLock> attempt = nullptr);
   void inventory(const Answer& answer, int member, Deadline deadline);
   void tokenInfo(const Answer& answer, int member, Deadline deadline);
   void closeMember(const Answer& answer, int member, Deadline deadline);

@@ -1,4 +1,4 @@
-#include "module_lock.h"
+#include "file_lock.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -26,33 +26,42 @@ ModuleOptions softHsm(const std::string& configuration = "") {
   return options;
 }
 
-TEST(ModuleLock, KeepsOutOnlyWhoInitialisesTheSame) {
+TEST(FileLock, KeepsOutOnlyWhoInitialisesTheSame) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
-  const auto first = ModuleLock::acquire(softHsm("one"), folder, after(1'000));
-  EXPECT_NE(ModuleLock::acquire(softHsm("two"), folder, after(1'000)), nullptr);
-  EXPECT_EQ(kindOf([&] { ModuleLock::acquire(softHsm("one"), folder, after(50)); }), FailureKind::kLock);
+  const auto first = FileLock::ofModule(softHsm("one"), folder, after(1'000));
+  EXPECT_NE(FileLock::ofModule(softHsm("two"), folder, after(1'000)), nullptr);
+  EXPECT_EQ(kindOf([&] { FileLock::ofModule(softHsm("one"), folder, after(50)); }), FailureKind::kLock);
 }
 
-TEST(ModuleLock, IsExclusiveAndReleasable) {
+TEST(FileLock, IsExclusiveAndReleasable) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
-  const auto first = ModuleLock::acquire(softHsm(), folder, after(1'000));
-  const auto second = [&] { return ModuleLock::acquire(softHsm(), folder, after(50)); };
+  auto first = FileLock::ofModule(softHsm(), folder, after(1'000));
+  const auto second = [&] { return FileLock::ofModule(softHsm(), folder, after(50)); };
   EXPECT_EQ(kindOf(second), FailureKind::kLock);
-  first->release();
+  first.reset();
   EXPECT_NE(second(), nullptr);
 }
 
-TEST(ModuleLock, RefusesAFolderThatOthersMayUse) {
+TEST(FileLock, OfALoginIsForOneTokenAndOneVersionOfItsPin) {
+  const TestToken token;
+  const std::string folder = token.folder() / "locks";
+  const auto first = FileLock::ofLogin("1", "store:1", folder, after(1'000));
+  EXPECT_NE(FileLock::ofLogin("2", "store:1", folder, after(50)), nullptr);
+  EXPECT_NE(FileLock::ofLogin("1", "store:2", folder, after(50)), nullptr);
+  EXPECT_EQ(kindOf([&] { FileLock::ofLogin("1", "store:1", folder, after(50)); }), FailureKind::kLock);
+}
+
+TEST(FileLock, RefusesAFolderThatOthersMayUse) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
   std::filesystem::create_directory(folder);
   ::chmod(folder.c_str(), 0755);
-  EXPECT_EQ(kindOf([&] { ModuleLock::acquire(softHsm(), folder, after(50)); }), FailureKind::kLock);
+  EXPECT_EQ(kindOf([&] { FileLock::ofModule(softHsm(), folder, after(50)); }), FailureKind::kLock);
   std::ofstream(token.folder() / "file") << "x";
   const std::string file = token.folder() / "file";
-  EXPECT_EQ(kindOf([&] { ModuleLock::acquire(softHsm(), file, after(50)); }), FailureKind::kLock);
+  EXPECT_EQ(kindOf([&] { FileLock::ofModule(softHsm(), file, after(50)); }), FailureKind::kLock);
 }
 
 }  // namespace

@@ -188,8 +188,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       const { maxStuckOpenings, openTimeoutMs } = recovery;
       // Until the token is known; then `setProfile` says how many.
       const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
-      const mayHang = () => this.#leftBehind.count(clusterId) > 0 || hasLeftBehind(pool, index);
-      const lasting = { index, module: token.module, kind: { profile, laneCount }, mayHang };
+      const lasting = { index, module: token.module, kind: { profile, laneCount } };
       const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
       return new Member(tools, { clusterId, memberName: name }, connection);
     });
@@ -217,11 +216,6 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {
   return { connected: false, errorCode, transient, cause };
-}
-
-/** Whether something of an earlier opening of the member is alive. */
-function hasLeftBehind(pool: NativePool, index: number): boolean {
-  return pool.statistics().some(({ member, openings }) => member === index && openings > 1);
 }
 
 function recoveryOf({ recovery = defaultRecoverySettings }: ClusterOptions): RecoverySettings {

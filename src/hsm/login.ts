@@ -7,6 +7,7 @@ import { isNativeFailure } from './failure.js';
 import type {
   NativeAddon,
   NativeFailure,
+  NativeLock,
   NativeMemberOptions,
   NativeModuleOptions,
   NativePool,
@@ -26,7 +27,7 @@ const requiredMechanisms = [
 ];
 
 export interface LoginTools {
-  addon: Pick<NativeAddon, 'acquireModuleLock'>;
+  addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
   clock: Clock;
   /** Folder (0700, ours) of the lock files that serialise initialise-and-login across processes. */
@@ -93,8 +94,6 @@ export interface LastingMember {
   index: number;
   module: NativeModuleOptions;
   kind: MemberKind;
-  /** Whether a call of an earlier opening may still be inside the module. */
-  mayHang: () => boolean;
 }
 
 /** How an opening is bounded, and whether it may try a PIN that the token has never accepted. */
@@ -104,8 +103,6 @@ export interface OpeningBounds {
   openTimeoutMs: number;
   /** The PIN was refused elsewhere: only a token that accepted it before is tried with it. */
   onlyWhereAccepted: boolean;
-  /** The token has never accepted the PIN in this process: an attempt that hangs in it may be a wrong one. */
-  isUnproven: boolean;
 }
 
 /**
@@ -123,7 +120,7 @@ export function openAndLogIn(
 ): Promise<OpenedMember> {
   return underModuleLock(tools, options.module, deadlineMs, async () => {
     const opened = await pool.openMember(options, deadlineMs);
-    return logInToOpened(tools, pool, { ...opened, mayHang: never }, kind, credential, deadlineMs);
+    return logInToOpened(tools, pool, opened, kind, credential, deadlineMs);
   });
 }
 
@@ -139,8 +136,7 @@ export function reopenAndLogIn(
     const untilMs = Math.min(bounds.deadlineMs, tools.clock.monotonicMs() + bounds.openTimeoutMs);
     const opened = await pool.reopenMember(member.index, untilMs);
     if (bounds.onlyWhereAccepted) await requireAccepted(tools, opened.token, credential.credentialVersion);
-    const mayHang = () => bounds.isUnproven && member.mayHang();
-    return logInToOpened(tools, pool, { ...opened, mayHang }, member.kind, credential, untilMs);
+    return logInToOpened(tools, pool, opened, member.kind, credential, untilMs);
   });
 }
 
@@ -155,7 +151,7 @@ export function logInAgain(
   return underModuleLock(tools, member.module, deadlineMs, async () => {
     // Anew: its flags tell how many tries are left.
     const token = await pool.tokenInfo(member.index, deadlineMs);
-    return logInOnce(tools, pool, { member: member.index, token, mayHang: never }, credential, deadlineMs);
+    return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
   });
 }
 
@@ -189,15 +185,20 @@ async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, creden
   );
 }
 
+/** How one `C_Login` is bounded, and the lock that goes with it. */
+interface LoginBounds {
+  deadlineMs: number;
+  attempt: NativeLock | undefined;
+}
+
+/** Whoever else tries the same PIN is done within this, or hangs: the module's lock keeps the others out. */
+const attemptLockMs = 200;
+
 /** A token that is open, to log in to. */
 interface LoginTarget {
   member: number;
   token: NativeTokenInfo;
-  /** Whether an earlier attempt with the same PIN may be inside the module still. */
-  mayHang: () => boolean;
 }
-
-const never = (): boolean => false;
 
 async function underModuleLock<T>(
   tools: LoginTools,
@@ -220,7 +221,7 @@ async function underModuleLock<T>(
 async function logInToOpened(
   tools: LoginTools,
   pool: NativePool,
-  { member, token, mayHang }: LoginTarget,
+  { member, token }: LoginTarget,
   kind: MemberKind,
   credential: MemberCredential,
   deadlineMs: number,
@@ -228,7 +229,7 @@ async function logInToOpened(
   requireMechanisms(token);
   const profile = effectiveProfile(kind.profile, token);
   pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
-  const { epoch } = await logInOnce(tools, pool, { member, token, mayHang }, credential, deadlineMs);
+  const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
   return { member, epoch, token, profile };
 }
 
@@ -241,17 +242,56 @@ function requireMechanisms(token: NativeTokenInfo): void {
 async function logInOnce(
   tools: LoginTools,
   pool: NativePool,
-  { member, token, mayHang }: LoginTarget,
-  { pin, credentialVersion }: MemberCredential,
+  target: LoginTarget,
+  credential: MemberCredential,
   deadlineMs: number,
 ): Promise<{ epoch: number }> {
-  refuseAtFinalTry(token);
-  await claimAttempt(tools, token, credentialVersion, mayHang);
+  refuseAtFinalTry(target.token);
+  const attempt = await lockAttempt(tools, target.token, credential.credentialVersion);
+  try {
+    return await tryOnce(tools, pool, target, credential, { deadlineMs, attempt });
+  } finally {
+    attempt?.release();
+  }
+}
+
+/**
+ * A PIN that the token has not accepted before is under a lock for as long as `C_Login` takes, also where it hangs and
+ * nobody waits for it any more: the token has not counted that attempt yet, so that its flags say nothing of it.
+ * @returns undefined where the token accepted it: then a login that hangs must not keep the member away
+ */
+async function lockAttempt(
+  tools: LoginTools,
+  token: NativeTokenInfo,
+  credentialVersion: string,
+): Promise<NativeLock | undefined> {
+  if ((await attemptState(tools.loginAttempts, token, credentialVersion)) === 'succeeded') return undefined;
+  const untilMs = tools.clock.monotonicMs() + attemptLockMs;
+  try {
+    return await tools.addon.acquireLoginLock(token.serialNumber, credentialVersion, tools.lockDirectory, untilMs);
+  } catch (cause) {
+    throw new MemberOpenError(
+      'NETWORK_ERRORS',
+      true,
+      `A login to token '${token.label}' still hangs in its module; the PIN is not tried again before it has come back.`,
+      { token, cause, behindHungLogin: true },
+    );
+  }
+}
+
+async function tryOnce(
+  tools: LoginTools,
+  pool: NativePool,
+  { member, token }: LoginTarget,
+  { pin, credentialVersion }: MemberCredential,
+  bounds: LoginBounds,
+): Promise<{ epoch: number }> {
+  await claimAttempt(tools, token, credentialVersion);
   const record = (outcome: 'succeeded' | 'failed' | 'not-tried') =>
     tools.loginAttempts.record(token.serialNumber, credentialVersion, outcome);
   let opened: { epoch: number };
   try {
-    opened = await logInWith(pool, member, pin, deadlineMs);
+    opened = await logInWith(pool, member, pin, bounds);
   } catch (error) {
     const outcome = attemptOutcome(error);
     if (outcome !== 'unknown') await record(outcome);
@@ -266,10 +306,10 @@ async function logInWith(
   pool: NativePool,
   member: number,
   pin: Secret,
-  deadlineMs: number,
+  { deadlineMs, attempt }: LoginBounds,
 ): Promise<{ epoch: number }> {
   if (pin.isDestroyed) throw new MemberOpenError('INTERNAL_ERROR', true, 'The cluster was disconnected meanwhile.');
-  return pool.loginMember(member, pin.reveal(), deadlineMs);
+  return pool.loginMember(member, pin.reveal(), deadlineMs, attempt);
 }
 
 function refuseAtFinalTry(token: NativeTokenInfo): void {
@@ -282,23 +322,9 @@ function refuseAtFinalTry(token: NativeTokenInfo): void {
   );
 }
 
-async function claimAttempt(
-  tools: LoginTools,
-  token: NativeTokenInfo,
-  credentialVersion: string,
-  mayHang: () => boolean,
-): Promise<void> {
+async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
   const claim = await tools.loginAttempts.claim(token.serialNumber, credentialVersion, tools.clock.now());
   if (claim === 'claimed') return;
-  if (claim === 'interrupted' && mayHang()) {
-    // The token has not counted it yet: its flags say nothing of an attempt that it has not judged.
-    throw new MemberOpenError(
-      'NETWORK_ERRORS',
-      true,
-      `A login to token '${token.label}' still hangs in its module; the PIN is not tried again before it has come back.`,
-      { token, behindHungLogin: true },
-    );
-  }
   // A process died between claim and outcome. The token's own count tells whether its PIN was wrong.
   if (claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0) {
     await tools.loginAttempts.reclaim(token.serialNumber, credentialVersion, tools.clock.now());

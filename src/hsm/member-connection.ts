@@ -66,7 +66,7 @@ export class MemberConnection {
   async reopen(deadlineMs: number, onlyWhereAccepted: boolean): Promise<void> {
     await this.#stayOutWhileRefused();
     this.#isOpen = false;
-    const bounds = { deadlineMs, openTimeoutMs: this.#openTimeoutMs, onlyWhereAccepted, isUnproven: this.isNew };
+    const bounds = { deadlineMs, openTimeoutMs: this.#openTimeoutMs, onlyWhereAccepted };
     await this.#ready(async () => {
       this.#opened = await reopenAndLogIn(this.#tools, this.#pool, this.#member, this.#credential, bounds);
     }, deadlineMs);

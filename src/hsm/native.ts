@@ -209,7 +209,10 @@ export interface NativeReturnValue {
 
 /** An exclusive `flock` that serialises initialise-and-login across processes. */
 export interface NativeLock {
+  /** Of JavaScript's hold: a call into the module that was given the lock keeps it until it has come back. */
   release(): void;
+  /** For the addon. */
+  readonly held: unknown;
 }
 
 /**
@@ -248,8 +251,9 @@ export interface NativePool {
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
    * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
    * logged in, it begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process.
+   * `attempt` (of `acquireLoginLock`) is held until `C_Login` has come back, also where that is later than the deadline.
    */
-  loginMember(member: number, pin: Uint8Array, deadlineMs: number): Promise<{ epoch: number }>;
+  loginMember(member: number, pin: Uint8Array, deadlineMs: number, attempt?: NativeLock): Promise<{ epoch: number }>;
   /** Reads the whole token once and fills the member's handle cache. */
   inventory(member: number, deadlineMs: number): Promise<NativeInventoryEntry[]>;
   /** Fresh `C_GetTokenInfo` of a member. */
@@ -353,6 +357,13 @@ export interface NativeAddon {
    * where it is missing and must be 0700 and ours.
    */
   acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
+  /** The same for the file lock of one PIN (the version of a credential) on one token. Fails with kind `lock` at the deadline. */
+  acquireLoginLock(
+    tokenSerialNumber: string,
+    credentialVersion: string,
+    directory: string,
+    deadlineMs: number,
+  ): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
   /** A pool; `queueLimit` is the most operations that may wait in it. */

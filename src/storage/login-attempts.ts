@@ -12,7 +12,8 @@ type Credential = Pick<LoginAttemptRow, 'token_serial_number' | 'credential_vers
  *
  * A live claimant is told from a dead one by where claims are made: under the module's cross-process file lock, which
  * is held from `claim` to `record` and which the kernel releases when its holder dies. So an open claim found by
- * whoever holds that lock was left by a process that died, or that overran the lock's deadline and may have logged in.
+ * whoever holds that lock was left by a process that died, or that overran the lock's deadline and may have logged in. One
+ * whose `C_Login` still hangs holds a lock of its own, on the token and the version of the credential (`hsm/login.ts`).
  */
 export function loginAttempts(database: CatalogDatabase, clock: Clock): LoginAttempts {
   return {

@@ -23,12 +23,12 @@ function connect(clusters: ConfiguredHsmClusters, tried: string): Promise<Connec
   return clusters.connect(clusterId, Secret.fromUtf8(tried), 'store:1', systemClock.monotonicMs() + 3_000);
 }
 
-test('a wrong PIN is not tried again while its first attempt hangs in the token', async () => {
+test('a wrong PIN is not tried again while its first attempt hangs in the token, by whichever process', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   fault.obey('C_Login hang');
-  const clusters = await one.clusters();
-  for (let attempt = 0; attempt < 3; attempt += 1) {
+  const first = await one.clusters();
+  for (const clusters of [first, first, await one.clusters(), await one.clusters()]) {
     expect(await connect(clusters, 'not this PIN')).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS' });
   }
   fault.heal();
