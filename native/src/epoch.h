@@ -1,6 +1,7 @@
 /// \file One session epoch: from a login to the next one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -8,6 +9,11 @@
 #include "profile.h"
 
 namespace holdfast {
+
+/// When the HSM decrypted last what it had just encrypted: see self_test.h.
+struct SelfTest {
+  std::atomic<Clock::time_point> passed = Clock::time_point{};
+};
 
 /// Handles live in it and die with it (design invariant 3): an operation that began in the old epoch fills
 /// the old cache.
@@ -17,6 +23,7 @@ struct Epoch {
   const uint64_t number;
   const Profile profile;
   HandleCache cache;
+  SelfTest selfTest;
 };
 
 }  // namespace holdfast

@@ -28,6 +28,8 @@ const char* nameOf(FailureKind kind) {
       return "material-mismatch";
     case FailureKind::kCanaryFailed:
       return "canary-failed";
+    case FailureKind::kSelfTestFailed:
+      return "self-test-failed";
     case FailureKind::kHandleRevoked:
       return "handle-revoked";
     case FailureKind::kQueueFull:

@@ -19,6 +19,7 @@ enum class FailureKind {
   kMaterialAmbiguous,
   kMaterialMismatch,
   kCanaryFailed,
+  kSelfTestFailed,
   kHandleRevoked,
   kQueueFull,
   kNoMember,

@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace holdfast {
-namespace {
-
-constexpr auto kCanaryMemory = std::chrono::seconds(1);
-
-}  // namespace
 
 std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
   const std::lock_guard lock(mutex_);
@@ -17,11 +12,11 @@ std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer&
   return handle_;
 }
 
-void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material) {
+void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun) {
   const std::lock_guard lock(mutex_);
   handle_ = handle;
   material_ = std::move(material);
-  canarySuccess_ = Clock::now();
+  canarySuccess_ = begun;
 }
 
 void HandleEntry::revokeProof() {
@@ -42,14 +37,14 @@ void HandleEntry::recordSeen(CK_OBJECT_HANDLE handle) {
   seen_ = handle;
 }
 
-bool HandleEntry::canaryIsFresh() const {
+bool HandleEntry::canarySucceededSince(Clock::time_point then) const {
   const std::lock_guard lock(mutex_);
-  return canarySuccess_ && Clock::now() - *canarySuccess_ < kCanaryMemory;
+  return canarySuccess_ && *canarySuccess_ >= then;
 }
 
-void HandleEntry::recordCanarySuccess() {
+void HandleEntry::recordCanarySuccess(Clock::time_point begun) {
   const std::lock_guard lock(mutex_);
-  if (material_) canarySuccess_ = Clock::now();
+  if (material_) canarySuccess_ = begun;
 }
 
 HandleCache::EntryPointer HandleCache::entry(const Bytes& id) {

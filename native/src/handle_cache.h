@@ -22,7 +22,8 @@ class HandleEntry {
  public:
   /// The handle, where it was proved against this very material in this epoch.
   std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
-  void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material);
+  /// `begun`: before the canary was tried.
+  void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun);
   /// From now on the handle must be found and must prove itself again.
   void revokeProof();
   /// How often that was so. What a handle encrypted while this number changed may be under another key.
@@ -33,9 +34,9 @@ class HandleEntry {
   std::optional<CK_OBJECT_HANDLE> seenHandle() const;
   void recordSeen(CK_OBJECT_HANDLE handle);
 
-  /// True within a second of the last success of the canary on this handle.
-  bool canaryIsFresh() const;
-  void recordCanarySuccess();
+  /// Whether the canary has succeeded on this handle, in a try that began then or later.
+  bool canarySucceededSince(Clock::time_point then) const;
+  void recordCanarySuccess(Clock::time_point begun);
 
   /// Held by the lane that proves or probes: one probe in flight, the others wait for its result.
   Turnstile& probe() { return probe_; }
@@ -46,6 +47,7 @@ class HandleEntry {
   MaterialPointer material_;
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
   std::optional<CK_OBJECT_HANDLE> seen_;
+  /// When the last try that succeeded began.
   std::optional<Clock::time_point> canarySuccess_;
   Turnstile probe_;
 };

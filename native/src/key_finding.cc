@@ -6,10 +6,14 @@
 
 #include "attributes.h"
 #include "gcm.h"
+#include "return_values.h"
 #include "search.h"
+#include "self_test.h"
 
 namespace holdfast {
 namespace {
+
+constexpr auto kCanaryMemory = std::chrono::seconds(1);
 
 /// Throws `canary-failed` where the key answers wrongly, and the `rv` failure where the HSM does not answer.
 void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
@@ -25,6 +29,7 @@ void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE 
                               workplace.profile.maySpeakOfCiphertext(failure.rv);
     if (!byCiphertext) throw;
   }
+  requireDecryption(workplace);
   throw failed("the key under this CKA_ID does not decrypt the material's canary");
 }
 
@@ -64,6 +69,14 @@ CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, co
   const CK_OBJECT_HANDLE handle = findOneSecretKey(workplace, material.id, Finding::kInTurn);
   prove(workplace, material, handle);
   return handle;
+}
+
+/// A code that can only mean the ciphertext is believed where the canary succeeded within a second. One that
+/// a dying HSM answers too (SoftHSM's CKR_GENERAL_ERROR for a wrong tag) is believed only where it succeeds
+/// afterwards.
+Clock::time_point mustSucceedSince(CK_RV answer) {
+  const auto now = Clock::now();
+  return returnValue(answer).speaksAboutHsm ? now : now - kCanaryMemory;
 }
 
 }  // namespace
@@ -121,8 +134,9 @@ ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
   revocations = entry->revocations();
   if (const auto known = entry->provenHandle(material)) return proven(*known);
   try {
+    const auto begun = Clock::now();
     const CK_OBJECT_HANDLE handle = findAndProve(workplace, *material, *entry);
-    entry->recordProof(handle, material);
+    entry->recordProof(handle, material, begun);
     return proven(handle);
   } catch (const Failure&) {
     // Ids that are not there must not fill the cache.
@@ -136,18 +150,21 @@ void requireStillProven(const ProvenKey& key) {
   throw failure(FailureKind::kHandleRevoked, "the key's handle lost its proof while it was in use");
 }
 
-void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key) {
-  if (key.entry->canaryIsFresh()) return;
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key,
+                   CK_RV answer) {
+  const auto since = mustSucceedSince(answer);
+  if (key.entry->canarySucceededSince(since)) return;
   const auto passage = enterExclusive(workplace, key.entry->probe());
   requireProbe(workplace, *material, key.entry, bool(passage));
-  if (key.entry->canaryIsFresh()) return;
+  if (key.entry->canarySucceededSince(since)) return;
+  const auto begun = Clock::now();
   try {
     tryCanary(workplace, *material, key.handle);
   } catch (const Failure&) {
     key.entry->revokeProof();
     throw;
   }
-  key.entry->recordCanarySuccess();
+  key.entry->recordCanarySuccess(begun);
 }
 
 }  // namespace holdfast

@@ -47,9 +47,10 @@ void requireStillProven(const ProvenKey& key);
 /// From the cache, or found, checked and tried on the canary now.
 ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
 
-/// Tries the canary on a proven handle unless it succeeded within the last second; `canary-failed` if it does
-/// not decrypt.
-void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key);
+/// After a decryption that was answered so: whether the canary decrypts on the proven handle. Where the
+/// answer can only mean the ciphertext, a success of the last second will do; where a dying HSM answers so
+/// too, it is tried again. Throws `canary-failed`, or `self-test-failed` where nothing decrypts.
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, CK_RV answer);
 
 /// Runs `use(key)`; where the token no longer knows the handle, proves the material again and runs it once
 /// more, unless the first run may have encrypted: then the cluster may.

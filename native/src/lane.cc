@@ -103,8 +103,8 @@ Value Lane::operateOnLivingSession(Request& request) {
 }
 
 Value Lane::operate(Request& request) {
-  Workplace workplace{*token_, *session_,        epoch_->cache,      epoch_->profile,
-                      nonces_, request.deadline, request.insideSince};
+  Workplace workplace{*token_,          *session_, epoch_->cache,    epoch_->profile,
+                      epoch_->selfTest, nonces_,   request.deadline, request.insideSince};
   return request.operation->run(workplace);
 }
 
@@ -127,6 +127,10 @@ Failure Lane::explain(Failure failure) {
 }
 
 void Lane::heed(const Failure& failure) {
+  if (failure.kind == FailureKind::kSelfTestFailed) {
+    poisoned_ = true;
+    epoch_->cache.clear();
+  }
   if (failure.kind == FailureKind::kRv && !failure.callerFault) {
     const auto& row = returnValue(failure.rv);
     if (row.poisonsSession || row.poisonsMember) poisoned_ = true;

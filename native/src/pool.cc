@@ -90,7 +90,8 @@ std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Dea
   const auto session = openSession(dispatcher, member, *token, deadline);
   std::atomic<Clock::time_point> insideSince = kNotInside;
   NonceStock nonces;
-  Workplace workplace{*token, *session, epoch->cache, epoch->profile, nonces, deadline, insideSince};
+  Workplace workplace{*token,          *session, epoch->cache, epoch->profile,
+                      epoch->selfTest, nonces,   deadline,     insideSince};
   return takeInventory(workplace);
 }
 

@@ -19,6 +19,7 @@ struct Workplace {
   Session& session;
   HandleCache& cache;
   const Profile& profile;
+  SelfTest& selfTest;
   NonceStock& nonces;
   Deadline deadline;
   /// kNotInside while the lane waits for another lane: past its deadline it comes back by itself, so the

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 namespace holdfast {
 namespace {
 
@@ -17,22 +15,23 @@ MaterialPointer material(const std::string& label) {
 TEST(HandleCache, AProofIsForOneContent) {
   HandleEntry entry;
   EXPECT_FALSE(entry.provenHandle(material("a")));
-  entry.recordProof(42, material("a"));
+  entry.recordProof(42, material("a"), Clock::now());
   EXPECT_EQ(entry.provenHandle(material("a")), 42U);
   EXPECT_FALSE(entry.provenHandle(material("b")));
   entry.revokeProof();
   EXPECT_FALSE(entry.provenHandle(material("a")));
-  EXPECT_FALSE(entry.canaryIsFresh());
+  EXPECT_FALSE(entry.canarySucceededSince({}));
 }
 
-TEST(HandleCache, TheCanaryIsRememberedForASecond) {
+TEST(HandleCache, ATryOfTheCanaryIsOfTheMomentWhenItBegan) {
   HandleEntry entry;
-  entry.recordProof(42, material("a"));
-  EXPECT_TRUE(entry.canaryIsFresh());
-  std::this_thread::sleep_for(std::chrono::milliseconds(1'010));
-  EXPECT_FALSE(entry.canaryIsFresh());
-  entry.recordCanarySuccess();
-  EXPECT_TRUE(entry.canaryIsFresh());
+  const auto begun = Clock::now();
+  entry.recordProof(42, material("a"), begun);
+  EXPECT_TRUE(entry.canarySucceededSince(begun));
+  EXPECT_FALSE(entry.canarySucceededSince(begun + std::chrono::nanoseconds(1)));
+  const auto later = begun + std::chrono::seconds(1);
+  entry.recordCanarySuccess(later);
+  EXPECT_TRUE(entry.canarySucceededSince(later));
 }
 
 TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
@@ -40,7 +39,7 @@ TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   const Bytes once{1};
   const Bytes twice{2};
   const Bytes gone{3};
-  for (const auto& id : {once, twice, gone}) cache.entry(id)->recordProof(1, material("a"));
+  for (const auto& id : {once, twice, gone}) cache.entry(id)->recordProof(1, material("a"), Clock::now());
   cache.takeInventory({{once, 7}, {twice, 8}, {twice, 9}});
   EXPECT_EQ(cache.size(), 2U);
   EXPECT_TRUE(cache.entry(once)->provenHandle(material("a")));

@@ -46,6 +46,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
   'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
+  'self-test-failed': { code: 'KMS_INTERNAL', poisonsMember: true, retryElsewhere: true, alert: null },
   'handle-revoked': { code: 'KMS_INTERNAL', speaksAboutHsm: false, retryElsewhere: true, alert: null },
   'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },
   'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false, retryElsewhere: true },

@@ -99,6 +99,14 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
   'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
+  'self-test-failed': {
+    ...healthy,
+    code: 'KMS_INTERNAL',
+    message: 'The HSM answered with an error. Try again.',
+    speaksAboutHsm: true,
+    poisonsMember: true,
+    retryElsewhere: true,
+  },
   'handle-revoked': {
     ...healthy,
     code: 'KMS_INTERNAL',

@@ -153,7 +153,9 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
- * - `canary-failed`: the handle did not decrypt the material's canary.
+ * - `canary-failed`: the handle did not decrypt the material's canary, and the HSM decrypts what it encrypts under another key.
+ * - `self-test-failed`: neither the canary nor what the HSM had just encrypted under a key of its own decrypts: the HSM is ill, and nothing
+ *   is known of the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or
@@ -171,6 +173,7 @@ export type NativeFailureKind =
   | 'material-ambiguous'
   | 'material-mismatch'
   | 'canary-failed'
+  | 'self-test-failed'
   | 'handle-revoked'
   | 'queue-full'
   | 'no-member'

@@ -38,6 +38,25 @@ test(`${count} bad ciphertexts open nothing; the HSM that dies right after opens
   expect(replicas.events).toContain('suspended a');
 }, 120_000);
 
+test.each([
+  ['CKR_GENERAL_ERROR', 'rv 0x5'],
+  ['a wrong plaintext', 'flip'],
+])('a device that answers every decryption by %s opens it at once too, and blames no caller', async (_name, action) => {
+  const { fault } = replicas.member(0);
+  const suspensions = () => replicas.events.filter((event) => event === 'suspended a').length;
+  fault.heal();
+  await expect.poll(() => codeOf(decrypt(sealed)), { timeout: 20_000 }).toBe('no error');
+  const before = suspensions();
+  const alerts = replicas.events.filter((event) => event === 'canary-failed').length;
+  fault.obey(`C_Decrypt ${action}`);
+  const bad = { ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) };
+  expect(await codeOf(decrypt(bad))).toBe('KMS_INTERNAL');
+  expect(suspensions()).toBe(before + 1);
+  expect(replicas.events.filter((event) => event === 'canary-failed')).toHaveLength(alerts);
+  fault.heal();
+  await expect.poll(() => codeOf(decrypt(sealed)), { timeout: 20_000 }).toBe('no error');
+});
+
 test('a device that says so itself opens it with the first call', async () => {
   replicas.member(0).fault.heal();
   const { fault } = replicas.member(0);

@@ -163,6 +163,18 @@ const objects: FaultKind[] = [
     },
     { ...passing, operations: withKey },
   ),
+  kind('takes every ciphertext for a bad one, by CKR_GENERAL_ERROR', (fault) => fault.obey('C_Decrypt rv 0x5'), {
+    alone: 'fails',
+    operations: ['Decrypt'],
+  }),
+  kind(
+    'takes every ciphertext for a bad one, by CKR_ENCRYPTED_DATA_INVALID',
+    (fault) => fault.obey('C_Decrypt rv 0x40'),
+    {
+      ...passing,
+      operations: ['Decrypt'],
+    },
+  ),
   kind('is full', (fault) => fault.set('tokenFull', 1), { alone: 'fails', operations: ['CreateKey'] }),
 ];
 

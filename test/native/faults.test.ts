@@ -159,12 +159,39 @@ describe('an HSM that fails', () => {
     expect(failure).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_Decrypt', callerFault: false });
   });
 
-  test('a general error that the canary meets too is no bad ciphertext', async () => {
+  const decryptGood = async (): Promise<unknown> => {
     const { value } = await encrypt();
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    return pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+  };
+
+  test('a general error that the canary meets too is no bad ciphertext', async () => {
+    fault.obey('C_Decrypt times 2 rv 0x5');
+    expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed', callerFault: false });
+  });
+
+  test('nor is the key a wrong one where the HSM decrypts nothing, not even what it has just encrypted', async () => {
+    const made = fault.calls('C_GenerateKey');
     fault.obey('C_Decrypt rv 0x5');
-    const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
-    expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed', callerFault: false });
+    expect(await failureOf(decryptGood())).toMatchObject({ kind: 'self-test-failed', rv: 5, callerFault: false });
+    expect(fault.calls('C_GenerateKey')).toBe(made + 1);
+    expect(fault.counts('C_DestroyObject')).toMatchObject({ failed: 0 });
+    fault.heal();
+    await decryptGood();
+  });
+
+  test('an HSM that decrypts is remembered for a second, so that a wrong key makes no session key each time', async () => {
+    const made = fault.calls('C_GenerateKey');
+    for (let time = 0; time < 5; time += 1) {
+      fault.obey('C_Decrypt times 2 rv 0x5');
+      expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed' });
+    }
+    expect(fault.calls('C_GenerateKey') - made).toBeLessThan(5);
+  });
+
+  test('where it makes no session keys nothing is known: it is the key', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    fault.obey('C_Decrypt rv 0x5', 'C_GenerateKey rv 0x70');
+    expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed' });
   });
 
   test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {

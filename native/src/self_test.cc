@@ -1,0 +1,93 @@
+#include "self_test.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "gcm.h"
+
+namespace holdfast {
+namespace {
+
+constexpr auto kMemory = std::chrono::seconds(1);
+constexpr std::array<uint8_t, 16> kPlaintext{};
+
+ByteView viewOf(const auto& bytes) { return {bytes.data(), bytes.size()}; }
+
+/// A session object (PKCS#11 v2.40 §4.4): it goes with the session, also where destroying it fails. One
+/// encryption is made with it, so that its nonce may be all zeroes.
+class SessionKey {
+ public:
+  explicit SessionKey(Workplace& workplace) : workplace_(workplace) {
+    CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
+    CK_KEY_TYPE aes = CKK_AES;
+    CK_ULONG length = 32;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    std::array<CK_ATTRIBUTE, 9> wanted{{{CKA_CLASS, &secretKey, sizeof secretKey},
+                                        {CKA_KEY_TYPE, &aes, sizeof aes},
+                                        {CKA_VALUE_LEN, &length, sizeof length},
+                                        {CKA_TOKEN, &no, sizeof no},
+                                        {CKA_PRIVATE, &yes, sizeof yes},
+                                        {CKA_SENSITIVE, &yes, sizeof yes},
+                                        {CKA_EXTRACTABLE, &no, sizeof no},
+                                        {CKA_ENCRYPT, &yes, sizeof yes},
+                                        {CKA_DECRYPT, &yes, sizeof yes}}};
+    CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+    CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+    const CK_RV rv = workplace.functions().C_GenerateKey(workplace.session.handle(), &mechanism,
+                                                         wanted.data(), wanted.size(), &made);
+    if (rv == CKR_OK) handle_ = made;
+  }
+  SessionKey(const SessionKey&) = delete;
+  SessionKey& operator=(const SessionKey&) = delete;
+  ~SessionKey() {
+    if (handle_) workplace_.functions().C_DestroyObject(workplace_.session.handle(), *handle_);
+  }
+
+  const std::optional<CK_OBJECT_HANDLE>& handle() const { return handle_; }
+
+ private:
+  Workplace& workplace_;
+  std::optional<CK_OBJECT_HANDLE> handle_;
+};
+
+/// `nonce` is all zeroes, and becomes the token's where that makes it.
+Bytes encryptOnce(Workplace& workplace, CK_OBJECT_HANDLE key, Nonce& nonce) {
+  if (workplace.profile.tokenMakesNonces)
+    return gcmEncryptWithTokenNonce(workplace.session, key, nonce, {}, viewOf(kPlaintext));
+  return gcmEncrypt(workplace.session, key, viewOf(nonce), {}, viewOf(kPlaintext));
+}
+
+bool decryptsWhatItEncrypts(Workplace& workplace, CK_OBJECT_HANDLE key, Failure& why) {
+  Nonce nonce{};
+  const auto ciphertext = encryptOnce(workplace, key, nonce);
+  try {
+    const Secret plaintext = gcmDecrypt(workplace.session, key, viewOf(nonce), {}, ciphertext);
+    return std::ranges::equal(plaintext.view(), kPlaintext);
+  } catch (const Failure& failure) {
+    // As in any decryption: only what C_Decrypt answers may be said of a ciphertext.
+    if (std::string_view(failure.functionName) != "C_Decrypt") throw;
+    why = failure;
+    return false;
+  }
+}
+
+}  // namespace
+
+void requireDecryption(Workplace& workplace) {
+  const auto begun = Clock::now();
+  if (begun - workplace.selfTest.passed.load() < kMemory) return;
+  const SessionKey key(workplace);
+  if (!key.handle()) return;
+  Failure why = failure(FailureKind::kSelfTestFailed, "");
+  if (!decryptsWhatItEncrypts(workplace, *key.handle(), why)) {
+    why.kind = FailureKind::kSelfTestFailed;
+    why.detail = "the HSM does not decrypt what it has encrypted a moment before";
+    throw Failure(why);
+  }
+  workplace.selfTest.passed = begun;
+}
+
+}  // namespace holdfast
