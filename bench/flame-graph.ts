@@ -1,10 +1,16 @@
 import { type CpuProfile, frameName, frameOwner } from './profile.js';
 
-interface Frame {
+export interface NamedFrame {
   name: string;
+  /** Whose code it is; decides the colour. */
   owner: string;
-  micros: number;
-  children: Map<string, Frame>;
+}
+
+/** A function, as it was called along one way, and what it called. */
+export interface FlameFrame extends NamedFrame {
+  /** How much of the time it was running, or waited for what it had called; in any unit. */
+  weight: number;
+  children: Map<string, FlameFrame>;
 }
 
 const widthPx = 1200;
@@ -20,55 +26,77 @@ const colours: readonly (readonly [string, string])[] = [
   ['node', '#7fb069'],
   ['(garbage', '#b04a5a'],
   ['native', '#a8a8a8'],
+  ['SoftHSM', '#9c7ac7'],
+  ['libcrypto', '#4fa8a0'],
+  ['kernel', '#a8a8a8'],
+  ['thread', '#e3e3e3'],
 ];
+const otherColour = '#d9c36a';
+const legendPx = 110;
 
-/** A flame graph (SVG) of the busy time of a CPU profile: callers below what they call, widths are shares of CPU time. */
+/** A flame graph (SVG) of the busy time of a CPU profile. */
 export function flameGraph(profile: CpuProfile, title: string): string {
-  const root = frameTree(profile);
+  return drawFlameGraph(frameTree(profile), title);
+}
+
+/**
+ * A flame graph (SVG): callers below what they call, widths are shares of CPU time.
+ * @param owners whose colours are told beside the title
+ */
+export function drawFlameGraph(root: FlameFrame, title: string, owners: readonly string[] = []): string {
   const rows: string[] = [];
-  const depth = drawChildren(root, root.micros, { x: 0, level: 0 }, rows);
+  const depth = drawChildren(root, root.weight, { x: 0, level: 0 }, rows);
   const heightPx = (depth + 2) * rowPx;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${widthPx} ${heightPx}" font-family="sans-serif" font-size="11">`,
     `<rect width="${widthPx}" height="${heightPx}" fill="white"/><text x="4" y="12">${escaped(title)}</text>`,
+    ...owners.map((owner, index) => legend(owner, widthPx - (owners.length - index) * legendPx)),
     `<g transform="translate(0 ${heightPx}) scale(1 -1)">${rows.join('\n')}</g>`,
     '</svg>\n',
   ].join('\n');
 }
 
-function frameTree(profile: CpuProfile): Frame {
+function frameTree(profile: CpuProfile): FlameFrame {
   const parents = new Map<number, number>();
   for (const { id, children = [] } of profile.nodes) for (const child of children) parents.set(child, id);
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const root: Frame = { name: '', owner: '', micros: 0, children: new Map() };
+  const root = newFlameFrame('', '');
   for (const [index, sample] of profile.samples.entries()) {
     const stack = [];
     for (let id: number | undefined = sample; id !== undefined; id = parents.get(id)) stack.unshift(nodes.get(id));
     if (waiting.includes(stack.at(-1)?.callFrame.functionName ?? '(idle)')) continue;
-    let frame = root;
-    const micros = profile.timeDeltas[index] ?? 0;
-    frame.micros += micros;
-    for (const node of stack) {
-      if (node === undefined || node.callFrame.functionName === '(root)') continue;
-      frame = childOf(frame, frameName(node), frameOwner(node));
-      frame.micros += micros;
-    }
+    const frames = stack.flatMap((node) =>
+      node === undefined || node.callFrame.functionName === '(root)'
+        ? []
+        : [{ name: frameName(node), owner: frameOwner(node) }],
+    );
+    addStack(root, frames, profile.timeDeltas[index] ?? 0);
   }
   return root;
 }
 
-function childOf(frame: Frame, name: string, owner: string): Frame {
-  const child = frame.children.get(name) ?? { name, owner, micros: 0, children: new Map<string, Frame>() };
-  frame.children.set(name, child);
-  return child;
+export function newFlameFrame(name: string, owner: string): FlameFrame {
+  return { name, owner, weight: 0, children: new Map() };
+}
+
+/** Adds what was seen once, callers first, to the tree. */
+export function addStack(root: FlameFrame, stack: readonly NamedFrame[], weight: number): void {
+  let frame = root;
+  frame.weight += weight;
+  for (const { name, owner } of stack) {
+    const child = frame.children.get(name) ?? newFlameFrame(name, owner);
+    frame.children.set(name, child);
+    child.weight += weight;
+    frame = child;
+  }
 }
 
 /** @returns how many rows are in use. */
-function drawChildren(frame: Frame, all: number, at: { x: number; level: number }, rows: string[]): number {
+function drawChildren(frame: FlameFrame, all: number, at: { x: number; level: number }, rows: string[]): number {
   let { x } = at;
   let depth = at.level;
-  for (const child of [...frame.children.values()].toSorted((left, right) => right.micros - left.micros)) {
-    const share = child.micros / all;
+  for (const child of [...frame.children.values()].toSorted((left, right) => right.weight - left.weight)) {
+    const share = child.weight / all;
     if (share < leastShare) break;
     const width = share * widthPx;
     rows.push(rectangle(child, share, { x, y: at.level * rowPx, width }));
@@ -78,8 +106,12 @@ function drawChildren(frame: Frame, all: number, at: { x: number; level: number 
   return Math.max(depth, at.level);
 }
 
-function rectangle({ name, owner }: Frame, share: number, { x, y, width }: { x: number; y: number; width: number }) {
-  const fill = colours.find(([prefix]) => owner.startsWith(prefix))?.[1] ?? '#d9c36a';
+function rectangle(
+  { name, owner }: NamedFrame,
+  share: number,
+  { x, y, width }: { x: number; y: number; width: number },
+) {
+  const fill = colourOf(owner);
   const letters = Math.floor((width - 4) / letterPx);
   const label = letters < 3 ? '' : escaped(name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
   const text = `<text transform="translate(${(x + 2).toFixed(1)} ${y + 4}) scale(1 -1)">${label}</text>`;
@@ -87,6 +119,14 @@ function rectangle({ name, owner }: Frame, share: number, { x, y, width }: { x: 
     `<g><title>${escaped(name)}: ${(share * 100).toFixed(1)} %</title>` +
     `<rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${rowPx - 1}" fill="${fill}"/>${label === '' ? '' : text}</g>`
   );
+}
+
+function colourOf(owner: string): string {
+  return colours.find(([prefix]) => owner.startsWith(prefix))?.[1] ?? otherColour;
+}
+
+function legend(owner: string, x: number): string {
+  return `<rect x="${x}" y="3" width="10" height="10" fill="${colourOf(owner)}"/><text x="${x + 14}" y="12">${escaped(owner)}</text>`;
 }
 
 function escaped(text: string): string {

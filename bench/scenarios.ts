@@ -5,7 +5,7 @@ import type { AddonLoad } from './addon-load.js';
 import { measureWithGhz } from './ghz.js';
 import { measureWithH2load } from './h2load.js';
 import type { Measurement, Scenario } from './measurement.js';
-import { runProgram } from './program.js';
+import { type ProgramRun, runProgram } from './program.js';
 import { simulatedName, simulateNetworkHsm, withServiceTime } from './simulated-hsm.js';
 import type { Target } from './target.js';
 import { typescriptHooks, withoutHooks } from './typescript-child.js';
@@ -49,6 +49,9 @@ const additionalDataBytes = envelopeAdditionalData(
   canonicalContext(new Map()),
 ).byteLength;
 
+/** Of what the addon encrypts. */
+const lengths = { plaintextBytes, additionalDataBytes };
+
 /** All scenarios, in the order of one round: what is compared stands side by side. */
 export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePrograms): Scenario[] {
   const servers = { echo: workbench.echo, encrypt: workbench.holdfast };
@@ -78,10 +81,9 @@ function rawScenarios(workbench: Workbench, { rawCeiling }: NativePrograms): Sce
   const measure = async (seconds: number, mode: string): Promise<Measurement> => {
     const { libraryPath, environment } = workbench.softHsm;
     const { tokenLabel, pin } = workbench.benchToken;
-    const lengths = [plaintextBytes, additionalDataBytes].map(String);
     const output = await runProgram({
       program: rawCeiling,
-      parameters: [libraryPath, tokenLabel, mode, String(seconds), ...lengths],
+      parameters: [libraryPath, tokenLabel, mode, String(seconds), String(plaintextBytes), String(additionalDataBytes)],
       environment,
       input: pin,
     });
@@ -119,15 +121,18 @@ function simulatedScenarios(workbench: Workbench): Scenario[] {
 
 async function measureAddon(
   workbench: Workbench,
-  load: Pick<AddonLoad, 'libraryPath' | 'environment' | 'lanes' | 'inFlight' | 'seconds'>,
+  load: Omit<AddonLoad, 'tokenLabel' | keyof typeof lengths>,
 ): Promise<Measurement> {
   const { tokenLabel, pin } = workbench.benchToken;
-  const whole: AddonLoad = { ...load, tokenLabel, plaintextBytes, additionalDataBytes };
-  const output = await runProgram({
+  return JSON.parse(await runProgram(addonProgram({ ...load, tokenLabel }, pin))) as Measurement;
+}
+
+/** The process with the addon alone, which prints a `Measurement`. */
+export function addonProgram(load: Omit<AddonLoad, keyof typeof lengths>, pin: string): ProgramRun {
+  return {
     program: process.execPath,
-    parameters: ['--import', typescriptHooks, addonLoad, JSON.stringify(whole)],
+    parameters: ['--import', typescriptHooks, addonLoad, JSON.stringify({ ...load, ...lengths } satisfies AddonLoad)],
     environment: withoutHooks(),
     input: pin,
-  });
-  return JSON.parse(output) as Measurement;
+  };
 }
