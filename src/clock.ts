@@ -8,6 +8,7 @@ export interface Clock {
   schedule(delayMs: number, task: () => void): ScheduledTask;
 }
 
+/** What `Clock.schedule` has promised to call. To cancel it twice, or after it was called, does no harm. */
 export interface ScheduledTask {
   cancel(): void;
 }

@@ -38,6 +38,7 @@ export const errorCodes = [
   'VALIDATION',
 ] as const;
 
+/** What callers may rely on. `docs/errors.md` says what to do about each. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** One field that broke a rule. `field` is the name in `snake_case`, with a path for nested ones (`tags[0].tag_key`). */
@@ -46,6 +47,7 @@ export interface FieldViolation {
   description: string;
 }
 
+/** What an error carries beside its code and message. All of it may be left out. */
 export interface HoldfastErrorOptions {
   /** Why it really failed: for the log, never for the wire (design invariant 12). */
   cause?: unknown;

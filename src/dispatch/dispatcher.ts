@@ -45,6 +45,7 @@ export type CompletionListener = (call: IncomingCall, error: HoldfastError | und
 /** The type of a row's request is known to its codec and its use case; the dispatcher treats it as opaque. */
 export type AccessTable = Readonly<Record<MethodName, AccessRow<never>>>;
 
+/** Given by `compose.ts`. `onCompleted` is called once for each request, after the audit log was told of it. */
 export interface DispatcherDependencies {
   accessTable: AccessTable;
   authorizer: Authorizer;
@@ -60,6 +61,11 @@ interface Trail {
   response: object | undefined;
 }
 
+/**
+ * The dispatcher of all faces. Nothing is answered before the audit log has its record: where it cannot be written the
+ * answer is KMS_INTERNAL, also for what was done by then. A log that blocks is waited for until the request's deadline,
+ * and at least a second. Secrets of request and response are zeroed in the end.
+ */
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
   readonly #auditDeadlines: Deadlines;

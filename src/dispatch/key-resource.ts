@@ -50,6 +50,7 @@ function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
   return names;
 }
 
+/** For a key that does not exist. Whoever may not see all keys is denied in the words for a key that they may not use. */
 export function unknownKey(action: string): AccessCheck {
   return { action, resource: { kind: 'unknown-key' } };
 }

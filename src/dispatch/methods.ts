@@ -25,4 +25,5 @@ export const methodNames = [
   'GenerateRandom',
 ] as const;
 
+/** As AWS writes it, in Pascal case; the audit record's `operation`, and a label of metrics. */
 export type MethodName = (typeof methodNames)[number];

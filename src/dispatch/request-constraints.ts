@@ -184,6 +184,7 @@ const cryptographyConstraints = {
   },
 } satisfies Partial<Record<MethodName, FieldConstraints>>;
 
+/** What `validateRequest` checks, by method. One without an entry does not compile. */
 export const requestConstraints: Readonly<Record<MethodName, FieldConstraints>> = {
   ...keyStoreConstraints,
   ...keyConstraints,

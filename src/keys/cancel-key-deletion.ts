@@ -3,6 +3,7 @@ import { changeKeyState } from './change-state.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord } from './key.js';
 
+/** AWS KMS API Reference, CancelKeyDeletion. The key is Disabled: nothing enables it by itself. */
 export interface CancelKeyDeletionResponse {
   /** The key's ARN, as AWS answers. */
   keyId: string;

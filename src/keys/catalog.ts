@@ -69,12 +69,14 @@ export interface KeyCatalog {
   listAliases(query: AliasQuery): Promise<AliasRecord[]>;
 }
 
+/** What `changeKeyState` writes. Date and window are null for every state but PendingDeletion. */
 export interface KeyStateChange {
   state: StoredKeyState;
   deletionDate: Date | null;
   pendingDeletionWindowInDays: number | null;
 }
 
+/** Which aliases, and where a page begins; `limit` is how many at most. */
 export interface AliasQuery {
   scope: Scope;
   targetKeyId: string | undefined;

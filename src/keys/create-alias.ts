@@ -3,6 +3,7 @@ import type { KeysCore } from './core.js';
 import type { AliasRecord, KeyRecord } from './key.js';
 import { requireKeyState } from './key-state.js';
 
+/** AWS KMS API Reference, CreateAlias. The target is no part of it: the dispatcher has resolved it to a key. */
 export interface CreateAliasRequest {
   /** 1–256 characters, with its prefix `alias/`. */
   aliasName: string;

@@ -20,6 +20,7 @@ export interface CreateKeyRequest {
   customKeyStoreId?: string | undefined;
 }
 
+/** AWS KMS API Reference, CreateKey. The key is Enabled and its material is on its cluster. */
 export interface CreateKeyResponse {
   keyMetadata: KeyMetadata;
 }

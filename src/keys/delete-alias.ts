@@ -4,6 +4,7 @@ import { aliasArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import { aliasNotFound } from './not-found.js';
 
+/** AWS KMS API Reference, DeleteAlias. With the prefix `alias/`; no key id, no ARN. */
 export interface DeleteAliasRequest {
   aliasName: string;
 }

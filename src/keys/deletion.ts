@@ -3,6 +3,7 @@ import type { KeysCore } from './core.js';
 import type { KeyRecord } from './key.js';
 import { Rounds } from './rounds.js';
 
+/** What the rounds of deletion work with, and their times in milliseconds. */
 export interface DeletionOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
   /** Default one minute. */

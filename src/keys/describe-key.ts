@@ -2,6 +2,7 @@ import type { KeysCore } from './core.js';
 import type { KeyRecord } from './key.js';
 import { type KeyMetadata, keyMetadata } from './key-metadata.js';
 
+/** AWS KMS API Reference, DescribeKey; the metadata has our `custody` too. */
 export interface DescribeKeyResponse {
   keyMetadata: KeyMetadata;
 }

@@ -3,6 +3,7 @@ import type { KeysCore } from './core.js';
 import type { IntentRecord } from './key.js';
 import { Rounds } from './rounds.js';
 
+/** What the rounds of recovery work with, and their times in milliseconds. */
 export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
   /** Told of material on a token that the catalog knows nothing of. It is never touched. */
@@ -17,6 +18,7 @@ export interface IntentRecoveryOptions {
   callTimeoutMs?: number | undefined;
 }
 
+/** Secret keys on one member that no intent and no material of its cluster explains: perhaps another program's. */
 export interface UnaccountedMaterial {
   clusterId: string;
   memberName: string;

@@ -6,8 +6,11 @@ export interface Scope {
   region: string;
 }
 
+/** AWS KMS API Reference, KeyMetadata.KeyUsage: the one that is honoured; the dispatcher refuses the others. */
 export type KeyUsage = 'ENCRYPT_DECRYPT';
+/** AWS KMS API Reference, KeyMetadata.KeySpec: the one that is honoured, an AES-256 key. */
 export type KeySpec = 'SYMMETRIC_DEFAULT';
+/** AWS KMS API Reference, KeyMetadata.Origin. AWS_KMS: in the default key store; AWS_CLOUDHSM: in a custom one. */
 export type Origin = 'AWS_KMS' | 'AWS_CLOUDHSM';
 
 /**
@@ -20,6 +23,7 @@ export type StoredKeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Delet
 /** The states of the AWS API that a caller can see (AWS KMS Developer Guide, "Key states"). */
 export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
 
+/** What the catalog keeps of a KMS key. Its id names it within its scope; tags, policy and grants are not there yet. */
 export interface KeyRecord extends Scope {
   keyId: string;
   description: string;
@@ -72,6 +76,7 @@ export interface IntentRecord extends Scope {
   abandonedDate: Date | null;
 }
 
+/** A name for one key of the same scope; it is removed with that key. */
 export interface AliasRecord extends Scope {
   /** With its prefix `alias/`. */
   aliasName: string;

@@ -9,11 +9,13 @@ import { cutPage, decodeMarker } from './pagination.js';
 const defaultLimit = 50;
 const maximumLimit = 100;
 
+/** AWS KMS API Reference, ListAliases. `limit` is 1–100, default 50; `marker` is the `nextMarker` of the page before. */
 export interface ListAliasesRequest {
   limit?: number | undefined;
   marker?: string | undefined;
 }
 
+/** AWS KMS API Reference, AliasListEntry. Each has a target: with us an alias goes when its key does. */
 export interface AliasListEntry {
   aliasName: string;
   aliasArn: string;
@@ -22,6 +24,7 @@ export interface AliasListEntry {
   lastUpdatedDate: Date;
 }
 
+/** AWS KMS API Reference, ListAliases. There is a `nextMarker` only when `truncated`. */
 export interface ListAliasesResponse {
   aliases: AliasListEntry[];
   truncated: boolean;

@@ -6,11 +6,13 @@ import { cutPage, decodeMarker } from './pagination.js';
 /** AWS KMS API Reference, ListKeys: 1–1,000, default 100. */
 const defaultLimit = 100;
 
+/** AWS KMS API Reference, ListKeys. `limit` is 1–1,000, default 100; `marker` is the `nextMarker` of the page before. */
 export interface ListKeysRequest {
   limit?: number | undefined;
   marker?: string | undefined;
 }
 
+/** AWS KMS API Reference, ListKeys. There is a `nextMarker` only when `truncated`. */
 export interface ListKeysResponse {
   keys: { keyId: string; keyArn: string }[];
   truncated: boolean;

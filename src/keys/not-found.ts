@@ -12,6 +12,7 @@ export function invalidKeyId(identifier: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`);
 }
 
+/** An alias name, or an alias ARN, that names nothing in the caller's account and region. Takes the ARN. */
 export function aliasNotFound(aliasArn: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Alias ${aliasArn} is not found.`);
 }

@@ -7,6 +7,7 @@ import { aliasNotFound, invalidKeyId, keyNotFound } from './not-found.js';
 /** A UUID, or `mrk-` and 32 hex digits (AWS KMS Developer Guide, "Key identifiers"). Ids are case-sensitive. */
 const keyIdPattern = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
 
+/** What may name a key besides its id and its ARN. */
 export interface ResolveOptions {
   /** Alias names and alias ARNs too: DescribeKey and the cryptographic operations only (AWS KMS API Reference, KeyId). */
   aliasesAllowed: boolean;

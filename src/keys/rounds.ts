@@ -1,6 +1,7 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 import type { BackgroundErrorListener } from './core.js';
 
+/** What is done again and again, how often, and who is told when it fails. */
 export interface RoundsOptions {
   clock: Clock;
   /** Pause between the end of a round and the beginning of the next. */

@@ -10,10 +10,12 @@ const longestWindowInDays = 30;
 const defaultWindowInDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** AWS KMS API Reference, ScheduleKeyDeletion. Days, 7–30; default 30. */
 export interface ScheduleKeyDeletionRequest {
   pendingWindowInDays?: number | undefined;
 }
 
+/** AWS KMS API Reference, ScheduleKeyDeletion. The key is destroyed after `deletionDate`, not before. */
 export interface ScheduleKeyDeletionResponse {
   /** The key's ARN, as AWS answers. */
   keyId: string;

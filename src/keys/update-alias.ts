@@ -5,6 +5,7 @@ import type { KeyRecord } from './key.js';
 import { requireKeyState } from './key-state.js';
 import { aliasNotFound } from './not-found.js';
 
+/** AWS KMS API Reference, UpdateAlias. The new target is no part of it: the dispatcher has resolved it to a key. */
 export interface UpdateAliasRequest {
   aliasName: string;
 }

@@ -41,10 +41,12 @@ export async function requireStore(
   return store;
 }
 
+/** CUSTOM_KEY_STORE_NOT_FOUND, also for a store of another account or region: its scope hides it. */
 export function storeNotFound(idOrName: string): HoldfastError {
   return new HoldfastError('CUSTOM_KEY_STORE_NOT_FOUND', `Custom key store '${idOrName}' does not exist.`);
 }
 
+/** CUSTOM_KEY_STORE_NAME_IN_USE: names are unique in an account and region. */
 export function storeNameInUse(name: string): HoldfastError {
   return new HoldfastError(
     'CUSTOM_KEY_STORE_NAME_IN_USE',
@@ -52,6 +54,7 @@ export function storeNameInUse(name: string): HoldfastError {
   );
 }
 
+/** CLOUD_HSM_CLUSTER_IN_USE, also where the other store belongs to an account that the caller cannot see. */
 export function clusterInUse(clusterId: string): HoldfastError {
   return new HoldfastError(
     'CLOUD_HSM_CLUSTER_IN_USE',

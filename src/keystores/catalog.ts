@@ -35,6 +35,7 @@ export interface KeyStoreCatalog {
   deleteStore(customKeyStoreId: string): Promise<'deleted' | 'not-found' | 'wrong-state' | 'has-keys'>;
 }
 
+/** What `updateStore` writes; undefined leaves it as it is. */
 export interface StoreChange {
   name: string | undefined;
   clusterId: string | undefined;

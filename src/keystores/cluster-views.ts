@@ -6,6 +6,7 @@ import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmCluster } from './hsm-cluster.js';
 import { tracedCluster } from './traced-cluster.js';
 
+/** One cluster, with another code in each view where no member takes work; the default key store's has the same in all. */
 export interface ClusterViews {
   /** For operations with existing keys. */
   forKeys: HsmCluster;

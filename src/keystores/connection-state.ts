@@ -19,7 +19,9 @@ export const storeCommands = ['connect', 'disconnect', 'rename', 'reconfigure', 
 /** What its connection does by itself. `resume`: a process finds the store connected and connects again. */
 export const connectionEvents = ['succeeded', 'failed', 'closed', 'resume'] as const;
 
+/** A column of the table that a caller's request stands for. */
 export type StoreCommand = (typeof storeCommands)[number];
+/** A column of the table that no caller asks for. */
 export type ConnectionEvent = (typeof connectionEvents)[number];
 
 /** The state afterwards; `refused` where the state does not allow it; `gone` where the store is no longer there. */

@@ -5,6 +5,7 @@ import type { ConnectionTarget, Credential } from './connection.js';
 import { statesAllowing } from './connection-state.js';
 import { credentialVersionOf, unsealPassword } from './password.js';
 
+/** Where a custom key store's state, cluster and password are read, and its new state is written. */
 export interface StoreAccess {
   keyStoreCatalog: KeyStoreCatalog;
   passwordSealer: PasswordSealer;

@@ -26,6 +26,7 @@ export interface ConnectionTarget {
   publishFailed(errorCode: ConnectionErrorCode): Promise<void>;
 }
 
+/** What all connections of the process share. `connectTimeoutMs` bounds one attempt. */
 export interface ConnectionTools {
   hsmClusters: Pick<HsmClusters, 'connect' | 'disconnect'>;
   clock: Clock;

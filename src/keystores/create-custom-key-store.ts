@@ -24,6 +24,7 @@ export interface CreateCustomKeyStoreRequest {
   customKeyStoreType?: 'AWS_CLOUDHSM' | 'EXTERNAL_KEY_STORE' | undefined;
 }
 
+/** AWS KMS API Reference, CreateCustomKeyStore. `cks-` and hex digits, as `Identifiers` makes them. */
 export interface CreateCustomKeyStoreResponse {
   customKeyStoreId: string;
 }

@@ -29,6 +29,7 @@ export interface CustomKeyStoresListEntry {
   customKeyStoreType: 'AWS_CLOUDHSM';
 }
 
+/** AWS KMS API Reference, DescribeCustomKeyStores. An entry for each store, in ascending order of id. */
 export interface DescribeCustomKeyStoresResponse {
   customKeyStores: CustomKeyStoresListEntry[];
   /** Only when `truncated`. */

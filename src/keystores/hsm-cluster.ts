@@ -16,6 +16,7 @@ export interface MaterialReference {
   canary: Canary;
 }
 
+/** What an AES-256-GCM encryption in a token gives. The additional data is not in it: whoever decrypts has it. */
 export interface Sealed {
   /** 12 bytes from the token's RNG. */
   nonce: Uint8Array;
@@ -74,6 +75,7 @@ export interface HsmCluster {
   listMaterialIds(deadlineMs: number): Promise<MemberInventory[]>;
 }
 
+/** What one open member holds, of secret keys alone: their CKA_IDs in hex, also those that are not ours. */
 export interface MemberInventory {
   memberName: string;
   materialIds: string[];
@@ -92,6 +94,7 @@ export interface ClusterDescription {
   maximumPinLength: number;
 }
 
+/** How a connect ended. `errorCode` is what DescribeCustomKeyStores shows of a store that is FAILED by it. */
 export type ConnectOutcome =
   | { connected: true; cluster: HsmCluster }
   | {

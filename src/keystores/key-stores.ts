@@ -31,6 +31,7 @@ export interface KeyStores {
   describeCluster(clusterId: string): ClusterDescription | undefined;
 }
 
+/** Where a new key is made: the connected cluster, and what its record says of store and origin. */
 export interface NewKeyPlace {
   cluster: HsmCluster;
   description: ClusterDescription;

@@ -25,6 +25,7 @@ export function checkPassword(password: Secret, cluster: ClusterDescription): vo
   }
 }
 
+/** The seal opens for this place only, not for another store or version. The password stays the caller's to destroy. */
 export function sealPassword(sealer: PasswordSealer, password: Secret, place: PasswordPlace): SealedPassword {
   return sealer.seal(password.reveal(), binding(place));
 }

@@ -10,6 +10,7 @@ import type { ClusterDescription, HsmCluster, HsmClusters } from './hsm-cluster.
 import type { KeyLocation, KeyStores, NewKeyPlace } from './key-stores.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 
+/** What the registry works with, and its times in milliseconds. Given by `compose.ts`. */
 export interface RegistryOptions extends StoreAccess, ConnectionTools {
   hsmClusters: HsmClusters;
   defaultKeyStore: DefaultKeyStore | null;

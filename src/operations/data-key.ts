@@ -6,6 +6,7 @@ import type { Secret } from '../secret.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type OperationsCore, prepareSealing } from './sealing.js';
 
+/** The fields that GenerateDataKey and GenerateDataKeyWithoutPlaintext share (AWS KMS API Reference). */
 export interface DataKeyRequest {
   encryptionContext: EncryptionContext;
   /** Exactly one of `keySpec` and `numberOfBytes` (1–1,024). */
@@ -13,6 +14,7 @@ export interface DataKeyRequest {
   numberOfBytes?: number | undefined;
 }
 
+/** What both operations are answered from. The ciphertext is an envelope, as of Encrypt. */
 export interface DataKey {
   ciphertextBlob: Uint8Array;
   /** The caller of `makeDataKey` passes it on or destroys it. */

@@ -6,11 +6,13 @@ import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
 import type { OperationsCore } from './sealing.js';
 
+/** AWS KMS API Reference, Decrypt. Ciphertext and key are no part of it: `resolveCiphertextKey` has taken them. */
 export interface DecryptRequest {
   encryptionContext: EncryptionContext;
   encryptionAlgorithm?: string | undefined;
 }
 
+/** AWS KMS API Reference, Decrypt, without the answer to an enclave. */
 export interface DecryptResponse {
   /** ARN of the key. */
   keyId: string;

@@ -5,6 +5,7 @@ import { symmetricDefault } from './algorithm.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type OperationsCore, prepareSealing } from './sealing.js';
 
+/** AWS KMS API Reference, Encrypt. The key is no part of it: the dispatcher has resolved it. */
 export interface EncryptRequest {
   /** 1–4,096 bytes. Destroyed when the call ends. */
   plaintext: Secret;
@@ -12,6 +13,7 @@ export interface EncryptRequest {
   encryptionAlgorithm?: string | undefined;
 }
 
+/** AWS KMS API Reference, Encrypt. The blob is an envelope, 82 bytes longer than the plaintext. */
 export interface EncryptResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the key. */

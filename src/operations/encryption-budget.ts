@@ -42,6 +42,7 @@ export interface EncryptionUse {
   limit: number;
 }
 
+/** What reserves encryptions, and who is told of warnings and failures. `capacity` counts materials. */
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;

@@ -26,6 +26,7 @@ export interface EnvelopeHeader {
   materialId: string;
 }
 
+/** A ciphertext blob taken apart: which key and material it names, and what the HSM decrypts. */
 export interface Envelope extends EnvelopeHeader, Sealed {}
 
 const magic = Uint8Array.of(0x48, 0x46);

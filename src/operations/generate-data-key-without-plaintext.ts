@@ -3,6 +3,7 @@ import type { KeyRecord } from '../keys/key.js';
 import { type DataKeyRequest, makeDataKey } from './data-key.js';
 import type { OperationsCore } from './sealing.js';
 
+/** AWS KMS API Reference, GenerateDataKeyWithoutPlaintext. The plaintext was destroyed here; Decrypt gives it back. */
 export interface GenerateDataKeyWithoutPlaintextResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the key. */

@@ -4,6 +4,7 @@ import type { Secret } from '../secret.js';
 import { type DataKeyRequest, makeDataKey } from './data-key.js';
 import type { OperationsCore } from './sealing.js';
 
+/** AWS KMS API Reference, GenerateDataKey, without the answer to an enclave. */
 export interface GenerateDataKeyResponse {
   ciphertextBlob: Uint8Array;
   /** Whoever encodes the response destroys it. */

@@ -3,6 +3,7 @@ import { invalidField } from '../keys/invalid-field.js';
 import type { Secret } from '../secret.js';
 import type { OperationsCore } from './sealing.js';
 
+/** AWS KMS API Reference, GenerateRandom, without the fields of an enclave. */
 export interface GenerateRandomRequest {
   /** 1–1,024. Required, although the model's shape does not say so. */
   numberOfBytes?: number | undefined;
@@ -10,6 +11,7 @@ export interface GenerateRandomRequest {
   customKeyStoreId?: string | undefined;
 }
 
+/** AWS KMS API Reference, GenerateRandom: as many bytes as were asked for. */
 export interface GenerateRandomResponse {
   /** Whoever encodes the response destroys it. */
   plaintext: Secret;

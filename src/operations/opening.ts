@@ -24,6 +24,7 @@ export interface Opening {
   keyMaterialId: string | undefined;
 }
 
+/** What of Decrypt, and of the source side of ReEncrypt, decides whether and how an envelope may be opened. */
 export interface OpeningRequest {
   operation: KeyOperation;
   encryptionContext: EncryptionContext;

@@ -6,6 +6,7 @@ import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
 import { type OperationsCore, prepareSealing } from './sealing.js';
 
+/** AWS KMS API Reference, ReEncrypt. Ciphertext and both keys are no part of it: the dispatcher has resolved them. */
 export interface ReEncryptRequest {
   sourceEncryptionContext: EncryptionContext;
   sourceEncryptionAlgorithm?: string | undefined;
@@ -13,6 +14,7 @@ export interface ReEncryptRequest {
   destinationEncryptionAlgorithm?: string | undefined;
 }
 
+/** AWS KMS API Reference, ReEncrypt. The plaintext is never in it. */
 export interface ReEncryptResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the source key. */

@@ -9,6 +9,7 @@ import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
 
+/** The part of `KeysCore` that cryptographic operations use: they read the catalog's keys and change none. */
 export type OperationsCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
 /** Everything that encrypting under a key takes, checked: only the HSM can still refuse. */
@@ -24,6 +25,7 @@ export interface Sealing {
   envelope(sealed: Sealed): Uint8Array;
 }
 
+/** What of Encrypt, of data keys, and of the destination side of ReEncrypt decides whether and how to encrypt. */
 export interface SealingRequest {
   operation: KeyOperation;
   encryptionContext: EncryptionContext;

@@ -14,6 +14,7 @@ const userKeyActions: ReadonlySet<string> = new Set([
 /** What a user may do that no key belongs to. */
 const userAccountActions: ReadonlySet<string> = new Set(['kms:GenerateRandom']);
 
+/** A user of the configuration, with the keys that it may use. Who is in no list may do nothing. */
 export interface UserAccess {
   principalArn: string;
   /** Key ids, key ARNs, or alias names with their prefix `alias/`: an alias grants the key that it points at now. */

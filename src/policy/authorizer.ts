@@ -15,6 +15,7 @@ export interface AccessRequest {
   resource: AccessResource;
 }
 
+/** What policies decide about. An operation on several resources asks for each. */
 export type AccessResource =
   /** An operation that no single resource belongs to (`*` in AWS policies). */
   | { kind: 'account' }
