@@ -13,8 +13,11 @@ const methods = { ...KeyStoreServiceService, ...KeyServiceService, ...Cryptograp
 
 /** Every method of the three services, by its name in lower camel case. */
 export type Methods = typeof methods;
+/** An AWS operation's name with its first letter in lower case, e.g. `generateDataKey`: what `KmsClient.call` takes. */
 export type MethodName = keyof Methods;
+/** The generated request message of a method: what goes over the wire, not the domain's request. */
 export type RequestOf<Name extends MethodName> = Parameters<Methods[Name]['requestSerialize']>[0];
+/** The generated response message of a method. Enums are strings with their prefix, e.g. `KEY_STATE_ENABLED`. */
 export type ResponseOf<Name extends MethodName> = ReturnType<Methods[Name]['responseDeserialize']>;
 
 /** A connection to one server. */

@@ -18,6 +18,7 @@ export const exitCodes = {
   replace: 75,
 } as const;
 
+/** Only these: a `CliError` cannot end the command with any other code. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** For `holdfast --help`. */
@@ -28,6 +29,7 @@ Exit codes:
   2  the command line is wrong 5  a check found something wrong
   70 a fault of the command    75 serve: an HSM is stuck, start the service again`;
 
+/** What an error has beside its code and message. All of it may be left out. */
 export interface CliErrorOptions {
   /** What to do about it. */
   hint?: string | undefined;

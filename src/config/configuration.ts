@@ -31,6 +31,7 @@ export interface IdentityConfiguration {
   readonly accounts: readonly string[];
 }
 
+/** One entry of `listeners`. `composition/listener-options.ts` makes of it what the gRPC face listens on. */
 export type ListenerConfiguration = TlsListener | UnixListener | PlaintextListener;
 
 /** TLS 1.3 with client certificates. Paths of PEM files. */
@@ -61,6 +62,7 @@ export interface PlaintextListener {
   readonly principal: string;
 }
 
+/** An administrator or user of the file; its ARN is `arn:<partition>:iam::<account>:user/<name>` (`principals.ts`). */
 export interface PrincipalConfiguration {
   readonly role: 'administrator' | 'user';
   readonly name: string;
@@ -80,6 +82,7 @@ export interface CertificateMatch {
 
 /** Vendor profiles that may be named (`hsm/profiles`). */
 export const moduleProfiles = ['auto', 'softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
+/** `auto`: the module is recognised by what it says of itself (`C_GetInfo`, `C_GetTokenInfo`). */
 export type ModuleProfile = (typeof moduleProfiles)[number];
 
 /** A PKCS#11 library. */
@@ -105,6 +108,7 @@ export interface ProfileOverrides {
   readonly maximumSessions: number | null;
 }
 
+/** An HSM cluster: members that hold the same keys. It serves one key store, default or custom. */
 export interface ClusterConfiguration {
   readonly id: string;
   readonly name: string;
@@ -120,6 +124,7 @@ export interface ClusterConfiguration {
   readonly members: readonly MemberConfiguration[];
 }
 
+/** One token of a cluster, named by its label (at most 32 bytes) or serial number (16), never by its slot. */
 export interface MemberConfiguration {
   readonly name: string;
   /** Name of a configured module. */
@@ -129,17 +134,20 @@ export interface MemberConfiguration {
   readonly lanes: number | null;
 }
 
+/** The key store of keys whose origin is AWS_KMS. It connects at start, and no custom key store may use its cluster. */
 export interface DefaultKeyStoreConfiguration {
   /** Id of a configured cluster. */
   readonly cluster: string;
   readonly pin: SecretSource;
 }
 
+/** Where keys, aliases and stores are recorded. The file is made (0600) when it is missing; its folder must exist. */
 export interface CatalogConfiguration {
   readonly kind: 'sqlite';
   readonly path: string;
 }
 
+/** A key that seals the passwords of custom key stores in the catalog. Each sealed value carries the id of its key. */
 export interface SealingKeyConfiguration {
   readonly id: string;
   /** 32 bytes as base64 or hex: `resolveSealingKey`. */
@@ -152,6 +160,7 @@ export type SecretSource =
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'command'; readonly argv: readonly [string, ...string[]] };
 
+/** Bounds of time, waiting and memory, of this process. `schema.ts` has their ranges and defaults. */
 export interface LimitsConfiguration {
   /** Longest time from the arrival of a request to its answer. A caller's own deadline may be shorter. */
   readonly requestTimeoutMs: number;
@@ -194,6 +203,7 @@ export interface RecoveryConfiguration {
   readonly leastUptimeMs: number;
 }
 
+/** What this process tells of itself (`docs/telemetry.md`). The audit log is no part of it. */
 export interface TelemetryConfiguration {
   readonly logLevel: LogLevel;
   /** Null: no endpoint for metrics, and nothing is counted. */
@@ -224,5 +234,7 @@ export interface TracingConfiguration {
   readonly serviceName: string;
 }
 
+/** The levels of pino, from everything to nothing. No level logs secrets. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** The least severe level that is still written. */
 export type LogLevel = (typeof logLevels)[number];

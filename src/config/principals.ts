@@ -14,6 +14,7 @@ export interface CertificateNames {
   sha256: string;
 }
 
+/** What becomes of a client certificate. Whoever is not found is let in without a principal, denied and audited. */
 export type PrincipalLookup =
   | { found: true; principal: Principal }
   /** `ambiguous`: the certificate is more than one principal, so it is none. */

@@ -216,6 +216,9 @@ export const configurationSchema = strict({
 
 /** The file after the schema, before paths and references are resolved. */
 export type ConfigurationFile = z.output<typeof configurationSchema>;
+/** Exactly one of `file`, `env` and `command` is set; `resolve.ts` makes a `SecretSource` of it. */
 export type SecretSourceInFile = z.output<typeof secretSource>;
+/** A user; an administrator is one without `keys`. The account may be left out: it is the first of `identity` then. */
 export type PrincipalInFile = z.output<typeof configurationSchema>['principals']['users'][number];
+/** A listener whose paths may still be relative, to the folder of the configuration file. */
 export type ListenerInFile = z.output<typeof listener>;

@@ -23,6 +23,7 @@ export const defaultBreakerSettings: BreakerSettings = {
   probeDelayMs: 1_000,
 };
 
+/** What a breaker does to its member, and asks of it. Implemented by `Member`. */
 export interface BreakerHooks {
   /** The member leaves the rotation. */
   onOpen(cause: unknown): void;

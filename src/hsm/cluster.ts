@@ -11,6 +11,7 @@ import { Repetition, type RepetitionTools } from './repetition.js';
 import { Rotation, type Subject } from './rotation.js';
 import { type LaneResult, watchTry } from './tries.js';
 
+/** What a cluster shares with its members and repetitions; made anew for each connection, as its pool is. */
 export interface ClusterTools extends MemberTools, RepetitionTools {
   pool: NativePool;
   addon: Pick<NativeAddon, 'createMaterial'>;

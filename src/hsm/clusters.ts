@@ -44,6 +44,7 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
   recovery?: RecoverySettings;
 }
 
+/** What all clusters of the process share. Given by `compose.ts`. */
 export interface HsmClustersTools {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;

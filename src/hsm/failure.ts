@@ -4,6 +4,7 @@ import type { MaterialAlert } from './events.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
+/** What `judge` makes of a failure. `code` and `message` are for the caller, the rest is for the cluster. */
 export interface Verdict {
   code: ErrorCode;
   message: string;
@@ -24,6 +25,7 @@ export interface Verdict {
 /** CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID (PKCS#11 v2.40 §5.1). */
 const returnValuesOfWhatWasLost: ReadonlySet<number> = new Set([0x60, 0x82, 0xb0, 0xb3]);
 
+/** Whether the addon made it (`NativeFailure`): anything else is a fault of ours, and no verdict on an HSM. */
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }

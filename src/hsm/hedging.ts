@@ -28,6 +28,7 @@ export type HedgeListener = (operation: HsmOperation, what: 'sent' | 'won') => v
 /** How one try ended. */
 export type TryEnd<T> = { value: T } | { failed: FailedTry };
 
+/** One operation that may be asked of two members, as `Repetition` hands it over. */
 export interface HedgedCall<T> {
   operation: HsmOperation;
   /** At least two; those that are admitted are asked. */

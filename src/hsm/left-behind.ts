@@ -6,6 +6,7 @@ import { isOpeningOverdue, type RecoverySettings } from './recovery.js';
 /** How often those that were left behind are asked whether they have come back. */
 const askEveryMs = 1_000;
 
+/** A part of `HsmClustersTools`: of all events only the one that asks for a new process. */
 export interface LeftBehindTools {
   clock: Clock;
   events: Pick<HsmEvents, 'processWornOut'>;

@@ -26,6 +26,7 @@ const requiredMechanisms = [
   { name: 'CKM_AES_GCM', value: 0x1087 },
 ];
 
+/** What a login takes beside the pool: locks that all processes respect, and the durable record of attempts. */
 export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
@@ -46,6 +47,7 @@ export interface MemberKind {
   laneCount: number | null;
 }
 
+/** A member that is logged in: its index in the pool, its session epoch, and the profile that it goes by. */
 export interface OpenedMember {
   member: number;
   epoch: number;

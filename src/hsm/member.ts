@@ -15,6 +15,7 @@ import {
 } from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
+/** What the members of one connected cluster share. */
 export interface MemberTools {
   pool: NativePool;
   clock: Clock;

@@ -131,12 +131,14 @@ export interface NativeResult<T> {
   laneMs: number;
 }
 
+/** What an encryption gives. The nonce has 12 bytes. */
 export interface NativeSealed {
   nonce: Uint8Array;
   /** Ciphertext with the 16-byte tag behind it. */
   ciphertext: Uint8Array;
 }
 
+/** A new data key, in plain and encrypted. Whoever gets it zeroes `plaintext`. */
 export interface NativeDataKey extends NativeSealed {
   plaintext: Uint8Array;
 }
@@ -333,6 +335,7 @@ export interface NativePool {
   statistics(): NativeMemberStatistics[];
 }
 
+/** An open member at this moment. `logins` counts from `addMember` on, through all its openings. */
 export interface NativeMemberStatistics {
   member: number;
   epoch: number;
@@ -352,6 +355,7 @@ export interface NativeMemberStatistics {
   openings: number;
 }
 
+/** What `holdfast.node` exports (`native/src/addon.cc`). One for the process, from `loadAddon`. */
 export interface NativeAddon {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];

@@ -7,6 +7,7 @@ import type { JudgedFailure, Rotation, RotationTools, Subject } from './rotation
 import { tryShareMs } from './try-deadline.js';
 import { type TryListener, watchTry } from './tries.js';
 
+/** What a cluster lends its repetitions: the budget that each try of an encryption spends from, and how to cancel a try. */
 export interface RepetitionTools extends RotationTools {
   pool: Pick<NativePool, 'lastTicket' | 'cancel'>;
   encryptionBudget: EncryptionSpending;

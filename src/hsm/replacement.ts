@@ -18,6 +18,7 @@ export interface ReplacementSettings {
  * - `asked`: it stops taking work and ends.
  */
 export const replacementStates = ['none', 'put-off', 'due', 'asked'] as const;
+/** The label `state` of the metric `holdfast_process_replacement_state`. */
 export type ReplacementState = (typeof replacementStates)[number];
 
 /** A member, by the id of its cluster and its name. */
@@ -29,6 +30,7 @@ export interface StuckMember {
 /** Told of each change of the state, with the members that are stuck then. */
 export type ReplacementListener = (state: ReplacementState, stuck: readonly StuckMember[]) => void;
 
+/** What the decision is made of. `status` is asked at each look, so that it is always the state of now. */
 export interface ReplacementTools {
   clock: Clock;
   settings: ReplacementSettings;

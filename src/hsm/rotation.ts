@@ -7,6 +7,7 @@ import type { NativeFailure, NativeMaterialReference } from './native.js';
 import type { ReturnValues } from './return-values.js';
 import type { HsmOperation } from './tries.js';
 
+/** What it takes to judge a failure and to bound a try. */
 export interface RotationTools {
   clock: Clock;
   events: HsmEvents;

@@ -42,6 +42,7 @@ export interface LaneResult {
 /** Told of every try. */
 export type TryListener = (finished: FinishedTry) => void;
 
+/** What it takes to measure a try; a part of what a cluster has. */
 export interface TryTools {
   clock: Clock;
   returnValues: ReturnValues;

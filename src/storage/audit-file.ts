@@ -3,6 +3,7 @@ import type { AuditLog } from '../audit/log.js';
 import { type Clock, delay, type ScheduledTask } from '../clock.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 
+/** Where the log is, and who is told when it loses records. */
 export interface AuditFileOptions {
   /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
   path: string;

@@ -24,6 +24,7 @@ export async function listKeysToDelete(database: CatalogDatabase, now: Date, lim
   return rows.map(keyRecord);
 }
 
+/** A compare-and-set in one statement: of several processes one is told true. Throws KMS_INTERNAL. */
 export async function beginDeletion(
   database: CatalogDatabase,
   scope: Scope,

@@ -7,6 +7,7 @@ import type { AliasRow, IntentRow, KeyRow, MaterialRow, StoreRow } from './schem
 const dateOrNull = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 const msOrNull = (date: Date | null): number | null => date?.getTime() ?? null;
 
+/** Dates become milliseconds since 1970, as in all rows here. */
 export function keyRow(key: KeyRecord): KeyRow {
   return {
     account: key.account,
@@ -26,6 +27,7 @@ export function keyRow(key: KeyRecord): KeyRow {
   };
 }
 
+/** Trusts the row: `keyRow` wrote it, and the table checks the state. */
 export function keyRecord(row: KeyRow): KeyRecord {
   return {
     account: row.account,
@@ -45,6 +47,7 @@ export function keyRecord(row: KeyRow): KeyRecord {
   };
 }
 
+/** The scope is the key's: a material's record has none of its own. A flag becomes 0 or 1. */
 export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow {
   return {
     material_id: material.materialId,
@@ -61,6 +64,7 @@ export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow
   };
 }
 
+/** Without account and region: a material's id is unique in the whole catalog. */
 export function materialRecord(row: MaterialRow): MaterialRecord {
   return {
     materialId: row.material_id,
@@ -74,6 +78,7 @@ export function materialRecord(row: MaterialRow): MaterialRecord {
   };
 }
 
+/** For `openIntent`; later changes set single columns. */
 export function intentRow(intent: IntentRecord): IntentRow {
   return {
     material_id: intent.materialId,
@@ -87,6 +92,7 @@ export function intentRow(intent: IntentRecord): IntentRow {
   };
 }
 
+/** For `intent-recovery.ts`, which works on the intents of all scopes. */
 export function intentRecord(row: IntentRow): IntentRecord {
   return {
     account: row.account,
@@ -100,6 +106,7 @@ export function intentRecord(row: IntentRow): IntentRecord {
   };
 }
 
+/** For `createAlias`; a later change of target sets single columns. */
 export function aliasRow(alias: AliasRecord): AliasRow {
   return {
     account: alias.account,
@@ -111,6 +118,7 @@ export function aliasRow(alias: AliasRecord): AliasRow {
   };
 }
 
+/** The name keeps its prefix `alias/`, which the row has too. */
 export function aliasRecord(row: AliasRow): AliasRecord {
   return {
     account: row.account,
@@ -122,6 +130,7 @@ export function aliasRecord(row: AliasRow): AliasRecord {
   };
 }
 
+/** The password goes in as it is: sealed. */
 export function storeRow(store: StoreRecord): StoreRow {
   return {
     custom_key_store_id: store.customKeyStoreId,
@@ -138,6 +147,7 @@ export function storeRow(store: StoreRecord): StoreRow {
   };
 }
 
+/** Of a sealed password, for a new store and for a new password of an old one. The version is not among them. */
 export function passwordColumns(
   password: SealedPassword,
 ): Pick<StoreRow, 'sealing_key_id' | 'password_nonce' | 'password_ciphertext'> {
@@ -148,6 +158,7 @@ export function passwordColumns(
   };
 }
 
+/** The password is still sealed: only `unsealPassword` opens it. */
 export function storeRecord(row: StoreRow): StoreRecord {
   return {
     account: row.account,

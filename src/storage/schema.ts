@@ -31,6 +31,7 @@ interface ScopeColumns {
   region: string;
 }
 
+/** A `KeyRecord`. Unique by account, region and key id; never removed, since `Deleted` is a tombstone. */
 export interface KeyRow extends ScopeColumns {
   key_id: string;
   description: string;
@@ -46,6 +47,7 @@ export interface KeyRow extends ScopeColumns {
   current_material_id: string;
 }
 
+/** A `MaterialRecord`, with the scope of its key. Unique by material id; never removed. */
 export interface MaterialRow extends ScopeColumns {
   material_id: string;
   key_id: string;
@@ -58,6 +60,7 @@ export interface MaterialRow extends ScopeColumns {
   destroyed_date: number | null;
 }
 
+/** An `IntentRecord`. Unique by material id; removed only when its key commits. */
 export interface IntentRow extends ScopeColumns {
   material_id: string;
   key_id: string;
@@ -67,6 +70,7 @@ export interface IntentRow extends ScopeColumns {
   abandoned_date: number | null;
 }
 
+/** An `AliasRecord`. Unique by account, region and name; a foreign key ties it to a key of the same scope. */
 export interface AliasRow extends ScopeColumns {
   alias_name: string;
   target_key_id: string;
@@ -74,6 +78,7 @@ export interface AliasRow extends ScopeColumns {
   last_updated_date: number;
 }
 
+/** A `StoreRecord`. Its name is unique in account and region, its cluster in the whole catalog. */
 export interface StoreRow extends ScopeColumns {
   custom_key_store_id: string;
   name: string;
@@ -111,6 +116,7 @@ export const uniqueConstraints = {
   custom_key_stores_cluster: ['custom_key_stores.cluster_id'],
 } as const satisfies Record<string, readonly string[]>;
 
+/** A constraint's name in the migrations, which PostgreSQL would report. */
 export type UniqueConstraint = keyof typeof uniqueConstraints;
 
 /** Where databases differ in how they declare columns and tables. */

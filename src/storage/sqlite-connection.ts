@@ -30,10 +30,12 @@ export function openConnection(file: string, busyTimeoutMs: number): Sqlite.Data
   }
 }
 
+/** Whether SQLite itself said no; its `code` is the extended one, e.g. SQLITE_CONSTRAINT_UNIQUE. */
 export function isSqliteError(thrown: unknown): thrown is InstanceType<Sqlite.SqliteError> {
   return thrown instanceof Sqlite.SqliteError;
 }
 
+/** Another connection holds the file: worth trying again. Extended codes (SQLITE_BUSY_SNAPSHOT) count too. */
 export function isBusy(thrown: unknown): boolean {
   return isSqliteError(thrown) && /^SQLITE_(BUSY|LOCKED)/.test(thrown.code);
 }

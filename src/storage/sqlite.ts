@@ -9,6 +9,7 @@ import { applicationId, openConnection, openError } from './sqlite-connection.js
 import { SqliteCatalogDatabase } from './sqlite-database.js';
 import { prepareCatalogFile } from './sqlite-file.js';
 
+/** Where the catalog is, and what it may take of time and memory. */
 export interface SqliteCatalogOptions {
   /** Its folder must exist and be writable by this user only. The file is made (0600) when it is missing. */
   path: string;

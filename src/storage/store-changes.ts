@@ -30,6 +30,7 @@ export function createStore(
   );
 }
 
+/** Unique names and clusters are the database's to check, so that no other process can come between. */
 export function updateStore(
   database: CatalogDatabase,
   customKeyStoreId: string,

@@ -3,6 +3,7 @@
  * configuration: nothing that a caller sends becomes one. `docs/telemetry.md` has a row for each; a test compares them.
  */
 
+/** The Prometheus metric behind a key of the tables below; code names the key, dashboards name the metric. */
 export interface MetricDefinition {
   /** `holdfast_`, what it is, its base unit; `_total` at the end of a counter. */
   readonly name: string;
@@ -13,6 +14,7 @@ export interface MetricDefinition {
 /** Where a member of a cluster is meant. */
 const place = ['cluster', 'member'] as const;
 
+/** What only rises, from 0 at the start of the process. */
 export const counterDefinitions = {
   rpcRequests: {
     name: 'holdfast_rpc_requests_total',
@@ -126,6 +128,7 @@ export const counterDefinitions = {
   },
 } as const satisfies Record<string, MetricDefinition>;
 
+/** Durations in seconds, all in the buckets of `metrics.ts`. */
 export const histogramDefinitions = {
   rpcDuration: {
     name: 'holdfast_rpc_duration_seconds',
@@ -149,6 +152,7 @@ export const histogramDefinitions = {
   },
 } as const satisfies Record<string, MetricDefinition>;
 
+/** What rises and falls: as it is at a scrape, or since the one before where the help says so. */
 export const gaugeDefinitions = {
   grpcConnections: { name: 'holdfast_grpc_connections', help: 'Open connections of the gRPC face.', labels: [] },
   grpcUnfinishedRequestBytes: {

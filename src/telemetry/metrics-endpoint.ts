@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.js';
 
+/** Where metrics are served, and what of. A scrape that fails is told to the logger. */
 export interface MetricsEndpointOptions {
   metrics: Metrics;
   logger: Logger;

@@ -4,6 +4,7 @@ import { ProtobufTraceSerializer, TraceExporterMetricsHelper } from '@openteleme
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Secret } from '../secret.js';
 
+/** A receiver that takes OTLP over HTTP, as protobuf. */
 export interface OtlpExporterOptions {
   /** The whole URL of the receiver. */
   endpoint: string;

@@ -12,6 +12,7 @@ import { MetricsEndpoint } from './metrics-endpoint.js';
 import { showProcess } from './process-metrics.js';
 import type { Tracing } from './tracing.js';
 
+/** What is told of this process, and where. Given by `compose.ts`. */
 export interface TelemetryOptions {
   logger: Logger;
   clock: Clock;

@@ -13,6 +13,7 @@ import { AlwaysOnSampler, type SpanExporter, TracerProvider } from '@opentelemet
 import type { OperationTrace, RequestTracer, TraceAttributes, TraceParent } from '../trace.js';
 import { SpanOutlet, type SpanOutcomeListener } from './span-outlet.js';
 
+/** Which requests are traced, who they are said to come from, and where spans go. */
 export interface TracingOptions {
   exporter: SpanExporter;
   /** Share of the requests that are traced where no caller decides, from 0 to 1. */

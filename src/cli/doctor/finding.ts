@@ -8,14 +8,17 @@ export interface Finding {
   remedy?: string | undefined;
 }
 
+/** Nothing to do. */
 export function ok(subject: string, message: string): Finding {
   return { status: 'ok', subject, message };
 }
 
+/** Worth an operator's look; it does not change the exit code of `doctor`. */
 export function warn(subject: string, message: string, remedy: string): Finding {
   return { status: 'warn', subject, message, remedy };
 }
 
+/** The service would not work, or not be safe: one of these makes `doctor` exit with 5. */
 export function fail(subject: string, message: string, remedy: string): Finding {
   return { status: 'fail', subject, message, remedy };
 }

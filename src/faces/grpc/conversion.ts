@@ -24,9 +24,13 @@ function unchanged<Wire>(): Conversion<Wire> {
   return { toDomain: (wire) => wire, toWire: (domain) => domain as Wire };
 }
 
+/** A string that is the same on both sides. The decoder has refused invalid UTF-8. */
 export const text = unchanged<string>();
+/** A 32-bit whole number, the same on both sides. */
 export const integer = unchanged<number>();
+/** A bool, the same on both sides. */
 export const flag = unchanged<boolean>();
+/** A `google.protobuf.Timestamp`, which the generated code makes a Date of: to the millisecond. */
 export const timestamp = unchanged<Date>();
 
 /** Bytes that are not secret. The generated decoder has copied them out of the frame. */
@@ -92,6 +96,7 @@ export function choice<Name extends string, Wire extends string>(
   };
 }
 
+/** What `structure` makes: a conversion that can also tell unknown fields from known ones. */
 export interface StructureConversion<Message> extends Conversion<Message> {
   /** How many fields it has. They are numbered from 1 without gaps (`proto-model.test.ts`). */
   readonly fieldCount: number;

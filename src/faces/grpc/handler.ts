@@ -21,6 +21,7 @@ import { toCallError } from './errors.js';
 import { endAnswered, endFailed, traceStart } from './request-trace.js';
 import { methodOf, services } from './services.js';
 
+/** What the handlers of all methods share; `server.ts` makes it once for a face. */
 export interface HandlerDependencies {
   dispatcher: Dispatcher;
   clock: Clock;

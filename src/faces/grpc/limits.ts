@@ -32,6 +32,7 @@ export interface GrpcFaceLimits {
   keepaliveTimeoutMs: number;
 }
 
+/** What applies where `GrpcFaceOptions.limits` says nothing. Configuration sets the longest message and the connections. */
 export const defaultLimits: GrpcFaceLimits = {
   maximumMessageBytes: 1024 * 1024,
   maximumConcurrentStreams: 100,
@@ -52,6 +53,7 @@ export const defaultLimits: GrpcFaceLimits = {
 const leastConnectionBytes = 8 * 1024 * 1024;
 const leastUnknownBytes = 2 * 1024 * 1024;
 
+/** The part that `Reception` keeps: what unfinished requests may hold, in all and by connection. */
 export function receptionLimits(limits: GrpcFaceLimits) {
   return {
     messageTimeoutMs: limits.messageTimeoutMs,
@@ -61,6 +63,7 @@ export function receptionLimits(limits: GrpcFaceLimits) {
   };
 }
 
+/** The part that grpc-js keeps, by the names of its options. `interceptor` is the only one: see `Reception.interceptor`. */
 export function serverOptions(limits: GrpcFaceLimits, interceptor: ServerInterceptor): ServerOptions {
   return {
     interceptors: [interceptor],

@@ -8,6 +8,7 @@ export interface Listener {
   stop(): void;
 }
 
+/** Where a listener can be reached; `port` is the one that was given by the system where 0 was asked for. */
 export type BoundAddress =
   | { kind: 'tls' | 'plaintext'; address: string; port: number }
   | { kind: 'unix'; path: string };

@@ -24,6 +24,7 @@ export interface MethodCodec {
   encode(response: object): Uint8Array;
 }
 
+/** The generated code and the tables of conversions of one method: what `methodCodec` makes a codec of. */
 export interface MethodMessages<Request, Response> {
   request: GeneratedMessage<Request>;
   requestFields: StructureConversion<Request>;
@@ -36,6 +37,7 @@ export interface MethodMessages<Request, Response> {
   secretText?: { name: string; fieldNumber: number };
 }
 
+/** @param methodName the AWS operation's name, for messages: "The request is not a valid EncryptRequest message" */
 export function methodCodec<Request, Response>(
   methodName: string,
   messages: MethodMessages<Request, Response>,

@@ -5,6 +5,7 @@ import type { Connections } from './connections.js';
 import { ReceivedCall } from './received-call.js';
 import type { RefusalReporter } from './refusals.js';
 
+/** What `Reception` works with. `receptionLimits` derives the bounds from those of the face. */
 export interface ReceptionOptions {
   clock: Clock;
   connections: Connections;

@@ -19,8 +19,10 @@ import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
 import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-listener.js';
 import { startUnixListener, type UnixListenerOptions } from './unix-listener.js';
 
+/** A listener with its certificates read and its principal found; `composition/listener-options.ts` makes it. */
 export type GrpcListenerOptions = TlsListenerOptions | UnixListenerOptions | PlaintextListenerOptions;
 
+/** What `compose.ts` gives the face. `listeners` are started in their order, and `reload` names them by it. */
 export interface GrpcFaceOptions {
   dispatcher: Dispatcher;
   clock: Clock;

@@ -25,10 +25,15 @@ import { KeyEncryptionMechanism, type RecipientInfo } from './gen/holdfast/kms/v
 
 /** Conversions of the messages and enums that several services share. */
 
+/** Of requests to encrypt and decrypt, of their responses, and of `keyMetadata`. */
 export const encryptionAlgorithm = choice(EncryptionAlgorithm);
+/** Only ENCRYPT_DECRYPT is honoured (`request-constraints.ts`); the proto has all of the model's. */
 export const keyUsage = choice(KeyUsage);
+/** Only SYMMETRIC_DEFAULT is honoured; the proto has all of the model's. */
 export const keySpec = choice(KeySpec);
+/** The deprecated name of `keySpec`, with the specs that AWS knew then. */
 export const customerMasterKeySpec = choice(CustomerMasterKeySpec);
+/** AWS_KMS and AWS_CLOUDHSM are honoured; EXTERNAL and EXTERNAL_KEY_STORE are refused. */
 export const origin = choice(Origin);
 
 /** AWS writes key states in Pascal case (AWS KMS API Reference, KeyMetadata.KeyState). */
@@ -43,6 +48,7 @@ export const keyState = choice(KeyState, {
   UPDATING: 'Updating',
 });
 
+/** An enclave's attestation document. Refused whenever it is set; converted so that it can be told from an unknown field. */
 export const recipient = structure<RecipientInfo>({
   keyEncryptionAlgorithm: choice(KeyEncryptionMechanism),
   attestationDocument: blob,
@@ -66,6 +72,7 @@ const multiRegionConfiguration = structure<MultiRegionConfiguration>({
   replicaKeys: listOf(multiRegionKey),
 });
 
+/** AWS KMS API Reference, KeyMetadata, with `custody`, which is ours, behind the model's fields. */
 export const keyMetadata = structure<KeyMetadata>({
   awsAccountId: text,
   keyId: text,

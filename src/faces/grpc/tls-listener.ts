@@ -15,6 +15,7 @@ export interface TlsMaterial {
   certificateRevocationList?: Buffer | undefined;
 }
 
+/** One TLS listener with the certificates that it begins with; `replaceMaterial` changes them. */
 export interface TlsListenerOptions extends TlsMaterial {
   kind: 'tls';
   address: string;
@@ -22,6 +23,7 @@ export interface TlsListenerOptions extends TlsMaterial {
   port: number;
 }
 
+/** What the face gives a TLS listener: who callers are, where connections go, and its bounds. */
 export interface TlsListenerDependencies {
   /** Whom the configuration knows by a verified certificate. */
   principalOf(certificate: X509Certificate): Principal | undefined;

@@ -7,6 +7,7 @@ import type { Connection } from './connections.js';
 import { type Listener, listening } from './listener.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
 
+/** `path` has at most 107 bytes (unix(7)), and its folder must exist and be writable: the socket is made there. */
 export interface UnixListenerOptions {
   kind: 'unix';
   path: string;
@@ -14,6 +15,7 @@ export interface UnixListenerOptions {
   principal: Principal;
 }
 
+/** What the face gives a listener without TLS. Connections beyond `maximumConnections` are closed at once. */
 export interface LocalListenerDependencies {
   accept(socket: Socket, connection: Connection): void;
   maximumConnections: number;

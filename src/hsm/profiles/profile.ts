@@ -1,6 +1,8 @@
 /** What a vendor profile says: in what one HSM's PKCS#11 differs from another's (design §6). Data, each value with its source. */
 
+/** One for each file beside this one that knows a vendor; `generic` is for a module that none of them recognises. */
 export const profileNames = ['softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
+/** As configuration names it. `auto` is no profile but the choice of one. */
 export type ProfileName = (typeof profileNames)[number];
 
 /** A value and where it is from: a document by its title, a section of a standard, or what was measured on which version. */
@@ -23,6 +25,7 @@ export type GcmNonceMaker = 'token-rng' | 'token';
  */
 export type CeremonyKind = 'so-made' | 'user-made-then-marked' | 'unsupported';
 
+/** The hashes of RSA-OAEP (RFC 8017, appendix B.1) that a token may know for CKM_RSA_PKCS_OAEP. */
 export type OaepHash = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
 
 /** Some text of `C_GetInfo` or `C_GetTokenInfo` by which a module is recognised; all that are given must match. */
@@ -33,6 +36,7 @@ export interface Recognition {
   readonly tokenModel?: RegExp;
 }
 
+/** One HSM's differences, each with its source. `effective-profile.ts` puts what configuration overrides in their place. */
 export interface VendorProfile {
   readonly name: ProfileName;
   /** For tables and logs. */
