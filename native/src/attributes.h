@@ -33,6 +33,8 @@ struct KeyAttributes {
   bool derive = false;
 };
 
+/// In one call. What the token lacks or hides keeps its default (§5.7); throws where it answers anything
+/// else.
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 
 /// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was
@@ -44,6 +46,7 @@ struct ObjectSummary {
   std::string label;
 };
 
+/// Ids and labels over 512 bytes read as empty. Throws where the token itself fails.
 std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
 
 }  // namespace holdfast

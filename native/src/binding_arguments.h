@@ -13,20 +13,33 @@
 
 namespace holdfast {
 
+/// The memory of a Uint8Array as it is: good until the call returns.
 ByteView viewOf(const Napi::Value& value);
+/// A copy of a Uint8Array that is not secret.
 Bytes bytesOf(const Napi::Value& value);
+/// A copy that is zeroed when it goes; the array itself stays JavaScript's to zero.
 Secret secretOf(const Napi::Value& value);
+/// As UTF-8.
 std::string stringOf(const Napi::Value& value);
+/// Nothing for null; `undefined` never crosses.
 std::optional<std::string> stringOrNull(const Napi::Value& value);
+/// A whole number of 32 bits: indices and counts.
 int intOf(const Napi::Value& value);
+/// A whole number that is not negative: lengths, limits, CK_RVs.
 size_t sizeOf(const Napi::Value& value);
+/// The index of a member; nothing for null, which is whoever is next.
 std::optional<int> memberOrNull(const Napi::Value& value);
+/// From absolute milliseconds of `process.hrtime`.
 Deadline deadlineOf(const Napi::Value& value);
 /// Of a `NativeLock`; nothing for null, and for one that was released.
 std::shared_ptr<FileLock> lockOf(const Napi::Value& value);
+/// From `NativeModuleOptions`.
 ModuleOptions moduleOptionsOf(const Napi::Value& value);
+/// From `NativeMemberOptions`.
 MemberOptions memberOptionsOf(const Napi::Value& value);
+/// From `NativeProfile`; without a maximum the length is unlimited.
 Profile profileOf(const Napi::Value& value);
+/// From `NativeMaterial`.
 Material materialOf(const Napi::Value& value);
 
 }  // namespace holdfast

@@ -33,6 +33,7 @@ class CompletionQueue final : public Outbox {
   void end();
 
  private:
+  /// A promise that has no answer yet, and how its answer is to look.
   struct Open {
     Napi::Promise::Deferred deferred;
     Shape shape;

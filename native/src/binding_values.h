@@ -24,10 +24,13 @@ enum class Shape {
 /// What `held` of a `NativeLock` points at: the lock until JavaScript releases it.
 using HeldLock = std::shared_ptr<std::shared_ptr<FileLock>>;
 
+/// Copies the value; what is secret in `completed` is zeroed when that goes.
 Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape);
 /// An Error with the properties of `NativeFailure`.
 Napi::Value toJavaScript(Napi::Env env, const Failure& failure);
+/// An array of `NativeMemberStatistics`.
 Napi::Value toJavaScript(Napi::Env env, const std::vector<MemberStatistics>& statistics);
+/// A `NativeReturnValue`.
 Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row);
 
 }  // namespace holdfast

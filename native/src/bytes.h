@@ -7,7 +7,9 @@
 
 namespace holdfast {
 
+/// Owned. What is secret is a Secret instead.
 using Bytes = std::vector<uint8_t>;
+/// Somebody else's, who keeps it alive.
 using ByteView = std::span<const uint8_t>;
 
 /// PKCS#11 takes pointers to non-const even for what it only reads (§2, CK_BYTE_PTR), and some modules refuse

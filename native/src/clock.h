@@ -5,7 +5,9 @@
 
 namespace holdfast {
 
+/// Never goes back, and is not set by anybody.
 using Clock = std::chrono::steady_clock;
+/// A time of that clock, never a duration.
 using Deadline = Clock::time_point;
 
 /// A deadline from absolute milliseconds of CLOCK_MONOTONIC.

@@ -9,6 +9,7 @@
 
 namespace holdfast {
 
+/// Values by name, as `NativeModuleOptions.environment` gives them.
 using EnvironmentVariables = std::map<std::string, std::string>;
 
 /// Sets variables while it lives; the former ones are put back when the last scope ends. SoftHSM reads

@@ -52,6 +52,7 @@ class HandleEntry {
   Turnstile probe_;
 };
 
+/// For maps by CKA_ID: std::hash has none for a vector.
 struct HashBytes {
   size_t operator()(const Bytes& bytes) const {
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

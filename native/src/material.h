@@ -22,6 +22,7 @@ struct Material {
   bool operator==(const Material&) const = default;
 };
 
+/// Keeps a material alive for the requests and the proofs that use it.
 using MaterialPointer = std::shared_ptr<const Material>;
 
 }  // namespace holdfast

@@ -8,6 +8,7 @@
 
 namespace holdfast {
 
+/// The 96 bits of one AES-GCM encryption.
 using Nonce = std::array<uint8_t, kNonceLength>;
 
 /// A lane's own stock, for one session; every nonce leaves it once. It is taken before the encryption is

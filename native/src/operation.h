@@ -51,6 +51,7 @@ struct Completed {
   Clock::duration taken{};
 };
 
+/// What settles a promise: it resolves or it is rejected.
 using Outcome = std::variant<Completed, Failure>;
 
 /// One crossing of the seam: several PKCS#11 calls on one lane.
@@ -66,6 +67,7 @@ class Operation {
   virtual bool isRepeatable() const { return false; }
 };
 
+/// Of one request, which owns it.
 using OperationPointer = std::unique_ptr<Operation>;
 
 }  // namespace holdfast

@@ -16,6 +16,7 @@ namespace holdfast {
 /// meanwhile.
 class Outbox : public CompletionSink, public Watched, public std::enable_shared_from_this<Outbox> {
  public:
+  /// An answer, and the promise that it is for.
   struct Finished {
     uint64_t ticket;
     Outcome outcome;

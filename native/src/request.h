@@ -42,6 +42,7 @@ class Request final : public Watched, public std::enable_shared_from_this<Reques
   const std::weak_ptr<Dispatcher> dispatcher_;
 };
 
+/// Shared, because a lane and the watchdog may both hold it: see Request.
 using RequestPointer = std::shared_ptr<Request>;
 
 }  // namespace holdfast

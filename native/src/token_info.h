@@ -17,6 +17,7 @@ TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 /// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO).
 std::string trimmed(const unsigned char* field, size_t size);
 
+/// The same for a field whose size its type tells.
 template <size_t N>
 std::string textOf(const unsigned char (&field)[N]) {
   return trimmed(field, N);

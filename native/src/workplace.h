@@ -32,6 +32,7 @@ struct Workplace {
 /// Say that the lane is outside, and wait for other lanes. `requireTime(workplace, bool(passage))` comes
 /// next: it says that the lane goes in.
 Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile);
+/// Others that share go in beside it; an exclusive one that waits goes first.
 Turnstile::Passage enterShared(Workplace& workplace, Turnstile& turnstile);
 
 /// The lane goes in if the wait ended with a passage and before the deadline; throws `queue-deadline`

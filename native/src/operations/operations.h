@@ -9,14 +9,23 @@
 
 namespace holdfast {
 
+/// An AES-256 key with every attribute explicit, then found by its id: exactly one. Not repeatable.
 OperationPointer makeGenerateKey(Bytes id, std::string label);
+/// Encrypts the canary under a key just made, which has none yet that it could be proved by.
 OperationPointer makeSealCanary(Bytes id, std::string label, Secret plaintext, Bytes additionalData);
+/// Every secret key with this CKA_ID; gives how many. "None left" counts only from a living token.
 OperationPointer makeDestroyKey(Bytes id);
+/// Of the secret keys with this CKA_ID, at most 64 of them.
 OperationPointer makeReadAttributes(Bytes id);
+/// Proves the material anew, whatever is known of its handle.
 OperationPointer makeProbe(MaterialPointer material);
+/// `too-long` beyond the maximum of the profile, before the token is touched; so the next two.
 OperationPointer makeEncrypt(MaterialPointer material, Secret plaintext, Bytes additionalData);
+/// `callerFault` where the ciphertext is shorter than a tag, or the canary decrypts on the same handle.
 OperationPointer makeDecrypt(MaterialPointer material, Bytes nonce, Bytes ciphertext, Bytes additionalData);
+/// Bytes of the token's RNG, given in plain and sealed under the material.
 OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData);
+/// Bytes of the token's RNG (C_GenerateRandom, PKCS#11 v2.40 §5.16).
 OperationPointer makeRandom(size_t length);
 
 /// Encrypts under the material's key: `handle-revoked` where another lane saw meanwhile that the handle is
