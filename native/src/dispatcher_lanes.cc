@@ -115,6 +115,8 @@ bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
   const bool alone = member.lanes.size() < 2;
   if (lane.place.quarantined || lane.place.retired || member.closing || alone) return false;
   unwatch(request);
+  // Who is given it next may not be awake at its deadline, and hangs nowhere.
+  request->insideSince = kNotInside;
   lane.place.current.reset();
   retire(member, lane);
   shrink(member);

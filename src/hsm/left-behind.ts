@@ -1,5 +1,6 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 import type { HsmEvents } from './events.js';
+import { isNativeFailure } from './failure.js';
 import type { NativePool } from './native.js';
 import { isOpeningOverdue, type RecoverySettings } from './recovery.js';
 
@@ -66,9 +67,18 @@ export class LeftBehind {
   async #look(): Promise<void> {
     const { clock } = this.#tools;
     for (const pool of [...this.#pools.keys()]) {
-      // A pool that is closed already only tells how much of it is still inside.
-      if ((await pool.close(clock.monotonicMs())) === 0) this.#pools.delete(pool);
+      if ((await stillInside(pool, clock)) === 0) this.#pools.delete(pool);
     }
     this.#next = this.#pools.size === 0 ? undefined : clock.schedule(askEveryMs, () => void this.#look());
+  }
+}
+
+/** A pool that is closed already only tells how much of it is still inside; undefined where the system has no thread left to ask with. */
+async function stillInside(pool: NativePool, clock: Clock): Promise<number | undefined> {
+  try {
+    return await pool.close(clock.monotonicMs());
+  } catch (error) {
+    if (!isNativeFailure(error)) throw error;
+    return undefined;
   }
 }
