@@ -23,7 +23,7 @@ export const counterDefinitions = {
   },
   connectionsRefused: {
     name: 'holdfast_connections_refused_total',
-    help: 'Connections refused before any request.',
+    help: 'Connections refused before any request, and requests ended before they had arrived whole.',
     labels: [],
   },
   hsmFailures: {

@@ -10,10 +10,10 @@ export interface OtlpExporterOptions {
   endpoint: string;
   /** Of each request; revealed only while it is sent. */
   headers: readonly { name: string; value: Secret }[];
+  /** Longest time for one export, with all that it tries again. */
+  timeoutMs: number;
 }
 
-/** Longest time for one export, with all that it tries again. */
-const timeoutMs = 5_000;
 /** As many batches as can wait: a flush sends all of them at once. */
 const concurrencyLimit = 8;
 
@@ -21,7 +21,7 @@ const concurrencyLimit = 8;
  * Sends spans by OTLP over HTTP, as protobuf. Put together from the parts of OpenTelemetry's exporter, because the
  * exporter as a whole adds headers and certificates from `OTEL_EXPORTER_OTLP_*`.
  */
-export function createOtlpExporter({ endpoint, headers }: OtlpExporterOptions): SpanExporter {
+export function createOtlpExporter({ endpoint, headers, timeoutMs }: OtlpExporterOptions): SpanExporter {
   const delegate = createOtlpHttpExportDelegate(
     {
       url: endpoint,

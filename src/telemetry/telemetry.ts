@@ -37,8 +37,10 @@ export interface MetricSources {
   faceLoad(): { connections: number; unfinishedRequestBytes: number };
 }
 
-/** Longest time for the last spans at the end. */
-const flushBoundMs = 3_000;
+/** Longest time for one export, with all that it tries again. */
+const exportTimeoutMs = 5_000;
+/** Longest time for the last spans at the end: a flush sends all that waits at once, so that nothing of it is under way later. */
+const flushBoundMs = exportTimeoutMs + 500;
 
 /** What this process tells of itself: log lines, metrics and traces. */
 export class Telemetry {
@@ -124,7 +126,7 @@ async function startTracing(options: TelemetryOptions, sink: EventSink): Promise
     import('./otlp-exporter.js'),
     import('./tracing.js'),
   ]);
-  const exporter = createOtlpExporter({ endpoint: tracing.endpoint, headers });
+  const exporter = createOtlpExporter({ endpoint: tracing.endpoint, headers, timeoutMs: exportTimeoutMs });
   const onSpans = spanEvent(sink, clock);
   return new Implementation({ ...tracing, exporter, serviceVersion: version, random, onSpans });
 }
