@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * clang-tidy over the C++ part, one file a core: `npm run lint:native [-- part of a path …]`. How each file is compiled it
- * learns from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the tests of the core that
- * of `native/build-test`, which it makes itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
+ * learns from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the tests of the core and
+ * the programs of the bench those of `native/build-test` and `native/build-bench`, which it makes itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,12 +15,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const builds = [
   { build: 'native/build', folders: ['native/src/', 'test/fault-hsm/', 'test/token-reader/', 'test/vendor-hsm/'] },
   { build: 'native/build-test', folders: ['native/test/'] },
+  { build: 'native/build-bench', folders: ['bench/native/'] },
 ];
 
 /** As `native/test/run.sh` does; nothing is compiled. */
-async function configureTests() {
+async function configureOthers() {
   const options = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DHOLDFAST_TESTS=ON'];
   await execute('cmake', ['-S', 'native', '-B', 'native/build-test', ...options], { cwd: root });
+  const forBench = ['-DCMAKE_BUILD_TYPE=Release', '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
+  await execute('cmake', ['-S', 'bench/native', '-B', 'native/build-bench', ...forBench], { cwd: root });
 }
 
 /** What is compiled and ours, with the folder of its build: what cmake-js brings is not. */
@@ -57,7 +60,7 @@ function withoutRepeats(outputs) {
 
 async function lint(parts) {
   if (!isInstalled('clang-tidy')) throw new StepFailure('clang-tidy is missing: npm run setup -- --with-lint');
-  await configureTests();
+  await configureOthers();
   const files = builds.flatMap((build) => ourSources(build, parts));
   if (files.length === 0) throw new StepFailure(`No file of the C++ part matches ${parts.join(', ')}`);
   const waiting = [...files];
