@@ -16,7 +16,7 @@ test('without options a full run is stored', () => {
 });
 
 test.each([
-  [['--quick'], { quick: true, store: false }],
+  [['--quick'], { quick: true, store: false, rounds: 2 }],
   [['--quick', '--store'], { quick: true, store: true }],
   [['--no-store'], { store: false }],
   [['--json', '--no-build'], { json: true, build: false }],

@@ -9,7 +9,7 @@ export interface BenchArguments {
   quick: boolean;
   /** Write JSON and plots to `bench/results`. */
   store: boolean;
-  /** Compile the server and the native parts first. */
+  /** Set everything up and compile it first, as far as it has changed. */
   build: boolean;
   rounds: number;
   /** Length of one measurement; undefined takes the plan's. */
@@ -28,8 +28,8 @@ Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server
   --quick        take under a minute; not stored unless --store is given
   --store        store JSON and plots in bench/results (what a run without --quick does)
   --no-store     do not
-  --no-build     do not compile the server and the native parts first
-  --rounds <n>   rounds of every measurement, interleaved (default 3)
+  --no-build     do not install or compile anything first
+  --rounds <n>   rounds of every measurement, interleaved (default 3; with --quick 2)
   --seconds <s>  length of one measurement (default 4; with --quick 0.4)
   --lanes <n>    lanes of the member (default 1: SoftHSM is slower with more)
   --note <text>  a remark on the run, stored with it
@@ -49,7 +49,7 @@ export function parseBenchArguments(parameters: readonly string[]): BenchArgumen
     quick,
     store: (values.store ?? !quick) && !(values['no-store'] ?? false),
     build: !(values['no-build'] ?? false),
-    rounds: atLeast(1, values.rounds, '--rounds', true) ?? 3,
+    rounds: atLeast(1, values.rounds, '--rounds', true) ?? (quick ? 2 : 3),
     seconds: atLeast(0.1, values.seconds, '--seconds', false),
     lanes: atLeast(1, values.lanes, '--lanes', true) ?? 1,
     note: values.note,

@@ -13,10 +13,12 @@ export const nativePrograms: NativePrograms = {
   clientCertificateLibrary: join(build, 'client-certificate.so'),
 };
 
-/** Compiles what is measured and what measures: a figure of yesterday's code says nothing. Throws where that fails. */
+/**
+ * Compiles the programs of the bench itself; the server and the addon are what the set-up has compiled just before, since a figure of
+ * yesterday's code says nothing. Throws where that fails.
+ */
 export function buildAll(progress: (line: string) => void): void {
   const steps = [
-    ['npm', 'run', '--silent', 'build'],
     ['cmake', '-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release'],
     ['cmake', '--build', build],
   ];

@@ -4,7 +4,7 @@ import { runMain } from '../scripts/steps.mjs';
 
 await runMain(async () => {
   // stdout is for the result.
-  await setup({ quiet: false, withBench: true, output: process.stderr });
+  if (!process.argv.includes('--no-build')) await setup({ quiet: false, withBench: true, output: process.stderr });
   await import('../test/contract/typescript-hooks.mjs');
   await import('./main.ts');
 });

@@ -26,11 +26,11 @@ const levels = {
     telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
   },
   quick: {
-    addonLevels: [1, 16],
-    serverLevels: [1, 32, 256],
+    addonLevels: [16],
+    serverLevels: [1, 32],
     seconds: 0.4,
     warmUpSeconds: 2,
-    telemetry: { warmUpRequests: 5_000, requestsPerSlice: 800, blocks: 3 },
+    telemetry: { warmUpRequests: 4_000, requestsPerSlice: 600, blocks: 2 },
   },
 };
 
