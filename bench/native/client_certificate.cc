@@ -16,7 +16,7 @@ template <typename Function>
 Function* next(const char* name) {
   auto* const found = reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
   if (found != nullptr) return found;
-  std::fprintf(stderr, "client-certificate: %s is not in this program\n", name);
+  static_cast<void>(std::fprintf(stderr, "client-certificate: %s is not in this program\n", name));
   std::abort();
 }
 
@@ -31,6 +31,6 @@ extern "C" __attribute__((visibility("default"))) void* SSL_CTX_new(const void* 
       next<int(void*, const char*)>("SSL_CTX_use_certificate_chain_file")(context, certificate) == 1 &&
       next<int(void*, const char*, int)>("SSL_CTX_use_PrivateKey_file")(context, key, kPemFile) == 1;
   if (used) return context;
-  std::fprintf(stderr, "client-certificate: %s or %s cannot be used\n", certificate, key);
+  static_cast<void>(std::fprintf(stderr, "client-certificate: %s or %s cannot be used\n", certificate, key));
   std::abort();
 }

@@ -31,7 +31,7 @@ constexpr size_t kTagLength = 16;
 void check(const char* function, CK_RV rv) {
   if (rv == CKR_OK) return;
   char text[64];
-  std::snprintf(text, sizeof text, "%s: 0x%lx", function, rv);
+  static_cast<void>(std::snprintf(text, sizeof text, "%s: 0x%lx", function, rv));
   throw std::runtime_error(text);
 }
 
@@ -171,17 +171,17 @@ void run(char** arguments) {
 
 int main(int count, char** arguments) {
   if (count != 7) {
-    std::fprintf(
+    static_cast<void>(std::fprintf(
         stderr,
         "usage: raw-ceiling <library> <token label> encrypt|random-encrypt <seconds> <plaintext bytes> "
-        "<AAD bytes> < PIN\n");
+        "<AAD bytes> < PIN\n"));
     return 2;
   }
   try {
     run(arguments);
     return 0;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "raw-ceiling: %s\n", error.what());
+    static_cast<void>(std::fprintf(stderr, "raw-ceiling: %s\n", error.what()));
     return 1;
   }
 }

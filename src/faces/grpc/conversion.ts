@@ -46,7 +46,7 @@ export const secretBlob: Conversion<Buffer> = {
   toWire: (domain) => asBuffer((domain as Secret).reveal()),
 };
 
-/** A text that `takeSecretTexts` has taken out of the frame before it was decoded; what is left of it is dropped here. */
+/** A text that `takeSecretText` has taken out of the frame before it was decoded; what is left of it is dropped here. */
 export const takenSecretText: Conversion<string> = {
   toDomain: () => undefined,
   toWire() {
