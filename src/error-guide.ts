@@ -159,7 +159,7 @@ export const errorGuide = {
   },
   UNSUPPORTED_OPERATION: {
     cause:
-      'The request asks for what this version does not do. The message names the field or operation: nothing is ignored in silence.',
+      'The request asks for what this version does not do, or for more than the HSM takes at a time. The message says which: nothing is ignored in silence.',
     remedy: 'Leave the field out, or use a version that has it.',
     retryable: 'never',
   },

@@ -52,12 +52,12 @@ export interface HsmCall {
  *
  * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `CANCELLED` (by `HsmCall.cancellation`), `KEY_UNAVAILABLE` (no member takes work),
  * `LIMIT_EXCEEDED` (queue full), `THROTTLING` (over the quota), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
- * its budget of encryptions is used up),
+ * its budget of encryptions is used up), `UNSUPPORTED_OPERATION` (longer than the HSM takes at a time),
  * `INVALID_CIPHERTEXT` (`decrypt` only, after the canary decrypted on the same handle), `KMS_INTERNAL`.
  */
 export interface HsmCluster {
   readonly clusterId: string;
-  /** Makes an AES-256 key on the minimum of members, seals its canary and proves it on each. */
+  /** Makes an AES-256 key (on one member: `replication: none` is all there is so far), seals its canary and proves it. */
   generateKeyMaterial(materialId: string, label: string, call: HsmCall): Promise<Canary>;
   /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
   destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void>;

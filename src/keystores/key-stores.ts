@@ -19,7 +19,8 @@ export interface KeyStores {
   clusterOf(location: KeyLocation, keyArn: string): HsmCluster;
   /**
    * The cluster for a new key (`customKeyStoreId` undefined: the default key store).
-   * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not CONNECTED), KEY_UNAVAILABLE (default store not connected).
+   * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not CONNECTED), KEY_UNAVAILABLE (default store not connected),
+   *   UNSUPPORTED_OPERATION (the configuration has no default store).
    */
   clusterForNewKey(scope: Scope, customKeyStoreId: string | undefined): Promise<NewKeyPlace>;
   /** The cluster for GenerateRandom. Throws as `clusterForNewKey`. */
