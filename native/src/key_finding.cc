@@ -6,14 +6,11 @@
 
 #include "attributes.h"
 #include "gcm.h"
-#include "return_values.h"
 #include "search.h"
 #include "self_test.h"
 
 namespace holdfast {
 namespace {
-
-constexpr auto kCanaryMemory = std::chrono::seconds(1);
 
 /// Throws `canary-failed` where the key answers wrongly, and the `rv` failure where the HSM does not answer.
 void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
@@ -69,14 +66,6 @@ CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, co
   const CK_OBJECT_HANDLE handle = findOneSecretKey(workplace, material.id, Finding::kInTurn);
   prove(workplace, material, handle);
   return handle;
-}
-
-/// A code that can only mean the ciphertext is believed where the canary succeeded within a second. One that
-/// a dying HSM answers too (SoftHSM's CKR_GENERAL_ERROR for a wrong tag) is believed only where it succeeds
-/// afterwards.
-Clock::time_point mustSucceedSince(CK_RV answer) {
-  const auto now = Clock::now();
-  return returnValue(answer).speaksAboutHsm ? now : now - kCanaryMemory;
 }
 
 }  // namespace
@@ -150,9 +139,8 @@ void requireStillProven(const ProvenKey& key) {
   throw failure(FailureKind::kHandleRevoked, "the key's handle lost its proof while it was in use");
 }
 
-void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key,
-                   CK_RV answer) {
-  const auto since = mustSucceedSince(answer);
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key) {
+  const auto since = Clock::now();
   if (key.entry->canarySucceededSince(since)) return;
   const auto passage = enterExclusive(workplace, key.entry->probe());
   requireProbe(workplace, *material, key.entry, bool(passage));

@@ -47,10 +47,10 @@ void requireStillProven(const ProvenKey& key);
 /// From the cache, or found, checked and tried on the canary now.
 ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
 
-/// After a decryption that was answered so: whether the canary decrypts on the proven handle. Where the
-/// answer can only mean the ciphertext, a success of the last second will do; where a dying HSM answers so
-/// too, it is tried again. Throws `canary-failed`, or `self-test-failed` where nothing decrypts.
-void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, CK_RV answer);
+/// After a decryption that failed: tries the canary on the proven handle, unless another lane does so by now.
+/// A try that began earlier says nothing of an HSM that may have fallen ill since. Throws `canary-failed`, or
+/// `self-test-failed` where nothing decrypts.
+void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key);
 
 /// Runs `use(key)`; where the token no longer knows the handle, proves the material again and runs it once
 /// more, unless the first run may have encrypted: then the cluster may.

@@ -304,7 +304,7 @@ export interface NativePool {
     additionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<NativeSealed>>;
-  /** Decrypts. On any failure that a caller's bad ciphertext may have caused, the canary is tried on the same handle first (remembered for a second). */
+  /** Decrypts. On any failure that a caller's bad ciphertext may have caused, the canary is tried on the same handle first. */
   decrypt(
     member: number | null,
     material: NativeMaterialReference,

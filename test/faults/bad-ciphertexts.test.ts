@@ -40,6 +40,7 @@ test(`${count} bad ciphertexts open nothing; the HSM that dies right after opens
 
 test.each([
   ['CKR_GENERAL_ERROR', 'rv 0x5'],
+  ['CKR_ENCRYPTED_DATA_INVALID', 'rv 0x40'],
   ['a wrong plaintext', 'flip'],
 ])('a device that answers every decryption by %s opens it at once too, and blames no caller', async (_name, action) => {
   const { fault } = replicas.member(0);

@@ -171,7 +171,7 @@ const objects: FaultKind[] = [
     'takes every ciphertext for a bad one, by CKR_ENCRYPTED_DATA_INVALID',
     (fault) => fault.obey('C_Decrypt rv 0x40'),
     {
-      ...passing,
+      alone: 'fails',
       operations: ['Decrypt'],
     },
   ),

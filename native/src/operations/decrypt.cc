@@ -42,7 +42,7 @@ class Decrypt final : public Operation {
       if (!byCiphertext) throw;
       // A wrong key under the handle looks like a wrong tag: only a canary that decrypts puts the blame on
       // the caller.
-      confirmCanary(workplace, material_, key, failure.rv);
+      confirmCanary(workplace, material_, key);
       throw callerFault(failure);
     }
   }
