@@ -1,23 +1,32 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clusterId, createHsmFixture, type HsmFixture, pin, soon } from '../../test/hsm/fixture.js';
+import { systemClock } from '../clock-system.js';
 import { Secret } from '../secret.js';
 import { loadAddon, type NativeAddon, type NativePool, type NativeTokenInfo } from './native.js';
 
 /** Lets a test change what tokens say of themselves: no SoftHSM locks a PIN or lacks AES-GCM. */
 let tokenSays: (token: NativeTokenInfo) => NativeTokenInfo;
+/** Done when a PIN that the token has not judged yet is about to wait for its lock. */
+let beforeLoginLock: () => void;
 let fixture: HsmFixture;
 
 const addon: NativeAddon = {
   ...loadAddon(),
+  acquireLoginLock(...of) {
+    beforeLoginLock();
+    return loadAddon().acquireLoginLock(...of);
+  },
   createPool(queueLimit): NativePool {
     const pool = loadAddon().createPool(queueLimit);
     const reopenMember: NativePool['reopenMember'] = async (member, deadlineMs) => {
       const opened = await pool.reopenMember(member, deadlineMs);
       return { ...opened, token: tokenSays(opened.token) };
     };
+    const tokenInfo: NativePool['tokenInfo'] = async (...of) => tokenSays(await pool.tokenInfo(...of));
     return new Proxy(pool, {
       get(target, name) {
         if (name === 'reopenMember') return reopenMember;
+        if (name === 'tokenInfo') return tokenInfo;
         const value: unknown = Reflect.get(target, name);
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
@@ -37,6 +46,7 @@ const logins = () => fixture.fault.calls('C_Login');
 
 beforeEach(async () => {
   tokenSays = (token) => token;
+  beforeLoginLock = () => undefined;
   fixture = await createHsmFixture(addon);
 });
 
@@ -105,6 +115,18 @@ describe('an attempt whose outcome nobody knows', () => {
     expect(logins()).toBe(1);
     tokenSays = (token) => token;
     expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+
+  test('one that comes back as refused while another waits for its lock is not taken over', async () => {
+    fixture.fault.obey('C_Login hang');
+    const deadlineMs = systemClock.monotonicMs() + 500;
+    const first = await fixture.clusters().connect(clusterId, Secret.fromUtf8('wrong pin'), 'store:1', deadlineMs);
+    expect(first).toMatchObject({ errorCode: 'NETWORK_ERRORS' });
+    beforeLoginLock = () => {
+      fixture.fault.heal();
+    };
+    expect(await fixture.connect({ pin: 'wrong pin' })).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });
+    expect(logins()).toBe(1);
   });
 
   test('after a crash between claim and login too', async () => {

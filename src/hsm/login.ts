@@ -248,10 +248,13 @@ async function logInOnce(
   credential: MemberCredential,
   deadlineMs: number,
 ): Promise<{ epoch: number }> {
-  refuseAtFinalTry(target.token);
+  const { member } = target;
   const attempt = await lockAttempt(tools, target.token, credential.credentialVersion);
   try {
-    return await tryOnce(tools, pool, target, credential, { deadlineMs, attempt });
+    // Anew: an attempt that hung may have come back while this one waited for its lock, and only the flags tell of it.
+    const token = attempt === undefined ? target.token : await pool.tokenInfo(member, deadlineMs);
+    refuseAtFinalTry(token);
+    return await tryOnce(tools, pool, { member, token }, credential, { deadlineMs, attempt });
   } finally {
     attempt?.release();
   }
