@@ -188,10 +188,25 @@ describe('an HSM that fails', () => {
     expect(fault.calls('C_GenerateKey') - made).toBeLessThan(5);
   });
 
-  test('where it makes no session keys nothing is known: it is the key', async () => {
+  test.each([
+    ['makes no session keys', 'C_GenerateKey rv 0x70'],
+    ['refuses to encrypt under one', 'C_Encrypt rv 0x71'],
+  ])('where it %s nothing is known: it is the key', async (_case, refusal) => {
+    const { value } = await encrypt();
     await new Promise((resolve) => setTimeout(resolve, 1_050));
-    fault.obey('C_Decrypt rv 0x5', 'C_GenerateKey rv 0x70');
-    expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed' });
+    fault.obey('C_Decrypt rv 0x5', refusal);
+    const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+    expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed' });
+  });
+
+  test('where it is lost when it should make one, that is told, and nothing of the key', async () => {
+    fault.obey('C_Decrypt rv 0x5', 'C_GenerateKey rv 0x30');
+    expect(await failureOf(decryptGood())).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_GenerateKey' });
+  });
+
+  test('a session that is lost during the self-test is opened anew', async () => {
+    fault.obey('C_Decrypt times 2 rv 0x5', 'C_Decrypt times 1 rv 0xb3');
+    await decryptGood();
   });
 
   test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
