@@ -32,7 +32,7 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
     // A lock that comes too late is released where it is destroyed.
     answer.settle(Completed{-1, 0, FileLock::ofModule(module, directory, deadline)});
   };
-  const auto late = [] { return failure(FailureKind::kLock, "another process holds the module's lock"); };
+  const auto late = [] { return failure(FailureKind::kLockHeld, "another process holds the module's lock"); };
   ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
   return pending.promise;
 }
@@ -45,7 +45,9 @@ Napi::Value acquireLoginLock(const Napi::CallbackInfo& info) {
                      directory = stringOf(info[2]), deadline](Settlement& answer) {
     answer.settle(Completed{-1, 0, FileLock::ofLogin(serialNumber, version, directory, deadline)});
   };
-  const auto late = [] { return failure(FailureKind::kLock, "an earlier login holds the lock of its PIN"); };
+  const auto late = [] {
+    return failure(FailureKind::kLockHeld, "an earlier login holds the lock of its PIN");
+  };
   ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
   return pending.promise;
 }

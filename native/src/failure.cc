@@ -42,6 +42,8 @@ const char* nameOf(FailureKind kind) {
       return "module";
     case FailureKind::kLock:
       return "lock";
+    case FailureKind::kLockHeld:
+      return "lock-held";
     case FailureKind::kTokenMissing:
       return "token-missing";
     case FailureKind::kTooLong:

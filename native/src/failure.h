@@ -26,6 +26,7 @@ enum class FailureKind {
   kClosed,
   kModule,
   kLock,
+  kLockHeld,
   kTokenMissing,
   kTooLong,
   kWornOut,

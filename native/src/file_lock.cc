@@ -55,7 +55,7 @@ std::shared_ptr<FileLock> acquire(const std::string& directory, const std::strin
   // Polled, because a blocking flock has no deadline. 10 ms are little beside an initialisation with login.
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) failWith("cannot lock " + path, errno);
-    if (Clock::now() >= deadline) failWith("another process holds " + path, 0);
+    if (Clock::now() >= deadline) throw failure(FailureKind::kLockHeld, "another process holds " + path);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return lock;

@@ -14,8 +14,8 @@ class FileLock {
  public:
   /// Named by what the module is initialised with: its real path, environment and initialisation string. So a
   /// member that hangs in C_Initialize keeps no member of another token directory out. Waits until the
-  /// deadline; fails with kind `lock`. `directory` is made with mode 0700 where it is missing, and refused
-  /// where somebody else owns it or may write to it: a lock that others can hold is a way to stop us.
+  /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 where it is missing, and
+  /// refused where somebody else owns it or may write to it: a lock that others can hold is a way to stop us.
   static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module, const std::string& directory,
                                             Deadline deadline);
   /// The same, named by a token and the version of a credential. Held by a C_Login until it has come back,

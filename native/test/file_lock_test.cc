@@ -31,7 +31,7 @@ TEST(FileLock, KeepsOutOnlyWhoInitialisesTheSame) {
   const std::string folder = token.folder() / "locks";
   const auto first = FileLock::ofModule(softHsm("one"), folder, after(1'000));
   EXPECT_NE(FileLock::ofModule(softHsm("two"), folder, after(1'000)), nullptr);
-  EXPECT_EQ(kindOf([&] { FileLock::ofModule(softHsm("one"), folder, after(50)); }), FailureKind::kLock);
+  EXPECT_EQ(kindOf([&] { FileLock::ofModule(softHsm("one"), folder, after(50)); }), FailureKind::kLockHeld);
 }
 
 TEST(FileLock, IsExclusiveAndReleasable) {
@@ -39,7 +39,7 @@ TEST(FileLock, IsExclusiveAndReleasable) {
   const std::string folder = token.folder() / "locks";
   auto first = FileLock::ofModule(softHsm(), folder, after(1'000));
   const auto second = [&] { return FileLock::ofModule(softHsm(), folder, after(50)); };
-  EXPECT_EQ(kindOf(second), FailureKind::kLock);
+  EXPECT_EQ(kindOf(second), FailureKind::kLockHeld);
   first.reset();
   EXPECT_NE(second(), nullptr);
 }
@@ -50,6 +50,16 @@ TEST(FileLock, OfALoginIsForOneTokenAndOneVersionOfItsPin) {
   const auto first = FileLock::ofLogin("1", "store:1", folder, after(1'000));
   EXPECT_NE(FileLock::ofLogin("2", "store:1", folder, after(50)), nullptr);
   EXPECT_NE(FileLock::ofLogin("1", "store:2", folder, after(50)), nullptr);
+  EXPECT_EQ(kindOf([&] { FileLock::ofLogin("1", "store:1", folder, after(50)); }), FailureKind::kLockHeld);
+}
+
+TEST(FileLock, ThatCannotBeMadeIsNotTakenForOneThatSomebodyHolds) {
+  const TestToken token;
+  const std::string folder = token.folder() / "locks";
+  FileLock::ofLogin("1", "store:1", folder, after(50)).reset();
+  const auto file = std::filesystem::directory_iterator(folder)->path();
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
   EXPECT_EQ(kindOf([&] { FileLock::ofLogin("1", "store:1", folder, after(50)); }), FailureKind::kLock);
 }
 

@@ -53,6 +53,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  'lock-held': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   'too-long': { code: 'UNSUPPORTED_OPERATION', speaksAboutHsm: false, callerFault: false },
   'worn-out': { code: 'KEY_UNAVAILABLE', poisonsMember: true },

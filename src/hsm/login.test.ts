@@ -82,6 +82,30 @@ describe('a wrong PIN', () => {
   });
 });
 
+test('a lock of its PIN that cannot be made is not told as a login that hangs, and nothing is tried', async () => {
+  beforeLoginLock = () => {
+    // As where the disk is full, or no file descriptor is left.
+    throw Object.assign(new Error('lock: cannot open it'), { kind: 'lock', rv: 0, functionName: '' });
+  };
+  const outcome = await fixture.connect();
+  expect(outcome).toMatchObject({ errorCode: 'NETWORK_ERRORS', transient: true });
+  expect((outcome as { cause: unknown }).cause).toMatchObject({
+    message: 'lock: cannot open it',
+    behindHungLogin: false,
+  });
+  expect(logins()).toBe(0);
+  beforeLoginLock = () => undefined;
+  expect(await fixture.connect()).toMatchObject({ connected: true });
+});
+
+test('the right PIN connects all that start together, though none knows it yet', async () => {
+  const processes = Array.from({ length: 5 }, () => fixture.configure({}));
+  const outcomes = await Promise.all(
+    processes.map((clusters) => clusters.connect(clusterId, Secret.fromUtf8(pin), 'store:1', soon())),
+  );
+  expect(outcomes.every(({ connected }) => connected)).toBe(true);
+});
+
 describe('a token that is about to lock, or has', () => {
   test.each([
     ['at the final try', finalTry],

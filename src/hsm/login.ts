@@ -275,6 +275,7 @@ async function lockAttempt(
   try {
     return await tools.addon.acquireLoginLock(token.serialNumber, credentialVersion, tools.lockDirectory, untilMs);
   } catch (cause) {
+    if (!isNativeFailure(cause) || cause.kind !== 'lock-held') throw cause;
     throw new MemberOpenError(
       'NETWORK_ERRORS',
       true,

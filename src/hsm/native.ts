@@ -160,8 +160,8 @@ export interface NativeDataKey extends NativeSealed {
  *   is known of the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
- * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (file lock deadline, or
- *   a directory that is not ours alone), `token-missing` (also where several tokens carry the label).
+ * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (a file
+ *   lock that cannot be made, or a directory that is not ours alone), `lock-held` (by somebody else at the deadline), `token-missing` (also where several tokens carry the label).
  * - `worn-out`: more earlier openings of the member hang in its module than `maxStuckOpenings`; only a new process gets rid of them.
  * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
@@ -182,6 +182,7 @@ export type NativeFailureKind =
   | 'closed'
   | 'module'
   | 'lock'
+  | 'lock-held'
   | 'token-missing'
   | 'too-long'
   | 'worn-out';
@@ -364,7 +365,7 @@ export interface NativeAddon {
    * where it is missing and must be 0700 and ours.
    */
   acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
-  /** The same for the file lock of one PIN (the version of a credential) on one token. Fails with kind `lock` at the deadline. */
+  /** The same for the file lock of one PIN (the version of a credential) on one token. Fails with kind `lock-held` at the deadline. */
   acquireLoginLock(
     tokenSerialNumber: string,
     credentialVersion: string,

@@ -74,7 +74,7 @@ describe('the module lock', () => {
     const lock = await addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     const started = inMilliseconds(0);
     const failure = await failureOf(addon.acquireModuleLock(moduleOf(hsm), folder, inMilliseconds(100)));
-    expect(failure).toMatchObject({ kind: 'lock' });
+    expect(failure).toMatchObject({ kind: 'lock-held' });
     expect(inMilliseconds(0) - started).toBeGreaterThan(95);
     const waiting = addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     lock.release();
@@ -88,7 +88,7 @@ describe('the module lock', () => {
     const lock = await addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     expect(
       await failureOf(addon.acquireModuleLock(moduleOf(hsm, { libraryPath: link }), folder, inMilliseconds(50))),
-    ).toMatchObject({ kind: 'lock' });
+    ).toMatchObject({ kind: 'lock-held' });
     lock.release();
   });
 
