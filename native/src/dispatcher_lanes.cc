@@ -122,7 +122,8 @@ bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
   shrink(member);
   (request->member ? member.pinned : shared_).push_front(request);
   ++queuedCount_;
-  wakeIdle(member);
+  // Also those of other members: nothing else may wake them before its deadline.
+  for (const auto& each : members_) wakeIdle(*each);
   return true;
 }
 

@@ -90,6 +90,30 @@ TEST(Fault, ACallThatHangsLosesItsLaneAfterThePatienceThoughItsRequestIsAnswered
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
+/// It is whoever is at rest who has it next, and not only another lane of the member that had no session for
+/// it.
+TEST(Fault, ARequestThatIsHandedBackGoesToAnotherMemberThatRests) {
+  const TestToken full;
+  const TestToken other;
+  TestPool pool;
+  const int member = pool.connect(full.faultyModule(), {2, 2});
+  const auto key = pool.makeKey(member);
+  const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  pool.connect(other.module(), {1, 1});
+  full.obey("C_DecryptInit hang\nC_GenerateRandom times 1 rv 0xb3\nC_OpenSession rv 0xb1");
+  const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
+  auto busy = pool.post(member, makeDecrypt(key, nonce, sealed.ciphertext, {}));
+  ASSERT_TRUE(eventually([&] { return full.inside("C_DecryptInit") == 1; }));
+  const int before = full.calls("C_GenerateRandom");
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto outcome = pool.post(std::nullopt, makeRandom(8), after(1'000)).get();
+    EXPECT_TRUE(std::holds_alternative<Completed>(outcome));
+  }
+  EXPECT_EQ(full.calls("C_GenerateRandom"), before + 1);
+  full.heal();
+  valueOf<Secret>(busy.get());
+}
+
 int threadCount() {
   const std::filesystem::directory_iterator threads("/proc/self/task");
   return static_cast<int>(std::distance(begin(threads), end(threads)));
