@@ -124,6 +124,7 @@ bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
   ++queuedCount_;
   // Also those of other members: nothing else may wake them before its deadline.
   for (const auto& each : members_) wakeIdle(*each);
+  refuseWhereNobodyServes();
   return true;
 }
 

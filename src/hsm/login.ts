@@ -190,11 +190,11 @@ async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, creden
 /** How one `C_Login` is bounded, and the lock that goes with it. */
 interface LoginBounds {
   deadlineMs: number;
-  attempt: NativeLock | undefined;
+  attempt: NativeLock;
 }
 
 /** Whoever else tries the same PIN is done within this, or hangs: the module's lock keeps the others out. */
-const attemptLockMs = 200;
+const attemptLockMs = 1_000;
 
 /** A token that is open, to log in to. */
 interface LoginTarget {
@@ -252,25 +252,20 @@ async function logInOnce(
   const attempt = await lockAttempt(tools, target.token, credential.credentialVersion);
   try {
     // Anew: an attempt that hung may have come back while this one waited for its lock, and only the flags tell of it.
-    const token = attempt === undefined ? target.token : await pool.tokenInfo(member, deadlineMs);
+    const token = await pool.tokenInfo(member, deadlineMs);
     refuseAtFinalTry(token);
     return await tryOnce(tools, pool, { member, token }, credential, { deadlineMs, attempt });
   } finally {
-    attempt?.release();
+    attempt.release();
   }
 }
 
 /**
- * A PIN that the token has not accepted before is under a lock for as long as `C_Login` takes, also where it hangs and
- * nobody waits for it any more: the token has not counted that attempt yet, so that its flags say nothing of it.
- * @returns undefined where the token accepted it: then a login that hangs must not keep the member away
+ * A PIN is under a lock for as long as `C_Login` takes, also where it hangs and nobody waits for it any more: the token has
+ * not counted that attempt yet, so that its flags say nothing of it. Also one that the token accepted before: it may have
+ * been changed since. So a login that hangs keeps its member away until it has come back, or its process is replaced.
  */
-async function lockAttempt(
-  tools: LoginTools,
-  token: NativeTokenInfo,
-  credentialVersion: string,
-): Promise<NativeLock | undefined> {
-  if ((await attemptState(tools.loginAttempts, token, credentialVersion)) === 'succeeded') return undefined;
+async function lockAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<NativeLock> {
   const untilMs = tools.clock.monotonicMs() + attemptLockMs;
   try {
     return await tools.addon.acquireLoginLock(token.serialNumber, credentialVersion, tools.lockDirectory, untilMs);

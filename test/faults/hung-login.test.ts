@@ -37,6 +37,23 @@ test('a wrong PIN is not tried again while its first attempt hangs in the token,
   await one.close();
 }, 60_000);
 
+test('nor is one that the token had accepted before and that was changed since', async () => {
+  const one = replicas.only(0);
+  const { fault } = one.member(0);
+  const first = await one.clusters();
+  expect((await connect(first, pin)).connected).toBe(true);
+  await first.disconnect(clusterId, systemClock.monotonicMs() + 3_000);
+  const before = fault.calls('C_Login');
+  fault.obey('C_Login hang');
+  for (const clusters of [first, first, await one.clusters(), await one.clusters()]) {
+    expect(await connect(clusters, 'not this PIN')).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS' });
+  }
+  fault.heal();
+  await until('the call has come back', () => fault.inside('C_Login') === 0);
+  expect(fault.calls('C_Login') - before).toBe(1);
+  await one.close();
+}, 60_000);
+
 test('the right one connects once the attempt that hung has come back', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
