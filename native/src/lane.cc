@@ -52,11 +52,16 @@ void Lane::run() {
 
 bool Lane::openFirstSession() {
   try {
-    session_.emplace(*token_);
+    openSession();
     return true;
   } catch (const Failure& failure) {
     return dispatcher_->laneFailed(*this, explain(failure));
   }
+}
+
+void Lane::openSession() {
+  session_.emplace(*token_);
+  if (!token_->keepsSessions()) epoch_->cache.clear();
 }
 
 bool Lane::mayHold(size_t waiting) {
@@ -115,7 +120,7 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   // First: a session that does not open is a failure of the new epoch, and not one that nobody minds any
   // more.
   epoch_ = epoch;
-  session_.emplace(*token_);
+  openSession();
   poisoned_ = false;
 }
 

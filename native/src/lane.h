@@ -58,6 +58,9 @@ class Lane : public Watched, public std::enable_shared_from_this<Lane> {
  private:
   void run();
   bool openFirstSession();
+  /// Of the epoch. Where the token has dropped the others that it had, its handles have to prove themselves
+  /// again: the lanes of those may not have noticed yet.
+  void openSession();
   /// Nothing where another lane has the request now, because the token has no session for this one.
   std::optional<Outcome> perform(const RequestPointer& request);
   Value operate(Request& request);

@@ -77,13 +77,18 @@ std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const 
 
 TokenInfo Token::info() const { return readTokenInfo(functions(), slot_); }
 
-void Token::ensureAnchor() {
+bool Token::keepsSessions() const {
   CK_SESSION_INFO info{};
-  if (anchor_ && functions().C_GetSessionInfo(anchor_->handle(), &info) == CKR_OK) return;
+  return functions().C_GetSessionInfo(anchorHandle_.load(), &info) == CKR_OK;
+}
+
+void Token::ensureAnchor() {
+  if (anchor_ && keepsSessions()) return;
   // A dead anchor means that the token dropped this process's sessions, and with them its login.
   loggedIn_ = false;
   anchor_.reset();
   anchor_.emplace(*this);
+  anchorHandle_ = anchor_->handle();
 }
 
 void Token::login(const Secret& pin, Deadline deadline) {

@@ -69,6 +69,10 @@ class Token {
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
 
+  /// Whether the token still has the session of its login. Where it has dropped that one it has dropped all
+  /// that were open, and object handles may stand for other objects.
+  bool keepsSessions() const;
+
   /// Throws unless the token answers and the session is logged in: "0 objects found" and every other silence
   /// mean nothing before that (design invariant 4).
   void proveAlive(const Session& session) const;
@@ -97,6 +101,8 @@ class Token {
   /// A turnstile: a C_Login that hangs must not hold up later ones without a deadline.
   Turnstile loginTurn_;
   std::optional<Session> anchor_;
+  /// For lanes, which look whether it lives.
+  std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
   bool loggedIn_ = false;
   std::atomic<uint64_t> logins_ = 0;
   std::string serialNumber_;

@@ -209,6 +209,22 @@ describe('an HSM that fails', () => {
     await decryptGood();
   });
 
+  test('a session that opens after the others were lost trusts no handle, though nobody has noticed yet', async () => {
+    await encrypt();
+    const canaries = fault.calls('C_DecryptInit');
+    await encrypt();
+    expect(fault.calls('C_DecryptInit')).toBe(canaries);
+    fault.obey('C_Encrypt times 2 hang');
+    const hanging = [1, 2].map(() => failureOf(encrypt(inMilliseconds(300))));
+    await until(() => fault.inside('C_Encrypt') === 2);
+    fault.loseSessions();
+    await Promise.all(hanging);
+    await until(() => statistics()?.lanes === 2);
+    pool.resume(member);
+    await encrypt();
+    expect(fault.calls('C_DecryptInit')).toBe(canaries + 1);
+  });
+
   test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
     const sessions = fault.calls('C_OpenSession');
     fault.obey('C_EncryptInit times 1 rv 0xb3');
