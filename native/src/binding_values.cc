@@ -122,8 +122,9 @@ struct ToJavaScript {
     const auto release = [shared = *held](const Napi::CallbackInfo&) { shared->reset(); };
     auto object = Napi::Object::New(env);
     object.Set("release", Napi::Function::New(env, release, "release"));
-    object.Set("held", Napi::External<HeldLock>::New(env, held.release(),
-                                                     [](Napi::Env, HeldLock* all) { delete all; }));
+    object.Set("held", Napi::External<HeldLock>::New(env, held.release(), [](Napi::Env, HeldLock* all) {
+                 const std::unique_ptr<HeldLock> owned(all);
+               }));
     return object;
   }
 };
