@@ -76,9 +76,10 @@ export const errorGuide = {
     retryable: 'never',
   },
   DEPENDENCY_TIMEOUT: {
-    cause: 'The deadline passed before an HSM had answered. It may have done the work all the same.',
+    cause:
+      "The deadline passed before an HSM had answered. It may have done the work all the same. `caller_deadline` says that the deadline was the caller's own, and that no HSM had failed.",
     remedy:
-      'Try again; before a second CreateKey see whether the first one made a key. Where it goes on, the operator looks at the latency and the state of the members.',
+      'Try again, with more time where the deadline was your own; before a second CreateKey see whether the first one made a key. Where it goes on, the operator looks at the latency and the state of the members.',
     retryable: 'always',
   },
   DISABLED: {

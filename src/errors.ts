@@ -54,6 +54,8 @@ export interface HoldfastErrorOptions {
   fieldViolations?: readonly FieldViolation[];
   /** How long a caller should wait before it tries again. */
   retryAfterMs?: number;
+  /** See `HoldfastError.callerDeadline`. */
+  callerDeadline?: boolean;
 }
 
 /** An error whose code and message are meant for the caller. Anything else that is thrown is answered `KMS_INTERNAL`. */
@@ -62,12 +64,18 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   readonly fieldViolations: readonly FieldViolation[];
   readonly retryAfterMs: number | undefined;
+  /**
+   * Of DEPENDENCY_TIMEOUT: the caller's own deadline passed, which was shorter than the service's, and no HSM had failed
+   * or overrun its time. It says nothing about the HSM.
+   */
+  readonly callerDeadline: boolean;
 
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.fieldViolations = options.fieldViolations ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.callerDeadline = options.callerDeadline ?? false;
   }
 }
 

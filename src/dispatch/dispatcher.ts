@@ -23,6 +23,8 @@ export interface IncomingCall {
   requestId: string;
   /** Absolute, in `Clock.monotonicMs`. */
   deadlineMs: number;
+  /** Whether the caller set it, and earlier than the service would have. */
+  deadlineIsCallers?: boolean | undefined;
   /** What its parts are told to, where this request is traced. */
   trace?: OperationTrace | undefined;
   /** Whether its caller still waits, where the face can tell. */
@@ -119,8 +121,8 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
-    const { requestId, deadlineMs, trace, cancellation } = call;
-    const context = { requestId, principal, deadlineMs, trace, cancellation };
+    const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
+    const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
     const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
     trail.accesses = prepared.accesses;
     for (const access of prepared.accesses) {

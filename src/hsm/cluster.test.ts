@@ -176,6 +176,24 @@ describe('callers with short deadlines', () => {
     expect((await encrypt()).nonce).toHaveLength(12);
   });
 
+  test('are told so, where the deadline was their own', async () => {
+    fixture.fault.obey('C_Encrypt delay 50');
+    const callerDeadlineOf = async (deadlineMs: number, deadlineIsCallers: boolean) => {
+      const call = { deadlineMs, deadlineIsCallers };
+      const refused: unknown = await cluster
+        .encrypt(material, Secret.fromUtf8('x'), additionalData, call)
+        .catch((error: unknown) => error);
+      return refused instanceof HoldfastError && refused.callerDeadline;
+    };
+    // Inside the HSM, in the queue, and past its end before it began.
+    for (const leftMs of [20, 1, -1]) {
+      expect(await callerDeadlineOf(systemClock.monotonicMs() + leftMs, true)).toBe(true);
+      expect(await callerDeadlineOf(systemClock.monotonicMs() + leftMs, false)).toBe(false);
+    }
+    fixture.fault.obey('C_Encrypt times 1 rv 0x30', 'C_Encrypt delay 50');
+    expect(await callerDeadlineOf(systemClock.monotonicMs() + 20, true)).toBe(false);
+  });
+
   test('do not hide that the HSM hangs: its lane is given up when its patience is over', async () => {
     await reconnectWith(1_000);
     fixture.fault.obey('C_EncryptInit hang');

@@ -55,7 +55,7 @@ export class PooledCluster implements HsmCluster {
     const member = this.members.find((candidate) => candidate.isAdmitted);
     if (member === undefined) throw noMember();
     const onMember = <T>(subject: Subject, work: (deadlineMs: number) => Promise<NativeResult<T>>): Promise<T> =>
-      this.#once(member, subject, call, () => work(this.#rotation.tryDeadlineMs(call.deadlineMs)));
+      this.#once(member, subject, call, () => work(this.#rotation.tryDeadlineMs(call)));
 
     await onMember({ operation: 'generate-key' }, (until) => pool.generateKey(member.index, id, label, until));
     const canary = await onMember({ operation: 'seal-canary' }, (until) =>
@@ -73,7 +73,7 @@ export class PooledCluster implements HsmCluster {
     const id = materialIdBytes(materialId);
     await this.#onAll((member) =>
       this.#once(member, { operation: 'destroy-key', materialId }, undefined, () =>
-        this.#tools.pool.destroyKey(member.index, id, this.#rotation.tryDeadlineMs(deadlineMs)),
+        this.#tools.pool.destroyKey(member.index, id, this.#rotation.tryDeadlineMs({ deadlineMs })),
       ),
     );
   }
@@ -177,7 +177,7 @@ export class PooledCluster implements HsmCluster {
     } catch (error) {
       const { failure, verdict } = this.#rotation.judge(error, subject);
       watched?.failed(member.place, failure, verdict);
-      throw callerError(verdict, failure);
+      throw callerError(verdict, failure, call !== undefined && this.#rotation.endedByCaller(call));
     }
   }
 

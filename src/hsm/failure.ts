@@ -59,13 +59,30 @@ export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdi
   };
 }
 
-/** The error for the caller; the addon's failure stays as its cause, for the log. */
-export function callerError(verdict: Verdict, failure: NativeFailure): HoldfastError {
+/** What a caller is told where its own deadline passed before an HSM had answered, in which no HSM had a part. */
+const callerDeadlineMessage = 'The deadline of the request passed before an HSM had answered. Allow more time.';
+
+/**
+ * The error for the caller; the addon's failure stays as its cause, for the log.
+ * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
+ */
+export function callerError(verdict: Verdict, failure: NativeFailure, callerDeadline = false): HoldfastError {
   const { retryAfterMs } = verdict;
+  if (callerDeadline && speaksOfTimeAlone(failure)) return callerDeadlinePassed(failure);
   return new HoldfastError(verdict.code, verdict.message, {
     cause: failure,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
+}
+
+/** The answer where the caller allowed less time than it took. */
+export function callerDeadlinePassed(cause?: NativeFailure): HoldfastError {
+  return new HoldfastError('DEPENDENCY_TIMEOUT', callerDeadlineMessage, { cause, callerDeadline: true });
+}
+
+/** Time was short, in the queue or inside a call that has not run for longer than an HSM may take. */
+function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
+  return kind === 'overdue' || kind === 'queue-deadline';
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../errors.js';
 import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
 import { callerError, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
@@ -30,10 +31,13 @@ class Course {
   tries = 0;
   /** It has waited in a queue for all of its share of the time. */
   waited = false;
+  /** A try failed by an HSM's fault. */
+  hsmFailed = false;
   #lastFailure: NativeFailure | undefined;
 
   /** The log of a request that fails tells of every try, the last one first. */
-  note(failure: NativeFailure): void {
+  note({ failure, verdict }: JudgedFailure): void {
+    this.hsmFailed ||= verdict.speaksAboutHsm;
     if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;
     this.#lastFailure = failure;
   }
@@ -87,9 +91,10 @@ export class Repetition {
   }
 
   /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
-  #goOn(course: Course, { failure, verdict }: JudgedFailure, untilMs: number, call: HsmCall): void {
+  #goOn(course: Course, judged: JudgedFailure, untilMs: number, call: HsmCall): void {
+    const { failure, verdict } = judged;
     course.tries += 1;
-    course.note(failure);
+    course.note(judged);
     const inTime = this.#isInTime(call);
     const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(course, failure);
     if (inTime && !goesElsewhere && untilMs < call.deadlineMs) {
@@ -103,7 +108,7 @@ export class Repetition {
     (mayBeAskedAgain(failure) && !course.lost.has(asked) ? course.lost : course.failed).add(asked);
     const untried = this.#rotation.untried(course.failed);
     const another = untried.find((candidate) => !course.lost.has(candidate)) ?? untried[0];
-    if (!verdict.retryElsewhere || another === undefined || !inTime) throw callerError(verdict, failure);
+    if (!verdict.retryElsewhere || another === undefined || !inTime) throw this.#error(course, judged, call);
     course.target = another;
   }
 
@@ -133,8 +138,9 @@ export class Repetition {
       mayAskAgain: () => this.#isInTime(call) && call.cancellation?.isCancelled !== true && this.#trySpend(subject),
     });
     if ('value' in end) return end;
-    for (const { failure: its } of end.failures) course.note(its);
-    const { failure, verdict } = end.failures.at(-1) ?? end.failures[0];
+    for (const each of end.failures) course.note(each);
+    const last = end.failures.at(-1) ?? end.failures[0];
+    const { failure, verdict } = last;
     const inTime = this.#isInTime(call);
     // It waited for a lane of that member: whoever comes free first has what is left of the time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
@@ -142,8 +148,12 @@ export class Repetition {
     course.tries = course.failed.size;
     course.target = course.tries === 0 ? undefined : this.#rotation.untried(course.failed)[0];
     const noOther = this.#rotation.untried(course.failed).length === 0;
-    if (!verdict.retryElsewhere || !inTime || noOther) throw callerError(verdict, failure);
+    if (!verdict.retryElsewhere || !inTime || noOther) throw this.#error(course, last, call);
     return undefined;
+  }
+
+  #error({ hsmFailed }: Course, { failure, verdict }: JudgedFailure, call: HsmCall): HoldfastError {
+    return callerError(verdict, failure, !hsmFailed && this.#rotation.endedByCaller(call));
   }
 
   /** One try of a hedged operation, whose end is judged and counted. */
@@ -196,8 +206,9 @@ export class Repetition {
    * The deadline of one try: its share of what is left where `candidates` members could answer. So a member that hangs
    * costs its callers time and no answer.
    */
-  #shareMs({ deadlineMs }: HsmCall, candidates: number): number {
-    const untilMs = this.#rotation.tryDeadlineMs(deadlineMs);
+  #shareMs(call: HsmCall, candidates: number): number {
+    const { deadlineMs } = call;
+    const untilMs = this.#rotation.tryDeadlineMs(call);
     const nowMs = this.#tools.clock.monotonicMs();
     return Math.min(untilMs, nowMs + tryShareMs(deadlineMs - nowMs, candidates));
   }

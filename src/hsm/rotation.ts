@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
-import { isNativeFailure, judge, type Verdict } from './failure.js';
+import type { HsmCall } from '../keystores/hsm-cluster.js';
+import { callerDeadlinePassed, isNativeFailure, judge, type Verdict } from './failure.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';
 import type { ReturnValues } from './return-values.js';
@@ -24,6 +25,12 @@ export interface Subject {
   /** The material under which each try encrypts, and spends one of its encryptions. */
   encryptsUnder?: string;
 }
+
+/** The addon begins nothing that has less time left than a millisecond. */
+const leastTimeMs = 2;
+
+/** The deadline of a request, and whose it is. */
+type TimeBound = Pick<HsmCall, 'deadlineMs' | 'deadlineIsCallers'>;
 
 /** A failure of the addon with what it means. */
 export interface JudgedFailure {
@@ -52,11 +59,16 @@ export class Rotation {
   }
 
   /** The deadline of one try. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
-  tryDeadlineMs(deadlineMs: number): number {
+  tryDeadlineMs({ deadlineMs, deadlineIsCallers = false }: TimeBound): number {
     const nowMs = this.#tools.clock.monotonicMs();
-    if (deadlineMs <= nowMs)
-      throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The request came to its deadline. Try again.');
-    return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
+    if (deadlineMs > nowMs) return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
+    if (deadlineIsCallers) throw callerDeadlinePassed();
+    throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The request came to its deadline. Try again.');
+  }
+
+  /** Whether the caller's own deadline has passed, or leaves too little time to begin. */
+  endedByCaller({ deadlineMs, deadlineIsCallers }: TimeBound): boolean {
+    return deadlineIsCallers === true && deadlineMs - this.#tools.clock.monotonicMs() < leastTimeMs;
   }
 
   /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */

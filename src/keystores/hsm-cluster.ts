@@ -41,6 +41,8 @@ export interface EncryptionSpending {
 export interface HsmCall {
   /** Absolute, in `Clock.monotonicMs`: by then there is an answer. */
   deadlineMs: number;
+  /** The deadline is the caller's own and earlier than the service's: that it passes says nothing about an HSM. */
+  deadlineIsCallers?: boolean | undefined;
   /** What its parts are told to, where this request is traced. */
   trace?: OperationTrace | undefined;
   /** Whether anybody still waits for it, where the face can tell. Making and destroying keys does not ask. */

@@ -1,9 +1,10 @@
 import { pino } from 'pino';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import type { IncomingCall } from '../dispatch/dispatcher.js';
 import { HoldfastError } from '../errors.js';
 import { type EventSink, hsmEvents, requestEvent } from './events.js';
+import { Metrics } from './metrics.js';
 
 const call = { requestId: 'r', method: 'Encrypt', principal: undefined, sourceAddress: 'unix' } as IncomingCall;
 
@@ -41,6 +42,17 @@ describe('requestEvent', () => {
   it('leaves what callers did wrong for debugging', () => {
     expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'the key is pending deletion'))).toBe('debug');
     expect(levelOf(new HoldfastError('INVALID_CIPHERTEXT', 'm', { cause: new Error('0x5') }))).toBe('debug');
+  });
+
+  it('says of a caller that allowed too little time that it is no fault of the HSM', () => {
+    const error = new HoldfastError('DEPENDENCY_TIMEOUT', 'm', { callerDeadline: true });
+    expect(levelOf(error)).toBe('info');
+    expect(levelOf(new HoldfastError('DEPENDENCY_TIMEOUT', 'm'))).toBe('error');
+    const codes: unknown[] = [];
+    const metrics = new Metrics([]);
+    vi.spyOn(metrics.counters.rpcRequests, 'inc').mockImplementation((labels: unknown) => void codes.push(labels));
+    logged((sink) => requestEvent({ ...sink, metrics }, new ManualClock())(call, error, 1));
+    expect(codes).toEqual([{ face: call.face, method: call.method, code: 'CALLER_DEADLINE' }]);
   });
 
   it('does not flood the log: of a thousand failures in a second twenty are written, and how many were not', () => {

@@ -163,9 +163,14 @@ export function requestEvent({ logger, metrics }: EventSink, clock: Clock): Comp
   const lines = new LineLimit(clock);
   return (call, error, durationMs) => {
     const { face, method } = call;
-    metrics?.counters.rpcRequests.inc({ face, method, code: error?.code ?? 'OK' });
+    metrics?.counters.rpcRequests.inc({ face, method, code: codeLabel(error) });
     metrics?.histograms.rpcDuration.observe({ face, method }, durationMs / 1_000);
     if (error === undefined) return;
+    if (error.callerDeadline) {
+      const line = lines.admit(callerDeadlineLabel);
+      if (line !== undefined) logger.info({ ...failureFields(call, error), ...line }, 'caller allowed too little time');
+      return;
+    }
     if (!concernsOperator(error)) {
       logger.debug(failureFields(call, error), 'request refused');
       return;
@@ -173,6 +178,14 @@ export function requestEvent({ logger, metrics }: EventSink, clock: Clock): Comp
     const line = lines.admit(error.code);
     if (line !== undefined) logger.error({ ...failureFields(call, error), ...line }, 'request failed');
   };
+}
+
+/** The label `code` of a request that its caller's own deadline ended: no error code, because nothing of ours failed. */
+const callerDeadlineLabel = 'CALLER_DEADLINE';
+
+function codeLabel(error: HoldfastError | undefined): string {
+  if (error === undefined) return 'OK';
+  return error.callerDeadline ? callerDeadlineLabel : error.code;
 }
 
 function failureFields(call: IncomingCall, error: HoldfastError): object {

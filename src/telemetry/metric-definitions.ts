@@ -18,7 +18,7 @@ const place = ['cluster', 'member'] as const;
 export const counterDefinitions = {
   rpcRequests: {
     name: 'holdfast_rpc_requests_total',
-    help: 'Requests answered, by method and error code (OK for success).',
+    help: 'Requests answered, by method and error code (OK for success, CALLER_DEADLINE for a caller that allowed too little time).',
     labels: ['face', 'method', 'code'],
   },
   connectionsRefused: {

@@ -10,7 +10,7 @@ import {
 import { type Cancellation, RequestCancellation } from '../../cancellation.js';
 import type { Clock } from '../../clock.js';
 import { systemClock } from '../../clock-system.js';
-import type { Dispatcher } from '../../dispatch/dispatcher.js';
+import type { Dispatcher, IncomingCall } from '../../dispatch/dispatcher.js';
 import type { MethodName } from '../../dispatch/methods.js';
 import { toHoldfastError } from '../../errors.js';
 import type { Identifiers } from '../../ids.js';
@@ -111,7 +111,7 @@ function dispatch(
     principal: connection.principal,
     sourceAddress: connection.sourceAddress,
     requestId,
-    deadlineMs: deadlineOf(call, dependencies),
+    ...deadlineOf(call, dependencies),
     trace,
     cancellation: cancellationOf(call),
     decode: () => {
@@ -136,12 +136,16 @@ function cancellationOf(call: UnaryCall): Cancellation {
   return cancellation;
 }
 
-/** Absolute, in `Clock.monotonicMs`. */
-function deadlineOf(call: UnaryCall, { clock, requestTimeoutMs }: HandlerDependencies): number {
+/** The client's deadline, or the service's where that is earlier. */
+function deadlineOf(
+  call: UnaryCall,
+  { clock, requestTimeoutMs }: HandlerDependencies,
+): Pick<IncomingCall, 'deadlineMs' | 'deadlineIsCallers'> {
   // grpc-js gives the client's deadline in the machine's wall time, whatever clock this server was composed with.
   const clientMs = Number(call.getDeadline()) - systemClock.now().getTime();
   const usableMs = clientMs - Math.min(answerReserveMs, clientMs / 10);
-  return clock.monotonicMs() + Math.min(requestTimeoutMs, usableMs);
+  const deadlineMs = clock.monotonicMs() + Math.min(requestTimeoutMs, usableMs);
+  return { deadlineMs, deadlineIsCallers: usableMs < requestTimeoutMs };
 }
 
 function requestIdMetadata(requestId: string): Metadata {
