@@ -281,9 +281,13 @@ void Dispatcher::expire(const RequestPointer& request) {
   }
   auto& queue = request->member ? members_[static_cast<size_t>(*request->member)]->pinned : shared_;
   const auto found = std::ranges::find(queue, request);
-  if (found == queue.end()) return;
-  queue.erase(found);
-  --queuedCount_;
+  // Neither running nor queued. One that never began is answered all the same: whatever went wrong, no caller
+  // waits past its deadline. One that did begin has its answer, or its lane is about to give it.
+  if (found == queue.end() && request->insideSince.load() != kNotInside) return;
+  if (found != queue.end()) {
+    queue.erase(found);
+    --queuedCount_;
+  }
   refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
 }
 

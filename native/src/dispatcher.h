@@ -118,6 +118,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void addLane(Member& member);
   void growFor(const Request& request);
   void grow(Member& member);
+  static void leaveIdle(Member& member, Lane& lane);
   void retire(Member& member, Lane& lane);
   void shrink(Member& member);
   void wakeIdle(Member& member);

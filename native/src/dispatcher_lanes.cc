@@ -64,6 +64,8 @@ RequestPointer Dispatcher::next(Lane& lane) {
   member.idle.push_back(&lane);
   changed_.notify_all();
   place.wake.wait(lock, [&place, &member] { return !place.idle || place.retired || member.closing; });
+  // Under the same lock: a lane that leaves without work must not be given any on its way out.
+  if (place.idle) leaveIdle(member, lane);
   return place.current;
 }
 
@@ -131,7 +133,6 @@ bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
 void Dispatcher::laneEnded(Lane& lane) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
-  std::erase(member.idle, &lane);
   removeLane(member.lanes, lane);
   if (removeLane(member.retired, lane)) {
     // Nothing of it is left to replace.
@@ -204,12 +205,16 @@ void Dispatcher::grow(Member& member) {
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
+void Dispatcher::leaveIdle(Member& member, Lane& lane) {
+  lane.place.idle = false;
+  std::erase(member.idle, &lane);
+}
+
 void Dispatcher::retire(Member& member, Lane& lane) {
   lane.place.retired = true;
-  lane.place.idle = false;
+  leaveIdle(member, lane);
   member.retired.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
-  std::erase(member.idle, &lane);
   lane.place.wake.notify_one();
   changed_.notify_all();
 }
