@@ -19,12 +19,20 @@ size_t roomFor(CK_ATTRIBUTE_TYPE type) {
   return isNumber ? sizeof(CK_ULONG) : kLongestText;
 }
 
-/// Attributes that are asked for in one call; each has its own room.
+/// What the room holds before the call: no flag and no number is all ones.
+constexpr uint8_t kUnwritten = 0xff;
+
+/// Attributes that are asked for in one call; each has its own room. Of what the token puts out only lengths
+/// and bytes are read, never pointers and types. Where it answers CKR_OK, what cannot be throws `bad-output`;
+/// else an attribute that is not as it should be counts as one that the token lacks.
 template <size_t N>
 class AttributeQuery {
  public:
-  explicit AttributeQuery(const std::array<CK_ATTRIBUTE_TYPE, N>& types) {
-    for (size_t i = 0; i < N; ++i) attributes_[i] = {types[i], room_[i].data(), roomFor(types[i])};
+  explicit AttributeQuery(const std::array<CK_ATTRIBUTE_TYPE, N>& types) : types_(types) {
+    for (size_t i = 0; i < N; ++i) {
+      room_[i].fill(kUnwritten);
+      attributes_[i] = {types[i], room_[i].data(), roomFor(types[i])};
+    }
   }
 
   /// The token fills in what it has. An attribute that it lacks or hides has no length afterwards (§5.7): not
@@ -34,12 +42,17 @@ class AttributeQuery {
     const bool partial =
         rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_BUFFER_TOO_SMALL;
     if (!partial) check("C_GetAttributeValue", rv);
+    isWhole_ = rv == CKR_OK;
   }
 
+  /// Empty where the token lacks it.
   ByteView bytes(CK_ATTRIBUTE_TYPE type) const {
-    const auto found = std::ranges::find(attributes_, type, &CK_ATTRIBUTE::type);
-    if (found == attributes_.end() || found->ulValueLen > kLongestText) return {};
-    return {static_cast<const uint8_t*>(found->pValue), found->ulValueLen};
+    const auto index = static_cast<size_t>(std::ranges::find(types_, type) - types_.begin());
+    const CK_ULONG length = attributes_.at(index).ulValueLen;
+    if (length == CK_UNAVAILABLE_INFORMATION) return {};
+    if (length <= roomFor(type)) return ByteView(room_[index]).first(length);
+    require(false, "an attribute is longer than the room that it was given");
+    return {};
   }
 
   std::string text(CK_ATTRIBUTE_TYPE type) const {
@@ -49,18 +62,29 @@ class AttributeQuery {
 
   bool flag(CK_ATTRIBUTE_TYPE type) const {
     const ByteView view = bytes(type);
-    return view.size() == sizeof(CK_BBOOL) && view[0] != CK_FALSE;
+    if (view.empty()) return false;
+    const bool isFlag = view.size() == sizeof(CK_BBOOL) && (view[0] == CK_TRUE || view[0] == CK_FALSE);
+    require(isFlag, "an attribute that is true or false is neither");
+    return isFlag && view[0] == CK_TRUE;
   }
 
   std::optional<CK_ULONG> number(CK_ATTRIBUTE_TYPE type) const {
     const ByteView view = bytes(type);
-    CK_ULONG value = 0;
-    if (view.size() != sizeof value) return std::nullopt;
-    std::memcpy(&value, view.data(), sizeof value);
-    return value;
+    if (view.empty()) return std::nullopt;
+    CK_ULONG value = CK_UNAVAILABLE_INFORMATION;
+    if (view.size() == sizeof value) std::memcpy(&value, view.data(), sizeof value);
+    require(value != CK_UNAVAILABLE_INFORMATION, "an attribute that is a number is none");
+    return value == CK_UNAVAILABLE_INFORMATION ? std::nullopt : std::optional(value);
   }
 
  private:
+  void require(bool holds, const char* what) const {
+    if (isWhole_ && !holds) throw badOutput("C_GetAttributeValue", what);
+  }
+
+  const std::array<CK_ATTRIBUTE_TYPE, N> types_;
+  /// The token answered CKR_OK: it says that it filled in all that was asked for.
+  bool isWhole_ = false;
   std::array<std::array<uint8_t, kLongestText>, N> room_{};
   std::array<CK_ATTRIBUTE, N> attributes_{};
 };

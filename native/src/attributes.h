@@ -34,7 +34,7 @@ struct KeyAttributes {
 };
 
 /// In one call. What the token lacks or hides keeps its default (§5.7); throws where it answers anything
-/// else.
+/// else, and `bad-output` for lengths, flags and numbers that cannot be.
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 
 /// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was

@@ -12,6 +12,8 @@ const char* nameOf(FailureKind kind) {
   switch (kind) {
     case FailureKind::kRv:
       return "rv";
+    case FailureKind::kBadOutput:
+      return "bad-output";
     case FailureKind::kQueueDeadline:
       return "queue-deadline";
     case FailureKind::kCancelled:
@@ -61,6 +63,12 @@ Failure failure(FailureKind kind, std::string detail) {
   return made;
 }
 
+Failure badOutput(const char* functionName, std::string detail) {
+  Failure made = failure(FailureKind::kBadOutput, std::move(detail));
+  made.functionName = functionName;
+  return made;
+}
+
 Failure rvFailure(const char* functionName, CK_RV rv) {
   Failure made;
   made.rv = rv;
@@ -73,7 +81,8 @@ void check(const char* functionName, CK_RV rv) {
 }
 
 bool mayHaveEncrypted(const Failure& failure) {
-  return failure.kind == FailureKind::kRv && std::string_view(failure.functionName) == "C_Encrypt";
+  const bool byToken = failure.kind == FailureKind::kRv || failure.kind == FailureKind::kBadOutput;
+  return byToken && std::string_view(failure.functionName) == "C_Encrypt";
 }
 
 std::string messageOf(const Failure& failure) {
@@ -82,6 +91,8 @@ std::string messageOf(const Failure& failure) {
     char number[32];
     static_cast<void>(std::snprintf(number, sizeof number, " (0x%lx)", failure.rv));
     text = std::string(failure.functionName) + ": " + returnValue(failure.rv).name + number;
+  } else if (failure.functionName[0] != '\0') {
+    text += std::string(": ") + failure.functionName;
   }
   if (!failure.detail.empty()) text += ": " + failure.detail;
   return text;

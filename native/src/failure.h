@@ -11,6 +11,7 @@ namespace holdfast {
 /// The kinds of `NativeFailureKind` in src/hsm/native.ts; that file says what each means.
 enum class FailureKind {
   kRv,
+  kBadOutput,
   kQueueDeadline,
   kOverdue,
   kCancelled,
@@ -52,6 +53,10 @@ struct Failure {
 
 /// A failure without a CK_RV.
 Failure failure(FailureKind kind, std::string detail);
+
+/// The function answered CKR_OK with an output that the standard or the mechanism rules out. `detail` names
+/// the output and never contains it: it may be secret.
+Failure badOutput(const char* functionName, std::string detail);
 
 /// A failure that a PKCS#11 function answered.
 Failure rvFailure(const char* functionName, CK_RV rv);

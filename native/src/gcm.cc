@@ -1,11 +1,29 @@
 #include "gcm.h"
 
 #include <algorithm>
+#include <array>
 
 #include "failure.h"
 
 namespace holdfast {
 namespace {
+
+/// An output whose end is as it was: PKCS#11 has no other sign of a call that answered CKR_OK and wrote
+/// nothing, or not all. Eight zeroes at the end of random bytes are one in 2^64.
+bool endsInZeroes(ByteView bytes) {
+  return std::ranges::all_of(bytes.last(std::min<size_t>(bytes.size(), 8)),
+                             [](uint8_t byte) { return byte == 0; });
+}
+
+/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted again. One that begins
+/// with its plaintext is none: by chance that is one in 2^128.
+void requireCiphertext(ByteView ciphertext, CK_ULONG length, ByteView plaintext) {
+  if (length != ciphertext.size())
+    throw badOutput("C_Encrypt", "the ciphertext is not as long as plaintext and tag");
+  if (endsInZeroes(ciphertext)) throw badOutput("C_Encrypt", "the ciphertext has no tag");
+  if (plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext))
+    throw badOutput("C_Encrypt", "the ciphertext is the plaintext");
+}
 
 /// The parameter block; lives as long as the C_…Init call that reads it.
 CK_GCM_PARAMS parametersFor(ByteView nonce, ByteView additionalData) {
@@ -27,9 +45,9 @@ Secret drawRandom(Session& session, size_t length) {
   return bytes;
 }
 
-Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
-                 ByteView plaintext) {
-  auto parameters = parametersFor(nonce, additionalData);
+namespace {
+
+Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters, ByteView plaintext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
   check("C_EncryptInit", functions.C_EncryptInit(session.handle(), &mechanism, key));
@@ -37,15 +55,44 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
   CK_ULONG length = ciphertext.size();
   check("C_Encrypt", functions.C_Encrypt(session.handle(), pointerFor(plaintext), plaintext.size(),
                                          ciphertext.data(), &length));
-  // A short answer would lack its tag, and nobody could decrypt it later.
-  if (length != ciphertext.size()) throw rvFailure("C_Encrypt", CKR_GENERAL_ERROR);
+  requireCiphertext(ciphertext, length, plaintext);
   return ciphertext;
+}
+
+/// `unwritten`: what the buffer holds before the call.
+Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters,
+                   ByteView ciphertext) {
+  CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
+  auto& functions = session.functions();
+  check("C_DecryptInit", functions.C_DecryptInit(session.handle(), &mechanism, key));
+  // SoftHSM wants room for the tag too.
+  Secret plaintext(ciphertext.size());
+  std::fill_n(plaintext.data(), plaintext.size(), unwritten);
+  CK_ULONG length = plaintext.size();
+  check("C_Decrypt", functions.C_Decrypt(session.handle(), pointerFor(ciphertext), ciphertext.size(),
+                                         plaintext.data(), &length));
+  if (length != ciphertext.size() - kTagLength)
+    throw badOutput("C_Decrypt", "the plaintext is not as long as the ciphertext without its tag");
+  plaintext.truncate(length);
+  return plaintext;
+}
+
+}  // namespace
+
+Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
+                 ByteView plaintext) {
+  auto parameters = parametersFor(nonce, additionalData);
+  return encryptWith(session, key, parameters, plaintext);
 }
 
 Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext) {
-  nonce.fill(0);
-  Bytes ciphertext = gcmEncrypt(session, key, nonce, additionalData, plaintext);
+  // Room for tokens that write a block of AES in its place, or what the counter begins with.
+  std::array<uint8_t, 64> room{};
+  auto parameters = parametersFor(ByteView(room).first(kNonceLength), additionalData);
+  Bytes ciphertext = encryptWith(session, key, parameters, plaintext);
+  if (parameters.ulIvLen != kNonceLength) throw badOutput("C_Encrypt", "the nonce is not of 12 bytes");
+  std::copy_n(room.begin(), nonce.size(), nonce.begin());
   if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
   throw Failure{
       .rv = CKR_MECHANISM_PARAM_INVALID, .functionName = "C_Encrypt", .detail = "the token made no nonce"};
@@ -54,16 +101,14 @@ Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& no
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
                   ByteView ciphertext) {
   auto parameters = parametersFor(nonce, additionalData);
-  CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
-  auto& functions = session.functions();
-  check("C_DecryptInit", functions.C_DecryptInit(session.handle(), &mechanism, key));
-  // SoftHSM wants room for the tag too.
-  Secret plaintext(ciphertext.size());
-  CK_ULONG length = plaintext.size();
-  check("C_Decrypt", functions.C_Decrypt(session.handle(), pointerFor(ciphertext), ciphertext.size(),
-                                         plaintext.data(), &length));
-  if (length > ciphertext.size() - kTagLength) throw rvFailure("C_Decrypt", CKR_GENERAL_ERROR);
-  plaintext.truncate(length);
+  Secret plaintext = decryptOver(0x00, session, key, parameters, ciphertext);
+  if (plaintext.size() == 0 || !endsInZeroes(plaintext.view())) return plaintext;
+  // Those zeroes may be the buffer's own. If they are the plaintext's, they come out of another buffer as
+  // well.
+  parameters = parametersFor(nonce, additionalData);
+  const Secret again = decryptOver(0xff, session, key, parameters, ciphertext);
+  if (!std::ranges::equal(again.view(), plaintext.view()))
+    throw badOutput("C_Decrypt", "the plaintext was not written, or not all of it");
   return plaintext;
 }
 

@@ -11,7 +11,8 @@ namespace holdfast {
 /// `length` bytes of the token's own random numbers (§5.16).
 Secret drawRandom(Session& session, size_t length);
 
-/// Ciphertext with the 16-byte tag behind it.
+/// Ciphertext with the 16-byte tag behind it. Throws `bad-output` for one of another length, without a tag,
+/// or that is its plaintext.
 Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
                  ByteView plaintext);
 
@@ -20,8 +21,10 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
 Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext);
 
-/// Throws a Failure of kind `rv` whose function says which step failed. `ciphertext` is at least as long as
-/// the tag.
+/// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext of
+/// another length than the ciphertext without its tag, or one that was not written. `ciphertext` is at least
+/// as long as the tag. Decrypts twice where the plaintext ends in zeroes, to tell it from an untouched
+/// buffer.
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
                   ByteView ciphertext);
 

@@ -75,7 +75,13 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& 
   std::array<CK_ATTRIBUTE, 2> wanted{
       {{CKA_CLASS, &secretKey, sizeof secretKey}, {CKA_ID, pointerFor(id), id.size()}}};
   Search search(workplace.session, wanted.data(), wanted.size());
-  return search.next(most);
+  std::vector<CK_OBJECT_HANDLE> handles;
+  for (auto more = search.next(most); !more.empty(); more = search.next(most - handles.size())) {
+    handles.insert(handles.end(), more.begin(), more.end());
+    if (handles.size() == most) break;
+    requireTimeLeft(workplace);
+  }
+  return handles;
 }
 
 std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most) {

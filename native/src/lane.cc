@@ -136,6 +136,8 @@ void Lane::heed(const Failure& failure) {
     poisoned_ = true;
     epoch_->cache.clear();
   }
+  // Nobody knows what state an operation that ended so has left the session in.
+  if (failure.kind == FailureKind::kBadOutput) poisoned_ = true;
   if (failure.kind == FailureKind::kRv && !failure.callerFault) {
     const auto& row = returnValue(failure.rv);
     if (row.poisonsSession || row.poisonsMember) poisoned_ = true;

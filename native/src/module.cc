@@ -1,6 +1,7 @@
 #include "module.h"
 
 #include "failure.h"
+#include "function_list.h"
 #include "never_destroyed.h"
 #include "token.h"
 
@@ -97,6 +98,13 @@ void Module::initialize(Deadline deadline) {
   }
   if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) check("C_Initialize", rv);
   initializedByUs_ = rv == CKR_OK;
+  try {
+    requireFunctions(functions());
+  } catch (const Failure&) {
+    // The constructor's caller gets no module whose end would do it.
+    finalize();
+    throw;
+  }
 }
 
 void Module::finalize() {

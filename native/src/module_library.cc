@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "failure.h"
+#include "function_list.h"
 #include "never_destroyed.h"
 
 namespace holdfast {
@@ -109,7 +110,8 @@ ModuleLibrary::ModuleLibrary(const std::string& loadPath) {
   using GetFunctionList = CK_RV (*)(CK_FUNCTION_LIST**);
   const auto get = reinterpret_cast<GetFunctionList>(dlsym(handle, "C_GetFunctionList"));
   if (get == nullptr) throw failure(FailureKind::kModule, "the library has no C_GetFunctionList");
-  check("C_GetFunctionList", get(&functions_));
+  const CK_RV rv = get(&functions_);
+  functions_ = requireFunctionList(rv, functions_);
 }
 
 std::shared_ptr<ModuleLibrary> ModuleLibrary::load(const std::string& loadPath) {

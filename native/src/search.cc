@@ -1,7 +1,5 @@
 #include "search.h"
 
-#include <algorithm>
-
 #include "failure.h"
 
 namespace holdfast {
@@ -16,8 +14,16 @@ std::vector<CK_OBJECT_HANDLE> Search::next(size_t most) {
   std::vector<CK_OBJECT_HANDLE> handles(most);
   CK_ULONG found = 0;
   check("C_FindObjects", session_.functions().C_FindObjects(session_.handle(), handles.data(), most, &found));
-  handles.resize(std::min<size_t>(found, most));
+  if (found > most) throw badOutput("C_FindObjects", "more handles than were asked for");
+  handles.resize(found);
+  for (const CK_OBJECT_HANDLE handle : handles) note(handle);
   return handles;
+}
+
+void Search::note(CK_OBJECT_HANDLE handle) {
+  if (handle == CK_INVALID_HANDLE) throw badOutput("C_FindObjects", "an invalid handle");
+  if (!seen_.insert(handle).second) throw badOutput("C_FindObjects", "one handle twice in a search");
+  if (seen_.size() > kMostObjects) throw badOutput("C_FindObjects", "the search does not end");
 }
 
 }  // namespace holdfast

@@ -131,7 +131,9 @@ bool Token::isInItsSlotBeforeLong() const {
 void Token::proveAlive(const Session& session) const {
   if (!isInItsSlotBeforeLong()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
   CK_SESSION_INFO info{};
+  info.state = CK_UNAVAILABLE_INFORMATION;
   check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
+  if (info.state > CKS_RW_SO_FUNCTIONS) throw badOutput("C_GetSessionInfo", "there is no such session state");
   const bool isUser = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
   if (!isUser) throw rvFailure("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
 }

@@ -1,5 +1,9 @@
 #include "token_info.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
 #include "failure.h"
 
 namespace holdfast {
@@ -28,34 +32,73 @@ void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
   info.libraryVersion = versionOf(raw.libraryVersion);
 }
 
+/// More slots or mechanisms than any module has.
+constexpr CK_ULONG kLongestList = 16'384;
+/// How often a list is read that grows between the two calls, as when a token is plugged in.
+constexpr int kReadings = 5;
+
+/// A list of CK_ULONGs: its length, then its entries (§5.2, "Conventions for functions returning output in a
+/// variable-length buffer"). `ask(entries, count)` is the call. It may grow in between, and shrink.
+template <typename Ask>
+std::vector<CK_ULONG> readList(const char* functionName, const Ask& ask) {
+  for (int reading = 0; reading < kReadings; ++reading) {
+    CK_ULONG count = 0;
+    check(functionName, ask(nullptr, &count));
+    if (count > kLongestList) throw badOutput(functionName, "the list is longer than any can be");
+    if (count == 0) return {};
+    std::vector<CK_ULONG> entries(count, CK_UNAVAILABLE_INFORMATION);
+    const CK_RV rv = ask(entries.data(), &count);
+    if (rv == CKR_BUFFER_TOO_SMALL) continue;
+    check(functionName, rv);
+    if (count > entries.size()) throw badOutput(functionName, "more entries than there was room for");
+    entries.resize(count);
+    if (std::ranges::find(entries, CK_UNAVAILABLE_INFORMATION) != entries.end())
+      throw badOutput(functionName, "an entry was not written");
+    return entries;
+  }
+  throw badOutput(functionName, "the list grew whenever it was read");
+}
+
 std::vector<CK_MECHANISM_TYPE> mechanismsOf(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
-  CK_ULONG count = 0;
-  check("C_GetMechanismList", functions.C_GetMechanismList(slot, nullptr, &count));
-  std::vector<CK_MECHANISM_TYPE> mechanisms(count);
-  check("C_GetMechanismList", functions.C_GetMechanismList(slot, mechanisms.data(), &count));
-  mechanisms.resize(count);
-  return mechanisms;
+  return readList("C_GetMechanismList", [&](CK_MECHANISM_TYPE* entries, CK_ULONG* count) {
+    return functions.C_GetMechanismList(slot, entries, count);
+  });
+}
+
+bool isControl(unsigned char byte) { return byte < 0x20 || byte == 0x7f; }
+
+/// Every token has some text, if only blanks (§3, CK_TOKEN_INFO).
+bool isUnwritten(const CK_TOKEN_INFO& info) {
+  return info.label[0] == '\0' && info.serialNumber[0] == '\0' && info.manufacturerID[0] == '\0' &&
+         info.model[0] == '\0';
 }
 
 }  // namespace
 
-std::string trimmed(const unsigned char* field, size_t size) {
-  while (size > 0 && (field[size - 1] == ' ' || field[size - 1] == '\0')) --size;
-  return {reinterpret_cast<const char*>(field), size};
+std::string printable(const unsigned char* field, size_t size) {
+  const auto* const end = std::find(field, field + size, '\0');
+  std::string text;
+  for (const auto* byte = field; byte != end; ++byte) {
+    char escaped[5] = {static_cast<char>(*byte)};
+    if (isControl(*byte)) static_cast<void>(std::snprintf(escaped, sizeof escaped, "\\x%02x", *byte));
+    text += escaped;
+  }
+  return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
 std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions) {
-  CK_ULONG count = 0;
-  check("C_GetSlotList", functions.C_GetSlotList(CK_TRUE, nullptr, &count));
-  std::vector<CK_SLOT_ID> slots(count);
-  check("C_GetSlotList", functions.C_GetSlotList(CK_TRUE, slots.data(), &count));
-  slots.resize(count);
+  auto slots = readList("C_GetSlotList", [&](CK_SLOT_ID* entries, CK_ULONG* count) {
+    return functions.C_GetSlotList(CK_TRUE, entries, count);
+  });
+  const std::set<CK_SLOT_ID> distinct(slots.begin(), slots.end());
+  if (distinct.size() != slots.size()) throw badOutput("C_GetSlotList", "one slot twice");
   return slots;
 }
 
 TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   CK_TOKEN_INFO raw{};
   check("C_GetTokenInfo", functions.C_GetTokenInfo(slot, &raw));
+  if (isUnwritten(raw)) throw badOutput("C_GetTokenInfo", "nothing was written");
   TokenInfo info;
   readLibraryInfo(functions, info);
   info.slot = slot;

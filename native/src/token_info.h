@@ -8,19 +8,21 @@
 
 namespace holdfast {
 
-/// C_GetSlotList with tokenPresent.
+/// C_GetSlotList with tokenPresent. A list that cannot be is `bad-output`, as in the next one.
 std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
 
 /// C_GetTokenInfo, C_GetMechanismList, and C_GetInfo of its module.
 TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
-/// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO).
-std::string trimmed(const unsigned char* field, size_t size);
+/// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO). Some modules terminate it instead:
+/// what is behind a NUL is not the token's. Control characters are escaped (`\x1b`), because names of tokens
+/// are shown to operators and compared.
+std::string printable(const unsigned char* field, size_t size);
 
 /// The same for a field whose size its type tells.
 template <size_t N>
 std::string textOf(const unsigned char (&field)[N]) {
-  return trimmed(field, N);
+  return printable(field, N);
 }
 
 }  // namespace holdfast

@@ -1,7 +1,5 @@
 #include "workplace.h"
 
-#include "failure.h"
-
 namespace holdfast {
 namespace {
 
@@ -24,6 +22,10 @@ void requireTime(const Workplace& workplace, bool passed) {
   workplace.insideSince = kNotInside;
   throw failure(FailureKind::kQueueDeadline,
                 "the deadline passed while another lane was at work on the same object");
+}
+
+void requireTimeLeft(const Workplace& workplace, FailureKind late) {
+  if (Clock::now() >= workplace.deadline) throw failure(late, "the deadline passed between two calls");
 }
 
 Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile) {

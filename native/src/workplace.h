@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "epoch.h"
+#include "failure.h"
 #include "nonces.h"
 #include "session.h"
 #include "token.h"
@@ -34,6 +35,10 @@ struct Workplace {
 Turnstile::Passage enterExclusive(Workplace& workplace, Turnstile& turnstile);
 /// Others that share go in beside it; an exclusive one that waits goes first.
 Turnstile::Passage enterShared(Workplace& workplace, Turnstile& turnstile);
+
+/// Between two calls of a loop over a token's answers: throws `late` once the deadline has passed, so that no
+/// loop outlives its request, however many answers the token has.
+void requireTimeLeft(const Workplace& workplace, FailureKind late = FailureKind::kOverdue);
 
 /// The lane goes in if the wait ended with a passage and before the deadline; throws `queue-deadline`
 /// otherwise.

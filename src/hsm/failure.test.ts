@@ -46,6 +46,13 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
   'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
+  'bad-output': {
+    code: 'KMS_INTERNAL',
+    speaksAboutHsm: true,
+    poisonsMember: false,
+    callerFault: false,
+    retryElsewhere: true,
+  },
   'self-test-failed': { code: 'KMS_INTERNAL', poisonsMember: true, retryElsewhere: true, alert: null },
   'handle-revoked': { code: 'KMS_INTERNAL', speaksAboutHsm: false, retryElsewhere: true, alert: null },
   'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },

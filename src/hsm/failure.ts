@@ -109,6 +109,14 @@ function brokenMaterial(alert: MaterialAlert, message: string): Verdict {
 }
 
 const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
+  // Every other answer of such an HSM is in doubt too, but one key or one session may be all that is wrong with it.
+  'bad-output': {
+    ...healthy,
+    code: 'KMS_INTERNAL',
+    message: 'The HSM answered with an error. Try again.',
+    speaksAboutHsm: true,
+    retryElsewhere: true,
+  },
   'queue-deadline': { ...healthy, ...overdue },
   cancelled: { ...healthy, ...cancelledAnswer },
   // The caller had less time than the HSM may take: that is no fault of the HSM (design invariant 5).

@@ -146,6 +146,8 @@ export interface NativeDataKey extends NativeSealed {
 /**
  * Why an operation failed, beyond its CK_RV.
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
+ * - `bad-output`: `functionName` answered CKR_OK with an output that cannot be: a plaintext that is too short, a list that never ends, an
+ *   object that is there after it was destroyed. Nothing of it was used. A failure of the HSM, whatever the request was.
  * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the
  *   same key; no lane is lost.
  * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's patience: nothing is known of the HSM, and the
@@ -167,6 +169,7 @@ export interface NativeDataKey extends NativeSealed {
  */
 export type NativeFailureKind =
   | 'rv'
+  | 'bad-output'
   | 'queue-deadline'
   | 'overdue'
   | 'cancelled'

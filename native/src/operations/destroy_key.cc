@@ -1,3 +1,4 @@
+#include <unordered_set>
 #include <utility>
 
 #include "key_finding.h"
@@ -7,6 +8,9 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kSlice = 64;
+/// More objects under one CKA_ID than anybody makes by mistake or malice: a token that shows ever more of
+/// them would keep the exclusive passage for ever. The next clean-up goes on where this one stopped.
+constexpr size_t kMostDestroyed = 1024;
 
 /// C_DestroyObject (PKCS#11 v2.40 §5.7) on every secret key with this CKA_ID.
 class DestroyKey final : public Operation {
@@ -17,28 +21,33 @@ class DestroyKey final : public Operation {
     const auto passage = enterExclusive(workplace, workplace.token.objects());
     requireTime(workplace, bool(passage));
     workplace.cache.drop(id_);
-    uint64_t destroyed = 0;
     // Each pass finds what the one before left, so that no number of duplicates survives.
     for (auto handles = find(workplace); !handles.empty(); handles = find(workplace)) {
-      for (const CK_OBJECT_HANDLE handle : handles) destroyed += destroy(workplace, handle);
+      for (const CK_OBJECT_HANDLE handle : handles) destroy(workplace, handle);
     }
     // "None left" counts only from a token that is alive (design invariant 4).
     workplace.token.proveAlive(workplace.session);
-    return destroyed;
+    return uint64_t(destroyed_.size());
   }
 
  private:
   std::vector<CK_OBJECT_HANDLE> find(Workplace& workplace) const {
+    requireTimeLeft(workplace);
     return findSecretKeys(workplace, id_, kSlice);
   }
 
-  static uint64_t destroy(Workplace& workplace, CK_OBJECT_HANDLE handle) {
+  void destroy(Workplace& workplace, CK_OBJECT_HANDLE handle) {
+    if (!destroyed_.insert(handle).second)
+      throw badOutput("C_DestroyObject", "an object is there after it was destroyed");
+    if (destroyed_.size() > kMostDestroyed)
+      throw badOutput("C_FindObjects", "there is no end of objects with one CKA_ID");
+    requireTimeLeft(workplace);
     auto& functions = workplace.functions();
     check("C_DestroyObject", functions.C_DestroyObject(workplace.session.handle(), handle));
-    return 1;
   }
 
   Bytes id_;
+  std::unordered_set<CK_OBJECT_HANDLE> destroyed_;
 };
 
 }  // namespace

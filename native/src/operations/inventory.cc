@@ -13,6 +13,7 @@ std::vector<CK_OBJECT_HANDLE> allObjects(Workplace& workplace) {
   Search search(workplace.session, nullptr, 0);
   std::vector<CK_OBJECT_HANDLE> all;
   for (auto slice = search.next(kSlice); !slice.empty(); slice = search.next(kSlice)) {
+    requireTimeLeft(workplace, FailureKind::kLaneDeadline);
     all.insert(all.end(), slice.begin(), slice.end());
   }
   return all;
@@ -32,6 +33,7 @@ std::vector<SeenKey> secretKeys(const std::vector<ObjectSummary>& objects) {
 std::vector<ObjectSummary> takeInventory(Workplace& workplace) {
   std::vector<ObjectSummary> objects;
   for (const CK_OBJECT_HANDLE handle : allObjects(workplace)) {
+    requireTimeLeft(workplace, FailureKind::kLaneDeadline);
     if (auto summary = readSummary(workplace.session, handle)) objects.push_back(std::move(*summary));
   }
   // A token that vanished also shows no objects, or fewer of them.

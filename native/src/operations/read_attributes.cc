@@ -18,8 +18,10 @@ class ReadAttributes final : public Operation {
     const auto handles = findSecretKeysInTurn(workplace, id_, kMostObjects);
     if (handles.empty()) workplace.token.proveAlive(workplace.session);
     attributes.reserve(handles.size());
-    for (const CK_OBJECT_HANDLE handle : handles)
+    for (const CK_OBJECT_HANDLE handle : handles) {
+      requireTimeLeft(workplace);
       attributes.push_back(readKeyAttributes(workplace.session, handle));
+    }
     return attributes;
   }
 

@@ -1,0 +1,17 @@
+/// \file A module's table of functions, checked before anything in it is called (PKCS#11 v2.40 §3.6, §5.4).
+#pragma once
+
+#include "cryptoki.h"
+
+namespace holdfast {
+
+/// What C_GetFunctionList answered. Throws a Failure of kind `module` if there is no table, or one that
+/// cannot be initialised.
+CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions);
+
+/// After C_Initialize, because some modules that pass calls on fill in their table only then. Throws a
+/// Failure of kind `module` unless the table has every function that the addon calls: §3.6 wants an entry for
+/// each, and a call through a NULL would end the process.
+void requireFunctions(const CK_FUNCTION_LIST& functions);
+
+}  // namespace holdfast
