@@ -337,8 +337,17 @@ async function server(steps, at) {
     changePort(at, port);
     steps.say(`  port ${wanted} is taken; using ${port}`);
   }
+  await makeCatalog(steps, at);
   const pid = await steps.run(`start the server on localhost:${port}`, () => startServer(at, isReady));
   return { pid, wasRunning: earlier !== undefined };
+}
+
+/** Once. A folder with an audit log had a catalog: the server says what to do when that is gone. */
+async function makeCatalog(steps, at) {
+  if (existsSync(at('catalog.sqlite')) || existsSync(at('audit.log'))) return;
+  await steps.run('make the catalog', () =>
+    execute(process.execPath, [cliPath, 'catalog', 'init', '--config', at('holdfast.yaml')]),
+  );
 }
 
 function farewell(steps, folder, { pid, stays }) {

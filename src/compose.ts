@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
+import { openConfiguredCatalog } from './composition/configured-catalog.js';
 import { Hangs } from './composition/hangs.js';
 import {
   type InventoryCheck,
@@ -34,7 +35,7 @@ import { EncryptionBudget } from './operations/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
 import { type AuditFile, openAuditFile } from './storage/audit-file.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
-import { openSqliteCatalog, type SqliteCatalog } from './storage/sqlite.js';
+import type { SqliteCatalog } from './storage/sqlite.js';
 import {
   auditRecordsLostEvent,
   backgroundErrorEvent,
@@ -188,7 +189,7 @@ async function openFiles(
 ): Promise<Foundation> {
   const { sink } = telemetry;
   const { logger } = sink;
-  const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock });
+  const { catalog } = await openConfiguredCatalog(configuration, clock);
   try {
     const onLost = auditRecordsLostEvent(sink);
     const auditFile = await openAuditFile({ path: configuration.audit.file, clock, onLost });

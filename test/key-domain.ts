@@ -11,7 +11,8 @@ import { findVisibleKey } from '../src/keys/resolve-key.js';
 import type { KeyLocation, KeyStores, NewKeyPlace } from '../src/keystores/key-stores.js';
 import type { ConnectionState, StoreRecord } from '../src/keystores/store.js';
 import type { HsmCluster, ClusterDescription } from '../src/keystores/hsm-cluster.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../src/storage/sqlite.js';
+import { openTestCatalog } from './catalog-file.js';
 import { ManualClock } from './manual-clock.js';
 import { type SoftwareHsmCluster, SoftwareHsmClusters } from './software-hsm.js';
 
@@ -44,7 +45,7 @@ export interface KeyDomain {
 export async function openKeyDomain(): Promise<KeyDomain> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-key-domain-'));
   const clock = new ManualClock();
-  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.sqlite'), clock });
+  const catalog = await openTestCatalog({ path: join(folder, 'catalog.sqlite'), clock });
   const clusters = new SoftwareHsmClusters(clock);
   const defaultCluster = clusters.add(clusterIds.default, 'default');
   const customCluster = clusters.add(clusterIds.custom, 'payments');

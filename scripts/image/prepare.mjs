@@ -39,6 +39,14 @@ for (const [pattern, replacement] of replacements) {
   configuration = changed;
 }
 writeFileSync(`${configurationFolder}/holdfast.yaml`, configuration);
+const commandLine = [
+  '/opt/holdfast/dist/cli/main.js',
+  'catalog',
+  'init',
+  '--config',
+  `${configurationFolder}/holdfast.yaml`,
+];
+await execute('/usr/local/bin/node', commandLine);
 const secrets = ['default.pin', 'sealing.key'].map((name) => readFileSync(at(name), 'utf8').trim());
 await execute('rm', ['-r', folder]);
 await execute('chown', ['-R', owner, dataFolder, configurationFolder]);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAliasCommands } from './commands/alias.js';
+import { addCatalogCommands } from './commands/catalog.js';
 import { addConfigCommands } from './commands/config.js';
 import { addDecryptCommand } from './commands/decrypt.js';
 import { addDoctorCommand } from './commands/doctor.js';
@@ -56,6 +57,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   program.commandsGroup('Server:');
   addServeCommand(program);
   addConfigCommands(program, terminal);
+  addCatalogCommands(program, terminal);
   addTokenCommands(program, terminal);
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);

@@ -141,10 +141,12 @@ export interface DefaultKeyStoreConfiguration {
   readonly pin: SecretSource;
 }
 
-/** Where keys, aliases and stores are recorded. The file is made (0600) when it is missing; its folder must exist. */
+/** Where keys, aliases and stores are recorded. Its folder must exist. */
 export interface CatalogConfiguration {
   readonly kind: 'sqlite';
   readonly path: string;
+  /** Whether the first start makes it; otherwise `holdfast catalog init` does, and a start without one is refused. */
+  readonly create: boolean;
 }
 
 /** A key that seals the passwords of custom key stores in the catalog. Each sealed value carries the id of its key. */

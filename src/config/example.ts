@@ -107,6 +107,9 @@ defaultKeyStore:
 catalog:
   kind: sqlite
   path: catalog.sqlite
+  # false: holdfast catalog init makes it, once, and a start without it is refused. true: a first start makes it, which is
+  # one whose audit log is empty too.
+  create: false
 
 # AES-256 keys (32 bytes, base64 or hex: openssl rand -base64 32) that seal the passwords of key stores in the catalog.
 # The first seals; keep the older ones until nothing is sealed with them.

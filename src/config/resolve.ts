@@ -44,7 +44,7 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
       input.defaultKeyStore === undefined
         ? null
         : { cluster: input.defaultKeyStore.cluster, pin: resolveSource(input.defaultKeyStore.pin, absolute) },
-    catalog: { kind: input.catalog.kind, path: absolute(input.catalog.path) },
+    catalog: { ...input.catalog, path: absolute(input.catalog.path) },
     sealingKeys: input.sealingKeys.map(({ id, key }) => ({ id, key: resolveSource(key, absolute) })),
     limits: input.limits,
     recovery: input.recovery,

@@ -205,7 +205,11 @@ export const configurationSchema = strict({
   modules: z.record(plainName, moduleSchema),
   clusters: z.array(cluster).min(1, 'must have at least one cluster'),
   defaultKeyStore: strict({ cluster: clusterId, pin: secretSource }).optional(),
-  catalog: strict({ kind: z.literal('sqlite', 'must be sqlite: other catalogs are not in this version'), path }),
+  catalog: strict({
+    kind: z.literal('sqlite', 'must be sqlite: other catalogs are not in this version'),
+    path,
+    create: flag.default(false),
+  }),
   sealingKeys: z.array(strict({ id: plainName, key: secretSource })).min(1, 'must have at least one sealing key'),
   limits: limits.prefault({}),
   recovery: recovery.prefault({}),

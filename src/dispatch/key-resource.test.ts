@@ -6,13 +6,13 @@ import { addKey, aliasFor, scope } from '../../test/contract/catalog-records.js'
 import { systemClock } from '../clock-system.js';
 import type { KeysCore } from '../keys/core.js';
 import { AccessList } from '../policy/access-list.js';
-import { openSqliteCatalog } from '../storage/sqlite.js';
+import { openTestCatalog } from '../../test/catalog-file.js';
 import { keyResource } from './key-resource.js';
 
 test('an alias that moves takes its access with it at once, here and from another process', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-access-'));
   const options = { path: join(folder, 'catalog.db'), clock: systemClock };
-  const [here, there] = [await openSqliteCatalog(options), await openSqliteCatalog(options)];
+  const [here, there] = [await openTestCatalog(options), await openTestCatalog(options)];
   try {
     const [one, two] = [await addKey(here), await addKey(here)];
     const principal = { ...scope, arn: 'arn:aws:iam::1:user/app', name: 'app' };

@@ -12,13 +12,16 @@ let recovery: IntentRecovery;
 beforeEach(async () => {
   domain = await openKeyDomain();
   unaccounted = [];
-  recovery = new IntentRecovery({ core: domain.core, onUnaccountedMaterial: (found) => void unaccounted.push(found) });
+  recovery = new IntentRecovery({ core: domain.core, onUnaccountedMaterial: noteUnaccounted });
 });
 afterEach(async () => {
   await recovery.stop();
   await domain.close();
 });
 
+const noteUnaccounted = (found: UnaccountedMaterial): void => {
+  if (found.materialIds.length > 0) unaccounted.push(found);
+};
 const materialId = (digit: string) => digit.repeat(64);
 const holds = (id: string) => domain.defaultCluster.has(id);
 const intentState = async (id: string) => (await domain.catalog.findIntent(id))?.state;
@@ -180,7 +183,7 @@ describe('the inventory of a cluster that has connected', () => {
     };
     const watching = new IntentRecovery({
       core: { ...domain.core, catalog },
-      onUnaccountedMaterial: (found) => void unaccounted.push(found),
+      onUnaccountedMaterial: noteUnaccounted,
     });
     await watching.checkInventory(key.clusterId);
     expect([order, unaccounted]).toEqual([['intent', 'material'], []]);

@@ -6,7 +6,7 @@ import { Rounds } from './rounds.js';
 /** What the rounds of recovery work with, and their times in milliseconds. */
 export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
-  /** Told of material on a token that the catalog knows nothing of. It is never touched. */
+  /** Told after each comparison, for each member, what the catalog does not account for, also if that is nothing. It is never touched. */
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
   intervalMs?: number | undefined;
@@ -18,11 +18,14 @@ export interface IntentRecoveryOptions {
   callTimeoutMs?: number | undefined;
 }
 
-/** Secret keys on one member that no intent and no material of its cluster explains: perhaps another program's. */
+/**
+ * Secret keys on one member that no intent and no material of its cluster explains: the catalog is another one or an old
+ * one, or another program uses the token.
+ */
 export interface UnaccountedMaterial {
   clusterId: string;
   memberName: string;
-  /** CKA_IDs in hex. */
+  /** CKA_IDs in hex. Empty when every key is accounted for. */
   materialIds: string[];
 }
 
@@ -154,7 +157,6 @@ export class IntentRecovery {
   ): void {
     for (const { memberName, materialIds } of members) {
       const unaccounted = materialIds.filter((materialId) => accounts.get(materialId) === 'unaccounted');
-      if (unaccounted.length === 0) continue;
       this.#onUnaccountedMaterial({ clusterId: cluster.clusterId, memberName, materialIds: unaccounted });
     }
   }

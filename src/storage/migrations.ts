@@ -24,20 +24,12 @@ const migrations: readonly Migration[] = [
 export const schemaVersion = migrations.length;
 
 /**
- * Brings the schema up to this binary's, each step in a transaction; several processes may do so at once.
- * @param claim runs in the transaction that makes the catalog, to mark the database as ours.
+ * Brings the schema of an existing catalog up to this binary's, each step in a transaction; several processes may do so
+ * at once.
  * @returns the catalog's incarnation.
  * @throws CatalogOpenError when the catalog is newer than this binary.
  */
-export async function migrate(
-  database: CatalogDatabase,
-  types: ColumnTypes,
-  now: Date,
-  claim: (transaction: Transaction<CatalogSchema>) => Promise<void>,
-): Promise<string> {
-  await database.write(async (transaction) => {
-    if (await createMetadata(transaction, types, now)) await claim(transaction);
-  });
+export async function migrate(database: CatalogDatabase, types: ColumnTypes): Promise<string> {
   for (const migration of migrations) {
     await database.write(async (transaction) => {
       if ((await readMetadata(transaction)).schema_version >= migration.version) return;
@@ -49,15 +41,14 @@ export async function migrate(
   return metadata.incarnation_id;
 }
 
-/** @returns whether this call made it. */
-async function createMetadata(
+/** What makes a database a catalog: schema 0, which `migrate` brings up to date. */
+export async function createMetadata(
   transaction: Transaction<CatalogSchema>,
   types: ColumnTypes,
   now: Date,
-): Promise<boolean> {
+): Promise<void> {
   await transaction.schema
     .createTable('catalog_metadata')
-    .ifNotExists()
     .addColumn('id', types.integer, (column) => column.primaryKey().check(sql`id = 1`))
     .addColumn('incarnation_id', types.text, (column) => column.notNull())
     .addColumn('schema_version', types.integer, (column) => column.notNull())
@@ -65,12 +56,10 @@ async function createMetadata(
     .modifyEnd(types.tableOptions)
     .execute();
   const incarnation = randomBytes(16).toString('hex');
-  const result = await transaction
+  await transaction
     .insertInto('catalog_metadata')
     .values({ id: 1, incarnation_id: incarnation, schema_version: 0, creation_date: now.getTime() })
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst();
-  return result.numInsertedOrUpdatedRows === 1n;
+    .execute();
 }
 
 async function readMetadata(transaction: Transaction<CatalogSchema>) {

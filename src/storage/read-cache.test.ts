@@ -7,7 +7,8 @@ import { systemClock } from '../clock-system.js';
 import type { KeyRecord } from '../keys/key.js';
 import type { Catalog } from './database.js';
 import { withReadCache } from './read-cache.js';
-import { openSqliteCatalog, type SqliteCatalog } from './sqlite.js';
+import type { SqliteCatalog } from './sqlite.js';
+import { openTestCatalog } from '../../test/catalog-file.js';
 
 const disabled = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
 
@@ -18,8 +19,8 @@ describe('on a shared SQLite file', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-cache-'));
     const options = { path: join(folder, 'catalog.db'), clock: systemClock };
-    here = await openSqliteCatalog(options);
-    there = await openSqliteCatalog(options);
+    here = await openTestCatalog(options);
+    there = await openTestCatalog(options);
   });
   afterEach(async () => {
     await here.close();

@@ -1,5 +1,4 @@
 import Sqlite from 'better-sqlite3';
-import { HoldfastError } from '../errors.js';
 import { CatalogOpenError } from './database.js';
 
 /** "Hold": marks a SQLite file as a Holdfast catalog (SQLite file format, header offset 68). */
@@ -9,7 +8,7 @@ export const applicationId = 0x486f6c64;
 const openRetryMs = 10;
 
 /**
- * Opens the file with every setting that durability needs, without changing a file that is not ours.
+ * Opens a catalog's file, which was looked at by `catalogProblem` or made by us, with every setting that durability needs.
  * @param busyTimeoutMs how long to wait, blocking, for other processes that open the same file.
  * @throws CatalogOpenError
  */
@@ -17,7 +16,6 @@ export function openConnection(file: string, busyTimeoutMs: number): Sqlite.Data
   let connection: Sqlite.Database | undefined;
   try {
     connection = new Sqlite(file, { timeout: busyTimeoutMs, fileMustExist: true });
-    requireOurs(connection, file);
     enterWriteAheadLog(connection, busyTimeoutMs);
     // The default of better-sqlite3 in this mode is NORMAL, which loses acknowledged commits in a power cut.
     connection.pragma('synchronous = FULL');
@@ -26,7 +24,7 @@ export function openConnection(file: string, busyTimeoutMs: number): Sqlite.Data
     return connection;
   } catch (thrown) {
     connection?.close();
-    throw openError(file, thrown);
+    throw thrown;
   }
 }
 
@@ -38,23 +36,6 @@ export function isSqliteError(thrown: unknown): thrown is InstanceType<Sqlite.Sq
 /** Another connection holds the file: worth trying again. Extended codes (SQLITE_BUSY_SNAPSHOT) count too. */
 export function isBusy(thrown: unknown): boolean {
   return isSqliteError(thrown) && /^SQLITE_(BUSY|LOCKED)/.test(thrown.code);
-}
-
-/** What an operator is told when the catalog cannot be opened or migrated. */
-export function openError(file: string, thrown: unknown): unknown {
-  const cause = thrown instanceof HoldfastError ? thrown.cause : thrown;
-  if (!isSqliteError(cause)) return thrown;
-  return new CatalogOpenError(`The catalog ${file} cannot be opened: ${cause.message} (${cause.code}).`, { cause });
-}
-
-function requireOurs(connection: Sqlite.Database, file: string): void {
-  const id = connection.pragma('application_id', { simple: true });
-  if (id === applicationId) return;
-  const { count } = connection.prepare('select count(*) as count from sqlite_schema').get() as { count: number };
-  if (id === 0 && count === 0) return;
-  throw new CatalogOpenError(
-    `The file ${file} is a SQLite database but no Holdfast catalog. Nothing was changed in it.`,
-  );
 }
 
 /**

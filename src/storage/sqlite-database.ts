@@ -10,6 +10,7 @@ import {
   catalogFailure,
   UniqueConstraintError,
 } from './database.js';
+import { FilePresence } from './file-presence.js';
 import { type CatalogSchema, type UniqueConstraint, uniqueConstraints } from './schema.js';
 import { isBusy, isSqliteError } from './sqlite-connection.js';
 import { ImmediateSqliteDialect } from './sqlite-dialect.js';
@@ -30,6 +31,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
   readonly #busyTimeoutMs: number;
   /** Ends with the last task that was given to the connection. Kysely's own queue wakes all waiters for each task. */
   #lastTask: Promise<unknown> = Promise.resolve();
+  #presence: FilePresence | undefined;
   #seenDataVersion: number | undefined;
   #changes = 0;
   /** `writesInProcess` when the data version was last read in this turn of the event loop; undefined before it was. */
@@ -58,7 +60,18 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
   }
 
   writeUncached<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
-    return this.#untilNotBusy(() => this.#tables.transaction().execute(work));
+    return this.#untilNotBusy(async () => {
+      this.#presence?.require();
+      const result = await this.#tables.transaction().execute(work);
+      // Also afterwards: what was committed to a file that is gone must not be acknowledged.
+      this.#presence?.require();
+      return result;
+    });
+  }
+
+  /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */
+  watchFiles(file: string): void {
+    this.#presence = new FilePresence(file);
   }
 
   /**

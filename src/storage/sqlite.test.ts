@@ -1,19 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTestCatalog } from '../../test/catalog-file.js';
 import { addKey, intentFor, keyRecord, materialOf, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
 import { catalogOn } from './catalog.js';
@@ -33,9 +24,9 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = (): Promise<SqliteCatalog> => openSqliteCatalog({ path, clock: systemClock });
 
-/** Opens, closes, and leaves a catalog behind. */
+/** Makes one where there is none, closes it, and leaves it behind. */
 async function makeCatalog(): Promise<string> {
-  const catalog = await open();
+  const catalog = await openTestCatalog({ path, clock: systemClock });
   await catalog.close();
   return catalog.incarnationId;
 }
@@ -51,7 +42,7 @@ function withRawConnection<T>(task: (connection: Sqlite.Database) => T): T {
 
 describe('opening', () => {
   it('makes the file for this user only and keeps its incarnation', async () => {
-    const first = await open();
+    const first = await openTestCatalog({ path, clock: systemClock });
     for (const file of [path, `${path}-wal`, `${path}-shm`]) expect(statSync(file).mode & 0o777).toBe(0o600);
     await first.close();
     expect(first.incarnationId).toMatch(/^[0-9a-f]{32}$/);
@@ -69,27 +60,6 @@ describe('opening', () => {
     expect(setting('foreign_keys')).toBe(1);
     expect(setting('application_id')).toBe(applicationId);
     connection.close();
-  });
-
-  it('goes on with a file that a crash left empty', async () => {
-    writeFileSync(path, '', { mode: 0o600 });
-    expect(await makeCatalog()).toMatch(/^[0-9a-f]{32}$/);
-  });
-
-  it.each([
-    ['a folder that is missing', () => rmSync(folder, { recursive: true }), /does not exist. Make it: mkdir -m 700/],
-    ['a folder that others may write to', () => chmodSync(folder, 0o770), /Forbid it: chmod go-w/],
-    ['a folder in place of the file', () => mkdirSync(path), /no regular file/],
-    ['a link in place of the file', () => symlinkSync('/dev/null', path), /no regular file/],
-    ['a file that others may read', () => writeFileSync(path, '', { mode: 0o644 }), /Forbid it: chmod 600/],
-    ['a log that others may read', () => writeFileSync(`${path}-wal`, '', { mode: 0o640 }), /Forbid it: chmod 600/],
-    ['a file that is no database', () => writeFileSync(path, 'x'.repeat(5000), { mode: 0o600 }), /SQLITE_NOTADB/],
-  ])('refuses %s', async (_, spoil, message) => {
-    spoil();
-    const failure = await open().catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(CatalogOpenError);
-    expect((failure as Error).message).toMatch(message);
-    mkdirSync(folder, { recursive: true });
   });
 
   it('refuses the database of another program and leaves it as it was', async () => {
@@ -147,6 +117,7 @@ describe('opening', () => {
 
 describe('migrating', () => {
   it('brings schema 1 up to date and keeps what is in it', async () => {
+    await makeCatalog();
     const first = await open();
     const key = await addKey(first);
     await first.close();
@@ -213,6 +184,7 @@ describe('a database that fails', () => {
   });
 
   it('waits for another writer, serving reads meanwhile, and gives up within the bound', async () => {
+    await makeCatalog();
     const catalog = await openSqliteCatalog({ path, clock: systemClock, busyTimeoutMs: 100 });
     const key = await addKey(catalog);
     const other = new Sqlite(path);
@@ -229,6 +201,7 @@ describe('a database that fails', () => {
   });
 
   it('answers calls after its end with a typed error', async () => {
+    await makeCatalog();
     const catalog = await open();
     await catalog.close();
     await expect(catalog.findKey(scope, 'any')).rejects.toMatchObject({ code: 'KMS_INTERNAL' });
@@ -236,6 +209,7 @@ describe('a database that fails', () => {
   });
 
   it('finishes what is under way before it closes', async () => {
+    await makeCatalog();
     const catalog = await open();
     const writes = Array.from({ length: 20 }, () =>
       addKey(catalog).then(

@@ -1,19 +1,21 @@
-import { sql } from 'kysely';
+import { resolve } from 'node:path';
 import type { Clock } from '../clock.js';
 import { catalogOn } from './catalog.js';
+import { type CatalogOwner, catalogProblem, openError, requireNone } from './catalog-problem.js';
 import type { Catalog } from './database.js';
 import { migrate } from './migrations.js';
 import { withReadCache } from './read-cache.js';
-import type { ColumnTypes } from './schema.js';
-import { applicationId, openConnection, openError } from './sqlite-connection.js';
+import { openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
-import { prepareCatalogFile } from './sqlite-file.js';
+import { columnTypes } from './sqlite-types.js';
 
 /** Where the catalog is, and what it may take of time and memory. */
 export interface SqliteCatalogOptions {
-  /** Its folder must exist and be writable by this user only. The file is made (0600) when it is missing. */
+  /** A catalog that `createSqliteCatalog` made: none is made here. */
   path: string;
   clock: Clock;
+  /** Whose it has to be; left out: anyone's. */
+  owner?: CatalogOwner;
   /** How long a call waits while other processes write; then it fails with KMS_INTERNAL. Default 5,000. */
   busyTimeoutMs?: number;
   /** How many records are kept in memory; 0 keeps none. Default 10,000. */
@@ -28,24 +30,19 @@ export type SqliteCatalog = Catalog & {
   close(): Promise<void>;
 };
 
-const columnTypes: ColumnTypes = {
-  text: sql`text`,
-  integer: sql`integer`,
-  bytes: sql`blob`,
-  tableOptions: sql`strict`,
-};
-
 /**
- * Opens the catalog, making or migrating it where necessary.
- * @throws CatalogOpenError when the file is not ours, newer than this binary, or open to other users.
+ * Opens an existing catalog, migrating it if it is older than this binary.
+ * @throws CatalogOpenError as `catalogProblem` finds, or when it cannot be migrated.
  */
 export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<SqliteCatalog> {
-  const { path, clock, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
-  const file = prepareCatalogFile(path);
-  const database = new SqliteCatalogDatabase(openConnection(file, busyTimeoutMs), clock, busyTimeoutMs);
+  const { path, clock, owner, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
+  const file = resolve(path);
+  requireNone(catalogProblem(file, owner, busyTimeoutMs));
+  const database = connect(file, clock, busyTimeoutMs);
   try {
-    const incarnationId = await migrateSqlite(database, clock.now());
+    const incarnationId = await migrate(database, columnTypes);
     database.stopBlocking();
+    database.watchFiles(file);
     const catalog = withReadCache(catalogOn(database, clock), database, cachedRecords);
     return { ...catalog, incarnationId, close: () => database.close() };
   } catch (thrown) {
@@ -54,8 +51,10 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
   }
 }
 
-function migrateSqlite(database: SqliteCatalogDatabase, now: Date): Promise<string> {
-  return migrate(database, columnTypes, now, async (transaction) => {
-    await sql`pragma application_id = ${sql.lit(applicationId)}`.execute(transaction);
-  });
+function connect(file: string, clock: Clock, busyTimeoutMs: number): SqliteCatalogDatabase {
+  try {
+    return new SqliteCatalogDatabase(openConnection(file, busyTimeoutMs), clock, busyTimeoutMs);
+  } catch (thrown) {
+    throw openError(file, thrown);
+  }
 }

@@ -234,15 +234,18 @@ export function backgroundErrorEvent({ logger, metrics }: EventSink): Background
   };
 }
 
-/** Material that the catalog knows nothing of: an HSM that others use too, or a catalog that was rolled back. */
+/** Material that the catalog does not account for: another catalog, an old one, or a token that others use too. */
 export function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
   return ({ clusterId, memberName, materialIds }) => {
-    logger.warn(
-      { clusterId, memberName, count: materialIds.length, materialIds: materialIds.slice(0, 20) },
-      'the token holds keys that the catalog knows nothing of; they were left alone',
+    const place = { cluster: metrics?.cluster(clusterId) ?? '', member: memberName };
+    const count = materialIds.length;
+    metrics?.gauges.unaccountedMaterials.set(place, count);
+    if (count === 0) return;
+    logger.error(
+      { clusterId, memberName, count, materialIds: materialIds.slice(0, 20) },
+      'ALERT: the token holds keys that the catalog does not know; they were left alone',
     );
-    const cluster = metrics?.cluster(clusterId) ?? '';
-    metrics?.counters.unaccountedMaterialReports.inc({ cluster, member: memberName });
+    metrics?.counters.unaccountedMaterialReports.inc(place);
   };
 }
 

@@ -93,7 +93,7 @@ export const counterDefinitions = {
   },
   unaccountedMaterialReports: {
     name: 'holdfast_hsm_unaccounted_material_reports_total',
-    help: 'Inventories that showed keys that the catalog knows nothing of.',
+    help: 'Inventories that showed keys that the catalog does not know.',
     labels: place,
   },
   keyStoreConnectFailures: {
@@ -188,6 +188,11 @@ export const gaugeDefinitions = {
   hsmCachedHandles: {
     name: 'holdfast_hsm_cached_handles',
     help: 'Object handles that are known in this epoch.',
+    labels: place,
+  },
+  unaccountedMaterials: {
+    name: 'holdfast_hsm_unaccounted_materials',
+    help: 'Keys on the token that the catalog does not know, as the last inventory showed.',
     labels: place,
   },
   keyStoreState: {

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import { exampleConfiguration } from '../../src/config/example.js';
 import { loadConfiguration } from '../../src/config/load.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { holdfast } from './session.js';
 
 let folder: string;
@@ -22,7 +23,7 @@ const forget = (...words: string[]) => holdfast(['login-attempts', 'forget', '--
 
 async function onCatalog<T>(work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
   const { path } = (await loadConfiguration(config)).catalog;
-  const catalog = await openSqliteCatalog({ path, clock: systemClock });
+  const catalog = await openTestCatalog({ path, clock: systemClock });
   try {
     return await work(catalog);
   } finally {
@@ -80,7 +81,10 @@ describe('holdfast login-attempts', () => {
   test('makes no catalog where there is none', async () => {
     const { path } = (await loadConfiguration(config)).catalog;
     for (const outcome of [await list(), await forget('aaaa')]) {
-      expect(outcome).toMatchObject({ exitCode: 4, stderr: `error: CATALOG: There is no catalog ${path}.\n` });
+      expect(outcome).toMatchObject({
+        exitCode: 4,
+        stderr: expect.stringContaining(`error: CATALOG: There is no catalog at ${path}. For a first start`) as string,
+      });
     }
     expect(existsSync(path)).toBe(false);
     config = join(folder, 'missing.yaml');

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import { openSqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { scope } from './catalog-records.js';
 
 const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
@@ -94,7 +94,7 @@ describe('several processes on one catalog', () => {
   }
 
   async function storedKeys(): Promise<string[]> {
-    const catalog = await openSqliteCatalog({ path, clock: systemClock });
+    const catalog = await openTestCatalog({ path, clock: systemClock });
     const keys = await catalog.listKeys(scope, undefined, 100_000);
     await catalog.close();
     return keys.map((key) => key.keyId);

@@ -1,9 +1,9 @@
 /** A process that makes keys in a catalog until it is killed, and tells its parent of each that was acknowledged. */
 import { systemClock } from '../../src/clock-system.js';
-import { openSqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { addKey, aliasFor } from './catalog-records.js';
 
-const catalog = await openSqliteCatalog({ path: process.argv[2] ?? '', clock: systemClock });
+const catalog = await openTestCatalog({ path: process.argv[2] ?? '', clock: systemClock });
 process.send?.({ opened: catalog.incarnationId });
 const limit = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
 for (let count = 0; count < limit; count++) {

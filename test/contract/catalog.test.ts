@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { catalogContract, type OpenedCatalog } from './catalog.contract.js';
 
 async function openInTemporaryFolder(cachedRecords: number): Promise<OpenedCatalog> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-catalog-'));
   const opened: SqliteCatalog[] = [];
   const another = async (): Promise<SqliteCatalog> => {
-    const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), clock: systemClock, cachedRecords });
+    const catalog = await openTestCatalog({ path: join(folder, 'catalog.db'), clock: systemClock, cachedRecords });
     opened.push(catalog);
     return catalog;
   };

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import { openSqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { addKey } from './catalog-records.js';
 
 const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
@@ -30,7 +30,7 @@ it('processes that are killed lose encryptions of the budget, and spend none twi
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-budget-'));
   try {
     const path = join(folder, 'catalog.db');
-    const catalog = await openSqliteCatalog({ path, clock: systemClock });
+    const catalog = await openTestCatalog({ path, clock: systemClock });
     const { currentMaterialId } = await addKey(catalog);
     await catalog.close();
     let spent = 0;

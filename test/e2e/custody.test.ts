@@ -243,7 +243,7 @@ describe('another key in the place of a key, under its label and CKA_ID', () => 
   });
 });
 
-describe('keys on a token that the catalog knows nothing of', () => {
+describe('keys on a token that the catalog does not know', () => {
   it('are reported at connect and left alone', async () => {
     const foreign = randomBytes(32).toString('hex');
     defaultToken.generate(foreign, 'a key of another application');
@@ -252,7 +252,7 @@ describe('keys on a token that the catalog knows nothing of', () => {
     await server.server.intentRecovery.runNow();
     expect(defaultToken.withId(foreign)).toHaveLength(1);
     expect(readFileSync(deployment.logPath, 'utf8')).toMatch(
-      new RegExp(`"materialIds":\\[[^\\]]*${foreign}[^\\]]*\\].*the catalog knows nothing of`),
+      new RegExp(`"materialIds":\\[[^\\]]*${foreign}[^\\]]*\\].*the catalog does not know`),
     );
   });
 });

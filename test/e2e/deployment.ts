@@ -238,7 +238,7 @@ export class Deployment {
         members: [{ name: 'a', module: this.#faults.has(tokenLabel) ? tokenLabel : 'softhsm', tokenLabel, lanes: 2 }],
       })),
       defaultKeyStore: { cluster: this.defaultCluster.clusterId, pin: { file: join(this.folder, 'default.pin') } },
-      catalog: { kind: 'sqlite', path: join(this.folder, 'catalog.sqlite') },
+      catalog: { kind: 'sqlite', path: join(this.folder, 'catalog.sqlite'), create: true },
       sealingKeys: [{ id: 'seal-1', key: { file: join(this.folder, 'sealing.key') } }],
       audit: { file: this.auditPath },
       telemetry: { logLevel: 'trace' },

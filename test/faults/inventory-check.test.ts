@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TokenReader } from '../token-reader.js';
 import { ReplicatedServer, until } from './replicated-server.js';
 
-const report = 'the token holds keys that the catalog knows nothing of; they were left alone';
+const report = 'ALERT: the token holds keys that the catalog does not know; they were left alone';
 
 let server: ReplicatedServer;
 

@@ -7,7 +7,8 @@ import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '
 import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
 import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import {
   clusterId,
   clusterOptions,
@@ -72,7 +73,7 @@ export class ReplicatedCluster {
 
   /** As a process of its own would: a new handle on the catalog, new pools. */
   async clusters(): Promise<ConfiguredHsmClusters> {
-    const catalog = await openSqliteCatalog({ path: join(this.folder, 'catalog.db'), clock: systemClock });
+    const catalog = await openTestCatalog({ path: join(this.folder, 'catalog.db'), clock: systemClock });
     const tools = {
       addon: loadAddon(),
       loginAttempts: catalog,

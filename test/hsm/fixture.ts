@@ -20,7 +20,8 @@ import type {
   MaterialReference,
 } from '../../src/keystores/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 
@@ -56,7 +57,7 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-hsm-'));
   const lockDirectory = join(folder, 'locks');
   mkdirSync(lockDirectory, { mode: 0o700 });
-  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
+  const catalog = await openTestCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
   const events: string[] = [];
   const spending = new RecordedSpending();
   const tools = {

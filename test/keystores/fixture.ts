@@ -13,7 +13,8 @@ import { KeyStoreRegistry } from '../../src/keystores/registry.js';
 import { derOfCertificate } from '../../src/keystores/trust-anchor.js';
 import { Secret } from '../../src/secret.js';
 import { createPasswordSealer } from '../../src/storage/password-sealer.js';
-import { openSqliteCatalog, type SqliteCatalog } from '../../src/storage/sqlite.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
 import { CertificateAuthority } from '../certificates.js';
 import { ManualClock } from '../manual-clock.js';
 import { FakeHsmClusters } from './fake-hsm-clusters.js';
@@ -57,7 +58,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     certificate.toString(),
   );
   const clock = new ManualClock();
-  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db'), clock });
+  const catalog = await openTestCatalog({ path: join(folder, 'catalog.db'), clock });
   const clusters = new FakeHsmClusters([
     description(defaultCluster, otherTrustAnchor),
     description(clusterA, trustAnchor),

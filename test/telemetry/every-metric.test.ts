@@ -223,6 +223,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   hsmQueued: { [`holdfast_hsm_queued_operations{${member}}`]: 6 },
   hsmSessionEpoch: { [`holdfast_hsm_session_epoch{${member}}`]: 3 },
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
+  unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
   keyStoreState: {
     'holdfast_key_store_connection_state{cluster="main",state="FAILED"}': 1,
     'holdfast_key_store_connection_state{cluster="main",state="DISCONNECTED"}': 0,

@@ -38,8 +38,8 @@ function mayImport(from: string, to: string): boolean {
   if (isDomain(from)) return false;
   // The command line is a program of its own around the client, the configuration and the checks of `doctor`.
   if (from === 'cli') return true;
-  // From the configuration to the options of the classes that compose.ts makes; it makes none itself.
-  if (from === 'composition') return ['config', 'hsm', 'faces'].includes(to);
+  // From the configuration to the options of the classes that compose.ts makes; it opens the catalog that the configuration means.
+  if (from === 'composition') return ['config', 'hsm', 'faces', 'storage'].includes(to);
   // Telemetry listens to what the adapter of the HSMs has to tell.
   if (from === 'telemetry') return to === 'hsm';
   return ['clock-system.ts', 'ids-random.ts'].includes(to);

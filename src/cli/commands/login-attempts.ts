@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { LoginAttempt } from '../../keystores/catalog.js';
 import type { SqliteCatalog } from '../../storage/sqlite.js';
 import { CliError, exitCodes } from '../exit-codes.js';
+import { loadForCommand, orCatalogError } from '../local-configuration.js';
 import { printDone, printList } from '../output.js';
 import type { Terminal } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
@@ -100,7 +101,6 @@ function described(attempt: LoginAttempt): object {
   };
 }
 
-/** A catalog that is missing is a mistake in the configuration's name, and not to be made here. */
 async function onCatalog<T>(configurationFile: string, work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
   const catalog = await openCatalog(configurationFile);
   try {
@@ -111,23 +111,8 @@ async function onCatalog<T>(configurationFile: string, work: (catalog: SqliteCat
 }
 
 async function openCatalog(configurationFile: string): Promise<SqliteCatalog> {
-  const { existsSync } = await import('node:fs');
   const { systemClock } = await import('../../clock-system.js');
-  const { loadConfiguration } = await import('../../config/load.js');
-  const { ConfigurationError } = await import('../../config/problem.js');
-  const { CatalogOpenError } = await import('../../storage/database.js');
   const { openSqliteCatalog } = await import('../../storage/sqlite.js');
-  try {
-    const { catalog } = await loadConfiguration(configurationFile);
-    if (!existsSync(catalog.path)) throw new CatalogOpenError(`There is no catalog ${catalog.path}.`);
-    return await openSqliteCatalog({ path: catalog.path, clock: systemClock });
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw cannotOpen('CONFIGURATION', error);
-    if (error instanceof CatalogOpenError) throw cannotOpen('CATALOG', error);
-    throw error;
-  }
-}
-
-function cannotOpen(code: string, cause: Error): CliError {
-  return new CliError(exitCodes.local, code, cause.message, { cause });
+  const { catalog } = await loadForCommand(configurationFile);
+  return orCatalogError(() => openSqliteCatalog({ path: catalog.path, clock: systemClock }));
 }

@@ -1,0 +1,25 @@
+import type { Configuration } from '../config/configuration.js';
+import { CliError, exitCodes } from './exit-codes.js';
+
+/** Loads a configuration for a command that works beside the service. @throws CliError */
+export async function loadForCommand(file: string): Promise<Configuration> {
+  const { loadConfiguration } = await import('../config/load.js');
+  const { ConfigurationError } = await import('../config/problem.js');
+  try {
+    return await loadConfiguration(file);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new CliError(exitCodes.local, 'CONFIGURATION', error.message, { cause: error });
+  }
+}
+
+/** Runs work on the catalog's file. @throws CliError with what is wrong with the catalog and what to do */
+export async function orCatalogError<T>(work: () => Promise<T>): Promise<T> {
+  const { CatalogOpenError } = await import('../storage/database.js');
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CatalogOpenError)) throw error;
+    throw new CliError(exitCodes.local, 'CATALOG', error.message, { cause: error });
+  }
+}

@@ -1,0 +1,72 @@
+import { lstat, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../clock.js';
+import type { Configuration } from '../config/configuration.js';
+import {
+  type CatalogProblem,
+  catalogProblem,
+  folderProblem,
+  leftOver,
+  requireNone,
+} from '../storage/catalog-problem.js';
+import { createSqliteCatalog } from '../storage/create-catalog.js';
+import { openSqliteCatalog, type SqliteCatalog } from '../storage/sqlite.js';
+
+/** The catalog that a server opened, and whether it made it first. */
+export interface ConfiguredCatalog {
+  catalog: SqliteCatalog;
+  created: boolean;
+}
+
+/**
+ * Opens the catalog of a configuration, for a server. With `catalog.create` the first start makes it.
+ * @throws CatalogOpenError
+ */
+export async function openConfiguredCatalog(configuration: Configuration, clock: Clock): Promise<ConfiguredCatalog> {
+  const { path } = configuration.catalog;
+  const created = (await mayCreate(configuration)) && (await createSqliteCatalog(path, clock));
+  requireNone(created ? undefined : await configuredCatalogProblem(configuration));
+  return { catalog: await openSqliteCatalog({ path, clock }), created };
+}
+
+/** Why a server would not start with the catalog of its configuration; `doctor` shows the same. Changes nothing. */
+export async function configuredCatalogProblem(configuration: Configuration): Promise<CatalogProblem | undefined> {
+  const { catalog, audit, identity, clusters } = configuration;
+  if (await mayCreate(configuration)) return folderProblem(dirname(catalog.path)) ?? leftOver(catalog.path);
+  const found = catalogProblem(catalog.path, { identity, clusterIds: clusters.map(({ id }) => id) });
+  if (found?.kind !== 'missing' || !catalog.create) return found;
+  const message =
+    `There is no catalog at ${catalog.path}, but the audit log ${audit.file} is not empty: this is no first start, so ` +
+    'that catalog.create makes none.';
+  return { ...found, message };
+}
+
+/**
+ * `create` tends to stay in the configuration. So it holds only where nothing says that there was a start before: an
+ * audit log with content is older than this start, and its catalog is missing.
+ */
+async function mayCreate({ catalog, audit }: Configuration): Promise<boolean> {
+  if (!catalog.create) return false;
+  // In this order: a process that starts beside us makes the catalog first, and begins its audit log afterwards.
+  const auditedBefore = await hasContent(audit.file);
+  return !auditedBefore && !(await exists(catalog.path));
+}
+
+/** A link to nothing is something, too; and what cannot be looked at is left for the open to explain. */
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => !isMissing(error),
+  );
+}
+
+async function hasContent(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile() && found.size > 0,
+    (error: unknown) => !isMissing(error),
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

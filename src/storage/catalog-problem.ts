@@ -1,0 +1,260 @@
+import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { HoldfastError } from '../errors.js';
+import type { Identity } from '../keys/identity.js';
+import { strangersIn } from './catalog-owner.js';
+import { CatalogOpenError } from './database.js';
+import { schemaVersion } from './migrations.js';
+import { applicationId, isBusy, isSqliteError } from './sqlite-connection.js';
+
+/** Why a catalog cannot be served. */
+export interface CatalogProblem {
+  kind:
+    | 'folder'
+    | 'missing'
+    | 'left-over'
+    | 'empty'
+    | 'no-regular-file'
+    | 'owner'
+    | 'mode'
+    | 'not-writable'
+    | 'another-program'
+    | 'damaged'
+    | 'newer-schema'
+    | 'another-deployment'
+    | 'busy'
+    | 'unusable';
+  /** What is wrong, as a sentence. */
+  message: string;
+  /** What the operator does about it, as a sentence. */
+  remedy: string;
+}
+
+/** Which deployment a catalog is to belong to: what configuration says. */
+export interface CatalogOwner {
+  identity: Identity;
+  clusterIds: readonly string[];
+}
+
+const restore = 'Restore a backup (holdfast catalog restore), or put the file back from where it went.';
+const mend =
+  'Stop every process that uses it, move the file and its -wal and -shm away, and restore a backup: holdfast catalog restore.';
+
+/**
+ * Looks whether a catalog can be served, and changes nothing: the one list of preconditions that `serve` and `doctor`
+ * share. Reads all of it, to find pages that are missing or broken: about a second for each gigabyte.
+ * @param owner left out where no configuration says whose catalog it is to be
+ * @param busyTimeoutMs how long to wait, blocking, for another process that holds the file
+ * @returns undefined when it can
+ */
+export function catalogProblem(path: string, owner?: CatalogOwner, busyTimeoutMs = 5_000): CatalogProblem | undefined {
+  const file = resolve(path);
+  try {
+    return folderProblem(dirname(file)) ?? fileProblem(file) ?? contentProblem(file, owner, busyTimeoutMs);
+  } catch (error) {
+    if (!isSqliteError(error) && !isSystemError(error)) throw error;
+    return errorProblem(file, error);
+  }
+}
+
+/** Stops an open when there is a problem. @throws CatalogOpenError with what is wrong and what to do */
+export function requireNone(problem: CatalogProblem | undefined): void {
+  if (problem !== undefined) throw new CatalogOpenError(`${problem.message} ${problem.remedy}`);
+}
+
+/** Anyone who may write to the folder could put another catalog, or another write-ahead log, in place of ours. */
+export function folderProblem(folder: string): CatalogProblem | undefined {
+  const problem = (message: string, remedy: string): CatalogProblem => ({ kind: 'folder', message, remedy });
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) {
+    const remedy = `Mount it if it is a volume; for a new catalog make it: mkdir -m 700 ${folder}`;
+    return problem(`The catalog's folder ${folder} does not exist.`, remedy);
+  }
+  if (!found.isDirectory()) return problem(`The catalog's folder ${folder} is no folder.`, 'Correct catalog.path.');
+  if ((found.mode & 0o022) !== 0) {
+    return problem(`Other users may write to the catalog's folder ${folder}.`, `Forbid it: chmod go-w ${folder}`);
+  }
+  if (found.uid !== 0 && !isOurs(found)) {
+    const message = `The catalog's folder ${folder} belongs to another user (uid ${found.uid}).`;
+    return problem(message, 'Run as that user, or give the folder to this one (chown).');
+  }
+  return undefined;
+}
+
+/** Root may use what belongs to others: SQLite gives the files that it makes beside a database to its owner. */
+function isOurs(found: Stats): boolean {
+  const user = process.geteuid?.();
+  return user === 0 || found.uid === user;
+}
+
+/** The catalog's file and SQLite's files beside it: kind, owner, modes. */
+function fileProblem(file: string): CatalogProblem | undefined {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return missing(file);
+  if (!found.isFile()) return noRegularFile(file, found);
+  for (const name of [file, `${file}-wal`, `${file}-shm`]) {
+    const stats = lstatSync(name, { throwIfNoEntry: false });
+    const problem = stats === undefined ? undefined : accessProblem(name, stats);
+    if (problem !== undefined) return problem;
+  }
+  if (found.size === 0) return empty(file);
+  for (const place of [file, dirname(file)]) accessSync(place, constants.R_OK | constants.W_OK);
+  return undefined;
+}
+
+function missing(file: string): CatalogProblem {
+  const beside = leftOver(file);
+  if (beside !== undefined) return beside;
+  return {
+    kind: 'missing',
+    message: `There is no catalog at ${file}.`,
+    remedy:
+      'For a first start make one: holdfast catalog init. If there was one, do not: without it every existing ' +
+      `ciphertext is unreadable. ${restore}`,
+  };
+}
+
+/**
+ * SQLite's files without their database: it was removed or renamed under a process that used it. SQLite would take them
+ * for those of whatever comes to have the name.
+ */
+export function leftOver(file: string): CatalogProblem | undefined {
+  const names = [`${file}-wal`, `${file}-shm`, `${file}-journal`];
+  const found = names.filter((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined);
+  if (found.length === 0) return undefined;
+  return {
+    kind: 'left-over',
+    message: `There is no catalog at ${file}, but ${found.join(' and ')} of one: it was removed or renamed.`,
+    remedy: `If the file still exists, put it back beside them: they hold its last changes. Otherwise move them away and restore a backup (holdfast catalog restore).`,
+  };
+}
+
+function empty(file: string): CatalogProblem {
+  return {
+    kind: 'empty',
+    message: `The catalog ${file} is empty: a copy that failed, or a file that was cut off.`,
+    remedy: `${restore} For a first start remove the empty file and make a catalog: holdfast catalog init.`,
+  };
+}
+
+function noRegularFile(file: string, found: Stats): CatalogProblem {
+  const kind = 'no-regular-file';
+  if (found.isDirectory()) {
+    return {
+      kind,
+      message: `The catalog ${file} is a folder and no regular file.`,
+      remedy: 'Name a file in catalog.path.',
+    };
+  }
+  if (!found.isSymbolicLink()) {
+    return { kind, message: `The catalog ${file} is no regular file.`, remedy: 'Name a file in catalog.path.' };
+  }
+  const target = readlinkSync(file);
+  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
+  return {
+    kind,
+    message: `The catalog ${file} is a link to ${target}${exists ? '' : ', which does not exist'}, and no regular file.`,
+    remedy: exists ? 'Name the file itself in catalog.path.' : restore,
+  };
+}
+
+function accessProblem(file: string, found: Stats): CatalogProblem | undefined {
+  if (!found.isFile()) return noRegularFile(file, found);
+  if (!isOurs(found)) {
+    const message = `The catalog's file ${file} belongs to another user (uid ${found.uid}).`;
+    return { kind: 'owner', message, remedy: 'Run as that user, or give the file to this one (chown).' };
+  }
+  if ((found.mode & 0o077) !== 0) {
+    const message = `Other users may use the catalog's file ${file}.`;
+    return { kind: 'mode', message, remedy: `Forbid it: chmod 600 ${file}` };
+  }
+  return undefined;
+}
+
+/** What is in it, through a connection that cannot write. */
+function contentProblem(
+  file: string,
+  owner: CatalogOwner | undefined,
+  busyTimeoutMs: number,
+): CatalogProblem | undefined {
+  const connection = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
+  try {
+    return anotherProgram(connection, file) ?? structureProblem(connection, file) ?? ownerProblem(connection, owner);
+  } finally {
+    connection.close();
+  }
+}
+
+function anotherProgram(connection: Sqlite.Database, file: string): CatalogProblem | undefined {
+  if (connection.pragma('application_id', { simple: true }) === applicationId) return undefined;
+  const { count } = connection.prepare('select count(*) as count from sqlite_schema').get() as { count: number };
+  if (count === 0) return empty(file);
+  return {
+    kind: 'another-program',
+    message: `The file ${file} is a SQLite database but no Holdfast catalog. Nothing was changed in it.`,
+    remedy: 'Name another file in catalog.path.',
+  };
+}
+
+function structureProblem(connection: Sqlite.Database, file: string): CatalogProblem | undefined {
+  const found = connection.pragma('quick_check(1)', { simple: true });
+  if (found !== 'ok') return damaged(file, String(found));
+  const tables = connection.prepare("select name from sqlite_schema where type = 'table'").pluck().all();
+  if (!tables.includes('catalog_metadata')) return damaged(file, 'it has no catalog_metadata');
+  const version = connection.prepare('select schema_version from catalog_metadata').pluck().get();
+  if (typeof version !== 'number') return damaged(file, 'it does not say which schema it has');
+  if (version >= 1 && !tables.includes('keys')) return damaged(file, 'it has no keys table');
+  if (version <= schemaVersion) return undefined;
+  return {
+    kind: 'newer-schema',
+    message: `The catalog has schema ${version}, and this version of Holdfast knows schemas up to ${schemaVersion}.`,
+    remedy: 'Start the newer version that last used this catalog.',
+  };
+}
+
+function damaged(file: string, what: string): CatalogProblem {
+  return { kind: 'damaged', message: `The catalog ${file} is damaged or cut off: ${what}.`, remedy: mend };
+}
+
+function ownerProblem(connection: Sqlite.Database, owner: CatalogOwner | undefined): CatalogProblem | undefined {
+  const version = connection.prepare('select schema_version from catalog_metadata').pluck().get();
+  const strangers = owner === undefined || version === 0 ? undefined : strangersIn(connection, owner);
+  if (strangers === undefined) return undefined;
+  return {
+    kind: 'another-deployment',
+    message: strangers,
+    remedy:
+      'Name the catalog of this deployment in catalog.path; or, if identity or clusters were changed, change them back: ' +
+      'what exists is found under its old names only.',
+  };
+}
+
+/** What to throw instead of an error of SQLite or of the system; other errors are given back as they are. */
+export function openError(file: string, thrown: unknown): unknown {
+  const cause = thrown instanceof HoldfastError ? thrown.cause : thrown;
+  if (!isSqliteError(cause) && !isSystemError(cause)) return thrown;
+  const { message, remedy } = errorProblem(file, cause);
+  return new CatalogOpenError(`${message} ${remedy}`, { cause });
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function errorProblem(file: string, error: unknown): CatalogProblem {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const what = `The catalog ${file} cannot be opened: ${isSqliteError(error) ? `${message} (${error.code})` : (code ?? message)}.`;
+  if (isBusy(error)) {
+    const remedy = 'End what holds it (fuser shows which process): a restore, a backup tool, an open sqlite3.';
+    return { kind: 'busy', message: what, remedy };
+  }
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code ?? '')) return { kind: 'damaged', message: what, remedy: mend };
+  if (/^(SQLITE_READONLY|EROFS|EACCES|EPERM)/.test(code ?? '')) {
+    const remedy =
+      "Let the service's user read and write the file and its folder, on a file system that is mounted for writing.";
+    return { kind: 'not-writable', message: what, remedy };
+  }
+  const remedy = `Check that ${dirname(file)} is there, has room, and that this user may use it; then the disk.`;
+  return { kind: 'unusable', message: what, remedy };
+}

@@ -1,0 +1,52 @@
+import { lstatSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { sql } from 'kysely';
+import type { Clock } from '../clock.js';
+import { folderProblem, leftOver, openError, requireNone } from './catalog-problem.js';
+import { createMetadata, migrate } from './migrations.js';
+import { PartialFile } from './partial-file.js';
+import { applicationId, openConnection } from './sqlite-connection.js';
+import { SqliteCatalogDatabase } from './sqlite-database.js';
+import { columnTypes } from './sqlite-types.js';
+
+/** Nobody else knows the file while it is made. */
+const busyTimeoutMs = 1_000;
+
+/**
+ * Makes a new, empty catalog (0600). It appears whole or not at all, and never in place of anything: of several processes
+ * that make one at once, one does.
+ * @returns false when something has that name already, whatever it is.
+ * @throws CatalogOpenError when it cannot be made there.
+ */
+export async function createSqliteCatalog(path: string, clock: Clock): Promise<boolean> {
+  const file = resolve(path);
+  requireNone(folderProblem(dirname(file)));
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) return false;
+  requireNone(leftOver(file));
+  let partial: PartialFile | undefined;
+  try {
+    partial = new PartialFile(file);
+    await fill(partial.path, clock);
+    return partial.publish();
+  } catch (thrown) {
+    throw openError(file, thrown);
+  } finally {
+    partial?.discard();
+  }
+}
+
+async function fill(path: string, clock: Clock): Promise<void> {
+  const connection = openConnection(path, busyTimeoutMs);
+  const database = new SqliteCatalogDatabase(connection, clock, busyTimeoutMs);
+  try {
+    await database.write(async (transaction) => {
+      await createMetadata(transaction, columnTypes, clock.now());
+      await sql`pragma application_id = ${sql.lit(applicationId)}`.execute(transaction);
+    });
+    await migrate(database, columnTypes);
+    // All of it in the one file: what is published has no write-ahead log beside it.
+    connection.pragma('journal_mode = DELETE');
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, lstatSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** File systems without hard links (exFAT, some network and FUSE mounts) answer one of these. */
+const withoutLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** SQLite's files beside a database; they go with it. */
+const besideDatabase = ['', '-journal', '-wal', '-shm'];
+
+/**
+ * A file that is written beside its place and appears there whole, or not at all. A crash leaves at most a partial file,
+ * named after its process, which the next one for the same place removes.
+ */
+export class PartialFile {
+  /** Where to write. The file is empty and private (0600). */
+  readonly path: string;
+  readonly #target: string;
+
+  /** @throws the system's error when the folder cannot be written. */
+  constructor(target: string) {
+    this.#target = target;
+    removeAbandoned(target);
+    this.path = join(dirname(target), `.${basename(target)}.${process.pid}-${randomBytes(6).toString('hex')}.partial`);
+    closeSync(openSync(this.path, 'wx', 0o600));
+  }
+
+  /**
+   * Syncs what was written and gives it its name. Never replaces anything.
+   * @returns false when something has that name already.
+   */
+  publish(): boolean {
+    sync(this.path);
+    if (!this.#appear()) return false;
+    sync(dirname(this.#target));
+    return true;
+  }
+
+  /** Removes what is left of it. Harmless after `publish`. */
+  discard(): void {
+    for (const end of besideDatabase) rmSync(this.path + end, { force: true });
+  }
+
+  #appear(): boolean {
+    try {
+      linkSync(this.path, this.#target);
+      return true;
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return false;
+      if (!withoutLinks.has(code)) throw error;
+    }
+    if (lstatSync(this.#target, { throwIfNoEntry: false }) !== undefined) return false;
+    renameSync(this.path, this.#target);
+    return true;
+  }
+}
+
+/** Without it a new file's name may be gone after a power cut, however often its content was synced. */
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Partial files whose process is gone: each may be as large as the catalog. */
+function removeAbandoned(target: string): void {
+  const prefix = `.${basename(target)}.`;
+  for (const name of readdirSync(dirname(target))) {
+    const [, pid] = (name.startsWith(prefix) && /^(\d+)-[0-9a-f]{12}\.partial/.exec(name.slice(prefix.length))) || [];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(dirname(target), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
