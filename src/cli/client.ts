@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_store_service.js';
+import { readRegularFile, UnreadableFileError } from '../regular-file.js';
 import type { ConnectionSettings } from './connection.js';
 import { localError } from './exit-codes.js';
 import type { HealthResponse } from './health-method.js';
@@ -90,10 +90,14 @@ async function channelCredentials(security: ConnectionSettings['security']): Pro
   }
 }
 
+/** The largest PEM file that is read: a bundle of authorities has less. */
+const maximumPemBytes = 1_048_576;
+
 async function readPem(file: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await readRegularFile(file, { maximumBytes: maximumPemBytes });
   } catch (error) {
-    throw localError(`${file} cannot be read`, error, 'check --ca, --certificate and --key, or the profile');
+    if (!(error instanceof UnreadableFileError)) throw error;
+    throw localError(error.message, error, 'check --ca, --certificate and --key, or the profile');
   }
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { readRegularText, UnreadableFileError } from '../regular-file.js';
 import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
@@ -86,6 +86,9 @@ export async function connectionSettings(
   };
 }
 
+/** The largest profile that is read: four short lines, and room for comments. */
+const maximumProfileBytes = 65_536;
+
 const profileKeys = ['server', 'ca', 'certificate', 'key'] as const;
 type ProfileKey = (typeof profileKeys)[number];
 type Profile = Partial<Record<ProfileKey, string>>;
@@ -95,11 +98,11 @@ async function readProfile(named: string | undefined, directory: string): Promis
   const file = resolve(directory, named ?? defaultProfile);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readRegularText(file, { maximumBytes: maximumProfileBytes });
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (missing && named === undefined) return {};
-    throw localError(`the profile ${file} cannot be read`, error);
+    if (!(error instanceof UnreadableFileError)) throw error;
+    if (error.code === 'ENOENT' && named === undefined) return {};
+    throw localError(`the profile ${error.message}`, error);
   }
   const { parse } = await import('yaml');
   return checkProfile(parseText(text, parse, file), file);

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { SecretUnavailableError, resolveSecret } from '../config/secrets.js';
+import { pinProblem } from '../config/secret-content.js';
+import { resolveSecret, SecretUnavailableError } from '../config/secret-source.js';
 import { readStdin } from './blobs.js';
 import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 import { write } from './terminal.js';
+
+/** As long as any cluster allows (`maximumPinLength`); the server knows its own limit. */
+const longestPassword = 255;
 
 /** The password options as commander parses them. */
 export interface PasswordOptions {
@@ -63,6 +67,8 @@ function refuseArgument(): never {
 async function readPasswordFile(path: string): Promise<string> {
   try {
     using secret = await resolveSecret({ kind: 'file', path });
+    const problem = pinProblem(secret.reveal(), longestPassword);
+    if (problem !== undefined) throw new SecretUnavailableError(`${path} ${problem}`);
     return Buffer.from(secret.reveal()).toString('utf8');
   } catch (error) {
     if (error instanceof SecretUnavailableError) throw localError(error.message, error);

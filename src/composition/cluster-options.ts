@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type {
   ClusterConfiguration,
   Configuration,
@@ -7,10 +6,12 @@ import type {
   ModuleConfiguration,
   RecoveryConfiguration,
 } from '../config/configuration.js';
+import { pemCertificates } from '../certificates/pem.js';
 import type { BreakerSettings } from '../hsm/breaker.js';
 import type { ClusterOptions, MemberOptions } from '../hsm/clusters.js';
 import type { ProfileSetting } from '../hsm/profiles/effective-profile.js';
 import type { RecoverySettings } from '../hsm/recovery.js';
+import { readCertificates } from './listener-options.js';
 
 /** A cluster as the adapter of the HSMs wants it. Rejects when the trust anchor's file cannot be read. */
 export async function clusterOptions(
@@ -23,7 +24,7 @@ export async function clusterOptions(
     replication: cluster.replication,
     minimumMembers: cluster.minimumMembers,
     maximumPinLength: cluster.maximumPinLength,
-    trustAnchorDer: new X509Certificate(await readFile(cluster.trustAnchorCertificate)).raw,
+    trustAnchorDer: (await readTrustAnchor(cluster.trustAnchorCertificate)).raw,
     queueLimit: configuration.limits.queueLimit,
     operationTimeoutMs: configuration.limits.operationTimeoutMs,
     breaker: breakerSettings(configuration.recovery),
@@ -31,6 +32,21 @@ export async function clusterOptions(
     hedging: cluster.hedging,
     members: cluster.members.map((member) => memberOptions(member, configuration)),
   };
+}
+
+/**
+ * The certificate that a custom key store's trust anchor is compared with: exactly one, in PEM or DER.
+ * @throws UnreadableFileError, or Error for a file that holds something else
+ */
+export async function readTrustAnchor(path: string): Promise<X509Certificate> {
+  const file = await readCertificates(path);
+  const certificates = pemCertificates(file);
+  if (certificates.length > 1) throw new Error(`${path} holds ${certificates.length} certificates; it must hold one`);
+  try {
+    return new X509Certificate(certificates[0] ?? file);
+  } catch (error) {
+    throw new Error(`${path} holds no certificate`, { cause: error });
+  }
 }
 
 /** When a member is suspended and probed. */

@@ -1,9 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import type { ListenerConfiguration, TlsListener } from '../config/configuration.js';
+import { exposureOf } from '../config/file-exposure.js';
 import type { PrincipalDirectory } from '../config/principals.js';
 import type { GrpcListenerOptions } from '../faces/grpc/server.js';
 import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
+import { readRegularFile } from '../regular-file.js';
 import { requirePrincipal } from './principals.js';
+
+/** The largest certificate or key that is read, in bytes. A bundle of every public authority has a quarter of it. */
+export const maximumPemBytes = 1_048_576;
+/** The largest file of revocation lists: millions of revoked certificates. */
+const maximumRevocationListBytes = 268_435_456;
 
 /** A listener as the gRPC face wants it. Rejects when a certificate's file cannot be read. */
 export async function listenerOptions(
@@ -17,14 +23,30 @@ export async function listenerOptions(
   return { ...listener, principal: requirePrincipal(principals, listener.principal) };
 }
 
-/** What the files of a TLS listener hold now. */
+/** What the files of a TLS listener hold now. @throws UnreadableFileError */
 export async function readTlsMaterial(listener: TlsListener): Promise<TlsMaterial> {
-  const { certificateRevocationList } = listener;
   return {
-    certificate: await readFile(listener.certificate),
-    key: await readFile(listener.key),
-    clientCertificateAuthority: await readFile(listener.clientCertificateAuthority),
-    certificateRevocationList:
-      certificateRevocationList === null ? undefined : await readFile(certificateRevocationList),
+    certificate: await readCertificates(listener.certificate),
+    key: await readTlsKey(listener.key),
+    clientCertificateAuthority: await readCertificates(listener.clientCertificateAuthority),
+    certificateRevocationList: await readRevocationLists(listener.certificateRevocationList),
   };
+}
+
+/** A PEM file of certificates, as it is. @throws UnreadableFileError */
+export function readCertificates(path: string): Promise<Buffer> {
+  return readRegularFile(path, { maximumBytes: maximumPemBytes });
+}
+
+/** A private key, by the rule for all secrets: too many may not read it. @throws UnreadableFileError */
+export function readTlsKey(path: string): Promise<Buffer> {
+  return readRegularFile(path, {
+    maximumBytes: maximumPemBytes,
+    refuse: (found) => exposureOf(found, process.getuid?.()),
+  });
+}
+
+/** A PEM file of revocation lists, as it is; undefined if none is configured. @throws UnreadableFileError */
+export async function readRevocationLists(path: string | null): Promise<Buffer | undefined> {
+  return path === null ? undefined : readRegularFile(path, { maximumBytes: maximumRevocationListBytes });
 }

@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-assignment -- the tests break the file in every way, which no type describes */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -529,9 +530,11 @@ describe('files', () => {
     ['a folder', '.', /cannot be read/],
     ['not UTF-8', 'latin1.yaml', /cannot be read/],
     ['huge', 'huge.yaml', /cannot be read: it has/],
+    ['a named pipe, which nobody writes to', 'pipe.yaml', /cannot be read: it is not a file/],
   ])('%s', async (_, name, message) => {
     writeFileSync(join(folder, 'latin1.yaml'), Buffer.from([0x61, 0x3a, 0xe4]));
     writeFileSync(join(folder, 'huge.yaml'), ' '.repeat(5_000_000));
+    if (!existsSync(join(folder, 'pipe.yaml'))) execFileSync('mkfifo', [join(folder, 'pipe.yaml')]);
     await expect(loadConfiguration(join(folder, name))).rejects.toThrow(message);
     await expect(loadConfiguration(join(folder, name))).rejects.toBeInstanceOf(ConfigurationError);
   });

@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isScalar, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
+import { readRegularText, UnreadableFileError } from '../regular-file.js';
 import type { Configuration } from './configuration.js';
 import { problemsOf } from './issues.js';
 import { ConfigurationError } from './problem.js';
@@ -35,15 +35,13 @@ export function parseConfiguration(text: string, file: string): Configuration {
 
 async function readText(file: string): Promise<string> {
   try {
-    const { size } = await stat(file);
-    if (size > maximumConfigurationBytes)
-      throw new Error(`it has ${size} bytes, the most is ${maximumConfigurationBytes}`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return await readRegularText(file, { maximumBytes: maximumConfigurationBytes });
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    const message = missing
-      ? 'the file does not exist; `holdfast config print-example` prints one to begin with'
-      : `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    if (!(error instanceof UnreadableFileError)) throw error;
+    const message =
+      error.code === 'ENOENT'
+        ? 'the file does not exist; `holdfast config print-example` prints one to begin with'
+        : `the file cannot be read: it ${error.reason}`;
     throw new ConfigurationError(file, [{ path: '', message }], { cause: error });
   }
 }

@@ -8,7 +8,9 @@ import { exampleConfiguration } from './example.js';
 import { parseConfiguration } from './load.js';
 import { ConfigurationError } from './problem.js';
 import { decodeSealingKey } from './sealing-key.js';
-import { exposureOf, maximumSecretBytes, resolveSealingKey, resolveSecret, resolveSecrets } from './secrets.js';
+import { exposureOf } from './file-exposure.js';
+import { maximumSecretBytes, resolveSecret } from './secret-source.js';
+import { resolveSealingKey, resolveSecrets } from './secrets.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -160,6 +162,45 @@ describe('all secrets of a configuration', () => {
     const secrets = await resolveSecrets(twice, environment);
     expect(secrets.sealingKeys).toHaveLength(2);
     expect(environment).toEqual({});
+  });
+
+  test.each([
+    ['a second line', '1234567\nabc'],
+    ['two newlines at its end', '1234567\n\n'],
+    ['a Windows line in its midst', '1234567\r\nabc\r\n'],
+    ['a trailing blank', '1234567 '],
+    ['a trailing tab before the newline', '1234567\t\n'],
+    ['a leading blank', ' 1234567'],
+    ['a byte order mark', '\ufeff1234567'],
+    ['a NUL at its end', '1234567\0'],
+    ['an escape sequence', '1234\u001b[A567'],
+    ['UTF-16', Buffer.from('1234567', 'utf16le')],
+    ['bytes that are not UTF-8', Buffer.from([0x31, 0xe4, 0x32])],
+    ['a cut UTF-8 sequence', Buffer.from([0x31, 0xe2, 0x82])],
+    ['33 characters where 32 are allowed', 'x'.repeat(33)],
+    ['nothing', ''],
+    ['only a newline', '\n'],
+  ])('a PIN with %s is refused, and not shown', async (_, content) => {
+    const { defaultKeyStore } = configuration;
+    if (defaultKeyStore === null) throw new Error('The example has a default key store.');
+    const changed = { ...configuration, defaultKeyStore: { ...defaultKeyStore, pin: fileWith(content) } };
+    const failure = await resolveSecrets(changed, { SEAL: seal }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ConfigurationError);
+    expect((failure as ConfigurationError).problems.map(({ path }) => path)).toEqual(['defaultKeyStore.pin']);
+    expect((failure as ConfigurationError).message).not.toMatch(/1234|xxx/);
+  });
+
+  test.each([
+    ['a newline at its end', '1234567\n', '1234567'],
+    ['a blank in its midst', 'correct horse', 'correct horse'],
+    ['letters of more than one byte', 'pässwörd €😀', 'pässwörd €😀'],
+    ['32 characters of four bytes', '😀'.repeat(32), '😀'.repeat(32)],
+  ])('a PIN with %s is taken', async (_, content, pin) => {
+    const { defaultKeyStore } = configuration;
+    if (defaultKeyStore === null) throw new Error('The example has a default key store.');
+    const changed = { ...configuration, defaultKeyStore: { ...defaultKeyStore, pin: fileWith(content) } };
+    const secrets = await resolveSecrets(changed, { SEAL: seal });
+    expect(Buffer.from(secrets.defaultKeyStorePin?.reveal() ?? []).toString()).toBe(pin);
   });
 
   test('all that are missing are reported at once, and none is shown', async () => {

@@ -2,7 +2,7 @@ import { systemClock } from '../../clock-system.js';
 import { memberOptions } from '../../composition/cluster-options.js';
 import type { Configuration, MemberConfiguration } from '../../config/configuration.js';
 import type { ResolvedSecrets } from '../../config/secrets.js';
-import { resolveSecrets } from '../../config/secrets.js';
+import { destroySecrets, resolveSecrets } from '../../config/secrets.js';
 import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
 import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
 import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
@@ -38,8 +38,7 @@ export async function tryPin(configuration: Configuration, environment: NodeJS.P
       'correct the PIN before the service starts; a refused one is not tried again',
     );
   } finally {
-    secrets?.defaultKeyStorePin?.destroy();
-    for (const { key } of secrets?.sealingKeys ?? []) key.destroy();
+    if (secrets !== undefined) destroySecrets(secrets);
   }
 }
 

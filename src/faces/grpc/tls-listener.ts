@@ -1,6 +1,7 @@
 import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
+import { pemRevocationLists } from '../../certificates/pem.js';
 import type { Principal } from '../../policy/authorizer.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
@@ -93,8 +94,15 @@ function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
     minVersion: 'TLSv1.3',
     // A resumed session would skip the check of the certificate's dates and of a newer revocation list.
     secureOptions: constants.SSL_OP_NO_TICKET,
-    ...(material.certificateRevocationList === undefined ? {} : { crl: material.certificateRevocationList }),
+    ...(material.certificateRevocationList === undefined ? {} : { crl: listsOf(material.certificateRevocationList) }),
   };
+}
+
+/** Node reads only the first list of a buffer, and with an empty list of lists it would not check for revocation at all. */
+function listsOf(file: Buffer): Buffer[] {
+  const lists = pemRevocationLists(file);
+  if (lists.length === 0) throw new Error('The file of revocation lists holds none (PEM, X509 CRL).');
+  return lists;
 }
 
 function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refusals: RefusalReporter): void {
