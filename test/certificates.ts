@@ -18,6 +18,7 @@ export interface CertificateRequest {
   usage: 'client' | 'server';
   /** Was valid for one day, long ago. */
   expired?: boolean;
+  validity?: Validity;
 }
 
 const configuration = `
@@ -39,13 +40,28 @@ unique_subject = no
 commonName = supplied
 `;
 
+/** What is special about an authority. Default: self-signed, of version 3, CA:TRUE, without key usage, 30 days. */
+export interface AuthorityOptions {
+  name?: string;
+  /** Extensions in the words of openssl; none of the default ones then. */
+  extensions?: readonly string[];
+  validity?: Validity;
+  issuer?: CertificateAuthority;
+}
+
+/** `past` was one day, long ago; `future` is one day, long ahead. */
+export type Validity = 'now' | 'past' | 'future';
+
+const dates = { past: ['20200101000000Z', '20200102000000Z'], future: ['20490101000000Z', '20490102000000Z'] };
+
 /** A certificate authority in a temporary folder, made with the openssl command, for tests with real TLS. */
 export class CertificateAuthority {
   readonly folder: string;
   readonly certificatePath: string;
   #issued = 0;
 
-  constructor(name = 'Holdfast test authority') {
+  constructor(options: AuthorityOptions | string = {}) {
+    const { name = 'Holdfast test authority', ...special } = typeof options === 'string' ? { name: options } : options;
     this.folder = mkdtempSync(join(tmpdir(), 'holdfast-ca-'));
     this.certificatePath = join(this.folder, 'ca.pem');
     writeFileSync(join(this.folder, 'openssl.cnf'), configuration);
@@ -53,7 +69,36 @@ export class CertificateAuthority {
     writeFileSync(join(this.folder, 'serial'), '1000\n');
     writeFileSync(join(this.folder, 'crlnumber'), '1000\n');
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'ca-key.pem'];
-    this.#openssl('req', '-x509', ...newKey, '-out', 'ca.pem', '-days', '30', '-subj', `/CN=${name}`);
+    if (Object.keys(special).length > 0) this.#makeSpecial(newKey, name, special);
+    else this.#openssl('req', '-x509', ...newKey, '-out', 'ca.pem', '-days', '30', '-subj', `/CN=${name}`);
+  }
+
+  #makeSpecial(newKey: string[], name: string, { extensions, validity = 'now', issuer }: AuthorityOptions): void {
+    this.#openssl('req', '-new', ...newKey, '-out', 'ca.csr', '-subj', `/CN=${name}`);
+    writeFileSync(
+      join(this.folder, 'ca.ext'),
+      `${(extensions ?? ['basicConstraints = critical, CA:TRUE']).join('\n')}\n`,
+    );
+    const files = [
+      '-in',
+      join(this.folder, 'ca.csr'),
+      '-out',
+      this.certificatePath,
+      '-extfile',
+      join(this.folder, 'ca.ext'),
+    ];
+    const signer = issuer ?? this;
+    const selfSigned = issuer === undefined ? ['-selfsign'] : [];
+    signer.#openssl(
+      'ca',
+      '-batch',
+      '-notext',
+      '-config',
+      'openssl.cnf',
+      ...selfSigned,
+      ...validityOptions(validity),
+      ...files,
+    );
   }
 
   /** The authority's own certificate, PEM. */
@@ -67,10 +112,9 @@ export class CertificateAuthority {
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${name}-key.pem`];
     this.#openssl('req', '-new', ...newKey, '-out', `${name}.csr`, '-subj', `/CN=${request.commonName}`);
     writeFileSync(join(this.folder, `${name}.ext`), extensions(request));
-    const dates =
-      request.expired === true ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '30'];
+    const period = validityOptions(request.expired === true ? 'past' : (request.validity ?? 'now'));
     const files = ['-in', `${name}.csr`, '-out', `${name}.pem`, '-extfile', `${name}.ext`];
-    this.#openssl('ca', '-batch', '-notext', '-config', 'openssl.cnf', ...dates, ...files);
+    this.#openssl('ca', '-batch', '-notext', '-config', 'openssl.cnf', ...period, ...files);
     const certificatePath = join(this.folder, `${name}.pem`);
     const keyPath = join(this.folder, `${name}-key.pem`);
     return { certificate: readFileSync(certificatePath), key: readFileSync(keyPath), certificatePath, keyPath };
@@ -81,8 +125,10 @@ export class CertificateAuthority {
   }
 
   /** A revocation list with everything that was revoked so far, PEM. */
-  revocationList(): Buffer {
-    this.#openssl('ca', '-gencrl', '-config', 'openssl.cnf', '-out', 'crl.pem');
+  revocationList(validity: Validity = 'now'): Buffer {
+    const [from = '', to = ''] = validity === 'now' ? [] : dates[validity];
+    const period = validity === 'now' ? [] : ['-crl_lastupdate', from, '-crl_nextupdate', to];
+    this.#openssl('ca', '-gencrl', '-config', 'openssl.cnf', '-out', 'crl.pem', ...period);
     return readFileSync(join(this.folder, 'crl.pem'));
   }
 
@@ -93,6 +139,12 @@ export class CertificateAuthority {
   #openssl(...parameters: string[]): void {
     execFileSync('openssl', parameters, { cwd: this.folder, stdio: 'pipe' });
   }
+}
+
+function validityOptions(validity: Validity): string[] {
+  if (validity === 'now') return ['-days', '30'];
+  const [from = '', to = ''] = dates[validity];
+  return ['-startdate', from, '-enddate', to];
 }
 
 function extensions(request: CertificateRequest): string {
