@@ -9,21 +9,35 @@ Every error has one of these codes, as \`ErrorInfo.reason\` with the domain \`ho
 request id, under which the server's log and audit log have the rest (of a flood of failures the log has twenty a second); the fields that broke a rule, if any; and how long to wait (\`RetryInfo\`),
 where that is known. The codes are AWS's exceptions by another spelling: \`KEY_UNAVAILABLE\` is \`KeyUnavailableException\`.
 
-*Again?* says whether the same request may go well without anybody changing anything. A message over the size limit is refused by the
-gRPC library itself: \`RESOURCE_EXHAUSTED\` without a code.
+*Again?* says whether the same request may succeed later although nobody changes anything. Programs read it from the error itself,
+in \`ErrorInfo.metadata\`:
+
+| name | on | value |
+| --- | --- | --- |
+| \`retryable\` | every error | \`true\` or \`false\`: away for the moment, or for good. It decides where the table says *it depends* |
+| \`request_id\` | every error of a request that was read | the id in the server's log and audit log |
+| \`key_state\` | \`DISABLED\`, and \`KMS_INVALID_STATE\` when the key's state is the reason | a value of the enum \`KeyState\`, such as \`KEY_STATE_PENDING_DELETION\` |
+| \`caller_deadline\` | \`DEPENDENCY_TIMEOUT\` | \`true\` when the caller's own deadline passed and no HSM had failed; \`false\` when an HSM was late |
+
+An error that is retryable has a \`RetryInfo\` when the server knows how long it takes: the quota's next token, or the next probe of an HSM
+that is away. A call that creates something (CreateKey, CreateCustomKeyStore) may have done so: look before it is sent again.
+
+Calls that are no request are answered in the same form, without a request id: a method that this version does not have
+(\`UNSUPPORTED_OPERATION\`), a message over the size limit or a connection that sends too much at once (\`LIMIT_EXCEEDED\`), a request that does not
+arrive in time (\`DEPENDENCY_TIMEOUT\`), a timeout or a compression that cannot be read (\`VALIDATION\`).
 `;
 
 const again = { never: 'no', always: 'yes', sometimes: 'it depends' };
 
 /**
- * @param {{ errorCodes: readonly string[], errorGuide: Record<string, { cause: string, remedy: string, retryable: 'never' | 'always' | 'sometimes' }>,
- *   statusName: (code: string) => string }} from
+ * @param {{ errorCodes: readonly string[], errorGuide: Record<string, { cause: string, remedy: string }>,
+ *   retryability: Record<string, 'never' | 'always' | 'sometimes'>, statusName: (code: string) => string }} from
  * @returns {string}
  */
-export function errorsPage({ errorCodes, errorGuide, statusName }) {
+export function errorsPage({ errorCodes, errorGuide, retryability, statusName }) {
   const rows = errorCodes.map((code) => {
-    const { cause, remedy, retryable } = errorGuide[code];
-    return `| \`${code}\` | ${statusName(code)} | ${cause} | ${remedy} | ${again[retryable]} |`;
+    const { cause, remedy } = errorGuide[code];
+    return `| \`${code}\` | ${statusName(code)} | ${cause} | ${remedy} | ${again[retryability[code]]} |`;
   });
   return `${[introduction, '| code | gRPC status | cause | what to do | again? |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`;
 }

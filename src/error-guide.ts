@@ -6,11 +6,6 @@ export interface ErrorExplanation {
   cause: string;
   /** What to do, by whom. */
   remedy: string;
-  /**
-   * Whether the same request may go well later without anybody changing anything: `never`, `always`, or `sometimes`, where the remedy says
-   * when.
-   */
-  retryable: 'never' | 'always' | 'sometimes';
 }
 
 /** Every code of the closed list. A code without its explanation does not compile. */
@@ -20,153 +15,125 @@ export const errorGuide = {
       'No client certificate, one that no principal matches, or a principal that may not do this. The audit log has who asked.',
     remedy:
       'The operator adds the caller to `principals` with the access that it needs. Existence is not told: a key that is not there answers the same.',
-    retryable: 'never',
   },
   ALREADY_EXISTS: {
     cause: 'An alias of this name exists in the account and region.',
     remedy: 'Take another name, or point the alias elsewhere with UpdateAlias.',
-    retryable: 'never',
   },
   CANCELLED: {
     cause:
       'The client cancelled the call, or its connection closed, before the answer. What waited for an HSM was dropped; what ran is thrown away.',
     remedy:
       'Nobody waits for the answer, and only the audit log shows this code. Send the call again where its answer is wanted after all.',
-    retryable: 'sometimes',
   },
   CLOUD_HSM_CLUSTER_IN_USE: {
     cause: 'Another custom key store, or the default key store, has the cluster.',
     remedy: 'Use a cluster of its own for each key store.',
-    retryable: 'never',
   },
   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION: {
     cause: 'The configuration of the cluster, or the tokens of its members, cannot carry a key store.',
     remedy: 'The operator runs `holdfast doctor`, which names the member and what is missing.',
-    retryable: 'never',
   },
   CLOUD_HSM_CLUSTER_NOT_FOUND: {
     cause: 'The configuration has no cluster of this id.',
     remedy: '`clusters` in `holdfast.yaml` lists the ids; a new cluster needs a restart.',
-    retryable: 'never',
   },
   CLOUD_HSM_CLUSTER_NOT_RELATED: {
     cause: 'UpdateCustomKeyStore names a cluster that does not hold the same keys as the one before.',
     remedy: 'Name a cluster that was made from the old one, or create another key store.',
-    retryable: 'never',
   },
   CUSTOM_KEY_STORE_HAS_CMKS: {
     cause: 'DeleteCustomKeyStore of a store that still has KMS keys, also such as wait for their deletion.',
     remedy: 'Schedule the deletion of its keys and wait until they are gone, or disconnect the store and keep it.',
-    retryable: 'never',
   },
   CUSTOM_KEY_STORE_INVALID_STATE: {
     cause: "The operation is not allowed in the store's connection state, or the store's HSMs cannot be used now.",
     remedy:
-      'Look at the state with DescribeCustomKeyStores. Connect the store, or disconnect it, or wait while it is CONNECTING or DISCONNECTING.',
-    retryable: 'sometimes',
+      'When it is retryable, wait: the store is on its way to a state that will do, or its HSMs come back. When it is not, look at the state with DescribeCustomKeyStores, and connect or disconnect the store.',
   },
   CUSTOM_KEY_STORE_NAME_IN_USE: {
     cause: 'A custom key store of this name exists in the account and region.',
     remedy: 'Take another name.',
-    retryable: 'never',
   },
   CUSTOM_KEY_STORE_NOT_FOUND: {
     cause: 'No custom key store has this id or name.',
     remedy: 'DescribeCustomKeyStores lists them.',
-    retryable: 'never',
   },
   DEPENDENCY_TIMEOUT: {
     cause:
-      "The deadline passed before an HSM had answered. It may have done the work all the same. `caller_deadline` says that the deadline was the caller's own, and that no HSM had failed.",
+      "The deadline passed before an HSM had answered. It may have done the work all the same. `caller_deadline` says whether the deadline was the caller's own, and no HSM had failed.",
     remedy:
       'Try again, with more time where the deadline was your own; before a second CreateKey see whether the first one made a key. Where it goes on, the operator looks at the latency and the state of the members.',
-    retryable: 'always',
   },
   DISABLED: {
     cause: 'The KMS key is disabled.',
     remedy: 'EnableKey, where it was not meant.',
-    retryable: 'never',
   },
   INCORRECT_KEY: {
     cause: 'The request names a key, and the ciphertext was made with another.',
     remedy: 'Leave the key id out, or name the one that encrypted.',
-    retryable: 'never',
   },
   INCORRECT_TRUST_ANCHOR: {
     cause: "The trust anchor certificate is not the cluster's.",
     remedy: "Send the certificate of the cluster's configuration, as PEM.",
-    retryable: 'never',
   },
   INVALID_ALIAS_NAME: {
     cause: 'The alias name breaks a rule: `alias/` and 1 to 249 letters, digits, `/`, `_`, `-`; not `alias/aws/…`.',
     remedy: 'Mend the name as the message says.',
-    retryable: 'never',
   },
   INVALID_ARN: {
     cause: 'What stands for a key is not a well-formed ARN of a KMS key or alias.',
     remedy: 'Mend it: `arn:<partition>:kms:<region>:<account>:key/<id>` or `…:alias/<name>`.',
-    retryable: 'never',
   },
   INVALID_CIPHERTEXT: {
     cause:
       'The ciphertext is damaged, is not of this service, or has another encryption context. The HSM was proved sound before this was answered.',
     remedy: 'Send every byte as Encrypt gave it, with the same encryption context, case included.',
-    retryable: 'never',
   },
   INVALID_KEY_USAGE: {
     cause: "The operation or algorithm does not fit the key's usage or spec.",
     remedy: 'DescribeKey shows what the key is for.',
-    retryable: 'never',
   },
   INVALID_MARKER: {
     cause: 'The marker is not one that this operation gave, or it was for another request.',
     remedy: 'Begin the listing again without a marker.',
-    retryable: 'never',
   },
   KEY_UNAVAILABLE: {
     cause: 'No HSM that holds the key takes work now. Nothing was done.',
     remedy:
-      'Try again with growing pauses. Where it goes on, the operator looks at the members: `holdfast doctor`, the log, the metrics.',
-    retryable: 'always',
+      'When it is retryable, wait as long as `RetryInfo` says (until the next probe of an HSM) and try again with growing pauses. When it is not, an operator has to act first: `holdfast doctor`, the log and the metrics say on which HSM.',
   },
   KMS_INTERNAL: {
     cause: 'A defect, or something that nobody foresaw. The message says no more on purpose.',
-    remedy: 'Try again once. The operator finds the cause in the server log under the request id.',
-    retryable: 'sometimes',
+    remedy: 'Try again once when it is retryable. The operator finds the cause in the server log under the request id.',
   },
   KMS_INVALID_STATE: {
     cause:
       "The key's state does not allow this (pending deletion, unavailable, being changed by another request, its encryptions used up), or its HSMs did not prove themselves.",
     remedy:
-      'DescribeKey shows the state. Cancel the deletion, connect the store, or rotate to a new key where the encryptions are used up; the message says which.',
-    retryable: 'sometimes',
+      'When it is retryable the key is away for a moment: its store is connecting, or its HSMs are; try again. When it is not, go by `key_state`: cancel the deletion, connect the store, or rotate to a new key when the encryptions are used up.',
   },
   LIMIT_EXCEEDED: {
     cause: 'A bound was reached: keys, aliases or stores of an account, or the queue before the HSMs.',
     remedy:
-      'With a `RetryInfo` wait that long and try again. Without one, remove what is not needed or have the operator raise `limits`.',
-    retryable: 'sometimes',
+      'When it is retryable wait as long as `RetryInfo` says and try again. When it is not, remove what is not needed or have the operator raise `limits`.',
   },
   NOT_FOUND: {
     cause: 'No such key, alias or grant in this account and region.',
     remedy: 'Look at the id, its region and account. An alias can be new: list what there is.',
-    retryable: 'never',
   },
   THROTTLING: {
     cause: "The key store's quota of operations a second is used up.",
     remedy:
       'Wait as long as `RetryInfo` says, then go on with growing pauses. The operator sets `operationsPerSecond` of the cluster.',
-    retryable: 'always',
   },
   UNSUPPORTED_OPERATION: {
     cause:
       'The request asks for what this version does not do, or for more than the HSM takes at a time. The message says which: nothing is ignored in silence.',
     remedy: 'Leave the field out, or use a version that has it.',
-    retryable: 'never',
   },
   VALIDATION: {
     cause: 'A field breaks a rule, or the request cannot be decoded. `BadRequest` lists the fields.',
     remedy: 'Mend the fields that it names.',
-    retryable: 'never',
   },
 } satisfies Record<ErrorCode, ErrorExplanation>;

@@ -41,6 +41,49 @@ export const errorCodes = [
 /** What callers may rely on. `docs/errors.md` says what to do about each. */
 export type ErrorCode = (typeof errorCodes)[number];
 
+/**
+ * Whether the same request may succeed later although nobody changes anything: the request, the key, the configuration. AWS has it in its
+ * SDKs, which try some exceptions again; ours is told with each error. What is `sometimes` so is decided where the error is made.
+ */
+export const retryability = {
+  ACCESS_DENIED: 'never',
+  ALREADY_EXISTS: 'never',
+  CANCELLED: 'always',
+  CLOUD_HSM_CLUSTER_IN_USE: 'never',
+  CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION: 'never',
+  CLOUD_HSM_CLUSTER_NOT_FOUND: 'never',
+  CLOUD_HSM_CLUSTER_NOT_RELATED: 'never',
+  CUSTOM_KEY_STORE_HAS_CMKS: 'never',
+  CUSTOM_KEY_STORE_INVALID_STATE: 'sometimes',
+  CUSTOM_KEY_STORE_NAME_IN_USE: 'never',
+  CUSTOM_KEY_STORE_NOT_FOUND: 'never',
+  DEPENDENCY_TIMEOUT: 'always',
+  DISABLED: 'never',
+  INCORRECT_KEY: 'never',
+  INCORRECT_TRUST_ANCHOR: 'never',
+  INVALID_ALIAS_NAME: 'never',
+  INVALID_ARN: 'never',
+  INVALID_CIPHERTEXT: 'never',
+  INVALID_KEY_USAGE: 'never',
+  INVALID_MARKER: 'never',
+  KEY_UNAVAILABLE: 'sometimes',
+  KMS_INTERNAL: 'sometimes',
+  KMS_INVALID_STATE: 'sometimes',
+  LIMIT_EXCEEDED: 'sometimes',
+  NOT_FOUND: 'never',
+  THROTTLING: 'always',
+  UNSUPPORTED_OPERATION: 'never',
+  VALIDATION: 'never',
+} as const satisfies Record<ErrorCode, Retryability>;
+
+/** `sometimes`: each error of this code says itself whether it is. */
+export type Retryability = 'never' | 'always' | 'sometimes';
+
+/** The codes that alone say whether trying again may help. */
+export type SettledErrorCode = {
+  [Code in ErrorCode]: (typeof retryability)[Code] extends 'sometimes' ? never : Code;
+}[ErrorCode];
+
 /** One field that broke a rule. `field` is the name in `snake_case`, with a path for nested ones (`tags[0].tag_key`). */
 export interface FieldViolation {
   field: string;
@@ -52,29 +95,42 @@ export interface HoldfastErrorOptions {
   /** Why it really failed: for the log, never for the wire (design invariant 12). */
   cause?: unknown;
   fieldViolations?: readonly FieldViolation[];
-  /** How long a caller should wait before it tries again. */
-  retryAfterMs?: number;
+  /** Whether the same request may succeed later although nobody changes anything. Default: what `retryability` says of the code. */
+  retryable?: boolean;
+  /** How long a caller should wait before it tries again. Left out of an error that is not retryable. */
+  retryAfterMs?: number | undefined;
+  /** The state of the key, as DescribeKey shows it, where that is what refuses the request. */
+  keyState?: KeyStateName;
   /** See `HoldfastError.callerDeadline`. */
   callerDeadline?: boolean;
 }
+
+/** AWS KMS API Reference, KeyMetadata.KeyState: the states that a key can be in here. */
+export type KeyStateName = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
 
 /** An error whose code and message are meant for the caller. Anything else that is thrown is answered `KMS_INTERNAL`. */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
   readonly fieldViolations: readonly FieldViolation[];
+  readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly keyState: KeyStateName | undefined;
   /**
    * Of DEPENDENCY_TIMEOUT: the caller's own deadline passed, which was shorter than the service's, and no HSM had failed
    * or overrun its time. It says nothing about the HSM.
    */
   readonly callerDeadline: boolean;
 
+  constructor(code: SettledErrorCode, message: string, options?: HoldfastErrorOptions);
+  constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions & { retryable: boolean });
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.fieldViolations = options.fieldViolations ?? [];
-    this.retryAfterMs = options.retryAfterMs;
+    this.retryable = options.retryable ?? retryability[code] === 'always';
+    this.retryAfterMs = this.retryable ? options.retryAfterMs : undefined;
+    this.keyState = options.keyState;
     this.callerDeadline = options.callerDeadline ?? false;
   }
 }
@@ -85,8 +141,7 @@ export function toHoldfastError(thrown: unknown): HoldfastError {
   return new HoldfastError(
     'KMS_INTERNAL',
     'An internal error occurred. Its cause is in the server log under the request id.',
-    {
-      cause: thrown,
-    },
+    // AWS KMS API Reference, KMSInternalException: "The request can be retried."
+    { cause: thrown, retryable: true },
   );
 }

@@ -120,8 +120,10 @@ class TestKeyStores implements KeyStores {
   clusterOf(location: KeyLocation, keyArn: string): HsmCluster {
     const cluster = this.connectedCluster(location.clusterId);
     if (cluster !== undefined) return cluster;
-    if (location.customKeyStoreId !== null) throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`);
-    throw new HoldfastError('KEY_UNAVAILABLE', 'The default key store is not connected.');
+    const retryable = true;
+    if (location.customKeyStoreId !== null)
+      throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`, { retryable });
+    throw new HoldfastError('KEY_UNAVAILABLE', 'The default key store is not connected.', { retryable });
   }
 
   async clusterForNewKey(of: Scope, storeId: string | undefined): Promise<NewKeyPlace> {
@@ -154,7 +156,8 @@ class TestKeyStores implements KeyStores {
     if (cluster !== undefined && description !== undefined) {
       return { cluster, description, customKeyStoreId: storeId, origin: storeId === null ? 'AWS_KMS' : 'AWS_CLOUDHSM' };
     }
-    throw new HoldfastError(storeId === null ? 'KEY_UNAVAILABLE' : 'CUSTOM_KEY_STORE_INVALID_STATE', 'Not connected.');
+    const code = storeId === null ? 'KEY_UNAVAILABLE' : 'CUSTOM_KEY_STORE_INVALID_STATE';
+    throw new HoldfastError(code, 'Not connected.', { retryable: true });
   }
 }
 

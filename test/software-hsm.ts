@@ -134,7 +134,9 @@ export class SoftwareHsmCluster implements HsmCluster {
     const key = this.#materials.get(materialId);
     const answer = key === undefined ? undefined : open(key, canary, canaryAdditionalData(materialId));
     if (key === undefined || answer?.equals(canaryPlaintext(materialId)) !== true) {
-      throw new HoldfastError('KMS_INVALID_STATE', 'The key material is missing or is not what the catalog says.');
+      throw new HoldfastError('KMS_INVALID_STATE', 'The key material is missing or is not what the catalog says.', {
+        retryable: false,
+      });
     }
     return key;
   }

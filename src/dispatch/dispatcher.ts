@@ -180,6 +180,7 @@ const leastAuditTimeMs = 1_000;
 function auditUnavailable(cause: unknown): HoldfastError {
   return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {
     cause,
+    retryable: false,
   });
 }
 

@@ -56,6 +56,7 @@ export class MemberBreaker {
   #failedProbes = 0;
   #lastCause: unknown;
   #probeTimer: ScheduledTask | undefined;
+  #nextProbeMs: number | undefined;
   #probing = false;
   #stopped = false;
 
@@ -70,6 +71,16 @@ export class MemberBreaker {
   get state(): 'closed' | 'open' | 'half-open' {
     if (this.#circuit.closed) return 'closed';
     return this.#probing ? 'half-open' : 'open';
+  }
+
+  /**
+   * How long until the next probe is due: for one that runs already, the time to the one after it. Undefined while it is closed, and once
+   * it has stopped.
+   */
+  get nextProbeInMs(): number | undefined {
+    if (this.#stopped || this.#circuit.closed) return undefined;
+    if (this.#probing || this.#nextProbeMs === undefined) return this.#settings.probeDelayMs;
+    return Math.max(0, this.#nextProbeMs - this.#clock.monotonicMs());
   }
 
   /** Counts an outcome. One of an older session epoch, or of work that was under way when the breaker opened, says nothing new. */
@@ -130,7 +141,9 @@ export class MemberBreaker {
 
   #scheduleProbe(): void {
     if (this.#stopped) return;
-    this.#probeTimer = this.#clock.schedule(this.#hooks.probeDelayMs(this.#failedProbes), () => {
+    const delayMs = this.#hooks.probeDelayMs(this.#failedProbes);
+    this.#nextProbeMs = this.#clock.monotonicMs() + delayMs;
+    this.#probeTimer = this.#clock.schedule(delayMs, () => {
       void this.#probe();
     });
   }

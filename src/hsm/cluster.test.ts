@@ -15,6 +15,8 @@ import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
+import { defaultBreakerSettings } from './breaker.js';
+import { defaultRecoverySettings } from './recovery.js';
 
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 
@@ -98,6 +100,53 @@ describe('the breaker', () => {
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
+  });
+});
+
+describe('what callers are told of a second try', () => {
+  const errorOf = (operation: Promise<unknown>): Promise<unknown> =>
+    operation.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  test('an HSM that is away: no sooner than its next probe, whatever the operation', async () => {
+    await fixture.clusters().disconnect(clusterId, soon());
+    const probeDelayMs = 30_000;
+    fixture.configure({
+      breaker: { ...defaultBreakerSettings, probeDelayMs },
+      recovery: { ...defaultRecoverySettings, maximumProbeDelayMs: probeDelayMs },
+    });
+    cluster = await fixture.connected();
+    fixture.fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30');
+    const operations = [encrypt, encrypt, decrypt, () => cluster.random(8, inTime()), () => makeMaterial(cluster)];
+    for (const operation of operations) {
+      const error = await errorOf(operation());
+      expect(error).toMatchObject({ code: 'KEY_UNAVAILABLE', retryable: true });
+      const { retryAfterMs = 0 } = error as HoldfastError;
+      expect(retryAfterMs).toBeGreaterThan(probeDelayMs / 4);
+      expect(retryAfterMs).toBeLessThanOrEqual(probeDelayMs);
+    }
+  });
+
+  test('an HSM whose PIN is no longer right: not before somebody has acted', async () => {
+    fixture.fault.obey('C_EncryptInit rv 0x101', 'C_Login rv 0xa0');
+    await errorOf(encrypt());
+    await vi.waitFor(
+      async () => expect(await errorOf(encrypt())).toMatchObject({ code: 'KEY_UNAVAILABLE', retryable: false }),
+      { timeout: 10_000 },
+    );
+    expect(await errorOf(makeMaterial(cluster))).toMatchObject({ retryable: false, retryAfterMs: undefined });
+  });
+
+  test('a key that is gone from an HSM that is well: never', async () => {
+    const { pool, member } = await fixture.intruder();
+    await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
+    fixture.fault.loseSessions();
+    await vi.waitFor(
+      async () => expect(await errorOf(encrypt())).toMatchObject({ code: 'KMS_INVALID_STATE', retryable: false }),
+      { timeout: 10_000 },
+    );
   });
 });
 
@@ -258,7 +307,7 @@ describe('the budget of encryptions', () => {
 
   test('is spent before: where it is refused nothing is encrypted', async () => {
     const calls = fixture.fault.calls('C_EncryptInit');
-    fixture.spending.refusal = new HoldfastError('KMS_INVALID_STATE', 'spent');
+    fixture.spending.refusal = new HoldfastError('KMS_INVALID_STATE', 'spent', { retryable: false });
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
     expect(await codeOf(generateDataKey())).toBe('KMS_INVALID_STATE');
     expect(fixture.fault.calls('C_EncryptInit')).toBe(calls);

@@ -3,10 +3,11 @@ import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import type { Canary } from '../keys/key.js';
 import type { HsmCall, HsmCluster, MaterialReference, MemberInventory, Sealed } from '../keystores/hsm-cluster.js';
 import { Secret } from '../secret.js';
-import { callerError, judge } from './failure.js';
+import { judge } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
+import { retryOptions } from './outlook.js';
 import { Repetition, type RepetitionTools } from './repetition.js';
 import { Rotation, type Subject } from './rotation.js';
 import { type LaneResult, watchTry } from './tries.js';
@@ -53,7 +54,7 @@ export class PooledCluster implements HsmCluster {
     const id = materialIdBytes(materialId);
     // `replication: none` has one member, and a key lives on it alone.
     const member = this.members.find((candidate) => candidate.isAdmitted);
-    if (member === undefined) throw noMember();
+    if (member === undefined) throw this.#noMember();
     const onMember = <T>(subject: Subject, work: (deadlineMs: number) => Promise<NativeResult<T>>): Promise<T> =>
       this.#once(member, subject, call, () => work(this.#rotation.tryDeadlineMs(call)));
 
@@ -175,9 +176,9 @@ export class PooledCluster implements HsmCluster {
       watched?.succeeded(member.place, result);
       return result;
     } catch (error) {
-      const { failure, verdict } = this.#rotation.judge(error, subject);
-      watched?.failed(member.place, failure, verdict);
-      throw callerError(verdict, failure, call !== undefined && this.#rotation.endedByCaller(call));
+      const judged = this.#rotation.judge(error, subject);
+      watched?.failed(member.place, judged.failure, judged.verdict);
+      throw this.#rotation.callerError(judged, call !== undefined && this.#rotation.endedByCaller(call));
     }
   }
 
@@ -186,7 +187,12 @@ export class PooledCluster implements HsmCluster {
     const absent = this.members.filter((member) => !member.isOpen).map(({ place }) => place.memberName);
     const outcomes = await Promise.allSettled(this.members.filter(isOpen).map(work));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    if (absent.length > 0) throw noMember(`Not connected: ${absent.join(', ')}.`);
+    if (absent.length > 0) throw this.#noMember(`Not connected: ${absent.join(', ')}.`);
+  }
+
+  #noMember(cause?: string): HoldfastError {
+    const message = 'No HSM of the cluster takes work now. Try again.';
+    return new HoldfastError('KEY_UNAVAILABLE', message, { cause, ...retryOptions(this.#rotation.outlook()) });
   }
 }
 
@@ -199,8 +205,4 @@ function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
   return entries
     .filter((entry) => entry.objectClass === secretKeyClass)
     .map(({ id }) => Buffer.from(id).toString('hex'));
-}
-
-function noMember(cause?: string): HoldfastError {
-  return new HoldfastError('KEY_UNAVAILABLE', 'No HSM of the cluster takes work now. Try again.', { cause });
 }

@@ -77,16 +77,18 @@ test('who waited on a member for another lane is served elsewhere, who waited fo
 
 test('the cause stays behind', () => {
   const cause = failure({ rv: 0x30, message: 'C_Encrypt: CKR_DEVICE_ERROR' });
-  const error = callerError(judge(cause, returnValues), cause);
+  const error = callerError(judge(cause, returnValues), cause, { retryable: true });
   expect(error.cause).toBe(cause);
   expect(error.message).not.toContain('CKR');
 });
 
-test('the hint for the next try reaches the caller', () => {
-  const full = failure({ kind: 'queue-full' });
-  expect(callerError(judge(full, returnValues), full)).toMatchObject({ code: 'LIMIT_EXCEEDED', retryAfterMs: 200 });
-  const closed = failure({ kind: 'closed' });
-  expect(callerError(judge(closed, returnValues), closed).retryAfterMs).toBeUndefined();
+test("only what speaks of time alone can be the caller's own deadline", () => {
+  for (const kind of Object.keys(expected) as NativeFailureKind[]) {
+    const its = failure({ kind });
+    const error = callerError(judge(its, returnValues), its, { retryable: true }, true);
+    expect(error.callerDeadline, kind).toBe(kind === 'overdue' || kind === 'queue-deadline');
+    expect(callerError(judge(its, returnValues), its, { retryable: true }).callerDeadline).toBe(false);
+  }
 });
 
 test('a table with a code that nobody knows is refused', () => {

@@ -1,5 +1,5 @@
 /** What a failure of the addon means: to the caller, to the member's breaker, and for trying elsewhere. */
-import { type ErrorCode, HoldfastError } from '../errors.js';
+import { type ErrorCode, HoldfastError, type HoldfastErrorOptions } from '../errors.js';
 import type { MaterialAlert } from './events.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
@@ -62,17 +62,22 @@ export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdi
 /** What a caller is told where its own deadline passed before an HSM had answered, in which no HSM had a part. */
 const callerDeadlineMessage = 'The deadline of the request passed before an HSM had answered. Allow more time.';
 
+/** What a caller is told of trying again. */
+export type RetryOptions = { retryable: boolean } & Pick<HoldfastErrorOptions, 'retryAfterMs'>;
+
 /**
  * The error for the caller; the addon's failure stays as its cause, for the log.
+ * @param retry what `retryAfterFailure` says
  * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
  */
-export function callerError(verdict: Verdict, failure: NativeFailure, callerDeadline = false): HoldfastError {
-  const { retryAfterMs } = verdict;
+export function callerError(
+  { code, message }: Verdict,
+  failure: NativeFailure,
+  retry: RetryOptions,
+  callerDeadline = false,
+): HoldfastError {
   if (callerDeadline && speaksOfTimeAlone(failure)) return callerDeadlinePassed(failure);
-  return new HoldfastError(verdict.code, verdict.message, {
-    cause: failure,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  return new HoldfastError(code, message, { cause: failure, ...retry });
 }
 
 /** The answer where the caller allowed less time than it took. */

@@ -5,8 +5,10 @@ import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, judge, type Verdict } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
 import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
+import type { Outlook } from './outlook.js';
 import {
   isCredentialRefused,
+  isForGood,
   isLoggedOut,
   isOpeningOverdue,
   isWornOut,
@@ -76,6 +78,13 @@ export class Member {
   /** Whether it takes work. */
   get isAdmitted(): boolean {
     return this.#connection.isOpen && this.#breaker.state === 'closed';
+  }
+
+  /** When it takes work again by itself. */
+  get outlook(): Outlook {
+    if (this.isAdmitted) return { returns: true, inMs: 0 };
+    if (isForGood(this.#reported)) return { returns: false };
+    return { returns: true, inMs: this.#breaker.nextProbeInMs };
   }
 
   /** Whether so much of it hangs in its module that only a new process can open it. */

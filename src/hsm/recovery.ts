@@ -62,6 +62,11 @@ export function isCredentialRefused(cause: unknown): cause is MemberOpenError {
   return cause instanceof MemberOpenError && cause.errorCode === 'INVALID_CREDENTIALS';
 }
 
+/** It is tried again all the same, in case an operator has mended it; by itself it does not come back. */
+export function isForGood(cause: unknown): boolean {
+  return cause instanceof MemberOpenError && !cause.transient;
+}
+
 /** Too much of the member hangs in its module; a new process is the only remedy while it does. */
 export function isWornOut(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';

@@ -41,6 +41,7 @@ function fakeMember(index: number): (typeof members)[number] {
     index,
     place: { clusterId: 'cluster-1', memberName: `m${index}` },
     isAdmitted: true,
+    outlook: { returns: true, inMs: 0 },
     failures,
     recordSuccess: () => undefined,
     recordFailure: (failure: NativeFailure) => failures.push(failure),

@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../errors.js';
 import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
-import { callerError, mayBeAskedAgain } from './failure.js';
+import { mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativePool, NativeResult } from './native.js';
@@ -152,8 +152,8 @@ export class Repetition {
     return undefined;
   }
 
-  #error({ hsmFailed }: Course, { failure, verdict }: JudgedFailure, call: HsmCall): HoldfastError {
-    return callerError(verdict, failure, !hsmFailed && this.#rotation.endedByCaller(call));
+  #error({ hsmFailed }: Course, judged: JudgedFailure, call: HsmCall): HoldfastError {
+    return this.#rotation.callerError(judged, !hsmFailed && this.#rotation.endedByCaller(call));
   }
 
   /** One try of a hedged operation, whose end is judged and counted. */

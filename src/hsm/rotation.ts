@@ -2,9 +2,10 @@ import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { HsmCall } from '../keystores/hsm-cluster.js';
-import { callerDeadlinePassed, isNativeFailure, judge, type Verdict } from './failure.js';
+import { callerDeadlinePassed, callerError, isNativeFailure, judge, type Verdict } from './failure.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';
+import { bestOutlook, type Outlook, retryAfterFailure } from './outlook.js';
 import type { ReturnValues } from './return-values.js';
 import type { HsmOperation } from './tries.js';
 
@@ -69,6 +70,21 @@ export class Rotation {
   /** Whether the caller's own deadline has passed, or leaves too little time to begin. */
   endedByCaller({ deadlineMs, deadlineIsCallers }: TimeBound): boolean {
     return deadlineIsCallers === true && deadlineMs - this.#tools.clock.monotonicMs() < leastTimeMs;
+  }
+
+  /**
+   * The error for the caller of a request that failed for good here, with when it may be worth sending again.
+   * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
+   */
+  callerError({ failure, verdict }: JudgedFailure, callerDeadline: boolean): HoldfastError {
+    const away = this.members.filter((member) => !member.isAdmitted);
+    const outlooks = { whole: this.outlook(), away: bestOutlook(away.map((member) => member.outlook)) };
+    return callerError(verdict, failure, retryAfterFailure(verdict, outlooks), callerDeadline);
+  }
+
+  /** When any of the members takes work by itself. */
+  outlook(): Outlook {
+    return bestOutlook(this.members.map((member) => member.outlook));
   }
 
   /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */

@@ -32,6 +32,7 @@ export function tooManyAliases(): HoldfastError {
   return new HoldfastError(
     'LIMIT_EXCEEDED',
     `The key has ${maximumAliasesPerKey} aliases, which is the most that a key can have.`,
+    { retryable: false },
   );
 }
 

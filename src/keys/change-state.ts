@@ -20,5 +20,7 @@ export async function changeKeyState(
   await requireKeyState(core, key, operation);
   if (await core.catalog.changeKeyState(key, key.keyId, from, to)) return;
   await requireKeyState(core, await findVisibleKey(core, key, key.keyId), operation);
-  throw new HoldfastError('KMS_INVALID_STATE', `${keyArn(core.identity, key)} was being changed by another request.`);
+  throw new HoldfastError('KMS_INVALID_STATE', `${keyArn(core.identity, key)} was being changed by another request.`, {
+    retryable: true,
+  });
 }

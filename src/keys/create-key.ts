@@ -118,6 +118,7 @@ async function makeAndCommit(
   throw new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
     `Custom key store ${key.customKeyStoreId} was disconnected or deleted while the key was made.`,
+    { retryable: false },
   );
 }
 

@@ -1,7 +1,7 @@
 import { keyArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, KeySpec, KeyState, KeyUsage, MaterialRecord, Origin } from './key.js';
-import { keyStateOf } from './key-state.js';
+import { keyStandingOf } from './key-state.js';
 import { currentMaterial } from './material.js';
 
 /** AWS KMS API Reference, KeyMetadata, and custody. Fields that no key can have yet are left out. */
@@ -51,7 +51,7 @@ type MetadataCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
 /** @throws NOT_FOUND for a key that is being deleted or is gone. */
 export async function keyMetadata(core: MetadataCore, key: KeyRecord): Promise<KeyMetadata> {
-  const keyState = await keyStateOf(core, key);
+  const { state: keyState } = await keyStandingOf(core, key);
   const material = await currentMaterial(core.catalog, key);
   const inCustomStore = key.customKeyStoreId !== null;
   return {

@@ -3,7 +3,7 @@ import type { ConnectionState } from '../keystores/store.js';
 import type { KeyStores } from '../keystores/key-stores.js';
 import { HoldfastError } from '../errors.js';
 import type { KeyRecord, KeyState, StoredKeyState } from './key.js';
-import { checkKeyState, keyStateOf, keyStateTable, type KeyOperation } from './key-state.js';
+import { checkKeyState, type KeyStanding, keyStandingOf, keyStateTable, type KeyOperation } from './key-state.js';
 
 /** AWS KMS Developer Guide, "Key states of AWS KMS keys", in its own notation: Y works, X[n] fails as note n says. */
 const published = `
@@ -44,13 +44,13 @@ const cells = rows.flatMap(([operation, ...verdicts]) =>
   verdicts.map((verdict, column) => ({ operation: operation as KeyOperation, state: states[column]!, verdict })),
 );
 
-function refusalOf(check: () => void): [code: string, message: string] | undefined {
+function refusalOf(check: () => void): HoldfastError | undefined {
   try {
     check();
     return undefined;
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    return [error.code, error.message];
+    return error;
   }
 }
 
@@ -61,9 +61,16 @@ describe('the key state table', () => {
   });
 
   it.each(cells)('$operation in $state: $verdict', ({ operation, state, verdict }) => {
-    expect(refusalOf(() => checkKeyState(operation, state, 'ARN'))).toEqual(
-      verdict === 'Y' ? undefined : notes[verdict],
-    );
+    for (const isPassing of [false, true]) {
+      const refusal = refusalOf(() => checkKeyState(operation, { state, isPassing }, 'ARN'));
+      if (verdict === 'Y') expect(refusal).toBeUndefined();
+      else {
+        const [code, message] = notes[verdict] ?? [];
+        // Only an Unavailable key comes back by itself; X[4] asks for a deletion that nobody scheduled.
+        const retryable = isPassing && verdict === 'X[11]';
+        expect(refusal).toMatchObject({ code, message, keyState: state, retryable });
+      }
+    }
   });
 });
 
@@ -71,14 +78,22 @@ describe('the state that callers see', () => {
   const connectionStates: ConnectionState[] = ['CONNECTED', 'CONNECTING', 'FAILED', 'DISCONNECTED', 'DISCONNECTING'];
   const identity = { partition: 'aws', region: 'eu-central-1', accounts: ['111122223333'] };
 
-  function seen(
+  async function seen(
     state: StoredKeyState,
     customKeyStoreId: string | null,
     connection: ConnectionState,
   ): Promise<KeyState> {
+    return (await standing(state, customKeyStoreId, connection)).state;
+  }
+
+  function standing(
+    state: StoredKeyState,
+    customKeyStoreId: string | null,
+    connection: ConnectionState,
+  ): Promise<KeyStanding> {
     const key = { state, customKeyStoreId, keyId: 'k', account: '111122223333', region: 'eu-central-1' } as KeyRecord;
     const keyStores = { connectionStateOf: () => Promise.resolve(connection) } as unknown as KeyStores;
-    return keyStateOf({ keyStores, identity }, key);
+    return keyStandingOf({ keyStores, identity }, key);
   }
 
   it.each(connectionStates)('follows the custom key store: %s', async (connection) => {
@@ -86,6 +101,10 @@ describe('the state that callers see', () => {
     expect(await seen('Enabled', 'cks-1', connection)).toBe(hidden ?? 'Enabled');
     expect(await seen('Disabled', 'cks-1', connection)).toBe(hidden ?? 'Disabled');
     expect(await seen('PendingDeletion', 'cks-1', connection)).toBe('PendingDeletion');
+  });
+
+  it.each(connectionStates)('passes by itself only while the store connects: %s', async (connection) => {
+    expect((await standing('Enabled', 'cks-1', connection)).isPassing).toBe(connection === 'CONNECTING');
   });
 
   it.each(connectionStates)('does not follow the default key store: %s', async (connection) => {

@@ -1,4 +1,5 @@
 import { type ErrorCode, HoldfastError } from '../errors.js';
+import { willAllow } from '../keystores/connection-state.js';
 import { keyArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, KeyState } from './key.js';
@@ -68,12 +69,24 @@ const refusals: Readonly<Record<Refusal, { code: ErrorCode; sentence: string }>>
   unavailable: { code: 'KMS_INVALID_STATE', sentence: 'is unavailable.' },
 };
 
-/** @throws DISABLED or KMS_INVALID_STATE when a key in this state does not allow the operation. */
-export function checkKeyState(operation: KeyOperation, state: KeyState, arn: string): void {
+/**
+ * @param standing the state that callers see, and whether it ends by itself
+ * @throws DISABLED or KMS_INVALID_STATE when a key in this state does not allow the operation.
+ */
+export function checkKeyState(operation: KeyOperation, { state, isPassing }: KeyStanding, arn: string): void {
   const verdict = keyStateTable[operation][state];
   if (verdict === 'allowed') return;
   const { code, sentence } = refusals[verdict];
-  throw new HoldfastError(code, `${arn} ${sentence}`);
+  // An Unavailable key is not pending deletion, and is not going to be.
+  const retryable = isPassing && verdict === 'unavailable';
+  throw new HoldfastError(code, `${arn} ${sentence}`, { retryable, keyState: state });
+}
+
+/** The state of a key as callers see it. */
+export interface KeyStanding {
+  state: KeyState;
+  /** It ends by itself: the key's store is being connected. */
+  isPassing: boolean;
 }
 
 /**
@@ -81,18 +94,23 @@ export function checkKeyState(operation: KeyOperation, state: KeyState, arn: str
  * PendingDeletion wins (AWS note 13). Keys of the default key store are never `Unavailable`.
  * @throws NOT_FOUND for a key that is being deleted or is gone.
  */
-export async function keyStateOf(core: Pick<KeysCore, 'keyStores' | 'identity'>, key: KeyRecord): Promise<KeyState> {
-  if (key.state === 'Deleting' || key.state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
-  if (key.state === 'PendingDeletion' || key.customKeyStoreId === null) return key.state;
-  const connection = await core.keyStores.connectionStateOf(key.customKeyStoreId);
-  return connection === 'CONNECTED' ? key.state : 'Unavailable';
+export async function keyStandingOf(
+  core: Pick<KeysCore, 'keyStores' | 'identity'>,
+  key: KeyRecord,
+): Promise<KeyStanding> {
+  const { state, customKeyStoreId } = key;
+  if (state === 'Deleting' || state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
+  if (state === 'PendingDeletion' || customKeyStoreId === null) return { state, isPassing: false };
+  const connection = await core.keyStores.connectionStateOf(customKeyStoreId);
+  if (connection === 'CONNECTED') return { state, isPassing: false };
+  return { state: 'Unavailable', isPassing: willAllow(connection, 'use') };
 }
 
-/** @throws what `keyStateOf` and `checkKeyState` throw. */
+/** @throws what `keyStandingOf` and `checkKeyState` throw. */
 export async function requireKeyState(
   core: Pick<KeysCore, 'keyStores' | 'identity'>,
   key: KeyRecord,
   operation: KeyOperation,
 ): Promise<void> {
-  checkKeyState(operation, await keyStateOf(core, key), keyArn(core.identity, key));
+  checkKeyState(operation, await keyStandingOf(core, key), keyArn(core.identity, key));
 }

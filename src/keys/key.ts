@@ -1,4 +1,5 @@
 /** The records of keys, materials, intents and aliases, as the catalog keeps them. */
+import type { KeyStateName } from '../errors.js';
 
 /** Whose names they are: keys, stores and aliases of one account in one region see only each other. */
 export interface Scope {
@@ -21,7 +22,7 @@ export type Origin = 'AWS_KMS' | 'AWS_CLOUDHSM';
 export type StoredKeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Deleting' | 'Deleted';
 
 /** The states of the AWS API that a caller can see (AWS KMS Developer Guide, "Key states"). */
-export type KeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
+export type KeyState = KeyStateName;
 
 /** What the catalog keeps of a KMS key. Its id names it within its scope; tags, policy and grants are not there yet. */
 export interface KeyRecord extends Scope {

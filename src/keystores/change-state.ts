@@ -30,5 +30,6 @@ export async function changeState(
   throw new HoldfastError(
     'KMS_INTERNAL',
     `The state of custom key store ${store.customKeyStoreId} keeps changing. Try again.`,
+    { retryable: true },
   );
 }

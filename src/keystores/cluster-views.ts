@@ -39,7 +39,8 @@ function withoutKeyUnavailable(cluster: HsmCluster, code: ErrorCode, message: st
       return await operation;
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== 'KEY_UNAVAILABLE') throw error;
-      throw new HoldfastError(code, message, { cause: error });
+      const { retryable, retryAfterMs } = error;
+      throw new HoldfastError(code, message, { cause: error, retryable, retryAfterMs });
     }
   }
   return {

@@ -6,6 +6,7 @@ import {
   statesAllowing,
   storeCommands,
   transition,
+  willAllow,
 } from './connection-state.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 
@@ -43,6 +44,24 @@ test('every state can be left, and every state but the first can be reached', ()
     expect(
       connectionStates.some((from) => from !== state && everything.some((what) => transition(from, what) === state)),
     ).toBe(true);
+  }
+});
+
+/** The commands that a state which passes by itself will allow. Everything not named here waits for a caller, or for an operator. */
+const allowedSoon: Partial<Record<ConnectionState, string[]>> = {
+  // It becomes CONNECTED or FAILED.
+  CONNECTING: ['disconnect', 'connect', 'rename', 'use'],
+  // It becomes DISCONNECTED.
+  DISCONNECTING: ['connect', 'rename', 'reconfigure', 'delete'],
+};
+
+test.each(connectionStates)('a refusal of a store that is %s says whether it is worth waiting', (state) => {
+  const store = { customKeyStoreId: 'cks-1', connectionState: state } as StoreRecord;
+  for (const command of storeCommands) {
+    const soon = allowedSoon[state]?.includes(command) ?? false;
+    expect(willAllow(state, command), command).toBe(soon);
+    if (transition(state, command) !== 'refused') continue;
+    expect(() => requireAllowed(store, command)).toThrow(expect.objectContaining({ retryable: soon }));
   }
 });
 

@@ -117,5 +117,17 @@ export function invalidState(
   return new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
     `Custom key store ${store.customKeyStoreId} is ${store.connectionState}; this operation needs it to be ${allowed}.`,
+    { retryable: willAllow(store.connectionState, command) },
   );
 }
+
+/** Whether a store in `state` comes by itself to a state that allows `command`: nobody has to ask for it. */
+export function willAllow(state: ConnectionState, command: StoreCommand): boolean {
+  return ends.some((end) => {
+    const next = transition(state, end);
+    return next !== state && next !== 'gone' && next !== 'refused' && transition(next, command) !== 'refused';
+  });
+}
+
+/** How what is under way can end. `resume` is no end: it begins anew. */
+const ends = ['succeeded', 'failed', 'closed'] as const satisfies readonly ConnectionEvent[];

@@ -52,6 +52,7 @@ export class Connection {
   #toldClusterId: string | undefined;
   #views: ClusterViews | undefined;
   #ended = false;
+  #nextAttemptMs: number | undefined;
 
   /** Starts at once. */
   constructor(tools: ConnectionTools, target: ConnectionTarget) {
@@ -68,6 +69,12 @@ export class Connection {
   /** Neither connected nor going to be. */
   get isOver(): boolean {
     return this.#ended && this.#views === undefined;
+  }
+
+  /** How long until it tries to connect again; undefined while it tries, and when it does not. */
+  get nextAttemptInMs(): number | undefined {
+    if (this.#nextAttemptMs === undefined) return undefined;
+    return Math.max(0, this.#nextAttemptMs - this.#tools.clock.monotonicMs());
   }
 
   /** No caller gets the cluster from now on; a connect that is under way is cancelled. Resolves when the cluster is closed. */
@@ -101,7 +108,9 @@ export class Connection {
           await this.#target.publishFailed(outcome.errorCode);
           return;
         }
+        this.#nextAttemptMs = this.#tools.clock.monotonicMs() + retryInMs;
         await delay(this.#tools.clock, retryInMs, this.#cancelled.signal);
+        this.#nextAttemptMs = undefined;
       }
     } catch (error) {
       this.#tools.events.connectionJobFailed(this.#target.customKeyStoreId, error);

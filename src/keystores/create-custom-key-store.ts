@@ -96,6 +96,7 @@ async function insertOrFindSame(
   throw new HoldfastError(
     'LIMIT_EXCEEDED',
     `This account has ${customKeyStoreLimit} custom key stores in this region, which is the most it can have.`,
+    { retryable: false },
   );
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../../test/keystores/fixture.js';
+import { retryAfterUnreachableMs } from '../../test/keystores/fake-hsm-clusters.js';
 import { Secret } from '../secret.js';
 import { connectCustomKeyStore } from './connect-custom-key-store.js';
 import { disconnectCustomKeyStore } from './disconnect-custom-key-store.js';
@@ -241,7 +242,9 @@ describe('the default key store', () => {
     await untilEvent(`failed ${defaultCluster} NETWORK_ERRORS 100`);
     expect(await registry.connectionStateOf(null)).toBe('CONNECTING');
     const location = { customKeyStoreId: null, clusterId: defaultCluster };
-    expect(() => registry.clusterOf(location, keyArn)).toThrow(expect.objectContaining({ code: 'KEY_UNAVAILABLE' }));
+    const away = { code: 'KEY_UNAVAILABLE', retryable: true, retryAfterMs: 100 };
+    await vi.waitFor(() => expect(() => registry.clusterOf(location, keyArn)).toThrow(expect.objectContaining(away)));
+    await expect(registry.clusterForNewKey(fixture.context.principal, undefined)).rejects.toMatchObject(away);
     fixture.clock.advance(100);
     await untilEvent(`connected ${defaultCluster}`);
     expect(await registry.connectionStateOf(null)).toBe('CONNECTED');
@@ -259,6 +262,9 @@ describe('the default key store', () => {
     fixture.clock.advance(600_000);
     expect(await registry.connectionStateOf(null)).toBe('FAILED');
     expect(fixture.clusters.connects).toHaveLength(1);
+    const forGood = { code: 'KEY_UNAVAILABLE', retryable: false, retryAfterMs: undefined };
+    const { principal } = fixture.context;
+    await expect(registry.clusterForNewKey(principal, undefined)).rejects.toMatchObject(forGood);
   });
 
   test('its credential is named alike by every process, and without the PIN', async () => {
@@ -275,7 +281,9 @@ describe('the default key store', () => {
   test('has nothing to do with a key of another cluster', async () => {
     const registry = await start();
     await untilEvent(`connected ${defaultCluster}`);
-    expect(() => registry.clusterOf({ customKeyStoreId: null, clusterId: clusterA }, keyArn)).toThrow();
+    expect(() => registry.clusterOf({ customKeyStoreId: null, clusterId: clusterA }, keyArn)).toThrow(
+      expect.objectContaining({ code: 'KEY_UNAVAILABLE', retryable: false }),
+    );
   });
 });
 
@@ -302,9 +310,15 @@ describe('what callers are told', () => {
     await expect(cluster.random(1, { deadlineMs: 0 })).rejects.toMatchObject({
       code: 'KMS_INVALID_STATE',
       message: 'KMS cannot communicate with your CloudHSM cluster',
+      retryable: true,
+      retryAfterMs: retryAfterUnreachableMs,
     });
     const random = await registry.clusterForRandom(principal, customKeyStoreId);
-    await expect(random.random(1, { deadlineMs: 0 })).rejects.toMatchObject({ code: 'CUSTOM_KEY_STORE_INVALID_STATE' });
+    await expect(random.random(1, { deadlineMs: 0 })).rejects.toMatchObject({
+      code: 'CUSTOM_KEY_STORE_INVALID_STATE',
+      retryable: true,
+      retryAfterMs: retryAfterUnreachableMs,
+    });
     const standard = await registry.clusterForRandom(principal, undefined);
     await expect(standard.random(1, { deadlineMs: 0 })).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
   });

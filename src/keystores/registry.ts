@@ -93,8 +93,12 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const views = this.#viewsOf(location);
     if (views !== undefined) return views.forKeys;
     // AWS KMS Developer Guide, "Key states", note 11: the exact message for a key whose store is not connected.
-    if (location.customKeyStoreId !== null) throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`);
-    throw defaultStoreUnavailable();
+    if (location.customKeyStoreId !== null) {
+      const retryable = this.#connections.get(location.customKeyStoreId)?.isOver !== true;
+      throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`, { retryable, keyState: 'Unavailable' });
+    }
+    const isElsewhere = location.clusterId !== this.#options.defaultKeyStore?.clusterId;
+    throw isElsewhere ? notOnDefaultCluster() : this.#defaultStoreUnavailable();
   }
 
   async clusterForNewKey(scope: Scope, customKeyStoreId: string | undefined): Promise<NewKeyPlace> {
@@ -143,7 +147,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     if (defaultKeyStore === null) throw noDefaultStore();
     const description = this.describeCluster(defaultKeyStore.clusterId);
     const views = this.#defaultConnection?.views;
-    if (description === undefined || views === undefined) throw defaultStoreUnavailable();
+    if (description === undefined || views === undefined) throw this.#defaultStoreUnavailable();
     return { cluster: views.forStore, description, customKeyStoreId: null, origin: 'AWS_KMS' };
   }
 
@@ -156,6 +160,18 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
       throw invalidState({ customKeyStoreId, connectionState: 'CONNECTING' }, 'use');
     }
     return { cluster: views.forStore, description, customKeyStoreId, origin: 'AWS_CLOUDHSM' };
+  }
+
+  /** It tries again by itself while the cause may pass, and then says when. */
+  #defaultStoreUnavailable(): HoldfastError {
+    const connection = this.#defaultConnection;
+    if (connection === undefined || connection.isOver) {
+      const message = 'The default key store cannot be connected until its operator mends it.';
+      return new HoldfastError('KEY_UNAVAILABLE', message, { retryable: false });
+    }
+    const retryAfterMs = connection.nextAttemptInMs;
+    const message = 'The default key store is not connected. Try again.';
+    return new HoldfastError('KEY_UNAVAILABLE', message, { retryable: true, retryAfterMs });
   }
 
   #defaultState(): ConnectionState {
@@ -248,6 +264,7 @@ function noDefaultStore(): HoldfastError {
   return new HoldfastError('UNSUPPORTED_OPERATION', 'This server has no default key store: name a custom key store.');
 }
 
-function defaultStoreUnavailable(): HoldfastError {
-  return new HoldfastError('KEY_UNAVAILABLE', 'The default key store is not connected. Try again.');
+function notOnDefaultCluster(): HoldfastError {
+  const message = 'The key is on a cluster that is no longer that of the default key store.';
+  return new HoldfastError('KEY_UNAVAILABLE', message, { retryable: false });
 }

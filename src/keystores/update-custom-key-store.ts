@@ -89,6 +89,7 @@ async function refusal(
   return new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
     `Custom key store ${store.customKeyStoreId} was updated by another request at the same time. Try again.`,
+    { retryable: true },
   );
 }
 

@@ -166,7 +166,7 @@ describe('a catalog that fails', () => {
   it('refuses who waits, and is asked again by who comes next', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
-    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.');
+    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { retryable: true });
     await expect(spend(budget)).rejects.toBe(catalog.failure);
     catalog.failure = undefined;
     await spend(budget);
@@ -176,7 +176,7 @@ describe('a catalog that fails', () => {
     const catalog = new Reservations();
     const { budget, backgroundErrors } = budgetOn(catalog);
     await spend(budget);
-    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.');
+    catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { retryable: true });
     for (let left = block - 1; left > 0; left -= 1) {
       expect(budget.trySpend(material)).toBe(true);
       if (left % 16 === 0) await settled();

@@ -195,5 +195,6 @@ function exhausted(): HoldfastError {
     'KMS_INVALID_STATE',
     'The key has made as many encryptions as are safe under one key material (2^32). It still decrypts. Create a ' +
       'new key, point aliases to it, and encrypt anew with ReEncrypt.',
+    { retryable: false },
   );
 }

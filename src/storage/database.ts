@@ -46,10 +46,11 @@ export class CatalogOpenError extends Error {
 
 /** What callers see of a database that failed; the cause is for the log. */
 export function catalogFailure(cause: unknown): HoldfastError {
-  return new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { cause });
+  return new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { cause, retryable: true });
 }
 
 /** What callers see when other writers held the catalog for too long. */
 export function catalogBusy(cause: unknown): HoldfastError {
-  return new HoldfastError('KMS_INTERNAL', 'The catalog is busy. Try again.', { cause, retryAfterMs: 1_000 });
+  const message = 'The catalog is busy. Try again.';
+  return new HoldfastError('KMS_INTERNAL', message, { cause, retryable: true, retryAfterMs: 1_000 });
 }

@@ -34,5 +34,6 @@ async function reserve(database: CatalogDatabase, materialId: string, count: num
   if (total !== undefined) return total;
   throw new HoldfastError('KMS_INTERNAL', 'The catalog has no key material to encrypt under.', {
     cause: new Error(`Encryptions were to be reserved for material ${materialId}.`),
+    retryable: false,
   });
 }

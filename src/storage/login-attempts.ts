@@ -48,7 +48,8 @@ function claim(
 /** A refusal may have been recorded since `claim` said `interrupted`: then nobody may go on to log in. */
 async function reopen(transaction: Transaction<CatalogSchema>, attempted: Credential, now: Date): Promise<void> {
   if ((await stateOf(transaction, attempted)) === 'failed') {
-    throw new HoldfastError('KMS_INTERNAL', 'The credential was refused by another process meanwhile.');
+    const message = 'The credential was refused by another process meanwhile.';
+    throw new HoldfastError('KMS_INTERNAL', message, { retryable: false });
   }
   await putState(transaction, attempted, 'open', now);
 }

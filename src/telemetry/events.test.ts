@@ -33,14 +33,16 @@ function levelOf(error: HoldfastError): string | undefined {
 
 describe('requestEvent', () => {
   it('tells operators what they must look into, whatever code the caller got', () => {
-    const unreachable = new HoldfastError('KEY_UNAVAILABLE', 'no member takes work');
+    const unreachable = new HoldfastError('KEY_UNAVAILABLE', 'no member takes work', { retryable: true });
     expect(levelOf(unreachable)).toBe('error');
-    expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'm', { cause: unreachable }))).toBe('error');
-    expect(levelOf(new HoldfastError('KMS_INTERNAL', 'm'))).toBe('error');
+    expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'm', { cause: unreachable, retryable: true }))).toBe('error');
+    expect(levelOf(new HoldfastError('KMS_INTERNAL', 'm', { retryable: true }))).toBe('error');
   });
 
   it('leaves what callers did wrong for debugging', () => {
-    expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'the key is pending deletion'))).toBe('debug');
+    expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'the key is pending deletion', { retryable: false }))).toBe(
+      'debug',
+    );
     expect(levelOf(new HoldfastError('INVALID_CIPHERTEXT', 'm', { cause: new Error('0x5') }))).toBe('debug');
   });
 
@@ -59,7 +61,8 @@ describe('requestEvent', () => {
     const clock = new ManualClock();
     const lines = logged((sink) => {
       const onCompleted = requestEvent(sink, clock);
-      const fail = (code: 'KEY_UNAVAILABLE' | 'KMS_INTERNAL') => onCompleted(call, new HoldfastError(code, 'm'), 1);
+      const fail = (code: 'KEY_UNAVAILABLE' | 'KMS_INTERNAL') =>
+        onCompleted(call, new HoldfastError(code, 'm', { retryable: true }), 1);
       for (let request = 0; request < 1_000; request += 1) fail('KEY_UNAVAILABLE');
       fail('KMS_INTERNAL');
       clock.advance(1_000);

@@ -29,6 +29,8 @@ export class CallError extends Error {
     readonly metadata: grpc.Metadata,
     /** What `RetryInfo` says, in milliseconds. */
     readonly retryDelayMs: number | undefined,
+    /** `ErrorInfo.metadata`. */
+    readonly info: Readonly<Record<string, string>>,
   ) {
     super(message);
   }
@@ -213,6 +215,7 @@ function toCallError(error: grpc.ServiceError): CallError {
     (badRequest?.['fieldViolations'] ?? []) as FieldViolation[],
     error.metadata,
     delayOf(found.find(({ type }) => type === 'google.rpc.RetryInfo')?.value),
+    (info?.['metadata'] ?? {}) as Record<string, string>,
   );
 }
 

@@ -229,7 +229,11 @@ describe('custom key stores on real tokens', () => {
     expect(await client.refusal('DeleteCustomKeyStore', on(id))).toMatchObject(invalidState);
 
     await disconnected(id);
-    const unavailable = { reason: 'KMS_INVALID_STATE', message: `${String(arn)} is unavailable.` };
+    const unavailable = {
+      reason: 'KMS_INVALID_STATE',
+      message: `${String(arn)} is unavailable.`,
+      info: { retryable: 'false', key_state: 'KEY_STATE_UNAVAILABLE' },
+    };
     expect(await client.refusal('Encrypt', { key_id: keyId, plaintext })).toMatchObject(unavailable);
     expect(await client.refusal('Decrypt', { ciphertext_blob: ciphertext })).toMatchObject(unavailable);
     const dataKey = { key_id: keyId, number_of_bytes: 32 };
@@ -331,7 +335,10 @@ describe('a default key store with a wrong PIN', () => {
     for (let restarts = 0; restarts < 3; restarts += 1) {
       await inState(id, 'CONNECTED');
       await client.call('CreateKey', { origin: 'ORIGIN_AWS_CLOUDHSM', ...on(id) });
-      expect(await client.refusal('CreateKey', {})).toMatchObject({ reason: 'KEY_UNAVAILABLE' });
+      expect(await client.refusal('CreateKey', {})).toMatchObject({
+        reason: 'KEY_UNAVAILABLE',
+        info: { retryable: 'false' },
+      });
       expect(defaultLogins()).toBe(1);
       await restart();
     }

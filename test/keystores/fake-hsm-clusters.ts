@@ -47,8 +47,12 @@ export class FakeHsmClusters implements HsmClusters {
   }
 }
 
+/** What a cluster that cannot be reached says of its next probe. */
+export const retryAfterUnreachableMs = 1_234;
+
 function unreachableCluster(clusterId: string): HsmCluster {
-  const fail = (): Promise<never> => Promise.reject(new HoldfastError('KEY_UNAVAILABLE', 'no member'));
+  const retry = { retryable: true, retryAfterMs: retryAfterUnreachableMs };
+  const fail = (): Promise<never> => Promise.reject(new HoldfastError('KEY_UNAVAILABLE', 'no member', retry));
   return {
     clusterId,
     generateKeyMaterial: fail,

@@ -1,14 +1,21 @@
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
-import { type ErrorCode, errorCodes, HoldfastError, type HoldfastErrorOptions } from '../../errors.js';
+import {
+  type ErrorCode,
+  errorCodes,
+  HoldfastError,
+  type HoldfastErrorOptions,
+  type KeyStateName,
+} from '../../errors.js';
 import { statusOfCode } from './errors.js';
+import { KeyState } from './gen/holdfast/kms/v1/key_metadata.js';
 import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
 
 async function received(face: FaceUnderTest, code: ErrorCode, message: string, options?: HoldfastErrorOptions) {
   face.dispatcher.answer = () => {
-    throw new HoldfastError(code, message, options);
+    throw new HoldfastError(code, message, { retryable: false, ...options });
   };
   const { error } = await face.send('KeyService/EnableKey', new Uint8Array());
   const [bytes] = error?.metadata.get('grpc-status-details-bin') ?? [];
@@ -17,6 +24,10 @@ async function received(face: FaceUnderTest, code: ErrorCode, message: string, o
   const find = (name: string) =>
     details.details.find((any) => any.typeUrl === `type.googleapis.com/google.rpc.${name}`)?.value;
   return { error, details, find };
+}
+
+function infoOf(find: (name: string) => Uint8Array | undefined): ErrorInfo {
+  return ErrorInfo.decode(find('ErrorInfo') ?? Buffer.alloc(0));
 }
 
 test('every code reaches a client with its status, reason and request id', async () => {
@@ -30,10 +41,44 @@ test('every code reaches a client with its status, reason and request id', async
     expect(ErrorInfo.decode(find('ErrorInfo') ?? Buffer.alloc(0))).toEqual({
       reason: code,
       domain: 'holdfast.kms',
-      metadata: new Map([['request_id', requestId]]),
+      metadata: new Map([
+        ['retryable', 'false'],
+        ['request_id', requestId],
+        ...(code === 'DEPENDENCY_TIMEOUT' ? ([['caller_deadline', 'false']] as const) : []),
+      ]),
     });
     expect(find('BadRequest')).toBeUndefined();
     expect(find('RetryInfo')).toBeUndefined();
+  }
+});
+
+test('every code says whether it is worth trying again, and names how long to wait only when it is', async () => {
+  await using face = await FaceUnderTest.start();
+  for (const code of errorCodes) {
+    for (const retryable of [true, false]) {
+      const { find } = await received(face, code, 'm', { retryable, retryAfterMs: 500 });
+      expect(infoOf(find).metadata.get('retryable'), code).toBe(String(retryable));
+      expect(find('RetryInfo') !== undefined, code).toBe(retryable);
+    }
+  }
+});
+
+test('a state of a key is a value of the enum that DescribeKey answers', async () => {
+  await using face = await FaceUnderTest.start();
+  const states = { Enabled: 0, Disabled: 0, PendingDeletion: 0, Unavailable: 0 } satisfies Record<KeyStateName, 0>;
+  for (const keyState of Object.keys(states) as KeyStateName[]) {
+    const { find } = await received(face, 'KMS_INVALID_STATE', 'm', { keyState });
+    const value = infoOf(find).metadata.get('key_state') ?? '';
+    expect(Object.values<string>(KeyState)).toContain(value);
+    expect(value.replace('KEY_STATE_', '').replaceAll('_', '')).toBe(keyState.toUpperCase());
+  }
+});
+
+test("a deadline that was the caller's own is marked as such", async () => {
+  await using face = await FaceUnderTest.start();
+  for (const callerDeadline of [true, false]) {
+    const { find } = await received(face, 'DEPENDENCY_TIMEOUT', 'm', { callerDeadline });
+    expect(infoOf(find).metadata.get('caller_deadline')).toBe(String(callerDeadline));
   }
 });
 
@@ -41,7 +86,11 @@ test('field violations, a time to wait and any text survive the way', async () =
   await using face = await FaceUnderTest.start();
   const message = 'Schlüssel „ключ“ 🔑 100 %\n\u0000 — nicht da';
   const fieldViolations = [{ field: 'tags[0].tag_key', description: 'länger als 128' }];
-  const { error, find } = await received(face, 'VALIDATION', message, { fieldViolations, retryAfterMs: 1_250 });
+  const { error, find } = await received(face, 'VALIDATION', message, {
+    fieldViolations,
+    retryable: true,
+    retryAfterMs: 1_250,
+  });
   expect(error.details).toBe(message);
   expect(BadRequest.decode(find('BadRequest') ?? Buffer.alloc(0)).fieldViolations[0]).toMatchObject(
     fieldViolations[0] ?? {},

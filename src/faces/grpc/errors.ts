@@ -2,6 +2,7 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { ErrorCode, HoldfastError } from '../../errors.js';
 import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
+import { keyState } from './shared-messages.js';
 
 /**
  * gRPC status of each code. Where two fit:
@@ -42,6 +43,9 @@ export const statusOfCode = {
   VALIDATION: status.INVALID_ARGUMENT,
 } satisfies Record<ErrorCode, status>;
 
+/** Metadata that carries the `google.rpc.Status` of an error. */
+export const detailsHeader = 'grpc-status-details-bin';
+
 /** `domain` of every ErrorInfo. */
 const errorDomain = 'holdfast.kms';
 
@@ -55,19 +59,22 @@ const mostFieldViolations = 10;
 
 type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
-/** The status, message and google.rpc details of an error. Its cause stays behind (design invariant 12). */
-export function toCallError(error: HoldfastError, requestId: string): CallError {
+/**
+ * The status, message and google.rpc details of an error. Its cause stays behind (design invariant 12).
+ * @param requestId undefined for a call that was answered before it became a request: no log knows it
+ */
+export function toCallError(error: HoldfastError, requestId: string | undefined): CallError {
   const code = statusOfCode[error.code];
   const message = shorten(error.message, longestMessage);
   const metadata = new Metadata();
-  metadata.set('x-request-id', requestId);
+  if (requestId !== undefined) metadata.set('x-request-id', requestId);
   const details = Status.encode({ code, message, details: detailsOf(error, requestId) }).finish();
-  metadata.set('grpc-status-details-bin', Buffer.from(details));
+  metadata.set(detailsHeader, Buffer.from(details));
   return { code, details: message, metadata };
 }
 
-function detailsOf(error: HoldfastError, requestId: string): Status['details'] {
-  const info = { reason: error.code, domain: errorDomain, metadata: new Map([['request_id', requestId]]) };
+function detailsOf(error: HoldfastError, requestId: string | undefined): Status['details'] {
+  const info = { reason: error.code, domain: errorDomain, metadata: infoMetadata(error, requestId) };
   const details = [pack('ErrorInfo', ErrorInfo.encode(info).finish())];
   if (error.fieldViolations.length > 0) details.push(pack('BadRequest', BadRequest.encode(badRequest(error)).finish()));
   if (error.retryAfterMs !== undefined) {
@@ -76,6 +83,15 @@ function detailsOf(error: HoldfastError, requestId: string): Status['details'] {
     details.push(pack('RetryInfo', RetryInfo.encode({ retryDelay: { seconds: BigInt(seconds), nanos } }).finish()));
   }
   return details;
+}
+
+/** `docs/errors.md` describes the names; programs go by them, so that none changes its meaning. */
+function infoMetadata(error: HoldfastError, requestId: string | undefined): Map<string, string> {
+  const metadata = new Map([['retryable', String(error.retryable)]]);
+  if (requestId !== undefined) metadata.set('request_id', requestId);
+  if (error.keyState !== undefined) metadata.set('key_state', keyState.toWire(error.keyState));
+  if (error.code === 'DEPENDENCY_TIMEOUT') metadata.set('caller_deadline', String(error.callerDeadline));
+  return metadata;
 }
 
 function badRequest(error: HoldfastError): BadRequest {

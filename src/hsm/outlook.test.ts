@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { retryability } from '../errors.js';
+import { judge, type Verdict } from './failure.js';
+import { loadAddon, type NativeFailure, type NativeFailureKind } from './native.js';
+import { bestOutlook, type Outlook, retryAfterFailure, retryOptions } from './outlook.js';
+import { readReturnValues } from './return-values.js';
+
+const admitted: Outlook = { returns: true, inMs: 0 };
+const probedSoon: Outlook = { returns: true, inMs: 700 };
+const probedLater: Outlook = { returns: true, inMs: 9_000 };
+const stuck: Outlook = { returns: true, inMs: undefined };
+const refused: Outlook = { returns: false };
+
+test('a cluster returns with the first of its members that does', () => {
+  expect(bestOutlook([])).toEqual(refused);
+  expect(bestOutlook([refused, refused])).toEqual(refused);
+  expect(bestOutlook([refused, probedLater, probedSoon])).toEqual(probedSoon);
+  expect(bestOutlook([refused, stuck])).toEqual(stuck);
+  expect(bestOutlook([stuck, probedLater])).toEqual(probedLater);
+  expect(bestOutlook([probedSoon, admitted])).toEqual(admitted);
+});
+
+test('callers wait for the next probe, and for nothing while something takes work', () => {
+  expect(retryOptions(probedSoon)).toEqual({ retryable: true, retryAfterMs: 700 });
+  expect(retryOptions(admitted)).toEqual({ retryable: true, retryAfterMs: undefined });
+  expect(retryOptions(stuck)).toEqual({ retryable: true, retryAfterMs: undefined });
+  expect(retryOptions(refused)).toEqual({ retryable: false });
+});
+
+const returnValues = readReturnValues(loadAddon().returnValues());
+
+const kinds = Object.keys({
+  'bad-output': 0,
+  'canary-failed': 0,
+  'handle-revoked': 0,
+  'lane-deadline': 0,
+  'lock-held': 0,
+  'material-ambiguous': 0,
+  'material-mismatch': 0,
+  'material-missing': 0,
+  'no-member': 0,
+  'queue-deadline': 0,
+  'queue-full': 0,
+  'self-test-failed': 0,
+  'token-missing': 0,
+  'too-long': 0,
+  'worn-out': 0,
+  cancelled: 0,
+  closed: 0,
+  lock: 0,
+  module: 0,
+  overdue: 0,
+} satisfies Record<Exclude<NativeFailureKind, 'rv'>, 0>) as NativeFailureKind[];
+
+const failures = [
+  ...kinds.map((kind) => ({ kind, rv: 0 })),
+  ...loadAddon()
+    .returnValues()
+    .map(({ value }) => ({ kind: 'rv' as const, rv: value })),
+];
+
+/** What was judged elsewhere, by where the members stand. */
+function retryOf(verdict: Verdict, whole: Outlook, away: Outlook) {
+  return retryAfterFailure(verdict, { whole, away });
+}
+
+test('every failure is retryable exactly when its code can be and, for a key out of reach, when the HSM comes back', () => {
+  for (const { kind, rv } of failures) {
+    const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
+    const verdict = judge(failure, returnValues);
+    const what = `${kind} ${rv.toString(16)}`;
+    if (verdict.alert !== null) {
+      // Broken here. A member that is away may hold it well.
+      expect(retryOf(verdict, admitted, refused), what).toEqual({ retryable: false });
+      expect(retryOf(verdict, admitted, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
+    } else if (verdict.code === 'KEY_UNAVAILABLE') {
+      expect(retryOf(verdict, refused, refused), what).toEqual({ retryable: false });
+      expect(retryOf(verdict, probedSoon, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
+    } else {
+      const { retryable } = retryOf(verdict, probedSoon, probedSoon);
+      expect(retryable, what).toBe(retryability[verdict.code] !== 'never');
+    }
+  }
+});
+
+test('the queue has a hint of its own', () => {
+  const failure = { kind: 'queue-full', rv: 0, epoch: 0, member: -1 } as NativeFailure;
+  const verdict = judge(failure, returnValues);
+  expect(retryOf(verdict, admitted, refused)).toEqual({ retryable: true, retryAfterMs: 200 });
+});

@@ -1,0 +1,37 @@
+import { retryability } from '../errors.js';
+import type { RetryOptions, Verdict } from './failure.js';
+
+/**
+ * Whether something that is away comes back by itself, and in how long; `inMs` is undefined when nobody knows. It does not come back when
+ * an operator has to act first: a refused PIN, a token without a user PIN.
+ */
+export type Outlook = { returns: true; inMs: number | undefined } | { returns: false };
+
+/** Of several, any of which would do: the first that comes back. */
+export function bestOutlook(outlooks: readonly Outlook[]): Outlook {
+  const returning = outlooks.filter((outlook) => outlook.returns);
+  if (returning.length === 0) return { returns: false };
+  const known = returning.flatMap(({ inMs }) => (inMs === undefined ? [] : [inMs]));
+  return { returns: true, inMs: known.length === 0 ? undefined : Math.min(...known) };
+}
+
+/** @param outlook of the members that the request did not reach, or all of them */
+export function retryOptions(outlook: Outlook): RetryOptions {
+  if (!outlook.returns) return { retryable: false };
+  // What takes work now has failed this one request only: there is nothing to wait for.
+  return { retryable: true, retryAfterMs: outlook.inMs === 0 ? undefined : outlook.inMs };
+}
+
+/**
+ * What a caller may expect after a failure: `whole` is the outlook of all members of the cluster, `away` of those that take no work now. A
+ * material that is broken where it was asked for may be sound on a member that is away.
+ */
+export function retryAfterFailure(
+  { code, alert, retryAfterMs }: Verdict,
+  { whole, away }: { whole: Outlook; away: Outlook },
+): RetryOptions {
+  if (alert !== null) return retryOptions(away);
+  if (code === 'KEY_UNAVAILABLE') return retryOptions(whole);
+  const retryable = retryability[code] !== 'never';
+  return { retryable, retryAfterMs: retryAfterMs ?? retryOptions(whole).retryAfterMs };
+}
