@@ -35,7 +35,7 @@ export interface HandlerDependencies {
 
 type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
 
-/** How much of a client's deadline is kept to send the answer: grpc-js answers for us, without details, when it is over. */
+/** How much of a client's deadline is kept to send the answer: grpc-js answers for us, without a request id, when it is over. */
 const answerReserveMs = 20;
 
 /** Registers every method of every generated service. The bytes go through as they are: the dispatcher decodes. */

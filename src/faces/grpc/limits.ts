@@ -4,8 +4,8 @@ import type { ServerInterceptor, ServerOptions } from '@grpc/grpc-js';
 export interface GrpcFaceLimits {
   /**
    * Longest request message, in bytes. The longest that the model allows is a CreateKey with a policy of 131,072
-   * characters, or an attestation document of 262,144 bytes. grpc-js refuses a longer one itself: RESOURCE_EXHAUSTED,
-   * without details and without an audit record, since nothing of it was read.
+   * characters, or an attestation document of 262,144 bytes. A longer one is refused by grpc-js: LIMIT_EXCEEDED without
+   * an audit record, since nothing of it was read.
    */
   maximumMessageBytes: number;
   /** Calls at a time on one connection; a client queues the rest. */

@@ -1,7 +1,10 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { type ServerInterceptingCallInterface, type ServerInterceptor, status } from '@grpc/grpc-js';
+import type { ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { type Clock, type Deadline, Deadlines } from '../../clock.js';
+import { HoldfastError } from '../../errors.js';
 import type { Connections } from './connections.js';
+import { toCallError } from './errors.js';
+import { explainEveryError } from './library-errors.js';
 import { ReceivedCall } from './received-call.js';
 import type { RefusalReporter } from './refusals.js';
 
@@ -64,6 +67,7 @@ export class Reception {
 
   /** To be the only interceptor of the server: it has to be next to the stream. */
   readonly interceptor: ServerInterceptor = (method, call) => {
+    explainEveryError(call);
     const arrival = this.#begin(call);
     return new ReceivedCall(call, arrival.peer.name, {
       onMessage: () => {
@@ -121,25 +125,27 @@ export class Reception {
   }
 
   #endTooMuch(peer: Peer): void {
-    const details = 'This connection sends too much at once in requests that it does not finish.';
+    const message = 'This connection sends too much at once in requests that it does not finish.';
+    const error = new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
     for (const arrival of [...peer.arrivals]) {
       // What has sent nothing yet holds nothing.
-      if (arrival.bytes > 0) this.#end(arrival, status.RESOURCE_EXHAUSTED, details);
+      if (arrival.bytes > 0) this.#end(arrival, error);
     }
   }
 
   #scheduleEnd(arrival: () => Arrival): Deadline {
     const { clock, messageTimeoutMs } = this.#options;
     return this.#deadlines.add(clock.monotonicMs() + messageTimeoutMs, () => {
-      this.#end(arrival(), status.DEADLINE_EXCEEDED, 'The request did not arrive in time.');
+      const message = 'The request did not arrive in time.';
+      this.#end(arrival(), new HoldfastError('DEPENDENCY_TIMEOUT', message, { callerDeadline: true }));
     });
   }
 
-  #end(arrival: Arrival, code: status, details: string): void {
+  #end(arrival: Arrival, error: HoldfastError): void {
     if (!this.#finish(arrival)) return;
     const { connections, refusals } = this.#options;
-    refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', details);
-    arrival.call.sendStatus({ code, details });
+    refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', error.message);
+    arrival.call.sendStatus(toCallError(error, undefined));
     // After the whole answer: do not send the rest (RFC 9113 §8.1).
     arrival.stream.close(constants.NGHTTP2_NO_ERROR);
   }

@@ -17,6 +17,7 @@ import { Reception } from './reception.js';
 import { addReflection } from './reflection.js';
 import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
 import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-listener.js';
+import { answerUnknownMethods } from './unknown-methods.js';
 import { startUnixListener, type UnixListenerOptions } from './unix-listener.js';
 
 /** A listener with its certificates read and its principal found; `composition/listener-options.ts` makes it. */
@@ -94,6 +95,7 @@ class RunningGrpcFace implements GrpcFace {
     const host = this.#streams.host(this.#server);
     this.#health.addTo(host);
     addReflection(host);
+    answerUnknownMethods(this.#server);
   }
 
   async listen(): Promise<void> {

@@ -1,0 +1,43 @@
+import { type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
+import { HoldfastError } from '../../errors.js';
+import { detailsHeader, toCallError } from './errors.js';
+
+/** grpc-js does not export the type by name. */
+type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
+
+/**
+ * grpc-js answers some requests itself: one that is too long, or whose bytes it cannot read, or whose deadline is over. A client finds the
+ * same ErrorInfo on those answers as on ours, so that it needs one way to read errors.
+ * @param call its `sendStatus` is replaced: grpc-js sends its own statuses through it too
+ */
+export function explainEveryError(call: ServerInterceptingCallInterface): void {
+  const sendStatus = call.sendStatus.bind(call);
+  call.sendStatus = (answer) => {
+    sendStatus(withErrorInfo(answer));
+  };
+}
+
+function withErrorInfo(answer: CallStatus): CallStatus {
+  if (answer.code === status.OK || (answer.metadata?.get(detailsHeader) ?? []).length > 0) return answer;
+  const error = errorOf(answer.code, answer.details);
+  return error === undefined ? answer : toCallError(error, undefined);
+}
+
+/** @returns undefined for a status that is none of grpc-js's own: health answers NOT_FOUND by its own protocol. */
+function errorOf(code: status, details: string): HoldfastError | undefined {
+  switch (code) {
+    case status.UNIMPLEMENTED:
+      return new HoldfastError('UNSUPPORTED_OPERATION', details);
+    case status.RESOURCE_EXHAUSTED:
+      return new HoldfastError('LIMIT_EXCEEDED', details, { retryable: false });
+    case status.DEADLINE_EXCEEDED:
+      return new HoldfastError('DEPENDENCY_TIMEOUT', details, { callerDeadline: true });
+    case status.CANCELLED:
+      return new HoldfastError('CANCELLED', details);
+    // What has no details yet came from grpc-js, before our handler had the request: its timeout or its compression cannot be read.
+    case status.INTERNAL:
+      return new HoldfastError('VALIDATION', details);
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import { type handleBidiStreamingCall, type Server, status } from '@grpc/grpc-js';
+
+/** What grpc-js keeps of a method. Its type is not exported. */
+interface RegisteredMethod {
+  path: string;
+  /** `bidi` begins before any message has arrived, whatever kind of call the client believes that it makes. */
+  type: 'bidi';
+  func: handleBidiStreamingCall<Buffer, Buffer>;
+  serialize(message: Buffer): Buffer;
+  deserialize(bytes: Buffer): Buffer;
+}
+
+/** The longest path that an answer quotes, in characters. */
+const longestPath = 200;
+
+/**
+ * Makes a call of a method that nobody registered a call like all others: bounded by `Reception`, and answered UNSUPPORTED_OPERATION with
+ * details. grpc-js alone answers such calls on a way that passes no interceptor. Call it after all services were added.
+ */
+export function answerUnknownMethods(server: Server): void {
+  const internals = server as unknown as { handlers: unknown };
+  // A test calls unknown methods, so that an update of grpc-js that moves the table shows.
+  if (!(internals.handlers instanceof Map)) throw new Error('grpc-js has moved the table of its methods.');
+  internals.handlers = new CompleteMethodTable(internals.handlers as Map<string, unknown>);
+}
+
+/** A table that has an entry for every path. Only `get` is complete: `has` tells grpc-js what is registered. */
+class CompleteMethodTable extends Map<string, unknown> {
+  readonly #services: ReadonlySet<string>;
+
+  constructor(registered: Map<string, unknown>) {
+    super(registered);
+    this.#services = new Set([...registered.keys()].map(serviceOf));
+  }
+
+  override get(path: string): unknown {
+    return super.get(path) ?? this.#unknown(path);
+  }
+
+  #unknown(path: string): RegisteredMethod {
+    const kind = this.#services.has(serviceOf(path)) ? 'method' : 'service';
+    const quoted = path.length <= longestPath ? path : `${path.slice(0, longestPath)}…`;
+    const details = `This version of Holdfast does not have the ${kind} of ${quoted}. Is the client newer than the server?`;
+    return {
+      path,
+      type: 'bidi',
+      func: (call) => call.emit('error', { code: status.UNIMPLEMENTED, details }),
+      serialize: (message) => message,
+      deserialize: (bytes) => bytes,
+    };
+  }
+}
+
+/** The service of `/package.Service/Method`. */
+function serviceOf(path: string): string {
+  return path.split('/')[1] ?? '';
+}
