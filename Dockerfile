@@ -72,6 +72,6 @@ EXPOSE 7443
 STOPSIGNAL SIGTERM
 # The socket of the example configuration. Not there? Name another server in HOLDFAST_SERVER (docs/container.md).
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
-  CMD ["/usr/local/bin/node", "/opt/holdfast/dist/cli/main.js", "health", "--timeout", "5"]
+  CMD ["/usr/local/bin/node", "/opt/holdfast/dist/cli/main.js", "health", "--live", "--timeout", "5"]
 ENTRYPOINT ["/usr/local/bin/node", "/opt/holdfast/dist/cli/main.js"]
 CMD ["serve", "--config", "/etc/holdfast/holdfast.yaml"]

@@ -1,9 +1,6 @@
 import type { Logger } from 'pino';
-import type { Clock } from './clock.js';
-import { systemClock } from './clock-system.js';
-import { beginAuditing } from './composition/begin-auditing.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
-import { openConfiguredCatalog } from './composition/configured-catalog.js';
+import { Disks } from './composition/disks.js';
 import { Hangs } from './composition/hangs.js';
 import {
   type InventoryCheck,
@@ -13,18 +10,24 @@ import {
 } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
+import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './composition/readiness-watch.js';
+import { ServerStatus } from './composition/service-status.js';
 import type { Configuration } from './config/configuration.js';
-import { PrincipalDirectory } from './config/principals.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import { accessTable } from './dispatch/access-table.js';
 import { AuditedDispatcher } from './dispatch/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
 import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
-import { type ClusterOptions, ConfiguredHsmClusters } from './hsm/clusters.js';
+import {
+  closeFoundation,
+  type CompositionOverrides,
+  type Foundation,
+  leastAuditCloseMs,
+  openFoundation,
+} from './foundation.js';
+import { ConfiguredHsmClusters } from './hsm/clusters.js';
 import { loadAddon } from './hsm/native.js';
-import { Replacement } from './hsm/replacement.js';
-import type { Identifiers } from './ids.js';
-import { randomIdentifiers } from './ids-random.js';
+import { Replacement, type ReplacementState } from './hsm/replacement.js';
 import type { KeysCore } from './keys/core.js';
 import { KeyDeletion } from './keys/deletion.js';
 import { IntentRecovery } from './keys/intent-recovery.js';
@@ -33,32 +36,21 @@ import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js'
 import { throttledClusters } from './keystores/throttled-clusters.js';
 import { EncryptionBudget } from './operations/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
-import { type AuditFile, openAuditFile } from './storage/audit-file.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
-import type { SqliteCatalog } from './storage/sqlite.js';
 import {
-  auditRecordsLostEvent,
   backgroundErrorEvent,
   connectionEvents,
   connectionRefusedEvent,
   encryptionBudgetEvents,
   hsmEvents,
+  readinessEvent,
   replacementEvent,
   requestEvent,
   unaccountedMaterialEvent,
 } from './telemetry/events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
-import { Telemetry } from './telemetry/telemetry.js';
 import { version } from './version.js';
-
-/** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
-export interface CompositionOverrides {
-  clock?: Clock;
-  identifiers?: Identifiers;
-  /** Replaces what the configuration says of every cluster: members that hold the same keys, short delays. */
-  cluster?: Partial<ClusterOptions>;
-}
 
 /** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
 export interface StopOutcome {
@@ -85,19 +77,6 @@ export interface HoldfastServer {
   stop(): Promise<StopOutcome>;
 }
 
-/** What is open before anything serves, in the order in which it has to be closed. */
-interface Foundation {
-  configuration: Configuration;
-  logger: Logger;
-  clock: Clock;
-  identifiers: Identifiers;
-  principals: PrincipalDirectory;
-  catalog: SqliteCatalog;
-  auditFile: AuditFile;
-  clusterOverrides: Partial<ClusterOptions>;
-  telemetry: Telemetry;
-}
-
 /** The key stores and the use cases on top of them. */
 interface Core {
   registry: KeyStoreRegistry;
@@ -106,6 +85,8 @@ interface Core {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   hangs: Hangs;
+  /** Told when a key store or a member may serve no more, or again. */
+  changes: { onChange: () => void };
   configuredClusters: ConfiguredHsmClusters;
   encryptionBudget: EncryptionBudget;
 }
@@ -136,84 +117,25 @@ export async function compose(
 async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): Promise<RunningServer> {
   try {
     const core = await composeCore(foundation, secrets);
-    const face = await startFace(foundation, core);
+    let replacementState = (): ReplacementState => 'none';
+    const status = serverStatus(foundation, core, () => replacementState());
+    const face = await startFace(foundation, core, status);
     const replacement = watchForReplacement(foundation, core, face);
+    replacementState = () => replacement.state;
+    const readiness = watchReadiness(foundation, core, status, face);
     foundation.telemetry.watch({
       clusters: () => core.configuredClusters.status(),
       encryptionBudget: core.encryptionBudget,
-      auditHealthy: () => foundation.auditFile.healthy(),
+      status: () => status.status(),
+      ready: () => readiness.ready,
       faceLoad: () => face.load(),
     });
-    return new RunningServer(foundation, core, face, replacement);
+    return new RunningServer(foundation, core, face, replacement, readiness);
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation, leastAuditCloseMs);
     throw error;
   }
-}
-
-async function openFoundation(
-  configuration: Configuration,
-  secrets: ResolvedSecrets,
-  logger: Logger,
-  overrides: CompositionOverrides,
-): Promise<Foundation> {
-  const clock = overrides.clock ?? systemClock;
-  const { metrics, tracing } = configuration.telemetry;
-  const { clusters } = configuration;
-  const { tracingHeaders } = secrets;
-  const random = Math.random;
-  const telemetry = await Telemetry.start({
-    logger,
-    clock,
-    random,
-    version,
-    clusters,
-    metrics,
-    tracing,
-    tracingHeaders,
-  });
-  try {
-    return await openFiles(configuration, telemetry, clock, overrides);
-  } catch (error) {
-    await telemetry.stop();
-    throw error;
-  }
-}
-
-async function openFiles(
-  configuration: Configuration,
-  telemetry: Telemetry,
-  clock: Clock,
-  overrides: CompositionOverrides,
-): Promise<Foundation> {
-  const { sink } = telemetry;
-  const { logger } = sink;
-  const { catalog } = await openConfiguredCatalog(configuration, clock);
-  try {
-    const onLost = auditRecordsLostEvent(sink);
-    const auditFile = await openAuditFile({ path: configuration.audit.file, clock, onLost });
-    await beginAuditing(auditFile, clock, logger);
-    const principals = new PrincipalDirectory(configuration);
-    const identifiers = overrides.identifiers ?? randomIdentifiers;
-    const clusterOverrides = overrides.cluster ?? {};
-    return { configuration, logger, clock, identifiers, principals, catalog, auditFile, clusterOverrides, telemetry };
-  } catch (error) {
-    await catalog.close();
-    throw error;
-  }
-}
-
-/** For the last records, also where the drain has used up its time. */
-const leastAuditCloseMs = 1_000;
-
-/** @returns whether the audit log could be closed within the bound. */
-async function closeFoundation(foundation: Foundation, auditBoundMs: number): Promise<boolean> {
-  const { auditFile, catalog, telemetry } = foundation;
-  const auditClosed = await auditFile.close(auditBoundMs);
-  await catalog.close();
-  await telemetry.stop();
-  return auditClosed;
 }
 
 async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
@@ -225,7 +147,9 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
   const checkInventory: InventoryCheck = oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId));
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs, checkInventory);
+  const changes = { onChange: (): void => undefined };
+  const look = () => changes.onChange();
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs, checkInventory, look);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
@@ -234,7 +158,7 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     passwordSealer,
     hsmClusters,
     clock,
-    events: withInventoryCheck(connectionEvents(sink), checkInventory),
+    events: lookingAfterConnections(withInventoryCheck(connectionEvents(sink), checkInventory), look),
     random: Math.random,
     connectTimeoutMs: limits.connectTimeoutMs,
     closeTimeoutMs: limits.drainTimeoutMs,
@@ -262,7 +186,8 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   };
   const keyDeletion = new KeyDeletion({ core: keys });
   const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialEvent(sink) });
-  return { registry, keys, keyStores, keyDeletion, intentRecovery, hangs, configuredClusters, encryptionBudget };
+  const jobs = { keyDeletion, intentRecovery };
+  return { registry, keys, keyStores, ...jobs, hangs, changes, configuredClusters, encryptionBudget };
 }
 
 async function composeClusters(
@@ -270,10 +195,12 @@ async function composeClusters(
   encryptionBudget: EncryptionBudget,
   hangs: Hangs,
   checkInventory: InventoryCheck,
+  look: () => void,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
-  const events = hangs.watch(withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory));
+  const told = withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory);
+  const events = hangs.watch(lookingAfterMembers(told, look));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
@@ -301,11 +228,47 @@ function watchForReplacement({ configuration, clock, telemetry }: Foundation, co
   return replacement;
 }
 
-async function startFace(foundation: Foundation, core: Core): Promise<GrpcFace> {
+function serverStatus(foundation: Foundation, core: Core, replacement: () => ReplacementState): ServerStatus {
+  const { configuration, clock, catalog, auditFile, auditWatch } = foundation;
+  const disks = new Disks(clock, [
+    { holds: 'audit', path: configuration.audit.file },
+    { holds: 'catalog', path: configuration.catalog.path },
+  ]);
+  const startTime = clock.now();
+  const parts = {
+    connections: core.registry,
+    loginAttempts: catalog,
+    clusters: () => core.configuredClusters.status(),
+    audit: () => ({
+      file: configuration.audit.file,
+      writable: auditFile.healthy(),
+      inPlace: auditWatch.inPlace,
+      lostRecords: auditFile.lostRecords,
+    }),
+    disks: () => disks.status(),
+    certificates: () => [],
+    process: () => ({ version, startTime, replacement: replacement() }),
+  };
+  return new ServerStatus(parts, configuration.clusters);
+}
+
+function watchReadiness(foundation: Foundation, core: Core, status: ServerStatus, face: GrpcFace): ReadinessWatch {
+  const { clock, auditFile, telemetry } = foundation;
+  const readiness = new ReadinessWatch({
+    clock,
+    facts: async () => ({ auditWritable: auditFile.healthy(), keyStores: await status.keyStores() }),
+    onLook: (found) => face.setReadiness(found),
+    onChange: readinessEvent(telemetry.sink),
+  });
+  core.changes.onChange = () => void readiness.look();
+  return readiness;
+}
+
+async function startFace(foundation: Foundation, core: Core, status: ServerStatus): Promise<GrpcFace> {
   const { configuration, logger, clock, identifiers, principals, auditFile, telemetry } = foundation;
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
-    accessTable: accessTable(core.keys, core.keyStores),
+    accessTable: accessTable(core.keys, core.keyStores, { status, clock }),
     authorizer: authorizer(foundation),
     auditLog: auditFile,
     clock,
@@ -339,9 +302,11 @@ class RunningServer implements HoldfastServer {
   readonly #core: Core;
   readonly #face: GrpcFace;
   readonly #replacement: Replacement;
+  readonly #readiness: ReadinessWatch;
 
-  constructor(foundation: Foundation, core: Core, face: GrpcFace, replacement: Replacement) {
+  constructor(foundation: Foundation, core: Core, face: GrpcFace, replacement: Replacement, readiness: ReadinessWatch) {
     this.#replacement = replacement;
+    this.#readiness = readiness;
     this.#foundation = foundation;
     this.#core = core;
     this.#face = face;
@@ -366,7 +331,7 @@ class RunningServer implements HoldfastServer {
     await this.#core.registry.start();
     this.keyDeletion.start();
     this.intentRecovery.start();
-    this.#face.setServing(true);
+    await this.#readiness.start();
   }
 
   async reload(): Promise<void> {
@@ -380,6 +345,7 @@ class RunningServer implements HoldfastServer {
     const { configuration, clock } = this.#foundation;
     const { drainTimeoutMs } = configuration.limits;
     this.#replacement.stop();
+    this.#readiness.stop();
     await this.#face.drain(drainTimeoutMs);
     await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;

@@ -11,6 +11,9 @@ import { randomIdentifiers } from '../src/ids-random.js';
 import type { Principal } from '../src/policy/authorizer.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from './certificates.js';
 
+/** Everything can do its work. */
+export const ready = { control: true, cryptography: true, keyStores: new Map<string, boolean>() };
+
 export const alice: Principal = {
   arn: 'arn:aws:iam::123456789012:user/alice',
   name: 'alice',
@@ -59,7 +62,7 @@ export class FaceUnderTest {
       onConnectionRefused: (refusal) => test.refusals.push(refusal),
       ...change,
     });
-    test.face.setServing(true);
+    test.face.setReadiness(ready);
     return test;
   }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { MethodName } from '../src/dispatch/methods.js';
+import type { KmsMethodName } from '../src/dispatch/methods.js';
 
 /** A shape of the published AWS KMS API model, as far as tests walk it. */
 export interface ModelShape {
@@ -23,5 +23,5 @@ const file = new URL('./model/kms-model.json', import.meta.url);
 
 /** The operations of the model, with the fields in its order. */
 export const modelOperations = (
-  JSON.parse(readFileSync(file, 'utf8')) as { operations: Record<MethodName, ModelOperation> }
+  JSON.parse(readFileSync(file, 'utf8')) as { operations: Record<KmsMethodName, ModelOperation> }
 ).operations;

@@ -1,5 +1,6 @@
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_store_service.js';
@@ -9,9 +10,14 @@ import { localError } from './exit-codes.js';
 import type { HealthResponse } from './health-method.js';
 import { toCliError } from './server-error.js';
 
-const methods = { ...KeyStoreServiceService, ...KeyServiceService, ...CryptographyServiceService };
+const methods = {
+  ...KeyStoreServiceService,
+  ...KeyServiceService,
+  ...CryptographyServiceService,
+  ...AdminServiceService,
+};
 
-/** Every method of the three services, by its name in lower camel case. */
+/** Every method of our services, by its name in lower camel case. */
 export type Methods = typeof methods;
 /** An AWS operation's name with its first letter in lower case, e.g. `generateDataKey`: what `KmsClient.call` takes. */
 export type MethodName = keyof Methods;

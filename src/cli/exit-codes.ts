@@ -10,8 +10,10 @@ export const exitCodes = {
   unreachable: 3,
   /** A file on this side cannot be read or written, or holds what it must not; or the service cannot start. */
   local: 4,
-  /** A check ran and found something wrong (`config check`, `doctor`), or `--wait` ended in another state. */
+  /** A check ran and found something wrong (`config check`, `doctor`), `status` found that callers are refused, `health` NOT_SERVING, or `--wait` ended in another state. */
   checkFailed: 5,
+  /** `status`: the server serves, and something needs attention. */
+  degraded: 6,
   /** A fault of the command itself. */
   internal: 70,
   /** `serve`: an HSM is stuck in this process and nothing serves; start another (EX_TEMPFAIL of sysexits.h). */
@@ -27,6 +29,7 @@ Exit codes:
   0  done                      3  no answer (not reachable, not trusted, too slow)
   1  the server said no        4  a file on this side cannot be read or written
   2  the command line is wrong 5  a check found something wrong
+  6  status: it serves, and something needs attention
   70 a fault of the command    75 serve: an HSM is stuck, start the service again`;
 
 /** What an error has beside its code and message. All of it may be left out. */

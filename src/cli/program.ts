@@ -13,6 +13,7 @@ import { addKeyStoreCommands } from './commands/key-store.js';
 import { addLoginAttemptsCommands } from './commands/login-attempts.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
 import { addServeCommand } from './commands/serve.js';
+import { addStatusCommand } from './commands/status.js';
 import { addTokenCommands } from './commands/token.js';
 import { version } from '../version.js';
 import { CliError, exitCodes, exitCodesHelp, usageError } from './exit-codes.js';
@@ -62,6 +63,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);
   addHealthCommand(program, terminal);
+  addStatusCommand(program, terminal);
   program.commandsGroup('Keys:');
   addKeyStoreCommands(program, terminal);
   addKeyCommands(program, terminal);

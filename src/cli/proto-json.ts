@@ -3,11 +3,12 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [name
 
 /**
  * A message as protobuf's JSON with the names of the .proto file (`grpcurl` prints the same): snake_case, ISO dates,
- * base64 bytes, enum values by name; absent fields are left out.
+ * base64 bytes, 64-bit numbers as strings, enum values by name; absent fields are left out.
  */
 export function toProtoJson(value: unknown): JsonValue {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (typeof value === 'bigint') return String(value);
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array)
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');

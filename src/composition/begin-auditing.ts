@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import { type Clock, delay } from '../clock.js';
 
 /** Longer than a disk takes; a file that blocks is not waited for. */
@@ -6,12 +5,12 @@ const firstAuditLineMs = 5_000;
 
 /**
  * Writes the first line, so that a log that cannot be written is known before the first request and not by it. It is no
- * reason not to start: every request is refused until the log can be written.
+ * reason not to start: every request is refused until the log can be written. `onTrouble` tells the operator what is wrong.
  */
 export async function beginAuditing(
   auditFile: { note(notice: 'opened'): Promise<void> },
   clock: Clock,
-  logger: Logger,
+  onTrouble: () => void,
 ): Promise<void> {
   const noted = new AbortController();
   const overdue = delay(clock, firstAuditLineMs, noted.signal).then(() => {
@@ -19,8 +18,8 @@ export async function beginAuditing(
   });
   try {
     await Promise.race([auditFile.note('opened'), overdue]);
-  } catch (error) {
-    logger.error({ err: error }, 'the audit log cannot be written: every request is refused until it can');
+  } catch {
+    onTrouble();
   } finally {
     noted.abort();
   }

@@ -149,7 +149,7 @@ describe('AuditedDispatcher', () => {
   it('records what a create has made, and nothing made when it failed', async () => {
     const made = { keyMetadata: { arn: 'arn:aws:kms:r:1:key/k' }, customKeyStoreId: 'cks-1' };
     for (const method of ['CreateKey', 'CreateCustomKeyStore'] as const) {
-      const { created } = accessTable({} as never, {} as never)[method];
+      const { created } = accessTable({} as never, {} as never, {} as never)[method];
       const bench = new Bench(method, created === undefined ? {} : { created });
       bench.response = made;
       await bench.dispatch(method, method === 'CreateKey' ? {} : { customKeyStoreName: 'a store' });

@@ -1,5 +1,5 @@
-/** Every method that the dispatcher answers, by its AWS operation name. The one list; faces and tables are checked against it. */
-export const methodNames = [
+/** The methods that AWS KMS has too, by its operation names. */
+export const kmsMethodNames = [
   'CreateCustomKeyStore',
   'ConnectCustomKeyStore',
   'DisconnectCustomKeyStore',
@@ -25,5 +25,13 @@ export const methodNames = [
   'GenerateRandom',
 ] as const;
 
+/** Methods of ours, for operators. */
+export const adminMethodNames = ['GetStatus'] as const;
+
+/** Every method that the dispatcher answers. The one list; faces and tables are checked against it. */
+export const methodNames = [...kmsMethodNames, ...adminMethodNames] as const;
+
+/** One that the published model of AWS KMS describes. */
+export type KmsMethodName = (typeof kmsMethodNames)[number];
 /** As AWS writes it, in Pascal case; the audit record's `operation`, and a label of metrics. */
 export type MethodName = (typeof methodNames)[number];

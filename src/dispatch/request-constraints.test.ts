@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { FieldConstraints, Shape } from './constraint.js';
-import { methodNames } from './methods.js';
+import { kmsMethodNames } from './methods.js';
 import { requestConstraints } from './request-constraints.js';
 
 interface ModelShape {
@@ -68,13 +68,13 @@ function pick({ type, min, max }: ModelShape): { type: string; min: number | und
 }
 
 describe('requestConstraints', () => {
-  it.each(methodNames)('%s has the fields and limits of the published model', (method) => {
+  it.each(kmsMethodNames)('%s has the fields and limits of the published model', (method) => {
     const operation = model.operations[method];
     if (operation === undefined) throw new Error(`The model has no ${method}.`);
     compareFields(requestConstraints[method], operation.input, method);
   });
 
   it('has every method of the model copy', () => {
-    expect([...methodNames].sort()).toEqual(Object.keys(model.operations).sort());
+    expect([...kmsMethodNames].sort()).toEqual(Object.keys(model.operations).sort());
   });
 });

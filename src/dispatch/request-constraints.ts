@@ -189,4 +189,5 @@ export const requestConstraints: Readonly<Record<MethodName, FieldConstraints>> 
   ...keyStoreConstraints,
   ...keyConstraints,
   ...cryptographyConstraints,
+  GetStatus: {},
 };

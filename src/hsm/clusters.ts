@@ -67,8 +67,10 @@ export interface ClusterStatus {
   /** All members of the configuration. */
   members: {
     name: string;
-    /** Undefined where it is not open. */
+    /** Undefined where the cluster is not connected. */
     breaker: Member['breakerState'] | undefined;
+    /** Whether it is logged in. */
+    isOpen: boolean;
     statistics: NativeMemberStatistics | undefined;
     /** Only a new process can open it. */
     wornOut: boolean;
@@ -120,8 +122,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
         members: members.map(({ name }) => {
           const member = open?.cluster.memberNamed(name);
           const own = statistics.find((candidate) => candidate.member === member?.index);
-          const breaker = member?.isOpen === true ? member.breakerState : undefined;
-          return { name, breaker, statistics: own, wornOut: wornOut || member?.isWornOut === true };
+          const { breakerState: breaker, isOpen = false, isWornOut = false } = member ?? {};
+          return { name, breaker, isOpen, statistics: own, wornOut: wornOut || isWornOut };
         }),
       };
     });

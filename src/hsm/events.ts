@@ -7,8 +7,10 @@ export interface MemberPlace {
   memberName: string;
 }
 
-/** What is wrong with a key material on a member; each is worth an alert, since a healthy cluster never shows one. */
-export type MaterialAlert = 'material-missing' | 'material-ambiguous' | 'material-mismatch' | 'canary-failed';
+/** What may be wrong with a key material on a member; each is worth an alert, since a healthy cluster never shows one. */
+export const materialAlerts = ['material-missing', 'material-ambiguous', 'material-mismatch', 'canary-failed'] as const;
+/** One of `materialAlerts`. */
+export type MaterialAlert = (typeof materialAlerts)[number];
 
 /** The port for what HSMs tell the log, the metrics and whoever is on call. Nothing in it is secret. */
 export interface HsmEvents {

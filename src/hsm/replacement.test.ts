@@ -25,6 +25,7 @@ function status(): ClusterStatus[] {
       name: `member-${member}`,
       breaker: condition === 'stuck' ? undefined : condition === 'suspended' ? 'open' : 'closed',
       statistics: { admitted: condition === 'serves' } as ClusterStatus['members'][number]['statistics'],
+      isOpen: condition !== 'stuck',
       wornOut: condition === 'stuck',
     })),
   }));

@@ -15,6 +15,8 @@ export interface ConnectionEvents {
     place: ConnectionPlace,
     failure: { errorCode: ConnectionErrorCode; retryInMs: number | null; cause: unknown },
   ): void;
+  /** It is FAILED in the catalog since before this process started: nothing is tried by itself. */
+  foundFailed(place: ConnectionPlace, errorCode: ConnectionErrorCode | null): void;
   /** Its end has begun: no caller gets it any more, what is in flight finishes. */
   disconnecting(place: ConnectionPlace): void;
   disconnected(place: ConnectionPlace): void;

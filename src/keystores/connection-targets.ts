@@ -57,14 +57,16 @@ export interface DefaultKeyStore {
   pin: Secret;
 }
 
+/** The name of the default key store's PIN in the rows of login attempts. */
+export function defaultCredentialVersion(sealer: PasswordSealer, { clusterId, pin }: DefaultKeyStore): string {
+  return `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`;
+}
+
 /** Retried while the cause is transient; a PIN that was refused is not tried again, in this process or the next. */
 export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
   const { clusterId, pin } = store;
-  const credential = () => ({
-    clusterId,
-    pin: new Secret(Uint8Array.from(pin.reveal())),
-    credentialVersion: `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`,
-  });
+  const credentialVersion = defaultCredentialVersion(sealer, store);
+  const credential = () => ({ clusterId, pin: new Secret(Uint8Array.from(pin.reveal())), credentialVersion });
   return {
     customKeyStoreId: null,
     retriesWhileTransient: true,

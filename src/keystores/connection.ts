@@ -51,6 +51,7 @@ export class Connection {
   /** The cluster that the last event spoke of, until it told of its end. */
   #toldClusterId: string | undefined;
   #views: ClusterViews | undefined;
+  #lastErrorCode: ConnectionErrorCode | undefined;
   #ended = false;
   #nextAttemptMs: number | undefined;
 
@@ -64,6 +65,11 @@ export class Connection {
   /** The open cluster; undefined before, and from `close` on. */
   get views(): ClusterViews | undefined {
     return this.#views;
+  }
+
+  /** Why its last attempt failed; undefined before the first failure and once it is connected. */
+  get lastErrorCode(): ConnectionErrorCode | undefined {
+    return this.#lastErrorCode;
   }
 
   /** Neither connected nor going to be. */
@@ -99,6 +105,7 @@ export class Connection {
         const outcome = await this.#attempt();
         if (outcome === undefined || outcome.connected) return;
         const retryInMs = this.#retryDelayMs(outcome, attempt);
+        this.#lastErrorCode = outcome.errorCode;
         this.#tools.events.connectFailed(this.#place(outcome.clusterId), {
           errorCode: outcome.errorCode,
           retryInMs,
@@ -113,6 +120,7 @@ export class Connection {
         this.#nextAttemptMs = undefined;
       }
     } catch (error) {
+      this.#lastErrorCode = 'INTERNAL_ERROR';
       this.#tools.events.connectionJobFailed(this.#target.customKeyStoreId, error);
     } finally {
       this.#ended = true;
@@ -156,6 +164,7 @@ export class Connection {
     }
     if (!published || this.#isCancelled()) return;
     this.#views = clusterViews(outcome.cluster, this.#target.customKeyStoreId);
+    this.#lastErrorCode = undefined;
     this.#tools.events.connected(this.#place(clusterId));
   }
 

@@ -5,10 +5,18 @@ import { type ConnectionJobs, storeNotFound } from './administration.js';
 import type { ClusterViews } from './cluster-views.js';
 import { Connection, type ConnectionTools } from './connection.js';
 import { connectionStates, invalidState, requireAllowed, statesAllowing } from './connection-state.js';
-import { customStoreTarget, type DefaultKeyStore, defaultStoreTarget, type StoreAccess } from './connection-targets.js';
+import {
+  customStoreTarget,
+  defaultCredentialVersion,
+  type DefaultKeyStore,
+  defaultStoreTarget,
+  type StoreAccess,
+} from './connection-targets.js';
 import type { ClusterDescription, HsmCluster, HsmClusters } from './hsm-cluster.js';
 import type { KeyLocation, KeyStores, NewKeyPlace } from './key-stores.js';
+import { credentialVersionOf } from './password.js';
 import type { ConnectionState, StoreRecord } from './store.js';
+import type { StoreConnection } from './store-connection.js';
 
 /** What the registry works with, and its times in milliseconds. Given by `compose.ts`. */
 export interface RegistryOptions extends StoreAccess, ConnectionTools {
@@ -31,6 +39,9 @@ export const defaultRegistryTimes = {
 /** What a cluster that closes exactly at the deadline may take longer to say so. */
 const closeGraceMs = 500;
 
+/** All but DISCONNECTED: what a store is in must also be so in this process. */
+const statesToFollow = ['CONNECTED', 'CONNECTING', 'DISCONNECTING', 'FAILED'] as const;
+
 /**
  * The key stores of this process: their connections, the asynchronous connect and disconnect jobs, and the way back to
  * what the catalog wants after a restart. The catalog's state is the truth; this process follows it.
@@ -40,6 +51,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   readonly #connections = new Map<string, Connection>();
   readonly #closing = new Map<string, Promise<void>>();
   #defaultConnection: Connection | undefined;
+  #defaultCredential = '';
   #nextReconciliation: ScheduledTask | undefined;
   #reconciliation: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -53,14 +65,19 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
    * and finishes those left DISCONNECTING. Resolves when the jobs have started, not when they have ended.
    */
   async start(): Promise<void> {
-    const { passwordSealer, defaultKeyStore } = this.#options;
+    const { passwordSealer, defaultKeyStore, keyStoreCatalog, events } = this.#options;
     if (defaultKeyStore !== null) {
+      this.#defaultCredential = defaultCredentialVersion(passwordSealer, defaultKeyStore);
       this.#defaultConnection = new Connection(this.#options, defaultStoreTarget(passwordSealer, defaultKeyStore));
     }
     const resumable = statesAllowing('resume');
-    for (const store of await this.#options.keyStoreCatalog.listStoresInStates(resumable)) {
-      await this.#options.keyStoreCatalog.changeConnectionState(store.customKeyStoreId, resumable, 'CONNECTING', null);
+    for (const store of await keyStoreCatalog.listStoresInStates(resumable)) {
+      await keyStoreCatalog.changeConnectionState(store.customKeyStoreId, resumable, 'CONNECTING', null);
     }
+    for (const { customKeyStoreId, clusterId, connectionErrorCode } of await keyStoreCatalog.listStoresInStates([
+      'FAILED',
+    ]))
+      events.foundFailed({ customKeyStoreId, clusterId }, connectionErrorCode);
     this.#reconciliation = this.#reconcile(true);
     await this.#reconciliation;
   }
@@ -124,6 +141,36 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const stores = await this.#options.keyStoreCatalog.listStoresInStates(connectionStates);
     const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
     return store?.connectionState ?? 'DISCONNECTED';
+  }
+
+  /** The default key store, where there is one, as this process knows it. */
+  defaultConnection(): StoreConnection | undefined {
+    const { defaultKeyStore } = this.#options;
+    if (defaultKeyStore === null) return undefined;
+    return {
+      store: null,
+      clusterId: defaultKeyStore.clusterId,
+      state: this.#defaultState(),
+      errorCode: this.#defaultConnection?.lastErrorCode ?? null,
+      connected: this.#defaultConnection?.views !== undefined,
+      credentialVersion: this.#defaultCredential,
+    };
+  }
+
+  /** Every custom key store of every account, as the catalog has it now. Rejects when the catalog cannot be read. */
+  async customConnections(): Promise<StoreConnection[]> {
+    const stores = await this.#options.keyStoreCatalog.listStoresInStates(connectionStates);
+    return stores.map((store) => {
+      const connection = this.#connections.get(store.customKeyStoreId);
+      return {
+        store,
+        clusterId: store.clusterId,
+        state: store.connectionState,
+        errorCode: store.connectionErrorCode ?? connection?.lastErrorCode ?? null,
+        connected: connection?.views !== undefined,
+        credentialVersion: credentialVersionOf(store),
+      };
+    });
   }
 
   describeCluster(clusterId: string): ClusterDescription | undefined {
@@ -242,9 +289,14 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   async #followCatalog(atStart: boolean): Promise<void> {
     // Only what was open before the catalog was read can be out of date: a connect may start while it is read.
     const openBefore = [...this.#connections.keys()];
-    const stores = await this.#options.keyStoreCatalog.listStoresInStates(['CONNECTED', 'CONNECTING', 'DISCONNECTING']);
+    const stores = await this.#options.keyStoreCatalog.listStoresInStates(statesToFollow);
     const wanted = new Set<string>();
     for (const { customKeyStoreId, connectionState } of stores) {
+      if (connectionState === 'FAILED') {
+        // Ours has ended by itself: there is nothing to disconnect, and nobody is told so, until an operator does.
+        if (this.#connections.get(customKeyStoreId)?.isOver === true) wanted.add(customKeyStoreId);
+        continue;
+      }
       if (connectionState === 'DISCONNECTING') {
         this.#close(customKeyStoreId, true);
         continue;

@@ -1,4 +1,4 @@
-import { constants, statSync, write } from 'node:fs';
+import { constants, type Stats, statSync, write } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -9,7 +9,7 @@ export interface WriteOutcome {
 }
 
 /** What the log needs of its file. */
-export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'isRemoved' | 'close'>;
+export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'isRemoved' | 'isAt' | 'close'>;
 
 /** Our own standard streams, which may be pipes: whoever started us reads them. */
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
@@ -75,8 +75,24 @@ export class AuditFileHandle {
     return this.#isRegular && (await this.#handle.stat()).nlink === 0;
   }
 
+  /** Whether it is the file that has this path now. A log rotation moves it away before it says so. */
+  async isAt(path: string): Promise<boolean> {
+    if (!this.#isRegular) return true;
+    const [ours, named] = await Promise.all([this.#handle.stat(), statOrNothing(path)]);
+    return named?.ino === ours.ino && named.dev === ours.dev;
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
+  }
+}
+
+async function statOrNothing(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

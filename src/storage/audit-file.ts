@@ -3,13 +3,15 @@ import type { AuditLog } from '../audit/log.js';
 import { type Clock, delay, type ScheduledTask } from '../clock.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 
-/** Where the log is, and who is told when it loses records. */
+/** Where the log is, and who is told of what happens to it. */
 export interface AuditFileOptions {
   /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
   path: string;
   clock: Clock;
-  /** Told of lines that could not be written or synced, with how many. */
+  /** Told each time that the log could not be written or synced, with how many records of requests that cost; also with 0. */
   onLost?: (count: number) => void;
+  /** Told that the file was removed while it was in use, and that a new one was begun under its path. */
+  onRemoved?: () => void;
 }
 
 /**
@@ -31,6 +33,8 @@ interface Line {
   text: string;
   byteLength: number;
   durable: boolean;
+  /** Of a request, and no notice. */
+  isRecord: boolean;
   settle(error: Error | undefined): void;
 }
 
@@ -73,8 +77,10 @@ export class AuditFile implements AuditLog {
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   /** A failed sync is not forgotten because of a write that nobody synced. */
-  #failedAt: 'write' | 'sync' | undefined;
+  #failure: { at: 'write' | 'sync'; cause: Error } | undefined;
+  /** Since the last line that said so. */
   #lostRecords = 0;
+  #allLostRecords = 0;
   /** Whether the file ends in the middle of a line. */
   #midLine = false;
   #probe: ScheduledTask | undefined;
@@ -90,11 +96,38 @@ export class AuditFile implements AuditLog {
   }
 
   append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
-    return this.#add(JSON.stringify(event), options.durable);
+    return this.#add(JSON.stringify(event), options.durable, true);
   }
 
   healthy(): boolean {
-    return this.#failedAt === undefined && !this.#closed && this.#waitingBytes <= fullBytes && !this.#isStalled();
+    return this.trouble() === undefined;
+  }
+
+  /** Why it cannot be written now; undefined when it can. */
+  trouble(): Error | undefined {
+    if (this.#closed) return closedError();
+    if (this.#failure !== undefined) return this.#failure.cause;
+    if (this.#waitingBytes > fullBytes) return new Error('Too many records wait for the audit log.');
+    if (this.#isStalled()) return new Error(`The disk has not answered for ${stalledAfterMs / 1_000} seconds.`);
+    return undefined;
+  }
+
+  /** Records that were lost since it was opened. */
+  get lostRecords(): number {
+    return this.#allLostRecords;
+  }
+
+  /**
+   * Looks whether the file at the path is still the one that is written to. One that was removed is begun anew, also
+   * where nobody writes; one that was moved is written to until `reopen`.
+   */
+  async isInPlace(): Promise<boolean> {
+    if (this.#closed) return true;
+    const handle = this.#handle;
+    if (await handle.isRemoved()) this.#startWriting();
+    const inPlace = await handle.isAt(this.#options.path);
+    // One that was replaced meanwhile was opened at the path just now.
+    return inPlace || handle !== this.#handle;
   }
 
   #isStalled(): boolean {
@@ -144,18 +177,18 @@ export class AuditFile implements AuditLog {
   async note(notice: AuditNotice['notice']): Promise<void> {
     // A torn line has no end: ours must begin on a line of its own.
     this.#midLine ||= notice === 'torn-record';
-    await this.#add(this.#notice({ notice }), true);
+    await this.#add(this.#notice({ notice }), true, false);
   }
 
   #notice(notice: Omit<AuditNotice, 'time'>): string {
     return JSON.stringify({ time: this.#options.clock.now().toISOString(), ...notice } satisfies AuditNotice);
   }
 
-  #add(text: string, durable: boolean): Promise<void> {
+  #add(text: string, durable: boolean, isRecord: boolean): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const line = newLine(text, durable, settle);
+      const line = newLine(text, { durable, isRecord }, settle);
       if (this.#waitingBytes + line.byteLength > overfullBytes) {
         this.#failed('write', [line], new Error('Too many records wait for the audit log.'));
         return;
@@ -213,7 +246,7 @@ export class AuditFile implements AuditLog {
     });
     const lost = lines.slice(written.length);
     if (lost.length > 0) this.#failed('write', lost, error);
-    else if (this.#failedAt === 'write') this.#failedAt = undefined;
+    else if (this.#failure?.at === 'write') this.#failure = undefined;
     this.#unsynced.push(...written.filter((line) => line.durable));
     if (this.#unsynced.length > 0) this.#syncing ??= this.#syncAll();
     for (const line of written) if (!line.durable) line.settle(undefined);
@@ -226,7 +259,7 @@ export class AuditFile implements AuditLog {
       this.#busySinceMs.sync = this.#options.clock.monotonicMs();
       try {
         await this.#handle.sync();
-        if (this.#failedAt === 'sync') this.#failedAt = undefined;
+        if (this.#failure?.at === 'sync') this.#failure = undefined;
         for (const line of lines) line.settle(undefined);
       } catch (error) {
         this.#failed('sync', lines, error as Error);
@@ -237,27 +270,28 @@ export class AuditFile implements AuditLog {
   }
 
   #failed(at: 'write' | 'sync', lines: readonly Line[], error: Error | undefined): void {
-    this.#failedAt = at;
-    this.#lostRecords += lines.length;
-    this.#options.onLost?.(lines.length);
+    this.#failure = { at, cause: error ?? new Error('The disk took a part of it.') };
+    const count = lines.filter(({ isRecord }) => isRecord).length;
+    this.#lostRecords += count;
+    this.#allLostRecords += count;
+    this.#options.onLost?.(count);
     for (const line of lines) line.settle(error);
     // Nobody may come and append, since callers are refused while the log is not healthy.
     this.#probe ??= this.#options.clock.schedule(probeIntervalMs, () => {
       this.#probe = undefined;
-      if (this.#lostRecords > 0 && !this.#closed) this.#startWriting();
+      if (this.#failure !== undefined && !this.#closed) this.#startWriting();
     });
   }
 
-  /** The first line after a failure says how many records are missing. */
+  /** The first line after a failure says how many records are missing; it is also the test whether the log is well again. */
   #lostNotice(): Line[] {
     const count = this.#lostRecords;
-    if (count === 0) return [];
+    if (count === 0 && this.#failure === undefined) return [];
     this.#lostRecords = 0;
     const settle = (error: Error | undefined): void => {
-      // `#failed` has counted this line itself as one.
-      if (error !== undefined) this.#lostRecords += count - 1;
+      if (error !== undefined) this.#lostRecords += count;
     };
-    return [newLine(this.#notice({ notice: 'records-lost', count }), true, settle)];
+    return [newLine(this.#notice({ notice: 'records-lost', count }), noticeKind, settle)];
   }
 
   async #reopenNow(requests: readonly { resolve: () => void; reject: (error: unknown) => void }[]): Promise<void> {
@@ -288,12 +322,17 @@ export class AuditFile implements AuditLog {
     this.#presenceCheckedMs = nowMs;
     if (!(await this.#handle.isRemoved())) return [];
     await this.#replaceHandle();
-    return [newLine(this.#notice({ notice: 'file-removed' }), true, () => undefined)];
+    this.#options.onRemoved?.();
+    return [newLine(this.#notice({ notice: 'file-removed' }), noticeKind, () => undefined)];
   }
 }
 
-function newLine(text: string, durable: boolean, settle: Line['settle']): Line {
-  return { text: `${text}\n`, byteLength: Buffer.byteLength(text) + 1, durable, settle };
+type LineKind = Pick<Line, 'durable' | 'isRecord'>;
+
+const noticeKind: LineKind = { durable: true, isRecord: false };
+
+function newLine(text: string, kind: LineKind, settle: Line['settle']): Line {
+  return { text: `${text}\n`, byteLength: Buffer.byteLength(text) + 1, ...kind, settle };
 }
 
 function closedError(): Error {

@@ -13,7 +13,7 @@ import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
 import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
-import { showConnectionState } from './key-store-metrics.js';
+import type { Readiness } from '../status/readiness.js';
 import { LineLimit } from './line-limit.js';
 import type { Metrics } from './metrics.js';
 import type { SpanOutcomeListener } from './span-outlet.js';
@@ -30,25 +30,23 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
   return {
     connecting(place) {
       logger.info({ ...place }, 'key store connecting');
-      showConnectionState(metrics, place.clusterId, 'CONNECTING');
     },
     connected(place) {
       logger.info({ ...place }, 'key store connected');
-      showConnectionState(metrics, place.clusterId, 'CONNECTED');
     },
     connectFailed(place, { errorCode, retryInMs, cause }) {
       logger.error({ ...place, errorCode, retryInMs, err: cause }, 'key store did not connect');
       const cluster = metrics?.cluster(place.clusterId) ?? '';
       metrics?.counters.keyStoreConnectFailures.inc({ cluster, error_code: errorCode });
-      showConnectionState(metrics, place.clusterId, retryInMs === null ? 'FAILED' : 'CONNECTING');
+    },
+    foundFailed(place, errorCode) {
+      logger.error({ ...place, errorCode }, 'key store is FAILED since before this start; it is not tried by itself');
     },
     disconnecting(place) {
       logger.info({ ...place }, 'key store disconnecting');
-      showConnectionState(metrics, place.clusterId, 'DISCONNECTING');
     },
     disconnected(place) {
       logger.info({ ...place }, 'key store disconnected');
-      showConnectionState(metrics, place.clusterId, 'DISCONNECTED');
     },
     connectionJobFailed(customKeyStoreId, cause) {
       logger.error({ customKeyStoreId, err: cause }, 'connection job failed');
@@ -221,9 +219,41 @@ export interface RefusedConnection {
   unreported: number;
 }
 
-/** Audit records that were lost; each of their requests was refused, and is logged as that. */
-export function auditRecordsLostEvent({ metrics }: EventSink): (count: number) => void {
-  return (count) => metrics?.counters.auditRecordsLost.inc(count);
+/** What becomes of the audit log at run time. Requests that are refused for it are logged as that. */
+export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
+  return {
+    recordsLost: (count) => metrics?.counters.auditRecordsLost.inc(count),
+    unwritable: (cause) =>
+      logger.error({ err: cause }, 'the audit log cannot be written: every request is refused until it can'),
+    writableAgain: (afterMs) => logger.info({ afterMs: Math.round(afterMs) }, 'the audit log can be written again'),
+    fileRemoved() {
+      logger.error('the file of the audit log was removed while it was in use: a new one was begun');
+      metrics?.counters.auditFilesRemoved.inc();
+    },
+    movedAway: () =>
+      logger.warn('the file of the audit log was moved away and is still written to: send SIGHUP to begin a new one'),
+    backInPlace: () => logger.info('the audit log is written to at its path again'),
+  };
+}
+
+/** What happens to the audit log, each told once. */
+export interface AuditLogEvents {
+  recordsLost(count: number): void;
+  unwritable(cause: unknown): void;
+  writableAgain(afterMs: number): void;
+  fileRemoved(): void;
+  movedAway(): void;
+  backInPlace(): void;
+}
+
+/** Whether callers are served: what health says to load balancers. */
+export function readinessEvent({ logger }: EventSink): (readiness: Readiness) => void {
+  return ({ control, cryptography, keyStores }) => {
+    const fields = { keyStores: Object.fromEntries(keyStores) };
+    if (cryptography) logger.info(fields, 'ready: health answers SERVING');
+    else if (control) logger.error(fields, 'not ready: no key store serves; health answers NOT_SERVING');
+    else logger.error('not ready: the audit log or the catalog cannot be used; health answers NOT_SERVING');
+  };
 }
 
 /** What goes wrong where no caller is waiting. */

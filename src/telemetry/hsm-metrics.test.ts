@@ -7,6 +7,7 @@ const cluster = (clusterId: string, ...wornOut: boolean[]) => ({
   members: wornOut.map((each, index) => ({
     name: `m${index}`,
     breaker: undefined,
+    isOpen: false,
     statistics: undefined,
     wornOut: each,
   })),
@@ -22,7 +23,7 @@ test('the process is worn out while any member of any cluster is', async () => {
 });
 
 test('hedges are counted by cluster and operation', async () => {
-  const metrics = new Metrics([{ id: 'cluster-1', name: 'main' }]);
+  const metrics = new Metrics([{ id: 'cluster-1', name: 'main', members: [{ name: 'a' }] }]);
   const onHedge = hedgeCounter(metrics)('cluster-1');
   onHedge('encrypt', 'sent');
   onHedge('encrypt', 'sent');
@@ -33,7 +34,7 @@ test('hedges are counted by cluster and operation', async () => {
 });
 
 test('what ran on no lane has no times of one', async () => {
-  const metrics = new Metrics([{ id: 'cluster-1', name: 'main' }]);
+  const metrics = new Metrics([{ id: 'cluster-1', name: 'main', members: [{ name: 'a' }] }]);
   const onTried = tryCounter(metrics);
   const tried = { clusterId: 'cluster-1', memberName: 'a', operation: 'inventory', durationMs: 5 } as const;
   onTried({ ...tried, lane: undefined, failure: undefined });

@@ -1,6 +1,6 @@
 /**
- * Every metric, with the labels that it may have. All values of labels are of closed lists of ours or names of the
- * configuration: nothing that a caller sends becomes one. `docs/telemetry.md` has a row for each; a test compares them.
+ * Every metric, with the labels that it may have. All values of labels are of closed lists of ours, names of the
+ * configuration, or ids of custom key stores, of which there are ten an account: nothing that a caller sends becomes one. `docs/telemetry.md` has a row for each; a test compares them.
  */
 
 /** The Prometheus metric behind a key of the tables below; code names the key, dashboards name the metric. */
@@ -13,6 +13,9 @@ export interface MetricDefinition {
 
 /** Where a member of a cluster is meant. */
 const place = ['cluster', 'member'] as const;
+
+/** A key store (`default`, or the id of a custom one) and its cluster. */
+const keyStore = ['key_store', 'cluster'] as const;
 
 /** What only rises, from 0 at the start of the process. */
 export const counterDefinitions = {
@@ -111,6 +114,11 @@ export const counterDefinitions = {
     help: 'Audit records that could not be written; their requests were refused.',
     labels: [],
   },
+  auditFilesRemoved: {
+    name: 'holdfast_audit_files_removed_total',
+    help: 'Times that the file of the audit log was removed while it was in use, and begun anew.',
+    labels: [],
+  },
   backgroundFailures: {
     name: 'holdfast_background_failures_total',
     help: 'Failures of work that no caller waits for.',
@@ -197,8 +205,33 @@ export const gaugeDefinitions = {
   },
   keyStoreState: {
     name: 'holdfast_key_store_connection_state',
-    help: '1 for the state that the connection of the key store on this cluster is in, else 0.',
-    labels: ['cluster', 'state'],
+    help: '1 for the state that the connection of the key store is in, else 0.',
+    labels: [...keyStore, 'state'],
+  },
+  keyStoreFailed: {
+    name: 'holdfast_key_store_failed',
+    help: '1 while the key store is FAILED, with the code of its failure; no series otherwise.',
+    labels: [...keyStore, 'error_code'],
+  },
+  keyStoreServing: {
+    name: 'holdfast_key_store_serving',
+    help: '1 while this process can use the keys of the key store, else 0.',
+    labels: keyStore,
+  },
+  refusedPins: {
+    name: 'holdfast_hsm_refused_pins',
+    help: 'Tokens that refused the PIN that the key store has now.',
+    labels: keyStore,
+  },
+  ready: {
+    name: 'holdfast_ready',
+    help: '1 while health answers SERVING for the server as a whole, else 0.',
+    labels: [],
+  },
+  catalogReadable: {
+    name: 'holdfast_catalog_readable',
+    help: '1 where the catalog could be read just now, else 0.',
+    labels: [],
   },
   encryptionBudgetUsed: {
     name: 'holdfast_encryption_budget_used_ratio',
@@ -221,6 +254,17 @@ export const gaugeDefinitions = {
     labels: ['state'],
   },
   auditHealthy: { name: 'holdfast_audit_healthy', help: '1 where the audit log can be written, else 0.', labels: [] },
+  auditFileInPlace: {
+    name: 'holdfast_audit_file_in_place',
+    help: '1 where the file at the configured path is the one that is written to, else 0.',
+    labels: [],
+  },
+  diskFree: {
+    name: 'holdfast_disk_free_bytes',
+    help: 'What the service may still write to the disk of the audit log or the catalog.',
+    labels: ['holds'],
+  },
+  diskSize: { name: 'holdfast_disk_size_bytes', help: 'Size of that disk.', labels: ['holds'] },
   eventLoopDelay: {
     name: 'holdfast_event_loop_delay_seconds',
     help: 'How late the event loop was, since the last scrape.',

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type ClusterNames, counterSeeds } from './counter-seeds.js';
 import {
   counterDefinitions,
   gaugeDefinitions,
@@ -35,7 +36,7 @@ export class Metrics {
   readonly #refreshers: (() => void | Promise<void>)[] = [];
 
   /** @param clusters of the configuration: their names become labels */
-  constructor(clusters: readonly { id: string; name: string }[]) {
+  constructor(clusters: readonly ClusterNames[]) {
     const registers = [this.#registry];
     const shape = ({ name, help, labels }: MetricDefinition) => ({ name, help, labelNames: [...labels], registers });
     this.counters = made(counterDefinitions, (definition) => new Counter(shape(definition))) as typeof this.counters;
@@ -45,6 +46,15 @@ export class Metrics {
       (definition) => new Histogram({ ...shape(definition), buckets: durationBuckets }),
     ) as typeof this.histograms;
     this.#clusterNames = new Map(clusters.map(({ id, name }) => [id, name]));
+    this.#seedCounters(clusters);
+  }
+
+  #seedCounters(clusters: readonly ClusterNames[]): void {
+    for (const [key, seeds] of Object.entries(counterSeeds)) {
+      if (typeof seeds === 'string') continue;
+      const counter: Counter = this.counters[key as keyof typeof counterDefinitions];
+      for (const labels of seeds(clusters)) counter.inc(labels, 0);
+    }
   }
 
   /** The label of a cluster: its name in the configuration. */

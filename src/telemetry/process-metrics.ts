@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.js';
 import type { Metrics } from './metrics.js';
@@ -16,10 +15,9 @@ export function showProcess(metrics: Metrics, clock: Clock, version: string): ()
   gauges.startTime.set(clock.now().getTime() / 1_000);
   const stopEventLoopWatch = watchEventLoop(metrics);
   const cpu = { user: 0, system: 0 };
-  metrics.refreshWith(async () => {
+  metrics.refreshWith(() => {
     showMemory(metrics);
     countCpu(metrics, cpu);
-    await showFileDescriptors(metrics);
   });
   return stopEventLoopWatch;
 }
@@ -60,11 +58,4 @@ function countCpu({ counters }: Metrics, counted: { user: number; system: number
     counters.processCpu.inc({ mode }, Math.max(0, micros / 1e6 - counted[mode]));
     counted[mode] = micros / 1e6;
   }
-}
-
-async function showFileDescriptors({ gauges }: Metrics): Promise<void> {
-  // proc(5): Linux alone has them, and Holdfast runs on Linux alone.
-  gauges.openFileDescriptors.set((await readdir('/proc/self/fd')).length);
-  const limit = /^Max open files +(\d+)/m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1];
-  if (limit !== undefined) gauges.maximumFileDescriptors.set(Number(limit));
 }

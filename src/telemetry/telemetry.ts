@@ -3,13 +3,15 @@ import { type Clock, delay } from '../clock.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { EncryptionBudget } from '../operations/encryption-budget.js';
 import type { Secret } from '../secret.js';
+import type { ServiceStatus } from '../status/service-status.js';
 import type { RequestTracer } from '../trace.js';
+import type { ClusterNames } from './counter-seeds.js';
 import { type EventSink, spanEvent } from './events.js';
 import { showClusters } from './hsm-metrics.js';
-import { showConnectionState } from './key-store-metrics.js';
 import { Metrics } from './metrics.js';
 import { MetricsEndpoint } from './metrics-endpoint.js';
 import { showProcess } from './process-metrics.js';
+import { showStatus } from './status-metrics.js';
 import type { Tracing } from './tracing.js';
 
 /** What is told of this process, and where. Given by `compose.ts`. */
@@ -20,7 +22,7 @@ export interface TelemetryOptions {
   random: () => number;
   version: string;
   /** Of the configuration. */
-  clusters: readonly { id: string; name: string }[];
+  clusters: readonly ClusterNames[];
   /** Null: nothing is counted. */
   metrics: { address: string; port: number } | null;
   /** Null: nothing is traced. */
@@ -33,7 +35,9 @@ export interface TelemetryOptions {
 export interface MetricSources {
   clusters(): readonly ClusterStatus[];
   encryptionBudget: Pick<EncryptionBudget, 'mostUsed' | 'warnedMaterials'>;
-  auditHealthy(): boolean;
+  /** Key stores, audit log, disks, file descriptors. */
+  status(): Promise<ServiceStatus>;
+  ready(): boolean;
   faceLoad(): { connections: number; unfinishedRequestBytes: number };
 }
 
@@ -72,7 +76,7 @@ export class Telemetry {
     tracing: Tracing | undefined,
     endpoint: MetricsEndpoint | undefined,
   ) {
-    const { clock, version, clusters } = options;
+    const { clock, version } = options;
     const { metrics } = sink;
     this.sink = sink;
     this.tracer = tracing;
@@ -80,7 +84,6 @@ export class Telemetry {
     this.#tracing = tracing;
     this.#endpoint = endpoint;
     this.#stopWatches = metrics === undefined ? () => undefined : showProcess(metrics, clock, version);
-    for (const { id } of clusters) showConnectionState(metrics, id, 'DISCONNECTED');
   }
 
   /** The port of the metrics; undefined where they are not served. */
@@ -91,13 +94,14 @@ export class Telemetry {
   /** From here on scrapes ask these too. */
   watch(sources: MetricSources): void {
     const { metrics } = this.sink;
-    metrics?.refreshWith(() => {
+    metrics?.refreshWith(async () => {
       const { gauges } = metrics;
+      showStatus(metrics, await sources.status());
+      gauges.ready.set(sources.ready() ? 1 : 0);
       showClusters(metrics, sources.clusters());
       const { mostUsed } = sources.encryptionBudget;
       gauges.encryptionBudgetUsed.set(mostUsed === undefined ? 0 : mostUsed.used / mostUsed.limit);
       gauges.encryptionBudgetWarned.set(sources.encryptionBudget.warnedMaterials());
-      gauges.auditHealthy.set(sources.auditHealthy() ? 1 : 0);
       const { connections, unfinishedRequestBytes } = sources.faceLoad();
       gauges.grpcConnections.set(connections);
       gauges.grpcUnfinishedRequestBytes.set(unfinishedRequestBytes);

@@ -22,6 +22,7 @@ const commands = [
   'login-attempts list',
   'login-attempts forget',
   'health',
+  'status',
   ...['create', 'connect', 'disconnect', 'describe', 'update', 'delete'].map((name) => `key-store ${name}`),
   ...['create', 'describe', 'list', 'enable', 'disable', 'schedule-deletion', 'cancel-deletion'].map(
     (name) => `key ${name}`,

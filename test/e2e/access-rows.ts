@@ -36,7 +36,8 @@ export const arnOf = (name: string) => `arn:aws:iam::${account}:user/${name}`;
 
 /** The table. */
 export function accessRows(world: World): Record<string, Row> {
-  return { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world) };
+  const status = { ...forAdministrators('GetStatus', {}), actions: ['holdfast:GetStatus'] };
+  return { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world), GetStatus: status };
 }
 
 function keyStoreRows(world: World): Record<string, Row> {

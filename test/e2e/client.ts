@@ -9,7 +9,7 @@ import * as protoLoader from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
 const protoFolder = fileURLToPath(new URL('../../proto', import.meta.url));
-const serviceFolder = `${protoFolder}/holdfast/kms/v1`;
+const serviceFolders = ['kms', 'admin'].map((name) => `${protoFolder}/holdfast/${name}/v1`);
 
 export type Message = Record<string, unknown>;
 
@@ -44,7 +44,7 @@ export interface MethodDescription {
 }
 
 const definitions = protoLoader.loadSync(
-  readdirSync(serviceFolder).map((file) => `${serviceFolder}/${file}`),
+  serviceFolders.flatMap((folder) => readdirSync(folder).map((file) => `${folder}/${file}`)),
   { includeDirs: [protoFolder], keepCase: true, longs: String, enums: String, defaults: false },
 );
 

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { stringify } from 'yaml';
-import { compose, type CompositionOverrides, type HoldfastServer } from '../../src/compose.js';
+import { compose, type HoldfastServer } from '../../src/compose.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { newClusterId } from '../../src/config/new-id.js';
 import { resolveSecrets } from '../../src/config/secrets.js';
+import type { CompositionOverrides } from '../../src/foundation.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from '../certificates.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
@@ -175,6 +176,12 @@ export class Deployment {
     const records = lines.map((line) => JSON.parse(line) as Message);
     // What the log says of itself is no record of a request.
     return records.filter((record) => !('notice' in record));
+  }
+
+  /** The server's log, parsed. */
+  logLines(): Message[] {
+    const lines = readFileSync(this.logPath, 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Message);
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methods } from './client.js';
+import { type Message, methods } from './client.js';
 import { keyStoreTests } from './every-method-key-stores.js';
 import { keyTests } from './every-method-keys.js';
 import { MethodBench } from './method-bench.js';
@@ -14,6 +14,13 @@ describe('every method', () => {
 
   keyTests(bench);
   keyStoreTests(bench);
+
+  it('GetStatus tells of the default key store, which no other method does', async () => {
+    const { key_stores: stores, process: process_ } = await bench.call('GetStatus');
+    const connected = { cluster_name: 'default', connection_state: 'CONNECTION_STATE_CONNECTED', serving: true };
+    expect((stores as Message[])[0]).toMatchObject(connected);
+    expect(process_).toMatchObject({ node_version: process.version });
+  });
 
   it('leaves no method of the descriptors out', () => {
     expect([...bench.succeeded].sort()).toEqual(methods.map(({ method }) => method).sort());

@@ -122,7 +122,8 @@ describe('HSMs', () => {
 
   test('failures have the name of their return value, and a suspended member shows', async () => {
     const id = await connectedKeyStore(client, deployment);
-    const state = (name: string) => `holdfast_key_store_connection_state{cluster="custom",state="${name}"}`;
+    const state = (name: string) =>
+      `holdfast_key_store_connection_state{key_store="${id}",cluster="custom",state="${name}"}`;
     expect((await scrape()).get(state('CONNECTED'))).toBe(1);
     const fault = deployment.fault('custom');
     fault.obey('C_GenerateRandom rv 0x30', 'C_GetTokenInfo rv 0x30');
@@ -144,7 +145,6 @@ describe('HSMs', () => {
 });
 
 test('a key store that failed is DISCONNECTED once it is disconnected, and nobody is paged for it any more', async () => {
-  const state = (name: string) => `holdfast_key_store_connection_state{cluster="spare",state="${name}"}`;
   const password = randomPin();
   deployment.ledger.add('wrong password', password);
   const { custom_key_store_id: id } = await client.call('CreateCustomKeyStore', {
@@ -153,6 +153,8 @@ test('a key store that failed is DISCONNECTED once it is disconnected, and nobod
     trust_anchor_certificate: deployment.trustAnchor,
     key_store_password: password,
   });
+  const state = (name: string) =>
+    `holdfast_key_store_connection_state{key_store="${id as string}",cluster="spare",state="${name}"}`;
   await client.call('ConnectCustomKeyStore', { custom_key_store_id: id });
   await connectionState(client, id as string, 'FAILED');
   expect((await scrape()).get(state('FAILED'))).toBe(1);

@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
 import { exitCodes } from '../../src/cli/exit-codes.js';
 import { healthCheck } from '../../src/cli/health-method.js';
-import { processHealthName } from '../../src/faces/grpc/process-health.js';
+import { processHealthName } from '../../src/faces/grpc/health-names.js';
 import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, Deployment, eventually, type SpawnedServer } from './deployment.js';
 

@@ -128,6 +128,7 @@ function recordingEvents(events: string[]): ConnectionEvents {
     connected: ({ clusterId }) => void events.push(`connected ${clusterId}`),
     connectFailed: ({ clusterId }, { errorCode, retryInMs }) =>
       void events.push(`failed ${clusterId} ${errorCode} ${retryInMs ?? 'for good'}`),
+    foundFailed: ({ clusterId }, errorCode) => void events.push(`found failed ${clusterId} ${errorCode}`),
     disconnecting: ({ clusterId }) => void events.push(`disconnecting ${clusterId}`),
     disconnected: ({ clusterId }) => void events.push(`disconnected ${clusterId}`),
     connectionJobFailed: (customKeyStoreId, cause) =>

@@ -7,7 +7,7 @@ import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';
 import type { LoginAttempts } from '../../src/keystores/catalog.js';
 import {
-  auditRecordsLostEvent,
+  auditEvents,
   backgroundErrorEvent,
   connectionEvents,
   connectionRefusedEvent,
@@ -27,6 +27,7 @@ import {
   type histogramDefinitions,
 } from '../../src/telemetry/metric-definitions.js';
 import type { Metrics } from '../../src/telemetry/metrics.js';
+import type { ServiceStatus } from '../../src/status/service-status.js';
 import { Telemetry } from '../../src/telemetry/telemetry.js';
 import { ManualClock } from '../manual-clock.js';
 
@@ -168,8 +169,12 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_encryption_budget_warnings_total',
   },
   auditRecordsLost: {
-    happens: () => auditRecordsLostEvent(sink)(1),
+    happens: () => auditEvents(sink).recordsLost(1),
     series: 'holdfast_audit_records_lost_total',
+  },
+  auditFilesRemoved: {
+    happens: () => auditEvents(sink).fileRemoved(),
+    series: 'holdfast_audit_files_removed_total',
   },
   backgroundFailures: {
     happens: () => backgroundErrorEvent(sink)(cause, 'something'),
@@ -180,8 +185,11 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_trace_spans_total{outcome="dropped"}',
   },
   processCpu: {
-    // By as much as was used since, which is no whole number.
-    happens: () => undefined,
+    // By as much as was used since, which is no whole number; the kernel may count in steps, and only what ran.
+    happens() {
+      const { user } = process.cpuUsage();
+      while (process.cpuUsage().user === user);
+    },
     series: 'holdfast_process_cpu_seconds_total{mode="user"}',
   },
 };
@@ -199,10 +207,49 @@ const statistics = {
   cachedHandles: 7,
   openings: 1,
 };
+const keyStore = {
+  scope: null,
+  clusterId,
+  clusterName: 'main',
+  connectionErrorCode: null,
+  serving: true,
+  refusedTokens: [],
+  members: [],
+};
+const status: ServiceStatus = {
+  catalogReadable: true,
+  keyStores: [
+    { ...keyStore, customKeyStoreId: null, name: null, connectionState: 'CONNECTED' },
+    {
+      ...keyStore,
+      customKeyStoreId: 'cks-1',
+      name: 'a name that a caller gave it',
+      connectionState: 'FAILED',
+      connectionErrorCode: 'INVALID_CREDENTIALS',
+      serving: false,
+      refusedTokens: ['1', '2'],
+    },
+  ],
+  audit: { file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 },
+  disks: [{ holds: 'audit', path: '/', freeBytes: 11, sizeBytes: 12 }],
+  certificates: [],
+  process: {
+    version: '1.2.3',
+    nodeVersion: process.version,
+    startTime: new Date(0),
+    replacement: 'none',
+    openFileDescriptors: 13,
+    maximumFileDescriptors: 14,
+  },
+};
+const failedStore = 'key_store="cks-1",cluster="main"';
 const sources = {
-  clusters: () => [{ clusterId, members: [{ name: 'a', breaker: 'half-open' as const, statistics, wornOut: true }] }],
+  clusters: () => [
+    { clusterId, members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, wornOut: true }] },
+  ],
   encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
-  auditHealthy: () => true,
+  status: () => Promise.resolve(status),
+  ready: () => true,
   faceLoad: () => ({ connections: 9, unfinishedRequestBytes: 10 }),
 };
 
@@ -225,9 +272,24 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
   unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
   keyStoreState: {
-    'holdfast_key_store_connection_state{cluster="main",state="FAILED"}': 1,
-    'holdfast_key_store_connection_state{cluster="main",state="DISCONNECTED"}': 0,
+    [`holdfast_key_store_connection_state{${failedStore},state="FAILED"}`]: 1,
+    [`holdfast_key_store_connection_state{${failedStore},state="DISCONNECTED"}`]: 0,
+    'holdfast_key_store_connection_state{key_store="default",cluster="main",state="CONNECTED"}': 1,
   },
+  keyStoreFailed: { [`holdfast_key_store_failed{${failedStore},error_code="INVALID_CREDENTIALS"}`]: 1 },
+  keyStoreServing: {
+    [`holdfast_key_store_serving{${failedStore}}`]: 0,
+    'holdfast_key_store_serving{key_store="default",cluster="main"}': 1,
+  },
+  refusedPins: {
+    [`holdfast_hsm_refused_pins{${failedStore}}`]: 2,
+    'holdfast_hsm_refused_pins{key_store="default",cluster="main"}': 0,
+  },
+  ready: { holdfast_ready: 1 },
+  catalogReadable: { holdfast_catalog_readable: 1 },
+  auditFileInPlace: { holdfast_audit_file_in_place: 1 },
+  diskFree: { 'holdfast_disk_free_bytes{holds="audit"}': 11 },
+  diskSize: { 'holdfast_disk_size_bytes{holds="audit"}': 12 },
   encryptionBudgetUsed: { holdfast_encryption_budget_used_ratio: 0.25 },
   encryptionBudgetWarned: { holdfast_encryption_budget_warned_materials: 8 },
   processWornOut: { holdfast_process_worn_out: 1 },
@@ -241,8 +303,8 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   residentMemory: { holdfast_process_resident_memory_bytes: 'some' },
   heapUsed: { holdfast_process_heap_used_bytes: 'some' },
   externalMemory: { holdfast_process_external_memory_bytes: 'some' },
-  openFileDescriptors: { holdfast_process_open_fds: 'some' },
-  maximumFileDescriptors: { holdfast_process_max_fds: 'some' },
+  openFileDescriptors: { holdfast_process_open_fds: 13 },
+  maximumFileDescriptors: { holdfast_process_max_fds: 14 },
   startTime: { holdfast_process_start_time_seconds: 'some' },
   buildInfo: { [`holdfast_build_info{version="1.2.3",node_version="${process.version}"}`]: 1 },
 };
@@ -263,7 +325,7 @@ beforeAll(async () => {
     clock,
     random: () => 0.5,
     version: '1.2.3',
-    clusters: [{ id: clusterId, name: 'main' }],
+    clusters: [{ id: clusterId, name: 'main', members: [{ name: 'a' }] }],
     metrics: { address: '127.0.0.1', port: 0 },
     tracing: null,
     tracingHeaders: [],
@@ -287,7 +349,6 @@ describe('a scrape', () => {
   let samples: ReadonlyMap<string, number>;
   beforeAll(async () => {
     replacementEvent(sink)('put-off', []);
-    connectionEvents(sink).connectFailed(store, { errorCode: 'NETWORK_ERRORS', retryInMs: null, cause });
     // So long a turn of the event loop that its watch sees it.
     await pause(25);
     const endMs = performance.now() + 50;

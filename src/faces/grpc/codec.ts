@@ -1,4 +1,5 @@
 import type { MethodName } from '../../dispatch/methods.js';
+import { adminCodecs } from './admin-messages.js';
 import { cryptographyCodecs } from './cryptography-messages.js';
 import { keyCodecs } from './key-messages.js';
 import { keyStoreCodecs } from './key-store-messages.js';
@@ -9,4 +10,5 @@ export const codecs: Readonly<Record<MethodName, MethodCodec>> = {
   ...keyStoreCodecs,
   ...keyCodecs,
   ...cryptographyCodecs,
+  ...adminCodecs,
 };

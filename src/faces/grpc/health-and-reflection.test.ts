@@ -6,7 +6,7 @@ import { type Client, loadPackageDefinition, type ServiceError } from '@grpc/grp
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { expect, test } from 'vitest';
-import { FaceUnderTest } from '../../../test/grpc-face.js';
+import { FaceUnderTest, ready } from '../../../test/grpc-face.js';
 import { methodNames } from '../../dispatch/methods.js';
 
 /** What these tests need of clients that are made from proto files at run time, as another tool-chain makes them. */
@@ -33,7 +33,8 @@ function dynamicType(file: string, ...path: string[]): ClientType {
 }
 
 const Health = dynamicType(protoPath, 'grpc', 'health', 'v1', 'Health');
-const services = ['CryptographyService', 'KeyService', 'KeyStoreService'].map((name) => `holdfast.kms.v1.${name}`);
+const kmsServices = ['CryptographyService', 'KeyService', 'KeyStoreService'].map((name) => `holdfast.kms.v1.${name}`);
+const services = [...kmsServices, 'holdfast.admin.v1.AdminService'];
 
 function check(client: DynamicClient, service: string): Promise<string> {
   return new Promise((resolve) =>
@@ -44,11 +45,13 @@ function check(client: DynamicClient, service: string): Promise<string> {
 test('health answers for the server and each service, and Watch sees NOT_SERVING before a drain ends it', async () => {
   await using face = await FaceUnderTest.start();
   const client = face.open(Health);
-  for (const service of ['', ...services, 'holdfast.process']) expect(await check(client, service)).toBe('SERVING');
+  const live = ['holdfast.process', 'holdfast.live'];
+  for (const service of ['', ...services, ...live]) expect(await check(client, service)).toBe('SERVING');
   expect(await check(client, 'holdfast.kms.v1.Nothing')).toMatch(/unknown/);
-  face.face.setServing(false);
+  face.face.setReadiness({ control: false, cryptography: false, keyStores: new Map() });
   for (const service of ['', ...services]) expect(await check(client, service)).toBe('NOT_SERVING');
-  face.face.setServing(true);
+  for (const service of live) expect(await check(client, service)).toBe('SERVING');
+  face.face.setReadiness(ready);
 
   const seen: string[] = [];
   for await (const { status } of client.watch({ service: '' })) {
@@ -56,6 +59,29 @@ test('health answers for the server and each service, and Watch sees NOT_SERVING
     if (seen.length === 1) void face.face.drain(30_000);
   }
   expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
+});
+
+test('while no key store serves, only what needs an HSM is NOT_SERVING; each key store has a name', async () => {
+  await using face = await FaceUnderTest.start();
+  const client = face.open(Health);
+  const keyStores = new Map([
+    ['default', false],
+    ['cks-1', true],
+  ]);
+  face.face.setReadiness({ control: true, cryptography: false, keyStores });
+  const needsHsm = ['', 'holdfast.kms.v1.CryptographyService', 'holdfast.key-store.default'];
+  for (const service of needsHsm) expect([service, await check(client, service)]).toEqual([service, 'NOT_SERVING']);
+  const others = services.filter((service) => !needsHsm.includes(service));
+  for (const service of [...others, 'holdfast.key-store.cks-1', 'holdfast.live']) {
+    expect([service, await check(client, service)]).toEqual([service, 'SERVING']);
+  }
+  face.face.setReadiness({ control: true, cryptography: false, keyStores: new Map([['default', false]]) });
+  expect(await check(client, 'holdfast.key-store.cks-1')).toBe('SERVICE_UNKNOWN');
+  const drained = face.face.drain(30_000);
+  face.face.setReadiness(ready);
+  expect(await check(client, '')).not.toBe('SERVING');
+  client.close();
+  await drained;
 });
 
 test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes every method', async (version) => {

@@ -1,33 +1,68 @@
 import { HealthImplementation } from 'grpc-health-check';
+import type { Readiness } from '../../status/readiness.js';
+import { keyStoreHealthName, liveHealthName, processHealthName } from './health-names.js';
 import type { ServiceHost } from './open-streams.js';
-import { processHealthName } from './process-health.js';
-import { serviceNames } from './services.js';
+import { cryptographyServiceName, serviceNames } from './services.js';
+
+/** What the published message has; the library's type leaves the last one out, which is for names that are gone. */
+type Status = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
+type LibraryStatus = Parameters<HealthImplementation['setStatus']>[1];
 
 /**
- * `grpc.health.v1.Health`, for the server as a whole (the empty name) and for each service. Not in the access table and
- * not audited: whoever passes the listener (on TCP: whoever has a certificate of the client authority) may ask. It says
- * whether this process takes work; whether an HSM does is in metrics and in DescribeCustomKeyStores.
+ * `grpc.health.v1.Health`. The empty name and `CryptographyService` are readiness: whether callers that need an HSM are
+ * served. The other services need none. Each key store has a name, and so have liveness and the process. Not in the access
+ * table and not audited: whoever passes the listener (on TCP: whoever has a certificate of the client authority) may ask.
  */
 export class Health {
   readonly #implementation = new HealthImplementation();
+  readonly #statuses = new Map<string, Status>();
+  #keyStoreNames: string[] = [];
+  #draining = false;
 
   constructor() {
-    this.setServing(false);
+    this.setReadiness({ control: false, cryptography: false, keyStores: new Map() });
     this.setSound(true);
+    this.#set(liveHealthName, true);
   }
 
   addTo(host: ServiceHost): void {
     this.#implementation.addToServer(host);
   }
 
-  setServing(serving: boolean): void {
-    for (const name of ['', ...serviceNames]) {
-      this.#implementation.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
-    }
+  /** What it answers from now on. A key store that is not in it any more is unknown. */
+  setReadiness({ control, cryptography, keyStores }: Readiness): void {
+    if (this.#draining) return;
+    for (const name of serviceNames) this.#set(name, name === cryptographyServiceName ? cryptography : control);
+    this.#set('', cryptography);
+    const names = new Map([...keyStores].map(([keyStore, serving]) => [keyStoreHealthName(keyStore), serving]));
+    for (const gone of this.#keyStoreNames.filter((name) => !names.has(name))) this.#put(gone, 'SERVICE_UNKNOWN');
+    for (const [name, serving] of names) this.#set(name, serving);
+    this.#keyStoreNames = [...names.keys()];
+  }
+
+  /** NOT_SERVING from now on, but for liveness. */
+  drain(): void {
+    this.setReadiness({
+      control: false,
+      cryptography: false,
+      keyStores: new Map(this.#keyStoreNames.map((name) => [name.slice(keyStoreHealthName('').length), false])),
+    });
+    this.#draining = true;
   }
 
   /** Whatever else it says: callers are served, where they are, until it asks to be replaced. */
   setSound(sound: boolean): void {
-    this.#implementation.setStatus(processHealthName, sound ? 'SERVING' : 'NOT_SERVING');
+    this.#set(processHealthName, sound);
+  }
+
+  #set(name: string, serving: boolean): void {
+    this.#put(name, serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Whoever watches is told of changes only. */
+  #put(name: string, status: Status): void {
+    if (this.#statuses.get(name) === status) return;
+    this.#statuses.set(name, status);
+    this.#implementation.setStatus(name, status as LibraryStatus);
   }
 }

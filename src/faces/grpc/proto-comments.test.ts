@@ -12,8 +12,10 @@ interface Declaration {
   comment: string[];
 }
 
-const folder = new URL('../../../proto/holdfast/kms/v1/', import.meta.url);
-const declarations = readdirSync(folder).flatMap((name) => read(readFileSync(new URL(name, folder), 'utf8')));
+const declarations = ['kms', 'admin'].flatMap((name) => {
+  const folder = new URL(`../../../proto/holdfast/${name}/v1/`, import.meta.url);
+  return readdirSync(folder).flatMap((file) => read(readFileSync(new URL(file, folder), 'utf8')));
+});
 
 /** Our protos have a declaration to a line and no nested types. */
 function read(proto: string): Declaration[] {

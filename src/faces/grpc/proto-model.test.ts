@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { type ModelShape, modelOperations } from '../../../test/kms-model.js';
-import { methodNames } from '../../dispatch/methods.js';
+import { kmsMethodNames } from '../../dispatch/methods.js';
 
 const descriptors = fromBinary(
   FileDescriptorSetSchema,
@@ -68,14 +68,14 @@ function compareEnum(typeName: string, values: readonly string[]): void {
 
 const localName = (typeName: string): string => typeName.slice('.holdfast.kms.v1.'.length);
 
-test.each(methodNames)('%s has the fields of the model, numbered in its order, and its enums', (method) => {
+test.each(kmsMethodNames)('%s has the fields of the model, numbered in its order, and its enums', (method) => {
   compare(messages.get(`${method}Request`), modelOperations[method].input.members);
   compare(messages.get(`${method}Response`), modelOperations[method].output?.members ?? {});
 });
 
-test('every method of the dispatcher is an rpc of the proto, and the other way round', () => {
+test('every method of AWS KMS that the dispatcher has is an rpc of the proto, and the other way round', () => {
   const rpcs = descriptors.flatMap((file) => file.service.flatMap((service) => service.method));
-  expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...methodNames].sort());
+  expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...kmsMethodNames].sort());
   for (const rpc of rpcs)
     expect([rpc.inputType, rpc.clientStreaming]).toEqual([`.holdfast.kms.v1.${rpc.name}Request`, false]);
 });

@@ -4,6 +4,7 @@ import { type Clock, delay } from '../../clock.js';
 import type { Dispatcher } from '../../dispatch/dispatcher.js';
 import type { Identifiers } from '../../ids.js';
 import type { Principal } from '../../policy/authorizer.js';
+import type { Readiness } from '../../status/readiness.js';
 import type { RequestTracer } from '../../trace.js';
 import { Connections } from './connections.js';
 import { addServices } from './handler.js';
@@ -51,8 +52,8 @@ export interface GrpcFace {
   reload(listenerIndex: number, material: TlsMaterial): void;
   /** How many connections are open, and the memory of requests that have not arrived whole. */
   load(): { connections: number; unfinishedRequestBytes: number };
-  /** What health answers; NOT_SERVING until told otherwise. */
-  setServing(serving: boolean): void;
+  /** What health answers; NOT_SERVING until told otherwise, and from a drain on. */
+  setReadiness(readiness: Readiness): void;
   /** What health answers for the process: false where it wants to be replaced. */
   setSound(sound: boolean): void;
   /**
@@ -126,8 +127,8 @@ class RunningGrpcFace implements GrpcFace {
     return { connections: this.#connections.size, unfinishedRequestBytes: this.#reception.bytes };
   }
 
-  setServing(serving: boolean): void {
-    this.#health.setServing(serving);
+  setReadiness(readiness: Readiness): void {
+    this.#health.setReadiness(readiness);
   }
 
   setSound(sound: boolean): void {
@@ -135,7 +136,7 @@ class RunningGrpcFace implements GrpcFace {
   }
 
   async drain(boundMs: number): Promise<void> {
-    this.setServing(false);
+    this.#health.drain();
     this.#streams.endAll();
     for (const { listener, intake } of this.#open) {
       listener.stop();

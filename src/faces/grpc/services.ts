@@ -1,16 +1,25 @@
 import { type MethodName, methodNames } from '../../dispatch/methods.js';
+import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from './gen/holdfast/kms/v1/key_store_service.js';
 
 /** The services of the proto, as generated. */
-export const services = [KeyStoreServiceService, KeyServiceService, CryptographyServiceService] as const;
+export const services = [
+  KeyStoreServiceService,
+  KeyServiceService,
+  CryptographyServiceService,
+  AdminServiceService,
+] as const;
 
 /** Full names, for health. */
 export const serviceNames: readonly string[] = services.map((service) => {
   const [method] = Object.values(service) as { path: string }[];
   return serviceOf(method?.path ?? '');
 });
+
+/** The full name of the service whose methods need an HSM. */
+export const cryptographyServiceName = 'holdfast.kms.v1.CryptographyService';
 
 /** The method that a path (`/package.Service/Method`) names. Throws for one that the dispatcher does not have. */
 export function methodOf(path: string): MethodName {

@@ -1,0 +1,83 @@
+/** What `holdfast status` prints for people: a paragraph for each part of the service, and what is wrong at the top. */
+import type {
+  CertificateStatus,
+  DiskStatus,
+  GetStatusResponse,
+  KeyStoreStatus,
+  MemberStatus,
+} from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
+import { withoutEnumPrefix } from './proto-json.js';
+
+/** The lines, without ends. */
+export function statusLines(status: GetStatusResponse): string[] {
+  const { concerns, keyStores, certificates, disks } = status;
+  return [
+    ...concerns.map(
+      ({ severity, subject, message }) => `${bare('severity', severity).padEnd(7)}  ${subject}: ${message}`,
+    ),
+    ...(concerns.length === 0 ? ['all is well'] : []),
+    ...section('key stores', keyStores.flatMap(keyStoreLines)),
+    ...section('audit log', auditLines(status)),
+    ...section('disks', disks.map(diskLine)),
+    ...section('certificates', certificates.map(certificateLine)),
+    ...section('process', processLines(status)),
+  ];
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+}
+
+function keyStoreLines(store: KeyStoreStatus): string[] {
+  const { customKeyStoreId = 'default', name, clusterName, connectionErrorCode, serving, refusedTokens } = store;
+  const code = connectionErrorCode === undefined ? '' : ` (${bare('connection_error_code', connectionErrorCode)})`;
+  const words = [
+    customKeyStoreId,
+    ...(name === undefined ? [] : [JSON.stringify(name)]),
+    `on ${clusterName}:`,
+    bare('connection_state', store.connectionState) + code + (serving === true ? ',' : ', not'),
+    'serving',
+  ];
+  const refused = refusedTokens.length === 0 ? [] : [`  PIN refused by ${refusedTokens.join(', ')}`];
+  return [words.join(' '), ...refused, ...store.members.map(memberLine)];
+}
+
+function memberLine({ name, state, lanes, busyLanes, quarantinedLanes, queuedOperations }: MemberStatus): string {
+  const counts = `${lanes} lanes, ${busyLanes} busy, ${quarantinedLanes} hung, ${queuedOperations} queued`;
+  return `  ${name}: ${bare('member_state', state)}, ${counts}`;
+}
+
+function auditLines({ audit, catalog }: GetStatusResponse): string[] {
+  if (audit === undefined) return [];
+  return [
+    `${audit.file}: ${audit.writable === true ? 'writable' : 'NOT WRITABLE'}${audit.inPlace === true ? '' : ', moved away'}`,
+    `records lost since the start: ${audit.lostRecords}`,
+    ...(catalog?.readable === true ? [] : ['the catalog: NOT READABLE']),
+  ];
+}
+
+function diskLine({ holds, path, freeBytes = 0n, sizeBytes = 0n }: DiskStatus): string {
+  return `${holds} (${path}): ${gibibytes(freeBytes)} of ${gibibytes(sizeBytes)} GiB free`;
+}
+
+function gibibytes(bytes: bigint): string {
+  return (Number(bytes) / 1024 ** 3).toFixed(1);
+}
+
+function certificateLine({ path, kind, subject, notAfter }: CertificateStatus): string {
+  const what = bare('certificate_kind', kind).toLowerCase().replaceAll('_', ' ');
+  return `${notAfter?.toISOString()}  ${path} (${what}, ${JSON.stringify(subject)})`;
+}
+
+function processLines({ process }: GetStatusResponse): string[] {
+  if (process === undefined) return [];
+  return [
+    `Holdfast ${process.version}, Node ${process.nodeVersion}, since ${process.startTime?.toISOString()}`,
+    `file descriptors: ${process.openFileDescriptors} of ${process.maximumFileDescriptors}`,
+    `replacement: ${bare('replacement_state', process.replacement).toLowerCase()}`,
+  ];
+}
+
+function bare(fieldName: string, value = ''): string {
+  return withoutEnumPrefix(fieldName, value);
+}

@@ -1,0 +1,21 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/** How many file descriptors the process has open, and may have (RLIMIT_NOFILE, the soft limit, which Node raises to the hard one). */
+export interface FileDescriptors {
+  open: number;
+  maximum: number;
+}
+
+/** Of now. proc(5): Linux alone has them, and Holdfast runs on Linux alone. */
+export async function readFileDescriptors(): Promise<FileDescriptors> {
+  const [open, maximum] = await Promise.all([readdir('/proc/self/fd'), readFileDescriptorLimit()]);
+  return { open: open.length, maximum };
+}
+
+/** RLIMIT_NOFILE; 2^31-1 where it is unlimited. */
+export async function readFileDescriptorLimit(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'utf8');
+  const [, limit] = /^Max open files +(\d+|unlimited)/m.exec(limits) ?? [];
+  const unlimited = 2 ** 31 - 1;
+  return limit === undefined || limit === 'unlimited' ? unlimited : Math.min(Number(limit), unlimited);
+}

@@ -1,0 +1,120 @@
+/** What is open before anything serves: files, clock, telemetry. A part of `compose.ts`, for its length. */
+import type { Logger } from 'pino';
+import type { Clock } from './clock.js';
+import { systemClock } from './clock-system.js';
+import { AuditWatch } from './composition/audit-watch.js';
+import { beginAuditing } from './composition/begin-auditing.js';
+import { openConfiguredCatalog } from './composition/configured-catalog.js';
+import type { Configuration } from './config/configuration.js';
+import { PrincipalDirectory } from './config/principals.js';
+import type { ResolvedSecrets } from './config/secrets.js';
+import type { ClusterOptions } from './hsm/clusters.js';
+import type { Identifiers } from './ids.js';
+import { randomIdentifiers } from './ids-random.js';
+import { type AuditFile, openAuditFile } from './storage/audit-file.js';
+import type { SqliteCatalog } from './storage/sqlite.js';
+import { auditEvents, type AuditLogEvents } from './telemetry/events.js';
+import { Telemetry } from './telemetry/telemetry.js';
+import { version } from './version.js';
+
+/** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
+export interface CompositionOverrides {
+  clock?: Clock;
+  identifiers?: Identifiers;
+  /** Replaces what the configuration says of every cluster: members that hold the same keys, short delays. */
+  cluster?: Partial<ClusterOptions>;
+}
+
+/** What is open before anything serves, in the order in which it has to be closed. */
+export interface Foundation {
+  configuration: Configuration;
+  logger: Logger;
+  clock: Clock;
+  identifiers: Identifiers;
+  principals: PrincipalDirectory;
+  catalog: SqliteCatalog;
+  auditFile: AuditFile;
+  auditWatch: AuditWatch;
+  clusterOverrides: Partial<ClusterOptions>;
+  telemetry: Telemetry;
+}
+
+/**
+ * Opens the catalog, the audit log and telemetry. Rejects, with everything closed again, when one of them cannot be.
+ */
+export async function openFoundation(
+  configuration: Configuration,
+  secrets: ResolvedSecrets,
+  logger: Logger,
+  overrides: CompositionOverrides,
+): Promise<Foundation> {
+  const clock = overrides.clock ?? systemClock;
+  const { metrics, tracing } = configuration.telemetry;
+  const { clusters } = configuration;
+  const { tracingHeaders } = secrets;
+  const random = Math.random;
+  const telemetry = await Telemetry.start({
+    logger,
+    clock,
+    random,
+    version,
+    clusters,
+    metrics,
+    tracing,
+    tracingHeaders,
+  });
+  try {
+    return await openFiles(configuration, telemetry, clock, overrides);
+  } catch (error) {
+    await telemetry.stop();
+    throw error;
+  }
+}
+
+async function openFiles(
+  configuration: Configuration,
+  telemetry: Telemetry,
+  clock: Clock,
+  overrides: CompositionOverrides,
+): Promise<Foundation> {
+  const { sink } = telemetry;
+  const { logger } = sink;
+  const { catalog } = await openConfiguredCatalog(configuration, clock);
+  try {
+    const { auditFile, auditWatch } = await openAudit(configuration.audit.file, clock, auditEvents(sink));
+    const principals = new PrincipalDirectory(configuration);
+    const identifiers = overrides.identifiers ?? randomIdentifiers;
+    const clusterOverrides = overrides.cluster ?? {};
+    const files = { catalog, auditFile, auditWatch };
+    return { configuration, logger, clock, identifiers, principals, ...files, clusterOverrides, telemetry };
+  } catch (error) {
+    await catalog.close();
+    throw error;
+  }
+}
+
+async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
+  let onTrouble = (): void => undefined;
+  const onLost = (count: number): void => {
+    events.recordsLost(count);
+    onTrouble();
+  };
+  const auditFile = await openAuditFile({ path, clock, onLost, onRemoved: () => events.fileRemoved() });
+  const auditWatch = new AuditWatch(clock, auditFile, events);
+  onTrouble = () => auditWatch.lookAtTrouble();
+  await beginAuditing(auditFile, clock, onTrouble);
+  return { auditFile, auditWatch };
+}
+
+/** For the last records, also where the drain has used up its time. */
+export const leastAuditCloseMs = 1_000;
+
+/** @returns whether the audit log could be closed within the bound. */
+export async function closeFoundation(foundation: Foundation, auditBoundMs: number): Promise<boolean> {
+  const { auditFile, auditWatch, catalog, telemetry } = foundation;
+  auditWatch.stop();
+  const auditClosed = await auditFile.close(auditBoundMs);
+  await catalog.close();
+  await telemetry.stop();
+  return auditClosed;
+}

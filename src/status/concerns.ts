@@ -1,0 +1,158 @@
+/** What a status means for whoever is on call: one rule for each thing that may be wrong, in one place. */
+import type { Scope } from '../keys/key.js';
+import type { CertificateStatus, DiskStatus, KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
+
+/** `WARNING`: it serves, and needs attention. `FAILURE`: callers are, or soon will be, refused. */
+export type Severity = 'OK' | 'WARNING' | 'FAILURE';
+
+/** One thing that is not as it should be. */
+export interface Concern {
+  severity: Exclude<Severity, 'OK'>;
+  /** What it is about: `key store default`, `audit log`, `certificate /etc/holdfast/server.pem`. */
+  subject: string;
+  /** What is wrong, and what to do. */
+  message: string;
+}
+
+/** A certificate or list that ends so soon is a warning; within a day, or when it has ended, a failure. */
+const certificateWarningMs = 14 * 86_400_000;
+const certificateFailureMs = 86_400_000;
+/** A disk with less free than this is a warning, … */
+const diskWarningRatio = 0.1;
+const diskWarningBytes = 1024 ** 3;
+/** … and with less than this a failure: the audit log stops the service when it is full. */
+const diskFailureBytes = 64 * 1024 ** 2;
+/** A process that uses more of its file descriptors is warned of. */
+const descriptorWarningRatio = 0.9;
+
+/** The worst of them; OK where there are none. */
+export function worst(concerns: readonly Concern[]): Severity {
+  if (concerns.some(({ severity }) => severity === 'FAILURE')) return 'FAILURE';
+  return concerns.length > 0 ? 'WARNING' : 'OK';
+}
+
+/** The same status without the custom key stores that an account and region does not have. */
+export function visibleTo(scope: Scope, status: ServiceStatus): ServiceStatus {
+  const isVisible = ({ scope: owner }: KeyStoreStatus) =>
+    owner === null || (owner.account === scope.account && owner.region === scope.region);
+  return { ...status, keyStores: status.keyStores.filter(isVisible) };
+}
+
+/** Everything that is wrong, failures first. */
+export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
+  const all = [
+    ...catalogConcerns(status),
+    ...auditConcerns(status),
+    ...status.keyStores.flatMap(keyStoreConcerns),
+    ...status.certificates.flatMap((certificate) => certificateConcerns(certificate, now)),
+    ...status.disks.flatMap(diskConcerns),
+    ...processConcerns(status),
+  ];
+  return [...all.filter(isFailure), ...all.filter((concern) => !isFailure(concern))];
+}
+
+function isFailure({ severity }: Concern): boolean {
+  return severity === 'FAILURE';
+}
+
+function catalogConcerns({ catalogReadable }: ServiceStatus): Concern[] {
+  if (catalogReadable) return [];
+  return [failure('catalog', 'cannot be read: every request is refused. The log has the cause.')];
+}
+
+function auditConcerns({ audit }: ServiceStatus): Concern[] {
+  if (!audit.writable) return [failure('audit log', `${audit.file} cannot be written: every request is refused.`)];
+  if (audit.inPlace) return [];
+  return [
+    warning('audit log', `The file that is written to is no longer at ${audit.file}: send SIGHUP to begin a new one.`),
+  ];
+}
+
+function keyStoreConcerns(store: KeyStoreStatus): Concern[] {
+  const subject = `key store ${store.customKeyStoreId ?? 'default'}`;
+  return [...connectionConcerns(subject, store), ...pinConcerns(subject, store), ...memberConcerns(subject, store)];
+}
+
+function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {
+  const code = store.connectionErrorCode === null ? '' : ` (${store.connectionErrorCode})`;
+  switch (store.connectionState) {
+    case 'FAILED':
+      return [failure(subject, `FAILED${code}: mend the cause, ${howToConnect(store)}`)];
+    case 'CONNECTING':
+      return [warning(subject, `is not connected yet${code}; it is tried again by itself.`)];
+    case 'CONNECTED':
+      if (store.serving) return [];
+      return [failure(subject, 'is CONNECTED, and no HSM takes work for it in this process.')];
+    case 'DISCONNECTED':
+    case 'DISCONNECTING':
+      return [];
+  }
+}
+
+function howToConnect({ customKeyStoreId }: KeyStoreStatus): string {
+  return customKeyStoreId === null ? 'then restart the service.' : 'then disconnect it and connect it again.';
+}
+
+function pinConcerns(subject: string, { refusedTokens, serving }: KeyStoreStatus): Concern[] {
+  if (refusedTokens.length === 0) return [];
+  const message = `Its PIN was refused by ${refusedTokens.join(', ')} and is not tried there again until it is changed.`;
+  return [serving ? warning(subject, message) : failure(subject, message)];
+}
+
+const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'>, string> = {
+  SUSPENDED: 'is suspended: it answered with errors, or not at all. It is probed.',
+  PROBING: 'is suspended and is being probed.',
+  AWAY: 'is away: its token or module was lost. It is opened again and again.',
+  STUCK: 'is stuck: only a new process can open it.',
+};
+
+/** Where none takes work the store itself is the failure. */
+function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
+  return members.flatMap(({ name, state, quarantinedLanes }) => {
+    if (state !== 'SERVING' && state !== 'CLOSED')
+      return [warning(`${subject}, member ${name}`, memberTroubles[state])];
+    if (quarantinedLanes === 0) return [];
+    return [warning(`${subject}, member ${name}`, `${quarantinedLanes} calls hang inside its module.`)];
+  });
+}
+
+function certificateConcerns({ path, kind, notAfter }: CertificateStatus, now: Date): Concern[] {
+  const leftMs = notAfter.getTime() - now.getTime();
+  if (leftMs > certificateWarningMs) return [];
+  const subject = `${kind === 'REVOCATION_LIST' ? 'revocation list' : 'certificate'} ${path}`;
+  const message = `${leftMs <= 0 ? 'ended' : 'ends'} at ${notAfter.toISOString()}: put a new one in place and send SIGHUP.`;
+  return [leftMs <= certificateFailureMs ? failure(subject, message) : warning(subject, message)];
+}
+
+function diskConcerns({ holds, path, freeBytes, sizeBytes }: DiskStatus): Concern[] {
+  const isLow = freeBytes < Math.min(diskWarningBytes, diskWarningRatio * sizeBytes);
+  if (!isLow && freeBytes >= diskFailureBytes) return [];
+  const message = `${Math.floor(freeBytes / 1024 ** 2)} MiB are free: make room.`;
+  const subject = `disk of the ${holds === 'audit' ? 'audit log' : 'catalog'} (${path})`;
+  return [freeBytes < diskFailureBytes ? failure(subject, message) : warning(subject, message)];
+}
+
+function processConcerns({ process }: ServiceStatus): Concern[] {
+  const { replacement, openFileDescriptors, maximumFileDescriptors } = process;
+  const found: Concern[] = [];
+  if (replacement === 'put-off')
+    found.push(warning('process', 'An HSM is stuck in it: restart the service when it suits.'));
+  if (replacement === 'due' || replacement === 'asked')
+    found.push(failure('process', 'An HSM is stuck in it and nothing serves: it is about to be replaced.'));
+  if (openFileDescriptors > descriptorWarningRatio * maximumFileDescriptors)
+    found.push(
+      warning(
+        'process',
+        `${openFileDescriptors} of ${maximumFileDescriptors} file descriptors are open: raise LimitNOFILE.`,
+      ),
+    );
+  return found;
+}
+
+function failure(subject: string, message: string): Concern {
+  return { severity: 'FAILURE', subject, message };
+}
+
+function warning(subject: string, message: string): Concern {
+  return { severity: 'WARNING', subject, message };
+}

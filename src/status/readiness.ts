@@ -1,0 +1,38 @@
+import type { KeyStoreStatus } from './service-status.js';
+
+/** What decides whether this process should get requests. */
+export interface ReadinessFacts {
+  auditWritable: boolean;
+  /** Undefined: the catalog cannot be read. */
+  keyStores: readonly Pick<KeyStoreStatus, 'customKeyStoreId' | 'connectionState' | 'serving'>[] | undefined;
+}
+
+/** What of the service can do its work. */
+export interface Readiness {
+  /** Requests that need no HSM are answered: the audit log can be written and the catalog read. */
+  control: boolean;
+  /** Requests that need an HSM are answered on at least one key store, or no key store should be connected. */
+  cryptography: boolean;
+  /** Each key store by `default` or its id: whether its keys can be used in this process. */
+  keyStores: ReadonlyMap<string, boolean>;
+}
+
+/** How a key store is named to monitoring: by its id, and never by the name that a caller gave it. */
+export function keyStoreLabel(customKeyStoreId: string | null): string {
+  return customKeyStoreId ?? 'default';
+}
+
+/**
+ * A process without a key store to connect is ready: to make one is what it is for. While any store should be connected
+ * and none serves, it is not.
+ */
+export function readinessOf({ auditWritable, keyStores }: ReadinessFacts): Readiness {
+  const control = auditWritable && keyStores !== undefined;
+  const stores = keyStores ?? [];
+  const wanted = stores.filter(({ connectionState }) => !connectionState.startsWith('DISCONNECT'));
+  const cryptography = control && (wanted.length === 0 || wanted.some(({ serving }) => serving));
+  const serving = stores.map(
+    ({ customKeyStoreId, serving }) => [keyStoreLabel(customKeyStoreId), control && serving] as const,
+  );
+  return { control, cryptography, keyStores: new Map(serving) };
+}

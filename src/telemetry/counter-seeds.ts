@@ -1,0 +1,61 @@
+/**
+ * Which series of counters stand at 0 from the start. A series that appears with its first event is no increase to
+ * Prometheus, and one that is not there yet cannot be told from one that is not collected.
+ */
+import { methodNames } from '../dispatch/methods.js';
+import type { ErrorCode } from '../errors.js';
+import { materialAlerts } from '../hsm/events.js';
+import { connectionErrorCodes } from '../keystores/store.js';
+import type { counterDefinitions } from './metric-definitions.js';
+
+/** A cluster of the configuration, by the names that become labels. */
+export interface ClusterNames {
+  id: string;
+  name: string;
+  members: readonly { name: string }[];
+}
+
+type Labels = Record<string, string>;
+
+/** The codes that operators watch the rate of. */
+const operatorCodes: readonly (ErrorCode | 'OK')[] = ['OK', 'KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT'];
+
+/** The label sets, or why they cannot be known before their first event. Counters without labels begin at 0 by themselves. */
+export const counterSeeds: Record<
+  keyof typeof counterDefinitions,
+  ((clusters: readonly ClusterNames[]) => Labels[]) | string
+> = {
+  rpcRequests: () => methodNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
+  connectionsRefused: none,
+  hsmFailures: 'kinds × operations × CK_RV names would be thousands of series for each member',
+  hsmHedgesSent: 'only clusters with hedging have any, and nobody is woken for them',
+  hsmHedgesWon: 'as hsmHedgesSent',
+  hsmMembersOpened: places,
+  hsmMemberOpenFailures: places,
+  hsmMemberSuspensions: places,
+  hsmMemberProbeFailures: places,
+  hsmLanesQuarantined: places,
+  hsmLanesHung: (clusters) => clusters.map(({ name }) => ({ cluster: name })),
+  hsmLoginAttempts: none,
+  hsmProcessWornOut: places,
+  hsmLogins: () => ['succeeded', 'failed', 'not-tried', 'refused-before'].map((outcome) => ({ outcome })),
+  materialAlerts: (clusters) =>
+    places(clusters).flatMap((place) => materialAlerts.map((alert) => ({ ...place, alert }))),
+  unaccountedMaterialReports: places,
+  keyStoreConnectFailures: (clusters) =>
+    clusters.flatMap(({ name }) => connectionErrorCodes.map((code) => ({ cluster: name, error_code: code }))),
+  encryptionBudgetWarnings: none,
+  auditRecordsLost: none,
+  auditFilesRemoved: none,
+  backgroundFailures: none,
+  traceSpans: () => ['exported', 'failed', 'dropped'].map((outcome) => ({ outcome })),
+  processCpu: () => ['user', 'system'].map((mode) => ({ mode })),
+};
+
+function none(): Labels[] {
+  return [];
+}
+
+function places(clusters: readonly ClusterNames[]): Labels[] {
+  return clusters.flatMap(({ name, members }) => members.map((member) => ({ cluster: name, member: member.name })));
+}
