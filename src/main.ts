@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
+import { systemClock } from './clock-system.js';
 import { compose, type HoldfastServer } from './compose.js';
 import { loadConfiguration } from './config/load.js';
-import { resolveSecrets } from './config/secrets.js';
 import { loadAddon } from './hsm/native.js';
+import { requirePreconditions } from './preconditions/start.js';
+import { preconditionEvent } from './telemetry/events.js';
 import { createLogger } from './telemetry/logger.js';
 
 /** Why a server stopped. */
@@ -32,7 +34,9 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   let reload = (): void => undefined;
   const hangUp = (): void => reload();
   process.on('SIGHUP', hangUp);
-  const server = await compose(configuration, await resolveSecrets(configuration), logger);
+  const { secrets, findings } = await requirePreconditions(configuration, systemClock.now());
+  for (const finding of findings) preconditionEvent(logger, finding);
+  const server = await compose(configuration, secrets, logger);
   reload = () => void reloadServer(server, logger);
   logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
   const replacementAsked = server.replacementAsked.then(() => 'replacement' as const);

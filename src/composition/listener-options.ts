@@ -7,7 +7,7 @@ import { readRegularFile } from '../regular-file.js';
 import { requirePrincipal } from './principals.js';
 
 /** The largest certificate or key that is read, in bytes. A bundle of every public authority has a quarter of it. */
-export const maximumPemBytes = 1_048_576;
+const maximumPemBytes = 1_048_576;
 /** The largest file of revocation lists: millions of revoked certificates. */
 const maximumRevocationListBytes = 268_435_456;
 

@@ -296,3 +296,14 @@ export function spanEvent({ logger, metrics }: EventSink, clock: Clock): SpanOut
     lost = 0;
   };
 }
+
+/** A precondition of the service that is not met, and does not keep it from starting. */
+export function preconditionEvent(
+  logger: Logger,
+  found: { check: string; status: string; subject: string; message: string; remedy?: string | undefined },
+): void {
+  const { check, subject, remedy } = found;
+  const fields = { check, subject, finding: found.message, remedy };
+  if (found.status === 'fail') logger.error(fields, 'a precondition of the service is not met');
+  else logger.warn(fields, 'a precondition of the service needs attention');
+}

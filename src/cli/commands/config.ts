@@ -38,14 +38,15 @@ function addCheck(config: Command, terminal: Terminal): void {
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .addHelpText(
       'after',
-      '\nExample:\n  holdfast config check /etc/holdfast/holdfast.yaml\n\nholdfast doctor looks at what the file names: modules, tokens, certificates, secrets.',
+      '\nExample:\n  holdfast config check /etc/holdfast/holdfast.yaml\n\nFiles of client authorities and revocation lists are looked at if they are there: those that would turn every client away are\nproblems. holdfast doctor looks at everything that the file names: modules, tokens, certificates, secrets.',
     )
     .action(async (file: string | undefined, options: { output: 'table' | 'json' }) => {
       const { loadConfiguration } = await import('../../config/load.js');
       const { ConfigurationError, formatProblem } = await import('../../config/problem.js');
       const path = file ?? defaultConfigurationFile;
+      const { clientFileProblems } = await import('../doctor/client-files.js');
       const problems = await loadConfiguration(path).then(
-        () => [],
+        (configuration) => clientFileProblems(configuration, new Date()),
         (error: unknown) => {
           if (error instanceof ConfigurationError) return error.problems;
           throw error;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { Finding } from '../doctor/finding.js';
+import type { NamedFinding } from '../../preconditions/precondition.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
 import { writeLine } from '../terminal.js';
@@ -16,6 +16,10 @@ const examples = `
 Examples:
   holdfast doctor --config /etc/holdfast/holdfast.yaml
   holdfast doctor --output json | jq '.findings[] | select(.status != "ok")'
+
+Run it as the user of the service. Each finding has a check, a status (ok, warn, fail), a subject, a message and a remedy.
+A failure prevents the start (serve refuses with the same words), or the service (serve starts, and logs the finding).
+Exit code 0: nothing failed, though there may be warnings. 5: something failed, also if the configuration itself is wrong.
 
 No PIN is tried unless --try-pin is given. Then the PIN of the default key store is tried once, as the service would:
 a wrong one costs one of the few tries that the token allows, and is not tried again until it is changed.`;
@@ -39,26 +43,31 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
     });
 }
 
-async function findAll(terminal: Terminal, options: DoctorOptions): Promise<Finding[]> {
+async function findAll(terminal: Terminal, options: DoctorOptions): Promise<NamedFinding[]> {
   const { loadConfiguration } = await import('../../config/load.js');
   const { ConfigurationError } = await import('../../config/problem.js');
-  const { examine } = await import('../doctor/examine.js');
-  const { fail } = await import('../doctor/finding.js');
+  const { examine, named } = await import('../doctor/examine.js');
+  const { refuse } = await import('../../preconditions/finding.js');
   try {
     const configuration = await loadConfiguration(options.config);
     const findings = await examine(configuration, terminal.environment, new Date());
     if (options.tryPin !== true) return findings;
     const { tryPin } = await import('../doctor/pin.js');
-    return [...findings, await tryPin(configuration, terminal.environment)];
+    return [...findings, ...named('login', [await tryPin(configuration, terminal.environment)])];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return error.problems.map(({ path, message }) =>
-      fail(`configuration ${path}`.trimEnd(), message, 'holdfast config print-example explains each line'),
-    );
+    return error.problems.flatMap(({ path, message }) => {
+      const subject = `configuration ${path}`.trimEnd();
+      return named('configuration', [refuse(subject, message, 'holdfast config print-example explains each line')]);
+    });
   }
 }
 
-async function print(terminal: Terminal, output: DoctorOptions['output'], findings: readonly Finding[]): Promise<void> {
+async function print(
+  terminal: Terminal,
+  output: DoctorOptions['output'],
+  findings: readonly NamedFinding[],
+): Promise<void> {
   if (output === 'json') return writeLine(terminal.stdout, JSON.stringify({ findings }, null, 2));
   for (const { status, subject, message, remedy } of findings) {
     await writeLine(terminal.stdout, `${status.padEnd(4)}  ${subject}: ${message}`);

@@ -1,28 +1,32 @@
 import type { Configuration } from '../../config/configuration.js';
-import { checkCatalog } from './catalog.js';
-import { checkCertificates } from './certificates.js';
-import { checkClock } from './clock.js';
-import { checkFiles, checkSecrets } from './files.js';
-import type { Finding } from './finding.js';
-import { ok, warn } from './finding.js';
+import { destroySecrets, readSecrets } from '../../config/secrets.js';
+import { type Finding, ok, warn } from '../../preconditions/finding.js';
+import { preconditions } from '../../preconditions/list.js';
+import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
 import { checkTokens } from './tokens.js';
 
-/** Every check that changes nothing and logs in nowhere. */
+/** The preconditions of `serve`, and what the HSMs say. Changes nothing and logs in nowhere. */
 export async function examine(
   configuration: Configuration,
   environment: NodeJS.ProcessEnv,
   now: Date,
-): Promise<Finding[]> {
-  return [
-    ok(`configuration ${configuration.path}`, 'is fine'),
-    ...checkCustody(configuration),
-    await checkClock(configuration, now),
-    ...(await checkFiles(configuration)),
-    ...(await checkSecrets(configuration, environment)),
-    ...(await checkCertificates(configuration, now)),
-    await checkCatalog(configuration),
-    ...(await checkTokens(configuration)),
-  ];
+): Promise<NamedFinding[]> {
+  const secrets = await readSecrets(configuration, { ...environment });
+  try {
+    return [
+      ...named('configuration', [ok(`configuration ${configuration.path}`, 'is fine')]),
+      ...named('custody', checkCustody(configuration)),
+      ...(await checkAll(preconditions, { configuration, secrets, now, asks: 'operator' })),
+      ...named('tokens', await checkTokens(configuration)),
+    ];
+  } finally {
+    destroySecrets(secrets.secrets);
+  }
+}
+
+/** Findings of a check that is no precondition of `serve`. */
+export function named(check: string, findings: readonly Finding[]): NamedFinding[] {
+  return findings.map((finding) => ({ check, ...finding }));
 }
 
 /** What the operator accepted, said once more (design §7): `replication: none` is the only kind yet. */

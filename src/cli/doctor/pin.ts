@@ -9,8 +9,8 @@ import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
 import { defaultStoreTarget } from '../../keystores/connection-targets.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { openSqliteCatalog } from '../../storage/sqlite.js';
-import type { Finding } from './finding.js';
-import { fail, ok, reasonOf, warn } from './finding.js';
+import type { Finding } from '../../preconditions/finding.js';
+import { fail, ok, reasonOf, warn } from '../../preconditions/finding.js';
 
 const subject = 'login to the default key store';
 const closeTimeoutMs = 5_000;

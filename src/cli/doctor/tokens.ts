@@ -10,13 +10,15 @@ import { describeProfile } from '../../hsm/profiles/describe-profile.js';
 import { effectiveProfile } from '../../hsm/profiles/effective-profile.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { flagsOf, missingMechanisms } from '../token-description.js';
-import type { Finding } from './finding.js';
-import { fail, ok, reasonOf, warn } from './finding.js';
+import type { Finding } from '../../preconditions/finding.js';
+import { fail, ok, reasonOf, warn } from '../../preconditions/finding.js';
+import { checkModule } from '../../preconditions/modules.js';
 
 /** Modules load, members find their tokens, and the tokens have what is needed. Nobody logs in. */
 export async function checkTokens(configuration: Configuration): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const module of configuration.modules) {
+    if (await wouldHang(module)) continue;
     const members = configuration.clusters.flatMap((cluster) =>
       cluster.members.filter((member) => member.module === module.name).map((member) => ({ cluster, member })),
     );
@@ -28,6 +30,11 @@ export async function checkTokens(configuration: Configuration): Promise<Finding
     }
   }
   return findings;
+}
+
+/** The module's precondition has reported it. */
+async function wouldHang(module: ModuleConfiguration): Promise<boolean> {
+  return (await checkModule(module)).some(({ prevents }) => prevents === 'start');
 }
 
 async function readTokens(module: ModuleConfiguration, configuration: Configuration): Promise<TokenInfo[] | Finding> {

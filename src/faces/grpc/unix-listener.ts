@@ -23,7 +23,12 @@ export interface LocalListenerDependencies {
 }
 
 /** sun_path of Linux, without the NUL (unix(7)). */
-const longestPathBytes = 107;
+export const longestSocketPathBytes = 107;
+
+/** Of the socket, or of the name that it is made under if that is longer: what `longestSocketPathBytes` bounds. */
+export function socketPathBytes(path: string): number {
+  return Math.max(Buffer.byteLength(path), Buffer.byteLength(join(dirname(path), '.01234567')));
+}
 
 /**
  * Starts to listen on a Unix socket that only its owner can open (0600), from its first moment on.
@@ -36,8 +41,8 @@ export async function startUnixListener(
 ): Promise<Listener> {
   const { path, principal } = options;
   const ownPath = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
-  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(ownPath)) > longestPathBytes) {
-    throw new Error(`The path of a Unix socket has at most ${longestPathBytes} bytes: ${path}`);
+  if (socketPathBytes(path) > longestSocketPathBytes) {
+    throw new Error(`The path of a Unix socket has at most ${longestSocketPathBytes} bytes: ${path}`);
   }
   const server = createServer((socket) => dependencies.accept(socket, { principal, sourceAddress: 'unix' }));
   server.maxConnections = dependencies.maximumConnections;

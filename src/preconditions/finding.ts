@@ -1,11 +1,16 @@
 /** What one check found. */
 export interface Finding {
   status: 'ok' | 'warn' | 'fail';
-  /** What was looked at: `module softhsm`, `certificate server.pem`. */
+  /** What was looked at: `module softhsm`, `server certificate /etc/…`. */
   subject: string;
   message: string;
   /** What to do about it. */
   remedy?: string | undefined;
+  /**
+   * What a failure prevents: `start`: `serve` refuses to start. `service`: `serve` starts, logs the finding as an error,
+   * and cannot do all of its work (or is not safe) until it is mended.
+   */
+  prevents?: 'start' | 'service' | undefined;
 }
 
 /** Nothing to do. */
@@ -18,9 +23,14 @@ export function warn(subject: string, message: string, remedy: string): Finding 
   return { status: 'warn', subject, message, remedy };
 }
 
-/** The service would not work, or not be safe: one of these makes `doctor` exit with 5. */
+/** The service cannot do all of its work, or is not safe: one of these makes `doctor` exit with 5. */
 export function fail(subject: string, message: string, remedy: string): Finding {
-  return { status: 'fail', subject, message, remedy };
+  return { status: 'fail', subject, message, remedy, prevents: 'service' };
+}
+
+/** `serve` does not start. */
+export function refuse(subject: string, message: string, remedy: string): Finding {
+  return { status: 'fail', subject, message, remedy, prevents: 'start' };
 }
 
 /** The message of whatever was thrown. */

@@ -1,0 +1,20 @@
+import { stat } from 'node:fs/promises';
+import { fail, type Finding, ok, warn } from './finding.js';
+import type { Surroundings } from './precondition.js';
+
+/** Before this no Holdfast existed. */
+const earliest = new Date('2026-01-01T00:00:00Z');
+
+/** A clock that is off destroys keys early or late and refuses good certificates. */
+export async function checkClock({ configuration, now }: Surroundings): Promise<Finding[]> {
+  const subject = 'clock';
+  if (now < earliest) return [fail(subject, `it says ${now.toISOString()}`, 'set it, and keep it right with NTP')];
+  for (const path of [configuration.path, configuration.catalog.path, configuration.audit.file]) {
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && found.mtimeMs > now.getTime() + 60_000) {
+      const remedy = 'the clock was set back, or is wrong: keep it right with NTP';
+      return [warn(subject, `${path} was changed in the future (${found.mtime.toISOString()})`, remedy)];
+    }
+  }
+  return [ok(subject, now.toISOString())];
+}

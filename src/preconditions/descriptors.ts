@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import type { Configuration } from '../config/configuration.js';
+import type { Finding } from './finding.js';
+import { fail, ok } from './finding.js';
+import type { Surroundings } from './precondition.js';
+
+/** For tokens, catalog, audit log, metrics, and Node itself. */
+const reservedDescriptors = 256;
+
+/** What the connections of all listeners and the reserve take. `maximumConnections` holds for each listener. */
+function neededDescriptors({ listeners, limits }: Configuration): number {
+  return listeners.length * limits.maximumConnections + reservedDescriptors;
+}
+
+/** File descriptors for as many connections as the configuration allows (RLIMIT_NOFILE, proc(5)). */
+export async function checkDescriptors(
+  { configuration }: Surroundings,
+  limitsFile = '/proc/self/limits',
+): Promise<Finding[]> {
+  const subject = 'file descriptors';
+  const text = /^Max open files +(\d+)/m.exec(await readFile(limitsFile, 'utf8'))?.[1];
+  // `unlimited`.
+  if (text === undefined) return [ok(subject, 'without a limit')];
+  const needed = neededDescriptors(configuration);
+  if (Number(text) >= needed) return [ok(subject, `limit ${text}; ${needed} are enough`)];
+  const { listeners, limits } = configuration;
+  const message = `limit ${text}; ${listeners.length} listeners with ${limits.maximumConnections} connections each need ${needed}`;
+  return [
+    fail(
+      subject,
+      message,
+      'raise LimitNOFILE of the unit (doctor sees the limit of its own shell: ulimit -n), or lower limits.maximumConnections',
+    ),
+  ];
+}

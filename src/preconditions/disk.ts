@@ -1,0 +1,49 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Finding } from './finding.js';
+import { fail, ok, warn } from './finding.js';
+import type { Surroundings } from './precondition.js';
+
+const mebibyte = 1_048_576;
+/** Room for 150,000 audit records of 440 bytes, or for the catalog's write-ahead log. */
+const leastBytes = 64 * mebibyte;
+/** Below this and a tenth of the disk an operator should look. */
+const comfortableBytes = 1_024 * mebibyte;
+const comfortableShare = 0.1;
+
+/** What a file system has left; the part of `statfs` that counts here. */
+export interface FileSystemSpace {
+  bsize: number;
+  blocks: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+}
+
+/** Room for the catalog and the audit log: without it every request is refused. */
+export async function checkDisk(
+  { configuration }: Surroundings,
+  spaceOf: (folder: string) => Promise<FileSystemSpace> = statfs,
+): Promise<Finding[]> {
+  const folders = new Map([
+    ['catalog', dirname(configuration.catalog.path)],
+    ['audit log', dirname(configuration.audit.file)],
+  ]);
+  const findings: Finding[] = [];
+  for (const [user, folder] of folders) {
+    // Devices have no folder that counts; a folder that is missing is reported by its own check.
+    const space = folder.startsWith('/dev') ? undefined : await spaceOf(folder).catch(() => undefined);
+    if (space !== undefined) findings.push(judgeSpace(`disk of the ${user} (${folder})`, space));
+  }
+  return findings;
+}
+
+function judgeSpace(subject: string, { bsize, blocks, bavail, files, ffree }: FileSystemSpace): Finding {
+  const free = bsize * bavail;
+  const text = `${Math.floor(free / mebibyte)} MiB free`;
+  const remedy = 'make room: move old audit logs away (Audit log, in docs/operating-guide.md), or enlarge the disk';
+  if (files > 0 && ffree === 0) return fail(subject, 'it has no inodes left: no file can be made', remedy);
+  if (free < leastBytes) return fail(subject, `it is ${free < mebibyte ? 'full' : 'nearly full'}: ${text}`, remedy);
+  if (free < comfortableBytes && bavail < blocks * comfortableShare) return warn(subject, text, remedy);
+  return ok(subject, text);
+}

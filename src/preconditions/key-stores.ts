@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { configuredCatalogProblem } from '../composition/configured-catalog.js';
+import type { Configuration } from '../config/configuration.js';
+import type { SecretReadings } from '../config/secrets.js';
+import { defaultStoreTarget } from '../keystores/connection-targets.js';
+import type { ConnectionErrorCode } from '../keystores/store.js';
+import { type CatalogCondition, readCatalogCondition } from '../storage/catalog-condition.js';
+import { createPasswordSealer } from '../storage/password-sealer.js';
+import { fail, type Finding, ok } from './finding.js';
+import type { Surroundings } from './precondition.js';
+
+/** Key stores that will not connect by themselves: FAILED ones, and PINs that a token refused. No HSM is asked. */
+export async function checkKeyStores({ configuration, secrets }: Surroundings): Promise<Finding[]> {
+  const { path } = configuration.catalog;
+  // What is wrong with the catalog is reported by its own check.
+  if ((await configuredCatalogProblem(configuration)) !== undefined || !existsSync(path)) return [];
+  const condition = readCatalogCondition(path);
+  const versions = new Map(
+    condition.stores.map(({ name, credentialVersion }) => [credentialVersion, `key store ${name}`]),
+  );
+  const defaultVersion = await defaultCredentialVersion(configuration, secrets);
+  if (defaultVersion !== undefined) versions.set(defaultVersion, 'the default key store');
+  const findings = [...failedStores(condition), ...refusedPins(condition, versions)];
+  return findings.length > 0 ? findings : [ok('key stores', 'none has failed, and no PIN in use was refused')];
+}
+
+function failedStores({ stores }: CatalogCondition): Finding[] {
+  return stores
+    .filter(({ state }) => state === 'FAILED')
+    .map(({ name, customKeyStoreId, errorCode }) =>
+      fail(
+        `key store ${name}`,
+        `${customKeyStoreId} is FAILED (${errorCode ?? 'without a code'}), and its keys cannot be used`,
+        `${mending(errorCode)}; then holdfast key-store disconnect ${customKeyStoreId}, and connect`,
+      ),
+    );
+}
+
+function mending(errorCode: ConnectionErrorCode | null): string {
+  if (errorCode === 'INVALID_CREDENTIALS') return 'set the right password (holdfast key-store update --password-file)';
+  if (errorCode === 'USER_LOCKED_OUT') return "have the token's security officer unlock the user PIN";
+  if (errorCode === 'CLUSTER_NOT_FOUND') return 'correct the cluster of the configuration, and the token of its member';
+  return 'mend what the code says (docs/operating-guide.md, Key stores)';
+}
+
+function refusedPins({ refusedCredentials }: CatalogCondition, versions: ReadonlyMap<string, string>): Finding[] {
+  return refusedCredentials.flatMap(({ tokenSerialNumber, credentialVersion, date }) => {
+    const store = versions.get(credentialVersion);
+    if (store === undefined) return [];
+    return [
+      fail(
+        `PIN of ${store}`,
+        `token ${tokenSerialNumber} refused it on ${date.toISOString()}; it is not tried again until it is changed`,
+        `set the right PIN; if the token has this one by now: holdfast login-attempts forget ${tokenSerialNumber}`,
+      ),
+    ];
+  });
+}
+
+/** The version under which the service tries the PIN of the default key store; undefined if a secret is missing. */
+async function defaultCredentialVersion(
+  { defaultKeyStore, sealingKeys }: Configuration,
+  { secrets }: SecretReadings,
+): Promise<string | undefined> {
+  const pin = secrets.defaultKeyStorePin;
+  if (defaultKeyStore === null || pin === null || secrets.sealingKeys.length < sealingKeys.length) return undefined;
+  const sealer = createPasswordSealer(secrets.sealingKeys);
+  const wanted = await defaultStoreTarget(sealer, { clusterId: defaultKeyStore.cluster, pin }).wanted();
+  const credential = wanted?.credential();
+  credential?.pin.destroy();
+  return credential?.credentialVersion;
+}

@@ -1,0 +1,35 @@
+import { checkCatalog } from './catalog.js';
+import { checkClock } from './clock.js';
+import { checkDescriptors } from './descriptors.js';
+import { checkAudit, checkLockDirectory } from './directories.js';
+import { checkDisk } from './disk.js';
+import { checkKeyStores } from './key-stores.js';
+import { checkListening } from './listening.js';
+import { checkAddon, checkModules } from './modules.js';
+import { checkConfigurationFile } from './permissions.js';
+import type { Precondition } from './precondition.js';
+import { checkSecrets } from './secrets.js';
+import { checkTlsFiles } from './tls-files.js';
+import { checkTrustAnchors } from './trust-anchors.js';
+
+/**
+ * Everything that has to be so for the service to start and work: the one list of `serve` and `doctor`. `serve` checks it
+ * before it opens anything; `doctor` prints it. What only an HSM can answer is asked by `doctor` alone, because `serve`
+ * opens the HSMs anyway, and retries.
+ */
+export const preconditions: readonly Precondition[] = [
+  { name: 'clock', check: checkClock },
+  { name: 'configuration-file', check: checkConfigurationFile },
+  { name: 'addon', check: checkAddon },
+  { name: 'modules', check: checkModules },
+  { name: 'secrets', check: checkSecrets },
+  { name: 'tls-files', check: checkTlsFiles },
+  { name: 'trust-anchors', check: checkTrustAnchors },
+  { name: 'listening', check: checkListening },
+  { name: 'lock-directory', check: checkLockDirectory },
+  { name: 'audit', check: checkAudit },
+  { name: 'catalog', check: checkCatalog },
+  { name: 'disk', check: (surroundings) => checkDisk(surroundings) },
+  { name: 'descriptors', check: (surroundings) => checkDescriptors(surroundings) },
+  { name: 'key-stores', check: checkKeyStores },
+];

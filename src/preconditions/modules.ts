@@ -1,0 +1,72 @@
+import { constants } from 'node:fs';
+import { access, open } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { ModuleConfiguration } from '../config/configuration.js';
+import { pathVariables } from '../config/resolve.js';
+import { loadAddon } from '../hsm/native.js';
+import { fail, type Finding, ok, reasonOf, refuse, warn } from './finding.js';
+import { checkLibrary } from './permissions.js';
+import type { Surroundings } from './precondition.js';
+
+/** The addon that every HSM is reached through. */
+export function checkAddon(): Promise<Finding[]> {
+  try {
+    loadAddon();
+    return Promise.resolve([ok('addon', 'loads')]);
+  } catch (error) {
+    const remedy = 'npm run build:native, with the Node that runs the service';
+    return Promise.resolve([refuse('addon', `it cannot be loaded: ${reasonOf(error)}`, remedy)]);
+  }
+}
+
+/** Libraries, and the paths in the environment of each. Nothing is loaded. */
+export async function checkModules({ configuration }: Surroundings): Promise<Finding[]> {
+  return (await Promise.all(configuration.modules.map(checkModule))).flat();
+}
+
+/** One module. What prevents a start would also hang whatever loads the module. */
+export async function checkModule(module: ModuleConfiguration): Promise<Finding[]> {
+  return [await checkLibrary(`library of module ${module.name}`, module.path), ...(await checkEnvironment(module))];
+}
+
+/** A variable that is known to hold a path must name something readable; another absolute path may be one to write to. */
+async function checkEnvironment({ name, environment }: ModuleConfiguration): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!isAbsolute(value)) continue;
+    const subject = `${variable} of module ${name}`;
+    const code = await readError(value);
+    if (code === undefined) findings.push(ok(subject, value));
+    else findings.push(unreadable(subject, value, code, pathVariables.has(variable)));
+  }
+  return findings;
+}
+
+function unreadable(subject: string, path: string, code: string, isKnown: boolean): Finding {
+  if (code === namedPipe)
+    return refuse(subject, `${path} is a named pipe: the module would wait for it`, 'name a file or a folder');
+  if (code !== 'ENOENT' && code !== 'ENOTDIR')
+    return fail(
+      subject,
+      `${path} cannot be read by this user (${code})`,
+      "let the service's user read it, and enter its folders",
+    );
+  if (isKnown) return fail(subject, `${path} does not exist`, 'correct the path: the module would see no token');
+  return warn(subject, `${path} does not exist`, 'fine if the module makes it; otherwise correct the path');
+}
+
+/** In the place of a code of the system. */
+const namedPipe = 'FIFO';
+
+/** By opening it, for the rights of a file are more than its mode. A named pipe is not waited for. */
+async function readError(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (found.isFIFO()) return namedPipe;
+    if (found.isDirectory()) await access(path, constants.R_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? reasonOf(error);
+  }
+}

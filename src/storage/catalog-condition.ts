@@ -1,0 +1,65 @@
+import Sqlite from 'better-sqlite3';
+import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
+import { openError } from './catalog-problem.js';
+import { CatalogOpenError } from './database.js';
+
+/** What the catalog remembers that keeps key stores from serving. Read without an HSM. */
+export interface CatalogCondition {
+  stores: {
+    customKeyStoreId: string;
+    name: string;
+    state: ConnectionState;
+    errorCode: ConnectionErrorCode | null;
+    /** As `LoginAttempts` names the store's password. */
+    credentialVersion: string;
+  }[];
+  /** Credentials that a token refused: none of them is tried again. */
+  refusedCredentials: { tokenSerialNumber: string; credentialVersion: string; date: Date }[];
+}
+
+/** Reads a sound catalog, through a connection that cannot write. One that was never migrated has nothing to say. */
+export function readCatalogCondition(file: string): CatalogCondition {
+  const connection = new Sqlite(file, { readonly: true, fileMustExist: true });
+  try {
+    const tables = connection.prepare("select name from sqlite_schema where type = 'table'").pluck().all();
+    if (!tables.includes('custom_key_stores') || !tables.includes('login_attempts'))
+      return { stores: [], refusedCredentials: [] };
+    const stores = connection
+      .prepare(
+        `select custom_key_store_id as customKeyStoreId, name, connection_state as state,
+           connection_error_code as errorCode, custom_key_store_id || ':' || password_version as credentialVersion
+         from custom_key_stores order by name`,
+      )
+      .all() as CatalogCondition['stores'];
+    const refused = connection
+      .prepare(
+        `select token_serial_number as tokenSerialNumber, credential_version as credentialVersion, claimed_date as date
+         from login_attempts where state = 'failed'`,
+      )
+      .all() as { tokenSerialNumber: string; credentialVersion: string; date: number }[];
+    return { stores, refusedCredentials: refused.map((row) => ({ ...row, date: new Date(row.date) })) };
+  } finally {
+    connection.close();
+  }
+}
+
+/**
+ * Whether a catalog takes a change now: begins one, and takes it back before anything is written.
+ * @param busyTimeoutMs how long to wait, blocking, for another process that holds it
+ * @returns what to tell the operator, or undefined
+ */
+export function catalogWriteProblem(file: string, busyTimeoutMs: number): string | undefined {
+  try {
+    const connection = new Sqlite(file, { fileMustExist: true, timeout: busyTimeoutMs });
+    try {
+      connection.exec('begin immediate; rollback');
+      return undefined;
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    const explained = openError(file, error);
+    if (explained instanceof CatalogOpenError) return explained.message;
+    throw error;
+  }
+}
