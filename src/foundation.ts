@@ -49,19 +49,14 @@ export async function openFoundation(
   overrides: CompositionOverrides,
 ): Promise<Foundation> {
   const clock = overrides.clock ?? systemClock;
-  const { metrics, tracing } = configuration.telemetry;
-  const { clusters } = configuration;
-  const { tracingHeaders } = secrets;
-  const random = Math.random;
   const telemetry = await Telemetry.start({
+    ...configuration.telemetry,
     logger,
     clock,
-    random,
+    random: Math.random,
     version,
-    clusters,
-    metrics,
-    tracing,
-    tracingHeaders,
+    clusters: configuration.clusters,
+    otlpHeaders: secrets.otlpHeaders,
   });
   try {
     return await openFiles(configuration, telemetry, clock, overrides);

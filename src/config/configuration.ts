@@ -212,6 +212,14 @@ export interface TelemetryConfiguration {
   readonly metrics: MetricsConfiguration | null;
   /** Null: nothing is traced. */
   readonly tracing: TracingConfiguration | null;
+  /** Null: metrics are not sent by OTLP. */
+  readonly otlpMetrics: OtlpMetricsConfiguration | null;
+  /** Null: the log is not sent by OTLP. It is written to stderr in any case. */
+  readonly otlpLogs: OtlpReceiverConfiguration | null;
+  /** `service.name` of everything that is sent by OTLP. */
+  readonly serviceName: string;
+  /** Whether the standard variables `OTEL_*` are honoured. If not, they are removed from the process's environment. */
+  readonly environment: boolean;
 }
 
 /** Where Prometheus reads. Plain HTTP without authentication, so that only this machine may reach it. */
@@ -222,18 +230,25 @@ export interface MetricsConfiguration {
   readonly port: number;
 }
 
-/** Where spans go: an OTLP receiver that speaks HTTP with protobuf. */
-export interface TracingConfiguration {
+/** An OTLP receiver that speaks HTTP with protobuf. */
+export interface OtlpReceiverConfiguration {
   /** The whole URL, path included. Without TLS only on loopback. */
   readonly endpoint: string;
+  /** Headers of each export, e.g. `authorization`: their values are secrets. */
+  readonly headers: readonly { readonly name: string; readonly value: SecretSource }[];
+}
+
+/** Where metrics go, and how often. */
+export interface OtlpMetricsConfiguration extends OtlpReceiverConfiguration {
+  readonly intervalMs: number;
+}
+
+/** Where spans go, and of which requests. */
+export interface TracingConfiguration extends OtlpReceiverConfiguration {
   /** Share of the requests that are traced where the caller does not decide, from 0 to 1. */
   readonly sampleRatio: number;
   /** Whether the sampled flag that a known caller sends decides for its request. */
   readonly followCallers: boolean;
-  /** Headers of each export, e.g. `authorization`: their values are secrets. */
-  readonly headers: readonly { readonly name: string; readonly value: SecretSource }[];
-  /** `service.name` of the spans. */
-  readonly serviceName: string;
 }
 
 /** The levels of pino, from everything to nothing. No level logs secrets. */

@@ -176,7 +176,17 @@ telemetry:
   #   # Of each export; the values are secrets.
   #   headers:
   #     authorization: { file: tracing.token }
-  #   serviceName: holdfast
+  # The metrics by OTLP too, under the same names; with or without the section for Prometheus.
+  # otlpMetrics:
+  #   endpoint: http://127.0.0.1:4318/v1/metrics
+  #   intervalMs: 60000
+  # The log by OTLP too. It is still written to stderr.
+  # otlpLogs:
+  #   endpoint: http://127.0.0.1:4318/v1/logs
+  # The service.name of all that is sent by OTLP.
+  # serviceName: holdfast
+  # Whether the standard OTEL_* variables are honoured, for what this section leaves out.
+  environment: false
 
 # Folder (0700) of the locks that keep processes of one machine from initialising one library at once.
 # The same for all of them. Where it is left out: $RUNTIME_DIRECTORY/locks, $XDG_RUNTIME_DIR/holdfast or

@@ -115,8 +115,11 @@ describe('a configuration that is right', () => {
         sampleRatio: 0.01,
         followCallers: true,
         headers: [{ name: 'authorization', value: { kind: 'file', path: '/etc/holdfast/t' } }],
-        serviceName: 'holdfast',
       },
+      otlpMetrics: null,
+      otlpLogs: null,
+      serviceName: 'holdfast',
+      environment: false,
     });
   });
 
@@ -454,6 +457,16 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'traces in clear to another machine',
     (t) => (t.telemetry.tracing = { endpoint: 'http://collector.example:4318/v1/traces' }),
     /^telemetry\.tracing\.endpoint: must be https, except on a loopback address/,
+  ],
+  [
+    'metrics in clear to another machine',
+    (t) => (t.telemetry.otlpMetrics = { endpoint: 'http://collector.example:4318/v1/metrics' }),
+    /^telemetry\.otlpMetrics\.endpoint: must be https, except on a loopback address/,
+  ],
+  [
+    'the log in clear to another machine',
+    (t) => (t.telemetry.otlpLogs = { endpoint: 'http://collector.example:4318/v1/logs' }),
+    /^telemetry\.otlpLogs\.endpoint: must be https, except on a loopback address/,
   ],
   [
     'a password in the address for traces',

@@ -10,8 +10,9 @@ import type {
   ProfileOverrides,
   SecretSource,
   TelemetryConfiguration,
-  TracingConfiguration,
+  OtlpReceiverConfiguration,
 } from './configuration.js';
+import { noOpenTelemetryEnvironment, readOpenTelemetryEnvironment } from './open-telemetry-environment.js';
 import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceInFile } from './schema.js';
 
 type Absolute = (path: string) => string;
@@ -152,18 +153,25 @@ function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute
 }
 
 function resolveTelemetry(input: ConfigurationFile['telemetry'], absolute: Absolute): TelemetryConfiguration {
-  const { logLevel, metrics, tracing } = input;
+  const { logLevel, metrics, tracing, otlpMetrics, otlpLogs, environment } = input;
+  const standard = environment ? readOpenTelemetryEnvironment(process.env) : noOpenTelemetryEnvironment;
+  const receiver = <Receiver extends { headers: Readonly<Record<string, SecretSourceInFile>> }>(found?: Receiver) =>
+    found === undefined ? null : { ...found, headers: resolveHeaders(found.headers, absolute) };
   return {
     logLevel,
     metrics: metrics ?? null,
-    tracing: tracing === undefined ? null : { ...tracing, headers: resolveHeaders(tracing.headers, absolute) },
+    tracing: receiver(tracing) ?? standard.tracing,
+    otlpMetrics: receiver(otlpMetrics) ?? standard.metrics,
+    otlpLogs: receiver(otlpLogs) ?? standard.logs,
+    serviceName: input.serviceName ?? tracing?.serviceName ?? standard.serviceName ?? 'holdfast',
+    environment,
   };
 }
 
 function resolveHeaders(
   headers: Readonly<Record<string, SecretSourceInFile>>,
   absolute: Absolute,
-): TracingConfiguration['headers'] {
+): OtlpReceiverConfiguration['headers'] {
   return Object.entries(headers).map(([name, value]) => ({ name, value: resolveSource(value, absolute) }));
 }
 

@@ -169,18 +169,29 @@ const recovery = strict({
 // RFC 9110 §5.6.2; our own names are lower-case, as HTTP/2 has them.
 const headerName = matching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,256}$/, 'must be the name of an HTTP header in lower case');
 
+const httpUrl = text(2_048).refine(isHttpUrl, 'must be an http or https URL without user and password');
+
 const tracing = strict({
-  endpoint: text(2_048).refine(isHttpUrl, 'must be an http or https URL without user and password'),
+  endpoint: httpUrl,
   sampleRatio: z.number('must be a number from 0 to 1').min(0).max(1).default(0.01),
   followCallers: flag.default(true),
   headers: z.record(headerName, secretSource).default({}),
-  serviceName: text(255).default('holdfast'),
+  serviceName: text(255).optional(),
 });
 
+const otlpReceiver = {
+  endpoint: httpUrl,
+  headers: z.record(headerName, secretSource).default({}),
+};
+
 const telemetry = strict({
+  serviceName: text(255).optional(),
   logLevel: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
   metrics: strict({ address: text(255).default('127.0.0.1'), port }).optional(),
   tracing: tracing.optional(),
+  otlpMetrics: strict({ ...otlpReceiver, intervalMs: whole(1_000, 3_600_000).default(60_000) }).optional(),
+  otlpLogs: strict(otlpReceiver).optional(),
+  environment: flag.default(false),
 });
 
 function isHttpUrl(value: string): boolean {

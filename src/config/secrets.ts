@@ -11,9 +11,18 @@ export interface ResolvedSecrets {
   defaultKeyStorePin: Secret | null;
   /** In the order of the configuration; 32 bytes each. */
   sealingKeys: { id: string; key: Secret }[];
-  /** Headers of the exports of traces. */
-  tracingHeaders: { name: string; value: Secret }[];
+  /** Headers of the exports by OTLP. */
+  otlpHeaders: OtlpHeaders;
 }
+
+/** One header of an export. */
+interface SecretHeader {
+  name: string;
+  value: Secret;
+}
+
+/** The headers of each signal that is sent by OTLP. */
+type OtlpHeaders = Record<'tracing' | 'otlpMetrics' | 'otlpLogs', SecretHeader[]>;
 
 /** A secret of the configuration: its place in the file, and the source that it is read from. */
 export interface NamedSecret {
@@ -53,7 +62,11 @@ export async function readSecrets(
       if (source.kind === 'env') Reflect.deleteProperty(environment, source.name);
     }
   };
-  const secrets: ResolvedSecrets = { defaultKeyStorePin: null, sealingKeys: [], tracingHeaders: [] };
+  const secrets: ResolvedSecrets = {
+    defaultKeyStorePin: null,
+    sealingKeys: [],
+    otlpHeaders: { tracing: [], otlpMetrics: [], otlpLogs: [] },
+  };
   const { defaultKeyStore } = configuration;
   if (defaultKeyStore !== null) {
     const decode = decodePin(defaultKeyStore.pin, maximumPinLength(configuration, defaultKeyStore.cluster));
@@ -63,9 +76,11 @@ export async function readSecrets(
     const key = await attempt(`sealingKeys[${index}].key`, source, decodeKey);
     if (key !== undefined) secrets.sealingKeys.push({ id, key });
   }
-  for (const { name, value: source } of configuration.telemetry.tracing?.headers ?? []) {
-    const value = await attempt(`telemetry.tracing.headers.${name}`, source, decodeHeader(source));
-    if (value !== undefined) secrets.tracingHeaders.push({ name, value });
+  for (const signal of ['tracing', 'otlpMetrics', 'otlpLogs'] as const) {
+    for (const { name, value: source } of configuration.telemetry[signal]?.headers ?? []) {
+      const value = await attempt(`telemetry.${signal}.headers.${name}`, source, decodeHeader(source));
+      if (value !== undefined) secrets.otlpHeaders[signal].push({ name, value });
+    }
   }
   return { secrets, readings };
 }
@@ -86,10 +101,10 @@ export async function resolveSecrets(
 }
 
 /** Zeroes all of them. */
-export function destroySecrets({ defaultKeyStorePin, sealingKeys, tracingHeaders }: ResolvedSecrets): void {
+export function destroySecrets({ defaultKeyStorePin, sealingKeys, otlpHeaders }: ResolvedSecrets): void {
   defaultKeyStorePin?.destroy();
   for (const { key } of sealingKeys) key.destroy();
-  for (const { value } of tracingHeaders) value.destroy();
+  for (const { value } of Object.values(otlpHeaders).flat()) value.destroy();
 }
 
 /** Takes over what was read, and makes of it what is used. @throws SecretUnavailableError, with the secret destroyed */

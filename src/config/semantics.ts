@@ -1,5 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { ClusterConfiguration, Configuration, PrincipalConfiguration } from './configuration.js';
+import type {
+  ClusterConfiguration,
+  Configuration,
+  OtlpReceiverConfiguration,
+  PrincipalConfiguration,
+} from './configuration.js';
+import { openTelemetryEnvironmentProblems } from './open-telemetry-environment.js';
 import type { ConfigurationProblem } from './problem.js';
 import { suggestion } from './problem.js';
 
@@ -204,7 +210,7 @@ function checkRecovery({ recovery }: Configuration, report: Report): void {
 }
 
 function checkTelemetry({ telemetry, listeners }: Configuration, report: Report): void {
-  const { metrics, tracing } = telemetry;
+  const { metrics, tracing, otlpMetrics, otlpLogs } = telemetry;
   if (metrics !== null && !isLoopback(metrics.address)) {
     report(
       'telemetry.metrics.address',
@@ -215,10 +221,18 @@ function checkTelemetry({ telemetry, listeners }: Configuration, report: Report)
     (listener) => listener.kind !== 'unix' && listener.port !== 0 && listener.port === metrics?.port,
   );
   if (taken !== -1) report('telemetry.metrics.port', `is the port of listeners[${taken}]`);
-  if (tracing === null) return;
-  const { protocol, hostname } = new URL(tracing.endpoint);
+  checkReceiver(tracing, 'telemetry.tracing', report);
+  checkReceiver(otlpMetrics, 'telemetry.otlpMetrics', report);
+  checkReceiver(otlpLogs, 'telemetry.otlpLogs', report);
+  if (!telemetry.environment) return;
+  for (const problem of openTelemetryEnvironmentProblems(process.env)) report('telemetry.environment', problem);
+}
+
+function checkReceiver(receiver: OtlpReceiverConfiguration | null, path: string, report: Report): void {
+  if (receiver === null || !URL.canParse(receiver.endpoint)) return;
+  const { protocol, hostname } = new URL(receiver.endpoint);
   if (protocol === 'http:' && !isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) {
-    report('telemetry.tracing.endpoint', 'must be https, except on a loopback address (127.0.0.1 or [::1])');
+    report(`${path}.endpoint`, 'must be https, except on a loopback address (127.0.0.1 or [::1])');
   }
 }
 

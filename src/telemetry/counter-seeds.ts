@@ -48,6 +48,8 @@ export const counterSeeds: Record<
   auditRecordsLost: none,
   auditFilesRemoved: none,
   backgroundFailures: none,
+  otlpItems: () =>
+    ['logs', 'metrics'].flatMap((signal) => ['exported', 'failed', 'dropped'].map((outcome) => ({ signal, outcome }))),
   traceSpans: () => ['exported', 'failed', 'dropped'].map((outcome) => ({ outcome })),
   processCpu: () => ['user', 'system'].map((mode) => ({ mode })),
 };

@@ -16,7 +16,7 @@ import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
 import type { Readiness } from '../status/readiness.js';
 import { LineLimit } from './line-limit.js';
 import type { Metrics } from './metrics.js';
-import type { SpanOutcomeListener } from './span-outlet.js';
+import type { ExportOutcomeListener } from './span-outlet.js';
 
 /** Where events go. */
 export interface EventSink {
@@ -280,19 +280,36 @@ export function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found
 }
 
 /** A receiver of spans that is away is away for every batch. */
-const spanReportIntervalMs = 60_000;
+const exportReportIntervalMs = 60_000;
 
 /** Spans that were exported, could not be, or were too many. What was lost is logged once a minute, with how many. */
-export function spanEvent({ logger, metrics }: EventSink, clock: Clock): SpanOutcomeListener {
+export function spanEvent(sink: EventSink, clock: Clock): ExportOutcomeListener {
+  const count = (outcome: string, spans: number) => sink.metrics?.counters.traceSpans.inc({ outcome }, spans);
+  return exportEvent(sink, clock, count, (lostSpans) => [{ lostSpans }, 'spans were lost']);
+}
+
+/** The same for log records, and for exports of metrics. */
+export function otlpEvent(sink: EventSink, clock: Clock, signal: 'logs' | 'metrics'): ExportOutcomeListener {
+  const count = (outcome: string, items: number) => sink.metrics?.counters.otlpItems.inc({ signal, outcome }, items);
+  return exportEvent(sink, clock, count, (lost) => [{ lost, signal }, 'telemetry was not delivered']);
+}
+
+function exportEvent(
+  { logger }: EventSink,
+  clock: Clock,
+  count: (outcome: string, items: number) => void,
+  describe: (lost: number) => [fields: object, message: string],
+): ExportOutcomeListener {
   let lost = 0;
   let nextReportMs = Number.NEGATIVE_INFINITY;
-  return (outcome, count, cause) => {
-    metrics?.counters.traceSpans.inc({ outcome }, count);
+  return (outcome, items, cause) => {
+    count(outcome, items);
     if (outcome === 'exported') return;
-    lost += count;
+    lost += items;
     if (clock.monotonicMs() < nextReportMs) return;
-    logger.warn({ outcome, lostSpans: lost, err: cause }, 'spans were lost');
-    nextReportMs = clock.monotonicMs() + spanReportIntervalMs;
+    const [fields, message] = describe(lost);
+    logger.warn({ outcome, ...fields, err: cause }, message);
+    nextReportMs = clock.monotonicMs() + exportReportIntervalMs;
     lost = 0;
   };
 }

@@ -22,12 +22,27 @@ const secretNames = [
 /** Two levels deep: what a log line of ours has, and what an error of ours carries. */
 const redactedPaths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
+/** Where lines go; one that buffers has `flush`. */
+type LogDestination = DestinationStream & { flush?: (done?: () => void) => void };
+
+/** The copies that are made of each logger's lines. */
+const lineCopies = new WeakMap<Logger, Set<(line: string) => void>>();
+
+/** Hands every further line of `logger`, one of `createLogger`, to `receive` too. Returns what ends that. */
+export function copyLines(logger: Logger, receive: (line: string) => void): () => void {
+  const copies = lineCopies.get(logger);
+  if (copies === undefined) throw new Error('This logger was not made by createLogger.');
+  copies.add(receive);
+  return () => copies.delete(receive);
+}
+
 /** The log: one line of JSON each, to stderr unless `destination` is given. Flush it before the process ends by force. */
 export function createLogger(
   level: LevelWithSilent,
-  destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
+  destination: LogDestination = pino.destination({ dest: 2, sync: true }),
 ): Logger {
-  return pino(
+  const copies = new Set<(line: string) => void>();
+  const logger = pino(
     {
       level,
       base: { pid: process.pid },
@@ -35,6 +50,14 @@ export function createLogger(
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: redactedPaths, censor: '[secret]' },
     },
-    destination,
+    {
+      write: (line: string) => {
+        destination.write(line);
+        for (const receive of copies) receive(line);
+      },
+      ...(destination.flush === undefined ? {} : { flush: (done?: () => void) => destination.flush?.(done) }),
+    },
   );
+  lineCopies.set(logger, copies);
+  return logger;
 }

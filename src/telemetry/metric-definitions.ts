@@ -124,6 +124,11 @@ export const counterDefinitions = {
     help: 'Failures of work that no caller waits for.',
     labels: [],
   },
+  otlpItems: {
+    name: 'holdfast_otlp_items_total',
+    help: 'Log records and exports of metrics sent by OTLP, by what became of them.',
+    labels: ['signal', 'outcome'],
+  },
   traceSpans: {
     name: 'holdfast_trace_spans_total',
     help: 'Spans of sampled requests, by what became of them.',

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type ClusterNames, counterSeeds } from './counter-seeds.js';
+import type { RegisteredMetric } from './metric-producer.js';
 import {
   counterDefinitions,
   gaugeDefinitions,
@@ -69,8 +70,19 @@ export class Metrics {
 
   /** Prometheus's text format, version 0.0.4. */
   async scrape(): Promise<string> {
-    for (const refresh of this.#refreshers) await refresh();
+    await this.#refresh();
     return this.#registry.metrics();
+  }
+
+  /** The same as values, for other formats. */
+  async read(): Promise<readonly RegisteredMetric[]> {
+    await this.#refresh();
+    // Their type is a number in prom-client's declarations and a text in what it returns.
+    return (await this.#registry.getMetricsAsJSON()) as unknown as RegisteredMetric[];
+  }
+
+  async #refresh(): Promise<void> {
+    for (const refresh of this.#refreshers) await refresh();
   }
 }
 

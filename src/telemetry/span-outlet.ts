@@ -8,8 +8,12 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
 
-/** Told what became of spans; `cause` of those that failed. */
-export type SpanOutcomeListener = (outcome: 'exported' | 'failed' | 'dropped', count: number, cause?: unknown) => void;
+/** Hears what became of spans, log records or exports of metrics; `cause` of those that failed. */
+export type ExportOutcomeListener = (
+  outcome: 'exported' | 'failed' | 'dropped',
+  count: number,
+  cause?: unknown,
+) => void;
 
 /** Spans that may wait or be on their way; more are dropped. */
 const maximumWaitingSpans = 2_048;
@@ -22,10 +26,10 @@ const exportTimeoutMs = 5_000;
  */
 export class SpanOutlet implements SpanProcessor {
   readonly #batches: BatchSpanProcessor;
-  readonly #onSpans: SpanOutcomeListener;
+  readonly #onSpans: ExportOutcomeListener;
   #waiting = 0;
 
-  constructor(exporter: SpanExporter, onSpans: SpanOutcomeListener) {
+  constructor(exporter: SpanExporter, onSpans: ExportOutcomeListener) {
     this.#onSpans = onSpans;
     this.#batches = new BatchSpanProcessor({
       exporter: this.#watched(exporter),

@@ -6,16 +6,36 @@ import type { Secret } from '../secret.js';
 import type { ServiceStatus } from '../status/service-status.js';
 import type { RequestTracer } from '../trace.js';
 import type { ClusterNames } from './counter-seeds.js';
-import { type EventSink, spanEvent } from './events.js';
+import { type EventSink, otlpEvent, spanEvent } from './events.js';
 import { showClusters } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
 import { MetricsEndpoint } from './metrics-endpoint.js';
 import { showProcess } from './process-metrics.js';
+import { copyLines } from './logger.js';
+import type { OpenTelemetry } from './open-telemetry.js';
+import type { OtlpReceiverOptions } from './otlp-exporters.js';
 import { showStatus } from './status-metrics.js';
-import type { Tracing } from './tracing.js';
+import { Tracing } from './tracing.js';
 
-/** What is told of this process, and where. Given by `compose.ts`. */
+/** Headers of the exports of each signal. */
+export type OtlpHeaders = Readonly<
+  Record<'tracing' | 'otlpMetrics' | 'otlpLogs', readonly { name: string; value: Secret }[]>
+>;
+
+/** What this process reports of itself, and where. Given by `compose.ts`; each null is switched off. */
 export interface TelemetryOptions {
+  /** Where Prometheus reads. */
+  metrics: { address: string; port: number } | null;
+  /** Which requests are traced, and where their spans go by OTLP. */
+  tracing: { endpoint: string; sampleRatio: number; followCallers: boolean } | null;
+  /** Where the metrics go by OTLP. */
+  otlpMetrics: { endpoint: string; intervalMs: number } | null;
+  /** Where a copy of the log goes by OTLP. */
+  otlpLogs: { endpoint: string } | null;
+  /** Of all that is sent by OTLP. */
+  serviceName: string;
+  /** Whether `OTEL_*` is honoured. If not, these variables are removed from the process's environment. */
+  environment: boolean;
   logger: Logger;
   clock: Clock;
   /** A number from 0 up to 1. */
@@ -23,12 +43,8 @@ export interface TelemetryOptions {
   version: string;
   /** Of the configuration. */
   clusters: readonly ClusterNames[];
-  /** Null: nothing is counted. */
-  metrics: { address: string; port: number } | null;
-  /** Null: nothing is traced. */
-  tracing: { endpoint: string; sampleRatio: number; followCallers: boolean; serviceName: string } | null;
-  /** Taken over: destroyed when tracing has ended. */
-  tracingHeaders: readonly { name: string; value: Secret }[];
+  /** Taken over: destroyed when the last export has ended. */
+  otlpHeaders: OtlpHeaders;
 }
 
 /** What metrics ask at every scrape. */
@@ -53,35 +69,39 @@ export class Telemetry {
   /** Undefined where nothing is traced. */
   readonly tracer: RequestTracer | undefined;
   readonly #options: TelemetryOptions;
-  readonly #tracing: Tracing | undefined;
+  readonly #openTelemetry: OpenTelemetry | undefined;
+  readonly #stopCopying: () => void;
   readonly #endpoint: MetricsEndpoint | undefined;
   readonly #stopWatches: () => void;
 
   /** Rejects when the address of the metrics cannot be listened on. */
   static async start(options: TelemetryOptions): Promise<Telemetry> {
+    ignoreOpenTelemetryVariables(options);
     const { logger } = options;
-    const metrics = options.metrics === null ? undefined : new Metrics(options.clusters);
+    const counts = options.metrics !== null || options.otlpMetrics !== null;
+    const metrics = counts ? new Metrics(options.clusters) : undefined;
     const sink = { logger, metrics };
-    const tracing = await startTracing(options, sink);
+    const openTelemetry = await startOpenTelemetry(options, sink);
     const endpoint =
       options.metrics === null || metrics === undefined
         ? undefined
         : await MetricsEndpoint.start({ ...options.metrics, metrics, logger });
-    return new Telemetry(options, sink, tracing, endpoint);
+    return new Telemetry(options, sink, openTelemetry, endpoint);
   }
 
   private constructor(
     options: TelemetryOptions,
     sink: EventSink,
-    tracing: Tracing | undefined,
+    openTelemetry: OpenTelemetry | undefined,
     endpoint: MetricsEndpoint | undefined,
   ) {
     const { clock, version } = options;
     const { metrics } = sink;
     this.sink = sink;
-    this.tracer = tracing;
+    this.tracer = tracerOf(options, openTelemetry);
     this.#options = options;
-    this.#tracing = tracing;
+    this.#openTelemetry = openTelemetry;
+    this.#stopCopying = copyLog(options, openTelemetry);
     this.#endpoint = endpoint;
     this.#stopWatches = metrics === undefined ? () => undefined : showProcess(metrics, clock, version);
   }
@@ -111,26 +131,80 @@ export class Telemetry {
   /** Sends the last spans, within a bound, and ends the endpoint. */
   async stop(): Promise<void> {
     const bound = new AbortController();
-    const flushed = this.#tracing?.shutdown().catch((error: unknown) => {
-      this.sink.logger.warn({ err: error }, 'the last spans could not be exported');
+    this.#stopCopying();
+    const flushed = this.#openTelemetry?.shutdown().catch((error: unknown) => {
+      this.sink.logger.warn({ err: error }, 'the last telemetry could not be exported');
     });
     await Promise.race([flushed, delay(this.#options.clock, flushBoundMs, bound.signal)]);
     bound.abort();
     this.#stopWatches();
     await this.#endpoint?.close();
-    for (const { value } of this.#options.tracingHeaders) value.destroy();
+    for (const { value } of Object.values(this.#options.otlpHeaders).flat()) value.destroy();
   }
 }
 
+function tracerOf({ tracing, random }: TelemetryOptions, openTelemetry?: OpenTelemetry): Tracing | undefined {
+  if (tracing === null || openTelemetry === undefined) return undefined;
+  return new Tracing(openTelemetry.tracer, { ...tracing, random });
+}
+
+function copyLog({ logger, otlpLogs }: TelemetryOptions, openTelemetry?: OpenTelemetry): () => void {
+  if (otlpLogs === null || openTelemetry === undefined) return () => undefined;
+  return copyLines(logger, (line) => openTelemetry.emit(line));
+}
+
 /** OpenTelemetry is loaded only where it is used: it is the larger part of what the server would load. */
-async function startTracing(options: TelemetryOptions, sink: EventSink): Promise<Tracing | undefined> {
-  const { tracing, tracingHeaders: headers, version, random, clock } = options;
-  if (tracing === null) return undefined;
-  const [{ createOtlpExporter }, { Tracing: Implementation }] = await Promise.all([
-    import('./otlp-exporter.js'),
-    import('./tracing.js'),
+async function startOpenTelemetry(options: TelemetryOptions, sink: EventSink): Promise<OpenTelemetry | undefined> {
+  const { tracing, otlpMetrics, otlpLogs, clock } = options;
+  if (tracing === null && otlpMetrics === null && otlpLogs === null) return undefined;
+  const [exporters, { OpenTelemetry: Implementation }, { RegistryMetricProducer }] = await Promise.all([
+    import('./otlp-exporters.js'),
+    import('./open-telemetry.js'),
+    import('./metric-producer.js'),
   ]);
-  const exporter = createOtlpExporter({ endpoint: tracing.endpoint, headers, timeoutMs: exportTimeoutMs });
-  const onSpans = spanEvent(sink, clock);
-  return new Implementation({ ...tracing, exporter, serviceVersion: version, random, onSpans });
+  const receiver = (signal: keyof OtlpHeaders, { endpoint }: { endpoint: string }): OtlpReceiverOptions => ({
+    endpoint,
+    headers: options.otlpHeaders[signal],
+    timeoutMs: exportTimeoutMs,
+  });
+  const { metrics } = sink;
+  return new Implementation({
+    serviceName: options.serviceName,
+    serviceVersion: options.version,
+    environment: options.environment,
+    spans:
+      tracing === null
+        ? undefined
+        : {
+            exporter: exporters.createSpanExporter(receiver('tracing', tracing)),
+            onSpans: spanEvent(sink, clock),
+          },
+    metrics:
+      otlpMetrics === null || metrics === undefined
+        ? undefined
+        : {
+            exporter: exporters.createMetricExporter(receiver('otlpMetrics', otlpMetrics)),
+            producer: new RegistryMetricProducer(metrics, clock),
+            intervalMs: otlpMetrics.intervalMs,
+            onExports: otlpEvent(sink, clock, 'metrics'),
+          },
+    logRecords:
+      otlpLogs === null
+        ? undefined
+        : {
+            exporter: exporters.createLogExporter(receiver('otlpLogs', otlpLogs)),
+            onRecords: otlpEvent(sink, clock, 'logs'),
+          },
+  });
+}
+
+/**
+ * Removes `OTEL_*` from the environment, for libraries read them by themselves and at any time: a variable that somebody
+ * set for other programs must not send telemetry of a key-management service elsewhere, or switch it off.
+ */
+function ignoreOpenTelemetryVariables({ environment, logger }: TelemetryOptions): void {
+  if (environment) return;
+  const ignored = Object.keys(process.env).filter((name) => name.startsWith('OTEL_'));
+  for (const name of ignored) Reflect.deleteProperty(process.env, name);
+  if (ignored.length > 0) logger.info({ ignored }, 'OTEL_* variables are ignored without telemetry.environment: true');
 }

@@ -5,7 +5,8 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { spanEvent } from './events.js';
-import type { SpanOutcomeListener } from './span-outlet.js';
+import { OpenTelemetry } from './open-telemetry.js';
+import type { ExportOutcomeListener } from './span-outlet.js';
 import { Tracing } from './tracing.js';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -33,7 +34,7 @@ class HeldExporter implements SpanExporter {
   }
 }
 
-let open: Tracing | undefined;
+let open: OpenTelemetry | undefined;
 afterEach(() => open?.shutdown());
 
 function tracing(options: {
@@ -41,19 +42,16 @@ function tracing(options: {
   followCallers?: boolean;
   random?: () => number;
   exporter?: SpanExporter;
-  onSpans?: SpanOutcomeListener;
+  onSpans?: ExportOutcomeListener;
 }): Tracing {
-  open = new Tracing({
-    exporter: new HeldExporter(),
-    sampleRatio: 0,
-    followCallers: true,
+  const { exporter = new HeldExporter(), onSpans = () => undefined } = options;
+  open = new OpenTelemetry({
     serviceName: 'test',
     serviceVersion: '0',
-    random: () => 0.5,
-    onSpans: () => undefined,
-    ...options,
+    environment: false,
+    spans: { exporter, onSpans },
   });
-  return open;
+  return new Tracing(open.tracer, { sampleRatio: 0, followCallers: true, random: () => 0.5, ...options });
 }
 
 describe('what is sampled', () => {
@@ -116,7 +114,7 @@ describe('spans that leave', () => {
     for (let number = 0; number < 3_000; number += 1) traces.startRequest('a', {}, undefined).end();
     expect(told.dropped).toBe(3_000 - 2_048);
     exporter.release();
-    await traces.shutdown();
+    await open?.shutdown();
     expect(told).toEqual({ exported: 2_048, failed: 0, dropped: 952 });
     expect(exporter.spans).toHaveLength(2_048);
   });
@@ -128,7 +126,7 @@ describe('spans that leave', () => {
     const traces = tracing({ sampleRatio: 1, exporter, onSpans: (...outcome) => told.push(outcome) });
     traces.startRequest('a', {}, undefined).end();
     const error = new Error('away');
-    const ended = traces.shutdown().catch((thrown: unknown) => thrown);
+    const ended = open?.shutdown().catch((thrown: unknown) => thrown);
     await new Promise((resolve) => setImmediate(resolve));
     exporter.release({ code: ExportResultCode.FAILED, error });
     expect(await ended).toBe(error);

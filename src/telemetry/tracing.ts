@@ -8,23 +8,16 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
-import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOnSampler, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { OperationTrace, RequestTracer, TraceAttributes, TraceParent } from '../trace.js';
-import { SpanOutlet, type SpanOutcomeListener } from './span-outlet.js';
 
-/** Which requests are traced, who they are said to come from, and where spans go. */
+/** Which requests are traced. */
 export interface TracingOptions {
-  exporter: SpanExporter;
   /** Share of the requests that are traced where no caller decides, from 0 to 1. */
   sampleRatio: number;
   /** Whether the sampled flag of a caller decides for its request. */
   followCallers: boolean;
-  serviceName: string;
-  serviceVersion: string;
   /** A number from 0 up to 1. */
   random: () => number;
-  onSpans: SpanOutcomeListener;
 }
 
 /**
@@ -35,26 +28,16 @@ const traceparentPattern = /^(?!ff)(?!00.{54})[\da-f]{2}-(?!0{32})[\da-f]{32}-(?
 const lastDigitOfFlags = '00-'.length + 32 + 1 + 16 + 1 + 1;
 
 /**
- * Traces requests through OpenTelemetry's SDK: only spans and their export are the library's. Nothing is global, nothing
- * reads `OTEL_*`, and nothing hooks into promises: a trace is passed on by hand.
+ * Traces requests with OpenTelemetry's spans. Nothing is global and nothing hooks into promises: a trace is passed on by
+ * hand.
  */
 export class Tracing implements RequestTracer {
   readonly #options: TracingOptions;
-  readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
 
-  constructor(options: TracingOptions) {
+  constructor(tracer: Tracer, options: TracingOptions) {
+    this.#tracer = tracer;
     this.#options = options;
-    this.#provider = new TracerProvider({
-      sampler: new AlwaysOnSampler(),
-      resource: resourceFromAttributes({
-        'service.name': options.serviceName,
-        'service.version': options.serviceVersion,
-        'process.pid': process.pid,
-      }),
-      spanProcessors: [new SpanOutlet(options.exporter, options.onSpans)],
-    });
-    this.#tracer = this.#provider.getTracer('holdfast', options.serviceVersion);
   }
 
   isSampled(traceparent: string | undefined): boolean {
@@ -69,11 +52,6 @@ export class Tracing implements RequestTracer {
   startRequest(name: string, attributes: TraceAttributes, parent: TraceParent | undefined): OperationTrace {
     const options = { kind: SpanKind.SERVER, attributes: { ...attributes } };
     return new SpanTrace(this.#tracer, this.#tracer.startSpan(name, options, contextOf(parent)));
-  }
-
-  /** Sends what waits. Resolves when that is done or has failed, which the listener was told. */
-  async shutdown(): Promise<void> {
-    await this.#provider.shutdown();
   }
 }
 

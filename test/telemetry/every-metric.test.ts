@@ -14,6 +14,7 @@ import {
   encryptionBudgetEvents,
   type EventSink,
   hsmEvents,
+  otlpEvent,
   replacementEvent,
   requestEvent,
   spanEvent,
@@ -180,6 +181,10 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     happens: () => backgroundErrorEvent(sink)(cause, 'something'),
     series: 'holdfast_background_failures_total',
   },
+  otlpItems: {
+    happens: () => otlpEvent(sink, clock, 'logs')('dropped', 1),
+    series: 'holdfast_otlp_items_total{signal="logs",outcome="dropped"}',
+  },
   traceSpans: {
     happens: () => spanEvent(sink, clock)('dropped', 1),
     series: 'holdfast_trace_spans_total{outcome="dropped"}',
@@ -328,7 +333,11 @@ beforeAll(async () => {
     clusters: [{ id: clusterId, name: 'main', members: [{ name: 'a' }] }],
     metrics: { address: '127.0.0.1', port: 0 },
     tracing: null,
-    tracingHeaders: [],
+    otlpMetrics: null,
+    otlpLogs: null,
+    serviceName: 'holdfast',
+    environment: false,
+    otlpHeaders: { tracing: [], otlpMetrics: [], otlpLogs: [] },
   });
   const { metrics } = telemetry.sink;
   if (metrics === undefined) throw new Error('Nothing is counted.');

@@ -1,4 +1,4 @@
-/** A receiver of OTLP over HTTP, as a collector is one: it keeps the spans, and every byte that it was sent. */
+/** A receiver of OTLP over HTTP, as a collector is one: it keeps spans, metrics, log records, and every byte that it was sent. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,20 @@ export interface ReceivedSpan {
   statusMessage: string;
 }
 
+export interface ReceivedPoint {
+  metric: string;
+  attributes: Record<string, unknown>;
+  /** Of a histogram: how many values. */
+  value: number;
+}
+
+export interface ReceivedLogRecord {
+  severityNumber: number;
+  body: unknown;
+  attributes: Record<string, unknown>;
+  traceId: string;
+}
+
 interface WireAttributes {
   attributes?: { key: string; value: Record<string, unknown> }[];
 }
@@ -28,16 +42,40 @@ interface WireSpan extends WireAttributes {
   name: string;
   status?: { code?: number; message?: string };
 }
+interface WirePoint extends WireAttributes {
+  asDouble?: number;
+  asInt?: number;
+  count?: number;
+}
+type WirePoints = { dataPoints?: WirePoint[] };
+interface WireMetric {
+  name: string;
+  gauge?: WirePoints;
+  sum?: WirePoints;
+  histogram?: WirePoints;
+}
+interface WireLogRecord extends WireAttributes {
+  severityNumber: number;
+  body?: Record<string, unknown>;
+  traceId?: Uint8Array;
+}
 interface WireRequest {
   resourceSpans?: { resource?: WireAttributes; scopeSpans?: { spans?: WireSpan[] }[] }[];
+  resourceMetrics?: { scopeMetrics?: { metrics?: WireMetric[] }[] }[];
+  resourceLogs?: { scopeLogs?: { logRecords?: WireLogRecord[] }[] }[];
 }
 
-const requestType = new protobuf.Root()
-  .loadSync(fileURLToPath(new URL('otlp-trace.proto', import.meta.url)))
-  .lookupType('otlp.ExportTraceServiceRequest');
+const root = new protobuf.Root().loadSync(fileURLToPath(new URL('otlp.proto', import.meta.url)));
+const requestTypes: Readonly<Record<string, protobuf.Type>> = {
+  '/v1/traces': root.lookupType('otlp.ExportTraceServiceRequest'),
+  '/v1/metrics': root.lookupType('otlp.ExportMetricsServiceRequest'),
+  '/v1/logs': root.lookupType('otlp.ExportLogsServiceRequest'),
+};
 
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
+  readonly points: ReceivedPoint[] = [];
+  readonly logRecords: ReceivedLogRecord[] = [];
   readonly resources: Record<string, unknown>[] = [];
   readonly headers: IncomingHttpHeaders[] = [];
   readonly bodies: Buffer[] = [];
@@ -56,14 +94,20 @@ export class OtlpReceiver {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         this.headers.push(request.headers);
-        if (this.#answer === 200) this.#take(Buffer.concat(chunks));
+        if (this.#answer === 200) this.#take(request.url ?? '', Buffer.concat(chunks));
         response.writeHead(this.#answer).end();
       });
     });
   }
 
+  /** What `OTEL_EXPORTER_OTLP_ENDPOINT` would be. */
+  get base(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Of traces. */
   get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/traces`;
+    return `${this.base}/v1/traces`;
   }
 
   /** Answers everything with this status from now on; what is not 200 is not taken. */
@@ -81,9 +125,15 @@ export class OtlpReceiver {
     this.#server.closeAllConnections();
   }
 
-  #take(body: Buffer): void {
+  #take(path: string, body: Buffer): void {
     this.bodies.push(body);
+    const requestType = requestTypes[path];
+    if (requestType === undefined) throw new Error(`Nothing is received at ${path}.`);
     const decoded = requestType.toObject(requestType.decode(body), { longs: Number, defaults: false }) as WireRequest;
+    for (const { scopeMetrics = [] } of decoded.resourceMetrics ?? [])
+      for (const { metrics = [] } of scopeMetrics) this.points.push(...metrics.flatMap(pointsOf));
+    for (const { scopeLogs = [] } of decoded.resourceLogs ?? [])
+      for (const { logRecords = [] } of scopeLogs) this.logRecords.push(...logRecords.map(logRecordOf));
     for (const { resource, scopeSpans = [] } of decoded.resourceSpans ?? []) {
       this.resources.push(attributesOf(resource ?? {}));
       for (const { spans = [] } of scopeSpans) this.spans.push(...spans.map(received));
@@ -91,8 +141,27 @@ export class OtlpReceiver {
   }
 }
 
+const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
+
+function pointsOf({ name, gauge, sum, histogram }: WireMetric): ReceivedPoint[] {
+  const { dataPoints = [] } = gauge ?? sum ?? histogram ?? {};
+  return dataPoints.map((point) => ({
+    metric: name,
+    attributes: attributesOf(point),
+    value: point.asDouble ?? point.asInt ?? point.count ?? 0,
+  }));
+}
+
+function logRecordOf(record: WireLogRecord): ReceivedLogRecord {
+  return {
+    severityNumber: record.severityNumber,
+    body: Object.values(record.body ?? {})[0],
+    attributes: attributesOf(record),
+    traceId: hex(record.traceId),
+  };
+}
+
 function received(span: WireSpan): ReceivedSpan {
-  const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
   return {
     traceId: hex(span.traceId),
     spanId: hex(span.spanId),
