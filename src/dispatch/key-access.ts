@@ -19,6 +19,7 @@ interface KeyIdRequest {
 
 /** Key ids and key ARNs only: a change of a key must name it, not whatever an alias points at (AWS KMS API Reference). */
 const byId = { aliasesAllowed: false };
+const targetById = { ...byId, field: 'target_key_id' };
 const byIdOrAlias = { aliasesAllowed: true };
 
 /** The rows of `KeyService` on keys. */
@@ -71,7 +72,7 @@ export function aliasAccess(core: KeysCore) {
       plane: 'control',
       audited: ['aliasName', 'targetKeyId'],
       prepare: (request, context) =>
-        forKey(core, context, 'kms:CreateAlias', request.targetKeyId, byId, (key) =>
+        forKey(core, context, 'kms:CreateAlias', request.targetKeyId, targetById, (key) =>
           createAlias(core, { key, request }),
         ),
     } satisfies AccessRow<CreateAliasRequest & { targetKeyId: string }>,
@@ -89,7 +90,7 @@ export function aliasAccess(core: KeysCore) {
       plane: 'control',
       audited: ['aliasName', 'targetKeyId'],
       prepare: (request, context) =>
-        forKey(core, context, 'kms:UpdateAlias', request.targetKeyId, byId, (key) =>
+        forKey(core, context, 'kms:UpdateAlias', request.targetKeyId, targetById, (key) =>
           updateAlias(core, { key, request }),
         ),
     } satisfies AccessRow<UpdateAliasRequest & { targetKeyId: string }>,

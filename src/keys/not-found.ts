@@ -7,9 +7,15 @@ export function keyNotFound(keyArn: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Key '${keyArn}' does not exist`);
 }
 
-/** Something that cannot be the id of a key, or an alias where AWS accepts none. */
+/** Something that cannot be the id of a key. */
 export function invalidKeyId(identifier: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`);
+}
+
+/** An alias where AWS accepts none: its sentence, and beside it what would do. */
+export function aliasWhereKeyIdBelongs(identifier: string, field: string): HoldfastError {
+  const description = 'An alias cannot stand here: name the key by its id or ARN, which DescribeKey shows.';
+  return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`, { fieldViolations: [{ field, description }] });
 }
 
 /** An alias name, or an alias ARN, that names nothing in the caller's account and region. Takes the ARN. */

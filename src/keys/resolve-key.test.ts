@@ -32,7 +32,10 @@ describe('resolving a key', () => {
     expect(await resolve(`${prefix}:${aliasName}`)).toEqual(key);
     await expect(resolve(aliasName, false)).rejects.toMatchObject(notFound(`Invalid keyId '${aliasName}'`));
     const arn = `${prefix}:${aliasName}`;
-    await expect(resolve(arn, false)).rejects.toMatchObject(notFound(`Invalid keyId '${arn}'`));
+    const fieldViolations = [
+      { field: 'key_id', description: expect.stringContaining('An alias cannot stand here') as string },
+    ];
+    await expect(resolve(arn, false)).rejects.toMatchObject({ ...notFound(`Invalid keyId '${arn}'`), fieldViolations });
   });
 
   it('says in AWS’s words what does not exist', async () => {

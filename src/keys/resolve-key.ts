@@ -2,7 +2,7 @@ import { HoldfastError } from '../errors.js';
 import { aliasArn, keyArn, looksLikeArn, parseArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, Scope } from './key.js';
-import { aliasNotFound, invalidKeyId, keyNotFound } from './not-found.js';
+import { aliasNotFound, aliasWhereKeyIdBelongs, invalidKeyId, keyNotFound } from './not-found.js';
 
 /** A UUID, or `mrk-` and 32 hex digits (AWS KMS Developer Guide, "Key identifiers"). Ids are case-sensitive. */
 const keyIdPattern = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
@@ -11,6 +11,8 @@ const keyIdPattern = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{3
 export interface ResolveOptions {
   /** Alias names and alias ARNs too: DescribeKey and the cryptographic operations only (AWS KMS API Reference, KeyId). */
   aliasesAllowed: boolean;
+  /** The request's field that names it, for a refusal. Default: `key_id`. */
+  field?: string;
 }
 
 type ResolveCore = Pick<KeysCore, 'catalog' | 'identity'>;
@@ -27,7 +29,7 @@ export async function resolveKey(
 ): Promise<KeyRecord> {
   const name = looksLikeArn(identifier) ? localName(core, scope, identifier) : identifier;
   if (name.startsWith('alias/')) {
-    if (!options.aliasesAllowed) throw invalidKeyId(identifier);
+    if (!options.aliasesAllowed) throw aliasWhereKeyIdBelongs(identifier, options.field ?? 'key_id');
     return resolveAlias(core, scope, name);
   }
   if (!keyIdPattern.test(name)) throw invalidKeyId(name);
