@@ -3,6 +3,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
+import { printable } from './printable.js';
 import { write, writeLine } from './terminal.js';
 
 /** More than any request may hold: reading stops there instead of filling memory. */
@@ -97,8 +98,8 @@ function toBase64(bytes: Uint8Array): string {
 /** UTF-8 without control characters other than tab and the ends of lines: nothing that a terminal would obey. */
 function isPrintable(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes).toString('utf8');
-
-  return !text.includes('\u{fffd}') && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(text);
+  const words = text.replaceAll(/\r\n|[\t\n]/g, '');
+  return !text.includes('\u{fffd}') && printable(words) === words;
 }
 
 function reasonOf(error: unknown): string {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity as identityFault, type ConnectionOptions } from 'node:tls';
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
@@ -30,6 +32,7 @@ export type ResponseOf<Name extends MethodName> = ReturnType<Methods[Name]['resp
 export class KmsClient {
   readonly #client: Client;
   readonly #settings: ConnectionSettings;
+  #startedMs: number | undefined;
 
   private constructor(client: Client, settings: ConnectionSettings) {
     this.#client = client;
@@ -38,7 +41,13 @@ export class KmsClient {
 
   /** Reads the certificates. The connection is made by the first call. */
   static async open(settings: ConnectionSettings): Promise<KmsClient> {
-    return new KmsClient(new Client(settings.target, await channelCredentials(settings.security)), settings);
+    const channelOptions = { 'grpc.enable_http_proxy': settings.proxy?.isUsed === true ? 1 : 0 };
+    return new KmsClient(new Client(settings.target, await channelCredentials(settings), channelOptions), settings);
+  }
+
+  /** What is left of the settings' time, in milliseconds. It begins with the first call: what is typed before takes none of it. */
+  get remainingMs(): number {
+    return Math.max(0, this.#deadline.getTime() - Date.now());
   }
 
   /**
@@ -61,8 +70,7 @@ export class KmsClient {
   }
 
   #call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
-    // The CLI may read a clock: it is no part of the domain. gRPC wants wall time here.
-    const deadline = new Date(Date.now() + this.#settings.timeoutMs);
+    const deadline = this.#deadline;
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
         method.path,
@@ -80,20 +88,44 @@ export class KmsClient {
     });
   }
 
+  /** One for all calls: a server whose lists never end must not keep the command. */
+  get #deadline(): Date {
+    // The CLI may read a clock: it is no part of the domain. gRPC wants wall time here.
+    this.#startedMs ??= Date.now();
+    return new Date(this.#startedMs + this.#settings.timeoutMs);
+  }
+
   close(): void {
     this.#client.close();
   }
 }
 
-async function channelCredentials(security: ConnectionSettings['security']): Promise<ChannelCredentials> {
+async function channelCredentials({ security, host }: ConnectionSettings): Promise<ChannelCredentials> {
   if (security.kind === 'none') return credentials.createInsecure();
   const [ca, key, certificate] = await Promise.all([security.ca, security.key, security.certificate].map(readPem));
   try {
-    return credentials.createSsl(ca, key, certificate);
+    if (host === undefined || isIP(host) === 0) return credentials.createSsl(ca, key, certificate);
+    return withoutServerName(
+      // Without a server name Node does not know which address the certificate must have.
+      credentials.createSsl(ca, key, certificate, { checkServerIdentity: (_name, peer) => identityFault(host, peer) }),
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw localError(`the client certificate cannot be used: ${reason}`, error, 'check --ca, --certificate and --key');
   }
+}
+
+/** grpc-js would send the address as a server name, which RFC 6066 §3 forbids and Node warns of. */
+function withoutServerName(ssl: ChannelCredentials): ChannelCredentials {
+  const create = ssl._createSecureConnector.bind(ssl);
+  ssl._createSecureConnector = (...parameters) => {
+    const connector = create(...parameters);
+    // A test looks for the warning, so that an update of grpc-js that moves the options shows.
+    const { connectionOptions } = connector as { connectionOptions?: ConnectionOptions };
+    if (connectionOptions !== undefined) connectionOptions.servername = '';
+    return connector;
+  };
+  return ssl;
 }
 
 /** The largest PEM file that is read: a bundle of authorities has less. */

@@ -27,16 +27,10 @@ const goals = {
 
 /**
  * Waits until a custom key store is connected, or disconnected.
- * @throws CliError when it failed, went another way, or took longer than `timeoutMs`
+ * @throws CliError when it failed, went another way, or took longer than the client has time
  */
-export async function awaitState(
-  client: KmsClient,
-  customKeyStoreId: string,
-  transition: Transition,
-  timeoutMs: number,
-): Promise<void> {
+export async function awaitState(client: KmsClient, customKeyStoreId: string, transition: Transition): Promise<void> {
   const goal = goals[transition];
-  const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     const { customKeyStores } = await client.call('describeCustomKeyStores', { customKeyStoreId });
     const state = withoutEnumPrefix('connection_state', customKeyStores[0]?.connectionState ?? 'UNKNOWN');
@@ -45,12 +39,8 @@ export async function awaitState(
       const code = withoutEnumPrefix('connection_error_code', customKeyStores[0]?.connectionErrorCode ?? state);
       throw new CliError(exitCodes.checkFailed, code, `${customKeyStoreId} is ${state}`, { hint: hints[code] });
     }
-    if (performance.now() >= deadlineMs) {
-      throw new CliError(
-        exitCodes.unreachable,
-        'TIMEOUT',
-        `${customKeyStoreId} is still ${goal.verb} after ${timeoutMs / 1_000} seconds`,
-      );
+    if (client.remainingMs <= pollIntervalMs) {
+      throw new CliError(exitCodes.unreachable, 'TIMEOUT', `${customKeyStoreId} is still ${goal.verb}`);
     }
     await pause(pollIntervalMs);
   }

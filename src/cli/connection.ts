@@ -3,13 +3,20 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { readRegularText, UnreadableFileError } from '../regular-file.js';
 import { localError, usageError } from './exit-codes.js';
+import { type ProxyVariable, proxyVariableFor } from './proxy.js';
+import { defaultPort, grpcTarget, parseServerAddress } from './server-address.js';
 import type { Terminal } from './terminal.js';
 
 /** Where the server is and who we are to it. Paths are absolute. */
 export interface ConnectionSettings {
   /** gRPC target: `host:port` or `unix:/path`. */
   target: string;
+  /** Undefined for a Unix socket. */
+  host: string | undefined;
+  /** The variable of the environment that puts a proxy before the server, or would if gRPC read it. */
+  proxy: ProxyVariable | undefined;
   security: { kind: 'tls'; ca: string; certificate: string; key: string } | { kind: 'none' };
+  /** For all that the command asks of the server. */
   timeoutMs: number;
 }
 
@@ -34,7 +41,7 @@ const defaultTimeoutSeconds = 30;
 export function addConnectionOptions(command: Command): Command {
   return command
     .optionsGroup('Connection (or HOLDFAST_SERVER, HOLDFAST_CA, HOLDFAST_CERTIFICATE, HOLDFAST_KEY, HOLDFAST_PROFILE):')
-    .option('--server <target>', 'host:port, or unix:path')
+    .option('--server <target>', `host, host:port or unix:path (default port: ${defaultPort})`)
     .option('--ca <file>', 'certificate authority of the server (PEM)')
     .option('--certificate <file>', 'our client certificate (PEM)')
     .option('--key <file>', 'private key of the client certificate (PEM)')
@@ -43,7 +50,12 @@ export function addConnectionOptions(command: Command): Command {
       '--profile <file>',
       `YAML file with server, ca, certificate, key (default: ${defaultProfile} if it is there)`,
     )
-    .option('--timeout <seconds>', 'longest time for one answer', parseSeconds, defaultTimeoutSeconds)
+    .option(
+      '--timeout <seconds>',
+      'longest time for all that is asked of the server',
+      parseSeconds,
+      defaultTimeoutSeconds,
+    )
     .optionsGroup('Output:')
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'));
 }
@@ -68,9 +80,13 @@ export async function connectionSettings(
   }
   const timeoutMs = options.timeout * 1_000;
   if (server.startsWith('unix:')) {
-    return { target: `unix:${resolve(server.slice('unix:'.length))}`, security: { kind: 'none' }, timeoutMs };
+    const target = `unix:${resolve(server.slice('unix:'.length))}`;
+    return { target, host: undefined, proxy: undefined, security: { kind: 'none' }, timeoutMs };
   }
-  if (options.withoutTls === true) return { target: server, security: { kind: 'none' }, timeoutMs };
+  const address = parseServerAddress(server);
+  const { host } = address;
+  const place = { target: grpcTarget(address), host, proxy: proxyVariableFor(host, environment), timeoutMs };
+  if (options.withoutTls === true) return { ...place, security: { kind: 'none' } };
   const [ca, certificate, key] = [choose('ca'), choose('certificate'), choose('key')];
   if (ca === undefined || certificate === undefined || key === undefined) {
     const missing = Object.entries({ ca, certificate, key }).filter(([, value]) => value === undefined);
@@ -80,9 +96,8 @@ export async function connectionSettings(
     );
   }
   return {
-    target: server,
+    ...place,
     security: { kind: 'tls', ca: resolve(ca), certificate: resolve(certificate), key: resolve(key) },
-    timeoutMs,
   };
 }
 

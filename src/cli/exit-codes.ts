@@ -36,6 +36,8 @@ Exit codes:
 export interface CliErrorOptions {
   /** What to do about it. */
   hint?: string | undefined;
+  /** More of the message, one line each. */
+  details?: readonly string[] | undefined;
   /** The server's id of the request, to be found in its log and audit log. */
   requestId?: string | undefined;
   cause?: unknown;
@@ -47,6 +49,7 @@ export class CliError extends Error {
   readonly exitCode: ExitCode;
   readonly code: string;
   readonly hint: string | undefined;
+  readonly details: readonly string[];
   readonly requestId: string | undefined;
 
   constructor(exitCode: ExitCode, code: string, message: string, options: CliErrorOptions = {}) {
@@ -54,6 +57,7 @@ export class CliError extends Error {
     this.exitCode = exitCode;
     this.code = code;
     this.hint = options.hint;
+    this.details = options.details ?? [];
     this.requestId = options.requestId;
   }
 }

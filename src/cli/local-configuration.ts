@@ -1,5 +1,17 @@
 import type { Configuration } from '../config/configuration.js';
+import type { ConfigurationError } from '../config/problem.js';
 import { CliError, exitCodes } from './exit-codes.js';
+
+/** What is wrong with a configuration, one problem a line. */
+export function configurationError(
+  error: ConfigurationError,
+  code: 'CONFIGURATION' | 'CANNOT_START',
+  hint?: string,
+): CliError {
+  const { file, problems } = error;
+  const details = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  return new CliError(exitCodes.local, code, `${file} cannot be used:`, { details, hint, cause: error });
+}
 
 /** Loads a configuration for a command that works beside the service. @throws CliError */
 export async function loadForCommand(file: string): Promise<Configuration> {
@@ -9,7 +21,7 @@ export async function loadForCommand(file: string): Promise<Configuration> {
     return await loadConfiguration(file);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    throw new CliError(exitCodes.local, 'CONFIGURATION', error.message, { cause: error });
+    throw configurationError(error, 'CONFIGURATION');
   }
 }
 

@@ -2,14 +2,15 @@ import type { ConnectionOptions } from './connection.js';
 import type { JsonValue } from './proto-json.js';
 import { toProtoJson, withoutEnumPrefix } from './proto-json.js';
 import type { Terminal } from './terminal.js';
-import { writeLine } from './terminal.js';
+import { printable } from './printable.js';
+import { writeJson, writeLine, writeLines } from './terminal.js';
 
 type OutputFormat = ConnectionOptions['output'];
 
 /** Prints one thing: a line for each field, or JSON. */
 export async function printRecord(terminal: Terminal, format: OutputFormat, message: object): Promise<void> {
   const json = toProtoJson(message);
-  if (format === 'json') return writeLine(terminal.stdout, JSON.stringify(json, null, 2));
+  if (format === 'json') return writeJson(terminal.stdout, json);
   const rows = flatten(json as Record<string, JsonValue>, '');
   const width = Math.max(0, ...rows.map(([name]) => name.length));
   for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(width)}  ${value}`);
@@ -22,29 +23,31 @@ export async function printList(
   list: { name: string; items: readonly object[]; columns: readonly string[] },
 ): Promise<void> {
   const items = list.items.map((item) => toProtoJson(item) as Record<string, JsonValue>);
-  if (format === 'json') return writeLine(terminal.stdout, JSON.stringify({ [list.name]: items }, null, 2));
+  if (format === 'json') return writeJson(terminal.stdout, { [list.name]: items });
   const { default: Table } = await import('cli-table3');
   const table = new Table({
     head: [...list.columns],
     chars: borderless,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
   });
-  for (const item of items) table.push(list.columns.map((column) => show(column, item[column] ?? null)));
+  // Before the table lays them out: a line break would become a row.
+  for (const item of items) table.push(list.columns.map((column) => printable(show(column, item[column] ?? null))));
   const lines = table
     .toString()
     .split('\n')
     .map((line) => line.trimEnd());
-  await writeLine(terminal.stdout, lines.join('\n'));
+  await writeLines(terminal.stdout, lines);
 }
 
-/** A sentence for people; with JSON nothing, or `json` where there is something to say. */
+/** A sentence for people, or one a line; with JSON nothing, or `json` where there is something to say. */
 export async function printDone(
   terminal: Terminal,
   format: OutputFormat,
-  sentence: string,
+  sentence: string | readonly string[],
   json: object = {},
 ): Promise<void> {
-  await writeLine(terminal.stdout, format === 'json' ? JSON.stringify(toProtoJson(json), null, 2) : sentence);
+  if (format === 'json') return writeJson(terminal.stdout, toProtoJson(json));
+  await writeLines(terminal.stdout, [sentence].flat());
 }
 
 /** Tables without lines: they can be cut with awk. */

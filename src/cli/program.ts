@@ -18,7 +18,7 @@ import { addTokenCommands } from './commands/token.js';
 import { version } from '../version.js';
 import { CliError, exitCodes, exitCodesHelp, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
-import { write, writeLine } from './terminal.js';
+import { writeLine, writeLines, writeText } from './terminal.js';
 
 /** Runs one command line (without `node` and the script). @returns the exit code. Never throws. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -27,7 +27,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   const json = wantsJson(argv);
   const program = buildProgram(terminal, (stream, text) => {
     // A mistake is told once: as JSON where that is wanted.
-    if (stream === 'stdout' || !json) written.push(write(terminal[stream], text));
+    if (stream === 'stdout' || !json) written.push(writeText(terminal[stream], text));
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -99,12 +99,17 @@ function wantsJson(argv: readonly string[]): boolean {
 
 async function reportError(terminal: Terminal, thrown: unknown, json: boolean): Promise<number> {
   const error = thrown instanceof CliError ? thrown : internalError(thrown, terminal);
-  const { code, message, hint, requestId, exitCode } = error;
+  const { code, message, details, hint, requestId, exitCode } = error;
   if (json) {
-    await writeLine(terminal.stderr, JSON.stringify({ error: { code, message, hint, request_id: requestId } }));
+    const whole = [message, ...details].join('\n  ');
+    await writeLine(terminal.stderr, JSON.stringify({ error: { code, message: whole, hint, request_id: requestId } }));
     return exitCode;
   }
   await writeLine(terminal.stderr, `error: ${code}: ${message}`);
+  await writeLines(
+    terminal.stderr,
+    details.map((line) => `  ${line}`),
+  );
   if (hint !== undefined) await writeLine(terminal.stderr, `hint: ${hint}`);
   if (requestId !== undefined) await writeLine(terminal.stderr, `request: ${requestId}`);
   return exitCode;
@@ -112,6 +117,11 @@ async function reportError(terminal: Terminal, thrown: unknown, json: boolean): 
 
 function internalError(thrown: unknown, terminal: Terminal): CliError {
   const verbose = terminal.environment['HOLDFAST_DEBUG'] !== undefined && thrown instanceof Error;
-  const message = thrown instanceof Error ? ((verbose ? thrown.stack : undefined) ?? thrown.message) : String(thrown);
-  return new CliError(exitCodes.internal, 'INTERNAL', message, { cause: thrown, hint: 'HOLDFAST_DEBUG=1 shows where' });
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const details = verbose ? thrown.stack?.split('\n') : undefined;
+  return new CliError(exitCodes.internal, 'INTERNAL', message, {
+    cause: thrown,
+    details,
+    hint: 'HOLDFAST_DEBUG=1 shows where',
+  });
 }

@@ -24,42 +24,57 @@ const hints: Readonly<Record<string, string>> = {
   NOT_FOUND: 'holdfast key list and holdfast alias list show what there is',
 };
 
+type Settings = Pick<ConnectionSettings, 'target' | 'timeoutMs' | 'proxy'>;
+
 /** An error of gRPC as what the command says of it. */
-export function toCliError(error: ServiceError, settings: Pick<ConnectionSettings, 'target' | 'timeoutMs'>): CliError {
+export function toCliError(error: ServiceError, settings: Settings): CliError {
   const details = errorDetails(error);
   if (details.info !== undefined) {
-    const violations = details.violations.map(({ field, description }) => `\n  ${field}: ${description}`).join('');
-    return new CliError(exitCodes.refused, details.info.reason, error.details + violations, {
+    return new CliError(exitCodes.refused, details.info.reason, error.details, {
+      details: details.violations.map(({ field, description }) => `${field}: ${description}`),
       hint: hints[details.info.reason],
       requestId: details.info.metadata.get('request_id'),
       cause: error,
     });
   }
-  if (error.code === status.UNAVAILABLE) return unreachable(error, settings.target);
+  if (error.code === status.UNAVAILABLE) return unreachable(error, settings);
   if (error.code === status.DEADLINE_EXCEEDED) {
     return new CliError(exitCodes.unreachable, 'TIMEOUT', `no answer within ${settings.timeoutMs / 1_000} seconds`, {
-      hint: 'it is not known whether the request was done; --timeout waits longer',
+      hint: `it is not known whether the request was done; --timeout waits longer${proxyHint(settings)}`,
       cause: error,
     });
   }
   return new CliError(exitCodes.refused, status[error.code], error.details, { cause: error });
 }
 
-function unreachable(error: ServiceError, target: string): CliError {
+function unreachable(error: ServiceError, settings: Settings): CliError {
+  const { target } = settings;
   const certificateFault = /certificate|SSL|TLS|alert/i.test(error.details);
   return new CliError(
     exitCodes.unreachable,
     'UNREACHABLE',
     `${target} does not answer: ${error.details.replace(/ Resolution note: *$/, '')}`,
     {
-      hint: certificateFault
-        ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
-        : target.startsWith('unix:')
-          ? 'is the server running (holdfast serve), and is the path right?'
-          : 'is the server running (holdfast serve), and is the address right? A server that does not accept our certificate (of another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why',
+      hint: hintOf(certificateFault, target) + proxyHint(settings),
       cause: error,
     },
   );
+}
+
+function hintOf(certificateFault: boolean, target: string): string {
+  return certificateFault
+    ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
+    : target.startsWith('unix:')
+      ? 'is the server running (holdfast serve), and is the path right?'
+      : 'is the server running (holdfast serve), and is the address right? A server that does not accept our certificate (of another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why';
+}
+
+/** The variable alone: its value may hold a password. */
+function proxyHint({ proxy }: Settings): string {
+  if (proxy === undefined) return '';
+  return proxy.isUsed
+    ? `. The connection goes through the proxy that ${proxy.name} names; no_proxy lists the hosts that it is not for`
+    : `. ${proxy.name} is set, and not used: gRPC reads grpc_proxy, https_proxy and http_proxy in lower case`;
 }
 
 interface ErrorDetails {

@@ -53,21 +53,28 @@ describe('a reader that goes away', () => {
 });
 
 describe('awaitState', () => {
+  let remainingMs = 10_000;
   const clientThatSees = (...states: string[]): KmsClient => {
     const call = () => {
       const connectionState = `CONNECTION_STATE_${states.length > 1 ? states.shift() : states[0]}`;
       return Promise.resolve({ customKeyStores: [{ connectionState }] });
     };
-    return { call } as unknown as KmsClient;
+    return { call, remainingMs } as unknown as KmsClient;
   };
 
   test('waits for the end of the way that was asked for', async () => {
-    await awaitState(clientThatSees('DISCONNECTING', 'DISCONNECTED'), 'cks-1', 'DISCONNECTING', 10_000);
-    await awaitState(clientThatSees('CONNECTING', 'CONNECTED'), 'cks-1', 'CONNECTING', 10_000);
+    await awaitState(clientThatSees('DISCONNECTING', 'DISCONNECTED'), 'cks-1', 'DISCONNECTING');
+    await awaitState(clientThatSees('CONNECTING', 'CONNECTED'), 'cks-1', 'CONNECTING');
   });
 
   test('tells of another end', async () => {
-    const waiting = awaitState(clientThatSees('CONNECTING', 'FAILED'), 'cks-1', 'CONNECTING', 10_000);
+    const waiting = awaitState(clientThatSees('CONNECTING', 'FAILED'), 'cks-1', 'CONNECTING');
     await expect(waiting).rejects.toThrow('cks-1 is FAILED');
+  });
+
+  test('ends with the time that the client has', async () => {
+    remainingMs = 100;
+    const waiting = awaitState(clientThatSees('CONNECTING'), 'cks-1', 'CONNECTING');
+    await expect(waiting).rejects.toThrow('cks-1 is still connecting');
   });
 });

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { printable, printableJson } from './printable.js';
 
 /** What a command sees of the process around it, so that tests can give it another one. */
 export interface Terminal {
@@ -36,7 +37,22 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
   });
 }
 
-/** One line. */
+/** One line, whatever is in it: every text that the command prints comes through here. */
 export function writeLine(stream: Writable, line: string): Promise<void> {
-  return write(stream, `${line}\n`);
+  return write(stream, `${printable(line)}\n`);
+}
+
+/** Several lines, in one write. */
+export function writeLines(stream: Writable, lines: readonly string[]): Promise<void> {
+  return write(stream, lines.map((line) => `${printable(line)}\n`).join(''));
+}
+
+/** A text whose line breaks are ours, such as a page of help. */
+export function writeText(stream: Writable, text: string): Promise<void> {
+  return write(stream, text.split('\n').map(printable).join('\n'));
+}
+
+/** JSON that people can look at and programs can read. */
+export function writeJson(stream: Writable, value: unknown): Promise<void> {
+  return writeLines(stream, printableJson(value));
 }

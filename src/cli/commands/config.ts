@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
-import { write, writeLine } from '../terminal.js';
+import { write, writeJson, writeLine } from '../terminal.js';
 
 /** The file that `serve`, `doctor` and `config check` read when none is named. */
 export const defaultConfigurationFile = 'holdfast.yaml';
@@ -52,8 +52,7 @@ function addCheck(config: Command, terminal: Terminal): void {
           throw error;
         },
       );
-      if (options.output === 'json')
-        await writeLine(terminal.stdout, JSON.stringify({ file: path, problems }, null, 2));
+      if (options.output === 'json') await writeJson(terminal.stdout, { file: path, problems });
       else if (problems.length === 0) await writeLine(terminal.stdout, `${path} is fine`);
       else for (const problem of problems) await writeLine(terminal.stdout, formatProblem(problem));
       if (problems.length > 0) {

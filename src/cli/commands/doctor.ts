@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import type { NamedFinding } from '../../preconditions/precondition.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
-import { writeLine } from '../terminal.js';
+import { writeJson, writeLine } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
 
 interface DoctorOptions {
@@ -68,7 +68,7 @@ async function print(
   output: DoctorOptions['output'],
   findings: readonly NamedFinding[],
 ): Promise<void> {
-  if (output === 'json') return writeLine(terminal.stdout, JSON.stringify({ findings }, null, 2));
+  if (output === 'json') return writeJson(terminal.stdout, { findings });
   for (const { status, subject, message, remedy } of findings) {
     await writeLine(terminal.stdout, `${status.padEnd(4)}  ${subject}: ${message}`);
     if (remedy !== undefined) await writeLine(terminal.stdout, `      → ${remedy}`);

@@ -70,7 +70,7 @@ function addConnect(parent: Command, terminal: Terminal): void {
   addConnectionOptions(command).action(
     withClient<{ wait?: boolean }, [string]>(terminal, async ({ client, options }, customKeyStoreId) => {
       await client.call('connectCustomKeyStore', { customKeyStoreId });
-      if (options.wait === true) await awaitState(client, customKeyStoreId, 'CONNECTING', options.timeout * 1_000);
+      if (options.wait === true) await awaitState(client, customKeyStoreId, 'CONNECTING');
       const sentence =
         options.wait === true
           ? `${customKeyStoreId} is connected`
@@ -90,7 +90,7 @@ function addDisconnect(parent: Command, terminal: Terminal): void {
     withClient<{ wait?: boolean }, [string]>(terminal, async ({ client, options }, customKeyStoreId) => {
       await client.call('disconnectCustomKeyStore', { customKeyStoreId });
       const wait = options.wait === true;
-      if (wait) await awaitState(client, customKeyStoreId, 'DISCONNECTING', options.timeout * 1_000);
+      if (wait) await awaitState(client, customKeyStoreId, 'DISCONNECTING');
       await printDone(terminal, options.output, `${customKeyStoreId} is ${wait ? 'disconnected' : 'disconnecting'}`);
     }),
   );

@@ -118,8 +118,11 @@ function addScheduleDeletion(parent: Command, terminal: Terminal): void {
     withClient<{ days?: number }, [string]>(terminal, async ({ client, options }, keyId) => {
       const response = await client.call('scheduleKeyDeletion', { keyId, pendingWindowInDays: options.days });
       const date = response.deletionDate?.toISOString() ?? 'an unknown date';
-      const sentence = `${keyId} cannot be used from now on, and will be destroyed on ${date}\nholdfast key cancel-deletion ${keyId} keeps it`;
-      await printDone(terminal, options.output, sentence, response);
+      const sentences = [
+        `${keyId} cannot be used from now on, and will be destroyed on ${date}`,
+        `holdfast key cancel-deletion ${keyId} keeps it`,
+      ];
+      await printDone(terminal, options.output, sentences, response);
     }),
   );
 }
@@ -132,8 +135,8 @@ function addCancelDeletion(parent: Command, terminal: Terminal): void {
   addConnectionOptions(command).action(
     withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
       const response = await client.call('cancelKeyDeletion', { keyId });
-      const sentence = `${keyId} is kept, and disabled\nholdfast key enable ${keyId} makes it usable`;
-      await printDone(terminal, options.output, sentence, response);
+      const sentences = [`${keyId} is kept, and disabled`, `holdfast key enable ${keyId} makes it usable`];
+      await printDone(terminal, options.output, sentences, response);
     }),
   );
 }

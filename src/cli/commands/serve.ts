@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CliError, exitCodes } from '../exit-codes.js';
+import { configurationError } from '../local-configuration.js';
 import { defaultConfigurationFile } from './config.js';
 
 const examples = `
@@ -23,7 +24,7 @@ export function addServeCommand(program: Command): void {
       try {
         if ((await serve(options.config, exitCodes.replace)) === 'replacement') throw replaced();
       } catch (error) {
-        throw startError(error, options.config);
+        throw await startError(error, options.config);
       }
     });
 }
@@ -34,12 +35,14 @@ function replaced(): CliError {
 }
 
 /** What an operator can put right is told as such; a fault of ours stays one. */
-function startError(error: unknown, configuration: string): unknown {
+async function startError(error: unknown, configuration: string): Promise<unknown> {
+  const { ConfigurationError } = await import('../../config/problem.js');
   const isFault = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
   if (!(error instanceof Error) || isFault || error instanceof CliError) return error;
   const hint =
     'code' in error && error.code === 'EADDRINUSE'
       ? 'another process listens there: perhaps this service is running already (ss -ltnp shows which)'
       : `holdfast doctor --config ${configuration} looks at everything that the configuration names`;
+  if (error instanceof ConfigurationError) return configurationError(error, 'CANNOT_START', hint);
   return new CliError(exitCodes.local, 'CANNOT_START', error.message, { hint, cause: error });
 }

@@ -6,7 +6,7 @@ import { CliError, exitCodes } from '../exit-codes.js';
 import { toProtoJson, withoutEnumPrefix } from '../proto-json.js';
 import { statusLines } from '../status-lines.js';
 import type { Terminal } from '../terminal.js';
-import { writeLine } from '../terminal.js';
+import { writeJson, writeLines } from '../terminal.js';
 
 const examples = `
 Examples:
@@ -42,6 +42,6 @@ async function print(
   output: ConnectionOptions['output'],
   status: GetStatusResponse,
 ): Promise<void> {
-  if (output === 'json') return writeLine(terminal.stdout, JSON.stringify(toProtoJson(status), null, 2));
-  for (const line of statusLines(status)) await writeLine(terminal.stdout, line);
+  if (output === 'json') return writeJson(terminal.stdout, toProtoJson(status));
+  return writeLines(terminal.stdout, statusLines(status));
 }

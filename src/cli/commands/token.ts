@@ -5,7 +5,7 @@ import { pathVariables } from '../../config/resolve.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
-import { writeLine } from '../terminal.js';
+import { writeJson, writeLine, writeLines } from '../terminal.js';
 
 interface TokenListOptions {
   env: ReadonlyMap<string, string>;
@@ -69,7 +69,7 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       mechanisms: description.mechanismsOf(token),
       missing_mechanisms: description.missingMechanisms(token),
     }));
-    return writeLine(terminal.stdout, JSON.stringify({ tokens: items }, null, 2));
+    return writeJson(terminal.stdout, { tokens: items });
   }
   if (tokens.length === 0) return writeLine(terminal.stdout, 'The module works, and no slot has a token.');
   for (const token of tokens) {
@@ -88,7 +88,7 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
     for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(15)}${value}`);
     await writeLine(terminal.stdout, '');
   }
-  await writeLine(terminal.stdout, await configurationLines(libraryPath, options, tokens));
+  await writeLines(terminal.stdout, await configurationLines(libraryPath, options, tokens));
 }
 
 function usability(token: TokenInfo, missing: readonly string[]): string {
@@ -136,13 +136,16 @@ async function configurationLines(
   libraryPath: string,
   options: TokenListOptions,
   tokens: readonly TokenInfo[],
-): Promise<string> {
+): Promise<string[]> {
   const { stringify } = await import('yaml');
   const { newClusterId } = await import('../../config/new-id.js');
   const { missingMechanisms } = await import('../token-description.js');
   const usable = tokens.filter((token) => token.label !== '' && missingMechanisms(token).length === 0);
   if (usable.length === 0)
-    return 'No token here can be a member: initialise one, or bring one that has the mechanisms. If there should be\none, does the module find its own configuration? --env NAME=value sets what it looks for.';
+    return [
+      'No token here can be a member: initialise one, or bring one that has the mechanisms. If there should be',
+      'one, does the module find its own configuration? --env NAME=value sets what it looks for.',
+    ];
   const labels = usable.map(({ label }) => label);
   const environment = moduleEnvironment(options);
   const module = {
@@ -167,5 +170,6 @@ async function configurationLines(
       },
     ],
   }));
-  return `# For holdfast.yaml (holdfast config print-example explains each line):\n${stringify({ modules: { hsm: module }, clusters }).trimEnd()}`;
+  const yaml = stringify({ modules: { hsm: module }, clusters }).trimEnd();
+  return ['# For holdfast.yaml (holdfast config print-example explains each line):', ...yaml.split('\n')];
 }

@@ -61,6 +61,7 @@ const services = [
   'holdfast.kms.v1.KeyService',
   'holdfast.kms.v1.KeyStoreService',
   'holdfast.kms.v1.CryptographyService',
+  'holdfast.admin.v1.AdminService',
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
