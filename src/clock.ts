@@ -4,8 +4,18 @@ export interface Clock {
   now(): Date;
   /** Milliseconds of CLOCK_MONOTONIC, for deadlines and durations; never goes back. The addon reads the same clock. */
   monotonicMs(): number;
+  /** How long the machine has run, suspensions included. Steps of the wall clock do not touch it. */
+  boot(): BootTime;
   /** Calls `task` once, `delayMs` from now, unless cancelled. It does not keep the process alive. */
   schedule(delayMs: number, task: () => void): ScheduledTask;
+}
+
+/** A moment since the machine started: two of one boot have their true distance, also in two processes. */
+export interface BootTime {
+  /** Another one after each start of the machine; empty where it cannot be had. */
+  bootId: string;
+  /** Milliseconds of CLOCK_BOOTTIME. */
+  sinceBootMs: number;
 }
 
 /** What `Clock.schedule` has promised to call. To cancel it twice, or after it was called, does no harm. */

@@ -9,6 +9,7 @@ import {
   withMemberInventoryCheck,
 } from './composition/inventory-check.js';
 import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
+import { composeOwnActs } from './composition/own-acts.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './composition/readiness-watch.js';
 import { ServerStatus } from './composition/service-status.js';
@@ -29,8 +30,8 @@ import { ConfiguredHsmClusters } from './hsm/clusters.js';
 import { loadAddon } from './hsm/native.js';
 import { Replacement, type ReplacementState } from './hsm/replacement.js';
 import type { KeysCore } from './keys/core.js';
-import { KeyDeletion } from './keys/deletion.js';
-import { IntentRecovery } from './keys/intent-recovery.js';
+import type { KeyDeletion } from './keys/deletion.js';
+import type { IntentRecovery } from './keys/intent-recovery.js';
 import type { KeyStoreAdministration } from './keystores/administration.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
 import { throttledClusters } from './keystores/throttled-clusters.js';
@@ -43,10 +44,10 @@ import {
   connectionRefusedEvent,
   encryptionBudgetEvents,
   hsmEvents,
+  ownActEvents,
   readinessEvent,
   replacementEvent,
   requestEvent,
-  unaccountedMaterialEvent,
 } from './telemetry/events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
@@ -184,9 +185,9 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
     clock,
     identifiers,
   };
-  const keyDeletion = new KeyDeletion({ core: keys });
-  const intentRecovery = new IntentRecovery({ core: keys, onUnaccountedMaterial: unaccountedMaterialEvent(sink) });
-  const jobs = { keyDeletion, intentRecovery };
+  const { createdCatalog, auditFile } = foundation;
+  const jobs = await composeOwnActs(keys, auditFile, ownActEvents(sink), createdCatalog);
+  const { intentRecovery } = jobs;
   return { registry, keys, keyStores, ...jobs, hangs, changes, configuredClusters, encryptionBudget };
 }
 

@@ -33,6 +33,8 @@ export interface Foundation {
   identifiers: Identifiers;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
+  /** Path of the catalog, when this start made it. */
+  createdCatalog: string | undefined;
   auditFile: AuditFile;
   auditWatch: AuditWatch;
   clusterOverrides: Partial<ClusterOptions>;
@@ -74,13 +76,14 @@ async function openFiles(
 ): Promise<Foundation> {
   const { sink } = telemetry;
   const { logger } = sink;
-  const { catalog } = await openConfiguredCatalog(configuration, clock);
+  const { catalog, created } = await openConfiguredCatalog(configuration, clock);
+  const createdCatalog = created ? configuration.catalog.path : undefined;
   try {
     const { auditFile, auditWatch } = await openAudit(configuration.audit.file, clock, auditEvents(sink));
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     const clusterOverrides = overrides.cluster ?? {};
-    const files = { catalog, auditFile, auditWatch };
+    const files = { catalog, createdCatalog, auditFile, auditWatch };
     return { configuration, logger, clock, identifiers, principals, ...files, clusterOverrides, telemetry };
   } catch (error) {
     await catalog.close();

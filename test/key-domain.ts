@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ActAudit, serviceActor } from '../src/audit/act-audit.js';
+import type { AuditEvent } from '../src/audit/event.js';
 import type { RequestContext } from '../src/dispatch/request-context.js';
 import { HoldfastError } from '../src/errors.js';
 import { randomIdentifiers } from '../src/ids-random.js';
@@ -8,6 +10,8 @@ import type { KeysCore } from '../src/keys/core.js';
 import { createKey } from '../src/keys/create-key.js';
 import type { KeyRecord, Scope } from '../src/keys/key.js';
 import { findVisibleKey } from '../src/keys/resolve-key.js';
+import type { DeletionHold } from '../src/keys/time-record.js';
+import { TimeWatch } from '../src/keys/time-watch.js';
 import type { KeyLocation, KeyStores, NewKeyPlace } from '../src/keystores/key-stores.js';
 import type { ConnectionState, StoreRecord } from '../src/keystores/store.js';
 import type { HsmCluster, ClusterDescription } from '../src/keystores/hsm-cluster.js';
@@ -31,6 +35,14 @@ export interface KeyDomain {
   keyStores: TestKeyStores;
   defaultCluster: SoftwareHsmCluster;
   customCluster: SoftwareHsmCluster;
+  /** What the rounds of the service work with, beside the core. */
+  own: { audit: ActAudit; timeWatch: TimeWatch };
+  /** Audit records of what the service did by itself. */
+  auditEvents: AuditEvent[];
+  /** What the audit log answers; undefined: it writes. */
+  auditFailure: { error: Error | undefined };
+  /** The holds on deletions that were told of. */
+  holds: (DeletionHold | null)[];
   /** What was reported as `onBackgroundError`. */
   backgroundErrors: { error: unknown; what: string }[];
   /** A caller of `scope`, or of another one, with ten seconds left. */
@@ -60,6 +72,15 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     identifiers: randomIdentifiers,
     onBackgroundError: (error, what) => void backgroundErrors.push({ error, what }),
   };
+  const { audit, auditEvents, auditFailure } = recordingAudit(clock);
+  const holds: KeyDomain['holds'] = [];
+  const timeWatch = new TimeWatch({
+    catalog,
+    clock,
+    audit,
+    onHold: (hold) => void holds.push(hold),
+    onBackgroundError: core.onBackgroundError,
+  });
   const context: KeyDomain['context'] = (of = {}) => ({
     requestId: 'a-request',
     principal: { ...scope, ...of, name: 'alice', arn: 'arn:aws:iam::111122223333:user/alice' },
@@ -72,6 +93,10 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     keyStores,
     defaultCluster,
     customCluster,
+    own: { audit, timeWatch },
+    auditEvents,
+    auditFailure,
+    holds,
     backgroundErrors,
     context,
     async newKey(where = 'default') {
@@ -89,6 +114,19 @@ export async function openKeyDomain(): Promise<KeyDomain> {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function recordingAudit(clock: ManualClock): Pick<KeyDomain, 'auditEvents' | 'auditFailure'> & { audit: ActAudit } {
+  const auditEvents: AuditEvent[] = [];
+  const auditFailure: KeyDomain['auditFailure'] = { error: undefined };
+  const append = (event: AuditEvent): Promise<void> => {
+    if (auditFailure.error !== undefined) return Promise.reject(auditFailure.error);
+    auditEvents.push(event);
+    return Promise.resolve();
+  };
+  const auditLog = { append, healthy: () => auditFailure.error === undefined };
+  const tools = { auditLog, clock, identifiers: randomIdentifiers, actor: serviceActor, onActed: () => undefined };
+  return { audit: new ActAudit(tools), auditEvents, auditFailure };
 }
 
 /** `KeyStores` whose connections a test switches: `disconnected` holds the clusters that this process cannot reach. */

@@ -1,4 +1,5 @@
-import type { Clock, ScheduledTask } from '../src/clock.js';
+import { randomUUID } from 'node:crypto';
+import type { BootTime, Clock, ScheduledTask } from '../src/clock.js';
 
 interface Task {
   dueMs: number;
@@ -11,7 +12,10 @@ export class ManualClock implements Clock {
   #monotonicMs = 1_000;
   #tasks: Task[] = [];
 
-  constructor(start = new Date('2026-01-01T00:00:00Z')) {
+  constructor(
+    start = new Date('2026-01-01T00:00:00Z'),
+    readonly bootId = randomUUID() as string,
+  ) {
     this.#wallMs = start.getTime();
   }
 
@@ -21,6 +25,15 @@ export class ManualClock implements Clock {
 
   monotonicMs(): number {
     return this.#monotonicMs;
+  }
+
+  boot(): BootTime {
+    return { bootId: this.bootId, sinceBootMs: this.#monotonicMs };
+  }
+
+  /** A step of the wall clock alone, as an operator, NTP or an attacker makes it. */
+  stepWall(byMs: number): void {
+    this.#wallMs += byMs;
   }
 
   schedule(delayMs: number, run: () => void): ScheduledTask {

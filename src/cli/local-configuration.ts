@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.js';
 import type { ConfigurationError } from '../config/problem.js';
+import type { SqliteCatalog } from '../storage/sqlite.js';
 import { CliError, exitCodes } from './exit-codes.js';
 
 /** What is wrong with a configuration, one problem a line. */
@@ -33,5 +34,20 @@ export async function orCatalogError<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof CatalogOpenError)) throw error;
     throw new CliError(exitCodes.local, 'CATALOG', error.message, { cause: error });
+  }
+}
+
+/** Opens the catalog for some work beside the service, which may run meanwhile. @throws CliError */
+export async function onCatalog<T>(
+  { catalog: { path } }: Configuration,
+  work: (catalog: SqliteCatalog) => Promise<T>,
+): Promise<T> {
+  const { systemClock } = await import('../clock-system.js');
+  const { openSqliteCatalog } = await import('../storage/sqlite.js');
+  const catalog = await orCatalogError(() => openSqliteCatalog({ path, clock: systemClock }));
+  try {
+    return await work(catalog);
+  } finally {
+    await catalog.close();
   }
 }

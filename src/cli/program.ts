@@ -3,6 +3,7 @@ import { addAliasCommands } from './commands/alias.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addConfigCommands } from './commands/config.js';
 import { addDecryptCommand } from './commands/decrypt.js';
+import { addDeletionHoldCommands } from './commands/deletion-hold.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEncryptCommand } from './commands/encrypt.js';
 import { addGenerateDataKeyCommand } from './commands/generate-data-key.js';
@@ -62,6 +63,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addTokenCommands(program, terminal);
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);
+  addDeletionHoldCommands(program, terminal);
   addHealthCommand(program, terminal);
   addStatusCommand(program, terminal);
   program.commandsGroup('Keys:');

@@ -1,4 +1,5 @@
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope, StoredKeyState } from './key.js';
+import type { TimeRecord } from './time-record.js';
 
 /**
  * The port to the durable record of keys. Implementations: `storage/`. Every promise that resolves after a write means
@@ -33,7 +34,8 @@ export interface KeyCatalog {
   listKeysToDelete(now: Date, limit: number): Promise<KeyRecord[]>;
   /**
    * `PendingDeletion` with a deletion date at or before `now` → `Deleting`; date and window stay. The date is part of the
-   * comparison, so that a deletion that was cancelled and scheduled anew meanwhile is not carried out early.
+   * comparison, so that a deletion that was cancelled and scheduled anew meanwhile is not carried out early. So is the
+   * hold on deletions, which another process may just have made.
    * @returns whether it was so.
    */
   beginDeletion(scope: Scope, keyId: string, now: Date): Promise<boolean>;
@@ -67,6 +69,13 @@ export interface KeyCatalog {
   findAlias(scope: Scope, aliasName: string): Promise<AliasRecord | undefined>;
   /** In ascending order of name, from the first after `afterAliasName`; of one key where `targetKeyId` is given. */
   listAliases(query: AliasQuery): Promise<AliasRecord[]>;
+
+  /** Undefined before anyone has looked at the clock. */
+  findTimeRecord(): Promise<TimeRecord | undefined>;
+  /** Reads, changes and writes in one transaction. `change` is pure: it may run again. */
+  changeTimeRecord(
+    change: (known: TimeRecord | undefined) => TimeRecord,
+  ): Promise<{ before: TimeRecord | undefined; after: TimeRecord }>;
 }
 
 /** What `changeKeyState` writes. Date and window are null for every state but PendingDeletion. */

@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type KeyDomain, openKeyDomain, scope } from '../../test/key-domain.js';
 import { cancelKeyDeletion } from './cancel-key-deletion.js';
 import { createAlias } from './create-alias.js';
+import { createKey } from './create-key.js';
 import { KeyDeletion } from './deletion.js';
+import { IntentRecovery } from './intent-recovery.js';
+import { confirmedRecord, recordAfter } from './time-record.js';
+import { readTime } from './time-watch.js';
 import type { KeyRecord } from './key.js';
 import { scheduleKeyDeletion } from './schedule-key-deletion.js';
 
@@ -11,7 +15,7 @@ let domain: KeyDomain;
 let deletion: KeyDeletion;
 beforeEach(async () => {
   domain = await openKeyDomain();
-  deletion = new KeyDeletion({ core: domain.core });
+  deletion = new KeyDeletion({ core: domain.core, ...domain.own });
 });
 afterEach(async () => {
   await deletion.stop();
@@ -71,7 +75,7 @@ describe('the deletion of keys', () => {
     await cancelKeyDeletion(domain.core, { key: cancelled });
     await cancelKeyDeletion(domain.core, { key: postponed });
     await scheduleKeyDeletion(domain.core, { key: await domain.reread(postponed), request: {} });
-    await new KeyDeletion({ core: domain.core }).runNow();
+    await new KeyDeletion({ core: domain.core, ...domain.own }).runNow();
     expect([await stateOf(first), await stateOf(cancelled), await stateOf(postponed)]).toEqual([
       'Deleted',
       'Disabled',
@@ -116,7 +120,7 @@ describe('the deletion of keys', () => {
       ...domain.core,
       catalog: { ...domain.catalog, listKeysToDelete: () => ((rounds += 1), listKeysToDelete()) },
     };
-    const minutely = new KeyDeletion({ core });
+    const minutely = new KeyDeletion({ core, ...domain.own });
     minutely.start();
     await minutely.runNow();
     expect([rounds, domain.backgroundErrors]).toMatchObject([1, [{ error: { message: 'the disk' } }]]);
@@ -141,5 +145,140 @@ describe('the deletion of keys', () => {
     await stopped;
     expect(domain.defaultCluster.calls.filter((call) => call === 'destroyKeyMaterial')).toHaveLength(1);
     expect([await stateOf(first), await stateOf(second)].sort()).toEqual(['Deleted', 'PendingDeletion']);
+  });
+});
+
+describe('what the service destroys', () => {
+  const outcomes = () => domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`);
+
+  it('is recorded before it is done, and with how it ended', async () => {
+    const key = await pendingKey();
+    domain.clock.advance(7 * dayMs);
+    let before: unknown;
+    domain.defaultCluster.next('destroyKeyMaterial', () => void (before = structuredClone(domain.auditEvents)));
+    await deletion.runNow();
+    expect(before).toMatchObject([{ operation: 'DeleteKey', outcome: 'started' }]);
+    const common = {
+      face: 'service',
+      principal: 'holdfast.internal',
+      sourceAddress: 'internal',
+      resources: [`arn:aws:kms:eu-central-1:111122223333:key/${key.keyId}`],
+      parameters: {
+        cluster_id: key.clusterId,
+        material_ids: [key.currentMaterialId],
+        deletion_date: key.deletionDate?.toISOString(),
+      },
+      requestId: domain.auditEvents[0]?.requestId,
+    };
+    expect(domain.auditEvents).toMatchObject([
+      { ...common, outcome: 'started', errorCode: null },
+      { ...common, outcome: 'success', errorCode: null },
+    ]);
+  });
+
+  it('is not destroyed, nor past saving, while no record can be written; no key is tried after the first', async () => {
+    const [key, other] = [await pendingKey(), await pendingKey()];
+    domain.clock.advance(7 * dayMs);
+    domain.auditFailure.error = new Error('the disk is full');
+    await deletion.runNow();
+    expect([await stateOf(key), holds(key), await stateOf(other), holds(other)]).toEqual([
+      'PendingDeletion',
+      true,
+      'PendingDeletion',
+      true,
+    ]);
+    expect(domain.backgroundErrors).toHaveLength(1);
+    expect(domain.backgroundErrors).toMatchObject([
+      { error: { message: expect.stringContaining('nothing was done') as string } },
+    ]);
+    await cancelKeyDeletion(domain.core, { key: await domain.reread(key) });
+    domain.auditFailure.error = undefined;
+    await deletion.runNow();
+    expect([await stateOf(key), holds(key), await stateOf(other)]).toEqual(['Disabled', true, 'Deleted']);
+  });
+
+  it('is taken up again until its end is recorded', async () => {
+    const key = await pendingKey();
+    domain.clock.advance(7 * dayMs);
+    domain.defaultCluster.next('destroyKeyMaterial', () => void (domain.auditFailure.error = new Error('the disk')));
+    await deletion.runNow();
+    expect([await stateOf(key), outcomes()]).toEqual(['Deleting', ['DeleteKey started']]);
+    domain.auditFailure.error = undefined;
+    await deletion.runNow();
+    expect([await stateOf(key), outcomes().at(-1)]).toEqual(['Deleted', 'DeleteKey success']);
+  });
+
+  it('is recorded as failed when the HSM fails', async () => {
+    await pendingKey();
+    domain.clock.advance(7 * dayMs);
+    domain.defaultCluster.next('destroyKeyMaterial', () => Promise.reject(new Error('the HSM')));
+    await deletion.runNow();
+    expect(domain.auditEvents.at(-1)).toMatchObject({ outcome: 'failed', errorCode: 'KMS_INTERNAL' });
+  });
+});
+
+describe('a clock that jumps', () => {
+  it.each([
+    ['forwards', 30 * dayMs, 'clock-forward'],
+    ['forwards by ten minutes', 10 * 60_000, 'clock-forward'],
+    ['backwards', -30 * dayMs, 'clock-backward'],
+  ])('%s destroys nothing until an operator confirms, though the day comes meanwhile', async (_, byMs, reason) => {
+    const key = await pendingKey();
+    await deletion.runNow();
+    domain.clock.stepWall(byMs);
+    await deletion.runNow();
+    domain.clock.advance(60 * dayMs);
+    await deletion.runNow();
+    await deletion.runNow();
+    expect([await stateOf(key), holds(key)]).toEqual(['PendingDeletion', true]);
+    expect(domain.holds).toMatchObject([null, { reason }]);
+    expect(domain.auditEvents).toMatchObject([
+      { operation: 'HoldDeletions', outcome: 'success', principal: 'holdfast.internal', parameters: { reason } },
+    ]);
+    await domain.catalog.changeTimeRecord(() => confirmedRecord(readTime(domain.clock)));
+    await deletion.runNow();
+    expect([await stateOf(key), holds(key)]).toEqual(['Deleted', false]);
+    expect(domain.holds.at(-1)).toBeNull();
+  });
+
+  it('is held for the clean-up of half-made keys, too, and for what a round has listed', async () => {
+    const [first, second] = [await pendingKey(), await pendingKey()];
+    await deletion.runNow();
+    domain.clock.advance(7 * dayMs);
+    domain.defaultCluster.next('destroyKeyMaterial', () => domain.clock.stepWall(dayMs));
+    await deletion.runNow();
+    expect([await stateOf(first), await stateOf(second)].sort()).toEqual(['Deleted', 'PendingDeletion']);
+    const recovery = new IntentRecovery({ core: domain.core, ...domain.own, onUnaccountedMaterial: () => undefined });
+    domain.defaultCluster.next('generateKeyMaterial', () => Promise.reject(new Error('the HSM')), 'after');
+    await createKey(domain.core, { request: {} }, domain.context()).catch(() => undefined);
+    domain.clock.advance(dayMs);
+    const before = domain.defaultCluster.calls.length;
+    await recovery.runNow();
+    expect(domain.defaultCluster.calls).toHaveLength(before);
+  });
+
+  it('is held by whichever process sees it, and no other one begins a deletion', async () => {
+    const key = await pendingKey();
+    await deletion.runNow();
+    domain.clock.advance(7 * dayMs);
+    const now = domain.clock.now();
+    const elsewhere = { date: new Date(now.getTime() + dayMs), ...domain.clock.boot() };
+    await domain.catalog.changeTimeRecord((known) => recordAfter(known, elsewhere));
+    expect(await domain.catalog.beginDeletion(key, key.keyId, now)).toBe(false);
+    await deletion.runNow();
+    expect(await stateOf(key)).toBe('PendingDeletion');
+    expect(domain.holds).toMatchObject([null, { reason: 'clock-forward' }]);
+  });
+
+  it('holds also where the hold cannot be recorded', async () => {
+    const key = await pendingKey();
+    await deletion.runNow();
+    domain.clock.stepWall(30 * dayMs);
+    domain.auditFailure.error = new Error('the disk');
+    await deletion.runNow();
+    domain.auditFailure.error = undefined;
+    await deletion.runNow();
+    expect([await stateOf(key), holds(key)]).toEqual(['PendingDeletion', true]);
+    expect(domain.backgroundErrors).toMatchObject([{ what: 'recording that deletions are held' }]);
   });
 });

@@ -12,7 +12,7 @@ let recovery: IntentRecovery;
 beforeEach(async () => {
   domain = await openKeyDomain();
   unaccounted = [];
-  recovery = new IntentRecovery({ core: domain.core, onUnaccountedMaterial: noteUnaccounted });
+  recovery = new IntentRecovery({ core: domain.core, ...domain.own, onUnaccountedMaterial: noteUnaccounted });
 });
 afterEach(async () => {
   await recovery.stop();
@@ -52,6 +52,12 @@ describe('the recovery of intents', () => {
     await recovery.runNow();
     expect([await intentState(id), holds(id)]).toEqual(['destroyed', false]);
     expect(domain.backgroundErrors).toEqual([]);
+    const destroyed = { operation: 'DestroyAbandonedKeyMaterial', parameters: { material_ids: [id] } };
+    expect(domain.auditEvents).toMatchObject([
+      { operation: 'AbandonIntents', outcome: 'success', parameters: { count: 1 } },
+      { ...destroyed, outcome: 'started' },
+      { ...destroyed, outcome: 'success', principal: 'holdfast.internal' },
+    ]);
   });
 
   it('destroys what a failed create left', async () => {
@@ -111,6 +117,19 @@ describe('the recovery of intents', () => {
     expect([holds(materialId('a')), holds(materialId('b'))]).toEqual([false, false]);
   });
 
+  it('destroys nothing that it cannot record', async () => {
+    await interruptedCreate(materialId('a'));
+    domain.clock.advance(11 * minuteMs);
+    await recovery.runNow();
+    domain.clock.advance(61 * minuteMs);
+    domain.auditFailure.error = new Error('the disk');
+    await recovery.runNow();
+    expect([await intentState(materialId('a')), holds(materialId('a'))]).toEqual(['abandoned', true]);
+    domain.auditFailure.error = undefined;
+    await recovery.runNow();
+    expect([await intentState(materialId('a')), holds(materialId('a'))]).toEqual(['destroyed', false]);
+  });
+
   it('never destroys the material of a key, whatever an intent says', async () => {
     const key = await domain.newKey();
     const { account, region } = key;
@@ -124,7 +143,7 @@ describe('the recovery of intents', () => {
     let answered = false;
     const listAbandonedIntents = () => Promise.resolve(answered ? [] : ((answered = true), [abandoned]));
     const core = { ...domain.core, catalog: { ...domain.catalog, listAbandonedIntents } };
-    await new IntentRecovery({ core, onUnaccountedMaterial: () => undefined }).runNow();
+    await new IntentRecovery({ core, ...domain.own, onUnaccountedMaterial: () => undefined }).runNow();
     expect(holds(key.currentMaterialId)).toBe(true);
     expect(domain.backgroundErrors).toMatchObject([
       { error: { message: expect.stringContaining('Nothing was destroyed') as string } },
@@ -139,7 +158,7 @@ describe('the inventory of a cluster that has connected', () => {
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
     await interruptedCreate(materialId('a'));
     domain.clock.advance(8 * 24 * 60 * minuteMs);
-    await new KeyDeletion({ core: domain.core }).runNow();
+    await new KeyDeletion({ core: domain.core, ...domain.own }).runNow();
     await recovery.runNow();
     domain.clock.advance(61 * minuteMs);
     await recovery.runNow();
@@ -156,6 +175,8 @@ describe('the inventory of a cluster that has connected', () => {
       holds('c0ffee'),
     ]).not.toContain(false);
     expect([holds(doomed.currentMaterialId), holds(materialId('a'))]).toEqual([false, false]);
+    const recorded = domain.auditEvents.filter(({ operation }) => operation === 'DestroyReappearedKeyMaterial');
+    expect(recorded.map(({ outcome }) => outcome)).toEqual(['started', 'success', 'started', 'success']);
     const { clusterId } = domain.defaultCluster;
     expect(unaccounted).toEqual([{ clusterId, memberName: 'software', materialIds: [materialId('f'), 'c0ffee'] }]);
     expect(domain.backgroundErrors).toEqual([]);
@@ -165,7 +186,7 @@ describe('the inventory of a cluster that has connected', () => {
     const doomed = await domain.newKey('custom');
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
     domain.clock.advance(8 * 24 * 60 * minuteMs);
-    await new KeyDeletion({ core: domain.core }).runNow();
+    await new KeyDeletion({ core: domain.core, ...domain.own }).runNow();
     domain.defaultCluster.swapMaterial(doomed.currentMaterialId);
     await recovery.checkInventory(domain.defaultCluster.clusterId);
     expect(holds(doomed.currentMaterialId)).toBe(true);
@@ -182,6 +203,7 @@ describe('the inventory of a cluster that has connected', () => {
       findMaterial: (id: string) => (order.push('material'), domain.catalog.findMaterial(id)),
     };
     const watching = new IntentRecovery({
+      ...domain.own,
       core: { ...domain.core, catalog },
       onUnaccountedMaterial: noteUnaccounted,
     });

@@ -1,11 +1,15 @@
+import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
 import type { HsmCluster, MemberInventory } from '../keystores/hsm-cluster.js';
 import type { KeysCore } from './core.js';
 import type { IntentRecord } from './key.js';
 import { Rounds } from './rounds.js';
+import type { TimeWatch } from './time-watch.js';
 
 /** What the rounds of recovery work with, and their times in milliseconds. */
 export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
+  audit: ActAudit;
+  timeWatch: Pick<TimeWatch, 'verifiedNow'>;
   /** Told after each comparison, for each member, what the catalog does not account for, also if that is nothing. It is never touched. */
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
@@ -37,6 +41,8 @@ const batchSize = 100;
  */
 export class IntentRecovery {
   readonly #core: IntentRecoveryOptions['core'];
+  readonly #audit: ActAudit;
+  readonly #timeWatch: IntentRecoveryOptions['timeWatch'];
   readonly #onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
   readonly #openForAtMostMs: number;
   readonly #quarantineMs: number;
@@ -45,6 +51,8 @@ export class IntentRecovery {
 
   constructor(options: IntentRecoveryOptions) {
     this.#core = options.core;
+    this.#audit = options.audit;
+    this.#timeWatch = options.timeWatch;
     this.#onUnaccountedMaterial = options.onUnaccountedMaterial;
     this.#openForAtMostMs = options.openForAtMostMs ?? 10 * 60_000;
     this.#quarantineMs = options.quarantineMs ?? 60 * 60_000;
@@ -81,17 +89,18 @@ export class IntentRecovery {
     try {
       const members = await cluster.listMaterialIds(this.#deadlineMs());
       const accounts = await this.#accountFor(cluster, members);
-      await this.#destroyAgain(cluster, accounts);
       this.#reportUnaccounted(cluster, members, accounts);
+      await this.#destroyAgain(cluster, accounts);
     } catch (error) {
       this.#core.onBackgroundError(error, `comparing the inventory of cluster ${clusterId} with the catalog`);
     }
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { catalog, clock } = this.#core;
-    const now = clock.now();
-    await catalog.abandonIntentsOpenedBefore(new Date(now.getTime() - this.#openForAtMostMs), now);
+    const { catalog } = this.#core;
+    const now = await this.#timeWatch.verifiedNow();
+    if (now === undefined) return;
+    await this.#abandonOld(now);
     const abandonedBefore = new Date(now.getTime() - this.#quarantineMs);
     const seen = new Set<string>();
     for (;;) {
@@ -107,6 +116,13 @@ export class IntentRecovery {
     }
   }
 
+  async #abandonOld(now: Date): Promise<void> {
+    const openedBefore = new Date(now.getTime() - this.#openForAtMostMs);
+    const count = await this.#core.catalog.abandonIntentsOpenedBefore(openedBefore, now);
+    const parameters = { count, opened_before: openedBefore.toISOString() };
+    if (count > 0) await this.#audit.note({ operation: 'AbandonIntents', resources: [], parameters });
+  }
+
   async #destroyAbandoned(intent: IntentRecord): Promise<void> {
     const cluster = this.#core.keyStores.connectedCluster(intent.clusterId);
     if (cluster === undefined) return;
@@ -114,9 +130,10 @@ export class IntentRecovery {
       if ((await this.#core.catalog.findMaterial(intent.materialId)) !== undefined) {
         throw new Error('The catalog has a key with the material of an abandoned intent. Nothing was destroyed.');
       }
-      await cluster.destroyKeyMaterial(intent.materialId, this.#deadlineMs());
+      await this.#destroy('DestroyAbandonedKeyMaterial', cluster, intent.materialId);
       await this.#core.catalog.markIntentDestroyed(intent.materialId);
     } catch (error) {
+      if (error instanceof ActUnauditedError) throw error;
       this.#core.onBackgroundError(error, `destroying the key material ${intent.materialId} of an abandoned intent`);
     }
   }
@@ -143,11 +160,23 @@ export class IntentRecovery {
     for (const [materialId, account] of accounts) {
       if (account !== 'destroyed') continue;
       try {
-        await cluster.destroyKeyMaterial(materialId, this.#deadlineMs());
+        await this.#destroy('DestroyReappearedKeyMaterial', cluster, materialId);
       } catch (error) {
+        if (error instanceof ActUnauditedError) throw error;
         this.#core.onBackgroundError(error, `destroying the key material ${materialId}, which turned up again`);
       }
     }
+  }
+
+  #destroy(
+    operation: 'DestroyAbandonedKeyMaterial' | 'DestroyReappearedKeyMaterial',
+    cluster: HsmCluster,
+    materialId: string,
+  ): Promise<void> {
+    const parameters = { cluster_id: cluster.clusterId, material_ids: [materialId] };
+    return this.#audit.perform({ operation, resources: [], parameters }, () =>
+      cluster.destroyKeyMaterial(materialId, this.#deadlineMs()),
+    );
   }
 
   #reportUnaccounted(

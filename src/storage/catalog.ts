@@ -6,6 +6,7 @@ import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
 import { loginAttempts } from './login-attempts.js';
 import { storeCatalog } from './stores.js';
+import { timeRecordCatalog } from './time-record.js';
 
 /** The catalog on any database. `clock` dates login attempts. */
 export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
@@ -16,5 +17,6 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...aliasCatalog(database),
     ...storeCatalog(database),
     ...loginAttempts(database, clock),
+    ...timeRecordCatalog(database),
   };
 }

@@ -40,6 +40,9 @@ export async function beginDeletion(
       .where('key_id', '=', keyId)
       .where('state', '=', 'PendingDeletion')
       .where('deletion_date', '<=', now.getTime())
+      .where((row) =>
+        row.not(row.exists(row.selectFrom('time_record').select('id').where('hold_reason', 'is not', null))),
+      )
       .executeTakeFirst(),
   );
   return result.numUpdatedRows === 1n;

@@ -4,6 +4,7 @@ import { type CatalogDatabase, CatalogOpenError } from './database.js';
 import type { CatalogSchema, ColumnTypes } from './schema.js';
 import { createFirstTables } from './schema-1.js';
 import { createEncryptionReservations } from './schema-2.js';
+import { createTimeRecord } from './schema-3.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -18,6 +19,7 @@ interface Migration {
 const migrations: readonly Migration[] = [
   { version: 1, apply: createFirstTables },
   { version: 2, apply: createEncryptionReservations },
+  { version: 3, apply: createTimeRecord },
 ];
 
 /** The newest schema that this binary knows. */

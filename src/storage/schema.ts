@@ -1,5 +1,6 @@
 import type { RawBuilder } from 'kysely';
 import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
+import type { HoldReason } from '../keys/time-record.js';
 import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
 
 /**
@@ -15,6 +16,7 @@ export interface CatalogSchema {
   custom_key_stores: StoreRow;
   login_attempts: LoginAttemptRow;
   encryption_reservations: EncryptionReservationRow;
+  time_record: TimeRecordRow;
 }
 
 /** Exactly one row. */
@@ -105,6 +107,19 @@ export interface LoginAttemptRow {
 export interface EncryptionReservationRow {
   material_id: string;
   reserved_encryptions: number;
+}
+
+/** A `TimeRecord`; one row at most. */
+export interface TimeRecordRow {
+  id: 1;
+  reference_date: number;
+  reference_boot_id: string;
+  reference_since_boot_ms: number;
+  last_seen_date: number;
+  hold_reason: HoldReason | null;
+  hold_since_date: number | null;
+  hold_expected_date: number | null;
+  hold_found_date: number | null;
 }
 
 /**

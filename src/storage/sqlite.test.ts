@@ -97,6 +97,7 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'time_record',
         'encryption_reservations',
         'login_attempts',
         'aliases',
@@ -122,7 +123,7 @@ describe('migrating', () => {
     const key = await addKey(first);
     await first.close();
     withRawConnection((connection) => {
-      connection.exec('drop table encryption_reservations');
+      connection.exec('drop table encryption_reservations; drop table time_record');
       connection.exec('update catalog_metadata set schema_version = 1');
     });
     const catalog = await open();

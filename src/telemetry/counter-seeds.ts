@@ -47,6 +47,7 @@ export const counterSeeds: Record<
   encryptionBudgetWarnings: none,
   auditRecordsLost: none,
   auditFilesRemoved: none,
+  serviceActs: 'nobody is woken for them, and the audit log has each',
   backgroundFailures: none,
   otlpItems: () =>
     ['logs', 'metrics'].flatMap((signal) => ['exported', 'failed', 'dropped'].map((outcome) => ({ signal, outcome }))),

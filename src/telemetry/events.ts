@@ -4,6 +4,7 @@
  * own fields and never goes to a caller (design invariant 12).
  */
 import type { Logger } from 'pino';
+import type { ActListener } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
@@ -11,6 +12,7 @@ import type { HsmEvents, MemberPlace } from '../hsm/events.js';
 import { type ReplacementListener, replacementStates } from '../hsm/replacement.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
+import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
 import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
 import type { Readiness } from '../status/readiness.js';
@@ -264,8 +266,42 @@ export function backgroundErrorEvent({ logger, metrics }: EventSink): Background
   };
 }
 
+/** What the service does by itself. */
+export function ownActEvents(sink: EventSink): {
+  onActed: ActListener;
+  onHold: (hold: DeletionHold | null) => void;
+  onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
+} {
+  return {
+    onActed: actEvent(sink),
+    onHold: deletionHoldEvent(sink),
+    onUnaccountedMaterial: unaccountedMaterialEvent(sink),
+  };
+}
+
+/** Acts of the service: each has its records in the audit log, too. A failure is reported by the one that called. */
+function actEvent({ logger, metrics }: EventSink): ActListener {
+  return ({ operation, resources, parameters }, error) => {
+    metrics?.counters.serviceActs.inc({ operation, outcome: error === undefined ? 'success' : 'failed' });
+    if (error === undefined) logger.info({ operation, resources, parameters }, 'the service acted by itself');
+  };
+}
+
+/** Deletions that are held, or go on. */
+function deletionHoldEvent({ logger, metrics }: EventSink): (hold: DeletionHold | null) => void {
+  return (hold) => {
+    metrics?.gauges.deletionsHeld.set(hold === null ? 0 : 1);
+    if (hold === null) return;
+    const { reason, since, expected, found } = hold;
+    logger.error(
+      { reason, since, expected, found },
+      'ALERT: deletions are held until an operator confirms: holdfast deletion-hold describe',
+    );
+  };
+}
+
 /** Material that the catalog does not account for: another catalog, an old one, or a token that others use too. */
-export function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
+function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
   return ({ clusterId, memberName, materialIds }) => {
     const place = { cluster: metrics?.cluster(clusterId) ?? '', member: memberName };
     const count = materialIds.length;

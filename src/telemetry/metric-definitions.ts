@@ -119,6 +119,11 @@ export const counterDefinitions = {
     help: 'Times that the file of the audit log was removed while it was in use, and begun anew.',
     labels: [],
   },
+  serviceActs: {
+    name: 'holdfast_service_acts_total',
+    help: 'What the service did by itself: destroyed keys, cleared up, held deletions.',
+    labels: ['operation', 'outcome'],
+  },
   backgroundFailures: {
     name: 'holdfast_background_failures_total',
     help: 'Failures of work that no caller waits for.',
@@ -202,6 +207,11 @@ export const gaugeDefinitions = {
     name: 'holdfast_hsm_cached_handles',
     help: 'Object handles that are known in this epoch.',
     labels: place,
+  },
+  deletionsHeld: {
+    name: 'holdfast_deletions_held',
+    help: '1 while nothing is destroyed until an operator confirms, else 0.',
+    labels: [],
   },
   unaccountedMaterials: {
     name: 'holdfast_hsm_unaccounted_materials',

@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'vitest';
-import type { Clock, ScheduledTask } from '../../src/clock.js';
+import type { BootTime, Clock, ScheduledTask } from '../../src/clock.js';
 import { systemClock } from '../../src/clock-system.js';
+import { movedBoot } from '../moved-boot.js';
 import { type TokenObject, TokenReader } from '../token-reader.js';
 import type { HoldfastClient } from './client.js';
 import type { Deployment } from './deployment.js';
@@ -15,6 +16,7 @@ class MovedClock implements Clock {
   offsetMs = 0;
   now = (): Date => new Date(systemClock.now().getTime() + this.offsetMs);
   monotonicMs = (): number => systemClock.monotonicMs();
+  boot = (): BootTime => movedBoot(this.offsetMs);
   schedule = (delayMs: number, task: () => void): ScheduledTask => systemClock.schedule(delayMs, task);
 }
 

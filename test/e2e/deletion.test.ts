@@ -4,17 +4,19 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { systemClock } from '../../src/clock-system.js';
+import { movedBoot } from '../moved-boot.js';
 import { TokenReader } from '../token-reader.js';
 import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, connectionState, Deployment, type RunningServer } from './deployment.js';
 
 const dayMs = 24 * 3_600_000;
 
-/** The machine's clocks, with a wall that the test moves. */
+/** The machine's clocks, with days that the test lets pass; deadlines stay real. */
 const clock: Clock & { offsetMs: number } = {
   ...systemClock,
   offsetMs: 0,
   now: () => new Date(systemClock.now().getTime() + clock.offsetMs),
+  boot: () => movedBoot(clock.offsetMs),
 };
 
 const deployment = new Deployment();

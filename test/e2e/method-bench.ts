@@ -10,6 +10,7 @@ export const now = new Date('2026-02-03T04:05:06.789Z');
 const clock: Clock = {
   now: () => new Date(now),
   monotonicMs: () => systemClock.monotonicMs(),
+  boot: () => systemClock.boot(),
   schedule: (delayMs, task) => systemClock.schedule(delayMs, task),
 };
 

@@ -265,6 +265,8 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   hsmQueued: 'asked',
   hsmSessionEpoch: 'asked',
   hsmCachedHandles: 'asked',
+  deletionsHeld:
+    'event: the first round tells what the catalog says, and each minute another one tells when that has changed',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',
   keyStoreState: 'asked',

@@ -15,10 +15,10 @@ import {
   type EventSink,
   hsmEvents,
   otlpEvent,
+  ownActEvents,
   replacementEvent,
   requestEvent,
   spanEvent,
-  unaccountedMaterialEvent,
 } from '../../src/telemetry/events.js';
 import { hedgeCounter, tryCounter } from '../../src/telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../../src/telemetry/login-metrics.js';
@@ -157,8 +157,12 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     happens: () => hsm().materialAlert(place, 'id', 'canary-failed'),
     series: `holdfast_hsm_material_alerts_total{${member},alert="canary-failed"}`,
   },
+  serviceActs: {
+    happens: () => ownActEvents(sink).onActed({ operation: 'DeleteKey', resources: [], parameters: {} }, undefined),
+    series: 'holdfast_service_acts_total{operation="DeleteKey",outcome="success"}',
+  },
   unaccountedMaterialReports: {
-    happens: () => unaccountedMaterialEvent(sink)({ ...place, materialIds: ['id', 'another'] }),
+    happens: () => ownActEvents(sink).onUnaccountedMaterial({ ...place, materialIds: ['id', 'another'] }),
     series: `holdfast_hsm_unaccounted_material_reports_total{${member}}`,
   },
   keyStoreConnectFailures: {
@@ -275,6 +279,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   hsmQueued: { [`holdfast_hsm_queued_operations{${member}}`]: 6 },
   hsmSessionEpoch: { [`holdfast_hsm_session_epoch{${member}}`]: 3 },
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
+  deletionsHeld: { holdfast_deletions_held: 1 },
   unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
   keyStoreState: {
     [`holdfast_key_store_connection_state{${failedStore},state="FAILED"}`]: 1,
@@ -358,6 +363,7 @@ describe('a scrape', () => {
   let samples: ReadonlyMap<string, number>;
   beforeAll(async () => {
     replacementEvent(sink)('put-off', []);
+    ownActEvents(sink).onHold({ reason: 'restored', since: new Date(), expected: null, found: null });
     // So long a turn of the event loop that its watch sees it.
     await pause(25);
     const endMs = performance.now() + 50;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { CliError, exitCodes } from '../exit-codes.js';
 import { loadForCommand, orCatalogError } from '../local-configuration.js';
+import { asOperator } from '../operator-audit.js';
 import { printDone } from '../output.js';
 import type { Terminal } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
@@ -29,10 +30,14 @@ function addInit(catalog: Command, terminal: Terminal): void {
     .description('make an empty catalog where the configuration wants it; never replaces one')
     .addHelpText('after', initExamples)
     .action(async (options: CatalogCommandOptions) => {
-      const { path } = (await loadForCommand(options.config)).catalog;
+      const configuration = await loadForCommand(options.config);
+      const { path } = configuration.catalog;
       const { systemClock } = await import('../../clock-system.js');
       const { createSqliteCatalog } = await import('../../storage/create-catalog.js');
-      if (!(await orCatalogError(() => createSqliteCatalog(path, systemClock)))) throw occupied(path);
+      const act = { operation: 'CreateCatalog', resources: [], parameters: { path } } as const;
+      await asOperator(configuration, terminal, act, async () => {
+        if (!(await orCatalogError(() => createSqliteCatalog(path, systemClock)))) throw occupied(path);
+      });
       await printDone(terminal, options.output, `made an empty catalog at ${path}`, { path });
     });
 }

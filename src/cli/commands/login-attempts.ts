@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { LoginAttempt } from '../../keystores/catalog.js';
-import type { SqliteCatalog } from '../../storage/sqlite.js';
 import { CliError, exitCodes } from '../exit-codes.js';
-import { loadForCommand, orCatalogError } from '../local-configuration.js';
+import { loadForCommand, onCatalog } from '../local-configuration.js';
+import { asOperator } from '../operator-audit.js';
 import { printDone, printList } from '../output.js';
 import type { Terminal } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
@@ -56,7 +56,7 @@ function addList(attempts: Command, terminal: Terminal): void {
     .description('list the last login with each credential on each token, and what it means')
     .addHelpText('after', listExamples)
     .action(async (options: LoginAttemptsOptions) => {
-      const found = await onCatalog(options.config, (catalog) => catalog.listLoginAttempts());
+      const found = await onCatalog(await loadForCommand(options.config), (catalog) => catalog.listLoginAttempts());
       if (found.length === 0 && options.output === 'table')
         return printDone(terminal, options.output, 'no login was tried with this catalog');
       await printList(terminal, options.output, {
@@ -72,7 +72,15 @@ function addForget(attempts: Command, terminal: Terminal): void {
     .description('let the PINs that a token refused be tried once more; a wrong one counts at the token')
     .addHelpText('after', forgetExamples)
     .action(async (serialNumber: string, options: LoginAttemptsOptions) => {
-      const count = await onCatalog(options.config, (catalog) => catalog.forgetLoginAttempts(serialNumber));
+      const configuration = await loadForCommand(options.config);
+      const act = {
+        operation: 'ForgetLoginAttempts',
+        resources: [],
+        parameters: { token_serial_number: serialNumber },
+      } as const;
+      const count = await onCatalog(configuration, (catalog) =>
+        asOperator(configuration, terminal, act, () => catalog.forgetLoginAttempts(serialNumber)),
+      );
       if (count === 0) {
         throw new CliError(exitCodes.checkFailed, 'NOT_FOUND', `no login on a token ${serialNumber} is recorded`, {
           hint: `holdfast login-attempts list --config ${options.config} shows the serial numbers`,
@@ -99,20 +107,4 @@ function described(attempt: LoginAttempt): object {
     date: attempt.date.toISOString(),
     meaning: meanings[attempt.state],
   };
-}
-
-async function onCatalog<T>(configurationFile: string, work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
-  const catalog = await openCatalog(configurationFile);
-  try {
-    return await work(catalog);
-  } finally {
-    await catalog.close();
-  }
-}
-
-async function openCatalog(configurationFile: string): Promise<SqliteCatalog> {
-  const { systemClock } = await import('../../clock-system.js');
-  const { openSqliteCatalog } = await import('../../storage/sqlite.js');
-  const { catalog } = await loadForCommand(configurationFile);
-  return orCatalogError(() => openSqliteCatalog({ path: catalog.path, clock: systemClock }));
 }

@@ -7,6 +7,7 @@ test('a flood of refusals is one report in ten seconds, with the count of the ot
   const clock: Clock = {
     now: () => new Date(nowMs),
     monotonicMs: () => nowMs,
+    boot: () => ({ bootId: '', sinceBootMs: 0 }),
     schedule: () => ({ cancel: () => undefined }),
   };
   const reports: ConnectionRefusal[] = [];

@@ -1,0 +1,62 @@
+import { userInfo } from 'node:os';
+import { ActAudit, type Act, ActUnauditedError } from '../audit/act-audit.js';
+import type { Configuration } from '../config/configuration.js';
+import { CliError, exitCodes } from './exit-codes.js';
+import type { Terminal } from './terminal.js';
+
+const closeBoundMs = 5_000;
+
+/** Streams of the service's own process: what is meant is its output, and not that of this command. */
+const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+
+/**
+ * Does what an operator asks of the catalog beside the service, with its records in the same audit log. Where that is a
+ * stream of the service's process, the records go to this command's stderr.
+ * @throws CliError when they cannot be written: then nothing was done, or the message says that it was.
+ */
+export async function asOperator<T>(
+  configuration: Configuration,
+  terminal: Terminal,
+  act: Act,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { systemClock: clock } = await import('../clock-system.js');
+  const { randomIdentifiers: identifiers } = await import('../ids-random.js');
+  const { openAuditFile } = await import('../storage/audit-file.js');
+  const path = inheritedStream.test(configuration.audit.file) ? '/dev/stderr' : configuration.audit.file;
+  const auditLog = await openAuditFile({ path, clock }).catch((error: unknown) => {
+    throw unaudited(path, error);
+  });
+  const actor = { face: 'command-line' as const, principal: `local-user:${userName()}`, sourceAddress: 'local' };
+  const audit = new ActAudit({ auditLog, clock, identifiers, actor, onActed: () => undefined });
+  try {
+    return await audit.perform(withSudo(act, terminal), work);
+  } catch (error) {
+    throw error instanceof ActUnauditedError ? unaudited(path, error) : error;
+  } finally {
+    await auditLog.close(closeBoundMs);
+  }
+}
+
+/** sudo says who called it. The caller of another tool could say anything, so it is a parameter and no principal. */
+function withSudo(act: Act, { environment }: Terminal): Act {
+  const user = environment['SUDO_USER'];
+  return user === undefined ? act : { ...act, parameters: { ...act.parameters, sudo_user: user.slice(0, 256) } };
+}
+
+/** Containers run users that no file names. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.geteuid?.() ?? 'unknown'}`;
+  }
+}
+
+function unaudited(path: string, cause: unknown): CliError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CliError(exitCodes.local, 'AUDIT', reason, {
+    cause,
+    hint: `nothing is done unaudited: make room for ${path}, and run this as the user of the service`,
+  });
+}

@@ -1,0 +1,44 @@
+import { ActAudit, type ActListener, serviceActor } from '../audit/act-audit.js';
+import type { AuditLog } from '../audit/log.js';
+import type { KeysCore } from '../keys/core.js';
+import { KeyDeletion } from '../keys/deletion.js';
+import { IntentRecovery, type IntentRecoveryOptions } from '../keys/intent-recovery.js';
+import type { DeletionHold } from '../keys/time-record.js';
+import { TimeWatch } from '../keys/time-watch.js';
+
+/** What a server does without being asked. */
+export interface OwnActs {
+  keyDeletion: KeyDeletion;
+  intentRecovery: IntentRecovery;
+}
+
+/** What they are told to. */
+export interface OwnActListeners {
+  onActed: ActListener;
+  onHold: (hold: DeletionHold | null) => void;
+  onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
+}
+
+/**
+ * Everything that a server does by itself goes through one audit and by one watched clock.
+ * @param createdCatalog path of the catalog that this start has made, for the record; undefined when there was one
+ */
+export async function composeOwnActs(
+  core: KeysCore,
+  auditLog: AuditLog,
+  listeners: OwnActListeners,
+  createdCatalog: string | undefined,
+): Promise<OwnActs> {
+  const { catalog, clock, identifiers, onBackgroundError } = core;
+  const { onActed, onHold, onUnaccountedMaterial } = listeners;
+  const audit = new ActAudit({ auditLog, clock, identifiers, actor: serviceActor, onActed });
+  const timeWatch = new TimeWatch({ catalog, clock, audit, onHold, onBackgroundError });
+  if (createdCatalog !== undefined) {
+    const act = { operation: 'CreateCatalog', resources: [], parameters: { path: createdCatalog } } as const;
+    await audit.note(act).catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was made'));
+  }
+  return {
+    keyDeletion: new KeyDeletion({ core, audit, timeWatch }),
+    intentRecovery: new IntentRecovery({ core, audit, timeWatch, onUnaccountedMaterial }),
+  };
+}
