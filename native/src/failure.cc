@@ -42,6 +42,8 @@ const char* nameOf(FailureKind kind) {
       return "closed";
     case FailureKind::kModule:
       return "module";
+    case FailureKind::kModuleInUse:
+      return "module-in-use";
     case FailureKind::kLock:
       return "lock";
     case FailureKind::kLockHeld:
@@ -90,7 +92,7 @@ std::string messageOf(const Failure& failure) {
   if (failure.rv != CKR_OK) {
     char number[32];
     static_cast<void>(std::snprintf(number, sizeof number, " (0x%lx)", failure.rv));
-    text = std::string(failure.functionName) + ": " + returnValue(failure.rv).name + number;
+    text = std::string(failure.functionName) + ": " + nameOf(failure.rv) + number;
   } else if (failure.functionName[0] != '\0') {
     text += std::string(": ") + failure.functionName;
   }

@@ -26,6 +26,7 @@ enum class FailureKind {
   kNoMember,
   kClosed,
   kModule,
+  kModuleInUse,
   kLock,
   kLockHeld,
   kTokenMissing,

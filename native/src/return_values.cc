@@ -110,13 +110,22 @@ constexpr ReturnValue kTable[] = {
     {"CKR_MUTEX_NOT_LOCKED", CKR_MUTEX_NOT_LOCKED, kInternal, yes, no, no, yes},
     {"CKR_NEW_PIN_MODE", CKR_NEW_PIN_MODE, kState, no, no, no, no},
     {"CKR_NEXT_OTP", CKR_NEXT_OTP, kState, no, no, no, no},
-    {"CKR_EXCEEDED_MAX_ITERATIONS", CKR_EXCEEDED_MAX_ITERATIONS, kInternal, no, no, no, no},
-    {"CKR_FIPS_SELF_TEST_FAILED", CKR_FIPS_SELF_TEST_FAILED, kState, yes, yes, yes, yes},
-    {"CKR_LIBRARY_LOAD_FAILED", CKR_LIBRARY_LOAD_FAILED, kState, yes, yes, yes, yes},
-    {"CKR_PIN_TOO_WEAK", CKR_PIN_TOO_WEAK, kState, no, no, no, no},
-    {"CKR_PUBLIC_KEY_INVALID", CKR_PUBLIC_KEY_INVALID, kInternal, no, no, no, no},
+    {"CKR_EXCEEDED_MAX_ITERATIONS", kExceededMaxIterations, kInternal, no, no, no, no},
+    {"CKR_FIPS_SELF_TEST_FAILED", kFipsSelfTestFailed, kState, yes, yes, yes, yes},
+    {"CKR_LIBRARY_LOAD_FAILED", kLibraryLoadFailed, kState, yes, yes, yes, yes},
+    {"CKR_PIN_TOO_WEAK", kPinTooWeak, kState, no, no, no, no},
+    {"CKR_PUBLIC_KEY_INVALID", kPublicKeyInvalid, kInternal, no, no, no, no},
     {"CKR_FUNCTION_REJECTED", CKR_FUNCTION_REJECTED, kInternal, yes, no, no, yes},
-    {"CKR_VENDOR_DEFINED", CKR_VENDOR_DEFINED, kInternal, no, yes, no, yes},
+    {"CKR_TOKEN_RESOURCE_EXCEEDED", kTokenResourceExceeded, kLimit, yes, no, no, yes},
+    {"CKR_OPERATION_CANCEL_FAILED", kOperationCancelFailed, kInternal, yes, yes, no, no},
+    {"CKR_KEY_EXHAUSTED", kKeyExhausted, kInternal, no, no, no, yes},
+    {"CKR_PENDING", kPending, kInternal, yes, yes, no, yes},
+    {"CKR_SESSION_ASYNC_NOT_SUPPORTED", kSessionAsyncNotSupported, kUnsupported, no, no, no, no},
+    {"CKR_SEED_RANDOM_REQUIRED", kSeedRandomRequired, kInternal, yes, no, no, yes},
+    {"CKR_OPERATION_NOT_VALIDATED", kOperationNotValidated, kInternal, no, no, no, yes},
+    {"CKR_TOKEN_NOT_INITIALIZED", kTokenNotInitialized, kState, yes, yes, yes, yes},
+    {"CKR_PARAMETER_SET_NOT_SUPPORTED", kParameterSetNotSupported, kUnsupported, no, no, no, no},
+    {"CKR_VENDOR_DEFINED", CKR_VENDOR_DEFINED, kInternal, yes, yes, no, yes},
 };
 // clang-format on
 
@@ -138,6 +147,11 @@ const ReturnValue& returnValue(CK_RV value) {
   };
   const auto* row = find(value);
   return row != kByValue.end() && row->value == value ? *row : *find(CKR_VENDOR_DEFINED);
+}
+
+const char* nameOf(CK_RV value) {
+  const auto& row = returnValue(value);
+  return row.value == value || value >= CKR_VENDOR_DEFINED ? row.name : "unknown return value";
 }
 
 bool speaksOfHandle(CK_RV value) {

@@ -24,11 +24,15 @@ struct ReturnValue {
   bool speaksAboutHsm;
 };
 
-/// Every `CKR_` name of the header, in the header's order.
+/// Every `CKR_` name of the header, in the header's order, then those of PKCS#11 v3.
 std::span<const ReturnValue> returnValues();
 
 /// The row of a value; for one that no row has (vendor-defined), the row of CKR_VENDOR_DEFINED.
 const ReturnValue& returnValue(CK_RV value);
+
+/// For messages: the name of its row, CKR_VENDOR_DEFINED for vendors' own codes, or that no standard names
+/// it.
+const char* nameOf(CK_RV value);
 
 /// Does it say that a cached object handle no longer names an object?
 bool speaksOfHandle(CK_RV value);

@@ -47,6 +47,31 @@ TEST(ReturnValues, WhatIsUnknownIsVendorDefined) {
   EXPECT_STREQ(returnValue(0x7fff).name, "CKR_VENDOR_DEFINED");
 }
 
+TEST(ReturnValues, AMessageNamesACodeOnlyAsAStandardDoes) {
+  EXPECT_STREQ(nameOf(CKR_PIN_INCORRECT), "CKR_PIN_INCORRECT");
+  EXPECT_STREQ(nameOf(0x80000123), "CKR_VENDOR_DEFINED");
+  EXPECT_STREQ(nameOf(0x7fff), "unknown return value");
+}
+
+TEST(ReturnValues, CodesOfVersion3HaveTheirNames) {
+  const std::map<CK_RV, std::string> names{{0x42, "CKR_AEAD_DECRYPT_FAILED"},
+                                           {0x1b5, "CKR_EXCEEDED_MAX_ITERATIONS"},
+                                           {0x1b6, "CKR_FIPS_SELF_TEST_FAILED"},
+                                           {0x1b7, "CKR_LIBRARY_LOAD_FAILED"},
+                                           {0x1b8, "CKR_PIN_TOO_WEAK"},
+                                           {0x1b9, "CKR_PUBLIC_KEY_INVALID"},
+                                           {0x201, "CKR_TOKEN_RESOURCE_EXCEEDED"},
+                                           {0x202, "CKR_OPERATION_CANCEL_FAILED"},
+                                           {0x203, "CKR_KEY_EXHAUSTED"},
+                                           {0x204, "CKR_PENDING"},
+                                           {0x205, "CKR_SESSION_ASYNC_NOT_SUPPORTED"},
+                                           {0x206, "CKR_SEED_RANDOM_REQUIRED"},
+                                           {0x207, "CKR_OPERATION_NOT_VALIDATED"},
+                                           {0x208, "CKR_TOKEN_NOT_INITIALIZED"},
+                                           {0x209, "CKR_PARAMETER_SET_NOT_SUPPORTED"}};
+  for (const auto& [value, name] : names) EXPECT_EQ(nameOf(value), name);
+}
+
 TEST(ReturnValues, OnlyEncryptedDataIsACiphertextsFault) {
   for (const auto& row : returnValues()) {
     if (std::string(row.code) != "INVALID_CIPHERTEXT") continue;

@@ -9,30 +9,24 @@ export interface ReturnValue extends Omit<NativeReturnValue, 'code'> {
 /** Looks up what a CK_RV means. */
 export type ReturnValues = (value: number) => ReturnValue;
 
+/** CKR_VENDOR_DEFINED, PKCS#11 v2.40 §5.1.7. */
+const vendorDefined = 0x8000_0000;
+
 /**
- * The table of the addon as a look-up. A value that it does not know (vendors define their own, PKCS#11 v2.40 §5.1.7)
- * is an internal error that may pass and that speaks about the HSM.
- * @throws when a row has a code that is not of the closed list: the addon and this code do not belong together.
+ * The table of the addon as a look-up. A value that it does not know is treated as the addon treats it: like
+ * CKR_VENDOR_DEFINED.
+ * @throws when a row has a code that is not of the closed list, or when there is no row for CKR_VENDOR_DEFINED: the
+ *   addon and this code do not belong together.
  */
 export function readReturnValues(rows: readonly NativeReturnValue[]): ReturnValues {
   const byValue = new Map(rows.map((row) => [row.value, { ...row, code: requireCode(row) }]));
-  return (value) => byValue.get(value) ?? unknownValue(value);
+  const unknown = byValue.get(vendorDefined);
+  if (unknown === undefined) throw new Error('The addon has no row for CKR_VENDOR_DEFINED.');
+  return (value) => byValue.get(value) ?? { ...unknown, value, name: `0x${value.toString(16)}` };
 }
 
 function requireCode(row: NativeReturnValue): ErrorCode {
   const code = errorCodes.find((known) => known === row.code);
   if (code === undefined) throw new Error(`The addon maps ${row.name} to ${row.code}, which is no error code.`);
   return code;
-}
-
-function unknownValue(value: number): ReturnValue {
-  return {
-    name: `0x${value.toString(16)}`,
-    value,
-    code: 'KMS_INTERNAL',
-    transient: true,
-    poisonsSession: false,
-    poisonsMember: false,
-    speaksAboutHsm: true,
-  };
 }
