@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <mutex>
 #include <optional>
-#include <vector>
 
 #include "failure.h"
 #include "never_destroyed.h"
@@ -13,12 +12,7 @@
 namespace holdfast {
 namespace {
 
-struct Former {
-  std::string name;
-  std::optional<std::string> value;
-};
-
-/// Who stands in the environment, and what the first of them found there.
+/// The scopes that stand.
 struct Holders {
   std::mutex mutex;
   std::condition_variable left;
@@ -26,7 +20,9 @@ struct Holders {
   /// Changes when scopes that stood too long are passed over.
   uint64_t turn = 1;
   Deadline standsUntil;
-  std::vector<Former> former;
+  /// What they set, and what was there before.
+  EnvironmentVariables standing;
+  std::map<std::string, std::optional<std::string>> former;
 };
 
 Holders& holders() {
@@ -42,9 +38,19 @@ std::optional<std::string> current(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-bool standAlready(const EnvironmentVariables& variables) {
-  return std::ranges::all_of(variables,
-                             [](const auto& variable) { return current(variable.first) == variable.second; });
+/// What the process itself has, whatever scopes stand.
+std::optional<std::string> ownValue(const Holders& known, const std::string& name) {
+  const auto former = known.former.find(name);
+  return former == known.former.end() ? current(name) : former->second;
+}
+
+/// What of the variables differs from the process's own.
+EnvironmentVariables changesOf(const Holders& known, const EnvironmentVariables& variables) {
+  EnvironmentVariables changes;
+  for (const auto& variable : variables) {
+    if (ownValue(known, variable.first) != variable.second) changes.insert(variable);
+  }
+  return changes;
 }
 
 void set(const std::string& name, const std::optional<std::string>& value) {
@@ -55,17 +61,26 @@ void set(const std::string& name, const std::optional<std::string>& value) {
   }
 }
 
+void stand(Holders& known, const EnvironmentVariables& changes) {
+  for (const auto& [name, value] : changes) {
+    known.former[name] = current(name);
+    set(name, value);
+  }
+  known.standing = changes;
+}
+
 void putFormerBack(Holders& known) {
   for (const auto& [name, value] : known.former) set(name, value);
   known.former.clear();
+  known.standing.clear();
   known.count = 0;
   ++known.turn;
   known.left.notify_all();
 }
 
-void waitForTurn(Holders& known, std::unique_lock<std::mutex>& lock, const EnvironmentVariables& variables,
+void waitForTurn(Holders& known, std::unique_lock<std::mutex>& lock, const EnvironmentVariables& changes,
                  Deadline deadline) {
-  while (known.count > 0 && !standAlready(variables)) {
+  while (known.count > 0 && known.standing != changes) {
     if (Clock::now() >= known.standsUntil) return putFormerBack(known);
     if (Clock::now() >= deadline)
       throw failure(FailureKind::kLaneDeadline, "another module initialises in another environment");
@@ -75,24 +90,23 @@ void waitForTurn(Holders& known, std::unique_lock<std::mutex>& lock, const Envir
 
 }  // namespace
 
+bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other) {
+  Holders& known = holders();
+  const std::lock_guard lock(known.mutex);
+  return changesOf(known, one) == changesOf(known, other);
+}
+
 EnvironmentScope::EnvironmentScope(const EnvironmentVariables& variables, Deadline deadline) {
-  if (variables.empty()) return;
   Holders& known = holders();
   std::unique_lock lock(known.mutex);
-  waitForTurn(known, lock, variables, deadline);
-  ++known.count;
+  const auto changes = changesOf(known, variables);
+  waitForTurn(known, lock, changes, deadline);
+  if (known.count++ == 0) stand(known, changes);
   known.standsUntil = Clock::now() + kLongestStand;
   turn_ = known.turn;
-  for (const auto& [name, value] : variables) {
-    auto former = current(name);
-    if (former == value) continue;
-    set(name, value);
-    known.former.push_back({name, std::move(former)});
-  }
 }
 
 EnvironmentScope::~EnvironmentScope() {
-  if (turn_ == 0) return;
   Holders& known = holders();
   const std::lock_guard lock(known.mutex);
   if (turn_ == known.turn && --known.count == 0) putFormerBack(known);

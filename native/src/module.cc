@@ -10,14 +10,30 @@ namespace {
 
 using Shared = SharedInstance;
 
-/// The shared instances by real path: a module that hangs in C_Initialize blocks its own path only.
+/// The libraries that this process shares, each with every name by which it was opened.
+class SharedInstances {
+ public:
+  /// As the loader does it: a name that it knows is the library that it loaded by that name, though the file
+  /// has been replaced since; and a file that it has loaded is the same library under any name.
+  std::shared_ptr<Shared> of(const std::string& path) {
+    const auto identity = fileVersionOf(path).identity;
+    const std::lock_guard lock(mutex_);
+    if (const auto known = byPath_.find(path); known != byPath_.end()) return known->second;
+    auto& instance = byFile_[identity];
+    if (!instance) instance = std::make_shared<Shared>();
+    byPath_[path] = instance;
+    return instance;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Shared>> byPath_;
+  std::map<FileIdentity, std::shared_ptr<Shared>> byFile_;
+};
+
 std::shared_ptr<Shared> sharedInstance(const std::string& path) {
-  static NeverDestroyed<std::mutex> mutex;
-  static NeverDestroyed<std::map<std::string, std::shared_ptr<Shared>>> instances;
-  const std::lock_guard lock(*mutex);
-  auto& instance = (*instances)[path];
-  if (!instance) instance = std::make_shared<Shared>();
-  return instance;
+  static NeverDestroyed<SharedInstances> instances;
+  return instances->of(path);
 }
 
 void leave(Shared& instance) {
@@ -51,10 +67,13 @@ std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadlin
   };
   if (!instance->changed.wait_until(lock, deadline, available))
     throw failure(FailureKind::kLaneDeadline, "another thread initialises or finalises the module");
-  if (module) return module;
+  if (module) {
+    module->requireAlike(options);
+    return module;
+  }
   instance->busy = true;
   lock.unlock();
-  // Where it throws, the destructor did not run.
+  // If it throws, the destructor did not run.
   try {
     module = std::make_shared<Constructible>(options, instance, nullptr, deadline);
   } catch (...) {
@@ -69,12 +88,10 @@ std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadlin
 
 Module::Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
                Deadline deadline)
-    : opening_(std::move(opening)),
-      options_(options),
-      instance_(std::move(instance)),
-      library_(options.privateInstance ? ModuleLibrary::privateCopy(realPathOf(options.libraryPath))
-                                       : ModuleLibrary::shared(realPathOf(options.libraryPath))) {
-  initialize(deadline);
+    : opening_(std::move(opening)), options_(options), instance_(std::move(instance)) {
+  const EnvironmentScope scope(options_.environment, deadline);
+  library_ = load(deadline);
+  initialize();
 }
 
 Module::~Module() {
@@ -82,22 +99,29 @@ Module::~Module() {
   if (instance_) leave(*instance_);
 }
 
-void Module::initialize(Deadline deadline) {
+std::shared_ptr<ModuleLibrary> Module::load(Deadline deadline) {
+  const auto path = realPathOf(options_.libraryPath);
+  if (options_.privateInstance) return ModuleLibrary::privateCopy(path, options_.environment, deadline);
+  if (!instance_->library) instance_->library = ModuleLibrary::shared(path, options_.environment, deadline);
+  return instance_->library;
+}
+
+void Module::initialize() {
   CK_C_INITIALIZE_ARGS arguments{};
   // Without the flag SoftHSM switches its mutexes off (§5.4, CKF_OS_LOCKING_OK).
   arguments.flags = CKF_OS_LOCKING_OK;
   std::string text = options_.initializationString.value_or("");
   if (options_.initializationString) arguments.pReserved = text.data();
-  const EnvironmentScope scope(options_.environment, deadline);
   CK_RV rv = functions().C_Initialize(&arguments);
-  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED && options_.privateInstance) {
-    // Nobody else has this copy: its last user's C_Finalize failed, and it still serves what that one
-    // initialised.
+  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED && (options_.privateInstance || instance_->leftInitialized)) {
+    // Ours alone: its last user's C_Finalize failed, and it still serves what that one initialised.
     functions().C_Finalize(nullptr);
-    check("C_Initialize", rv = functions().C_Initialize(&arguments));
+    rv = functions().C_Initialize(&arguments);
   }
+  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) requireNothingToIgnore();
   if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) check("C_Initialize", rv);
   initializedByUs_ = rv == CKR_OK;
+  if (instance_) instance_->leftInitialized = false;
   try {
     requireFunctions(functions());
   } catch (const Failure&) {
@@ -107,8 +131,30 @@ void Module::initialize(Deadline deadline) {
   }
 }
 
+void Module::requireAlike(const ModuleOptions& options) const {
+  const bool alike = options_.initializationString == options.initializationString &&
+                     leaveTheSame(options_.environment, options.environment);
+  if (alike) return;
+  throw failure(
+      FailureKind::kModuleInUse,
+      options.libraryPath +
+          " is in use in this process with another environment or initializationString, and modules "
+          "without privateInstance share it");
+}
+
+void Module::requireNothingToIgnore() const {
+  if (!options_.privateInstance && options_.environment.empty() && !options_.initializationString) return;
+  throw failure(FailureKind::kModuleInUse,
+                options_.libraryPath +
+                    " was initialised by another part of this process, so that its environment and "
+                    "initializationString would be ignored");
+}
+
 void Module::finalize() {
-  if (initializedByUs_) functions().C_Finalize(nullptr);
+  if (initializedByUs_) {
+    const bool ended = functions().C_Finalize(nullptr) == CKR_OK;
+    if (instance_) instance_->leftInitialized = !ended;
+  }
   initializedByUs_ = false;
 }
 
@@ -116,8 +162,9 @@ bool Module::reinitialize(Deadline deadline) {
   const std::lock_guard lock(mutex_);
   const bool others = weak_from_this().use_count() > 1;
   if (others || !initializedByUs_) return false;
+  const EnvironmentScope scope(options_.environment, deadline);
   finalize();
-  initialize(deadline);
+  initialize();
   return true;
 }
 

@@ -25,22 +25,28 @@ struct ModuleOptions {
   std::optional<std::string> initializationString;
 };
 
-/// What openers of one path share; see Module::open.
+/// What openers of one library share; see Module::open.
 struct SharedInstance {
   std::mutex mutex;
   std::condition_variable changed;
   std::weak_ptr<Module> module;
   /// From before C_Initialize until after C_Finalize. No call into the module is made under the mutex.
   bool busy = false;
+  /// Used by the one who is busy with it alone. Null until it is loaded.
+  std::shared_ptr<ModuleLibrary> library;
+  /// The last C_Finalize failed.
+  bool leftInitialized = false;
 };
 
 /// Between C_Initialize and C_Finalize. Whoever may be inside the module (lanes, quarantined ones included,
 /// through their token) holds a reference, so the destructor, which finalises, runs only when nobody is.
 class Module : public std::enable_shared_from_this<Module> {
  public:
-  /// Loads and initialises. Without `privateInstance`, everybody in the process shares one instance of a
-  /// path, and waits until the deadline (then `lane-deadline`) for whoever initialises or finalises it. A
-  /// private instance holds `opening` until it is finalised.
+  /// Loads and initialises; the environment stands over both. Without `privateInstance` the process has one
+  /// instance of a library, by whatever path it is named: openers with the same environment and
+  /// initialization string share it, and wait until the deadline (then `lane-deadline`) while another
+  /// initialises or finalises it; others are refused (`module-in-use`). A private instance holds `opening`
+  /// until it is finalised.
   static std::shared_ptr<Module> open(const ModuleOptions& options, OpeningPointer opening = nullptr,
                                       Deadline deadline = Clock::now() + std::chrono::minutes(1));
 
@@ -63,7 +69,13 @@ class Module : public std::enable_shared_from_this<Module> {
   Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
          Deadline deadline);
   static std::shared_ptr<Module> openShared(const ModuleOptions& options, Deadline deadline);
-  void initialize(Deadline deadline);
+  std::shared_ptr<ModuleLibrary> load(Deadline deadline);
+  void initialize();
+  /// One C_Initialize serves all that share the instance, so the options of another would be ignored: throws
+  /// `module-in-use` if they differ.
+  void requireAlike(const ModuleOptions& options) const;
+  /// Throws `module-in-use` if it has options that no C_Initialize of ours would make hold.
+  void requireNothingToIgnore() const;
   void finalize();
 
   /// First, so that it is given back after everything else is gone.
@@ -71,8 +83,8 @@ class Module : public std::enable_shared_from_this<Module> {
   const ModuleOptions options_;
   /// Null for a private instance.
   const std::shared_ptr<SharedInstance> instance_;
-  const std::shared_ptr<ModuleLibrary> library_;
-  /// False where C_Initialize said that somebody else did it before: then it is not ours to finalise.
+  std::shared_ptr<ModuleLibrary> library_;
+  /// False if C_Initialize said that it was done before: then it is not ours to finalise.
   bool initializedByUs_ = false;
   std::mutex mutex_;
   std::map<CK_SLOT_ID, std::weak_ptr<Token>> tokens_;

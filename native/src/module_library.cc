@@ -10,31 +10,37 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <vector>
 
 #include "failure.h"
 #include "function_list.h"
+#include "library_trial.h"
+#include "load_flags.h"
 #include "never_destroyed.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
 
-/// All loaded libraries, kept for ever (see ModuleLibrary).
-struct Loaded {
-  /// Path, device, inode, modification time: a library that was upgraded in place is another library.
-  using FileIdentity = std::tuple<std::string, dev_t, ino_t, time_t, off_t>;
+/// Private copies, kept for ever (see ModuleLibrary).
+struct Copies {
+  /// A library that was upgraded in place is another library; and what a copy read of its environment when it
+  /// was loaded, it has for ever.
+  using Kind = std::tuple<std::string, FileVersion, EnvironmentVariables>;
 
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<ModuleLibrary>> shared;
-  std::map<FileIdentity, std::vector<std::shared_ptr<ModuleLibrary>>> copies;
+  std::map<Kind, std::vector<std::shared_ptr<ModuleLibrary>>> copies;
 };
 
-NeverDestroyed<Loaded>& loaded() {
-  static NeverDestroyed<Loaded> instance;
+NeverDestroyed<Copies>& known() {
+  static NeverDestroyed<Copies> instance;
   return instance;
 }
 
@@ -81,18 +87,33 @@ std::string copyToMemory(const std::string& path) {
   return "/proc/self/fd/" + std::to_string(copy);
 }
 
-/// RTLD_DEEPBIND binds the module to the libraries it was linked with: node exports an OpenSSL of its own,
-/// and SoftHSM would run on a mixture of the two. The sanitizers' runtimes refuse the flag.
-int loadFlags() {
-  const bool sanitized =
-      dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;
-  return RTLD_NOW | RTLD_LOCAL | (sanitized ? 0 : RTLD_DEEPBIND);
-}
-
-Loaded::FileIdentity identityOf(const std::string& path) {
+struct stat statusOf(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) failWith("cannot read", path);
-  return {path, status.st_dev, status.st_ino, status.st_mtime, status.st_size};
+  if (!S_ISREG(status.st_mode)) throw failure(FailureKind::kModule, path + " is not a file");
+  return status;
+}
+
+bool contains(const std::string& path, std::string_view text) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  return content.find(text) != std::string::npos;
+}
+
+/// A copy in memory has no folder beside which its other libraries could be.
+std::string hintFor(const std::string& realPath, const std::string& loadPath) {
+  if (realPath == loadPath || !contains(realPath, "$ORIGIN")) return "";
+  return "; it looks for its other libraries beside itself ($ORIGIN), where a private copy finds none: "
+         "set privateInstance: false for this module";
+}
+
+/// The loader's message, with the name of the file that was copied in place of the copy's.
+std::string loaderMessage(const std::string& realPath, const std::string& loadPath) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C libraries that we run on keep a message a thread.
+  const char* const told = dlerror();
+  std::string message = told == nullptr ? "no reason given" : told;
+  if (message.starts_with(loadPath)) message.replace(0, loadPath.size(), realPath);
+  return message;
 }
 
 }  // namespace
@@ -103,40 +124,63 @@ std::string realPathOf(const std::string& libraryPath) {
   return resolved;
 }
 
-ModuleLibrary::ModuleLibrary(const std::string& loadPath) {
-  void* const handle = dlopen(loadPath.c_str(), loadFlags());
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C libraries that we run on keep a message a thread.
-  if (handle == nullptr) throw failure(FailureKind::kModule, std::string("dlopen: ") + dlerror());
+FileVersion fileVersionOf(const std::string& realPath) {
+  const auto status = statusOf(realPath);
+  constexpr int64_t kSecond = 1'000'000'000;
+  const auto nanoseconds = [](const timespec& time) { return time.tv_sec * kSecond + time.tv_nsec; };
+  return {{status.st_dev, status.st_ino},
+          status.st_size,
+          nanoseconds(status.st_mtim),
+          nanoseconds(status.st_ctim)};
+}
+
+/// Lets make_shared reach the constructor.
+struct ModuleLibrary::Constructible : ModuleLibrary {
+  Constructible(const std::string& realPath, const std::string& loadPath)
+      : ModuleLibrary(realPath, loadPath) {}
+};
+
+ModuleLibrary::ModuleLibrary(const std::string& realPath, const std::string& loadPath) {
+  void* const handle = dlopen(loadPath.c_str(), libraryLoadFlags());
+  if (handle == nullptr)
+    throw failure(FailureKind::kModule, loaderMessage(realPath, loadPath) + hintFor(realPath, loadPath));
   using GetFunctionList = CK_RV (*)(CK_FUNCTION_LIST**);
   const auto get = reinterpret_cast<GetFunctionList>(dlsym(handle, "C_GetFunctionList"));
-  if (get == nullptr) throw failure(FailureKind::kModule, "the library has no C_GetFunctionList");
-  const CK_RV rv = get(&functions_);
-  functions_ = requireFunctionList(rv, functions_);
+  if (get == nullptr)
+    throw failure(FailureKind::kModule, realPath + " has no C_GetFunctionList: it is not a PKCS#11 library");
+  try {
+    const CK_RV rv = get(&functions_);
+    functions_ = requireFunctionList(rv, functions_);
+  } catch (Failure& refused) {
+    const std::string detail = refused.detail.empty() ? "" : ": " + refused.detail;
+    refused.detail = realPath + detail + hintFor(realPath, loadPath);
+    throw;
+  }
 }
 
-std::shared_ptr<ModuleLibrary> ModuleLibrary::load(const std::string& loadPath) {
-  struct Constructible : ModuleLibrary {
-    explicit Constructible(const std::string& path) : ModuleLibrary(path) {}
-  };
-  return std::make_shared<Constructible>(loadPath);
+std::shared_ptr<ModuleLibrary> ModuleLibrary::shared(const std::string& realPath,
+                                                     const EnvironmentVariables& environment,
+                                                     Deadline deadline) {
+  tryInAnotherProcess(realPath, environment, deadline);
+  return std::make_shared<Constructible>(realPath, realPath);
 }
 
-std::shared_ptr<ModuleLibrary> ModuleLibrary::shared(const std::string& realPath) {
-  const std::lock_guard lock(loaded()->mutex);
-  auto& library = loaded()->shared[realPath];
-  if (!library) library = load(realPath);
-  return library;
-}
-
-std::shared_ptr<ModuleLibrary> ModuleLibrary::privateCopy(const std::string& realPath) {
-  const std::lock_guard lock(loaded()->mutex);
-  auto& copies = loaded()->copies[identityOf(realPath)];
-  for (const auto& copy : copies) {
+std::shared_ptr<ModuleLibrary> ModuleLibrary::privateCopy(const std::string& realPath,
+                                                          const EnvironmentVariables& environment,
+                                                          Deadline deadline) {
+  const Copies::Kind kind{realPath, fileVersionOf(realPath), environment};
+  std::unique_lock lock(known()->mutex);
+  for (const auto& copy : known()->copies[kind]) {
     // Only this list holds it: its last user has finalised it.
     if (copy.use_count() == 1) return copy;
   }
-  copies.push_back(load(copyToMemory(realPath)));
-  return copies.back();
+  // Not under the lock: others need not wait for a library that is slow to load.
+  lock.unlock();
+  tryInAnotherProcess(realPath, environment, deadline);
+  auto copy = std::make_shared<Constructible>(realPath, copyToMemory(realPath));
+  lock.lock();
+  known()->copies[kind].push_back(copy);
+  return copy;
 }
 
 }  // namespace holdfast

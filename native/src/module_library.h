@@ -1,23 +1,52 @@
-/// \file The shared object of a PKCS#11 module: found, copied where it must be private, loaded.
+/// \file The shared object of a PKCS#11 module: found, tried, copied if it must be private, loaded.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "cryptoki.h"
+#include "environment.h"
 
 namespace holdfast {
+
+/// By which the loader knows a file again, whatever it is called.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  auto operator<=>(const FileIdentity&) const = default;
+};
+
+/// The file and its content: one that was replaced or written to is another.
+struct FileVersion {
+  FileIdentity identity;
+  off_t size = 0;
+  int64_t modifiedNs = 0;
+  int64_t changedNs = 0;
+
+  auto operator<=>(const FileVersion&) const = default;
+};
 
 /// One loaded copy of a module's code and globals. Never unloaded: vendors' libraries (and the OpenSSL under
 /// SoftHSM) register exit handlers and thread-local destructors that crash once their code is gone. A private
 /// copy that was finalised is used again instead, so a member that reconnects for days does not fill the
-/// address space.
+/// address space. The caller keeps the module's environment standing (`EnvironmentScope`).
+/// Whatever is wrong with the file is a failure of kind `module` that names it. One that ends or hangs the
+/// process that loads it is found out by a trial in a process of its own (library_trial.h).
 class ModuleLibrary {
  public:
-  /// The one instance of this path in the process.
-  static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath);
-  /// An instance that nobody else uses: an idle earlier copy, or a new one.
-  static std::shared_ptr<ModuleLibrary> privateCopy(const std::string& realPath);
+  /// The instance that the whole process has of this file, by any name: `Module` sees to it that only alike
+  /// members share it.
+  static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath,
+                                               const EnvironmentVariables& environment, Deadline deadline);
+  /// An instance that nobody else uses: an idle earlier copy that was loaded in the same environment, or a
+  /// new one.
+  static std::shared_ptr<ModuleLibrary> privateCopy(const std::string& realPath,
+                                                    const EnvironmentVariables& environment,
+                                                    Deadline deadline);
 
   ModuleLibrary(const ModuleLibrary&) = delete;
   ModuleLibrary& operator=(const ModuleLibrary&) = delete;
@@ -26,13 +55,16 @@ class ModuleLibrary {
   CK_FUNCTION_LIST& functions() const { return *functions_; }
 
  private:
-  explicit ModuleLibrary(const std::string& loadPath);
-  static std::shared_ptr<ModuleLibrary> load(const std::string& loadPath);
+  struct Constructible;
+  ModuleLibrary(const std::string& realPath, const std::string& loadPath);
 
   CK_FUNCTION_LIST* functions_ = nullptr;
 };
 
-/// The path behind links; fails with kind `module` where there is no such file.
+/// The path behind links; fails with kind `module` if there is no such file.
 std::string realPathOf(const std::string& libraryPath);
+
+/// Fails with kind `module` if it is not a file: a pipe, say, would never be read to its end.
+FileVersion fileVersionOf(const std::string& realPath);
 
 }  // namespace holdfast

@@ -23,6 +23,11 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
+Failure inSlot(Failure failure, CK_SLOT_ID slot) {
+  failure.detail = "the token in slot " + std::to_string(slot) + " does not answer";
+  return failure;
+}
+
 struct Listing {
   std::vector<TokenInfo> tokens;
   /// Of a slot whose token does not answer.
@@ -39,18 +44,25 @@ Listing listSlots(const Module& module) {
       if (failure.rv == CKR_CRYPTOKI_NOT_INITIALIZED) throw;
       // The card was pulled just now.
       if (failure.rv != CKR_TOKEN_NOT_PRESENT && failure.rv != CKR_TOKEN_NOT_RECOGNIZED)
-        listing.failure = failure;
+        listing.failure = inSlot(failure, slot);
     }
   }
   return listing;
 }
 
-std::vector<CK_SLOT_ID> matchingSlots(const Module& module, const TokenName& name) {
+struct Matches {
   std::vector<CK_SLOT_ID> slots;
-  for (const auto& info : listSlots(module).tokens) {
-    if (matches(info, name)) slots.push_back(info.slot);
+  /// Of a slot that may hold what is looked for: its token does not answer.
+  std::optional<Failure> failure;
+};
+
+Matches matchingSlots(const Module& module, const TokenName& name) {
+  auto listing = listSlots(module);
+  Matches found{{}, std::move(listing.failure)};
+  for (const auto& info : listing.tokens) {
+    if (matches(info, name)) found.slots.push_back(info.slot);
   }
-  return slots;
+  return found;
 }
 
 }  // namespace
@@ -67,8 +79,10 @@ std::vector<TokenInfo> Token::list(const Module& module) {
 
 std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const TokenName& name,
                                    Deadline deadline) {
-  auto slots = matchingSlots(*module, name);
-  if (slots.empty() && module->reinitialize(deadline)) slots = matchingSlots(*module, name);
+  auto found = matchingSlots(*module, name);
+  if (found.slots.empty() && module->reinitialize(deadline)) found = matchingSlots(*module, name);
+  const auto& slots = found.slots;
+  if (slots.empty() && found.failure) throw Failure(*found.failure);
   if (slots.empty()) throw failure(FailureKind::kTokenMissing, "no slot has a token with " + describe(name));
   if (slots.size() > 1)
     throw failure(FailureKind::kTokenMissing, "more than one token has " + describe(name));
@@ -85,7 +99,7 @@ bool Token::keepsSessions() const {
 void Token::ensureAnchor() {
   if (anchor_ && keepsSessions()) return;
   // A dead anchor means that the token dropped this process's sessions, and with them its login.
-  loggedIn_ = false;
+  loggedInWith_.reset();
   anchor_.reset();
   anchor_.emplace(*this);
   anchorHandle_ = anchor_->handle();
@@ -97,11 +111,12 @@ void Token::login(const Secret& pin, Deadline deadline) {
   ensureAnchor();
   if (Clock::now() >= deadline)
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
+  const Fingerprint credential(pin.view());
   ++logins_;
   const CK_RV rv = functions().C_Login(anchor_->handle(), CKU_USER, pointerFor(pin.view()), pin.size());
-  if (rv == CKR_USER_ALREADY_LOGGED_IN && loggedIn_) return;
+  if (rv == CKR_USER_ALREADY_LOGGED_IN && loggedInWith_ == credential) return;
   check("C_Login", rv);
-  loggedIn_ = true;
+  loggedInWith_ = credential;
 }
 
 bool Token::isInItsSlot() const {

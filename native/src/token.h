@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fingerprint.h"
 #include "module.h"
 #include "secret.h"
 #include "session.h"
@@ -50,7 +51,8 @@ class Token {
   Token(std::shared_ptr<Module> module, CK_SLOT_ID slot);
 
   /// Finds the token; looks once more after finalising and initialising again, then fails with
-  /// `token-missing`. Two tokens of one name are an error too: which one holds the keys would be a guess.
+  /// `token-missing`, or as the slot did whose token does not answer: it may be the one. Two tokens of one
+  /// name are an error too: which one holds the keys would be a guess.
   static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name,
                                      Deadline deadline = Clock::now() + std::chrono::minutes(1));
   /// Every token that the module shows.
@@ -62,9 +64,9 @@ class Token {
   /// C_GetTokenInfo and C_GetMechanismList, now.
   TokenInfo info() const;
 
-  /// C_Login, once. "Already logged in" is success only where this process did it: else nobody knows whether
-  /// the PIN is right. Past the deadline C_Login is not called any more: the attempt was counted as failed,
-  /// and a PIN is tried once (design invariant 7).
+  /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
+  /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
+  /// counted as failed, and a PIN is tried once (design invariant 7).
   void login(const Secret& pin, Deadline deadline);
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
@@ -103,7 +105,8 @@ class Token {
   std::optional<Session> anchor_;
   /// For lanes, which look whether it lives.
   std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
-  bool loggedIn_ = false;
+  /// The PIN of the login that stands, without the PIN.
+  std::optional<Fingerprint> loggedInWith_;
   std::atomic<uint64_t> logins_ = 0;
   std::string serialNumber_;
   Turnstile objects_;

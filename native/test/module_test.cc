@@ -31,6 +31,64 @@ TEST(Module, ASharedInstanceIsInitialisedOnce) {
   EXPECT_FALSE(Module::open(token.module(false))->reinitialize(after(5'000)));
 }
 
+FailureKind refusalOf(const ModuleOptions& options) {
+  try {
+    Module::open(options);
+  } catch (const Failure& failure) {
+    return failure.kind;
+  }
+  return FailureKind::kRv;
+}
+
+TEST(Module, ASharedInstanceIsSharedByThoseAlone) {
+  const TestToken one;
+  const TestToken two;
+  const auto alive = Module::open(one.module(false));
+  EXPECT_EQ(refusalOf(two.module(false)), FailureKind::kModuleInUse);
+  auto withText = one.module(false);
+  withText.initializationString = "";
+  EXPECT_EQ(refusalOf(withText), FailureKind::kModuleInUse);
+  auto withMore = one.module(false);
+  withMore.environment["HOLDFAST_TEST"] = "";
+  EXPECT_EQ(refusalOf(withMore), FailureKind::kModuleInUse);
+  auto withLess = one.module(false);
+  withLess.environment.clear();
+  EXPECT_EQ(refusalOf(withLess), FailureKind::kModuleInUse);
+  EXPECT_EQ(alive, Module::open(one.module(false)));
+}
+
+TEST(Module, ALibraryIsTheSameUnderEveryName) {
+  const TestToken one;
+  const TestToken two;
+  const auto library = std::filesystem::canonical(softHsmLibrary());
+  // A library of our own, because a hard link must not cross file systems.
+  const auto file = one.folder() / "library.so";
+  std::filesystem::copy_file(library, file);
+  std::filesystem::create_symlink(file, one.folder() / "symbolic.so");
+  std::filesystem::create_hard_link(file, one.folder() / "hard.so");
+  auto options = one.module(false);
+  options.libraryPath = file;
+  const auto alive = Module::open(options);
+  for (const auto& name : {one.folder() / "symbolic.so", one.folder() / "hard.so",
+                           one.folder() / "tokens" / ".." / "library.so"}) {
+    options.libraryPath = name;
+    EXPECT_EQ(alive, Module::open(options)) << name;
+    auto other = two.module(false);
+    other.libraryPath = name;
+    EXPECT_EQ(refusalOf(other), FailureKind::kModuleInUse) << name;
+  }
+}
+
+TEST(Module, AnInstanceThatHasEndedMayBeOpenedWithOtherOptions) {
+  const TestToken one;
+  const TestToken two;
+  const auto serialOf = [](const TestToken& token) {
+    const auto module = Module::open(token.module(false));
+    return Token::find(module, {TestToken::kLabel, std::nullopt})->info().serialNumber;
+  };
+  EXPECT_NE(serialOf(one), serialOf(two));
+}
+
 TEST(Module, ATokenThatAppearsLaterIsFoundByInitialisingAgain) {
   const TestToken token;
   const auto tokens = token.folder() / "tokens";
@@ -43,6 +101,42 @@ TEST(Module, ATokenThatAppearsLaterIsFoundByInitialisingAgain) {
   EXPECT_EQ(Token::find(module, {TestToken::kLabel, std::nullopt})->info().label, TestToken::kLabel);
 }
 
+/// Whether the token is found when this is in the way of looking for it.
+std::optional<Failure> findingFails(const TestToken& token, const std::string& script) {
+  token.obey(script);
+  const auto module = Module::open(token.faultyModule());
+  try {
+    Token::find(module, {TestToken::kLabel, std::nullopt});
+    return std::nullopt;
+  } catch (const Failure& failure) {
+    return failure;
+  }
+}
+
+TEST(Token, IsFoundThoughAListGrowsWhileItIsRead) {
+  const TestToken token;
+  for (const char* const list : {"C_GetSlotList", "C_GetMechanismList"}) {
+    const std::string name = list;
+    EXPECT_FALSE(findingFails(token, name + " after 1 times 1 rv 0x150")) << name;
+  }
+}
+
+TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
+  const TestToken token;
+  for (const char* const name : {"C_GetTokenInfo", "C_GetMechanismList", "C_GetSlotList"}) {
+    for (const CK_RV rv : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_MEMORY}) {
+      char script[64];
+      std::snprintf(script, sizeof script, "%s rv 0x%lx", name, rv);
+      const auto failed = findingFails(token, script);
+      ASSERT_TRUE(failed) << script;
+      EXPECT_EQ(failed->kind, FailureKind::kRv) << script;
+      EXPECT_EQ(failed->rv, rv) << script;
+      EXPECT_STREQ(failed->functionName, name);
+    }
+  }
+  EXPECT_EQ(findingFails(token, "C_GetTokenInfo rv 0xe0")->kind, FailureKind::kTokenMissing);
+}
+
 TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
   const TestToken token;
   const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
@@ -52,6 +146,21 @@ TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
   EXPECT_EQ(found->logins(), 2U);
   const Session session(*found);
   EXPECT_NO_THROW(found->proveAlive(session));
+}
+
+TEST(Token, AlreadyLoggedInCountsForTheVeryPinAlone) {
+  const TestToken token;
+  const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
+  found->login(Secret(bytesOf(TestToken::kPin)), after(5'000));
+  for (const char* const wrong : {"4321", "123", "12345", ""}) {
+    try {
+      found->login(Secret(bytesOf(wrong)), after(5'000));
+      ADD_FAILURE() << wrong << " was accepted";
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.rv, CKR_USER_ALREADY_LOGGED_IN);
+    }
+  }
+  EXPECT_NO_THROW(found->login(Secret(bytesOf(TestToken::kPin)), after(5'000)));
 }
 
 TEST(Token, IsNotAliveWithoutItsFilesOrWithoutLogin) {

@@ -89,7 +89,7 @@ export type ModuleProfile = (typeof moduleProfiles)[number];
 export interface ModuleConfiguration {
   readonly name: string;
   readonly path: string;
-  /** Set around `C_Initialize` only. */
+  /** Stands while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
   readonly environment: Readonly<Record<string, string>>;
   readonly privateInstance: boolean;
   readonly initializationString: string | null;

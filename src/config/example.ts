@@ -55,7 +55,7 @@ principals:
 modules:
   softhsm:
     path: /usr/lib/softhsm/libsofthsm2.so
-    # Set around C_Initialize only. Paths: SOFTHSM2_CONF and its like, and values that begin with ./ or ../
+    # Stands while the library is loaded and initialised; what it reads later must be in the service's own. Paths: SOFTHSM2_CONF and its like, and values that begin with ./ or ../
     environment:
       SOFTHSM2_CONF: softhsm2.conf
     # Load a copy of the library for each member, so that one can be restarted while the others work. auto: for SoftHSM.

@@ -10,6 +10,7 @@ import {
   makeMaterial,
   soon,
 } from '../../test/hsm/fixture.js';
+import { putFaultsBefore } from '../../test/native/fault-hsm.js';
 import { RequestCancellation } from '../cancellation.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
@@ -319,7 +320,7 @@ describe('the budget of encryptions', () => {
 });
 
 describe('two members that hold the same keys', () => {
-  /** Two module instances of one token: what a vendor's own replication looks like from here. */
+  /** One token that shows itself as two: what a vendor's own replication looks like from here. */
   beforeEach(async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     const module = {
@@ -327,7 +328,8 @@ describe('two members that hold the same keys', () => {
       libraryPath: fixture.hsm.libraryPath,
       environment: fixture.hsm.environment,
     };
-    const members = [fixture.member({ name: 'ill' }), fixture.member({ name: 'well', module })];
+    const replica = putFaultsBefore(fixture.hsm, 'fault', 'replica-2').module;
+    const members = [fixture.member({ name: 'ill', module: replica }), fixture.member({ name: 'well', module })];
     fixture.configure({ members, operationTimeoutMs: 1_000 });
     cluster = await fixture.connected();
   });

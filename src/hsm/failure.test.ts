@@ -59,6 +59,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false, retryElsewhere: true },
   closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
+  'module-in-use': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   'lock-held': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
@@ -96,3 +97,12 @@ test('a table with a code that nobody knows is refused', () => {
   const flags = { poisonsSession: false, poisonsMember: false, speaksAboutHsm: false };
   expect(() => readReturnValues([{ ...row, ...flags }])).toThrow(/CKR_X to NO_SUCH_CODE/);
 });
+
+test.each([0x6f, 0x7fff, 0x8000_0001, 0x8000_0011, 0xffff_fffe])(
+  'the unknown code %i is treated as the addon treats it',
+  (value) => {
+    const { name, ...known } = returnValues(0x8000_0000);
+    expect(name).toBe('CKR_VENDOR_DEFINED');
+    expect(returnValues(value)).toEqual({ ...known, value, name: `0x${value.toString(16)}` });
+  },
+);

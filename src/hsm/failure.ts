@@ -156,6 +156,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'no-member': { ...healthy, ...unreachable, retryElsewhere: true },
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  'module-in-use': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   lock: { ...healthy, ...unreachable },
   'lock-held': { ...healthy, ...unreachable },
   // Of this HSM, not of the protocol: another vendor's member may take it.

@@ -13,7 +13,7 @@ export interface NativeModuleOptions {
   libraryPath: string;
   /** Load a copy of the library file of its own, so that it can be finalised while its neighbours work. */
   privateInstance: boolean;
-  /** Environment variables set around `C_Initialize` (SoftHSM reads `SOFTHSM2_CONF` there). */
+  /** Environment variables that stand while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
   environment: Record<string, string>;
   /** `CK_C_INITIALIZE_ARGS.pReserved` (NSS wants its configuration there), or null. */
   initializationString: string | null;
@@ -162,8 +162,9 @@ export interface NativeDataKey extends NativeSealed {
  *   is known of the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
- * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (dlopen, copy, missing symbol), `lock` (a file
- *   lock that cannot be made, or a directory that is not ours alone), `lock-held` (by somebody else at the deadline), `token-missing` (also where several tokens carry the label).
+ * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock
+ *   that cannot be made, or a directory not ours alone), `lock-held` (by somebody else at the deadline), `token-missing` (also several of the label).
+ * - `module-in-use`: without a private instance, and the process has the library with another environment or initialization string.
  * - `worn-out`: more earlier openings of the member hang in its module than `maxStuckOpenings`; only a new process gets rid of them.
  * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
@@ -184,6 +185,7 @@ export type NativeFailureKind =
   | 'no-member'
   | 'closed'
   | 'module'
+  | 'module-in-use'
   | 'lock'
   | 'lock-held'
   | 'token-missing'

@@ -31,6 +31,7 @@ const returnValues = readReturnValues(loadAddon().returnValues());
 
 const kinds = Object.keys({
   'bad-output': 0,
+  'module-in-use': 0,
   'canary-failed': 0,
   'handle-revoked': 0,
   'lane-deadline': 0,

@@ -35,12 +35,19 @@ Instance::Instance() : page_(&mapControlPage("")) {}
 
 void Instance::readEnvironment() {
   const char* const folder = std::getenv("HOLDFAST_FAULT_CONTROL");
+  const char* const number = std::getenv("HOLDFAST_FAULT_SERIAL");
   const std::unique_lock lock(mutex_);
+  serialNumber_ = number == nullptr ? "" : number;
   if (folder_ == (folder == nullptr ? "" : folder)) return;
   folder_ = folder == nullptr ? "" : folder;
   page_ = &mapControlPage(folder_);
   script_ = nullptr;
   scriptNumber_ = 0;
+}
+
+std::string Instance::serialNumber() {
+  const std::shared_lock lock(mutex_);
+  return serialNumber_;
 }
 
 std::shared_ptr<const Script> Instance::script() {

@@ -15,9 +15,12 @@ class Instance {
  public:
   Instance();
 
-  /// Takes the folder from HOLDFAST_FAULT_CONTROL: at C_Initialize, because that is when it stands in the
-  /// environment.
+  /// Takes the folder from HOLDFAST_FAULT_CONTROL, and the number from HOLDFAST_FAULT_SERIAL: at
+  /// C_Initialize, because that is when it stands in the environment.
   void readEnvironment();
+
+  /// What the token shows as its serial number; empty: its own.
+  std::string serialNumber();
 
   ControlPage& page() const { return *page_.load(); }
   uint64_t setting(Setting setting) const { return page().settings[setting].load(); }
@@ -36,6 +39,7 @@ class Instance {
   std::atomic<ControlPage*> page_;
   std::shared_mutex mutex_;
   std::string folder_;
+  std::string serialNumber_;
   std::shared_ptr<const Script> script_;
   uint64_t scriptNumber_ = 0;
 };

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <string>
+
 #include "forward.h"
+#include "instance.h"
 #include "special.h"
 
 namespace faulthsm {
@@ -18,12 +22,21 @@ CK_RV getSlotList(CK_BBOOL tokenPresent, CK_SLOT_ID* slots, CK_ULONG* count) {
   });
 }
 
+/// Padded with blanks, as every text of a token is.
+void showSerialNumber(CK_TOKEN_INFO& info) {
+  const std::string number = instance().serialNumber();
+  if (number.empty()) return;
+  std::ranges::fill(info.serialNumber, ' ');
+  std::ranges::copy(number.substr(0, sizeof info.serialNumber), info.serialNumber);
+}
+
 CK_RV getTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
   using Forwarded = FAULT_HSM_FORWARD(C_GetTokenInfo);
   return guarded(kC_GetTokenInfo, slot, [&](const auto& decision) {
     const CK_RV rv = Forwarded::forward({slot, info}, decision);
     if (rv != CKR_OK) return rv;
     device().describe(*info);
+    showSerialNumber(*info);
     if (decision && decision->action == Action::kTokenFlags) info->flags |= decision->value.value_or(0);
     return rv;
   });

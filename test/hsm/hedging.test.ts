@@ -62,7 +62,7 @@ beforeEach(async () => {
   plaintexts = [];
   fixture = await createHsmFixture(listenedTo(loadAddon()));
   slow = fixture.fault;
-  other = putFaultsBefore(fixture.hsm, 'other');
+  other = putFaultsBefore(fixture.hsm, 'other', 'replica-2');
   cluster = await fixture.connected();
   material = await makeMaterial(cluster);
 });

@@ -34,9 +34,9 @@ async function connect(): Promise<void> {
   sealed = await encrypt();
 }
 
-/** A second way to the same token, with faults of its own: what a vendor's replication looks like from here. */
+/** A second token that holds the same keys, with faults of its own: what a vendor's replication looks like from here. */
 function addSibling(change: { privateInstance?: boolean } = {}): FaultHsm {
-  const sibling = putFaultsBefore(fixture.hsm, 'sibling');
+  const sibling = putFaultsBefore(fixture.hsm, 'sibling', 'replica-2');
   const module = { ...sibling.module, ...change };
   fixture.configure({ members: [fixture.member(), fixture.member({ name: 'two', module })] });
   return sibling;
@@ -231,7 +231,9 @@ test('a member that is away when its cluster connects is opened later', async ()
 
 test('a shared module is finalised once all its members are lost', async () => {
   const module = { ...fixture.fault.module, privateInstance: false };
-  fixture.configure({ members: [fixture.member({ module }), fixture.member({ name: 'two', module })] });
+  fixture.hsm.addToken({ label: 'beta', userPin: pin });
+  const two = fixture.member({ name: 'two', module, tokenLabel: 'beta' });
+  fixture.configure({ members: [fixture.member({ module }), two] });
   await connect();
   fixture.fault.remove('softhsm');
   await untilSuspended();
@@ -249,7 +251,7 @@ describe('what hangs', () => {
   test('in C_Initialize costs the other members nothing', async () => {
     const sibling = addSibling();
     const { hsm } = fixture;
-    const third = putFaultsBefore(hsm, 'third');
+    const third = putFaultsBefore(hsm, 'third', 'replica-3');
     sibling.obey('C_Initialize hang');
     const members = [
       fixture.member(),

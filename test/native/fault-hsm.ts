@@ -266,14 +266,18 @@ export interface RealHsm {
   shared?: boolean;
 }
 
-/** Puts the module in front of a real one; its controls live in `<name>.control` of the real one's folder. */
-export function putFaultsBefore(hsm: RealHsm, name = 'fault'): FaultHsm {
+/**
+ * Puts the module in front of a real one; its controls live in `<name>.control` of the real one's folder. With a serial
+ * number it shows the token as another one that holds the same objects, which is what a vendor's replication makes.
+ */
+export function putFaultsBefore(hsm: RealHsm, name = 'fault', serialNumber = ''): FaultHsm {
   const folder = join(hsm.directory, `${name}.control`);
   const environment = {
     ...hsm.environment,
     HOLDFAST_FAULT_MODULE: hsm.libraryPath,
     HOLDFAST_FAULT_CONTROL: folder,
     ...(hsm.shared === true ? { HOLDFAST_FAULT_MODULE_SHARED: '1' } : {}),
+    ...(serialNumber === '' ? {} : { HOLDFAST_FAULT_SERIAL: serialNumber }),
   };
   const initializationString = hsm.initializationString ?? null;
   return new FaultHsm(folder, {

@@ -1,0 +1,77 @@
+#include "environment.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "core_fixture.h"
+
+namespace holdfast {
+namespace {
+
+constexpr const char* kOne = "HOLDFAST_TEST_ONE";
+constexpr const char* kTwo = "HOLDFAST_TEST_TWO";
+
+std::string valueOf(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "(none)" : value;
+}
+
+/// Whether a scope gets its turn while another stands.
+bool standsBeside(const EnvironmentVariables& variables) {
+  try {
+    const EnvironmentScope scope(variables, after(20));
+    return true;
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind, FailureKind::kLaneDeadline);
+    return false;
+  }
+}
+
+TEST(Environment, StandsWhileTheScopeLives) {
+  {
+    const EnvironmentScope scope({{kOne, "1"}, {kTwo, ""}}, after(1'000));
+    EXPECT_EQ(valueOf(kOne), "1");
+    EXPECT_EQ(valueOf(kTwo), "");
+  }
+  EXPECT_EQ(valueOf(kOne), "(none)");
+  EXPECT_EQ(valueOf(kTwo), "(none)");
+}
+
+TEST(Environment, OnlyScopesThatLeaveTheSameStandTogether) {
+  const EnvironmentScope scope({{kOne, "1"}, {kTwo, "2"}}, after(1'000));
+  EXPECT_TRUE(standsBeside({{kTwo, "2"}, {kOne, "1"}}));
+  // A module that sets fewer must not see what another has set.
+  EXPECT_FALSE(standsBeside({{kOne, "1"}}));
+  EXPECT_FALSE(standsBeside({}));
+  EXPECT_FALSE(standsBeside({{kOne, "1"}, {kTwo, "2"}, {"HOLDFAST_TEST_THREE", "3"}}));
+  EXPECT_EQ(valueOf(kOne), "1");
+}
+
+TEST(Environment, OneThatSetsNothingKeepsOthersOut) {
+  const EnvironmentScope scope({}, after(1'000));
+  EXPECT_TRUE(standsBeside({}));
+  EXPECT_FALSE(standsBeside({{kOne, "1"}}));
+}
+
+TEST(Environment, WhatTheProcessHasNeedNotBeSet) {
+  ::setenv(kOne, "1", 1);
+  {
+    const EnvironmentScope scope({{kOne, "1"}}, after(1'000));
+    EXPECT_TRUE(standsBeside({}));
+  }
+  EXPECT_TRUE(leaveTheSame({{kOne, "1"}}, {}));
+  {
+    const EnvironmentScope other({{kOne, "other"}}, after(1'000));
+    EXPECT_TRUE(leaveTheSame({{kOne, "1"}}, {}));
+  }
+  EXPECT_EQ(valueOf(kOne), "1");
+  ::unsetenv(kOne);
+  EXPECT_FALSE(leaveTheSame({{kOne, "1"}}, {}));
+  EXPECT_FALSE(leaveTheSame({{kOne, ""}}, {}));
+  EXPECT_TRUE(leaveTheSame({{kOne, "1"}, {kTwo, "2"}}, {{kTwo, "2"}, {kOne, "1"}}));
+}
+
+}  // namespace
+}  // namespace holdfast
