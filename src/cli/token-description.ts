@@ -44,3 +44,16 @@ export function mechanismsOf(token: TokenInfo): string[] {
 export function missingMechanisms(token: TokenInfo): string[] {
   return [...requiredMechanisms].filter(([value]) => !token.mechanisms.includes(value)).map(([, name]) => name);
 }
+
+/** Why the token cannot be a member as it is; empty if it can. */
+export function obstaclesOf(token: TokenInfo): string[] {
+  if (token.label === '') return ['it is not initialised'];
+  const flags = flagsOf(token);
+  const missing = missingMechanisms(token);
+  return [
+    ...(missing.length === 0 ? [] : [`it lacks ${missing.join(', ')}`]),
+    ...(flags.includes('WRITE_PROTECTED') ? ['it is write-protected'] : []),
+    ...(flags.includes('USER_PIN_INITIALIZED') ? [] : ['it has no user PIN']),
+    ...(flags.includes('USER_PIN_LOCKED') ? ['its user PIN is locked'] : []),
+  ];
+}

@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-assignment -- the tests break the file in every way, which no type describes */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -34,6 +34,45 @@ function problemsOf(text: string): string[] {
     return error.problems.map(({ path, message }) => `${path}: ${message}`);
   }
 }
+
+describe('modules that use one library', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-modules-'));
+  const library = join(folder, 'lib.so');
+  writeFileSync(library, '');
+  symlinkSync(library, join(folder, 'symbolic.so'));
+  linkSync(library, join(folder, 'hard.so'));
+  writeFileSync(join(folder, 'another.so'), '');
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const two = (path: string, change: object) =>
+    changed((t) => {
+      t.modules.softhsm = { path: library, privateInstance: false, environment: { A: '1', B: '2' } };
+      t.modules.again = { ...t.modules.softhsm, path, ...change };
+    });
+  const names = ['lib.so', 'symbolic.so', 'hard.so', '../' + basename(folder) + '/lib.so'];
+
+  test.each(names)('are found under the name %s', (name) => {
+    const path = join(folder, name);
+    expect(problemsOf(two(path, { environment: { A: '1' } }))).toEqual([
+      expect.stringMatching(/^modules\.again: is the library of modules\.softhsm with another environment \(B\)/),
+    ]);
+    const text = changed((t) => {
+      twoClusters(t);
+      t.modules.softhsm.path = library;
+      t.modules.again = { ...t.modules.softhsm, path };
+      Object.assign(t.clusters[1].members[0], { tokenLabel: 'holdfast', module: 'again' });
+    });
+    expect(problemsOf(text)).toEqual([expect.stringMatching(/^clusters\[1\]\.members\[0\]: is the same as/)]);
+  });
+
+  test('may differ where each has its own instance, and share one where they are alike', () => {
+    expect(problemsOf(two(library, { environment: {}, privateInstance: true }))).toEqual([]);
+    expect(problemsOf(two(library, { environment: { B: '2', A: '1' } }))).toEqual([]);
+    expect(problemsOf(two(join(folder, 'another.so'), { environment: {} }))).toEqual([]);
+  });
+});
 
 describe('a configuration that is right', () => {
   test('a user may be given an alias of every form that an alias can have', () => {
@@ -341,6 +380,41 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
       t.clusters[1].members[0].tokenLabel = 'holdfast';
     },
     'clusters[1].members[0]: is the same as clusters[0].members[0]: a token belongs to one member of one cluster',
+  ],
+  [
+    'a token twice through another order of variables',
+    (t) => {
+      twoClusters(t);
+      t.modules.softhsm.environment = { A: '1', B: '2' };
+      t.modules.again = { ...t.modules.softhsm, environment: { B: '2', A: '1' } };
+      t.clusters[1].members[0].tokenLabel = 'holdfast';
+      t.clusters[1].members[0].module = 'again';
+    },
+    /^clusters\[1\]\.members\[0\]: is the same as/,
+  ],
+  [
+    'one library with two environments, shared',
+    (t) => {
+      t.modules.softhsm.privateInstance = false;
+      t.modules.again = { ...t.modules.softhsm, environment: { SOFTHSM2_CONF: 'other.conf' } };
+    },
+    'modules.again: is the library of modules.softhsm with another environment (SOFTHSM2_CONF), and a process has one instance of a library: set privateInstance: true on one of the two, or make them alike',
+  ],
+  [
+    'one library with an empty variable and with none, shared',
+    (t) => {
+      t.modules.softhsm.privateInstance = false;
+      t.modules.again = { ...t.modules.softhsm, environment: { ...t.modules.softhsm.environment, EMPTY: '' } };
+    },
+    /^modules\.again: is the library of modules\.softhsm with another environment \(EMPTY\)/,
+  ],
+  [
+    'one library with two initialisation strings, shared',
+    (t) => {
+      t.modules.softhsm.privateInstance = false;
+      t.modules.again = { ...t.modules.softhsm, initializationString: 'x' };
+    },
+    /^modules\.again: is the library of modules\.softhsm with another initializationString, /,
   ],
   [
     'a token twice through two names of one module',

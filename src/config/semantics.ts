@@ -5,6 +5,7 @@ import type {
   OtlpReceiverConfiguration,
   PrincipalConfiguration,
 } from './configuration.js';
+import { checkSharedModules, checkTokens } from './modules.js';
 import { openTelemetryEnvironmentProblems } from './open-telemetry-environment.js';
 import type { ConfigurationProblem } from './problem.js';
 import { suggestion } from './problem.js';
@@ -19,7 +20,10 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
   checkListeners(configuration, report);
   checkPrincipals(configuration, report);
   checkClusters(configuration, report);
-  checkTokens(configuration, report);
+  checkSharedModules(configuration, report);
+  checkTokens(configuration, (identities, path) => {
+    reportDuplicates(identities, path, report, 'a token belongs to one member of one cluster');
+  });
   checkDefaultKeyStore(configuration, report);
   reportDuplicates(
     configuration.sealingKeys.map(({ id }) => id),
@@ -161,28 +165,6 @@ function checkReplication(cluster: ClusterConfiguration, path: string, report: R
       `is ${cluster.minimumMembers} (2 where it is left out), and the cluster has one member: a key would have no copy. Write minimumMembers: 1 to accept that`,
     );
   }
-}
-
-function checkTokens({ clusters, modules }: Configuration, report: Report): void {
-  const tokens = clusters.flatMap((cluster, index) =>
-    cluster.members.map((member, memberIndex) => ({
-      path: `clusters[${index}].members[${memberIndex}]`,
-      identity: JSON.stringify([moduleIdentity(modules, member.module), member.token.kind, member.token.value]),
-    })),
-  );
-  reportDuplicates(
-    tokens.map(({ identity }) => identity),
-    (index) => tokens[index]?.path ?? '',
-    report,
-    'a token belongs to one member of one cluster',
-  );
-}
-
-/** Two modules with the same library and the same environment see the same tokens. */
-function moduleIdentity(modules: Configuration['modules'], name: string): unknown {
-  const module = modules.find((candidate) => candidate.name === name);
-  if (module === undefined) return name;
-  return [module.path, Object.entries(module.environment).sort(), module.initializationString];
 }
 
 function checkDefaultKeyStore({ defaultKeyStore, clusters }: Configuration, report: Report): void {

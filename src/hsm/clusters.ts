@@ -7,7 +7,7 @@ import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
 import { type HedgeListener, Hedging } from './hedging.js';
 import { LeftBehind } from './left-behind.js';
-import { MemberOpenError, type MemberCredential } from './login.js';
+import { type LastingMember, MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
@@ -15,6 +15,7 @@ import { automaticProfile, type ProfileSetting } from './profiles/effective-prof
 import { openMembers } from './opening-members.js';
 import { defaultRecoverySettings, type RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
+import { TokenOwners } from './token-owners.js';
 import type { TryListener } from './tries.js';
 
 /** One token as configuration declares it. */
@@ -93,6 +94,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   /** Connects and disconnects of one cluster, in the order in which they came. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #leftBehind: LeftBehind;
+  readonly #tokenOwners = new TokenOwners();
 
   constructor(tools: HsmClustersTools, clusters: readonly ClusterOptions[]) {
     this.#tools = tools;
@@ -191,9 +193,17 @@ export class ConfiguredHsmClusters implements HsmClusters {
       const { maxStuckOpenings, openTimeoutMs } = recovery;
       // Until the token is known; then `setProfile` says how many.
       const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
-      const lasting = { index, module: token.module, kind: { profile, laneCount } };
+      const place = { clusterId, memberName: name };
+      const lasting: LastingMember = {
+        index,
+        module: token.module,
+        kind: { profile, laneCount },
+        claim: (found) => {
+          this.#tokenOwners.claim(place, token.module, found);
+        },
+      };
       const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
-      return new Member(tools, { clusterId, memberName: name }, connection);
+      return new Member(tools, place, connection);
     });
     const cluster = new PooledCluster(clusterId, tools, members);
     pool.setPatience(operationTimeoutMs, (failure) => {
@@ -205,6 +215,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {
     cluster.stop();
     await this.#closePool(cluster.clusterId, pool, deadlineMs);
+    this.#tokenOwners.release(cluster.clusterId);
     // What still opens a member in the closed pool is refused there and never sees the PIN.
     pin.destroy();
   }

@@ -96,6 +96,8 @@ export interface LastingMember {
   index: number;
   module: NativeModuleOptions;
   kind: MemberKind;
+  /** Called with the token that was found, before anything is tried on it. @throws MemberOpenError if it is another member's */
+  claim(token: NativeTokenInfo): void;
 }
 
 /** How an opening is bounded, and whether it may try a PIN that the token has never accepted. */
@@ -137,6 +139,7 @@ export function reopenAndLogIn(
   return underModuleLock(tools, member.module, bounds.deadlineMs, async () => {
     const untilMs = Math.min(bounds.deadlineMs, tools.clock.monotonicMs() + bounds.openTimeoutMs);
     const opened = await pool.reopenMember(member.index, untilMs);
+    member.claim(opened.token);
     if (bounds.onlyWhereAccepted) await requireAccepted(tools, opened.token, credential.credentialVersion);
     return logInToOpened(tools, pool, opened, member.kind, credential, untilMs);
   });
@@ -153,6 +156,7 @@ export function logInAgain(
   return underModuleLock(tools, member.module, deadlineMs, async () => {
     // Anew: its flags tell how many tries are left.
     const token = await pool.tokenInfo(member.index, deadlineMs);
+    member.claim(token);
     return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
   });
 }
@@ -364,6 +368,8 @@ const loginAnswers = new Map<number, LoginAnswer>([
   // An expired PIN was right, and a locked token judges none: after the operator has acted, the same one may be tried.
   [0xa3, { errorCode: 'INVALID_CREDENTIALS', attempt: 'not-tried' }], // CKR_PIN_EXPIRED
   [0xa4, { errorCode: 'USER_LOCKED_OUT', attempt: 'not-tried' }], // CKR_PIN_LOCKED
+  // With another credential, of whatever is left of an earlier connection: it passes, and no PIN was judged.
+  [0x100, { errorCode: 'NETWORK_ERRORS', attempt: 'not-tried' }], // CKR_USER_ALREADY_LOGGED_IN
   [0x102, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_PIN_NOT_INITIALIZED
   [0x103, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_TYPE_INVALID
 ]);
@@ -373,8 +379,10 @@ export function memberOpenError(failure: NativeFailure, token?: NativeTokenInfo)
   const told = (errorCode: ConnectionErrorCode, transient: boolean) =>
     new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token });
   const answer = failure.kind === 'rv' && failure.functionName === 'C_Login' ? loginAnswers.get(failure.rv) : undefined;
-  if (answer !== undefined) return told(answer.errorCode, false);
+  if (answer !== undefined) return told(answer.errorCode, answer.errorCode === 'NETWORK_ERRORS');
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
   if (failure.kind === 'module') return told('INTERNAL_ERROR', true);
+  // The configuration says two things of one library: only another one helps.
+  if (failure.kind === 'module-in-use') return told('INTERNAL_ERROR', false);
   return told('NETWORK_ERRORS', true);
 }

@@ -2,12 +2,14 @@
 import type { HsmEvents } from './events.js';
 import { MemberOpenError } from './login.js';
 import type { Member } from './member.js';
+import { TokenTakenError } from './token-owners.js';
 
 /**
  * Resolves once at least one member is open and every other one had its chance; those without success go on trying by
  * themselves. One after the other until one is open, so that a wrong PIN is tried on one member only; then all at once,
  * so that one that hangs costs nobody else's time.
- * @throws MemberOpenError when none opens: the first reason that asks for an operator, or else the first one.
+ * @throws MemberOpenError when none opens: the first reason that asks for an operator, or else the first one. Also when one
+ *   opens and another is one token with it, or with a member of another cluster: what was configured is not what would serve.
  */
 export async function openMembers(
   members: readonly Member[],
@@ -27,6 +29,7 @@ export async function openMembers(
     failures.set(member, failure);
     events.memberOpenFailed(member.place, failure);
     if (!(failure instanceof MemberOpenError) || failure.tokenRefusedPin) throw failure;
+    if (failure instanceof TokenTakenError) throw failure;
   }
   if (proven < 0) throw worstOf([...failures.values()]);
   const others = members.slice(proven + 1);
@@ -38,6 +41,7 @@ export async function openMembers(
       events.memberOpenFailed(member.place, failure);
     }),
   );
+  for (const failure of failures.values()) if (failure instanceof TokenTakenError) throw failure;
   for (const [member, failure] of failures) member.keepTrying(failure);
 }
 

@@ -202,9 +202,10 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const { customKeyStoreId, clusterId } = store;
     const description = this.describeCluster(clusterId);
     const views = this.#connections.get(customKeyStoreId)?.views;
-    // CONNECTED by another process and not yet (or no longer) by this one.
+    // CONNECTED by another process and not yet (or no longer) by this one, or never, where this one could not.
     if (description === undefined || views === undefined) {
-      throw invalidState({ customKeyStoreId, connectionState: 'CONNECTING' }, 'use');
+      const hasFailed = this.#connections.get(customKeyStoreId)?.isOver === true;
+      throw invalidState({ customKeyStoreId, connectionState: hasFailed ? 'FAILED' : 'CONNECTING' }, 'use');
     }
     return { cluster: views.forStore, description, customKeyStoreId, origin: 'AWS_CLOUDHSM' };
   }

@@ -68,12 +68,12 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       flags: description.flagsOf(token),
       mechanisms: description.mechanismsOf(token),
       missing_mechanisms: description.missingMechanisms(token),
+      obstacles: description.obstaclesOf(token),
     }));
     return writeJson(terminal.stdout, { tokens: items });
   }
   if (tokens.length === 0) return writeLine(terminal.stdout, 'The module works, and no slot has a token.');
   for (const token of tokens) {
-    const missing = description.missingMechanisms(token);
     const rows = [
       ['label', token.label === '' ? '(none: the token is not initialised)' : token.label],
       ['serial number', token.serialNumber],
@@ -83,7 +83,7 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
       ['profile', describeProfile(detectProfile(token))],
       ['flags', description.flagsOf(token).join(', ')],
       ['mechanisms', description.mechanismsOf(token).join(', ')],
-      ['usable', usability(token, missing)],
+      ['usable', usability(description.obstaclesOf(token))],
     ] as const;
     for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(15)}${value}`);
     await writeLine(terminal.stdout, '');
@@ -91,9 +91,8 @@ async function listAndPrint(terminal: Terminal, libraryPath: string, options: To
   await writeLines(terminal.stdout, await configurationLines(libraryPath, options, tokens));
 }
 
-function usability(token: TokenInfo, missing: readonly string[]): string {
-  if (token.label === '') return 'no: it is not initialised';
-  return missing.length === 0 ? 'yes' : `no: it lacks ${missing.join(', ')}`;
+function usability(obstacles: readonly string[]): string {
+  return obstacles.length === 0 ? 'yes' : `no: ${obstacles.join('; ')}`;
 }
 
 async function readTokens(libraryPath: string, options: TokenListOptions): Promise<TokenInfo[]> {
@@ -139,11 +138,11 @@ async function configurationLines(
 ): Promise<string[]> {
   const { stringify } = await import('yaml');
   const { newClusterId } = await import('../../config/new-id.js');
-  const { missingMechanisms } = await import('../token-description.js');
-  const usable = tokens.filter((token) => token.label !== '' && missingMechanisms(token).length === 0);
+  const { obstaclesOf } = await import('../token-description.js');
+  const usable = tokens.filter((token) => obstaclesOf(token).length === 0);
   if (usable.length === 0)
     return [
-      'No token here can be a member: initialise one, or bring one that has the mechanisms. If there should be',
+      'No token here can be a member: initialise one with a user PIN, or bring one that has the mechanisms. If there should be',
       'one, does the module find its own configuration? --env NAME=value sets what it looks for.',
     ];
   const labels = usable.map(({ label }) => label);

@@ -8,15 +8,18 @@ import type {
 import { profileSetting } from '../../composition/cluster-options.js';
 import { describeProfile } from '../../hsm/profiles/describe-profile.js';
 import { effectiveProfile } from '../../hsm/profiles/effective-profile.js';
+import type { NativeModuleOptions } from '../../hsm/native.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { flagsOf, missingMechanisms } from '../token-description.js';
 import type { Finding } from '../../preconditions/finding.js';
 import { fail, ok, reasonOf, warn } from '../../preconditions/finding.js';
 import { checkModule } from '../../preconditions/modules.js';
+import { SeenTokens } from './seen-tokens.js';
 
 /** Modules load, members find their tokens, and the tokens have what is needed. Nobody logs in. */
 export async function checkTokens(configuration: Configuration): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const seen = new SeenTokens();
   for (const module of configuration.modules) {
     if (await wouldHang(module)) continue;
     const members = configuration.clusters.flatMap((cluster) =>
@@ -26,7 +29,7 @@ export async function checkTokens(configuration: Configuration): Promise<Finding
     if ('status' in tokens) findings.push(tokens);
     else {
       findings.push(ok(`module ${module.name}`, `loads; ${tokens.length} token${tokens.length === 1 ? '' : 's'}`));
-      for (const { cluster, member } of members) findings.push(...checkMember(cluster, member, module, tokens));
+      for (const { cluster, member } of members) findings.push(...checkMember(cluster, member, module, tokens, seen));
     }
   }
   return findings;
@@ -37,13 +40,13 @@ async function wouldHang(module: ModuleConfiguration): Promise<boolean> {
   return (await checkModule(module)).some(({ prevents }) => prevents === 'start');
 }
 
+function nativeModule(module: ModuleConfiguration): NativeModuleOptions {
+  const { path, privateInstance, environment, initializationString } = module;
+  return { libraryPath: path, privateInstance, environment: { ...environment }, initializationString };
+}
+
 async function readTokens(module: ModuleConfiguration, configuration: Configuration): Promise<TokenInfo[] | Finding> {
-  const options = {
-    libraryPath: module.path,
-    privateInstance: module.privateInstance,
-    environment: { ...module.environment },
-    initializationString: module.initializationString,
-  };
+  const options = nativeModule(module);
   try {
     const { listTokens } = await import('../../hsm/token-list.js');
     const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
@@ -62,6 +65,7 @@ function checkMember(
   member: MemberConfiguration,
   module: ModuleConfiguration,
   tokens: readonly TokenInfo[],
+  seen: SeenTokens,
 ): Finding[] {
   const subject = `member ${member.name} of cluster ${cluster.name}`;
   const { kind, value } = member.token;
@@ -88,8 +92,10 @@ function checkMember(
     ];
   return [
     ok(subject, `token ${token.label}, ${token.model} ${token.serialNumber}`),
+    ...seen.note(subject, nativeModule(module), token),
     checkProfile(subject, module, token),
     ...checkPinState(subject, token),
+    ...checkWriteProtection(subject, token),
   ];
 }
 
@@ -98,6 +104,17 @@ function checkProfile(subject: string, module: ModuleConfiguration, token: Token
   const found = `profile ${describeProfile(profile)}`;
   if (profile.verification.verified) return ok(subject, found);
   return warn(subject, found, 'try it first with a token that holds nothing of value');
+}
+
+function checkWriteProtection(subject: string, token: TokenInfo): Finding[] {
+  if (!flagsOf(token).includes('WRITE_PROTECTED')) return [];
+  return [
+    fail(
+      subject,
+      'its token is write-protected: it refuses the sessions that the service opens, and no key can be made in it',
+      'lift the protection with the vendor tool',
+    ),
+  ];
 }
 
 function checkPinState(subject: string, token: TokenInfo): Finding[] {

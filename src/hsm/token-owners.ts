@@ -1,0 +1,89 @@
+import { realpathSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import type { MemberPlace } from './events.js';
+import { MemberOpenError } from './login.js';
+import type { NativeModuleOptions, NativeTokenInfo } from './native.js';
+
+/** The token of a member is another member's already: only another configuration helps. */
+export class TokenTakenError extends MemberOpenError {
+  constructor(token: NativeTokenInfo, owner: MemberPlace) {
+    super(
+      'INTERNAL_ERROR',
+      false,
+      `${describeToken(token)} is member ${owner.memberName} of cluster ${owner.clusterId} already: a token belongs to one ` +
+        'member of one cluster. If these are two tokens, give them different labels.',
+      { token },
+    );
+  }
+}
+
+/**
+ * Which member of which cluster a token belongs to, in this process (design invariant 14). A label and a serial number,
+ * two modules, or two names of one library may lead to one token; two members that share it would count as two copies of a
+ * key, and two clusters would have each other's keys.
+ */
+export class TokenOwners {
+  readonly #owners = new Map<string, MemberPlace>();
+
+  /**
+   * Takes the token for the member, which gives up the one that it had. Nobody has logged in to it yet.
+   * @throws TokenTakenError
+   */
+  claim(place: MemberPlace, module: NativeModuleOptions, token: NativeTokenInfo): void {
+    const identity = tokenIdentity(module, token);
+    const owner = this.#owners.get(identity);
+    if (owner !== undefined && !isSame(owner, place)) throw new TokenTakenError(token, owner);
+    this.#releaseWhere((candidate) => isSame(candidate, place));
+    this.#owners.set(identity, place);
+  }
+
+  /** The cluster is not connected any more: its tokens are free. */
+  release(clusterId: string): void {
+    this.#releaseWhere((owner) => owner.clusterId === clusterId);
+  }
+
+  #releaseWhere(matches: (owner: MemberPlace) => boolean): void {
+    for (const [identity, owner] of this.#owners) if (matches(owner)) this.#owners.delete(identity);
+  }
+}
+
+/**
+ * What is the same however a token is reached, and different for two tokens.
+ *
+ * With a serial number: that and the label, whatever the module. Two libraries may show one token, so the module proves
+ * nothing; but a serial number may be the device's (PKCS#11 v2.40 §3.2), shared by several tokens in it, and vendors count
+ * for themselves, so the number alone would refuse what is right. Without one (blank, or zeros as NSS and tpm2-pkcs11
+ * answer): the slot, in a module that is configured alike and says the same of itself.
+ */
+export function tokenIdentity(module: NativeModuleOptions, token: NativeTokenInfo): string {
+  const { serialNumber, label, slotId, manufacturer, model } = token;
+  if (hasSerialNumber(token)) return JSON.stringify([serialNumber, label]);
+  const environment = Object.entries(module.environment)
+    .map(([name, value]) => [name, realPath(value)] as const)
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify([String(slotId), label, manufacturer, model, environment, module.initializationString]);
+}
+
+function hasSerialNumber({ serialNumber }: NativeTokenInfo): boolean {
+  return /[^0\s]/.test(serialNumber);
+}
+
+function describeToken(token: NativeTokenInfo): string {
+  const number = hasSerialNumber(token) ? `serial number ${token.serialNumber}` : `slot ${token.slotId}`;
+  return `Token '${token.label}' (${number})`;
+}
+
+/** Of a value that names a file: two names of one configuration file configure a module alike. */
+function realPath(value: string): string {
+  if (!isAbsolute(value)) return value;
+  try {
+    return realpathSync(value);
+  } catch {
+    // There is no such file, or it is not a path: it stands for itself.
+    return value;
+  }
+}
+
+function isSame(one: MemberPlace, other: MemberPlace): boolean {
+  return one.clusterId === other.clusterId && one.memberName === other.memberName;
+}
