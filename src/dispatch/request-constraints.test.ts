@@ -74,7 +74,8 @@ describe('requestConstraints', () => {
     compareFields(requestConstraints[method], operation.input, method);
   });
 
-  it('has every method of the model copy', () => {
-    expect([...kmsMethodNames].sort()).toEqual(Object.keys(model.operations).sort());
+  it('has methods of the model alone', () => {
+    const published = Object.keys(model.operations);
+    expect(kmsMethodNames.filter((name) => !published.includes(name))).toEqual([]);
   });
 });

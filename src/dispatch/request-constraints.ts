@@ -54,8 +54,16 @@ const otherKeySpecs = [
   'HMAC_512',
   'SM2',
 ];
-const newerKeySpecs = ['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87', 'ECC_NIST_EDWARDS25519'];
-const otherKeyUsages = ['SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT'];
+const newerKeySpecs = [
+  'ML_DSA_44',
+  'ML_DSA_65',
+  'ML_DSA_87',
+  'ECC_NIST_EDWARDS25519',
+  'ML_KEM_512',
+  'ML_KEM_768',
+  'ML_KEM_1024',
+];
+const otherKeyUsages = ['SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'ENCAPSULATE_DECAPSULATE'];
 
 const xksProxy: FieldConstraints = {
   xksProxyUriEndpoint: refused(text(10, 128, /^https:\/\/[a-zA-Z0-9.-]+$/)),
@@ -133,7 +141,7 @@ const keyConstraints = {
     xksKeyId: refused(text(1, 128, /^[a-zA-Z0-9-_.]+$/)),
   },
   DescribeKey: { keyId: required(keyId), grantTokens },
-  ListKeys: page,
+  ListKeys: { ...page, resourceOwners: refused(list(1, 2, choice('SELF', 'OTHER_ACCOUNTS_VIA_RAM'))) },
   EnableKey: { keyId: required(keyId) },
   DisableKey: { keyId: required(keyId) },
   ScheduleKeyDeletion: { keyId: required(keyId), pendingWindowInDays: optional(integer(1, 365)) },

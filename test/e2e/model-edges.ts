@@ -140,7 +140,11 @@ function listEdges(shape: ModelShape, field: string): Edge[] {
   const element = sampleOf(member);
   const repeat = (length: number) => Array.from({ length }, () => element);
   const elements = edgesOf(member, `${field}[0]`).map((edge) => ({ ...edge, value: [edge.value] }));
-  return [...lengthEdges(shape, field, repeat), ...elements];
+  // An empty list is an absent one on the wire.
+  const lengths = lengthEdges(shape, field, repeat).filter(
+    ({ value }) => (value as unknown[]).length > 0 || shape.min === 0,
+  );
+  return [...lengths, ...elements];
 }
 
 function structureEdges(shape: ModelShape, field: string): Edge[] {

@@ -29,14 +29,22 @@ const xksProxy = Object.fromEntries(
 const rsa = ['RSA_2048', 'RSA_3072', 'RSA_4096'];
 const ecc = ['ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1'];
 const otherSpecs = [...rsa, ...ecc, 'HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'SM2'];
-const newerSpecs = ['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87', 'ECC_NIST_EDWARDS25519'];
+const newerSpecs = [
+  'ML_DSA_44',
+  'ML_DSA_65',
+  'ML_DSA_87',
+  'ECC_NIST_EDWARDS25519',
+  'ML_KEM_512',
+  'ML_KEM_768',
+  'ML_KEM_1024',
+];
 
 const refused: Record<string, Record<string, string | string[]>> = {
   CreateCustomKeyStore: { custom_key_store_type: ['EXTERNAL_KEY_STORE'], ...xksProxy },
   UpdateCustomKeyStore: xksProxy,
   CreateKey: {
     policy: anyValue,
-    key_usage: ['SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT'],
+    key_usage: ['SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'ENCAPSULATE_DECAPSULATE'],
     customer_master_key_spec: otherSpecs,
     key_spec: [...otherSpecs, ...newerSpecs],
     origin: ['EXTERNAL', 'EXTERNAL_KEY_STORE'],
@@ -46,6 +54,7 @@ const refused: Record<string, Record<string, string | string[]>> = {
     xks_key_id: anyValue,
   },
   DescribeKey: { grant_tokens: anyValue },
+  ListKeys: { resource_owners: anyValue },
   Encrypt: { grant_tokens: anyValue, dry_run: ifTrue },
   Decrypt: { grant_tokens: anyValue, recipient: anyValue, dry_run: ifTrue, dry_run_modifiers: anyValue },
   ReEncrypt: { grant_tokens: anyValue, dry_run: ifTrue, dry_run_modifiers: anyValue },
@@ -113,6 +122,7 @@ describe('fields that are not honoured', () => {
       UpdateCustomKeyStore: { custom_key_store_id: storeId, new_custom_key_store_name: 'renamed' },
       CreateKey: {},
       DescribeKey: { key_id: keyId },
+      ListKeys: {},
       Encrypt: { key_id: keyId, plaintext },
       Decrypt: { ciphertext_blob: ciphertext },
       ReEncrypt: { ciphertext_blob: ciphertext, destination_key_id: keyId },

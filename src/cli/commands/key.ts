@@ -79,7 +79,7 @@ function addList(parent: Command, terminal: Terminal): void {
   addConnectionOptions(command).action(
     withClient(terminal, async ({ client, options }) => {
       const items = await allPages(async (marker) => {
-        const { keys, ...page } = await client.call('listKeys', { marker });
+        const { keys, ...page } = await client.call('listKeys', { marker, resourceOwners: [] });
         return { ...page, items: keys };
       });
       await printList(terminal, options.output, { name: 'keys', items, columns: ['key_id', 'key_arn'] });

@@ -1,4 +1,4 @@
-import { flag, integer, listOf, structure, text, timestamp } from './conversion.js';
+import { choice, flag, integer, listOf, structure, text, timestamp } from './conversion.js';
 import * as gen from './gen/holdfast/kms/v1/key_service.js';
 import { methodCodec } from './method-codec.js';
 import { customerMasterKeySpec, keyMetadata, keySpec, keyState, keyUsage, origin } from './shared-messages.js';
@@ -35,7 +35,7 @@ const lifecycleCodecs = {
   }),
   ListKeys: methodCodec('ListKeys', {
     request: gen.ListKeysRequest,
-    requestFields: structure<gen.ListKeysRequest>(page),
+    requestFields: structure<gen.ListKeysRequest>({ ...page, resourceOwners: listOf(choice(gen.ResourceOwner)) }),
     response: gen.ListKeysResponse,
     responseFields: structure<gen.ListKeysResponse>({
       keys: listOf(structure<gen.KeyListEntry>({ keyId: text, keyArn: text })),

@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
+import { modelOperations } from '../../../test/kms-model.js';
+import { methodNames } from '../../dispatch/methods.js';
 import { ErrorInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
 
@@ -66,7 +68,12 @@ const services = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
+/** What AWS has and this version does not, by the published model. */
+const unsupportedOperations = Object.keys(modelOperations).filter(
+  (operation) => !(methodNames as readonly string[]).includes(operation),
+);
 const unknownPaths = [
+  ...unsupportedOperations.map((operation) => `/holdfast.kms.v1.KeyService/${operation}`),
   ...services.map((service) => `/${service}/NoSuchMethod`),
   '/holdfast.kms.v1.KeyService/describeKey',
   '/holdfast.kms.v1.KeyService/',

@@ -1,6 +1,7 @@
 import { blob, choice, flag, integer, listOf, structure, text, timestamp } from './conversion.js';
 import {
   CustomerMasterKeySpec,
+  EncapsulationAlgorithm,
   EncryptionAlgorithm,
   KeyAgreementAlgorithm,
   KeySpec,
@@ -94,6 +95,7 @@ export const keyMetadata = structure<KeyMetadata>({
   encryptionAlgorithms: listOf(encryptionAlgorithm),
   signingAlgorithms: listOf(choice(SigningAlgorithm)),
   keyAgreementAlgorithms: listOf(choice(KeyAgreementAlgorithm)),
+  encapsulationAlgorithms: listOf(choice(EncapsulationAlgorithm)),
   multiRegion: flag,
   multiRegionConfiguration,
   pendingDeletionWindowInDays: integer,
