@@ -8,7 +8,8 @@ import {
   withInventoryCheck,
   withMemberInventoryCheck,
 } from './composition/inventory-check.js';
-import { listenerOptions, readTlsMaterial } from './composition/listener-options.js';
+import { CertificateReload } from './composition/certificate-reload.js';
+import { listenerOptions } from './composition/listener-options.js';
 import { composeOwnActs } from './composition/own-acts.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './composition/readiness-watch.js';
@@ -49,6 +50,8 @@ import {
   replacementEvent,
   requestEvent,
 } from './telemetry/events.js';
+import type { CertificateStatus } from './status/service-status.js';
+import { certificateReloadEvents, certificateReminder } from './telemetry/certificate-events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
 import { version } from './version.js';
@@ -119,8 +122,13 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
   try {
     const core = await composeCore(foundation, secrets);
     let replacementState = (): ReplacementState => 'none';
-    const status = serverStatus(foundation, core, () => replacementState());
-    const face = await startFace(foundation, core, status);
+    let certificateStatus: CertificateReload['status'] = () => [];
+    const status = serverStatus(foundation, core, {
+      replacement: () => replacementState(),
+      certificates: () => certificateStatus(),
+    });
+    const { face, certificates } = await startFace(foundation, core, status);
+    certificateStatus = () => certificates.status();
     const replacement = watchForReplacement(foundation, core, face);
     replacementState = () => replacement.state;
     const readiness = watchReadiness(foundation, core, status, face);
@@ -131,7 +139,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
       ready: () => readiness.ready,
       faceLoad: () => face.load(),
     });
-    return new RunningServer(foundation, core, face, replacement, readiness);
+    return new RunningServer(foundation, core, { face, certificates, replacement, readiness });
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation, leastAuditCloseMs);
@@ -229,7 +237,13 @@ function watchForReplacement({ configuration, clock, telemetry }: Foundation, co
   return replacement;
 }
 
-function serverStatus(foundation: Foundation, core: Core, replacement: () => ReplacementState): ServerStatus {
+/** What is made after the status that shows it. */
+interface LateParts {
+  replacement(): ReplacementState;
+  certificates(): CertificateStatus[];
+}
+
+function serverStatus(foundation: Foundation, core: Core, late: LateParts): ServerStatus {
   const { configuration, clock, catalog, auditFile, auditWatch } = foundation;
   const disks = new Disks(clock, [
     { holds: 'audit', path: configuration.audit.file },
@@ -247,8 +261,8 @@ function serverStatus(foundation: Foundation, core: Core, replacement: () => Rep
       lostRecords: auditFile.lostRecords,
     }),
     disks: () => disks.status(),
-    certificates: () => [],
-    process: () => ({ version, startTime, replacement: replacement() }),
+    certificates: () => late.certificates(),
+    process: () => ({ version, startTime, replacement: late.replacement() }),
   };
   return new ServerStatus(parts, configuration.clusters);
 }
@@ -265,7 +279,13 @@ function watchReadiness(foundation: Foundation, core: Core, status: ServerStatus
   return readiness;
 }
 
-async function startFace(foundation: Foundation, core: Core, status: ServerStatus): Promise<GrpcFace> {
+/** What listens, and the certificates that it uses. */
+interface Face {
+  face: GrpcFace;
+  certificates: CertificateReload;
+}
+
+async function startFace(foundation: Foundation, core: Core, status: ServerStatus): Promise<Face> {
   const { configuration, logger, clock, identifiers, principals, auditFile, telemetry } = foundation;
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
@@ -275,17 +295,26 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     clock,
     onCompleted: requestEvent(telemetry.sink, clock),
   });
-  return startGrpcFace({
+  const begun = await Promise.all(listeners.map((listener) => listenerOptions(listener, principals)));
+  const face = await startGrpcFace({
     dispatcher,
     clock,
     identifiers,
-    listeners: await Promise.all(listeners.map((listener) => listenerOptions(listener, principals))),
+    listeners: begun,
     principalOf: (certificate) => principalOf(principals, certificate, logger),
     onConnectionRefused: connectionRefusedEvent(telemetry.sink),
     tracer: telemetry.tracer,
     requestTimeoutMs: limits.requestTimeoutMs,
     limits: { maximumMessageBytes: limits.maximumMessageBytes, maximumConnections: limits.maximumConnections },
   });
+  const material = begun.map((options) => (options.kind === 'tls' ? options : undefined));
+  const certificates = new CertificateReload(listeners, material, {
+    clock,
+    events: { ...certificateReloadEvents(telemetry.sink), remind: certificateReminder(telemetry.sink, clock) },
+    onBackgroundError: backgroundErrorEvent(telemetry.sink),
+    replace: (index, replacing) => face.reload(index, replacing),
+  });
+  return { face, certificates };
 }
 
 function authorizer({ configuration, principals }: Foundation): AccessList {
@@ -296,6 +325,12 @@ function authorizer({ configuration, principals }: Foundation): AccessList {
   );
 }
 
+/** What listens, and what watches over it. */
+interface Serving extends Face {
+  replacement: Replacement;
+  readiness: ReadinessWatch;
+}
+
 class RunningServer implements HoldfastServer {
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
@@ -304,13 +339,15 @@ class RunningServer implements HoldfastServer {
   readonly #face: GrpcFace;
   readonly #replacement: Replacement;
   readonly #readiness: ReadinessWatch;
+  readonly #certificates: CertificateReload;
 
-  constructor(foundation: Foundation, core: Core, face: GrpcFace, replacement: Replacement, readiness: ReadinessWatch) {
+  constructor(foundation: Foundation, core: Core, { face, certificates, replacement, readiness }: Serving) {
     this.#replacement = replacement;
     this.#readiness = readiness;
     this.#foundation = foundation;
     this.#core = core;
     this.#face = face;
+    this.#certificates = certificates;
     this.keyDeletion = core.keyDeletion;
     this.intentRecovery = core.intentRecovery;
   }
@@ -333,13 +370,12 @@ class RunningServer implements HoldfastServer {
     this.keyDeletion.start();
     this.intentRecovery.start();
     await this.#readiness.start();
+    this.#certificates.start();
   }
 
   async reload(): Promise<void> {
     await this.#foundation.auditFile.reopen();
-    for (const [index, listener] of this.#foundation.configuration.listeners.entries()) {
-      if (listener.kind === 'tls') this.#face.reload(index, await readTlsMaterial(listener));
-    }
+    await this.#certificates.reload();
   }
 
   async stop(): Promise<StopOutcome> {
@@ -347,6 +383,7 @@ class RunningServer implements HoldfastServer {
     const { drainTimeoutMs } = configuration.limits;
     this.#replacement.stop();
     this.#readiness.stop();
+    await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     await Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;

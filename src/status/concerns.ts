@@ -116,12 +116,16 @@ function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[]
   });
 }
 
-function certificateConcerns({ path, kind, notAfter }: CertificateStatus, now: Date): Concern[] {
+function certificateConcerns({ path, kind, notBefore, notAfter }: CertificateStatus, now: Date): Concern[] {
   const leftMs = notAfter.getTime() - now.getTime();
-  if (leftMs > certificateWarningMs) return [];
+  // A list that is issued every day must not be a concern all its life.
+  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+  if (leftMs > Math.min(certificateWarningMs, lifetimeMs / 2)) return [];
   const subject = `${kind === 'REVOCATION_LIST' ? 'revocation list' : 'certificate'} ${path}`;
   const message = `${leftMs <= 0 ? 'ended' : 'ends'} at ${notAfter.toISOString()}: put a new one in place and send SIGHUP.`;
-  return [leftMs <= certificateFailureMs ? failure(subject, message) : warning(subject, message)];
+  return [
+    leftMs <= Math.min(certificateFailureMs, lifetimeMs / 10) ? failure(subject, message) : warning(subject, message),
+  ];
 }
 
 function diskConcerns({ holds, path, freeBytes, sizeBytes }: DiskStatus): Concern[] {

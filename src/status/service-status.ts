@@ -78,6 +78,7 @@ export interface CertificateStatus {
   kind: 'CERTIFICATE' | 'AUTHORITY' | 'REVOCATION_LIST';
   /** Of a revocation list its issuer. */
   subject: string;
+  notBefore: Date;
   notAfter: Date;
 }
 

@@ -26,6 +26,7 @@ export const counterSeeds: Record<
   ((clusters: readonly ClusterNames[]) => Labels[]) | string
 > = {
   rpcRequests: () => methodNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
+  certificateReloads: () => ['loaded', 'refused', 'failed'].map((outcome) => ({ outcome })),
   connectionsRefused: none,
   hsmFailures: 'kinds × operations × CK_RV names would be thousands of series for each member',
   hsmHedgesSent: 'only clusters with hedging have any, and nobody is woken for them',

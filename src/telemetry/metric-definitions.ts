@@ -24,6 +24,11 @@ export const counterDefinitions = {
     help: 'Requests answered, by method and error code (OK for success, CALLER_DEADLINE for a caller that allowed too little time).',
     labels: ['face', 'method', 'code'],
   },
+  certificateReloads: {
+    name: 'holdfast_certificate_reloads_total',
+    help: 'TLS listeners whose certificates and lists were read again, by outcome.',
+    labels: ['outcome'],
+  },
   connectionsRefused: {
     name: 'holdfast_connections_refused_total',
     help: 'Connections refused before any request, and requests ended before they had arrived whole.',
@@ -172,6 +177,16 @@ export const histogramDefinitions = {
 
 /** What rises and falls: as it is at a scrape, or since the one before where the help says so. */
 export const gaugeDefinitions = {
+  certificateNotBefore: {
+    name: 'holdfast_certificate_not_before_seconds',
+    help: 'When the certificate or revocation list of the file that ends first began, since 1970.',
+    labels: ['kind', 'file'],
+  },
+  certificateNotAfter: {
+    name: 'holdfast_certificate_not_after_seconds',
+    help: 'When the certificate or revocation list of the file that ends first ends, since 1970.',
+    labels: ['kind', 'file'],
+  },
   grpcConnections: { name: 'holdfast_grpc_connections', help: 'Open connections of the gRPC face.', labels: [] },
   grpcUnfinishedRequestBytes: {
     name: 'holdfast_grpc_unfinished_request_bytes',

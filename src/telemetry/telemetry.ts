@@ -6,6 +6,7 @@ import type { Secret } from '../secret.js';
 import type { ServiceStatus } from '../status/service-status.js';
 import type { RequestTracer } from '../trace.js';
 import type { ClusterNames } from './counter-seeds.js';
+import { showCertificates } from './certificate-events.js';
 import { type EventSink, otlpEvent, spanEvent } from './events.js';
 import { showClusters } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
@@ -116,7 +117,9 @@ export class Telemetry {
     const { metrics } = this.sink;
     metrics?.refreshWith(async () => {
       const { gauges } = metrics;
-      showStatus(metrics, await sources.status());
+      const status = await sources.status();
+      showStatus(metrics, status);
+      showCertificates(metrics, status.certificates);
       gauges.ready.set(sources.ready() ? 1 : 0);
       showClusters(metrics, sources.clusters());
       const { mostUsed } = sources.encryptionBudget;

@@ -257,6 +257,8 @@ describe('members', () => {
  * included. `event`: set when something happens, from its first value on; there must be a reason why that cannot lie.
  */
 const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string}` | `constant: ${string}`> = {
+  certificateNotBefore: 'asked',
+  certificateNotAfter: 'asked',
   grpcConnections: 'asked',
   grpcUnfinishedRequestBytes: 'asked',
   hsmMemberAdmitted: 'asked',

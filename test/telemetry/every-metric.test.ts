@@ -6,6 +6,7 @@ import type { FinishedTry } from '../../src/hsm/tries.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';
 import type { LoginAttempts } from '../../src/keystores/catalog.js';
+import { certificateReloadEvents } from '../../src/telemetry/certificate-events.js';
 import {
   auditEvents,
   backgroundErrorEvent,
@@ -85,6 +86,10 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
   rpcDuration: {
     happens: () => requestEvent(sink, clock)(call, undefined, 5),
     series: 'holdfast_rpc_duration_seconds_count{face="grpc",method="Encrypt"}',
+  },
+  certificateReloads: {
+    happens: () => certificateReloadEvents(sink).refused([], 'they have ended'),
+    series: 'holdfast_certificate_reloads_total{outcome="refused"}',
   },
   connectionsRefused: {
     happens: () => connectionRefusedEvent(sink)({ sourceAddress: '127.0.0.1', reason: 'r', unreported: 0 }),
@@ -241,7 +246,10 @@ const status: ServiceStatus = {
   ],
   audit: { file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 },
   disks: [{ holds: 'audit', path: '/', freeBytes: 11, sizeBytes: 12 }],
-  certificates: [],
+  certificates: [
+    { kind: 'AUTHORITY', path: '/ca.pem', subject: 'CN=new', notBefore: new Date(5_000), notAfter: new Date(90_000) },
+    { kind: 'AUTHORITY', path: '/ca.pem', subject: 'CN=old', notBefore: new Date(4_000), notAfter: new Date(80_000) },
+  ],
   process: {
     version: '1.2.3',
     nodeVersion: process.version,
@@ -264,6 +272,8 @@ const sources = {
 
 /** A number, or `some`: more than nothing. */
 const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some'>> = {
+  certificateNotBefore: { 'holdfast_certificate_not_before_seconds{kind="client-authority",file="/ca.pem"}': 4 },
+  certificateNotAfter: { 'holdfast_certificate_not_after_seconds{kind="client-authority",file="/ca.pem"}': 80 },
   grpcConnections: { holdfast_grpc_connections: 9 },
   grpcUnfinishedRequestBytes: { holdfast_grpc_unfinished_request_bytes: 10 },
   hsmMemberAdmitted: { [`holdfast_hsm_member_admitted{${member}}`]: 1 },

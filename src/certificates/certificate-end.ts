@@ -1,0 +1,79 @@
+import { X509Certificate } from 'node:crypto';
+import { pemCertificates, pemRevocationLists } from './pem.js';
+import { printable } from './printable.js';
+import { readRevocationList } from './revocation-list.js';
+
+/** Kinds of files that have an end; values of a metric's label. */
+export type CertificateKind = 'server-certificate' | 'client-authority' | 'revocation-list';
+
+/** When one certificate or revocation list of a listener's files begins and ends. */
+export interface CertificateEnd {
+  kind: CertificateKind;
+  file: string;
+  /** Subject of a certificate, issuer of a list; printable. */
+  subject: string;
+  notBefore: Date;
+  /** Undefined for a list without an end. */
+  notAfter: Date | undefined;
+}
+
+/** The files of a TLS listener, as they are. */
+export interface TlsFiles {
+  certificate: Buffer;
+  clientCertificateAuthority: Buffer;
+  certificateRevocationList?: Buffer | undefined;
+}
+
+/** Where these files are. */
+export interface TlsPaths {
+  certificate: string;
+  clientCertificateAuthority: string;
+  certificateRevocationList: string | null;
+}
+
+const dayMs = 86_400_000;
+const warnBeforeMs = 14 * dayMs;
+
+/**
+ * All ends of a listener's files, in their order.
+ * @throws MalformedDerError, or the error of OpenSSL, for a certificate or list that is broken
+ */
+export function certificateEnds(files: TlsFiles, paths: TlsPaths): CertificateEnd[] {
+  const { certificate, clientCertificateAuthority, certificateRevocationList } = files;
+  return [
+    ...ofCertificates('server-certificate', paths.certificate, certificate),
+    ...ofCertificates('client-authority', paths.clientCertificateAuthority, clientCertificateAuthority),
+    ...ofLists(paths.certificateRevocationList ?? '', certificateRevocationList ?? Buffer.alloc(0)),
+  ];
+}
+
+function ofCertificates(kind: CertificateKind, file: string, content: Buffer): CertificateEnd[] {
+  return pemCertificates(content).map((block) => {
+    const { subject, validFrom, validTo } = new X509Certificate(block);
+    const notBefore = new Date(validFrom);
+    return { kind, file, subject: printable(subject.replaceAll('\n', ', ')), notBefore, notAfter: new Date(validTo) };
+  });
+}
+
+function ofLists(file: string, content: Buffer): CertificateEnd[] {
+  return pemRevocationLists(content).map((block) => {
+    const { issuer, thisUpdate, nextUpdate } = readRevocationList(block);
+    return {
+      kind: 'revocation-list',
+      file,
+      subject: printable(issuer),
+      notBefore: thisUpdate,
+      notAfter: nextUpdate,
+    };
+  });
+}
+
+/**
+ * Whether an operator should be warned by now: 14 days before the end, but no earlier than half-way through the time that
+ * it is valid for, or a list that is issued every day would always be warned of.
+ */
+export function endsSoon({ notBefore, notAfter }: CertificateEnd, now: Date): boolean {
+  if (notAfter === undefined) return false;
+  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+  return notAfter.getTime() - now.getTime() < Math.min(warnBeforeMs, lifetimeMs / 2);
+}
