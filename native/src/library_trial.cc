@@ -127,7 +127,7 @@ void tryInAnotherProcess(const std::string& realPath, const EnvironmentVariables
     if (passed()->trials.contains(trial)) return;
   }
   const auto now = Clock::now();
-  const auto mayTake = std::min<Clock::duration>(kLongestTrial, (deadline - now) * 3 / 4);
+  const auto mayTake = std::min<Clock::duration>(kLongestTrial, (deadline - now) * 9 / 10);
   const auto status = statusBy(start(realPath), now + mayTake);
   const bool survived = status && WIFEXITED(*status) && WEXITSTATUS(*status) == kLibraryTrialSurvived;
   if (!survived) throw failure(FailureKind::kModule, realPath + " " + howItEnded(status));

@@ -1,3 +1,5 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   clusterId,
@@ -76,10 +78,28 @@ describe('connect', () => {
     expect(outcome).toMatchObject({ connected: false, errorCode: 'CLUSTER_NOT_FOUND', transient: false });
   });
 
-  test('a module that does not load', async () => {
-    const module = { ...fixture.fault.module, libraryPath: '/nonexistent/module.so' };
+  test('a module that does not load, or would end the process, and then is put right', async () => {
+    const whole = readFileSync(fixture.fault.module.libraryPath);
+    const libraryPath = join(fixture.hsm.directory, 'module.so');
+    const module = { ...fixture.fault.module, libraryPath };
     fixture.configure({ members: [fixture.member({ module })] });
-    expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
+    const failed = { connected: false, errorCode: 'INTERNAL_ERROR', transient: true };
+    expect(await fixture.connect()).toMatchObject(failed);
+    writeFileSync(libraryPath, whole.subarray(0, whole.length / 2));
+    expect(await fixture.connect()).toMatchObject(failed);
+    // As a package does: the old file may be in use.
+    writeFileSync(`${libraryPath}.new`, whole);
+    renameSync(`${libraryPath}.new`, libraryPath);
+    expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+
+  test('a token that does not answer is no token that is not there', async () => {
+    for (const name of ['C_GetTokenInfo', 'C_GetMechanismList', 'C_GetSlotList']) {
+      fixture.fault.obey(`${name} rv 0x30`);
+      const outcome = await fixture.connect();
+      expect(outcome).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS', transient: true });
+      expect(String(!outcome.connected && outcome.cause)).toContain(`${name}: CKR_DEVICE_ERROR (0x30)`);
+    }
   });
 
   test('a member that cannot be opened does not keep the others away', async () => {
