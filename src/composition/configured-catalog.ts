@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import {
+  type CatalogOwner,
   type CatalogProblem,
   catalogProblem,
   folderProblem,
@@ -31,14 +32,19 @@ export async function openConfiguredCatalog(configuration: Configuration, clock:
 
 /** Why a server would not start with the catalog of its configuration; `doctor` shows the same. Changes nothing. */
 export async function configuredCatalogProblem(configuration: Configuration): Promise<CatalogProblem | undefined> {
-  const { catalog, audit, identity, clusters } = configuration;
+  const { catalog, audit } = configuration;
   if (await mayCreate(configuration)) return folderProblem(dirname(catalog.path)) ?? leftOver(catalog.path);
-  const found = catalogProblem(catalog.path, { identity, clusterIds: clusters.map(({ id }) => id) });
+  const found = catalogProblem(catalog.path, catalogOwner(configuration));
   if (found?.kind !== 'missing' || !catalog.create) return found;
   const message =
     `There is no catalog at ${catalog.path}, but the audit log ${audit.file} is not empty: this is no first start, so ` +
     'that catalog.create makes none.';
   return { ...found, message };
+}
+
+/** Whose catalog a configuration means. */
+export function catalogOwner({ identity, clusters }: Configuration): CatalogOwner {
+  return { identity, clusterIds: clusters.map(({ id }) => id) };
 }
 
 /**

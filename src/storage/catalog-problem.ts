@@ -249,7 +249,7 @@ function errorProblem(file: string, error: unknown): CatalogProblem {
     const remedy = 'End what holds it (fuser shows which process): a restore, a backup tool, an open sqlite3.';
     return { kind: 'busy', message: what, remedy };
   }
-  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code ?? '')) return { kind: 'damaged', message: what, remedy: mend };
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code ?? '')) return damaged(file, `${message} (${code})`);
   if (/^(SQLITE_READONLY|EROFS|EACCES|EPERM)/.test(code ?? '')) {
     const remedy =
       "Let the service's user read and write the file and its folder, on a file system that is mounted for writing.";

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Clock } from '../clock.js';
 import { catalogOn } from './catalog.js';
-import { type CatalogOwner, catalogProblem, openError, requireNone } from './catalog-problem.js';
+import { catalogProblem, openError, requireNone } from './catalog-problem.js';
+import { type CatalogUse, useCatalog } from './catalog-use.js';
 import type { Catalog } from './database.js';
 import { migrate } from './migrations.js';
 import { withReadCache } from './read-cache.js';
@@ -14,8 +15,6 @@ export interface SqliteCatalogOptions {
   /** A catalog that `createSqliteCatalog` made: none is made here. */
   path: string;
   clock: Clock;
-  /** Whose it has to be; left out: anyone's. */
-  owner?: CatalogOwner;
   /** How long a call waits while other processes write; then it fails with KMS_INTERNAL. Default 5,000. */
   busyTimeoutMs?: number;
   /** How many records are kept in memory; 0 keeps none. Default 10,000. */
@@ -35,26 +34,25 @@ export type SqliteCatalog = Catalog & {
  * @throws CatalogOpenError as `catalogProblem` finds, or when it cannot be migrated.
  */
 export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<SqliteCatalog> {
-  const { path, clock, owner, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
+  const { path, clock, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
   const file = resolve(path);
-  requireNone(catalogProblem(file, owner, busyTimeoutMs));
-  const database = connect(file, clock, busyTimeoutMs);
+  requireNone(catalogProblem(file, undefined, busyTimeoutMs));
+  const opened: { use?: CatalogUse; database?: SqliteCatalogDatabase } = {};
+  const close = async (): Promise<void> => {
+    await opened.database?.close();
+    opened.use?.release();
+  };
   try {
+    opened.use = useCatalog(file, busyTimeoutMs);
+    const database = new SqliteCatalogDatabase(openConnection(file, busyTimeoutMs), clock, busyTimeoutMs);
+    opened.database = database;
     const incarnationId = await migrate(database, columnTypes);
     database.stopBlocking();
     database.watchFiles(file);
     const catalog = withReadCache(catalogOn(database, clock), database, cachedRecords);
-    return { ...catalog, incarnationId, close: () => database.close() };
+    return { ...catalog, incarnationId, close };
   } catch (thrown) {
-    await database.close();
-    throw openError(file, thrown);
-  }
-}
-
-function connect(file: string, clock: Clock, busyTimeoutMs: number): SqliteCatalogDatabase {
-  try {
-    return new SqliteCatalogDatabase(openConnection(file, busyTimeoutMs), clock, busyTimeoutMs);
-  } catch (thrown) {
+    await close();
     throw openError(file, thrown);
   }
 }

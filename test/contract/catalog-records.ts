@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope } from '../../src/keys/key.js';
 import type { SealedPassword, StoreRecord } from '../../src/keystores/store.js';
+import type { CatalogOwner } from '../../src/storage/catalog-problem.js';
 import type { Catalog } from '../../src/storage/database.js';
 
 export const scope: Scope = { account: '111122223333', region: 'eu-central-1' };
@@ -111,3 +112,9 @@ export async function addStore(catalog: Catalog, change: Partial<StoreRecord> = 
   if (outcome !== 'created') throw new Error(`The store was not created: ${outcome}.`);
   return store;
 }
+
+/** The deployment that these records belong to. */
+export const owner: CatalogOwner = {
+  identity: { partition: 'aws', region: scope.region, accounts: [scope.account] },
+  clusterIds: ['cluster-default00001'],
+};

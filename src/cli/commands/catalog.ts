@@ -4,6 +4,7 @@ import { CliError, exitCodes } from '../exit-codes.js';
 import { loadForCommand, orCatalogError } from '../local-configuration.js';
 import { asOperator } from '../operator-audit.js';
 import { printDone } from '../output.js';
+import { progressLines } from '../progress.js';
 import type { Terminal } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
 
@@ -19,27 +20,100 @@ Example:
 Once, before the first start, on the host of the service and as its user. A catalog that is missing later was lost: without
 it no ciphertext can be decrypted, so restore it and do not make another.`;
 
+const backupExamples = `
+Examples:
+  holdfast catalog backup /backup/catalog-$(date +%F).sqlite --config /etc/holdfast/holdfast.yaml
+  docker exec holdfast holdfast catalog backup /backup/catalog.sqlite --config /etc/holdfast/holdfast.yaml
+
+While the service runs, on its host and as its user. The file (0600) is whole and checked, or is not there; none is replaced.
+It holds no keys: those are on the tokens. It holds their names and states, and sealed passwords.`;
+
+const restoreExamples = `
+Example:
+  systemctl stop holdfast
+  cd /var/lib/holdfast && mkdir old && mv catalog.sqlite* old/
+  holdfast catalog restore /backup/catalog-2026-11-29.sqlite --config /etc/holdfast/holdfast.yaml
+  systemctl start holdfast && holdfast deletion-hold describe --config /etc/holdfast/holdfast.yaml
+
+As the user of the service, which must not run. Nothing is replaced. Each key's count of encryptions is raised by 2^28, for
+those that were made since the backup, and deletions are held until an operator has looked at them.`;
+
 /** `holdfast catalog …`. */
 export function addCatalogCommands(program: Command, terminal: Terminal): void {
-  const catalog = program.command('catalog').description('the record of keys, aliases and key stores: make it');
-  addInit(catalog, terminal);
-}
-
-function addInit(catalog: Command, terminal: Terminal): void {
+  const catalog = program
+    .command('catalog')
+    .description('the record of keys, aliases and key stores: make it, back it up, restore it');
   withOptions(catalog.command('init'))
     .description('make an empty catalog where the configuration wants it; never replaces one')
     .addHelpText('after', initExamples)
-    .action(async (options: CatalogCommandOptions) => {
-      const configuration = await loadForCommand(options.config);
-      const { path } = configuration.catalog;
-      const { systemClock } = await import('../../clock-system.js');
-      const { createSqliteCatalog } = await import('../../storage/create-catalog.js');
-      const act = { operation: 'CreateCatalog', resources: [], parameters: { path } } as const;
-      await asOperator(configuration, terminal, act, async () => {
-        if (!(await orCatalogError(() => createSqliteCatalog(path, systemClock)))) throw occupied(path);
-      });
-      await printDone(terminal, options.output, `made an empty catalog at ${path}`, { path });
-    });
+    .action((options: CatalogCommandOptions) => init(terminal, options));
+  withOptions(catalog.command('backup <file>'))
+    .description('copy the catalog to a file, while it may be in use')
+    .addHelpText('after', backupExamples)
+    .action((file: string, options: CatalogCommandOptions) => backup(terminal, file, options));
+  withOptions(catalog.command('restore <file>'))
+    .description('put a backup in the place of a catalog that is gone')
+    .addHelpText('after', restoreExamples)
+    .action((file: string, options: CatalogCommandOptions) => restore(terminal, file, options));
+}
+
+async function init(terminal: Terminal, options: CatalogCommandOptions): Promise<void> {
+  const configuration = await loadForCommand(options.config);
+  const { path } = configuration.catalog;
+  const { systemClock } = await import('../../clock-system.js');
+  const { claimCatalog } = await import('../../storage/catalog-use.js');
+  const { createSqliteCatalog } = await import('../../storage/create-catalog.js');
+  const create = async (): Promise<boolean> => {
+    const claim = claimCatalog(path);
+    try {
+      return await createSqliteCatalog(path, systemClock);
+    } finally {
+      claim.release();
+    }
+  };
+  const act = { operation: 'CreateCatalog', resources: [], parameters: { path } } as const;
+  await asOperator(configuration, terminal, act, async () => {
+    if (!(await orCatalogError(create))) throw occupied(path);
+  });
+  await printDone(terminal, options.output, `made an empty catalog at ${path}`, { path });
+}
+
+async function backup(terminal: Terminal, file: string, options: CatalogCommandOptions): Promise<void> {
+  const configuration = await loadForCommand(options.config);
+  const { path } = configuration.catalog;
+  const { backupCatalog } = await import('../../storage/backup-catalog.js');
+  const act = { operation: 'BackupCatalog', resources: [], parameters: { path, file } } as const;
+  const onProgress = await progressLines(terminal, options.output, 'copied');
+  const made = await asOperator(configuration, terminal, act, () =>
+    orCatalogError(() => backupCatalog(path, file, onProgress)),
+  );
+  const sentence = `backed up ${path} to ${file}: ${made.keys} keys, ${made.bytes} bytes, checked`;
+  await printDone(terminal, options.output, sentence, { file, ...inSnakeCase(made) });
+}
+
+async function restore(terminal: Terminal, file: string, options: CatalogCommandOptions): Promise<void> {
+  const configuration = await loadForCommand(options.config);
+  const { path } = configuration.catalog;
+  const { systemClock: clock } = await import('../../clock-system.js');
+  const { catalogOwner } = await import('../../composition/configured-catalog.js');
+  const { restoreCatalog } = await import('../../storage/restore-catalog.js');
+  const act = { operation: 'RestoreCatalog', resources: [], parameters: { path, file } } as const;
+  const onProgress = await progressLines(terminal, options.output, 'copied');
+  const from = { source: file, target: path, owner: catalogOwner(configuration), clock, onProgress };
+  const made = await asOperator(configuration, terminal, act, () => orCatalogError(() => restoreCatalog(from)));
+  const sentence =
+    `restored ${path} from ${file}: ${made.keys} keys; the encryption counts of ${made.raisedMaterials} were raised, ` +
+    `${made.forgottenIntents} unfinished creates were left to the tokens; deletions are held: holdfast deletion-hold describe`;
+  await printDone(terminal, options.output, sentence, { path, ...inSnakeCase(made) });
+}
+
+/** As all JSON of the command. */
+function inSnakeCase(fields: object): object {
+  const named = Object.entries(fields).map(([name, value]) => [
+    name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value as unknown,
+  ]);
+  return Object.fromEntries(named) as object;
 }
 
 function occupied(path: string): CliError {

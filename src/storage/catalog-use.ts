@@ -1,0 +1,50 @@
+import { closeSync, openSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { CatalogOpenError } from './database.js';
+import { isBusy } from './sqlite-connection.js';
+
+/** Says to the system that the catalog of this name is in use, until it is released or the process ends. */
+export interface CatalogUse {
+  release(): void;
+}
+
+/**
+ * For processes that read and write a catalog: several may. The lock is on a file beside the catalog, so that it is known
+ * also of a catalog that was removed or renamed under its process. SQLite's own locks carry it: the kernel
+ * releases them, however a process ends.
+ * @throws CatalogOpenError while a catalog is made or restored there
+ */
+export function useCatalog(file: string, busyTimeoutMs: number): CatalogUse {
+  return lock(file, busyTimeoutMs, ['begin', 'select count(*) from sqlite_schema']);
+}
+
+/** For the one process that puts a catalog there. @throws CatalogOpenError while another process uses it */
+export function claimCatalog(file: string): CatalogUse {
+  return lock(file, 0, ['begin exclusive']);
+}
+
+function lock(file: string, busyTimeoutMs: number, statements: readonly string[]): CatalogUse {
+  const path = `${file}-lock`;
+  makeFile(path);
+  const connection = new Sqlite(path, { timeout: busyTimeoutMs });
+  try {
+    for (const statement of statements) connection.exec(statement);
+    return { release: () => connection.close() };
+  } catch (cause) {
+    connection.close();
+    if (!isBusy(cause)) throw cause;
+    throw new CatalogOpenError(
+      `Another process uses the catalog ${file}: a server, or a command beside it. End it first (fuser ${path} shows which).`,
+      { cause },
+    );
+  }
+}
+
+/** Never opened once it exists: to close a file that SQLite has locked in this process would release its locks. */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}

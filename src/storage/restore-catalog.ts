@@ -1,0 +1,142 @@
+import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type Sqlite from 'better-sqlite3';
+import type { Clock } from '../clock.js';
+import { type CatalogContent, contentOf, type ProgressListener, requireSound, withPartial } from './backup-catalog.js';
+import { type CatalogOwner, catalogProblem, folderProblem, leftOver, requireNone } from './catalog-problem.js';
+import { claimCatalog } from './catalog-use.js';
+import { CatalogOpenError } from './database.js';
+import { migrate } from './migrations.js';
+import { openConnection } from './sqlite-connection.js';
+import { SqliteCatalogDatabase } from './sqlite-database.js';
+import { columnTypes } from './sqlite-types.js';
+
+/** What a restore did beside copying. */
+export interface RestoredCatalog extends CatalogContent {
+  /** Key materials whose count of encryptions was raised. */
+  raisedMaterials: number;
+  /** Creates that were under way at the time of the backup: what became of them is not known here. */
+  forgottenIntents: number;
+}
+
+/**
+ * Added to every count of encryptions: more than can have been made since any backup that is worth restoring (design
+ * invariant 9). 3,000 a second under one key, for a day.
+ */
+export const restoredEncryptions = 2 ** 28;
+
+const busyTimeoutMs = 1_000;
+const chunkBytes = 4 * 1024 * 1024;
+
+/** Where a backup comes from and goes to. */
+export interface RestoreOptions {
+  source: string;
+  target: string;
+  /** Whose the backup has to be. */
+  owner: CatalogOwner;
+  clock: Clock;
+  onProgress: ProgressListener;
+}
+
+/**
+ * Puts a backup in the place of a catalog that is gone. It appears whole and checked, or not at all, and replaces nothing.
+ * In it the counts of encryptions are raised, and deletions are held: which were cancelled since, it does not know.
+ * @throws CatalogOpenError also while a process uses the catalog of that name
+ */
+export async function restoreCatalog(options: RestoreOptions): Promise<RestoredCatalog> {
+  const [source, target] = [resolve(options.source), resolve(options.target)];
+  requireNone(folderProblem(dirname(target)));
+  requireFree(target);
+  const claim = claimCatalog(target);
+  try {
+    return await withPartial(target, async (partial) => {
+      copyFile(source, partial.path, options.onProgress);
+      const problem = catalogProblem(partial.path, options.owner, busyTimeoutMs);
+      requireNone(problem && { ...problem, message: problem.message.replaceAll(partial.path, source) });
+      const restored = await prepare(partial.path, options.clock);
+      requireFree(target);
+      if (!partial.publish()) throw occupied(target);
+      return restored;
+    });
+  } finally {
+    claim.release();
+  }
+}
+
+function requireFree(target: string): void {
+  if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw occupied(target);
+  requireNone(leftOver(target));
+}
+
+function occupied(target: string): CatalogOpenError {
+  return new CatalogOpenError(
+    `There is something at ${target}, and nothing was changed. Stop the service, and move it and its -wal and -shm away: ` +
+      'they may hold what the backup does not.',
+  );
+}
+
+/** The file and nothing beside it: a catalog that is in use has its last changes elsewhere. */
+function copyFile(source: string, target: string, onProgress: ProgressListener): void {
+  const log = lstatSync(`${source}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size > 0) {
+    throw new CatalogOpenError(
+      `${source} has a write-ahead log beside it: it is a catalog in use, or was not closed, and no backup. Make one of it: holdfast catalog backup.`,
+    );
+  }
+  const [from, to] = [openSync(source, 'r'), openSync(target, 'r+')];
+  try {
+    const { size } = fstatSync(from);
+    const chunk = Buffer.alloc(chunkBytes);
+    for (let copied = 0; ; ) {
+      const count = readSync(from, chunk, 0, chunkBytes, copied);
+      if (count === 0) return;
+      writeWhole(to, chunk.subarray(0, count));
+      copied += count;
+      onProgress(copied / size);
+    }
+  } finally {
+    closeSync(from);
+    closeSync(to);
+  }
+}
+
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.byteLength; ) written += writeSync(descriptor, bytes, written);
+}
+
+async function prepare(path: string, clock: Clock): Promise<RestoredCatalog> {
+  const connection = openConnection(path, busyTimeoutMs);
+  const database = new SqliteCatalogDatabase(connection, clock, busyTimeoutMs);
+  try {
+    await migrate(database, columnTypes);
+    const done = connection.transaction(() => adapt(connection, clock))();
+    connection.pragma('journal_mode = DELETE');
+    requireSound(connection, path);
+    return { ...done, ...contentOf(connection, path) };
+  } finally {
+    await database.close();
+  }
+}
+
+function adapt(connection: Sqlite.Database, clock: Clock): Omit<RestoredCatalog, keyof CatalogContent> {
+  const raised = connection.prepare(
+    `insert into encryption_reservations (material_id, reserved_encryptions)
+     select material_id, @count from materials where destroyed_date is null
+     on conflict (material_id) do update set reserved_encryptions = reserved_encryptions + @count`,
+  );
+  // Their creates may have ended well since: as intents they would be cleared up, and with them the keys' material.
+  const forgotten = connection.prepare("delete from intents where state = 'open'");
+  const { bootId, sinceBootMs } = clock.boot();
+  const now = clock.now().getTime();
+  connection.prepare('delete from time_record').run();
+  connection
+    .prepare(
+      `insert into time_record (id, reference_date, reference_boot_id, reference_since_boot_ms, last_seen_date, hold_reason, hold_since_date)
+       values (1, @now, @bootId, @sinceBootMs, @now, 'restored', @now)`,
+    )
+    .run({ now, bootId, sinceBootMs: Math.floor(sinceBootMs) });
+  return {
+    raisedMaterials: raised.run({ count: restoredEncryptions }).changes,
+    forgottenIntents: forgotten.run().changes,
+  };
+}
