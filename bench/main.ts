@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BenchArguments, parseBenchArguments, UsageError, usage } from './arguments.js';
 import { buildAll, nativePrograms, requireBuilt } from './build.js';
+import { measureCreateKey } from './create-key-cost.js';
 import { installGhz } from './ghz.js';
 import { machineName, measuredCommit, thisMachine } from './machine.js';
 import type { Measurement, Scenario } from './measurement.js';
@@ -24,6 +25,7 @@ const levels = {
     seconds: 4,
     warmUpSeconds: 10,
     telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
+    createKey: { levels: [30, 3_000], keysPerLevel: 60 },
   },
   quick: {
     addonLevels: [16],
@@ -31,6 +33,7 @@ const levels = {
     seconds: 0.4,
     warmUpSeconds: 2,
     telemetry: { warmUpRequests: 4_000, requestsPerSlice: 600, blocks: 2 },
+    createKey: { levels: [30, 300], keysPerLevel: 30 },
   },
 };
 
@@ -46,6 +49,7 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
     seconds: planned,
     warmUpSeconds,
     telemetry: telemetryPlan,
+    createKey: createKeyPlan,
     ...chosen
   } = options.quick ? levels.quick : levels.full;
   const seconds = options.seconds ?? planned;
@@ -53,6 +57,8 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   const skipped = 'reason' in ghz ? [`ghz: ${ghz.reason}`] : [];
   for (const line of skipped) progress(`Skipped: ${line}`);
   const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
+  progress(`CreateKey with up to ${createKeyPlan.levels.at(-1)} keys on the token`);
+  const createKey = await measureCreateKey(createKeyPlan);
   const workbench = await Workbench.start({ lanes: plan.lanes });
   const [results, telemetry] = await stoppedAfter(workbench, async () => [
     summarise(await measureAll(workbench, plan, options.rounds, { seconds, warmUpSeconds })),
@@ -73,7 +79,8 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
     skipped,
     results,
     telemetry,
-    ratios: ratiosOf(results, telemetry),
+    createKey,
+    ratios: ratiosOf(results, telemetry, createKey),
   };
 }
 

@@ -41,7 +41,11 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
       scenario(simulatedName(64, 128), [32_000, 1], [30_000, 1], [32_000, 1]),
     ]),
   );
-  expect(ratiosOf(results, telemetry)).toEqual({
+  const createKey = [
+    { keysOnToken: 30, cpuMicrosPerKey: 800 },
+    { keysOnToken: 3_000, cpuMicrosPerKey: 1_000 },
+  ];
+  expect(ratiosOf(results, telemetry, createKey)).toEqual({
     addonToRaw: 0.8,
     addonToRawWithNonce: 1,
     encryptToEchoPerCpu: 0.5,
@@ -51,9 +55,10 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
     simulatedHsm32Lanes: 0.95,
     simulatedHsm64Lanes: 0.5,
     addedLatencyMs: 1,
+    createKeyGrowth: 1.25,
   });
 });
 
 test('ratios of what was not measured are refused', () => {
-  expect(() => ratiosOf([], telemetry)).toThrow('addon-encrypt@16 was not measured.');
+  expect(() => ratiosOf([], telemetry, [])).toThrow('addon-encrypt@16 was not measured.');
 });

@@ -1,3 +1,5 @@
+import { createKeyGrowth } from './create-key-cost.js';
+import type { CreateKeyCost } from './create-key-load.js';
 import type { Measurement, Scenario } from './measurement.js';
 import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
@@ -40,6 +42,8 @@ export interface Ratios {
   simulatedHsm64Lanes: number;
   /** p50 of one call at a time on that HSM, less its millisecond. Target 0.3. */
   addedLatencyMs: number;
+  /** CPU of making a key with many keys on the token ÷ with few (`createKey`). Target at most 2. */
+  createKeyGrowth: number;
 }
 
 /** What `--json` prints and `bench/results` keeps. */
@@ -57,6 +61,7 @@ export interface BenchReport {
   skipped: string[];
   results: BenchResult[];
   telemetry: TelemetryReport;
+  createKey: CreateKeyCost[];
   ratios: Ratios;
 }
 
@@ -92,6 +97,7 @@ function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 
 export function ratiosOf(
   results: readonly BenchResult[],
   { tracingAll, metrics }: Pick<TelemetryReport, 'tracingAll' | 'metrics'>,
+  createKey: readonly CreateKeyCost[],
 ): Ratios {
   const rps = (name: string) => resultNamed(results, name).roundsRps;
   const cpu = (name: string) => resultNamed(results, name).roundsCpuMicrosPerRequest;
@@ -105,6 +111,7 @@ export function ratiosOf(
     simulatedHsm32Lanes: laneUse(results, 32),
     simulatedHsm64Lanes: laneUse(results, 64),
     addedLatencyMs: rounded(resultNamed(results, simulatedName(32, 1)).latencyMs.p50 - serviceTimeMs),
+    createKeyGrowth: rounded(createKeyGrowth(createKey)),
   };
 }
 

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { Comparison } from './comparison.js';
+import type { CreateKeyCost } from './create-key-load.js';
 import type { BenchReport } from './report.js';
 
 /** The report for people. */
@@ -31,9 +32,16 @@ export function asTable(report: BenchReport): string {
     `32 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm32Lanes.toFixed(3)}  (target 0.95)`,
     `64 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm64Lanes.toFixed(3)}`,
     `latency added at p50, HSM of 1 ms  ${ratios.addedLatencyMs.toFixed(3)} ms  (target 0.3)`,
+    `CreateKey, CPU, many keys / few    ${ratios.createKeyGrowth.toFixed(3)}  (target at most 2): ${costsInWords(report.createKey)}`,
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+function costsInWords(costs: readonly CreateKeyCost[]): string {
+  return costs
+    .map(({ keysOnToken, cpuMicrosPerKey }) => `${Math.round(cpuMicrosPerKey)} µs at ${keysOnToken}`)
+    .join(', ');
 }
 
 /** Median, where it lies with 95 % confidence, and the quartiles. */

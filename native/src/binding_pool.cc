@@ -33,7 +33,6 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceMethod<&PoolBinding::closeMember>("closeMember"),
                       InstanceMethod<&PoolBinding::close>("close"),
                       InstanceMethod<&PoolBinding::generateKey>("generateKey"),
-                      InstanceMethod<&PoolBinding::sealCanary>("sealCanary"),
                       InstanceMethod<&PoolBinding::destroyKey>("destroyKey"),
                       InstanceMethod<&PoolBinding::readAttributes>("readAttributes"),
                       InstanceMethod<&PoolBinding::probe>("probe"),
@@ -166,11 +165,7 @@ Napi::Value PoolBinding::statistics(const Info& info) {
 // ---- operations ----
 
 Napi::Value PoolBinding::generateKey(const Info& info) {
-  return post(info, makeGenerateKey(bytesOf(info[1]), stringOf(info[2])));
-}
-
-Napi::Value PoolBinding::sealCanary(const Info& info) {
-  return post(info, makeSealCanary(bytesOf(info[1]), stringOf(info[2]), secretOf(info[3]), bytesOf(info[4])));
+  return post(info, makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4])));
 }
 
 Napi::Value PoolBinding::destroyKey(const Info& info) { return post(info, makeDestroyKey(bytesOf(info[1]))); }

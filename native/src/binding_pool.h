@@ -47,7 +47,6 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value closeMember(const Info& info);
   Napi::Value close(const Info& info);
   Napi::Value generateKey(const Info& info);
-  Napi::Value sealCanary(const Info& info);
   Napi::Value destroyKey(const Info& info);
   Napi::Value readAttributes(const Info& info);
   Napi::Value probe(const Info& info);

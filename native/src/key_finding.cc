@@ -63,7 +63,7 @@ bool provesSeen(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE
 CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, const HandleEntry& entry) {
   const auto seen = entry.seenHandle();
   if (seen && provesSeen(workplace, material, *seen)) return *seen;
-  const CK_OBJECT_HANDLE handle = findOneSecretKey(workplace, material.id, Finding::kInTurn);
+  const CK_OBJECT_HANDLE handle = findOneSecretKey(workplace, material.id);
   prove(workplace, material, handle);
   return handle;
 }
@@ -90,9 +90,8 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const B
   return findSecretKeys(workplace, id, most);
 }
 
-CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id, Finding finding) {
-  const bool inTurn = finding == Finding::kInTurn;
-  const auto handles = inTurn ? findSecretKeysInTurn(workplace, id, 2) : findSecretKeys(workplace, id, 2);
+CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id) {
+  const auto handles = findSecretKeysInTurn(workplace, id, 2);
   if (handles.empty()) {
     workplace.token.proveAlive(workplace.session);
     throw failure(FailureKind::kMaterialMissing, "the token has no secret key with this CKA_ID");
@@ -111,10 +110,20 @@ void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedK
   require(read.id == expected.id, "CKA_ID is another");
   require(read.label == expected.label, "CKA_LABEL is another");
   require(read.keyType == CKK_AES, "CKA_KEY_TYPE is not AES");
+  // Not every token says the length of every key (SoftHSM 2.6.1 says 0 after an unwrapping).
+  require(read.valueLength.value_or(0) == 0 || read.valueLength == 32, "CKA_VALUE_LEN is not 32");
+  // A session object is gone with its session.
+  require(read.isToken, "CKA_TOKEN is not true");
   require(read.sensitive, "CKA_SENSITIVE is not true");
   require(read.extractable == expected.extractable, "CKA_EXTRACTABLE is not as recorded");
   require(read.neverExtractable == !expected.extractable, "CKA_NEVER_EXTRACTABLE is not as recorded");
   require(read.encrypt && read.decrypt, "CKA_ENCRYPT and CKA_DECRYPT are not both true");
+}
+
+void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
+  const auto begun = Clock::now();
+  tryCanary(workplace, *material, key);
+  workplace.cache.entry(material->id)->recordProof(key, material, begun);
 }
 
 ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {

@@ -16,12 +16,9 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& 
 /// The same after waiting for whoever makes or destroys objects.
 std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most);
 
-/// Whether the caller holds the passage of `token.objects()` already.
-enum class Finding { kInTurn, kPassageHeld };
-
 /// The one secret key with this CKA_ID: `material-ambiguous` where there are more, `material-missing` where
 /// the token is alive and has none.
-CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id, Finding finding);
+CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id);
 
 /// What the catalog says of a key.
 struct ExpectedKey {
@@ -32,6 +29,9 @@ struct ExpectedKey {
 
 /// `material-mismatch` unless the object is the AES key that the catalog describes.
 void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedKey& expected);
+
+/// Tries the canary on the handle of a key just made, whose attributes were checked, and remembers the proof.
+void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key);
 
 /// A handle that has proved itself in this epoch, and where that is remembered.
 struct ProvenKey {

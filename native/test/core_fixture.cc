@@ -134,9 +134,8 @@ MaterialPointer TestPool::makeKey(int member) {
   material.id.assign(id.view().begin(), id.view().end());
   material.label = "key";
   material.canaryPlaintext = bytesOf("a known answer");
-  valueOf<std::monostate>(run(member, makeGenerateKey(material.id, material.label)));
-  auto sealing = makeSealCanary(material.id, material.label, Secret(material.canaryPlaintext), {});
-  auto sealed = valueOf<Sealed>(run(member, std::move(sealing)));
+  auto sealed = valueOf<Sealed>(
+      run(member, makeGenerateKey(material.id, material.label, material.canaryPlaintext, {})));
   material.canaryNonce.assign(sealed.nonce.begin(), sealed.nonce.end());
   material.canaryCiphertext = std::move(sealed.ciphertext);
   return std::make_shared<const Material>(std::move(material));

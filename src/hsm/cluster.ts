@@ -55,17 +55,11 @@ export class PooledCluster implements HsmCluster {
     // `replication: none` has one member, and a key lives on it alone.
     const member = this.members.find((candidate) => candidate.isAdmitted);
     if (member === undefined) throw this.#noMember();
-    const onMember = <T>(subject: Subject, work: (deadlineMs: number) => Promise<NativeResult<T>>): Promise<T> =>
-      this.#once(member, subject, call, () => work(this.#rotation.tryDeadlineMs(call)));
-
-    await onMember({ operation: 'generate-key' }, (until) => pool.generateKey(member.index, id, label, until));
-    const canary = await onMember({ operation: 'seal-canary' }, (until) =>
-      pool.sealCanary(member.index, id, label, canaryPlaintext(materialId), canaryAdditionalData(materialId), until),
+    const [plaintext, additionalData] = [canaryPlaintext(materialId), canaryAdditionalData(materialId)];
+    const { value: canary, epoch } = await this.#judged(member, { operation: 'generate-key', materialId }, call, () =>
+      pool.generateKey(member.index, id, label, plaintext, additionalData, this.#rotation.tryDeadlineMs(call)),
     );
-    const reference = this.#materials.referenceTo({ materialId, label, extractable: false, canary });
-    await onMember({ operation: 'probe', materialId, reference }, (until) =>
-      pool.probe(member.index, reference, until),
-    );
+    member.recordSuccess(epoch, this.#materials.referenceTo({ materialId, label, extractable: false, canary }));
     return canary;
   }
 

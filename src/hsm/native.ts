@@ -284,15 +284,17 @@ export interface NativePool {
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still inside a module. */
   close(deadlineMs: number): Promise<number>;
 
-  /** Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit; then finds it by CKA_ID: exactly one. `member` null = next admitted. */
-  generateKey(member: number | null, id: Uint8Array, label: string, deadlineMs: number): Promise<NativeResult<null>>;
-  /** Encrypts the canary with a key just made (found by CKA_ID and label; attributes checked; no canary yet). */
-  sealCanary(
-    member: number,
+  /**
+   * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads its attributes back, encrypts its canary and decrypts it
+   * again, all through the handle that the token gave: nothing is searched for. Resolves with the canary's nonce and ciphertext.
+   * `id` is 32 random bytes that were drawn for this key: that no other object has them rests on that. `member` null = next admitted.
+   */
+  generateKey(
+    member: number | null,
     id: Uint8Array,
     label: string,
-    plaintext: Uint8Array,
-    additionalData: Uint8Array,
+    canaryPlaintext: Uint8Array,
+    canaryAdditionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<NativeSealed>>;
   /** Destroys every secret-key object with this CKA_ID; resolves with how many there were. */

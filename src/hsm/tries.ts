@@ -13,7 +13,6 @@ export type HsmOperation =
   | 'generate-data-key'
   | 'random'
   | 'generate-key'
-  | 'seal-canary'
   | 'probe'
   | 'destroy-key'
   | 'inventory';

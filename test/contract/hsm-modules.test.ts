@@ -3,6 +3,7 @@ import { describe, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { MemberOptions } from '../../src/hsm/clusters.js';
 import { createHsmFixture, type HsmFixture, pin, soon } from '../hsm/fixture.js';
+import { plantKey } from '../native/fixture.js';
 import { putFaultsBefore } from '../native/fault-hsm.js';
 import { createNssHsm, findNssLibrary, type NssHsm } from '../nss-hsm.js';
 import { hsmClusterContract, type OpenedCluster } from './hsm-cluster.contract.js';
@@ -23,7 +24,7 @@ async function open(
       const id = Buffer.from(materialId, 'hex');
       const { value } = await intruder.pool.readAttributes(intruder.member, id, soon());
       await intruder.pool.destroyKey(intruder.member, id, soon());
-      await intruder.pool.generateKey(intruder.member, id, value[0]?.label ?? '', soon());
+      await plantKey(intruder.pool, intruder.member, id, value[0]?.label ?? '');
     },
     close: async () => {
       await fixture.dispose();

@@ -22,7 +22,7 @@ const inside: Record<string, string[]> = {
   GenerateDataKeyWithoutPlaintext: ['C_Encrypt', 'C_EncryptInit'],
   ReEncrypt: ['C_Encrypt', 'C_Decrypt'],
   GenerateRandom: ['C_GenerateRandom'],
-  CreateKey: ['C_Encrypt', 'C_GenerateKey', 'C_FindObjectsInit', 'C_EncryptInit', 'C_DecryptInit', 'C_Decrypt'],
+  CreateKey: ['C_Encrypt', 'C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_DecryptInit', 'C_Decrypt'],
 };
 /** While it starts: nobody calls it yet. */
 const starting = ['C_Login', 'C_OpenSession', 'C_FindObjectsInit', 'C_Initialize'];

@@ -45,9 +45,8 @@ const matrix: Record<keyof NativePool, Row> = {
   resume: { call: (pool) => pool.resume(0), ...refusedWhenClosing },
   closeMember: { call: (pool) => pool.closeMember(0, soon()), ...refusedWhenClosing },
   close: { call: (pool) => pool.close(soon()), ...always },
-  generateKey: { call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', soon()), ...refusedWhenClosing },
-  sealCanary: {
-    call: (pool, key) => pool.sealCanary(0, key.id, key.label, empty, empty, soon()),
+  generateKey: {
+    call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', text('known'), empty, soon()),
     ...refusedWhenClosing,
   },
   destroyKey: { call: (pool) => pool.destroyKey(0, unknownId, soon()), ...refusedWhenClosing },

@@ -10,6 +10,7 @@ import {
   makeKey,
   memberOptions,
   moduleOf,
+  plantKey,
   soon,
   text,
   type TestKey,
@@ -239,7 +240,7 @@ describe('an HSM that fails', () => {
   test('what may not be repeated is not, though its session was lost', async () => {
     const made = fault.calls('C_GenerateKey');
     fault.obey('C_GenerateKey times 1 rv 0xb3');
-    const generated = pool.generateKey(member, Buffer.alloc(32, 9), 'never made', soon());
+    const generated = plantKey(pool, member, Buffer.alloc(32, 9), 'never made');
     expect(await failureOf(generated)).toMatchObject({ rv: 0xb3, functionName: 'C_GenerateKey' });
     expect(fault.calls('C_GenerateKey')).toBe(made + 1);
   });

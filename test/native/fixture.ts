@@ -60,13 +60,16 @@ export interface TestKey {
   reference: NativeMaterialReference;
 }
 
-/** Generates a key on a member and seals its canary. */
+/** Generates a key on a member, with its canary. */
 export async function makeKey(pool: NativePool, member: number, label = 'key'): Promise<TestKey> {
-  const id = new Uint8Array(randomBytes(32));
-  await pool.generateKey(member, id, label, soon());
+  return plantKey(pool, member, new Uint8Array(randomBytes(32)), label);
+}
+
+/** Makes a key of any id, also one that another key has. */
+export async function plantKey(pool: NativePool, member: number, id: Uint8Array, label: string): Promise<TestKey> {
   const canaryPlaintext = new Uint8Array(randomBytes(32));
   const canaryAdditionalData = text('canary');
-  const { value } = await pool.sealCanary(member, id, label, canaryPlaintext, canaryAdditionalData, soon());
+  const { value } = await pool.generateKey(member, id, label, canaryPlaintext, canaryAdditionalData, soon());
   const canary = {
     canaryNonce: value.nonce,
     canaryCiphertext: value.ciphertext,

@@ -9,10 +9,11 @@
 
 namespace holdfast {
 
-/// An AES-256 key with every attribute explicit, then found by its id: exactly one. Not repeatable.
-OperationPointer makeGenerateKey(Bytes id, std::string label);
-/// Encrypts the canary under a key just made, which has none yet that it could be proved by.
-OperationPointer makeSealCanary(Bytes id, std::string label, Secret plaintext, Bytes additionalData);
+/// An AES-256 key with every attribute explicit, checked, and proved by the canary that it has just
+/// encrypted: gives that canary (Sealed). `bad-output` where the key is not as it was asked for. The id is
+/// fresh random bytes. Not repeatable: after a failure nobody knows whether the token has the key.
+OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
+                                 Bytes canaryAdditionalData);
 /// Every secret key with this CKA_ID; gives how many. "None left" counts only from a living token.
 OperationPointer makeDestroyKey(Bytes id);
 /// Of the secret keys with this CKA_ID, at most 64 of them.
