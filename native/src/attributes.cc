@@ -73,8 +73,17 @@ class AttributeQuery {
     if (view.empty()) return std::nullopt;
     CK_ULONG value = CK_UNAVAILABLE_INFORMATION;
     if (view.size() == sizeof value) std::memcpy(&value, view.data(), sizeof value);
-    require(value != CK_UNAVAILABLE_INFORMATION, "an attribute that is a number is none");
-    return value == CK_UNAVAILABLE_INFORMATION ? std::nullopt : std::optional(value);
+    // Classes, types and lengths have 32 bits, those of vendors among them.
+    const bool isNumber = value <= 0xffffffff;
+    require(isNumber, "an attribute that is a number is none");
+    return isNumber ? std::optional(value) : std::nullopt;
+  }
+
+  /// Every object has one (§4.4).
+  CK_OBJECT_CLASS objectClass() const {
+    const auto read = number(CKA_CLASS);
+    require(read.has_value(), "an object has no class");
+    return read.value_or(CK_UNAVAILABLE_INFORMATION);
   }
 
  private:
@@ -120,7 +129,7 @@ KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
   query.ask(session, object);
   KeyAttributes read;
   const ByteView id = query.bytes(CKA_ID);
-  read.objectClass = query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION);
+  read.objectClass = query.objectClass();
   read.id.assign(id.begin(), id.end());
   read.label = query.text(CKA_LABEL);
   read.keyType = query.number(CKA_KEY_TYPE).value_or(CK_UNAVAILABLE_INFORMATION);
@@ -152,10 +161,7 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
     throw;
   }
   const ByteView id = query.bytes(CKA_ID);
-  return ObjectSummary{object,
-                       query.number(CKA_CLASS).value_or(CK_UNAVAILABLE_INFORMATION),
-                       {id.begin(), id.end()},
-                       query.text(CKA_LABEL)};
+  return ObjectSummary{object, query.objectClass(), {id.begin(), id.end()}, query.text(CKA_LABEL)};
 }
 
 }  // namespace holdfast

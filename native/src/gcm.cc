@@ -15,14 +15,17 @@ bool endsInZeroes(ByteView bytes) {
                              [](uint8_t byte) { return byte == 0; });
 }
 
-/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted again. One that begins
-/// with its plaintext is none: by chance that is one in 2^128.
+/// Whether one begins with the other: by chance that is one in 2^128, for those that are long enough.
+bool isEcho(ByteView ciphertext, ByteView plaintext) {
+  return plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext);
+}
+
+/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted again.
 void requireCiphertext(ByteView ciphertext, CK_ULONG length, ByteView plaintext) {
   if (length != ciphertext.size())
     throw badOutput("C_Encrypt", "the ciphertext is not as long as plaintext and tag");
   if (endsInZeroes(ciphertext)) throw badOutput("C_Encrypt", "the ciphertext has no tag");
-  if (plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext))
-    throw badOutput("C_Encrypt", "the ciphertext is the plaintext");
+  if (isEcho(ciphertext, plaintext)) throw badOutput("C_Encrypt", "the ciphertext is the plaintext");
 }
 
 /// The parameter block; lives as long as the C_…Init call that reads it.
@@ -38,12 +41,6 @@ CK_GCM_PARAMS parametersFor(ByteView nonce, ByteView additionalData) {
 }
 
 }  // namespace
-
-Secret drawRandom(Session& session, size_t length) {
-  Secret bytes(length);
-  check("C_GenerateRandom", session.functions().C_GenerateRandom(session.handle(), bytes.data(), length));
-  return bytes;
-}
 
 namespace {
 
@@ -74,6 +71,7 @@ Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK
   if (length != ciphertext.size() - kTagLength)
     throw badOutput("C_Decrypt", "the plaintext is not as long as the ciphertext without its tag");
   plaintext.truncate(length);
+  if (isEcho(ciphertext, plaintext.view())) throw badOutput("C_Decrypt", "the plaintext is the ciphertext");
   return plaintext;
 }
 

@@ -8,9 +8,6 @@
 
 namespace holdfast {
 
-/// `length` bytes of the token's own random numbers (§5.16).
-Secret drawRandom(Session& session, size_t length);
-
 /// Ciphertext with the 16-byte tag behind it. Throws `bad-output` for one of another length, without a tag,
 /// or that is its plaintext.
 Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,

@@ -90,14 +90,25 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const B
   return findSecretKeys(workplace, id, most);
 }
 
+void requireFound(Workplace& workplace, const Bytes& id, CK_OBJECT_HANDLE handle) {
+  const auto read = readSummary(workplace.session, handle);
+  if (!read || (read->objectClass == CKO_SECRET_KEY && read->id == id)) return;
+  throw badOutput("C_FindObjects", "an object that was not searched for");
+}
+
 CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id) {
   const auto handles = findSecretKeysInTurn(workplace, id, 2);
   if (handles.empty()) {
     workplace.token.proveAlive(workplace.session);
     throw failure(FailureKind::kMaterialMissing, "the token has no secret key with this CKA_ID");
   }
-  if (handles.size() > 1)
+  for (const CK_OBJECT_HANDLE handle : handles) requireFound(workplace, id, handle);
+  if (handles.size() > 1) {
+    // Throws where there is no such object: a handle alone is no second key.
+    for (const CK_OBJECT_HANDLE handle : handles)
+      static_cast<void>(readKeyAttributes(workplace.session, handle));
     throw failure(FailureKind::kMaterialAmbiguous, "more than one secret key has this CKA_ID");
+  }
   return handles.front();
 }
 

@@ -16,6 +16,10 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& 
 /// The same after waiting for whoever makes or destroys objects.
 std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most);
 
+/// Throws `bad-output` where the object can be read and is none that a search for this CKA_ID may give: what
+/// a search gives is used, and destroyed, by its word. One that cannot be read may be half-made.
+void requireFound(Workplace& workplace, const Bytes& id, CK_OBJECT_HANDLE handle);
+
 /// The one secret key with this CKA_ID: `material-ambiguous` where there are more, `material-missing` where
 /// the token is alive and has none.
 CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id);

@@ -1,28 +1,21 @@
 #include "nonces.h"
 
-#include <algorithm>
 #include <cstring>
 
-#include "failure.h"
+#include "random.h"
 
 namespace holdfast {
 
-Nonce NonceStock::take(Session& session) {
-  if (left_ == 0) draw(session);
+Nonce NonceStock::take(Workplace& workplace) {
+  if (left_ == 0) draw(workplace);
   auto& next = block_[--left_];
   const Nonce taken = next;
   ::explicit_bzero(next.data(), next.size());
   return taken;
 }
 
-void NonceStock::draw(Session& session) {
-  check("C_GenerateRandom", session.functions().C_GenerateRandom(
-                                session.handle(), reinterpret_cast<CK_BYTE*>(&block_), sizeof block_));
-  // Also the look of a module that answers OK and writes nothing.
-  if (std::ranges::adjacent_find(block_) != block_.end()) {
-    clear();
-    throw rvFailure("C_GenerateRandom", CKR_GENERAL_ERROR);
-  }
+void NonceStock::draw(Workplace& workplace) {
+  drawRandom(workplace, {block_.front().data(), sizeof block_});
   left_ = kBlock;
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
 #include "cryptoki.h"
-#include "session.h"
 
 namespace holdfast {
+
+struct Workplace;
 
 /// The 96 bits of one AES-GCM encryption.
 using Nonce = std::array<uint8_t, kNonceLength>;
@@ -24,14 +26,14 @@ class NonceStock {
   NonceStock& operator=(const NonceStock&) = delete;
   ~NonceStock() { clear(); }
 
-  /// Draws a block where the stock is empty (PKCS#11 v2.40 §5.16). Throws where the token gives none, or
-  /// gives the same one twice in a row; nothing of such a block is used.
-  Nonce take(Session& session);
+  /// Draws a block where the stock is empty. Throws where the token gives none, or one that it gave before;
+  /// nothing of such a block is used.
+  Nonce take(Workplace& workplace);
   /// Forgets what is left: the session's end.
   void clear();
 
  private:
-  void draw(Session& session);
+  void draw(Workplace& workplace);
 
   std::array<Nonce, kBlock> block_{};
   size_t left_ = 0;

@@ -154,6 +154,12 @@ const char* nameOf(CK_RV value) {
   return row.value == value || value >= CKR_VENDOR_DEFINED ? row.name : "unknown return value";
 }
 
+bool maySpeakOfLength(CK_RV value) {
+  constexpr CK_RV codes[] = {CKR_ARGUMENTS_BAD, CKR_DATA_LEN_RANGE, CKR_DATA_INVALID,  CKR_BUFFER_TOO_SMALL,
+                             CKR_HOST_MEMORY,   CKR_DEVICE_MEMORY,  CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED};
+  return std::ranges::find(codes, value) != std::end(codes) || value >= CKR_VENDOR_DEFINED;
+}
+
 bool speaksOfHandle(CK_RV value) {
   return value == CKR_OBJECT_HANDLE_INVALID || value == CKR_KEY_HANDLE_INVALID;
 }

@@ -34,6 +34,9 @@ const ReturnValue& returnValue(CK_RV value);
 /// it.
 const char* nameOf(CK_RV value);
 
+/// May it say that more was asked for at a time than the token gives? The standard has no code for that.
+bool maySpeakOfLength(CK_RV value);
+
 /// Does it say that a cached object handle no longer names an object?
 bool speaksOfHandle(CK_RV value);
 

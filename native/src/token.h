@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -87,6 +88,9 @@ class Token {
   bool noteSession(CK_SESSION_HANDLE session) const;
   void forgetSession(CK_SESSION_HANDLE session) const;
 
+  /// The most bytes that C_GenerateRandom gives in one call, as far as is known.
+  std::atomic<size_t>& longestDraw() { return longestDraw_; }
+
   /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
   /// CKR_GENERAL_ERROR where the two race (its issue 573).
   Turnstile& objects() { return objects_; }
@@ -108,6 +112,7 @@ class Token {
   /// The PIN of the login that stands, without the PIN.
   std::optional<Fingerprint> loggedInWith_;
   std::atomic<uint64_t> logins_ = 0;
+  std::atomic<size_t> longestDraw_ = std::numeric_limits<size_t>::max();
   std::string serialNumber_;
   Turnstile objects_;
 };

@@ -235,6 +235,8 @@ TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {4, 4});
   const auto key = pool.makeKey(member);
+  // In the epoch in which it was made it is proved.
+  valueOf<uint64_t>(pool.logIn(member));
   token.obey("C_FindObjectsInit hang");
   std::vector<TestPool::Pending> pending;
   // One for all: whoever gives up the probe's entry does so when it is too late for the others to begin
@@ -294,7 +296,7 @@ TEST(Fault, AModuleWithoutCopyableMakesKeysAllTheSame) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
   token.obey("C_GenerateKey rv 0x12");
-  const auto failed = failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key")));
+  const auto failed = failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {})));
   EXPECT_EQ(failed.rv, CKR_ATTRIBUTE_TYPE_INVALID);
   EXPECT_EQ(token.calls("C_GenerateKey"), 2);
 }
@@ -304,7 +306,8 @@ TEST(Fault, AnotherErrorOfTheGenerationIsNotTakenForCopyable) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
   token.obey("C_GenerateKey times 1 rv 0x5");
-  EXPECT_EQ(failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key"))).rv, CKR_GENERAL_ERROR);
+  EXPECT_EQ(failureOf(pool.run(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}))).rv,
+            CKR_GENERAL_ERROR);
   EXPECT_EQ(token.calls("C_GenerateKey"), 1);
 }
 

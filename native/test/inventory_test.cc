@@ -10,7 +10,9 @@ struct SeenKeyOnToken {
 
   void connect() { member = pool.connect(token.faultyModule(), {1, 1}); }
   Outcome encrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
-  void plant() { failureOf(intruder.run(intruderMember, makeGenerateKey(key->id, key->label))); }
+  void plant() {
+    valueOf<Sealed>(intruder.run(intruderMember, makeGenerateKey(key->id, key->label, bytesOf("known"), {})));
+  }
   void remove() { valueOf<uint64_t>(intruder.run(intruderMember, makeDestroyKey(key->id))); }
   int finds() const { return token.calls("C_FindObjectsInit"); }
   void takeInventory() {
@@ -65,7 +67,7 @@ TEST(Inventory, AnotherKeyInItsPlaceFailsTheCanary) {
   SeenKeyOnToken on;
   on.connect();
   on.remove();
-  valueOf<std::monostate>(on.intruder.run(on.intruderMember, makeGenerateKey(on.key->id, on.key->label)));
+  on.plant();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
   // Also where the inventory saw nothing else.
   on.takeInventory();

@@ -69,7 +69,6 @@ TEST(Nonces, WithoutANonceNothingIsEncrypted) {
     lane.token.obey(rule);
     const int encryptions = lane.token.calls("C_EncryptInit");
     const auto failed = failureOf(lane.tryEncrypt());
-    EXPECT_EQ(failed.rv, CKR_GENERAL_ERROR);
     EXPECT_STREQ(failed.functionName, "C_GenerateRandom");
     EXPECT_EQ(lane.token.calls("C_EncryptInit"), encryptions);
     lane.token.heal();

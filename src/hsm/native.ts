@@ -146,8 +146,7 @@ export interface NativeDataKey extends NativeSealed {
 /**
  * Why an operation failed, beyond its CK_RV.
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
- * - `bad-output`: `functionName` answered CKR_OK with an output that cannot be: a plaintext that is too short, a list that never ends, an
- *   object that is there after it was destroyed. Nothing of it was used. A failure of the HSM, whatever the request was.
+ * - `bad-output`: `functionName` answered CKR_OK with an output that cannot be, and was not used: a failure of the HSM, whatever was asked.
  * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the
  *   same key; no lane is lost.
  * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's patience: nothing is known of the HSM, and the
@@ -285,9 +284,8 @@ export interface NativePool {
   close(deadlineMs: number): Promise<number>;
 
   /**
-   * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads its attributes back, encrypts its canary and decrypts it
-   * again, all through the handle that the token gave: nothing is searched for. Resolves with the canary's nonce and ciphertext.
-   * `id` is 32 random bytes that were drawn for this key: that no other object has them rests on that. `member` null = next admitted.
+   * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads them back, encrypts its canary and decrypts it, all through
+   * the handle that the token gave. `id`: 32 random bytes drawn for this key, so that no search must show that no other object has it.
    */
   generateKey(
     member: number | null,

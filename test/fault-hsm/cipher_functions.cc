@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <vector>
+
 #include "builtin_cipher.h"
 #include "forward.h"
+#include "lies.h"
 #include "special.h"
 
 namespace faulthsm {
@@ -34,10 +38,17 @@ CK_RV finish(CK_SESSION_HANDLE session, unsigned char* input, CK_ULONG inputLeng
              CK_ULONG* outputLength) {
   using Forwarded = Forward<Number, Member, CK_C_Encrypt>;
   return guarded(Number, session, [&](const auto& decision) {
-    const auto answer = builtinCipher().finish(session, direction, input, inputLength, output, outputLength);
+    // What is pretended is written elsewhere.
+    const bool pretends = Lie(decision).is(Action::kPretend);
+    std::vector<unsigned char> elsewhere(pretends ? *outputLength : 0);
+    unsigned char* const place = pretends ? elsewhere.data() : output;
+    const auto answer = builtinCipher().finish(session, direction, input, inputLength, place, outputLength);
     const CK_RV rv =
-        answer ? *answer : Forwarded::forward({session, input, inputLength, output, outputLength}, decision);
-    return flipped(rv, decision, output, *outputLength);
+        answer ? *answer : Forwarded::forward({session, input, inputLength, place, outputLength}, decision);
+    if (rv == CKR_OK && Lie(decision).is(Action::kEcho))
+      std::copy_n(input, std::min(inputLength, *outputLength), place);
+    if (rv == CKR_OK) Lie(decision).aboutLength(*outputLength);
+    return flipped(rv, decision, place, *outputLength);
   });
 }
 
@@ -64,6 +75,9 @@ CK_RV generateRandom(CK_SESSION_HANDLE session, unsigned char* output, CK_ULONG 
   using Forwarded = FAULT_HSM_FORWARD(C_GenerateRandom);
   return guarded(kC_GenerateRandom, session, [&](const auto& decision) {
     const bool builtin = instance().setting(kBuiltinCipher) != 0;
+    const Lie lie(decision);
+    if (lie.is(Action::kLimit) && length > lie.number()) return CK_RV(CKR_DATA_LEN_RANGE);
+    if (lie.is(Action::kRepeat)) return drawRepeatedly(lie.number(), output, length);
     const CK_RV rv =
         builtin ? drawBuiltinRandom(output, length) : Forwarded::forward({session, output, length}, decision);
     return flipped(rv, decision, output, length);

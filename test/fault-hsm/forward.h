@@ -17,6 +17,8 @@ CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work) {
   TracedCall call(function, has(function, kSession) ? first : 0);
   const auto decision = instance().meet(function, call.released());
   if (decision) device().obey(*decision);
+  const bool pretends = decision && decision->action == Action::kPretend;
+  if (pretends && !has(function, kPutsOut)) return call.answer(CKR_OK);
   const bool told = decision && decision->action == Action::kAnswer;
   const auto answer = told ? std::optional<CK_RV>(decision->value) : device().refuse(function, first);
   if (answer && !has(function, kEndsOperation)) return call.answer(*answer);

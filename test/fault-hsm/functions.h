@@ -23,6 +23,8 @@ enum Trait : unsigned {
   /// always.
   kEndsOperation = 64,
   kFinds = 128,  ///< Part of a search.
+  /// Puts out bytes or a list: where it pretends, it tells their length all the same.
+  kPutsOut = 256,
 };
 
 /// One function. `handles`: the parameters (bit 0 is the first) that are object handles; `made`: those that
@@ -37,10 +39,10 @@ struct Function {
 // Without C_Initialize, C_Finalize and C_GetFunctionList, which have no parameters of this kind.
 #define FAULT_HSM_FUNCTIONS(X)                                    \
   X(C_GetInfo, kHost, 0, 0)                                       \
-  X(C_GetSlotList, kHost, 0, 0)                                   \
+  X(C_GetSlotList, kHost | kPutsOut, 0, 0)                        \
   X(C_GetSlotInfo, kHost | kSlot, 0, 0)                           \
   X(C_GetTokenInfo, kSlot, 0, 0)                                  \
-  X(C_GetMechanismList, kSlot, 0, 0)                              \
+  X(C_GetMechanismList, kSlot | kPutsOut, 0, 0)                   \
   X(C_GetMechanismInfo, kSlot, 0, 0)                              \
   X(C_InitToken, kSlot, 0, 0)                                     \
   X(C_InitPIN, kSession, 0, 0)                                    \
@@ -63,11 +65,11 @@ struct Function {
   X(C_FindObjects, kSession | kFinds, 0, 0)                       \
   X(C_FindObjectsFinal, kSession | kFinds | kEndsOperation, 0, 0) \
   X(C_EncryptInit, kSession | kUsesKey, 0b100, 0)                 \
-  X(C_Encrypt, kSession | kEndsOperation, 0, 0)                   \
+  X(C_Encrypt, kSession | kEndsOperation | kPutsOut, 0, 0)        \
   X(C_EncryptUpdate, kSession, 0, 0)                              \
   X(C_EncryptFinal, kSession | kEndsOperation, 0, 0)              \
   X(C_DecryptInit, kSession | kUsesKey, 0b100, 0)                 \
-  X(C_Decrypt, kSession | kEndsOperation, 0, 0)                   \
+  X(C_Decrypt, kSession | kEndsOperation | kPutsOut, 0, 0)        \
   X(C_DecryptUpdate, kSession, 0, 0)                              \
   X(C_DecryptFinal, kSession | kEndsOperation, 0, 0)              \
   X(C_DigestInit, kSession, 0, 0)                                 \

@@ -1,4 +1,7 @@
+#include <atomic>
+
 #include "forward.h"
+#include "lies.h"
 #include "special.h"
 
 namespace faulthsm {
@@ -30,6 +33,7 @@ CK_RV finalize(void* reserved) {
 CK_RV openSession(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY notify,
                   CK_SESSION_HANDLE* session) {
   using Forwarded = FAULT_HSM_FORWARD(C_OpenSession);
+  static std::atomic<CK_SESSION_HANDLE> first = CK_INVALID_HANDLE;
   return guarded(kC_OpenSession, slot, [&](const auto& decision) -> CK_RV {
     const bool readWrite = (flags & CKF_RW_SESSION) != 0;
     if (!device().sessions().reserve(readWrite)) return CKR_SESSION_COUNT;
@@ -38,6 +42,9 @@ CK_RV openSession(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY 
       device().sessions().cancel(readWrite);
     } else {
       device().sessions().opened(*session, device().realSlot(slot), readWrite);
+      CK_SESSION_HANDLE none = CK_INVALID_HANDLE;
+      first.compare_exchange_strong(none, *session);
+      Lie(decision).aboutHandle(*session, first);
     }
     return rv;
   });
@@ -67,6 +74,7 @@ CK_RV getSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO* info) {
   return guarded(kC_GetSessionInfo, session, [&](const auto& decision) {
     const CK_RV rv = Forwarded::forward({session, info}, decision);
     if (rv == CKR_OK) device().describe(session, *info);
+    Lie(decision).aboutBytes(info, sizeof *info);
     return rv;
   });
 }

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <atomic>
+
 #include "forward.h"
+#include "lies.h"
 #include "special.h"
 
 namespace faulthsm {
@@ -18,19 +22,57 @@ bool asks(const std::optional<Decision>& decision, Action action) {
   return decision && decision->action == action;
 }
 
+/// Handles that nobody ever gave out, as many as are asked for.
+CK_RV findForEver(CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
+  static std::atomic<CK_OBJECT_HANDLE> last = 0x70000000;
+  for (CK_ULONG i = 0; i < most; ++i) found[i] = last.fetch_add(1);
+  *count = most;
+  return CKR_OK;
+}
+
+CK_RV getAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* attributes,
+                        CK_ULONG count) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GetAttributeValue);
+  return guarded(kC_GetAttributeValue, session, [&](const auto& decision) {
+    const CK_RV rv = Forwarded::forward({session, object, attributes, count}, decision);
+    if (rv == CKR_OK) Lie(decision).aboutAttributes(attributes, count);
+    return rv;
+  });
+}
+
+CK_RV generateKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* attributes,
+                  CK_ULONG count, CK_OBJECT_HANDLE* key) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GenerateKey);
+  static std::atomic<CK_OBJECT_HANDLE> first = CK_INVALID_HANDLE;
+  return guarded(kC_GenerateKey, session, [&](const auto& decision) {
+    const CK_RV rv = Forwarded::forward({session, mechanism, attributes, count, key}, decision);
+    if (rv != CKR_OK) return rv;
+    CK_OBJECT_HANDLE none = CK_INVALID_HANDLE;
+    first.compare_exchange_strong(none, *key);
+    Lie(decision).aboutHandle(*key, first);
+    return rv;
+  });
+}
+
 CK_RV findObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
   using Forwarded = FAULT_HSM_FORWARD(C_FindObjects);
   return guarded(kC_FindObjects, session, [&](const auto& decision) -> CK_RV {
     *count = 0;
     if (searchesNothing()) return CKR_OK;
-    const CK_RV rv = Forwarded::forward({session, found, most, count}, decision);
+    const CK_ULONG atOnce = asks(decision, Action::kShort) ? std::min<CK_ULONG>(most, 1) : most;
+    const CK_RV rv = Forwarded::forward({session, found, atOnce, count}, decision);
     if (rv != CKR_OK) return rv;
+    if (asks(decision, Action::kEndless)) return findForEver(found, most, count);
     if (asks(decision, Action::kNoObjects) || device().hidesObjects(session)) *count = 0;
     auto& objects = device().objects();
     for (CK_ULONG i = 0; i < *count; ++i) {
       found[i] = objects.shown(found[i], session, device().identifies());
       if (asks(decision, Action::kWrongHandle)) found[i] = objects.another(found[i]);
+      Lie(decision).aboutHandle(found[i], found[0]);
     }
+    // The same one more, as it never was in a search of one.
+    if (asks(decision, Action::kRepeat) && *count > 0 && *count < most) found[(*count)++] = found[0];
+    if (!asks(decision, Action::kShort)) Lie(decision).aboutLength(*count);
     return rv;
   });
 }
@@ -59,6 +101,8 @@ void addObjectFunctions(CK_FUNCTION_LIST& list) {
   list.C_FindObjects = findObjects;
   list.C_FindObjectsFinal = findObjectsFinal;
   list.C_DestroyObject = destroyObject;
+  list.C_GetAttributeValue = getAttributeValue;
+  list.C_GenerateKey = generateKey;
 }
 
 }  // namespace faulthsm

@@ -18,6 +18,18 @@ enum class Action {
   kHang,          ///< `hang [code]`: until the script changes or calls are released.
   kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
   kFlip,          ///< `flip`: one bit of what it puts out is wrong.
+  kShort,         ///< `short [n]`: lengths and counts are less by n (1) than they are.
+  kLong,          ///< `long [n]`: they are more.
+  kHuge,          ///< `huge`: they are 2^40.
+  kZero,          ///< `zero`: handles are 0.
+  kRepeat,        ///< `repeat [n]`: what was put out before comes again.
+  kEndless,       ///< `endless`, of C_FindObjects: there is always one more.
+  kGrow,          ///< `grow`: a list is longer when it is read than when it was asked for.
+  kPretend,       ///< `pretend`: CKR_OK, and nothing was done or written.
+  kGarbage,       ///< `garbage`: what is put out has its length, and makes no sense.
+  kUnavailable,   ///< `unavailable`, of C_GetAttributeValue: attributes have no length.
+  kEcho,          ///< `echo`, of C_Encrypt and C_Decrypt: what came in goes out.
+  kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.
   kStaleHandle,   ///< `stale-handle`: the handles it uses are valid no longer.

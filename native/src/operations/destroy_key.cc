@@ -42,6 +42,7 @@ class DestroyKey final : public Operation {
     if (destroyed_.size() > kMostDestroyed)
       throw badOutput("C_FindObjects", "there is no end of objects with one CKA_ID");
     requireTimeLeft(workplace);
+    requireFound(workplace, id_, handle);
     auto& functions = workplace.functions();
     check("C_DestroyObject", functions.C_DestroyObject(workplace.session.handle(), handle));
   }

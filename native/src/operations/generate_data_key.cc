@@ -1,7 +1,7 @@
 #include <utility>
 
-#include "gcm.h"
 #include "operations/operations.h"
+#include "random.h"
 
 namespace holdfast {
 namespace {
@@ -14,7 +14,7 @@ class GenerateDataKey final : public Operation {
 
   Value run(Workplace& workplace) override {
     workplace.profile.requireFits(length_);
-    Secret plaintext = drawRandom(workplace.session, length_);
+    Secret plaintext = drawSecret(workplace, length_);
     auto sealed = sealUnder(workplace, material_, plaintext.view(), additionalData_);
     return DataKey{std::move(sealed), std::move(plaintext)};
   }

@@ -1,6 +1,7 @@
+#include "random.h"
+
 #include <utility>
 
-#include "gcm.h"
 #include "operations/operations.h"
 
 namespace holdfast {
@@ -11,7 +12,7 @@ class Random final : public Operation {
  public:
   explicit Random(size_t length) : length_(length) {}
 
-  Value run(Workplace& workplace) override { return drawRandom(workplace.session, length_); }
+  Value run(Workplace& workplace) override { return drawSecret(workplace, length_); }
 
   bool isRepeatable() const override { return true; }
 

@@ -1,6 +1,7 @@
 #include "gcm.h"
 #include "key_finding.h"
 #include "operations/operations.h"
+#include "seen_random.h"
 
 namespace holdfast {
 
@@ -9,9 +10,11 @@ Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, Byte
   if (workplace.profile.tokenMakesNonces) {
     sealed.ciphertext =
         gcmEncryptWithTokenNonce(workplace.session, key, sealed.nonce, additionalData, plaintext);
+    if (!SeenRandom::ofProcess().note(sealed.nonce))
+      throw badOutput("C_Encrypt", "a nonce that a token gave before");
     return sealed;
   }
-  sealed.nonce = workplace.nonces.take(workplace.session);
+  sealed.nonce = workplace.nonces.take(workplace);
   sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
   return sealed;
 }

@@ -1,0 +1,20 @@
+/// \file Random bytes of the token (PKCS#11 v2.40 §5.16 C_GenerateRandom).
+#pragma once
+
+#include <span>
+
+#include "secret.h"
+
+namespace holdfast {
+
+struct Workplace;
+
+/// Fills the room: in as many calls as the token needs, which may give fewer bytes at a time than a nonce
+/// block has. Throws `bad-output` for bytes that some token of this process gave before (seen_random.h);
+/// nothing of such a draw may be used.
+void drawRandom(Workplace& workplace, std::span<uint8_t> room);
+
+/// `length` bytes. Draws at least 16, so that a repetition shows.
+Secret drawSecret(Workplace& workplace, size_t length);
+
+}  // namespace holdfast

@@ -1,0 +1,78 @@
+#include "seen_random.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "token_info.h"
+
+namespace holdfast {
+namespace {
+
+/// Piece number `number` of an RNG.
+Bytes piece(uint64_t number, size_t length = 12) {
+  std::mt19937_64 random(number);
+  Bytes bytes(length);
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+  return bytes;
+}
+
+Bytes joined(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+TEST(SeenRandom, APieceIsNewOnce) {
+  SeenRandom seen;
+  EXPECT_TRUE(seen.note(piece(1)));
+  EXPECT_TRUE(seen.note(piece(2)));
+  EXPECT_FALSE(seen.note(piece(1)));
+  EXPECT_FALSE(seen.note(joined({piece(3), piece(2), piece(4)})));
+  // What stood in a draw that was refused is known as well.
+  EXPECT_FALSE(seen.note(piece(4)));
+}
+
+TEST(SeenRandom, ADrawThatRepeatsItselfOrWasNotWrittenIsRefusedAtOnce) {
+  SeenRandom seen;
+  EXPECT_FALSE(seen.note(joined({piece(1), piece(1)})));
+  EXPECT_FALSE(seen.note(Bytes(12)));
+  EXPECT_FALSE(seen.note(joined({piece(2), Bytes(8)})));
+}
+
+TEST(SeenRandom, AnEndCountsFromEightBytesOnAndIsNoWholePiece) {
+  SeenRandom seen;
+  EXPECT_TRUE(seen.note(joined({piece(1), piece(2, 8)})));
+  EXPECT_FALSE(seen.note(piece(2, 8)));
+  EXPECT_TRUE(seen.note(piece(2)));
+  EXPECT_TRUE(seen.note(joined({piece(3), piece(4, 7)})));
+  EXPECT_TRUE(seen.note(joined({piece(5), piece(4, 7)})));
+}
+
+TEST(SeenRandom, ThePastIsKnownByItsSamples) {
+  SeenRandom seen;
+  constexpr uint64_t period = 8 * FingerprintTable::kEntries;
+  for (uint64_t number = 0; number < period; ++number) ASSERT_TRUE(seen.note(piece(number)));
+  uint64_t repeated = 0;
+  while (repeated < period && seen.note(piece(repeated))) ++repeated;
+  // One in 1,024 is a sample: that none is among so many has a probability of 2^-23.
+  EXPECT_LT(repeated, 16'384U);
+}
+
+std::string printed(const std::string& field) {
+  return printable(reinterpret_cast<const unsigned char*>(field.data()), field.size());
+}
+
+TEST(TokenText, EndsAtItsPaddingOrAtANul) {
+  EXPECT_EQ(printed("alpha   "), "alpha");
+  EXPECT_EQ(printed(std::string("alpha\0rubbish ", 14)), "alpha");
+  EXPECT_EQ(printed("without padding!"), "without padding!");
+  EXPECT_EQ(printed("    "), "");
+  EXPECT_EQ(printed(std::string(4, '\0')), "");
+  EXPECT_EQ(printed("\xc3\xa4 b"), "\xc3\xa4 b");
+}
+
+TEST(TokenText, HasNoControlCharacters) { EXPECT_EQ(printed("a\x1b[31mb\n\x7f"), "a\\x1b[31mb\\x0a\\x7f"); }
+
+}  // namespace
+}  // namespace holdfast

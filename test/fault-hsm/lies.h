@@ -1,0 +1,39 @@
+/// \file Outputs that are wrong although the answer is CKR_OK.
+#pragma once
+
+#include <optional>
+
+#include "script.h"
+
+namespace faulthsm {
+
+/// What a script's line makes of the outputs of one call. Each member does nothing unless the line says so.
+class Lie {
+ public:
+  explicit Lie(const std::optional<Decision>& decision) : decision_(decision) {}
+
+  bool is(Action action) const { return decision_ && decision_->action == action; }
+  /// The line's number, or 1.
+  uint64_t number() const { return decision_->value.value_or(1); }
+
+  /// `short`, `long`, `huge`: a length or a count.
+  void aboutLength(CK_ULONG& length) const;
+  /// `zero`: a handle. `repeat`: one that was given out before.
+  void aboutHandle(CK_ULONG& handle, CK_ULONG earlier) const;
+  /// The entries of a list and their count, or its count alone: `grow` answers CKR_BUFFER_TOO_SMALL with one
+  /// more than there was room for, `repeat` puts the first entry in the place of all, the others are those of
+  /// aboutLength.
+  CK_RV aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const;
+  /// `garbage`: bytes that are no text, no flag and no number that anybody expects.
+  void aboutBytes(void* bytes, CK_ULONG length) const;
+  /// All of them, of a template.
+  void aboutAttributes(CK_ATTRIBUTE* attributes, CK_ULONG count) const;
+
+ private:
+  const std::optional<Decision>& decision_;
+};
+
+/// `repeat N`: as an RNG whose draws begin anew after every N of them.
+CK_RV drawRepeatedly(uint64_t period, unsigned char* output, CK_ULONG length);
+
+}  // namespace faulthsm

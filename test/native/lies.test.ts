@@ -1,0 +1,294 @@
+/**
+ * Every PKCS#11 function that the addon calls, with every output of it that is wrong although the answer is CKR_OK: a failure of
+ * the HSM or the right answer, never a wrong answer, never the caller's fault, and no more calls than a bound.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { NativeFailure, NativePool, NativeTokenInfo } from '../../src/hsm/native.js';
+import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { type FaultHsm, putFaultsBefore } from './fault-hsm.js';
+import { addon, connect, makeKey, memberOptions, plantKey, soon, text, type TestKey } from './fixture.js';
+
+let hsm: SoftHsm;
+let fault: FaultHsm;
+let pool: NativePool;
+let key: TestKey;
+let nonce: Uint8Array;
+let ciphertext: Uint8Array;
+
+const zeroes = new Uint8Array(64);
+const freshId = () => new Uint8Array(Array.from({ length: 32 }, () => Math.floor(Math.random() * 256)));
+
+/** What the lie is met by. Each resolves only with a right answer, and throws otherwise. */
+const operations = {
+  async encrypt() {
+    const sealed = await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
+    fault.heal();
+    const { value } = await pool.decrypt(
+      0,
+      key.reference,
+      sealed.value.nonce,
+      sealed.value.ciphertext,
+      text('data'),
+      soon(),
+    );
+    expect(value).toEqual(zeroes);
+  },
+  async decrypt() {
+    const { value } = await pool.decrypt(0, key.reference, nonce, ciphertext, text('data'), soon());
+    expect(value).toEqual(zeroes);
+  },
+  async 'make a key'() {
+    const made = await makeKey(pool, 0);
+    fault.heal();
+    await pool.probe(0, made.reference, soon());
+  },
+  /** Two of the same would be the answer of an RNG that repeats itself. */
+  async random() {
+    const draws = [await pool.random(0, 1_000, soon()), await pool.random(0, 1_000, soon())];
+    expect(new Set(draws.map(({ value }) => Buffer.from(value).toString('hex'))).size).toBe(2);
+  },
+  /** Finds it, reads its attributes, tries its canary. */
+  probe: () => pool.probe(0, key.reference, soon()),
+  async destroy() {
+    const doomed = await pool.destroyKey(0, key.id, soon());
+    expect(doomed.value).toBe(1);
+    fault.heal();
+    expect((await pool.readAttributes(0, key.id, soon())).value).toEqual([]);
+  },
+  async 'destroy what is not there'() {
+    expect((await pool.destroyKey(0, freshId(), soon())).value).toBe(0);
+  },
+  async 'read attributes'() {
+    const { value } = await pool.readAttributes(0, key.id, soon());
+    expect(value).toMatchObject([
+      { label: 'key', sensitive: true, extractable: false, keyType: 0x1f, valueLength: 32 },
+    ]);
+  },
+  async 'read attributes twice'() {
+    await operations['read attributes']();
+    await operations['read attributes']();
+  },
+  async inventory() {
+    const entries = await pool.inventory(0, soon());
+    expect(entries.map(({ id }) => Buffer.from(id).toString('hex'))).toContain(Buffer.from(key.id).toString('hex'));
+  },
+  async 'token information'() {
+    const information = await pool.tokenInfo(0, soon());
+    for (const field of textFields) expect(information[field]).toMatch(/^[\x20-\x7e]*$/);
+  },
+  async reopen() {
+    await pool.reopenMember(0, soon());
+    await pool.loginMember(0, text('1234'), soon());
+    await operations.inventory();
+  },
+};
+
+const textFields = [
+  'label',
+  'serialNumber',
+  'manufacturer',
+  'model',
+  'libraryManufacturer',
+  'libraryDescription',
+] as const satisfies (keyof NativeTokenInfo)[];
+
+type Expected = 'right' | 'bad-output' | Pick<NativeFailure, 'rv'> | Pick<NativeFailure, 'kind'>;
+
+interface Lie {
+  functionName: string;
+  lie: string;
+  operation: keyof typeof operations;
+  expected: Expected[];
+  /** Calls of the function that the operation may make. */
+  mostCalls: number;
+}
+
+const lies: Lie[] = [];
+
+function told(
+  functionName: string,
+  operation: Lie['operation'],
+  words: string,
+  expected: Expected | Expected[] = 'bad-output',
+  mostCalls = 4,
+): void {
+  for (const lie of words.split(', '))
+    lies.push({ functionName, lie, operation, expected: [expected].flat(), mostCalls });
+}
+
+/** CKR_OPERATION_NOT_INITIALIZED: what was pretended to begin has not begun. */
+const notBegun = { rv: 0x91 };
+
+told('C_Initialize', 'reopen', 'pretend', { rv: 0x190 });
+// Somebody has initialised the module, so that nobody knows with what.
+told('C_Finalize', 'reopen', 'pretend', { kind: 'module-in-use' });
+told('C_GetInfo', 'token information', 'pretend, garbage', 'right');
+told('C_GetSlotList', 'reopen', 'long, huge, repeat, pretend');
+told('C_GetSlotList', 'reopen', 'grow', 'bad-output', 20);
+told('C_GetSlotList', 'reopen', 'times 2 grow', 'right', 20);
+told('C_GetTokenInfo', 'token information', 'pretend');
+told('C_GetTokenInfo', 'token information', 'garbage', 'right');
+told('C_GetMechanismList', 'token information', 'long, huge, pretend');
+told('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
+told('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
+told('C_OpenSession', 'inventory', 'zero, pretend');
+// A number that is in use: the token counts anew, as one does that was away.
+told('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
+told('C_CloseSession', 'inventory', 'pretend', 'right');
+told('C_GetSessionInfo', 'destroy what is not there', 'pretend, garbage');
+told('C_Login', 'reopen', 'pretend', { rv: 0x101 });
+told('C_FindObjectsInit', 'inventory', 'pretend', notBegun);
+told('C_FindObjects', 'inventory', 'long, huge, zero, repeat');
+told('C_FindObjects', 'inventory', 'endless', 'bad-output', 4_000);
+told('C_FindObjects', 'read attributes', 'long, huge, zero, repeat');
+told('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');
+told('C_FindObjects', 'probe', 'endless', [{ rv: 0x82 }, 'bad-output']);
+told('C_FindObjects', 'destroy', 'long, huge, zero, repeat, wrong-handle');
+told('C_FindObjects', 'destroy', 'endless', { rv: 0x82 });
+told('C_FindObjectsFinal', 'read attributes twice', 'pretend', ['right', { rv: 0x90 }]);
+told('C_GetAttributeValue', 'read attributes', 'short, long, huge, garbage, unavailable, pretend');
+told('C_GetAttributeValue', 'inventory', 'short, long, huge, garbage, unavailable, pretend');
+told('C_GetAttributeValue', 'probe', 'short, long, huge, garbage, unavailable, pretend');
+told('C_GetAttributeValue', 'make a key', 'short, long, huge, garbage, unavailable, pretend');
+told('C_GenerateKey', 'make a key', 'zero, repeat, pretend', 'bad-output', 1);
+told('C_DestroyObject', 'destroy', 'pretend', 'bad-output', 1);
+told('C_EncryptInit', 'encrypt', 'pretend', notBegun);
+told('C_Encrypt', 'encrypt', 'short, short 16, long, huge, pretend, echo', 'bad-output', 1);
+told('C_Encrypt', 'make a key', 'short, long, huge, pretend', 'bad-output', 1);
+told('C_DecryptInit', 'decrypt', 'pretend', notBegun);
+told('C_Decrypt', 'decrypt', 'short, short 63, short 64, long, long 16, huge, pretend, echo');
+told('C_Decrypt', 'probe', 'short, long, huge, pretend');
+told('C_GenerateRandom', 'make a key', 'pretend');
+told('C_GenerateRandom', 'random', 'pretend, repeat', ['bad-output']);
+told('C_GenerateRandom', 'random', 'limit 8, limit 100', 'right', 300);
+told('C_GenerateRandom', 'make a key', 'limit 8, limit 767', 'right', 300);
+
+beforeAll(async () => {
+  hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: '1234' }] });
+  fault = putFaultsBefore(hsm);
+  pool = addon.createPool(1000);
+  await connect(pool, memberOptions(fault.module, 'alpha', { laneCount: 1 }), '1234');
+  await makeKey(pool, 0, 'another');
+  await renewKey();
+});
+
+async function renewKey(): Promise<void> {
+  key = await makeKey(pool, 0);
+  ({ nonce, ciphertext } = (await pool.encrypt(0, key.reference, zeroes, text('data'), soon())).value);
+}
+
+/** As it was before: what a lie left behind is a token that must be opened again, or a key that was destroyed. */
+afterEach(async () => {
+  fault.heal();
+  await pool.reopenMember(0, soon());
+  await pool.loginMember(0, text('1234'), soon());
+  // So that the HSM knows other objects, whose handles it may give.
+  await pool.inventory(0, soon());
+  if ((await pool.readAttributes(0, key.id, soon())).value.length === 0) await renewKey();
+});
+
+afterAll(async () => {
+  expect(await pool.close(soon())).toBe(0);
+  hsm.dispose();
+});
+
+async function outcomeOf(operation: Lie['operation']): Promise<unknown> {
+  try {
+    await operations[operation]();
+    return 'right';
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('a function that says CKR_OK', () => {
+  test.each(lies)('$functionName $lie: $operation', async ({ functionName, lie, operation, expected, mostCalls }) => {
+    // Nothing is left that would need no call.
+    if (functionName === 'C_GenerateRandom') await pool.loginMember(0, text('1234'), soon());
+    const before = fault.calls(functionName);
+    fault.obey(`${functionName} ${lie}`);
+    const outcome = await outcomeOf(operation);
+    expect(fault.calls(functionName) - before).toBeGreaterThan(0);
+    expect(fault.calls(functionName) - before).toBeLessThanOrEqual(mostCalls);
+    if (outcome !== 'right') expect(outcome).toMatchObject({ callerFault: false, member: 0 });
+    const matching: unknown[] = expected.map((each): unknown => {
+      if (each === 'right') return each;
+      return expect.objectContaining(each === 'bad-output' ? { kind: each, functionName } : each);
+    });
+    expect(matching).toContainEqual(outcome);
+  });
+});
+
+test('a search that lies destroys nothing but what was searched for', async () => {
+  const neighbour = await makeKey(pool, 0, 'neighbour');
+  fault.obey('C_FindObjects wrong-handle');
+  await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({ kind: 'bad-output' });
+  fault.heal();
+  for (const { id } of [neighbour, key]) expect((await pool.readAttributes(0, id, soon())).value).toHaveLength(1);
+});
+
+test('a search that gives one handle at a time finds the second object too', async () => {
+  const twice = await makeKey(pool, 0, 'twice');
+  await plantKey(pool, 0, twice.id, 'twice');
+  fault.obey('C_FindObjects short');
+  expect((await pool.readAttributes(0, twice.id, soon())).value).toHaveLength(2);
+  fault.heal();
+  expect((await pool.destroyKey(0, twice.id, soon())).value).toBe(2);
+});
+
+describe('an RNG that repeats itself', () => {
+  /** Nonces, data keys and random bytes, of every length that shows a repetition. */
+  const draws = {
+    'encrypts under no nonce twice': async () => {
+      const { value } = await pool.encrypt(0, key.reference, text('x'), text(''), soon());
+      return [value.nonce];
+    },
+    'gives no data key twice': async () => {
+      const { value } = await pool.generateDataKey(0, key.reference, 32, text(''), soon());
+      return [value.nonce, value.plaintext];
+    },
+    'gives no 8 random bytes twice': async () => [(await pool.random(0, 8, soon())).value],
+    'gives no kilobyte twice': async () => [(await pool.random(0, 1_024, soon())).value],
+  };
+
+  async function given(draw: () => Promise<Uint8Array[]>): Promise<string[] | undefined> {
+    try {
+      return (await draw()).map((bytes) => Buffer.from(bytes).toString('hex'));
+    } catch (error) {
+      expect(error).toMatchObject({ kind: 'bad-output', functionName: 'C_GenerateRandom' });
+      return undefined;
+    }
+  }
+
+  describe.each([1, 2, 7, 50])('with every draw number %i', (period) => {
+    test.each(Object.entries(draws))('%s', async (_name, draw) => {
+      fault.obey(`C_GenerateRandom repeat ${period}`);
+      const all: string[] = [];
+      let refused = 0;
+      // A draw of nonces serves 64 encryptions.
+      for (let tries = 0; tries < 64 * (period + 2); tries += 1) {
+        const values = await given(draw);
+        if (values === undefined) refused += 1;
+        else all.push(...values);
+      }
+      expect(refused).toBeGreaterThan(0);
+      expect(new Set(all).size).toBe(all.length);
+    });
+  });
+
+  test('after it was opened again gives nothing that it gave before', async () => {
+    fault.obey('C_GenerateRandom repeat 3');
+    for (let draw = 0; draw < 3; draw += 1) await pool.random(0, 32, soon());
+    await pool.reopenMember(0, soon());
+    await pool.loginMember(0, text('1234'), soon());
+    await expect(pool.random(0, 32, soon())).rejects.toMatchObject({ kind: 'bad-output' });
+  });
+});
+
+test('every function that the addon calls has its lies', () => {
+  const list = readFileSync(new URL('../../native/src/function_list.cc', import.meta.url), 'utf8');
+  const called = [...list.matchAll(/X\((C_\w+)\)/g)].map(([, name]) => name);
+  expect(called.length).toBeGreaterThan(15);
+  expect([...new Set(lies.map(({ functionName }) => functionName))].sort()).toEqual(called.sort());
+});
