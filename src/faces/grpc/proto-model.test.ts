@@ -11,10 +11,11 @@ import { expect, test } from 'vitest';
 import { type ModelShape, modelOperations } from '../../../test/kms-model.js';
 import { kmsMethodNames } from '../../dispatch/methods.js';
 
-const descriptors = fromBinary(
+const files = fromBinary(
   FileDescriptorSetSchema,
   readFileSync(new URL('./gen/descriptor.binpb', import.meta.url)),
-).file.filter((file) => file.package === 'holdfast.kms.v1');
+).file.filter((file) => file.package.startsWith('holdfast.'));
+const descriptors = files.filter((file) => file.package === 'holdfast.kms.v1');
 const messages = new Map(descriptors.flatMap((file) => file.messageType.map((message) => [message.name, message])));
 const enums = new Map(descriptors.flatMap((file) => file.enumType.map((one) => [one.name, one])));
 
@@ -76,6 +77,20 @@ test.each(kmsMethodNames)('%s has the fields of the model, numbered in its order
   compare(messages.get(`${method}Request`), modelOperations[method].input.members);
   compare(messages.get(`${method}Response`), modelOperations[method].output?.members ?? {});
 });
+
+test.each(files.map((file) => [file.name, file] as const))(
+  '%s names its packages in other languages',
+  (_name, file) => {
+    const [, area = '', version = ''] = file.package.split('.');
+    const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+    expect(file.options).toMatchObject({
+      goPackage: `holdfast.kms/go/holdfast/${area}/${version};${area}${version}`,
+      javaPackage: `com.holdfast.${area}.${version}`,
+      javaMultipleFiles: true,
+      csharpNamespace: `Holdfast.${capital(area)}.${capital(version)}`,
+    });
+  },
+);
 
 test('every method of AWS KMS that the dispatcher has is an rpc of the proto, and the other way round', () => {
   const rpcs = descriptors.flatMap((file) => file.service.flatMap((service) => service.method));
