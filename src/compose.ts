@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { Disks } from './composition/disks.js';
+import { firstReservedFileDescriptor } from './composition/file-descriptors.js';
 import { Hangs } from './composition/hangs.js';
 import {
   type InventoryCheck,
@@ -43,6 +44,7 @@ import {
   backgroundErrorEvent,
   connectionEvents,
   connectionRefusedEvent,
+  descriptorEvent,
   encryptionBudgetEvents,
   hsmEvents,
   ownActEvents,
@@ -296,6 +298,7 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     onCompleted: requestEvent(telemetry.sink, clock),
   });
   const begun = await Promise.all(listeners.map((listener) => listenerOptions(listener, principals)));
+  const onEvent = descriptorEvent(telemetry.sink, clock);
   const face = await startGrpcFace({
     dispatcher,
     clock,
@@ -305,6 +308,7 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     onConnectionRefused: connectionRefusedEvent(telemetry.sink),
     tracer: telemetry.tracer,
     requestTimeoutMs: limits.requestTimeoutMs,
+    descriptors: { firstReserved: await firstReservedFileDescriptor(), onEvent },
     limits: { maximumMessageBytes: limits.maximumMessageBytes, maximumConnections: limits.maximumConnections },
   });
   const material = begun.map((options) => (options.kind === 'tls' ? options : undefined));

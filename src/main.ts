@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import { systemClock } from './clock-system.js';
 import { compose, type HoldfastServer } from './compose.js';
+import { Supervisor } from './composition/supervisor.js';
 import { loadConfiguration } from './config/load.js';
-import { loadAddon } from './hsm/native.js';
+import { loadAddon, type NativeAddon } from './hsm/native.js';
 import { requirePreconditions } from './preconditions/start.js';
 import { preconditionEvent } from './telemetry/events.js';
 import { createLogger } from './telemetry/logger.js';
@@ -37,11 +38,14 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   const { secrets, findings } = await requirePreconditions(configuration, systemClock.now());
   for (const finding of findings) preconditionEvent(logger, finding);
   const server = await compose(configuration, secrets, logger);
-  reload = () => void reloadServer(server, logger);
+  const supervisor = supervisorOf(addon, logger);
+  reload = () => void reloadServer(server, supervisor, logger);
   logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
+  supervisor.ready();
   const replacementAsked = server.replacementAsked.then(() => 'replacement' as const);
   const reason = await Promise.race([stopRequested, replacementAsked]);
   logger.info(reason === 'replacement' ? { reason } : { signal: reason }, 'draining');
+  supervisor.stopping();
   const exitCode = reason === 'replacement' ? replacementExitCode : 0;
   // A replacement drains already when the first signal comes: the second one does not wait for it.
   void stopRequested.then(() => {
@@ -50,6 +54,7 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   const { lanesHung, auditHung } = await server.stop();
   process.off('SIGHUP', hangUp);
   if (auditHung) logger.error('the audit log blocks: the records that wait for it are lost');
+  supervisor.close();
   logger.info('stopped');
   logger.flush();
   // A thread that hangs inside a module would make a normal exit abort (design §6), one in a write makes it wait.
@@ -67,11 +72,23 @@ function nextSignal(...signals: NodeJS.Signals[]): Promise<NodeJS.Signals> {
   });
 }
 
-async function reloadServer(server: HoldfastServer, logger: Logger): Promise<void> {
+/** Does nothing where no service manager has started us. */
+function supervisorOf(addon: NativeAddon, logger: Logger): Supervisor {
+  return new Supervisor(process.env, {
+    clock: systemClock,
+    processId: process.pid,
+    send: (socketPath, message) => addon.notifyServiceManager(socketPath, message),
+    onFailure: (cause) => logger.warn({ err: cause }, 'the service manager cannot be told how the service is'),
+  });
+}
+
+async function reloadServer(server: HoldfastServer, supervisor: Supervisor, logger: Logger): Promise<void> {
+  supervisor.reloading();
   try {
     await server.reload();
     logger.info('reloaded');
   } catch (error) {
     logger.error({ err: error }, 'reload failed; what was loaded before stays in use');
   }
+  supervisor.ready();
 }

@@ -3,11 +3,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "binding_arguments.h"
 #include "binding_pool.h"
 #include "binding_state.h"
 #include "control_task.h"
 #include "file_lock.h"
+#include "service_notify.h"
 
 namespace holdfast {
 namespace {
@@ -77,6 +80,13 @@ void disableCoreDumps(const Napi::CallbackInfo& info) {
   if (!done) throw Napi::Error::New(info.Env(), "core dumps could not be disabled");
 }
 
+void notifyServiceManager(const Napi::CallbackInfo& info) {
+  const int failed = notifyService(stringOf(info[0]), stringOf(info[1]));
+  if (failed == 0) return;
+  const std::string reason = std::system_category().message(failed);
+  throw Napi::Error::New(info.Env(), "the service manager could not be told: " + reason);
+}
+
 void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
 
 /// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
@@ -110,6 +120,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));
+  exports.Set("notifyServiceManager", Napi::Function::New<notifyServiceManager>(env, "notifyServiceManager"));
   exports.Set("exitNow", Napi::Function::New<exitNow>(env, "exitNow"));
   return exports;
 }

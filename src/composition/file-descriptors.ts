@@ -19,3 +19,12 @@ export async function readFileDescriptorLimit(): Promise<number> {
   const unlimited = 2 ** 31 - 1;
   return limit === undefined || limit === 'unlimited' ? unlimited : Math.min(Number(limit), unlimited);
 }
+
+/** Kept from connections: for tokens and their modules, catalog, audit log, metrics, and the files of a reload. */
+const reservedFileDescriptors = 256;
+
+/** The first descriptor that no connection should have. Where the limit is so low that the reserve takes most of it, half of it. */
+export async function firstReservedFileDescriptor(): Promise<number> {
+  const limit = await readFileDescriptorLimit();
+  return Math.max(limit - reservedFileDescriptors, Math.floor(limit / 2));
+}

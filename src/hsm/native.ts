@@ -370,13 +370,8 @@ export interface NativeAddon {
    * where it is missing and must be 0700 and ours.
    */
   acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
-  /** The same for the file lock of one PIN (the version of a credential) on one token. Fails with kind `lock-held` at the deadline. */
-  acquireLoginLock(
-    tokenSerialNumber: string,
-    credentialVersion: string,
-    directory: string,
-    deadlineMs: number,
-  ): Promise<NativeLock>;
+  /** The same for the file lock of one PIN (`version` of a credential) on one token. Fails with kind `lock-held` at the deadline. */
+  acquireLoginLock(serialNumber: string, version: string, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
   /** A pool; `queueLimit` is the most operations that may wait in it. */
@@ -385,6 +380,8 @@ export interface NativeAddon {
   createMaterial(material: NativeMaterial): NativeMaterialReference;
   /** RLIMIT_CORE 0 and PR_SET_DUMPABLE 0, so that no core dump holds a secret. */
   disableCoreDumps(): void;
+  /** Sends a message of sd_notify(3). Throws when it cannot be sent; never waits. */
+  notifyServiceManager(socketPath: string, message: string): void;
   /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
   exitNow(code: number): void;
 }

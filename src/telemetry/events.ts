@@ -213,6 +213,28 @@ export function connectionRefusedEvent({ logger, metrics }: EventSink): (refusal
   };
 }
 
+/** File descriptors that run short, and connections that are refused for it; a failed accept is logged once a second at most. */
+export function descriptorEvent({ logger, metrics }: EventSink, clock: Clock): (event: DescriptorShortage) => void {
+  const lines = new LineLimit(clock, 1);
+  return (event) => {
+    if (event.kind === 'enough') logger.info('there are enough file descriptors again');
+    else if (event.kind === 'short') {
+      const { connections } = event;
+      logger.error({ connections }, 'file descriptors run short: connections are refused, and the rest is kept');
+    } else {
+      metrics?.counters.connectionsWithoutDescriptor.inc();
+      const line = event.cause === undefined ? undefined : lines.admit('accept');
+      if (line !== undefined) logger.error({ err: event.cause, ...line }, 'a connection could not be accepted');
+    }
+  };
+}
+
+/** What a face tells of file descriptors. */
+export type DescriptorShortage =
+  | { kind: 'refused'; cause?: unknown }
+  | { kind: 'short'; connections: number }
+  | { kind: 'enough' };
+
 /** What a face tells of connections that it refused. */
 export interface RefusedConnection {
   sourceAddress: string;
@@ -308,7 +330,7 @@ function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: Unacc
     metrics?.gauges.unaccountedMaterials.set(place, count);
     if (count === 0) return;
     logger.error(
-      { clusterId, memberName, count, materialIds: materialIds.slice(0, 20) },
+      { clusterId, memberName, count, materialIds: materialIds.slice(0, 5) },
       'ALERT: the token holds keys that the catalog does not know; they were left alone',
     );
     metrics?.counters.unaccountedMaterialReports.inc(place);

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 
-const linesPerWindow = 20;
+const defaultLinesPerWindow = 20;
 const windowMs = 1_000;
 
 /**
@@ -9,10 +9,13 @@ const windowMs = 1_000;
  */
 export class LineLimit {
   readonly #clock: Clock;
+  readonly #linesPerWindow: number;
   readonly #kinds = new Map<string, { endMs: number; lines: number; unreported: number }>();
 
-  constructor(clock: Clock) {
+  /** @param linesPerWindow of each kind, in a second */
+  constructor(clock: Clock, linesPerWindow = defaultLinesPerWindow) {
     this.#clock = clock;
+    this.#linesPerWindow = linesPerWindow;
   }
 
   /**
@@ -23,7 +26,7 @@ export class LineLimit {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#kinds.get(kind);
     if (known !== undefined && nowMs < known.endMs) {
-      if (known.lines < linesPerWindow) {
+      if (known.lines < this.#linesPerWindow) {
         known.lines += 1;
         return {};
       }

@@ -1,5 +1,6 @@
 import type { DestinationStream, LevelWithSilent, Logger } from 'pino';
 import { pino, stdTimeFunctions } from 'pino';
+import { logError } from './log-error.js';
 
 /**
  * Names whose values are secrets wherever they stand. The second line of defence: secrets are `Secret`s, which print as
@@ -48,6 +49,7 @@ export function createLogger(
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: logError },
       redact: { paths: redactedPaths, censor: '[secret]' },
     },
     {

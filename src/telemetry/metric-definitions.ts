@@ -34,6 +34,11 @@ export const counterDefinitions = {
     help: 'Connections refused before any request, and requests ended before they had arrived whole.',
     labels: [],
   },
+  connectionsWithoutDescriptor: {
+    name: 'holdfast_connections_without_descriptor_total',
+    help: 'Connections closed at once, and accepts that failed, for want of file descriptors.',
+    labels: [],
+  },
   hsmFailures: {
     name: 'holdfast_hsm_failures_total',
     help: 'Failed tries of operations, by kind and CK_RV.',
@@ -298,7 +303,7 @@ export const gaugeDefinitions = {
   eventLoopDelay: {
     name: 'holdfast_event_loop_delay_seconds',
     help: 'How late the event loop was, since the last scrape.',
-    labels: ['quantile'],
+    labels: ['statistic'],
   },
   eventLoopUtilization: {
     name: 'holdfast_event_loop_utilization_ratio',

@@ -5,8 +5,12 @@ import type { Metrics } from './metrics.js';
 /** How often the event loop is looked at, in milliseconds: a delay shorter than this does not show. */
 const eventLoopResolutionMs = 10;
 
-/** The quantiles of the event loop's delay; `1` is the longest. */
-const quantiles = [0.5, 0.99, 1] as const;
+/** What is shown of the event loop's delay. Not by a label `quantile`: that is for summaries (`promtool check metrics`). */
+const statistics = [
+  ['p50', 50],
+  ['p99', 99],
+  ['maximum', 100],
+] as const;
 
 /** What is shown of the process itself. @returns what ends the watch. */
 export function showProcess(metrics: Metrics, clock: Clock, version: string): () => void {
@@ -28,10 +32,10 @@ function watchEventLoop(metrics: Metrics): () => void {
   histogram.enable();
   let before = performance.eventLoopUtilization();
   metrics.refreshWith(() => {
-    for (const quantile of quantiles) {
+    for (const [statistic, percentile] of statistics) {
       // The histogram holds the time between two looks, in nanoseconds; nothing yet where it has had no look.
-      const seenMs = histogram.count === 0 ? eventLoopResolutionMs : histogram.percentile(quantile * 100) / 1e6;
-      eventLoopDelay.set({ quantile: String(quantile) }, Math.max(0, seenMs - eventLoopResolutionMs) / 1_000);
+      const seenMs = histogram.count === 0 ? eventLoopResolutionMs : histogram.percentile(percentile) / 1e6;
+      eventLoopDelay.set({ statistic }, Math.max(0, seenMs - eventLoopResolutionMs) / 1_000);
     }
     histogram.reset();
     const now = performance.eventLoopUtilization();

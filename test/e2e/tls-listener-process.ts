@@ -32,6 +32,7 @@ const listener = await TlsListener.start(
       throw new Error(reason);
     }),
     maximumConnections: 1_000,
+    descriptors: undefined,
     maximumHandshakes: 1_000,
     handshakeTimeoutMs: 60_000,
   },

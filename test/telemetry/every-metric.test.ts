@@ -12,6 +12,7 @@ import {
   backgroundErrorEvent,
   connectionEvents,
   connectionRefusedEvent,
+  descriptorEvent,
   encryptionBudgetEvents,
   type EventSink,
   hsmEvents,
@@ -94,6 +95,10 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
   connectionsRefused: {
     happens: () => connectionRefusedEvent(sink)({ sourceAddress: '127.0.0.1', reason: 'r', unreported: 0 }),
     series: 'holdfast_connections_refused_total',
+  },
+  connectionsWithoutDescriptor: {
+    happens: () => descriptorEvent(sink, clock)({ kind: 'refused' }),
+    series: 'holdfast_connections_without_descriptor_total',
   },
   hsmOperationDuration: {
     happens: () => tried(),
@@ -318,7 +323,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
     'holdfast_process_replacement_state{state="none"}': 0,
   },
   auditHealthy: { holdfast_audit_healthy: 1 },
-  eventLoopDelay: { 'holdfast_event_loop_delay_seconds{quantile="1"}': 'some' },
+  eventLoopDelay: { 'holdfast_event_loop_delay_seconds{statistic="maximum"}': 'some' },
   eventLoopUtilization: { holdfast_event_loop_utilization_ratio: 'some' },
   residentMemory: { holdfast_process_resident_memory_bytes: 'some' },
   heapUsed: { holdfast_process_heap_used_bytes: 'some' },

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import {
   histogramDefinitions,
   type MetricDefinition,
 } from '../../src/telemetry/metric-definitions.js';
+import { counterSeeds } from '../../src/telemetry/counter-seeds.js';
 import { Metrics } from '../../src/telemetry/metrics.js';
 
 /** docs/telemetry.md and the registry: a row for every metric, and a metric for every row. */
@@ -58,6 +60,60 @@ test('names have the prefix, counters end in _total, and nothing else does', () 
   for (const { name, type } of definedRows()) {
     expect(name).toMatch(/^holdfast_[a-z0-9_]+$/);
     expect(name.endsWith('_total'), name).toBe(type === 'counter');
+  }
+});
+
+/** The base units that we use, and what else a name may end in: a thing that is counted or a state. */
+const otherUnits =
+  /_(milliseconds|millis|ms|us|ns|micros|minutes|hours|days|kilobytes|megabytes|mebibytes|kb|mb|gb|bits|percent)(_|$)/;
+
+/** The rules of `promtool check metrics` (promlint of prometheus/client_golang), for machines that do not have it. */
+test.each(definedRows())('$name keeps the rules of promtool check metrics', ({ name, type, labels }) => {
+  expect(name).not.toMatch(otherUnits);
+  expect(name).not.toMatch(/_(gauge|counter|histogram|summary)(_|$)/);
+  if (type !== 'histogram') expect(name).not.toMatch(/_(bucket|count|sum)$/);
+  // Histograms have `le` of their own, and only summaries have quantiles.
+  for (const label of labels) expect(label).toMatch(/^(?!le$|quantile$)[a-z][a-z_]*$/);
+});
+
+test('what is served is text that Prometheus reads: each name has one HELP and one TYPE before its samples', async () => {
+  const names = [{ id: 'c', name: 'main', members: [{ name: 'a' }] }];
+  const lines = (await new Metrics(names).scrape()).split('\n').filter((line) => line !== '');
+  let current = '';
+  const seen: string[] = [];
+  for (const line of lines) {
+    const [, keyword, name = '', text = ''] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? [];
+    if (keyword === 'HELP') {
+      expect(seen).not.toContain(name);
+      expect(text).toMatch(/\S\.$/);
+      seen.push(name);
+    } else if (keyword === 'TYPE') [current] = [name];
+    else expect(line).toMatch(new RegExp(`^${current}(_bucket|_count|_sum)?(\\{[^{}]*\\})? [-+0-9.eE]+$`));
+  }
+  expect(seen).toHaveLength(definedRows().length);
+});
+
+test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool says the same', async () => {
+  const input = await new Metrics([{ id: 'c', name: 'main', members: [{ name: 'a' }] }]).scrape();
+  expect(spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toMatchObject({ status: 0 });
+  const rules = fileURLToPath(new URL('../../deploy/prometheus/holdfast-rules-test.yaml', import.meta.url));
+  expect(spawnSync('promtool', ['test', 'rules', rules], { encoding: 'utf8' })).toMatchObject({ status: 0 });
+});
+
+test('counters that alerts count, and others, stand at 0 from the start; the rest say why they cannot', async () => {
+  const clusters = [{ id: 'c', name: 'main', members: [{ name: 'a' }] }];
+  const text = await new Metrics(clusters).scrape();
+  const alerts = deployed('prometheus/holdfast-rules.yaml');
+  for (const [key, seeds] of Object.entries(counterSeeds)) {
+    const { name, labels } = counterDefinitions[key as keyof typeof counterDefinitions];
+    if (typeof seeds === 'string') {
+      expect(alerts).not.toContain(name);
+      expect(seeds.length).toBeGreaterThan(10);
+      continue;
+    }
+    const samples = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+    expect([name, samples.length]).toEqual([name, labels.length === 0 ? 1 : seeds(clusters).length]);
+    expect(samples.filter((line) => !line.endsWith(' 0'))).toEqual([]);
   }
 });
 

@@ -1,5 +1,6 @@
 import { BlockList, createServer, isIPv6 } from 'node:net';
 import type { Principal } from '../../policy/authorizer.js';
+import { guardAccepts } from './accept-guard.js';
 import { sourceAddressOf } from './connections.js';
 import { boundTcp, type Listener, listening } from './listener.js';
 import { reportDrops } from './refusals.js';
@@ -33,7 +34,7 @@ export async function startPlaintextListener(
   const server = createServer((socket) => {
     dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket) });
   });
-  server.maxConnections = dependencies.maximumConnections;
+  guardAccepts(server, dependencies.maximumConnections, dependencies.descriptors);
   reportDrops(server, dependencies.refusals);
   await listening(server, () => server.listen({ host: address, port }));
   return { bound: boundTcp('plaintext', server), stop: () => void server.close() };

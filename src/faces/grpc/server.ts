@@ -6,6 +6,7 @@ import type { Identifiers } from '../../ids.js';
 import type { Principal } from '../../policy/authorizer.js';
 import type { Readiness } from '../../status/readiness.js';
 import type { RequestTracer } from '../../trace.js';
+import type { DescriptorBounds } from './accept-guard.js';
 import { Connections } from './connections.js';
 import { addServices } from './handler.js';
 import { Health } from './health.js';
@@ -39,6 +40,8 @@ export interface GrpcFaceOptions {
   /** Undefined where nothing is traced. */
   tracer?: RequestTracer | undefined;
   limits?: Partial<GrpcFaceLimits>;
+  /** How many file descriptors connections may use; left out: all that there are. */
+  descriptors?: DescriptorBounds;
 }
 
 /** The running gRPC face: package holdfast.kms.v1, health and reflection. */
@@ -152,18 +155,19 @@ class RunningGrpcFace implements GrpcFace {
   #start(options: GrpcListenerOptions, intake: Intake): Promise<Listener> {
     const { maximumConnections, handshakeTimeoutMs } = this.#limits;
     const refusals = this.#refusals;
+    const { descriptors } = this.#options;
     const accept = intake.accept.bind(intake);
     switch (options.kind) {
       case 'tls': {
         const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);
         const maximumHandshakes = Math.min(this.#limits.maximumHandshakes, Math.ceil(maximumConnections / 2));
-        const bounds = { maximumConnections, maximumHandshakes, handshakeTimeoutMs };
+        const bounds = { maximumConnections, maximumHandshakes, handshakeTimeoutMs, descriptors };
         return TlsListener.start(options, { principalOf, accept, refusals, ...bounds });
       }
       case 'unix':
-        return startUnixListener(options, { accept, maximumConnections, refusals });
+        return startUnixListener(options, { accept, maximumConnections, refusals, descriptors });
       case 'plaintext':
-        return startPlaintextListener(options, { accept, maximumConnections, refusals });
+        return startPlaintextListener(options, { accept, maximumConnections, refusals, descriptors });
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { pemRevocationLists } from '../../certificates/pem.js';
 import type { Principal } from '../../policy/authorizer.js';
+import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
@@ -33,6 +34,8 @@ export interface TlsListenerDependencies {
   refusals: RefusalReporter;
   /** TCP connections at a time; more are closed at once. */
   maximumConnections: number;
+  /** Undefined: as many file descriptors as there are. */
+  descriptors: DescriptorBounds | undefined;
   /** How many of them may be in their TLS handshake; beyond that the oldest of these is closed. */
   maximumHandshakes: number;
   /** For the TLS handshake: whoever is slower is disconnected. */
@@ -57,7 +60,7 @@ export class TlsListener implements Listener {
       ALPNProtocols: ['h2'],
       handshakeTimeout: dependencies.handshakeTimeoutMs,
     });
-    server.maxConnections = dependencies.maximumConnections;
+    guardAccepts(server, dependencies.maximumConnections, dependencies.descriptors);
     const handshakes = new UnfinishedHandshakes(dependencies.maximumHandshakes, dependencies.refusals);
     // A socket that was asked for its peer's address, as here, still knows it when it is closed.
     server.on('connection', (socket: Socket) => handshakes.begin(socket));

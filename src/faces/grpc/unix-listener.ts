@@ -3,6 +3,7 @@ import { type BigIntStats, chmodSync, linkSync, lstatSync, renameSync, unlinkSyn
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Principal } from '../../policy/authorizer.js';
+import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
 import type { Connection } from './connections.js';
 import { type Listener, listening } from './listener.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
@@ -19,6 +20,8 @@ export interface UnixListenerOptions {
 export interface LocalListenerDependencies {
   accept(socket: Socket, connection: Connection): void;
   maximumConnections: number;
+  /** Undefined: as many file descriptors as there are. */
+  descriptors: DescriptorBounds | undefined;
   refusals: RefusalReporter;
 }
 
@@ -45,7 +48,7 @@ export async function startUnixListener(
     throw new Error(`The path of a Unix socket has at most ${longestSocketPathBytes} bytes: ${path}`);
   }
   const server = createServer((socket) => dependencies.accept(socket, { principal, sourceAddress: 'unix' }));
-  server.maxConnections = dependencies.maximumConnections;
+  guardAccepts(server, dependencies.maximumConnections, dependencies.descriptors);
   reportDrops(server, dependencies.refusals);
   await listenPrivately(server, ownPath);
   try {

@@ -1,0 +1,100 @@
+import { HoldfastError } from '../errors.js';
+import { isNativeFailure } from '../hsm/failure.js';
+import { MemberOpenError } from '../hsm/login.js';
+
+/** Messages of the system and of modules are not ours, and may be long. */
+const longestText = 160;
+/** More than the tries of one request that fail in different ways. */
+const mostCauses = 4;
+/** Enough to find the place. */
+const mostFrames = 3;
+
+/** An error as the log has it. */
+export interface LoggedError {
+  /** The class, or the name. */
+  type: string;
+  message: string;
+  /** An error code of ours, or one of the system such as `ENOSPC`. */
+  code?: string;
+  /** The PKCS#11 function that answered, and its CK_RV in hex. */
+  functionName?: string;
+  returnValue?: string;
+  /** Messages of the causes, the nearest first; none that was said before. */
+  causes?: string[];
+  /** Only of an error that nobody foresaw: the others say what happened, and where does not matter. */
+  stack?: string[];
+}
+
+/**
+ * What the log shows of an error: a closed list of short fields. An error may carry whatever helps the code that catches
+ * it, a token with its 300 mechanisms for one; none of that belongs into a line that somebody has to read at night.
+ */
+export function logError(thrown: unknown): LoggedError {
+  const chain = chainOf(thrown);
+  const [first = thrown] = chain;
+  const message = messageOf(first);
+  const causes = newMessages(message, chain.slice(1).map(messageOf)).slice(0, mostCauses);
+  const failure = chain.find(isNativeFailure);
+  const unforeseen = chain.findLast((error): error is Error => error instanceof Error && !isForeseen(error));
+  const code = chain.map(codeOf).find((found) => found !== undefined);
+  return {
+    type: first instanceof Error ? first.name : typeof first,
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(failure === undefined || failure.kind !== 'rv'
+      ? {}
+      : { functionName: failure.functionName, returnValue: `0x${failure.rv.toString(16)}` }),
+    ...(causes.length === 0 ? {} : { causes }),
+    ...(unforeseen?.stack === undefined ? {} : { stack: framesOf(unforeseen.stack) }),
+  };
+}
+
+/** The error and its causes. A chain that bites its own tail is cut. */
+function chainOf(thrown: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let error = thrown; error !== undefined && error !== null && !chain.includes(error); ) {
+    chain.push(error);
+    error = error instanceof Error ? error.cause : undefined;
+  }
+  return chain;
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length <= longestText ? text : `${text.slice(0, longestText)}…`;
+}
+
+/** Those that add something to what was said before them. */
+function newMessages(message: string, causes: readonly string[]): string[] {
+  const said = [message];
+  const added: string[] = [];
+  for (const cause of causes) {
+    if (cause === '' || said.some((text) => text.includes(cause))) continue;
+    said.push(cause);
+    added.push(cause);
+  }
+  return added;
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof MemberOpenError) return error.errorCode;
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Ours say what happened; those of the system name the call. */
+function isForeseen(error: Error): boolean {
+  if (error instanceof HoldfastError || error instanceof MemberOpenError || isNativeFailure(error)) return true;
+  return 'syscall' in error;
+}
+
+/** The first line of a stack repeats the message. Paths begin at our own folder. */
+function framesOf(stack: string): string[] {
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return frames.slice(0, mostFrames).map((line) =>
+    line
+      .trim()
+      .replace(/(file:\/\/)?\/\S*?\/(?=(src|dist|test|node_modules)\/)/, '')
+      .slice(0, longestText),
+  );
+}
