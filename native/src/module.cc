@@ -86,9 +86,9 @@ std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadlin
   return module;
 }
 
-Module::Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
+Module::Module(ModuleOptions options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
                Deadline deadline)
-    : opening_(std::move(opening)), options_(options), instance_(std::move(instance)) {
+    : opening_(std::move(opening)), options_(std::move(options)), instance_(std::move(instance)) {
   const EnvironmentScope scope(options_.environment, deadline);
   library_ = load(deadline);
   initialize();

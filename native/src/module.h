@@ -66,7 +66,7 @@ class Module : public std::enable_shared_from_this<Module> {
 
  private:
   struct Constructible;
-  Module(const ModuleOptions& options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
+  Module(ModuleOptions options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
          Deadline deadline);
   static std::shared_ptr<Module> openShared(const ModuleOptions& options, Deadline deadline);
   std::shared_ptr<ModuleLibrary> load(Deadline deadline);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <tuple>
 
 #include "cryptoki.h"
 #include "environment.h"
@@ -17,7 +18,9 @@ struct FileIdentity {
   dev_t device = 0;
   ino_t inode = 0;
 
-  auto operator<=>(const FileIdentity&) const = default;
+  bool operator<(const FileIdentity& other) const {
+    return std::tie(device, inode) < std::tie(other.device, other.inode);
+  }
 };
 
 /// The file and its content: one that was replaced or written to is another.
@@ -27,7 +30,10 @@ struct FileVersion {
   int64_t modifiedNs = 0;
   int64_t changedNs = 0;
 
-  auto operator<=>(const FileVersion&) const = default;
+  bool operator<(const FileVersion& other) const {
+    return std::tie(identity, size, modifiedNs, changedNs) <
+           std::tie(other.identity, other.size, other.modifiedNs, other.changedNs);
+  }
 };
 
 /// One loaded copy of a module's code and globals. Never unloaded: vendors' libraries (and the OpenSSL under

@@ -126,7 +126,7 @@ TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
   for (const char* const name : {"C_GetTokenInfo", "C_GetMechanismList", "C_GetSlotList"}) {
     for (const CK_RV rv : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_MEMORY}) {
       char script[64];
-      std::snprintf(script, sizeof script, "%s rv 0x%lx", name, rv);
+      static_cast<void>(std::snprintf(script, sizeof script, "%s rv 0x%lx", name, rv));
       const auto failed = findingFails(token, script);
       ASSERT_TRUE(failed) << script;
       EXPECT_EQ(failed->kind, FailureKind::kRv) << script;
