@@ -87,8 +87,9 @@ export const errorGuide = {
   },
   INVALID_CIPHERTEXT: {
     cause:
-      'The ciphertext is damaged, is not of this service, or has another encryption context. The HSM was proved sound before this was answered.',
-    remedy: 'Send every byte as Encrypt gave it, with the same encryption context, case included.',
+      'Either it is no ciphertext of ours, or it names a key that the catalog does not know: then no HSM was asked. Or the HSM refused it, for its bytes or its encryption context, and was proved sound with the same key before this was answered.',
+    remedy:
+      'Send every byte as Encrypt gave it, with the same encryption context, case included. If ciphertexts that were good are refused, the catalog may be the wrong one: administrators are told the key that it does not know, the audit log has it as `unknown_key_id`, and `holdfast ciphertext describe` shows the key of a ciphertext.',
   },
   INVALID_KEY_USAGE: {
     cause: "The operation or algorithm does not fit the key's usage or spec.",

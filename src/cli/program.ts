@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAliasCommands } from './commands/alias.js';
 import { addCatalogCommands } from './commands/catalog.js';
+import { addCiphertextCommands } from './commands/ciphertext.js';
 import { addConfigCommands } from './commands/config.js';
 import { addDecryptCommand } from './commands/decrypt.js';
 import { addDeletionHoldCommands } from './commands/deletion-hold.js';
@@ -76,6 +77,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addReEncryptCommand(program, terminal);
   addGenerateDataKeyCommand(program, terminal);
   addGenerateRandomCommand(program, terminal);
+  addCiphertextCommands(program, terminal);
   shareSettings(program);
   return program;
 }

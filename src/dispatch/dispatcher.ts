@@ -3,6 +3,7 @@ import type { AuditLog } from '../audit/log.js';
 import type { Cancellation } from '../cancellation.js';
 import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
+import { UnknownKeyError } from '../operations/unknown-key.js';
 import type { AccessResource, Authorizer, Principal } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
 import type { OperationTrace } from '../trace.js';
@@ -116,8 +117,22 @@ export class AuditedDispatcher implements Dispatcher {
       trail.response = await this.#execute(call, call.principal, trail);
       return undefined;
     } catch (thrown) {
-      return toHoldfastError(thrown);
+      const error = toHoldfastError(thrown);
+      return call.principal === undefined ? error : this.#forAdministrators(error, call.principal);
     }
+  }
+
+  /**
+   * A key that the catalog does not know may be the catalog's fault, and only those who may see every key are told of it:
+   * all others could find out which keys exist.
+   */
+  #forAdministrators(error: HoldfastError, principal: Principal): HoldfastError {
+    const { cause } = error;
+    if (!(cause instanceof UnknownKeyError)) return error;
+    const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' } } as const;
+    return this.#dependencies.authorizer.isAllowed(access)
+      ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause })
+      : error;
   }
 
   async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
@@ -144,7 +159,10 @@ export class AuditedDispatcher implements Dispatcher {
       resources: auditedResources(trail, row, error),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
-      parameters: auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
+      parameters: {
+        ...auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
+        ...unknownKeyOf(error),
+      },
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
     return this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
@@ -216,6 +234,13 @@ function resourceName(resource: AccessResource): string[] {
     case 'unknown-key':
       return [];
   }
+}
+
+/** The key that a ciphertext names and the catalog does not know: without it nobody could tell which catalog is missing. */
+function unknownKeyOf(error: HoldfastError | undefined): Record<string, string> {
+  if (!(error?.cause instanceof UnknownKeyError)) return {};
+  const { keyId, materialId } = error.cause;
+  return { unknown_key_id: keyId, unknown_key_material_id: materialId };
 }
 
 /** A field of a request that its audit record carries, and what it is called there. */

@@ -29,7 +29,8 @@ export interface EnvelopeHeader {
 /** A ciphertext blob taken apart: which key and material it names, and what the HSM decrypts. */
 export interface Envelope extends EnvelopeHeader, Sealed {}
 
-const magic = Uint8Array.of(0x48, 0x46);
+/** `HF`: how every envelope begins. */
+export const magic = Uint8Array.of(0x48, 0x46);
 const formatVersion = 1;
 const keyIdKinds = { uuid: 0, multiRegion: 1 } as const;
 const aes256Gcm = 1;

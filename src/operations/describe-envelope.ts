@@ -1,0 +1,51 @@
+import { envelopeOverhead, magic, parseEnvelope } from './envelope.js';
+
+/** What a ciphertext says of itself. Nothing of it is proved: only the key can do that. */
+export interface EnvelopeDescription {
+  formatVersion: number;
+  keyId: string;
+  materialId: string;
+  algorithm: 'AES_256_GCM';
+  nonceBytes: number;
+  tagBytes: number;
+  /** As long as the plaintext. */
+  ciphertextBytes: number;
+  /** The whole envelope. */
+  totalBytes: number;
+}
+
+const tagBytes = 16;
+
+/** Reads an envelope without a server, a key or a catalog. @returns what it says, or why it is none. */
+export function describeEnvelope(blob: Uint8Array): EnvelopeDescription | { problem: string } {
+  const problem = whyNone(blob);
+  if (problem !== undefined) return { problem };
+  try {
+    const { keyId, materialId, nonce, ciphertext } = parseEnvelope(blob);
+    return {
+      formatVersion: blob[magic.length] ?? 0,
+      keyId,
+      materialId,
+      algorithm: 'AES_256_GCM',
+      nonceBytes: nonce.length,
+      tagBytes,
+      ciphertextBytes: ciphertext.length - tagBytes,
+      totalBytes: blob.length,
+    };
+  } catch {
+    // The parser says the same of every fault, for those who probe it.
+    return { problem: 'its header names a kind of key id, an algorithm or a nonce that this format does not have' };
+  }
+}
+
+function whyNone(blob: Uint8Array): string | undefined {
+  if (!magic.every((byte, index) => blob[index] === byte))
+    return 'it does not begin with HF, as every ciphertext of Holdfast does';
+  const version = blob[magic.length];
+  if (version !== 1) return `it has format ${version ?? 'none'}, and this version knows format 1`;
+  if (blob.length <= envelopeOverhead)
+    return `it has ${blob.length} bytes, and at least ${envelopeOverhead + 1} are needed: it was cut off`;
+  if (blob.length > envelopeOverhead + 4_096)
+    return `it has ${blob.length} bytes, and at most ${envelopeOverhead + 4_096} are possible`;
+  return undefined;
+}
