@@ -26,7 +26,7 @@ export const kmsMethodNames = [
 ] as const;
 
 /** Methods of ours, for operators. */
-export const adminMethodNames = ['GetStatus'] as const;
+const adminMethodNames = ['GetStatus'] as const;
 
 /** Every method that the dispatcher answers. The one list; faces and tables are checked against it. */
 export const methodNames = [...kmsMethodNames, ...adminMethodNames] as const;
