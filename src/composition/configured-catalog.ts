@@ -27,7 +27,7 @@ export async function openConfiguredCatalog(configuration: Configuration, clock:
   const { path } = configuration.catalog;
   const created = (await mayCreate(configuration)) && (await createSqliteCatalog(path, clock));
   requireNone(created ? undefined : await configuredCatalogProblem(configuration));
-  return { catalog: await openSqliteCatalog({ path, clock }), created };
+  return { catalog: await openSqliteCatalog({ path, clock, checked: true }), created };
 }
 
 /** Why a server would not start with the catalog of its configuration; `doctor` shows the same. Changes nothing. */

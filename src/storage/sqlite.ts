@@ -15,6 +15,8 @@ export interface SqliteCatalogOptions {
   /** A catalog that `createSqliteCatalog` made: none is made here. */
   path: string;
   clock: Clock;
+  /** Whether the caller has just asked `catalogProblem`, which reads the whole file. Default false: it is asked here. */
+  checked?: boolean;
   /** How long a call waits while other processes write; then it fails with KMS_INTERNAL. Default 5,000. */
   busyTimeoutMs?: number;
   /** How many records are kept in memory; 0 keeps none. Default 10,000. */
@@ -34,9 +36,9 @@ export type SqliteCatalog = Catalog & {
  * @throws CatalogOpenError as `catalogProblem` finds, or when it cannot be migrated.
  */
 export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<SqliteCatalog> {
-  const { path, clock, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
+  const { path, clock, checked = false, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;
   const file = resolve(path);
-  requireNone(catalogProblem(file, undefined, busyTimeoutMs));
+  if (!checked) requireNone(catalogProblem(file, undefined, busyTimeoutMs));
   const opened: { use?: CatalogUse; database?: SqliteCatalogDatabase } = {};
   const close = async (): Promise<void> => {
     await opened.database?.close();
