@@ -172,6 +172,7 @@ Napi::Value toJavaScript(Napi::Env env, const Failure& failure) {
   error.Set("rv", number(env, failure.rv));
   error.Set("functionName", failure.functionName);
   error.Set("callerFault", failure.callerFault);
+  error.Set("hsmCleared", failure.hsmCleared);
   error.Set("member", failure.member);
   error.Set("epoch", number(env, failure.epoch));
   return error;

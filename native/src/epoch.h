@@ -10,7 +10,7 @@
 
 namespace holdfast {
 
-/// When the HSM decrypted last what it had just encrypted: see self_test.h.
+/// When the last test began in which the HSM decrypted what it had just encrypted: see self_test.h.
 struct SelfTest {
   std::atomic<Clock::time_point> passed = Clock::time_point{};
 };

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "call_time.h"
 #include "return_values.h"
 
 namespace holdfast {
@@ -30,6 +31,8 @@ const char* nameOf(FailureKind kind) {
       return "material-mismatch";
     case FailureKind::kCanaryFailed:
       return "canary-failed";
+    case FailureKind::kKeyRefused:
+      return "key-refused";
     case FailureKind::kSelfTestFailed:
       return "self-test-failed";
     case FailureKind::kHandleRevoked:
@@ -79,6 +82,7 @@ Failure rvFailure(const char* functionName, CK_RV rv) {
 }
 
 void check(const char* functionName, CK_RV rv) {
+  CallTime::note();
   if (rv != CKR_OK) throw rvFailure(functionName, rv);
 }
 

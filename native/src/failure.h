@@ -20,6 +20,7 @@ enum class FailureKind {
   kMaterialAmbiguous,
   kMaterialMismatch,
   kCanaryFailed,
+  kKeyRefused,
   kSelfTestFailed,
   kHandleRevoked,
   kQueueFull,
@@ -48,6 +49,8 @@ struct Failure {
   /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM (design invariant
   /// 5).
   bool callerFault = false;
+  /// Key and HSM worked after it: it says nothing about the HSM, and may be the request's.
+  bool hsmCleared = false;
   int member = -1;
   uint64_t epoch = 0;
 };

@@ -3,6 +3,13 @@
 #include <utility>
 
 namespace holdfast {
+namespace {
+
+/// A key that is refused is asked about once a second at most: whoever uses it again and again must not have
+/// the token searched, or another key made, each time.
+constexpr auto kRefusalMemory = std::chrono::seconds(1);
+
+}  // namespace
 
 std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
   const std::lock_guard lock(mutex_);
@@ -15,8 +22,10 @@ std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer&
 void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun) {
   const std::lock_guard lock(mutex_);
   handle_ = handle;
+  candidate_ = handle;
   material_ = std::move(material);
   canarySuccess_ = begun;
+  refused_.reset();
 }
 
 void HandleEntry::revokeProof() {
@@ -24,17 +33,37 @@ void HandleEntry::revokeProof() {
   revocations_.fetch_add(1, std::memory_order_release);
   material_.reset();
   canarySuccess_.reset();
-  seen_.reset();
 }
 
-std::optional<CK_OBJECT_HANDLE> HandleEntry::seenHandle() const {
+std::optional<CK_OBJECT_HANDLE> HandleEntry::candidate() const {
   const std::lock_guard lock(mutex_);
-  return seen_;
+  return candidate_;
 }
 
 void HandleEntry::recordSeen(CK_OBJECT_HANDLE handle) {
   const std::lock_guard lock(mutex_);
-  seen_ = handle;
+  candidate_ = handle;
+}
+
+void HandleEntry::forgetCandidate() {
+  const std::lock_guard lock(mutex_);
+  candidate_.reset();
+}
+
+std::optional<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleEntry::proof() const {
+  const std::lock_guard lock(mutex_);
+  if (!material_) return std::nullopt;
+  return std::pair(handle_, material_);
+}
+
+void HandleEntry::recordRefusal(Clock::time_point when) {
+  const std::lock_guard lock(mutex_);
+  refused_ = when;
+}
+
+bool HandleEntry::wasRefusedLately() const {
+  const std::lock_guard lock(mutex_);
+  return refused_ && Clock::now() - *refused_ < kRefusalMemory;
 }
 
 bool HandleEntry::canarySucceededSince(Clock::time_point then) const {
@@ -65,9 +94,26 @@ void HandleCache::drop(const Bytes& id) {
   entries_.erase(id);
 }
 
-void HandleCache::clear() {
+void HandleCache::doubtAll() {
   const std::lock_guard lock(mutex_);
-  entries_.clear();
+  std::erase_if(entries_, [](const auto& known) { return !known.second->candidate(); });
+  for (auto& [id, entry] : entries_) {
+    auto doubted = std::make_shared<HandleEntry>();
+    doubted->recordSeen(*entry->candidate());
+    entry = std::move(doubted);
+  }
+}
+
+std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKeys(const Bytes& except,
+                                                                                  size_t most) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> keys;
+  for (const auto& [id, entry] : entries_) {
+    if (keys.size() == most) break;
+    auto proof = id == except ? std::nullopt : entry->proof();
+    if (proof) keys.push_back(std::move(*proof));
+  }
+  return keys;
 }
 
 size_t HandleCache::size() const {
@@ -87,6 +133,7 @@ void HandleCache::takeInventory(const std::vector<SeenKey>& keys) {
       entry->recordSeen(handles.front());
     } else {
       entry->revokeProof();
+      entry->forgetCandidate();
     }
   }
 }

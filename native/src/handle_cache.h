@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "clock.h"
@@ -24,15 +25,23 @@ class HandleEntry {
   std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
   /// `begun`: before the canary was tried.
   void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun);
-  /// From now on the handle must be found and must prove itself again.
+  /// From now on the handle must prove itself again; it stays the candidate.
   void revokeProof();
   /// How often that was so. What a handle encrypted while this number changed may be under another key.
   uint64_t revocations() const { return revocations_.load(std::memory_order_acquire); }
 
-  /// The handle that the inventory of this epoch saw, where it saw exactly one: not proved yet, but worth
-  /// trying before a find.
-  std::optional<CK_OBJECT_HANDLE> seenHandle() const;
+  /// What is worth trying before a find: the one handle that this epoch's inventory saw, or the last that was
+  /// found or proved.
+  std::optional<CK_OBJECT_HANDLE> candidate() const;
   void recordSeen(CK_OBJECT_HANDLE handle);
+  void forgetCandidate();
+
+  /// The proof, for those who ask whether the HSM works with another key than theirs.
+  std::optional<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> proof() const;
+
+  /// The HSM refused this key and worked with another one; not proved since.
+  void recordRefusal(Clock::time_point when);
+  bool wasRefusedLately() const;
 
   /// Whether the canary has succeeded on this handle, in a try that began then or later.
   bool canarySucceededSince(Clock::time_point then) const;
@@ -46,7 +55,8 @@ class HandleEntry {
   std::atomic<uint64_t> revocations_ = 0;
   MaterialPointer material_;
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
-  std::optional<CK_OBJECT_HANDLE> seen_;
+  std::optional<CK_OBJECT_HANDLE> candidate_;
+  std::optional<Clock::time_point> refused_;
   /// When the last try that succeeded began.
   std::optional<Clock::time_point> canarySuccess_;
   Turnstile probe_;
@@ -75,8 +85,12 @@ class HandleCache {
   /// Forgets an entry, unless another took its place.
   void drop(const Bytes& id, const EntryPointer& entry);
   void drop(const Bytes& id);
-  void clear();
+  /// Every handle must prove itself again, and stays a candidate. Work under way keeps the entry that it has.
+  void doubtAll();
   size_t size() const;
+  /// Keys with a proof, other than this one, at most so many.
+  std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(const Bytes& except,
+                                                                       size_t most) const;
 
   /// Takes in one inventory pass over all secret keys, where objects may share an id. Ids that are
   /// shared or gone lose their proof, so that their next use finds and judges them again.

@@ -1,11 +1,8 @@
-/// \file From a material to a handle that may be used (design invariants 3, 4, 5; PKCS#11 v2.40 §5.7).
+/// \file The objects with a CKA_ID, and what they are (design invariants 3 and 4; PKCS#11 v2.40 §5.7).
 #pragma once
 
 #include <vector>
 
-#include "failure.h"
-#include "material.h"
-#include "return_values.h"
 #include "workplace.h"
 
 namespace holdfast {
@@ -33,43 +30,5 @@ struct ExpectedKey {
 
 /// `material-mismatch` unless the object is the AES key that the catalog describes.
 void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedKey& expected);
-
-/// Tries the canary on the handle of a key just made, whose attributes were checked, and remembers the proof.
-void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key);
-
-/// A handle that has proved itself in this epoch, and where that is remembered.
-struct ProvenKey {
-  CK_OBJECT_HANDLE handle;
-  HandleCache::EntryPointer entry;
-  /// `HandleEntry::revocations`, from before the handle was looked up.
-  uint64_t revocations;
-};
-
-/// `handle-revoked` where the handle lost its proof since: another lane saw that it is no longer this key's.
-void requireStillProven(const ProvenKey& key);
-
-/// From the cache, or found, checked and tried on the canary now.
-ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
-
-/// After a decryption that failed: tries the canary on the proven handle, unless another lane does so by now.
-/// A try that began earlier says nothing of an HSM that may have fallen ill since. Throws `canary-failed`, or
-/// `self-test-failed` where nothing decrypts.
-void confirmCanary(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key);
-
-/// Runs `use(key)`; where the token no longer knows the handle, proves the material again and runs it once
-/// more, unless the first run may have encrypted: then the cluster may.
-template <typename Use>
-auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const Use& use) {
-  const auto key = provenKey(workplace, material);
-  try {
-    return use(key);
-  } catch (const Failure& failure) {
-    if (failure.kind != FailureKind::kRv || !speaksOfHandle(failure.rv)) throw;
-    key.entry->revokeProof();
-    workplace.cache.drop(material->id, key.entry);
-    if (mayHaveEncrypted(failure)) throw;
-  }
-  return use(provenKey(workplace, material));
-}
 
 }  // namespace holdfast

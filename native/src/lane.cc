@@ -61,7 +61,7 @@ bool Lane::openFirstSession() {
 
 void Lane::openSession() {
   session_.emplace(*token_);
-  if (!token_->keepsSessions()) epoch_->cache.clear();
+  if (!token_->keepsSessions()) epoch_->cache.doubtAll();
 }
 
 bool Lane::mayHold(size_t waiting) {
@@ -74,6 +74,7 @@ bool Lane::mayHold(size_t waiting) {
 std::optional<Outcome> Lane::perform(const RequestPointer& request) {
   started_ = Clock::now();
   request->insideSince = started_;
+  const CallTime watched(request->insideSince);
   try {
     // Asked after the lane said that it goes in, like requireTime.
     if (Clock::now() >= request->deadline)
@@ -125,25 +126,35 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
 }
 
 Failure Lane::explain(Failure failure) {
+  if (failure.kind == FailureKind::kRv && failure.rv == CKR_USER_NOT_LOGGED_IN) proveLogin(failure);
   failure.member = member_;
   failure.epoch = epoch_->number;
   heed(failure);
   return failure;
 }
 
+/// Only C_GetSessionInfo proves that a login is lost: some tokens answer so for a key that they refuse.
+void Lane::proveLogin(Failure& failure) {
+  if (!session_) return;
+  try {
+    token_->proveSession(*session_);
+  } catch (const Failure& lost) {
+    failure = lost;
+  }
+}
+
 void Lane::heed(const Failure& failure) {
   if (failure.kind == FailureKind::kSelfTestFailed) {
     poisoned_ = true;
-    epoch_->cache.clear();
+    epoch_->cache.doubtAll();
   }
   // Nobody knows what state an operation that ended so has left the session in.
   if (failure.kind == FailureKind::kBadOutput) poisoned_ = true;
-  if (failure.kind == FailureKind::kRv && !failure.callerFault) {
-    const auto& row = returnValue(failure.rv);
-    if (row.poisonsSession || row.poisonsMember) poisoned_ = true;
-    // A token that dropped a session may number its objects anew: every handle has to prove itself again.
-    if (poisoned_ && row.speaksAboutHsm) epoch_->cache.clear();
-  }
+  if (failure.kind != FailureKind::kRv || failure.callerFault || failure.hsmCleared) return;
+  const auto& row = returnValue(failure.rv);
+  if (row.poisonsSession || row.poisonsMember) poisoned_ = true;
+  // A token that dropped a session may number its objects anew: every handle has to prove itself again.
+  if (poisoned_ && row.speaksAboutHsm) epoch_->cache.doubtAll();
 }
 
 }  // namespace holdfast

@@ -68,6 +68,7 @@ class Lane : public Watched, public std::enable_shared_from_this<Lane> {
   Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   Failure explain(Failure failure);
+  void proveLogin(Failure& failure);
   /// What the failure says of the session and of the handles known so far.
   void heed(const Failure& failure);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string_view>
 
 #include "failure.h"
 #include "gcm.h"
@@ -12,13 +11,12 @@
 namespace holdfast {
 namespace {
 
-constexpr auto kMemory = std::chrono::seconds(1);
 /// gcmDecrypt would ask twice for one that ends in zeroes.
 constexpr std::array<uint8_t, 16> kPlaintext{"holdfast tested"};
 
 ByteView viewOf(const auto& bytes) { return {bytes.data(), bytes.size()}; }
 
-/// The token is, and not only this function of it.
+/// Another function than the one that failed says so too.
 bool isLost(CK_RV rv) {
   const auto& row = returnValue(rv);
   return row.poisonsMember && row.poisonsSession;
@@ -69,7 +67,13 @@ struct Sample {
   Bytes ciphertext;
 };
 
-/// Nothing where the token refuses to encrypt under such a key; throws where the HSM fails.
+Failure selfTestFailed(Failure why, const char* detail) {
+  why.kind = FailureKind::kSelfTestFailed;
+  why.detail = detail;
+  return why;
+}
+
+/// Nothing if the token has never encrypted under such a key: it may not allow that.
 std::optional<Sample> encryptOnce(Workplace& workplace, CK_OBJECT_HANDLE key) {
   Sample sample;
   auto& [nonce, ciphertext] = sample;
@@ -79,48 +83,38 @@ std::optional<Sample> encryptOnce(Workplace& workplace, CK_OBJECT_HANDLE key) {
                      : gcmEncrypt(workplace.session, key, viewOf(nonce), {}, viewOf(kPlaintext));
     return sample;
   } catch (const Failure& failure) {
-    if (failure.kind != FailureKind::kRv || returnValue(failure.rv).speaksAboutHsm) throw;
-    return std::nullopt;
+    const bool neverPassed = workplace.selfTest.passed.load() == Clock::time_point{};
+    if (failure.kind == FailureKind::kRv && neverPassed) return std::nullopt;
+    throw selfTestFailed(failure, "the HSM does not encrypt any more, under a key just made either");
   }
 }
 
-bool hasPassed(const Workplace& workplace, Clock::time_point now) {
-  return now - workplace.selfTest.passed.load() < kMemory;
-}
-
-bool decryptsWhatItEncrypts(Workplace& workplace, CK_OBJECT_HANDLE key, const Sample& sample, Failure& why) {
+void requireDecryption(Workplace& workplace, CK_OBJECT_HANDLE key, const Sample& sample) {
+  const auto* const detail = "the HSM does not decrypt what it has encrypted a moment before";
   try {
     const Secret plaintext = gcmDecrypt(workplace.session, key, viewOf(sample.nonce), {}, sample.ciphertext);
-    return std::ranges::equal(plaintext.view(), kPlaintext);
+    if (std::ranges::equal(plaintext.view(), kPlaintext)) return;
   } catch (const Failure& failure) {
-    // As in any decryption: only what C_Decrypt answers may be said of a ciphertext.
-    const bool byCiphertext = std::string_view(failure.functionName) == "C_Decrypt" &&
-                              workplace.profile.maySpeakOfCiphertext(failure.rv);
-    if (!byCiphertext) throw;
-    why = failure;
-    return false;
+    throw selfTestFailed(failure, detail);
   }
+  throw failure(FailureKind::kSelfTestFailed, detail);
 }
 
 }  // namespace
 
-void requireDecryption(Workplace& workplace) {
-  if (hasPassed(workplace, Clock::now())) return;
+bool passesSelfTest(Workplace& workplace) {
+  const auto since = Clock::now();
   // All sessions of the process see the key (PKCS#11 v2.40 §4.4): no inventory may meet it.
   const auto passage = enterExclusive(workplace, workplace.token.objects());
   requireTime(workplace, bool(passage));
+  if (workplace.selfTest.passed.load() >= since) return true;
   const auto begun = Clock::now();
-  if (hasPassed(workplace, begun)) return;
   const SessionKey key(workplace);
   const auto sample = key.handle() ? encryptOnce(workplace, *key.handle()) : std::nullopt;
-  if (!sample) return;
-  Failure why = failure(FailureKind::kSelfTestFailed, "");
-  if (!decryptsWhatItEncrypts(workplace, *key.handle(), *sample, why)) {
-    why.kind = FailureKind::kSelfTestFailed;
-    why.detail = "the HSM does not decrypt what it has encrypted a moment before";
-    throw Failure(why);
-  }
+  if (!sample) return false;
+  requireDecryption(workplace, *key.handle(), *sample);
   workplace.selfTest.passed = begun;
+  return true;
 }
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "call_time.h"
 #include "cryptoki.h"
 
 namespace holdfast {
@@ -19,7 +20,10 @@ class Session {
   ~Session();
 
   CK_SESSION_HANDLE handle() const { return handle_; }
-  CK_FUNCTION_LIST& functions() const { return functions_; }
+  CK_FUNCTION_LIST& functions() const {
+    CallTime::note();
+    return functions_;
+  }
 
  private:
   const Token& token_;

@@ -145,6 +145,10 @@ bool Token::isInItsSlotBeforeLong() const {
 
 void Token::proveAlive(const Session& session) const {
   if (!isInItsSlotBeforeLong()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  proveSession(session);
+}
+
+void Token::proveSession(const Session& session) const {
   CK_SESSION_INFO info{};
   info.state = CK_UNAVAILABLE_INFORMATION;
   check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));

@@ -59,7 +59,10 @@ class Token {
   /// Every token that the module shows.
   static std::vector<TokenInfo> list(const Module& module);
 
-  CK_FUNCTION_LIST& functions() const { return module_->functions(); }
+  CK_FUNCTION_LIST& functions() const {
+    CallTime::note();
+    return module_->functions();
+  }
   CK_SLOT_ID slot() const { return slot_; }
 
   /// C_GetTokenInfo and C_GetMechanismList, now.
@@ -75,6 +78,9 @@ class Token {
   /// Whether the token still has the session of its login. Where it has dropped that one it has dropped all
   /// that were open, and object handles may stand for other objects.
   bool keepsSessions() const;
+
+  /// Throws unless the token knows the session, and has it logged in.
+  void proveSession(const Session& session) const;
 
   /// Throws unless the token answers and the session is logged in: "0 objects found" and every other silence
   /// mean nothing before that (design invariant 4).

@@ -44,11 +44,11 @@ TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   EXPECT_EQ(cache.size(), 2U);
   EXPECT_TRUE(cache.entry(once)->provenHandle(material("a")));
   EXPECT_FALSE(cache.entry(twice)->provenHandle(material("a")));
-  EXPECT_EQ(cache.entry(once)->seenHandle(), 7U);
-  EXPECT_FALSE(cache.entry(twice)->seenHandle());
+  EXPECT_EQ(cache.entry(once)->candidate(), 7U);
+  EXPECT_FALSE(cache.entry(twice)->candidate());
   // What was seen once and is double by now.
   cache.takeInventory({{once, 7}, {once, 8}});
-  EXPECT_FALSE(cache.entry(once)->seenHandle());
+  EXPECT_FALSE(cache.entry(once)->candidate());
 }
 
 TEST(HandleCache, DropsAnEntryOnlyIfItIsStillThere) {

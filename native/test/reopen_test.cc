@@ -160,7 +160,7 @@ TEST(Reopen, ACallOfAnEarlierOpeningThatLostItsSessionDoesNotGoOn) {
     valueOf<MemberOpened>(pool.reopen(member, after(2'000)));
     if (loggedIn) valueOf<uint64_t>(pool.logIn(member));
     const int before = token.calls("C_EncryptInit");
-    token.obey("C_EncryptInit rv 0xb3");
+    token.obey("C_EncryptInit times 1 lose-sessions");
     EXPECT_EQ(failureOf(running.get()).kind, FailureKind::kNoMember);
     EXPECT_EQ(token.calls("C_EncryptInit"), before);
     token.heal();

@@ -3,6 +3,16 @@
 namespace holdfast {
 namespace {
 
+std::string hexOf(const Bytes& bytes) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : bytes) {
+    text.push_back(kDigits[byte >> 4U]);
+    text.push_back(kDigits[byte & 0xfU]);
+  }
+  return text;
+}
+
 /// Every session of the process would: an inventory would tell of a key that nothing accounts for.
 TEST(SelfTest, NobodySeesItsKeyInTheToken) {
   const TestToken token;
@@ -10,7 +20,8 @@ TEST(SelfTest, NobodySeesItsKeyInTheToken) {
   const int member = pool.connect(token.faultyModule());
   const auto key = pool.makeKey(member);
   const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
-  token.obey("C_Decrypt times 2 rv 0x5\nC_Encrypt hang");
+  const std::string ill = "C_Decrypt key " + hexOf(key->id) + " rv 0x5";
+  token.obey(ill + "\nC_Encrypt hang");
   const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
   auto decryption = pool.post(member, makeDecrypt(key, nonce, sealed.ciphertext, {}));
   ASSERT_TRUE(eventually([&] { return token.inside("C_Encrypt") == 1; }));
@@ -19,8 +30,9 @@ TEST(SelfTest, NobodySeesItsKeyInTheToken) {
       pool.start([&](const auto& answer) { pool.pool().inventory(answer, member, after(20'000)); });
   EXPECT_EQ(inventory.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
   EXPECT_EQ(token.calls("C_FindObjectsInit"), before);
-  token.heal();
+  token.obey(ill);
   EXPECT_EQ(failureOf(decryption.get()).kind, FailureKind::kCanaryFailed);
+  token.heal();
   EXPECT_EQ(valueOf<std::vector<ObjectSummary>>(inventory.get()).size(), 1U);
 }
 

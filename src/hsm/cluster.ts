@@ -10,7 +10,7 @@ import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, Nati
 import { retryOptions } from './outlook.js';
 import { Repetition, type RepetitionTools } from './repetition.js';
 import { Rotation, type Subject } from './rotation.js';
-import { type LaneResult, watchTry } from './tries.js';
+import { isUse, type LaneResult, watchTry } from './tries.js';
 
 /** What a cluster shares with its members and repetitions; made anew for each connection, as its pool is. */
 export interface ClusterTools extends MemberTools, RepetitionTools {
@@ -154,7 +154,7 @@ export class PooledCluster implements HsmCluster {
     operation: () => Promise<NativeResult<T>>,
   ): Promise<T> {
     const result = await this.#judged(member, subject, call, operation);
-    member.recordSuccess(result.epoch, subject.reference);
+    if (isUse(subject.operation)) member.recordSuccess(result.epoch, subject.reference);
     return result.value;
   }
 

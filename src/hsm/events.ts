@@ -8,7 +8,13 @@ export interface MemberPlace {
 }
 
 /** What may be wrong with a key material on a member; each is worth an alert, since a healthy cluster never shows one. */
-export const materialAlerts = ['material-missing', 'material-ambiguous', 'material-mismatch', 'canary-failed'] as const;
+export const materialAlerts = [
+  'material-missing',
+  'material-ambiguous',
+  'material-mismatch',
+  'canary-failed',
+  'key-refused',
+] as const;
 /** One of `materialAlerts`. */
 export type MaterialAlert = (typeof materialAlerts)[number];
 

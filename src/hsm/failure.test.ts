@@ -7,7 +7,15 @@ const rows = loadAddon().returnValues();
 const returnValues = readReturnValues(rows);
 
 function failure(change: Partial<NativeFailure>): NativeFailure {
-  const base = { kind: 'rv', rv: 0, functionName: '', callerFault: false, member: 0, epoch: 1 } as const;
+  const base = {
+    kind: 'rv',
+    rv: 0,
+    functionName: '',
+    callerFault: false,
+    hsmCleared: false,
+    member: 0,
+    epoch: 1,
+  } as const;
   return Object.assign(new Error('a failure'), base, change);
 }
 
@@ -53,6 +61,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
     callerFault: false,
     retryElsewhere: true,
   },
+  'key-refused': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, retryElsewhere: true, alert: 'key-refused' },
   'self-test-failed': { code: 'KMS_INTERNAL', poisonsMember: true, retryElsewhere: true, alert: null },
   'handle-revoked': { code: 'KMS_INTERNAL', speaksAboutHsm: false, retryElsewhere: true, alert: null },
   'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },

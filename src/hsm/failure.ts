@@ -31,11 +31,17 @@ export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
 }
 
 /**
- * The token had dropped the session, or the handle of the key, also in the midst of the operation. The lane opens another
- * session and finds the key anew for the next operation, so that the member may be asked again.
+ * The member may be asked once more: the token had dropped the session, or the handle of the key, also in the midst of the
+ * operation, and the lane opens another session and finds the key anew; or key and HSM worked after it.
  */
-export function mayBeAskedAgain({ kind, rv }: NativeFailure): boolean {
-  return kind === 'handle-revoked' || (kind === 'rv' && returnValuesOfWhatWasLost.has(rv));
+export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure): boolean {
+  if (kind === 'rv') return hsmCleared || returnValuesOfWhatWasLost.has(rv);
+  return kind === 'handle-revoked';
+}
+
+/** The canary decrypted after the ciphertext did not. If no HSM was asked, there is no doubt. */
+export function isProvisional({ functionName }: NativeFailure, { callerFault }: Verdict): boolean {
+  return callerFault && functionName !== '';
 }
 
 /**
@@ -45,8 +51,11 @@ export function mayBeAskedAgain({ kind, rv }: NativeFailure): boolean {
 export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdict {
   if (failure.kind === 'queue-deadline' && failure.member >= 0)
     return { ...verdicts['queue-deadline'], retryElsewhere: true };
+  if (failure.kind === 'self-test-failed')
+    return { ...verdicts['self-test-failed'], ...callerAnswer(returnValues(failure.rv).code) };
   if (failure.kind !== 'rv') return verdicts[failure.kind];
   if (failure.callerFault) return invalidCiphertext;
+  if (failure.hsmCleared) return { ...healthy, ...internal, retryElsewhere: true };
   const value = returnValues(failure.rv);
   return {
     ...callerAnswer(value.code),
@@ -98,10 +107,11 @@ function callerAnswer(code: ErrorCode): Pick<Verdict, 'code' | 'message'> {
   if (code === 'KMS_INVALID_STATE' || code === 'KEY_UNAVAILABLE') {
     return { code: 'KEY_UNAVAILABLE', message: 'The HSM cannot be reached. Try again.' };
   }
-  return { code: 'KMS_INTERNAL', message: 'The HSM answered with an error. Try again.' };
+  return internal;
 }
 
 const healthy = { speaksAboutHsm: false, poisonsMember: false, callerFault: false, retryElsewhere: false, alert: null };
+const internal = { code: 'KMS_INTERNAL', message: 'The HSM answered with an error. Try again.' } as const;
 const overdue = { code: 'DEPENDENCY_TIMEOUT', message: 'The HSM did not answer in time. Try again.' } as const;
 const cancelledAnswer = { code: 'CANCELLED', message: 'The caller cancelled the request.' } as const;
 const unreachable = { code: 'KEY_UNAVAILABLE', message: 'No HSM of the cluster takes work now. Try again.' } as const;
@@ -131,18 +141,17 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
   'canary-failed': brokenMaterial('canary-failed', 'The key material in the HSM failed its known-answer check.'),
+  'key-refused': brokenMaterial('key-refused', 'The HSM refuses to use the key material.'),
   'self-test-failed': {
     ...healthy,
-    code: 'KMS_INTERNAL',
-    message: 'The HSM answered with an error. Try again.',
+    ...internal,
     speaksAboutHsm: true,
     poisonsMember: true,
     retryElsewhere: true,
   },
   'handle-revoked': {
     ...healthy,
-    code: 'KMS_INTERNAL',
-    message: 'The HSM answered with an error. Try again.',
+    ...internal,
     retryElsewhere: true,
   },
   // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.

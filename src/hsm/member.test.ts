@@ -43,6 +43,7 @@ function hang(inEpoch: number): void {
     rv: 0,
     functionName: '',
     callerFault: false,
+    hsmCleared: false,
     member: 0,
     epoch: inEpoch,
   } as const);

@@ -131,6 +131,14 @@ export class Member {
     if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
 
+  /** Of work that is no use of keys: making, destroying and listing them. It says nothing about their use. */
+  noteFailure(failure: NativeFailure): void {
+    if (failure.kind !== 'lane-deadline') return;
+    this.#tools.events.laneQuarantined(this.place, failure);
+    // The addon suspects it, but nothing that callers use has hung.
+    if (this.isAdmitted) this.#tools.pool.resume(this.index);
+  }
+
   /** Ends its timers; call it before the pool closes. */
   stop(): void {
     this.#breaker.stop();

@@ -156,9 +156,10 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
- * - `canary-failed`: the handle did not decrypt the material's canary, and the HSM decrypts what it encrypts under another key.
- * - `self-test-failed`: neither the canary nor what the HSM had just encrypted under a key of its own decrypts: the HSM is ill, and nothing
- *   is known of the material.
+ * - `canary-failed`: the handle did not decrypt the material's canary, also once more after the HSM had worked with another key.
+ * - `key-refused`: `functionName` answered `rv` for this key, also once more after the HSM had worked with another one.
+ * - `self-test-failed`: other keys fail too, those that had worked before or one made for the moment: the HSM is ill, and nothing is known of
+ *   the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock
@@ -178,6 +179,7 @@ export type NativeFailureKind =
   | 'material-ambiguous'
   | 'material-mismatch'
   | 'canary-failed'
+  | 'key-refused'
   | 'self-test-failed'
   | 'handle-revoked'
   | 'queue-full'
@@ -198,8 +200,13 @@ export interface NativeFailure extends Error {
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
-  /** Kind `rv` of a decryption: the canary decrypted on that handle, so the ciphertext is at fault (design invariant 5). */
+  /**
+   * Kind `rv` of a decryption: the canary decrypted afterwards on that handle, so that the ciphertext is at fault (design invariant 5), unless
+   * the HSM was ill and healed in between. Where `functionName` is empty no HSM was asked.
+   */
   callerFault: boolean;
+  /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
+  hsmCleared: boolean;
   /** Index of the member; -1 where the operation was for any of them and reached none. */
   member: number;
   epoch: number;
@@ -310,7 +317,7 @@ export interface NativePool {
     additionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<NativeSealed>>;
-  /** Decrypts. On any failure that a caller's bad ciphertext may have caused, the canary is tried on the same handle first. */
+  /** Decrypts. After any failure of `C_Decrypt`, whatever its code, the canary is tried on the same handle. */
   decrypt(
     member: number | null,
     material: NativeMaterialReference,

@@ -34,6 +34,7 @@ const kinds = Object.keys({
   'module-in-use': 0,
   'canary-failed': 0,
   'handle-revoked': 0,
+  'key-refused': 0,
   'lane-deadline': 0,
   'lock-held': 0,
   'material-ambiguous': 0,

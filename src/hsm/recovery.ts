@@ -43,16 +43,20 @@ export function remedyFor(
   return failedProbes >= settings.reopenAfterProbes ? 'reopen' : 'wait';
 }
 
-/** The token says that nobody is logged in. */
+/**
+ * The session says that nobody is logged in. Some tokens answer so for a key that they refuse, too: what another function
+ * answers proves nothing, and each login writes to the token.
+ */
 export function isLoggedOut(cause: unknown): boolean {
-  return isNativeFailure(cause) && cause.kind === 'rv' && cause.rv === userNotLoggedIn;
+  if (!isNativeFailure(cause) || cause.kind !== 'rv') return false;
+  return cause.rv === userNotLoggedIn && cause.functionName === 'C_GetSessionInfo';
 }
 
 /** No probe will ever succeed again on what is open. */
 function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
   // A member without lanes, or that is not open.
   if (failure.kind === 'no-member' || failure.kind === 'token-missing') return true;
-  if (failure.kind !== 'rv') return false;
+  if (failure.kind !== 'rv' && failure.kind !== 'self-test-failed') return false;
   const { poisonsMember, poisonsSession } = returnValues(failure.rv);
   return poisonsMember && poisonsSession;
 }

@@ -55,6 +55,7 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
     rv: deviceError,
     functionName: 'C_Encrypt',
     callerFault: false,
+    hsmCleared: false,
     member: 0,
     epoch: 1,
   } as const;
@@ -117,9 +118,36 @@ describe('an operation that may be repeated', () => {
     expect(whom()).toEqual([null, 1, 2]);
   });
 
-  test('is asked of nobody else where the caller is at fault', async () => {
-    expect(await run([{ fails: { callerFault: true } }])).toBe('INVALID_CIPHERTEXT');
-    expect(asked).toHaveLength(1);
+  const refused = (member: number): Ending => ({ fails: { callerFault: true, functionName: 'C_Decrypt', member } });
+
+  test('whose ciphertext is refused asks another member: the first may have been ill, and healed before its canary', async () => {
+    expect(await run([refused(0), refused(1)])).toBe('INVALID_CIPHERTEXT');
+    expect(whom()).toEqual([null, 1]);
+  });
+
+  test('whose ciphertext is refused asks the same member again, if there is no other', async () => {
+    expect(await run([refused(0), { answers: 0 }], undefined, 1)).toEqual(answer);
+    expect(whom()).toEqual([null, 0]);
+  });
+
+  test('whose ciphertext was refused once, and not judged again, is not told that it is bad', async () => {
+    expect(await run([refused(0), { fails: { member: 1 } }, { fails: { member: 0 } }], undefined, 2)).toBe(
+      'KEY_UNAVAILABLE',
+    );
+    expect(whom()).toEqual([null, 1, 0]);
+    asked = [];
+    const late: Ending = { ...refused(0), afterMs: requestMs };
+    expect(await run([late])).toBe('DEPENDENCY_TIMEOUT');
+  });
+
+  test('whose ciphertext no HSM was asked about is refused at once', async () => {
+    expect(await run([{ fails: { callerFault: true, functionName: '' } }])).toBe('INVALID_CIPHERTEXT');
+  });
+
+  test('is asked once more of a single member whose calls took long, none of them too long', async () => {
+    const late: Ending = { fails: { kind: 'overdue', rv: 0, member: 0 }, afterMs: 400 };
+    expect(await run([late, { answers: 0 }], undefined, 1)).toEqual(answer);
+    expect(await run([late, late, { answers: 0 }], undefined, 1)).toBe('DEPENDENCY_TIMEOUT');
   });
 
   test('is asked of nobody else where its queue is full, or once it is cancelled', async () => {

@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../errors.js';
 import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
-import { mayBeAskedAgain } from './failure.js';
+import { isProvisional, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativePool, NativeResult } from './native.js';
@@ -29,6 +29,11 @@ class Course {
   /** Undefined: wherever the pool's turn is. */
   target: Member | undefined;
   tries = 0;
+  /**
+   * A ciphertext was refused, and the canary decrypted afterwards: the HSM may have healed in between. It is bad if it is
+   * refused once more.
+   */
+  doubted = false;
   /** It has waited in a queue for all of its share of the time. */
   waited = false;
   /** A try failed by an HSM's fault. */
@@ -103,13 +108,24 @@ export class Repetition {
       course.waited = true;
       return;
     }
+    if (isProvisional(failure, verdict) && !course.doubted) {
+      this.#doubt(course, this.#rotation.memberAt(failure.member));
+      return;
+    }
     // A refusal before any member was reached names none: then it is the one that was asked.
     const asked = this.#rotation.memberAt(failure.member) ?? course.target;
     (mayBeAskedAgain(failure) && !course.lost.has(asked) ? course.lost : course.failed).add(asked);
     const untried = this.#rotation.untried(course.failed);
-    const another = untried.find((candidate) => !course.lost.has(candidate)) ?? untried[0];
+    const another =
+      untried.find((candidate) => !course.lost.has(candidate)) ?? untried[0] ?? slowMember(course, asked, failure);
     if (!verdict.retryElsewhere || another === undefined || !inTime) throw this.#error(course, judged, call);
     course.target = another;
+  }
+
+  /** Another member judges the ciphertext next, or the same one again. If no time is left, it stays unjudged. */
+  #doubt(course: Course, refusedBy: Member | undefined): void {
+    course.doubted = true;
+    course.target = this.#rotation.untried(course.failed).find((member) => member !== refusedBy) ?? refusedBy;
   }
 
   /**
@@ -144,9 +160,16 @@ export class Repetition {
     const inTime = this.#isInTime(call);
     // It waited for a lane of that member: whoever comes free first has what is left of the time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
-    for (const { member, failure: its } of end.failures) if (!mayBeAskedAgain(its)) course.failed.add(member);
-    course.tries = course.failed.size;
-    course.target = course.tries === 0 ? undefined : this.#rotation.untried(course.failed)[0];
+    const refusal = end.failures.find((each) => isProvisional(each.failure, each.verdict));
+    for (const each of end.failures) {
+      if (each !== refusal && !mayBeAskedAgain(each.failure)) course.failed.add(each.member);
+    }
+    course.tries = Math.max(1, course.failed.size);
+    if (refusal !== undefined) {
+      this.#doubt(course, refusal.member);
+      return undefined;
+    }
+    course.target = course.failed.size === 0 ? undefined : this.#rotation.untried(course.failed)[0];
     const noOther = this.#rotation.untried(course.failed).length === 0;
     if (!verdict.retryElsewhere || !inTime || noOther) throw this.#error(course, last, call);
     return undefined;
@@ -224,4 +247,15 @@ export class Repetition {
   #isInTime({ deadlineMs }: HsmCall): boolean {
     return this.#tools.clock.monotonicMs() < deadlineMs;
   }
+}
+
+/**
+ * The only member left, once more: its calls took long, none of them longer than an HSM may take. The first use of a key
+ * makes several, and the next one finds it proved.
+ */
+function slowMember(course: Course, asked: Member | undefined, { kind }: NativeFailure): Member | undefined {
+  if (kind !== 'overdue' || asked?.isAdmitted !== true || course.lost.has(asked)) return undefined;
+  course.lost.add(asked);
+  course.failed.delete(asked);
+  return asked;
 }

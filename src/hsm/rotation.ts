@@ -7,7 +7,7 @@ import type { Member } from './member.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';
 import { bestOutlook, type Outlook, retryAfterFailure } from './outlook.js';
 import type { ReturnValues } from './return-values.js';
-import type { HsmOperation } from './tries.js';
+import { type HsmOperation, isUse } from './tries.js';
 
 /** What it takes to judge a failure and to bound a try. */
 export interface RotationTools {
@@ -92,7 +92,8 @@ export class Rotation {
     if (!isNativeFailure(error)) throw error;
     const verdict = judge(error, this.#tools.returnValues);
     const member = this.memberAt(error.member);
-    member?.recordFailure(error, verdict);
+    if (isUse(subject.operation)) member?.recordFailure(error, verdict);
+    else member?.noteFailure(error);
     if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
       this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);
     }

@@ -17,6 +17,14 @@ export type HsmOperation =
   | 'destroy-key'
   | 'inventory';
 
+/** What callers use keys for. Whether keys can be made, destroyed or listed says nothing about that. */
+const uses: ReadonlySet<HsmOperation> = new Set(['encrypt', 'decrypt', 'generate-data-key', 'random']);
+
+/** Whether its outcome speaks about the member's use: only that decides whether the member takes work. */
+export function isUse(operation: HsmOperation): boolean {
+  return uses.has(operation);
+}
+
 /** One try of one operation that has ended. */
 export interface FinishedTry {
   clusterId: string;

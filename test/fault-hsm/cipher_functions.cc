@@ -18,6 +18,12 @@ CK_RV flipped(CK_RV rv, const std::optional<Decision>& decision, unsigned char* 
   return rv;
 }
 
+/// The key of the operation that this thread has begun last: a session is one thread's.
+CK_OBJECT_HANDLE& begunHandle() {
+  static thread_local CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  return key;
+}
+
 bool isBuiltin(const CK_MECHANISM* mechanism) {
   return instance().setting(kBuiltinCipher) != 0 && mechanism != nullptr &&
          mechanism->mechanism == CKM_AES_GCM;
@@ -26,30 +32,40 @@ bool isBuiltin(const CK_MECHANISM* mechanism) {
 template <FunctionNumber Number, auto Member, Direction direction>
 CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
   using Forwarded = Forward<Number, Member, CK_C_EncryptInit>;
-  return guarded(Number, session, [&](const auto& decision) {
-    if (!isBuiltin(mechanism)) return Forwarded::forward({session, mechanism, key}, decision);
-    if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(key);
-    return builtinCipher().begin(session, direction, *mechanism, device().objects().identity(key, session));
-  });
+  begunHandle() = key;
+  return guarded(
+      Number, session,
+      [&](const auto& decision) {
+        if (!isBuiltin(mechanism)) return Forwarded::forward({session, mechanism, key}, decision);
+        if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(key);
+        return builtinCipher().begin(session, direction, *mechanism,
+                                     device().objects().identity(key, session));
+      },
+      [&] { return keyBehind(key, session); });
 }
 
 template <FunctionNumber Number, auto Member, Direction direction>
 CK_RV finish(CK_SESSION_HANDLE session, unsigned char* input, CK_ULONG inputLength, unsigned char* output,
              CK_ULONG* outputLength) {
   using Forwarded = Forward<Number, Member, CK_C_Encrypt>;
-  return guarded(Number, session, [&](const auto& decision) {
-    // What is pretended is written elsewhere.
-    const bool pretends = Lie(decision).is(Action::kPretend);
-    std::vector<unsigned char> elsewhere(pretends ? *outputLength : 0);
-    unsigned char* const place = pretends ? elsewhere.data() : output;
-    const auto answer = builtinCipher().finish(session, direction, input, inputLength, place, outputLength);
-    const CK_RV rv =
-        answer ? *answer : Forwarded::forward({session, input, inputLength, place, outputLength}, decision);
-    if (rv == CKR_OK && Lie(decision).is(Action::kEcho))
-      std::copy_n(input, std::min(inputLength, *outputLength), place);
-    if (rv == CKR_OK) Lie(decision).aboutLength(*outputLength);
-    return flipped(rv, decision, place, *outputLength);
-  });
+  return guarded(
+      Number, session,
+      [&](const auto& decision) {
+        // What is pretended is written elsewhere.
+        const bool pretends = Lie(decision).is(Action::kPretend);
+        std::vector<unsigned char> elsewhere(pretends ? *outputLength : 0);
+        unsigned char* const place = pretends ? elsewhere.data() : output;
+        const auto answer =
+            builtinCipher().finish(session, direction, input, inputLength, place, outputLength);
+        const CK_RV rv =
+            answer ? *answer
+                   : Forwarded::forward({session, input, inputLength, place, outputLength}, decision);
+        if (rv == CKR_OK && Lie(decision).is(Action::kEcho))
+          std::copy_n(input, std::min(inputLength, *outputLength), place);
+        if (rv == CKR_OK) Lie(decision).aboutLength(*outputLength);
+        return flipped(rv, decision, place, *outputLength);
+      },
+      [&] { return keyBehind(begunHandle(), session); });
 }
 
 CK_RV sign(CK_SESSION_HANDLE session, unsigned char* data, CK_ULONG length, unsigned char* signature,

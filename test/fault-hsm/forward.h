@@ -1,6 +1,7 @@
 /// \file The way of a call: counted, delayed, perhaps refused, its handles translated, forwarded.
 #pragma once
 
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -9,13 +10,30 @@
 
 namespace faulthsm {
 
+inline std::string noKey() { return ""; }
+
+/// The CKA_ID of the object behind a handle.
+inline std::string keyBehind(CK_OBJECT_HANDLE handle, CK_SESSION_HANDLE session) {
+  const std::string identity = device().objects().identity(handle, session);
+  return identity.size() > sizeof(CK_OBJECT_CLASS) ? identity.substr(sizeof(CK_OBJECT_CLASS)) : "";
+}
+
+/// The CKA_ID of a template.
+inline std::string keyIn(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
+  for (CK_ULONG i = 0; i < count; ++i) {
+    if (attributes[i].type == CKA_ID && attributes[i].pValue != nullptr)
+      return {static_cast<const char*>(attributes[i].pValue), attributes[i].ulValueLen};
+  }
+  return "";
+}
+
 /// Meets the script and the device, then calls `work` with the script's decision (or none), unless something
 /// told what to answer. What ends an operation is called all the same, or the session would be left inside
 /// it.
 template <typename Work>
-CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work) {
+CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const KeyOfCall& key = noKey) {
   TracedCall call(function, has(function, kSession) ? first : 0);
-  const auto decision = instance().meet(function, call.released());
+  const auto decision = instance().meet(function, call.released(), key);
   if (decision) device().obey(*decision);
   const bool pretends = decision && decision->action == Action::kPretend;
   if (pretends && !has(function, kPutsOut)) return call.answer(CKR_OK);
@@ -53,8 +71,10 @@ struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
 
   static CK_RV call(Parameters... parameters) {
     const Arguments arguments(parameters...);
-    return guarded(Number, firstOf(arguments),
-                   [&arguments](const auto& decision) { return forward(arguments, decision); });
+    return guarded(
+        Number, firstOf(arguments),
+        [&arguments](const auto& decision) { return forward(arguments, decision); },
+        [&arguments] { return keyOf(arguments, std::index_sequence_for<Parameters...>{}); });
   }
 
   static CK_RV forward(Arguments arguments, const std::optional<Decision>& decision) {
@@ -69,6 +89,19 @@ struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
   }
 
  private:
+  /// Of the first parameter that is an object's handle.
+  template <size_t... Index>
+  static std::string keyOf(const Arguments& arguments, std::index_sequence<Index...> /*indices*/) {
+    std::string key;
+    const auto look = [&]<size_t At>() {
+      if constexpr (bit(kRow.handles, At)) {
+        if (key.empty()) key = keyBehind(std::get<At>(arguments), firstOf(arguments));
+      }
+    };
+    (look.template operator()<Index>(), ...);
+    return key;
+  }
+
   static CK_ULONG firstOf(const Arguments& arguments) {
     if constexpr (has(Number, kSession | kSlot)) return std::get<0>(arguments);
     return 0;

@@ -68,13 +68,13 @@ std::shared_ptr<const Script> Instance::script() {
   }
 }
 
-std::optional<Decision> Instance::meet(FunctionNumber function, uint64_t released) {
+std::optional<Decision> Instance::meet(FunctionNumber function, uint64_t released, const KeyOfCall& key) {
   auto current = script();
   if (current) sleepFor(current->latencyMs(function));
   for (;;) {
     const uint64_t number = setting(kScript);
     current = script();
-    auto decision = current ? current->next(function) : std::nullopt;
+    auto decision = current ? current->next(function, key) : std::nullopt;
     if (!decision || decision->action != Action::kHang) {
       if (decision) sleepFor(decision->delayMs);
       return decision;

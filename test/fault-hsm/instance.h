@@ -29,7 +29,7 @@ class Instance {
 
   /// Takes the call's time, then gives what the script has for it. Hangs where it says so, until more are
   /// released than `released`: whoever sees the call inside can release it, however far it came.
-  std::optional<Decision> meet(FunctionNumber function, uint64_t released);
+  std::optional<Decision> meet(FunctionNumber function, uint64_t released, const KeyOfCall& key);
 
  private:
   std::shared_ptr<const Script> script();

@@ -11,11 +11,23 @@ namespace {
 /// Searches that never reached the real module must not be asked of it.
 bool searchesNothing() { return device().isAwayLikeSoftHsm(); }
 
+/// What this thread has looked for last: a session is one thread's.
+std::string& keyWanted() {
+  static thread_local std::string key;
+  return key;
+}
+
+std::string wantedKey() { return keyWanted(); }
+
 CK_RV findObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG count) {
   using Forwarded = FAULT_HSM_FORWARD(C_FindObjectsInit);
-  return guarded(kC_FindObjectsInit, session, [&](const auto& decision) -> CK_RV {
-    return searchesNothing() ? CKR_OK : Forwarded::forward({session, wanted, count}, decision);
-  });
+  keyWanted() = keyIn(wanted, count);
+  return guarded(
+      kC_FindObjectsInit, session,
+      [&](const auto& decision) -> CK_RV {
+        return searchesNothing() ? CKR_OK : Forwarded::forward({session, wanted, count}, decision);
+      },
+      wantedKey);
 }
 
 bool asks(const std::optional<Decision>& decision, Action action) {
@@ -33,65 +45,80 @@ CK_RV findForEver(CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
 CK_RV getAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* attributes,
                         CK_ULONG count) {
   using Forwarded = FAULT_HSM_FORWARD(C_GetAttributeValue);
-  return guarded(kC_GetAttributeValue, session, [&](const auto& decision) {
-    const CK_RV rv = Forwarded::forward({session, object, attributes, count}, decision);
-    if (rv == CKR_OK) Lie(decision).aboutAttributes(attributes, count);
-    return rv;
-  });
+  return guarded(
+      kC_GetAttributeValue, session,
+      [&](const auto& decision) {
+        const CK_RV rv = Forwarded::forward({session, object, attributes, count}, decision);
+        if (rv == CKR_OK) Lie(decision).aboutAttributes(attributes, count);
+        return rv;
+      },
+      [&] { return keyBehind(object, session); });
 }
 
 CK_RV generateKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBUTE* attributes,
                   CK_ULONG count, CK_OBJECT_HANDLE* key) {
   using Forwarded = FAULT_HSM_FORWARD(C_GenerateKey);
   static std::atomic<CK_OBJECT_HANDLE> first = CK_INVALID_HANDLE;
-  return guarded(kC_GenerateKey, session, [&](const auto& decision) {
-    const CK_RV rv = Forwarded::forward({session, mechanism, attributes, count, key}, decision);
-    if (rv != CKR_OK) return rv;
-    CK_OBJECT_HANDLE none = CK_INVALID_HANDLE;
-    first.compare_exchange_strong(none, *key);
-    Lie(decision).aboutHandle(*key, first);
-    return rv;
-  });
+  return guarded(
+      kC_GenerateKey, session,
+      [&](const auto& decision) {
+        const CK_RV rv = Forwarded::forward({session, mechanism, attributes, count, key}, decision);
+        if (rv != CKR_OK) return rv;
+        CK_OBJECT_HANDLE none = CK_INVALID_HANDLE;
+        first.compare_exchange_strong(none, *key);
+        Lie(decision).aboutHandle(*key, first);
+        return rv;
+      },
+      [&] { return keyIn(attributes, count); });
 }
 
 CK_RV findObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
   using Forwarded = FAULT_HSM_FORWARD(C_FindObjects);
-  return guarded(kC_FindObjects, session, [&](const auto& decision) -> CK_RV {
-    *count = 0;
-    if (searchesNothing()) return CKR_OK;
-    const CK_ULONG atOnce = asks(decision, Action::kShort) ? std::min<CK_ULONG>(most, 1) : most;
-    const CK_RV rv = Forwarded::forward({session, found, atOnce, count}, decision);
-    if (rv != CKR_OK) return rv;
-    if (asks(decision, Action::kEndless)) return findForEver(found, most, count);
-    if (asks(decision, Action::kNoObjects) || device().hidesObjects(session)) *count = 0;
-    auto& objects = device().objects();
-    for (CK_ULONG i = 0; i < *count; ++i) {
-      found[i] = objects.shown(found[i], session, device().identifies());
-      if (asks(decision, Action::kWrongHandle)) found[i] = objects.another(found[i]);
-      Lie(decision).aboutHandle(found[i], found[0]);
-    }
-    // The same one more, as it never was in a search of one.
-    if (asks(decision, Action::kRepeat) && *count > 0 && *count < most) found[(*count)++] = found[0];
-    if (!asks(decision, Action::kShort)) Lie(decision).aboutLength(*count);
-    return rv;
-  });
+  return guarded(
+      kC_FindObjects, session,
+      [&](const auto& decision) -> CK_RV {
+        *count = 0;
+        if (searchesNothing()) return CKR_OK;
+        const CK_ULONG atOnce = asks(decision, Action::kShort) ? std::min<CK_ULONG>(most, 1) : most;
+        const CK_RV rv = Forwarded::forward({session, found, atOnce, count}, decision);
+        if (rv != CKR_OK) return rv;
+        if (asks(decision, Action::kEndless)) return findForEver(found, most, count);
+        if (asks(decision, Action::kNoObjects) || device().hidesObjects(session)) *count = 0;
+        auto& objects = device().objects();
+        for (CK_ULONG i = 0; i < *count; ++i) {
+          found[i] = objects.shown(found[i], session, device().identifies());
+          if (asks(decision, Action::kWrongHandle)) found[i] = objects.another(found[i]);
+          Lie(decision).aboutHandle(found[i], found[0]);
+        }
+        // The same one more, as it never was in a search of one.
+        if (asks(decision, Action::kRepeat) && *count > 0 && *count < most) found[(*count)++] = found[0];
+        if (!asks(decision, Action::kShort)) Lie(decision).aboutLength(*count);
+        return rv;
+      },
+      wantedKey);
 }
 
 CK_RV findObjectsFinal(CK_SESSION_HANDLE session) {
   using Forwarded = FAULT_HSM_FORWARD(C_FindObjectsFinal);
-  return guarded(kC_FindObjectsFinal, session, [&](const auto& decision) -> CK_RV {
-    const CK_RV rv = Forwarded::forward({session}, decision);
-    return searchesNothing() ? CKR_OK : rv;
-  });
+  return guarded(
+      kC_FindObjectsFinal, session,
+      [&](const auto& decision) -> CK_RV {
+        const CK_RV rv = Forwarded::forward({session}, decision);
+        return searchesNothing() ? CKR_OK : rv;
+      },
+      wantedKey);
 }
 
 CK_RV destroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
   using Forwarded = FAULT_HSM_FORWARD(C_DestroyObject);
-  return guarded(kC_DestroyObject, session, [&](const auto& decision) {
-    const CK_RV rv = Forwarded::forward({session, object}, decision);
-    if (rv == CKR_OK) device().objects().destroyed(object);
-    return rv;
-  });
+  return guarded(
+      kC_DestroyObject, session,
+      [&](const auto& decision) {
+        const CK_RV rv = Forwarded::forward({session, object}, decision);
+        if (rv == CKR_OK) device().objects().destroyed(object);
+        return rv;
+      },
+      [&] { return keyBehind(object, session); });
 }
 
 }  // namespace

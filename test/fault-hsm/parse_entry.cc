@@ -67,7 +67,19 @@ bool readOperand(std::istream& words, Operand operand, Entry& entry) {
   return entry.value.has_value();
 }
 
-/// Reads `after N`, `times N`, `chance P` and `seed N` up to the action's word, which it gives.
+/// The bytes of an even number of hex digits.
+std::optional<std::string> readKey(std::istream& words) {
+  std::string digits;
+  words >> digits;
+  const bool isHex = digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  if (digits.empty() || digits.size() % 2 != 0 || !isHex) return std::nullopt;
+  std::string id;
+  for (size_t at = 0; at < digits.size(); at += 2)
+    id.push_back(static_cast<char>(std::stoi(digits.substr(at, 2), nullptr, 16)));
+  return id;
+}
+
+/// Reads `after N`, `times N`, `chance P`, `seed N` and `key HEX` up to the action's word, which it gives.
 std::optional<std::string> readModifiers(std::istream& words, Entry& entry) {
   std::string word;
   while (words >> word) {
@@ -79,6 +91,8 @@ std::optional<std::string> readModifiers(std::istream& words, Entry& entry) {
       words >> entry.chance;
     } else if (word == "seed") {
       words >> entry.seed;
+    } else if (word == "key") {
+      if (!(entry.key = readKey(words))) return std::nullopt;
     } else {
       return word;
     }

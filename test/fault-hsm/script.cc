@@ -82,10 +82,16 @@ Decision Script::decide(size_t index) const {
   return decision;
 }
 
-std::optional<Decision> Script::next(FunctionNumber function) const {
+std::optional<Decision> Script::next(FunctionNumber function, const KeyOfCall& key) const {
+  std::optional<std::string> known;
+  const auto isAbout = [&](const Entry& entry) {
+    if (!entry.key) return true;
+    if (!known) known = key();
+    return *known == *entry.key;
+  };
   for (const std::string_view name : {kFunctions[function].name, std::string_view("*")}) {
     for (size_t i = 0; i < entries_.size(); ++i) {
-      if (!isFor(entries_[i], name) || !applies(i)) continue;
+      if (!isFor(entries_[i], name) || !isAbout(entries_[i]) || !applies(i)) continue;
       const uint64_t met = progress_[i].met.fetch_add(1);
       // Its turn, but not yet: calls before the n-th go through, and later lines of the function wait.
       if (met < entries_[i].after) break;

@@ -1,6 +1,7 @@
 /// \file What the calls meet, in order: one line an entry, see docs/faults.md for the whole language.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,11 +48,16 @@ struct Entry {
   std::optional<uint64_t> times;
   double chance = 1;
   uint64_t seed = 0;
+  /// Only calls about the key with this CKA_ID.
+  std::optional<std::string> key;
   Action action = Action::kAnswer;
   /// A code, a mask or a way of removal; nothing where the line gave none.
   std::optional<uint64_t> value;
   std::optional<Delay> delay;
 };
+
+/// The CKA_ID of the key that a call is about, '' if it is about none; asked only if an entry wants to know.
+using KeyOfCall = std::function<std::string()>;
 
 /// What was decided for one call.
 struct Decision {
@@ -72,7 +78,7 @@ class Script {
   /// How long the call takes, whatever else happens to it.
   double latencyMs(FunctionNumber function) const;
   /// The first entry that applies, of this function before those of `*`. Consumes it.
-  std::optional<Decision> next(FunctionNumber function) const;
+  std::optional<Decision> next(FunctionNumber function, const KeyOfCall& key) const;
 
  private:
   /// Of one line, in `progress.<number>`.

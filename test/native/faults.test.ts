@@ -157,7 +157,12 @@ describe('an HSM that fails', () => {
     fault.obey('C_Decrypt rv 0x30');
     const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
     const failure = await failureOf(decryption);
-    expect(failure).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_Decrypt', callerFault: false });
+    expect(failure).toMatchObject({
+      kind: 'self-test-failed',
+      rv: 0x30,
+      functionName: 'C_Decrypt',
+      callerFault: false,
+    });
   });
 
   const decryptGood = async (): Promise<unknown> => {
@@ -165,9 +170,17 @@ describe('an HSM that fails', () => {
     return pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
   };
 
+  /** The faults of one key alone. */
+  const ofKey = (): string => `key ${Buffer.from(key.id).toString('hex')}`;
+
   test('a general error that the canary meets too is no bad ciphertext', async () => {
-    fault.obey('C_Decrypt times 2 rv 0x5');
+    fault.obey(`C_Decrypt ${ofKey()} rv 0x5`);
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed', callerFault: false });
+  });
+
+  test.each([2, 3, 4])('one that passes after it was met %d times is nobody’s fault', async (times) => {
+    fault.obey(`C_Decrypt times ${times} rv 0x5`);
+    await decryptGood();
   });
 
   test('nor is the key a wrong one where the HSM decrypts nothing, not even what it has just encrypted', async () => {
@@ -180,21 +193,31 @@ describe('an HSM that fails', () => {
     await decryptGood();
   });
 
-  test('an HSM that decrypts is remembered for a second, so that a wrong key makes no session key each time', async () => {
-    const made = fault.calls('C_GenerateKey');
-    for (let time = 0; time < 5; time += 1) {
-      fault.obey('C_Decrypt times 2 rv 0x5');
-      expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed' });
-    }
-    expect(fault.calls('C_GenerateKey') - made).toBeLessThan(5);
-  });
+  test.each(['C_DecryptInit', 'C_EncryptInit'])(
+    'that the HSM works with other keys is remembered for a second: %s of one makes no session key, and no search, each time',
+    async (name) => {
+      const counts = () => fault.calls('C_GenerateKey') + fault.calls('C_FindObjectsInit');
+      const { value } = await encrypt();
+      fault.obey(`${name} ${ofKey()} rv 0x68`);
+      const before = counts();
+      const attempt = () =>
+        name === 'C_EncryptInit'
+          ? encrypt()
+          : pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+      for (let time = 0; time < 10; time += 1) {
+        expect(await failureOf(attempt())).toMatchObject({ kind: 'key-refused', rv: 0x68, functionName: name });
+      }
+      expect(counts() - before).toBeLessThan(10);
+      fault.heal();
+      await attempt();
+    },
+  );
 
   test.each([
     ['makes no session keys', 'C_GenerateKey rv 0x70'],
     ['refuses to encrypt under one', 'C_Encrypt rv 0x71'],
   ])('where it %s nothing is known: it is the key', async (_case, refusal) => {
     const { value } = await encrypt();
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
     fault.obey('C_Decrypt rv 0x5', refusal);
     const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
     expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed' });
@@ -228,13 +251,21 @@ describe('an HSM that fails', () => {
 
   test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
     const sessions = fault.calls('C_OpenSession');
-    fault.obey('C_EncryptInit times 1 rv 0xb3');
+    fault.loseSessions();
     await encrypt();
     expect(fault.calls('C_OpenSession')).toBe(sessions + 1);
     const encrypted = fault.calls('C_Encrypt');
     fault.obey('C_Encrypt times 1 rv 0xb3');
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_Encrypt' });
-    expect(fault.calls('C_Encrypt')).toBe(encrypted + 1);
+    // The other is the HSM's self-test, with a key of its own.
+    expect(fault.calls('C_Encrypt')).toBe(encrypted + 2);
+  });
+
+  test('a session that is lost by the answer alone is not lost', async () => {
+    const sessions = fault.calls('C_OpenSession');
+    fault.obey('C_EncryptInit times 1 rv 0xb3');
+    await encrypt();
+    expect(fault.calls('C_OpenSession')).toBe(sessions);
   });
 
   test('what may not be repeated is not, though its session was lost', async () => {
@@ -256,9 +287,28 @@ describe('an HSM that fails', () => {
     await Promise.all([encrypt(), encrypt()]);
     expect(fault.calls('C_OpenSession')).toBe(sessions + 1);
     const finds = fault.calls('C_FindObjectsInit');
-    fault.obey('C_EncryptInit rv 0x82');
-    expect(await failureOf(encrypt())).toMatchObject({ rv: 0x82 });
+    fault.obey('C_EncryptInit times 1 stale-handle');
+    await encrypt();
     expect(fault.calls('C_FindObjectsInit')).toBe(finds + 1);
+  });
+
+  test.each([
+    ['a general error', () => fault.obey('C_EncryptInit times 4 rv 0x5')],
+    ['lost sessions', () => fault.loseSessions()],
+  ])('%s makes no key be searched for again: what the inventory saw proves itself', async (_what, happens) => {
+    const others = [await makeKey(pool, member), await makeKey(pool, member)];
+    await pool.inventory(member, soon());
+    const useAll = () =>
+      Promise.all(
+        [key, ...others].map(({ reference }) => pool.encrypt(member, reference, text('x'), text(''), soon())),
+      );
+    await useAll();
+    const finds = fault.calls('C_FindObjectsInit');
+    happens();
+    await encrypt().catch(() => undefined);
+    fault.heal();
+    await useAll();
+    expect(fault.calls('C_FindObjectsInit')).toBe(finds);
   });
 
   test('a locked PIN is reported as such, after one try', async () => {

@@ -1,20 +1,19 @@
-#include <string_view>
 #include <utility>
 
 #include "gcm.h"
-#include "key_finding.h"
+#include "key_trouble.h"
 #include "operations/operations.h"
-#include "return_values.h"
 
 namespace holdfast {
 namespace {
 
-Failure callerFault(Failure failure) {
+Failure tooShort() {
+  auto failure = rvFailure("", CKR_ENCRYPTED_DATA_LEN_RANGE);
   failure.callerFault = true;
   return failure;
 }
 
-/// AES-GCM under a proven key; decides whose fault a failure is (design invariant 5).
+/// AES-GCM under a proven key.
 class Decrypt final : public Operation {
  public:
   Decrypt(MaterialPointer material, Bytes nonce, Bytes ciphertext, Bytes additionalData)
@@ -24,29 +23,16 @@ class Decrypt final : public Operation {
         additionalData_(std::move(additionalData)) {}
 
   Value run(Workplace& workplace) override {
-    if (ciphertext_.size() < kTagLength) throw callerFault(rvFailure("", CKR_ENCRYPTED_DATA_LEN_RANGE));
+    if (ciphertext_.size() < kTagLength) throw tooShort();
     workplace.profile.requireFits(ciphertext_.size() - kTagLength);
-    return withProvenKey(workplace, material_,
-                         [&](const ProvenKey& key) { return decryptWith(workplace, key); });
+    return withProvenKey(workplace, material_, [&](const ProvenKey& key) {
+      return gcmDecrypt(workplace.session, key.handle, nonce_, additionalData_, ciphertext_);
+    });
   }
 
   bool isRepeatable() const override { return true; }
 
  private:
-  Secret decryptWith(Workplace& workplace, const ProvenKey& key) {
-    try {
-      return gcmDecrypt(workplace.session, key.handle, nonce_, additionalData_, ciphertext_);
-    } catch (const Failure& failure) {
-      const bool byCiphertext = std::string_view(failure.functionName) == "C_Decrypt" &&
-                                workplace.profile.maySpeakOfCiphertext(failure.rv);
-      if (!byCiphertext) throw;
-      // A wrong key under the handle looks like a wrong tag: only a canary that decrypts puts the blame on
-      // the caller.
-      confirmCanary(workplace, material_, key);
-      throw callerFault(failure);
-    }
-  }
-
   MaterialPointer material_;
   Bytes nonce_;
   Bytes ciphertext_;

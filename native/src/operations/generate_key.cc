@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "key_finding.h"
+#include "key_proof.h"
 #include "operations/operations.h"
 
 namespace holdfast {

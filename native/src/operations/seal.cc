@@ -1,5 +1,5 @@
 #include "gcm.h"
-#include "key_finding.h"
+#include "key_trouble.h"
 #include "operations/operations.h"
 #include "seen_random.h"
 

@@ -1,0 +1,191 @@
+#include "key_proof.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "gcm.h"
+#include "key_finding.h"
+#include "other_keys.h"
+
+namespace holdfast {
+namespace {
+
+bool isBy(const Failure& failure, std::string_view name) { return failure.functionName == name; }
+
+/// A canary that does not decrypt, however the token says so.
+bool isOfCanary(const Failure& failure) {
+  return failure.kind == FailureKind::kCanaryFailed || isBy(failure, "C_Decrypt");
+}
+
+void prove(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
+  if (proof == Proof::kAttributesAndCanary)
+    checkAttributes(workplace, handle, {material.id, material.label, material.extractable});
+  tryCanary(workplace, material, handle);
+}
+
+void proveAll(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle) {
+  prove(workplace, material, handle, Proof::kAttributesAndCanary);
+}
+
+/// If the probe in flight hangs, its entry is left to it, so that later operations do not wait behind it too.
+void requireProbe(Workplace& workplace, const Material& material, const HandleCache::EntryPointer& entry,
+                  bool passed) {
+  if (!passed) workplace.cache.drop(material.id, entry);
+  requireTime(workplace, passed);
+}
+
+/// Throws the verdict on a first failure unless another key worked after it.
+void requireOtherKeysAfter(Workplace& workplace, const Material& material, const Failure& failure) {
+  if (!mayBeOfKey(failure) || failure.kind == FailureKind::kMaterialMismatch) throw Failure(failure);
+  if (otherKeysWork(workplace, material.id, Direction::kDecrypt)) return;
+  // Nothing is known of the HSM. That the canary is another key's is likelier than that nothing decrypts.
+  throw isOfCanary(failure) ? keyFault(failure) : failure;
+}
+
+/// A key is only called refused if it fails once more after another one worked: the HSM may have been ill and
+/// healed in between.
+void proveOrBlame(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle,
+                  HandleEntry& entry) {
+  try {
+    proveAll(workplace, material, handle);
+    return;
+  } catch (const Failure& failure) {
+    requireOtherKeysAfter(workplace, material, failure);
+  }
+  try {
+    proveAll(workplace, material, handle);
+  } catch (const Failure& failure) {
+    if (!mayBeOfKey(failure)) throw;
+    entry.recordRefusal(Clock::now());
+    throw keyFault(failure);
+  }
+}
+
+/// That a search fails is not the HSM's fault if it works with keys all the same.
+CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleEntry& entry) {
+  const auto find = [&] { return findOneSecretKey(workplace, material.id); };
+  const auto isOfSearch = [](const Failure& failure) {
+    return failure.kind == FailureKind::kRv &&
+           std::string_view(failure.functionName).starts_with("C_FindObjects");
+  };
+  try {
+    return find();
+  } catch (const Failure& failure) {
+    if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
+    if (!isOfSearch(failure) || !otherKeysWork(workplace, material.id, Direction::kDecrypt)) throw;
+  }
+  try {
+    return find();
+  } catch (Failure& failure) {
+    failure.hsmCleared = isOfSearch(failure);
+    throw;
+  }
+}
+
+/// The whole proof of design invariant 3. That exactly one object has the id says the inventory of this
+/// epoch, or else a find, which goes through the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
+CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, HandleEntry& entry) {
+  if (const auto candidate = entry.candidate()) {
+    try {
+      proveAll(workplace, material, *candidate);
+      return *candidate;
+    } catch (const Failure& failure) {
+      if (!mayBeOfKey(failure)) throw;
+      requireSession(workplace);
+      if (entry.wasRefusedLately()) throw keyFault(failure);
+      // It may be stale: only a find can tell what is there now.
+    }
+  }
+  const CK_OBJECT_HANDLE handle = findKey(workplace, material, entry);
+  entry.recordSeen(handle);
+  proveOrBlame(workplace, material, handle, entry);
+  return handle;
+}
+
+}  // namespace
+
+void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+  const auto failed = [](const char* detail) { return failure(FailureKind::kCanaryFailed, detail); };
+  if (material.canaryCiphertext.size() < kTagLength) throw failed("the canary is shorter than its tag");
+  const Secret plaintext = gcmDecrypt(workplace.session, key, material.canaryNonce,
+                                      material.canaryAdditionalData, material.canaryCiphertext);
+  if (std::ranges::equal(plaintext.view(), material.canaryPlaintext)) return;
+  throw failed("the key under this CKA_ID does not decrypt the material's canary");
+}
+
+bool mayBeOfKey(const Failure& failure) {
+  if (failure.kind == FailureKind::kMaterialMismatch || failure.kind == FailureKind::kCanaryFailed)
+    return true;
+  if (failure.kind != FailureKind::kRv || failure.callerFault) return false;
+  constexpr std::array<std::string_view, 5> kUses{"C_GetAttributeValue", "C_EncryptInit", "C_Encrypt",
+                                                  "C_DecryptInit", "C_Decrypt"};
+  return std::ranges::find(kUses, std::string_view(failure.functionName)) != kUses.end();
+}
+
+Failure keyFault(Failure failure) {
+  if (failure.kind == FailureKind::kMaterialMismatch) return failure;
+  if (isOfCanary(failure)) {
+    failure.kind = FailureKind::kCanaryFailed;
+    failure.detail = "the key under this CKA_ID does not decrypt the material's canary";
+  } else {
+    failure.kind = FailureKind::kKeyRefused;
+    failure.detail = "the HSM works with other keys";
+  }
+  return failure;
+}
+
+ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
+  auto entry = workplace.cache.entry(material->id);
+  uint64_t revocations = entry->revocations();
+  const auto proven = [&](CK_OBJECT_HANDLE handle) {
+    return ProvenKey{handle, std::move(entry), revocations};
+  };
+  if (const auto known = entry->provenHandle(material)) return proven(*known);
+  const auto passage = enterExclusive(workplace, entry->probe());
+  requireProbe(workplace, *material, entry, bool(passage));
+  revocations = entry->revocations();
+  if (const auto known = entry->provenHandle(material)) return proven(*known);
+  try {
+    const auto begun = Clock::now();
+    const CK_OBJECT_HANDLE handle = findAndProve(workplace, *material, *entry);
+    entry->recordProof(handle, material, begun);
+    return proven(handle);
+  } catch (const Failure&) {
+    // Ids that are not there must not fill the cache.
+    if (!entry->candidate()) workplace.cache.drop(material->id, entry);
+    throw;
+  }
+}
+
+void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
+  const auto begun = Clock::now();
+  tryCanary(workplace, *material, key);
+  workplace.cache.entry(material->id)->recordProof(key, material, begun);
+}
+
+void requireStillProven(const ProvenKey& key) {
+  if (key.entry->revocations() == key.revocations) return;
+  throw failure(FailureKind::kHandleRevoked, "the key's handle lost its proof while it was in use");
+}
+
+bool stillProves(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, Proof proof) {
+  const auto since = Clock::now();
+  const auto passage = enterExclusive(workplace, key.entry->probe());
+  requireProbe(workplace, *material, key.entry, bool(passage));
+  if (key.entry->canarySucceededSince(since)) return true;
+  const auto begun = Clock::now();
+  try {
+    prove(workplace, *material, key.handle, proof);
+  } catch (const Failure& failure) {
+    if (!mayBeOfKey(failure)) throw;
+    requireSession(workplace);
+    key.entry->revokeProof();
+    return false;
+  }
+  key.entry->recordCanarySuccess(begun);
+  return true;
+}
+
+}  // namespace holdfast

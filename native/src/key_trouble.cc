@@ -1,0 +1,77 @@
+#include "key_trouble.h"
+
+#include <string_view>
+
+#include "other_keys.h"
+
+namespace holdfast {
+namespace {
+
+bool isBy(const Failure& failure, std::string_view name) { return failure.functionName == name; }
+
+Failure callerFault(Failure failure) {
+  failure.callerFault = true;
+  return failure;
+}
+
+Failure hsmCleared(Failure failure) {
+  failure.hsmCleared = true;
+  return failure;
+}
+
+}  // namespace
+
+void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
+  if (failure.kind != FailureKind::kRv || !mayBeOfKey(failure)) throw Failure(failure);
+  try {
+    // A wrong key under the handle looks like a wrong tag: only a canary that decrypts afterwards puts the
+    // blame on the ciphertext, whatever the code.
+    const bool byCiphertext = isBy(failure, "C_Decrypt");
+    const Proof proof = byCiphertext ? Proof::kCanary : Proof::kAttributesAndCanary;
+    if (!stillProves(workplace_, material_, key, proof)) return settleLostProof(failure);
+    if (byCiphertext) throw callerFault(failure);
+    settleWhileProven(key, failure);
+  } catch (const Failure& verdict) {
+    // A lane begins again on a new session, but not if C_Encrypt may have encrypted.
+    if (mayHaveEncrypted(failure) && verdict.kind == FailureKind::kRv)
+      throw verdict.hsmCleared ? Failure(verdict) : Failure(failure);
+    throw;
+  }
+}
+
+/// The handle, or the key, is not what it was: provenKey finds out once.
+void KeyTrouble::settleLostProof(const Failure& failure) {
+  if (provedAnew_ || mayHaveEncrypted(failure)) throw Failure(failure);
+  provedAnew_ = true;
+}
+
+/// The canary decrypted once more on the same handle.
+void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure) {
+  if (isBy(failure, "C_DecryptInit")) {
+    // The canary's has succeeded, so that it was the parameters of this ciphertext, or has passed.
+    if (cleared_) throw hsmCleared(failure);
+  } else if (isBy(failure, "C_EncryptInit") && cleared_) {
+    recordRefusal(key);
+    throw keyFault(failure);
+  } else {
+    if (!otherKeysEncrypt(key)) throw Failure(failure);
+    if (!isBy(failure, "C_EncryptInit")) {
+      recordRefusal(key);
+      throw hsmCleared(failure);
+    }
+  }
+  cleared_ = true;
+}
+
+/// A key that is refused again and again must not have the HSM make another one each time.
+bool KeyTrouble::otherKeysEncrypt(const ProvenKey& key) {
+  if (key.entry->wasRefusedLately()) return true;
+  examined_ = otherKeysWork(workplace_, material_->id, Direction::kEncrypt);
+  return examined_;
+}
+
+void KeyTrouble::recordRefusal(const ProvenKey& key) const {
+  if (examined_) key.entry->recordRefusal(Clock::now());
+}
+
+}  // namespace holdfast

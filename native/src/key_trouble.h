@@ -1,0 +1,55 @@
+/// \file Whose fault it is that an operation under a proven key failed (design invariants 5 and 16).
+#pragma once
+
+#include "key_proof.h"
+
+namespace holdfast {
+
+/// Of one operation.
+class KeyTrouble {
+ public:
+  KeyTrouble(Workplace& workplace, const MaterialPointer& material)
+      : workplace_(workplace), material_(material) {}
+  KeyTrouble(const KeyTrouble&) = delete;
+  KeyTrouble& operator=(const KeyTrouble&) = delete;
+  ~KeyTrouble() = default;
+
+  /// Returns if the operation may begin again, and throws what came of it otherwise:
+  /// - `callerFault`: C_Decrypt refused the ciphertext, and the canary decrypted afterwards on the same
+  /// handle;
+  /// - `key-refused`, `canary-failed` or another verdict on the material;
+  /// - the failure with `hsmCleared`: key and HSM worked afterwards, so that it may be the request's;
+  /// - the failure as it was, if nothing could be learned; or what shows that the HSM is ill.
+  void settle(const ProvenKey& key, const Failure& failure);
+
+ private:
+  void settleLostProof(const Failure& failure);
+  void settleWhileProven(const ProvenKey& key, const Failure& failure);
+  bool otherKeysEncrypt(const ProvenKey& key);
+  void recordRefusal(const ProvenKey& key) const;
+
+  Workplace& workplace_;
+  const MaterialPointer& material_;
+  /// Key and HSM have worked since the first failure.
+  bool cleared_ = false;
+  bool provedAnew_ = false;
+  /// That they have was asked now, and is not remembered from a moment ago.
+  bool examined_ = false;
+};
+
+/// Runs `use(key)` with a proven key; after a failure that may be the key's, once or twice more, unless it
+/// may have encrypted: another encryption has to be accounted for first.
+template <typename Use>
+auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const Use& use) {
+  KeyTrouble trouble(workplace, material);
+  for (;;) {
+    const auto key = provenKey(workplace, material);
+    try {
+      return use(key);
+    } catch (const Failure& failure) {
+      trouble.settle(key, failure);
+    }
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,21 @@
+/// \file Whether the HSM works with another key, after one has failed: that decides whose fault it is.
+#pragma once
+
+#include "bytes.h"
+#include "workplace.h"
+
+namespace holdfast {
+
+/// What failed.
+enum class Direction { kEncrypt, kDecrypt };
+
+/// Throws unless the token keeps the session and the login: C_GetSessionInfo's failure, or its
+/// CKR_USER_NOT_LOGGED_IN. What another function answers proves neither.
+void requireSession(const Workplace& workplace);
+
+/// True if, from now on, the HSM encrypts or decrypts with another key: for decryption one that has proved
+/// itself in this epoch, else one made for this moment. Throws `self-test-failed` if other keys fail too, and
+/// as `requireSession`. False if nothing could be learned: no other key is known, and the token makes none.
+bool otherKeysWork(Workplace& workplace, const Bytes& troubledId, Direction direction);
+
+}  // namespace holdfast
