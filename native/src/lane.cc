@@ -12,8 +12,10 @@ namespace {
 /// is held back.
 constexpr auto kHold = std::chrono::microseconds(100);
 
-/// The token had dropped the session, which says nothing of what was asked.
+/// The token had dropped the session, which says nothing of what was asked. Unless key and HSM worked on that
+/// very session afterwards.
 bool metNoSession(const Failure& failure) {
+  if (failure.callerFault || failure.hsmCleared) return false;
   const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
   return failure.kind == FailureKind::kRv && dropped && !mayHaveEncrypted(failure);
 }

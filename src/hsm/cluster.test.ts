@@ -268,6 +268,39 @@ describe('callers with short deadlines', () => {
   });
 });
 
+describe('an HSM each of whose calls takes long', () => {
+  test('and none of them too long, keeps its lanes and its place, and answers the first use of a key', async () => {
+    await fixture.clusters().disconnect(clusterId, soon());
+    fixture.configure({ operationTimeoutMs: 500 });
+    cluster = await fixture.connected();
+    fixture.events.length = 0;
+    // Attributes, canary, nonce and encryption: six calls, of which each has 500 ms.
+    fixture.fault.obey('latency * 120');
+    expect(await codeOf(encrypt())).toBe('no error');
+    expect(await codeOf(decrypt())).toBe('no error');
+    expect(fixture.events).toEqual([]);
+    expect(fixture.clusters().status()[0]?.members[0]?.statistics?.quarantinedLanes).toBe(0);
+  });
+});
+
+describe('an HSM that makes no keys', () => {
+  test.each([
+    ['is full', 'C_GenerateKey rv 0x31'],
+    ['is write-protected', 'C_GenerateKey rv 0xe2'],
+    ['hangs over it', 'C_GenerateKey hang'],
+  ])('because it %s goes on using those that it has', async (_why, script) => {
+    await reconnectWith(300);
+    fixture.fault.obey(script);
+    const making = Array.from({ length: 2 }, () => codeOf(makeMaterial(cluster)));
+    const codes: string[] = [];
+    while (codes.length < 20) codes.push(await codeOf(encrypt()), await codeOf(decrypt()));
+    expect(new Set(codes)).toEqual(new Set(['no error']));
+    expect(await Promise.all(making)).not.toContain('no error');
+    for (let round = 0; round < 5; round += 1) expect(await codeOf(encrypt())).toBe('no error');
+    expect(fixture.events.filter((event) => !event.startsWith('quarantined'))).toEqual([]);
+  });
+});
+
 describe('a cancelled request', () => {
   const row = () => fixture.clusters().status()[0]?.members[0]?.statistics;
   const cancellableEncrypt = (cancellation: RequestCancellation) =>

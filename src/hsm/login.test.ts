@@ -52,6 +52,35 @@ beforeEach(async () => {
 
 afterEach(() => fixture.dispose());
 
+describe('an answer of C_Login that nobody knows', () => {
+  /** After these no PIN was judged, so that it may be tried again. */
+  const mayTryAgain = [0x3, 0x30, 0x32, 0xa3, 0xa4, 0xb0, 0xb3, 0xe0, 0xe1, 0x100, 0x102, 0x103, 0x104, 0x105, 0x190];
+  const vendors = [0x8000_0001, 0x8000_0011, 0x8000_0383, 0xce53_4351, 0x7fff];
+  const answers = loadAddon()
+    .returnValues()
+    .map(({ value }) => value)
+    .filter((value) => value !== 0);
+
+  test('counts as refused: each PIN is tried once, whatever the code', { timeout: 120_000 }, async () => {
+    const tried: Record<string, number> = {};
+    for (const rv of [...answers, ...vendors].filter((value) => !mayTryAgain.includes(value))) {
+      fixture.fault.obey(`C_Login rv ${rv}`);
+      const before = logins();
+      const attempt = { credentialVersion: `for ${rv}` };
+      expect(await fixture.connect(attempt)).toMatchObject({ connected: false, errorCode: 'INVALID_CREDENTIALS' });
+      await fixture.connect(attempt);
+      tried[rv.toString(16)] = logins() - before;
+    }
+    expect(Object.entries(tried).filter(([, times]) => times !== 1)).toEqual([]);
+  });
+
+  test.each(mayTryAgain)('unless it surely says that no PIN was judged: 0x%i', async (rv) => {
+    fixture.fault.obey(`C_Login times 1 rv ${rv}`);
+    expect(await fixture.connect()).toMatchObject({ connected: false });
+    expect(await fixture.connect()).toMatchObject({ connected: true });
+  });
+});
+
 describe('a wrong PIN', () => {
   test('is tried once, over restarts too, until the credential changes', async () => {
     const refused = { connected: false, errorCode: 'INVALID_CREDENTIALS', transient: false };

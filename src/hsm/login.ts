@@ -4,6 +4,7 @@ import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
 import type { ConnectionErrorCode } from '../keystores/store.js';
 import type { Secret } from '../secret.js';
 import { isNativeFailure } from './failure.js';
+import { loginAnswer } from './login-answers.js';
 import type {
   NativeAddon,
   NativeFailure,
@@ -352,34 +353,17 @@ function attemptOutcome(error: unknown): 'failed' | 'not-tried' | 'unknown' {
   if (!isNativeFailure(error)) return 'unknown';
   if (error.kind !== 'rv') return error.kind === 'lane-deadline' ? 'unknown' : 'not-tried';
   if (error.functionName !== 'C_Login') return 'not-tried';
-  return loginAnswers.get(error.rv)?.attempt ?? 'unknown';
+  return loginAnswer(error.rv).attempt;
 }
-
-interface LoginAnswer {
-  errorCode: ConnectionErrorCode;
-  attempt: 'failed' | 'not-tried';
-}
-
-/** What `C_Login` answers about the credential (PKCS#11 v2.40 §5.6); everything else is about the device. */
-const loginAnswers = new Map<number, LoginAnswer>([
-  [0xa0, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_INCORRECT
-  [0xa1, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_INVALID
-  [0xa2, { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed' }], // CKR_PIN_LEN_RANGE
-  // An expired PIN was right, and a locked token judges none: after the operator has acted, the same one may be tried.
-  [0xa3, { errorCode: 'INVALID_CREDENTIALS', attempt: 'not-tried' }], // CKR_PIN_EXPIRED
-  [0xa4, { errorCode: 'USER_LOCKED_OUT', attempt: 'not-tried' }], // CKR_PIN_LOCKED
-  // With another credential, of whatever is left of an earlier connection: it passes, and no PIN was judged.
-  [0x100, { errorCode: 'NETWORK_ERRORS', attempt: 'not-tried' }], // CKR_USER_ALREADY_LOGGED_IN
-  [0x102, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_PIN_NOT_INITIALIZED
-  [0x103, { errorCode: 'USER_NOT_FOUND', attempt: 'not-tried' }], // CKR_USER_TYPE_INVALID
-]);
 
 /** How a failure to open a member is told. @param token whose login failed, where it came so far */
 export function memberOpenError(failure: NativeFailure, token?: NativeTokenInfo): MemberOpenError {
   const told = (errorCode: ConnectionErrorCode, transient: boolean) =>
     new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token });
-  const answer = failure.kind === 'rv' && failure.functionName === 'C_Login' ? loginAnswers.get(failure.rv) : undefined;
-  if (answer !== undefined) return told(answer.errorCode, answer.errorCode === 'NETWORK_ERRORS');
+  if (failure.kind === 'rv' && failure.functionName === 'C_Login') {
+    const { errorCode, transient } = loginAnswer(failure.rv);
+    return told(errorCode, transient);
+  }
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
   if (failure.kind === 'module') return told('INTERNAL_ERROR', true);
   // The configuration says two things of one library: only another one helps.
