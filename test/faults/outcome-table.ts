@@ -59,7 +59,7 @@ export function printTable(lines: readonly string[]): void {
 }
 
 /** The tables of docs/faults.md that the suites write. */
-export type DocumentedTable = 'outcomes' | 'killed';
+export type DocumentedTable = 'outcomes' | 'killed' | 'blast';
 
 const marks = (name: DocumentedTable): [begin: string, end: string] => [
   `<!-- ${name}: written by \`npm run test:faults\` -->`,
