@@ -74,11 +74,14 @@ CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleE
     return find();
   } catch (const Failure& failure) {
     if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
-    if (!isOfSearch(failure) || !otherKeysWork(workplace, material.id, Direction::kDecrypt)) throw;
+    // What was found is looked at, too.
+    if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
+    if (!otherKeysWork(workplace, material.id, Direction::kDecrypt)) throw;
   }
   try {
     return find();
   } catch (Failure& failure) {
+    if (mayBeOfKey(failure)) throw keyFault(failure);
     failure.hsmCleared = isOfSearch(failure);
     throw;
   }

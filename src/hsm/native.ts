@@ -158,8 +158,7 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-mismatch`: the object's attributes are not what the catalog says.
  * - `canary-failed`: the handle did not decrypt the material's canary, also once more after the HSM had worked with another key.
  * - `key-refused`: `functionName` answered `rv` for this key, also once more after the HSM had worked with another one.
- * - `self-test-failed`: other keys fail too, those that had worked before or one made for the moment: the HSM is ill, and nothing is known of
- *   the material.
+ * - `self-test-failed`: other keys fail too, those that had worked or one made for the moment: the HSM is ill; nothing is known of the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock
@@ -200,10 +199,7 @@ export interface NativeFailure extends Error {
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
-  /**
-   * Kind `rv` of a decryption: the canary decrypted afterwards on that handle, so that the ciphertext is at fault (design invariant 5), unless
-   * the HSM was ill and healed in between. Where `functionName` is empty no HSM was asked.
-   */
+  /** Of a decryption: the canary decrypted afterwards on that handle (design invariant 5). If `functionName` is empty no HSM was asked. */
   callerFault: boolean;
   /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;
