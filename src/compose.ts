@@ -43,6 +43,7 @@ import { createPasswordSealer } from './storage/password-sealer.js';
 import {
   backgroundErrorEvent,
   connectionEvents,
+  connectionRefusedCount,
   connectionRefusedEvent,
   descriptorEvent,
   encryptionBudgetEvents,
@@ -51,6 +52,7 @@ import {
   readinessEvent,
   replacementEvent,
   requestEvent,
+  unknownCallerEvent,
 } from './telemetry/events.js';
 import type { CertificateStatus } from './status/service-status.js';
 import { certificateReloadEvents, certificateReminder } from './telemetry/certificate-events.js';
@@ -288,7 +290,7 @@ interface Face {
 }
 
 async function startFace(foundation: Foundation, core: Core, status: ServerStatus): Promise<Face> {
-  const { configuration, logger, clock, identifiers, principals, auditFile, telemetry } = foundation;
+  const { configuration, clock, identifiers, principals, auditFile, telemetry } = foundation;
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
     accessTable: accessTable(core.keys, core.keyStores, { status, clock }),
@@ -297,6 +299,7 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     clock,
     onCompleted: requestEvent(telemetry.sink, clock),
   });
+  const onUnknownCaller = unknownCallerEvent(telemetry.sink, clock);
   const begun = await Promise.all(listeners.map((listener) => listenerOptions(listener, principals)));
   const onEvent = descriptorEvent(telemetry.sink, clock);
   const face = await startGrpcFace({
@@ -304,8 +307,9 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     clock,
     identifiers,
     listeners: begun,
-    principalOf: (certificate) => principalOf(principals, certificate, logger),
+    principalOf: (certificate) => principalOf(principals, certificate, onUnknownCaller),
     onConnectionRefused: connectionRefusedEvent(telemetry.sink),
+    onRefusalCounted: connectionRefusedCount(telemetry.sink),
     tracer: telemetry.tracer,
     requestTimeoutMs: limits.requestTimeoutMs,
     descriptors: { firstReserved: await firstReservedFileDescriptor(), onEvent },

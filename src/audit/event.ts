@@ -1,3 +1,12 @@
+/** What tells a caller's certificate from others. Its owner chose the names: they are printable, and of bounded length. */
+export interface CallerCertificate {
+  subject: string;
+  /** As Node prints them: `DNS:…, URI:…`. */
+  subjectAlternativeNames: string;
+  /** 64 hex digits: the SHA-256 of the DER. */
+  sha256: string;
+}
+
 /**
  * One audit record: one per request, allowed or not, and two per act of the service or of an operator beside it. Written
  * as one line of JSON. Never holds a secret.
@@ -12,6 +21,8 @@ export interface AuditEvent {
   operation: string;
   /** ARN of the principal, or null when the caller is nobody we know; `holdfast.internal`; or `local-user:<name>`. */
   principal: string | null;
+  /** Of a caller that is no principal; left out for others, and where there is none. */
+  certificate?: CallerCertificate;
   /** Peer address, or `unix`; `internal` or `local` where no request came in. */
   sourceAddress: string;
   /** The action that was decided upon, e.g. `kms:Encrypt`. ReEncrypt has two. */

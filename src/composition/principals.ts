@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Logger } from 'pino';
+import type { CallerCertificate } from '../audit/event.js';
+import { certificateIdentity } from '../certificates/certificate-identity.js';
 import type { PrincipalDirectory } from '../config/principals.js';
 import type { Principal } from '../policy/authorizer.js';
 
@@ -10,14 +11,14 @@ export function requirePrincipal(principals: PrincipalDirectory, name: string): 
   return principal;
 }
 
-/** Whom the configuration knows by a certificate; that it knows nobody is logged. */
+/** The principal that a verified certificate maps to; `onUnknown` is told if there is none. */
 export function principalOf(
   principals: PrincipalDirectory,
   certificate: X509Certificate,
-  logger: Logger,
+  onUnknown: (certificate: CallerCertificate, reason: string) => void,
 ): Principal | undefined {
   const found = principals.byCertificate(certificate);
   if (found.found) return found.principal;
-  logger.warn({ subject: certificate.subject, reason: found.reason }, 'client certificate names no principal');
+  onUnknown(certificateIdentity(certificate), found.reason);
   return undefined;
 }

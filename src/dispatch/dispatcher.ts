@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../audit/event.js';
+import type { AuditEvent, CallerCertificate } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
 import type { Cancellation } from '../cancellation.js';
 import { type Clock, Deadlines } from '../clock.js';
@@ -19,6 +19,8 @@ export interface IncomingCall {
   method: MethodName;
   /** Undefined when nobody in the configuration matches the caller. */
   principal: Principal | undefined;
+  /** What a caller without a principal showed. */
+  certificate?: CallerCertificate | undefined;
   /** Peer address, or `unix`. */
   sourceAddress: string;
   requestId: string;
@@ -154,6 +156,7 @@ export class AuditedDispatcher implements Dispatcher {
       face: call.face,
       operation: call.method,
       principal: call.principal?.arn ?? null,
+      ...(call.principal === undefined && call.certificate !== undefined ? { certificate: call.certificate } : {}),
       sourceAddress: call.sourceAddress,
       actions: trail.accesses.map((access) => access.action),
       resources: auditedResources(trail, row, error),

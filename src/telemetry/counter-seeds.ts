@@ -27,7 +27,7 @@ export const counterSeeds: Record<
 > = {
   rpcRequests: () => methodNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
   certificateReloads: () => ['loaded', 'refused', 'failed'].map((outcome) => ({ outcome })),
-  connectionsRefused: none,
+  connectionsRefused: 'nobody is woken for one connection, and of its kinds most never happen',
   connectionsWithoutDescriptor: none,
   hsmFailures: 'kinds × operations × CK_RV names would be thousands of series for each member',
   hsmHedgesSent: 'only clusters with hedging have any, and nobody is woken for them',

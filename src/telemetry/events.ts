@@ -4,6 +4,7 @@
  * own fields and never goes to a caller (design invariant 12).
  */
 import type { Logger } from 'pino';
+import type { CallerCertificate } from '../audit/event.js';
 import type { ActListener } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
@@ -205,11 +206,31 @@ function concernsOperator(error: HoldfastError): boolean {
   return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
 }
 
-/** Connections that were refused before any request, by whoever reaches the port: reported with how many were not. */
-export function connectionRefusedEvent({ logger, metrics }: EventSink): (refusal: RefusedConnection) => void {
-  return (refusal) => {
-    logger.warn({ ...refusal }, 'connection refused');
-    metrics?.counters.connectionsRefused.inc(1 + refusal.unreported);
+/**
+ * Connections that were refused before any request: reported with how many of the kind were not. A peer that says nothing is
+ * a probe, and for debugging only.
+ */
+export function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnection) => void {
+  return ({ certificate, ...refusal }) => {
+    const level = refusal.kind === 'silent' ? 'debug' : 'warn';
+    logger[level]({ ...refusal, ...certificate }, 'connection refused');
+  };
+}
+
+/** Every refused connection is counted. */
+export function connectionRefusedCount({ metrics }: EventSink): (kind: string) => void {
+  return (kind) => metrics?.counters.connectionsRefused.inc({ reason: kind });
+}
+
+/** Callers with a good certificate that the configuration knows nobody by: of each reason, 20 lines a second. */
+export function unknownCallerEvent(
+  { logger }: EventSink,
+  clock: Clock,
+): (certificate: CallerCertificate, reason: string) => void {
+  const lines = new LineLimit(clock);
+  return (certificate, reason) => {
+    const line = lines.admit(reason);
+    if (line !== undefined) logger.warn({ ...certificate, reason, ...line }, 'client certificate names no principal');
   };
 }
 
@@ -239,7 +260,10 @@ export type DescriptorShortage =
 export interface RefusedConnection {
   sourceAddress: string;
   reason: string;
-  /** How many more were refused since the last report, and not reported. */
+  /** Of a closed list. */
+  kind: string;
+  certificate?: CallerCertificate | undefined;
+  /** How many more of this kind were refused since the last report of it, and not reported. */
   unreported: number;
 }
 

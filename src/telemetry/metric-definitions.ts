@@ -32,7 +32,7 @@ export const counterDefinitions = {
   connectionsRefused: {
     name: 'holdfast_connections_refused_total',
     help: 'Connections refused before any request, and requests ended before they had arrived whole.',
-    labels: [],
+    labels: ['reason'],
   },
   connectionsWithoutDescriptor: {
     name: 'holdfast_connections_without_descriptor_total',

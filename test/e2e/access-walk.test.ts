@@ -127,7 +127,8 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
   it.runIf(door === 'tls')('denies a caller that the configuration does not know', async () => {
     const client = server.client('stranger');
     for (const [method, row] of Object.entries(rows)) {
-      const unresolved = { principal: null, actions: [], resources: [] };
+      const certificate = { subject: 'CN=stranger', subjectAlternativeNames: '', sha256: expect.any(String) as string };
+      const unresolved = { principal: null, certificate, actions: [], resources: [] };
       expect([method, await callAudited(client, method, row, unresolved)]).toEqual([method, 'ACCESS_DENIED']);
     }
   });

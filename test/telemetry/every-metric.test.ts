@@ -11,7 +11,7 @@ import {
   auditEvents,
   backgroundErrorEvent,
   connectionEvents,
-  connectionRefusedEvent,
+  connectionRefusedCount,
   descriptorEvent,
   encryptionBudgetEvents,
   type EventSink,
@@ -93,8 +93,8 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_certificate_reloads_total{outcome="refused"}',
   },
   connectionsRefused: {
-    happens: () => connectionRefusedEvent(sink)({ sourceAddress: '127.0.0.1', reason: 'r', unreported: 0 }),
-    series: 'holdfast_connections_refused_total',
+    happens: () => connectionRefusedCount(sink)('silent'),
+    series: 'holdfast_connections_refused_total{reason="silent"}',
   },
   connectionsWithoutDescriptor: {
     happens: () => descriptorEvent(sink, clock)({ kind: 'refused' }),

@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
+import type { CallerCertificate } from '../../audit/event.js';
 import type { Principal } from '../../policy/authorizer.js';
 
 /** What is known of a connection from its beginning to its end. */
 export interface Connection {
   /** Undefined when the configuration knows nobody by the caller's certificate. */
   principal: Principal | undefined;
+  /** The verified certificate of a caller without a principal. */
+  certificate?: CallerCertificate | undefined;
   /** IP address of the peer, or `unix`. */
   sourceAddress: string;
 }

@@ -109,6 +109,7 @@ function dispatch(
     face: 'grpc',
     method,
     principal: connection.principal,
+    certificate: connection.certificate,
     sourceAddress: connection.sourceAddress,
     requestId,
     ...deadlineOf(call, dependencies),

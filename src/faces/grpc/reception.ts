@@ -6,6 +6,7 @@ import type { Connections } from './connections.js';
 import { toCallError } from './errors.js';
 import { explainEveryError } from './library-errors.js';
 import { ReceivedCall } from './received-call.js';
+import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
 
 /** What `Reception` works with. `receptionLimits` derives the bounds from those of the face. */
@@ -125,7 +126,7 @@ export class Reception {
   }
 
   #endTooMuch(peer: Peer): void {
-    const message = 'This connection sends too much at once in requests that it does not finish.';
+    const message = ownReasons.requestTooLarge;
     const error = new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
     for (const arrival of [...peer.arrivals]) {
       // What has sent nothing yet holds nothing.
@@ -136,7 +137,7 @@ export class Reception {
   #scheduleEnd(arrival: () => Arrival): Deadline {
     const { clock, messageTimeoutMs } = this.#options;
     return this.#deadlines.add(clock.monotonicMs() + messageTimeoutMs, () => {
-      const message = 'The request did not arrive in time.';
+      const message = ownReasons.requestTooSlow;
       this.#end(arrival(), new HoldfastError('DEPENDENCY_TIMEOUT', message, { callerDeadline: true }));
     });
   }

@@ -1,5 +1,7 @@
 import type { DropArgument, Server } from 'node:net';
+import type { CallerCertificate } from '../../audit/event.js';
 import type { Clock } from '../../clock.js';
+import { ownReasons, refusalReason, type RefusalReason } from './refusal-reason.js';
 
 /** A connection that was refused before any request: no certificate, a wrong authority, an old TLS version, … */
 export interface ConnectionRefusal {
@@ -7,40 +9,63 @@ export interface ConnectionRefusal {
   sourceAddress: string;
   /** Code or message of the TLS error. */
   reason: string;
-  /** How many more were refused since the last report, and not reported. */
+  /** The class of the reason, of a closed list. */
+  kind: RefusalReason;
+  /** What the peer showed; undefined if it came to none. */
+  certificate?: CallerCertificate | undefined;
+  /** How many more of this kind were refused since the last report of it, and not reported. */
   unreported: number;
 }
 
-/** At most one report in this time: anybody who reaches the port can cause refusals. */
+/** What was seen of a peer before it was refused. */
+interface Seen {
+  certificate?: CallerCertificate | undefined;
+  /** It sent nothing: a port scan, or the TCP probe of a load balancer. */
+  isSilent?: boolean;
+}
+
+/** At most one report of a kind in this time: anybody who reaches the port can cause refusals. */
 const reportIntervalMs = 10_000;
 
-/** Reports refusals without flooding the log: the first at once, then one for each interval with the count of the rest. */
+/**
+ * Reports refusals without flooding the log: of each kind the first at once, then one for each interval with the count of
+ * the rest. A flood of one kind does not hide another one.
+ */
 export class RefusalReporter {
   readonly #clock: Clock;
   readonly #report: (refusal: ConnectionRefusal) => void;
-  #nextReportMs = Number.NEGATIVE_INFINITY;
-  #unreported = 0;
+  readonly #count: (kind: RefusalReason) => void;
+  readonly #kinds = new Map<RefusalReason, { nextReportMs: number; unreported: number }>();
 
-  constructor(clock: Clock, report: (refusal: ConnectionRefusal) => void) {
+  /** @param count called for every refusal, for a metric */
+  constructor(
+    clock: Clock,
+    report: (refusal: ConnectionRefusal) => void,
+    count: (kind: RefusalReason) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#report = report;
+    this.#count = count;
   }
 
-  refused(sourceAddress: string, reason: string): void {
+  refused(sourceAddress: string, reason: string, { certificate, isSilent = false }: Seen = {}): void {
+    const kind = isSilent ? 'silent' : refusalReason(reason);
+    this.#count(kind);
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs < this.#nextReportMs) {
-      this.#unreported += 1;
+    const known = this.#kinds.get(kind);
+    if (known !== undefined && nowMs < known.nextReportMs) {
+      known.unreported += 1;
       return;
     }
-    this.#report({ sourceAddress, reason, unreported: this.#unreported });
-    this.#unreported = 0;
-    this.#nextReportMs = nowMs + reportIntervalMs;
+    this.#kinds.set(kind, { nextReportMs: nowMs + reportIntervalMs, unreported: 0 });
+    const identity = certificate === undefined ? {} : { certificate };
+    this.#report({ sourceAddress, reason, kind, ...identity, unreported: known?.unreported ?? 0 });
   }
 }
 
 /** Reports the connections that a server drops because it has its most (`maxConnections`). */
 export function reportDrops(server: Server, refusals: RefusalReporter): void {
   server.on('drop', (dropped?: DropArgument) => {
-    refusals.refused(dropped?.remoteAddress ?? 'unix', 'too many connections to this listener');
+    refusals.refused(dropped?.remoteAddress ?? 'unix', ownReasons.tooManyConnections);
   });
 }

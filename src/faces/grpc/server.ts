@@ -17,6 +17,7 @@ import { OpenStreams } from './open-streams.js';
 import { type PlaintextListenerOptions, startPlaintextListener } from './plaintext-listener.js';
 import { Reception } from './reception.js';
 import { addReflection } from './reflection.js';
+import type { RefusalReason } from './refusal-reason.js';
 import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
 import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-listener.js';
 import { answerUnknownMethods } from './unknown-methods.js';
@@ -33,8 +34,10 @@ export interface GrpcFaceOptions {
   listeners: readonly GrpcListenerOptions[];
   /** Whom the configuration knows by a client certificate whose chain, dates and revocation were verified. */
   principalOf(certificate: X509Certificate): Principal | undefined;
-  /** Told at most every ten seconds. */
+  /** Told of each kind at most every ten seconds. */
   onConnectionRefused(refusal: ConnectionRefusal): void;
+  /** Told of every refusal, for a metric. */
+  onRefusalCounted?: (kind: RefusalReason) => void;
   /** For a call whose client names no deadline, and the most for one that does. Default 10 s. */
   requestTimeoutMs?: number;
   /** Undefined where nothing is traced. */
@@ -89,7 +92,8 @@ class RunningGrpcFace implements GrpcFace {
   constructor(options: GrpcFaceOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#refusals = new RefusalReporter(options.clock, (refusal) => options.onConnectionRefused(refusal));
+    const report = (refusal: ConnectionRefusal): void => options.onConnectionRefused(refusal);
+    this.#refusals = new RefusalReporter(options.clock, report, options.onRefusalCounted);
     const bounds = { ...receptionLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
     this.#reception = new Reception({ ...bounds, clock: options.clock });
     this.#server = new Server(serverOptions(this.#limits, this.#reception.interceptor));

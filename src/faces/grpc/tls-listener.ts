@@ -2,10 +2,12 @@ import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { pemRevocationLists } from '../../certificates/pem.js';
+import { certificateIdentity } from '../../certificates/certificate-identity.js';
 import type { Principal } from '../../policy/authorizer.js';
 import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
+import { ownReasons } from './refusal-reason.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
 import { UnfinishedHandshakes } from './unfinished-handshakes.js';
 
@@ -56,7 +58,9 @@ export class TlsListener implements Listener {
     const server = tls.createServer({
       ...secureContextOptions(options),
       requestCert: true,
-      rejectUnauthorized: true,
+      // Node would close the connection before anybody could see whose certificate was refused, and why. `acceptSecure`
+      // refuses everything that is not `authorized`; nothing is sent to the client before.
+      rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
       handshakeTimeout: dependencies.handshakeTimeoutMs,
     });
@@ -109,12 +113,10 @@ function listsOf(file: Buffer): Buffer[] {
 }
 
 function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refusals: RefusalReporter): void {
-  // Where the certificate is not accepted Node has closed the socket by now, and the error is a plain reset: the reason
-  // is in the socket, the address in the TCP socket below it (not documented; `unknown` should it go away).
-  const verification = socket.authorizationError as unknown;
-  const reason = typeof verification === 'string' ? verification : (error.code ?? error.message);
+  // Node has closed the socket by now: the address is in the TCP socket below it (not documented; `unknown` should it go
+  // away), and so is whether anything was received at all.
   const { _parent: below } = socket as { _parent?: Socket };
-  refusals.refused(sourceAddressOf(below ?? socket), reason);
+  refusals.refused(sourceAddressOf(below ?? socket), error.code ?? error.message, { isSilent: below?.bytesRead === 0 });
   socket.destroy();
 }
 
@@ -128,14 +130,29 @@ function peerCertificate(socket: tls.TLSSocket): X509Certificate | undefined {
   return raw === undefined ? undefined : new X509Certificate(raw);
 }
 
+/** The one gate: only a connection whose certificate OpenSSL has verified goes on. */
 function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependencies): void {
   const certificate = peerCertificate(socket);
-  if (certificate === undefined || socket.alpnProtocol !== 'h2') {
-    const reason = certificate === undefined ? 'no client certificate' : 'the client does not speak HTTP/2 (ALPN)';
-    dependencies.refusals.refused(sourceAddressOf(socket), reason);
+  const refusal = refusalOf(socket, certificate);
+  if (certificate === undefined || refusal !== undefined) {
+    const identity = certificate === undefined ? undefined : certificateIdentity(certificate);
+    dependencies.refusals.refused(sourceAddressOf(socket), refusal ?? noCertificate, { certificate: identity });
     socket.destroy();
     return;
   }
   const principal = dependencies.principalOf(certificate);
-  dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket) });
+  const identity = principal === undefined ? { certificate: certificateIdentity(certificate) } : {};
+  dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket), ...identity });
+}
+
+/** OpenSSL's own name for it. */
+const noCertificate = 'PEER_DID_NOT_RETURN_A_CERTIFICATE';
+
+function refusalOf(socket: tls.TLSSocket, certificate: X509Certificate | undefined): string | undefined {
+  if (certificate === undefined) return noCertificate;
+  if (!socket.authorized) {
+    const code = socket.authorizationError as unknown;
+    return typeof code === 'string' ? code : 'CERT_NOT_VERIFIED';
+  }
+  return socket.alpnProtocol === 'h2' ? undefined : ownReasons.notHttp2;
 }

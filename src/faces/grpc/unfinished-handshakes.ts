@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { sourceAddressOf } from './connections.js';
+import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
 
 /**
@@ -35,7 +36,7 @@ export class UnfinishedHandshakes {
     if (oldest === undefined) return;
     const [name, socket] = oldest;
     this.#sockets.delete(name);
-    this.#refusals.refused(sourceAddressOf(socket), 'too many unfinished TLS handshakes');
+    this.#refusals.refused(sourceAddressOf(socket), ownReasons.tooManyHandshakes);
     socket.destroy();
   }
 }

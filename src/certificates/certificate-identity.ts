@@ -1,0 +1,15 @@
+import type { X509Certificate } from 'node:crypto';
+import type { CallerCertificate } from '../audit/event.js';
+import { printable } from './printable.js';
+
+/** Bytes of names that are kept: a certificate may be as large as its owner likes, and each attempt has a line. */
+const maximumNameLength = 512;
+
+/** What tells a certificate from others, safe to print: its owner chose the names. */
+export function certificateIdentity(certificate: X509Certificate): CallerCertificate {
+  return {
+    subject: printable(certificate.subject.replaceAll('\n', ', '), maximumNameLength),
+    subjectAlternativeNames: printable(certificate.subjectAltName ?? '', maximumNameLength),
+    sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
+}
