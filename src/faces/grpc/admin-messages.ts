@@ -47,6 +47,7 @@ export const adminCodecs = {
           kind: choice(gen.CertificateKind),
           subject: text,
           notAfter: timestamp,
+          notBefore: timestamp,
         }),
       ),
       process: structure<gen.ProcessStatus>({
