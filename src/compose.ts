@@ -43,8 +43,6 @@ import { createPasswordSealer } from './storage/password-sealer.js';
 import {
   backgroundErrorEvent,
   connectionEvents,
-  connectionRefusedCount,
-  connectionRefusedEvent,
   descriptorEvent,
   encryptionBudgetEvents,
   hsmEvents,
@@ -52,9 +50,9 @@ import {
   readinessEvent,
   replacementEvent,
   requestEvent,
-  unknownCallerEvent,
 } from './telemetry/events.js';
 import type { CertificateStatus } from './status/service-status.js';
+import { connectionRefusedCount, connectionRefusedEvent, unknownCallerEvent } from './telemetry/caller-events.js';
 import { certificateReloadEvents, certificateReminder } from './telemetry/certificate-events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
@@ -283,7 +281,6 @@ function watchReadiness(foundation: Foundation, core: Core, status: ServerStatus
   return readiness;
 }
 
-/** What listens, and the certificates that it uses. */
 interface Face {
   face: GrpcFace;
   certificates: CertificateReload;

@@ -5,7 +5,7 @@ import { Supervisor } from './composition/supervisor.js';
 import { loadConfiguration } from './config/load.js';
 import { loadAddon, type NativeAddon } from './hsm/native.js';
 import { requirePreconditions } from './preconditions/start.js';
-import { preconditionEvent } from './telemetry/events.js';
+import { preconditionEvent } from './telemetry/caller-events.js';
 import { createLogger } from './telemetry/logger.js';
 
 /** Why a server stopped. */

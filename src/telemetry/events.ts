@@ -4,7 +4,6 @@
  * own fields and never goes to a caller (design invariant 12).
  */
 import type { Logger } from 'pino';
-import type { CallerCertificate } from '../audit/event.js';
 import type { ActListener } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
@@ -206,34 +205,6 @@ function concernsOperator(error: HoldfastError): boolean {
   return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
 }
 
-/**
- * Connections that were refused before any request: reported with how many of the kind were not. A peer that says nothing is
- * a probe, and for debugging only.
- */
-export function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnection) => void {
-  return ({ certificate, ...refusal }) => {
-    const level = refusal.kind === 'silent' ? 'debug' : 'warn';
-    logger[level]({ ...refusal, ...certificate }, 'connection refused');
-  };
-}
-
-/** Every refused connection is counted. */
-export function connectionRefusedCount({ metrics }: EventSink): (kind: string) => void {
-  return (kind) => metrics?.counters.connectionsRefused.inc({ reason: kind });
-}
-
-/** Callers with a good certificate that the configuration knows nobody by: of each reason, 20 lines a second. */
-export function unknownCallerEvent(
-  { logger }: EventSink,
-  clock: Clock,
-): (certificate: CallerCertificate, reason: string) => void {
-  const lines = new LineLimit(clock);
-  return (certificate, reason) => {
-    const line = lines.admit(reason);
-    if (line !== undefined) logger.warn({ ...certificate, reason, ...line }, 'client certificate names no principal');
-  };
-}
-
 /** File descriptors that run short, and connections that are refused for it; a failed accept is logged once a second at most. */
 export function descriptorEvent({ logger, metrics }: EventSink, clock: Clock): (event: DescriptorShortage) => void {
   const lines = new LineLimit(clock, 1);
@@ -255,17 +226,6 @@ export type DescriptorShortage =
   | { kind: 'refused'; cause?: unknown }
   | { kind: 'short'; connections: number }
   | { kind: 'enough' };
-
-/** What a face tells of connections that it refused. */
-export interface RefusedConnection {
-  sourceAddress: string;
-  reason: string;
-  /** Of a closed list. */
-  kind: string;
-  certificate?: CallerCertificate | undefined;
-  /** How many more of this kind were refused since the last report of it, and not reported. */
-  unreported: number;
-}
 
 /** What becomes of the audit log at run time. Requests that are refused for it are logged as that. */
 export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
@@ -394,15 +354,4 @@ function exportEvent(
     nextReportMs = clock.monotonicMs() + exportReportIntervalMs;
     lost = 0;
   };
-}
-
-/** A precondition of the service that is not met, and does not keep it from starting. */
-export function preconditionEvent(
-  logger: Logger,
-  found: { check: string; status: string; subject: string; message: string; remedy?: string | undefined },
-): void {
-  const { check, subject, remedy } = found;
-  const fields = { check, subject, finding: found.message, remedy };
-  if (found.status === 'fail') logger.error(fields, 'a precondition of the service is not met');
-  else logger.warn(fields, 'a precondition of the service needs attention');
 }

@@ -6,12 +6,12 @@ import type { FinishedTry } from '../../src/hsm/tries.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';
 import type { LoginAttempts } from '../../src/keystores/catalog.js';
+import { connectionRefusedCount } from '../../src/telemetry/caller-events.js';
 import { certificateReloadEvents } from '../../src/telemetry/certificate-events.js';
 import {
   auditEvents,
   backgroundErrorEvent,
   connectionEvents,
-  connectionRefusedCount,
   descriptorEvent,
   encryptionBudgetEvents,
   type EventSink,
