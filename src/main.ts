@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
 import { compose, type HoldfastServer } from './compose.js';
 import { Supervisor } from './composition/supervisor.js';
@@ -28,6 +29,8 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   const logger = createLogger(configuration.telemetry.logLevel);
   const addon = loadAddon();
   addon.disableCoreDumps();
+  addon.keepFreedMemoryClean();
+  cleanFreedMemoryAgain(addon, systemClock);
   // Without a listener Node opens its inspector: whoever may send the signal would read secrets, and run code, in here.
   process.on('SIGUSR1', () => logger.warn('SIGUSR1 is ignored: there is no inspector in a server'));
   const stopRequested = nextSignal('SIGTERM', 'SIGINT');
@@ -60,6 +63,17 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   // A thread that hangs inside a module would make a normal exit abort (design §6), one in a write makes it wait.
   if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCode);
   return reason === 'replacement' ? 'replacement' : 'signal';
+}
+
+/** Half of the time in which no plaintext may outlive its call. */
+const memoryCleaningIntervalMs = 500;
+
+/** Copies of plaintexts that Node's TLS and HTTP/2 have freed are overwritten soon, for as long as the process lives. */
+function cleanFreedMemoryAgain(addon: NativeAddon, clock: Clock): void {
+  clock.schedule(memoryCleaningIntervalMs, () => {
+    addon.cleanFreedMemory();
+    cleanFreedMemoryAgain(addon, clock);
+  });
 }
 
 function nextSignal(...signals: NodeJS.Signals[]): Promise<NodeJS.Signals> {

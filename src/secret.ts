@@ -1,16 +1,22 @@
 import { inspect } from 'node:util';
 
 /**
+ * V8 keeps shorter typed arrays on its own heap (`--typed-array-max-size-in-heap`). The collector moves them about there,
+ * and the addon's first look moves them away; either leaves a copy behind that nothing zeroes.
+ */
+const maxBytesOnHeap = 64;
+
+/**
  * Bytes that must not leak: PINs, plaintexts, data keys (design invariant 11).
  * They cannot be printed, serialised or compared by accident; they are read with `reveal` and zeroed with `destroy`.
  */
 export class Secret {
-  readonly #bytes: Uint8Array;
+  #memory: SharedBytes;
   #destroyed = false;
 
-  /** Takes ownership of `bytes`: nobody else may keep or change them. */
+  /** Takes ownership of `bytes`: nothing else may keep or use them. Short ones are moved, and zeroed where they were. */
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#memory = { bytes: moveOffHeap(bytes), holders: 1 };
   }
 
   static fromUtf8(text: string): Secret {
@@ -18,7 +24,7 @@ export class Secret {
   }
 
   get byteLength(): number {
-    return this.#bytes.byteLength;
+    return this.#memory.bytes.byteLength;
   }
 
   get isDestroyed(): boolean {
@@ -28,13 +34,24 @@ export class Secret {
   /** The bytes themselves, not a copy: valid until `destroy`. Throws after it, because zeroes would pass for a secret. */
   reveal(): Uint8Array {
     if (this.#destroyed) throw new Error('A secret was used after it was destroyed.');
-    return this.#bytes;
+    return this.#memory.bytes;
   }
 
-  /** Zeroes the bytes. Calling it twice is harmless. */
+  /** The same bytes for one more holder, without a copy of them: they are zeroed when all holders have destroyed theirs. */
+  share(): Secret {
+    if (this.#destroyed) throw new Error('A secret was shared after it was destroyed.');
+    const shared = new Secret(nothing);
+    shared.#memory = this.#memory;
+    this.#memory.holders += 1;
+    return shared;
+  }
+
+  /** Gives the bytes up, and zeroes them unless another holder shares them. Calling it twice is harmless. */
   destroy(): void {
-    this.#bytes.fill(0);
+    if (this.#destroyed) return;
     this.#destroyed = true;
+    this.#memory.holders -= 1;
+    if (this.#memory.holders === 0) this.#memory.bytes.fill(0);
   }
 
   [Symbol.dispose](): void {
@@ -52,4 +69,24 @@ export class Secret {
   [inspect.custom](): string {
     return '[secret]';
   }
+}
+
+interface SharedBytes {
+  readonly bytes: Uint8Array;
+  /** Secrets that are not destroyed yet. */
+  holders: number;
+}
+
+const nothing = new Uint8Array();
+
+/**
+ * The same bytes where V8's collector does not reach, for typed arrays so short that V8 may have them on its own heap.
+ * They are zeroed where they were.
+ */
+export function moveOffHeap(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength > maxBytesOnHeap) return bytes;
+  const moved = new Uint8Array(new ArrayBuffer(bytes.byteLength));
+  moved.set(bytes);
+  bytes.fill(0);
+  return moved;
 }

@@ -10,6 +10,7 @@
 #include "binding_state.h"
 #include "control_task.h"
 #include "file_lock.h"
+#include "freed_memory.h"
 #include "service_notify.h"
 
 namespace holdfast {
@@ -74,6 +75,13 @@ Napi::Value createMaterial(const Napi::CallbackInfo& info) {
   return AddonState::of(info.Env()).materialConstructor.New({info[0]});
 }
 
+void keepFreedMemoryClean(const Napi::CallbackInfo&) { overwriteFreedMemory(); }
+
+void cleanFreedMemory(const Napi::CallbackInfo&) {
+  overwriteThreadCache();
+  overwriteDeadStack();
+}
+
 void disableCoreDumps(const Napi::CallbackInfo& info) {
   const rlimit none{0, 0};
   const bool done = ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0) == 0;
@@ -119,6 +127,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("listTokens", Napi::Function::New<listTokens>(env, "listTokens"));
   exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
+  exports.Set("keepFreedMemoryClean", Napi::Function::New<keepFreedMemoryClean>(env, "keepFreedMemoryClean"));
+  exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));
   exports.Set("notifyServiceManager", Napi::Function::New<notifyServiceManager>(env, "notifyServiceManager"));
   exports.Set("exitNow", Napi::Function::New<exitNow>(env, "exitNow"));

@@ -80,7 +80,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Waits for work; the first call says that the lane is ready. Nothing: the lane shall end.
   RequestPointer next(Lane& lane);
   /// Answers, and gives the next one or waits for it as `next` does.
-  RequestPointer finish(Lane& lane, const RequestPointer& request, Outcome outcome);
+  RequestPointer finish(Lane& lane, RequestPointer request, Outcome outcome);
   /// Its first session did not open. Gives whether the lane shall go on without one and try again when it is
   /// given work: the last one of a member whose token has no more sessions.
   bool laneFailed(Lane& lane, Failure failure);

@@ -69,7 +69,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   return place.current;
 }
 
-RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Outcome outcome) {
+RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome outcome) {
   watchdog_->unwatch(request->deadline, request);
   RequestPointer following;
   size_t waiting = 0;
@@ -90,7 +90,10 @@ RequestPointer Dispatcher::finish(Lane& lane, const RequestPointer& request, Out
   }
   const bool hold = following != nullptr && lane.mayHold(waiting);
   request->settlement->settle(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
-  return following ? following : next(lane);
+  if (following) return following;
+  // A lane may rest for long: what it did last, and the plaintext in it, must not rest with it.
+  request.reset();
+  return next(lane);
 }
 
 bool Dispatcher::laneFailed(Lane& lane, Failure failure) {

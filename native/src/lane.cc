@@ -41,7 +41,7 @@ void Lane::run() {
     for (auto request = dispatcher_->next(*this); request;) {
       auto outcome = perform(request);
       if (!outcome) break;
-      request = dispatcher_->finish(*this, request, std::move(*outcome));
+      request = dispatcher_->finish(*this, std::move(request), std::move(*outcome));
     }
   }
   // Before the end is told: who waits for it goes on to finalise the module.

@@ -83,7 +83,7 @@ function joinAndZero(chunks: readonly Buffer[]): Uint8Array {
 function withoutNewline(bytes: Uint8Array, origin: string): Secret {
   let end = bytes.byteLength;
   if (bytes[end - 1] === 0x0a) end -= bytes[end - 2] === 0x0d ? 2 : 1;
-  const secret = new Secret(new Uint8Array(bytes.subarray(0, end)));
+  const secret = new Secret(Buffer.from(bytes.subarray(0, end)));
   bytes.fill(0);
   if (secret.byteLength === 0) throw new SecretUnavailableError(`${origin} is empty`);
   return secret;

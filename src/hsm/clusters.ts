@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../keystores/hsm-cluster.js';
-import { Secret } from '../secret.js';
+import type { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
@@ -176,7 +176,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   #prepare(options: ClusterOptions, { pin: given, credentialVersion }: MemberCredential): OpenCluster {
     const { operationTimeoutMs, breaker, clusterId } = options;
     const recovery = recoveryOf(options);
-    const pin = new Secret(Uint8Array.from(given.reveal()));
+    const pin = given.share();
     const pool = this.#tools.addon.createPool(options.queueLimit);
     const tools: ClusterTools = {
       ...this.#tools,

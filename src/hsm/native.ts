@@ -6,6 +6,7 @@
  * addon, per member and session epoch). Deadlines are absolute, in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
  */
 import { createRequire } from 'node:module';
+import type { NativeProcess } from './native-process.js';
 
 /** How to load one PKCS#11 module (PKCS#11 v2.40 §5.1, §5.4). */
 export interface NativeModuleOptions {
@@ -365,7 +366,7 @@ export interface NativeMemberStatistics {
 }
 
 /** What `holdfast.node` exports (`native/src/addon.cc`). One for the process, from `loadAddon`. */
-export interface NativeAddon {
+export interface NativeAddon extends NativeProcess {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
   /**
@@ -381,12 +382,6 @@ export interface NativeAddon {
   createPool(queueLimit: number): NativePool;
   /** Copies what a material must look like and answer into the addon. */
   createMaterial(material: NativeMaterial): NativeMaterialReference;
-  /** RLIMIT_CORE 0 and PR_SET_DUMPABLE 0, so that no core dump holds a secret. */
-  disableCoreDumps(): void;
-  /** Sends a message of sd_notify(3). Throws when it cannot be sent; never waits. */
-  notifyServiceManager(socketPath: string, message: string): void;
-  /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
-  exitNow(code: number): void;
 }
 
 const require = createRequire(import.meta.url);

@@ -66,7 +66,7 @@ export function defaultCredentialVersion(sealer: PasswordSealer, { clusterId, pi
 export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
   const { clusterId, pin } = store;
   const credentialVersion = defaultCredentialVersion(sealer, store);
-  const credential = () => ({ clusterId, pin: new Secret(Uint8Array.from(pin.reveal())), credentialVersion });
+  const credential = () => ({ clusterId, pin: pin.share(), credentialVersion });
   return {
     customKeyStoreId: null,
     retriesWhileTransient: true,

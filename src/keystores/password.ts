@@ -1,4 +1,5 @@
 /** Rules for a key store's password, and how it is sealed for the catalog and compared with a sealed one. */
+import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '../errors.js';
 import type { Secret } from '../secret.js';
@@ -17,9 +18,9 @@ export type PasswordPlace = Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' |
  * @throws VALIDATION, without the password in it.
  */
 export function checkPassword(password: Secret, cluster: ClusterDescription): void {
-  const text = decodeUtf8(password.reveal());
-  if (text === undefined || /\p{Cc}/u.test(text)) throw violation('must be UTF-8 text without control characters');
-  const length = Array.from(text).length;
+  const bytes = password.reveal();
+  if (!isUtf8(bytes) || hasControlCharacter(bytes)) throw violation('must be UTF-8 text without control characters');
+  const length = bytes.reduce((count, byte) => (isContinuation(byte) ? count : count + 1), 0);
   if (length < minimumPasswordLength || length > cluster.maximumPinLength) {
     throw violation(`must be ${minimumPasswordLength} to ${cluster.maximumPinLength} characters long`);
   }
@@ -57,13 +58,18 @@ function binding(place: PasswordPlace): string {
   return `key-store-password/${place.customKeyStoreId}/${place.clusterId}/${place.passwordVersion}`;
 }
 
-function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
+/** U+0000 to U+001F, U+007F to U+009F, in valid UTF-8. Read from the bytes: a JavaScript string cannot be zeroed. */
+function hasControlCharacter(bytes: Uint8Array): boolean {
+  return bytes.some((byte, index) => {
+    if (byte < 0x20 || byte === 0x7f) return true;
+    const next = bytes[index + 1];
+    return byte === 0xc2 && next !== undefined && next < 0xa0;
+  });
+}
+
+/** Every code point of valid UTF-8 has exactly one byte that is none of these. */
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 function violation(rule: string): HoldfastError {

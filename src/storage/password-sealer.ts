@@ -109,12 +109,12 @@ function decrypt(key: KeyObject, sealed: SealedPassword, binding: string): Uint8
   try {
     // In GCM all bytes come from `update`; `final` only checks the tag.
     decipher.final();
-    return new Uint8Array(plaintext);
+    // The same memory: a copy this short would lie on V8's heap (`Secret`).
+    return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
   } catch {
+    plaintext.fill(0);
     // OpenSSL's own error says no more than this, so that it is no cause worth keeping.
     throw broken(sealed);
-  } finally {
-    plaintext.fill(0);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
+import { moveOffHeap } from '../../secret.js';
 import type { Conversion, StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
@@ -67,14 +68,22 @@ class ResponseEncoder<Response> {
   }
 
   encode(response: Response): Uint8Array {
-    const writer = this.#writer ?? new BinaryWriter();
+    const writer = this.#writer ?? this.#newWriter();
     // One that throws in the middle is left behind, with what it has written.
     this.#writer = undefined;
-    const bytes = this.#message.encode(response, writer).finish();
+    const written = this.#message.encode(response, writer).finish();
+    const bytes = this.#wipes ? moveOffHeap(written) : written;
     // `finish` has copied the bytes and put the writer back to its beginning.
     if (this.#wipes) writer.raw(new Uint8Array(bytes.length)).finish();
     if (bytes.length <= longestReused) this.#writer = writer;
     return bytes;
+  }
+
+  /** Where it wipes, it has all the memory that it will need: what a writer grows out of keeps what was written. */
+  #newWriter(): BinaryWriter {
+    const writer = new BinaryWriter();
+    if (this.#wipes) writer.raw(new Uint8Array(longestReused)).finish();
+    return writer;
   }
 }
 

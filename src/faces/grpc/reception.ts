@@ -28,6 +28,8 @@ interface Arrival {
   stream: ServerHttp2Stream;
   peer: Peer;
   bytes: number;
+  /** What has arrived of a message that is not whole; zeroed afterwards, because it may hold a secret. */
+  pieces: Buffer[];
   /** The memory that the last piece is a part of. */
   lastMemory: ArrayBufferLike | undefined;
   deadline: Deadline;
@@ -72,6 +74,7 @@ export class Reception {
     const arrival = this.#begin(call);
     return new ReceivedCall(call, arrival.peer.name, {
       onMessage: () => {
+        wipePieces(arrival);
         if (method.requestStream) this.#restart(arrival);
       },
       onHalfClose: () => void this.#finish(arrival),
@@ -88,10 +91,12 @@ export class Reception {
       stream: streamOf(call),
       peer: this.#peerOf(call.getPeer()),
       bytes: 0,
+      pieces: [],
       lastMemory: undefined,
       deadline: this.#scheduleEnd(() => arrival),
     };
     arrival.peer.arrivals.add(arrival);
+    wipeWhenWritten(arrival.stream);
     // grpc-js has paused the stream: one more listener does not make it flow.
     arrival.stream.on('data', (piece: Buffer) => this.#received(arrival, piece));
     // grpc-js would not tell the end of a stream that had ended before it began.
@@ -112,7 +117,11 @@ export class Reception {
 
   #received(arrival: Arrival, piece: Buffer): void {
     const { peer } = arrival;
-    if (!peer.arrivals.has(arrival)) return;
+    arrival.pieces.push(piece);
+    if (!peer.arrivals.has(arrival)) {
+      wipePieces(arrival);
+      return;
+    }
     // A piece keeps the whole memory alive that its frame was read into, however small it is itself.
     const isNewMemory = piece.buffer !== arrival.lastMemory;
     arrival.lastMemory = piece.buffer;
@@ -162,6 +171,7 @@ export class Reception {
   /** @returns false when it was finished before. */
   #finish(arrival: Arrival): boolean {
     const { peer } = arrival;
+    wipePieces(arrival);
     if (!peer.arrivals.delete(arrival)) return false;
     this.#count(arrival, -arrival.bytes);
     arrival.lastMemory = undefined;
@@ -182,4 +192,22 @@ function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
   const { stream } = call as { stream?: ServerHttp2Stream };
   if (stream === undefined) throw new Error('grpc-js has moved the stream of a call.');
   return stream;
+}
+
+/** grpc-js has copied the pieces into the message by now, and zeroes nothing. */
+function wipePieces(arrival: Arrival): void {
+  for (const piece of arrival.pieces) piece.fill(0);
+  arrival.pieces = [];
+}
+
+type WriteCallback = (error: Error | null | undefined) => void;
+
+/** The frame that grpc-js makes of an answer is a copy of it: it is zeroed once HTTP/2 needs it no more. */
+function wipeWhenWritten(stream: ServerHttp2Stream): void {
+  const write = stream.write.bind(stream) as (frame: Buffer, written: WriteCallback) => boolean;
+  stream.write = ((frame: Buffer, written: WriteCallback) =>
+    write(frame, (error) => {
+      frame.fill(0);
+      written(error);
+    })) as typeof stream.write;
 }

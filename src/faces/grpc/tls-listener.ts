@@ -93,6 +93,11 @@ export class TlsListener implements Listener {
   }
 }
 
+/**
+ * SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3: what was read is zeroed in OpenSSL's buffer. Node does not export the constant.
+ */
+const cleansePlaintext = 0x2;
+
 function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
   return {
     cert: material.certificate,
@@ -100,7 +105,7 @@ function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
     ca: material.clientCertificateAuthority,
     minVersion: 'TLSv1.3',
     // A resumed session would skip the check of the certificate's dates and of a newer revocation list.
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    secureOptions: constants.SSL_OP_NO_TICKET | cleansePlaintext,
     ...(material.certificateRevocationList === undefined ? {} : { crl: listsOf(material.certificateRevocationList) }),
   };
 }

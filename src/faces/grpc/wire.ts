@@ -41,7 +41,7 @@ export function takeSecretText(message: Uint8Array, secretFieldNumber: number): 
     const text = reader.bytes();
     secret?.destroy();
     if (!isUtf8(text)) throw new TypeError('A secret text is not UTF-8.');
-    secret = new Secret(Uint8Array.from(text));
+    secret = new Secret(Buffer.from(text));
     text.fill(0);
   }
   return secret;

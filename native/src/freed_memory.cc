@@ -1,0 +1,51 @@
+#include "freed_memory.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+namespace holdfast {
+namespace {
+
+/// glibc's thread cache: blocks of these sizes, a multiple of 16 with 8 bytes of each for the allocator
+/// itself, and so many of each (malloc.c, `TCACHE_MAX_BINS` and `TCACHE_FILL_COUNT`).
+constexpr size_t kSmallestBlock = 24;
+constexpr size_t kLargestBlock = 1032;
+constexpr size_t kBlockStep = 16;
+constexpr size_t kBlocksOfEachSize = 7;
+
+}  // namespace
+
+void overwriteFreedMemory() {
+#ifdef M_PERTURB
+  // Freed memory becomes this, memory that is handed out its complement: zero.
+  constexpr int kFreed = 0xff;
+  mallopt(M_PERTURB, kFreed);
+#endif
+}
+
+// Its frame has to lie below the caller's.
+__attribute__((noinline)) void overwriteDeadStack() {
+  constexpr size_t kDepth = 128 * 1024;
+  uint8_t frame[kDepth];
+  explicit_bzero(frame, sizeof frame);
+}
+
+void overwriteThreadCache() {
+  std::vector<void*> blocks;
+  blocks.reserve(((kLargestBlock - kSmallestBlock) / kBlockStep + 1) * kBlocksOfEachSize);
+  for (size_t size = kSmallestBlock; size <= kLargestBlock; size += kBlockStep) {
+    for (size_t count = 0; count < kBlocksOfEachSize; ++count) {
+      void* block = std::malloc(size);
+      if (block == nullptr) break;
+      explicit_bzero(block, size);
+      blocks.push_back(block);
+    }
+  }
+  for (void* block : blocks) std::free(block);
+}
+
+}  // namespace holdfast

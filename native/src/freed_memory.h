@@ -1,0 +1,21 @@
+/// \file Memory that was given back to the allocator holds no secrets for long (design invariant 11). Copies
+/// that Node's TLS and HTTP/2 make of requests and answers are out of our reach while they live; nothing
+/// zeroes them when they are freed.
+#pragma once
+
+namespace holdfast {
+
+/// From now on the allocator overwrites what is freed (`M_PERTURB` of mallopt(3)), of all threads and
+/// libraries of the process. What the thread keeps for its next allocations (glibc's thread cache, seven
+/// blocks each of up to 1 KiB) is not, which is what `overwriteThreadCache` is for. Does nothing where the C
+/// library has no such option.
+void overwriteFreedMemory();
+
+/// Overwrites what the calling thread has freed and keeps for its next allocations. Takes about 30 µs.
+void overwriteThreadCache();
+
+/// Overwrites what earlier calls have left on the stack of the calling thread, below its caller: Node reads
+/// TLS through a buffer of 16 KiB there.
+void overwriteDeadStack();
+
+}  // namespace holdfast
