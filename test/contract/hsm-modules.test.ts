@@ -2,74 +2,99 @@
 import { describe, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { MemberOptions } from '../../src/hsm/clusters.js';
-import { createHsmFixture, type HsmFixture, pin, soon } from '../hsm/fixture.js';
+import { createHsmFixture, type HsmFixture, pin, soon, tokenLabel } from '../hsm/fixture.js';
+import { createKryopticHsm, findKryopticLibrary } from '../kryoptic-hsm.js';
 import { plantKey } from '../native/fixture.js';
-import { putFaultsBefore } from '../native/fault-hsm.js';
-import { createNssHsm, findNssLibrary, type NssHsm } from '../nss-hsm.js';
+import { putFaultsBefore, type RealHsm } from '../native/fault-hsm.js';
+import { createNssHsm, findNssLibrary } from '../nss-hsm.js';
+import { createSoftHsm } from '../softhsm.js';
 import { hsmClusterContract, type OpenedCluster } from './hsm-cluster.contract.js';
 
-/** A cluster of one member on this module. */
+/** A token of one of the modules. */
+interface ModuleToken extends RealHsm {
+  tokenLabel: string;
+  dispose(): void;
+}
+
+/** One PKCS#11 implementation: how a token of it is made, or why there is none here. */
+type TestedModule = { name: string } & ({ create: () => ModuleToken } | { missing: string });
+
+const nssLibrary = findNssLibrary();
+const kryopticLibrary = findKryopticLibrary();
+
+const modules: TestedModule[] = [
+  {
+    name: 'SoftHSM',
+    create: () => ({ ...createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin }] }), tokenLabel }),
+  },
+  {
+    name: 'NSS softokn',
+    ...(nssLibrary === undefined
+      ? { missing: 'libsoftokn3.so was not found: install the package libnss3' }
+      : { create: () => createNssHsm(nssLibrary, pin) }),
+  },
+  {
+    name: 'kryoptic',
+    ...(kryopticLibrary === undefined
+      ? { missing: 'it is not built: npm run test:kryoptic builds it where cargo is' }
+      : { create: () => createKryopticHsm(kryopticLibrary, tokenLabel, pin) }),
+  },
+];
+
+const directly = ({
+  libraryPath,
+  environment,
+  initializationString,
+  shared,
+}: ModuleToken): MemberOptions['module'] => ({
+  libraryPath,
+  environment,
+  initializationString: initializationString ?? null,
+  privateInstance: shared !== true,
+});
+
+const behindFaults = (token: ModuleToken): MemberOptions['module'] => ({
+  ...putFaultsBefore(token).module,
+  privateInstance: token.shared !== true,
+});
+
+/** A cluster of one member on a new token. */
 async function open(
-  describeMember: (fixture: HsmFixture) => MemberOptions,
-  dispose: () => void = () => undefined,
+  create: () => ModuleToken,
+  moduleOf: (token: ModuleToken) => MemberOptions['module'],
 ): Promise<OpenedCluster> {
+  const token = create();
   const fixture = await createHsmFixture();
-  const member = describeMember(fixture);
+  const member = fixture.member({ module: moduleOf(token), tokenLabel: token.tokenLabel });
   fixture.configure({ members: [member] });
+  // Where the process has one instance only, the intruder shares it.
+  const intruding = token.shared === true ? member : { ...member, module: directly(token) };
   return {
     cluster: await fixture.connected(),
     clock: systemClock,
-    async swapMaterial(materialId) {
-      const intruder = await fixture.intruder(member.module.privateInstance ? undefined : member);
-      const id = Buffer.from(materialId, 'hex');
-      const { value } = await intruder.pool.readAttributes(intruder.member, id, soon());
-      await intruder.pool.destroyKey(intruder.member, id, soon());
-      await plantKey(intruder.pool, intruder.member, id, value[0]?.label ?? '');
-    },
+    swapMaterial: (materialId) => swapMaterial(fixture, intruding, materialId),
     close: async () => {
       await fixture.dispose();
-      dispose();
+      token.dispose();
     },
   };
 }
 
-hsmClusterContract('fault-injecting module before SoftHSM', () => open((fixture) => fixture.member()));
+async function swapMaterial(fixture: HsmFixture, on: MemberOptions, materialId: string): Promise<void> {
+  const { pool, member } = await fixture.intruder(on);
+  const id = Buffer.from(materialId, 'hex');
+  const { value } = await pool.readAttributes(member, id, soon());
+  await pool.destroyKey(member, id, soon());
+  await plantKey(pool, member, id, value[0]?.label ?? '');
+}
 
-hsmClusterContract('SoftHSM', () =>
-  open((fixture) => fixture.member({ module: { ...fixture.fault.module, libraryPath: fixture.hsm.libraryPath } })),
-);
-
-const nssLibrary = findNssLibrary();
-
-/** NSS is one instance a process: loaded as it is, and the intruder shares it. */
-const nssMember = (fixture: HsmFixture, nss: NssHsm): MemberOptions => {
-  const { libraryPath, environment, initializationString, tokenLabel } = nss;
-  return fixture.member({
-    module: { libraryPath, environment, initializationString, privateInstance: false },
-    tokenLabel,
-  });
-};
-
-if (nssLibrary === undefined) {
-  describe('HsmCluster contract: NSS softokn', () => {
-    test.skip('libsoftokn3.so was not found: install the package libnss3', () => undefined);
-  });
-} else {
-  hsmClusterContract('NSS softokn', () => {
-    const nss = createNssHsm(nssLibrary, pin);
-    return open(
-      (fixture) => nssMember(fixture, nss),
-      () => nss.dispose(),
-    );
-  });
-
-  hsmClusterContract('fault-injecting module before NSS softokn', () => {
-    const nss = createNssHsm(nssLibrary, pin);
-    const { module } = putFaultsBefore(nss);
-    const shared = { ...module, privateInstance: false };
-    return open(
-      (fixture) => fixture.member({ module: shared, tokenLabel: nss.tokenLabel }),
-      () => nss.dispose(),
-    );
-  });
+for (const module of modules) {
+  if ('missing' in module) {
+    describe(`HsmCluster contract: ${module.name}`, () => {
+      test.skip(module.missing, () => undefined);
+    });
+    continue;
+  }
+  hsmClusterContract(module.name, () => open(module.create, directly));
+  hsmClusterContract(`fault-injecting module before ${module.name}`, () => open(module.create, behindFaults));
 }
