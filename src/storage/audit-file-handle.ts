@@ -100,10 +100,7 @@ function requireFileOrDevice(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isFile() || found.isCharacterDevice()) return;
   if (found.isFIFO() && inheritedStream.test(path)) return;
-  throw new Error(
-    `The audit log must be a file, or a character device such as /dev/stdout; ${path} is neither: ` +
-      'a named pipe that nobody reads would stop the server.',
-  );
+  throw new Error(`The audit log ${path} is neither a file nor a character device such as /dev/stdout.`);
 }
 
 /** Whether a file ends in the middle of a line: a process died, or the disk was full, while it wrote there. */

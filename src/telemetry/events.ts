@@ -256,9 +256,13 @@ export interface AuditLogEvents {
 
 /** Whether callers are served: what health says to load balancers. */
 export function readinessEvent({ logger }: EventSink): (readiness: Readiness) => void {
+  let hasServed = false;
   return ({ control, cryptography, keyStores }) => {
     const fields = { keyStores: Object.fromEntries(keyStores) };
-    if (cryptography) logger.info(fields, 'ready: health answers SERVING');
+    hasServed ||= cryptography;
+    // A start is no failure. What keeps it from ending (a token that is away, a refused PIN) has an error of its own.
+    if (control && !hasServed) logger.info(fields, 'not ready yet: no key store serves; health answers NOT_SERVING');
+    else if (cryptography) logger.info(fields, 'ready: health answers SERVING');
     else if (control) logger.error(fields, 'not ready: no key store serves; health answers NOT_SERVING');
     else logger.error('not ready: the audit log or the catalog cannot be used; health answers NOT_SERVING');
   };

@@ -43,6 +43,11 @@ describe('a start without its catalog', () => {
     begin(false);
     await expect(deployment.start()).rejects.toThrow(/There is no catalog at .*holdfast catalog init/);
     expect(existsSync(path)).toBe(false);
+    const { exitCode, stderr } = await holdfast(['serve', '--config', deployment.configurationPath]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(
+      /^error: CANNOT_START: catalog .*: There is no catalog at .*\n  → For a first start .*\nhint: /,
+    );
     expect(await catalogCommand('init')).toMatchObject({ exitCode: 0, stdout: `made an empty catalog at ${path}\n` });
     await usedOnce();
     const before = readFileSync(path);

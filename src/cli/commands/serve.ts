@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { NamedFinding } from '../../preconditions/precondition.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import { configurationError } from '../local-configuration.js';
 import { defaultConfigurationFile } from './config.js';
@@ -37,6 +38,7 @@ function replaced(): CliError {
 /** What an operator can put right is told as such; a fault of ours stays one. */
 async function startError(error: unknown, configuration: string): Promise<unknown> {
   const { ConfigurationError } = await import('../../config/problem.js');
+  const { UnmetPreconditionsError } = await import('../../preconditions/start.js');
   const isFault = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
   if (!(error instanceof Error) || isFault || error instanceof CliError) return error;
   const hint =
@@ -44,5 +46,17 @@ async function startError(error: unknown, configuration: string): Promise<unknow
       ? 'another process listens there: perhaps this service is running already (ss -ltnp shows which)'
       : `holdfast doctor --config ${configuration} looks at everything that the configuration names`;
   if (error instanceof ConfigurationError) return configurationError(error, 'CANNOT_START', hint);
+  if (error instanceof UnmetPreconditionsError) {
+    const [message = '', ...details] = findingLines(error.findings);
+    return new CliError(exitCodes.local, 'CANNOT_START', message, { details, hint, cause: error });
+  }
   return new CliError(exitCodes.local, 'CANNOT_START', error.message, { hint, cause: error });
+}
+
+/** Each with its remedy below it: what prints them escapes the line breaks inside an error's message. */
+function findingLines(findings: readonly NamedFinding[]): string[] {
+  return findings.flatMap(({ subject, message, remedy }) => [
+    `${subject}: ${message}`,
+    ...(remedy === undefined ? [] : [`→ ${remedy}`]),
+  ]);
 }

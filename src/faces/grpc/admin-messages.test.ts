@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../../test/manual-clock.js';
+import { connectionErrorCodes, type ConnectionState } from '../../keystores/store.js';
+import { getStatus } from '../../status/get-status.js';
+import { memberStates, type ProcessStatus, type ServiceStatus } from '../../status/service-status.js';
+import { adminCodecs } from './admin-messages.js';
+import { GetStatusResponse } from './gen/holdfast/admin/v1/admin_service.js';
+
+/**
+ * GetStatus is what an operator asks when something is wrong. It must reach the wire in every state: a field or a value
+ * that the proto does not have makes the whole answer an internal error.
+ */
+
+/** Every value, kept complete by the compiler. */
+const connectionStates = Object.keys({
+  CONNECTED: 0,
+  CONNECTING: 0,
+  FAILED: 0,
+  DISCONNECTED: 0,
+  DISCONNECTING: 0,
+} satisfies Record<ConnectionState, 0>) as ConnectionState[];
+const replacements = Object.keys({
+  none: 0,
+  'put-off': 0,
+  due: 0,
+  asked: 0,
+} satisfies Record<ProcessStatus['replacement'], 0>) as ProcessStatus['replacement'][];
+const certificateKinds = Object.keys({
+  CERTIFICATE: 0,
+  AUTHORITY: 0,
+  REVOCATION_LIST: 0,
+} satisfies Record<
+  ServiceStatus['certificates'][number]['kind'],
+  0
+>) as ServiceStatus['certificates'][number]['kind'][];
+
+const principal = { account: '111122223333', region: 'eu-central-1' };
+const date = new Date('2026-11-30T01:00:00Z');
+
+/** Has every field, and every value of every field that has a few. */
+function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
+  const members = memberStates.map((state) => ({
+    name: state,
+    state,
+    lanes: 4,
+    busyLanes: 3,
+    quarantinedLanes: 2,
+    queuedOperations: 1,
+  }));
+  const store = { clusterId: 'cluster-aaaaaaaaaaa', clusterName: 'payments', serving: false, members };
+  const keyStores = connectionStates.flatMap((connectionState) =>
+    [null, ...connectionErrorCodes].flatMap((connectionErrorCode) => [
+      { ...store, connectionState, connectionErrorCode, customKeyStoreId: null, scope: null, name: null },
+      { ...store, connectionState, connectionErrorCode, customKeyStoreId: 'cks-1', scope: principal, name: 'one' },
+    ]),
+  );
+  return {
+    catalogReadable: false,
+    keyStores: keyStores.map((one) => ({ ...one, refusedTokens: ['4b5c'] })),
+    audit: { file: '/audit.log', writable: false, inPlace: false, lostRecords: 7 },
+    disks: (['audit', 'catalog'] as const).map((holds) => ({ holds, path: '/', freeBytes: 1, sizeBytes: 2 ** 43 })),
+    certificates: certificateKinds.map((kind) => ({
+      path: `/${kind}`,
+      kind,
+      subject: 'CN=x',
+      notBefore: date,
+      notAfter: date,
+    })),
+    process: {
+      version: '1',
+      nodeVersion: 'v22',
+      startTime: date,
+      replacement,
+      openFileDescriptors: 20,
+      maximumFileDescriptors: 256,
+    },
+  };
+}
+
+describe('GetStatus on the wire', () => {
+  test.each(replacements)(
+    'has all that can be said of the service, with a replacement that is %s',
+    async (replacement) => {
+      const status = everything(replacement);
+      const core = { status: { status: () => Promise.resolve(status) }, clock: new ManualClock() };
+      const context = { principal } as Parameters<typeof getStatus>[1];
+      const response = GetStatusResponse.decode(adminCodecs.GetStatus.encode(await getStatus(core, context)));
+
+      expect(response.keyStores).toHaveLength(status.keyStores.length);
+      expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);
+      expect(response.certificates).toHaveLength(certificateKinds.length);
+      expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });
+      expect(response.disks[0]).toMatchObject({ sizeBytes: 2n ** 43n });
+      expect(response.severity).toBe('SEVERITY_FAILURE');
+      expect(response.concerns.length).toBeGreaterThan(status.keyStores.length);
+    },
+  );
+});
