@@ -6,19 +6,17 @@
 #include <system_error>
 
 #include "binding_arguments.h"
+#include "binding_end.h"
 #include "binding_pool.h"
 #include "binding_state.h"
 #include "control_task.h"
 #include "file_lock.h"
 #include "freed_memory.h"
 #include "service_notify.h"
+#include "slot_scan.h"
 
 namespace holdfast {
 namespace {
-
-/// How long an environment that ends waits for calls that run. Only a hung one takes so long; then `exit` may
-/// crash, and `exitNow` is the way to end.
-constexpr auto kAbandonBound = std::chrono::seconds(3);
 
 Napi::Value returnValuesOf(const Napi::CallbackInfo& info) {
   auto array = Napi::Array::New(info.Env(), returnValues().size());
@@ -60,8 +58,11 @@ Napi::Value listTokens(const Napi::CallbackInfo& info) {
   auto& state = AddonState::of(info.Env());
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
   const Deadline deadline = deadlineOf(info[1]);
-  const auto work = [options = moduleOptionsOf(info[0]), deadline](Settlement& answer) {
-    answer.settle(Completed{-1, 0, Token::list(*Module::open(options, nullptr, deadline))});
+  const auto work = [options = moduleOptionsOf(info[0]), watchdog = state.watchdog,
+                     deadline](Settlement& answer) {
+    const SlotScan scan(watchdog->threads(), nullptr);
+    const auto module = Module::open(options, nullptr, deadline);
+    answer.settle(Completed{-1, 0, Token::list(module, scan, deadline)});
   };
   ControlTask::start(state.watchdog, pending.settlement, deadline, work);
   return pending.promise;
@@ -96,23 +97,6 @@ void notifyServiceManager(const Napi::CallbackInfo& info) {
 }
 
 void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
-
-/// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
-void endEnvironment(AddonState* state) {
-  state->completions->end();
-  for (const auto& pool : state->pools) pool->abandon(kAbandonBound);
-  // Also where everything was closed long ago: threads that end beside `exit` crash in OpenSSL's clean-up.
-  state->watchdog->threads().join(Clock::now() + kAbandonBound);
-}
-
-/// `process.exit` runs no cleanup hooks on the main thread, and a terminated worker emits no 'exit': so both.
-void registerEnd(Napi::Env env, AddonState* state) {
-  env.AddCleanupHook(endEnvironment, state);
-  const auto onExit = [state](const Napi::CallbackInfo&) { endEnvironment(state); };
-  const auto process = env.Global().Get("process").As<Napi::Object>();
-  const auto once = process.Get("once").As<Napi::Function>();
-  once.Call(process, {Napi::String::New(env, "exit"), Napi::Function::New(env, onExit, "closePools")});
-}
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   // Node owns instance data and deletes it after the cleanup hooks.

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "binding_completions.h"
@@ -25,6 +26,8 @@ struct AddonState {
   /// The pools that scripts made and have not closed, so that the environment's end can close them, also
   /// where a script let one go.
   std::vector<std::shared_ptr<Pool>> pools;
+  /// Until when its end waits for calls inside modules, once it has begun.
+  std::optional<Deadline> endsBy;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;
 };

@@ -142,6 +142,7 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   object.Set("logins", number(env, member.logins));
   object.Set("cachedHandles", number(env, member.cachedHandles));
   object.Set("openings", member.openings);
+  object.Set("threadsInside", member.threadsInside);
   return object;
 }
 

@@ -36,6 +36,7 @@ MemberStatistics describe(const Member& member, size_t sharedQueue) {
   described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
   described.openings = member.openings->alive();
+  described.threadsInside = member.threadsInside();
   return described;
 }
 
@@ -113,11 +114,6 @@ std::vector<MemberStatistics> Dispatcher::statistics() const {
     if (!member->closing) all.push_back(describe(*member, shared_.size()));
   }
   return all;
-}
-
-int Dispatcher::memberCount() const {
-  const Lock lock(mutex_);
-  return static_cast<int>(members_.size());
 }
 
 // ---- requests ----
@@ -256,6 +252,8 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   const bool answered = request->settlement->settle(late);
   if (lane.place.retired || !inside) return true;
   if (hung) {
+    // Others make, destroy and find objects while this call hangs over one.
+    if (auto* const token = member.token.get()) token->objects().expel(request->holder());
     quarantine(lane);
     if (!answered && onHung_) onHung_(std::move(late));
   } else {

@@ -45,6 +45,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
   /// Throws `closed`; `no-member` while it is not open, or where too many control operations hang in it.
   std::shared_ptr<Token> visit(int index);
+  /// A control operation hangs: others of the member pass as if it held nothing.
+  void expel(int index, Holder holder);
   std::shared_ptr<Epoch> epochOf(int index) const;
   /// What the next epoch goes by, and how many lanes there may be from now on. Throws `closed`.
   void setProfile(int index, Profile profile, int laneCount);
@@ -64,13 +66,18 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void beginClosing(int index);
   void beginClosingAll();
   bool isClosed() const;
-  /// Waits for the lanes, refuses what they could not do in time, and lets go of the token. Gives the number
-  /// of lanes that are still inside the module.
+  /// Waits for the lanes, refuses what they could not do in time, and lets go of the token, which may hang.
+  /// Gives the number of threads that are still inside the module.
   int finishClosing(int index, Deadline deadline);
+  /// Starts the same for every member, each on a thread of its own.
+  void releaseAll(Deadline deadline);
+  /// Waits until all members are released, then refuses what still waits. Gives the number of threads that
+  /// are still inside modules.
+  int awaitReleased(Deadline deadline);
   /// Refuses all that still waits.
   void refuseWaiting();
-  int memberCount() const;
-  /// Threads that are inside modules at this moment, quarantined lanes and hung openings included.
+  /// Threads that are inside modules at this moment: lanes, also quarantined ones, and control operations,
+  /// also those that open, close and finalise.
   int busyLanes() const;
 
   // For lanes.
@@ -123,6 +130,10 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void shrink(Member& member);
   void wakeIdle(Member& member);
   static void stop(Member& member);
+  /// The caller counts as inside the member's module while it holds this. With the mutex held.
+  std::shared_ptr<const void> countInside(Member& member);
+  void release(int index, Deadline deadline);
+  int insideAll() const;
 
   const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;

@@ -11,19 +11,6 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
   return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
 }
 
-/// Threads that may be inside the module. A lane that rests is not, even if it has not ended yet.
-int lanesInside(const Member& member) {
-  const auto inside = [](const auto& lane) { return lane->place.current != nullptr || !lane->place.ready; };
-  return static_cast<int>(std::ranges::count_if(member.lanes, inside) + std::ssize(member.quarantined) +
-                          std::ssize(member.retired)) +
-         member.visitors + member.openers;
-}
-
-bool isDeserted(const Member& member) {
-  return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
-         member.visitors == 0 && member.openers == 0;
-}
-
 int readyLanes(const Member& member) {
   return static_cast<int>(
       std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
@@ -302,60 +289,6 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
   if (member.lanes.empty()) throw failure(FailureKind::kLaneDeadline, "no lane opened");
   member.served = true;
-}
-
-// ---- closing ----
-
-void Dispatcher::stop(Member& member) {
-  member.closing = true;
-  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
-}
-
-void Dispatcher::beginClosing(int index) {
-  const Lock lock(mutex_);
-  Member& member = memberAt(index);
-  member.admitted = false;
-  stop(member);
-  refuseWhereNobodyServes();
-}
-
-void Dispatcher::beginClosingAll() {
-  const Lock lock(mutex_);
-  closed_ = true;
-  for (const auto& member : members_) stop(*member);
-}
-
-bool Dispatcher::isClosed() const {
-  const Lock lock(mutex_);
-  return closed_;
-}
-
-int Dispatcher::finishClosing(int index, Deadline deadline) {
-  // Declared before the lock, so destroyed after it: the token's end may finalise the module.
-  std::shared_ptr<Token> token;
-  std::shared_ptr<Epoch> epoch;
-  OpeningPointer opening;
-  Lock lock(mutex_);
-  Member& member = *members_[static_cast<size_t>(index)];
-  changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
-  refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
-  token = std::move(member.token);
-  epoch = std::move(member.epoch);
-  opening = std::move(member.opening);
-  return lanesInside(member);
-}
-
-void Dispatcher::refuseWaiting() {
-  const Lock lock(mutex_);
-  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
-  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
-}
-
-int Dispatcher::busyLanes() const {
-  const Lock lock(mutex_);
-  int busy = 0;
-  for (const auto& member : members_) busy += lanesInside(*member);
-  return busy;
 }
 
 }  // namespace holdfast

@@ -27,13 +27,8 @@ int Dispatcher::addMember(MemberOptions options) {
 std::shared_ptr<const MemberOptions> Dispatcher::beginOpening(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
-  ++member.openers;
-  auto leave = [dispatcher = shared_from_this(), &member](const MemberOptions*) {
-    const Lock openersLock(dispatcher->mutex_);
-    --member.openers;
-    dispatcher->changed_.notify_all();
-  };
-  return {&member.options, std::move(leave)};
+  // An alias: it gives the options, and its end is that of the count.
+  return {countInside(member), &member.options};
 }
 
 void Dispatcher::detach(int index, Deadline deadline) {
@@ -59,6 +54,9 @@ void Dispatcher::detach(int index, Deadline deadline) {
   refuseAll(member.pinned, FailureKind::kNoMember, "the member is opened again");
   refuseWhereNobodyServes();
   changed_.wait_until(lock, deadline, [&member] { return hasNobodyInside(member); });
+  // In a shared instance the next opening has the same token. Who is still inside hangs, and must not keep it
+  // out.
+  if (token && !hasNobodyInside(member)) token->objects().expelAll();
 }
 
 OpeningPointer Dispatcher::newOpening(int index) {
@@ -71,6 +69,12 @@ void Dispatcher::attach(int index, std::shared_ptr<Token> token, OpeningPointer 
   Member& member = memberAt(index);
   member.token = std::move(token);
   member.opening = std::move(opening);
+}
+
+void Dispatcher::expel(int index, Holder holder) {
+  const Lock lock(mutex_);
+  const auto& token = members_[static_cast<size_t>(index)]->token;
+  if (token) token->objects().expel(holder);
 }
 
 std::shared_ptr<Token> Dispatcher::visit(int index) {

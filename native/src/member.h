@@ -39,6 +39,7 @@ struct MemberStatistics {
   uint64_t logins = 0;
   uint64_t cachedHandles = 0;
   int openings = 0;
+  int threadsInside = 0;
 };
 
 /// Guarded by the dispatcher's mutex. Lanes are here from their start to their end, also while they hang.
@@ -66,7 +67,7 @@ struct Member {
   bool suspected = false;
   /// Control operations that hold the token.
   int visitors = 0;
-  /// Control operations that open it.
+  /// Threads that open it, or release it.
   int openers = 0;
   /// Logins of earlier openings.
   uint64_t formerLogins = 0;
@@ -80,6 +81,9 @@ struct Member {
   /// Why a lane could not open its first session, since the last start.
   std::optional<Failure> laneFailure;
 
+  /// Threads that are inside the module, or will be before the member is closed. A lane at rest only closes
+  /// its session, so it counts as long as nothing else does.
+  int threadsInside() const;
   bool takesSharedWork() const { return admitted && !suspected && takesPinnedWork(); }
   bool takesPinnedWork() const { return !closing && !exhausted && !lanes.empty(); }
 };

@@ -168,12 +168,26 @@ bool Module::reinitialize(Deadline deadline) {
   return true;
 }
 
-std::shared_ptr<Token> Module::token(CK_SLOT_ID slot) {
+std::shared_ptr<Token> Module::token(const TokenInfo& info) {
   const std::lock_guard lock(mutex_);
-  auto& known = tokens_[slot];
+  auto& known = tokens_[info.slot];
   auto token = known.lock();
-  if (!token || !token->isInItsSlot()) known = token = std::make_shared<Token>(shared_from_this(), slot);
+  if (!token || token->serialNumber() != info.serialNumber)
+    known = token = std::make_shared<Token>(shared_from_this(), info);
   return token;
+}
+
+bool Module::slotHangs(CK_SLOT_ID slot) {
+  const std::lock_guard lock(mutex_);
+  return hungSlots_.contains(slot);
+}
+
+void Module::setSlotHangs(CK_SLOT_ID slot, bool hangs) {
+  const std::lock_guard lock(mutex_);
+  if (hangs)
+    hungSlots_.insert(slot);
+  else
+    hungSlots_.erase(slot);
 }
 
 }  // namespace holdfast

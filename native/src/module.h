@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "environment.h"
@@ -16,6 +17,7 @@ namespace holdfast {
 
 class Module;
 class Token;
+struct TokenInfo;
 
 /// How to load a module: `NativeModuleOptions` of src/hsm/native.ts.
 struct ModuleOptions {
@@ -61,8 +63,12 @@ class Module : public std::enable_shared_from_this<Module> {
   bool reinitialize(Deadline deadline);
 
   /// The one Token object of the token in a slot: members that share an instance share its login state, which
-  /// is the module's. Another one where the slot has another token than before.
-  std::shared_ptr<Token> token(CK_SLOT_ID slot);
+  /// is the module's. Another one where the slot has another token than before. Makes no call.
+  std::shared_ptr<Token> token(const TokenInfo& info);
+
+  /// Whether a call that asked the slot's token what it is has not come back yet, long after it should have.
+  bool slotHangs(CK_SLOT_ID slot);
+  void setSlotHangs(CK_SLOT_ID slot, bool hangs);
 
  private:
   struct Constructible;
@@ -88,6 +94,7 @@ class Module : public std::enable_shared_from_this<Module> {
   bool initializedByUs_ = false;
   std::mutex mutex_;
   std::map<CK_SLOT_ID, std::weak_ptr<Token>> tokens_;
+  std::set<CK_SLOT_ID> hungSlots_;
 };
 
 }  // namespace holdfast

@@ -2,6 +2,7 @@
 
 #include "control_task.h"
 #include "operations/operations.h"
+#include "slot_scan.h"
 
 namespace holdfast {
 namespace {
@@ -12,34 +13,32 @@ uint64_t nextEpochNumber() {
   return ++last;
 }
 
-int finishAll(Dispatcher& dispatcher, Deadline deadline) {
-  int hung = 0;
-  for (int member = 0; member < dispatcher.memberCount(); ++member) {
-    hung += dispatcher.finishClosing(member, deadline);
-  }
-  dispatcher.refuseWaiting();
-  return hung;
-}
-
 /// How much of its time a reopening waits for lanes to come back from their calls.
 constexpr int kDrainShare = 4;
 
-void reopen(Dispatcher& dispatcher, Settlement& answer, int member, Deadline deadline) {
+Outcome attach(Dispatcher& dispatcher, int member, std::shared_ptr<Token> token, TokenInfo info,
+               OpeningPointer opening) {
+  try {
+    dispatcher.attach(member, std::move(token), std::move(opening));
+    return Completed{member, 0, MemberOpened{member, std::move(info)}};
+  } catch (const Failure& closed) {
+    return closed;
+  }
+}
+
+void reopen(Dispatcher& dispatcher, Threads& threads, Settlement& answer, int member, Deadline deadline) {
   const auto options = dispatcher.beginOpening(member);
   dispatcher.detach(member, Clock::now() + (deadline - Clock::now()) / kDrainShare);
   auto opening = dispatcher.newOpening(member);
   // No reference of this thread to the module outlives the answer: the last one finalises, and closing waits
   // for that.
-  auto token = Token::find(Module::open(options->module, opening, deadline), options->token, deadline);
+  const SlotScan scan(
+      threads, std::make_shared<std::pair<std::shared_ptr<const void>, OpeningPointer>>(options, opening));
+  auto token = Token::find(Module::open(options->module, opening, deadline), options->token, scan, deadline);
   auto info = token->info();
   // Too late: the member is opened by another, or by nobody. What was opened closes with this scope.
   if (!answer.claim()) return;
-  try {
-    dispatcher.attach(member, std::move(token), std::move(opening));
-    answer.deliver(Completed{member, 0, MemberOpened{member, std::move(info)}});
-  } catch (const Failure& closed) {
-    answer.deliver(closed);
-  }
+  answer.deliver(attach(dispatcher, member, std::move(token), std::move(info), std::move(opening)));
 }
 
 void closeUnlessClosed(Dispatcher& dispatcher, int member) {
@@ -82,13 +81,16 @@ std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& 
   }
 }
 
-std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline) {
+/// Since when a control operation is inside the module; also what it passes turnstiles as.
+using InsideSince = std::atomic<Clock::time_point>;
+
+std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline,
+                                         InsideSince& insideSince) {
   const auto token = dispatcher.visit(member);
   const auto epoch = dispatcher.epochOf(member);
   if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   const auto session = openSession(dispatcher, member, *token, deadline);
-  std::atomic<Clock::time_point> insideSince = kNotInside;
   NonceStock nonces;
   Workplace workplace{*token,          *session, epoch->cache, epoch->profile,
                       epoch->selfTest, nonces,   deadline,     insideSince};
@@ -108,9 +110,10 @@ void Pool::openMember(const Answer& answer, MemberOptions options, Deadline dead
     answer->settle(closed);
     return;
   }
-  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+  const auto work = [dispatcher = dispatcher_, watchdog = watchdog_, member,
+                     deadline](Settlement& settlement) {
     try {
-      reopen(*dispatcher, settlement, member, deadline);
+      reopen(*dispatcher, watchdog->threads(), settlement, member, deadline);
     } catch (const Failure&) {
       closeUnlessClosed(*dispatcher, member);
       throw;
@@ -124,21 +127,21 @@ void Pool::openMember(const Answer& answer, MemberOptions options, Deadline dead
 }
 
 void Pool::reopenMember(const Answer& answer, int member, Deadline deadline) {
-  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
-    reopen(*dispatcher, settlement, member, deadline);
+  const auto work = [dispatcher = dispatcher_, watchdog = watchdog_, member,
+                     deadline](Settlement& settlement) {
+    reopen(*dispatcher, watchdog->threads(), settlement, member, deadline);
   };
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
 
 void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline deadline,
-                       std::shared_ptr<FileLock> attempt) {
+                       std::shared_ptr<FileLock> lock) {
   // Shared because std::function copies; there is one block all the same.
   const auto shared = std::make_shared<Secret>(std::move(pin));
-  // With the lock of the attempt: where C_Login hangs, nobody else tries the PIN before it has come back.
-  const auto work = [dispatcher = dispatcher_, member, shared, deadline,
-                     held = std::move(attempt)](Settlement& settlement) {
+  const auto attempt = std::make_shared<LoginAttempt>(std::move(lock));
+  const auto work = [dispatcher = dispatcher_, member, shared, deadline, attempt](Settlement& settlement) {
     const auto token = dispatcher->visit(member);
-    token->login(*shared, deadline);
+    token->login(*shared, deadline, attempt);
     shared->clear();
     // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
     if (settlement.isClaimed()) return;
@@ -146,14 +149,23 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
     dispatcher->startLanes(member, epoch, deadline);
     settlement.settle(Completed{member, epoch->number, epoch->number});
   };
-  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+  const auto late = [attempt, member] {
+    attempt->giveUp();
+    return lateFor(member)();
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), late);
 }
 
 void Pool::inventory(const Answer& answer, int member, Deadline deadline) {
-  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
-    settlement.settle(Completed{member, 0, readInventory(*dispatcher, member, deadline)});
+  const auto inside = std::make_shared<InsideSince>(kNotInside);
+  const auto work = [dispatcher = dispatcher_, member, deadline, inside](Settlement& settlement) {
+    settlement.settle(Completed{member, 0, readInventory(*dispatcher, member, deadline, *inside)});
   };
-  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
+  const auto late = [dispatcher = dispatcher_, member, inside] {
+    dispatcher->expel(member, inside.get());
+    return lateFor(member)();
+  };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), late);
 }
 
 void Pool::tokenInfo(const Answer& answer, int member, Deadline deadline) {
@@ -178,7 +190,8 @@ void Pool::close(const Answer& answer, Deadline deadline) {
   // starts.
   dispatcher_->beginClosingAll();
   const auto work = [dispatcher = dispatcher_, deadline](Settlement& settlement) {
-    const auto hung = static_cast<uint64_t>(finishAll(*dispatcher, deadline));
+    dispatcher->releaseAll(deadline);
+    const auto hung = static_cast<uint64_t>(dispatcher->awaitReleased(deadline));
     settlement.settle(Completed{-1, 0, hung});
   };
   const auto late = [dispatcher = dispatcher_] {
@@ -192,11 +205,11 @@ void Pool::post(const Answer& answer, std::optional<int> member, OperationPointe
   dispatcher_->post(std::make_shared<Request>(dispatcher_, answer, std::move(operation), member, deadline));
 }
 
-void Pool::abandon(Clock::duration bound) {
+void Pool::beginAbandoning(Deadline deadline) {
   dispatcher_->beginClosingAll();
   // Nobody is left to hear the answers of what waits: only the calls that run are waited for.
   dispatcher_->refuseWaiting();
-  finishAll(*dispatcher_, Clock::now() + bound);
+  dispatcher_->releaseAll(deadline);
 }
 
 }  // namespace holdfast

@@ -28,7 +28,7 @@ class Pool {
   void openMember(const Answer& answer, MemberOptions options, Deadline deadline);
   void reopenMember(const Answer& answer, int member, Deadline deadline);
   void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline,
-                   std::shared_ptr<FileLock> attempt = nullptr);
+                   std::shared_ptr<FileLock> lock = nullptr);
   void inventory(const Answer& answer, int member, Deadline deadline);
   void tokenInfo(const Answer& answer, int member, Deadline deadline);
   void closeMember(const Answer& answer, int member, Deadline deadline);
@@ -54,9 +54,9 @@ class Pool {
 
   bool isClosed() const { return dispatcher_->isClosed(); }
 
-  /// For an environment that ends with the pool still open: closes it here and now, as far as the bound
-  /// allows.
-  void abandon(Clock::duration bound);
+  /// For an environment that ends with the pool still open: closes it on threads of its own, which the
+  /// environment then waits for (`Threads::join`). Calls no module itself.
+  void beginAbandoning(Deadline deadline);
 
  private:
   const std::shared_ptr<Watchdog> watchdog_;

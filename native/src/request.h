@@ -27,6 +27,9 @@ class Request final : public Watched, public std::enable_shared_from_this<Reques
 
   void onDeadline() override;
 
+  /// As what it passes turnstiles.
+  Holder holder() const { return &insideSince; }
+
   const std::shared_ptr<Settlement> settlement;
   const OperationPointer operation;
   /// The member that must run it, or none: the next admitted one.

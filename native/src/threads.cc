@@ -3,9 +3,18 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace holdfast {
+namespace {
+
+/// No destructor, so that threads may end while the process does.
+std::atomic<int> alive = 0;
+
+}  // namespace
+
+int Threads::aliveInProcess() { return alive.load(); }
 
 Threads::Threads() : state_(std::make_shared<State>()) {}
 
@@ -20,12 +29,14 @@ Threads::~Threads() {
 void Threads::start(const char* name, std::function<void()> work) {
   const std::lock_guard lock(state_->mutex);
   const auto place = state_->running.emplace(state_->running.end());
+  ++alive;
   try {
     *place = std::thread([state = state_, name, work = std::move(work)]() mutable {
       pthread_setname_np(pthread_self(), name);
       work();
       // What the work holds goes before its end is told.
       work = nullptr;
+      --alive;
       // The earlier ones here, where nobody waits: a module's thread-local destructors may take their time.
       joinDone(*state);
       const std::lock_guard own(state->mutex);
@@ -35,6 +46,7 @@ void Threads::start(const char* name, std::function<void()> work) {
       state->changed.notify_all();
     });
   } catch (...) {
+    --alive;
     state_->running.erase(place);
     throw;
   }

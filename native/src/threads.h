@@ -29,6 +29,9 @@ class Threads {
   /// were done are joined all the same. Not from one of the threads.
   bool join(Deadline deadline);
 
+  /// Threads of the whole process that have not done their work yet, also those that an environment let go.
+  static int aliveInProcess();
+
  private:
   /// Shared with the threads: one that was let go still reports its end.
   struct State {

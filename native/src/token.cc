@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "failure.h"
+#include "slot_scan.h"
 #include "token_info.h"
 
 namespace holdfast {
@@ -12,6 +13,9 @@ namespace {
 /// How often, and how far apart, a token is looked for that does not answer C_GetTokenInfo.
 constexpr int kLooks = 5;
 constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(10);
+
+/// The part of its time that a list keeps for saying what it found.
+constexpr int kReportShare = 8;
 
 bool matches(const TokenInfo& info, const TokenName& name) {
   return (!name.label || info.label == *name.label) &&
@@ -23,70 +27,45 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
-Failure inSlot(Failure failure, CK_SLOT_ID slot) {
-  failure.detail = "the token in slot " + std::to_string(slot) + " does not answer";
-  return failure;
-}
-
-struct Listing {
-  std::vector<TokenInfo> tokens;
-  /// Of a slot whose token does not answer.
-  std::optional<Failure> failure;
-};
-
-/// A token that does not answer must not hide its neighbours.
-Listing listSlots(const Module& module) {
-  Listing listing;
-  for (const CK_SLOT_ID slot : slotsWithToken(module.functions())) {
-    try {
-      listing.tokens.push_back(readTokenInfo(module.functions(), slot));
-    } catch (const Failure& failure) {
-      if (failure.rv == CKR_CRYPTOKI_NOT_INITIALIZED) throw;
-      // The card was pulled just now.
-      if (failure.rv != CKR_TOKEN_NOT_PRESENT && failure.rv != CKR_TOKEN_NOT_RECOGNIZED)
-        listing.failure = inSlot(failure, slot);
-    }
-  }
-  return listing;
-}
-
 struct Matches {
-  std::vector<CK_SLOT_ID> slots;
+  std::vector<TokenInfo> tokens;
   /// Of a slot that may hold what is looked for: its token does not answer.
   std::optional<Failure> failure;
 };
 
-Matches matchingSlots(const Module& module, const TokenName& name) {
-  auto listing = listSlots(module);
-  Matches found{{}, std::move(listing.failure)};
-  for (const auto& info : listing.tokens) {
-    if (matches(info, name)) found.slots.push_back(info.slot);
-  }
-  return found;
+Matches matching(SlotScan& scan, const std::shared_ptr<Module>& module, const TokenName& name,
+                 Deadline deadline) {
+  const auto isWanted = [&name](const TokenInfo& info) { return matches(info, name); };
+  const auto isEnough = [&isWanted](const auto& tokens) { return std::ranges::any_of(tokens, isWanted); };
+  auto listing = scan.read(module, isEnough, deadline);
+  std::erase_if(listing.tokens, [&isWanted](const auto& info) { return !isWanted(info); });
+  return {std::move(listing.tokens), std::move(listing.failure)};
 }
 
 }  // namespace
 
-Token::Token(std::shared_ptr<Module> module, CK_SLOT_ID slot) : module_(std::move(module)), slot_(slot) {
-  serialNumber_ = readTokenInfo(functions(), slot_).serialNumber;
-}
+Token::Token(std::shared_ptr<Module> module, const TokenInfo& info)
+    : module_(std::move(module)), slot_(info.slot), serialNumber_(info.serialNumber) {}
 
-std::vector<TokenInfo> Token::list(const Module& module) {
-  auto listing = listSlots(module);
-  if (listing.tokens.empty() && listing.failure) throw Failure(*listing.failure);
+std::vector<TokenInfo> Token::list(const std::shared_ptr<Module>& module, SlotScan scan, Deadline deadline) {
+  const auto never = [](const auto& /*tokens*/) { return false; };
+  // Before the deadline, so that it can be said which one does not answer.
+  auto listing = scan.read(module, never, deadline - (deadline - Clock::now()) / kReportShare);
+  const bool isHung = listing.failure && listing.failure->kind == FailureKind::kLaneDeadline;
+  if (listing.failure && (listing.tokens.empty() || isHung)) throw Failure(*listing.failure);
   return std::move(listing.tokens);
 }
 
 std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const TokenName& name,
-                                   Deadline deadline) {
-  auto found = matchingSlots(*module, name);
-  if (found.slots.empty() && module->reinitialize(deadline)) found = matchingSlots(*module, name);
-  const auto& slots = found.slots;
-  if (slots.empty() && found.failure) throw Failure(*found.failure);
-  if (slots.empty()) throw failure(FailureKind::kTokenMissing, "no slot has a token with " + describe(name));
-  if (slots.size() > 1)
+                                   SlotScan scan, Deadline deadline) {
+  auto found = matching(scan, module, name, deadline);
+  if (found.tokens.empty() && module->reinitialize(deadline)) found = matching(scan, module, name, deadline);
+  const auto& tokens = found.tokens;
+  if (tokens.empty() && found.failure) throw Failure(*found.failure);
+  if (tokens.empty()) throw failure(FailureKind::kTokenMissing, "no slot has a token with " + describe(name));
+  if (tokens.size() > 1)
     throw failure(FailureKind::kTokenMissing, "more than one token has " + describe(name));
-  return module->token(slots.front());
+  return module->token(tokens.front());
 }
 
 TokenInfo Token::info() const { return readTokenInfo(functions(), slot_); }
@@ -96,24 +75,66 @@ bool Token::keepsSessions() const {
   return functions().C_GetSessionInfo(anchorHandle_.load(), &info) == CKR_OK;
 }
 
-void Token::ensureAnchor() {
-  if (anchor_ && keepsSessions()) return;
-  // A dead anchor means that the token dropped this process's sessions, and with them its login.
-  loggedInWith_.reset();
-  anchor_.reset();
-  anchor_.emplace(*this);
-  anchorHandle_ = anchor_->handle();
+/// One login at a time, which waits for its turn no longer than its deadline.
+class Token::LoginTurn {
+ public:
+  LoginTurn(Token& token, const std::shared_ptr<LoginAttempt>& attempt, Deadline deadline)
+      : token_(token), attempt_(attempt) {
+    std::unique_lock lock(token_.loginMutex_);
+    const auto isFree = [this] { return !token_.loginUnderWay_ || token_.loginUnderWay_->isGivenUp(); };
+    if (!token_.loginEnded_.wait_until(lock, deadline, isFree))
+      throw failure(FailureKind::kLaneDeadline, "another login to the token is under way");
+    token_.loginUnderWay_ = attempt_;
+  }
+  LoginTurn(const LoginTurn&) = delete;
+  LoginTurn& operator=(const LoginTurn&) = delete;
+  ~LoginTurn() {
+    const std::lock_guard lock(token_.loginMutex_);
+    if (token_.loginUnderWay_ != attempt_) return;
+    token_.loginUnderWay_.reset();
+    token_.loginEnded_.notify_all();
+  }
+
+ private:
+  Token& token_;
+  const std::shared_ptr<LoginAttempt>& attempt_;
+};
+
+std::shared_ptr<Session> Token::livingAnchor() {
+  std::shared_ptr<Session> known;
+  {
+    const std::lock_guard lock(loginMutex_);
+    known = anchor_;
+  }
+  if (known && keepsSessions()) return known;
+  // A dead anchor means that the token dropped this process's sessions, and with them its login. It goes
+  // first, because the token may give its number to the next one.
+  if (known) {
+    const std::lock_guard lock(loginMutex_);
+    if (anchor_ == known) anchor_.reset();
+  }
+  known.reset();
+  return std::make_shared<Session>(*this);
 }
 
-void Token::login(const Secret& pin, Deadline deadline) {
-  const auto passage = loginTurn_.exclusive(deadline);
-  if (!passage) throw failure(FailureKind::kLaneDeadline, "another login to the token is under way");
-  ensureAnchor();
-  if (Clock::now() >= deadline)
+void Token::install(std::shared_ptr<Session> anchor) {
+  const std::lock_guard lock(loginMutex_);
+  if (anchor == anchor_) return;
+  anchor_ = std::move(anchor);
+  anchorHandle_ = anchor_->handle();
+  loggedInWith_.reset();
+}
+
+void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<LoginAttempt>& attempt) {
+  const LoginTurn turn(*this, attempt, deadline);
+  const auto anchor = livingAnchor();
+  // From here on nobody else installs one, or tries the PIN, before this thread is done.
+  if (Clock::now() >= deadline || !attempt->begin())
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
+  install(anchor);
   const Fingerprint credential(pin.view());
   ++logins_;
-  const CK_RV rv = functions().C_Login(anchor_->handle(), CKU_USER, pointerFor(pin.view()), pin.size());
+  const CK_RV rv = functions().C_Login(anchor->handle(), CKU_USER, pointerFor(pin.view()), pin.size());
   if (rv == CKR_USER_ALREADY_LOGGED_IN && loggedInWith_ == credential) return;
   check("C_Login", rv);
   loggedInWith_ = credential;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "fingerprint.h"
+#include "login_attempt.h"
 #include "module.h"
 #include "secret.h"
 #include "session.h"
@@ -43,27 +45,31 @@ struct TokenName {
   std::optional<std::string> serialNumber;
 };
 
+class SlotScan;
+
 /// Keeps one session open while it lives, because a token logs out when the last one closes (§5.6,
 /// C_CloseSession); that is also the only way this process logs out: C_Logout would take every lane's login
 /// away.
 class Token {
  public:
   /// Made by Module::token, so that one slot of one instance has one login state.
-  Token(std::shared_ptr<Module> module, CK_SLOT_ID slot);
+  Token(std::shared_ptr<Module> module, const TokenInfo& info);
 
   /// Finds the token; looks once more after finalising and initialising again, then fails with
   /// `token-missing`, or as the slot did whose token does not answer: it may be the one. Two tokens of one
-  /// name are an error too: which one holds the keys would be a guess.
+  /// name are an error too: which one holds the keys would be a guess. Slots that hang while the token is
+  /// found in another one are not waited for.
   static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name,
-                                     Deadline deadline = Clock::now() + std::chrono::minutes(1));
-  /// Every token that the module shows.
-  static std::vector<TokenInfo> list(const Module& module);
+                                     SlotScan scan, Deadline deadline);
+  /// Every token that the module shows by the deadline.
+  static std::vector<TokenInfo> list(const std::shared_ptr<Module>& module, SlotScan scan, Deadline deadline);
 
   CK_FUNCTION_LIST& functions() const {
     CallTime::note();
     return module_->functions();
   }
   CK_SLOT_ID slot() const { return slot_; }
+  const std::string& serialNumber() const { return serialNumber_; }
 
   /// C_GetTokenInfo and C_GetMechanismList, now.
   TokenInfo info() const;
@@ -71,7 +77,8 @@ class Token {
   /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
   /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
   /// counted as failed, and a PIN is tried once (design invariant 7).
-  void login(const Secret& pin, Deadline deadline);
+  void login(const Secret& pin, Deadline deadline,
+             const std::shared_ptr<LoginAttempt>& attempt = std::make_shared<LoginAttempt>());
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
 
@@ -102,7 +109,10 @@ class Token {
   Turnstile& objects() { return objects_; }
 
  private:
-  void ensureAnchor();
+  class LoginTurn;
+  /// The session that keeps the login alive, or a new one where it is dead.
+  std::shared_ptr<Session> livingAnchor();
+  void install(std::shared_ptr<Session> anchor);
   bool isInItsSlotBeforeLong() const;
 
   const std::shared_ptr<Module> module_;
@@ -110,16 +120,18 @@ class Token {
   // Before the anchor, whose end forgets its number.
   mutable std::mutex sessionsMutex_;
   mutable std::set<CK_SESSION_HANDLE> sessions_;
-  /// A turnstile: a C_Login that hangs must not hold up later ones without a deadline.
-  Turnstile loginTurn_;
-  std::optional<Session> anchor_;
+  std::mutex loginMutex_;
+  std::condition_variable loginEnded_;
+  /// Whose turn it is; one that was given up keeps nobody out. Guarded by `loginMutex_`, as what follows is.
+  std::shared_ptr<LoginAttempt> loginUnderWay_;
+  std::shared_ptr<Session> anchor_;
   /// For lanes, which look whether it lives.
   std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
   /// The PIN of the login that stands, without the PIN.
   std::optional<Fingerprint> loggedInWith_;
   std::atomic<uint64_t> logins_ = 0;
   std::atomic<size_t> longestDraw_ = std::numeric_limits<size_t>::max();
-  std::string serialNumber_;
+  const std::string serialNumber_;
   Turnstile objects_;
 };
 

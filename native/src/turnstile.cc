@@ -1,32 +1,50 @@
 #include "turnstile.h"
 
+#include <algorithm>
+
 namespace holdfast {
 
-Turnstile::Passage Turnstile::exclusive(Deadline deadline) {
+Turnstile::Passage Turnstile::exclusive(Deadline deadline, Holder holder) {
   std::unique_lock lock(mutex_);
   ++waitingExclusive_;
-  const bool held = changed_.wait_until(lock, deadline, [this] { return !exclusive_ && shared_ == 0; });
+  const bool held = changed_.wait_until(lock, deadline, [this] { return !exclusive_ && shared_.empty(); });
   --waitingExclusive_;
-  if (held) exclusive_ = true;
+  if (held) exclusive_ = holder;
   if (!held) changed_.notify_all();
-  return {*this, true, held};
+  return {*this, true, holder, held};
 }
 
-Turnstile::Passage Turnstile::shared(Deadline deadline) {
+Turnstile::Passage Turnstile::shared(Deadline deadline, Holder holder) {
   std::unique_lock lock(mutex_);
   const bool held =
       changed_.wait_until(lock, deadline, [this] { return !exclusive_ && waitingExclusive_ == 0; });
-  if (held) ++shared_;
-  return {*this, false, held};
+  if (held) shared_.push_back(holder);
+  return {*this, false, holder, held};
 }
 
-void Turnstile::leave(bool exclusive) {
+/// Finds nothing where the holder was expelled meanwhile.
+void Turnstile::leave(bool exclusive, Holder holder) {
   const std::lock_guard lock(mutex_);
   if (exclusive) {
-    exclusive_ = false;
+    if (exclusive_ == holder) exclusive_.reset();
   } else {
-    --shared_;
+    const auto own = std::ranges::find(shared_, holder);
+    if (own != shared_.end()) shared_.erase(own);
   }
+  changed_.notify_all();
+}
+
+void Turnstile::expel(Holder holder) {
+  const std::lock_guard lock(mutex_);
+  if (exclusive_ == holder) exclusive_.reset();
+  std::erase(shared_, holder);
+  changed_.notify_all();
+}
+
+void Turnstile::expelAll() {
+  const std::lock_guard lock(mutex_);
+  exclusive_.reset();
+  shared_.clear();
   changed_.notify_all();
 }
 

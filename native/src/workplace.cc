@@ -3,13 +3,11 @@
 namespace holdfast {
 namespace {
 
-Turnstile::Passage pass(Turnstile& turnstile, Deadline deadline, bool exclusive) {
-  return exclusive ? turnstile.exclusive(deadline) : turnstile.shared(deadline);
-}
-
 Turnstile::Passage waitAtTurnstile(Workplace& workplace, Turnstile& turnstile, bool exclusive) {
   workplace.insideSince = kNotInside;
-  return pass(turnstile, workplace.deadline, exclusive);
+  const Holder holder = workplace.holder();
+  return exclusive ? turnstile.exclusive(workplace.deadline, holder)
+                   : turnstile.shared(workplace.deadline, holder);
 }
 
 }  // namespace

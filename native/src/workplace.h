@@ -28,6 +28,8 @@ struct Workplace {
   std::atomic<Clock::time_point>& insideSince;
 
   CK_FUNCTION_LIST& functions() const { return session.functions(); }
+  /// By which the dispatcher knows the passages of a run that hangs: see Request::holder.
+  Holder holder() const { return &insideSince; }
 };
 
 /// Say that the lane is outside, and wait for other lanes. `requireTime(workplace, bool(passage))` comes

@@ -10,9 +10,9 @@
 namespace holdfast {
 namespace {
 
-void initialiseToken(const std::string& configuration) {
+void initialiseToken(const std::string& configuration, const std::string& label) {
   const std::string command = "SOFTHSM2_CONF=" + configuration +
-                              " softhsm2-util --init-token --free --label " + TestToken::kLabel + " --pin " +
+                              " softhsm2-util --init-token --free --label " + label + " --pin " +
                               TestToken::kPin + " --so-pin 12345678 >/dev/null 2>&1";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("softhsm2-util failed");
 }
@@ -35,9 +35,13 @@ TestToken::TestToken() {
   std::filesystem::create_directory(folder_ / "tokens");
   std::ofstream(folder_ / "softhsm2.conf") << "directories.tokendir = " << (folder_ / "tokens").string()
                                            << "\nobjectstore.backend = file\nlog.level = ERROR\n";
-  initialiseToken((folder_ / "softhsm2.conf").string());
+  addToken(kLabel);
   std::filesystem::create_directory(folder_ / "control");
   controls_ = &faulthsm::mapControlPage((folder_ / "control").string());
+}
+
+void TestToken::addToken(const std::string& label) const {
+  initialiseToken((folder_ / "softhsm2.conf").string(), label);
 }
 
 TestToken::~TestToken() {
@@ -86,9 +90,13 @@ Deadline after(int milliseconds) { return Clock::now() + std::chrono::millisecon
 Bytes bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
 
 TestPool::TestPool(size_t queueLimit)
-    : pool_(std::make_shared<Pool>(queueLimit, std::make_shared<Watchdog>())) {}
+    : watchdog_(std::make_shared<Watchdog>()), pool_(std::make_shared<Pool>(queueLimit, watchdog_)) {}
 
-TestPool::~TestPool() { pool_->abandon(std::chrono::seconds(5)); }
+TestPool::~TestPool() {
+  const Deadline deadline = after(5'000);
+  pool_->beginAbandoning(deadline);
+  watchdog_->threads().join(deadline);
+}
 
 TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline,
                                  uint64_t ticket) {

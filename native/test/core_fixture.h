@@ -25,6 +25,9 @@ class TestToken {
   static constexpr const char* kLabel = "alpha";
   static constexpr const char* kPin = "1234";
 
+  /// Another one in the same module, with the same PIN.
+  void addToken(const std::string& label) const;
+
   const std::filesystem::path& folder() const { return folder_; }
   ModuleOptions module(bool privateInstance = true) const;
   /// The fault-injecting module in front of it.
@@ -80,6 +83,7 @@ class TestPool {
   Pool& pool() { return *pool_; }
 
  private:
+  std::shared_ptr<Watchdog> watchdog_;
   std::shared_ptr<Pool> pool_;
 };
 

@@ -1,10 +1,16 @@
 #include "module.h"
 
 #include "core_fixture.h"
+#include "slot_scan.h"
 #include "token.h"
 
 namespace holdfast {
 namespace {
+
+std::shared_ptr<Token> find(const std::shared_ptr<Module>& module) {
+  static Threads threads;
+  return Token::find(module, {TestToken::kLabel, std::nullopt}, SlotScan(threads, nullptr), after(20'000));
+}
 
 TEST(Module, PrivateInstancesAreIndependent) {
   const TestToken one;
@@ -12,9 +18,8 @@ TEST(Module, PrivateInstancesAreIndependent) {
   const auto first = Module::open(one.module());
   const auto second = Module::open(two.module());
   EXPECT_NE(&first->functions(), &second->functions());
-  const auto token = Token::find(first, {TestToken::kLabel, std::nullopt});
-  EXPECT_NE(token->info().serialNumber,
-            Token::find(second, {TestToken::kLabel, std::nullopt})->info().serialNumber);
+  const auto token = find(first);
+  EXPECT_NE(token->info().serialNumber, find(second)->info().serialNumber);
   EXPECT_EQ(std::getenv("SOFTHSM2_CONF"), nullptr);
 }
 
@@ -84,7 +89,7 @@ TEST(Module, AnInstanceThatHasEndedMayBeOpenedWithOtherOptions) {
   const TestToken two;
   const auto serialOf = [](const TestToken& token) {
     const auto module = Module::open(token.module(false));
-    return Token::find(module, {TestToken::kLabel, std::nullopt})->info().serialNumber;
+    return find(module)->info().serialNumber;
   };
   EXPECT_NE(serialOf(one), serialOf(two));
 }
@@ -98,7 +103,7 @@ TEST(Module, ATokenThatAppearsLaterIsFoundByInitialisingAgain) {
   const auto module = Module::open(token.module());
   std::filesystem::remove(tokens);
   std::filesystem::rename(away, tokens);
-  EXPECT_EQ(Token::find(module, {TestToken::kLabel, std::nullopt})->info().label, TestToken::kLabel);
+  EXPECT_EQ(find(module)->info().label, TestToken::kLabel);
 }
 
 /// Whether the token is found when this is in the way of looking for it.
@@ -106,7 +111,7 @@ std::optional<Failure> findingFails(const TestToken& token, const std::string& s
   token.obey(script);
   const auto module = Module::open(token.faultyModule());
   try {
-    Token::find(module, {TestToken::kLabel, std::nullopt});
+    find(module);
     return std::nullopt;
   } catch (const Failure& failure) {
     return failure;
@@ -139,7 +144,7 @@ TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
 
 TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
   const TestToken token;
-  const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
+  const auto found = find(Module::open(token.module()));
   const Secret pin(bytesOf(TestToken::kPin));
   found->login(pin, after(5'000));
   found->login(pin, after(5'000));
@@ -150,7 +155,7 @@ TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
 
 TEST(Token, AlreadyLoggedInCountsForTheVeryPinAlone) {
   const TestToken token;
-  const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
+  const auto found = find(Module::open(token.module()));
   found->login(Secret(bytesOf(TestToken::kPin)), after(5'000));
   for (const char* const wrong : {"4321", "123", "12345", ""}) {
     try {
@@ -165,7 +170,7 @@ TEST(Token, AlreadyLoggedInCountsForTheVeryPinAlone) {
 
 TEST(Token, IsNotAliveWithoutItsFilesOrWithoutLogin) {
   const TestToken token;
-  const auto found = Token::find(Module::open(token.module()), {TestToken::kLabel, std::nullopt});
+  const auto found = find(Module::open(token.module()));
   const auto rvOf = [&](const Session& session) {
     try {
       found->proveAlive(session);

@@ -62,16 +62,17 @@ TEST(Watchdog, ServesWhoComesWhileItSleepsForWhatIsDone) {
 
 TEST(Turnstile, OneExclusiveOrManyShared) {
   Turnstile turnstile;
+  const char holders[4] = {};
   {
-    const auto first = turnstile.shared(after(1'000));
-    const auto second = turnstile.shared(after(1'000));
+    const auto first = turnstile.shared(after(1'000), holders);
+    const auto second = turnstile.shared(after(1'000), holders + 1);
     EXPECT_TRUE(first && second);
-    EXPECT_FALSE(turnstile.exclusive(after(20)));
-    EXPECT_TRUE(turnstile.shared(after(20)));
+    EXPECT_FALSE(turnstile.exclusive(after(20), holders + 2));
+    EXPECT_TRUE(turnstile.shared(after(20), holders + 3));
   }
-  const auto alone = turnstile.exclusive(after(1'000));
+  const auto alone = turnstile.exclusive(after(1'000), holders);
   EXPECT_TRUE(alone);
-  EXPECT_FALSE(turnstile.shared(after(20)));
+  EXPECT_FALSE(turnstile.shared(after(20), holders + 1));
 }
 
 TEST(Turnstile, ExcludesThreads) {
@@ -79,7 +80,7 @@ TEST(Turnstile, ExcludesThreads) {
   int count = 0;
   const auto work = [&] {
     for (int i = 0; i < 1'000; ++i) {
-      const auto passage = turnstile.exclusive(after(20'000));
+      const auto passage = turnstile.exclusive(after(20'000), &i);
       if (passage) ++count;
     }
   };
@@ -88,6 +89,29 @@ TEST(Turnstile, ExcludesThreads) {
   one.join();
   two.join();
   EXPECT_EQ(count, 2'000);
+}
+
+TEST(Turnstile, AnExpelledHolderKeepsNobodyOutAndLetsNobodyInWhenItLeaves) {
+  Turnstile turnstile;
+  const char holders[4] = {};
+  {
+    const auto hung = turnstile.exclusive(after(1'000), holders);
+    turnstile.expel(holders);
+    const auto next = turnstile.exclusive(after(1'000), holders + 1);
+    EXPECT_TRUE(next);
+    turnstile.expel(holders);
+    EXPECT_FALSE(turnstile.shared(after(20), holders + 2));
+  }
+  {
+    const auto sharer = turnstile.shared(after(1'000), holders + 1);
+    const auto alsoHung = turnstile.shared(after(1'000), holders);
+    turnstile.expel(holders);
+    EXPECT_FALSE(turnstile.exclusive(after(20), holders + 2));
+  }
+  EXPECT_TRUE(turnstile.exclusive(after(1'000), holders + 2));
+  const auto last = turnstile.exclusive(after(1'000), holders + 3);
+  turnstile.expelAll();
+  EXPECT_TRUE(turnstile.shared(after(20), holders + 2));
 }
 
 TEST(Deadlines, NeverOverflow) {

@@ -265,7 +265,7 @@ export interface NativePool {
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
    * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
    * logged in, it begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process.
-   * `attempt` (of `acquireLoginLock`) is held until `C_Login` has come back, also where that is later than the deadline.
+   * `attempt` (of `acquireLoginLock`) is held until `C_Login` has come back; what hangs before it gives it back at the deadline and never logs in.
    */
   loginMember(member: number, pin: Uint8Array, deadlineMs: number, attempt?: NativeLock): Promise<{ epoch: number }>;
   /** Reads the whole token once and fills the member's handle cache. */
@@ -284,7 +284,7 @@ export interface NativePool {
    * `lane-deadline` where a lane still is; the member is closed all the same, and finalised when that lane comes back.
    */
   closeMember(member: number, deadlineMs: number): Promise<void>;
-  /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still inside a module. */
+  /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
   close(deadlineMs: number): Promise<number>;
 
   /**
@@ -363,6 +363,8 @@ export interface NativeMemberStatistics {
   cachedHandles: number;
   /** Openings of the member of which something is alive: 1 while it is open, and one for each that hangs in its module. */
   openings: number;
+  /** Threads that are inside its module: lanes at work, opening, ending or hanging, and control operations. */
+  threadsInside: number;
 }
 
 /** What `holdfast.node` exports (`native/src/addon.cc`). One for the process, from `loadAddon`. */

@@ -225,6 +225,7 @@ const statistics = {
   logins: 1,
   cachedHandles: 7,
   openings: 1,
+  threadsInside: 0,
 };
 const keyStore = {
   scope: null,

@@ -1,0 +1,54 @@
+#include "binding_end.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+
+namespace holdfast {
+namespace {
+
+/// How long all that ends waits for calls that run, together. Only a hung one takes so long.
+constexpr auto kEndBound = std::chrono::seconds(3);
+
+/// When the wait of the process's main environment is over. Workers that end because of it wait no longer.
+std::atomic<Deadline> processEnd = Deadline::max();
+
+bool isMainThread() { return ::gettid() == ::getpid(); }
+
+void endAtOnceWhereCallsHang(int exitCode, void* /*unused*/) {
+  if (Threads::aliveInProcess() > 0) ::_exit(exitCode);
+}
+
+/// Once for an environment: the event `exit` and the cleanup hook share its time.
+Deadline endOf(AddonState& state) {
+  if (state.endsBy) return *state.endsBy;
+  state.endsBy = std::min(Clock::now() + kEndBound, processEnd.load());
+  if (isMainThread()) processEnd = *state.endsBy;
+  return *state.endsBy;
+}
+
+/// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
+void endEnvironment(AddonState* state) {
+  const Deadline deadline = endOf(*state);
+  state->completions->end();
+  for (const auto& pool : state->pools) pool->beginAbandoning(deadline);
+  // Also where everything was closed long ago: threads that end beside `exit` crash in OpenSSL's clean-up.
+  state->watchdog->threads().join(deadline);
+  // Handlers run in the opposite order, so this one before those of every module that is loaded by now.
+  // Nobody can say so earlier: what Node has to tell of an uncaught exception comes after the event `exit`.
+  if (Threads::aliveInProcess() > 0) ::on_exit(endAtOnceWhereCallsHang, nullptr);
+}
+
+}  // namespace
+
+/// `process.exit` runs no cleanup hooks on the main thread, and a terminated worker emits no 'exit': so both.
+void registerEnd(Napi::Env env, AddonState* state) {
+  env.AddCleanupHook(endEnvironment, state);
+  const auto onExit = [state](const Napi::CallbackInfo&) { endEnvironment(state); };
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto once = process.Get("once").As<Napi::Function>();
+  once.Call(process, {Napi::String::New(env, "exit"), Napi::Function::New(env, onExit, "closePools")});
+}
+
+}  // namespace holdfast

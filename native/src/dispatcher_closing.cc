@@ -1,0 +1,124 @@
+#include <algorithm>
+
+#include "dispatcher.h"
+
+namespace holdfast {
+namespace {
+
+bool isDeserted(const Member& member) {
+  return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
+         member.visitors == 0 && member.openers == 0;
+}
+
+}  // namespace
+
+int Member::threadsInside() const {
+  const auto busy = [](const auto& lane) { return !lane->place.idle; };
+  const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
+  const int inside = static_cast<int>(lanesInside) + visitors + openers;
+  const bool isToBeReleased = closing && (token || !lanes.empty());
+  return inside == 0 && isToBeReleased ? 1 : inside;
+}
+
+std::shared_ptr<const void> Dispatcher::countInside(Member& member) {
+  ++member.openers;
+  return {&member, [dispatcher = shared_from_this(), &member](const void*) {
+            const Lock lock(dispatcher->mutex_);
+            --member.openers;
+            dispatcher->changed_.notify_all();
+          }};
+}
+
+void Dispatcher::stop(Member& member) {
+  member.closing = true;
+  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
+}
+
+void Dispatcher::beginClosing(int index) {
+  const Lock lock(mutex_);
+  Member& member = memberAt(index);
+  member.admitted = false;
+  stop(member);
+  refuseWhereNobodyServes();
+}
+
+void Dispatcher::beginClosingAll() {
+  const Lock lock(mutex_);
+  closed_ = true;
+  for (const auto& member : members_) stop(*member);
+}
+
+bool Dispatcher::isClosed() const {
+  const Lock lock(mutex_);
+  return closed_;
+}
+
+int Dispatcher::finishClosing(int index, Deadline deadline) {
+  release(index, deadline);
+  const Lock lock(mutex_);
+  return members_[static_cast<size_t>(index)]->threadsInside();
+}
+
+void Dispatcher::release(int index, Deadline deadline) {
+  // In this order, so that what is let go of counts as inside until it is gone: the token's end closes a
+  // session and may finalise the module, and each of the two may hang. The lock is let go of first.
+  std::shared_ptr<const void> inside;
+  OpeningPointer opening;
+  std::shared_ptr<Epoch> epoch;
+  std::shared_ptr<Token> token;
+  Lock lock(mutex_);
+  Member& member = *members_[static_cast<size_t>(index)];
+  changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
+  refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
+  inside = countInside(member);
+  token = std::move(member.token);
+  epoch = std::move(member.epoch);
+  opening = std::move(member.opening);
+}
+
+void Dispatcher::releaseAll(Deadline deadline) {
+  std::vector<int> open;
+  {
+    const Lock lock(mutex_);
+    for (const auto& member : members_) {
+      if (member->threadsInside() > 0 || !member->pinned.empty()) open.push_back(member->index);
+    }
+  }
+  // Each on a thread of its own: one that hangs keeps none of the others open.
+  for (const int index : open) {
+    const auto work = [self = shared_from_this(), index, deadline] { self->release(index, deadline); };
+    try {
+      watchdog_->threads().start("hf-control", work);
+    } catch (const std::system_error&) {
+      work();
+    }
+  }
+}
+
+int Dispatcher::awaitReleased(Deadline deadline) {
+  Lock lock(mutex_);
+  const auto isReleased = [](const auto& member) { return member->threadsInside() == 0; };
+  changed_.wait_until(lock, deadline, [&] { return std::ranges::all_of(members_, isReleased); });
+  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
+  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
+  return insideAll();
+}
+
+void Dispatcher::refuseWaiting() {
+  const Lock lock(mutex_);
+  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
+  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
+}
+
+int Dispatcher::busyLanes() const {
+  const Lock lock(mutex_);
+  return insideAll();
+}
+
+int Dispatcher::insideAll() const {
+  int inside = 0;
+  for (const auto& member : members_) inside += member->threadsInside();
+  return inside;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,139 @@
+#include "slot_scan.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "token_info.h"
+
+namespace holdfast {
+namespace {
+
+/// Which part of the time one slot may take before the others are asked beside it. Also the most threads of
+/// one scan, where every slot hangs.
+constexpr int kShares = 4;
+
+Failure inSlot(Failure failure, CK_SLOT_ID slot) {
+  failure.detail = "the token in slot " + std::to_string(slot) + " does not answer";
+  return failure;
+}
+
+Failure overdue(CK_SLOT_ID slot) { return inSlot(failure(FailureKind::kLaneDeadline, ""), slot); }
+
+/// Nothing where the card was pulled just now.
+using Answer = std::variant<std::monostate, TokenInfo, Failure>;
+
+Answer ask(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
+  try {
+    return readTokenInfo(functions, slot);
+  } catch (const Failure& failure) {
+    const bool pulled = failure.rv == CKR_TOKEN_NOT_PRESENT || failure.rv == CKR_TOKEN_NOT_RECOGNIZED;
+    if (pulled) return std::monostate{};
+    return failure;
+  }
+}
+
+}  // namespace
+
+struct SlotScan::Progress {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<CK_SLOT_ID> waiting;
+  std::set<CK_SLOT_ID> asked;
+  /// Of these, those that have had their share of the time.
+  std::set<CK_SLOT_ID> overdue;
+  SlotListing listing;
+  std::optional<Failure> notInitialized;
+  /// Threads that hold the module.
+  int scouts = 0;
+  int answers = 0;
+  /// Nobody waits any more.
+  bool over = false;
+
+  bool isDone() const { return scouts == 0; }
+  bool onlyOverdueOnesAreLeft() const { return waiting.empty() && asked == overdue; }
+  void note(CK_SLOT_ID slot, Answer answer) {
+    asked.erase(slot);
+    overdue.erase(slot);
+    ++answers;
+    if (auto* const info = std::get_if<TokenInfo>(&answer)) listing.tokens.push_back(std::move(*info));
+    if (auto* const failed = std::get_if<Failure>(&answer)) {
+      if (failed->rv == CKR_CRYPTOKI_NOT_INITIALIZED) notInitialized = *failed;
+      listing.failure = inSlot(std::move(*failed), slot);
+    }
+  }
+};
+
+void SlotScan::scout(Progress& progress, Module& module) {
+  std::unique_lock lock(progress.mutex);
+  while (!progress.over && !progress.waiting.empty()) {
+    const CK_SLOT_ID slot = progress.waiting.front();
+    progress.waiting.pop_front();
+    progress.asked.insert(slot);
+    lock.unlock();
+    auto answer = ask(module.functions(), slot);
+    lock.lock();
+    progress.note(slot, std::move(answer));
+    // Under the lock, or it would be marked as hung by a reader that has not seen the answer yet.
+    module.setSlotHangs(slot, false);
+    progress.changed.notify_all();
+  }
+}
+
+void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::shared_ptr<Module>& module) {
+  ++progress->scouts;
+  const auto work = [progress, held = module, inside = inside_]() mutable {
+    scout(*progress, *held);
+    // The references first: who waits for the last one goes on to finalise the module.
+    held.reset();
+    inside.reset();
+    const std::lock_guard lock(progress->mutex);
+    --progress->scouts;
+    progress->changed.notify_all();
+  };
+  try {
+    threads_.start("hf-control", work);
+  } catch (const std::system_error&) {
+    --progress->scouts;
+    throw;
+  }
+}
+
+SlotListing SlotScan::read(const std::shared_ptr<Module>& module, const IsEnough& isEnough,
+                           Deadline deadline) {
+  const auto progress = std::make_shared<Progress>();
+  for (const CK_SLOT_ID slot : slotsWithToken(module->functions())) {
+    if (module->slotHangs(slot))
+      progress->listing.failure = overdue(slot);
+    else
+      progress->waiting.push_back(slot);
+  }
+  const auto share = (deadline - Clock::now()) / kShares;
+  std::unique_lock lock(progress->mutex);
+  startScout(progress, module);
+  const auto isOver = [&] {
+    return progress->isDone() || (progress->onlyOverdueOnesAreLeft() && isEnough(progress->listing.tokens));
+  };
+  while (!isOver() && Clock::now() < deadline) {
+    const int before = progress->answers;
+    const auto moved = [&] { return progress->isDone() || progress->answers != before; };
+    if (progress->changed.wait_until(lock, std::min(deadline, Clock::now() + share), moved)) continue;
+    progress->overdue = progress->asked;
+    for (const CK_SLOT_ID slot : progress->asked) module->setSlotHangs(slot, true);
+    if (!progress->waiting.empty()) startScout(progress, module);
+  }
+  progress->over = true;
+  if (progress->notInitialized) throw Failure(*progress->notInitialized);
+  for (const CK_SLOT_ID slot : progress->asked) {
+    module->setSlotHangs(slot, true);
+    progress->listing.failure = overdue(slot);
+  }
+  return std::move(progress->listing);
+}
+
+}  // namespace holdfast

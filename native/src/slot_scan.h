@@ -1,0 +1,48 @@
+/// \file What the tokens in a module's slots say of themselves, also while one of them hangs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "clock.h"
+#include "failure.h"
+#include "threads.h"
+#include "token.h"
+
+namespace holdfast {
+
+/// What a scan has read by now.
+struct SlotListing {
+  std::vector<TokenInfo> tokens;
+  /// Of a slot whose token does not answer, or has not answered yet.
+  std::optional<Failure> failure;
+};
+
+/// Asks one slot after the other, on a thread of its own. When a slot takes a quarter of the time that there
+/// is, another thread goes on with those behind it, and later scans leave it alone until it has answered: so
+/// each slot that hangs costs one thread, and none keeps its neighbours out.
+class SlotScan {
+ public:
+  /// `inside` is held by each thread as long as it may be inside the module, as the module is.
+  SlotScan(Threads& threads, std::shared_ptr<const void> inside)
+      : threads_(threads), inside_(std::move(inside)) {}
+
+  /// Whether the slots that have not answered need not be waited for.
+  using IsEnough = std::function<bool(const std::vector<TokenInfo>&)>;
+
+  /// Gives what is known when every slot has answered, when what is known is enough and the others overdue,
+  /// or at the deadline. Throws where C_GetSlotList fails, or a slot says that the module is not initialised.
+  SlotListing read(const std::shared_ptr<Module>& module, const IsEnough& isEnough, Deadline deadline);
+
+ private:
+  struct Progress;
+  void startScout(const std::shared_ptr<Progress>& progress, const std::shared_ptr<Module>& module);
+  static void scout(Progress& progress, Module& module);
+
+  Threads& threads_;
+  const std::shared_ptr<const void> inside_;
+};
+
+}  // namespace holdfast
