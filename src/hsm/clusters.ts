@@ -117,7 +117,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return [...this.#options.values()].map((options) => {
       const { clusterId, members } = options;
       const open = this.#open.get(clusterId);
-      const wornOut = open === undefined && this.#leftBehind.isWornOut(clusterId, recoveryOf(options));
+      const wornOut = open === undefined && this.#leftBehind.isWornOut(clusterId);
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
@@ -186,6 +186,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       operationTimeoutMs,
       breaker,
       recovery,
+      formerPoolHangs: () => this.#leftBehind.count(clusterId) > 0,
       hedging:
         options.hedging === true ? new Hedging(this.#tools.clock, this.#tools.hedgeListener?.(clusterId)) : undefined,
     };

@@ -2,7 +2,7 @@ import type { Clock, ScheduledTask } from '../clock.js';
 import type { HsmEvents } from './events.js';
 import { isNativeFailure } from './failure.js';
 import type { NativePool } from './native.js';
-import { isOpeningOverdue, type RecoverySettings } from './recovery.js';
+import { type RecoverySettings, StuckOpenings } from './recovery.js';
 
 /** How often those that were left behind are asked whether they have come back. */
 const askEveryMs = 1_000;
@@ -16,7 +16,7 @@ export interface LeftBehindTools {
 /** What of a cluster it is about. */
 export interface FailedCluster {
   clusterId: string;
-  members: readonly { name: string }[];
+  members: readonly { name: string; module: { privateInstance: boolean } }[];
   recovery: RecoverySettings;
 }
 
@@ -28,8 +28,8 @@ export interface FailedCluster {
 export class LeftBehind {
   readonly #tools: LeftBehindTools;
   readonly #pools = new Map<NativePool, string>();
-  /** Connects in a row that came to their deadline inside a module, by cluster. */
-  readonly #overdue = new Map<string, number>();
+  /** By cluster: connects in a row that came to nothing because of what hangs. */
+  readonly #stuck = new Map<string, StuckOpenings>();
   #next: ScheduledTask | undefined;
 
   constructor(tools: LeftBehindTools) {
@@ -49,19 +49,22 @@ export class LeftBehind {
 
   /** Says so once, where a new process is the only way to connect the cluster by now. */
   connectFailed({ clusterId, members, recovery }: FailedCluster, cause: unknown): void {
-    const before = this.#overdue.get(clusterId) ?? 0;
-    this.#overdue.set(clusterId, isOpeningOverdue(cause) ? before + 1 : 0);
-    if (before !== recovery.maxStuckOpenings || !this.isWornOut(clusterId, recovery)) return;
+    const openings = this.#stuck.get(clusterId) ?? new StuckOpenings(recovery);
+    this.#stuck.set(clusterId, openings);
+    const before = this.isWornOut(clusterId);
+    const shared = members.some(({ module }) => !module.privateInstance);
+    openings.failed(cause, { hangs: this.count(clusterId) > 0, shared });
+    if (before || !this.isWornOut(clusterId)) return;
     for (const { name } of members) this.#tools.events.processWornOut({ clusterId, memberName: name }, cause);
   }
 
   connected(clusterId: string): void {
-    this.#overdue.delete(clusterId);
+    this.#stuck.delete(clusterId);
   }
 
   /** Whether what hangs keeps the cluster from connecting: so many connects in a row came to nothing, and some still hang. */
-  isWornOut(clusterId: string, { maxStuckOpenings }: RecoverySettings): boolean {
-    return this.count(clusterId) > 0 && (this.#overdue.get(clusterId) ?? 0) > maxStuckOpenings;
+  isWornOut(clusterId: string): boolean {
+    return this.count(clusterId) > 0 && this.#stuck.get(clusterId)?.isStuck === true;
   }
 
   async #look(): Promise<void> {

@@ -43,6 +43,11 @@ export class MemberConnection {
     return this.#member.index;
   }
 
+  /** Its module's instance is not its own. */
+  get sharesInstance(): boolean {
+    return !this.#member.module.privateInstance;
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }

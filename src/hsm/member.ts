@@ -10,10 +10,9 @@ import {
   isCredentialRefused,
   isForGood,
   isLoggedOut,
-  isOpeningOverdue,
-  isWornOut,
   type RecoverySettings,
   remedyFor,
+  StuckOpenings,
 } from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
@@ -29,6 +28,8 @@ export interface MemberTools {
   random: () => number;
   /** Longest time for a half-open probe. */
   operationTimeoutMs: number;
+  /** Whether a pool of an earlier connection of the cluster still hangs in a module. */
+  formerPoolHangs: () => boolean;
 }
 
 const probeRandomBytes = 16;
@@ -49,9 +50,7 @@ export class Member {
   #failedProbes = 0;
   /** What was last told to be in the way, so that it is told once. */
   #reported: unknown;
-  #wornOut = false;
-  /** Openings in a row that came to their deadline. */
-  #overdueOpenings = 0;
+  readonly #stuckOpenings: StuckOpenings;
   /** Work was told so. A probe without a key would not be: random bytes need no login. */
   #loggedOut = false;
 
@@ -60,6 +59,7 @@ export class Member {
     this.index = connection.index;
     this.#tools = tools;
     this.#connection = connection;
+    this.#stuckOpenings = new StuckOpenings(tools.recovery);
     const { breaker, recovery, random } = tools;
     const backoff = { firstDelayMs: breaker.probeDelayMs, maximumDelayMs: recovery.maximumProbeDelayMs };
     this.#breaker = new MemberBreaker(breaker, tools.clock, 0, {
@@ -89,7 +89,7 @@ export class Member {
 
   /** Whether so much of it hangs in its module that only a new process can open it. */
   get isWornOut(): boolean {
-    return this.#wornOut;
+    return this.#stuckOpenings.isStuck;
   }
 
   /** Whether it is logged in, so that it can be asked by name. */
@@ -154,8 +154,7 @@ export class Member {
   #resume(): void {
     this.#tools.pool.resume(this.index);
     this.#reported = undefined;
-    this.#wornOut = false;
-    this.#overdueOpenings = 0;
+    this.#stuckOpenings.opened();
     this.#tools.events.memberResumed(this.place);
   }
 
@@ -202,23 +201,21 @@ export class Member {
       events.memberProbeFailed(this.place, cause);
       return;
     }
-    if (this.#isStuck(cause)) {
-      if (!this.#wornOut) events.processWornOut(this.place, cause);
-      this.#wornOut = true;
-      return;
-    }
-    this.#wornOut = false;
+    if (this.#becomesStuck(cause)) events.processWornOut(this.place, cause);
+    if (this.isWornOut) return;
     // A refused PIN is told once; it is not tried again either.
     if (isCredentialRefused(cause) && isCredentialRefused(this.#reported)) return;
     this.#reported = cause;
     events.memberReconnectFailed(this.place, cause);
   }
 
-  /** With an instance of its own the addon counts what hangs; openings of a shared one wait behind the one that does. */
-  #isStuck(cause: unknown): boolean {
-    if (isWornOut(cause)) return true;
-    this.#overdueOpenings = isOpeningOverdue(cause) ? this.#overdueOpenings + 1 : 0;
-    return this.#overdueOpenings > this.#tools.recovery.maxStuckOpenings;
+  #becomesStuck(cause: unknown): boolean {
+    const before = this.isWornOut;
+    const own = this.#tools.pool.statistics().find(({ member }) => member === this.index);
+    // The opening has failed, so that whatever is inside now hangs, or is late.
+    const hangs = (own?.threadsInside ?? 0) > 0 || this.#tools.formerPoolHangs();
+    this.#stuckOpenings.failed(cause, { hangs, shared: this.#connection.sharesInstance });
+    return this.isWornOut && !before;
   }
 
   /**

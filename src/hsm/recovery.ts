@@ -1,7 +1,7 @@
 /** What brings a member back, by what keeps it away: the cheapest remedy first. */
 import { isNativeFailure } from './failure.js';
 import { MemberOpenError } from './login.js';
-import type { NativeFailure } from './native.js';
+import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
 /** How a member that is away is brought back. */
@@ -72,12 +72,54 @@ export function isForGood(cause: unknown): boolean {
 }
 
 /** Too much of the member hangs in its module; a new process is the only remedy while it does. */
-export function isWornOut(cause: unknown): boolean {
+function isWornOut(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
 }
 
-/** It came to its deadline inside the module, or was behind another opening that hangs there. */
+/** It came to its deadline inside the module, or behind something that hangs there. */
 export function isOpeningOverdue(cause: unknown): boolean {
   if (!(cause instanceof MemberOpenError)) return false;
-  return cause.behindHungLogin || (isNativeFailure(cause.cause) && cause.cause.kind === 'lane-deadline');
+  if (cause.behindHungLogin) return true;
+  return isNativeFailure(cause.cause) && overdueKinds.has(cause.cause.kind);
+}
+
+const overdueKinds: ReadonlySet<NativeFailureKind> = new Set(['lane-deadline', 'queue-deadline']);
+
+/** What a failed opening may have met. */
+export interface HangingOpening {
+  /** Something of the member hangs in its module, from this opening or an earlier one. */
+  hangs: boolean;
+  /** The module's instance is not the member's own, so that what hangs in it is in the way of the next opening too. */
+  shared: boolean;
+}
+
+/**
+ * Whether a member is stuck: openings in a row came to nothing because of what hangs in its module. An HSM that hangs fails in
+ * many ways, so that no failure ends the row as long as something hangs.
+ */
+export class StuckOpenings {
+  readonly #most: number;
+  #count = 0;
+  #wornOut = false;
+
+  constructor({ maxStuckOpenings }: RecoverySettings) {
+    this.#most = maxStuckOpenings;
+  }
+
+  get isStuck(): boolean {
+    return this.#wornOut || this.#count > this.#most;
+  }
+
+  failed(cause: unknown, { hangs, shared }: HangingOpening): void {
+    this.#wornOut = isWornOut(cause);
+    // An operator has to act; another process would be refused as well.
+    if (this.#wornOut || isCredentialRefused(cause)) return;
+    if (isOpeningOverdue(cause) || (hangs && shared)) this.#count += 1;
+    else if (!hangs) this.#count = 0;
+  }
+
+  opened(): void {
+    this.#count = 0;
+    this.#wornOut = false;
+  }
 }

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { MemberOpenError } from './login.js';
+import type { NativeFailureKind } from './native.js';
+import { defaultRecoverySettings, StuckOpenings } from './recovery.js';
+
+const settings = { ...defaultRecoverySettings, maxStuckOpenings: 2 };
+const hangingShared = { hangs: true, shared: true };
+
+function failed(kind: NativeFailureKind, rv = 0): MemberOpenError {
+  const cause = Object.assign(new Error(kind), { kind, rv, functionName: '' });
+  return new MemberOpenError('NETWORK_ERRORS', true, kind, { cause });
+}
+
+function after(causes: readonly unknown[], opening = hangingShared): boolean {
+  const openings = new StuckOpenings(settings);
+  for (const cause of causes) openings.failed(cause, opening);
+  return openings.isStuck;
+}
+
+describe('a member is stuck', () => {
+  const kinds: NativeFailureKind[] = [
+    'lane-deadline',
+    'queue-deadline',
+    'token-missing',
+    'rv',
+    'lock-held',
+    'no-member',
+  ];
+  const rows = kinds.flatMap((one) => kinds.map((other) => [one, other] as const));
+
+  test.each(rows)(
+    'after three openings in whatever order, while something hangs in its shared instance: %s, %s',
+    (one, other) => {
+      expect(after([failed(one), failed(other)])).toBe(false);
+      expect(after([failed(one), failed(other), failed(one)])).toBe(true);
+    },
+  );
+
+  test('after three that came to their deadline, though others came between', () => {
+    const own = { hangs: true, shared: false };
+    const late = failed('lane-deadline');
+    expect(after([late, failed('rv'), late, failed('token-missing'), late], own)).toBe(true);
+    expect(after([late, failed('rv'), late, failed('token-missing')], own)).toBe(false);
+  });
+
+  test('at once where the addon says so', () => {
+    expect(after([failed('worn-out')])).toBe(true);
+  });
+});
+
+describe('a member is not stuck', () => {
+  test.each([true, false])('while nothing hangs, however often it is away (shared: %s)', (shared) => {
+    expect(after(Array(9).fill(failed('token-missing')), { hangs: false, shared })).toBe(false);
+  });
+
+  test('by answers of an instance of its own, which what hangs in another has no part in', () => {
+    expect(after(Array(9).fill(failed('token-missing')), { hangs: true, shared: false })).toBe(false);
+  });
+
+  test('because its PIN was refused: another process would be refused too', () => {
+    const refused = new MemberOpenError('INVALID_CREDENTIALS', false, 'refused');
+    expect(after(Array(9).fill(refused))).toBe(false);
+  });
+
+  test('once it has opened, or what hung has come back', () => {
+    const openings = new StuckOpenings(settings);
+    const fail = (hangs: boolean) => openings.failed(failed('rv'), { hangs, shared: true });
+    for (let count = 0; count < 3; count += 1) fail(true);
+    expect(openings.isStuck).toBe(true);
+    fail(false);
+    expect(openings.isStuck).toBe(false);
+    for (let count = 0; count < 3; count += 1) fail(true);
+    openings.opened();
+    expect(openings.isStuck).toBe(false);
+  });
+});
