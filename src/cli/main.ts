@@ -1,7 +1,13 @@
 #!/usr/bin/env node
-import { runCli } from './program.js';
-import { processTerminal } from './terminal.js';
-import { endNow } from './end-now.js';
+import { ignoreInspectorSignal, serverSignals } from '../server-signals.js';
+
+// Before the rest is loaded, which takes half a second.
+if (process.argv[2] === 'serve') serverSignals();
+else ignoreInspectorSignal();
+
+const { runCli } = await import('./program.js');
+const { processTerminal } = await import('./terminal.js');
+const { endNow } = await import('./end-now.js');
 
 const exitCode = await runCli(process.argv.slice(2), processTerminal());
 process.exitCode = exitCode;

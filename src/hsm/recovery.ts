@@ -77,7 +77,7 @@ function isWornOut(cause: unknown): boolean {
 }
 
 /** It came to its deadline inside the module, or behind something that hangs there. */
-export function isOpeningOverdue(cause: unknown): boolean {
+function isOpeningOverdue(cause: unknown): boolean {
   if (!(cause instanceof MemberOpenError)) return false;
   if (cause.behindHungLogin) return true;
   return isNativeFailure(cause.cause) && overdueKinds.has(cause.cause.kind);

@@ -1,0 +1,86 @@
+/**
+ * The signals of a server. Imports nothing and is imported first: until a listener stands Node ends the process at SIGHUP
+ * and SIGUSR2, which systemd takes for a clean exit, and opens its inspector at SIGUSR1.
+ */
+
+/** What stops a server. */
+export type StopSignal = 'SIGTERM' | 'SIGINT';
+
+/** Signals that mean nothing to a server, and must not end it or open it. */
+const meaninglessSignals = ['SIGUSR1', 'SIGUSR2'] as const;
+/** A signal that a server ignores. */
+export type MeaninglessSignal = (typeof meaninglessSignals)[number];
+
+/** What a running server does at a signal. */
+export interface SignalActions {
+  /** SIGHUP. Once as soon as it is set, where a SIGHUP came before: the log may have been rotated since. */
+  reload(): void;
+  /** A second SIGTERM or SIGINT. */
+  stopAtOnce(): void;
+  ignored(signal: MeaninglessSignal): void;
+}
+
+/** A terminal and a launcher may both pass on one Ctrl-C: what comes so soon after the first is no second one. */
+const sameSignalMs = 500;
+
+/** Catches them for the rest of the process's life, and remembers what comes before there is anything to do. */
+export class ServerSignals {
+  /** Resolves with the first SIGTERM or SIGINT. */
+  readonly stopRequested: Promise<StopSignal>;
+  #stop: (signal: StopSignal) => void = () => undefined;
+  #stopRequestedMs: number | undefined;
+  #reloadWanted = false;
+  #ignored: MeaninglessSignal[] = [];
+  #actions: SignalActions | undefined;
+
+  constructor(source: NodeJS.EventEmitter) {
+    this.stopRequested = new Promise((resolve) => (this.#stop = resolve));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) source.on(signal, () => this.#stopAt(signal));
+    source.on('SIGHUP', () => this.#hangUp());
+    for (const signal of meaninglessSignals) source.on(signal, () => this.#ignore(signal));
+  }
+
+  /** What to do from now on. Until the first time a second SIGTERM or SIGINT ends the process: it serves nothing yet. */
+  act(actions: SignalActions): void {
+    this.#actions = actions;
+    for (const signal of this.#ignored.splice(0)) actions.ignored(signal);
+    if (!this.#reloadWanted) return;
+    this.#reloadWanted = false;
+    actions.reload();
+  }
+
+  #stopAt(signal: StopSignal): void {
+    const nowMs = performance.now();
+    if (this.#stopRequestedMs === undefined) {
+      this.#stopRequestedMs = nowMs;
+      this.#stop(signal);
+      return;
+    }
+    if (nowMs - this.#stopRequestedMs < sameSignalMs) return;
+    if (this.#actions === undefined) process.exit(1);
+    this.#actions.stopAtOnce();
+  }
+
+  #hangUp(): void {
+    if (this.#actions === undefined) this.#reloadWanted = true;
+    else this.#actions.reload();
+  }
+
+  #ignore(signal: MeaninglessSignal): void {
+    if (this.#actions === undefined) this.#ignored.push(signal);
+    else this.#actions.ignored(signal);
+  }
+}
+
+let caught: ServerSignals | undefined;
+
+/** Those of this process, caught from the first call on. */
+export function serverSignals(): ServerSignals {
+  caught ??= new ServerSignals(process);
+  return caught;
+}
+
+/** For a command that is no server: signals end it, but none opens the inspector of a process that has secrets. */
+export function ignoreInspectorSignal(): void {
+  process.on('SIGUSR1', () => undefined);
+}
