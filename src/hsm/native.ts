@@ -1,9 +1,9 @@
 /**
  * The seam between TypeScript and the addon: every function, every transfer type, in the order of `native/src/addon.cc`.
  *
- * Rules: `null` means "none" and `undefined` never crosses; no optional properties; TypeScript checks and explains,
- * C++ assumes checked input and asserts. Byte strings are `Uint8Array`; object handles never cross (they live in the
- * addon, per member and session epoch). Deadlines are absolute, in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
+ * Rules: `null` means "none" and `undefined` never crosses; no optional properties; TypeScript checks and explains, C++ assumes checked input
+ * and asserts. Byte strings are `Uint8Array`; object handles never cross (they live in the addon, per member and session epoch). Deadlines are
+ * absolute, in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
  */
 import { createRequire } from 'node:module';
 import type { NativeProcess } from './native-process.js';
@@ -235,10 +235,9 @@ export interface NativeLock {
  */
 export interface NativePool {
   /**
-   * How long a call may run, whatever its request's deadline, before its lane is quarantined; a request whose deadline comes when nine
-   * tenths of it are over ends with it. A lane that opens its first session has as long. Without it, or with 0: until the request's deadline. `onHung` is told of lanes whose request had its
-   * answer already (kind `lane-deadline`), until the pool is closed; it does not keep the process alive.
-   * Throws a NativeFailure of kind `closed`.
+   * How long a call may run, whatever its request's deadline, before its lane is quarantined; a request whose deadline comes when nine tenths of
+   * it are over ends with it. A lane that opens its first session has as long. Without it, or with 0: until the request's deadline. `onHung` is
+   * told of lanes whose request had its answer already (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
    */
   setPatience(patienceMs: number, onHung: (failure: NativeFailure) => void): void;
   /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
@@ -273,8 +272,8 @@ export interface NativePool {
   /** Fresh `C_GetTokenInfo` of a member. */
   tokenInfo(member: number, deadlineMs: number): Promise<NativeTokenInfo>;
   /**
-   * Takes the member out of the rotation; running work and work posted to it by name goes on. Work for any member that still waits
-   * is rejected with `no-member` where this was the last one. Throws a NativeFailure of kind `closed`, as `resume` does.
+   * Takes the member out of the rotation; running work and work posted to it by name goes on. Work for any member that still waits is rejected
+   * with `no-member` where this was the last one. Throws a NativeFailure of kind `closed`, as `resume` does.
    */
   suspend(member: number): void;
   /** Puts the member into the rotation. */
@@ -361,9 +360,8 @@ export interface NativeMemberStatistics {
   running: number;
   logins: number;
   cachedHandles: number;
-  /** Openings of the member of which something is alive: 1 while it is open, and one for each that hangs in its module. */
+  /** Openings of which something is alive (1 while it is open, one for each that hangs), and the threads that are inside its module. */
   openings: number;
-  /** Threads that are inside its module: lanes at work, opening, ending or hanging, and control operations. */
   threadsInside: number;
 }
 
