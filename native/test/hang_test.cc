@@ -44,7 +44,8 @@ class Hang : public testing::TestWithParam<bool> {
 TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyFromObjects) {
   const int member = connect();
   hangOnce("C_GenerateKey");
-  const auto late = failureOf(pool_.run(member, makeGenerateKey(Bytes(32, 1), "key"), after(150)));
+  const auto late =
+      failureOf(pool_.run(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}), after(150)));
   EXPECT_EQ(late.kind, FailureKind::kLaneDeadline);
   pool_.pool().resume(member);
   expectServes(member);
@@ -56,7 +57,7 @@ TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyOutWhenTheMemberIsOpenedAgain) {
   hangOnce("C_GenerateKey");
   // Not quarantined yet when it is opened again: the patience is not over.
   pool_.pool().setPatience(std::chrono::minutes(1), [](const Failure&) {});
-  auto pending = pool_.post(member, makeGenerateKey(Bytes(32, 1), "key"), after(200));
+  auto pending = pool_.post(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}), after(200));
   ASSERT_TRUE(eventually([&] { return token_.inside("C_GenerateKey") == 1; }));
   reconnect(member);
   expectServes(member);

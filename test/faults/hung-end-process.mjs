@@ -32,8 +32,7 @@ async function connect() {
 
 async function makeMaterial({ pool, member }) {
   const id = new Uint8Array(randomBytes(32));
-  await pool.generateKey(member, id, 'key', inMs(20_000));
-  const { value } = await pool.sealCanary(member, id, 'key', bytes('known'), bytes(''), inMs(20_000));
+  const { value } = await pool.generateKey(member, id, 'key', bytes('known'), bytes(''), inMs(20_000));
   const reference = addon.createMaterial({
     id,
     label: 'key',
@@ -52,7 +51,7 @@ function callEverything({ pool, member }, material) {
     pool.random(member, 8, later()),
     pool.probe(member, material.reference, later()),
     pool.encrypt(member, material.reference, bytes('x'), bytes(''), later()),
-    pool.generateKey(member, new Uint8Array(randomBytes(32)), 'other', later()),
+    pool.generateKey(member, new Uint8Array(randomBytes(32)), 'other', bytes('known'), bytes(''), later()),
     pool.inventory(member, later()),
     pool.tokenInfo(member, later()),
     pool.loginMember(member, bytes('1234'), later()),

@@ -60,7 +60,8 @@ export const callers = {
   probe: ({ pool, ill, key }: HungPool) => pool.probe(ill, key.reference, within()),
   encrypt: ({ pool, ill, key }: HungPool) => pool.encrypt(ill, key.reference, text('x'), empty, within()),
   decrypt: ({ pool, ill, key }: HungPool) => pool.decrypt(ill, key.reference, ...canaryOf(key), within()),
-  generateKey: ({ pool, ill }: HungPool) => pool.generateKey(ill, randomBytes(32), 'another', within()),
+  generateKey: ({ pool, ill }: HungPool) =>
+    pool.generateKey(ill, randomBytes(32), 'another', text('known'), empty, within()),
   destroyKey: ({ pool, ill, key }: HungPool) => pool.destroyKey(ill, key.id, within()),
 };
 export type CallerName = keyof typeof callers;
@@ -78,7 +79,7 @@ export const waysInto: Record<string, readonly CallerName[]> = {
   C_GetSessionInfo: ['login', 'inventory'],
   C_Login: ['login'],
   C_FindObjectsInit: ['inventory', 'probe', 'destroyKey'],
-  C_FindObjects: ['inventory', 'probe', 'generateKey'],
+  C_FindObjects: ['inventory', 'probe'],
   C_FindObjectsFinal: ['inventory', 'probe'],
   C_GetAttributeValue: ['inventory', 'probe'],
   C_GenerateRandom: ['random', 'encrypt'],
