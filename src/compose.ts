@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { delay } from './clock.js';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { Disks } from './composition/disks.js';
 import { firstReservedFileDescriptor } from './composition/file-descriptors.js';
@@ -80,7 +79,7 @@ export interface HoldfastServer {
   readonly replacementAsked: Promise<void>;
   /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
   reload(): Promise<void>;
-  /** Drains, closes and flushes, all within a bound. */
+  /** Drains, closes and flushes, all within a bound: a job whose HSM hangs ends when its key store is closed. */
   stop(): Promise<StopOutcome>;
 }
 
@@ -392,11 +391,8 @@ class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const jobs = Promise.all([this.#core.keyDeletion.stop(), this.#core.intentRecovery.stop()]);
-    // One whose HSM hangs is not waited for: it ends when its key store is closed.
-    await Promise.race([jobs, delay(clock, drainTimeoutMs / 2)]);
-    const allClosed = await this.#core.registry.stop(closeDeadlineMs);
-    await jobs;
+    const { registry, keyDeletion, intentRecovery } = this.#core;
+    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), keyDeletion.stop(), intentRecovery.stop()]);
     const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
     return { lanesHung: this.#core.hangs.lanesHung || !allClosed, auditHung: !auditClosed };
