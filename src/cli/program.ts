@@ -120,6 +120,11 @@ async function reportError(terminal: Terminal, thrown: unknown, json: boolean): 
 }
 
 function internalError(thrown: unknown, terminal: Terminal): CliError {
+  if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'EMFILE' || thrown.code === 'ENFILE')) {
+    // Node opens the files of a program hundreds at a time: a low limit is met before any check of ours runs.
+    const hint = 'raise the limit: ulimit -n 4096, or LimitNOFILE= in the systemd unit';
+    return new CliError(exitCodes.local, 'OPEN_FILES', 'the limit of open files is too low', { cause: thrown, hint });
+  }
   const verbose = terminal.environment['HOLDFAST_DEBUG'] !== undefined && thrown instanceof Error;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const details = verbose ? thrown.stack?.split('\n') : undefined;
