@@ -216,7 +216,7 @@ describe('the server process', () => {
 
   it('refuses to start on a Unix socket that another server listens on, and leaves that one alone', async () => {
     await expect(deployment.spawn()).rejects.toThrow(
-      `Another process listens on the Unix socket ${deployment.socketPath}`,
+      `listener unix ${deployment.socketPath}: another process listens there (EADDRINUSE)`,
     );
     expect(existsSync(deployment.socketPath)).toBe(true);
     await deployment.socketClient().call('ListKeys');
