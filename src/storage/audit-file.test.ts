@@ -207,9 +207,9 @@ describe('a disk that is full', () => {
 describe('a file that blocks', () => {
   it('is refused where that can be known: a named pipe, read or not', async () => {
     execFileSync('mkfifo', [path]);
-    await expect(open()).rejects.toThrow('must be a file, or a character device');
+    await expect(open()).rejects.toThrow('is neither a file nor a character device');
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    await expect(open()).rejects.toThrow('must be a file, or a character device');
+    await expect(open()).rejects.toThrow('is neither a file nor a character device');
     closeSync(reader);
   });
 
