@@ -128,7 +128,7 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
         '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
         reason: 'VALIDATION',
         domain: 'holdfast.kms',
-        metadata: { request_id: expect.any(String) as string },
+        metadata: { request_id: expect.any(String) as string, retryable: 'false' },
       },
       {
         '@type': 'type.googleapis.com/google.rpc.BadRequest',
