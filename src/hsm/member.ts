@@ -34,6 +34,8 @@ export interface MemberTools {
 
 const probeRandomBytes = 16;
 
+const proofs: ReadonlySet<string> = new Set(['C_GetSessionInfo', 'C_GetTokenInfo']);
+
 /**
  * One member of a cluster, open or not: its place in the rotation, the breaker that decides about it, and the way back.
  * While its breaker is open, one round after the other probes it, and logs in or opens it again where that is what it
@@ -53,6 +55,8 @@ export class Member {
   readonly #stuckOpenings: StuckOpenings;
   /** Work was told so. A probe without a key would not be: random bytes need no login. */
   #loggedOut = false;
+  /** A proof is under way, because something failed that is no use. */
+  #checking = false;
 
   constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
     this.place = place;
@@ -131,12 +135,33 @@ export class Member {
     if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
 
-  /** Of work that is no use of keys: making, destroying and listing them. It says nothing about their use. */
-  noteFailure(failure: NativeFailure): void {
-    if (failure.kind !== 'lane-deadline') return;
-    this.#tools.events.laneQuarantined(this.place, failure);
-    // The addon suspects it, but nothing that callers use has hung.
-    if (this.isAdmitted) this.#tools.pool.resume(this.index);
+  /**
+   * Of work that is no use of keys: making, destroying and listing them. It says nothing about their use; but it may be the
+   * first to meet a token that is lost, so that a proof decides, whose failure counts as that of any use.
+   */
+  noteFailure(failure: NativeFailure, verdict: Verdict): void {
+    if (failure.kind === 'lane-deadline') {
+      this.#tools.events.laneQuarantined(this.place, failure);
+      // The addon suspects it, but nothing that callers use has hung.
+      if (this.isAdmitted) this.#tools.pool.resume(this.index);
+      return;
+    }
+    if (!verdict.speaksAboutHsm) return;
+    // They are asked for nothing else than whether token, session and login are there: that is a proof.
+    if (proofs.has(failure.functionName)) this.recordFailure(failure, verdict);
+    else if (this.isAdmitted && !this.#checking) void this.#check();
+  }
+
+  async #check(): Promise<void> {
+    this.#checking = true;
+    try {
+      await this.#prove();
+    } catch (error) {
+      if (isNativeFailure(error)) this.recordFailure(error, judge(error, this.#tools.returnValues));
+      else this.#breaker.open(error);
+    } finally {
+      this.#checking = false;
+    }
   }
 
   /** Ends its timers; call it before the pool closes. */

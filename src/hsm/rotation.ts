@@ -93,7 +93,7 @@ export class Rotation {
     const verdict = judge(error, this.#tools.returnValues);
     const member = this.memberAt(error.member);
     if (isUse(subject.operation)) member?.recordFailure(error, verdict);
-    else member?.noteFailure(error);
+    else member?.noteFailure(error, verdict);
     if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
       this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);
     }
