@@ -11,7 +11,7 @@ import { Deployment, eventually } from './deployment.js';
 const sweptRounds = 25;
 const createsInFlight = 4;
 /** … and kills while a create is known to be inside one call: before the key is made, before and after its canary is. */
-const stoppedAt = ['C_GenerateKey', 'C_FindObjectsInit', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
+const stoppedAt = ['C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
 
 const deployment = new Deployment({ customClusters: [], faulty: ['default'] });
 const fault = deployment.fault('default');
