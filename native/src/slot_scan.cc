@@ -56,7 +56,11 @@ struct SlotScan::Progress {
   bool over = false;
 
   bool isDone() const { return scouts == 0; }
-  bool onlyOverdueOnesAreLeft() const { return waiting.empty() && asked == overdue; }
+  /// Threads that are done with their slots let go of the module first: a reader that goes on earlier would
+  /// find it in use by nobody it knows.
+  bool onlyOverdueOnesAreLeft() const {
+    return waiting.empty() && asked == overdue && static_cast<size_t>(scouts) == asked.size();
+  }
   void note(CK_SLOT_ID slot, Answer answer) {
     asked.erase(slot);
     overdue.erase(slot);
@@ -120,8 +124,9 @@ SlotListing SlotScan::read(const std::shared_ptr<Module>& module, const IsEnough
     return progress->isDone() || (progress->onlyOverdueOnesAreLeft() && isEnough(progress->listing.tokens));
   };
   while (!isOver() && Clock::now() < deadline) {
-    const int before = progress->answers;
-    const auto moved = [&] { return progress->isDone() || progress->answers != before; };
+    const int answersBefore = progress->answers;
+    const int scoutsBefore = progress->scouts;
+    const auto moved = [&] { return progress->answers != answersBefore || progress->scouts != scoutsBefore; };
     if (progress->changed.wait_until(lock, std::min(deadline, Clock::now() + share), moved)) continue;
     progress->overdue = progress->asked;
     for (const CK_SLOT_ID slot : progress->asked) module->setSlotHangs(slot, true);
