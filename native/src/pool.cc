@@ -35,7 +35,7 @@ void reopen(Dispatcher& dispatcher, Threads& threads, Settlement& answer, int me
   const SlotScan scan(
       threads, std::make_shared<std::pair<std::shared_ptr<const void>, OpeningPointer>>(options, opening));
   auto token = Token::find(Module::open(options->module, opening, deadline), options->token, scan, deadline);
-  auto info = token->info();
+  auto info = token->infoAs(options->token);
   // Too late: the member is opened by another, or by nobody. What was opened closes with this scope.
   if (!answer.claim()) return;
   answer.deliver(attach(dispatcher, member, std::move(token), std::move(info), std::move(opening)));

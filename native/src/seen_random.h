@@ -34,7 +34,7 @@ class FingerprintTable {
 /// The bound: the last 65,536 pieces in full (1,024 draws of nonces), and of all earlier ones each 1,024th,
 /// the last 65,536 of those: 67 million pieces back. So an RNG that starts again, or whose period is less
 /// than the first number, is noticed with the first piece that repeats, and a longer period within some 1,024
-/// pieces of its second turn. That takes 1.1 MiB, and 30 ns a piece. A piece that only looks like another (64
+/// pieces of its second turn. That takes 1.1 MiB. A piece that only looks like another (64
 /// bits each) costs one draw in 2^48.
 class SeenRandom {
  public:
@@ -43,7 +43,8 @@ class SeenRandom {
   SeenRandom();
 
   /// Notes each whole piece, and a last one of at least 8 bytes. False where one came before, or is all
-  /// zeroes as an RNG leaves it that writes nothing: then nothing of the draw may be used.
+  /// zeroes as an RNG leaves it that writes nothing, or where the draw has the same 8 bytes twice, at
+  /// multiples of 8: then nothing of the draw may be used.
   bool note(ByteView drawn);
 
  private:

@@ -27,6 +27,13 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
+/// As if it had been pulled, which it has.
+Failure anotherToken() {
+  Failure failure = rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  failure.detail = "another token is in the slot than a moment before";
+  return failure;
+}
+
 struct Matches {
   std::vector<TokenInfo> tokens;
   /// Of a slot that may hold what is looked for: its token does not answer.
@@ -68,7 +75,17 @@ std::shared_ptr<Token> Token::find(const std::shared_ptr<Module>& module, const 
   return module->token(tokens.front());
 }
 
-TokenInfo Token::info() const { return readTokenInfo(functions(), slot_); }
+TokenInfo Token::info() const {
+  auto info = readTokenInfo(functions(), slot_);
+  if (info.serialNumber != serialNumber_) throw anotherToken();
+  return info;
+}
+
+TokenInfo Token::infoAs(const TokenName& name) const {
+  auto info = this->info();
+  if (!matches(info, name)) throw anotherToken();
+  return info;
+}
 
 bool Token::keepsSessions() const {
   CK_SESSION_INFO info{};
@@ -128,6 +145,9 @@ void Token::install(std::shared_ptr<Session> anchor) {
 void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<LoginAttempt>& attempt) {
   const LoginTurn turn(*this, attempt, deadline);
   const auto anchor = livingAnchor();
+  // The attempt is on record for the token that was found, not for what is in its slot by now.
+  if (!isInItsSlotBeforeLong()) throw anotherToken();
+  readSession(*anchor);
   // From here on nobody else installs one, or tries the PIN, before this thread is done.
   if (Clock::now() >= deadline || !attempt->begin())
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
@@ -143,6 +163,15 @@ void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<Lo
 bool Token::isInItsSlot() const {
   CK_TOKEN_INFO token{};
   return functions().C_GetTokenInfo(slot_, &token) == CKR_OK && textOf(token.serialNumber) == serialNumber_;
+}
+
+CK_SESSION_INFO Token::readSession(const Session& session) const {
+  CK_SESSION_INFO info{};
+  info.state = CK_UNAVAILABLE_INFORMATION;
+  check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
+  if (info.state > CKS_RW_SO_FUNCTIONS) throw badOutput("C_GetSessionInfo", "there is no such session state");
+  if (info.slotID != slot_) throw badOutput("C_GetSessionInfo", "the session is another slot's");
+  return info;
 }
 
 bool Token::noteSession(CK_SESSION_HANDLE session) const {
@@ -170,10 +199,7 @@ void Token::proveAlive(const Session& session) const {
 }
 
 void Token::proveSession(const Session& session) const {
-  CK_SESSION_INFO info{};
-  info.state = CK_UNAVAILABLE_INFORMATION;
-  check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
-  if (info.state > CKS_RW_SO_FUNCTIONS) throw badOutput("C_GetSessionInfo", "there is no such session state");
+  const auto info = readSession(session);
   const bool isUser = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
   if (!isUser) throw rvFailure("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
 }

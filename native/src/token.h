@@ -72,7 +72,10 @@ class Token {
   const std::string& serialNumber() const { return serialNumber_; }
 
   /// C_GetTokenInfo and C_GetMechanismList, now.
+  /// @throws Failure CKR_DEVICE_REMOVED where it has another serial number than when it was found
   TokenInfo info() const;
+  /// The same, of a token that also still has this name.
+  TokenInfo infoAs(const TokenName& name) const;
 
   /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
   /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
@@ -113,6 +116,8 @@ class Token {
   /// The session that keeps the login alive, or a new one where it is dead.
   std::shared_ptr<Session> livingAnchor();
   void install(std::shared_ptr<Session> anchor);
+  /// C_GetSessionInfo. Throws where it is of another slot: what that one holds is not this token's.
+  CK_SESSION_INFO readSession(const Session& session) const;
   bool isInItsSlotBeforeLong() const;
 
   const std::shared_ptr<Module> module_;

@@ -40,6 +40,20 @@ TEST(SeenRandom, ADrawThatRepeatsItselfOrWasNotWrittenIsRefusedAtOnce) {
   EXPECT_FALSE(seen.note(joined({piece(2), Bytes(8)})));
 }
 
+TEST(SeenRandom, ADrawOfBlocksThatRepeatIsRefusedAtOnceWhateverTheirLength) {
+  for (size_t length : {32, 64, 256, 768, 1'024}) {
+    // A word of 8 bytes comes again at a multiple of the period, and of 8.
+    for (size_t period = 4; period < length; period += 4) {
+      const size_t again = period % 8 == 0 ? period : 2 * period;
+      if (again + 8 > length) continue;
+      Bytes drawn = piece(length * 1'024 + period, length);
+      for (size_t i = period; i < length; ++i) drawn[i] = drawn[i - period];
+      EXPECT_FALSE(SeenRandom().note(drawn)) << length << " bytes of " << period;
+    }
+    EXPECT_TRUE(SeenRandom().note(piece(length, length)));
+  }
+}
+
 TEST(SeenRandom, AnEndCountsFromEightBytesOnAndIsNoWholePiece) {
   SeenRandom seen;
   EXPECT_TRUE(seen.note(joined({piece(1), piece(2, 8)})));

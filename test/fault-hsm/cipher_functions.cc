@@ -36,6 +36,10 @@ CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
   return guarded(
       Number, session,
       [&](const auto& decision) {
+        if (Lie(decision).is(Action::kGarbage) && mechanism->mechanism == CKM_AES_GCM) {
+          const auto& parameters = *static_cast<CK_GCM_PARAMS*>(mechanism->pParameter);
+          Lie(decision).aboutBytes(parameters.pIv, parameters.ulIvLen);
+        }
         if (!isBuiltin(mechanism)) return Forwarded::forward({session, mechanism, key}, decision);
         if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(key);
         return builtinCipher().begin(session, direction, *mechanism,
@@ -96,6 +100,9 @@ CK_RV generateRandom(CK_SESSION_HANDLE session, unsigned char* output, CK_ULONG 
     if (lie.is(Action::kRepeat)) return drawRepeatedly(lie.number(), output, length);
     const CK_RV rv =
         builtin ? drawBuiltinRandom(output, length) : Forwarded::forward({session, output, length}, decision);
+    if (lie.is(Action::kEcho)) {
+      for (CK_ULONG i = lie.number(); i < length; ++i) output[i] = output[i - lie.number()];
+    }
     return flipped(rv, decision, output, length);
   });
 }

@@ -75,6 +75,7 @@ CK_RV getSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO* info) {
     const CK_RV rv = Forwarded::forward({session, info}, decision);
     if (rv == CKR_OK) device().describe(session, *info);
     Lie(decision).aboutBytes(info, sizeof *info);
+    if (Lie(decision).is(Action::kFlip)) info->slotID ^= 1;
     return rv;
   });
 }

@@ -46,7 +46,7 @@ const std::map<std::string, Word>& actionWords() {
                                                  {"pretend", {Action::kPretend, Operand::kNone}},
                                                  {"garbage", {Action::kGarbage, Operand::kNone}},
                                                  {"unavailable", {Action::kUnavailable, Operand::kNone}},
-                                                 {"echo", {Action::kEcho, Operand::kNone}},
+                                                 {"echo", {Action::kEcho, Operand::kMaybe}},
                                                  {"limit", {Action::kLimit, Operand::kNumber}},
                                                  {"wrong-handle", {Action::kWrongHandle, Operand::kNone}},
                                                  {"no-objects", {Action::kNoObjects, Operand::kNone}},

@@ -29,7 +29,7 @@ enum class Action {
   kPretend,       ///< `pretend`: CKR_OK, and nothing was done or written.
   kGarbage,       ///< `garbage`: what is put out has its length, and makes no sense.
   kUnavailable,   ///< `unavailable`, of C_GetAttributeValue: attributes have no length.
-  kEcho,          ///< `echo`, of C_Encrypt and C_Decrypt: what came in goes out.
+  kEcho,          ///< `echo [n]`: ciphertext is plaintext; random bytes are n that repeat.
   kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.

@@ -65,6 +65,7 @@ CK_RV getTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
     device().describe(*info);
     showSerialNumber(*info);
     Lie(decision).aboutBytes(info, sizeof *info);
+    if (Lie(decision).is(Action::kFlip)) info->serialNumber[0] ^= 1;
     if (decision && decision->action == Action::kTokenFlags) info->flags |= decision->value.value_or(0);
     return rv;
   });

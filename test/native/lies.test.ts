@@ -48,6 +48,10 @@ const operations = {
     const draws = [await pool.random(0, 1_000, soon()), await pool.random(0, 1_000, soon())];
     expect(new Set(draws.map(({ value }) => Buffer.from(value).toString('hex'))).size).toBe(2);
   },
+  /** As long as a data key. */
+  async 'short random'() {
+    await pool.random(0, 32, soon());
+  },
   /** Finds it, reads its attributes, tries its canary. */
   probe: () => pool.probe(0, key.reference, soon()),
   async destroy() {
@@ -76,6 +80,11 @@ const operations = {
   async 'token information'() {
     const information = await pool.tokenInfo(0, soon());
     for (const field of textFields) expect(information[field]).toMatch(/^[\x20-\x7e]*$/);
+  },
+  async 'list tokens'() {
+    const tokens = await addon.listTokens(fault.module, soon());
+    expect(tokens).not.toHaveLength(0);
+    for (const token of tokens) for (const field of textFields) expect(token[field]).toMatch(/^[\x20-\x7e]*$/);
   },
   async reopen() {
     await pool.reopenMember(0, soon());
@@ -128,7 +137,9 @@ told('C_GetSlotList', 'reopen', 'long, huge, repeat, pretend');
 told('C_GetSlotList', 'reopen', 'grow', 'bad-output', 20);
 told('C_GetSlotList', 'reopen', 'times 2 grow', 'right', 20);
 told('C_GetTokenInfo', 'token information', 'pretend');
-told('C_GetTokenInfo', 'token information', 'garbage', 'right');
+// Another serial number than the token had when it was opened: another token, as far as can be known.
+told('C_GetTokenInfo', 'token information', 'garbage, flip', { rv: 0x32 });
+told('C_GetTokenInfo', 'list tokens', 'garbage', 'right');
 told('C_GetMechanismList', 'token information', 'long, huge, pretend');
 told('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
 told('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
@@ -136,7 +147,8 @@ told('C_OpenSession', 'inventory', 'zero, pretend');
 // A number that is in use: the token counts anew, as one does that was away.
 told('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
 told('C_CloseSession', 'inventory', 'pretend', 'right');
-told('C_GetSessionInfo', 'destroy what is not there', 'pretend, garbage');
+told('C_GetSessionInfo', 'destroy what is not there', 'pretend, garbage, flip');
+told('C_GetSessionInfo', 'reopen', 'pretend, garbage, flip');
 told('C_Login', 'reopen', 'pretend', { rv: 0x101 });
 told('C_FindObjectsInit', 'inventory', 'pretend', notBegun);
 told('C_FindObjects', 'inventory', 'long, huge, zero, repeat');
@@ -146,6 +158,8 @@ told('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');
 told('C_FindObjects', 'probe', 'endless', [{ rv: 0x82 }, 'bad-output']);
 told('C_FindObjects', 'destroy', 'long, huge, zero, repeat, wrong-handle');
 told('C_FindObjects', 'destroy', 'endless', { rv: 0x82 });
+// The handle is known from its making, and still reads as the key's.
+told('C_FindObjects', 'destroy', 'no-objects');
 told('C_FindObjectsFinal', 'read attributes twice', 'pretend', ['right', { rv: 0x90 }]);
 told('C_GetAttributeValue', 'read attributes', 'short, long, huge, garbage, unavailable, pretend');
 told('C_GetAttributeValue', 'inventory', 'short, long, huge, garbage, unavailable, pretend');
@@ -161,6 +175,9 @@ told('C_Decrypt', 'decrypt', 'short, short 63, short 64, long, long 16, huge, pr
 told('C_Decrypt', 'probe', 'short, long, huge, pretend');
 told('C_GenerateRandom', 'make a key', 'pretend');
 told('C_GenerateRandom', 'random', 'pretend, repeat', ['bad-output']);
+told('C_GenerateRandom', 'random', 'echo 4, echo 8, echo 12, echo 16, echo 20, echo 256');
+told('C_GenerateRandom', 'short random', 'echo 4, echo 8, echo 12, echo 16');
+told('C_GenerateRandom', 'make a key', 'echo 8, echo 16, echo 384');
 told('C_GenerateRandom', 'random', 'limit 8, limit 100', 'right', 300);
 told('C_GenerateRandom', 'make a key', 'limit 8, limit 767', 'right', 300);
 
@@ -235,6 +252,39 @@ test('a search that gives one handle at a time finds the second object too', asy
   expect((await pool.readAttributes(0, twice.id, soon())).value).toHaveLength(2);
   fault.heal();
   expect((await pool.destroyKey(0, twice.id, soon())).value).toBe(2);
+});
+
+test('an object that says it was destroyed, and that no search shows any more, is not taken for destroyed', async () => {
+  fault.obey('C_DestroyObject pretend\nC_FindObjects after 2 no-objects');
+  await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({
+    kind: 'bad-output',
+    functionName: 'C_DestroyObject',
+  });
+});
+
+describe('a token whose serial number changes after it was found', () => {
+  /** Two of the slots (one is empty), the information of the token that is found, one before `C_Login`. */
+  test.each([2, 3])('and gave it %i times is not tried a PIN on', async (answers) => {
+    const logins = fault.calls('C_Login');
+    fault.obey(`C_GetTokenInfo after ${answers} flip`);
+    expect(await outcomeOf('reopen')).toMatchObject({ rv: 0x32, functionName: 'C_GetTokenInfo' });
+    expect(fault.calls('C_Login')).toBe(logins);
+  });
+});
+
+test('a nonce that the token puts in the place of ours is refused when it comes again', async () => {
+  fault.obey('C_EncryptInit garbage');
+  const encrypt = () => pool.encrypt(0, key.reference, zeroes, text('data'), soon());
+  const nonces: Uint8Array[] = [];
+  for (let tries = 0; tries < 3; tries += 1) {
+    await encrypt().then(
+      ({ value }) => nonces.push(value.nonce),
+      (error: unknown) => {
+        expect(error).toMatchObject({ kind: 'bad-output', functionName: 'C_Encrypt' });
+      },
+    );
+  }
+  expect(nonces).toHaveLength(1);
 });
 
 describe('an RNG that repeats itself', () => {

@@ -1,6 +1,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "attributes.h"
 #include "key_finding.h"
 #include "operations/operations.h"
 
@@ -20,11 +21,14 @@ class DestroyKey final : public Operation {
   Value run(Workplace& workplace) override {
     const auto passage = enterExclusive(workplace, workplace.token.objects());
     requireTime(workplace, bool(passage));
+    const auto known = workplace.cache.entry(id_)->candidate();
     workplace.cache.drop(id_);
     // Each pass finds what the one before left, so that no number of duplicates survives.
     for (auto handles = find(workplace); !handles.empty(); handles = find(workplace)) {
       for (const CK_OBJECT_HANDLE handle : handles) destroy(workplace, handle);
     }
+    for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(workplace, handle);
+    if (known) requireGone(workplace, *known);
     // "None left" counts only from a token that is alive (design invariant 4).
     workplace.token.proveAlive(workplace.session);
     return uint64_t(destroyed_.size());
@@ -45,6 +49,15 @@ class DestroyKey final : public Operation {
     requireFound(workplace, id_, handle);
     auto& functions = workplace.functions();
     check("C_DestroyObject", functions.C_DestroyObject(workplace.session.handle(), handle));
+  }
+
+  /// A search that finds nothing is no proof: the object itself is asked.
+  void requireGone(Workplace& workplace, CK_OBJECT_HANDLE handle) const {
+    requireTimeLeft(workplace);
+    const auto read = readSummary(workplace.session, handle);
+    if (read && read->objectClass == CKO_SECRET_KEY && read->id == id_)
+      throw badOutput(destroyed_.contains(handle) ? "C_DestroyObject" : "C_FindObjects",
+                      "an object that should be gone is there, though no search finds it");
   }
 
   Bytes id_;

@@ -4,18 +4,27 @@
 #include "seen_random.h"
 
 namespace holdfast {
+namespace {
+
+void requireNew(const Nonce& nonce) {
+  if (!SeenRandom::ofProcess().note(nonce)) throw badOutput("C_Encrypt", "a nonce that a token gave before");
+}
+
+}  // namespace
 
 Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData) {
   Sealed sealed;
   if (workplace.profile.tokenMakesNonces) {
     sealed.ciphertext =
         gcmEncryptWithTokenNonce(workplace.session, key, sealed.nonce, additionalData, plaintext);
-    if (!SeenRandom::ofProcess().note(sealed.nonce))
-      throw badOutput("C_Encrypt", "a nonce that a token gave before");
+    requireNew(sealed.nonce);
     return sealed;
   }
   sealed.nonce = workplace.nonces.take(workplace);
+  const Nonce drawn = sealed.nonce;
   sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
+  // The parameter block is the token's to write to: some put a nonce of their own in the place of ours.
+  if (sealed.nonce != drawn) requireNew(sealed.nonce);
   return sealed;
 }
 
