@@ -76,9 +76,9 @@ Napi::Value createMaterial(const Napi::CallbackInfo& info) {
   return AddonState::of(info.Env()).materialConstructor.New({info[0]});
 }
 
-void keepFreedMemoryClean(const Napi::CallbackInfo&) { overwriteFreedMemory(); }
+void keepFreedMemoryClean(const Napi::CallbackInfo& /*info*/) { overwriteFreedMemory(); }
 
-void cleanFreedMemory(const Napi::CallbackInfo&) {
+void cleanFreedMemory(const Napi::CallbackInfo& /*info*/) {
   overwriteThreadCache();
   overwriteDeadStack();
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr auto kEndBound = std::chrono::seconds(3);
 
 /// When the wait of the process's main environment is over. Workers that end because of it wait no longer.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all environments share it.
 std::atomic<Deadline> processEnd = Deadline::max();
 
 bool isMainThread() { return ::gettid() == ::getpid(); }

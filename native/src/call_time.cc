@@ -3,6 +3,7 @@
 namespace holdfast {
 namespace {
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): each thread's own.
 thread_local std::atomic<Clock::time_point>* watched = nullptr;
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "freed_memory.h"
 
 #include <malloc.h>
-#include <string.h>
 
 #include <cstdint>
-#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <vector>
 
 namespace holdfast {
@@ -23,29 +23,27 @@ void overwriteFreedMemory() {
 #ifdef M_PERTURB
   // Freed memory becomes this, memory that is handed out its complement: zero.
   constexpr int kFreed = 0xff;
-  mallopt(M_PERTURB, kFreed);
+  // Called once, at the start of the process.
+  mallopt(M_PERTURB, kFreed);  // NOLINT(concurrency-mt-unsafe)
 #endif
 }
 
 // Its frame has to lie below the caller's.
 __attribute__((noinline)) void overwriteDeadStack() {
-  constexpr size_t kDepth = 128 * 1024;
+  constexpr size_t kDepth = size_t{128} * 1024;
   uint8_t frame[kDepth];
   explicit_bzero(frame, sizeof frame);
 }
 
 void overwriteThreadCache() {
-  std::vector<void*> blocks;
+  std::vector<std::unique_ptr<uint8_t[]>> blocks;
   blocks.reserve(((kLargestBlock - kSmallestBlock) / kBlockStep + 1) * kBlocksOfEachSize);
   for (size_t size = kSmallestBlock; size <= kLargestBlock; size += kBlockStep) {
     for (size_t count = 0; count < kBlocksOfEachSize; ++count) {
-      void* block = std::malloc(size);
-      if (block == nullptr) break;
-      explicit_bzero(block, size);
-      blocks.push_back(block);
+      blocks.push_back(std::make_unique<uint8_t[]>(size));
+      explicit_bzero(blocks.back().get(), size);
     }
   }
-  for (void* block : blocks) std::free(block);
 }
 
 }  // namespace holdfast

@@ -10,6 +10,7 @@ namespace holdfast {
 namespace {
 
 /// No destructor, so that threads may end while the process does.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): it counts threads of the process.
 std::atomic<int> alive = 0;
 
 }  // namespace

@@ -11,13 +11,14 @@ constexpr auto kPatience = std::chrono::milliseconds(150);
 
 /// In an instance of its own, and in one that is shared.
 class Hang : public testing::TestWithParam<bool> {
- protected:
+ public:
   Hang() {
     pool_.pool().setPatience(kPatience, [](const Failure&) {});
     module_.privateInstance = GetParam();
   }
   ~Hang() override { token_.heal(); }
 
+ protected:
   int connect() { return pool_.connect(module_, {2, 2}); }
   void hangOnce(const std::string& function) { token_.obey(function + " times 1 hang"); }
   /// What would come back only with the call that hangs must have come back before it.
