@@ -11,7 +11,7 @@ namespace holdfast {
 /// library has no such option.
 void overwriteFreedMemory();
 
-/// Overwrites what the calling thread has freed and keeps for its next allocations. Takes about 30 µs.
+/// Overwrites what the calling thread has freed and keeps for its next allocations. Takes about 20 µs.
 void overwriteThreadCache();
 
 /// Overwrites what earlier calls have left on the stack of the calling thread, below its caller: Node reads

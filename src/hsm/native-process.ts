@@ -6,7 +6,7 @@ export interface NativeProcess {
   notifyServiceManager(socketPath: string, message: string): void;
   /** Has the allocator overwrite what is freed, in the whole process (`native/src/freed_memory.h`). */
   keepFreedMemoryClean(): void;
-  /** Overwrites what this thread has freed since and keeps for its next allocations, and dead stack; some 30 µs. */
+  /** Overwrites what this thread has freed since and keeps for its next allocations, and dead stack; some 20 µs. */
   cleanFreedMemory(): void;
   /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
   exitNow(code: number): void;
