@@ -92,7 +92,7 @@ export interface FieldViolation {
 
 /** What an error carries beside its code and message. All of it may be left out. */
 export interface HoldfastErrorOptions {
-  /** Why it really failed: for the log, never for the wire (design invariant 12). */
+  /** Why it really failed: for the log, never for the wire (invariant 12). */
   cause?: unknown;
   fieldViolations?: readonly FieldViolation[];
   /** Whether the same request may succeed later although nobody changes anything. Default: what `retryability` says of the code. */

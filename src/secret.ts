@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 const maxBytesOnHeap = 64;
 
 /**
- * Bytes that must not leak: PINs, plaintexts, data keys (design invariant 11).
+ * Bytes that must not leak: PINs, plaintexts, data keys (invariant 11).
  * They cannot be printed, serialised or compared by accident; they are read with `reveal` and zeroed with `destroy`.
  */
 export class Secret {

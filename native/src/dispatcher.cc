@@ -234,7 +234,7 @@ bool Dispatcher::hasHungSince(Clock::time_point since) const {
   return Clock::now() - since >= patience_ - patience_ / kPatienceMargin;
 }
 
-/// The caller's deadline says nothing about the HSM (design invariant 5): the lane has its patience.
+/// The caller's deadline says nothing about the HSM (invariant 5): the lane has its patience.
 bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
   if (lane.place.current != request) return false;
   const auto since = request->insideSince.load();

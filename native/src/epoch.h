@@ -15,7 +15,7 @@ struct SelfTest {
   std::atomic<Clock::time_point> passed = Clock::time_point{};
 };
 
-/// Handles live in it and die with it (design invariant 3): an operation that began in the old epoch fills
+/// Handles live in it and die with it (invariant 3): an operation that began in the old epoch fills
 /// the old cache.
 struct Epoch {
   explicit Epoch(uint64_t given, Profile itsProfile = {}) : number(given), profile(std::move(itsProfile)) {}

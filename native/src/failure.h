@@ -46,8 +46,8 @@ struct Failure {
   const char* functionName = "";
   /// For the log; never holds a secret.
   std::string detail;
-  /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM (design invariant
-  /// 5).
+  /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM
+  /// (invariant 5).
   bool callerFault = false;
   /// Key and HSM worked after it: it says nothing about the HSM, and may be the request's.
   bool hsmCleared = false;
@@ -69,7 +69,7 @@ Failure rvFailure(const char* functionName, CK_RV rv);
 void check(const char* functionName, CK_RV rv);
 
 /// The call that failed may have encrypted all the same: another encryption has to be accounted for before it
-/// is tried (design invariant 9).
+/// is tried (invariant 9).
 bool mayHaveEncrypted(const Failure& failure);
 
 /// One line for the log: `C_Login: CKR_PIN_INCORRECT (0xa0)`, or kind and detail.

@@ -1,5 +1,5 @@
-/// \file File locks across processes: one that serialises initialise-and-login (design §6; SoftHSM loses
-/// tokens otherwise), and one for each PIN that a token has not judged yet (design invariant 7).
+/// \file File locks across processes: one that serialises initialise-and-login (SoftHSM loses
+/// tokens otherwise), and one for each PIN that a token has not judged yet (invariant 7).
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-/// \file The object handles of one member in one session epoch (design invariant 3).
+/// \file The object handles of one member in one session epoch (invariant 3).
 #pragma once
 
 #include <atomic>

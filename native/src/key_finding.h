@@ -1,4 +1,4 @@
-/// \file The objects with a CKA_ID, and what they are (design invariants 3 and 4; PKCS#11 v2.40 §5.7).
+/// \file The objects with a CKA_ID, and what they are (invariants 3 and 4; PKCS#11 v2.40 §5.7).
 #pragma once
 
 #include <vector>

@@ -87,7 +87,7 @@ CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleE
   }
 }
 
-/// The whole proof of design invariant 3. That exactly one object has the id says the inventory of this
+/// The whole proof of invariant 3. That exactly one object has the id says the inventory of this
 /// epoch, or else a find, which goes through the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
 CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, HandleEntry& entry) {
   if (const auto candidate = entry.candidate()) {

@@ -1,4 +1,4 @@
-/// \file The proof that a handle stands for a material: attributes and canary (design invariant 3).
+/// \file The proof that a handle stands for a material: attributes and canary (invariant 3).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-/// \file Whose fault it is that an operation under a proven key failed (design invariants 5 and 16).
+/// \file Whose fault it is that an operation under a proven key failed (invariants 5 and 16).
 #pragma once
 
 #include "key_proof.h"

@@ -1,4 +1,4 @@
-/// \file One thread that owns one session (design §6).
+/// \file One thread that owns one session.
 #pragma once
 
 #include <condition_variable>

@@ -10,7 +10,7 @@
 namespace holdfast {
 
 /// What keeps every other try of the same PIN away. Nobody may try it while `C_Login` hangs, because the
-/// token has not counted that one yet (design invariant 7). What hangs before `C_Login` is given up with its
+/// token has not counted that one yet (invariant 7). What hangs before `C_Login` is given up with its
 /// deadline, and never gets that far: the next try need not wait for it.
 class LoginAttempt {
  public:

@@ -1,4 +1,4 @@
-/// \file What a key material must look like and answer (`NativeMaterial` of src/hsm/native.ts, design
+/// \file What a key material must look like and answer (`NativeMaterial` of src/hsm/native.ts,
 /// invariant 3).
 #pragma once
 

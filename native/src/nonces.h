@@ -1,4 +1,4 @@
-/// \file Nonces from the token's RNG, drawn ahead (design invariant 9).
+/// \file Nonces from the token's RNG, drawn ahead (invariant 9).
 #pragma once
 
 #include <array>

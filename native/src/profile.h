@@ -23,7 +23,7 @@ struct Profile {
   std::vector<CK_RV> wrongTagCodes = defaultWrongTagCodes();
 
   /// May a bad ciphertext alone make `C_Decrypt` answer this? Some tokens answer CKR_GENERAL_ERROR for a
-  /// wrong tag (SoftHSM 2.6.1) or CKR_FUNCTION_FAILED (nShield): the canary decides (design invariant 5).
+  /// wrong tag (SoftHSM 2.6.1) or CKR_FUNCTION_FAILED (nShield): the canary decides (invariant 5).
   bool maySpeakOfCiphertext(CK_RV value) const;
   /// Throws `too-long`, before the token is touched.
   void requireFits(size_t plaintextLength) const;

@@ -1,5 +1,5 @@
-/// \file A byte string that is zeroed before its memory is given back: PINs, plaintexts, data keys (design
-/// invariant 11).
+/// \file A byte string that is zeroed before its memory is given back: PINs, plaintexts, data keys
+/// (invariant 11).
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-/// \file What tokens gave as random, remembered to notice an RNG that repeats itself (design invariant 9).
+/// \file What tokens gave as random, remembered to notice an RNG that repeats itself (invariant 9).
 #pragma once
 
 #include <array>

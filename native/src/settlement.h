@@ -27,7 +27,7 @@ class CompletionSink {
   virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
-/// Whoever claims first answers; what the loser brings is destroyed, and thereby zeroed (design invariant 6).
+/// Whoever claims first answers; what the loser brings is destroyed, and thereby zeroed (invariant 6).
 class Settlement {
  public:
   Settlement(std::shared_ptr<CompletionSink> sink, uint64_t ticket)

@@ -79,7 +79,7 @@ class Token {
 
   /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
   /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
-  /// counted as failed, and a PIN is tried once (design invariant 7).
+  /// counted as failed, and a PIN is tried once (invariant 7).
   void login(const Secret& pin, Deadline deadline,
              const std::shared_ptr<LoginAttempt>& attempt = std::make_shared<LoginAttempt>());
   /// How often C_Login was called.
@@ -93,7 +93,7 @@ class Token {
   void proveSession(const Session& session) const;
 
   /// Throws unless the token answers and the session is logged in: "0 objects found" and every other silence
-  /// mean nothing before that (design invariant 4).
+  /// mean nothing before that (invariant 4).
   void proveAlive(const Session& session) const;
 
   /// Whether its slot still holds it: slot numbers change.

@@ -59,7 +59,7 @@ export class ActUnauditedError extends Error {
 
 /**
  * Records what is done without a request: on disk before it is done, since it may be irrevocable, and once more with how
- * it ended. It fails closed: without the first record nothing is done (design invariants 10 and 17).
+ * it ended. It fails closed: without the first record nothing is done (invariants 10 and 17).
  */
 export class ActAudit {
   readonly #tools: ActAuditTools;

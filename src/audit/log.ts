@@ -4,7 +4,7 @@ import type { AuditEvent } from './event.js';
 export interface AuditLog {
   /**
    * Resolves when the record has reached the kernel or, with `durable`, the disk. Rejects when it cannot be written;
-   * the request is then refused (nothing is done unaudited, design invariant 10).
+   * the request is then refused (nothing is done unaudited, invariant 10).
    */
   append(event: AuditEvent, options: { durable: boolean }): Promise<void>;
   /** False after a failed append until one succeeds: the dispatcher refuses work before it starts. */

@@ -19,7 +19,7 @@ export interface Configuration {
   readonly recovery: RecoveryConfiguration;
   readonly audit: { readonly file: string };
   readonly telemetry: TelemetryConfiguration;
-  /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes (design §6). */
+  /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes. */
   readonly lockDirectory: string;
 }
 

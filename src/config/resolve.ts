@@ -112,7 +112,7 @@ function resolveModule(
     name,
     path: absolute(module.path),
     environment: Object.fromEntries(environment),
-    // SoftHSM's lost tokens come back only by finalising and initialising again (design §6).
+    // SoftHSM's lost tokens come back only by finalising and initialising again.
     privateInstance: module.privateInstance === 'auto' ? isSoftHsm(module) : module.privateInstance,
     initializationString: module.initializationString ?? null,
     profile: module.profile,

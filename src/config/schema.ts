@@ -3,7 +3,7 @@ import { logLevels, moduleProfiles } from './configuration.js';
 import { suggestion } from './problem.js';
 
 /**
- * The shape of the file (design §10). Objects are strict: a key that nobody reads is a mistake that somebody made.
+ * The shape of the file. Objects are strict: a key that nobody reads is a mistake that somebody made.
  * What one value says about another is checked in `semantics.ts`.
  */
 

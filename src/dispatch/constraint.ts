@@ -1,7 +1,7 @@
 /**
  * What a request field may be, as data: the shapes of the published AWS KMS API model.
  * `unsupported` says when a field that the model allows is refused because Holdfast does not honour it yet
- * (design invariant 13): an ignored policy leaves a key open, an ignored dry run executes.
+ * (invariant 13): an ignored policy leaves a key open, an ignored dry run executes.
  */
 export type Shape =
   /** Lengths in Unicode code points. `sensitive` values never appear in messages. */

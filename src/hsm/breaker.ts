@@ -36,7 +36,7 @@ export interface BreakerHooks {
   onClose(): void;
 }
 
-/** An outcome that speaks about the HSM. A caller's fault is none, and is never recorded (design §6). */
+/** An outcome that speaks about the HSM. A caller's fault is none, and is never recorded. */
 export type HsmOutcome = { ok: true } | { ok: false; opensAtOnce: boolean; cause: unknown };
 
 /** opossum's longest delay: its own timers and timeouts are not used, ours go through `Clock`. */

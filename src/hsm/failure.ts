@@ -101,7 +101,7 @@ function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
 
 /**
  * The answer for a CK_RV outside a decryption that the canary cleared: an HSM's failure is never reported as a caller's
- * bad input (design invariant 5), so that codes which blame the caller or the request become internal ones here.
+ * bad input (invariant 5), so that codes which blame the caller or the request become internal ones here.
  */
 function callerAnswer(code: ErrorCode): Pick<Verdict, 'code' | 'message'> {
   if (code === 'KMS_INVALID_STATE' || code === 'KEY_UNAVAILABLE') {
@@ -134,7 +134,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
   },
   'queue-deadline': { ...healthy, ...overdue },
   cancelled: { ...healthy, ...cancelledAnswer },
-  // The caller had less time than the HSM may take: that is no fault of the HSM (design invariant 5).
+  // The caller had less time than the HSM may take: that is no fault of the HSM (invariant 5).
   overdue: { ...healthy, ...overdue, retryElsewhere: true },
   'lane-deadline': { ...healthy, ...overdue, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
   'material-missing': brokenMaterial('material-missing', 'The key material is not in the HSM.'),

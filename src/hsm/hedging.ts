@@ -179,7 +179,7 @@ class Race<T extends HedgedAnswer> {
   }
 }
 
-/** Zeroes what is secret in an answer that nobody takes (design invariant 11). */
+/** Zeroes what is secret in an answer that nobody takes (invariant 11). */
 function discard(answer: HedgedAnswer): void {
   if (answer instanceof Uint8Array) answer.fill(0);
   else if ('plaintext' in answer) answer.plaintext.fill(0);

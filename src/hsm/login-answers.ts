@@ -44,7 +44,7 @@ const answers = new Map<number, LoginAnswer>([
   [0x105, away], // CKR_USER_TOO_MANY_TYPES
 ]);
 
-/** CKR_PIN_INCORRECT and its kin, and every code that is not known: a wrong PIN is tried once (design invariant 7). */
+/** CKR_PIN_INCORRECT and its kin, and every code that is not known: a wrong PIN is tried once (invariant 7). */
 const refused: LoginAnswer = { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false };
 
 /** @param rv what `C_Login` answered, not CKR_OK */

@@ -1,4 +1,4 @@
-/** Opens one member: a wrong PIN is tried once, by whichever process comes first (design invariant 7). */
+/** Opens one member: a wrong PIN is tried once, by whichever process comes first (invariant 7). */
 import type { Clock } from '../clock.js';
 import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
 import type { ConnectionErrorCode } from '../keystores/store.js';

@@ -80,7 +80,7 @@ export interface NativeInventoryEntry {
   label: string;
 }
 
-/** What a key material must look like and answer before its handle is used (design invariant 3). */
+/** What a key material must look like and answer before its handle is used (invariant 3). */
 export interface NativeMaterial {
   /** CKA_ID, 32 bytes. */
   id: Uint8Array;
@@ -200,7 +200,7 @@ export interface NativeFailure extends Error {
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
-  /** Of a decryption: the canary decrypted afterwards on that handle (design invariant 5). If `functionName` is empty no HSM was asked. */
+  /** Of a decryption: the canary decrypted afterwards on that handle (invariant 5). If `functionName` is empty no HSM was asked. */
   callerFault: boolean;
   /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;

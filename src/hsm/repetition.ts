@@ -77,7 +77,7 @@ export class Repetition {
     }
     for (;;) {
       call.cancellation?.throwIfCancelled();
-      // Retries too: nobody knows how far the try that failed came (design invariant 9).
+      // Retries too: nobody knows how far the try that failed came (invariant 9).
       if (!this.#trySpend(subject)) await this.#spend(subject);
       const untilMs = this.#shareMs(call, course.waited ? 1 : this.#rotation.untried(course.failed).length);
       const watched = watchTry(this.#tools, this.#clusterId, subject.operation, call, course.tries);

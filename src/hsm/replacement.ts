@@ -43,7 +43,7 @@ const lookEveryMs = 500;
 
 /**
  * Decides when the process is better replaced: `C_Finalize` is forbidden while a call hangs inside a module, so what is
- * stuck in one comes back with a new process only (design §6). Not while any member of any connected cluster takes work.
+ * stuck in one comes back with a new process only. Not while any member of any connected cluster takes work.
  */
 export class Replacement {
   /** Resolves when the process is to stop taking work, finish what moves, and exit. Never, where that is never so. */

@@ -18,7 +18,7 @@ export class TokenTakenError extends MemberOpenError {
 }
 
 /**
- * Which member of which cluster a token belongs to, in this process (design invariant 14). A label and a serial number,
+ * Which member of which cluster a token belongs to, in this process (invariant 14). A label and a serial number,
  * two modules, or two names of one library may lead to one token; two members that share it would count as two copies of a
  * key, and two clusters would have each other's keys.
  */

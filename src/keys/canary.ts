@@ -1,6 +1,6 @@
 /**
  * The canary: a ciphertext with a known answer, kept for each material, that a handle must decrypt before it is used
- * (design invariant 3). What is encrypted and under which additional data is fixed here, so that whoever makes a canary
+ * (invariant 3). What is encrypted and under which additional data is fixed here, so that whoever makes a canary
  * and whoever checks it agree.
  */
 

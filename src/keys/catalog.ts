@@ -47,8 +47,8 @@ export interface KeyCatalog {
   findMaterial(materialId: string): Promise<MaterialRecord | undefined>;
   listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
   /**
-   * Takes `count` more encryptions under a material out of its budget, for whoever asks and for nobody else (design
-   * invariant 9). It has no upper limit: that is for the caller to keep.
+   * Takes `count` more encryptions under a material out of its budget, for whoever asks and for nobody else
+   * (invariant 9). It has no upper limit: that is for the caller to keep.
    * @returns all that were ever reserved, these included: the caller owns those from the returned number minus `count`.
    * @throws KMS_INTERNAL for a material that the catalog does not have, or whose destruction it records.
    */

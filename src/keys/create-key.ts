@@ -26,7 +26,7 @@ export interface CreateKeyResponse {
 }
 
 /**
- * Makes a key in its cluster and answers when the catalog has it (design invariant 2).
+ * Makes a key in its cluster and answers when the catalog has it (invariant 2).
  *
  * An intent commits before the first call to a token, so that whatever happens in between, the material that may be on
  * the token is accounted for: the key commits and takes the intent with it, or the intent is abandoned, here or by
@@ -128,7 +128,7 @@ function newMaterial(key: KeyRecord, label: string, canary: Canary): MaterialRec
     keyId: key.keyId,
     clusterId: key.clusterId,
     label,
-    // Keys of a cluster without replication can never leave their token (design §7).
+    // Keys of a cluster without replication can never leave their token.
     extractable: false,
     canary,
     creationDate: key.creationDate,

@@ -36,7 +36,7 @@ export interface UnaccountedMaterial {
 const batchSize = 100;
 
 /**
- * Accounts for what creates left behind (design invariant 2). It destroys only material whose intent is abandoned and out
+ * Accounts for what creates left behind (invariant 2). It destroys only material whose intent is abandoned and out
  * of quarantine, or that a tombstone says is destroyed already; whatever belongs to a key is never touched.
  */
 export class IntentRecovery {

@@ -65,7 +65,7 @@ export interface MaterialRecord {
 }
 
 /**
- * What a create is about to do, committed before the first call to a token (design invariant 2).
+ * What a create is about to do, committed before the first call to a token (invariant 2).
  * `open` → the key commits and the intent goes with it; `open` → `abandoned` → (after a quarantine) `destroyed`, for ever.
  */
 export interface IntentRecord extends Scope {

@@ -21,7 +21,7 @@ export function readTime(clock: Clock): TimeReading {
 
 /**
  * Says by which time deletions may be judged, and when by none: a clock that jumps would destroy keys before their day
- * (design invariant 17). What it found is in the catalog, for every process and the next start.
+ * (invariant 17). What it found is in the catalog, for every process and the next start.
  */
 export class TimeWatch {
   readonly #options: TimeWatchOptions;

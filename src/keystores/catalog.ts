@@ -48,7 +48,7 @@ export interface StoreChange {
 }
 
 /**
- * The durable rows that keep a wrong PIN from being tried twice (design invariant 7), shared by all processes.
+ * The durable rows that keep a wrong PIN from being tried twice (invariant 7), shared by all processes.
  * `credentialVersion` names a credential without revealing it.
  */
 export interface LoginAttempts {

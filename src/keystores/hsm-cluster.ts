@@ -25,7 +25,7 @@ export interface Sealed {
 }
 
 /**
- * What a cluster asks before each try of an encryption: how often one material may still encrypt (design invariant 9).
+ * What a cluster asks before each try of an encryption: how often one material may still encrypt (invariant 9).
  * Only who does the tries can count them: a retry on another member encrypts again, under a nonce of its own, and
  * spending for the most tries that there may be would cost a key the greater part of its life. Canaries that are sealed
  * with a new material are not spent here; the limit leaves room for them.

@@ -10,7 +10,7 @@ import type { SealedPassword, StoreRecord } from './store.js';
 /** AWS KMS API Reference, CreateCustomKeyStore: KeyStorePassword is at least 7 characters long. */
 const minimumPasswordLength = 7;
 
-/** What ties a sealed password to its place: the same seal opens nowhere else (design invariant 11). */
+/** What ties a sealed password to its place: the same seal opens nowhere else (invariant 11). */
 export type PasswordPlace = Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'passwordVersion'>;
 
 /**

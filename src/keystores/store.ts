@@ -32,7 +32,7 @@ export interface StoreRecord extends Scope {
   /** PEM, as the caller gave it. */
   trustAnchorCertificate: string;
   password: SealedPassword;
-  /** Rises with every password that an operator sets: one login attempt each (design invariant 7). */
+  /** Rises with every password that an operator sets: one login attempt each (invariant 7). */
   passwordVersion: number;
   connectionState: ConnectionState;
   /** Set only while the state is FAILED. */

@@ -55,7 +55,7 @@ export interface EncryptionBudgetTools {
 }
 
 /**
- * How often each key material may still encrypt (design invariant 9). What is handed out was reserved in the catalog
+ * How often each key material may still encrypt (invariant 9). What is handed out was reserved in the catalog
  * before, in blocks: a crash, and a material that was not used for long, lose at most a block, and nothing is ever
  * handed out twice.
  */

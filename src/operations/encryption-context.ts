@@ -9,7 +9,7 @@ const maximumCanonicalBytes = 8192;
 
 /**
  * The one byte string of an encryption context: a u16 count, then the pairs sorted by the UTF-8 bytes of their names,
- * each string with a u16 length; all big-endian, no normalisation (design §9).
+ * each string with a u16 length; all big-endian, no normalisation.
  * @param field the request's field that it comes from, for the violation.
  * @throws VALIDATION for a lone surrogate, which has no UTF-8 form, and for more than 8,192 bytes.
  */

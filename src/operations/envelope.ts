@@ -2,7 +2,7 @@ import type { Sealed } from '../keystores/hsm-cluster.js';
 import { invalidCiphertext } from './invalid-ciphertext.js';
 
 /**
- * The ciphertext envelope, format 1 (design §9). Bytes:
+ * The ciphertext envelope, format 1. Bytes:
  *
  *     offset  length
  *          0       2  'HF'

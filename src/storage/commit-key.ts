@@ -5,7 +5,7 @@ import { keyRow, materialRow } from './rows.js';
 import type { CatalogSchema } from './schema.js';
 
 /**
- * The commit that acknowledges a key (design invariant 2). Clean-up abandons the intent and an operator disconnects or
+ * The commit that acknowledges a key (invariant 2). Clean-up abandons the intent and an operator disconnects or
  * deletes the store in transactions of their own: whichever comes first here decides, and the other sees it.
  */
 export function commitKey(database: CatalogDatabase, key: KeyRecord, material: MaterialRecord): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { KeyCatalog } from '../keys/catalog.js';
 import type { CatalogDatabase } from './database.js';
 
 /**
- * Encryptions that processes have reserved (design invariant 9). A transaction that is run again reserves once, because
+ * Encryptions that processes have reserved (invariant 9). A transaction that is run again reserves once, because
  * the one before was rolled back; a commit of which nobody knows whether it happened loses what it reserved, no more.
  */
 export function encryptionReservations(database: CatalogDatabase): Pick<KeyCatalog, 'reserveEncryptions'> {

@@ -8,7 +8,7 @@ import type { CatalogSchema, LoginAttemptRow } from './schema.js';
 type Credential = Pick<LoginAttemptRow, 'token_serial_number' | 'credential_version'>;
 
 /**
- * Login attempts (design invariant 7).
+ * Login attempts (invariant 7).
  *
  * A live claimant is told from a dead one by where claims are made: under the module's cross-process file lock, which
  * is held from `claim` to `record` and which the kernel releases when its holder dies. So an open claim found by

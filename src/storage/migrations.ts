@@ -8,7 +8,7 @@ import { createTimeRecord } from './schema-3.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
- * because processes are replaced one after the other (design §8). A released migration never changes.
+ * because processes are replaced one after the other. A released migration never changes.
  */
 interface Migration {
   /** Rises by one. */

@@ -42,7 +42,7 @@ const fingerprintPurpose = 'holdfast credential fingerprint v1';
  * sealed before a rotation.
  *
  * Fingerprints come from the last, the oldest: a refused credential must keep its name when a new sealing key is put in
- * front, or its wrong PIN would be tried once more (design invariant 7). Only when the oldest key is taken out of the
+ * front, or its wrong PIN would be tried once more (invariant 7). Only when the oldest key is taken out of the
  * configuration do they change; every credential then gets one attempt anew.
  *
  * @throws Error when there is no sealing key, one is not 32 bytes long, or two have the same id.

@@ -20,8 +20,8 @@ export interface RestoredCatalog extends CatalogContent {
 }
 
 /**
- * Added to every count of encryptions: more than can have been made since any backup that is worth restoring (design
- * invariant 9). 3,000 a second under one key, for a day.
+ * Added to every count of encryptions: more than can have been made since any backup that is worth restoring
+ * (invariant 9). 3,000 a second under one key, for a day.
  */
 export const restoredEncryptions = 2 ** 28;
 

@@ -1,7 +1,7 @@
 /**
  * What happens inside: one function per event, which writes the line of the log and counts it, so that the two never
  * disagree. The message is the sentence that an operator searches for; the fields say where. A cause is logged with its
- * own fields and never goes to a caller (design invariant 12).
+ * own fields and never goes to a caller (invariant 12).
  */
 import type { Logger } from 'pino';
 import type { ActListener } from '../audit/act-audit.js';
@@ -119,7 +119,7 @@ export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEven
   };
 }
 
-/** Whether the process is to be replaced, because a member is stuck in it (design §6). */
+/** Whether the process is to be replaced, because a member is stuck in it. */
 export function replacementEvent({ logger, metrics }: EventSink): ReplacementListener {
   const show = (current: string): void => {
     for (const state of replacementStates) {
@@ -137,7 +137,7 @@ export function replacementEvent({ logger, metrics }: EventSink): ReplacementLis
   };
 }
 
-/** Materials that come to the end of the encryptions that are safe under one of them (design invariant 9). */
+/** Materials that come to the end of the encryptions that are safe under one of them (invariant 9). */
 export function encryptionBudgetEvents(
   sink: EventSink,
 ): Pick<EncryptionBudgetTools, 'onWarning' | 'onBackgroundError'> {

@@ -2,7 +2,7 @@ import type { LoginAttempts } from '../keystores/catalog.js';
 import type { Metrics } from './metrics.js';
 
 /**
- * Counts attempts to log in where they are claimed and recorded, so that every one is counted (design invariant 7):
+ * Counts attempts to log in where they are claimed and recorded, so that every one is counted (invariant 7):
  * one that was claimed and has no outcome died with its process, or its token never answered.
  */
 export function countedLoginAttempts(attempts: LoginAttempts, metrics: Metrics | undefined): LoginAttempts {

@@ -271,7 +271,7 @@ describe('bad input', () => {
 
     it('belong to one key', async () => {
       const other = await encrypt(otherKeyId);
-      // Key id, material id and both, of the other key's envelope (design §9: header in the additional data).
+      // Key id, material id and both, of the other key's envelope (header in the additional data).
       for (const [start, end] of [
         [4, 20],
         [20, 52],

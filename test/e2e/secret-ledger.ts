@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Shorter ones would be found by chance. */
 const shortestSecretBytes = 7;
 
-/** Every secret that a test run used, to look for in everything that was written (design invariant 11). */
+/** Every secret that a test run used, to look for in everything that was written (invariant 11). */
 export class SecretLedger {
   readonly #secrets = new Map<string, Buffer>();
 

@@ -9,7 +9,7 @@ import { Deployment, type RunningServer } from './deployment.js';
 import { fieldOf, sampleOf } from './model-edges.js';
 
 /**
- * A field that is not honoured is refused (design invariant 13). This table is what callers are told; the test fails where
+ * A field that is not honoured is refused (invariant 13). This table is what callers are told; the test fails where
  * the server's limits or the model know a field that it does not, and the other way round.
  */
 const anyValue = 'any value';

@@ -57,7 +57,7 @@ describe('a catalog that another process keeps locked', () => {
     const creating = client.refusal('CreateKey', {});
     const encrypted = await client.call('Encrypt', { key_id: keyId, plaintext });
     await client.call('Decrypt', { ciphertext_blob: encrypted['ciphertext_blob'] });
-    // What cannot be counted durably is not encrypted (design invariant 9).
+    // What cannot be counted durably is not encrypted (invariant 9).
     const uncounted = client.refusal('Encrypt', { key_id: unusedKeyId, plaintext });
     expect(await creating).toMatchObject({ reason: 'KMS_INTERNAL' });
     expect(await uncounted).toMatchObject({ reason: 'KMS_INTERNAL' });

@@ -1,4 +1,4 @@
-/** Bad ciphertexts as callers send them, over gRPC and TLS; on SoftHSM each is CKR_GENERAL_ERROR (design invariant 5). */
+/** Bad ciphertexts as callers send them, over gRPC and TLS; on SoftHSM each is CKR_GENERAL_ERROR (invariant 5). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decrypt, reasonOf } from './operations.js';
 import { ReplicatedServer } from './replicated-server.js';

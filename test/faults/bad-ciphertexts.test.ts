@@ -5,7 +5,7 @@ import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 
-/** On SoftHSM a wrong tag is CKR_GENERAL_ERROR, the same as a device that is broken (design invariant 5). */
+/** On SoftHSM a wrong tag is CKR_GENERAL_ERROR, the same as a device that is broken (invariant 5). */
 const count = process.env['HOLDFAST_FAULTS'] === 'full' ? 10_000 : 1_000;
 const additionalData = Uint8Array.of(0xff, 0xff);
 let replicas: ReplicatedCluster;

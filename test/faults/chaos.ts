@@ -42,7 +42,7 @@ export interface ChaosReport {
   answers: Record<string, number>;
   failedCalls: number;
   failureCauses: Record<string, number>;
-  /** Those of rounds in which the third member was in the rotation all the time: there may be none (design invariant 8). */
+  /** Those of rounds in which the third member was in the rotation all the time: there may be none (invariant 8). */
   failedWhileOneWasWell: number;
   /** What was on whom where calls failed. */
   failedRounds: FailedRound[];

@@ -7,7 +7,7 @@ import { clusterId, pin } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { shortDelays, until } from './replicated-server.js';
 
-/** Design invariant 7, where the token has not answered the first attempt yet. */
+/** Invariant 7, where the token has not answered the first attempt yet. */
 
 let replicas: ReplicatedCluster;
 

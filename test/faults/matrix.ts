@@ -133,7 +133,7 @@ function countBy(values: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** Codes that speak of the HSM: any other blames the caller for what the HSM did (design invariant 5). */
+/** Codes that speak of the HSM: any other blames the caller for what the HSM did (invariant 5). */
 export const hsmCodes: ReadonlySet<string> = new Set([
   'DEPENDENCY_TIMEOUT',
   'KEY_UNAVAILABLE',

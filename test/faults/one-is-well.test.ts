@@ -6,7 +6,7 @@ import type { FaultHsm } from '../native/fault-hsm.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 
-/** While one member is well, callers see no error (design invariant 8), also where it is the last one asked. */
+/** While one member is well, callers see no error (invariant 8), also where it is the last one asked. */
 const additionalData = Uint8Array.of(0xff, 0xff);
 const sessionHandleInvalid = 'rv 0xb3';
 const work = ['C_EncryptInit', 'C_DecryptInit', 'C_GenerateRandom'];

@@ -6,7 +6,7 @@ export interface Operation {
   name: string;
   /** The PKCS#11 function that does its work: counted to see which member worked. */
   primary: string;
-  /** Callers see no error while one healthy member is left (design invariant 8). */
+  /** Callers see no error while one healthy member is left (invariant 8). */
   failsOver: boolean;
   /** SoftHSM 2.6.1 cannot make keys side by side (a race with its own searches). */
   oneAtATime: boolean;

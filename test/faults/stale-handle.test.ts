@@ -8,7 +8,7 @@ import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
 /**
- * After removal and return the handle of one key is valid for another (design invariant 3). What the member seals is
+ * After removal and return the handle of one key is valid for another (invariant 3). What the member seals is
  * opened by another HSM with the same keys, which nothing ever happened to.
  */
 

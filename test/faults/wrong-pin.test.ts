@@ -8,7 +8,7 @@ import { codeOf } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
-/** Design invariant 7: not once a lane, a member's reconnect, a process or a restart; once. */
+/** Invariant 7: not once a lane, a member's reconnect, a process or a restart; once. */
 
 const wrongPin = 'not this PIN';
 const program = fileURLToPath(new URL('../../scripts/faults-main.mjs', import.meta.url));

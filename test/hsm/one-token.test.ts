@@ -1,4 +1,4 @@
-/** One token belongs to one member of one cluster, and options that would be ignored are refused (design invariant 14). */
+/** One token belongs to one member of one cluster, and options that would be ignored are refused (invariant 14). */
 import { copyFileSync, linkSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

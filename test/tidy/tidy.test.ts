@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
-/** The taste that no tool checks: import directions, sizes, names (design §4). */
+/** The taste that no tool checks: import directions, sizes, names. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const maximumFileLines = 400;

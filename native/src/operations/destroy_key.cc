@@ -29,7 +29,7 @@ class DestroyKey final : public Operation {
     }
     for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(workplace, handle);
     if (known) requireGone(workplace, *known);
-    // "None left" counts only from a token that is alive (design invariant 4).
+    // "None left" counts only from a token that is alive (invariant 4).
     workplace.token.proveAlive(workplace.session);
     return uint64_t(destroyed_.size());
   }

@@ -44,7 +44,7 @@ class KeyTemplate {
 /// decrypts it again, all through the handle that C_GenerateKey gave. A search for it would cost what the
 /// token holds: SoftHSM needs 35 ms for each at 3,000 keys.
 ///
-/// That exactly one object has the CKA_ID (design invariant 3) needs no search either: the id is 32 random
+/// That exactly one object has the CKA_ID (invariant 3) needs no search either: the id is 32 random
 /// bytes that were drawn for this key, so no object had it before, and the attributes that are read through
 /// the handle say that this one has it. One that is planted later is noticed as with every other key: by the
 /// next inventory, by a probe, and by the first use in the next epoch.

@@ -34,10 +34,10 @@ OperationPointer makeRandom(size_t length);
 Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView plaintext,
                  ByteView additionalData);
 
-/// Takes a nonce of the token's RNG (design invariant 9) and encrypts with a handle that may be used.
+/// Takes a nonce of the token's RNG (invariant 9) and encrypts with a handle that may be used.
 Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData);
 
-/// Reads the whole token into the cache (design §6). Not a lane's operation: it takes long and has a session
+/// Reads the whole token into the cache. Not a lane's operation: it takes long and has a session
 /// of its own.
 std::vector<ObjectSummary> takeInventory(Workplace& workplace);
 

@@ -29,7 +29,7 @@ export function named(check: string, findings: readonly Finding[]): NamedFinding
   return findings.map((finding) => ({ check, ...finding }));
 }
 
-/** What the operator accepted, said once more (design §7): `replication: none` is the only kind yet. */
+/** What the operator accepted, said once more: `replication: none` is the only kind yet. */
 function checkCustody({ clusters }: Configuration): Finding[] {
   return clusters.map(({ name }) =>
     warn(

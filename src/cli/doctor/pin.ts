@@ -17,7 +17,7 @@ const closeTimeoutMs = 5_000;
 
 /**
  * Logs in to the first member of the default key store, once, by the service's own rule: the attempt is a row in the
- * catalog, and a PIN that was refused before is not tried again (design invariant 7).
+ * catalog, and a PIN that was refused before is not tried again (invariant 7).
  */
 export async function tryPin(configuration: Configuration, environment: NodeJS.ProcessEnv): Promise<Finding> {
   const { defaultKeyStore } = configuration;

@@ -60,7 +60,7 @@ const mostFieldViolations = 10;
 type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
 /**
- * The status, message and google.rpc details of an error. Its cause stays behind (design invariant 12).
+ * The status, message and google.rpc details of an error. Its cause stays behind (invariant 12).
  * @param requestId undefined for a call that was answered before it became a request: no log knows it
  */
 export function toCallError(error: HoldfastError, requestId: string | undefined): CallError {

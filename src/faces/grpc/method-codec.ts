@@ -17,7 +17,7 @@ export interface MethodCodec {
   /**
    * The domain request. Overwrites secret texts in `frame`.
    * @throws VALIDATION for bytes that are no such message, for invalid UTF-8 and for an encryption context that names
-   *   something twice (protobuf would let the last one win; design §9). UNSUPPORTED_OPERATION for fields that the proto
+   *   something twice (protobuf would let the last one win). UNSUPPORTED_OPERATION for fields that the proto
    *   does not have.
    */
   decode(frame: Uint8Array): object;
@@ -121,7 +121,7 @@ function parse<Parsed>(methodName: string, parser: () => Parsed): Parsed {
 
 /**
  * Protobuf ignores what it does not know. A field of a newer client may be the `dry_run` of tomorrow, and to ignore it is to
- * execute (design invariant 13).
+ * execute (invariant 13).
  */
 function refuseUnknownFields(methodName: string, fieldCount: number, counts: ReadonlyMap<number, number>): void {
   const unknown = [...counts.keys()].find((fieldNumber) => fieldNumber > fieldCount);

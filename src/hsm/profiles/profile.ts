@@ -1,4 +1,4 @@
-/** What a vendor profile says: in what one HSM's PKCS#11 differs from another's (design §6). Data, each value with its source. */
+/** What a vendor profile says: in what one HSM's PKCS#11 differs from another's. Data, each value with its source. */
 
 /** One for each file beside this one that knows a vendor; `generic` is for a module that none of them recognises. */
 export const profileNames = ['softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
@@ -12,7 +12,7 @@ export interface Sourced<T> {
 }
 
 /**
- * Who makes the nonce of an AES-GCM encryption (design invariant 9).
+ * Who makes the nonce of an AES-GCM encryption (invariant 9).
  * - `token-rng`: we draw it by C_GenerateRandom and hand it over.
  * - `token`: we hand over 12 zero bytes and read what the token put there. Only where a source says that it is random:
  *   several members hold the same key, and two counters would meet.
