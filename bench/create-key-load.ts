@@ -3,7 +3,7 @@
  * array of `CreateKeyCost`.
  */
 import { createHsmFixture, makeMaterial } from '../test/hsm/fixture.js';
-import type { HsmCluster } from '../src/keystores/hsm-cluster.js';
+import type { HsmCluster } from '../src/clusters/hsm-cluster.js';
 import { median } from './statistics.js';
 
 export interface CreateKeyLoad {

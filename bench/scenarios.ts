@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { encodeHeader, envelopeAdditionalData } from '../src/operations/envelope.js';
-import { canonicalContext } from '../src/operations/encryption-context.js';
+import { encodeHeader, envelopeAdditionalData } from '../src/operations/cryptography/envelope.js';
+import { canonicalContext } from '../src/operations/cryptography/encryption-context.js';
 import type { AddonLoad } from './addon-load.js';
 import { measureWithGhz } from './ghz.js';
 import { measureWithH2load } from './h2load.js';

@@ -17,8 +17,8 @@ import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './
 import { ServerStatus } from './composition/service-status.js';
 import type { Configuration } from './config/configuration.js';
 import type { ResolvedSecrets } from './config/secrets.js';
-import { accessTable } from './dispatch/access-table.js';
-import { AuditedDispatcher } from './dispatch/dispatcher.js';
+import { accessTable } from './api/access-table.js';
+import { AuditedDispatcher } from './api/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
 import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
 import {
@@ -32,12 +32,12 @@ import { ConfiguredHsmClusters } from './hsm/clusters.js';
 import { loadAddon } from './hsm/native.js';
 import { Replacement, type ReplacementState } from './hsm/replacement.js';
 import type { KeysCore } from './keys/core.js';
-import type { KeyDeletion } from './keys/deletion.js';
-import type { IntentRecovery } from './keys/intent-recovery.js';
+import type { KeyDeletion } from './jobs/key-deletion.js';
+import type { IntentRecovery } from './jobs/intent-recovery.js';
 import type { KeyStoreAdministration } from './keystores/administration.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
-import { throttledClusters } from './keystores/throttled-clusters.js';
-import { EncryptionBudget } from './operations/encryption-budget.js';
+import { throttledClusters } from './clusters/throttled-clusters.js';
+import { EncryptionBudget } from './keys/encryption-budget.js';
 import { AccessList } from './policy/access-list.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
 import {

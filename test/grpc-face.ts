@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelCredentials, Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../src/clock-system.js';
-import type { Dispatcher, IncomingCall } from '../src/dispatch/dispatcher.js';
+import type { Dispatcher, IncomingCall } from '../src/api/dispatcher.js';
 import type { ConnectionRefusal } from '../src/faces/grpc/refusals.js';
 import { type GrpcFace, type GrpcFaceOptions, startGrpcFace } from '../src/faces/grpc/server.js';
 import { randomIdentifiers } from '../src/ids-random.js';
-import type { Principal } from '../src/policy/authorizer.js';
+import type { Principal } from '../src/calls/principal.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from './certificates.js';
 
 /** Everything can do its work. */

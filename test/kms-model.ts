@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { KmsMethodName } from '../src/dispatch/methods.js';
+import type { KmsMethodName } from '../src/operations/methods.js';
 
 /** A shape of the published AWS KMS API model, as far as tests walk it. */
 export interface ModelShape {

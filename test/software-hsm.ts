@@ -2,17 +2,17 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Clock } from '../src/clock.js';
 import { HoldfastError } from '../src/errors.js';
 import { canaryAdditionalData, canaryPlaintext } from '../src/keys/canary.js';
-import type { Canary } from '../src/keys/key.js';
+import type { Canary } from '../src/clusters/hsm-cluster.js';
 import type {
   ClusterDescription,
   ConnectOutcome,
-  HsmCall,
   HsmCluster,
   HsmClusters,
   MaterialReference,
   MemberInventory,
   Sealed,
-} from '../src/keystores/hsm-cluster.js';
+} from '../src/clusters/hsm-cluster.js';
+import type { HsmCall } from '../src/calls/hsm-call.js';
 import { Secret } from '../src/secret.js';
 
 /** An operation of the port whose next call a test may script. */

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.js';
 import type { ListenerConfiguration, TlsListener } from '../config/configuration.js';
 import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
-import { Rounds } from '../keys/rounds.js';
+import { Rounds } from '../jobs/rounds.js';
 import type { CertificateStatus } from '../status/service-status.js';
 import { readTlsMaterial } from './listener-options.js';
 

@@ -1,10 +1,10 @@
 import { ActAudit, type ActListener, serviceActor } from '../audit/act-audit.js';
 import type { AuditLog } from '../audit/log.js';
 import type { KeysCore } from '../keys/core.js';
-import { KeyDeletion } from '../keys/deletion.js';
-import { IntentRecovery, type IntentRecoveryOptions } from '../keys/intent-recovery.js';
+import { KeyDeletion } from '../jobs/key-deletion.js';
+import { IntentRecovery, type IntentRecoveryOptions } from '../jobs/intent-recovery.js';
 import type { DeletionHold } from '../keys/time-record.js';
-import { TimeWatch } from '../keys/time-watch.js';
+import { TimeWatch } from '../jobs/time-watch.js';
 
 /** What a server does without being asked. */
 export interface OwnActs {

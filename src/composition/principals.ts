@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { CallerCertificate } from '../audit/event.js';
 import { certificateIdentity } from '../certificates/certificate-identity.js';
 import type { PrincipalDirectory } from '../config/principals.js';
-import type { Principal } from '../policy/authorizer.js';
+import type { Principal } from '../calls/principal.js';
 
 /** A principal that the configuration is known to have. */
 export function requirePrincipal(principals: PrincipalDirectory, name: string): Principal {

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Principal } from '../policy/authorizer.js';
+import type { Principal } from '../calls/principal.js';
 import type { CertificateMatch, Configuration, PrincipalConfiguration } from './configuration.js';
 
 /** What a principal can be recognised by. */

@@ -145,7 +145,7 @@ const limits = strict({
   connectTimeoutMs: whole(1_000, 600_000).default(30_000),
   drainTimeoutMs: whole(0, 600_000).default(15_000),
   queueLimit: whole(1, 100_000).default(2_000),
-  // Below the limit of 2^32 (operations/encryption-budget.ts), where nothing would be left to warn of.
+  // Below the limit of 2^32 (keys/encryption-budget.ts), where nothing would be left to warn of.
   encryptionWarningThreshold: whole(1_000, 4_000_000_000).default(2_147_483_648),
   maximumMessageBytes: whole(65_536, 4_194_304).default(1_048_576),
   maximumConnections: whole(1, 100_000).default(1_000),

@@ -12,10 +12,10 @@ import {
 } from '../../test/hsm/fixture.js';
 import { putFaultsBefore } from '../../test/native/fault-hsm.js';
 import { plantKey } from '../../test/native/fixture.js';
-import { RequestCancellation } from '../cancellation.js';
+import { RequestCancellation } from '../calls/cancellation.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../keystores/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../clusters/hsm-cluster.js';
 import { Secret } from '../secret.js';
 import { defaultBreakerSettings } from './breaker.js';
 import { defaultRecoverySettings } from './recovery.js';

@@ -1,7 +1,8 @@
 import { HoldfastError } from '../errors.js';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
-import type { Canary } from '../keys/key.js';
-import type { HsmCall, HsmCluster, MaterialReference, MemberInventory, Sealed } from '../keystores/hsm-cluster.js';
+import type { Canary } from '../clusters/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, MemberInventory, Sealed } from '../clusters/hsm-cluster.js';
+import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
 import { judge } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';

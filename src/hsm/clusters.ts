@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
-import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../keystores/hsm-cluster.js';
+import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { Secret } from '../secret.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';

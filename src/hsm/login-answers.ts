@@ -1,4 +1,4 @@
-import type { ConnectionErrorCode } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** What an answer of `C_Login` says of the PIN, and how the member's failure is told. */
 export interface LoginAnswer {

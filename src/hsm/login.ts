@@ -1,7 +1,7 @@
 /** Opens one member: a wrong PIN is tried once, by whichever process comes first (invariant 7). */
 import type { Clock } from '../clock.js';
 import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
-import type { ConnectionErrorCode } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { Secret } from '../secret.js';
 import { isNativeFailure } from './failure.js';
 import { loginAnswer } from './login-answers.js';

@@ -1,5 +1,5 @@
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
-import type { MaterialReference } from '../keystores/hsm-cluster.js';
+import type { MaterialReference } from '../clusters/hsm-cluster.js';
 import type { NativeAddon, NativeMaterialReference } from './native.js';
 
 /**

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
-import { RequestCancellation } from '../cancellation.js';
+import { RequestCancellation } from '../calls/cancellation.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { Member } from './member.js';

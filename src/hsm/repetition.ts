@@ -1,5 +1,6 @@
 import type { HoldfastError } from '../errors.js';
-import type { EncryptionSpending, HsmCall } from '../keystores/hsm-cluster.js';
+import type { EncryptionSpending } from '../clusters/hsm-cluster.js';
+import type { HsmCall } from '../calls/hsm-call.js';
 import { isProvisional, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
-import type { HsmCall } from '../keystores/hsm-cluster.js';
+import type { HsmCall } from '../calls/hsm-call.js';
 import { callerDeadlinePassed, callerError, isNativeFailure, judge, type Verdict } from './failure.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
-import type { HsmCall } from '../keystores/hsm-cluster.js';
-import type { OperationTrace } from '../trace.js';
+import type { HsmCall } from '../calls/hsm-call.js';
+import type { OperationTrace } from '../calls/trace.js';
 import type { MemberPlace } from './events.js';
 import type { Verdict } from './failure.js';
 import type { NativeFailure } from './native.js';

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import type { Identity } from './identity.js';
-import type { Scope } from './key.js';
+import type { Scope } from '../calls/scope.js';
 
 /** An ARN of this service, taken apart. */
 export interface Arn extends Scope {

@@ -6,7 +6,7 @@
 
 /**
  * Two bytes that begin no other additional data we ever give to a token: envelopes begin with FF FF
- * (`operations/envelope.ts`), and an XKS caller's data with a u16 length of at most 8,192 (XKS proxy API, "AAD").
+ * (`operations/cryptography/envelope.ts`), and an XKS caller's data with a u16 length of at most 8,192 (XKS proxy API, "AAD").
  */
 const canaryPrefix = Uint8Array.of(0xff, 0xfe);
 const canaryLabel = new TextEncoder().encode('holdfast:canary:1');

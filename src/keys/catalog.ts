@@ -1,4 +1,5 @@
-import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope, StoredKeyState } from './key.js';
+import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, StoredKeyState } from './key.js';
+import type { Scope } from '../calls/scope.js';
 import type { TimeRecord } from './time-record.js';
 
 /**

@@ -1,11 +1,7 @@
 /** The records of keys, materials, intents and aliases, as the catalog keeps them. */
+import type { Scope } from '../calls/scope.js';
+import type { Canary } from '../clusters/hsm-cluster.js';
 import type { KeyStateName } from '../errors.js';
-
-/** Whose names they are: keys, stores and aliases of one account in one region see only each other. */
-export interface Scope {
-  account: string;
-  region: string;
-}
 
 /** AWS KMS API Reference, KeyMetadata.KeyUsage: the one that is honoured; the dispatcher refuses the others. */
 export type KeyUsage = 'ENCRYPT_DECRYPT';
@@ -40,13 +36,6 @@ export interface KeyRecord extends Scope {
   deletionDate: Date | null;
   pendingDeletionWindowInDays: number | null;
   currentMaterialId: string;
-}
-
-/** A ciphertext with a known answer (see `canary.ts`) that a handle must decrypt before it is used. */
-export interface Canary {
-  nonce: Uint8Array;
-  /** Ciphertext with the 16-byte tag behind it. */
-  ciphertext: Uint8Array;
 }
 
 /** One generation of the bytes behind a key: an object with this CKA_ID on every member of the cluster. */

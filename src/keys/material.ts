@@ -1,4 +1,4 @@
-import type { MaterialReference } from '../keystores/hsm-cluster.js';
+import type { MaterialReference } from '../clusters/hsm-cluster.js';
 import type { KeyCatalog } from './catalog.js';
 import type { KeyRecord, MaterialRecord } from './key.js';
 

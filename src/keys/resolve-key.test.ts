@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KeyDomain, openKeyDomain, scope } from '../../test/key-domain.js';
-import { createAlias } from './create-alias.js';
+import { createAlias } from '../operations/aliases/create-alias.js';
 import type { KeyRecord } from './key.js';
 import { resolveKey } from './resolve-key.js';
 

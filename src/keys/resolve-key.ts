@@ -1,7 +1,8 @@
 import { HoldfastError } from '../errors.js';
 import { aliasArn, keyArn, looksLikeArn, parseArn } from './arn.js';
 import type { KeysCore } from './core.js';
-import type { KeyRecord, Scope } from './key.js';
+import type { KeyRecord } from './key.js';
+import type { Scope } from '../calls/scope.js';
 import { aliasNotFound, aliasWhereKeyIdBelongs, invalidKeyId, keyNotFound } from './not-found.js';
 
 /** A UUID, or `mrk-` and 32 hex digits (AWS KMS Developer Guide, "Key identifiers"). Ids are case-sensitive. */

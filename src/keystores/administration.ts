@@ -2,9 +2,9 @@
 import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { Identifiers } from '../ids.js';
-import type { Scope } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
-import type { ClusterDescription, HsmClusters } from './hsm-cluster.js';
+import type { ClusterDescription, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { StoreRecord } from './store.js';
 
 /** AWS KMS Developer Guide, "Resource quotas": ten stores per account and region, of any type and state. */

@@ -1,5 +1,6 @@
-import type { Scope } from '../keys/key.js';
-import type { ConnectionErrorCode, ConnectionState, SealedPassword, StoreRecord } from './store.js';
+import type { Scope } from '../calls/scope.js';
+import type { ConnectionState, SealedPassword, StoreRecord } from './store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** The port to the durable record of custom key stores. The promises of `keys/catalog.ts` hold here too. */
 export interface KeyStoreCatalog {

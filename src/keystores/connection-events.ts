@@ -1,4 +1,4 @@
-import type { ConnectionErrorCode } from './store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** Which connection an event speaks of; `customKeyStoreId` null is the default key store. */
 export interface ConnectionPlace {

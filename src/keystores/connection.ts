@@ -1,10 +1,10 @@
 import { type Clock, delay } from '../clock.js';
 import type { Secret } from '../secret.js';
 import { type Backoff, backoffDelayMs } from './backoff.js';
-import { type ClusterViews, clusterViews } from './cluster-views.js';
+import { type ClusterViews, clusterViews } from '../clusters/cluster-views.js';
 import type { ConnectionEvents, ConnectionPlace } from './connection-events.js';
-import type { ConnectOutcome, HsmClusters } from './hsm-cluster.js';
-import type { ConnectionErrorCode } from './store.js';
+import type { ConnectOutcome, HsmClusters } from '../clusters/hsm-cluster.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** What one connect attempt uses. */
 export interface Credential {

@@ -1,5 +1,5 @@
-import type { Scope } from '../keys/key.js';
-import type { ClusterDescription, HsmCluster } from './hsm-cluster.js';
+import type { Scope } from '../calls/scope.js';
+import type { ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
 import type { ConnectionState } from './store.js';
 
 /** Where a key's cluster is to be found. A `KeyRecord` is one. */

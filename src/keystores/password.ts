@@ -4,7 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '../errors.js';
 import type { Secret } from '../secret.js';
 import type { PasswordSealer } from './catalog.js';
-import type { ClusterDescription } from './hsm-cluster.js';
+import type { ClusterDescription } from '../clusters/hsm-cluster.js';
 import type { SealedPassword, StoreRecord } from './store.js';
 
 /** AWS KMS API Reference, CreateCustomKeyStore: KeyStorePassword is at least 7 characters long. */

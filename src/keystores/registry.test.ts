@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../../test/keystores/fixture.js';
 import { retryAfterUnreachableMs } from '../../test/keystores/fake-hsm-clusters.js';
 import { Secret } from '../secret.js';
-import { connectCustomKeyStore } from './connect-custom-key-store.js';
-import { disconnectCustomKeyStore } from './disconnect-custom-key-store.js';
+import { connectCustomKeyStore } from '../operations/key-stores/connect-custom-key-store.js';
+import { disconnectCustomKeyStore } from '../operations/key-stores/disconnect-custom-key-store.js';
 import type { KeyStoreRegistry } from './registry.js';
-import { updateCustomKeyStore } from './update-custom-key-store.js';
+import { updateCustomKeyStore } from '../operations/key-stores/update-custom-key-store.js';
 
 const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/1';
 const networkError = { connected: false, errorCode: 'NETWORK_ERRORS', transient: true, cause: 'unplugged' } as const;

@@ -1,8 +1,8 @@
 import { delay, type ScheduledTask } from '../clock.js';
 import { HoldfastError } from '../errors.js';
-import type { Scope } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import { type ConnectionJobs, storeNotFound } from './administration.js';
-import type { ClusterViews } from './cluster-views.js';
+import type { ClusterViews } from '../clusters/cluster-views.js';
 import { Connection, type ConnectionTools } from './connection.js';
 import { connectionStates, invalidState, requireAllowed, statesAllowing } from './connection-state.js';
 import {
@@ -12,7 +12,7 @@ import {
   defaultStoreTarget,
   type StoreAccess,
 } from './connection-targets.js';
-import type { ClusterDescription, HsmCluster, HsmClusters } from './hsm-cluster.js';
+import type { ClusterDescription, HsmCluster, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { KeyLocation, KeyStores, NewKeyPlace } from './key-stores.js';
 import { credentialVersionOf } from './password.js';
 import type { ConnectionState, StoreRecord } from './store.js';

@@ -1,4 +1,5 @@
-import type { ConnectionErrorCode, ConnectionState, StoreRecord } from './store.js';
+import type { ConnectionState, StoreRecord } from './store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** The connection of one key store: as the catalog publishes it, and as this process has it. */
 export interface StoreConnection {

@@ -1,20 +1,8 @@
-import type { Scope } from '../keys/key.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
+import type { Scope } from '../calls/scope.js';
 
 /** AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionState. */
 export type ConnectionState = 'CONNECTED' | 'CONNECTING' | 'FAILED' | 'DISCONNECTED' | 'DISCONNECTING';
-
-/** The codes of AWS that an HSM cluster can cause (AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionErrorCode). */
-export const connectionErrorCodes = [
-  'INVALID_CREDENTIALS',
-  'CLUSTER_NOT_FOUND',
-  'NETWORK_ERRORS',
-  'INTERNAL_ERROR',
-  'INSUFFICIENT_CLOUDHSM_HSMS',
-  'USER_LOCKED_OUT',
-  'USER_NOT_FOUND',
-] as const;
-/** One of `connectionErrorCodes`. */
-export type ConnectionErrorCode = (typeof connectionErrorCodes)[number];
 
 /** A password as the catalog keeps it: AES-256-GCM under the sealing key that it names. */
 export interface SealedPassword {

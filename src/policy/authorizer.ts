@@ -1,11 +1,4 @@
-import type { Scope } from '../keys/key.js';
-
-/** Who calls, as configuration names the client certificate or the Unix socket. */
-export interface Principal extends Scope {
-  /** `arn:<partition>:iam::<account>:user/<name>`. */
-  arn: string;
-  name: string;
-}
+import type { Principal } from '../calls/principal.js';
 
 /** What is asked for: one action on one resource. */
 export interface AccessRequest {

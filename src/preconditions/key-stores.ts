@@ -3,7 +3,7 @@ import { configuredCatalogProblem } from '../composition/configured-catalog.js';
 import type { Configuration } from '../config/configuration.js';
 import type { SecretReadings } from '../config/secrets.js';
 import { defaultStoreTarget } from '../keystores/connection-targets.js';
-import type { ConnectionErrorCode } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { type CatalogCondition, readCatalogCondition } from '../storage/catalog-condition.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import { fail, type Finding, ok } from './finding.js';

@@ -1,5 +1,5 @@
 /** What a status means for whoever is on call: one rule for each thing that may be wrong, in one place. */
-import type { Scope } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import type { CertificateStatus, DiskStatus, KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
 /** `WARNING`: it serves, and needs attention. `FAILURE`: callers are, or soon will be, refused. */

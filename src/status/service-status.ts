@@ -1,5 +1,6 @@
-import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
-import type { Scope } from '../keys/key.js';
+import type { ConnectionState } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
+import type { Scope } from '../calls/scope.js';
 
 /**
  * How this process is, at one moment. Metrics, health and GetStatus are all made of these parts, so that they cannot

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { AliasQuery, KeyCatalog } from '../keys/catalog.js';
-import type { AliasRecord, Scope } from '../keys/key.js';
+import type { AliasRecord } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import { type CatalogDatabase, UniqueConstraintError } from './database.js';
 import { aliasRecord, aliasRow } from './rows.js';
 import type { CatalogSchema } from './schema.js';

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3';
-import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
+import type { ConnectionState } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { openError } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
 

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import type { KeyRecord, Scope } from '../keys/key.js';
+import type { KeyRecord } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import type { CatalogDatabase } from './database.js';
 import { keyRecord } from './rows.js';
 import type { CatalogSchema } from './schema.js';

@@ -1,5 +1,6 @@
 import type { KeyCatalog, KeyStateChange } from '../keys/catalog.js';
-import type { KeyRecord, MaterialRecord, Scope, StoredKeyState } from '../keys/key.js';
+import type { KeyRecord, MaterialRecord, StoredKeyState } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import { commitKey } from './commit-key.js';
 import type { CatalogDatabase } from './database.js';
 import { beginDeletion, completeDeletion, listKeysToDelete } from './key-deletion.js';

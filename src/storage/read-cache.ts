@@ -1,6 +1,6 @@
 import { toHoldfastError } from '../errors.js';
 import type { AliasQuery } from '../keys/catalog.js';
-import type { Scope } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import type { Catalog, CatalogDatabase } from './database.js';
 
 /**

@@ -1,4 +1,5 @@
-import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope } from '../keys/key.js';
+import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord } from '../keys/key.js';
+import type { Scope } from '../calls/scope.js';
 import type { SealedPassword, StoreRecord } from '../keystores/store.js';
 import type { AliasRow, IntentRow, KeyRow, MaterialRow, StoreRow } from './schema.js';
 

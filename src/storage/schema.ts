@@ -1,7 +1,8 @@
 import type { RawBuilder } from 'kysely';
 import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
 import type { HoldReason } from '../keys/time-record.js';
-import type { ConnectionErrorCode, ConnectionState } from '../keystores/store.js';
+import type { ConnectionState } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /**
  * The catalog's tables as kysely sees them, the same on every database. Dates are milliseconds since the epoch (int8),

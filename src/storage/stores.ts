@@ -1,6 +1,7 @@
 import type { KeyStoreCatalog } from '../keystores/catalog.js';
-import type { ConnectionErrorCode, ConnectionState, StoreRecord } from '../keystores/store.js';
-import type { Scope } from '../keys/key.js';
+import type { ConnectionState, StoreRecord } from '../keystores/store.js';
+import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
+import type { Scope } from '../calls/scope.js';
 import type { CatalogDatabase } from './database.js';
 import { storeRecord } from './rows.js';
 import { createStore, deleteStore, updateStore } from './store-changes.js';

@@ -2,10 +2,10 @@
  * Which series of counters stand at 0 from the start. A series that appears with its first event is no increase to
  * Prometheus, and one that is not there yet cannot be told from one that is not collected.
  */
-import { methodNames } from '../dispatch/methods.js';
+import { methodNames } from '../operations/methods.js';
 import type { ErrorCode } from '../errors.js';
 import { materialAlerts } from '../hsm/events.js';
-import { connectionErrorCodes } from '../keystores/store.js';
+import { connectionErrorCodes } from '../clusters/hsm-cluster.js';
 import type { counterDefinitions } from './metric-definitions.js';
 
 /** A cluster of the configuration, by the names that become labels. */

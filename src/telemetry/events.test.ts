@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it, test, vi } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
-import type { IncomingCall } from '../dispatch/dispatcher.js';
+import type { IncomingCall } from '../api/dispatcher.js';
 import { HoldfastError } from '../errors.js';
 import { type EventSink, hsmEvents, requestEvent } from './events.js';
 import { Metrics } from './metrics.js';

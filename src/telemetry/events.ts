@@ -6,15 +6,15 @@
 import type { Logger } from 'pino';
 import type { ActListener } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
-import type { CompletionListener, IncomingCall } from '../dispatch/dispatcher.js';
+import type { CompletionListener, IncomingCall } from '../api/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents, MemberPlace } from '../hsm/events.js';
 import { type ReplacementListener, replacementStates } from '../hsm/replacement.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
-import type { UnaccountedMaterial } from '../keys/intent-recovery.js';
+import type { UnaccountedMaterial } from '../jobs/intent-recovery.js';
 import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
-import type { EncryptionBudgetTools } from '../operations/encryption-budget.js';
+import type { EncryptionBudgetTools } from '../keys/encryption-budget.js';
 import type { Readiness } from '../status/readiness.js';
 import { LineLimit } from './line-limit.js';
 import type { Metrics } from './metrics.js';

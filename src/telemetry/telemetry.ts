@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { type Clock, delay } from '../clock.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
-import type { EncryptionBudget } from '../operations/encryption-budget.js';
+import type { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { Secret } from '../secret.js';
 import type { ServiceStatus } from '../status/service-status.js';
-import type { RequestTracer } from '../trace.js';
+import type { RequestTracer } from '../calls/trace.js';
 import type { ClusterNames } from './counter-seeds.js';
 import { showCertificates } from './certificate-events.js';
 import { type EventSink, otlpEvent, spanEvent } from './events.js';

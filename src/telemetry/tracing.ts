@@ -8,7 +8,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
-import type { OperationTrace, RequestTracer, TraceAttributes, TraceParent } from '../trace.js';
+import type { OperationTrace, RequestTracer, TraceAttributes, TraceParent } from '../calls/trace.js';
 
 /** Which requests are traced. */
 export interface TracingOptions {

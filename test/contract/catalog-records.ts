@@ -1,6 +1,7 @@
 /** Records for tests of the catalog, valid unless told otherwise. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, Scope } from '../../src/keys/key.js';
+import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord } from '../../src/keys/key.js';
+import type { Scope } from '../../src/calls/scope.js';
 import type { SealedPassword, StoreRecord } from '../../src/keystores/store.js';
 import type { CatalogOwner } from '../../src/storage/catalog-problem.js';
 import type { Catalog } from '../../src/storage/database.js';

@@ -1,6 +1,6 @@
 /** A process that spends encryptions of one material until it is killed, and tells its parent how many it has spent. */
 import { systemClock } from '../../src/clock-system.js';
-import { EncryptionBudget } from '../../src/operations/encryption-budget.js';
+import { EncryptionBudget } from '../../src/keys/encryption-budget.js';
 import { openSqliteCatalog } from '../../src/storage/sqlite.js';
 
 const [, , path = '', materialId = ''] = process.argv;

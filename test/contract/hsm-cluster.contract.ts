@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { canaryAdditionalData, canaryPlaintext } from '../../src/keys/canary.js';
-import type { HsmCall, HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { HsmCall } from '../../src/calls/hsm-call.js';
 import { Secret } from '../../src/secret.js';
 
 export interface OpenedCluster {

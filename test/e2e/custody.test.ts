@@ -1,7 +1,7 @@
 import { createDecipheriv, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseEnvelope } from '../../src/operations/envelope.js';
+import { parseEnvelope } from '../../src/operations/cryptography/envelope.js';
 import { type TokenObject, TokenReader } from '../token-reader.js';
 import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, Deployment, type RunningServer } from './deployment.js';

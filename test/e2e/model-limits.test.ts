@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KmsMethodName } from '../../src/dispatch/methods.js';
-import { kmsMethodNames } from '../../src/dispatch/methods.js';
+import type { KmsMethodName } from '../../src/operations/methods.js';
+import { kmsMethodNames } from '../../src/operations/methods.js';
 import { type ModelShape, modelOperations } from '../kms-model.js';
 import { CallError, type HoldfastClient, type Message } from './client.js';
 import { connectedKeyStore, Deployment, type RunningServer } from './deployment.js';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methodNames } from '../../src/dispatch/methods.js';
-import { requestConstraints } from '../../src/dispatch/request-constraints.js';
+import { methodNames } from '../../src/operations/methods.js';
+import { requestConstraints } from '../../src/api/request-constraints.js';
 import { modelOperations } from '../kms-model.js';
 import type { HoldfastClient, Message } from './client.js';
 import { Deployment, type RunningServer } from './deployment.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, Sealed } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';

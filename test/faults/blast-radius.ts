@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/clock-system.js';
 import { loadAddon } from '../../src/hsm/native.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial } from '../hsm/fixture.js';
 import { hsmCodes } from './matrix.js';

@@ -1,7 +1,7 @@
 /** A member that goes and returns, again and again: nothing grows, no PIN is tried in vain, no caller notices. */
 import { afterEach, expect, test } from 'vitest';
 import { Secret } from '../../src/secret.js';
-import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import { removalKinds } from '../native/fault-hsm.js';
 import { processSize, quarantinedMebibytes } from './process-size.js';

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
 import { type ProcessSize, processSize, quarantinedMebibytes } from './process-size.js';

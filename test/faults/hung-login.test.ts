@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
-import type { ConnectOutcome } from '../../src/keystores/hsm-cluster.js';
+import type { ConnectOutcome } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { clusterId, pin } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';

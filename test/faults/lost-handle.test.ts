@@ -1,7 +1,7 @@
 /** What becomes of operations whose key's handle turns out to be invalid, or another key's, while they are under way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
-import type { HsmCluster, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, Sealed } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import type { FaultHsm } from '../native/fault-hsm.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
 import { codeOf, inTime } from '../hsm/fixture.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
-import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/keystores/hsm-cluster.js';
+import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { openTestCatalog } from '../catalog-file.js';

@@ -15,10 +15,10 @@ import { detectProfile } from '../../src/hsm/profiles/profiles.js';
 import type {
   ConnectOutcome,
   EncryptionSpending,
-  HsmCall,
   HsmCluster,
   MaterialReference,
-} from '../../src/keystores/hsm-cluster.js';
+} from '../../src/clusters/hsm-cluster.js';
+import type { HsmCall } from '../../src/calls/hsm-call.js';
 import { Secret } from '../../src/secret.js';
 import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { openTestCatalog } from '../catalog-file.js';

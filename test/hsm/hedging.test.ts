@@ -1,7 +1,7 @@
 /** A second member is asked where the first is late: on real tokens, behind modules that hang. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createHsmFixture, type HsmFixture, inTime, makeMaterial } from './fixture.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import { ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
-import type { ConnectOutcome } from '../../src/keystores/hsm-cluster.js';
+import type { ConnectOutcome } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';

@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/keystores/hsm-cluster.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore, type RemovalKind, removalKinds } from '../native/fault-hsm.js';
 import { clusterId, codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial, pin, soon } from './fixture.js';

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../src/errors.js';
-import type { ClusterDescription, ConnectOutcome, HsmCluster, HsmClusters } from '../../src/keystores/hsm-cluster.js';
+import type { ClusterDescription, ConnectOutcome, HsmCluster, HsmClusters } from '../../src/clusters/hsm-cluster.js';
 import type { Secret } from '../../src/secret.js';
 
 /** What the next connect of a cluster answers; `until` holds the answer back. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { IncomingCall } from '../../src/dispatch/dispatcher.js';
+import type { IncomingCall } from '../../src/api/dispatcher.js';
 import type { FinishedTry } from '../../src/hsm/tries.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';

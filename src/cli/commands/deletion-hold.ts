@@ -81,7 +81,7 @@ async function release(terminal: Terminal, options: DeletionHoldOptions): Promis
 async function confirm(catalog: SqliteCatalog, shown: DeletionHold): Promise<void> {
   const { systemClock } = await import('../../clock-system.js');
   const { confirmedRecord } = await import('../../keys/time-record.js');
-  const { readTime } = await import('../../keys/time-watch.js');
+  const { readTime } = await import('../../jobs/time-watch.js');
   const { after } = await catalog.changeTimeRecord((known) => {
     const isAnother =
       known !== undefined && known.hold !== null && known.hold.since.getTime() !== shown.since.getTime();

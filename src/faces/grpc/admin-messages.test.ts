@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../test/manual-clock.js';
-import { connectionErrorCodes, type ConnectionState } from '../../keystores/store.js';
-import { getStatus } from '../../status/get-status.js';
+import { type ConnectionState } from '../../keystores/store.js';
+import { connectionErrorCodes } from '../../clusters/hsm-cluster.js';
+import { getStatus } from '../../operations/service/get-status.js';
 import { memberStates, type ProcessStatus, type ServiceStatus } from '../../status/service-status.js';
 import { adminCodecs } from './admin-messages.js';
 import { GetStatusResponse } from './gen/holdfast/admin/v1/admin_service.js';

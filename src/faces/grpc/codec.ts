@@ -1,4 +1,4 @@
-import type { MethodName } from '../../dispatch/methods.js';
+import type { MethodName } from '../../operations/methods.js';
 import { adminCodecs } from './admin-messages.js';
 import { cryptographyCodecs } from './cryptography-messages.js';
 import { keyCodecs } from './key-messages.js';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { CallerCertificate } from '../../audit/event.js';
-import type { Principal } from '../../policy/authorizer.js';
+import type { Principal } from '../../calls/principal.js';
 
 /** What is known of a connection from its beginning to its end. */
 export interface Connection {

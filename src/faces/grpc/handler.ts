@@ -7,14 +7,14 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
-import { type Cancellation, RequestCancellation } from '../../cancellation.js';
+import { type Cancellation, RequestCancellation } from '../../calls/cancellation.js';
 import type { Clock } from '../../clock.js';
 import { systemClock } from '../../clock-system.js';
-import type { Dispatcher, IncomingCall } from '../../dispatch/dispatcher.js';
-import type { MethodName } from '../../dispatch/methods.js';
+import type { Dispatcher, IncomingCall } from '../../api/dispatcher.js';
+import type { MethodName } from '../../operations/methods.js';
 import { toHoldfastError } from '../../errors.js';
 import type { Identifiers } from '../../ids.js';
-import type { OperationTrace, RequestTracer } from '../../trace.js';
+import type { OperationTrace, RequestTracer } from '../../calls/trace.js';
 import { codecs } from './codec.js';
 import type { Connection, Connections } from './connections.js';
 import { toCallError } from './errors.js';

@@ -7,7 +7,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { expect, test } from 'vitest';
 import { FaceUnderTest, ready } from '../../../test/grpc-face.js';
-import { methodNames } from '../../dispatch/methods.js';
+import { methodNames } from '../../operations/methods.js';
 
 /** What these tests need of clients that are made from proto files at run time, as another tool-chain makes them. */
 interface DynamicClient extends Client {

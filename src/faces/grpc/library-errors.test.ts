@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { modelOperations } from '../../../test/kms-model.js';
-import { methodNames } from '../../dispatch/methods.js';
+import { methodNames } from '../../operations/methods.js';
 import { ErrorInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
 

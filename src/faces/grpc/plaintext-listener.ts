@@ -1,5 +1,5 @@
 import { BlockList, createServer, isIPv6 } from 'node:net';
-import type { Principal } from '../../policy/authorizer.js';
+import type { Principal } from '../../calls/principal.js';
 import { guardAccepts } from './accept-guard.js';
 import { sourceAddressOf } from './connections.js';
 import { boundTcp, type Listener, listening } from './listener.js';

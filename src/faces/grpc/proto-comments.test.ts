@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { FieldConstraint } from '../../dispatch/constraint.js';
-import { methodNames } from '../../dispatch/methods.js';
-import { requestConstraints } from '../../dispatch/request-constraints.js';
+import type { FieldConstraint } from '../../api/constraint.js';
+import { methodNames } from '../../operations/methods.js';
+import { requestConstraints } from '../../api/request-constraints.js';
 
 /** A declaration of a proto file and the comment above it. */
 interface Declaration {

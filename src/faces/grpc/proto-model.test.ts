@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { type ModelShape, modelOperations } from '../../../test/kms-model.js';
-import { kmsMethodNames } from '../../dispatch/methods.js';
+import { kmsMethodNames } from '../../operations/methods.js';
 
 const files = fromBinary(
   FileDescriptorSetSchema,

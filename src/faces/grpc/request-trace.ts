@@ -1,6 +1,6 @@
 import { type Metadata, status } from '@grpc/grpc-js';
 import type { HoldfastError } from '../../errors.js';
-import type { OperationTrace, RequestTracer, TraceAttributes } from '../../trace.js';
+import type { OperationTrace, RequestTracer, TraceAttributes } from '../../calls/trace.js';
 
 /** Begins the trace of a call, where it is sampled. `trusted`: the caller is a principal of the configuration. */
 export type TraceStart = (metadata: Metadata, trusted: boolean) => OperationTrace | undefined;

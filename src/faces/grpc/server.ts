@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { Server } from '@grpc/grpc-js';
 import { type Clock, delay } from '../../clock.js';
-import type { Dispatcher } from '../../dispatch/dispatcher.js';
+import type { Dispatcher } from '../../api/dispatcher.js';
 import type { Identifiers } from '../../ids.js';
-import type { Principal } from '../../policy/authorizer.js';
+import type { Principal } from '../../calls/principal.js';
 import type { Readiness } from '../../status/readiness.js';
-import type { RequestTracer } from '../../trace.js';
+import type { RequestTracer } from '../../calls/trace.js';
 import type { DescriptorBounds } from './accept-guard.js';
 import { Connections } from './connections.js';
 import { addServices } from './handler.js';

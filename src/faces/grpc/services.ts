@@ -1,4 +1,4 @@
-import { type MethodName, methodNames } from '../../dispatch/methods.js';
+import { type MethodName, methodNames } from '../../operations/methods.js';
 import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { pemRevocationLists } from '../../certificates/pem.js';
 import { certificateIdentity } from '../../certificates/certificate-identity.js';
-import type { Principal } from '../../policy/authorizer.js';
+import type { Principal } from '../../calls/principal.js';
 import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type BigIntStats, chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Principal } from '../../policy/authorizer.js';
+import type { Principal } from '../../calls/principal.js';
 import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
 import type { Connection } from './connections.js';
 import { type Listener, listening } from './listener.js';

@@ -1,0 +1,71 @@
+/**
+ * What a request field may be, as data: the shapes of the published AWS KMS API model.
+ * `unsupported` says when a field that the model allows is refused because Holdfast does not honour it yet
+ * (invariant 13): an ignored policy leaves a key open, an ignored dry run executes.
+ */
+export type Shape =
+  /** Lengths in Unicode code points. `sensitive` values never appear in messages. */
+  | { kind: 'text'; min: number; max: number; pattern?: RegExp; sensitive?: boolean }
+  /** Lengths in bytes. */
+  | { kind: 'bytes'; min: number; max: number }
+  /** A text that is held as a `Secret` of its UTF-8 bytes. Lengths in Unicode code points, as those of `text`. */
+  | { kind: 'secret-text'; min: number; max: number }
+  | { kind: 'integer'; min: number; max: number }
+  | { kind: 'choice'; values: readonly string[] }
+  | { kind: 'flag' }
+  /** A map of strings to strings; its rules are those of `operations/cryptography/encryption-context.ts`. */
+  | { kind: 'context' }
+  | { kind: 'list'; min: number; max: number; of: Shape }
+  | { kind: 'structure'; fields: FieldConstraints };
+
+/** The rule of one request field. `unsupported` may list values: only those are refused. */
+export interface FieldConstraint {
+  shape: Shape;
+  required: boolean;
+  unsupported: 'never' | 'always' | 'when-true' | readonly string[];
+}
+
+/** By the field's domain name (lower camel case). Fields that are not named here are not checked. */
+export type FieldConstraints = Readonly<Record<string, FieldConstraint>>;
+
+/** Bounds in code points. The pattern is tested as it is: one for the whole text needs its anchors. */
+export const text = (min: number, max: number, pattern?: RegExp): Shape =>
+  pattern === undefined ? { kind: 'text', min, max } : { kind: 'text', min, max, pattern };
+/** For a secret inside a field that is refused as a whole; a secret that we take is a `secretText`. */
+export const sensitiveText = (min: number, max: number, pattern: RegExp): Shape => ({
+  kind: 'text',
+  min,
+  max,
+  pattern,
+  sensitive: true,
+});
+/** Bounds in bytes, of a `Uint8Array` or a `Secret`. */
+export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min, max });
+/** A key store password. Bounds in code points; no pattern, since that would take a string, which cannot be zeroed. */
+export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-text', min, max });
+/** Both bounds are allowed values. */
+export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
+/** One of AWS's enum values, as the AWS API writes them. Compared with case. */
+export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
+const flag: Shape = { kind: 'flag' };
+/** An encryption context. Its limits are those of `canonicalContext`, which the use cases call. */
+export const context: Shape = { kind: 'context' };
+/** Bounds count elements. Once ten broken rules of a list are found the rest of it is not looked at. */
+export const list = (min: number, max: number, of: Shape): Shape => ({ kind: 'list', min, max, of });
+/** A nested message. Its fields may be required, but what they refuse is not looked at: refuse the whole. */
+export const structure = (fields: FieldConstraints): Shape => ({ kind: 'structure', fields });
+
+/** Absent, null and the empty list are VALIDATION: "Member must not be null". */
+export const required = (shape: Shape): FieldConstraint => ({ shape, required: true, unsupported: 'never' });
+/** Honoured when it is set, and checked by its shape only then. */
+export const optional = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'never' });
+/** The model has it, we do not honour it: refused whenever it is set. */
+export const refused = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'always' });
+/** A flag whose `false` is what we do anyway. */
+export const refusedWhenTrue: FieldConstraint = { shape: flag, required: false, unsupported: 'when-true' };
+/** A choice of which only the other values are honoured. */
+export const refusedValues = (shape: Shape, ...values: string[]): FieldConstraint => ({
+  shape,
+  required: false,
+  unsupported: values,
+});

@@ -1,0 +1,178 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import type { AuditEvent } from '../audit/event.js';
+import type { Clock } from '../clock.js';
+import { systemClock } from '../clock-system.js';
+import { HoldfastError } from '../errors.js';
+import { AccessList } from '../policy/access-list.js';
+import type { Principal } from '../calls/principal.js';
+import { Secret } from '../secret.js';
+import type { AccessRow } from '../operations/access-row.js';
+import { accessTable } from './access-table.js';
+import { type AccessTable, AuditedDispatcher, type IncomingCall } from './dispatcher.js';
+import type { MethodName } from '../operations/methods.js';
+
+const operator: Principal = { arn: 'arn:aws:iam::1:user/operator', name: 'operator', account: '1', region: 'r' };
+const stranger: Principal = { ...operator, arn: 'arn:aws:iam::1:user/stranger', name: 'stranger' };
+
+/** A dispatcher with one row, a log that can be made to fail, and what became of the calls. */
+class Bench {
+  readonly records: AuditEvent[] = [];
+  readonly executed: object[] = [];
+  readonly durable: boolean[] = [];
+  logIsHealthy = true;
+  appendFails = false;
+  appendBlocks = false;
+  response: object = {};
+  readonly #dispatcher: AuditedDispatcher;
+
+  constructor(method: MethodName, row: Partial<AccessRow<never>> = {}, clock: Clock = systemClock) {
+    const wholeRow: AccessRow<never> = {
+      plane: 'data',
+      audited: [],
+      prepare: (request: object) =>
+        Promise.resolve({
+          accesses: [{ action: `kms:${method}`, resource: { kind: 'account' } }],
+          execute: () => {
+            this.executed.push(request);
+            return Promise.resolve(this.response);
+          },
+        }),
+      ...row,
+    };
+    this.#dispatcher = new AuditedDispatcher({
+      accessTable: { [method]: wholeRow } as unknown as AccessTable,
+      authorizer: new AccessList([operator.arn], []),
+      auditLog: {
+        healthy: () => this.logIsHealthy,
+        append: (event, { durable }) => {
+          if (this.appendFails) return Promise.reject(new Error('No space left on device'));
+          this.records.push(event);
+          this.durable.push(durable);
+          return this.appendBlocks ? new Promise(() => undefined) : Promise.resolve();
+        },
+      },
+      clock,
+      onCompleted: () => undefined,
+    });
+  }
+
+  dispatch(method: MethodName, request: object, call: Partial<IncomingCall> = {}): Promise<Uint8Array> {
+    return this.#dispatcher.dispatch({
+      face: 'grpc',
+      method,
+      principal: operator,
+      sourceAddress: 'unix',
+      requestId: 'r-1',
+      deadlineMs: systemClock.monotonicMs() + 10_000,
+      decode: () => request,
+      encode: () => Uint8Array.of(1),
+      ...call,
+    });
+  }
+}
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof HoldfastError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('AuditedDispatcher', () => {
+  it('executes nothing for a caller who is nobody, or not allowed, and records both', async () => {
+    const bench = new Bench('ListKeys');
+    expect(await codeOf(bench.dispatch('ListKeys', {}, { principal: undefined }))).toBe('ACCESS_DENIED');
+    expect(await codeOf(bench.dispatch('ListKeys', {}, { principal: stranger }))).toBe('ACCESS_DENIED');
+    expect(bench.executed).toEqual([]);
+    expect(bench.records.map(({ outcome, principal }) => [outcome, principal])).toEqual([
+      ['denied', null],
+      ['denied', stranger.arn],
+    ]);
+  });
+
+  it('executes nothing while the log is not healthy', async () => {
+    const bench = new Bench('ListKeys');
+    bench.logIsHealthy = false;
+    expect(await codeOf(bench.dispatch('ListKeys', {}))).toBe('KMS_INTERNAL');
+    expect(bench.executed).toEqual([]);
+  });
+
+  it('answers an error, and never the response, when the record cannot be written', async () => {
+    const bench = new Bench('GenerateRandom');
+    const plaintext = new Secret(Uint8Array.of(1, 2, 3));
+    bench.response = { plaintext };
+    bench.appendFails = true;
+    expect(await codeOf(bench.dispatch('GenerateRandom', { numberOfBytes: 3 }))).toBe('KMS_INTERNAL');
+    expect(() => plaintext.reveal()).toThrow('destroyed');
+  });
+
+  it.each([
+    ['at the deadline', true, 10_000],
+    ['soon where the log is known not to work', false, 1_000],
+  ])('answers while the log blocks: %s', async (_name, isHealthy, afterMs) => {
+    const clock = new ManualClock();
+    const bench = new Bench('GenerateRandom', {}, clock);
+    bench.logIsHealthy = isHealthy;
+    bench.appendBlocks = true;
+    let code = 'none yet';
+    const deadlineMs = clock.monotonicMs() + 10_000;
+    const answered = codeOf(bench.dispatch('GenerateRandom', {}, { deadlineMs })).then((answer) => (code = answer));
+    await expect.poll(() => bench.records.length).toBe(1);
+    clock.advance(afterMs - 1);
+    await setImmediate();
+    expect(code).toBe('none yet');
+    clock.advance(1);
+    await answered;
+    expect(code).toBe('KMS_INTERNAL');
+  });
+
+  it('destroys the secrets of the request and of the response, also when the request is refused', async () => {
+    const bench = new Bench('Encrypt');
+    const plaintext = new Secret(Uint8Array.of(1, 2, 3));
+    await codeOf(bench.dispatch('Encrypt', { keyId: 'k', plaintext }, { principal: stranger }));
+    expect(() => plaintext.reveal()).toThrow('destroyed');
+  });
+
+  it('waits for the disk on the control plane only', async () => {
+    const control = new Bench('CreateKey', { plane: 'control' });
+    await control.dispatch('CreateKey', {});
+    const data = new Bench('ListKeys');
+    await data.dispatch('ListKeys', {});
+    expect([control.durable, data.durable]).toEqual([[true], [false]]);
+  });
+
+  it('records what a create has made, and nothing made when it failed', async () => {
+    const made = { keyMetadata: { arn: 'arn:aws:kms:r:1:key/k' }, customKeyStoreId: 'cks-1' };
+    for (const method of ['CreateKey', 'CreateCustomKeyStore'] as const) {
+      const { created } = accessTable({} as never, {} as never, {} as never)[method];
+      const bench = new Bench(method, created === undefined ? {} : { created });
+      bench.response = made;
+      await bench.dispatch(method, method === 'CreateKey' ? {} : { customKeyStoreName: 'a store' });
+      await codeOf(bench.dispatch(method, {}, { principal: stranger }));
+      const expected = method === 'CreateKey' ? made.keyMetadata.arn : made.customKeyStoreId;
+      expect(bench.records.map(({ resources }) => resources)).toEqual([[expected], []]);
+    }
+  });
+
+  it('records what is legal whole, and of what is too long to be legal a part', async () => {
+    const audited = ['description', 'encryptionContext'] as never[];
+    const bench = new Bench('CreateKey', { audited });
+    const legal = { description: 'd'.repeat(8_192), encryptionContext: new Map([['n', 'v'.repeat(8_180)]]) };
+    await bench.dispatch('CreateKey', legal);
+    const pairs = Array.from({ length: 50_000 }, (_, index) => [`name ${index}`, 'value'] as const);
+    const huge = { description: '\u0001'.repeat(1_000_000), encryptionContext: new Map(pairs) };
+    await codeOf(bench.dispatch('CreateKey', huge, { principal: undefined }));
+    const [whole, cut] = bench.records;
+    expect(whole?.parameters).toEqual({
+      description: legal.description,
+      encryption_context: Object.fromEntries(legal.encryptionContext),
+    });
+    expect(JSON.stringify(cut).length).toBeLessThan(100_000);
+    expect(cut?.parameters['encryption_context']).toBe('(50000 pairs, longer than an encryption context can be)');
+  });
+});

@@ -1,0 +1,305 @@
+import type { AuditEvent, CallerCertificate } from '../audit/event.js';
+import type { AuditLog } from '../audit/log.js';
+import type { Cancellation } from '../calls/cancellation.js';
+import { type Clock, Deadlines } from '../clock.js';
+import { HoldfastError, toHoldfastError } from '../errors.js';
+import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
+import type { AccessResource, Authorizer } from '../policy/authorizer.js';
+import type { Principal } from '../calls/principal.js';
+import { Secret } from '../secret.js';
+import type { OperationTrace } from '../calls/trace.js';
+import type { AccessCheck, AccessRow } from '../operations/access-row.js';
+import { fieldName } from './field-name.js';
+import type { MethodName } from '../operations/methods.js';
+import { requestConstraints } from './request-constraints.js';
+import { validateRequest } from './validate-request.js';
+
+/** One request as a face hands it over. */
+export interface IncomingCall {
+  face: AuditEvent['face'];
+  method: MethodName;
+  /** Undefined when nobody in the configuration matches the caller. */
+  principal: Principal | undefined;
+  /** What a caller without a principal showed. */
+  certificate?: CallerCertificate | undefined;
+  /** Peer address, or `unix`. */
+  sourceAddress: string;
+  requestId: string;
+  /** Absolute, in `Clock.monotonicMs`. */
+  deadlineMs: number;
+  /** Whether the caller set it, and earlier than the service would have. */
+  deadlineIsCallers?: boolean | undefined;
+  /** What its parts are told to, where this request is traced. */
+  trace?: OperationTrace | undefined;
+  /** Whether its caller still waits, where the face can tell. */
+  cancellation?: Cancellation | undefined;
+  /** The domain request. Throws VALIDATION for bytes that are no such message. */
+  decode(): object;
+  /** The wire form of the domain response; copies what is secret in it. */
+  encode(response: object): Uint8Array;
+}
+
+/** The one path that every request of every face takes: decode → principal → authorise → use case → audit → encode. */
+export interface Dispatcher {
+  /** Rejects with `HoldfastError` only. */
+  dispatch(call: IncomingCall): Promise<Uint8Array>;
+}
+
+/** Told of every request when its answer is known, with the cause of a failure, for log and metrics. */
+export type CompletionListener = (call: IncomingCall, error: HoldfastError | undefined, durationMs: number) => void;
+
+/** The type of a row's request is known to its codec and its use case; the dispatcher treats it as opaque. */
+export type AccessTable = Readonly<Record<MethodName, AccessRow<never>>>;
+
+/** Given by `compose.ts`. `onCompleted` is called once for each request, after the audit log was told of it. */
+export interface DispatcherDependencies {
+  accessTable: AccessTable;
+  authorizer: Authorizer;
+  auditLog: AuditLog;
+  clock: Clock;
+  onCompleted: CompletionListener;
+}
+
+/** What becomes known of a request on its way, for the audit record. */
+interface Trail {
+  request: Record<string, unknown>;
+  accesses: readonly AccessCheck[];
+  response: object | undefined;
+}
+
+/**
+ * The dispatcher of all faces. Nothing is answered before the audit log has its record: where it cannot be written the
+ * answer is KMS_INTERNAL, also for what was done by then. A log that blocks is waited for until the request's deadline,
+ * and at least a second. Secrets of request and response are zeroed in the end.
+ */
+export class AuditedDispatcher implements Dispatcher {
+  readonly #dependencies: DispatcherDependencies;
+  readonly #auditDeadlines: Deadlines;
+  readonly #auditedFields: ReadonlyMap<MethodName, readonly AuditedField[]>;
+
+  constructor(dependencies: DispatcherDependencies) {
+    this.#dependencies = dependencies;
+    this.#auditDeadlines = new Deadlines(dependencies.clock);
+    this.#auditedFields = auditedFieldsOf(dependencies.accessTable);
+  }
+
+  async dispatch(call: IncomingCall): Promise<Uint8Array> {
+    const startedMs = this.#dependencies.clock.monotonicMs();
+    const trail: Trail = { request: {}, accesses: [], response: undefined };
+    try {
+      const error = await this.#run(call, trail);
+      await this.#audit(call, trail, error, startedMs);
+      if (error !== undefined) throw error;
+      const answer = call.encode(trail.response ?? {});
+      this.#completed(call, undefined, startedMs);
+      return answer;
+    } catch (thrown) {
+      const error = toHoldfastError(thrown);
+      this.#completed(call, error, startedMs);
+      throw error;
+    } finally {
+      destroySecrets(trail.request);
+      destroySecrets(trail.response);
+    }
+  }
+
+  #completed(call: IncomingCall, error: HoldfastError | undefined, startedMs: number): void {
+    this.#dependencies.onCompleted(call, error, this.#dependencies.clock.monotonicMs() - startedMs);
+  }
+
+  /** Fills the trail. @returns the error to answer with, so that it is audited before it is thrown. */
+  async #run(call: IncomingCall, trail: Trail): Promise<HoldfastError | undefined> {
+    try {
+      // While the log cannot be written nothing is done: the refusal below is itself the attempt that heals it.
+      if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
+      trail.request = call.decode() as Record<string, unknown>;
+      if (call.principal === undefined) {
+        throw new HoldfastError('ACCESS_DENIED', 'The caller is not a principal of this service.');
+      }
+      validateRequest(trail.request, requestConstraints[call.method]);
+      trail.response = await this.#execute(call, call.principal, trail);
+      return undefined;
+    } catch (thrown) {
+      const error = toHoldfastError(thrown);
+      return call.principal === undefined ? error : this.#forAdministrators(error, call.principal);
+    }
+  }
+
+  /**
+   * A key that the catalog does not know may be the catalog's fault, and only those who may see every key are told of it:
+   * all others could find out which keys exist.
+   */
+  #forAdministrators(error: HoldfastError, principal: Principal): HoldfastError {
+    const { cause } = error;
+    if (!(cause instanceof UnknownKeyError)) return error;
+    const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' } } as const;
+    return this.#dependencies.authorizer.isAllowed(access)
+      ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause })
+      : error;
+  }
+
+  async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
+    const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
+    const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
+    const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
+    trail.accesses = prepared.accesses;
+    for (const access of prepared.accesses) {
+      if (!this.#dependencies.authorizer.isAllowed({ principal, ...access })) throw accessDenied(principal, access);
+    }
+    return prepared.execute();
+  }
+
+  #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
+    const row = this.#dependencies.accessTable[call.method];
+    const event: AuditEvent = {
+      time: this.#dependencies.clock.now().toISOString(),
+      requestId: call.requestId,
+      face: call.face,
+      operation: call.method,
+      principal: call.principal?.arn ?? null,
+      ...(call.principal === undefined && call.certificate !== undefined ? { certificate: call.certificate } : {}),
+      sourceAddress: call.sourceAddress,
+      actions: trail.accesses.map((access) => access.action),
+      resources: auditedResources(trail, row, error),
+      outcome: outcomeOf(error),
+      errorCode: error?.code ?? null,
+      parameters: {
+        ...auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
+        ...unknownKeyOf(error),
+      },
+      durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
+    };
+    return this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
+  }
+
+  /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
+  #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
+    const { clock, auditLog } = this.#dependencies;
+    const leastMs = clock.monotonicMs() + leastAuditTimeMs;
+    // A log that is not healthy is not worth waiting for: the request was refused.
+    const untilMs = auditLog.healthy() ? Math.max(leastMs, deadlineMs) : leastMs;
+    return new Promise((resolve, reject) => {
+      const deadline = this.#auditDeadlines.add(untilMs, () => {
+        reject(auditUnavailable(new Error('The audit record was not written in time.')));
+      });
+      auditLog.append(event, { durable }).then(
+        () => {
+          deadline.cancel();
+          resolve();
+        },
+        (cause: unknown) => {
+          deadline.cancel();
+          reject(auditUnavailable(cause));
+        },
+      );
+    });
+  }
+}
+
+/** For the record of a request that was answered, or failed, just before its deadline. */
+const leastAuditTimeMs = 1_000;
+
+function auditUnavailable(cause: unknown): HoldfastError {
+  return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {
+    cause,
+    retryable: false,
+  });
+}
+
+/** The same words for a key that the caller may not use and for one that does not exist: nobody finds out which exist. */
+function accessDenied(principal: Principal, { action, resource }: AccessCheck): HoldfastError {
+  const where = {
+    account: '',
+    'custom-key-store': ` on resource: ${resourceName(resource).join()}`,
+    key: ' on this key, or the key does not exist',
+    'unknown-key': ' on this key, or the key does not exist',
+  }[resource.kind];
+  return new HoldfastError('ACCESS_DENIED', `User: ${principal.arn} is not authorized to perform: ${action}${where}`);
+}
+
+function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
+  if (error === undefined) return 'success';
+  return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
+}
+
+function auditedResources(trail: Trail, row: AccessRow<never>, error: HoldfastError | undefined): string[] {
+  const named = trail.accesses.flatMap((access) => resourceName(access.resource));
+  if (error !== undefined || trail.response === undefined || row.created === undefined) return named;
+  return [...named, row.created(trail.response)];
+}
+
+function resourceName(resource: AccessResource): string[] {
+  switch (resource.kind) {
+    case 'key':
+      return [resource.keyArn];
+    case 'custom-key-store':
+      return [resource.customKeyStoreId];
+    case 'account':
+    case 'unknown-key':
+      return [];
+  }
+}
+
+/** The key that a ciphertext names and the catalog does not know: without it nobody could tell which catalog is missing. */
+function unknownKeyOf(error: HoldfastError | undefined): Record<string, string> {
+  if (!(error?.cause instanceof UnknownKeyError)) return {};
+  const { keyId, materialId } = error.cause;
+  return { unknown_key_id: keyId, unknown_key_material_id: materialId };
+}
+
+/** A field of a request that its audit record carries, and what it is called there. */
+interface AuditedField {
+  name: string;
+  recordedAs: string;
+}
+
+function auditedFieldsOf(table: AccessTable): ReadonlyMap<MethodName, readonly AuditedField[]> {
+  const rows = Object.entries(table) as [MethodName, AccessRow<never>][];
+  return new Map(
+    rows.map(([method, { audited }]) => [
+      method,
+      audited.map((name: string) => ({ name, recordedAs: fieldName(name) })),
+    ]),
+  );
+}
+
+function auditedParameters(request: Record<string, unknown>, fields: readonly AuditedField[]): Record<string, unknown> {
+  const parameters: Record<string, unknown> = {};
+  for (const { name, recordedAs } of fields) {
+    const value = request[name];
+    if (value !== undefined) parameters[recordedAs] = auditedValue(value);
+  }
+  return parameters;
+}
+
+/** The longest description and the longest encryption context that are legal: a request that is allowed is recorded whole. */
+const longestAuditedText = 8_192;
+
+/**
+ * What is refused is recorded too, whoever sent it, and must not fill the disk: a message of 1 MiB would make a record of
+ * six, and without room for records nothing is served.
+ */
+function auditedValue(value: unknown): unknown {
+  if (typeof value === 'string') return auditedText(value);
+  return value instanceof Map ? auditedContext(value as ReadonlyMap<string, string>) : value;
+}
+
+function auditedText(text: string): string {
+  if (text.length <= longestAuditedText) return text;
+  return `${text.slice(0, longestAuditedText)}… (cut; ${text.length} characters)`;
+}
+
+function auditedContext(context: ReadonlyMap<string, string>): unknown {
+  let length = 0;
+  for (const [name, value] of context) {
+    length += name.length + value.length;
+    if (length > longestAuditedText) return `(${context.size} pairs, longer than an encryption context can be)`;
+  }
+  return Object.fromEntries(context);
+}
+
+function destroySecrets(fields: object | undefined): void {
+  for (const value of Object.values(fields ?? {})) {
+    if (value instanceof Secret) value.destroy();
+  }
+}

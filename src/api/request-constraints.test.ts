@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { FieldConstraints, Shape } from './constraint.js';
+import { kmsMethodNames } from '../operations/methods.js';
+import { requestConstraints } from './request-constraints.js';
+
+interface ModelShape {
+  type: string;
+  min?: number;
+  max?: number;
+  pattern?: string;
+  enum?: string[];
+  sensitive?: boolean;
+  member?: ModelShape;
+  members?: Record<string, ModelShape>;
+  required?: string[];
+}
+
+const model = JSON.parse(readFileSync(new URL('../../test/model/kms-model.json', import.meta.url), 'utf8')) as {
+  operations: Record<string, { input: ModelShape }>;
+};
+
+const camelCase = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
+
+function compareFields(constraints: FieldConstraints, shape: ModelShape, path: string): void {
+  const members = shape.members ?? {};
+  expect(Object.keys(constraints).sort(), path).toEqual(Object.keys(members).map(camelCase).sort());
+  for (const [name, member] of Object.entries(members)) {
+    const constraint = constraints[camelCase(name)];
+    expect(constraint?.required, `${path}.${name}`).toBe(shape.required?.includes(name) ?? false);
+    if (constraint !== undefined) compareShape(constraint.shape, member, `${path}.${name}`);
+  }
+}
+
+function compareShape(shape: Shape, modelShape: ModelShape, path: string): void {
+  // The cluster's configuration may widen the password's limit; the use cases check it.
+  const max = path.endsWith('.KeyStorePassword') ? 255 : modelShape.max;
+  switch (shape.kind) {
+    case 'text':
+      expect({ type: 'string', min: shape.min, max: shape.max }, path).toEqual({ ...pick(modelShape), max });
+      expect(shape.pattern === undefined, path).toBe(modelShape.pattern === undefined);
+      return;
+    case 'bytes':
+    case 'secret-text':
+      expect({ min: shape.min, max: shape.max }, path).toEqual({ min: modelShape.min, max });
+      return;
+    case 'integer':
+      expect({ type: 'integer', min: shape.min, max: shape.max }, path).toEqual(pick(modelShape));
+      return;
+    case 'choice':
+      expect(new Set(shape.values), path).toEqual(new Set(modelShape.enum));
+      return;
+    case 'flag':
+    case 'context':
+      expect(modelShape.type, path).toBe(shape.kind === 'flag' ? 'boolean' : 'map');
+      return;
+    case 'list':
+      expect([shape.min, shape.max], path).toEqual([modelShape.min ?? 0, modelShape.max ?? Number.MAX_SAFE_INTEGER]);
+      compareShape(shape.of, modelShape.member ?? { type: 'missing' }, `${path}[]`);
+      return;
+    case 'structure':
+      compareFields(shape.fields, modelShape, path);
+  }
+}
+
+function pick({ type, min, max }: ModelShape): { type: string; min: number | undefined; max: number | undefined } {
+  return { type, min, max };
+}
+
+describe('requestConstraints', () => {
+  it.each(kmsMethodNames)('%s has the fields and limits of the published model', (method) => {
+    const operation = model.operations[method];
+    if (operation === undefined) throw new Error(`The model has no ${method}.`);
+    compareFields(requestConstraints[method], operation.input, method);
+  });
+
+  it('has methods of the model alone', () => {
+    const published = Object.keys(model.operations);
+    expect(kmsMethodNames.filter((name) => !published.includes(name))).toEqual([]);
+  });
+});

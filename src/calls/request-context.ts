@@ -1,0 +1,9 @@
+import type { HsmCall } from './hsm-call.js';
+import type { Principal } from './principal.js';
+
+/** What a use case knows of the request around it. */
+export interface RequestContext extends HsmCall {
+  requestId: string;
+  /** Its account and region are the scope of every name in the request. */
+  principal: Principal;
+}

@@ -1,0 +1,5 @@
+/** Whose names they are: keys, stores and aliases of one account in one region see only each other. */
+export interface Scope {
+  account: string;
+  region: string;
+}

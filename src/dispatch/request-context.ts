@@ -1,9 +1,0 @@
-import type { HsmCall } from '../keystores/hsm-cluster.js';
-import type { Principal } from '../policy/authorizer.js';
-
-/** What a use case knows of the request around it. */
-export interface RequestContext extends HsmCall {
-  requestId: string;
-  /** Its account and region are the scope of every name in the request. */
-  principal: Principal;
-}

@@ -1,0 +1,199 @@
+import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
+import type { HsmCluster, MemberInventory } from '../clusters/hsm-cluster.js';
+import type { KeysCore } from '../keys/core.js';
+import type { IntentRecord } from '../keys/key.js';
+import { Rounds } from './rounds.js';
+import type { TimeWatch } from './time-watch.js';
+
+/** What the rounds of recovery work with, and their times in milliseconds. */
+export interface IntentRecoveryOptions {
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
+  audit: ActAudit;
+  timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  /** Told after each comparison, for each member, what the catalog does not account for, also if that is nothing. It is never touched. */
+  onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
+  /** Default one minute. */
+  intervalMs?: number | undefined;
+  /** An intent that is open for longer belongs to a create that died. Default 10 min, far beyond any create's deadline. */
+  openForAtMostMs?: number | undefined;
+  /** How long an abandoned intent's material is left alone: a late call may still be making it. Default 1 h. */
+  quarantineMs?: number | undefined;
+  /** How long one destruction or one inventory may take. Default 30 s. */
+  callTimeoutMs?: number | undefined;
+}
+
+/**
+ * Secret keys on one member that no intent and no material of its cluster explains: the catalog is another one or an old
+ * one, or another program uses the token.
+ */
+export interface UnaccountedMaterial {
+  clusterId: string;
+  memberName: string;
+  /** CKA_IDs in hex. Empty when every key is accounted for. */
+  materialIds: string[];
+}
+
+const batchSize = 100;
+
+/**
+ * Accounts for what creates left behind (invariant 2). It destroys only material whose intent is abandoned and out
+ * of quarantine, or that a tombstone says is destroyed already; whatever belongs to a key is never touched.
+ */
+export class IntentRecovery {
+  readonly #core: IntentRecoveryOptions['core'];
+  readonly #audit: ActAudit;
+  readonly #timeWatch: IntentRecoveryOptions['timeWatch'];
+  readonly #onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
+  readonly #openForAtMostMs: number;
+  readonly #quarantineMs: number;
+  readonly #callTimeoutMs: number;
+  readonly #rounds: Rounds;
+
+  constructor(options: IntentRecoveryOptions) {
+    this.#core = options.core;
+    this.#audit = options.audit;
+    this.#timeWatch = options.timeWatch;
+    this.#onUnaccountedMaterial = options.onUnaccountedMaterial;
+    this.#openForAtMostMs = options.openForAtMostMs ?? 10 * 60_000;
+    this.#quarantineMs = options.quarantineMs ?? 60 * 60_000;
+    this.#callTimeoutMs = options.callTimeoutMs ?? 30_000;
+    this.#rounds = new Rounds({
+      clock: options.core.clock,
+      intervalMs: options.intervalMs ?? 60_000,
+      name: 'recovering the intents of interrupted creates',
+      round: (signal) => this.#round(signal),
+      onBackgroundError: options.core.onBackgroundError,
+    });
+  }
+
+  start(): void {
+    this.#rounds.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#rounds.stop();
+  }
+
+  /** Resolves when a round has ended. Never rejects. */
+  runNow(): Promise<void> {
+    return this.#rounds.runNow();
+  }
+
+  /**
+   * To be called whenever a cluster has connected: destroys what turned up again although it was destroyed (a member that
+   * was away, a call that hung), and reports what nothing accounts for. Never rejects.
+   */
+  async checkInventory(clusterId: string): Promise<void> {
+    const cluster = this.#core.keyStores.connectedCluster(clusterId);
+    if (cluster === undefined) return;
+    try {
+      const members = await cluster.listMaterialIds(this.#deadlineMs());
+      const accounts = await this.#accountFor(cluster, members);
+      this.#reportUnaccounted(cluster, members, accounts);
+      await this.#destroyAgain(cluster, accounts);
+    } catch (error) {
+      this.#core.onBackgroundError(error, `comparing the inventory of cluster ${clusterId} with the catalog`);
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { catalog } = this.#core;
+    const now = await this.#timeWatch.verifiedNow();
+    if (now === undefined) return;
+    await this.#abandonOld(now);
+    const abandonedBefore = new Date(now.getTime() - this.#quarantineMs);
+    const seen = new Set<string>();
+    for (;;) {
+      // Intents of clusters that are not connected stay at the head of the list; they hold up nobody.
+      const limit = batchSize + seen.size;
+      const intents = await catalog.listAbandonedIntents(abandonedBefore, limit);
+      for (const intent of intents.filter(({ materialId }) => !seen.has(materialId))) {
+        if (signal.aborted) return;
+        seen.add(intent.materialId);
+        await this.#destroyAbandoned(intent);
+      }
+      if (intents.length < limit) return;
+    }
+  }
+
+  async #abandonOld(now: Date): Promise<void> {
+    const openedBefore = new Date(now.getTime() - this.#openForAtMostMs);
+    const count = await this.#core.catalog.abandonIntentsOpenedBefore(openedBefore, now);
+    const parameters = { count, opened_before: openedBefore.toISOString() };
+    if (count > 0) await this.#audit.note({ operation: 'AbandonIntents', resources: [], parameters });
+  }
+
+  async #destroyAbandoned(intent: IntentRecord): Promise<void> {
+    const cluster = this.#core.keyStores.connectedCluster(intent.clusterId);
+    if (cluster === undefined) return;
+    try {
+      if ((await this.#core.catalog.findMaterial(intent.materialId)) !== undefined) {
+        throw new Error('The catalog has a key with the material of an abandoned intent. Nothing was destroyed.');
+      }
+      await this.#destroy('DestroyAbandonedKeyMaterial', cluster, intent.materialId);
+      await this.#core.catalog.markIntentDestroyed(intent.materialId);
+    } catch (error) {
+      if (error instanceof ActUnauditedError) throw error;
+      this.#core.onBackgroundError(error, `destroying the key material ${intent.materialId} of an abandoned intent`);
+    }
+  }
+
+  async #accountFor(cluster: HsmCluster, members: readonly MemberInventory[]): Promise<Map<string, Account>> {
+    const accounts = new Map<string, Account>();
+    for (const materialId of new Set(members.flatMap((member) => member.materialIds))) {
+      accounts.set(materialId, await this.#accountOf(cluster.clusterId, materialId));
+    }
+    return accounts;
+  }
+
+  /** Rows of another cluster account for nothing here: what they say was done was done elsewhere. */
+  async #accountOf(clusterId: string, materialId: string): Promise<Account> {
+    // The intent first: a create that commits between the two look-ups turns it into a material, never the reverse.
+    const intent = await this.#core.catalog.findIntent(materialId);
+    if (intent?.clusterId === clusterId) return intent.state === 'destroyed' ? 'destroyed' : 'kept';
+    const material = await this.#core.catalog.findMaterial(materialId);
+    if (material?.clusterId === clusterId) return material.destroyedDate === null ? 'kept' : 'destroyed';
+    return 'unaccounted';
+  }
+
+  async #destroyAgain(cluster: HsmCluster, accounts: ReadonlyMap<string, Account>): Promise<void> {
+    for (const [materialId, account] of accounts) {
+      if (account !== 'destroyed') continue;
+      try {
+        await this.#destroy('DestroyReappearedKeyMaterial', cluster, materialId);
+      } catch (error) {
+        if (error instanceof ActUnauditedError) throw error;
+        this.#core.onBackgroundError(error, `destroying the key material ${materialId}, which turned up again`);
+      }
+    }
+  }
+
+  #destroy(
+    operation: 'DestroyAbandonedKeyMaterial' | 'DestroyReappearedKeyMaterial',
+    cluster: HsmCluster,
+    materialId: string,
+  ): Promise<void> {
+    const parameters = { cluster_id: cluster.clusterId, material_ids: [materialId] };
+    return this.#audit.perform({ operation, resources: [], parameters }, () =>
+      cluster.destroyKeyMaterial(materialId, this.#deadlineMs()),
+    );
+  }
+
+  #reportUnaccounted(
+    cluster: HsmCluster,
+    members: readonly MemberInventory[],
+    accounts: ReadonlyMap<string, Account>,
+  ): void {
+    for (const { memberName, materialIds } of members) {
+      const unaccounted = materialIds.filter((materialId) => accounts.get(materialId) === 'unaccounted');
+      this.#onUnaccountedMaterial({ clusterId: cluster.clusterId, memberName, materialIds: unaccounted });
+    }
+  }
+
+  #deadlineMs(): number {
+    return this.#core.clock.monotonicMs() + this.#callTimeoutMs;
+  }
+}
+
+/** What the catalog says of a material that a token holds. `kept`: a key's, or an intent's that is not destroyed yet. */
+type Account = 'kept' | 'destroyed' | 'unaccounted';

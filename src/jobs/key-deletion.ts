@@ -1,0 +1,131 @@
+import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
+import { HoldfastError } from '../errors.js';
+import { keyArn } from '../keys/arn.js';
+import type { KeysCore } from '../keys/core.js';
+import type { KeyRecord } from '../keys/key.js';
+import { Rounds } from './rounds.js';
+import type { TimeWatch } from './time-watch.js';
+
+/** What the rounds of deletion work with, and their times in milliseconds. */
+export interface DeletionOptions {
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
+  audit: ActAudit;
+  timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  /** Default one minute. */
+  intervalMs?: number | undefined;
+  /** How long one material's destruction on its cluster may take. Default 30 s. */
+  destroyTimeoutMs?: number | undefined;
+}
+
+const batchSize = 100;
+
+/**
+ * Destroys the material of keys whose deletion date has come, on their clusters, and leaves tombstones.
+ *
+ * `Deleting` is entered by compare-and-set before the first call to a token and cannot be cancelled, so no request can use
+ * or rescue a key whose material is half gone; what a crash left in `Deleting` is taken up by the next round. A key whose
+ * cluster is not connected stays pending deletion until it is.
+ *
+ * Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
+ */
+export class KeyDeletion {
+  readonly #core: DeletionOptions['core'];
+  readonly #audit: ActAudit;
+  readonly #timeWatch: DeletionOptions['timeWatch'];
+  readonly #destroyTimeoutMs: number;
+  readonly #rounds: Rounds;
+
+  constructor(options: DeletionOptions) {
+    this.#core = options.core;
+    this.#audit = options.audit;
+    this.#timeWatch = options.timeWatch;
+    this.#destroyTimeoutMs = options.destroyTimeoutMs ?? 30_000;
+    this.#rounds = new Rounds({
+      clock: options.core.clock,
+      intervalMs: options.intervalMs ?? 60_000,
+      name: 'deleting the keys that are due',
+      round: (signal) => this.#round(signal),
+      onBackgroundError: options.core.onBackgroundError,
+    });
+  }
+
+  start(): void {
+    this.#rounds.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#rounds.stop();
+  }
+
+  /** Resolves when a round has ended. Never rejects. */
+  runNow(): Promise<void> {
+    return this.#rounds.runNow();
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const seen = new Set<string>();
+    const now = await this.#timeWatch.verifiedNow();
+    if (now === undefined) return;
+    for (;;) {
+      // Keys that had to be left stay at the head of the list: ask for as many more, so that they hold up nobody.
+      const limit = batchSize + seen.size;
+      const due = await this.#core.catalog.listKeysToDelete(now, limit);
+      for (const key of due.filter(({ keyId }) => !seen.has(keyId))) {
+        if (signal.aborted) return;
+        seen.add(key.keyId);
+        await this.#deleteAndReport(key);
+      }
+      if (due.length < limit) return;
+    }
+  }
+
+  /** One key's failure is no reason to leave the others; an audit log that cannot be written is. */
+  async #deleteAndReport(key: KeyRecord): Promise<void> {
+    try {
+      await this.#delete(key);
+    } catch (error) {
+      if (error instanceof ActUnauditedError) throw error;
+      this.#core.onBackgroundError(error, `deleting key ${keyArn(this.#core.identity, key)}`);
+    }
+  }
+
+  async #delete(key: KeyRecord): Promise<void> {
+    const { catalog, clock, keyStores, identity } = this.#core;
+    const cluster = keyStores.connectedCluster(key.clusterId);
+    if (cluster === undefined || !(await this.#isStillDue(key))) return;
+    const materials = await catalog.listMaterialsOfKey(key.keyId);
+    const act = {
+      operation: 'DeleteKey' as const,
+      resources: [keyArn(identity, key)],
+      parameters: {
+        deletion_date: key.deletionDate?.toISOString() ?? null,
+        cluster_id: key.clusterId,
+        material_ids: materials.map(({ materialId }) => materialId),
+      },
+    };
+    await this.#audit.perform(act, async () => {
+      await this.#begin(key);
+      for (const { materialId } of materials) {
+        await cluster.destroyKeyMaterial(materialId, clock.monotonicMs() + this.#destroyTimeoutMs);
+      }
+    });
+    // Last, so that a key whose destruction could not be recorded is taken up again until it is.
+    await catalog.completeDeletion(key, key.keyId, clock.now());
+  }
+
+  /** It may have been cancelled, or scheduled anew, since it was listed. */
+  async #isStillDue(listed: KeyRecord): Promise<boolean> {
+    const key = await this.#core.catalog.findKey(listed, listed.keyId);
+    return key?.state === listed.state && key.deletionDate?.getTime() === listed.deletionDate?.getTime();
+  }
+
+  /** By the time of this moment: the clock may have jumped since the round began. */
+  async #begin(key: KeyRecord): Promise<void> {
+    const now = await this.#timeWatch.verifiedNow();
+    if (now !== undefined && key.state === 'Deleting') return;
+    if (now !== undefined && (await this.#core.catalog.beginDeletion(key, key.keyId, now))) return;
+    throw new HoldfastError('KMS_INVALID_STATE', 'The deletion was cancelled, or is held, since the round began.', {
+      retryable: false,
+    });
+  }
+}

@@ -1,0 +1,57 @@
+import type { Clock, ScheduledTask } from '../clock.js';
+import type { BackgroundErrorListener } from '../keys/core.js';
+
+/** What is done again and again, how often, and who is told when it fails. */
+export interface RoundsOptions {
+  clock: Clock;
+  /** Pause between the end of a round and the beginning of the next. */
+  intervalMs: number;
+  /** What a round does, for the log. */
+  name: string;
+  /** Stops early, between two items of work, when the signal is aborted. */
+  round: (signal: AbortSignal) => Promise<void>;
+  onBackgroundError: BackgroundErrorListener;
+}
+
+/** Work that is done again and again in the background: never two rounds at once, and stopped between two of them. */
+export class Rounds {
+  readonly #options: RoundsOptions;
+  readonly #stopping = new AbortController();
+  #next: ScheduledTask | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: RoundsOptions) {
+    this.#options = options;
+  }
+
+  /** The first round begins at once. */
+  start(): void {
+    void this.runNow();
+  }
+
+  /** Runs a round now or, when one is running, waits for that one. Never rejects: failures go to the listener. */
+  runNow(): Promise<void> {
+    if (this.#stopping.signal.aborted) return Promise.resolve();
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  /** No further round; resolves when the one that is running has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#next?.cancel();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    this.#next?.cancel();
+    try {
+      await this.#options.round(this.#stopping.signal);
+    } catch (error) {
+      this.#options.onBackgroundError(error, this.#options.name);
+    }
+    this.#running = undefined;
+    if (this.#stopping.signal.aborted) return;
+    this.#next = this.#options.clock.schedule(this.#options.intervalMs, () => this.start());
+  }
+}

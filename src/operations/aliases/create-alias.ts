@@ -1,0 +1,38 @@
+import { aliasAlreadyExists, checkAliasName, maximumAliasesPerKey, tooManyAliases } from '../../keys/alias-rules.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { AliasRecord, KeyRecord } from '../../keys/key.js';
+import { requireKeyState } from '../../keys/key-state.js';
+
+/** AWS KMS API Reference, CreateAlias. The target is no part of it: the dispatcher has resolved it to a key. */
+export interface CreateAliasRequest {
+  /** 1–256 characters, with its prefix `alias/`. */
+  aliasName: string;
+}
+
+/**
+ * Names a key. `key` is the target.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key), ALREADY_EXISTS.
+ */
+export async function createAlias(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
+  call: { key: KeyRecord; request: CreateAliasRequest },
+): Promise<Record<string, never>> {
+  const { key, request } = call;
+  checkAliasName(request.aliasName);
+  await requireKeyState(core, key, 'CreateAlias');
+  const now = core.clock.now();
+  const alias: AliasRecord = {
+    account: key.account,
+    region: key.region,
+    aliasName: request.aliasName,
+    targetKeyId: key.keyId,
+    creationDate: now,
+    lastUpdatedDate: now,
+  };
+  // Before the quota: a name that is taken is taken, whatever the key's count.
+  if ((await core.catalog.findAlias(key, request.aliasName)) !== undefined) throw aliasAlreadyExists(core, alias);
+  const outcome = await core.catalog.createAlias(alias, maximumAliasesPerKey);
+  if (outcome === 'limit-exceeded') throw tooManyAliases();
+  if (outcome === 'name-in-use') throw aliasAlreadyExists(core, alias);
+  return {};
+}

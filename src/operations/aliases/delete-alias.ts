@@ -1,0 +1,23 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import { checkAliasName } from '../../keys/alias-rules.js';
+import { aliasArn } from '../../keys/arn.js';
+import type { KeysCore } from '../../keys/core.js';
+import { aliasNotFound } from '../../keys/not-found.js';
+
+/** AWS KMS API Reference, DeleteAlias. With the prefix `alias/`; no key id, no ARN. */
+export interface DeleteAliasRequest {
+  aliasName: string;
+}
+
+/** Works whatever the state of the key that it names. @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND. */
+export async function deleteAlias(
+  core: Pick<KeysCore, 'catalog' | 'identity'>,
+  call: { request: DeleteAliasRequest },
+  context: RequestContext,
+): Promise<Record<string, never>> {
+  const { aliasName } = call.request;
+  const { account, region } = context.principal;
+  checkAliasName(aliasName);
+  if (await core.catalog.deleteAlias({ account, region }, aliasName)) return {};
+  throw aliasNotFound(aliasArn(core.identity, { account, region, aliasName }));
+}

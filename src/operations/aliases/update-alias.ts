@@ -1,0 +1,32 @@
+import { checkAliasName, maximumAliasesPerKey, tooManyAliases } from '../../keys/alias-rules.js';
+import { aliasArn } from '../../keys/arn.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord } from '../../keys/key.js';
+import { requireKeyState } from '../../keys/key-state.js';
+import { aliasNotFound } from '../../keys/not-found.js';
+
+/** AWS KMS API Reference, UpdateAlias. The new target is no part of it: the dispatcher has resolved it to a key. */
+export interface UpdateAliasRequest {
+  aliasName: string;
+}
+
+/**
+ * Points an alias at another key. `key` is the new target; the one so far may be in any state (AWS note 10). All keys are
+ * of one type and usage, which AWS demands of the two.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending deletion), LIMIT_EXCEEDED.
+ */
+export async function updateAlias(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
+  call: { key: KeyRecord; request: UpdateAliasRequest },
+): Promise<Record<string, never>> {
+  const { key, request } = call;
+  checkAliasName(request.aliasName);
+  const notFound = aliasNotFound(aliasArn(core.identity, { ...key, aliasName: request.aliasName }));
+  if ((await core.catalog.findAlias(key, request.aliasName)) === undefined) throw notFound;
+  await requireKeyState(core, key, 'UpdateAlias');
+  const now = core.clock.now();
+  const outcome = await core.catalog.updateAlias(key, request.aliasName, key.keyId, now, maximumAliasesPerKey);
+  if (outcome === 'limit-exceeded') throw tooManyAliases();
+  if (outcome === 'not-found') throw notFound;
+  return {};
+}

@@ -1,0 +1,54 @@
+import { HoldfastError } from '../../errors.js';
+import { keyArn } from '../../keys/arn.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
+import type { Scope } from '../../calls/scope.js';
+import { keyNotFound } from '../../keys/not-found.js';
+import { resolveKey } from '../../keys/resolve-key.js';
+import { type Envelope, parseEnvelope } from './envelope.js';
+import { invalidCiphertext } from './invalid-ciphertext.js';
+import { UnknownKeyError } from './unknown-key.js';
+
+/** A ciphertext, taken apart, with the key and the generation of material that its header names. */
+export interface CiphertextKey {
+  key: KeyRecord;
+  material: MaterialRecord;
+  envelope: Envelope;
+}
+
+/**
+ * Finds the key of a ciphertext, before anything is authorised and without any call to an HSM.
+ *
+ * A ciphertext of a key whose deletion has begun is NOT_FOUND (AWS lists it for Decrypt): the ciphertext is sound, and
+ * whoever is asked why it cannot be read must not go looking for corruption. All others that are not ours (no envelope,
+ * a key or material that never was, another account's or region's, a material that is not of that key) are alike to the
+ * caller; the cause says when it was the catalog that did not know a key, which the dispatcher tells administrators.
+ * @param keyIdentifier the request's key id, key ARN, alias or alias ARN, if it has one.
+ * @throws INVALID_CIPHERTEXT; NOT_FOUND and INVALID_ARN as `resolveKey`; INCORRECT_KEY when the request names another key.
+ */
+export async function resolveCiphertextKey(
+  core: Pick<KeysCore, 'catalog' | 'identity'>,
+  scope: Scope,
+  ciphertextBlob: Uint8Array,
+  keyIdentifier?: string,
+): Promise<CiphertextKey> {
+  const envelope = parseEnvelope(ciphertextBlob);
+  const key = await core.catalog.findKey(scope, envelope.keyId);
+  const material = await core.catalog.findMaterial(envelope.materialId);
+  if (key === undefined) throw invalidCiphertext(new UnknownKeyError(envelope, scope));
+  if (material?.keyId !== key.keyId) throw invalidCiphertext(new UnknownKeyError(envelope, undefined));
+  if (keyIdentifier !== undefined) {
+    const named = await resolveKey(core, scope, keyIdentifier, { aliasesAllowed: true });
+    if (named.keyId !== key.keyId) throw incorrectKey();
+  }
+  if (key.state === 'Deleting' || key.state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
+  return { key, material, envelope };
+}
+
+/** In the words of the live service. */
+function incorrectKey(): HoldfastError {
+  return new HoldfastError(
+    'INCORRECT_KEY',
+    'The key ID in the request does not identify a CMK that can perform this operation.',
+  );
+}

@@ -1,0 +1,43 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import type { KeyRecord } from '../../keys/key.js';
+import type { Secret } from '../../secret.js';
+import { symmetricDefault } from './algorithm.js';
+import type { EncryptionContext } from './encryption-context.js';
+import { type OperationsCore, prepareSealing } from './sealing.js';
+
+/** AWS KMS API Reference, Encrypt. The key is no part of it: the dispatcher has resolved it. */
+export interface EncryptRequest {
+  /** 1–4,096 bytes. Destroyed when the call ends. */
+  plaintext: Secret;
+  encryptionContext: EncryptionContext;
+  encryptionAlgorithm?: string | undefined;
+}
+
+/** AWS KMS API Reference, Encrypt. The blob is an envelope, 82 bytes longer than the plaintext. */
+export interface EncryptResponse {
+  ciphertextBlob: Uint8Array;
+  /** ARN of the key. */
+  keyId: string;
+  encryptionAlgorithm: 'SYMMETRIC_DEFAULT';
+}
+
+/** Encrypts under the key's current material, in its cluster. @throws as `prepareSealing` and `HsmCluster.encrypt`. */
+export async function encrypt(
+  core: OperationsCore,
+  call: { key: KeyRecord; request: EncryptRequest },
+  context: RequestContext,
+): Promise<EncryptResponse> {
+  const { plaintext, encryptionContext, encryptionAlgorithm } = call.request;
+  try {
+    const sealing = await prepareSealing(core, call.key, {
+      operation: 'Encrypt',
+      encryptionContext,
+      encryptionAlgorithm,
+    });
+    const { cluster, material, additionalData, keyId } = sealing;
+    const sealed = await cluster.encrypt(material, plaintext, additionalData, context);
+    return { ciphertextBlob: sealing.envelope(sealed), keyId, encryptionAlgorithm: symmetricDefault };
+  } finally {
+    plaintext.destroy();
+  }
+}

@@ -1,0 +1,123 @@
+import type { Sealed } from '../../clusters/hsm-cluster.js';
+import { invalidCiphertext } from './invalid-ciphertext.js';
+
+/**
+ * The ciphertext envelope, format 1. Bytes:
+ *
+ *     offset  length
+ *          0       2  'HF'
+ *          2       1  format version: 1
+ *          3       1  kind of key id: 0 a UUID, 1 `mrk-` and 32 hex digits
+ *          4      16  key id
+ *         20      32  material id
+ *         52       1  algorithm: 1 = AES-256-GCM with a 16-byte tag
+ *         53       1  length of the nonce: 12
+ *         54      12  nonce
+ *         66       n  ciphertext
+ *       66+n      16  tag
+ *
+ * The header is everything before the nonce. Header and encryption context are GCM's additional data, so nothing in an
+ * envelope can be changed: the nonce is GCM's own input, ciphertext and tag are what it checks.
+ */
+export interface EnvelopeHeader {
+  /** A lower-case UUID, or `mrk-` and 32 lower-case hex digits. */
+  keyId: string;
+  /** 64 lower-case hex digits. */
+  materialId: string;
+}
+
+/** A ciphertext blob taken apart: which key and material it names, and what the HSM decrypts. */
+export interface Envelope extends EnvelopeHeader, Sealed {}
+
+/** `HF`: how every envelope begins. */
+export const magic = Uint8Array.of(0x48, 0x46);
+const formatVersion = 1;
+const keyIdKinds = { uuid: 0, multiRegion: 1 } as const;
+const aes256Gcm = 1;
+const nonceLength = 12;
+const tagLength = 16;
+const offsets = {
+  version: 2,
+  keyIdKind: 3,
+  keyId: 4,
+  materialId: 20,
+  algorithm: 52,
+  nonceLength: 53,
+  nonce: 54,
+} as const;
+const bodyOffset = offsets.nonce + nonceLength;
+/** Plaintexts of requests and data keys have 1–4,096 bytes (AWS KMS API Reference, Encrypt). */
+const plaintextLength = { minimum: 1, maximum: 4096 } as const;
+
+/** How much longer an envelope is than its plaintext: 82 bytes. */
+export const envelopeOverhead = bodyOffset + tagLength;
+
+/** The bytes of a header, the same for all that is encrypted under one material. Nobody changes them. */
+export function encodeHeader(header: EnvelopeHeader): Uint8Array {
+  const multiRegion = header.keyId.startsWith('mrk-');
+  const keyIdDigits = multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll('-', '');
+  return Buffer.concat([
+    magic,
+    Uint8Array.of(formatVersion, multiRegion ? keyIdKinds.multiRegion : keyIdKinds.uuid),
+    Buffer.from(keyIdDigits, 'hex'),
+    Buffer.from(header.materialId, 'hex'),
+    Uint8Array.of(aes256Gcm, nonceLength),
+  ]);
+}
+
+/**
+ * GCM's additional data for an envelope: FF FF, the header, the canonical encryption context.
+ * The two bytes keep it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which
+ * begins with a u16 length of at most 8,192.
+ */
+export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.allocUnsafe(2 + header.length + context.length);
+  bytes[0] = 0xff;
+  bytes[1] = 0xff;
+  bytes.set(header, 2);
+  bytes.set(context, 2 + header.length);
+  return bytes;
+}
+
+/** Throws a plain error for what no token may return: another length of the nonce. */
+export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
+  if (nonce.length !== nonceLength) {
+    throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
+  }
+  // Out of Node's pool, and filled to the last byte: memory of its own costs more than all the rest.
+  const bytes = Buffer.allocUnsafe(bodyOffset + ciphertext.length);
+  bytes.set(header);
+  bytes.set(nonce, offsets.nonce);
+  bytes.set(ciphertext, bodyOffset);
+  return bytes;
+}
+
+/**
+ * Takes an envelope apart. Total: any byte string either is the one serialisation of what is returned, or it throws.
+ * The parts are copies.
+ * @throws INVALID_CIPHERTEXT and nothing else.
+ */
+export function parseEnvelope(blob: Uint8Array): Envelope {
+  const plaintextBytes = blob.length - envelopeOverhead;
+  if (plaintextBytes < plaintextLength.minimum || plaintextBytes > plaintextLength.maximum) throw invalidCiphertext();
+  const bytes = Buffer.from(blob);
+  const keyIdKind = bytes[offsets.keyIdKind];
+  const known =
+    bytes.subarray(0, magic.length).equals(magic) &&
+    bytes[offsets.version] === formatVersion &&
+    (keyIdKind === keyIdKinds.uuid || keyIdKind === keyIdKinds.multiRegion) &&
+    bytes[offsets.algorithm] === aes256Gcm &&
+    bytes[offsets.nonceLength] === nonceLength;
+  if (!known) throw invalidCiphertext();
+  const keyIdDigits = bytes.toString('hex', offsets.keyId, offsets.materialId);
+  return {
+    keyId: keyIdKind === keyIdKinds.uuid ? uuid(keyIdDigits) : `mrk-${keyIdDigits}`,
+    materialId: bytes.toString('hex', offsets.materialId, offsets.algorithm),
+    nonce: Uint8Array.from(bytes.subarray(offsets.nonce, bodyOffset)),
+    ciphertext: Uint8Array.from(bytes.subarray(bodyOffset)),
+  };
+}
+
+function uuid(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,25 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import type { KeyRecord } from '../../keys/key.js';
+import type { Secret } from '../../secret.js';
+import { type DataKeyRequest, makeDataKey } from './data-key.js';
+import type { OperationsCore } from './sealing.js';
+
+/** AWS KMS API Reference, GenerateDataKey, without the answer to an enclave. */
+export interface GenerateDataKeyResponse {
+  ciphertextBlob: Uint8Array;
+  /** Whoever encodes the response destroys it. */
+  plaintext: Secret;
+  /** ARN of the key. */
+  keyId: string;
+  /** Absent for keys of custom key stores, as AWS says. */
+  keyMaterialId?: string | undefined;
+}
+
+/** A new data key, in plain and encrypted under the key. @throws as `makeDataKey`. */
+export function generateDataKey(
+  core: OperationsCore,
+  call: { key: KeyRecord; request: DataKeyRequest },
+  context: RequestContext,
+): Promise<GenerateDataKeyResponse> {
+  return makeDataKey(core, 'GenerateDataKey', call, context);
+}

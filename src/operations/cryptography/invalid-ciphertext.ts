@@ -1,0 +1,13 @@
+import { HoldfastError } from '../../errors.js';
+
+/**
+ * INVALID_CIPHERTEXT, always in the same words: what was wrong with a ciphertext (its form, its key, its tag, the
+ * encryption context) is for the log, because an attacker who probes would learn from the difference.
+ */
+export function invalidCiphertext(cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'INVALID_CIPHERTEXT',
+    'The ciphertext, or the encryption context that it is bound to, is not valid.',
+    { cause },
+  );
+}

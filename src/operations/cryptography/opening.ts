@@ -1,0 +1,70 @@
+import { HoldfastError } from '../../errors.js';
+import { keyArn } from '../../keys/arn.js';
+import { visibleMaterialId } from '../../keys/key-metadata.js';
+import { type KeyOperation, requireKeyState } from '../../keys/key-state.js';
+import { materialReference } from '../../keys/material.js';
+import type { HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
+import type { HsmCall } from '../../calls/hsm-call.js';
+import type { Secret } from '../../secret.js';
+import { checkAlgorithm } from './algorithm.js';
+import type { CiphertextKey } from './ciphertext-key.js';
+import { canonicalContext, type EncryptionContext } from './encryption-context.js';
+import { encodeHeader, type Envelope, envelopeAdditionalData } from './envelope.js';
+import { invalidCiphertext } from './invalid-ciphertext.js';
+import type { OperationsCore } from './sealing.js';
+
+/** Everything that decrypting an envelope takes, checked: only the HSM can still refuse. */
+export interface Opening {
+  cluster: HsmCluster;
+  material: MaterialReference;
+  envelope: Envelope;
+  additionalData: Uint8Array;
+  /** ARN of the key. */
+  keyId: string;
+  /** As responses show it: absent for keys of custom key stores. */
+  keyMaterialId: string | undefined;
+}
+
+/** What of Decrypt, and of the source side of ReEncrypt, decides whether and how an envelope may be opened. */
+export interface OpeningRequest {
+  operation: KeyOperation;
+  encryptionContext: EncryptionContext;
+  /** The request's field with the context, where it is not `encryption_context`. */
+  contextField?: string | undefined;
+  encryptionAlgorithm?: string | undefined;
+}
+
+/** Prepares the decryption of an envelope. @throws as `prepareSealing`. */
+export async function prepareOpening(
+  core: OperationsCore,
+  source: CiphertextKey,
+  request: OpeningRequest,
+): Promise<Opening> {
+  const { key, material, envelope } = source;
+  checkAlgorithm(key, request.encryptionAlgorithm);
+  await requireKeyState(core, key, request.operation);
+  const context = canonicalContext(request.encryptionContext, request.contextField);
+  const keyId = keyArn(core.identity, key);
+  return {
+    cluster: core.keyStores.clusterOf(key, keyId),
+    material: materialReference(material),
+    envelope,
+    additionalData: envelopeAdditionalData(encodeHeader(envelope), context),
+    keyId,
+    keyMaterialId: visibleMaterialId(key, material),
+  };
+}
+
+/**
+ * Decrypts. The caller of this function destroys the plaintext.
+ * @throws INVALID_CIPHERTEXT in our own words, and the other errors of `HsmCluster`.
+ */
+export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
+  const { cluster, material, envelope, additionalData } = opening;
+  try {
+    return await cluster.decrypt(material, envelope, additionalData, call);
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') throw invalidCiphertext(error);
+    throw error;
+  }
+}

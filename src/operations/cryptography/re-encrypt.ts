@@ -1,0 +1,70 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import type { KeyRecord } from '../../keys/key.js';
+import { symmetricDefault } from './algorithm.js';
+import type { CiphertextKey } from './ciphertext-key.js';
+import type { EncryptionContext } from './encryption-context.js';
+import { openEnvelope, prepareOpening } from './opening.js';
+import { type OperationsCore, prepareSealing } from './sealing.js';
+
+/** AWS KMS API Reference, ReEncrypt. Ciphertext and both keys are no part of it: the dispatcher has resolved them. */
+export interface ReEncryptRequest {
+  sourceEncryptionContext: EncryptionContext;
+  sourceEncryptionAlgorithm?: string | undefined;
+  destinationEncryptionContext: EncryptionContext;
+  destinationEncryptionAlgorithm?: string | undefined;
+}
+
+/** AWS KMS API Reference, ReEncrypt. The plaintext is never in it. */
+export interface ReEncryptResponse {
+  ciphertextBlob: Uint8Array;
+  /** ARN of the source key. */
+  sourceKeyId: string;
+  /** ARN of the destination key. */
+  keyId: string;
+  sourceEncryptionAlgorithm: 'SYMMETRIC_DEFAULT';
+  destinationEncryptionAlgorithm: 'SYMMETRIC_DEFAULT';
+  /** Absent for keys of custom key stores, as AWS says; so is the next. */
+  sourceKeyMaterialId?: string | undefined;
+  destinationKeyMaterialId?: string | undefined;
+}
+
+/**
+ * Decrypts under the source key and encrypts under the destination key, which may be in another cluster: the plaintext
+ * passes through this process and is destroyed. Both sides are checked before an HSM is asked.
+ * @throws as `prepareOpening`, `prepareSealing`, `openEnvelope` and `HsmCluster.encrypt`.
+ */
+export async function reEncrypt(
+  core: OperationsCore,
+  call: { source: CiphertextKey; destination: { key: KeyRecord }; request: ReEncryptRequest },
+  context: RequestContext,
+): Promise<ReEncryptResponse> {
+  const { source, destination, request } = call;
+  const opening = await prepareOpening(core, source, {
+    operation: 'ReEncrypt',
+    encryptionContext: request.sourceEncryptionContext,
+    contextField: 'source_encryption_context',
+    encryptionAlgorithm: request.sourceEncryptionAlgorithm,
+  });
+  const sealing = await prepareSealing(core, destination.key, {
+    operation: 'ReEncrypt',
+    encryptionContext: request.destinationEncryptionContext,
+    contextField: 'destination_encryption_context',
+    encryptionAlgorithm: request.destinationEncryptionAlgorithm,
+  });
+  const plaintext = await openEnvelope(opening, context);
+  try {
+    const { cluster, material, additionalData } = sealing;
+    const sealed = await cluster.encrypt(material, plaintext, additionalData, context);
+    return {
+      ciphertextBlob: sealing.envelope(sealed),
+      sourceKeyId: opening.keyId,
+      keyId: sealing.keyId,
+      sourceEncryptionAlgorithm: symmetricDefault,
+      destinationEncryptionAlgorithm: symmetricDefault,
+      sourceKeyMaterialId: opening.keyMaterialId,
+      destinationKeyMaterialId: sealing.keyMaterialId,
+    };
+  } finally {
+    plaintext.destroy();
+  }
+}

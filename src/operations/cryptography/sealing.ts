@@ -1,0 +1,67 @@
+import { keyArn } from '../../keys/arn.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
+import { type KeyOperation, requireKeyState } from '../../keys/key-state.js';
+import { currentMaterial, materialReference } from '../../keys/material.js';
+import { visibleMaterialId } from '../../keys/key-metadata.js';
+import type { HsmCluster, MaterialReference, Sealed } from '../../clusters/hsm-cluster.js';
+import { checkAlgorithm } from './algorithm.js';
+import { canonicalContext, type EncryptionContext } from './encryption-context.js';
+import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
+
+/** The part of `KeysCore` that cryptographic operations use: they read the catalog's keys and change none. */
+export type OperationsCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
+
+/** Everything that encrypting under a key takes, checked: only the HSM can still refuse. */
+export interface Sealing {
+  cluster: HsmCluster;
+  material: MaterialReference;
+  additionalData: Uint8Array;
+  /** ARN of the key. */
+  keyId: string;
+  /** As responses show it: absent for keys of custom key stores. */
+  keyMaterialId: string | undefined;
+  /** Makes the caller's ciphertext of what the HSM returned. */
+  envelope(sealed: Sealed): Uint8Array;
+}
+
+/** What of Encrypt, of data keys, and of the destination side of ReEncrypt decides whether and how to encrypt. */
+export interface SealingRequest {
+  operation: KeyOperation;
+  encryptionContext: EncryptionContext;
+  /** The request's field with the context, where it is not `encryption_context`. */
+  contextField?: string | undefined;
+  encryptionAlgorithm?: string | undefined;
+}
+
+/**
+ * Prepares an encryption under a key's current material.
+ * @throws INVALID_KEY_USAGE, what the state table says, VALIDATION of the context, and what `KeyStores.clusterOf` throws.
+ */
+export async function prepareSealing(core: OperationsCore, key: KeyRecord, request: SealingRequest): Promise<Sealing> {
+  checkAlgorithm(key, request.encryptionAlgorithm);
+  await requireKeyState(core, key, request.operation);
+  const context = canonicalContext(request.encryptionContext, request.contextField);
+  const material = await currentMaterial(core.catalog, key);
+  const header = headerOf(material);
+  const keyId = keyArn(core.identity, key);
+  return {
+    cluster: core.keyStores.clusterOf(key, keyId),
+    material: materialReference(material),
+    additionalData: envelopeAdditionalData(header, context),
+    keyId,
+    keyMaterialId: visibleMaterialId(key, material),
+    envelope: (sealed) => serializeEnvelope(header, sealed),
+  };
+}
+
+/** By record: the catalog's cache hands out the same one until something changes, and a material is of one key for ever. */
+const headers = new WeakMap<MaterialRecord, Uint8Array>();
+
+function headerOf(material: MaterialRecord): Uint8Array {
+  const known = headers.get(material);
+  if (known !== undefined) return known;
+  const header = encodeHeader(material);
+  headers.set(material, header);
+  return header;
+}

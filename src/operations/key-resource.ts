@@ -1,0 +1,74 @@
+import { HoldfastError } from '../errors.js';
+import { maximumAliasesPerKey } from '../keys/alias-rules.js';
+import { keyArn } from '../keys/arn.js';
+import type { KeysCore } from '../keys/core.js';
+import type { AliasRecord, KeyRecord } from '../keys/key.js';
+import { type ResolveOptions, resolveKey } from '../keys/resolve-key.js';
+import type { AccessResource } from '../policy/authorizer.js';
+import type { AccessCheck, PreparedRequest } from './access-row.js';
+import type { RequestContext } from '../calls/request-context.js';
+
+/** A request on the whole account (`*` in AWS policies). */
+export function forAccount(action: string, execute: () => Promise<object>): Promise<PreparedRequest> {
+  return Promise.resolve({ accesses: [{ action, resource: { kind: 'account' } }], execute });
+}
+
+/** A request on the key that it names; the record that is authorised is the one that the use case gets. */
+export async function forKey(
+  core: KeysCore,
+  context: RequestContext,
+  action: string,
+  identifier: string,
+  options: ResolveOptions,
+  useCase: (key: KeyRecord) => Promise<object>,
+): Promise<PreparedRequest> {
+  const found = await resolveForAccess(core, context, identifier, options);
+  if ('refusal' in found) return { accesses: [unknownKey(action)], execute: () => Promise.reject(found.refusal) };
+  const resource = await keyResource(core, found.key);
+  return { accesses: [{ action, resource }], execute: () => useCase(found.key) };
+}
+
+/** What policies see of a key: its ARN, and the names of all aliases that point at it now. */
+export async function keyResource(core: KeysCore, key: KeyRecord): Promise<AccessResource> {
+  const aliases = await core.catalog.listAliases({
+    scope: { account: key.account, region: key.region },
+    targetKeyId: key.keyId,
+    afterAliasName: undefined,
+    limit: maximumAliasesPerKey,
+  });
+  return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames: namesOf(aliases) };
+}
+
+/** By list: the catalog's cache hands out the same one until something changes. */
+const knownNames = new WeakMap<readonly AliasRecord[], readonly string[]>();
+
+function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
+  const known = knownNames.get(aliases);
+  if (known !== undefined) return known;
+  const names = aliases.map((alias) => alias.aliasName);
+  knownNames.set(aliases, names);
+  return names;
+}
+
+/** For a key that does not exist. Whoever may not see all keys is denied in the words for a key that they may not use. */
+export function unknownKey(action: string): AccessCheck {
+  return { action, resource: { kind: 'unknown-key' } };
+}
+
+/**
+ * The key, or the refusal that only those may see who may see all keys: whether a key exists is not for everyone.
+ * A malformed ARN is no such secret and is thrown.
+ */
+export async function resolveForAccess(
+  core: KeysCore,
+  context: RequestContext,
+  identifier: string,
+  options: ResolveOptions,
+): Promise<{ key: KeyRecord } | { refusal: HoldfastError }> {
+  try {
+    return { key: await resolveKey(core, context.principal, identifier, options) };
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'NOT_FOUND') return { refusal: error };
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import { HoldfastError } from '../../errors.js';
+import type { RequestContext } from '../../calls/request-context.js';
+import { Secret } from '../../secret.js';
+import {
+  clusterInUse,
+  type KeyStoreAdministration,
+  requireStore,
+  requireUsableCluster,
+  storeNameInUse,
+  storeNotFound,
+} from '../../keystores/administration.js';
+import { invalidState, requireAllowed, statesAllowing, transition } from '../../keystores/connection-state.js';
+import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
+import { checkPassword, sealPassword, unsealPassword } from '../../keystores/password.js';
+import type { SealedPassword, StoreRecord } from '../../keystores/store.js';
+import { isTrustAnchorOf } from './trust-anchor.js';
+
+/** AWS KMS API Reference, UpdateCustomKeyStore, without the fields of external key stores. */
+export interface UpdateCustomKeyStoreRequest {
+  customKeyStoreId: string;
+  newCustomKeyStoreName?: string | undefined;
+  /** Destroyed when the use case ends. */
+  keyStorePassword?: Secret | undefined;
+  cloudHsmClusterId?: string | undefined;
+}
+
+/**
+ * Changes a store's name, password or cluster. The name can be changed while it is CONNECTED or DISCONNECTED, the rest
+ * only while DISCONNECTED. A new cluster must have the same trust anchor certificate.
+ * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE, CUSTOM_KEY_STORE_NAME_IN_USE, VALIDATION,
+ *   CLOUD_HSM_CLUSTER_NOT_FOUND, CLOUD_HSM_CLUSTER_NOT_RELATED, CLOUD_HSM_CLUSTER_IN_USE, CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION
+ */
+export async function updateCustomKeyStore(
+  core: KeyStoreAdministration,
+  call: { request: UpdateCustomKeyStoreRequest },
+  context: RequestContext,
+): Promise<Record<string, never>> {
+  try {
+    const store = await requireStore(core, context.principal, call.request.customKeyStoreId);
+    await applyUpdate(core, store, call.request);
+    return {};
+  } finally {
+    call.request.keyStorePassword?.destroy();
+  }
+}
+
+async function applyUpdate(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  request: UpdateCustomKeyStoreRequest,
+): Promise<void> {
+  const { newCustomKeyStoreName: name, keyStorePassword, cloudHsmClusterId } = request;
+  const command = keyStorePassword === undefined && cloudHsmClusterId === undefined ? 'rename' : 'reconfigure';
+  requireAllowed(store, command);
+  if (cloudHsmClusterId !== undefined) requireRelatedCluster(core, store, cloudHsmClusterId);
+  // The cluster that it has already is no change: a new version would try a password again that was refused there.
+  const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
+  const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
+  const change = {
+    name,
+    clusterId: cloudHsmClusterId,
+    password,
+    passwordVersion: password === undefined ? undefined : store.passwordVersion + 1,
+  };
+  const outcome = await core.keyStoreCatalog.updateStore(store.customKeyStoreId, statesAllowing(command), change);
+  if (outcome === 'not-found') throw storeNotFound(store.customKeyStoreId);
+  if (outcome === 'has-keys') throw keysStayBehind(store);
+  if (outcome === 'wrong-state') throw await refusal(core, store, command);
+  if (outcome === 'name-in-use') throw storeNameInUse(name ?? store.name);
+  if (outcome === 'cluster-in-use') throw clusterInUse(cloudHsmClusterId ?? store.clusterId);
+}
+
+/** AWS lets a store move to a cluster made from its backup. A cluster without replication has no such sibling. */
+function keysStayBehind(store: StoreRecord): HoldfastError {
+  return new HoldfastError(
+    'CLOUD_HSM_CLUSTER_NOT_RELATED',
+    `Custom key store ${store.customKeyStoreId} has keys, and they exist in cluster '${store.clusterId}' only: it is not replicated.`,
+  );
+}
+
+/** Either the state changed meanwhile, or another update set a password first. */
+async function refusal(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  command: 'rename' | 'reconfigure',
+): Promise<HoldfastError> {
+  const current = await requireStore(core, store, store.customKeyStoreId);
+  if (transition(current.connectionState, command) === 'refused') return invalidState(current, command);
+  return new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `Custom key store ${store.customKeyStoreId} was updated by another request at the same time. Try again.`,
+    { retryable: true },
+  );
+}
+
+/**
+ * The password for the store as it will be. The seal is bound to cluster and version, so that a new cluster means
+ * sealing again, also when the password stays.
+ */
+function reseal(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  request: UpdateCustomKeyStoreRequest,
+): SealedPassword {
+  const cluster = requireRelatedCluster(core, store, request.cloudHsmClusterId);
+  const password = request.keyStorePassword ?? new Secret(unsealPassword(core.passwordSealer, store));
+  try {
+    checkPassword(password, cluster);
+    return sealPassword(core.passwordSealer, password, {
+      customKeyStoreId: store.customKeyStoreId,
+      clusterId: cluster.clusterId,
+      passwordVersion: store.passwordVersion + 1,
+    });
+  } finally {
+    password.destroy();
+  }
+}
+
+function requireRelatedCluster(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  newClusterId: string | undefined,
+): ClusterDescription {
+  const cluster = requireUsableCluster(core, newClusterId ?? store.clusterId);
+  if (newClusterId === undefined || isTrustAnchorOf(cluster, store.trustAnchorCertificate)) return cluster;
+  throw new HoldfastError(
+    'CLOUD_HSM_CLUSTER_NOT_RELATED',
+    `Cluster '${newClusterId}' has another trust anchor certificate than custom key store ${store.customKeyStoreId}.`,
+  );
+}

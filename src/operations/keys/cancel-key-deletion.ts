@@ -1,0 +1,23 @@
+import { keyArn } from '../../keys/arn.js';
+import { changeKeyState } from '../../keys/change-state.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord } from '../../keys/key.js';
+
+/** AWS KMS API Reference, CancelKeyDeletion. The key is Disabled: nothing enables it by itself. */
+export interface CancelKeyDeletionResponse {
+  /** The key's ARN, as AWS answers. */
+  keyId: string;
+}
+
+/**
+ * Leaves the key Disabled (AWS KMS API Reference, CancelKeyDeletion). Too late once its deletion has begun.
+ * @throws KMS_INVALID_STATE when the key is not pending deletion, NOT_FOUND when its deletion has begun.
+ */
+export async function cancelKeyDeletion(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  call: { key: KeyRecord },
+): Promise<CancelKeyDeletionResponse> {
+  const change = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
+  await changeKeyState(core, call.key, 'CancelKeyDeletion', ['PendingDeletion'], change);
+  return { keyId: keyArn(core.identity, call.key) };
+}

@@ -1,0 +1,147 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import { HoldfastError } from '../../errors.js';
+import type { NewKeyPlace } from '../../keystores/key-stores.js';
+import { keyArn } from '../../keys/arn.js';
+import type { KeysCore } from '../../keys/core.js';
+import { invalidField } from '../../keys/invalid-field.js';
+import type { IntentRecord, KeyRecord, MaterialRecord } from '../../keys/key.js';
+import type { Canary } from '../../clusters/hsm-cluster.js';
+import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
+
+/** The fields of the model that are honoured; the dispatcher refuses the others, and the specs and usages we do not have. */
+export interface CreateKeyRequest {
+  /** 0–8,192 characters. */
+  description?: string | undefined;
+  keyUsage?: string | undefined;
+  /** The deprecated name of `keySpec`; both may be given if they agree. */
+  customerMasterKeySpec?: string | undefined;
+  keySpec?: string | undefined;
+  /** Default AWS_KMS; AWS_CLOUDHSM goes with a custom key store, always. */
+  origin?: string | undefined;
+  customKeyStoreId?: string | undefined;
+}
+
+/** AWS KMS API Reference, CreateKey. The key is Enabled and its material is on its cluster. */
+export interface CreateKeyResponse {
+  keyMetadata: KeyMetadata;
+}
+
+/**
+ * Makes a key in its cluster and answers when the catalog has it (invariant 2).
+ *
+ * An intent commits before the first call to a token, so that whatever happens in between, the material that may be on
+ * the token is accounted for: the key commits and takes the intent with it, or the intent is abandoned, here or by
+ * `intent-recovery.ts`.
+ * @throws VALIDATION, and what `KeyStores.clusterForNewKey` and `HsmCluster.generateKeyMaterial` throw;
+ *   CUSTOM_KEY_STORE_INVALID_STATE when the store was disconnected or deleted meanwhile.
+ */
+export async function createKey(
+  core: KeysCore,
+  call: { request: CreateKeyRequest },
+  context: RequestContext,
+): Promise<CreateKeyResponse> {
+  checkRequest(call.request);
+  const place = await core.keyStores.clusterForNewKey(context.principal, call.request.customKeyStoreId);
+  const key = newKey(core, call.request, place, context);
+  await core.catalog.openIntent(newIntent(key));
+  try {
+    await makeAndCommit(core, key, place, context);
+  } catch (error) {
+    await abandon(core, key);
+    throw error;
+  }
+  return { keyMetadata: await keyMetadata(core, key) };
+}
+
+function checkRequest(request: CreateKeyRequest): void {
+  const { keySpec, customerMasterKeySpec, origin, customKeyStoreId } = request;
+  if (keySpec !== undefined && customerMasterKeySpec !== undefined && keySpec !== customerMasterKeySpec) {
+    throw invalidField(
+      'customer_master_key_spec',
+      'KeySpec and CustomerMasterKeySpec are both given and differ. Use KeySpec alone.',
+    );
+  }
+  if (origin === 'AWS_CLOUDHSM' && customKeyStoreId === undefined) {
+    throw invalidField(
+      'custom_key_store_id',
+      'You must specify a CustomKeyStoreId for a KMS key with the Origin AWS_CLOUDHSM.',
+    );
+  }
+  if (origin !== 'AWS_CLOUDHSM' && customKeyStoreId !== undefined) {
+    throw invalidField('origin', 'A KMS key in a custom key store must have the Origin AWS_CLOUDHSM.');
+  }
+}
+
+function newKey(core: KeysCore, request: CreateKeyRequest, place: NewKeyPlace, context: RequestContext): KeyRecord {
+  const { account, region } = context.principal;
+  return {
+    account,
+    region,
+    keyId: core.identifiers.keyId(),
+    description: request.description ?? '',
+    keyUsage: 'ENCRYPT_DECRYPT',
+    keySpec: 'SYMMETRIC_DEFAULT',
+    origin: place.origin,
+    customKeyStoreId: place.customKeyStoreId,
+    clusterId: place.cluster.clusterId,
+    state: 'Enabled',
+    creationDate: core.clock.now(),
+    deletionDate: null,
+    pendingDeletionWindowInDays: null,
+    currentMaterialId: core.identifiers.materialId(),
+  };
+}
+
+function newIntent(key: KeyRecord): IntentRecord {
+  return {
+    account: key.account,
+    region: key.region,
+    materialId: key.currentMaterialId,
+    keyId: key.keyId,
+    clusterId: key.clusterId,
+    state: 'open',
+    openedDate: key.creationDate,
+    abandonedDate: null,
+  };
+}
+
+async function makeAndCommit(
+  core: KeysCore,
+  key: KeyRecord,
+  place: NewKeyPlace,
+  context: RequestContext,
+): Promise<void> {
+  const label = keyArn(core.identity, key);
+  const canary = await place.cluster.generateKeyMaterial(key.currentMaterialId, label, context);
+  if (await core.catalog.commitKey(key, newMaterial(key, label, canary))) return;
+  if (key.customKeyStoreId === null)
+    throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
+  throw new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `Custom key store ${key.customKeyStoreId} was disconnected or deleted while the key was made.`,
+    { retryable: false },
+  );
+}
+
+function newMaterial(key: KeyRecord, label: string, canary: Canary): MaterialRecord {
+  return {
+    materialId: key.currentMaterialId,
+    keyId: key.keyId,
+    clusterId: key.clusterId,
+    label,
+    // Keys of a cluster without replication can never leave their token.
+    extractable: false,
+    canary,
+    creationDate: key.creationDate,
+    destroyedDate: null,
+  };
+}
+
+/** Its own failure must not hide why the key was not made: the intent stays open and is abandoned later by its age. */
+async function abandon(core: KeysCore, key: KeyRecord): Promise<void> {
+  try {
+    await core.catalog.abandonIntent(key.currentMaterialId, core.clock.now());
+  } catch (error) {
+    core.onBackgroundError(error, `abandoning the intent of key material ${key.currentMaterialId}`);
+  }
+}

@@ -1,0 +1,16 @@
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord } from '../../keys/key.js';
+import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
+
+/** AWS KMS API Reference, DescribeKey; the metadata has our `custody` too. */
+export interface DescribeKeyResponse {
+  keyMetadata: KeyMetadata;
+}
+
+/** Works in every state that callers can see. */
+export async function describeKey(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  call: { key: KeyRecord },
+): Promise<DescribeKeyResponse> {
+  return { keyMetadata: await keyMetadata(core, call.key) };
+}

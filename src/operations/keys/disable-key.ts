@@ -1,0 +1,17 @@
+import { changeKeyState } from '../../keys/change-state.js';
+import type { KeysCore } from '../../keys/core.js';
+import type { KeyRecord } from '../../keys/key.js';
+
+/**
+ * Sets the state to Disabled; harmless when it is so already. On an `Unavailable` key it succeeds too, and shows once the
+ * custom key store is connected again (AWS KMS Developer Guide, "Key states", note 12).
+ * @throws KMS_INVALID_STATE when the key is pending deletion.
+ */
+export async function disableKey(
+  core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
+  call: { key: KeyRecord },
+): Promise<Record<string, never>> {
+  const change = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
+  await changeKeyState(core, call.key, 'DisableKey', ['Enabled', 'Disabled'], change);
+  return {};
+}

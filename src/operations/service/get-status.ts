@@ -1,0 +1,45 @@
+import type { Clock } from '../../clock.js';
+import type { RequestContext } from '../../calls/request-context.js';
+import { type Concern, concernsOf, type Severity, visibleTo, worst } from '../../status/concerns.js';
+import type { ServiceStatus, StatusSource } from '../../status/service-status.js';
+
+/** What GetStatus needs. */
+export interface StatusCore {
+  status: StatusSource;
+  clock: Clock;
+}
+
+/** How the process is, and what is wrong. */
+export interface GetStatusResponse {
+  severity: Severity;
+  concerns: Concern[];
+  keyStores: object[];
+  catalog: { readable: boolean };
+  audit: ServiceStatus['audit'];
+  disks: ServiceStatus['disks'];
+  certificates: ServiceStatus['certificates'];
+  process: object;
+}
+
+/** The process and the key stores that the caller's account and region has. No HSM is asked. */
+export async function getStatus(
+  { status: source, clock }: StatusCore,
+  context: RequestContext,
+): Promise<GetStatusResponse> {
+  const status = visibleTo(context.principal, await source.status());
+  const concerns = concernsOf(status, clock.now());
+  const { catalogReadable, keyStores, process, ...same } = status;
+  return {
+    severity: worst(concerns),
+    concerns,
+    keyStores: keyStores.map(({ scope: _, ...shown }) => withoutNulls(shown)),
+    catalog: { readable: catalogReadable },
+    process: { ...process, replacement: process.replacement.toUpperCase().replace('-', '_') },
+    ...same,
+  };
+}
+
+/** The wire has absent fields, and no null. */
+function withoutNulls(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
