@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { type PathProblem, pathProblem } from './path-problem.js';
 
 /** A file that cannot be read, and why. `reason` continues a sentence that begins with the path. */
 export class UnreadableFileError extends Error {
@@ -8,12 +9,15 @@ export class UnreadableFileError extends Error {
   readonly reason: string;
   /** The system's code (`ENOENT`, `EACCES`, …); undefined if the file was opened and is not acceptable. */
   readonly code: string | undefined;
+  /** What to do about the system's refusal; undefined where its user knows better: the file is missing, or is not acceptable. */
+  readonly remedy: string | undefined;
 
-  constructor(path: string, reason: string, cause?: unknown) {
+  constructor(path: string, reason: string, { cause, problem }: { cause?: unknown; problem?: PathProblem } = {}) {
     super(`${path} ${reason}`, { cause });
     this.path = path;
     this.reason = reason;
-    this.code = (cause as NodeJS.ErrnoException | undefined)?.code;
+    this.code = problem?.code;
+    this.remedy = problem?.code === 'ENOENT' ? undefined : problem?.remedy;
   }
 }
 
@@ -39,7 +43,8 @@ export async function readRegularFile(path: string, rules: RegularFileRules): Pr
     return await readAll(file, found.size);
   } catch (error) {
     if (error instanceof UnreadableFileError) throw error;
-    throw new UnreadableFileError(path, reasonOf(error), error);
+    const problem = pathProblem(error, 'read');
+    throw new UnreadableFileError(path, problem.reason, { cause: error, problem });
   }
 }
 
@@ -49,7 +54,7 @@ export async function readRegularText(path: string, rules: RegularFileRules): Pr
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new UnreadableFileError(path, 'is not text (UTF-8)', error);
+    throw new UnreadableFileError(path, 'is not text (UTF-8)', { cause: error });
   }
 }
 
@@ -76,15 +81,4 @@ async function readAll(file: FileHandle, size: number): Promise<Buffer> {
     length += bytesRead;
   }
   return bytes.subarray(0, length);
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'does not exist';
-  if (code === 'EACCES') return 'may not be read by this user';
-  if (code === 'ENOTDIR') return 'does not exist: a part of its path is not a folder';
-  if (code === 'ELOOP') return 'is a symbolic link that leads in a circle';
-  // Opening a Unix socket, or a device without a driver.
-  if (code === 'ENXIO') return 'is not a file but a socket or a device';
-  return `cannot be read (${code ?? message})`;
 }

@@ -1,13 +1,11 @@
 import { lstat, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import {
   type CatalogOwner,
   type CatalogProblem,
   catalogProblem,
-  folderProblem,
-  leftOver,
+  placeProblem,
   requireNone,
 } from '../storage/catalog-problem.js';
 import { createSqliteCatalog } from '../storage/create-catalog.js';
@@ -33,7 +31,7 @@ export async function openConfiguredCatalog(configuration: Configuration, clock:
 /** Why a server would not start with the catalog of its configuration; `doctor` shows the same. Changes nothing. */
 export async function configuredCatalogProblem(configuration: Configuration): Promise<CatalogProblem | undefined> {
   const { catalog, audit } = configuration;
-  if (await mayCreate(configuration)) return folderProblem(dirname(catalog.path)) ?? leftOver(catalog.path);
+  if (await mayCreate(configuration)) return placeProblem(catalog.path);
   const found = catalogProblem(catalog.path, catalogOwner(configuration));
   if (found?.kind !== 'missing' || !catalog.create) return found;
   const message =

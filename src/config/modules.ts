@@ -63,8 +63,15 @@ function sorted(environment: ModuleConfiguration['environment']): [name: string,
   return Object.entries(environment).sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
-/** The same for one file under several names: links of both kinds, mounts. The path itself if the file is not on this machine. */
+/**
+ * The same for one file under several names: links of both kinds, mounts. The path itself if it cannot be looked at: it
+ * is on another machine, or not for this user. `doctor` says which.
+ */
 function libraryOf(path: string): string {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? path : `${found.dev}:${found.ino}`;
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return path;
+  }
 }

@@ -1,3 +1,4 @@
+import { UnreadableFileError } from '../regular-file.js';
 import { Secret } from '../secret.js';
 import type { Configuration, SecretSource } from './configuration.js';
 import { ConfigurationError } from './problem.js';
@@ -34,8 +35,11 @@ export interface NamedSecret {
 export interface SecretReadings {
   /** Without those that have a problem. */
   secrets: ResolvedSecrets;
-  /** Every secret that the configuration names, in its order; `problem` is undefined if it can be used. */
-  readings: (NamedSecret & { problem: string | undefined })[];
+  /**
+   * Every secret that the configuration names, in its order; `problem` is undefined if it can be used, and `remedy` where
+   * nothing is known that fits the problem better than what the secret is.
+   */
+  readings: (NamedSecret & { problem: string | undefined; remedy?: string | undefined })[];
 }
 
 /**
@@ -56,7 +60,8 @@ export async function readSecrets(
       return secret;
     } catch (error) {
       if (!(error instanceof SecretUnavailableError)) throw error;
-      readings.push({ path, source, problem: error.message });
+      const remedy = error.cause instanceof UnreadableFileError ? error.cause.remedy : undefined;
+      readings.push({ path, source, problem: error.message, remedy });
       return undefined;
     } finally {
       if (source.kind === 'env') Reflect.deleteProperty(environment, source.name);

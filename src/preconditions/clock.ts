@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { isProblem, lookAt } from '../path-problem.js';
 import { fail, type Finding, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
@@ -10,8 +10,9 @@ export async function checkClock({ configuration, now }: Surroundings): Promise<
   const subject = 'clock';
   if (now < earliest) return [fail(subject, `it says ${now.toISOString()}`, 'set it, and keep it right with NTP')];
   for (const path of [configuration.path, configuration.catalog.path, configuration.audit.file]) {
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && found.mtimeMs > now.getTime() + 60_000) {
+    // What cannot be looked at is told by the check that it belongs to.
+    const found = await lookAt(path);
+    if (!isProblem(found) && found.mtimeMs > now.getTime() + 60_000) {
       const remedy = 'the clock was set back, or is wrong: keep it right with NTP';
       return [warn(subject, `${path} was changed in the future (${found.mtime.toISOString()})`, remedy)];
     }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { pathProblem } from '../path-problem.js';
 import type { Configuration } from '../config/configuration.js';
 import type { Finding } from './finding.js';
-import { fail, ok } from './finding.js';
+import { fail, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 /** For tokens, catalog, audit log, metrics, and Node itself. */
@@ -18,7 +19,14 @@ export async function checkDescriptors(
   limitsFile = '/proc/self/limits',
 ): Promise<Finding[]> {
   const subject = 'file descriptors';
-  const text = /^Max open files +(\d+)/m.exec(await readFile(limitsFile, 'utf8'))?.[1];
+  let limitsText: string;
+  try {
+    limitsText = await readFile(limitsFile, 'utf8');
+  } catch (error) {
+    const { reason } = pathProblem(error, 'read');
+    return [warn(subject, `how many there may be cannot be told: ${limitsFile} ${reason}`, 'mount /proc (proc(5))')];
+  }
+  const text = /^Max open files +(\d+)/m.exec(limitsText)?.[1];
   // `unlimited`.
   if (text === undefined) return [ok(subject, 'without a limit')];
   const needed = neededDescriptors(configuration);

@@ -1,45 +1,39 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { lstat, readlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { accessProblem, isProblem, lookAt, type PathProblem } from '../path-problem.js';
 import type { Finding } from './finding.js';
-import { fail, ok, reasonOf, refuse, warn } from './finding.js';
+import { fail, ok, refuse, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** Whether this user may write to a file or a folder, on a file system that is mounted for writing. */
-export async function isWritable(path: string): Promise<boolean> {
-  return access(path, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Whether this user may read a path. */
-export async function isReadable(path: string): Promise<boolean> {
-  return access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
+/**
+ * Why this user cannot make a file in a folder; undefined if it can.
+ * @param make what to do where there is none
+ */
+export async function folderProblem(folder: string, make: string): Promise<PathProblem | undefined> {
+  const found = await lookAt(folder);
+  if (isProblem(found)) return found.code === 'ENOENT' ? { ...found, remedy: make } : found;
+  if (!found.isDirectory())
+    return { code: 'ENOTDIR', reason: 'is no folder', remedy: 'correct the path: a file stands where it has a folder' };
+  return accessProblem(folder, constants.W_OK | constants.X_OK, 'written');
 }
 
 /** The audit log: what `serve` opens, and what it needs to append. Nothing is made. */
 export async function checkAudit({ configuration }: Surroundings): Promise<Finding[]> {
   const path = configuration.audit.file;
   const subject = `audit log ${path}`;
-  const refused = (message: string, remedy: string): Finding[] => [refuse(subject, message, remedy)];
-  const found = await stat(path).catch((error: unknown) => error as NodeJS.ErrnoException);
-  if (found instanceof Error && found.code !== 'ENOENT')
-    return refused(
-      `it cannot be looked at: ${found.message}`,
-      'check the path, and that this user may enter its folders',
-    );
-  if (found instanceof Error) return [await checkNewAudit(subject, dirname(path))];
+  const refused = (message: string, remedy: string): Finding[] => [
+    refuse(subject, message, `nothing is served without an audit log: ${remedy}`),
+  ];
+  const found = await lookAt(path);
+  if (isProblem(found)) {
+    if (found.code !== 'ENOENT') return refused(`it ${found.reason}`, found.remedy);
+    return [await checkNewAudit(subject, path)];
+  }
   if (!found.isFile() && !found.isCharacterDevice() && !(found.isFIFO() && path.startsWith('/dev/')))
     return refused('it is neither a file nor a character device', 'name a file, or /dev/stdout');
-  if (!(await isWritable(path)))
-    return refused(
-      'this user may not write to it',
-      'nothing is served without an audit log: let the service write there (chown), on a disk that is mounted for writing',
-    );
+  const unwritable = await accessProblem(path, constants.W_OK, 'written');
+  if (unwritable !== undefined) return refused(`it ${unwritable.reason}`, unwritable.remedy);
   // The device that tests a full disk: the only one whose writes are known to fail.
   if (path === '/dev/full') return [fail(subject, 'it is always full', 'name a file, or /dev/stdout')];
   if (found.isFile() && (found.mode & 0o027) !== 0)
@@ -49,30 +43,31 @@ export async function checkAudit({ configuration }: Surroundings): Promise<Findi
   return [ok(subject, found.isFile() ? `${found.size} bytes` : 'a device')];
 }
 
-async function checkNewAudit(subject: string, folder: string): Promise<Finding> {
-  const remedy = `nothing is served without an audit log: make its folder (mkdir -m 700 ${folder}), and let the service write there`;
-  const container = await stat(folder).catch(() => undefined);
-  if (container?.isDirectory() !== true) return refuse(subject, `there is no folder ${folder}`, remedy);
-  if (!(await isWritable(folder))) return refuse(subject, `this user may not make a file in ${folder}`, remedy);
-  return ok(subject, 'will be made at the first start');
+async function checkNewAudit(subject: string, path: string): Promise<Finding> {
+  // It is made where a link to nothing leads.
+  const target = await readlink(path).catch(() => path);
+  const folder = dirname(resolve(dirname(path), target));
+  const problem = await folderProblem(folder, `make it (mkdir -m 700 ${folder}), and let the service write there`);
+  if (problem === undefined) return ok(subject, 'will be made at the first start');
+  const { reason, remedy } = problem;
+  return refuse(subject, `its folder ${folder} ${reason}`, `nothing is served without an audit log: ${remedy}`);
 }
 
 /** The folder in which processes wait for each other's logins. `serve` starts without it, and no key store connects. */
 export async function checkLockDirectory({ configuration }: Surroundings): Promise<Finding[]> {
   const path = configuration.lockDirectory;
   const subject = `lock directory ${path}`;
-  try {
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) {
-      await access(dirname(path), constants.W_OK);
-      return [ok(subject, 'will be made at the first start')];
-    }
-    if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0)
-      return [ok(subject, 'ours, mode 0700')];
-    const remedy = 'remove it, or set lockDirectory to another one';
-    return [fail(subject, 'it must be a folder of this user with mode 0700', remedy)];
-  } catch (error) {
-    const remedy = 'set lockDirectory to a folder that this user may write';
-    return [fail(subject, `it cannot be used: ${reasonOf(error)}`, remedy)];
+  // A link planted in place of the folder would lead elsewhere: the addon takes none.
+  const found = await lookAt(path, lstat);
+  if (isProblem(found)) {
+    if (found.code !== 'ENOENT') return [fail(subject, `it ${found.reason}`, found.remedy)];
+    const parent = dirname(path);
+    const problem = await folderProblem(parent, 'make it, or set lockDirectory to a folder that this user may write');
+    if (problem === undefined) return [ok(subject, 'will be made at the first start')];
+    return [fail(subject, `it cannot be made: ${parent} ${problem.reason}`, problem.remedy)];
   }
+  if (found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o7777) === 0o700)
+    return [ok(subject, 'ours, mode 0700')];
+  const remedy = 'remove it, or set lockDirectory to another one';
+  return [fail(subject, 'it must be a folder of this user with mode 0700', remedy)];
 }

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pathProblem } from '../path-problem.js';
 import type { Finding } from './finding.js';
 import { fail, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
@@ -31,11 +32,25 @@ export async function checkDisk(
   ]);
   const findings: Finding[] = [];
   for (const [user, folder] of folders) {
-    // Devices have no folder that counts; a folder that is missing is reported by its own check.
-    const space = folder.startsWith('/dev') ? undefined : await spaceOf(folder).catch(() => undefined);
-    if (space !== undefined) findings.push(judgeSpace(`disk of the ${user} (${folder})`, space));
+    // Devices have no folder that counts.
+    if (!folder.startsWith('/dev/') && folder !== '/dev')
+      findings.push(await checkSpace(`disk of the ${user} (${folder})`, folder, spaceOf));
   }
   return findings;
+}
+
+/** Whether the folder can be used is another check: here it is only unknown how full its disk is. */
+async function checkSpace(
+  subject: string,
+  folder: string,
+  spaceOf: (folder: string) => Promise<FileSystemSpace>,
+): Promise<Finding> {
+  try {
+    return judgeSpace(subject, await spaceOf(folder));
+  } catch (error) {
+    const { reason, remedy } = pathProblem(error, 'looked at');
+    return warn(subject, `how full it is cannot be told: the folder ${reason}`, remedy);
+  }
 }
 
 function judgeSpace(subject: string, { bsize, blocks, bavail, files, ffree }: FileSystemSpace): Finding {

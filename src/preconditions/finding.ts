@@ -1,3 +1,5 @@
+import { UnreadableFileError } from '../regular-file.js';
+
 /** What one check found. */
 export interface Finding {
   status: 'ok' | 'warn' | 'fail';
@@ -36,4 +38,9 @@ export function refuse(subject: string, message: string, remedy: string): Findin
 /** The message of whatever was thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What to do about a file that could not be used: about the system's refusal, or else what its user says. */
+export function remedyOf(error: unknown, otherwise: string): string {
+  return error instanceof UnreadableFileError ? (error.remedy ?? otherwise) : otherwise;
 }

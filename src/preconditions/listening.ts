@@ -1,9 +1,10 @@
-import { lstat, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { ListenerConfiguration, UnixListener } from '../config/configuration.js';
 import { longestSocketPathBytes, socketPathBytes } from '../faces/grpc/unix-listener.js';
-import { isWritable } from './directories.js';
+import { isProblem, lookAt } from '../path-problem.js';
+import { folderProblem } from './directories.js';
 import type { Finding } from './finding.js';
 import { ok, refuse, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
@@ -64,17 +65,11 @@ async function checkSocket({ path }: UnixListener, asks: Surroundings['asks']): 
   if (socketPathBytes(path) > longestSocketPathBytes)
     return refuse(subject, `its path has more than ${longestSocketPathBytes} bytes`, 'name a shorter path');
   const folder = dirname(path);
-  const container = await stat(folder).catch(() => undefined);
-  if (container?.isDirectory() !== true)
-    return refuse(subject, `there is no folder ${folder}`, `make it: mkdir -m 700 ${folder}`);
-  if (!(await isWritable(folder)))
-    return refuse(
-      subject,
-      `this user may not make a socket in ${folder}`,
-      "let the service's user write to the folder",
-    );
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return ok(subject, 'can be made');
+  const problem = await folderProblem(folder, `make it: mkdir -m 700 ${folder}`);
+  if (problem !== undefined) return refuse(subject, `its folder ${folder} ${problem.reason}`, problem.remedy);
+  const found = await lookAt(path, lstat);
+  if (isProblem(found))
+    return found.code === 'ENOENT' ? ok(subject, 'can be made') : refuse(subject, `it ${found.reason}`, found.remedy);
   if (!found.isSocket())
     return refuse(
       subject,

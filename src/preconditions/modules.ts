@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path';
 import type { ModuleConfiguration } from '../config/configuration.js';
 import { pathVariables } from '../config/resolve.js';
 import { loadAddon } from '../hsm/native.js';
+import { type PathProblem, pathProblem } from '../path-problem.js';
 import { fail, type Finding, ok, reasonOf, refuse, warn } from './finding.js';
 import { checkLibrary } from './permissions.js';
 import type { Surroundings } from './precondition.js';
@@ -35,31 +36,29 @@ async function checkEnvironment({ name, environment }: ModuleConfiguration): Pro
   for (const [variable, value] of Object.entries(environment)) {
     if (!isAbsolute(value)) continue;
     const subject = `${variable} of module ${name}`;
-    const code = await readError(value);
-    if (code === undefined) findings.push(ok(subject, value));
-    else findings.push(unreadable(subject, value, code, pathVariables.has(variable)));
+    const problem = await readProblem(value);
+    if (problem === undefined) findings.push(ok(subject, value));
+    else findings.push(unreadable(subject, value, problem, pathVariables.has(variable)));
   }
   return findings;
 }
 
-function unreadable(subject: string, path: string, code: string, isKnown: boolean): Finding {
-  if (code === namedPipe)
-    return refuse(subject, `${path} is a named pipe: the module would wait for it`, 'name a file or a folder');
-  if (code !== 'ENOENT' && code !== 'ENOTDIR')
-    return fail(
-      subject,
-      `${path} cannot be read by this user (${code})`,
-      "let the service's user read it, and enter its folders",
-    );
-  if (isKnown) return fail(subject, `${path} does not exist`, 'correct the path: the module would see no token');
-  return warn(subject, `${path} does not exist`, 'fine if the module makes it; otherwise correct the path');
+function unreadable(subject: string, path: string, { code, reason, remedy }: PathProblem, isKnown: boolean): Finding {
+  const message = `${path} ${reason}`;
+  if (code === namedPipe.code) return refuse(subject, message, remedy);
+  if (code !== 'ENOENT') return fail(subject, message, remedy);
+  if (isKnown) return fail(subject, message, 'correct the path: the module would see no token');
+  return warn(subject, message, 'fine if the module makes it; otherwise correct the path');
 }
 
-/** In the place of a code of the system. */
-const namedPipe = 'FIFO';
+const namedPipe: PathProblem = {
+  code: 'FIFO',
+  reason: 'is a named pipe: the module would wait for it',
+  remedy: 'name a file or a folder',
+};
 
 /** By opening it, for the rights of a file are more than its mode. A named pipe is not waited for. */
-async function readError(path: string): Promise<string | undefined> {
+async function readProblem(path: string): Promise<PathProblem | undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await file.stat();
@@ -67,6 +66,8 @@ async function readError(path: string): Promise<string | undefined> {
     if (found.isDirectory()) await access(path, constants.R_OK | constants.X_OK);
     return undefined;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? reasonOf(error);
+    const problem = pathProblem(error, 'read');
+    // A socket cannot be opened, and may well be what the module wants.
+    return problem.code === 'ENXIO' ? undefined : problem;
   }
 }

@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { accessProblem, isProblem, lookAt } from '../path-problem.js';
 import { kindRefusal } from '../regular-file.js';
 import type { Finding } from './finding.js';
-import { fail, ok, reasonOf, refuse } from './finding.js';
+import { fail, ok, refuse } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 /** Other users may not change the configuration: it says who may do what. It was read already. */
@@ -11,13 +12,10 @@ export async function checkConfigurationFile({ configuration }: Surroundings): P
 
 /** Another user who may write here may do anything that the service may. */
 async function checkNotWritable(subject: string, path: string): Promise<Finding> {
-  try {
-    const { mode } = await stat(path);
-    if ((mode & 0o022) === 0) return ok(subject, 'only its owner may change it');
-    return fail(subject, `others may change it (mode ${(mode & 0o777).toString(8)})`, `chmod go-w ${path}`);
-  } catch (error) {
-    return fail(subject, `it cannot be read: ${reasonOf(error)}`, 'check the path and who may read it');
-  }
+  const found = await lookAt(path);
+  if (isProblem(found)) return fail(subject, `${path} ${found.reason}`, found.remedy);
+  if ((found.mode & 0o022) === 0) return ok(subject, 'only its owner may change it');
+  return fail(subject, `others may change it (mode ${(found.mode & 0o777).toString(8)})`, `chmod go-w ${path}`);
 }
 
 /**
@@ -25,8 +23,10 @@ async function checkNotWritable(subject: string, path: string): Promise<Finding>
  * trying to connect.
  */
 export async function checkLibrary(subject: string, path: string): Promise<Finding> {
-  const found = await stat(path).catch(() => undefined);
-  const refusal = found === undefined ? undefined : kindRefusal(found);
+  const found = await lookAt(path);
+  const refusal = isProblem(found) ? undefined : kindRefusal(found);
   if (refusal !== undefined) return refuse(subject, `${path} ${refusal}`, 'name the PKCS#11 library of the HSM');
+  const unreadable = isProblem(found) ? undefined : await accessProblem(path, constants.R_OK, 'read');
+  if (unreadable !== undefined) return fail(subject, `${path} ${unreadable.reason}`, unreadable.remedy);
   return checkNotWritable(subject, path);
 }

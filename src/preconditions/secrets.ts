@@ -13,7 +13,7 @@ export function checkSecrets({ configuration, secrets, asks }: Surroundings): Pr
       // The environment of doctor is not the service's.
       if (asks === 'operator' && reading.source.kind === 'env')
         return warn(subject, reading.problem, 'set it for the service; doctor sees only its own environment');
-      return refuse(subject, reading.problem, remedyOf(reading));
+      return refuse(subject, reading.problem, reading.remedy ?? remedyOf(reading));
     }),
   );
 }

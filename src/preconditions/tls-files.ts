@@ -8,7 +8,7 @@ import { readRevocationList, type RevocationList } from '../certificates/revocat
 import { readCertificates, readRevocationLists, readTlsKey } from '../composition/listener-options.js';
 import type { TlsListener } from '../config/configuration.js';
 import type { Finding } from './finding.js';
-import { fail, ok, reasonOf, refuse, warn } from './finding.js';
+import { fail, ok, reasonOf, refuse, remedyOf, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 const dayMs = 86_400_000;
@@ -76,7 +76,8 @@ async function checkKey(file: string, server: Chain | undefined): Promise<Findin
   try {
     pem = await readTlsKey(file);
   } catch (error) {
-    return refuse(subject, reasonOf(error), 'the key that was issued with the certificate, for this user alone: 0600');
+    const remedy = 'the key that was issued with the certificate, for this user alone: 0600';
+    return refuse(subject, reasonOf(error), remedyOf(error, remedy));
   }
   try {
     key = createPrivateKey(pem);
@@ -127,7 +128,7 @@ async function readLists(file: string | null): Promise<{ lists: RevocationList[]
     createSecureContext({ crl: blocks });
     return { lists: blocks.map(readRevocationList) };
   } catch (error) {
-    const remedy = 'it must be in PEM (X509 CRL): openssl ca -gencrl makes one';
+    const remedy = remedyOf(error, 'it must be in PEM (X509 CRL): openssl ca -gencrl makes one');
     return { finding: refuse(listSubject(file), `it cannot be used: ${reasonOf(error)}`, remedy) };
   }
 }
@@ -168,7 +169,7 @@ async function readChain(path: string, subject: string): Promise<Chain | { findi
     const remedy = subject.startsWith('client') ? useAuthority : makeOne;
     return { finding: refuse(subject, 'it holds no certificate in PEM', remedy) };
   } catch (error) {
-    return { finding: refuse(subject, `it cannot be used: ${reasonOf(error)}`, makeOne) };
+    return { finding: refuse(subject, `it cannot be used: ${reasonOf(error)}`, remedyOf(error, makeOne)) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { printable } from '../certificates/printable.js';
 import { readTrustAnchor } from '../composition/cluster-options.js';
 import type { Finding } from './finding.js';
-import { ok, reasonOf, refuse } from './finding.js';
+import { ok, reasonOf, refuse, remedyOf } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 /** One certificate for each cluster. It is compared, not trusted: when it expires nothing happens. */
@@ -14,7 +14,7 @@ export async function checkTrustAnchors({ configuration }: Surroundings): Promis
       findings.push(ok(subject, printable(text.replaceAll('\n', ', '))));
     } catch (error) {
       const remedy = 'put the one certificate there that names the cluster; docs/operating-guide.md, Certificates';
-      findings.push(refuse(subject, `it cannot be used: ${reasonOf(error)}`, remedy));
+      findings.push(refuse(subject, `it cannot be used: ${reasonOf(error)}`, remedyOf(error, remedy)));
     }
   }
   return findings;

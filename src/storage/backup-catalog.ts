@@ -33,7 +33,7 @@ export async function backupCatalog(
   onProgress: ProgressListener,
 ): Promise<CatalogContent> {
   const [from, to] = [resolve(source), resolve(target)];
-  if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw occupied(to);
+  if (isTaken(to)) throw occupied(to);
   requireNone(catalogProblem(from));
   return withPartial(to, async (partial) => {
     await copy(from, partial.path, onProgress);
@@ -41,6 +41,15 @@ export async function backupCatalog(
     if (!partial.publish()) throw occupied(to);
     return content;
   });
+}
+
+/** Whether something has that name. @throws CatalogOpenError when it cannot be looked at */
+export function isTaken(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw openError(path, error);
+  }
 }
 
 /** Work on a partial file, which is gone afterwards; errors of SQLite and the system become those of an operator. */

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { HoldfastError } from '../errors.js';
 import type { Identity } from '../keys/identity.js';
+import { pathProblem } from '../path-problem.js';
 import { strangersIn } from './catalog-owner.js';
 import { CatalogOpenError } from './database.js';
 import { schemaVersion } from './migrations.js';
@@ -24,6 +25,7 @@ export interface CatalogProblem {
     | 'newer-schema'
     | 'another-deployment'
     | 'busy'
+    | 'full'
     | 'unusable';
   /** What is wrong, as a sentence. */
   message: string;
@@ -38,6 +40,8 @@ export interface CatalogOwner {
 }
 
 const restore = 'Restore a backup (holdfast catalog restore), or put the file back from where it went.';
+const letWrite =
+  "The service's user must be able to read and write the file and its folder, on a file system that is mounted for writing.";
 const mend =
   'Stop every process that uses it, move the file and its -wal and -shm away, and restore a backup: holdfast catalog restore.';
 
@@ -49,12 +53,37 @@ const mend =
  * @returns undefined when it can
  */
 export function catalogProblem(path: string, owner?: CatalogOwner, busyTimeoutMs = 5_000): CatalogProblem | undefined {
-  const file = resolve(path);
+  return explained(
+    resolve(path),
+    (file) => folderProblem(dirname(file)) ?? fileProblem(file) ?? contentProblem(file, owner, busyTimeoutMs),
+  );
+}
+
+/** Why no catalog can be put at a path where there is none; undefined if one can. Changes nothing. */
+export function placeProblem(path: string): CatalogProblem | undefined {
+  return explained(resolve(path), (file) => {
+    const problem = folderProblem(dirname(file)) ?? leftOver(file);
+    if (problem === undefined) accessSync(dirname(file), constants.W_OK | constants.X_OK);
+    return problem;
+  });
+}
+
+function explained(file: string, look: (file: string) => CatalogProblem | undefined): CatalogProblem | undefined {
   try {
-    return folderProblem(dirname(file)) ?? fileProblem(file) ?? contentProblem(file, owner, busyTimeoutMs);
+    return look(file);
   } catch (error) {
     if (!isSqliteError(error) && !isSystemError(error)) throw error;
     return errorProblem(file, error);
+  }
+}
+
+/** Only that there is nothing is an answer. @throws the system's error: a file as a folder, no right to look, … */
+function lookFor(path: string, look: (path: string) => Stats): Stats | undefined {
+  try {
+    return look(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
@@ -66,7 +95,7 @@ export function requireNone(problem: CatalogProblem | undefined): void {
 /** Anyone who may write to the folder could put another catalog, or another write-ahead log, in place of ours. */
 export function folderProblem(folder: string): CatalogProblem | undefined {
   const problem = (message: string, remedy: string): CatalogProblem => ({ kind: 'folder', message, remedy });
-  const found = statSync(folder, { throwIfNoEntry: false });
+  const found = lookFor(folder, statSync);
   if (found === undefined) {
     const remedy = `Mount it if it is a volume; for a new catalog make it: mkdir -m 700 ${folder}`;
     return problem(`The catalog's folder ${folder} does not exist.`, remedy);
@@ -90,11 +119,11 @@ function isOurs(found: Stats): boolean {
 
 /** The catalog's file and SQLite's files beside it: kind, owner, modes. */
 function fileProblem(file: string): CatalogProblem | undefined {
-  const found = lstatSync(file, { throwIfNoEntry: false });
+  const found = lookFor(file, lstatSync);
   if (found === undefined) return missing(file);
   if (!found.isFile()) return noRegularFile(file, found);
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
-    const stats = lstatSync(name, { throwIfNoEntry: false });
+    const stats = lookFor(name, lstatSync);
     const problem = stats === undefined ? undefined : accessProblem(name, stats);
     if (problem !== undefined) return problem;
   }
@@ -121,7 +150,7 @@ function missing(file: string): CatalogProblem {
  */
 export function leftOver(file: string): CatalogProblem | undefined {
   const names = [`${file}-wal`, `${file}-shm`, `${file}-journal`];
-  const found = names.filter((name) => lstatSync(name, { throwIfNoEntry: false }) !== undefined);
+  const found = names.filter((name) => lookFor(name, lstatSync) !== undefined);
   if (found.length === 0) return undefined;
   return {
     kind: 'left-over',
@@ -151,7 +180,7 @@ function noRegularFile(file: string, found: Stats): CatalogProblem {
     return { kind, message: `The catalog ${file} is no regular file.`, remedy: 'Name a file in catalog.path.' };
   }
   const target = readlinkSync(file);
-  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
+  const exists = lookFor(file, statSync) !== undefined;
   return {
     kind,
     message: `The catalog ${file} is a link to ${target}${exists ? '' : ', which does not exist'}, and no regular file.`,
@@ -238,23 +267,34 @@ export function openError(file: string, thrown: unknown): unknown {
   return new CatalogOpenError(`${message} ${remedy}`, { cause });
 }
 
-function isSystemError(error: unknown): boolean {
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
 function errorProblem(file: string, error: unknown): CatalogProblem {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const what = `The catalog ${file} cannot be opened: ${isSqliteError(error) ? `${message} (${error.code})` : (code ?? message)}.`;
+  return isSqliteError(error) ? sqliteProblem(file, error) : systemProblem(file, error as NodeJS.ErrnoException);
+}
+
+function sqliteProblem(file: string, error: InstanceType<Sqlite.SqliteError>): CatalogProblem {
+  const { code, message } = error;
+  const what = `The catalog ${file} cannot be used: ${message} (${code}).`;
   if (isBusy(error)) {
     const remedy = 'End what holds it (fuser shows which process): a restore, a backup tool, an open sqlite3.';
     return { kind: 'busy', message: what, remedy };
   }
-  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code ?? '')) return damaged(file, `${message} (${code})`);
-  if (/^(SQLITE_READONLY|EROFS|EACCES|EPERM)/.test(code ?? '')) {
-    const remedy =
-      "Let the service's user read and write the file and its folder, on a file system that is mounted for writing.";
-    return { kind: 'not-writable', message: what, remedy };
-  }
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) return damaged(file, `${message} (${code})`);
+  if (/^SQLITE_READONLY/.test(code)) return { kind: 'not-writable', message: what, remedy: letWrite };
+  if (code === 'SQLITE_FULL')
+    return { kind: 'full', message: what, remedy: `Make room on the disk of ${dirname(file)}.` };
   const remedy = `Check that ${dirname(file)} is there, has room, and that this user may use it; then the disk.`;
   return { kind: 'unusable', message: what, remedy };
+}
+
+/** The path that the system means may be the folder. */
+function systemProblem(file: string, error: NodeJS.ErrnoException): CatalogProblem {
+  const { code, reason, remedy } = pathProblem(error, 'written');
+  const message = `The catalog ${file} cannot be used: ${error.path ?? file} ${reason}.`;
+  const sentence = `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`;
+  if (/^(EROFS|EACCES|EPERM)$/.test(code)) return { kind: 'not-writable', message, remedy: `${sentence} ${letWrite}` };
+  return { kind: /^(ENOSPC|EDQUOT|EFBIG)$/.test(code) ? 'full' : 'unusable', message, remedy: sentence };
 }

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
+import { openError } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
 import { isBusy } from './sqlite-connection.js';
 
@@ -12,7 +13,7 @@ export interface CatalogUse {
  * For processes that read and write a catalog: several may. The lock is on a file beside the catalog, so that it is known
  * also of a catalog that was removed or renamed under its process. SQLite's own locks carry it: the kernel
  * releases them, however a process ends.
- * @throws CatalogOpenError while a catalog is made or restored there
+ * @throws CatalogOpenError while a catalog is made or restored there, or when nothing can be written there
  */
 export function useCatalog(file: string, busyTimeoutMs: number): CatalogUse {
   return lock(file, busyTimeoutMs, ['begin', 'select count(*) from sqlite_schema']);
@@ -25,18 +26,25 @@ export function claimCatalog(file: string): CatalogUse {
 
 function lock(file: string, busyTimeoutMs: number, statements: readonly string[]): CatalogUse {
   const path = `${file}-lock`;
-  makeFile(path);
-  const connection = new Sqlite(path, { timeout: busyTimeoutMs });
   try {
-    for (const statement of statements) connection.exec(statement);
-    return { release: () => connection.close() };
+    makeFile(path);
+    return hold(new Sqlite(path, { timeout: busyTimeoutMs }), statements);
   } catch (cause) {
-    connection.close();
-    if (!isBusy(cause)) throw cause;
+    if (!isBusy(cause)) throw openError(file, cause);
     throw new CatalogOpenError(
       `Another process uses the catalog ${file}: a server, or a command beside it. End it first (fuser ${path} shows which).`,
       { cause },
     );
+  }
+}
+
+function hold(connection: Sqlite.Database, statements: readonly string[]): CatalogUse {
+  try {
+    for (const statement of statements) connection.exec(statement);
+    return { release: () => connection.close() };
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 

@@ -1,8 +1,8 @@
 import { lstatSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { sql } from 'kysely';
 import type { Clock } from '../clock.js';
-import { folderProblem, leftOver, openError, requireNone } from './catalog-problem.js';
+import { openError, placeProblem, requireNone } from './catalog-problem.js';
 import { createMetadata, migrate } from './migrations.js';
 import { PartialFile } from './partial-file.js';
 import { applicationId, openConnection } from './sqlite-connection.js';
@@ -20,11 +20,10 @@ const busyTimeoutMs = 1_000;
  */
 export async function createSqliteCatalog(path: string, clock: Clock): Promise<boolean> {
   const file = resolve(path);
-  requireNone(folderProblem(dirname(file)));
-  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) return false;
-  requireNone(leftOver(file));
   let partial: PartialFile | undefined;
   try {
+    if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) return false;
+    requireNone(placeProblem(file));
     partial = new PartialFile(file);
     await fill(partial.path, clock);
     return partial.publish();

@@ -1,9 +1,16 @@
 import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import type { Clock } from '../clock.js';
-import { type CatalogContent, contentOf, type ProgressListener, requireSound, withPartial } from './backup-catalog.js';
-import { type CatalogOwner, catalogProblem, folderProblem, leftOver, requireNone } from './catalog-problem.js';
+import {
+  type CatalogContent,
+  contentOf,
+  isTaken,
+  type ProgressListener,
+  requireSound,
+  withPartial,
+} from './backup-catalog.js';
+import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './catalog-problem.js';
 import { claimCatalog } from './catalog-use.js';
 import { CatalogOpenError } from './database.js';
 import { migrate } from './migrations.js';
@@ -45,7 +52,6 @@ export interface RestoreOptions {
  */
 export async function restoreCatalog(options: RestoreOptions): Promise<RestoredCatalog> {
   const [source, target] = [resolve(options.source), resolve(options.target)];
-  requireNone(folderProblem(dirname(target)));
   requireFree(target);
   const claim = claimCatalog(target);
   try {
@@ -64,8 +70,8 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoredC
 }
 
 function requireFree(target: string): void {
-  if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw occupied(target);
-  requireNone(leftOver(target));
+  if (isTaken(target)) throw occupied(target);
+  requireNone(placeProblem(target));
 }
 
 function occupied(target: string): CatalogOpenError {

@@ -32,6 +32,7 @@ const ground = [
   'errors.ts',
   'ids.ts',
   'ids-random.ts',
+  'path-problem.ts',
   'regular-file.ts',
   'secret.ts',
   'server-signals.ts',

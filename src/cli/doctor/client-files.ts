@@ -1,6 +1,7 @@
 import type { Configuration, TlsListener } from '../../config/configuration.js';
 import type { ConfigurationProblem } from '../../config/problem.js';
-import { isReadable } from '../../preconditions/directories.js';
+import { constants } from 'node:fs';
+import { accessProblem } from '../../path-problem.js';
 import { checkClientFiles } from '../../preconditions/tls-files.js';
 
 /**
@@ -10,7 +11,7 @@ import { checkClientFiles } from '../../preconditions/tls-files.js';
 export async function clientFileProblems(configuration: Configuration, now: Date): Promise<ConfigurationProblem[]> {
   const problems: ConfigurationProblem[] = [];
   for (const [index, listener] of configuration.listeners.entries()) {
-    if (listener.kind !== 'tls' || !(await areReadable(listener))) continue;
+    if (listener.kind !== 'tls' || !(await areHere(listener))) continue;
     for (const { status, subject, message, remedy } of await checkClientFiles(listener, now)) {
       if (status !== 'fail') continue;
       const key = subject.startsWith('certificate revocation')
@@ -22,10 +23,14 @@ export async function clientFileProblems(configuration: Configuration, now: Date
   return problems;
 }
 
-async function areReadable({ clientCertificateAuthority, certificateRevocationList }: TlsListener): Promise<boolean> {
+/** Errors that say where we are rather than what the configuration names. A circle of links, or too long a name, is one everywhere. */
+const ofThisMachine: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
+
+async function areHere({ clientCertificateAuthority, certificateRevocationList }: TlsListener): Promise<boolean> {
   const files = [
     clientCertificateAuthority,
     ...(certificateRevocationList === null ? [] : [certificateRevocationList]),
   ];
-  return (await Promise.all(files.map(isReadable))).every((readable) => readable);
+  const problems = await Promise.all(files.map((file) => accessProblem(file, constants.R_OK, 'read')));
+  return problems.every((problem) => problem === undefined || !ofThisMachine.has(problem.code));
 }
