@@ -1,63 +1,23 @@
-import { once } from 'node:events';
-import { connect, type IncomingHttpHeaders } from 'node:http2';
-import { gzipSync } from 'node:zlib';
+import type { ClientHttp2Session } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { modelOperations } from '../../../test/kms-model.js';
+import { answerTo, frame, openSession, type RawCall } from '../../../test/raw-call.js';
 import { methodNames } from '../../operations/methods.js';
-import { ErrorInfo } from './gen/google/rpc/error_details.js';
-import { Status } from './gen/google/rpc/status.js';
-
-const encrypt = '/holdfast.kms.v1.CryptographyService/Encrypt';
-const maximumMessageBytes = 4_096;
 
 let face: FaceUnderTest;
+let session: ClientHttp2Session;
 
 beforeAll(async () => {
-  face = await FaceUnderTest.start({ limits: { maximumMessageBytes, messageTimeoutMs: 200 } });
+  face = await FaceUnderTest.start();
+  session = openSession(face);
 });
 
-afterAll(() => face[Symbol.asyncDispose]());
-
-/** One gRPC frame. */
-function frame(bytes: Uint8Array, compressed = 0): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt8(compressed, 0);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
-
-interface RawCall {
-  path?: string;
-  body?: Buffer;
-  /** Whether the client ends its side. */
-  ends?: boolean;
-  headers?: Record<string, string>;
-}
-
-/** The details of the answer to a call that no gRPC client would make. */
-async function answerTo({ path = encrypt, body = frame(Buffer.alloc(0)), ends = true, headers = {} }: RawCall) {
-  const { certificate: cert, key } = face.client;
-  const session = connect(`https://localhost:${face.port}`, { ca: face.authority.certificate, cert, key });
-  const stream = session.request(
-    { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', ...headers },
-    { endStream: false },
-  );
-  let answer: IncomingHttpHeaders = {};
-  for (const event of ['response', 'trailers'])
-    stream.on(event, (received: IncomingHttpHeaders) => (answer = { ...answer, ...received }));
-  stream.on('error', () => undefined);
-  if (ends) stream.end(body);
-  else stream.write(body);
-  stream.resume();
-  await once(stream, 'end');
-  await new Promise(setImmediate);
+afterAll(async () => {
   session.destroy();
-  const details = Status.decode(Buffer.from(String(answer['grpc-status-details-bin'] ?? ''), 'base64'));
-  const [info] = details.details.map(({ value }) => ErrorInfo.decode(value));
-  return { code: Number(answer['grpc-status']), message: details.message, info };
-}
+  await face[Symbol.asyncDispose]();
+});
 
 const services = [
   'holdfast.kms.v1.KeyService',
@@ -89,7 +49,7 @@ const unknownPaths = [
 test.each(unknownPaths)(
   'an unknown method is answered like every refusal, whatever the client sends: %s',
   async (path) => {
-    const calls: RawCall[] = [
+    const calls: Omit<RawCall, 'path'>[] = [
       {},
       { body: Buffer.alloc(0) },
       { body: frame(Buffer.alloc(16)), ends: false },
@@ -98,7 +58,7 @@ test.each(unknownPaths)(
       { headers: { 'grpc-timeout': '5S' } },
     ];
     for (const call of calls) {
-      const { code, message, info } = await answerTo({ ...call, path });
+      const { code, message, info } = await answerTo(session, { ...call, path });
       expect(code).toBe(status.UNIMPLEMENTED);
       expect(info).toMatchObject({ reason: 'UNSUPPORTED_OPERATION', domain: 'holdfast.kms' });
       expect(info?.metadata).toEqual(new Map([['retryable', 'false']]));
@@ -107,60 +67,5 @@ test.each(unknownPaths)(
       expect(message).toContain(isKnown ? 'does not have the method of' : 'does not have the service of');
       expect(message.length).toBeLessThanOrEqual(512);
     }
-  },
-);
-
-const refused: Record<string, { call: RawCall; code: status; reason: string; retryable: string }> = {
-  'a message that is too long': {
-    call: { body: frame(Buffer.alloc(maximumMessageBytes + 1)) },
-    code: status.RESOURCE_EXHAUSTED,
-    reason: 'LIMIT_EXCEEDED',
-    retryable: 'false',
-  },
-  'a message that is too long when it is decompressed': {
-    call: { body: frame(gzipSync(Buffer.alloc(maximumMessageBytes * 8)), 1), headers: { 'grpc-encoding': 'gzip' } },
-    code: status.RESOURCE_EXHAUSTED,
-    reason: 'LIMIT_EXCEEDED',
-    retryable: 'false',
-  },
-  'a compression that nobody knows': {
-    call: { body: frame(Buffer.alloc(8), 1), headers: { 'grpc-encoding': 'zstd' } },
-    code: status.UNIMPLEMENTED,
-    reason: 'UNSUPPORTED_OPERATION',
-    retryable: 'false',
-  },
-  'a compression that is broken': {
-    call: { body: frame(Buffer.from('no gzip'), 1), headers: { 'grpc-encoding': 'gzip' } },
-    code: status.INVALID_ARGUMENT,
-    reason: 'VALIDATION',
-    retryable: 'false',
-  },
-  'a timeout that cannot be read': {
-    call: { headers: { 'grpc-timeout': 'soon' } },
-    code: status.INVALID_ARGUMENT,
-    reason: 'VALIDATION',
-    retryable: 'false',
-  },
-  'a request without a message': {
-    call: { body: Buffer.alloc(0) },
-    code: status.UNIMPLEMENTED,
-    reason: 'UNSUPPORTED_OPERATION',
-    retryable: 'false',
-  },
-  'a request that does not arrive': {
-    call: { body: frame(Buffer.alloc(8)).subarray(0, 6), ends: false },
-    code: status.DEADLINE_EXCEEDED,
-    reason: 'DEPENDENCY_TIMEOUT',
-    retryable: 'true',
-  },
-};
-
-test.each(Object.entries(refused))(
-  '%s is refused with an ErrorInfo',
-  async (_name, { call, code, reason, retryable }) => {
-    face.dispatcher.answer = () => new Promise((resolve) => setTimeout(resolve, 1_000, {}));
-    const answer = await answerTo(call);
-    expect(answer).toMatchObject({ code, info: { reason, domain: 'holdfast.kms' } });
-    expect(answer.info?.metadata.get('retryable')).toBe(retryable);
   },
 );

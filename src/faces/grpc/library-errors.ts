@@ -6,8 +6,8 @@ import { detailsHeader, toCallError } from './errors.js';
 type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 /**
- * grpc-js answers some requests itself: one that is too long, or whose bytes it cannot read, or whose deadline is over. A client finds the
- * same ErrorInfo on those answers as on ours, so that it needs one way to read errors.
+ * grpc-js answers some requests itself: one whose bytes it cannot read, or whose deadline is over. A client finds the same ErrorInfo on
+ * those answers as on ours, so that it needs one way to read errors.
  * @param call its `sendStatus` is replaced: grpc-js sends its own statuses through it too
  */
 export function explainEveryError(call: ServerInterceptingCallInterface): void {
@@ -23,7 +23,7 @@ function withErrorInfo(answer: CallStatus): CallStatus {
   return error === undefined ? answer : toCallError(error, undefined);
 }
 
-/** @returns undefined for a status that is none of grpc-js's own: health answers NOT_FOUND by its own protocol. */
+/** @returns undefined for a status that neither grpc-js nor health answers with */
 function errorOf(code: status, details: string): HoldfastError | undefined {
   switch (code) {
     case status.UNIMPLEMENTED:
@@ -32,9 +32,12 @@ function errorOf(code: status, details: string): HoldfastError | undefined {
       return new HoldfastError('LIMIT_EXCEEDED', details, { retryable: false });
     case status.DEADLINE_EXCEEDED:
       return new HoldfastError('DEPENDENCY_TIMEOUT', details, { callerDeadline: true });
+    // Health, for a service that it does not know.
+    case status.NOT_FOUND:
+      return new HoldfastError('NOT_FOUND', details);
     case status.CANCELLED:
       return new HoldfastError('CANCELLED', details);
-    // What has no details yet came from grpc-js, before our handler had the request: its timeout or its compression cannot be read.
+    // What has no details yet came from grpc-js, before our handler had the request: its timeout cannot be read, or it is no message of health or reflection.
     case status.INTERNAL:
       return new HoldfastError('VALIDATION', details);
     default:

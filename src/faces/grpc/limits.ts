@@ -4,7 +4,7 @@ import type { ServerInterceptor, ServerOptions } from '@grpc/grpc-js';
 export interface GrpcFaceLimits {
   /**
    * Longest request message, in bytes. The longest that the model allows is a CreateKey with a policy of 131,072
-   * characters, or an attestation document of 262,144 bytes. A longer one is refused by grpc-js: LIMIT_EXCEEDED without
+   * characters, or an attestation document of 262,144 bytes. A longer one is refused at its head: LIMIT_EXCEEDED without
    * an audit record, since nothing of it was read.
    */
   maximumMessageBytes: number;
@@ -57,6 +57,7 @@ const leastUnknownBytes = 2 * 1024 * 1024;
 export function receptionLimits(limits: GrpcFaceLimits) {
   return {
     messageTimeoutMs: limits.messageTimeoutMs,
+    maximumMessageBytes: limits.maximumMessageBytes,
     maximumBytes: limits.maximumReceptionBytes,
     maximumBytesOfConnection: Math.max(leastConnectionBytes, 8 * limits.maximumMessageBytes),
     maximumBytesOfUnknown: Math.max(leastUnknownBytes, 2 * limits.maximumMessageBytes),
@@ -67,6 +68,7 @@ export function receptionLimits(limits: GrpcFaceLimits) {
 export function serverOptions(limits: GrpcFaceLimits, interceptor: ServerInterceptor): ServerOptions {
   return {
     interceptors: [interceptor],
+    // `Reception` has refused a longer one by then, in our words.
     'grpc.max_receive_message_length': limits.maximumMessageBytes,
     'grpc.max_concurrent_streams': limits.maximumConcurrentStreams,
     'grpc-node.max_session_memory': limits.maximumSessionMemoryMib,

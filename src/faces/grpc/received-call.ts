@@ -4,8 +4,8 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInter
 export interface ReceptionSteps {
   /** A whole message has arrived. */
   onMessage(): void;
-  /** The client has said all that it has to say. */
-  onHalfClose(): void;
+  /** The client has said all that it has to say. @returns whether it is a request: if not it was answered */
+  onHalfClose(): boolean;
   /** The call is over: answered, cancelled, or its stream closed. */
   onEnd(): void;
 }
@@ -43,8 +43,7 @@ export class ReceivedCall extends ServerInterceptingCall {
         listener.onReceiveMessage(message);
       },
       onReceiveHalfClose: () => {
-        if (isOver) return;
-        steps.onHalfClose();
+        if (isOver || !steps.onHalfClose()) return;
         listener.onReceiveHalfClose();
       },
       onCancel: () => {

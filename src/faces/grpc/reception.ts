@@ -1,13 +1,16 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import { type Clock, type Deadline, Deadlines } from '../../clock.js';
-import { HoldfastError } from '../../errors.js';
+import { HoldfastError, toHoldfastError } from '../../errors.js';
+import { internalsOf } from './call-internals.js';
 import type { Connections } from './connections.js';
+import { decompress } from './decompression.js';
 import { toCallError } from './errors.js';
 import { explainEveryError } from './library-errors.js';
 import { ReceivedCall } from './received-call.js';
 import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
+import { RequestFrames } from './request-frames.js';
 
 /** What `Reception` works with. `receptionLimits` derives the bounds from those of the face. */
 export interface ReceptionOptions {
@@ -16,6 +19,8 @@ export interface ReceptionOptions {
   refusals: RefusalReporter;
   /** From the headers of a call to the end of its request; on a stream of requests, from each to the next. */
   messageTimeoutMs: number;
+  /** Of one message, also when it is decompressed. */
+  maximumMessageBytes: number;
   /** What unfinished requests may hold: all of them, those of one connection, those of a connection without a principal. */
   maximumBytes: number;
   maximumBytesOfConnection: number;
@@ -26,6 +31,7 @@ export interface ReceptionOptions {
 interface Arrival {
   call: ServerInterceptingCallInterface;
   stream: ServerHttp2Stream;
+  frames: RequestFrames;
   peer: Peer;
   bytes: number;
   /** What has arrived of a message that is not whole; zeroed afterwards, because it may hold a secret. */
@@ -43,14 +49,18 @@ interface Peer {
   bytes: number;
 }
 
+/** A message's flags and length. */
+const headBytes = 5;
+
 /** What a piece costs beside its bytes: many small frames would be many objects. */
 const pieceOverheadBytes = 256;
 
 /**
  * Bounds what requests on their way in may hold. grpc-js keeps the pieces of a message until it is whole, without a
  * deadline: 600 unfinished messages of 1 MiB, on one connection and from nobody the configuration knows, held 700 MiB.
- * A call that takes too long is ended with DEADLINE_EXCEEDED, one that takes too much with RESOURCE_EXHAUSTED, without an
- * audit record since nothing of it was read; its stream is reset, so that a client that goes on sending is not kept.
+ * A call that takes too long is ended with DEADLINE_EXCEEDED, one that takes too much with RESOURCE_EXHAUSTED, one that is no gRPC
+ * request (no message, two, half of one) with INVALID_ARGUMENT, without an audit record since nothing of it was read; its stream is
+ * reset, so that a client that goes on sending is not kept.
  */
 export class Reception {
   readonly #options: ReceptionOptions;
@@ -71,24 +81,27 @@ export class Reception {
   /** To be the only interceptor of the server: it has to be next to the stream. */
   readonly interceptor: ServerInterceptor = (method, call) => {
     explainEveryError(call);
-    const arrival = this.#begin(call);
+    const arrival = this.#begin(call, method.requestStream);
     return new ReceivedCall(call, arrival.peer.name, {
       onMessage: () => {
-        wipePieces(arrival);
         if (method.requestStream) this.#restart(arrival);
+        else wipePieces(arrival);
       },
-      onHalfClose: () => void this.#finish(arrival),
+      onHalfClose: () => this.#ended(arrival),
       onEnd: () => {
-        // grpc-js has answered for us (a message that is too long, the client's deadline): nobody reads the rest.
+        // grpc-js has answered for us (the client's deadline): nobody reads the rest.
         if (this.#finish(arrival)) arrival.stream.close(constants.NGHTTP2_NO_ERROR);
       },
     });
   };
 
-  #begin(call: ServerInterceptingCallInterface): Arrival {
+  #begin(call: ServerInterceptingCallInterface, isStream: boolean): Arrival {
+    const { maximumMessageBytes } = this.#options;
+    const internals = internalsOf(call);
     const arrival: Arrival = {
       call,
-      stream: streamOf(call),
+      stream: internals.stream,
+      frames: new RequestFrames({ maximumMessageBytes, isStream, encoding: internals.incomingEncoding }),
       peer: this.#peerOf(call.getPeer()),
       bytes: 0,
       pieces: [],
@@ -97,11 +110,33 @@ export class Reception {
     };
     arrival.peer.arrivals.add(arrival);
     wipeWhenWritten(arrival.stream);
-    // grpc-js has paused the stream: one more listener does not make it flow.
-    arrival.stream.on('data', (piece: Buffer) => this.#received(arrival, piece));
+    internals.decompressMessage = (frame, encoding) => this.#messageOf(arrival, frame, encoding);
+    // Before grpc-js, which takes nothing of a call that has its answer. It has paused the stream: one more listener does not make it flow.
+    arrival.stream.prependListener('data', (piece: Buffer) => this.#received(arrival, piece));
     // grpc-js would not tell the end of a stream that had ended before it began.
     if (arrival.stream.destroyed) this.#finish(arrival);
     return arrival;
+  }
+
+  /** @returns false when it is answered */
+  #ended(arrival: Arrival): boolean {
+    const fault = arrival.frames.end();
+    if (fault !== undefined) this.#refuse(arrival, fault);
+    else this.#finish(arrival);
+    return fault === undefined;
+  }
+
+  /** The bytes of a message. What it throws is answered by then: grpc-js only has to stop. */
+  #messageOf(arrival: Arrival, frame: Buffer, encoding: string): Buffer {
+    if (encoding === 'identity') return frame.subarray(headBytes);
+    try {
+      const message = decompress(frame, encoding, this.#options.maximumMessageBytes);
+      this.#hold(arrival, message.length);
+      return message;
+    } catch (thrown) {
+      this.#refuse(arrival, toHoldfastError(thrown));
+      throw thrown;
+    }
   }
 
   #peerOf(name: string): Peer {
@@ -116,16 +151,26 @@ export class Reception {
   }
 
   #received(arrival: Arrival, piece: Buffer): void {
-    const { peer } = arrival;
     arrival.pieces.push(piece);
-    if (!peer.arrivals.has(arrival)) {
+    if (!arrival.peer.arrivals.has(arrival)) {
       wipePieces(arrival);
+      return;
+    }
+    const fault = arrival.frames.read(piece);
+    if (fault !== undefined) {
+      this.#refuse(arrival, fault);
       return;
     }
     // A piece keeps the whole memory alive that its frame was read into, however small it is itself.
     const isNewMemory = piece.buffer !== arrival.lastMemory;
     arrival.lastMemory = piece.buffer;
-    this.#count(arrival, pieceOverheadBytes + (isNewMemory ? piece.buffer.byteLength : 0));
+    this.#hold(arrival, pieceOverheadBytes + (isNewMemory ? piece.buffer.byteLength : 0));
+  }
+
+  #hold(arrival: Arrival, bytes: number): void {
+    const { peer } = arrival;
+    if (!peer.arrivals.has(arrival)) return;
+    this.#count(arrival, bytes);
     if (peer.bytes > peer.maximumBytes) this.#endTooMuch(peer);
     if (this.#bytes > this.#options.maximumBytes) this.#endTooMuch(this.#largestPeer(peer));
   }
@@ -139,22 +184,27 @@ export class Reception {
     const error = new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
     for (const arrival of [...peer.arrivals]) {
       // What has sent nothing yet holds nothing.
-      if (arrival.bytes > 0) this.#end(arrival, error);
+      if (arrival.bytes > 0) this.#end(arrival, error, message);
     }
+  }
+
+  /** Ends a call for what it has sent. */
+  #refuse(arrival: Arrival, error: HoldfastError): void {
+    this.#end(arrival, error, error.code === 'LIMIT_EXCEEDED' ? ownReasons.messageTooLong : ownReasons.malformed);
   }
 
   #scheduleEnd(arrival: () => Arrival): Deadline {
     const { clock, messageTimeoutMs } = this.#options;
     return this.#deadlines.add(clock.monotonicMs() + messageTimeoutMs, () => {
       const message = ownReasons.requestTooSlow;
-      this.#end(arrival(), new HoldfastError('DEPENDENCY_TIMEOUT', message, { callerDeadline: true }));
+      this.#end(arrival(), new HoldfastError('DEPENDENCY_TIMEOUT', message, { callerDeadline: true }), message);
     });
   }
 
-  #end(arrival: Arrival, error: HoldfastError): void {
+  #end(arrival: Arrival, error: HoldfastError, reason: string): void {
     if (!this.#finish(arrival)) return;
     const { connections, refusals } = this.#options;
-    refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', error.message);
+    refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', reason);
     arrival.call.sendStatus(toCallError(error, undefined));
     // After the whole answer: do not send the rest (RFC 9113 §8.1).
     arrival.stream.close(constants.NGHTTP2_NO_ERROR);
@@ -162,6 +212,8 @@ export class Reception {
 
   #restart(arrival: Arrival): void {
     if (!arrival.peer.arrivals.has(arrival)) return;
+    // Not wiped: they may hold a part of the next message, which grpc-js has not copied. No stream of requests carries secrets.
+    arrival.pieces = [];
     this.#count(arrival, -arrival.bytes);
     arrival.lastMemory = undefined;
     arrival.deadline.cancel();
@@ -185,13 +237,6 @@ export class Reception {
     arrival.peer.bytes += bytes;
     this.#bytes += bytes;
   }
-}
-
-/** grpc-js has no public way to reset a call's stream. A test sends unfinished calls, so that an update that moves it shows. */
-function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
-  const { stream } = call as { stream?: ServerHttp2Stream };
-  if (stream === undefined) throw new Error('grpc-js has moved the stream of a call.');
-  return stream;
 }
 
 /** grpc-js has copied the pieces into the message by now, and zeroes nothing. */

@@ -15,6 +15,7 @@ export type RefusalReason =
   | 'too-many-handshakes'
   | 'request-too-slow'
   | 'request-too-large'
+  | 'request-malformed'
   | 'other';
 
 /** What refuses by itself says why in these words; they stand in the log as they are. */
@@ -23,6 +24,9 @@ export const ownReasons = {
   tooManyHandshakes: 'too many unfinished TLS handshakes',
   requestTooSlow: 'The request did not arrive in time.',
   requestTooLarge: 'This connection sends too much at once in requests that it does not finish.',
+  messageTooLong: 'The message of a request is longer than limits.maximumMessageBytes.',
+  malformed:
+    'What a client sent is no gRPC request: no message, more than one, a part of one, or one that cannot be decompressed.',
   notHttp2: 'the client does not speak HTTP/2 (ALPN)',
 } as const;
 
@@ -31,6 +35,8 @@ const exact: ReadonlyMap<string, RefusalReason> = new Map([
   [ownReasons.tooManyHandshakes, 'too-many-handshakes'],
   [ownReasons.requestTooSlow, 'request-too-slow'],
   [ownReasons.requestTooLarge, 'request-too-large'],
+  [ownReasons.messageTooLong, 'request-too-large'],
+  [ownReasons.malformed, 'request-malformed'],
   [ownReasons.notHttp2, 'protocol'],
   ['ERR_TLS_HANDSHAKE_TIMEOUT', 'handshake-timeout'],
   ['ECONNRESET', 'handshake-broken'],

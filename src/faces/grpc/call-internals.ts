@@ -1,0 +1,21 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+
+/** What `Reception` needs of a call and grpc-js does not offer. */
+export interface CallInternals {
+  /** To reset the stream of a call that is over. */
+  readonly stream: ServerHttp2Stream;
+  /** `grpc-encoding`. */
+  readonly incomingEncoding: string;
+  /** Called for each message, with its head, as soon as it has arrived. */
+  decompressMessage(frame: Buffer, encoding: string): Buffer | Promise<Buffer>;
+}
+
+/** Throws where an update of grpc-js has moved something, so that the first call of a test shows it. */
+export function internalsOf(call: ServerInterceptingCallInterface): CallInternals {
+  const { stream, incomingEncoding, decompressMessage } = call as Partial<CallInternals>;
+  if (stream === undefined || incomingEncoding === undefined || decompressMessage === undefined) {
+    throw new Error('grpc-js has moved the internals of a call.');
+  }
+  return call as ServerInterceptingCallInterface & CallInternals;
+}

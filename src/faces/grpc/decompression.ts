@@ -1,0 +1,45 @@
+import { gunzipSync, inflateSync } from 'node:zlib';
+import { HoldfastError } from '../../errors.js';
+
+/** A message's flags and length, which stand before it. */
+const headBytes = 5;
+
+/** Deflate makes at most this much of a byte (zlib's "Maximum Compression Factor"). */
+const highestRatio = 1_032;
+
+const decompressors = new Map([
+  ['gzip', gunzipSync],
+  ['deflate', inflateSync],
+]);
+
+/**
+ * The bytes of a message that is compressed, in place of grpc-js's: that one runs all that has arrived at a time, in memory that nobody
+ * counts, and leaves pieces of what may be a secret. This one makes one buffer, and zeroes the compressed message.
+ * @param frame the message with its head
+ * @throws HoldfastError for what cannot be decompressed, or becomes longer than `maximumBytes`
+ */
+export function decompress(frame: Buffer, encoding: string, maximumBytes: number): Buffer {
+  const decompressor = decompressors.get(encoding);
+  if (decompressor === undefined) {
+    const message = `This server does not know the compression of the request (${encoding}). It knows gzip and deflate.`;
+    throw new HoldfastError('UNSUPPORTED_OPERATION', message);
+  }
+  const compressed = frame.subarray(headBytes);
+  try {
+    // One chunk holds all of it: what is left in others would not be zeroed.
+    const chunkSize = Math.max(64, Math.min(maximumBytes + 1, compressed.length * highestRatio));
+    return decompressor(compressed, { chunkSize, maxOutputLength: maximumBytes });
+  } catch (cause) {
+    throw decompressionError(cause, maximumBytes);
+  } finally {
+    frame.fill(0);
+  }
+}
+
+function decompressionError(cause: unknown, maximumBytes: number): HoldfastError {
+  if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') {
+    const message = `The message of the request is longer than the ${maximumBytes} bytes that this server takes, once it is decompressed.`;
+    return new HoldfastError('LIMIT_EXCEEDED', message, { cause, retryable: false });
+  }
+  return new HoldfastError('VALIDATION', 'The message of the request cannot be decompressed.', { cause });
+}

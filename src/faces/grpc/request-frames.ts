@@ -1,0 +1,87 @@
+import { HoldfastError } from '../../errors.js';
+
+/** What the messages of one call may be. */
+export interface RequestFrameRules {
+  maximumMessageBytes: number;
+  /** Whether the method takes any number of messages; all others take exactly one. */
+  isStream: boolean;
+  /** `grpc-encoding` of the call. */
+  encoding: string;
+}
+
+/** One byte of flags and four of length stand before each message. */
+const headBytes = 5;
+const compressedFlag = 1;
+
+/**
+ * Follows the messages of one request, without keeping them ("Length-Prefixed-Message" of gRPC over HTTP/2). grpc-js alone takes a
+ * message that is followed by a part of another one for whole, any flag for none, and begins to decompress every message that it
+ * is sent, also where the method has one: 90 calls with 800 messages of 25 bytes each kept it busy for three seconds.
+ */
+export class RequestFrames {
+  readonly #rules: RequestFrameRules;
+  #messages = 0;
+  /** How much of a head was read, and what its length is so far. */
+  #headRead = 0;
+  #length = 0;
+  /** Bytes of the message that are still to come. */
+  #left = 0;
+
+  constructor(rules: RequestFrameRules) {
+    this.#rules = rules;
+  }
+
+  /** @returns why the request is refused, as soon as that is known */
+  read(piece: Uint8Array): HoldfastError | undefined {
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#left > 0) {
+        const skipped = Math.min(this.#left, piece.length - at);
+        this.#left -= skipped;
+        at += skipped;
+        continue;
+      }
+      const fault = this.#readHead(piece[at] ?? 0);
+      if (fault !== undefined) return fault;
+      at += 1;
+    }
+    return undefined;
+  }
+
+  /** The client has ended its side. @returns why what it sent is no request */
+  end(): HoldfastError | undefined {
+    if (this.#headRead > 0 || this.#left > 0) return malformed('The request ends within its message.');
+    if (this.#messages === 0 && !this.#rules.isStream) return malformed('The request has no message.');
+    return undefined;
+  }
+
+  #readHead(byte: number): HoldfastError | undefined {
+    this.#headRead += 1;
+    if (this.#headRead === 1) return this.#begin(byte);
+    this.#length = this.#length * 256 + byte;
+    if (this.#headRead < headBytes) return undefined;
+    this.#headRead = 0;
+    this.#left = this.#length;
+    return this.#length > this.#rules.maximumMessageBytes ? tooLong(this.#length, this.#rules) : undefined;
+  }
+
+  #begin(flags: number): HoldfastError | undefined {
+    this.#messages += 1;
+    this.#length = 0;
+    if (this.#messages > 1 && !this.#rules.isStream) return malformed('The request has more than one message.');
+    if (flags > compressedFlag) return malformed(`The message of the request has flags that nobody knows: ${flags}.`);
+    if (flags === compressedFlag && this.#rules.encoding === 'identity') {
+      return malformed('The message of the request is marked as compressed, and grpc-encoding does not say how.');
+    }
+    return undefined;
+  }
+}
+
+function malformed(message: string): HoldfastError {
+  return new HoldfastError('VALIDATION', message);
+}
+
+function tooLong(bytes: number, { maximumMessageBytes }: RequestFrameRules): HoldfastError {
+  const message = `The message of the request has ${bytes} bytes. This server takes ${maximumMessageBytes}.`;
+  return new HoldfastError('LIMIT_EXCEEDED', message, { retryable: false });
+}
