@@ -10,6 +10,7 @@ import {
   catalogFailure,
   UniqueConstraintError,
 } from './database.js';
+import { catalogProblem } from './catalog-problem.js';
 import { FilePresence } from './file-presence.js';
 import { type CatalogSchema, type UniqueConstraint, uniqueConstraints } from './schema.js';
 import { isBusy, isSqliteError } from './sqlite-connection.js';
@@ -71,7 +72,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
 
   /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */
   watchFiles(file: string): void {
-    this.#presence = new FilePresence(file);
+    this.#presence = new FilePresence(file, () => catalogProblem(file, undefined, 0)?.message);
   }
 
   /**
