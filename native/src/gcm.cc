@@ -47,7 +47,8 @@ namespace {
 Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters, ByteView plaintext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
-  check("C_EncryptInit", functions.C_EncryptInit(session.handle(), &mechanism, key));
+  session.begin("C_EncryptInit",
+                [&](CK_SESSION_HANDLE handle) { return functions.C_EncryptInit(handle, &mechanism, key); });
   Bytes ciphertext(plaintext.size() + kTagLength);
   CK_ULONG length = ciphertext.size();
   check("C_Encrypt", functions.C_Encrypt(session.handle(), pointerFor(plaintext), plaintext.size(),
@@ -61,7 +62,8 @@ Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK
                    ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
-  check("C_DecryptInit", functions.C_DecryptInit(session.handle(), &mechanism, key));
+  session.begin("C_DecryptInit",
+                [&](CK_SESSION_HANDLE handle) { return functions.C_DecryptInit(handle, &mechanism, key); });
   // SoftHSM wants room for the tag too.
   Secret plaintext(ciphertext.size());
   std::fill_n(plaintext.data(), plaintext.size(), unwritten);

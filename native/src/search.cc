@@ -5,7 +5,10 @@
 namespace holdfast {
 
 Search::Search(Session& session, CK_ATTRIBUTE* attributes, CK_ULONG count) : session_(session) {
-  check("C_FindObjectsInit", session_.functions().C_FindObjectsInit(session_.handle(), attributes, count));
+  auto& functions = session_.functions();
+  session_.begin("C_FindObjectsInit", [&](CK_SESSION_HANDLE handle) {
+    return functions.C_FindObjectsInit(handle, attributes, count);
+  });
 }
 
 Search::~Search() { session_.functions().C_FindObjectsFinal(session_.handle()); }

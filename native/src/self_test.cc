@@ -26,7 +26,7 @@ bool isLost(CK_RV rv) {
 /// encryption is made with it, so that its nonce may be all zeroes.
 class SessionKey {
  public:
-  explicit SessionKey(Workplace& workplace) : workplace_(workplace) {
+  explicit SessionKey(Workplace& workplace) : workplace_(workplace), renewals_(workplace.session.renewals()) {
     CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
     CK_KEY_TYPE aes = CKK_AES;
     CK_ULONG length = 32;
@@ -52,13 +52,16 @@ class SessionKey {
   SessionKey(const SessionKey&) = delete;
   SessionKey& operator=(const SessionKey&) = delete;
   ~SessionKey() {
-    if (handle_) workplace_.functions().C_DestroyObject(workplace_.session.handle(), *handle_);
+    // Once it went with its session, its handle may be another object's.
+    if (!handle_ || workplace_.session.renewals() != renewals_) return;
+    workplace_.functions().C_DestroyObject(workplace_.session.handle(), *handle_);
   }
 
   const std::optional<CK_OBJECT_HANDLE>& handle() const { return handle_; }
 
  private:
   Workplace& workplace_;
+  const uint64_t renewals_;
   std::optional<CK_OBJECT_HANDLE> handle_;
 };
 

@@ -1,22 +1,35 @@
 #include "session.h"
 
-#include "failure.h"
 #include "token.h"
 
 namespace holdfast {
 
-Session::Session(const Token& token) : token_(token), functions_(token.functions()) {
+Session::Session(const Token& token) : token_(token), functions_(token.functions()) { open(); }
+
+Session::~Session() { close(); }
+
+void Session::open() {
   constexpr CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
-  check("C_OpenSession", functions_.C_OpenSession(token.slot(), flags, nullptr, nullptr, &handle_));
-  if (handle_ == CK_INVALID_HANDLE) throw badOutput("C_OpenSession", "the session has no handle");
+  CK_SESSION_HANDLE opened = CK_INVALID_HANDLE;
+  check("C_OpenSession", functions_.C_OpenSession(token_.slot(), flags, nullptr, nullptr, &opened));
+  if (opened == CK_INVALID_HANDLE) throw badOutput("C_OpenSession", "the session has no handle");
   // Not closed: the number is also another lane's, who may be inside a call with it.
-  if (!token.noteSession(handle_)) throw rvFailure("C_OpenSession", CKR_DEVICE_REMOVED);
+  if (!token_.noteSession(opened)) throw rvFailure("C_OpenSession", CKR_DEVICE_REMOVED);
+  handle_ = opened;
 }
 
-Session::~Session() {
+void Session::close() {
+  if (handle_ == CK_INVALID_HANDLE) return;
   // Before it is closed: from then on the token may give its number to another.
   token_.forgetSession(handle_);
   functions_.C_CloseSession(handle_);
+  handle_ = CK_INVALID_HANDLE;
+}
+
+void Session::renew() {
+  ++renewals_;
+  close();
+  open();
 }
 
 }  // namespace holdfast

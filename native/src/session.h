@@ -1,10 +1,11 @@
 /// \file One PKCS#11 session (v2.40 §5.6).
 #pragma once
 
-#include <memory>
+#include <cstdint>
 
 #include "call_time.h"
 #include "cryptoki.h"
+#include "failure.h"
 
 namespace holdfast {
 
@@ -25,10 +26,31 @@ class Session {
     return functions_;
   }
 
+  /// Calls a `C_…Init`. An operation that an earlier call left in the session, as some tokens do when they
+  /// refuse a ciphertext, is nobody's any more: it goes with the session (§5.6.2), and the call is made in a
+  /// new one.
+  template <typename Call>
+  void begin(const char* functionName, const Call& call) {
+    CK_RV rv = call(handle_);
+    if (rv == CKR_OPERATION_ACTIVE) {
+      renew();
+      rv = call(handle_);
+    }
+    check(functionName, rv);
+  }
+
+  /// How often `begin` has opened it anew: session objects do not survive that.
+  uint64_t renewals() const { return renewals_; }
+
  private:
+  void open();
+  void close();
+  void renew();
+
   const Token& token_;
   CK_FUNCTION_LIST& functions_;
   CK_SESSION_HANDLE handle_ = CK_INVALID_HANDLE;
+  uint64_t renewals_ = 0;
 };
 
 }  // namespace holdfast

@@ -37,6 +37,7 @@ CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const K
   if (decision) device().obey(*decision);
   const bool pretends = decision && decision->action == Action::kPretend;
   if (pretends && !has(function, kPutsOut)) return call.answer(CKR_OK);
+  if (decision && decision->action == Action::kLeaveOpen) return call.answer(*decision->value);
   const bool told = decision && decision->action == Action::kAnswer;
   const auto answer = told ? std::optional<CK_RV>(decision->value) : device().refuse(function, first);
   if (answer && !has(function, kEndsOperation)) return call.answer(*answer);

@@ -32,6 +32,7 @@ struct Word {
 
 const std::map<std::string, Word>& actionWords() {
   static const std::map<std::string, Word> words{{"rv", {Action::kAnswer, Operand::kNumber}},
+                                                 {"leave-open", {Action::kLeaveOpen, Operand::kNumber}},
                                                  {"delay", {Action::kDelay, Operand::kDelay}},
                                                  {"hang", {Action::kHang, Operand::kMaybe}},
                                                  {"flags", {Action::kTokenFlags, Operand::kNumber}},

@@ -15,6 +15,7 @@ namespace faulthsm {
 /// What happens to a call.
 enum class Action {
   kAnswer,        ///< `rv <code>`
+  kLeaveOpen,     ///< `leave-open <code>`: this answer, and an operation that it should end goes on.
   kDelay,         ///< `delay <time>`
   kHang,          ///< `hang [code]`: until the script changes or calls are released.
   kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
