@@ -20,7 +20,7 @@ in \`ErrorInfo.metadata\`:
 | \`caller_deadline\` | \`DEPENDENCY_TIMEOUT\` | \`true\` when the caller's own deadline passed and no HSM had failed; \`false\` when an HSM was late |
 
 An error that is retryable has a \`RetryInfo\` when the server knows how long it takes: the quota's next token, or the next probe of an HSM
-that is away. A call that creates something (CreateKey, CreateCustomKeyStore) may have done so: look before it is sent again.
+that is away. \`holdfast … --output json\` prints its errors with the same names, and with \`retry_delay_ms\`. A call that creates something (CreateKey, CreateCustomKeyStore) may have done so: look before it is sent again.
 
 Calls that are no request are answered in the same form, without a request id: a method that this version does not have
 (\`UNSUPPORTED_OPERATION\`), a message over the size limit or a connection that sends too much at once (\`LIMIT_EXCEEDED\`), a request that does not

@@ -40,7 +40,17 @@ export interface CliErrorOptions {
   details?: readonly string[] | undefined;
   /** The server's id of the request, to be found in its log and audit log. */
   requestId?: string | undefined;
+  outlook?: ErrorOutlook | undefined;
   cause?: unknown;
+}
+
+/** What the server says of a further try, for programs. What it did not say is left out. */
+export interface ErrorOutlook {
+  retryable?: boolean | undefined;
+  retryDelayMs?: number | undefined;
+  /** Of the enum `KeyState`, e.g. `KEY_STATE_DISABLED`. */
+  keyState?: string | undefined;
+  callerDeadline?: boolean | undefined;
 }
 
 /** An error that ends the command: `error: CODE: message` on stderr, and this exit code. */
@@ -51,6 +61,7 @@ export class CliError extends Error {
   readonly hint: string | undefined;
   readonly details: readonly string[];
   readonly requestId: string | undefined;
+  readonly outlook: ErrorOutlook;
 
   constructor(exitCode: ExitCode, code: string, message: string, options: CliErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -59,6 +70,7 @@ export class CliError extends Error {
     this.hint = options.hint;
     this.details = options.details ?? [];
     this.requestId = options.requestId;
+    this.outlook = options.outlook ?? {};
   }
 }
 

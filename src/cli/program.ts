@@ -105,8 +105,7 @@ async function reportError(terminal: Terminal, thrown: unknown, json: boolean): 
   const error = thrown instanceof CliError ? thrown : internalError(thrown, terminal);
   const { code, message, details, hint, requestId, exitCode } = error;
   if (json) {
-    const whole = [message, ...details].join('\n  ');
-    await writeLine(terminal.stderr, JSON.stringify({ error: { code, message: whole, hint, request_id: requestId } }));
+    await writeLine(terminal.stderr, JSON.stringify({ error: errorAsJson(error) }));
     return exitCode;
   }
   await writeLine(terminal.stderr, `error: ${code}: ${message}`);
@@ -117,6 +116,20 @@ async function reportError(terminal: Terminal, thrown: unknown, json: boolean): 
   if (hint !== undefined) await writeLine(terminal.stderr, `hint: ${hint}`);
   if (requestId !== undefined) await writeLine(terminal.stderr, `request: ${requestId}`);
   return exitCode;
+}
+
+/** Programs go by the names, as by those of `ErrorInfo.metadata`. What is not known is left out. */
+function errorAsJson({ code, message, details, hint, requestId, outlook }: CliError): Record<string, unknown> {
+  return {
+    code,
+    message: [message, ...details].join('\n  '),
+    hint,
+    request_id: requestId,
+    retryable: outlook.retryable,
+    retry_delay_ms: outlook.retryDelayMs,
+    key_state: outlook.keyState,
+    caller_deadline: outlook.callerDeadline,
+  };
 }
 
 function internalError(thrown: unknown, terminal: Terminal): CliError {

@@ -1,9 +1,9 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
-import { BadRequest, ErrorInfo } from '../faces/grpc/gen/google/rpc/error_details.js';
+import { BadRequest, ErrorInfo, RetryInfo } from '../faces/grpc/gen/google/rpc/error_details.js';
 import { Status } from '../faces/grpc/gen/google/rpc/status.js';
 import type { ConnectionSettings } from './connection.js';
-import { CliError, exitCodes } from './exit-codes.js';
+import { CliError, type ErrorOutlook, exitCodes } from './exit-codes.js';
 
 /** What to do about an error, by the server's code. */
 const hints: Readonly<Record<string, string>> = {
@@ -34,6 +34,7 @@ export function toCliError(error: ServiceError, settings: Settings): CliError {
       details: details.violations.map(({ field, description }) => `${field}: ${description}`),
       hint: hints[details.info.reason],
       requestId: details.info.metadata.get('request_id'),
+      outlook: outlookOf(details.info, details.retry),
       cause: error,
     });
   }
@@ -80,21 +81,37 @@ function proxyHint({ proxy }: Settings): string {
 interface ErrorDetails {
   info: ErrorInfo | undefined;
   violations: { field: string; description: string }[];
+  retry: RetryInfo | undefined;
+}
+
+function outlookOf({ metadata }: ErrorInfo, retry: RetryInfo | undefined): ErrorOutlook {
+  const delay = retry?.retryDelay;
+  return {
+    retryable: flag(metadata.get('retryable')),
+    retryDelayMs: delay === undefined ? undefined : Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000,
+    keyState: metadata.get('key_state'),
+    callerDeadline: flag(metadata.get('caller_deadline')),
+  };
+}
+
+function flag(value: string | undefined): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
 /** Reads `grpc-status-details-bin` (google.rpc.Status). Details that cannot be read are as good as none. */
 function errorDetails(error: ServiceError): ErrorDetails {
-  const found: ErrorDetails = { info: undefined, violations: [] };
+  const found: ErrorDetails = { info: undefined, violations: [], retry: undefined };
   const [encoded] = error.metadata.get('grpc-status-details-bin');
   if (!Buffer.isBuffer(encoded)) return found;
   try {
     for (const { typeUrl, value } of Status.decode(encoded).details) {
       if (typeUrl.endsWith('/google.rpc.ErrorInfo')) found.info = ErrorInfo.decode(value);
+      else if (typeUrl.endsWith('/google.rpc.RetryInfo')) found.retry = RetryInfo.decode(value);
       else if (typeUrl.endsWith('/google.rpc.BadRequest')) found.violations = BadRequest.decode(value).fieldViolations;
     }
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    return { info: undefined, violations: [] };
+    return { info: undefined, violations: [], retry: undefined };
   }
   return found;
 }
