@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { ActAudit, type Act, ActUnauditedError } from '../audit/act-audit.js';
 import type { Configuration } from '../config/configuration.js';
+import { pathProblem } from '../path-problem.js';
 import { CliError, exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
@@ -54,9 +55,19 @@ function userName(): string {
 }
 
 function unaudited(path: string, cause: unknown): CliError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new CliError(exitCodes.local, 'AUDIT', reason, {
-    cause,
-    hint: `nothing is done unaudited: make room for ${path}, and run this as the user of the service`,
-  });
+  const refusal = systemRefusal(cause);
+  const { reason, remedy } = pathProblem(refusal ?? cause, 'written');
+  const said = cause instanceof ActUnauditedError ? `${cause.message} ` : '';
+  const message = refusal === undefined ? messageOf(cause) : `${said}The audit log ${path} ${reason}.`;
+  return new CliError(exitCodes.local, 'AUDIT', message, { cause, hint: `nothing is done unaudited: ${remedy}` });
+}
+
+/** What the system answered, wherever it stands among the causes. */
+function systemRefusal(error: unknown): Error | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return 'syscall' in error ? error : systemRefusal(error.cause);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -40,8 +40,6 @@ export interface CatalogOwner {
 }
 
 const restore = 'Restore a backup (holdfast catalog restore), or put the file back from where it went.';
-const letWrite =
-  "The service's user must be able to read and write the file and its folder, on a file system that is mounted for writing.";
 const mend =
   'Stop every process that uses it, move the file and its -wal and -shm away, and restore a backup: holdfast catalog restore.';
 
@@ -93,7 +91,7 @@ export function requireNone(problem: CatalogProblem | undefined): void {
 }
 
 /** Anyone who may write to the folder could put another catalog, or another write-ahead log, in place of ours. */
-export function folderProblem(folder: string): CatalogProblem | undefined {
+function folderProblem(folder: string): CatalogProblem | undefined {
   const problem = (message: string, remedy: string): CatalogProblem => ({ kind: 'folder', message, remedy });
   const found = lookFor(folder, statSync);
   if (found === undefined) {
@@ -148,7 +146,7 @@ function missing(file: string): CatalogProblem {
  * SQLite's files without their database: it was removed or renamed under a process that used it. SQLite would take them
  * for those of whatever comes to have the name.
  */
-export function leftOver(file: string): CatalogProblem | undefined {
+function leftOver(file: string): CatalogProblem | undefined {
   const names = [`${file}-wal`, `${file}-shm`, `${file}-journal`];
   const found = names.filter((name) => lookFor(name, lstatSync) !== undefined);
   if (found.length === 0) return undefined;
@@ -283,10 +281,17 @@ function sqliteProblem(file: string, error: InstanceType<Sqlite.SqliteError>): C
     return { kind: 'busy', message: what, remedy };
   }
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) return damaged(file, `${message} (${code})`);
-  if (/^SQLITE_READONLY/.test(code)) return { kind: 'not-writable', message: what, remedy: letWrite };
-  if (code === 'SQLITE_FULL')
-    return { kind: 'full', message: what, remedy: `Make room on the disk of ${dirname(file)}.` };
-  const remedy = `Check that ${dirname(file)} is there, has room, and that this user may use it; then the disk.`;
+  if (/^SQLITE_READONLY/.test(code)) {
+    const remedy =
+      "Let the service's user read and write the file and its folder, on a file system that is mounted for writing.";
+    return { kind: 'not-writable', message: what, remedy };
+  }
+  // Both say nothing of what the system answered: a full disk, a quota, a limit, or a disk that is broken.
+  if (/^SQLITE_(FULL|IOERR_(SHMSIZE|WRITE))$/.test(code)) {
+    const remedy = `Make room on the disk of ${dirname(file)} (df -h, df -i), and let this process make files that large (ulimit -f); then look after the disk.`;
+    return { kind: 'full', message: what, remedy };
+  }
+  const remedy = `Check that ${dirname(file)} is there, has room (df -h, df -i), is mounted for writing, and that this user may use it; then the disk.`;
   return { kind: 'unusable', message: what, remedy };
 }
 
@@ -295,6 +300,6 @@ function systemProblem(file: string, error: NodeJS.ErrnoException): CatalogProbl
   const { code, reason, remedy } = pathProblem(error, 'written');
   const message = `The catalog ${file} cannot be used: ${error.path ?? file} ${reason}.`;
   const sentence = `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`;
-  if (/^(EROFS|EACCES|EPERM)$/.test(code)) return { kind: 'not-writable', message, remedy: `${sentence} ${letWrite}` };
+  if (/^(EROFS|EACCES|EPERM)$/.test(code)) return { kind: 'not-writable', message, remedy: sentence };
   return { kind: /^(ENOSPC|EDQUOT|EFBIG)$/.test(code) ? 'full' : 'unusable', message, remedy: sentence };
 }

@@ -1,0 +1,155 @@
+/**
+ * A process that makes, backs up and restores catalogs by the command line, each on a disk that is spoiled first and mended
+ * afterwards. It may mount what it likes: it has a mount namespace of its own, which ends with it.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { systemClock } from '../../src/clock-system.js';
+import { exampleConfiguration } from '../../src/config/example.js';
+import { catalogProblem } from '../../src/storage/catalog-problem.js';
+import { holdfast } from '../cli/session.js';
+import { openTestCatalog } from '../catalog-file.js';
+import { addKey, scope } from './catalog-records.js';
+
+const [root = '', cases = '[]'] = process.argv.slice(2);
+
+const clusterId = 'cluster-abcdefghijk';
+
+interface Place {
+  /** On a disk that is well: configuration, audit log. */
+  own: string;
+  /** Its own file system. */
+  disk: string;
+}
+
+/** How a disk is spoiled. @returns how it is mended */
+const spoilers: Record<string, (disk: string) => () => void> = {
+  /** Leaves a few pages: a name can be made, a catalog cannot. */
+  full(disk) {
+    const size = fill(join(disk, 'filler'));
+    execFileSync('truncate', ['-s', String(size - 5 * 4_096), join(disk, 'filler')]);
+    return () => rmSync(join(disk, 'filler'));
+  },
+  'full to the brim'(disk) {
+    fill(join(disk, 'filler'));
+    return () => rmSync(join(disk, 'filler'));
+  },
+  'without inodes'(disk) {
+    const names: string[] = [];
+    try {
+      for (let index = 0; ; index += 1) {
+        writeFileSync(join(disk, `i${index}`), '');
+        names.push(join(disk, `i${index}`));
+      }
+    } catch {
+      // The file system has no more.
+    }
+    return () => names.forEach((name) => rmSync(name));
+  },
+  'read-only'(disk) {
+    execFileSync('mount', ['-o', 'remount,ro', disk]);
+    return () => execFileSync('mount', ['-o', 'remount,rw', disk]);
+  },
+  /** Of this process, wherever it writes: the soft limit, so that it can be taken back. */
+  limited() {
+    const limit = (size: string): unknown =>
+      execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(process.pid)]);
+    limit('8192');
+    return () => limit('unlimited');
+  },
+};
+
+/** @returns how many bytes it took */
+function fill(path: string): number {
+  let size = 0;
+  try {
+    for (; ; size += 4_096) writeFileSync(path, Buffer.alloc(4_096), { flag: 'a' });
+  } catch {
+    return size;
+  }
+}
+
+function place(name: string, mounts: boolean): Place {
+  const [own, disk] = [join(root, name, 'own'), join(root, name, 'disk')];
+  for (const folder of [own, disk]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (mounts) execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,nr_inodes=32,mode=700', 'none', disk]);
+  return { own, disk };
+}
+
+function configure({ own }: Place, catalog: string, audit = join(own, 'audit.log')): string {
+  const tree = parse(exampleConfiguration(clusterId)) as Record<string, unknown>;
+  const path = join(own, 'holdfast.yaml');
+  const changed = { ...tree, catalog: { kind: 'sqlite', path: catalog }, audit: { file: audit } };
+  writeFileSync(path, stringify(changed, { aliasDuplicateObjects: false }));
+  return path;
+}
+
+async function usedCatalog(path: string): Promise<void> {
+  const catalog = await openTestCatalog({ path, clock: systemClock });
+  for (let count = 0; count < 20; count += 1) await addKey(catalog, { ...scope, clusterId });
+  await catalog.close();
+}
+
+/** The words of a command, after everything that it needs was made; `kept` may not change, `made` is to be there in the end. */
+const preparations: Record<string, (place: Place) => Promise<{ words: string[]; kept: string[]; made: string }>> = {
+  init: (at) => {
+    const made = join(at.disk, 'catalog.sqlite');
+    return Promise.resolve({ words: ['catalog', 'init', '--config', configure(at, made)], kept: [], made });
+  },
+  async backup(at) {
+    const [catalog, made] = [join(at.own, 'catalog.sqlite'), join(at.disk, 'copy.sqlite')];
+    await usedCatalog(catalog);
+    return { words: ['catalog', 'backup', made, '--config', configure(at, catalog)], kept: [catalog], made };
+  },
+  async 'backup of one there'(at) {
+    const [catalog, made] = [join(at.disk, 'catalog.sqlite'), join(at.own, 'copy.sqlite')];
+    await usedCatalog(catalog);
+    return { words: ['catalog', 'backup', made, '--config', configure(at, catalog)], kept: [catalog], made };
+  },
+  async restore(at) {
+    const [backup, made, old] = ['own/backup.sqlite', 'disk/catalog.sqlite', 'disk/old.sqlite'].map((name) =>
+      join(at.own, '..', name),
+    ) as [string, string, string];
+    await usedCatalog(backup);
+    await usedCatalog(old);
+    return { words: ['catalog', 'restore', backup, '--config', configure(at, made)], kept: [backup, old], made };
+  },
+  'init, unaudited': (at) => {
+    const made = join(at.own, 'catalog.sqlite');
+    const words = ['catalog', 'init', '--config', configure(at, made, join(at.disk, 'audit.log'))];
+    return Promise.resolve({ words, kept: [], made });
+  },
+};
+
+/** What the directory shows of catalogs: fillers, locks, audit logs, and the files that SQLite keeps beside one are none. */
+function catalogsIn(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.includes('.sqlite') && !/-(lock|wal|shm)$/.test(name));
+}
+
+const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+async function tried(act: string, kind: string) {
+  const at = place(`${act}-${kind}`.replaceAll(/[ ,]/g, '-'), kind !== 'limited');
+  const prepared = await preparations[act]?.(at);
+  if (prepared === undefined) throw new Error(`No act is called ${act}.`);
+  const { words, kept, made } = prepared;
+  const [digests, before] = [kept.map(digest), [at.own, at.disk].map(catalogsIn)];
+  const mend = spoilers[kind]?.(at.disk);
+  const first = await holdfast(words);
+  const after = [at.own, at.disk].map(catalogsIn);
+  const keptAfter = kept.map(digest);
+  mend?.();
+  const again = await holdfast(words);
+  return {
+    ...{ act, kind, first: { exitCode: first.exitCode, stderr: first.stderr } },
+    ...{ unchanged: JSON.stringify([digests, before]) === JSON.stringify([keptAfter, after]), after },
+    ...{ again: { exitCode: again.exitCode, stderr: again.stderr }, problem: catalogProblem(made)?.message ?? null },
+  };
+}
+
+const outcomes = [];
+for (const [act, kind] of JSON.parse(cases) as [string, string][]) outcomes.push(await tried(act, kind));
+process.stdout.write(JSON.stringify(outcomes));
