@@ -6,7 +6,7 @@ const timeAndRandomness = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'native/build*/', 'src/faces/grpc/gen/', '.holdfast/', 'node_modules/', 'coverage/'] },
+  { ignores: ['dist/', 'native/build*/', 'src/**/gen/', '.holdfast/', 'node_modules/', 'coverage/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

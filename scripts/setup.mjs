@@ -30,9 +30,17 @@ export async function setup({ quiet, withLint = false, withBench = false, output
   await installNpmPackages(steps);
   await whenChanged(steps, {
     name: 'generated',
-    label: 'generate gRPC code',
-    inputs: ['proto', 'buf.yaml', 'buf.gen.yaml', 'package-lock.json'],
-    output: 'src/faces/grpc/gen/descriptor.binpb',
+    label: 'generate code',
+    inputs: [
+      'proto',
+      'buf.yaml',
+      'buf.gen.yaml',
+      'scripts/generate-code.mjs',
+      'scripts/generate',
+      'package.json',
+      'package-lock.json',
+    ],
+    output: 'src/api/gen/request-shapes.ts',
     script: 'generate',
   });
   await whenChanged(steps, {

@@ -19,7 +19,7 @@ interface ModelOperation {
   output: { members: Record<string, ModelShape> } | null;
 }
 
-const file = new URL('./model/kms-model.json', import.meta.url);
+const file = new URL('../proto/aws/kms-model.json', import.meta.url);
 
 /** The operations of the model, with the fields in its order. */
 export const modelOperations = (

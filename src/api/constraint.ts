@@ -4,8 +4,8 @@
  * (invariant 13): an ignored policy leaves a key open, an ignored dry run executes.
  */
 export type Shape =
-  /** Lengths in Unicode code points. `sensitive` values never appear in messages. */
-  | { kind: 'text'; min: number; max: number; pattern?: RegExp; sensitive?: boolean }
+  /** Lengths in Unicode code points. */
+  | { kind: 'text'; min: number; max: number; pattern?: RegExp }
   /** Lengths in bytes. */
   | { kind: 'bytes'; min: number; max: number }
   /** A text that is held as a `Secret` of its UTF-8 bytes. Lengths in Unicode code points, as those of `text`. */
@@ -31,14 +31,6 @@ export type FieldConstraints = Readonly<Record<string, FieldConstraint>>;
 /** Bounds in code points. The pattern is tested as it is: one for the whole text needs its anchors. */
 export const text = (min: number, max: number, pattern?: RegExp): Shape =>
   pattern === undefined ? { kind: 'text', min, max } : { kind: 'text', min, max, pattern };
-/** For a secret inside a field that is refused as a whole; a secret that we take is a `secretText`. */
-export const sensitiveText = (min: number, max: number, pattern: RegExp): Shape => ({
-  kind: 'text',
-  min,
-  max,
-  pattern,
-  sensitive: true,
-});
 /** Bounds in bytes, of a `Uint8Array` or a `Secret`. */
 export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min, max });
 /** A key store password. Bounds in code points; no pattern, since that would take a string, which cannot be zeroed. */
@@ -47,7 +39,8 @@ export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-
 export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
 /** One of AWS's enum values, as the AWS API writes them. Compared with case. */
 export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
-const flag: Shape = { kind: 'flag' };
+/** True or false. */
+export const flag: Shape = { kind: 'flag' };
 /** An encryption context. Its limits are those of `canonicalContext`, which the use cases call. */
 export const context: Shape = { kind: 'context' };
 /** Bounds count elements. Once ten broken rules of a list are found the rest of it is not looked at. */
@@ -59,13 +52,3 @@ export const structure = (fields: FieldConstraints): Shape => ({ kind: 'structur
 export const required = (shape: Shape): FieldConstraint => ({ shape, required: true, unsupported: 'never' });
 /** Honoured when it is set, and checked by its shape only then. */
 export const optional = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'never' });
-/** The model has it, we do not honour it: refused whenever it is set. */
-export const refused = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'always' });
-/** A flag whose `false` is what we do anyway. */
-export const refusedWhenTrue: FieldConstraint = { shape: flag, required: false, unsupported: 'when-true' };
-/** A choice of which only the other values are honoured. */
-export const refusedValues = (shape: Shape, ...values: string[]): FieldConstraint => ({
-  shape,
-  required: false,
-  unsupported: values,
-});

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { FieldConstraints, Shape } from './constraint.js';
-import { kmsMethodNames } from '../operations/methods.js';
+import { type KmsMethodName, kmsMethodNames } from '../operations/methods.js';
+import { requestShapes } from './gen/request-shapes.js';
 import { requestConstraints } from './request-constraints.js';
+import { unsupportedEverywhere, unsupportedFields } from './unsupported-fields.js';
 
 interface ModelShape {
   type: string;
@@ -16,7 +18,7 @@ interface ModelShape {
   required?: string[];
 }
 
-const model = JSON.parse(readFileSync(new URL('../../test/model/kms-model.json', import.meta.url), 'utf8')) as {
+const model = JSON.parse(readFileSync(new URL('../../proto/aws/kms-model.json', import.meta.url), 'utf8')) as {
   operations: Record<string, { input: ModelShape }>;
 };
 
@@ -77,5 +79,20 @@ describe('requestConstraints', () => {
   it('has methods of the model alone', () => {
     const published = Object.keys(model.operations);
     expect(kmsMethodNames.filter((name) => !published.includes(name))).toEqual([]);
+  });
+
+  it('refuses only fields and values that the model has', () => {
+    const fields = new Set(kmsMethodNames.flatMap((method) => Object.keys(requestShapes[method])));
+    expect(Object.keys(unsupportedEverywhere).filter((name) => !fields.has(name))).toEqual([]);
+    for (const [method, unsupported] of Object.entries(unsupportedFields)) {
+      const shapes: FieldConstraints = requestShapes[method as KmsMethodName];
+      expect(Object.keys(unsupported).filter((name) => !(name in shapes))).toEqual([]);
+      for (const [name, rule] of Object.entries(unsupported)) {
+        if (typeof rule === 'string') continue;
+        const shape = shapes[name]?.shape;
+        const values = shape?.kind === 'choice' ? shape.values : [];
+        expect(rule.honoured.filter((value) => !values.includes(value))).toEqual([]);
+      }
+    }
   });
 });

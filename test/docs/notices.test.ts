@@ -40,7 +40,7 @@ describe('THIRD_PARTY_NOTICES.md', () => {
   });
 
   it('names what lies in this repository and is where it says', () => {
-    for (const path of ['native/third_party/pkcs11.h', 'proto/google/rpc/', 'test/model/kms-model.json']) {
+    for (const path of ['native/third_party/pkcs11.h', 'proto/google/rpc/', 'proto/aws/kms-model.json']) {
       expect(existsSync(join(root, path)), path).toBe(true);
       expect(notices).toContain(`\`${path}\``);
     }

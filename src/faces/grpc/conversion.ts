@@ -2,7 +2,7 @@ import { Secret } from '../../secret.js';
 
 /**
  * How one value of a protobuf message becomes a value of the domain and back. The tables of conversions
- * (`*-messages.ts`) are complete by type: a field added to a proto does not compile until it has a conversion.
+ * are generated from the protos (`gen/codecs.ts`).
  */
 export interface Conversion<Wire> {
   /** What an absent field of this kind is in a generated message: lists and maps are never absent there. */

@@ -2,7 +2,11 @@ import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { ErrorCode, HoldfastError } from '../../errors.js';
 import { BadRequest, ErrorInfo, RetryInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
-import { keyState } from './shared-messages.js';
+import { choice } from './conversion.js';
+import { enumNames } from './enum-names.js';
+import { KeyState } from './gen/holdfast/kms/v1/key_metadata.js';
+
+const keyState = choice(KeyState, enumNames('KeyState'));
 
 /**
  * gRPC status of each code. Where two fit:

@@ -4,7 +4,7 @@ import { type ConnectionState } from '../../keystores/store.js';
 import { connectionErrorCodes } from '../../clusters/hsm-cluster.js';
 import { getStatus } from '../../operations/service/get-status.js';
 import { memberStates, type ProcessStatus, type ServiceStatus } from '../../status/service-status.js';
-import { adminCodecs } from './admin-messages.js';
+import { codecs } from './codec.js';
 import { GetStatusResponse } from './gen/holdfast/admin/v1/admin_service.js';
 
 /**
@@ -85,7 +85,7 @@ describe('GetStatus on the wire', () => {
       const status = everything(replacement);
       const core = { status: { status: () => Promise.resolve(status) }, clock: new ManualClock() };
       const context = { principal } as Parameters<typeof getStatus>[1];
-      const response = GetStatusResponse.decode(adminCodecs.GetStatus.encode(await getStatus(core, context)));
+      const response = GetStatusResponse.decode(codecs.GetStatus.encode(await getStatus(core, context)));
 
       expect(response.keyStores).toHaveLength(status.keyStores.length);
       expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);

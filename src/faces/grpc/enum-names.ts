@@ -1,0 +1,21 @@
+/** The enums whose values the domain writes otherwise than the proto. Names without the enum's prefix. */
+const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // AWS writes key states in Pascal case (AWS KMS API Reference, KeyMetadata.KeyState).
+  KeyState: {
+    CREATING: 'Creating',
+    ENABLED: 'Enabled',
+    DISABLED: 'Disabled',
+    PENDING_DELETION: 'PendingDeletion',
+    PENDING_IMPORT: 'PendingImport',
+    PENDING_REPLICA_DELETION: 'PendingReplicaDeletion',
+    UNAVAILABLE: 'Unavailable',
+    UPDATING: 'Updating',
+  },
+  // As the configuration writes it.
+  Replication: { NONE: 'none', VENDOR: 'vendor', WRAPPED: 'wrapped' },
+};
+
+/** @returns the domain's name for each value of an enum whose name differs from the proto's */
+export function enumNames(enumName: string): Readonly<Record<string, string>> {
+  return renamed[enumName] ?? {};
+}
