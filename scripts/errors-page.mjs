@@ -26,7 +26,7 @@ Calls that are no request are answered in the same form, without a request id: a
 (\`UNSUPPORTED_OPERATION\`), a message over the size limit or a connection that sends too much at once (\`LIMIT_EXCEEDED\`), a request that does not
 arrive in time (\`DEPENDENCY_TIMEOUT\`), a compression that is neither gzip nor deflate (\`UNSUPPORTED_OPERATION\`), and a request without a message,
 with more than one, with a part of one or with one that cannot be decompressed, or with a timeout that cannot be read (\`VALIDATION\`). No audit log has
-them, since nothing was read that could be recorded.
+them, since nothing was read that could be recorded; a metric (\`holdfast_connections_refused_total\`) and the log have.
 `;
 
 const again = { never: 'no', always: 'yes', sometimes: 'it depends' };

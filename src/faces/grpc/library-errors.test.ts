@@ -69,3 +69,20 @@ test.each(unknownPaths)(
     }
   },
 );
+
+test('a flood of calls of unknown methods is counted, and is one line with the stranger’s certificate', async () => {
+  const counts = new Map<string, number>();
+  await using other = await FaceUnderTest.start({
+    onRefusalCounted: (kind) => counts.set(kind, (counts.get(kind) ?? 0) + 1),
+  });
+  const stranger = openSession(other, other.authority.issue({ commonName: 'mallory', usage: 'client' }));
+  for (let call = 0; call < 50; call += 1)
+    await answerTo(stranger, { path: `/holdfast.kms.v1.KeyService/Sign${call}` });
+  stranger.destroy();
+  expect(Object.fromEntries(counts)).toEqual({ 'unknown-method': 50 });
+  expect(other.refusals).toMatchObject([
+    { kind: 'unknown-method', sourceAddress: '127.0.0.1', certificate: { subject: 'CN=mallory' }, unreported: 0 },
+  ]);
+  expect(JSON.stringify(other.refusals)).not.toContain('Sign');
+  expect(other.dispatcher.calls).toHaveLength(0);
+});

@@ -16,6 +16,7 @@ export type RefusalReason =
   | 'request-too-slow'
   | 'request-too-large'
   | 'request-malformed'
+  | 'unknown-method'
   | 'other';
 
 /** What refuses by itself says why in these words; they stand in the log as they are. */
@@ -27,6 +28,7 @@ export const ownReasons = {
   messageTooLong: 'The message of a request is longer than limits.maximumMessageBytes.',
   malformed:
     'What a client sent is no gRPC request: no message, more than one, a part of one, or one that cannot be decompressed.',
+  unknownMethod: 'A client calls a method that this version does not have.',
   notHttp2: 'the client does not speak HTTP/2 (ALPN)',
 } as const;
 
@@ -37,6 +39,7 @@ const exact: ReadonlyMap<string, RefusalReason> = new Map([
   [ownReasons.requestTooLarge, 'request-too-large'],
   [ownReasons.messageTooLong, 'request-too-large'],
   [ownReasons.malformed, 'request-malformed'],
+  [ownReasons.unknownMethod, 'unknown-method'],
   [ownReasons.notHttp2, 'protocol'],
   ['ERR_TLS_HANDSHAKE_TIMEOUT', 'handshake-timeout'],
   ['ECONNRESET', 'handshake-broken'],

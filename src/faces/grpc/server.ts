@@ -17,7 +17,7 @@ import { OpenStreams } from './open-streams.js';
 import { type PlaintextListenerOptions, startPlaintextListener } from './plaintext-listener.js';
 import { Reception } from './reception.js';
 import { addReflection } from './reflection.js';
-import type { RefusalReason } from './refusal-reason.js';
+import { ownReasons, type RefusalReason } from './refusal-reason.js';
 import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
 import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-listener.js';
 import { answerUnknownMethods } from './unknown-methods.js';
@@ -103,7 +103,7 @@ class RunningGrpcFace implements GrpcFace {
     const host = this.#streams.host(this.#server);
     this.#health.addTo(host);
     addReflection(host);
-    answerUnknownMethods(this.#server);
+    answerUnknownMethods(this.#server, (peer) => this.#unknownMethod(peer));
   }
 
   async listen(): Promise<void> {
@@ -154,6 +154,11 @@ class RunningGrpcFace implements GrpcFace {
     bound.abort();
     this.#server.forceShutdown();
     await this.#connections.empty();
+  }
+
+  #unknownMethod(peer: string): void {
+    const { sourceAddress = 'unknown', certificate } = this.#connections.find(peer) ?? {};
+    this.#refusals.refused(sourceAddress, ownReasons.unknownMethod, { certificate });
   }
 
   #start(options: GrpcListenerOptions, intake: Intake): Promise<Listener> {

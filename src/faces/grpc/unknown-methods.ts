@@ -16,20 +16,23 @@ const longestPath = 200;
 /**
  * Makes a call of a method that nobody registered a call like all others: bounded by `Reception`, and answered UNSUPPORTED_OPERATION with
  * details. grpc-js alone answers such calls on a way that passes no interceptor. Call it after all services were added.
+ * @param onCall told of the peer of each such call: none is audited
  */
-export function answerUnknownMethods(server: Server): void {
+export function answerUnknownMethods(server: Server, onCall: (peer: string) => void): void {
   const internals = server as unknown as { handlers: unknown };
   // A test calls unknown methods, so that an update of grpc-js that moves the table shows.
   if (!(internals.handlers instanceof Map)) throw new Error('grpc-js has moved the table of its methods.');
-  internals.handlers = new CompleteMethodTable(internals.handlers as Map<string, unknown>);
+  internals.handlers = new CompleteMethodTable(internals.handlers as Map<string, unknown>, onCall);
 }
 
 /** A table that has an entry for every path. Only `get` is complete: `has` tells grpc-js what is registered. */
 class CompleteMethodTable extends Map<string, unknown> {
   readonly #services: ReadonlySet<string>;
+  readonly #onCall: (peer: string) => void;
 
-  constructor(registered: Map<string, unknown>) {
+  constructor(registered: Map<string, unknown>, onCall: (peer: string) => void) {
     super(registered);
+    this.#onCall = onCall;
     this.#services = new Set([...registered.keys()].map(serviceOf));
   }
 
@@ -44,7 +47,10 @@ class CompleteMethodTable extends Map<string, unknown> {
     return {
       path,
       type: 'bidi',
-      func: (call) => call.emit('error', { code: status.UNIMPLEMENTED, details }),
+      func: (call) => {
+        this.#onCall(call.getPeer());
+        call.emit('error', { code: status.UNIMPLEMENTED, details });
+      },
       serialize: (message) => message,
       deserialize: (bytes) => bytes,
     };
