@@ -275,6 +275,33 @@ describe('what is wrong with more than a file', () => {
     configure(() => undefined);
   });
 
+  test('a key store that has failed, and a PIN that was refused: both start, and say so', async () => {
+    const catalog = new Sqlite(at('catalog.sqlite'));
+    catalog.exec(
+      `insert into custom_key_stores values ('cks-1234567890abcdef0', '111122223333', 'eu-central-1', 'payments',
+         'cluster-zyxwvutsrqp', '', 'seal-1', x'00', x'00', 1, 'FAILED', 'USER_LOCKED_OUT', 0);
+       insert into login_attempts values ('serial-1', 'cks-1234567890abcdef0:1', 'failed', 0)`,
+    );
+    configure((configuration) => {
+      const [cluster] = configuration['clusters'] as Record<string, unknown>[];
+      const second = {
+        ...cluster,
+        id: 'cluster-zyxwvutsrqp',
+        name: 'second',
+        members: [{ name: 'b', module: 'softhsm', tokenLabel: 'b' }],
+      };
+      Object.assign(configuration, { clusters: [cluster, second] });
+    });
+    const seen = await expectAgreement();
+    expect(seen.map(({ check, subject, prevents }) => [check, subject, prevents])).toEqual([
+      ['key-stores', 'key store payments', 'service'],
+      ['key-stores', 'PIN of key store payments', 'service'],
+    ]);
+    catalog.exec('delete from custom_key_stores; delete from login_attempts');
+    catalog.close();
+    configure(() => undefined);
+  });
+
   test('a catalog that another process holds', async () => {
     const other = new Sqlite(at('catalog.sqlite'));
     other.exec('begin immediate');

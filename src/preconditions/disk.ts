@@ -1,16 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathProblem } from '../path-problem.js';
+import { diskSeverity } from '../status/concerns.js';
 import type { Finding } from './finding.js';
 import { fail, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 const mebibyte = 1_048_576;
-/** Room for 150,000 audit records of 440 bytes, or for the catalog's write-ahead log. */
-const leastBytes = 64 * mebibyte;
-/** Below this and a tenth of the disk an operator should look. */
-const comfortableBytes = 1_024 * mebibyte;
-const comfortableShare = 0.1;
 
 /** What a file system has left; the part of `statfs` that counts here. */
 export interface FileSystemSpace {
@@ -54,11 +50,14 @@ async function checkSpace(
 }
 
 function judgeSpace(subject: string, { bsize, blocks, bavail, files, ffree }: FileSystemSpace): Finding {
-  const free = bsize * bavail;
-  const text = `${Math.floor(free / mebibyte)} MiB free`;
+  const freeBytes = bsize * bavail;
+  const text = `${Math.floor(freeBytes / mebibyte)} MiB free`;
   const remedy = 'make room: move old audit logs away (Audit log, in docs/operating-guide.md), or enlarge the disk';
   if (files > 0 && ffree === 0) return fail(subject, 'it has no inodes left: no file can be made', remedy);
-  if (free < leastBytes) return fail(subject, `it is ${free < mebibyte ? 'full' : 'nearly full'}: ${text}`, remedy);
-  if (free < comfortableBytes && bavail < blocks * comfortableShare) return warn(subject, text, remedy);
-  return ok(subject, text);
+  // A file system without blocks, such as devtmpfs may be, is never full.
+  if (blocks === 0) return ok(subject, 'it does not say how large it is');
+  const severity = diskSeverity({ freeBytes, sizeBytes: bsize * blocks });
+  if (severity === 'FAILURE')
+    return fail(subject, `it is ${freeBytes < mebibyte ? 'full' : 'nearly full'}: ${text}`, remedy);
+  return severity === 'WARNING' ? warn(subject, text, remedy) : ok(subject, text);
 }

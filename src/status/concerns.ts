@@ -20,7 +20,10 @@ const certificateFailureMs = 86_400_000;
 /** A disk with less free than this is a warning, … */
 const diskWarningRatio = 0.1;
 const diskWarningBytes = 1024 ** 3;
-/** … and with less than this a failure: the audit log stops the service when it is full. */
+/**
+ * … and with less than this a failure: the audit log stops the service when it is full. Room for 150,000 records of 440
+ * bytes, or for the catalog's write-ahead log.
+ */
 const diskFailureBytes = 64 * 1024 ** 2;
 /** A process that uses more of its file descriptors is warned of. */
 const descriptorWarningRatio = 0.9;
@@ -128,12 +131,18 @@ function certificateConcerns({ path, kind, notBefore, notAfter }: CertificateSta
   ];
 }
 
-function diskConcerns({ holds, path, freeBytes, sizeBytes }: DiskStatus): Concern[] {
-  const isLow = freeBytes < Math.min(diskWarningBytes, diskWarningRatio * sizeBytes);
-  if (!isLow && freeBytes >= diskFailureBytes) return [];
-  const message = `${Math.floor(freeBytes / 1024 ** 2)} MiB are free: make room.`;
+/** How full a disk is for the catalog or the audit log: the one rule of `status` and `doctor`. */
+export function diskSeverity({ freeBytes, sizeBytes }: Pick<DiskStatus, 'freeBytes' | 'sizeBytes'>): Severity {
+  if (freeBytes < diskFailureBytes) return 'FAILURE';
+  return freeBytes < Math.min(diskWarningBytes, diskWarningRatio * sizeBytes) ? 'WARNING' : 'OK';
+}
+
+function diskConcerns({ holds, path, ...space }: DiskStatus): Concern[] {
+  const severity = diskSeverity(space);
+  if (severity === 'OK') return [];
+  const message = `${Math.floor(space.freeBytes / 1024 ** 2)} MiB are free: make room.`;
   const subject = `disk of the ${holds === 'audit' ? 'audit log' : 'catalog'} (${path})`;
-  return [freeBytes < diskFailureBytes ? failure(subject, message) : warning(subject, message)];
+  return [{ severity, subject, message }];
 }
 
 function processConcerns({ process }: ServiceStatus): Concern[] {

@@ -1,5 +1,6 @@
 import { renameSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NamedFinding } from '../../src/preconditions/precondition.js';
 import { holdfast, type Outcome } from '../cli/session.js';
 import type { HoldfastClient, Message } from './client.js';
 import {
@@ -100,6 +101,14 @@ test('a key store that failed pages after more than two reconciliations, and aft
   const outcome = await status();
   expect(outcome).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('error: FAILURE: ') as string });
   expect(outcome.stdout).toMatch(new RegExp(`^FAILURE  key store ${id}: FAILED \\(INVALID_CREDENTIALS\\)`, 'm'));
+  // And doctor, without an HSM.
+  const doctor = await holdfast(['doctor', '--config', deployment.configurationPath, '--output', 'json']);
+  const { findings } = JSON.parse(doctor.stdout) as { findings: NamedFinding[] };
+  const failed = findings.filter((finding) => finding.check === 'key-stores');
+  expect([doctor.exitCode, failed.map(({ status: how, subject }) => `${how} ${subject}`)]).toEqual([
+    5,
+    ['fail key store spare', 'fail PIN of key store spare'],
+  ]);
   await client.call('DisconnectCustomKeyStore', { custom_key_store_id: id });
   await connectionState(client, id, 'DISCONNECTED');
   expect(await value(`holdfast_key_store_failed{${labels},error_code="INVALID_CREDENTIALS"}`)).toBeUndefined();

@@ -75,6 +75,26 @@ test('a token that is write-protected', async () => {
   ]);
 });
 
+/** CKF_USER_PIN_LOCKED, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_COUNT_LOW (PKCS#11 v2.40 §3.2), the worst first. */
+test.each([
+  ['locked', 0x40000, 'fail', /user PIN is locked/, /security officer/],
+  ['at its last try', 0x20000, 'fail', /one try left/, /the service will not try/],
+  ['tried wrongly', 0x10000, 'warn', /wrong user PIN was tried/, /find out who/],
+  ['all of it', 0x70000, 'fail', /user PIN is locked/, /security officer/],
+  ['well', 0, undefined, /./, /./],
+] as const)('a token whose PIN is %s', async (name, flags, status, message, remedy) => {
+  const fault = putFaultsBefore(hsm, `pin-${flags}-${name.length}`);
+  fault.set('tokenFlags', flags);
+  const modules = { fault: { path: fault.module.libraryPath, environment: fault.module.environment } };
+  const findings = await checkTokens(configuration({ modules, members: [{ module: 'fault', tokenLabel: 'alpha' }] }));
+  const about = findings.filter((finding) => finding.message.includes('PIN'));
+  if (status === undefined) expect(about).toEqual([]);
+  else
+    expect(about).toMatchObject([
+      { status, message: expect.stringMatching(message) as string, remedy: expect.stringMatching(remedy) as string },
+    ]);
+});
+
 test('a token that does not answer is told by its error', async () => {
   const fault = putFaultsBefore(hsm, 'broken');
   fault.obey('C_GetTokenInfo rv 0x30');
