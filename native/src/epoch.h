@@ -10,9 +10,12 @@
 
 namespace holdfast {
 
-/// When the last test began in which the HSM decrypted what it had just encrypted: see self_test.h.
+/// What the HSM has shown of itself in this epoch, whatever the key.
 struct SelfTest {
+  /// When the last test began in which it decrypted what it had just encrypted: see self_test.h.
   std::atomic<Clock::time_point> passed = Clock::time_point{};
+  /// See forgeries.h.
+  std::atomic<bool> refusesForgeries = false;
 };
 
 /// Handles live in it and die with it (invariant 3): an operation that began in the old epoch fills

@@ -31,6 +31,7 @@ void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material,
 void HandleEntry::revokeProof() {
   const std::lock_guard lock(mutex_);
   revocations_.fetch_add(1, std::memory_order_release);
+  checkedEncryptions_.store(0, std::memory_order_relaxed);
   material_.reset();
   canarySuccess_.reset();
 }

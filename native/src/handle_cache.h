@@ -47,12 +47,17 @@ class HandleEntry {
   bool canarySucceededSince(Clock::time_point then) const;
   void recordCanarySuccess(Clock::time_point begun);
 
+  /// How many of its ciphertexts were seen to decrypt: see encryption_check.h.
+  unsigned checkedEncryptions() const { return checkedEncryptions_.load(std::memory_order_relaxed); }
+  void recordCheckedEncryption() { checkedEncryptions_.fetch_add(1, std::memory_order_relaxed); }
+
   /// Held by the lane that proves or probes: one probe in flight, the others wait for its result.
   Turnstile& probe() { return probe_; }
 
  private:
   mutable std::mutex mutex_;
   std::atomic<uint64_t> revocations_ = 0;
+  std::atomic<unsigned> checkedEncryptions_ = 0;
   MaterialPointer material_;
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
   std::optional<CK_OBJECT_HANDLE> candidate_;

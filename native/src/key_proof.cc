@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "forgeries.h"
 #include "gcm.h"
 #include "key_finding.h"
 #include "other_keys.h"
@@ -22,7 +23,7 @@ bool isOfCanary(const Failure& failure) {
 void prove(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
   if (proof == Proof::kAttributesAndCanary)
     checkAttributes(workplace, handle, {material.id, material.label, material.extractable});
-  tryCanary(workplace, material, handle);
+  tryCanaryAndForgeries(workplace, material, handle);
 }
 
 void proveAll(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle) {
@@ -164,7 +165,7 @@ ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
 
 void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
   const auto begun = Clock::now();
-  tryCanary(workplace, *material, key);
+  tryCanaryAndForgeries(workplace, *material, key);
   workplace.cache.entry(material->id)->recordProof(key, material, begun);
 }
 

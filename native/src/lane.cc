@@ -148,6 +148,7 @@ void Lane::proveLogin(Failure& failure) {
 void Lane::heed(const Failure& failure) {
   if (failure.kind == FailureKind::kSelfTestFailed) {
     poisoned_ = true;
+    epoch_->selfTest.refusesForgeries = false;
     epoch_->cache.doubtAll();
   }
   // Nobody knows what state an operation that ended so has left the session in.

@@ -178,7 +178,8 @@ test('making a key searches for nothing, so that its cost does not grow with the
   const made = await makeMaterial(cluster);
   expect(called.map((name, index) => fixture.fault.calls(name) - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1, 1]);
   await cluster.encrypt(made, Secret.fromUtf8('x'), additionalData, inTime());
-  expect(fixture.fault.calls('C_DecryptInit') - (before[4] ?? 0)).toBe(1);
+  // What was encrypted first is decrypted once.
+  expect(fixture.fault.calls('C_DecryptInit') - (before[4] ?? 0)).toBe(2);
   expect(fixture.fault.calls('C_FindObjectsInit')).toBe(searches);
 });
 
@@ -271,16 +272,29 @@ describe('callers with short deadlines', () => {
 describe('an HSM each of whose calls takes long', () => {
   test('and none of them too long, keeps its lanes and its place, and answers the first use of a key', async () => {
     await fixture.clusters().disconnect(clusterId, soon());
-    fixture.configure({ operationTimeoutMs: 500 });
+    fixture.configure({ operationTimeoutMs: 1_000 });
     cluster = await fixture.connected();
     fixture.events.length = 0;
-    // Attributes, canary, nonce and encryption: six calls, of which each has 500 ms.
-    fixture.fault.obey('latency * 120');
+    // Attributes, forged canaries and canary, nonce, encryption and its check: twelve calls, of which each has a second.
+    fixture.fault.obey('latency * 100');
     expect(await codeOf(encrypt())).toBe('no error');
     expect(await codeOf(decrypt())).toBe('no error');
     expect(fixture.events).toEqual([]);
     expect(fixture.clusters().status()[0]?.members[0]?.statistics?.quarantinedLanes).toBe(0);
   });
+});
+
+test('an HSM that decrypts what was changed is out of the rotation before it has served anybody', async () => {
+  fixture.fault.obey('C_Decrypt no-tag');
+  await fixture.clusters().disconnect(clusterId, soon());
+  cluster = await fixture.connected();
+  expect(await codeOf(decrypt())).toBe('KMS_INTERNAL');
+  expect(fixture.events).toContain('suspended one');
+  expect(fixture.events).not.toContain('canary-failed');
+  await untilEvent('probe failed one');
+  fixture.fault.heal();
+  await untilEvent('resumed one');
+  expect((await decrypt()).byteLength).toBe(1);
 });
 
 describe('an HSM that makes no keys', () => {

@@ -124,8 +124,13 @@ export class Member {
     this.#breaker.record(epoch, { ok: true });
   }
 
-  /** Failures that say nothing about the HSM leave no trace here. */
-  recordFailure(failure: NativeFailure, verdict: Verdict): void {
+  /**
+   * Failures that say nothing about the HSM leave no trace here.
+   * @param material the one in whose use it failed
+   */
+  recordFailure(failure: NativeFailure, verdict: Verdict, material?: NativeMaterialReference): void {
+    // A probe without a key would meet nothing of what was found out with one.
+    if (failure.kind === 'self-test-failed') this.#recentMaterial ??= material;
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
     if (!verdict.speaksAboutHsm) return;
     // An inventory runs on no lane, so that its failure names no epoch: it speaks of the one that is.

@@ -158,8 +158,10 @@ export interface NativeDataKey extends NativeSealed {
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
  * - `material-mismatch`: the object's attributes are not what the catalog says.
  * - `canary-failed`: the handle did not decrypt the material's canary, also once more after the HSM had worked with another key.
- * - `key-refused`: `functionName` answered `rv` for this key, also once more after the HSM had worked with another one.
- * - `self-test-failed`: other keys fail too, those that had worked or one made for the moment: the HSM is ill; nothing is known of the material.
+ * - `key-refused`: `functionName` answered `rv` for this key, also once more after the HSM had worked with another one; or what it encrypted
+ *   does not decrypt.
+ * - `self-test-failed`: other keys fail too, those that had worked or one made for the moment, or it decrypted a forged canary: the HSM is ill;
+ *   nothing is known of the material.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock

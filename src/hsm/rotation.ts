@@ -92,7 +92,7 @@ export class Rotation {
     if (!isNativeFailure(error)) throw error;
     const verdict = judge(error, this.#tools.returnValues);
     const member = this.memberAt(error.member);
-    if (isUse(subject.operation)) member?.recordFailure(error, verdict);
+    if (isUse(subject.operation)) member?.recordFailure(error, verdict, subject.reference);
     else member?.noteFailure(error, verdict);
     if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
       this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);

@@ -40,12 +40,25 @@ CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
           const auto& parameters = *static_cast<CK_GCM_PARAMS*>(mechanism->pParameter);
           Lie(decision).aboutBytes(parameters.pIv, parameters.ulIvLen);
         }
+        if (Lie(decision).is(Action::kNoContext) && mechanism->mechanism == CKM_AES_GCM)
+          static_cast<CK_GCM_PARAMS*>(mechanism->pParameter)->ulAADLen = 0;
         if (!isBuiltin(mechanism)) return Forwarded::forward({session, mechanism, key}, decision);
         if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(key);
         return builtinCipher().begin(session, direction, *mechanism,
                                      device().objects().identity(key, session));
       },
       [&] { return keyBehind(key, session); });
+}
+
+/// What a script's line makes of the bytes that a cipher puts out.
+template <FunctionNumber Number>
+void tellOfBytes(const std::optional<Decision>& decision, const unsigned char* input, CK_ULONG inputLength,
+                 unsigned char* output, CK_ULONG outputLength) {
+  static auto* const kept = new KeptOutput;
+  const Lie lie(decision);
+  if (lie.is(Action::kEcho)) std::copy_n(input, std::min(inputLength, outputLength), output);
+  lie.aboutOrder(output, outputLength);
+  lie.aboutTurn(output, outputLength, *kept);
 }
 
 template <FunctionNumber Number, auto Member, Direction direction>
@@ -61,11 +74,12 @@ CK_RV finish(CK_SESSION_HANDLE session, unsigned char* input, CK_ULONG inputLeng
         unsigned char* const place = pretends ? elsewhere.data() : output;
         const auto answer =
             builtinCipher().finish(session, direction, input, inputLength, place, outputLength);
-        const CK_RV rv =
+        const CK_RV truth =
             answer ? *answer
                    : Forwarded::forward({session, input, inputLength, place, outputLength}, decision);
-        if (rv == CKR_OK && Lie(decision).is(Action::kEcho))
-          std::copy_n(input, std::min(inputLength, *outputLength), place);
+        const CK_RV rv = Lie(decision).aboutTag(truth, input, inputLength, place, *outputLength);
+        if (rv == CKR_OK && place != nullptr)
+          tellOfBytes<Number>(decision, input, inputLength, place, *outputLength);
         if (rv == CKR_OK) Lie(decision).aboutLength(*outputLength);
         return flipped(rv, decision, place, *outputLength);
       },

@@ -13,6 +13,8 @@ namespace {
 constexpr CK_ULONG kHuge = CK_ULONG(1) << 40;
 /// ESC: no text, no flag, and as a number none that PKCS#11 knows.
 constexpr int kGarbage = 0x1b;
+/// Of AES, and of a tag.
+constexpr CK_ULONG kBlock = 16;
 
 }  // namespace
 
@@ -41,6 +43,32 @@ CK_RV Lie::aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const {
 
 void Lie::aboutBytes(void* bytes, CK_ULONG length) const {
   if (is(Action::kGarbage) && bytes != nullptr) std::memset(bytes, kGarbage, length);
+}
+
+void Lie::aboutOrder(unsigned char* bytes, CK_ULONG length) const {
+  const CK_ULONG block = std::min(kBlock, length);
+  unsigned char* const end = bytes + length;
+  if (is(Action::kRotate) && length > 0) std::rotate(bytes, bytes + 1, end);
+  if (is(Action::kTagFirst)) std::rotate(bytes, end - block, end);
+  if (is(Action::kHeadless)) std::fill(std::copy(bytes + block, end, bytes), end, kGarbage);
+}
+
+void Lie::aboutTurn(unsigned char* bytes, CK_ULONG length, KeptOutput& kept) const {
+  if (!is(Action::kPrevious)) return;
+  const std::lock_guard lock(kept.mutex);
+  if (kept.bytes.size() == length)
+    std::swap_ranges(kept.bytes.begin(), kept.bytes.end(), bytes);
+  else
+    kept.bytes.assign(bytes, bytes + length);
+}
+
+CK_RV Lie::aboutTag(CK_RV rv, const unsigned char* ciphertext, CK_ULONG length, unsigned char* plaintext,
+                    CK_ULONG& plaintextLength) const {
+  if (!is(Action::kNoTag) || rv == CKR_OK || plaintext == nullptr || length < kBlock) return rv;
+  plaintextLength = length - kBlock;
+  std::transform(ciphertext, ciphertext + plaintextLength, plaintext,
+                 [](unsigned char byte) { return byte ^ kGarbage; });
+  return CKR_OK;
 }
 
 void Lie::aboutAttributes(CK_ATTRIBUTE* attributes, CK_ULONG count) const {

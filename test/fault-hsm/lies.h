@@ -1,11 +1,19 @@
 /// \file Outputs that are wrong although the answer is CKR_OK.
 #pragma once
 
+#include <mutex>
 #include <optional>
+#include <vector>
 
 #include "script.h"
 
 namespace faulthsm {
+
+/// The last output of a function, of all threads.
+struct KeptOutput {
+  std::mutex mutex;
+  std::vector<unsigned char> bytes;
+};
 
 /// What a script's line makes of the outputs of one call. Each member does nothing unless the line says so.
 class Lie {
@@ -26,6 +34,13 @@ class Lie {
   CK_RV aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const;
   /// `garbage`: bytes that are no text, no flag and no number that anybody expects.
   void aboutBytes(void* bytes, CK_ULONG length) const;
+  /// `rotate`, `headless`, `tag-first`: the bytes of a cipher's output in other places.
+  void aboutOrder(unsigned char* bytes, CK_ULONG length) const;
+  /// `previous`: what was put out before, where it is as long. `kept` is where it is kept.
+  void aboutTurn(unsigned char* bytes, CK_ULONG length, KeptOutput& kept) const;
+  /// `no-tag`: CKR_OK and some plaintext for a ciphertext that was refused.
+  CK_RV aboutTag(CK_RV rv, const unsigned char* ciphertext, CK_ULONG length, unsigned char* plaintext,
+                 CK_ULONG& plaintextLength) const;
   /// All of them, of a template.
   void aboutAttributes(CK_ATTRIBUTE* attributes, CK_ULONG count) const;
 

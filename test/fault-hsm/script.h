@@ -31,6 +31,12 @@ enum class Action {
   kGarbage,       ///< `garbage`: what is put out has its length, and makes no sense.
   kUnavailable,   ///< `unavailable`, of C_GetAttributeValue: attributes have no length.
   kEcho,          ///< `echo [n]`: ciphertext is plaintext; random bytes are n that repeat.
+  kNoTag,         ///< `no-tag`, of C_Decrypt: a ciphertext that it would refuse gives some plaintext.
+  kNoContext,     ///< `no-context`, of C_EncryptInit, C_DecryptInit: the additional data is not looked at.
+  kPrevious,      ///< `previous`, of C_Encrypt, C_Decrypt: the output of the call before, if it is as long.
+  kRotate,        ///< `rotate`: the first byte of their output is the last one.
+  kHeadless,      ///< `headless`: their output begins with its second block, and ends with garbage.
+  kTagFirst,      ///< `tag-first`: their output begins with its last block.
   kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.

@@ -39,8 +39,14 @@ beforeEach(async () => {
   pool = addon.createPool(100);
   member = await connect(pool, memberOptions(fault.module, 'alpha'), '1234');
   key = await makeKey(pool, member);
-  await pool.probe(member, key.reference, soon());
+  await useKey();
 });
+
+/** Its first two ciphertexts are seen to decrypt. */
+async function useKey(): Promise<void> {
+  await pool.probe(member, key.reference, soon());
+  for (let time = 0; time < 2; time += 1) await encrypt();
+}
 
 afterEach(async () => {
   fault.heal();
@@ -183,6 +189,25 @@ describe('an HSM that fails', () => {
     await decryptGood();
   });
 
+  test.each([1, 2, 3, 4])('nor when it was met %d times while a first ciphertext was checked', async (times) => {
+    key = await makeKey(pool, member);
+    fault.obey(`C_Decrypt times ${times} rv 0x5`);
+    const encrypted = fault.calls('C_Encrypt');
+    const { value } = await encrypt();
+    // The HSM's self-test, with a key of its own, encrypts twice.
+    expect(fault.calls('C_Encrypt') - encrypted).toBeLessThanOrEqual(3);
+    await pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+  });
+
+  test('a session that is lost while a first ciphertext is checked has nothing encrypted again by itself', async () => {
+    key = await makeKey(pool, member);
+    fault.obey('C_DecryptInit times 1 lose-sessions');
+    const encrypted = fault.calls('C_Encrypt');
+    expect(await failureOf(encrypt())).toMatchObject({ kind: 'handle-revoked' });
+    expect(fault.calls('C_Encrypt')).toBe(encrypted + 1);
+    await encrypt();
+  });
+
   test('nor is the key a wrong one where the HSM decrypts nothing, not even what it has just encrypted', async () => {
     const made = fault.calls('C_GenerateKey');
     fault.obey('C_Decrypt rv 0x5');
@@ -246,7 +271,8 @@ describe('an HSM that fails', () => {
     await until(() => statistics()?.lanes === 2);
     pool.resume(member);
     await encrypt();
-    expect(fault.calls('C_DecryptInit')).toBe(canaries + 1);
+    // The canary, and what was encrypted.
+    expect(fault.calls('C_DecryptInit')).toBe(canaries + 2);
   });
 
   test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
@@ -257,8 +283,8 @@ describe('an HSM that fails', () => {
     const encrypted = fault.calls('C_Encrypt');
     fault.obey('C_Encrypt times 1 rv 0xb3');
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_Encrypt' });
-    // The other is the HSM's self-test, with a key of its own.
-    expect(fault.calls('C_Encrypt')).toBe(encrypted + 2);
+    // The others are the HSM's self-test, with a key of its own.
+    expect(fault.calls('C_Encrypt')).toBe(encrypted + 3);
   });
 
   test('a session that is lost by the answer alone is not lost', async () => {

@@ -34,6 +34,19 @@ const operations = {
     );
     expect(value).toEqual(zeroes);
   },
+  /** The first output of a call that gives the one before is right. */
+  async 'encrypt twice'() {
+    for (const plaintext of [zeroes, zeroes.map((_, index) => index)]) {
+      const { value: sealed } = await pool.encrypt(0, key.reference, plaintext, text('data'), soon());
+      const opened = await pool.decrypt(0, key.reference, sealed.nonce, sealed.ciphertext, text('data'), soon());
+      expect(opened.value).toEqual(plaintext);
+    }
+  },
+  async 'generate a data key'() {
+    const { value } = await pool.generateDataKey(0, key.reference, 32, text('data'), soon());
+    const opened = await pool.decrypt(0, key.reference, value.nonce, value.ciphertext, text('data'), soon());
+    expect(opened.value).toEqual(value.plaintext);
+  },
   async decrypt() {
     const { value } = await pool.decrypt(0, key.reference, nonce, ciphertext, text('data'), soon());
     expect(value).toEqual(zeroes);
@@ -102,7 +115,7 @@ const textFields = [
   'libraryDescription',
 ] as const satisfies (keyof NativeTokenInfo)[];
 
-type Expected = 'right' | 'bad-output' | Pick<NativeFailure, 'rv'> | Pick<NativeFailure, 'kind'>;
+type Expected = 'right' | 'bad-output' | Partial<Pick<NativeFailure, 'rv' | 'kind' | 'functionName'>>;
 
 interface Lie {
   functionName: string;
@@ -128,6 +141,7 @@ function told(
 
 /** CKR_OPERATION_NOT_INITIALIZED: what was pretended to begin has not begun. */
 const notBegun = { rv: 0x91 };
+const selfTestFailed = { kind: 'self-test-failed' } as const;
 
 told('C_Initialize', 'reopen', 'pretend', { rv: 0x190 });
 // Somebody has initialised the module, so that nobody knows with what.
@@ -169,9 +183,20 @@ told('C_GenerateKey', 'make a key', 'zero, repeat, pretend', 'bad-output', 1);
 told('C_DestroyObject', 'destroy', 'pretend', 'bad-output', 1);
 told('C_EncryptInit', 'encrypt', 'pretend', notBegun);
 told('C_Encrypt', 'encrypt', 'short, short 16, long, huge, pretend, echo', 'bad-output', 1);
+// Right in length, and wrong.
+told('C_Encrypt', 'encrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
+told('C_Encrypt', 'generate a data key', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
+told('C_Encrypt', 'encrypt twice', 'previous', selfTestFailed, 4);
+told('C_Encrypt', 'make a key', 'flip, rotate, headless, tag-first', { functionName: 'C_Decrypt' }, 1);
 told('C_Encrypt', 'make a key', 'short, long, huge, pretend', 'bad-output', 1);
-told('C_DecryptInit', 'decrypt', 'pretend', notBegun);
+told('C_DecryptInit', 'decrypt', 'pretend', notBegun, 8);
 told('C_Decrypt', 'decrypt', 'short, short 63, short 64, long, long 16, huge, pretend, echo');
+told('C_Decrypt', 'decrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 12);
+told('C_Decrypt', 'encrypt twice', 'previous', ['right', selfTestFailed], 14);
+told('C_Decrypt', 'probe', 'no-tag', selfTestFailed, 2);
+told('C_Decrypt', 'decrypt', 'no-tag', selfTestFailed, 2);
+told('C_Decrypt', 'make a key', 'no-tag', selfTestFailed, 2);
+told('C_DecryptInit', 'decrypt', 'no-context', selfTestFailed, 12);
 told('C_Decrypt', 'probe', 'short, long, huge, pretend');
 told('C_GenerateRandom', 'make a key', 'pretend');
 told('C_GenerateRandom', 'random', 'pretend, repeat', ['bad-output']);
@@ -235,6 +260,54 @@ describe('a function that says CKR_OK', () => {
     });
     expect(matching).toContainEqual(outcome);
   });
+});
+
+describe('a token that does not look at the whole ciphertext', () => {
+  test('and neither at the additional data when it encrypts is not believed', async () => {
+    fault.obey('C_EncryptInit no-context', 'C_DecryptInit no-context');
+    await expect(makeKey(pool, 0)).rejects.toMatchObject(selfTestFailed);
+  });
+
+  test('is asked again after it was found out, and is believed when it does', async () => {
+    fault.obey('C_Decrypt no-tag');
+    for (let tries = 0; tries < 2; tries += 1) await expect(operations.decrypt()).rejects.toMatchObject(selfTestFailed);
+    fault.heal();
+    await operations.decrypt();
+  });
+
+  test('is asked once in an epoch', async () => {
+    await operations.decrypt();
+    const before = fault.calls('C_Decrypt');
+    const other = await makeKey(pool, 0);
+    await pool.probe(0, other.reference, soon());
+    expect(fault.calls('C_Decrypt') - before).toBe(2);
+  });
+});
+
+test('a key whose first ciphertexts were seen to decrypt costs no further decryption', async () => {
+  await operations['encrypt twice']();
+  const before = fault.calls('C_Decrypt');
+  for (let tries = 0; tries < 5; tries += 1) await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
+  expect(fault.calls('C_Decrypt')).toBe(before);
+});
+
+test('of three keys the one that encrypts wrongly is blamed, and the others work', async () => {
+  const well = await makeKey(pool, 0);
+  fault.obey(`C_Encrypt key ${Buffer.from(key.id).toString('hex')} rotate`);
+  for (let tries = 0; tries < 2; tries += 1) {
+    const encryption = pool.encrypt(0, key.reference, zeroes, text('data'), soon());
+    await expect(encryption).rejects.toMatchObject({ kind: 'key-refused', functionName: 'C_Encrypt' });
+    await pool.encrypt(0, well.reference, zeroes, text('data'), soon());
+  }
+});
+
+test('one decryption that fails while a ciphertext is checked blames nobody', async () => {
+  await pool.probe(0, key.reference, soon());
+  for (const rv of [0x5, 0x30, 0x68, 0xb3]) {
+    fault.obey(`C_Decrypt times 1 rv ${rv}`);
+    const fresh = await makeKey(pool, 0).catch(() => undefined);
+    if (fresh !== undefined) await pool.encrypt(0, fresh.reference, zeroes, text('data'), soon());
+  }
 });
 
 test('a search that lies destroys nothing but what was searched for', async () => {

@@ -1,3 +1,4 @@
+#include "encryption_check.h"
 #include "gcm.h"
 #include "key_trouble.h"
 #include "operations/operations.h"
@@ -33,6 +34,7 @@ Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView
   return withProvenKey(workplace, material, [&](const ProvenKey& key) {
     Sealed sealed = seal(workplace, key.handle, plaintext, additionalData);
     requireStillProven(key);
+    requireDecryptable(workplace, material, key, plaintext, additionalData, sealed);
     return sealed;
   });
 }

@@ -1,0 +1,89 @@
+#include "encryption_check.h"
+
+#include <algorithm>
+
+#include "gcm.h"
+#include "other_keys.h"
+
+namespace holdfast {
+namespace {
+
+constexpr unsigned kChecked = 2;
+
+/// What would have the lane, or KeyTrouble, encrypt once more by itself.
+bool mayBeginAgain(const Failure& failure) {
+  const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
+  return failure.kind == FailureKind::kRv && (dropped || mayBeOfKey(failure));
+}
+
+class Check {
+ public:
+  Check(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, ByteView plaintext,
+        ByteView additionalData, const Sealed& sealed)
+      : workplace_(workplace),
+        material_(material),
+        key_(key),
+        plaintext_(plaintext),
+        additionalData_(additionalData),
+        sealed_(sealed) {}
+
+  /// As with a caller's ciphertext, it is only called bad if it fails again after the canary succeeded, under
+  /// the handle that is the key's by then.
+  void run() const {
+    if (decryptsUnder(key_.handle)) return;
+    const bool holds = stillProves(workplace_, material_, key_, Proof::kCanary);
+    if (decryptsUnder(holds ? key_.handle : provenKey(workplace_, material_).handle)) return;
+    throw verdict();
+  }
+
+ private:
+  bool decryptsUnder(CK_OBJECT_HANDLE handle) const {
+    try {
+      const Secret opened = gcmDecrypt(workplace_.session, handle, {sealed_.nonce.data(), kNonceLength},
+                                       additionalData_, sealed_.ciphertext);
+      return std::ranges::equal(opened.view(), plaintext_);
+    } catch (const Failure& failure) {
+      if (!mayBeOfKey(failure) && failure.kind != FailureKind::kBadOutput) throw;
+      return false;
+    }
+  }
+
+  /// A key that encrypts wrongly again and again must not have the HSM make another one each time.
+  Failure verdict() const {
+    auto wrong = badOutput("C_Encrypt", "what the key encrypted does not decrypt to what it was");
+    wrong.kind = FailureKind::kKeyRefused;
+    if (key_.entry->wasRefusedLately()) return wrong;
+    if (otherKeysWork(workplace_, material_->id, Direction::kEncrypt)) {
+      key_.entry->recordRefusal(Clock::now());
+      return wrong;
+    }
+    wrong.kind = FailureKind::kSelfTestFailed;
+    return wrong;
+  }
+
+  Workplace& workplace_;
+  const MaterialPointer& material_;
+  const ProvenKey& key_;
+  ByteView plaintext_;
+  ByteView additionalData_;
+  const Sealed& sealed_;
+};
+
+}  // namespace
+
+void requireDecryptable(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key,
+                        ByteView plaintext, ByteView additionalData, const Sealed& sealed) {
+  if (key.entry->checkedEncryptions() >= kChecked) return;
+  try {
+    Check(workplace, material, key, plaintext, additionalData, sealed).run();
+  } catch (const Failure& failure) {
+    if (!mayBeginAgain(failure)) throw;
+    Failure unchecked = failure;
+    unchecked.kind = FailureKind::kHandleRevoked;
+    unchecked.detail = "what was encrypted could not be checked";
+    throw Failure(unchecked);
+  }
+  key.entry->recordCheckedEncryption();
+}
+
+}  // namespace holdfast

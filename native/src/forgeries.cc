@@ -1,0 +1,56 @@
+#include "forgeries.h"
+
+#include <string_view>
+
+#include "gcm.h"
+#include "key_proof.h"
+
+namespace holdfast {
+namespace {
+
+Failure forgeryAccepted(const char* detail) {
+  Failure accepted = failure(FailureKind::kSelfTestFailed, detail);
+  accepted.functionName = "C_Decrypt";
+  return accepted;
+}
+
+bool isRefused(Workplace& workplace, CK_OBJECT_HANDLE key, const Material& forgery) {
+  try {
+    static_cast<void>(gcmDecrypt(workplace.session, key, forgery.canaryNonce, forgery.canaryAdditionalData,
+                                 forgery.canaryCiphertext));
+    return false;
+  } catch (const Failure& failure) {
+    // It was never asked about the ciphertext, or answered what cannot be.
+    if (failure.kind != FailureKind::kRv || std::string_view(failure.functionName) != "C_Decrypt") throw;
+    return true;
+  }
+}
+
+void requireForgeriesRefused(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+  // Left to tryCanary, which says so.
+  if (material.canaryCiphertext.size() < kTagLength) return;
+  Material changed = material;
+  // Its last bit: a tag that is compared in part is compared from its beginning.
+  changed.canaryCiphertext.back() ^= 1;
+  if (!isRefused(workplace, key, changed))
+    throw forgeryAccepted("the HSM decrypts a ciphertext whose tag was changed");
+  changed = material;
+  if (changed.canaryAdditionalData.empty())
+    changed.canaryAdditionalData.push_back(1);
+  else
+    changed.canaryAdditionalData.back() ^= 1;
+  if (!isRefused(workplace, key, changed))
+    throw forgeryAccepted("the HSM decrypts a ciphertext whose additional data was changed");
+}
+
+}  // namespace
+
+void tryCanaryAndForgeries(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+  auto& refuses = workplace.selfTest.refusesForgeries;
+  const bool isKnown = refuses.load();
+  if (!isKnown) requireForgeriesRefused(workplace, material, key);
+  tryCanary(workplace, material, key);
+  if (!isKnown) refuses = true;
+}
+
+}  // namespace holdfast
