@@ -1,6 +1,6 @@
+import { constants } from 'node:fs';
 import type { Configuration, TlsListener } from '../../config/configuration.js';
 import type { ConfigurationProblem } from '../../config/problem.js';
-import { constants } from 'node:fs';
 import { accessProblem } from '../../path-problem.js';
 import { checkClientFiles } from '../../preconditions/tls-files.js';
 
@@ -11,8 +11,8 @@ import { checkClientFiles } from '../../preconditions/tls-files.js';
 export async function clientFileProblems(configuration: Configuration, now: Date): Promise<ConfigurationProblem[]> {
   const problems: ConfigurationProblem[] = [];
   for (const [index, listener] of configuration.listeners.entries()) {
-    if (listener.kind !== 'tls' || !(await areHere(listener))) continue;
-    for (const { status, subject, message, remedy } of await checkClientFiles(listener, now)) {
+    const found = listener.kind === 'tls' ? await lookAtClientFiles(listener, now) : [];
+    for (const { status, subject, message, remedy } of found) {
       if (status !== 'fail') continue;
       const key = subject.startsWith('certificate revocation')
         ? 'certificateRevocationList'
@@ -23,14 +23,18 @@ export async function clientFileProblems(configuration: Configuration, now: Date
   return problems;
 }
 
-/** Errors that say where we are rather than what the configuration names. A circle of links, or too long a name, is one everywhere. */
+/** Lists that are elsewhere say nothing against the authorities that are here. */
+async function lookAtClientFiles(listener: TlsListener, now: Date): ReturnType<typeof checkClientFiles> {
+  const { clientCertificateAuthority, certificateRevocationList: lists } = listener;
+  if (!(await isHere(clientCertificateAuthority))) return [];
+  const listsHere = lists === null || (await isHere(lists)) ? lists : null;
+  return checkClientFiles({ ...listener, certificateRevocationList: listsHere }, now);
+}
+
+/** What says where we are rather than what the configuration names. A circle of links, or too long a name, is one everywhere. */
 const ofThisMachine: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 
-async function areHere({ clientCertificateAuthority, certificateRevocationList }: TlsListener): Promise<boolean> {
-  const files = [
-    clientCertificateAuthority,
-    ...(certificateRevocationList === null ? [] : [certificateRevocationList]),
-  ];
-  const problems = await Promise.all(files.map((file) => accessProblem(file, constants.R_OK, 'read')));
-  return problems.every((problem) => problem === undefined || !ofThisMachine.has(problem.code));
+async function isHere(file: string): Promise<boolean> {
+  const problem = await accessProblem(file, constants.R_OK, 'read');
+  return problem === undefined || !ofThisMachine.has(problem.code);
 }
