@@ -52,7 +52,7 @@ import {
   requestEvent,
 } from './telemetry/events.js';
 import type { CertificateStatus } from './status/service-status.js';
-import { connectionRefusedCount, connectionRefusedEvent, unknownCallerEvent } from './telemetry/caller-events.js';
+import { faceEvents, unknownCallerEvent } from './telemetry/caller-events.js';
 import { certificateReloadEvents, certificateReminder } from './telemetry/certificate-events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
@@ -305,8 +305,7 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     identifiers,
     listeners: begun,
     principalOf: (certificate) => principalOf(principals, certificate, onUnknownCaller),
-    onConnectionRefused: connectionRefusedEvent(telemetry.sink),
-    onRefusalCounted: connectionRefusedCount(telemetry.sink),
+    ...faceEvents(telemetry.sink, clock),
     tracer: telemetry.tracer,
     requestTimeoutMs: limits.requestTimeoutMs,
     descriptors: { firstReserved: await firstReservedFileDescriptor(), onEvent },

@@ -3,7 +3,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 import { write, writeLine } from './terminal.js';
 
 /** More than any request may hold: reading stops there instead of filling memory. */

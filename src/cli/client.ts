@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity as identityFault, type ConnectionOptions } from 'node:tls';
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, setLogger } from '@grpc/grpc-js';
 import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service.js';
@@ -41,6 +41,8 @@ export class KmsClient {
 
   /** Reads the certificates. The connection is made by the first call. */
   static async open(settings: ConnectionSettings): Promise<KmsClient> {
+    // It would print to stderr what a server sends that is not allowed, as it is, and break what reads JSON there.
+    setLogger({});
     const channelOptions = { 'grpc.enable_http_proxy': settings.proxy?.isUsed === true ? 1 : 0 };
     return new KmsClient(new Client(settings.target, await channelCredentials(settings), channelOptions), settings);
   }

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from './connection.js';
 import type { JsonValue } from './proto-json.js';
 import { toProtoJson, withoutEnumPrefix } from './proto-json.js';
 import type { Terminal } from './terminal.js';
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 import { writeJson, writeLine, writeLines } from './terminal.js';
 
 type OutputFormat = ConnectionOptions['output'];

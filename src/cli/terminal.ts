@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { printable, printableJson } from './printable.js';
+import { printable, printableJson } from '../printable.js';
 
 /** What a command sees of the process around it, so that tests can give it another one. */
 export interface Terminal {

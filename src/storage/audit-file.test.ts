@@ -25,6 +25,7 @@ import type { AuditEvent } from '../audit/event.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
+import { printableJsonLine } from '../printable.js';
 
 let folder: string;
 let path: string;
@@ -95,6 +96,16 @@ describe('writing', () => {
     await log.append(event('2'), { durable: true });
     expect(names()).toEqual(['1', '2']);
     expect(log.healthy()).toBe(true);
+  });
+
+  it('shows what callers wrote, and holds nothing that a terminal obeys', async () => {
+    const log = await open();
+    const hostile = { ...event('1'), parameters: { description: 'a\n\u001b[2J\u009b31m\u202e\u2066\u{e0041}é漢🔑' } };
+    await log.append(hostile, { durable: false });
+    const [line = ''] = readFileSync(path, 'utf8').split('\n');
+    expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+    expect(line).toContain('зоя');
+    expect(lines()).toEqual([hostile]);
   });
 
   it('keeps the order of a thousand concurrent appends, durable or not', async () => {
@@ -309,6 +320,6 @@ describe('rotation', () => {
     appendFileSync(path, 'torn');
     await log.reopen();
     await log.append(event('1'), { durable: false });
-    expect(readFileSync(path, 'utf8')).toBe(`torn\n${JSON.stringify(event('1'))}\n`);
+    expect(readFileSync(path, 'utf8')).toBe(`torn\n${printableJsonLine(event('1'))}\n`);
   });
 });

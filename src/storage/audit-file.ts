@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
 import { type Clock, delay, type ScheduledTask } from '../clock.js';
+import { printableJsonLine } from '../printable.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 
 /** Where the log is, and who is told of what happens to it. */
@@ -96,7 +97,7 @@ export class AuditFile implements AuditLog {
   }
 
   append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
-    return this.#add(JSON.stringify(event), options.durable, true);
+    return this.#add(printableJsonLine(event), options.durable, true);
   }
 
   healthy(): boolean {

@@ -9,10 +9,33 @@ import { LineLimit } from './line-limit.js';
  * Connections that were refused before any request: reported with how many of the kind were not. A peer that says nothing is
  * a probe, and for debugging only.
  */
-export function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnection) => void {
+function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnection) => void {
   return ({ certificate, ...refusal }) => {
     const level = refusal.kind === 'silent' ? 'debug' : 'warn';
     logger[level]({ ...refusal, ...certificate }, 'connection refused');
+  };
+}
+
+/**
+ * What the gRPC library would print to stderr, between the lines of the log. It quotes headers of clients, whole and as they are, once for each
+ * request.
+ */
+function libraryLineEvent({ logger }: EventSink, clock: Clock): (line: string) => void {
+  const lines = new LineLimit(clock);
+  return (text) => {
+    const line = lines.admit('grpc');
+    if (line !== undefined) logger.debug({ line: text.slice(0, longestLibraryLine), ...line }, 'the gRPC library says');
+  };
+}
+
+const longestLibraryLine = 512;
+
+/** What the gRPC face tells of whoever gets no further than it. */
+export function faceEvents(sink: EventSink, clock: Clock) {
+  return {
+    onConnectionRefused: connectionRefusedEvent(sink),
+    onRefusalCounted: connectionRefusedCount(sink),
+    onLibraryLine: libraryLineEvent(sink, clock),
   };
 }
 

@@ -33,3 +33,14 @@ test('the level decides', () => {
   createLogger('warn', { write: (line: string) => lines.push(line) }).info('something');
   expect(lines).toEqual([]);
 });
+
+test('what others wrote is shown and not obeyed, and reads back unchanged', () => {
+  const lines: string[] = [];
+  const hostile = 'a\nb\u001b[2J\u009b31m\u202e\u2028\u2066\u{e0041}é漢🔑';
+  createLogger('info', { write: (line: string) => lines.push(line) }).info({ hostile, [hostile]: 1 }, hostile);
+  const [line = ''] = lines;
+  expect(line.endsWith('\n')).toBe(true);
+  expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+  expect(line).toContain('é漢🔑');
+  expect(JSON.parse(line)).toMatchObject({ hostile, [hostile]: 1, msg: hostile });
+});

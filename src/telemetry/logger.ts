@@ -1,5 +1,6 @@
 import type { DestinationStream, LevelWithSilent, Logger } from 'pino';
 import { pino, stdTimeFunctions } from 'pino';
+import { printable } from '../printable.js';
 import { logError } from './log-error.js';
 
 /**
@@ -53,7 +54,9 @@ export function createLogger(
       redact: { paths: redactedPaths, censor: '[secret]' },
     },
     {
-      write: (line: string) => {
+      // What others wrote stands in lines too: a terminal that shows the log must not obey it.
+      write: (text: string) => {
+        const line = `${printable(text.trimEnd())}\n`;
         destination.write(line);
         for (const receive of copies) receive(line);
       },

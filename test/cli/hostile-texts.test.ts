@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { printable, printableJson } from '../../src/cli/printable.js';
+import { printable, printableJson } from '../../src/printable.js';
 import { toCallError } from '../../src/faces/grpc/errors.js';
 import { HoldfastError } from '../../src/errors.js';
 import { holdfast } from './session.js';

@@ -33,6 +33,7 @@ const ground = [
   'ids.ts',
   'ids-random.ts',
   'path-problem.ts',
+  'printable.ts',
   'regular-file.ts',
   'secret.ts',
   'server-signals.ts',

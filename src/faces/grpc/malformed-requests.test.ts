@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { type ServiceDefinition, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { answerTo, frame, openSession, type RawCall } from '../../../test/raw-call.js';
 import { services } from './services.js';
@@ -186,4 +186,17 @@ test('a flood of compressed messages is refused at the second one, before any is
   );
   for (const { info } of answers) expect(info?.reason).toBe('VALIDATION');
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+});
+
+test('headers that are not allowed are told to the log alone', async () => {
+  const lines: string[] = [];
+  await using other = await FaceUnderTest.start({ onLibraryLine: (line) => lines.push(line) });
+  const printed = vi.spyOn(console, 'error');
+  const client = openSession(other);
+  const path = '/holdfast.kms.v1.CryptographyService/GenerateRandom';
+  const { code } = await answerTo(client, { path, headers: { 'user-agent': 'evil\u009b31m' } });
+  client.destroy();
+  expect(code).toBe(status.OK);
+  expect(lines).toEqual([expect.stringContaining('user-agent')]);
+  expect(printed).not.toHaveBeenCalled();
 });

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { Server } from '@grpc/grpc-js';
+import { Server, setLogger } from '@grpc/grpc-js';
 import { type Clock, delay } from '../../clock.js';
 import type { Dispatcher } from '../../api/dispatcher.js';
 import type { Identifiers } from '../../ids.js';
@@ -38,6 +38,8 @@ export interface GrpcFaceOptions {
   onConnectionRefused(refusal: ConnectionRefusal): void;
   /** Told of every refusal, for a metric. */
   onRefusalCounted?: (kind: RefusalReason) => void;
+  /** What grpc-js would print to stderr. It quotes what clients send. */
+  onLibraryLine?: (line: string) => void;
   /** For a call whose client names no deadline, and the most for one that does. Default 10 s. */
   requestTimeoutMs?: number;
   /** Undefined where nothing is traced. */
@@ -73,6 +75,8 @@ const defaultRequestTimeoutMs = 10_000;
 
 /** Starts every listener, or none: a listener that cannot start stops the others and rejects with its reason. */
 export async function startGrpcFace(options: GrpcFaceOptions): Promise<GrpcFace> {
+  const say = (line: unknown): void => options.onLibraryLine?.(String(line));
+  setLogger({ error: say, info: say, debug: say });
   const face = new RunningGrpcFace(options);
   await face.listen();
   return face;

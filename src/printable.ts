@@ -8,8 +8,12 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
+/** What most texts are, and needs no second look. */
+const plain = /^[ -~]*$/;
+
 /** The text as one line that shows all that is in it. What it escapes is written as in JSON. */
 export function printable(text: string): string {
+  if (plain.test(text)) return text;
   return text.replace(unprintable, (character) => named[character] ?? codeUnits(character));
 }
 
@@ -17,6 +21,11 @@ export function printable(text: string): string {
 export function printableJson(value: unknown): string[] {
   // JSON.stringify escapes line breaks in strings: those that are left are its own.
   return JSON.stringify(value, null, 2).split('\n').map(printable);
+}
+
+/** A value as one line of JSON, for files that people look at with `tail` and programs read. */
+export function printableJsonLine(value: unknown): string {
+  return printable(JSON.stringify(value));
 }
 
 function codeUnits(character: string): string {
