@@ -60,7 +60,7 @@ const cases: Record<string, Case> = {
   'an authority and its list, both well': { problems: [] },
   "a server's certificate in the place of an authority": {
     authority: () => server.certificate,
-    problems: [`${aboutAuthority}CN=localhost: it is not a certificate authority`],
+    problems: [`${aboutAuthority}CN=localhost: its key usage does not allow it to sign certificates`],
   },
   'an authority that may not sign': {
     authority: () =>
