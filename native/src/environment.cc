@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "never_destroyed.h"
+#include "process_settings.h"
 
 namespace holdfast {
 namespace {
@@ -23,6 +24,7 @@ struct Holders {
   /// What they set, and what was there before.
   EnvironmentVariables standing;
   std::map<std::string, std::optional<std::string>> former;
+  ProcessSettings formerSettings;
 };
 
 Holders& holders() {
@@ -62,6 +64,7 @@ void set(const std::string& name, const std::optional<std::string>& value) {
 }
 
 void stand(Holders& known, const EnvironmentVariables& changes) {
+  known.formerSettings = ProcessSettings::current();
   for (const auto& [name, value] : changes) {
     known.former[name] = current(name);
     set(name, value);
@@ -71,6 +74,7 @@ void stand(Holders& known, const EnvironmentVariables& changes) {
 
 void putFormerBack(Holders& known) {
   for (const auto& [name, value] : known.former) set(name, value);
+  known.formerSettings.putBack();
   known.former.clear();
   known.standing.clear();
   known.count = 0;

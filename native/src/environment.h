@@ -16,7 +16,9 @@ using EnvironmentVariables = std::map<std::string, std::string>;
 /// value is not the same as none: `getenv` tells them apart, and so may a module.
 bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other);
 
-/// Sets variables while it lives; the former ones are put back when the last scope ends. Modules read theirs
+/// Sets variables while it lives; the former ones are put back when the last scope ends, and so are signals
+/// and umask
+/// (`ProcessSettings`), which the module may have changed. Modules read theirs
 /// when they are loaded (pkcs11-spy), in `C_GetFunctionList` or in `C_Initialize` (SoftHSM), and two members
 /// may need two values: the second waits until the first is through, also if it sets none, because it must
 /// not see those of another. Scopes that leave the same variables stand together. A module that hangs has

@@ -78,6 +78,10 @@ std::shared_ptr<FileLock> FileLock::ofLogin(const std::string& tokenSerialNumber
   return acquire(directory, fileName("login", tokenSerialNumber + '\0' + credentialVersion), deadline);
 }
 
-FileLock::~FileLock() { ::close(descriptor_); }
+FileLock::~FileLock() {
+  // A child that a module has forked meanwhile holds the lock too, until it is given up for both.
+  ::flock(descriptor_, LOCK_UN);
+  ::close(descriptor_);
+}
 
 }  // namespace holdfast

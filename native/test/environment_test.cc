@@ -1,7 +1,9 @@
 #include "environment.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
@@ -37,6 +39,25 @@ TEST(Environment, StandsWhileTheScopeLives) {
   }
   EXPECT_EQ(valueOf(kOne), "(none)");
   EXPECT_EQ(valueOf(kTwo), "(none)");
+}
+
+/// As the runtime of another language does when a module brings one.
+TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto former = std::signal(SIGUSR2, SIG_DFL);
+  const mode_t umask = ::umask(0077);
+  {
+    const EnvironmentScope scope({}, after(1'000));
+    for (const int signal : {SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+    for (const int signal : {SIGPIPE, SIGUSR2}) std::signal(signal, [](int /*signal*/) {});
+    ::umask(0777);
+  }
+  EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);
+  EXPECT_EQ(std::signal(SIGHUP, SIG_DFL), SIG_DFL);
+  EXPECT_EQ(std::signal(SIGPIPE, SIG_DFL), SIG_IGN);
+  // Nobody has had a use for it.
+  EXPECT_NE(std::signal(SIGUSR2, former), SIG_DFL);
+  EXPECT_EQ(::umask(umask), mode_t(0077));
 }
 
 TEST(Environment, OnlyScopesThatLeaveTheSameStandTogether) {

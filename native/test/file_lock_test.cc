@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "core_fixture.h"
@@ -42,6 +45,21 @@ TEST(FileLock, IsExclusiveAndReleasable) {
   EXPECT_EQ(kindOf(second), FailureKind::kLockHeld);
   first.reset();
   EXPECT_NE(second(), nullptr);
+}
+
+/// As the helper of a module that forks in C_Initialize does, for as long as it lives.
+TEST(FileLock, IsNotKeptByAChildThatInheritsIt) {
+  const TestToken token;
+  const std::string folder = token.folder() / "locks";
+  auto first = FileLock::ofModule(softHsm(), folder, after(1'000));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  first.reset();
+  EXPECT_NO_THROW(FileLock::ofModule(softHsm(), folder, after(50)));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST(FileLock, OfALoginIsForOneTokenAndOneVersionOfItsPin) {
