@@ -67,7 +67,10 @@ function auditConcerns({ audit }: ServiceStatus): Concern[] {
   if (!audit.writable) return [failure('audit log', `${audit.file} cannot be written: every request is refused.`)];
   if (audit.inPlace) return [];
   return [
-    warning('audit log', `The file that is written to is no longer at ${audit.file}: send SIGHUP to begin a new one.`),
+    warning(
+      'audit log',
+      `The file that is written to is no longer seen at ${audit.file}: if it was moved, send SIGHUP to begin a new one.`,
+    ),
   ];
 }
 

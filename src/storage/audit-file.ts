@@ -82,6 +82,7 @@ export class AuditFile implements AuditLog {
   /** Since the last line that said so. */
   #lostRecords = 0;
   #allLostRecords = 0;
+  #writtenRecords = 0;
   /** Whether the file ends in the middle of a line. */
   #midLine = false;
   #probe: ScheduledTask | undefined;
@@ -116,6 +117,11 @@ export class AuditFile implements AuditLog {
   /** Records that were lost since it was opened. */
   get lostRecords(): number {
     return this.#allLostRecords;
+  }
+
+  /** Records that were written since it was opened, and synced where they are durable. */
+  get writtenRecords(): number {
+    return this.#writtenRecords;
   }
 
   /**
@@ -246,11 +252,16 @@ export class AuditFile implements AuditLog {
       return end <= writtenBytes;
     });
     const lost = lines.slice(written.length);
+    this.#written(written.filter((line) => !line.durable));
     if (lost.length > 0) this.#failed('write', lost, error);
     else if (this.#failure?.at === 'write') this.#failure = undefined;
     this.#unsynced.push(...written.filter((line) => line.durable));
     if (this.#unsynced.length > 0) this.#syncing ??= this.#syncAll();
     for (const line of written) if (!line.durable) line.settle(undefined);
+  }
+
+  #written(lines: readonly Line[]): void {
+    this.#writtenRecords += lines.filter(({ isRecord }) => isRecord).length;
   }
 
   async #syncAll(): Promise<void> {
@@ -261,6 +272,7 @@ export class AuditFile implements AuditLog {
       try {
         await this.#handle.sync();
         if (this.#failure?.at === 'sync') this.#failure = undefined;
+        this.#written(lines);
         for (const line of lines) line.settle(undefined);
       } catch (error) {
         this.#failed('sync', lines, error as Error);

@@ -238,8 +238,15 @@ export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
       logger.error('the file of the audit log was removed while it was in use: a new one was begun');
       metrics?.counters.auditFilesRemoved.inc();
     },
-    movedAway: () =>
-      logger.warn('the file of the audit log was moved away and is still written to: send SIGHUP to begin a new one'),
+    movedAway(unseen) {
+      if (unseen === undefined)
+        logger.warn('the file of the audit log was moved away and is still written to: send SIGHUP to begin a new one');
+      else
+        logger.warn(
+          { err: unseen },
+          'the place of the audit log cannot be looked at: its file is still written to, and perhaps no longer there',
+        );
+    },
     backInPlace: () => logger.info('the audit log is written to at its path again'),
   };
 }
@@ -250,7 +257,7 @@ export interface AuditLogEvents {
   unwritable(cause: unknown): void;
   writableAgain(afterMs: number): void;
   fileRemoved(): void;
-  movedAway(): void;
+  movedAway(unseen: unknown): void;
   backInPlace(): void;
 }
 

@@ -1,0 +1,140 @@
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/manual-clock.js';
+import type { AuditEvent } from '../audit/event.js';
+import { AuditFile } from '../storage/audit-file.js';
+import type { AuditFileTarget } from '../storage/audit-file-handle.js';
+import { type AuditEvents, AuditWatch } from './audit-watch.js';
+
+/** A disk with so many bytes of room; it takes a part of what is too much, as a real one does. */
+class Disk implements AuditFileTarget {
+  room = Number.POSITIVE_INFINITY;
+  syncs: 'succeed' | 'fail' = 'succeed';
+  unseen: Error | undefined;
+  moved = false;
+
+  write(bytes: Uint8Array) {
+    const writtenBytes = Math.min(bytes.byteLength, this.room);
+    this.room -= writtenBytes;
+    return Promise.resolve({ writtenBytes, error: writtenBytes < bytes.byteLength ? new Error('ENOSPC') : undefined });
+  }
+  sync() {
+    return this.syncs === 'fail' ? Promise.reject(new Error('EIO')) : Promise.resolve();
+  }
+  isRemoved = () => Promise.resolve(false);
+  isAt = () => (this.unseen === undefined ? Promise.resolve(!this.moved) : Promise.reject(this.unseen));
+  close = () => Promise.resolve();
+}
+
+let clock: ManualClock;
+let disk: Disk;
+let log: AuditFile;
+let watch: AuditWatch;
+let told: string[];
+
+beforeEach(() => {
+  [clock, disk, told] = [new ManualClock(), new Disk(), []];
+  const events: AuditEvents = {
+    unwritable: () => told.push('cannot be written'),
+    writableAgain: () => told.push('can be written again'),
+    movedAway: (unseen) => told.push(unseen === undefined ? 'moved away' : `unseen: ${(unseen as Error).message}`),
+    backInPlace: () => told.push('back in place'),
+  };
+  log = new AuditFile({ path: '/audit.log', clock, onLost: () => watch.lookAtTrouble() }, disk);
+  watch = new AuditWatch(clock, log, events);
+});
+afterEach(() => watch.stop());
+
+const record = { requestId: '1', parameters: { padding: 'x'.repeat(200) } } as unknown as AuditEvent;
+
+/** A request: it is refused if its record cannot be written. */
+async function request(durable = false): Promise<boolean> {
+  const written = await log.append(record, { durable }).then(
+    () => true,
+    () => false,
+  );
+  await settled();
+  return written;
+}
+
+/** Lets what the clock started come to its end. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+}
+
+async function pass(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    clock.advance(1_000);
+    await settled();
+  }
+}
+
+describe('a log that recovers', () => {
+  test('is told when a record is written, and not before', async () => {
+    disk.room = 0;
+    expect(await request()).toBe(false);
+    expect(told).toEqual(['cannot be written']);
+    disk.room = Number.POSITIVE_INFINITY;
+    await pass(3);
+    expect(told).toEqual(['cannot be written']);
+    expect(await request()).toBe(true);
+    await pass(1);
+    expect(told).toEqual(['cannot be written', 'can be written again']);
+  });
+
+  test('is told a little later where nobody asks for anything', async () => {
+    disk.room = 0;
+    await request();
+    disk.room = Number.POSITIVE_INFINITY;
+    await pass(12);
+    expect(told).toEqual(['cannot be written', 'can be written again']);
+  });
+});
+
+describe('a log that has not recovered is told of once', () => {
+  test('where its disk has room for its own notices and for no record', async () => {
+    disk.room = 0;
+    for (let second = 0; second < 30; second += 1) {
+      expect(await request()).toBe(false);
+      // Somebody deletes a little: as much as a notice takes, each time.
+      disk.room += 120;
+      await pass(1);
+    }
+    expect(told).toEqual(['cannot be written']);
+    disk.room = Number.POSITIVE_INFINITY;
+    expect(await request()).toBe(true);
+    await pass(1);
+    expect(told).toEqual(['cannot be written', 'can be written again']);
+  });
+
+  test('where it writes and does not sync', async () => {
+    disk.syncs = 'fail';
+    for (let second = 0; second < 30; second += 1) {
+      expect(await request(true)).toBe(false);
+      await pass(1);
+    }
+    expect(told).toEqual(['cannot be written']);
+    disk.syncs = 'succeed';
+    expect(await request(true)).toBe(true);
+    await pass(1);
+    expect(told).toEqual(['cannot be written', 'can be written again']);
+  });
+});
+
+describe('the place of the file', () => {
+  test('moved away for a minute, and back', async () => {
+    disk.moved = true;
+    await pass(59);
+    expect(told).toEqual([]);
+    await pass(3);
+    disk.moved = false;
+    await pass(1);
+    expect(told).toEqual(['moved away', 'back in place']);
+  });
+
+  test('that cannot be looked at is not said to be empty', async () => {
+    disk.unseen = new Error('EACCES');
+    await pass(62);
+    expect(told).toEqual(['unseen: EACCES']);
+  });
+});
