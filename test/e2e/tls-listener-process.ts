@@ -34,6 +34,7 @@ const listener = await TlsListener.start(
     maximumConnections: 1_000,
     descriptors: undefined,
     maximumHandshakes: 1_000,
+    maximumStrangers: 1_000,
     handshakeTimeoutMs: 60_000,
   },
 );

@@ -159,6 +159,27 @@ test('sockets that do not shake hands do not fill a listener: the oldest of them
   for (const socket of silent) socket.destroy();
 });
 
+test('strangers who shake hands and stay do not fill a listener: the oldest of them go', async () => {
+  await using face = await FaceUnderTest.start({ limits: { maximumConnections: 8 } });
+  const known = face.open(Client);
+  expect((await rawCall(known, encrypt, noBytes)).error).toBeNull();
+  const { certificate: cert, key } = face.authority.issue({ commonName: 'mallory', usage: 'client' });
+  const open: tls.TLSSocket[] = [];
+  for (let count = 0; count < 12; count += 1) {
+    const socket = tls.connect({ port: face.port, ca: face.authority.certificate, cert, key, ALPNProtocols: ['h2'] });
+    socket.on('error', () => undefined);
+    socket.resume();
+    await once(socket, 'secureConnect');
+    open.push(socket);
+  }
+  await expect.poll(() => open.filter((socket) => !socket.destroyed).length).toBe(2);
+  expect(open.slice(-2).map((socket) => socket.destroyed)).toEqual([false, false]);
+  expect((await rawCall(known, encrypt, noBytes)).error).toBeNull();
+  expect((await rawCall(face.open(Client), encrypt, noBytes)).error).toBeNull();
+  expect(face.refusals).toMatchObject([{ kind: 'too-many-strangers', sourceAddress: '127.0.0.1' }]);
+  for (const socket of open) socket.destroy();
+});
+
 test('whoever is slow to shake hands, or then says nothing, is disconnected', async () => {
   await using face = await FaceUnderTest.start({ limits: { handshakeTimeoutMs: 100, idleTimeoutMs: 100 } });
   const silent = connect(face.port, '127.0.0.1');

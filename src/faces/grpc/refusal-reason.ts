@@ -13,6 +13,7 @@ export type RefusalReason =
   | 'handshake-broken'
   | 'too-many-connections'
   | 'too-many-handshakes'
+  | 'too-many-strangers'
   | 'request-too-slow'
   | 'request-too-large'
   | 'request-malformed'
@@ -23,6 +24,7 @@ export type RefusalReason =
 export const ownReasons = {
   tooManyConnections: 'too many connections to this listener',
   tooManyHandshakes: 'too many unfinished TLS handshakes',
+  tooManyStrangers: 'too many connections of callers that are no principals',
   requestTooSlow: 'The request did not arrive in time.',
   requestTooLarge: 'This connection sends too much at once in requests that it does not finish.',
   messageTooLong: 'The message of a request is longer than limits.maximumMessageBytes.',
@@ -35,6 +37,7 @@ export const ownReasons = {
 const exact: ReadonlyMap<string, RefusalReason> = new Map([
   [ownReasons.tooManyConnections, 'too-many-connections'],
   [ownReasons.tooManyHandshakes, 'too-many-handshakes'],
+  [ownReasons.tooManyStrangers, 'too-many-strangers'],
   [ownReasons.requestTooSlow, 'request-too-slow'],
   [ownReasons.requestTooLarge, 'request-too-large'],
   [ownReasons.messageTooLong, 'request-too-large'],

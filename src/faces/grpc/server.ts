@@ -174,7 +174,8 @@ class RunningGrpcFace implements GrpcFace {
       case 'tls': {
         const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);
         const maximumHandshakes = Math.min(this.#limits.maximumHandshakes, Math.ceil(maximumConnections / 2));
-        const bounds = { maximumConnections, maximumHandshakes, handshakeTimeoutMs, descriptors };
+        const maximumStrangers = Math.ceil(maximumConnections / 4);
+        const bounds = { maximumConnections, maximumHandshakes, maximumStrangers, handshakeTimeoutMs, descriptors };
         return TlsListener.start(options, { principalOf, accept, refusals, ...bounds });
       }
       case 'unix':

@@ -5,11 +5,11 @@ import { pemRevocationLists } from '../../certificates/pem.js';
 import { certificateIdentity } from '../../certificates/certificate-identity.js';
 import type { Principal } from '../../calls/principal.js';
 import { type DescriptorBounds, guardAccepts } from './accept-guard.js';
+import { BoundedSockets } from './bounded-sockets.js';
 import { type Connection, sourceAddressOf } from './connections.js';
 import { type BoundAddress, boundTcp, type Listener, listening } from './listener.js';
 import { ownReasons } from './refusal-reason.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
-import { UnfinishedHandshakes } from './unfinished-handshakes.js';
 
 /** PEM. `clientCertificateAuthority` may hold several certificates, `certificateRevocationList` several lists. */
 export interface TlsMaterial {
@@ -40,6 +40,8 @@ export interface TlsListenerDependencies {
   descriptors: DescriptorBounds | undefined;
   /** How many of them may be in their TLS handshake; beyond that the oldest of these is closed. */
   maximumHandshakes: number;
+  /** How many of them may be of callers that are no principals; beyond that the oldest of these is closed. */
+  maximumStrangers: number;
   /** For the TLS handshake: whoever is slower is disconnected. */
   handshakeTimeoutMs: number;
 }
@@ -65,15 +67,17 @@ export class TlsListener implements Listener {
       handshakeTimeout: dependencies.handshakeTimeoutMs,
     });
     guardAccepts(server, dependencies.maximumConnections, dependencies.descriptors);
-    const handshakes = new UnfinishedHandshakes(dependencies.maximumHandshakes, dependencies.refusals);
+    const { maximumHandshakes, maximumStrangers, refusals } = dependencies;
+    const handshakes = new BoundedSockets(maximumHandshakes, ownReasons.tooManyHandshakes, refusals);
+    const strangers = new BoundedSockets(maximumStrangers, ownReasons.tooManyStrangers, refusals);
     // A socket that was asked for its peer's address, as here, still knows it when it is closed.
     server.on('connection', (socket: Socket) => handshakes.begin(socket));
     server.on('secureConnection', (socket) => {
-      handshakes.finish(socket);
-      acceptSecure(socket, dependencies);
+      handshakes.end(socket);
+      acceptSecure(socket, dependencies, strangers);
     });
-    reportDrops(server, dependencies.refusals);
-    server.on('tlsClientError', (error, socket) => reportRefusal(error, socket, dependencies.refusals));
+    reportDrops(server, refusals);
+    server.on('tlsClientError', (error, socket) => reportRefusal(error, socket, refusals));
     await listening(server, () => server.listen({ host: options.address, port: options.port }));
     return new TlsListener(server);
   }
@@ -136,7 +140,7 @@ function peerCertificate(socket: tls.TLSSocket): X509Certificate | undefined {
 }
 
 /** The one gate: only a connection whose certificate OpenSSL has verified goes on. */
-function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependencies): void {
+function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependencies, strangers: BoundedSockets): void {
   const certificate = peerCertificate(socket);
   const refusal = refusalOf(socket, certificate);
   if (certificate === undefined || refusal !== undefined) {
@@ -146,6 +150,7 @@ function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependenci
     return;
   }
   const principal = dependencies.principalOf(certificate);
+  if (principal === undefined) strangers.begin(socket);
   const identity = principal === undefined ? { certificate: certificateIdentity(certificate) } : {};
   dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket), ...identity });
 }
