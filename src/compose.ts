@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
-import { Disks } from './composition/disks.js';
 import { firstReservedFileDescriptor } from './composition/file-descriptors.js';
 import { Hangs } from './composition/hangs.js';
 import {
@@ -14,7 +13,8 @@ import { listenerOptions } from './composition/listener-options.js';
 import { composeOwnActs } from './composition/own-acts.js';
 import { principalOf, requirePrincipal } from './composition/principals.js';
 import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './composition/readiness-watch.js';
-import { ServerStatus } from './composition/service-status.js';
+import { serverStatus } from './composition/server-status.js';
+import type { ServerStatus } from './composition/service-status.js';
 import type { Configuration } from './config/configuration.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import { accessTable } from './api/access-table.js';
@@ -51,12 +51,10 @@ import {
   replacementEvent,
   requestEvent,
 } from './telemetry/events.js';
-import type { CertificateStatus } from './status/service-status.js';
 import { faceEvents, unknownCallerEvent } from './telemetry/caller-events.js';
 import { certificateReloadEvents, certificateReminder } from './telemetry/certificate-events.js';
 import { hedgeCounter, tryCounter } from './telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from './telemetry/login-metrics.js';
-import { version } from './version.js';
 
 /** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
 export interface StopOutcome {
@@ -125,10 +123,13 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     const core = await composeCore(foundation, secrets);
     let replacementState = (): ReplacementState => 'none';
     let certificateStatus: CertificateReload['status'] = () => [];
-    const status = serverStatus(foundation, core, {
-      replacement: () => replacementState(),
-      certificates: () => certificateStatus(),
-    });
+    const status = serverStatus(
+      { ...foundation, ...core },
+      {
+        replacement: () => replacementState(),
+        certificates: () => certificateStatus(),
+      },
+    );
     const { face, certificates } = await startFace(foundation, core, status);
     certificateStatus = () => certificates.status();
     const replacement = watchForReplacement(foundation, core, face);
@@ -237,36 +238,6 @@ function watchForReplacement({ configuration, clock, telemetry }: Foundation, co
   });
   core.hangs.onStuck = () => replacement.look();
   return replacement;
-}
-
-/** What is made after the status that shows it. */
-interface LateParts {
-  replacement(): ReplacementState;
-  certificates(): CertificateStatus[];
-}
-
-function serverStatus(foundation: Foundation, core: Core, late: LateParts): ServerStatus {
-  const { configuration, clock, catalog, auditFile, auditWatch } = foundation;
-  const disks = new Disks(clock, [
-    { holds: 'audit', path: configuration.audit.file },
-    { holds: 'catalog', path: configuration.catalog.path },
-  ]);
-  const startTime = clock.now();
-  const parts = {
-    connections: core.registry,
-    loginAttempts: catalog,
-    clusters: () => core.configuredClusters.status(),
-    audit: () => ({
-      file: configuration.audit.file,
-      writable: auditFile.healthy(),
-      inPlace: auditWatch.inPlace,
-      lostRecords: auditFile.lostRecords,
-    }),
-    disks: () => disks.status(),
-    certificates: () => late.certificates(),
-    process: () => ({ version, startTime, replacement: late.replacement() }),
-  };
-  return new ServerStatus(parts, configuration.clusters);
 }
 
 function watchReadiness(foundation: Foundation, core: Core, status: ServerStatus, face: GrpcFace): ReadinessWatch {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock-system.js';
 import { AuditWatch } from './composition/audit-watch.js';
+import { CatalogWatch } from './composition/catalog-watch.js';
 import { beginAuditing } from './composition/begin-auditing.js';
 import { openConfiguredCatalog } from './composition/configured-catalog.js';
 import type { Configuration } from './config/configuration.js';
@@ -13,7 +14,7 @@ import type { Identifiers } from './ids.js';
 import { randomIdentifiers } from './ids-random.js';
 import { type AuditFile, openAuditFile } from './storage/audit-file.js';
 import type { SqliteCatalog } from './storage/sqlite.js';
-import { auditEvents, type AuditLogEvents } from './telemetry/events.js';
+import { auditEvents, catalogEvents, type AuditLogEvents } from './telemetry/events.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { version } from './version.js';
 
@@ -36,6 +37,7 @@ export interface Foundation {
   /** Path of the catalog, when this start made it. */
   createdCatalog: string | undefined;
   auditFile: AuditFile;
+  catalogWatch: CatalogWatch;
   auditWatch: AuditWatch;
   clusterOverrides: Partial<ClusterOptions>;
   telemetry: Telemetry;
@@ -83,7 +85,8 @@ async function openFiles(
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     const clusterOverrides = overrides.cluster ?? {};
-    const files = { catalog, createdCatalog, auditFile, auditWatch };
+    const catalogWatch = new CatalogWatch(clock, () => catalog.verifyWritable(), catalogEvents(sink));
+    const files = { catalog, createdCatalog, catalogWatch, auditFile, auditWatch };
     return { configuration, logger, clock, identifiers, principals, ...files, clusterOverrides, telemetry };
   } catch (error) {
     await catalog.close();
@@ -109,8 +112,9 @@ export const leastAuditCloseMs = 1_000;
 
 /** @returns whether the audit log could be closed within the bound. */
 export async function closeFoundation(foundation: Foundation, auditBoundMs: number): Promise<boolean> {
-  const { auditFile, auditWatch, catalog, telemetry } = foundation;
+  const { auditFile, auditWatch, catalog, catalogWatch, telemetry } = foundation;
   auditWatch.stop();
+  catalogWatch.stop();
   const auditClosed = await auditFile.close(auditBoundMs);
   await catalog.close();
   await telemetry.stop();

@@ -2,13 +2,16 @@ import { FieldDescriptorProto_Label as Label, FieldDescriptorProto_Type as Type 
 
 const header = '// Made by scripts/generate-code.mjs from the protos.\n';
 const conversions =
-  'blob choice context flag integer listOf secretBlob structure takenSecretText text timestamp wholeNumber'.split(' ');
+  'blob choice context flag fraction integer listOf secretBlob structure takenSecretText text timestamp wholeNumber'.split(
+    ' ',
+  );
 
 const scalars = {
   [Type.STRING]: 'text',
   [Type.BYTES]: 'blob',
   [Type.BOOL]: 'flag',
   [Type.INT32]: 'integer',
+  [Type.DOUBLE]: 'fraction',
   [Type.INT64]: 'wholeNumber',
 };
 

@@ -53,6 +53,7 @@ function auditLines({ audit, catalog }: GetStatusResponse): string[] {
     `${audit.file}: ${audit.writable === true ? 'writable' : 'NOT WRITABLE'}${audit.inPlace === true ? '' : ', moved away'}`,
     `records lost since the start: ${audit.lostRecords}`,
     ...(catalog?.readable === true ? [] : ['the catalog: NOT READABLE']),
+    ...(catalog?.writable === true ? [] : ['the catalog: TAKES NO CHANGES']),
   ];
 }
 

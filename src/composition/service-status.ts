@@ -1,4 +1,5 @@
 import type { ClusterStatus } from '../hsm/clusters.js';
+import type { TimeRecord } from '../keys/time-record.js';
 import type { LoginAttempt } from '../keystores/catalog.js';
 import type { StoreConnection } from '../keystores/store-connection.js';
 import type {
@@ -23,6 +24,13 @@ export interface StatusParts {
   loginAttempts: { listLoginAttempts(): Promise<LoginAttempt[]> };
   clusters(): readonly ClusterStatus[];
   audit(): AuditStatus;
+  catalog: {
+    findTimeRecord(): Promise<TimeRecord | undefined>;
+    isWritable(): boolean;
+  };
+  /** Keys on a member's token that the catalog does not know. */
+  unaccountedMaterials(clusterId: string, memberName: string): number;
+  encryptionBudgetUsed(): number;
   disks(): Promise<DiskStatus[]>;
   certificates(): CertificateStatus[];
   process(): Pick<ProcessStatus, 'version' | 'startTime' | 'replacement'>;
@@ -40,9 +48,17 @@ export class ServerStatus implements StatusSource {
 
   async status(): Promise<ServiceStatus> {
     const parts = this.#parts;
-    const [stores, disks, descriptors] = await Promise.all([this.keyStores(), parts.disks(), readFileDescriptors()]);
+    const [stores, deletionHold, disks, descriptors] = await Promise.all([
+      this.keyStores(),
+      this.#deletionHold(),
+      parts.disks(),
+      readFileDescriptors(),
+    ]);
     return {
       catalogReadable: stores !== undefined,
+      catalogWritable: parts.catalog.isWritable(),
+      deletionHold,
+      encryptionBudgetUsed: parts.encryptionBudgetUsed(),
       keyStores: stores ?? this.#withClusters(this.#defaultConnections(), []),
       audit: parts.audit(),
       disks,
@@ -69,6 +85,17 @@ export class ServerStatus implements StatusSource {
     }
   }
 
+  /** Asked of the catalog, where a command beside this process may just have released it. */
+  async #deletionHold(): Promise<ServiceStatus['deletionHold']> {
+    try {
+      const hold = (await this.#parts.catalog.findTimeRecord())?.hold ?? null;
+      return hold === null ? null : { reason: hold.reason, since: hold.since };
+    } catch {
+      // As for the key stores.
+      return null;
+    }
+  }
+
   #defaultConnections(): StoreConnection[] {
     const found = this.#parts.connections.defaultConnection();
     return found === undefined ? [] : [found];
@@ -78,7 +105,7 @@ export class ServerStatus implements StatusSource {
     const clusters = new Map(this.#parts.clusters().map((cluster) => [cluster.clusterId, cluster]));
     return connections.map((connection) => {
       const { store, clusterId, state, errorCode, connected } = connection;
-      const members = clusters.get(clusterId)?.members.map(memberStatus) ?? [];
+      const members = clusters.get(clusterId)?.members.map((member) => this.#memberStatus(clusterId, member)) ?? [];
       return {
         customKeyStoreId: store?.customKeyStoreId ?? null,
         scope: store === null ? null : { account: store.account, region: store.region },
@@ -93,18 +120,19 @@ export class ServerStatus implements StatusSource {
       };
     });
   }
+
+  #memberStatus(clusterId: string, member: ClusterStatus['members'][number]): MemberStatus {
+    const { lanes = 0, running = 0, quarantinedLanes = 0, queued = 0 } = member.statistics ?? {};
+    const unaccountedMaterials = this.#parts.unaccountedMaterials(clusterId, member.name);
+    const counts = { lanes, busyLanes: running, quarantinedLanes, queuedOperations: queued, unaccountedMaterials };
+    return { name: member.name, state: memberState(member), ...counts };
+  }
 }
 
 function refusedTokens({ credentialVersion }: StoreConnection, attempts: readonly LoginAttempt[]): string[] {
   return attempts
     .filter((attempt) => attempt.credentialVersion === credentialVersion && attempt.state === 'failed')
     .map(({ tokenSerialNumber }) => tokenSerialNumber);
-}
-
-function memberStatus(member: ClusterStatus['members'][number]): MemberStatus {
-  const { lanes = 0, running = 0, quarantinedLanes = 0, queued = 0 } = member.statistics ?? {};
-  const counts = { lanes, busyLanes: running, quarantinedLanes, queuedOperations: queued };
-  return { name: member.name, state: memberState(member), ...counts };
 }
 
 function memberState({ breaker, isOpen, statistics, wornOut }: ClusterStatus['members'][number]): MemberState {

@@ -48,6 +48,8 @@ export class IntentRecovery {
   readonly #quarantineMs: number;
   readonly #callTimeoutMs: number;
   readonly #rounds: Rounds;
+  /** By cluster and member: how many keys the last inventory could not account for. */
+  readonly #unaccounted = new Map<string, number>();
 
   constructor(options: IntentRecoveryOptions) {
     this.#core = options.core;
@@ -64,6 +66,11 @@ export class IntentRecovery {
       round: (signal) => this.#round(signal),
       onBackgroundError: options.core.onBackgroundError,
     });
+  }
+
+  /** Keys on a member's token that the catalog did not know when it was compared last. */
+  unaccountedMaterials(clusterId: string, memberName: string): number {
+    return this.#unaccounted.get(`${clusterId}/${memberName}`) ?? 0;
   }
 
   start(): void {
@@ -186,6 +193,7 @@ export class IntentRecovery {
   ): void {
     for (const { memberName, materialIds } of members) {
       const unaccounted = materialIds.filter((materialId) => accounts.get(materialId) === 'unaccounted');
+      this.#unaccounted.set(`${cluster.clusterId}/${memberName}`, unaccounted.length);
       this.#onUnaccountedMaterial({ clusterId: cluster.clusterId, memberName, materialIds: unaccounted });
     }
   }

@@ -25,6 +25,8 @@ const diskWarningBytes = 1024 ** 3;
  * bytes, or for the catalog's write-ahead log.
  */
 const diskFailureBytes = 64 * 1024 ** 2;
+/** As the alert has it: a key that has used a larger share of its encryptions needs a successor. */
+const encryptionWarningShare = 0.5;
 /** A process that uses more of its file descriptors is warned of. */
 const descriptorWarningRatio = 0.9;
 
@@ -46,9 +48,11 @@ export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
   const all = [
     ...catalogConcerns(status),
     ...auditConcerns(status),
+    ...deletionConcerns(status),
     ...status.keyStores.flatMap(keyStoreConcerns),
     ...status.certificates.flatMap((certificate) => certificateConcerns(certificate, now)),
     ...status.disks.flatMap(diskConcerns),
+    ...encryptionConcerns(status),
     ...processConcerns(status),
   ];
   return [...all.filter(isFailure), ...all.filter((concern) => !isFailure(concern))];
@@ -58,9 +62,28 @@ function isFailure({ severity }: Concern): boolean {
   return severity === 'FAILURE';
 }
 
-function catalogConcerns({ catalogReadable }: ServiceStatus): Concern[] {
-  if (catalogReadable) return [];
-  return [failure('catalog', 'cannot be read: every request is refused. The log has the cause.')];
+function catalogConcerns({ catalogReadable, catalogWritable }: ServiceStatus): Concern[] {
+  if (!catalogReadable) return [failure('catalog', 'cannot be read: every request is refused. The log has the cause.')];
+  if (catalogWritable) return [];
+  const what = 'takes no changes: no key is made or changed, no key store connects, and encryptions stop in a while.';
+  return [failure('catalog', `${what} The log has the cause.`)];
+}
+
+function deletionConcerns({ deletionHold }: ServiceStatus): Concern[] {
+  if (deletionHold === null) return [];
+  const { reason, since } = deletionHold;
+  const what = `are held since ${since.toISOString()} (${reason}): nothing is destroyed until an operator confirms.`;
+  return [warning('deletions', `${what} holdfast deletion-hold describe`)];
+}
+
+function encryptionConcerns({ encryptionBudgetUsed }: ServiceStatus): Concern[] {
+  if (encryptionBudgetUsed >= 1)
+    return [failure('encryptions', 'A key has made as many as are safe, and makes no more. The log names it.')];
+  if (encryptionBudgetUsed <= encryptionWarningShare) return [];
+  const share = Math.floor(100 * encryptionBudgetUsed);
+  return [
+    warning('encryptions', `A key has made ${share} % of those that are safe: make a new one. The log names it.`),
+  ];
 }
 
 function auditConcerns({ audit }: ServiceStatus): Concern[] {
@@ -85,7 +108,8 @@ function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {
     case 'FAILED':
       return [failure(subject, `FAILED${code}: mend the cause, ${howToConnect(store)}`)];
     case 'CONNECTING':
-      return [warning(subject, `is not connected yet${code}; it is tried again by itself.`)];
+      if (store.connectionErrorCode === null) return [warning(subject, 'is connecting.')];
+      return [failure(subject, `cannot be connected${code}, and its keys not be used; it is tried again by itself.`)];
     case 'CONNECTED':
       if (store.serving) return [];
       return [failure(subject, 'is CONNECTED, and no HSM takes work for it in this process.')];
@@ -114,11 +138,19 @@ const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'
 
 /** Where none takes work the store itself is the failure. */
 function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
-  return members.flatMap(({ name, state, quarantinedLanes }) => {
-    if (state !== 'SERVING' && state !== 'CLOSED')
-      return [warning(`${subject}, member ${name}`, memberTroubles[state])];
-    if (quarantinedLanes === 0) return [];
-    return [warning(`${subject}, member ${name}`, `${quarantinedLanes} calls hang inside its module.`)];
+  return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials }) => {
+    const member = `${subject}, member ${name}`;
+    const found: Concern[] = [];
+    if (state !== 'SERVING' && state !== 'CLOSED') found.push(warning(member, memberTroubles[state]));
+    else if (quarantinedLanes > 0) found.push(warning(member, `${quarantinedLanes} calls hang inside its module.`));
+    if (unaccountedMaterials > 0)
+      found.push(
+        warning(
+          member,
+          `Its token holds ${unaccountedMaterials} keys that this catalog does not know: is it the right one?`,
+        ),
+      );
+    return found;
   });
 }
 

@@ -1,3 +1,4 @@
+import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionState } from '../keystores/store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { Scope } from '../calls/scope.js';
@@ -28,6 +29,8 @@ export interface MemberStatus {
   /** Lanes whose call hangs inside the token. */
   quarantinedLanes: number;
   queuedOperations: number;
+  /** Keys on its token that the catalog does not know, as the last inventory saw. */
+  unaccountedMaterials: number;
 }
 
 /** One key store with its cluster. */
@@ -98,6 +101,12 @@ export interface ProcessStatus {
 export interface ServiceStatus {
   /** Whether it could be read just now. While it is false every request is refused, and custom key stores are not known. */
   catalogReadable: boolean;
+  /** Whether it took a change some seconds ago. While it is false nothing can be made or changed. */
+  catalogWritable: boolean;
+  /** Why nothing is destroyed until an operator confirms; null: nothing is held. */
+  deletionHold: Pick<DeletionHold, 'reason' | 'since'> | null;
+  /** Of the key materials that this process encrypts with: the largest share of its encryptions that is used, 0 to 1. */
+  encryptionBudgetUsed: number;
   /** The default one first, then by id. */
   keyStores: KeyStoreStatus[];
   audit: AuditStatus;

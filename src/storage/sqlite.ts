@@ -27,6 +27,8 @@ export interface SqliteCatalogOptions {
 export type SqliteCatalog = Catalog & {
   /** Random, made with the catalog: tells it from every other one. */
   readonly incarnationId: string;
+  /** Makes a change that changes nothing. Rejects when the catalog takes none, also because another program holds it. */
+  verifyWritable(): Promise<void>;
   /** Waits for calls under way. The catalog is of no use after it. */
   close(): Promise<void>;
 };
@@ -52,7 +54,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     database.stopBlocking();
     database.watchFiles(file);
     const catalog = withReadCache(catalogOn(database, clock), database, cachedRecords);
-    return { ...catalog, incarnationId, close };
+    return { ...catalog, incarnationId, verifyWritable: () => database.verifyWritable(), close };
   } catch (thrown) {
     await close();
     throw openError(file, thrown);

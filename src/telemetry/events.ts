@@ -261,6 +261,21 @@ export interface AuditLogEvents {
   backInPlace(): void;
 }
 
+/** Whether the catalog takes changes, told when that has changed. */
+export function catalogEvents({ logger }: EventSink): CatalogEvents {
+  return {
+    unwritable: (cause) =>
+      logger.error({ err: cause }, 'the catalog cannot be written: nothing can be made or changed until it can'),
+    writableAgain: (afterMs) => logger.info({ afterMs: Math.round(afterMs) }, 'the catalog can be written again'),
+  };
+}
+
+/** See `catalogEvents`. */
+export interface CatalogEvents {
+  unwritable(cause: unknown): void;
+  writableAgain(afterMs: number): void;
+}
+
 /** Whether callers are served: what health says to load balancers. */
 export function readinessEvent({ logger }: EventSink): (readiness: Readiness) => void {
   let hasServed = false;
@@ -305,9 +320,8 @@ function actEvent({ logger, metrics }: EventSink): ActListener {
 }
 
 /** Deletions that are held, or go on. */
-function deletionHoldEvent({ logger, metrics }: EventSink): (hold: DeletionHold | null) => void {
+function deletionHoldEvent({ logger }: EventSink): (hold: DeletionHold | null) => void {
   return (hold) => {
-    metrics?.gauges.deletionsHeld.set(hold === null ? 0 : 1);
     if (hold === null) return;
     const { reason, since, expected, found } = hold;
     logger.error(

@@ -268,6 +268,11 @@ export const gaugeDefinitions = {
     help: '1 where the catalog could be read just now, else 0.',
     labels: [],
   },
+  catalogWritable: {
+    name: 'holdfast_catalog_writable',
+    help: '1 where the catalog took a change some seconds ago, else 0.',
+    labels: [],
+  },
   encryptionBudgetUsed: {
     name: 'holdfast_encryption_budget_used_ratio',
     help: 'The largest share of its encryptions that any key material in use has spent.',

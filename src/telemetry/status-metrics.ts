@@ -12,6 +12,8 @@ export function showStatus(metrics: Metrics, status: ServiceStatus): void {
   showKeyStores(metrics, status.keyStores);
   showDisks(metrics, status.disks);
   gauges.catalogReadable.set(status.catalogReadable ? 1 : 0);
+  gauges.catalogWritable.set(status.catalogWritable ? 1 : 0);
+  gauges.deletionsHeld.set(status.deletionHold === null ? 0 : 1);
   gauges.auditHealthy.set(status.audit.writable ? 1 : 0);
   gauges.auditFileInPlace.set(status.audit.inPlace ? 1 : 0);
   gauges.openFileDescriptors.set(status.process.openFileDescriptors);

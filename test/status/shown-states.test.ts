@@ -75,6 +75,9 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
           },
         ],
       })),
+    catalog: { findTimeRecord: () => fixture.catalog.findTimeRecord(), isWritable: () => true },
+    unaccountedMaterials: () => 0,
+    encryptionBudgetUsed: () => 0,
     audit: () => ({ file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 }),
     disks: () => Promise.resolve([]),
     certificates: () => [],
@@ -267,8 +270,7 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   hsmQueued: 'asked',
   hsmSessionEpoch: 'asked',
   hsmCachedHandles: 'asked',
-  deletionsHeld:
-    'event: the first round tells what the catalog says, and each minute another one tells when that has changed',
+  deletionsHeld: 'asked',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',
   keyStoreState: 'asked',
@@ -277,6 +279,7 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   refusedPins: 'asked',
   ready: 'asked',
   catalogReadable: 'asked',
+  catalogWritable: 'asked',
   encryptionBudgetUsed: 'asked',
   encryptionBudgetWarned: 'asked',
   processWornOut: 'asked',

@@ -238,6 +238,9 @@ const keyStore = {
 };
 const status: ServiceStatus = {
   catalogReadable: true,
+  catalogWritable: true,
+  deletionHold: { reason: 'restored', since: new Date(0) },
+  encryptionBudgetUsed: 0.25,
   keyStores: [
     { ...keyStore, customKeyStoreId: null, name: null, connectionState: 'CONNECTED' },
     {
@@ -313,6 +316,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   },
   ready: { holdfast_ready: 1 },
   catalogReadable: { holdfast_catalog_readable: 1 },
+  catalogWritable: { holdfast_catalog_writable: 1 },
   auditFileInPlace: { holdfast_audit_file_in_place: 1 },
   diskFree: { 'holdfast_disk_free_bytes{holds="audit"}': 11 },
   diskSize: { 'holdfast_disk_size_bytes{holds="audit"}': 12 },

@@ -28,6 +28,8 @@ function unchanged<Wire>(): Conversion<Wire> {
 export const text = unchanged<string>();
 /** A 32-bit whole number, the same on both sides. */
 export const integer = unchanged<number>();
+/** A double, the same on both sides. */
+export const fraction = unchanged<number>();
 /** A 64-bit whole number of the wire. Up to 2^53 it is the same in the domain, where it is a number. */
 export const wholeNumber: Conversion<bigint> = {
   toDomain: (wire) => Number(wire),

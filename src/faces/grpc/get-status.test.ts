@@ -47,6 +47,7 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
     busyLanes: 3,
     quarantinedLanes: 2,
     queuedOperations: 1,
+    unaccountedMaterials: 5,
   }));
   const store = { clusterId: 'cluster-aaaaaaaaaaa', clusterName: 'payments', serving: false, members };
   const keyStores = connectionStates.flatMap((connectionState) =>
@@ -57,6 +58,9 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
   );
   return {
     catalogReadable: false,
+    catalogWritable: false,
+    deletionHold: { reason: 'restored', since: date },
+    encryptionBudgetUsed: 0.75,
     keyStores: keyStores.map((one) => ({ ...one, refusedTokens: ['4b5c'] })),
     audit: { file: '/audit.log', writable: false, inPlace: false, lostRecords: 7 },
     disks: (['audit', 'catalog'] as const).map((holds) => ({ holds, path: '/', freeBytes: 1, sizeBytes: 2 ** 43 })),
@@ -92,6 +96,9 @@ describe('GetStatus on the wire', () => {
       expect(response.certificates).toHaveLength(certificateKinds.length);
       expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });
       expect(response.disks[0]).toMatchObject({ sizeBytes: 2n ** 43n });
+      expect(response.catalog).toEqual({ readable: false, writable: false });
+      expect(response.deletions).toEqual({ held: true, reason: 'restored', since: date });
+      expect(response.encryptionBudgetUsed).toBe(0.75);
       expect(response.severity).toBe('SEVERITY_FAILURE');
       expect(response.concerns.length).toBeGreaterThan(status.keyStores.length);
     },

@@ -14,7 +14,9 @@ export interface GetStatusResponse {
   severity: Severity;
   concerns: Concern[];
   keyStores: object[];
-  catalog: { readable: boolean };
+  catalog: { readable: boolean; writable: boolean };
+  deletions: object;
+  encryptionBudgetUsed: number;
   audit: ServiceStatus['audit'];
   disks: ServiceStatus['disks'];
   certificates: ServiceStatus['certificates'];
@@ -28,12 +30,13 @@ export async function getStatus(
 ): Promise<GetStatusResponse> {
   const status = visibleTo(context.principal, await source.status());
   const concerns = concernsOf(status, clock.now());
-  const { catalogReadable, keyStores, process, ...same } = status;
+  const { catalogReadable, catalogWritable, deletionHold, keyStores, process, ...same } = status;
   return {
     severity: worst(concerns),
     concerns,
     keyStores: keyStores.map(({ scope: _, ...shown }) => withoutNulls(shown)),
-    catalog: { readable: catalogReadable },
+    catalog: { readable: catalogReadable, writable: catalogWritable },
+    deletions: { held: deletionHold !== null, ...deletionHold },
     process: { ...process, replacement: process.replacement.toUpperCase().replace('-', '_') },
     ...same,
   };

@@ -1,0 +1,69 @@
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openTestCatalog } from '../../test/catalog-file.js';
+import { ManualClock } from '../../test/manual-clock.js';
+import { systemClock } from '../clock-system.js';
+import type { SqliteCatalog } from '../storage/sqlite.js';
+import { CatalogWatch } from './catalog-watch.js';
+
+let folder: string;
+let path: string;
+let catalog: SqliteCatalog;
+let clock: ManualClock;
+let watch: CatalogWatch;
+const told: string[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-watch-'));
+  path = join(folder, 'catalog.db');
+  catalog = await openTestCatalog({ path, clock: systemClock, busyTimeoutMs: 20 });
+  clock = new ManualClock();
+  told.length = 0;
+  watch = new CatalogWatch(clock, () => catalog.verifyWritable(), {
+    unwritable: (cause) => told.push(`unwritable: ${(cause as Error).message}`),
+    writableAgain: () => told.push('writable again'),
+  });
+});
+
+afterEach(async () => {
+  watch.stop();
+  await catalog.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Looks until it is so, as nobody writes anything else. */
+const becomes = (writable: boolean) =>
+  vi.waitFor(() => {
+    clock.advance(5_000);
+    expect(watch.writable).toBe(writable);
+  });
+
+test('a file that is gone is told once, and again when it is back', async () => {
+  renameSync(path, `${path}.away`);
+  await becomes(false);
+  clock.advance(5_000);
+  renameSync(`${path}.away`, path);
+  await becomes(true);
+  expect(told).toEqual(['unwritable: The catalog is not available.', 'writable again']);
+});
+
+test('another program that holds it keeps changes away', async () => {
+  const another = new Sqlite(path);
+  another.exec('begin immediate');
+  await becomes(false);
+  another.close();
+  await becomes(true);
+  expect(told).toEqual(['unwritable: The catalog is busy. Try again.', 'writable again']);
+});
+
+test('a look is a change that the disk has: a disk that takes none cannot be missed', async () => {
+  const another = new Sqlite(path, { readonly: true });
+  const version = () => another.pragma('data_version', { simple: true });
+  const before = version();
+  await catalog.verifyWritable();
+  expect(version()).not.toBe(before);
+  another.close();
+});

@@ -1,0 +1,70 @@
+import type { Clock, ScheduledTask } from '../clock.js';
+
+/** How often it looks: about so long may the catalog take no changes before anybody is told. */
+const lookEveryMs = 5_000;
+
+/** Told of changes only. */
+export interface CatalogWatchEvents {
+  unwritable(cause: unknown): void;
+  /** @param afterMs how long it could not be written */
+  writableAgain(afterMs: number): void;
+}
+
+/**
+ * Finds out whether the catalog takes changes. Callers that only encrypt would not notice for hours that its disk is
+ * read-only, its file gone, or that another program holds it.
+ */
+export class CatalogWatch {
+  readonly #clock: Clock;
+  readonly #verifyWritable: () => Promise<void>;
+  readonly #events: CatalogWatchEvents;
+  #unwritableSinceMs: number | undefined;
+  #next: ScheduledTask | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, verifyWritable: () => Promise<void>, events: CatalogWatchEvents) {
+    this.#clock = clock;
+    this.#verifyWritable = verifyWritable;
+    this.#events = events;
+    this.#schedule();
+  }
+
+  /** As it was at the last look. */
+  get writable(): boolean {
+    return this.#unwritableSinceMs === undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#next?.cancel();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#next = this.#clock.schedule(lookEveryMs, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#verifyWritable();
+      this.#tellWritable();
+    } catch (cause) {
+      this.#tellUnwritable(cause);
+    }
+    this.#schedule();
+  }
+
+  #tellWritable(): void {
+    if (this.#unwritableSinceMs === undefined) return;
+    const afterMs = this.#clock.monotonicMs() - this.#unwritableSinceMs;
+    this.#unwritableSinceMs = undefined;
+    this.#events.writableAgain(afterMs);
+  }
+
+  #tellUnwritable(cause: unknown): void {
+    // A server that stops closes the catalog under a look that is under way.
+    if (this.#stopped || this.#unwritableSinceMs !== undefined) return;
+    this.#unwritableSinceMs = this.#clock.monotonicMs();
+    this.#events.unwritable(cause);
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../clock.js';
+import type { Configuration } from '../config/configuration.js';
+import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
+import type { ReplacementState } from '../hsm/replacement.js';
+import type { IntentRecovery } from '../jobs/intent-recovery.js';
+import type { EncryptionBudget } from '../keys/encryption-budget.js';
+import type { KeyStoreRegistry } from '../keystores/registry.js';
+import type { CertificateStatus } from '../status/service-status.js';
+import type { AuditFile } from '../storage/audit-file.js';
+import type { SqliteCatalog } from '../storage/sqlite.js';
+import { version } from '../version.js';
+import type { AuditWatch } from './audit-watch.js';
+import type { CatalogWatch } from './catalog-watch.js';
+import { Disks } from './disks.js';
+import { ServerStatus } from './service-status.js';
+
+/** Whom a server's status is asked of. */
+export interface StatusSources {
+  configuration: Configuration;
+  clock: Clock;
+  catalog: SqliteCatalog;
+  catalogWatch: CatalogWatch;
+  auditFile: AuditFile;
+  auditWatch: AuditWatch;
+  registry: KeyStoreRegistry;
+  configuredClusters: ConfiguredHsmClusters;
+  encryptionBudget: EncryptionBudget;
+  intentRecovery: IntentRecovery;
+}
+
+/** What is made after the status that shows it. */
+export interface LateParts {
+  replacement(): ReplacementState;
+  certificates(): CertificateStatus[];
+}
+
+/** The status of a server, which began just now. */
+export function serverStatus(sources: StatusSources, late: LateParts): ServerStatus {
+  const { configuration, clock, catalog, catalogWatch, auditFile, auditWatch, encryptionBudget, intentRecovery } =
+    sources;
+  const disks = new Disks(clock, [
+    { holds: 'audit', path: configuration.audit.file },
+    { holds: 'catalog', path: configuration.catalog.path },
+  ]);
+  const startTime = clock.now();
+  const parts = {
+    connections: sources.registry,
+    loginAttempts: catalog,
+    clusters: () => sources.configuredClusters.status(),
+    catalog: { findTimeRecord: () => catalog.findTimeRecord(), isWritable: () => catalogWatch.writable },
+    unaccountedMaterials: (clusterId: string, memberName: string) =>
+      intentRecovery.unaccountedMaterials(clusterId, memberName),
+    encryptionBudgetUsed: () => shareOf(encryptionBudget.mostUsed),
+    audit: () => ({
+      file: configuration.audit.file,
+      writable: auditFile.healthy(),
+      inPlace: auditWatch.inPlace,
+      lostRecords: auditFile.lostRecords,
+    }),
+    disks: () => disks.status(),
+    certificates: () => late.certificates(),
+    process: () => ({ version, startTime, replacement: late.replacement() }),
+  };
+  return new ServerStatus(parts, configuration.clusters);
+}
+
+function shareOf(mostUsed: EncryptionBudget['mostUsed']): number {
+  return mostUsed === undefined ? 0 : mostUsed.used / mostUsed.limit;
+}

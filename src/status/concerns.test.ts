@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { expect, test } from 'vitest';
+import { concernsOf, worst } from './concerns.js';
+import type { KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
+
+/** A page wakes somebody who asks `holdfast status` first: it must not say that all is well. */
+
+const now = new Date('2026-11-30T10:00:00Z');
+const later = new Date('2027-11-30T10:00:00Z');
+const counts = { lanes: 1, busyLanes: 0, quarantinedLanes: 0, queuedOperations: 0, unaccountedMaterials: 0 };
+const member: MemberStatus = { name: 'a', state: 'SERVING', ...counts };
+const keyStore: KeyStoreStatus = {
+  customKeyStoreId: null,
+  scope: null,
+  name: null,
+  clusterId: 'cluster-aaaaaaaaaaa',
+  clusterName: 'main',
+  connectionState: 'CONNECTED',
+  connectionErrorCode: null,
+  serving: true,
+  refusedTokens: [],
+  members: [member],
+};
+const certificate = { path: '/server.pem', kind: 'CERTIFICATE', subject: 'CN=x', notBefore: new Date(0) } as const;
+const well: ServiceStatus = {
+  catalogReadable: true,
+  catalogWritable: true,
+  deletionHold: null,
+  encryptionBudgetUsed: 0.1,
+  keyStores: [keyStore],
+  audit: { file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 },
+  disks: [{ holds: 'catalog', path: '/', freeBytes: 2 ** 40, sizeBytes: 2 ** 41 }],
+  certificates: [{ ...certificate, notAfter: later }],
+  process: {
+    version: '1',
+    nodeVersion: 'v22',
+    startTime: now,
+    replacement: 'none',
+    openFileDescriptors: 20,
+    maximumFileDescriptors: 1_000,
+  },
+};
+const withStore = (change: Partial<KeyStoreStatus>): ServiceStatus => ({
+  ...well,
+  keyStores: [{ ...keyStore, ...change }],
+});
+const withMember = (change: Partial<MemberStatus>) => withStore({ members: [{ ...member, ...change }] });
+const withDisk = (freeBytes: number): ServiceStatus => ({
+  ...well,
+  disks: [{ holds: 'catalog', path: '/', freeBytes, sizeBytes: 2 ** 41 }],
+});
+const withReplacement = (replacement: ServiceStatus['process']['replacement']): ServiceStatus => ({
+  ...well,
+  process: { ...well.process, replacement },
+});
+
+/** What each alert that is raised for a state looks like in a status. */
+const states: Record<string, ServiceStatus> = {
+  HoldfastAuditUnwritable: { ...well, audit: { ...well.audit, writable: false } },
+  HoldfastNotReady: withStore({ connectionState: 'CONNECTING', connectionErrorCode: 'NETWORK_ERRORS', serving: false }),
+  HoldfastKeyStoreFailed: withStore({ connectionState: 'FAILED', serving: false }),
+  HoldfastKeyStoreNotServing: withStore({ serving: false }),
+  HoldfastPinRefusedStill: withStore({ refusedTokens: ['1'] }),
+  HoldfastCatalogUnreadable: { ...well, catalogReadable: false },
+  HoldfastCatalogUnwritable: { ...well, catalogWritable: false },
+  HoldfastAuditFileMoved: { ...well, audit: { ...well.audit, inPlace: false } },
+  HoldfastDiskNearlyFull: withDisk(1_000 * 2 ** 20),
+  HoldfastDiskFull: withDisk(2 ** 20),
+  HoldfastCertificateEndsSoon: { ...well, certificates: [{ ...certificate, notAfter: new Date(+now + 864_000_000) }] },
+  HoldfastCertificateEnds: { ...well, certificates: [{ ...certificate, notAfter: now }] },
+  HoldfastClusterWithoutMembers: withStore({ serving: false, members: [{ ...member, state: 'SUSPENDED' }] }),
+  HoldfastMemberSuspended: withMember({ state: 'PROBING' }),
+  HoldfastDeletionsHeld: { ...well, deletionHold: { reason: 'clock-forward', since: now } },
+  HoldfastUnaccountedKeys: withMember({ unaccountedMaterials: 2 }),
+  HoldfastLanesHang: withMember({ quarantinedLanes: 1 }),
+  HoldfastProcessWornOut: withReplacement('due'),
+  HoldfastReplacementPutOff: withReplacement('put-off'),
+  HoldfastEncryptionsRunOut: { ...well, encryptionBudgetUsed: 0.6 },
+};
+/** Alerts on what happened or how often: rates, which a state does not have, and what no process can say of itself. */
+const notStates = [
+  'HoldfastDown',
+  'HoldfastAuditFileRemoved',
+  'HoldfastCertificateReloadFailed',
+  'HoldfastPinRefused',
+  'HoldfastKeyMaterialWrong',
+  'HoldfastServerErrors',
+  'HoldfastCallersAllowTooLittleTime',
+  'HoldfastFileDescriptorsShort',
+  'HoldfastEventLoopLate',
+];
+
+interface Rules {
+  groups: { rules: { alert: string }[] }[];
+}
+
+test('all is well', () => expect(concernsOf(well, now)).toEqual([]));
+
+test('every alert has its state here, or is on a rate', () => {
+  const rules = parse(readFileSync('deploy/prometheus/holdfast-rules.yaml', 'utf8')) as Rules;
+  const alerts = rules.groups.flatMap((group) => group.rules.map(({ alert }) => alert));
+  expect([...Object.keys(states), ...notStates].sort()).toEqual(alerts.sort());
+});
+
+test.each(Object.entries(states))('%s is a concern', (_, status) => {
+  expect(concernsOf(status, now)).not.toEqual([]);
+});
+
+test.each([
+  ['callers are refused by a store that cannot be connected', states['HoldfastNotReady'], 'FAILURE'],
+  ['a store that is being connected', withStore({ connectionState: 'CONNECTING', serving: false }), 'WARNING'],
+  ['the catalog takes no changes', states['HoldfastCatalogUnwritable'], 'FAILURE'],
+  ['a key has made all of its encryptions', { ...well, encryptionBudgetUsed: 1 }, 'FAILURE'],
+  ['held deletions refuse no caller', states['HoldfastDeletionsHeld'], 'WARNING'],
+])('%s', (_, status, severity) => {
+  expect(worst(concernsOf(status ?? well, now))).toBe(severity);
+});
