@@ -35,6 +35,8 @@ const char* nameOf(FailureKind kind) {
       return "key-refused";
     case FailureKind::kSelfTestFailed:
       return "self-test-failed";
+    case FailureKind::kLookUpFailed:
+      return "look-up-failed";
     case FailureKind::kHandleRevoked:
       return "handle-revoked";
     case FailureKind::kQueueFull:

@@ -22,6 +22,7 @@ enum class FailureKind {
   kCanaryFailed,
   kKeyRefused,
   kSelfTestFailed,
+  kLookUpFailed,
   kHandleRevoked,
   kQueueFull,
   kNoMember,

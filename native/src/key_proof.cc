@@ -40,7 +40,8 @@ void requireProbe(Workplace& workplace, const Material& material, const HandleCa
 /// Throws the verdict on a first failure unless another key worked after it.
 void requireOtherKeysAfter(Workplace& workplace, const Material& material, const Failure& failure) {
   if (!mayBeOfKey(failure) || failure.kind == FailureKind::kMaterialMismatch) throw Failure(failure);
-  if (otherKeysWork(workplace, material.id, Direction::kDecrypt)) return;
+  if (otherKeysWork(workplace, material.id, Direction::kDecrypt))
+    return requireLookUpOfOthers(workplace, material.id, failure);
   // Nothing is known of the HSM. That the canary is another key's is likelier than that nothing decrypts.
   throw isOfCanary(failure) ? keyFault(failure) : failure;
 }
@@ -78,6 +79,7 @@ CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleE
     // What was found is looked at, too.
     if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
     if (!otherKeysWork(workplace, material.id, Direction::kDecrypt)) throw;
+    requireLookUpOfOthers(workplace, material.id, failure);
   }
   try {
     return find();

@@ -152,7 +152,8 @@ void Lane::heed(const Failure& failure) {
     epoch_->cache.doubtAll();
   }
   // Nobody knows what state an operation that ended so has left the session in.
-  if (failure.kind == FailureKind::kBadOutput) poisoned_ = true;
+  const bool isSpoilt = failure.kind == FailureKind::kBadOutput || failure.kind == FailureKind::kLookUpFailed;
+  if (isSpoilt) poisoned_ = true;
   if (failure.kind != FailureKind::kRv || failure.callerFault || failure.hsmCleared) return;
   const auto& row = returnValue(failure.rv);
   if (row.poisonsSession || row.poisonsMember) poisoned_ = true;

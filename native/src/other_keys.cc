@@ -1,7 +1,10 @@
 #include "other_keys.h"
 
 #include <optional>
+#include <string_view>
 
+#include "attributes.h"
+#include "key_finding.h"
 #include "key_proof.h"
 #include "return_values.h"
 #include "self_test.h"
@@ -36,7 +39,45 @@ std::optional<bool> witnessesDecrypt(Workplace& workplace, const Bytes& troubled
   throw Failure(*last);
 }
 
+/// One that has proved itself, else one made for this moment.
+void readAnotherKey(Workplace& workplace, const Bytes& troubledId) {
+  std::optional<Failure> last;
+  for (const auto& [handle, material] : workplace.cache.provenKeys(troubledId, kMostWitnesses)) {
+    try {
+      static_cast<void>(readKeyAttributes(workplace.session, handle));
+      return;
+    } catch (const Failure& failure) {
+      last = failure;
+    }
+  }
+  if (last) throw Failure(*last);
+  static_cast<void>(readsSessionKey(workplace));
+}
+
+bool isOfSearch(const Failure& failure) {
+  return std::string_view(failure.functionName).starts_with("C_FindObjects");
+}
+
+bool isOfReading(const Failure& failure) {
+  return std::string_view(failure.functionName) == "C_GetAttributeValue";
+}
+
 }  // namespace
+
+void requireLookUpOfOthers(Workplace& workplace, const Bytes& troubledId, const Failure& failure) {
+  if (failure.kind != FailureKind::kRv) return;
+  try {
+    // That no key has this id does not matter.
+    if (isOfSearch(failure)) findSecretKeysInTurn(workplace, Bytes(troubledId.size()), 1);
+    if (isOfReading(failure)) readAnotherKey(workplace, troubledId);
+  } catch (const Failure& other) {
+    if (other.kind != FailureKind::kRv || !(isOfSearch(other) || isOfReading(other))) throw;
+    Failure verdict = failure;
+    verdict.kind = FailureKind::kLookUpFailed;
+    verdict.detail = "so does that for another key";
+    throw Failure(verdict);
+  }
+}
 
 void requireSession(const Workplace& workplace) { workplace.token.proveSession(workplace.session); }
 

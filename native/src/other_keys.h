@@ -18,4 +18,9 @@ void requireSession(const Workplace& workplace);
 /// as `requireSession`. False if nothing could be learned: no other key is known, and the token makes none.
 bool otherKeysWork(Workplace& workplace, const Bytes& troubledId, Direction direction);
 
+/// After a search, or a reading of attributes, failed for this key: throws `look-up-failed` if the HSM
+/// searches, or reads, no better for another one. That is the HSM's failure, although it works with the keys
+/// it has found.
+void requireLookUpOfOthers(Workplace& workplace, const Bytes& troubledId, const Failure& failure);
+
 }  // namespace holdfast

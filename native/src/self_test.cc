@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "attributes.h"
 #include "failure.h"
 #include "gcm.h"
 #include "return_values.h"
@@ -131,6 +132,15 @@ bool passesSelfTest(Workplace& workplace) {
     requireDecryption(workplace, *key.handle(), *sample);
   }
   workplace.selfTest.passed = begun;
+  return true;
+}
+
+bool readsSessionKey(Workplace& workplace) {
+  const auto passage = enterExclusive(workplace, workplace.token.objects());
+  requireTime(workplace, bool(passage));
+  const SessionKey key(workplace);
+  if (!key.handle()) return false;
+  static_cast<void>(readKeyAttributes(workplace.session, *key.handle()));
   return true;
 }
 

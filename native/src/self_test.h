@@ -12,4 +12,8 @@ namespace holdfast {
 /// any more.
 bool passesSelfTest(Workplace& workplace);
 
+/// Reads the attributes of a key that lives for this call only; throws C_GetAttributeValue's failure. False
+/// if the token makes no such key.
+bool readsSessionKey(Workplace& workplace);
+
 }  // namespace holdfast

@@ -53,6 +53,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
   'material-missing': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-missing' },
   'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
   'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
+  'look-up-failed': { code: 'KMS_INTERNAL', speaksAboutHsm: true, poisonsMember: false, retryElsewhere: true },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
   'bad-output': {
     code: 'KMS_INTERNAL',

@@ -53,6 +53,8 @@ export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdi
     return { ...verdicts['queue-deadline'], retryElsewhere: true };
   if (failure.kind === 'self-test-failed')
     return { ...verdicts['self-test-failed'], ...callerAnswer(returnValues(failure.rv).code) };
+  if (failure.kind === 'look-up-failed')
+    return { ...verdicts['look-up-failed'], ...callerAnswer(returnValues(failure.rv).code) };
   if (failure.kind !== 'rv') return verdicts[failure.kind];
   if (failure.callerFault) return invalidCiphertext;
   if (failure.hsmCleared) return { ...healthy, ...internal, retryElsewhere: true };
@@ -149,6 +151,8 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
     poisonsMember: true,
     retryElsewhere: true,
   },
+  // What it has found it still works with: it leaves the rotation when nothing else succeeds.
+  'look-up-failed': { ...healthy, ...internal, speaksAboutHsm: true, retryElsewhere: true },
   'handle-revoked': {
     ...healthy,
     ...internal,

@@ -162,6 +162,8 @@ export interface NativeDataKey extends NativeSealed {
  *   does not decrypt.
  * - `self-test-failed`: other keys fail too, those that had worked or one made for the moment, or it decrypted a forged canary: the HSM is ill;
  *   nothing is known of the material.
+ * - `look-up-failed`: `functionName`, which searches or reads attributes, answered `rv` for this key and fails for others too: the HSM is
+ *   ill, and works with the keys that have proved themselves.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
  *   next operation finds the key anew.
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock
@@ -183,6 +185,7 @@ export type NativeFailureKind =
   | 'canary-failed'
   | 'key-refused'
   | 'self-test-failed'
+  | 'look-up-failed'
   | 'handle-revoked'
   | 'queue-full'
   | 'no-member'

@@ -37,6 +37,7 @@ const kinds = Object.keys({
   'key-refused': 0,
   'lane-deadline': 0,
   'lock-held': 0,
+  'look-up-failed': 0,
   'material-ambiguous': 0,
   'material-mismatch': 0,
   'material-missing': 0,

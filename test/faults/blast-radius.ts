@@ -27,6 +27,8 @@ export interface Blast extends Cell {
   /** Of the keys that did not; empty if all did. */
   others: string[];
   suspended: boolean;
+  /** An alert said that a key is to blame. */
+  blamed: boolean;
   logins: number;
   recoveredMs: number;
 }
@@ -103,11 +105,12 @@ export class BlastRig {
     const ill = await this.#meetFault(cell, doomed?.materialId ?? madeId);
     const others = cell.scope === 'all keys' ? [] : await this.#useAll(this.#others(cell));
     const suspended = events.includes('suspended one');
+    const blamed = events.some((event) => keyAlerts.has(event));
     const logins = fault.calls('C_Login') - loginsBefore;
     fault.heal();
     const healedMs = performance.now();
     await until('all keys work again', () => this.#works(), 20_000, 5);
-    return { ...cell, ill, others, suspended, logins, recoveredMs: performance.now() - healedMs };
+    return { ...cell, ill, others, suspended, blamed, logins, recoveredMs: performance.now() - healedMs };
   }
 
   dispose(): Promise<void> {
@@ -179,18 +182,27 @@ function encrypt(cluster: HsmCluster, material: MaterialReference): Promise<Seal
   return cluster.encrypt(material, Secret.fromUtf8(plaintext), additionalData, { deadlineMs });
 }
 
+/** Alerts that an operator takes for damage of one key. */
+const keyAlerts: ReadonlySet<string> = new Set([
+  'canary-failed',
+  'key-refused',
+  'material-mismatch',
+  'material-missing',
+]);
+
 /** A few seconds with the shortest delays: with those that ship it would be one. */
 const mostLogins = 3;
 
 /** What is wrong with it; nothing if it is as it must be. */
 export function problemsOf(blast: Blast): string[] {
-  const { functionName, scope, rv, ill, others, suspended, logins } = blast;
+  const { functionName, scope, rv, ill, others, suspended, blamed, logins } = blast;
   const expected = scope === 'one ciphertext' ? ['INVALID_CIPHERTEXT'] : ['no error', ...hsmCodes];
   const alone = scope !== 'all keys';
   const wrong: [boolean, string][] = [
     [others.some((code) => code !== 'no error'), `other keys: ${others.join(', ')}`],
     [ill.some((code) => !expected.includes(code)), `it was answered ${ill.join(', ')}`],
     [alone && suspended, 'the member was suspended'],
+    [!alone && blamed, 'a key was blamed'],
     [logins > (alone ? 0 : mostLogins), `${logins} times C_Login`],
   ];
   const name = `${functionName} answers 0x${rv.toString(16)} for ${scope}`;

@@ -337,6 +337,40 @@ describe('an HSM that fails', () => {
     expect(fault.calls('C_FindObjectsInit')).toBe(finds);
   });
 
+  test.each([0x5, 0x13, 0x60, 0x82])(
+    'an inventory that can read no object (code %i) is the HSM’s failure',
+    async (rv) => {
+      fault.obey(`C_GetAttributeValue rv ${rv}`);
+      const inventory = pool.inventory(member, soon());
+      expect(await failureOf(inventory)).toMatchObject({ kind: 'rv', rv, functionName: 'C_GetAttributeValue' });
+    },
+  );
+
+  test('one that cannot read the only object there is, and reads another, has met one that was never made whole', async () => {
+    fault.obey(`C_GetAttributeValue ${ofKey()} rv 0x5`);
+    expect(await pool.inventory(member, soon())).toEqual([]);
+  });
+
+  test.each(['C_GetAttributeValue', 'C_FindObjectsInit', 'C_FindObjects'])(
+    '%s that fails for every key is the HSM’s failure, and for one key that key’s or nobody’s',
+    async (name) => {
+      const other = await makeKey(pool, member);
+      fault.obey(`${name} rv 0x5`);
+      expect(await failureOf(pool.probe(member, key.reference, soon()))).toMatchObject({
+        kind: 'look-up-failed',
+        rv: 0x5,
+        functionName: name,
+      });
+      // The keys that have proved themselves are used as before.
+      await pool.encrypt(member, other.reference, text('x'), text(''), soon());
+      fault.obey(`${name} ${ofKey()} rv 0x5`);
+      const failure = await failureOf(pool.probe(member, key.reference, soon()));
+      expect([failure.kind, failure.hsmCleared]).toEqual(
+        name === 'C_GetAttributeValue' ? ['key-refused', false] : ['rv', true],
+      );
+    },
+  );
+
   test('a locked PIN is reported as such, after one try', async () => {
     const locked = putFaultsBefore(hsm, 'locked');
     locked.obey('C_Login rv 0xa4');

@@ -1,6 +1,7 @@
 #include "key_finding.h"
 #include "operations/operations.h"
 #include "search.h"
+#include "self_test.h"
 
 namespace holdfast {
 namespace {
@@ -28,14 +29,24 @@ std::vector<SeenKey> secretKeys(const std::vector<ObjectSummary>& objects) {
   return keys;
 }
 
+/// Some objects cannot be read because they were never made whole. If none can be, that is the HSM's failure,
+/// unless it reads one that is made for this moment: else all keys would seem to be missing.
+void requireReading(Workplace& workplace, CK_OBJECT_HANDLE unread) {
+  if (readsSessionKey(workplace)) return;
+  static_cast<void>(readKeyAttributes(workplace.session, unread));
+  throw failure(FailureKind::kLookUpFailed, "no object could be read");
+}
+
 }  // namespace
 
 std::vector<ObjectSummary> takeInventory(Workplace& workplace) {
   std::vector<ObjectSummary> objects;
-  for (const CK_OBJECT_HANDLE handle : allObjects(workplace)) {
+  const auto handles = allObjects(workplace);
+  for (const CK_OBJECT_HANDLE handle : handles) {
     requireTimeLeft(workplace, FailureKind::kLaneDeadline);
     if (auto summary = readSummary(workplace.session, handle)) objects.push_back(std::move(*summary));
   }
+  if (objects.empty() && !handles.empty()) requireReading(workplace, handles.front());
   // A token that vanished also shows no objects, or fewer of them.
   workplace.token.proveAlive(workplace.session);
   workplace.cache.takeInventory(secretKeys(objects));
