@@ -98,7 +98,7 @@ describe('a log that has not recovered is told of once', () => {
       expect(await request()).toBe(false);
       // Somebody deletes a little: as much as a notice takes, each time.
       disk.room += 120;
-      await pass(1);
+      await pass(2);
     }
     expect(told).toEqual(['cannot be written']);
     disk.room = Number.POSITIVE_INFINITY;

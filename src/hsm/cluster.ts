@@ -4,7 +4,7 @@ import type { Canary } from '../clusters/hsm-cluster.js';
 import type { HsmCluster, MaterialReference, MemberInventory, Sealed } from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
-import { judge } from './failure.js';
+import { advised, judge } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
@@ -186,8 +186,9 @@ export class PooledCluster implements HsmCluster {
   }
 
   #noMember(cause?: string): HoldfastError {
-    const message = 'No HSM of the cluster takes work now. Try again.';
-    return new HoldfastError('KEY_UNAVAILABLE', message, { cause, ...retryOptions(this.#rotation.outlook()) });
+    const retry = retryOptions(this.#rotation.outlook());
+    const message = advised('No HSM of the cluster takes work now. Try again.', retry);
+    return new HoldfastError('KEY_UNAVAILABLE', message, { cause, ...retry });
   }
 }
 

@@ -88,7 +88,12 @@ export function callerError(
   callerDeadline = false,
 ): HoldfastError {
   if (callerDeadline && speaksOfTimeAlone(failure)) return callerDeadlinePassed(failure);
-  return new HoldfastError(code, message, { cause: failure, ...retry });
+  return new HoldfastError(code, advised(message, retry), { cause: failure, ...retry });
+}
+
+/** What is said to callers must not be tried again where it does not come back by itself. */
+export function advised(message: string, { retryable }: RetryOptions): string {
+  return retryable ? message : message.replace(/ Try again\.$/, ' It does not come back until its operator mends it.');
 }
 
 /** The answer where the caller allowed less time than it took. */

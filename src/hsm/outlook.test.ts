@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { retryability } from '../errors.js';
-import { judge, type Verdict } from './failure.js';
+import { callerError, judge, type Verdict } from './failure.js';
 import { loadAddon, type NativeFailure, type NativeFailureKind } from './native.js';
 import { bestOutlook, type Outlook, retryAfterFailure, retryOptions } from './outlook.js';
 import { readReturnValues } from './return-values.js';
@@ -82,6 +82,23 @@ test('every failure is retryable exactly when its code can be and, for a key out
     } else {
       const { retryable } = retryOf(verdict, probedSoon, probedSoon);
       expect(retryable, what).toBe(retryability[verdict.code] !== 'never');
+    }
+  }
+});
+
+test('"Try again" is said exactly where it may help', () => {
+  const outlooks = [refused, probedSoon, admitted, stuck];
+  for (const { kind, rv } of failures) {
+    const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
+    const verdict = judge(failure, returnValues);
+    for (const outlook of outlooks) {
+      const error = callerError(verdict, failure, retryOf(verdict, outlook, outlook));
+      const what = `${kind} ${rv.toString(16)} ${JSON.stringify(outlook)}: ${error.message}`;
+      if (!error.retryable) expect(error.message, what).not.toContain('ry again');
+      if (error.code === 'KEY_UNAVAILABLE') {
+        expect(error.message, what).toMatch(outlook.returns ? /Try again\.$/ : /operator/);
+        expect(error.retryable, what).toBe(outlook.returns);
+      }
     }
   }
 });
