@@ -349,8 +349,10 @@ class RunningServer implements HoldfastServer {
   }
 
   async reload(): Promise<void> {
-    await this.#foundation.auditFile.reopen();
-    await this.#certificates.reload();
+    // An audit log that cannot be reopened must keep no old certificate or list in use.
+    const parts = [this.#foundation.auditFile.reopen(), this.#certificates.reload()];
+    const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   async stop(): Promise<StopOutcome> {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Deployment, type RunningServer } from './deployment.js';
@@ -62,4 +62,16 @@ test('the next good one is used, with subject and end in the log', async () => {
   });
   await expect(deployment.client(server.port, 'app').call('ListKeys', {})).rejects.toThrow();
   await deployment.client(server.port, 'operator').call('ListKeys', {});
+});
+
+test('an audit log that cannot be reopened does not keep certificates from being read again', async () => {
+  const loaded = () => metric('holdfast_certificate_reloads_total{outcome="loaded"}');
+  const before = await loaded();
+  const { auditPath } = deployment;
+  renameSync(auditPath, `${auditPath}.1`);
+  mkdirSync(auditPath);
+  await expect(server.server.reload()).rejects.toThrow(/is neither a file nor/);
+  rmdirSync(auditPath);
+  renameSync(`${auditPath}.1`, auditPath);
+  expect(await loaded()).toBe(before + 1);
 });
