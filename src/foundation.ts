@@ -100,7 +100,7 @@ async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
     events.recordsLost(count);
     onTrouble();
   };
-  const auditFile = await openAuditFile({ path, clock, onLost, onRemoved: () => events.fileRemoved() });
+  const auditFile = await openAuditFile({ path, clock, onLost, onLoss: (condition) => events.fileLost(condition) });
   const auditWatch = new AuditWatch(clock, auditFile, events);
   onTrouble = () => auditWatch.lookAtTrouble();
   await beginAuditing(auditFile, clock, onTrouble);

@@ -8,8 +8,11 @@ export interface WriteOutcome {
   error: Error | undefined;
 }
 
+/** See `AuditFileHandle.look`. */
+export type AuditFileCondition = 'whole' | 'removed' | 'cut-off';
+
 /** What the log needs of its file. */
-export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'isRemoved' | 'isAt' | 'close'>;
+export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'look' | 'acceptLength' | 'isAt' | 'close'>;
 
 /** Our own standard streams, which may be pipes: whoever started us reads them. */
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
@@ -22,10 +25,13 @@ export class AuditFileHandle {
   readonly #handle: FileHandle;
   /** Devices and pipes (`/dev/stdout`) have no end to look at and nothing to sync. */
   readonly #isRegular: boolean;
+  /** What it had when it was opened, and what this process has written since: others only append. */
+  #leastBytes: number;
 
-  private constructor(handle: FileHandle, isRegular: boolean) {
+  private constructor(handle: FileHandle, found: Stats) {
     this.#handle = handle;
-    this.#isRegular = isRegular;
+    this.#isRegular = found.isFile();
+    this.#leastBytes = found.size;
   }
 
   /**
@@ -38,7 +44,7 @@ export class AuditFileHandle {
     try {
       const found = await handle.stat();
       if (found.isFile() && found.size === 0) await syncFolder(dirname(path));
-      return new AuditFileHandle(handle, found.isFile());
+      return new AuditFileHandle(handle, found);
     } catch (error) {
       await handle.close();
       throw error;
@@ -49,7 +55,11 @@ export class AuditFileHandle {
   async write(bytes: Uint8Array): Promise<WriteOutcome> {
     let writtenBytes = 0;
     try {
-      while (writtenBytes < bytes.byteLength) writtenBytes += await this.#writeOnce(bytes, writtenBytes);
+      while (writtenBytes < bytes.byteLength) {
+        const once = await this.#writeOnce(bytes, writtenBytes);
+        writtenBytes += once;
+        this.#leastBytes += once;
+      }
       return { writtenBytes, error: undefined };
     } catch (error) {
       return { writtenBytes, error: error as Error };
@@ -70,9 +80,22 @@ export class AuditFileHandle {
     if (this.#isRegular) await this.#handle.datasync();
   }
 
-  /** Whether no folder has the file any more: what is written then is gone with the process. */
-  async isRemoved(): Promise<boolean> {
-    return this.#isRegular && (await this.#handle.stat()).nlink === 0;
+  /**
+   * What became of what was written. `removed`: no folder has the file any more, and what is written then is gone with the
+   * process. `cut-off`: it is shorter than it must be; logrotate's copytruncate does that, and so does whoever hides something.
+   */
+  async look(): Promise<AuditFileCondition> {
+    if (!this.#isRegular) return 'whole';
+    // Read before: what is written meanwhile may not be in the size yet.
+    const leastBytes = this.#leastBytes;
+    const { nlink, size } = await this.#handle.stat();
+    if (nlink === 0) return 'removed';
+    return size < leastBytes ? 'cut-off' : 'whole';
+  }
+
+  /** After a file was found cut off, and before the next write: it goes on from here. */
+  async acceptLength(): Promise<void> {
+    this.#leastBytes = (await this.#handle.stat()).size;
   }
 
   /** Whether it is the file that has this path now. A log rotation moves it away before it says so. */

@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -312,6 +313,34 @@ describe('rotation', () => {
     unlinkSync(path);
     await log.append(event('2'), { durable: true });
     expect(names()).toEqual(['file-removed', '2']);
+  });
+
+  it.each([
+    ['to nothing', 0, ['file-cut-off', '2', '3']],
+    ['within a line', 30, ['file-cut-off', '2', '3']],
+  ])('says so when the file was cut off %s, once', async (_, length, expected) => {
+    const log = await open();
+    await log.append(event('1'), { durable: true });
+    truncateSync(path, length);
+    await log.append(event('2'), { durable: true });
+    await log.append(event('3'), { durable: true });
+    const torn = length === 0 ? 0 : 1;
+    const lines = readFileSync(path, 'utf8').split('\n').slice(torn, -1);
+    expect(lines.map((line) => JSON.parse(line) as { notice?: string; requestId?: string })).toEqual(
+      expected.map(
+        (name) => expect.objectContaining(name.startsWith('file') ? { notice: name } : { requestId: name }) as unknown,
+      ),
+    );
+  });
+
+  it('takes records of another process for no cut, and its own neither', async () => {
+    const log = await open();
+    for (let record = 0; record < 5; record += 1) {
+      appendFileSync(path, '{"requestId":"another"}\n');
+      await log.append(event(`${record}`), { durable: true });
+      expect(await log.isInPlace()).toBe(true);
+    }
+    expect(names()).not.toContain('file-cut-off');
   });
 
   it('begins on a line of its own when the new file ends in a torn one', async () => {

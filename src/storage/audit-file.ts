@@ -11,8 +11,8 @@ export interface AuditFileOptions {
   clock: Clock;
   /** Told each time that the log could not be written or synced, with how many records of requests that cost; also with 0. */
   onLost?: (count: number) => void;
-  /** Told that the file was removed while it was in use, and that a new one was begun under its path. */
-  onRemoved?: () => void;
+  /** Told that the file was removed while it was in use, and a new one begun under its path; or that it was cut off. */
+  onLoss?: (condition: 'removed' | 'cut-off') => void;
 }
 
 /**
@@ -21,10 +21,11 @@ export interface AuditFileOptions {
  * - `torn-record`: the line above was cut off by a crash.
  * - `records-lost`: so many records could not be written (or synced); their requests were refused.
  * - `file-removed`: the file was removed while it was written to; what was written since may be missing.
+ * - `file-cut-off`: somebody truncated it; what was in it is missing.
  */
 interface AuditNotice {
   time: string;
-  notice: 'opened' | 'torn-record' | 'records-lost' | 'file-removed';
+  notice: 'opened' | 'torn-record' | 'records-lost' | 'file-removed' | 'file-cut-off';
   count?: number;
 }
 
@@ -125,13 +126,13 @@ export class AuditFile implements AuditLog {
   }
 
   /**
-   * Looks whether the file at the path is still the one that is written to. One that was removed is begun anew, also
-   * where nobody writes; one that was moved is written to until `reopen`.
+   * Looks whether the file at the path is still the one that is written to. One that was removed is begun anew, and of one
+   * that was cut off it is told, also where nobody writes; one that was moved is written to until `reopen`.
    */
   async isInPlace(): Promise<boolean> {
     if (this.#closed) return true;
     const handle = this.#handle;
-    if (await handle.isRemoved()) this.#startWriting();
+    if ((await handle.look()) !== 'whole') this.#startWriting();
     const inPlace = await handle.isAt(this.#options.path);
     // One that was replaced meanwhile was opened at the path just now.
     return inPlace || handle !== this.#handle;
@@ -229,7 +230,7 @@ export class AuditFile implements AuditLog {
   async #writeLines(records: readonly Line[]): Promise<void> {
     let lines: readonly Line[];
     try {
-      lines = [...(await this.#replaceRemovedFile(records)), ...this.#lostNotice(), ...records];
+      lines = [...(await this.#mendFile(records)), ...this.#lostNotice(), ...records];
     } catch (error) {
       this.#failed('write', records, error as Error);
       return;
@@ -327,16 +328,23 @@ export class AuditFile implements AuditLog {
     await previous.close();
   }
 
+  async #goOnAfterCut(): Promise<void> {
+    await this.#handle.acceptLength();
+    this.#midLine = await endsInTornLine(this.#options.path);
+  }
+
   /** Looks before each durable write, otherwise once a second. @returns what to say at the top of a new file. */
-  async #replaceRemovedFile(records: readonly Line[]): Promise<Line[]> {
+  async #mendFile(records: readonly Line[]): Promise<Line[]> {
     const nowMs = this.#options.clock.monotonicMs();
     const isDue = nowMs - this.#presenceCheckedMs >= probeIntervalMs || records.some((line) => line.durable);
     if (!isDue) return [];
     this.#presenceCheckedMs = nowMs;
-    if (!(await this.#handle.isRemoved())) return [];
-    await this.#replaceHandle();
-    this.#options.onRemoved?.();
-    return [newLine(this.#notice({ notice: 'file-removed' }), noticeKind, () => undefined)];
+    const condition = await this.#handle.look();
+    if (condition === 'whole') return [];
+    if (condition === 'removed') await this.#replaceHandle();
+    else await this.#goOnAfterCut();
+    this.#options.onLoss?.(condition);
+    return [newLine(this.#notice({ notice: `file-${condition}` }), noticeKind, () => undefined)];
   }
 }
 

@@ -234,8 +234,10 @@ export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
     unwritable: (cause) =>
       logger.error({ err: cause }, 'the audit log cannot be written: every request is refused until it can'),
     writableAgain: (afterMs) => logger.info({ afterMs: Math.round(afterMs) }, 'the audit log can be written again'),
-    fileRemoved() {
-      logger.error('the file of the audit log was removed while it was in use: a new one was begun');
+    fileLost(condition) {
+      if (condition === 'removed')
+        logger.error('the file of the audit log was removed while it was in use: a new one was begun');
+      else logger.error('the file of the audit log was cut off while it was in use: what was in it is gone');
       metrics?.counters.auditFilesRemoved.inc();
     },
     movedAway(unseen) {
@@ -256,7 +258,7 @@ export interface AuditLogEvents {
   recordsLost(count: number): void;
   unwritable(cause: unknown): void;
   writableAgain(afterMs: number): void;
-  fileRemoved(): void;
+  fileLost(condition: 'removed' | 'cut-off'): void;
   movedAway(unseen: unknown): void;
   backInPlace(): void;
 }

@@ -188,7 +188,7 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_audit_records_lost_total',
   },
   auditFilesRemoved: {
-    happens: () => auditEvents(sink).fileRemoved(),
+    happens: () => auditEvents(sink).fileLost('cut-off'),
     series: 'holdfast_audit_files_removed_total',
   },
   backgroundFailures: {
