@@ -72,7 +72,7 @@ struct NotingSink final : CompletionSink {
 void postRandom(TestPool& pool, int member, const std::shared_ptr<NotingSink>& sink, int count,
                 size_t length) {
   for (int i = 0; i < count; ++i)
-    pool.pool().post(std::make_shared<Settlement>(sink, 1), member, makeRandom(length), after(20'000));
+    pool.pool().post(std::make_shared<Settlement>(sink, 1), member, makeRandom(length), after(60'000));
 }
 
 TEST(Outbox, ALaneHoldsAnswersBackOnlyWhileMoreRequestsWait) {
@@ -82,7 +82,7 @@ TEST(Outbox, ALaneHoldsAnswersBackOnlyWhileMoreRequestsWait) {
   for (const int count : {1, 2, 400}) {
     const auto sink = std::make_shared<NotingSink>();
     // Keeps the lane busy until all are posted.
-    const auto first = pool.post(member, makeRandom(size_t{1} << 24));
+    const auto first = pool.post(member, makeRandom(size_t{1} << 22));
     postRandom(pool, member, sink, count, 8);
     ASSERT_TRUE(eventually([&] { return sink->count() == static_cast<size_t>(count); }));
     EXPECT_EQ(sink->noted.back(), Urgency::kNow);
@@ -97,7 +97,7 @@ TEST(Outbox, SlowAnswersAreNotHeldBack) {
   const int member = pool.connect(token.module(), {1, 1});
   const auto sink = std::make_shared<NotingSink>();
   // Each takes milliseconds.
-  postRandom(pool, member, sink, 20, size_t{1} << 21);
+  postRandom(pool, member, sink, 20, size_t{1} << 20);
   ASSERT_TRUE(eventually([&] { return sink->count() == 20; }));
   EXPECT_EQ(std::ranges::count(sink->noted, Urgency::kSoon), 0);
 }
