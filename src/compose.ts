@@ -11,13 +11,13 @@ import {
 import { CertificateReload } from './composition/certificate-reload.js';
 import { listenerOptions } from './composition/listener-options.js';
 import { composeOwnActs } from './composition/own-acts.js';
-import { principalOf, requirePrincipal } from './composition/principals.js';
+import { configuredAuthorizer } from './composition/authorizer.js';
+import { principalOf } from './composition/principals.js';
 import { lookingAfterConnections, lookingAfterMembers, ReadinessWatch } from './composition/readiness-watch.js';
 import { serverStatus } from './composition/server-status.js';
 import type { ServerStatus } from './composition/service-status.js';
 import type { Configuration } from './config/configuration.js';
 import type { ResolvedSecrets } from './config/secrets.js';
-import { accessTable } from './api/access-table.js';
 import { AuditedDispatcher } from './api/dispatcher.js';
 import type { BoundAddress } from './faces/grpc/listener.js';
 import { type GrpcFace, startGrpcFace } from './faces/grpc/server.js';
@@ -38,7 +38,7 @@ import type { KeyStoreAdministration } from './keystores/administration.js';
 import { defaultRegistryTimes, KeyStoreRegistry } from './keystores/registry.js';
 import { throttledClusters } from './clusters/throttled-clusters.js';
 import { EncryptionBudget } from './keys/encryption-budget.js';
-import { AccessList } from './policy/access-list.js';
+import { operations } from './operations/registry.js';
 import { createPasswordSealer } from './storage/password-sealer.js';
 import {
   backgroundErrorEvent,
@@ -261,8 +261,9 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
   const { configuration, clock, identifiers, principals, auditFile, telemetry } = foundation;
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
-    accessTable: accessTable(core.keys, core.keyStores, { status, clock }),
-    authorizer: authorizer(foundation),
+    operations,
+    core: { keys: core.keys, keyStores: core.keyStores, status: { status, clock } },
+    authorizer: configuredAuthorizer(configuration, principals),
     auditLog: auditFile,
     clock,
     onCompleted: requestEvent(telemetry.sink, clock),
@@ -290,14 +291,6 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
     replace: (index, replacing) => face.reload(index, replacing),
   });
   return { face, certificates };
-}
-
-function authorizer({ configuration, principals }: Foundation): AccessList {
-  const withRole = (role: 'administrator' | 'user') => configuration.principals.filter((entry) => entry.role === role);
-  return new AccessList(
-    withRole('administrator').map(({ name }) => requirePrincipal(principals, name).arn),
-    withRole('user').map(({ name, keys }) => ({ principalArn: requirePrincipal(principals, name).arn, keys })),
-  );
 }
 
 /** What listens, and what watches over it. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { KmsMethodName } from '../src/operations/methods.js';
+import type { KmsOperationName } from '../src/api/kms-operations.js';
 
 /** A shape of the published AWS KMS API model, as far as tests walk it. */
 export interface ModelShape {
@@ -23,5 +23,5 @@ const file = new URL('../proto/aws/kms-model.json', import.meta.url);
 
 /** The operations of the model, with the fields in its order. */
 export const modelOperations = (
-  JSON.parse(readFileSync(file, 'utf8')) as { operations: Record<KmsMethodName, ModelOperation> }
+  JSON.parse(readFileSync(file, 'utf8')) as { operations: Record<KmsOperationName, ModelOperation> }
 ).operations;

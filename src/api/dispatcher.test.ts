@@ -7,16 +7,16 @@ import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import { AccessList } from '../policy/access-list.js';
 import type { Principal } from '../calls/principal.js';
+import type { AccessRequest, Authorizer } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
-import type { AccessRow } from '../operations/access-row.js';
-import { accessTable } from './access-table.js';
-import { type AccessTable, AuditedDispatcher, type IncomingCall } from './dispatcher.js';
-import type { MethodName } from '../operations/methods.js';
+import type { Operation } from '../operations/operation.js';
+import { type OperationName, type Operations, operations } from '../operations/registry.js';
+import { AuditedDispatcher, type IncomingCall } from './dispatcher.js';
 
 const operator: Principal = { arn: 'arn:aws:iam::1:user/operator', name: 'operator', account: '1', region: 'r' };
 const stranger: Principal = { ...operator, arn: 'arn:aws:iam::1:user/stranger', name: 'stranger' };
 
-/** A dispatcher with one row, a log that can be made to fail, and what became of the calls. */
+/** A dispatcher with one operation, a log that can be made to fail, and what became of the calls. */
 class Bench {
   readonly records: AuditEvent[] = [];
   readonly executed: object[] = [];
@@ -27,11 +27,16 @@ class Bench {
   response: object = {};
   readonly #dispatcher: AuditedDispatcher;
 
-  constructor(method: MethodName, row: Partial<AccessRow<never>> = {}, clock: Clock = systemClock) {
-    const wholeRow: AccessRow<never> = {
+  constructor(
+    method: OperationName,
+    facts: Partial<Operation<never>> = {},
+    clock: Clock = systemClock,
+    authorizer: Authorizer = new AccessList([operator.arn], [], []),
+  ) {
+    const operation: Operation<never> = {
       plane: 'data',
       audited: [],
-      prepare: (request: object) =>
+      prepare: (_core, request: object) =>
         Promise.resolve({
           accesses: [{ action: `kms:${method}`, resource: { kind: 'account' } }],
           execute: () => {
@@ -39,11 +44,12 @@ class Bench {
             return Promise.resolve(this.response);
           },
         }),
-      ...row,
+      ...facts,
     };
     this.#dispatcher = new AuditedDispatcher({
-      accessTable: { [method]: wholeRow } as unknown as AccessTable,
-      authorizer: new AccessList([operator.arn], []),
+      operations: { [method]: operation } as unknown as Operations,
+      core: {} as never,
+      authorizer,
       auditLog: {
         healthy: () => this.logIsHealthy,
         append: (event, { durable }) => {
@@ -58,7 +64,7 @@ class Bench {
     });
   }
 
-  dispatch(method: MethodName, request: object, call: Partial<IncomingCall> = {}): Promise<Uint8Array> {
+  dispatch(method: OperationName, request: object, call: Partial<IncomingCall> = {}): Promise<Uint8Array> {
     return this.#dispatcher.dispatch({
       face: 'grpc',
       method,
@@ -146,10 +152,38 @@ describe('AuditedDispatcher', () => {
     expect([control.durable, data.durable]).toEqual([[true], [false]]);
   });
 
+  it('records what decided about each action, up to the first that was denied', async () => {
+    const bench = new Bench('ListKeys');
+    await bench.dispatch('ListKeys', {});
+    await codeOf(bench.dispatch('ListKeys', {}, { principal: stranger }));
+    await codeOf(bench.dispatch('ListKeys', {}, { principal: undefined }));
+    expect(bench.records.map(({ decidedBy }) => decidedBy)).toEqual([['role:administrator'], ['default'], []]);
+  });
+
+  it('waits for a decision that takes time, and asks it about the circumstances of the request', async () => {
+    const asked: AccessRequest[] = [];
+    const bench = new Bench('Encrypt', {}, systemClock, {
+      decide: async (request) => {
+        asked.push(request);
+        await setImmediate();
+        return { allowed: false, by: 'policy:1', reason: 'for the log' };
+      },
+    });
+    const call = { sourceAddress: '2001:db8::1' };
+    await expect(
+      bench.dispatch('Encrypt', { keyId: 'k', plaintext: Secret.fromUtf8('x') }, call),
+    ).rejects.toMatchObject({
+      code: 'ACCESS_DENIED',
+      cause: { message: 'for the log' },
+    });
+    expect(asked).toMatchObject([{ action: 'kms:Encrypt', context: { sourceAddress: '2001:db8::1', face: 'grpc' } }]);
+    expect([bench.executed, bench.records[0]?.decidedBy]).toEqual([[], ['policy:1']]);
+  });
+
   it('records what a create has made, and nothing made when it failed', async () => {
     const made = { keyMetadata: { arn: 'arn:aws:kms:r:1:key/k' }, customKeyStoreId: 'cks-1' };
     for (const method of ['CreateKey', 'CreateCustomKeyStore'] as const) {
-      const { created } = accessTable({} as never, {} as never, {} as never)[method];
+      const { created } = operations[method];
       const bench = new Bench(method, created === undefined ? {} : { created });
       bench.response = made;
       await bench.dispatch(method, method === 'CreateKey' ? {} : { customKeyStoreName: 'a store' });

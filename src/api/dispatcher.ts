@@ -4,20 +4,20 @@ import type { Cancellation } from '../calls/cancellation.js';
 import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
-import type { AccessResource, Authorizer } from '../policy/authorizer.js';
+import type { AccessContext, AccessResource, Authorizer, Decision } from '../policy/authorizer.js';
 import type { Principal } from '../calls/principal.js';
 import { Secret } from '../secret.js';
 import type { OperationTrace } from '../calls/trace.js';
-import type { AccessCheck, AccessRow } from '../operations/access-row.js';
+import type { AccessCheck, Operation, OperationsCore } from '../operations/operation.js';
 import { fieldName } from './field-name.js';
-import type { MethodName } from '../operations/methods.js';
+import type { OperationName, Operations } from '../operations/registry.js';
 import { requestConstraints } from './request-constraints.js';
 import { validateRequest } from './validate-request.js';
 
 /** One request as a face hands it over. */
 export interface IncomingCall {
   face: AuditEvent['face'];
-  method: MethodName;
+  method: OperationName;
   /** Undefined when nobody in the configuration matches the caller. */
   principal: Principal | undefined;
   /** What a caller without a principal showed. */
@@ -48,12 +48,10 @@ export interface Dispatcher {
 /** Told of every request when its answer is known, with the cause of a failure, for log and metrics. */
 export type CompletionListener = (call: IncomingCall, error: HoldfastError | undefined, durationMs: number) => void;
 
-/** The type of a row's request is known to its codec and its use case; the dispatcher treats it as opaque. */
-export type AccessTable = Readonly<Record<MethodName, AccessRow<never>>>;
-
 /** Given by `compose.ts`. `onCompleted` is called once for each request, after the audit log was told of it. */
 export interface DispatcherDependencies {
-  accessTable: AccessTable;
+  operations: Operations;
+  core: OperationsCore;
   authorizer: Authorizer;
   auditLog: AuditLog;
   clock: Clock;
@@ -64,6 +62,8 @@ export interface DispatcherDependencies {
 interface Trail {
   request: Record<string, unknown>;
   accesses: readonly AccessCheck[];
+  /** What decided about each of the accesses, up to the first that was denied. */
+  decidedBy: string[];
   response: object | undefined;
 }
 
@@ -75,17 +75,17 @@ interface Trail {
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
   readonly #auditDeadlines: Deadlines;
-  readonly #auditedFields: ReadonlyMap<MethodName, readonly AuditedField[]>;
+  readonly #auditedFields: ReadonlyMap<OperationName, readonly AuditedField[]>;
 
   constructor(dependencies: DispatcherDependencies) {
     this.#dependencies = dependencies;
     this.#auditDeadlines = new Deadlines(dependencies.clock);
-    this.#auditedFields = auditedFieldsOf(dependencies.accessTable);
+    this.#auditedFields = auditedFieldsOf(dependencies.operations);
   }
 
   async dispatch(call: IncomingCall): Promise<Uint8Array> {
     const startedMs = this.#dependencies.clock.monotonicMs();
-    const trail: Trail = { request: {}, accesses: [], response: undefined };
+    const trail: Trail = { request: {}, accesses: [], decidedBy: [], response: undefined };
     try {
       const error = await this.#run(call, trail);
       await this.#audit(call, trail, error, startedMs);
@@ -121,7 +121,7 @@ export class AuditedDispatcher implements Dispatcher {
       return undefined;
     } catch (thrown) {
       const error = toHoldfastError(thrown);
-      return call.principal === undefined ? error : this.#forAdministrators(error, call.principal);
+      return call.principal === undefined ? error : await this.#forAdministrators(error, call, call.principal);
     }
   }
 
@@ -129,28 +129,46 @@ export class AuditedDispatcher implements Dispatcher {
    * A key that the catalog does not know may be the catalog's fault, and only those who may see every key are told of it:
    * all others could find out which keys exist.
    */
-  #forAdministrators(error: HoldfastError, principal: Principal): HoldfastError {
+  async #forAdministrators(error: HoldfastError, call: IncomingCall, principal: Principal): Promise<HoldfastError> {
     const { cause } = error;
     if (!(cause instanceof UnknownKeyError)) return error;
-    const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' } } as const;
-    return this.#dependencies.authorizer.isAllowed(access)
-      ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause })
-      : error;
+    const context = this.#accessContext(call);
+    const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' }, context } as const;
+    const { allowed } = await this.#dependencies.authorizer.decide(access);
+    return allowed ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause }) : error;
   }
 
   async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
     const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
     const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
-    const prepared = await this.#dependencies.accessTable[call.method].prepare(trail.request as never, context);
+    const prepared = await this.#dependencies.operations[call.method].prepare(
+      this.#dependencies.core,
+      trail.request as never,
+      context,
+    );
     trail.accesses = prepared.accesses;
+    const circumstances = this.#accessContext(call);
     for (const access of prepared.accesses) {
-      if (!this.#dependencies.authorizer.isAllowed({ principal, ...access })) throw accessDenied(principal, access);
+      const decided = this.#decide(principal, access, circumstances);
+      const decision = decided instanceof Promise ? await decided : decided;
+      trail.decidedBy.push(decision.by);
+      if (!decision.allowed) throw accessDenied(principal, access, decision);
     }
     return prepared.execute();
   }
 
+  #decide(principal: Principal, access: AccessCheck, circumstances: AccessContext): Decision | Promise<Decision> {
+    const { action, resource, encryptionContext } = access;
+    const context = encryptionContext === undefined ? circumstances : { ...circumstances, encryptionContext };
+    return this.#dependencies.authorizer.decide({ principal, action, resource, context });
+  }
+
+  #accessContext({ sourceAddress, face }: IncomingCall): AccessContext {
+    return { sourceAddress, face, time: this.#dependencies.clock.now() };
+  }
+
   #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
-    const row = this.#dependencies.accessTable[call.method];
+    const operation = this.#dependencies.operations[call.method];
     const event: AuditEvent = {
       time: this.#dependencies.clock.now().toISOString(),
       requestId: call.requestId,
@@ -160,7 +178,8 @@ export class AuditedDispatcher implements Dispatcher {
       ...(call.principal === undefined && call.certificate !== undefined ? { certificate: call.certificate } : {}),
       sourceAddress: call.sourceAddress,
       actions: trail.accesses.map((access) => access.action),
-      resources: auditedResources(trail, row, error),
+      decidedBy: trail.decidedBy,
+      resources: auditedResources(trail, operation, error),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
       parameters: {
@@ -169,7 +188,7 @@ export class AuditedDispatcher implements Dispatcher {
       },
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
-    return this.#appendInTime(event, row.plane === 'control', call.deadlineMs);
+    return this.#appendInTime(event, operation.plane === 'control', call.deadlineMs);
   }
 
   /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
@@ -207,14 +226,16 @@ function auditUnavailable(cause: unknown): HoldfastError {
 }
 
 /** The same words for a key that the caller may not use and for one that does not exist: nobody finds out which exist. */
-function accessDenied(principal: Principal, { action, resource }: AccessCheck): HoldfastError {
+function accessDenied(principal: Principal, { action, resource }: AccessCheck, { reason }: Decision): HoldfastError {
   const where = {
     account: '',
     'custom-key-store': ` on resource: ${resourceName(resource).join()}`,
     key: ' on this key, or the key does not exist',
     'unknown-key': ' on this key, or the key does not exist',
   }[resource.kind];
-  return new HoldfastError('ACCESS_DENIED', `User: ${principal.arn} is not authorized to perform: ${action}${where}`);
+  return new HoldfastError('ACCESS_DENIED', `User: ${principal.arn} is not authorized to perform: ${action}${where}`, {
+    cause: new Error(reason),
+  });
 }
 
 function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
@@ -222,10 +243,10 @@ function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
   return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
 }
 
-function auditedResources(trail: Trail, row: AccessRow<never>, error: HoldfastError | undefined): string[] {
+function auditedResources(trail: Trail, operation: Operation<never>, error: HoldfastError | undefined): string[] {
   const named = trail.accesses.flatMap((access) => resourceName(access.resource));
-  if (error !== undefined || trail.response === undefined || row.created === undefined) return named;
-  return [...named, row.created(trail.response)];
+  if (error !== undefined || trail.response === undefined || operation.created === undefined) return named;
+  return [...named, operation.created(trail.response)];
 }
 
 function resourceName(resource: AccessResource): string[] {
@@ -253,8 +274,8 @@ interface AuditedField {
   recordedAs: string;
 }
 
-function auditedFieldsOf(table: AccessTable): ReadonlyMap<MethodName, readonly AuditedField[]> {
-  const rows = Object.entries(table) as [MethodName, AccessRow<never>][];
+function auditedFieldsOf(operations: Operations): ReadonlyMap<OperationName, readonly AuditedField[]> {
+  const rows = Object.entries(operations) as [OperationName, Operation<never>][];
   return new Map(
     rows.map(([method, { audited }]) => [
       method,

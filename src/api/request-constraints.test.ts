@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { FieldConstraints, Shape } from './constraint.js';
-import { type KmsMethodName, kmsMethodNames } from '../operations/methods.js';
+import { type KmsOperationName, kmsOperationNames } from './kms-operations.js';
 import { requestShapes } from './gen/request-shapes.js';
 import { requestConstraints } from './request-constraints.js';
 import { unsupportedEverywhere, unsupportedFields } from './unsupported-fields.js';
@@ -70,7 +70,7 @@ function pick({ type, min, max }: ModelShape): { type: string; min: number | und
 }
 
 describe('requestConstraints', () => {
-  it.each(kmsMethodNames)('%s has the fields and limits of the published model', (method) => {
+  it.each(kmsOperationNames)('%s has the fields and limits of the published model', (method) => {
     const operation = model.operations[method];
     if (operation === undefined) throw new Error(`The model has no ${method}.`);
     compareFields(requestConstraints[method], operation.input, method);
@@ -78,14 +78,14 @@ describe('requestConstraints', () => {
 
   it('has methods of the model alone', () => {
     const published = Object.keys(model.operations);
-    expect(kmsMethodNames.filter((name) => !published.includes(name))).toEqual([]);
+    expect(kmsOperationNames.filter((name) => !published.includes(name))).toEqual([]);
   });
 
   it('refuses only fields and values that the model has', () => {
-    const fields = new Set(kmsMethodNames.flatMap((method) => Object.keys(requestShapes[method])));
+    const fields = new Set(kmsOperationNames.flatMap((method) => Object.keys(requestShapes[method])));
     expect(Object.keys(unsupportedEverywhere).filter((name) => !fields.has(name))).toEqual([]);
     for (const [method, unsupported] of Object.entries(unsupportedFields)) {
-      const shapes: FieldConstraints = requestShapes[method as KmsMethodName];
+      const shapes: FieldConstraints = requestShapes[method as KmsOperationName];
       expect(Object.keys(unsupported).filter((name) => !(name in shapes))).toEqual([]);
       for (const [name, rule] of Object.entries(unsupported)) {
         if (typeof rule === 'string') continue;

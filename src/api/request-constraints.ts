@@ -1,6 +1,7 @@
-import { type KmsMethodName, kmsMethodNames, type MethodName } from '../operations/methods.js';
+import type { OperationName } from '../operations/registry.js';
 import { type FieldConstraint, type FieldConstraints, secretText } from './constraint.js';
 import { requestShapes } from './gen/request-shapes.js';
+import { type KmsOperationName, kmsOperationNames } from './kms-operations.js';
 import { type Unsupported, unsupportedEverywhere, unsupportedFields } from './unsupported-fields.js';
 
 /**
@@ -10,7 +11,7 @@ import { type Unsupported, unsupportedEverywhere, unsupportedFields } from './un
 const keyStorePassword = secretText(7, 255);
 
 /** The published limits of one operation's request, with what we do not honour yet. */
-function constraintsOf(method: KmsMethodName): FieldConstraints {
+function constraintsOf(method: KmsOperationName): FieldConstraints {
   const shapes: FieldConstraints = requestShapes[method];
   const unsupported = { ...unsupportedEverywhere, ...unsupportedFields[method] };
   return Object.fromEntries(
@@ -31,9 +32,9 @@ function withUnsupported(
 }
 
 /** What `validateRequest` checks, by method: AWS's published limits (proto/aws/kms-model.json), of our own methods ours. */
-export const requestConstraints: Readonly<Record<MethodName, FieldConstraints>> = {
-  ...(Object.fromEntries(kmsMethodNames.map((method) => [method, constraintsOf(method)])) as Record<
-    KmsMethodName,
+export const requestConstraints: Readonly<Record<OperationName, FieldConstraints>> = {
+  ...(Object.fromEntries(kmsOperationNames.map((method) => [method, constraintsOf(method)])) as Record<
+    KmsOperationName,
     FieldConstraints
   >),
   GetStatus: {},

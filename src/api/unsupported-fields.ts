@@ -1,4 +1,4 @@
-import type { KmsMethodName } from '../operations/methods.js';
+import type { KmsOperationName } from './kms-operations.js';
 
 /**
  * What of a field that AWS's model has is not honoured yet, and refused (invariant 13). `honoured` lists the only values of
@@ -21,7 +21,7 @@ export const unsupportedEverywhere: Readonly<Record<string, Unsupported>> = {
 };
 
 /** By operation and field. */
-export const unsupportedFields: Readonly<Partial<Record<KmsMethodName, Readonly<Record<string, Unsupported>>>>> = {
+export const unsupportedFields: Readonly<Partial<Record<KmsOperationName, Readonly<Record<string, Unsupported>>>>> = {
   CreateCustomKeyStore: { customKeyStoreType: { honoured: ['AWS_CLOUDHSM'] } },
   CreateKey: {
     policy: 'always',

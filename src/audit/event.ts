@@ -16,7 +16,7 @@ export interface AuditEvent {
   time: string;
   requestId: string;
   /** Which wire protocol it came in by; `service` for what the service does by itself, `command-line` for what an operator does beside it. */
-  face: 'grpc' | 'service' | 'command-line';
+  face: string;
   /** The operation's AWS name, e.g. `CreateKey`. */
   operation: string;
   /** ARN of the principal, or null when the caller is nobody we know; `holdfast.internal`; or `local-user:<name>`. */
@@ -27,13 +27,15 @@ export interface AuditEvent {
   sourceAddress: string;
   /** The action that was decided upon, e.g. `kms:Encrypt`. ReEncrypt has two. */
   actions: string[];
+  /** What decided about each action, e.g. `role:administrator`; `default` denied it. Left out where nothing was asked. */
+  decidedBy?: string[];
   /** ARNs of the keys and ids of the key stores that it is about, as far as they were found, or what it has made. */
   resources: string[];
   /** `started`: an act of the service begins; a record with the same request id says how it ended. */
   outcome: 'success' | 'denied' | 'failed' | 'started';
   /** Null on success. */
   errorCode: string | null;
-  /** The request's fields that the access table names, by their `snake_case` names. */
+  /** The request's fields that the operation names, by their `snake_case` names. */
   parameters: Record<string, unknown>;
   durationMs: number;
 }

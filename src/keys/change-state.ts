@@ -3,7 +3,7 @@ import { keyArn } from './arn.js';
 import type { KeyStateChange } from './catalog.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, StoredKeyState } from './key.js';
-import { type KeyOperation, requireKeyState } from './key-state.js';
+import { type KeyStates, requireKeyState } from './key-state.js';
 import { findVisibleKey } from './resolve-key.js';
 
 /**
@@ -13,13 +13,13 @@ import { findVisibleKey } from './resolve-key.js';
 export async function changeKeyState(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
   key: KeyRecord,
-  operation: KeyOperation,
+  allowed: KeyStates,
   from: readonly StoredKeyState[],
   to: KeyStateChange,
 ): Promise<void> {
-  await requireKeyState(core, key, operation);
+  await requireKeyState(core, key, allowed);
   if (await core.catalog.changeKeyState(key, key.keyId, from, to)) return;
-  await requireKeyState(core, await findVisibleKey(core, key, key.keyId), operation);
+  await requireKeyState(core, await findVisibleKey(core, key, key.keyId), allowed);
   throw new HoldfastError('KMS_INVALID_STATE', `${keyArn(core.identity, key)} was being changed by another request.`, {
     retryable: true,
   });

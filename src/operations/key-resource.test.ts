@@ -16,11 +16,14 @@ test('an alias that moves takes its access with it at once, here and from anothe
   try {
     const [one, two] = [await addKey(here), await addKey(here)];
     const principal = { ...scope, arn: 'arn:aws:iam::1:user/app', name: 'app' };
-    const accessList = new AccessList([], [{ principalArn: principal.arn, keys: ['alias/app'] }]);
+    const accessList = new AccessList([], [{ principalArn: principal.arn, keys: ['alias/app'] }], ['kms:Encrypt']);
+    const context = { sourceAddress: 'unix', face: 'grpc', time: new Date(0) };
     const core = { catalog: here, identity: { partition: 'aws' } } as unknown as KeysCore;
     const allowed = async () => {
       const resources = [await keyResource(core, one), await keyResource(core, two)];
-      return resources.map((resource) => accessList.isAllowed({ principal, action: 'kms:Encrypt', resource }));
+      return resources.map(
+        (resource) => accessList.decide({ principal, action: 'kms:Encrypt', resource, context }).allowed,
+      );
     };
 
     await here.createAlias(aliasFor(one, 'alias/app'), 50);

@@ -5,7 +5,7 @@ import type { KeysCore } from '../keys/core.js';
 import type { AliasRecord, KeyRecord } from '../keys/key.js';
 import { type ResolveOptions, resolveKey } from '../keys/resolve-key.js';
 import type { AccessResource } from '../policy/authorizer.js';
-import type { AccessCheck, PreparedRequest } from './access-row.js';
+import type { AccessCheck, PreparedRequest } from './operation.js';
 import type { RequestContext } from '../calls/request-context.js';
 
 /** A request on the whole account (`*` in AWS policies). */
@@ -13,19 +13,25 @@ export function forAccount(action: string, execute: () => Promise<object>): Prom
   return Promise.resolve({ accesses: [{ action, resource: { kind: 'account' } }], execute });
 }
 
-/** A request on the key that it names; the record that is authorised is the one that the use case gets. */
+/** The key that a request names, and what it asks of it. */
+interface KeyRequest {
+  action: string;
+  identifier: string;
+  naming: ResolveOptions;
+  encryptionContext?: ReadonlyMap<string, string> | undefined;
+}
+
+/** A request on the key that it names; the record that is authorised is the one that the operation gets. */
 export async function forKey(
   core: KeysCore,
   context: RequestContext,
-  action: string,
-  identifier: string,
-  options: ResolveOptions,
-  useCase: (key: KeyRecord) => Promise<object>,
+  { action, identifier, naming, encryptionContext }: KeyRequest,
+  run: (key: KeyRecord) => Promise<object>,
 ): Promise<PreparedRequest> {
-  const found = await resolveForAccess(core, context, identifier, options);
+  const found = await resolveForAccess(core, context, identifier, naming);
   if ('refusal' in found) return { accesses: [unknownKey(action)], execute: () => Promise.reject(found.refusal) };
   const resource = await keyResource(core, found.key);
-  return { accesses: [{ action, resource }], execute: () => useCase(found.key) };
+  return { accesses: [{ action, resource, encryptionContext }], execute: () => run(found.key) };
 }
 
 /** What policies see of a key: its ARN, and the names of all aliases that point at it now. */

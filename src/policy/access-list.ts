@@ -1,18 +1,20 @@
-import type { AccessRequest, AccessResource, Authorizer } from './authorizer.js';
+import type { AccessRequest, AccessResource, Authorizer, Decision } from './authorizer.js';
 
-/** What a user may do with the keys of its list; everything else is for administrators. */
-const userKeyActions: ReadonlySet<string> = new Set([
-  'kms:Encrypt',
-  'kms:Decrypt',
-  'kms:ReEncryptFrom',
-  'kms:ReEncryptTo',
-  'kms:GenerateDataKey',
-  'kms:GenerateDataKeyWithoutPlaintext',
-  'kms:DescribeKey',
-]);
-
-/** What a user may do that no key belongs to. */
-const userAccountActions: ReadonlySet<string> = new Set(['kms:GenerateRandom']);
+const administrator: Decision = {
+  allowed: true,
+  by: 'role:administrator',
+  reason: 'The configuration names the principal as an administrator.',
+};
+const user: Decision = {
+  allowed: true,
+  by: 'role:user',
+  reason: 'The configuration names the principal as a user of this, and the action is one of those that users have.',
+};
+const denied: Decision = {
+  allowed: false,
+  by: 'default',
+  reason: 'Nothing in the configuration allows the principal this action on this resource.',
+};
 
 /** A user of the configuration, with the keys that it may use. Who is in no list may do nothing. */
 export interface UserAccess {
@@ -28,21 +30,25 @@ export interface UserAccess {
 export class AccessList implements Authorizer {
   readonly #administrators: ReadonlySet<string>;
   readonly #keysOfUsers: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #userActions: ReadonlySet<string>;
 
-  constructor(administratorArns: readonly string[], users: readonly UserAccess[]) {
+  /** @param userActions what users may do, with the keys of their lists or where no key is concerned */
+  constructor(administratorArns: readonly string[], users: readonly UserAccess[], userActions: readonly string[]) {
+    this.#userActions = new Set(userActions);
     this.#administrators = new Set(administratorArns);
     this.#keysOfUsers = new Map(users.map((user) => [user.principalArn, new Set(user.keys)]));
   }
 
-  isAllowed({ principal, action, resource }: AccessRequest): boolean {
-    if (this.#administrators.has(principal.arn)) return true;
+  decide({ principal, action, resource }: AccessRequest): Decision {
+    if (this.#administrators.has(principal.arn)) return administrator;
     const keys = this.#keysOfUsers.get(principal.arn);
-    return keys !== undefined && isAllowedToUser(keys, action, resource);
+    if (keys === undefined || !this.#userActions.has(action)) return denied;
+    return concernsOnly(keys, resource) ? user : denied;
   }
 }
 
-function isAllowedToUser(keys: ReadonlySet<string>, action: string, resource: AccessResource): boolean {
-  if (resource.kind === 'account') return userAccountActions.has(action);
-  if (resource.kind !== 'key' || !userKeyActions.has(action)) return false;
+function concernsOnly(keys: ReadonlySet<string>, resource: AccessResource): boolean {
+  if (resource.kind === 'account') return true;
+  if (resource.kind !== 'key') return false;
   return keys.has(resource.keyId) || keys.has(resource.keyArn) || resource.aliasNames.some((name) => keys.has(name));
 }

@@ -6,6 +6,28 @@ export interface AccessRequest {
   /** AWS's action name, e.g. `kms:Encrypt`. */
   action: string;
   resource: AccessResource;
+  /** What conditions can ask of the request around it. */
+  context: AccessContext;
+}
+
+/** The circumstances of a request. */
+export interface AccessContext {
+  /** Of the encryption that the action is about; absent where there is none. */
+  encryptionContext?: ReadonlyMap<string, string> | undefined;
+  /** Peer address, or `unix`. */
+  sourceAddress: string;
+  /** Which wire protocol it came in by. */
+  face: string;
+  time: Date;
+}
+
+/** What was decided, by what, and why. */
+export interface Decision {
+  allowed: boolean;
+  /** The statement, grant or list entry that decided, for the audit record. */
+  by: string;
+  /** For the log, never for the caller. */
+  reason: string;
 }
 
 /** What policies decide about. An operation on several resources asks for each. */
@@ -20,5 +42,6 @@ export type AccessResource =
 
 /** The port that decides. Deny is the default. */
 export interface Authorizer {
-  isAllowed(request: AccessRequest): boolean;
+  /** A decision that is known without waiting is no promise: this is on the path of every request. */
+  decide(request: AccessRequest): Decision | Promise<Decision>;
 }

@@ -2,7 +2,7 @@
  * Which series of counters stand at 0 from the start. A series that appears with its first event is no increase to
  * Prometheus, and one that is not there yet cannot be told from one that is not collected.
  */
-import { methodNames } from '../operations/methods.js';
+import { operationNames } from '../operations/registry.js';
 import type { ErrorCode } from '../errors.js';
 import { materialAlerts } from '../hsm/events.js';
 import { connectionErrorCodes } from '../clusters/hsm-cluster.js';
@@ -25,7 +25,7 @@ export const counterSeeds: Record<
   keyof typeof counterDefinitions,
   ((clusters: readonly ClusterNames[]) => Labels[]) | string
 > = {
-  rpcRequests: () => methodNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
+  rpcRequests: () => operationNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
   certificateReloads: () => ['loaded', 'refused', 'failed'].map((outcome) => ({ outcome })),
   connectionsRefused: 'nobody is woken for one connection, and of its kinds most never happen',
   connectionsWithoutDescriptor: none,

@@ -83,10 +83,15 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
       errorCode: answer === 'OK' ? null : answer,
       durationMs: expect.any(Number) as number,
       actions: row.actions,
+      decidedBy: expect.any(Array) as string[],
       resources: [...row.resources, ...made],
       parameters: row.parameters,
       ...expected,
     });
+    const decidedBy = records.at(-1)?.['decidedBy'] as string[];
+    const role = expected['principal'] === arnOf('operator') ? 'role:administrator' : 'role:user';
+    if (answer === 'OK') expect(decidedBy).toEqual(row.actions.map(() => role));
+    else if (expected['principal'] !== null) expect(decidedBy.at(-1)).toBe('default');
     return answer;
   };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KmsMethodName } from '../../src/operations/methods.js';
-import { kmsMethodNames } from '../../src/operations/methods.js';
+import type { KmsOperationName } from '../../src/api/kms-operations.js';
+import { kmsOperationNames } from '../../src/api/kms-operations.js';
 import { type ModelShape, modelOperations } from '../kms-model.js';
 import { CallError, type HoldfastClient, type Message } from './client.js';
 import { connectedKeyStore, Deployment, type RunningServer } from './deployment.js';
@@ -19,7 +19,7 @@ const differences: Record<string, Partial<ModelShape>> = {
 };
 
 /** Fields that the model's shape does not require and its text does. */
-const requiredByText: Partial<Record<KmsMethodName, string[]>> = {
+const requiredByText: Partial<Record<KmsOperationName, string[]>> = {
   CreateCustomKeyStore: ['CloudHsmClusterId', 'TrustAnchorCertificate', 'KeyStorePassword'],
   Decrypt: ['CiphertextBlob'],
   ReEncrypt: ['CiphertextBlob'],
@@ -53,7 +53,7 @@ describe('the limits of the model', () => {
   const deployment = new Deployment({ customClusters: ['connected', 'kept', 'made'] });
   let server: RunningServer;
   let client: HoldfastClient;
-  let bases: Record<KmsMethodName, Message>;
+  let bases: Record<KmsOperationName, Message>;
   /** What a field needs beside it, because of rules between fields. */
   let companions: Record<string, Message>;
   let storeCount = 0;
@@ -120,7 +120,7 @@ describe('the limits of the model', () => {
   });
 
   /** Takes back what a success changed, so that the next value meets the same server. */
-  const undo = async (method: KmsMethodName, request: Message, response: Message): Promise<void> => {
+  const undo = async (method: KmsOperationName, request: Message, response: Message): Promise<void> => {
     if (response['plaintext'] !== undefined) deployment.ledger.add('answer', response['plaintext'] as Buffer);
     if (method === 'CreateCustomKeyStore') {
       storeCount += 1;
@@ -133,7 +133,7 @@ describe('the limits of the model', () => {
     }
   };
 
-  const answerTo = async (method: KmsMethodName, request: Message): Promise<CallError | 'OK'> => {
+  const answerTo = async (method: KmsOperationName, request: Message): Promise<CallError | 'OK'> => {
     try {
       const response = await client.call(method, request);
       await undo(method, request, response);
@@ -145,7 +145,7 @@ describe('the limits of the model', () => {
   };
 
   /** @returns what is wrong with the answer, if anything. */
-  const faultOf = async (method: KmsMethodName, name: string, edge: Edge): Promise<string | undefined> => {
+  const faultOf = async (method: KmsOperationName, name: string, edge: Edge): Promise<string | undefined> => {
     const place = `${method}.${name}`;
     const companion = { ...companions[place], ...companions[`${place} ${edge.what}`] };
     const request = { ...bases[method], ...companion, [fieldOf(name)]: edge.value };
@@ -161,7 +161,7 @@ describe('the limits of the model', () => {
     return `${place} ${edge.what} is not allowed and was answered ${reason} on ${fields.join()}, not on ${edge.field}`;
   };
 
-  it.each(kmsMethodNames)('%s: every field, at and beyond its limits', async (method) => {
+  it.each(kmsOperationNames)('%s: every field, at and beyond its limits', async (method) => {
     const faults: string[] = [];
     for (const [name, shape] of Object.entries(modelOperations[method].input.members)) {
       const edges = edgesOf({ ...shape, ...(differences[`${method}.${name}`] ?? differences[name]) }, fieldOf(name));
@@ -173,7 +173,7 @@ describe('the limits of the model', () => {
     expect(faults).toEqual([]);
   });
 
-  it.each(kmsMethodNames)('%s: without each field that is required', async (method) => {
+  it.each(kmsOperationNames)('%s: without each field that is required', async (method) => {
     const required = [...(modelOperations[method].input.required ?? []), ...(requiredByText[method] ?? [])];
     for (const name of required) {
       const answer = await client.refusal(method, { ...bases[method], [fieldOf(name)]: undefined });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methodNames } from '../../src/operations/methods.js';
+import { operationNames } from '../../src/operations/registry.js';
 import { requestConstraints } from '../../src/api/request-constraints.js';
 import { modelOperations } from '../kms-model.js';
 import type { HoldfastClient, Message } from './client.js';
@@ -65,7 +65,7 @@ const refused: Record<string, Record<string, string | string[]>> = {
 
 /** As the table above, from the limits that the server keeps. */
 function refusedByServer(): typeof refused {
-  const methods = methodNames.map((method) => {
+  const methods = operationNames.map((method) => {
     const fields = Object.entries(requestConstraints[method]).flatMap(([name, { unsupported }]) => {
       if (unsupported === 'never') return [];
       const what = unsupported === 'always' ? anyValue : unsupported === 'when-true' ? ifTrue : [...unsupported];

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { modelOperations, type ModelShape } from '../../../test/kms-model.js';
-import { kmsMethodNames, methodNames } from '../../operations/methods.js';
+import { kmsOperationNames } from '../../api/kms-operations.js';
+import { operationNames } from '../../operations/registry.js';
 import { requestConstraints } from '../../api/request-constraints.js';
 import { HoldfastError } from '../../errors.js';
 import { Secret } from '../../secret.js';
@@ -44,8 +45,8 @@ function codeOf(action: () => unknown): string {
 
 test('every method of the services has a codec and every codec a method', () => {
   const paths = services.flatMap((service) => Object.values(service).map((method: { path: string }) => method.path));
-  expect(paths.map(methodOf).sort()).toEqual([...methodNames].sort());
-  expect(Object.keys(codecs).sort()).toEqual([...methodNames].sort());
+  expect(paths.map(methodOf).sort()).toEqual([...operationNames].sort());
+  expect(Object.keys(codecs).sort()).toEqual([...operationNames].sort());
   expect(serviceNames).toEqual([
     'holdfast.kms.v1.KeyStoreService',
     'holdfast.kms.v1.KeyService',
@@ -55,7 +56,7 @@ test('every method of the services has a codec and every codec a method', () => 
 });
 
 test('any bytes are a request, a VALIDATION error, or of a proto that is not ours, for every method', () => {
-  for (const method of methodNames) {
+  for (const method of operationNames) {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(['none', 'VALIDATION', 'UNSUPPORTED_OPERATION']).toContain(
@@ -68,7 +69,7 @@ test('any bytes are a request, a VALIDATION error, or of a proto that is not our
 });
 
 test('nothing hides behind a zero tag, which the generated decoder takes for the end', () => {
-  for (const method of methodNames) {
+  for (const method of operationNames) {
     for (const bytes of [[0], [0, 0xff], [18, 0, 0], [26, 0, 0], [0x0a, 0, 0, 0x0a, 0]]) {
       expect(codeOf(() => codecs[method].decode(Buffer.from(bytes)))).toBe('VALIDATION');
     }
@@ -155,7 +156,7 @@ test('a plaintext and a password are secrets, and no copy of the password stays 
 });
 
 test('the codec knows every field that the model and the limits know, and no other', () => {
-  for (const method of kmsMethodNames) {
+  for (const method of kmsOperationNames) {
     const request = codecs[method].decode(everyField(modelOperations[method].input.members));
     expect({ method, names: Object.keys(request).sort() }).toEqual({
       method,
@@ -257,7 +258,7 @@ test('a client sees garbage answered as VALIDATION with its details', async () =
   });
 });
 
-test.each(methodNames)('%s refuses a field that its proto does not have', (method) => {
+test.each(operationNames)('%s refuses a field that its proto does not have', (method) => {
   const decode = () => codecs[method].decode(field(100, 'the dry_run of tomorrow'));
   expect(codeOf(decode)).toBe('UNSUPPORTED_OPERATION');
 });

@@ -11,7 +11,7 @@ import { type Cancellation, RequestCancellation } from '../../calls/cancellation
 import type { Clock } from '../../clock.js';
 import { systemClock } from '../../clock-system.js';
 import type { Dispatcher, IncomingCall } from '../../api/dispatcher.js';
-import type { MethodName } from '../../operations/methods.js';
+import type { OperationName } from '../../operations/registry.js';
 import { toHoldfastError } from '../../errors.js';
 import type { Identifiers } from '../../ids.js';
 import type { OperationTrace, RequestTracer } from '../../calls/trace.js';
@@ -68,7 +68,7 @@ function handlerOf(path: string, dependencies: HandlerDependencies): handleUnary
 }
 
 async function answer(
-  method: MethodName,
+  method: OperationName,
   call: UnaryCall,
   callback: sendUnaryData<Uint8Array>,
   connection: Connection,
@@ -97,7 +97,7 @@ async function answer(
 }
 
 function dispatch(
-  method: MethodName,
+  method: OperationName,
   call: UnaryCall,
   connection: Connection,
   requestId: string,

@@ -7,7 +7,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { expect, test } from 'vitest';
 import { FaceUnderTest, ready } from '../../../test/grpc-face.js';
-import { methodNames } from '../../operations/methods.js';
+import { operationNames } from '../../operations/registry.js';
 
 /** What these tests need of clients that are made from proto files at run time, as another tool-chain makes them. */
 interface DynamicClient extends Client {
@@ -104,7 +104,7 @@ test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes ev
     const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
     const service = registry.getService(services[index] ?? '');
     expect(service?.methods.length).toBeGreaterThan(0);
-    for (const method of service?.methods ?? []) expect(methodNames).toContain(method.name);
+    for (const method of service?.methods ?? []) expect(operationNames).toContain(method.name);
   }
   expect(answers).toHaveLength(1 + services.length);
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FaceUnderTest } from '../../../test/grpc-face.js';
 import { modelOperations } from '../../../test/kms-model.js';
 import { answerTo, frame, openSession, type RawCall } from '../../../test/raw-call.js';
-import { methodNames } from '../../operations/methods.js';
+import { operationNames } from '../../operations/registry.js';
 
 let face: FaceUnderTest;
 let session: ClientHttp2Session;
@@ -30,7 +30,7 @@ const services = [
 ];
 /** What AWS has and this version does not, by the published model. */
 const unsupportedOperations = Object.keys(modelOperations).filter(
-  (operation) => !(methodNames as readonly string[]).includes(operation),
+  (operation) => !(operationNames as readonly string[]).includes(operation),
 );
 const unknownPaths = [
   ...unsupportedOperations.map((operation) => `/holdfast.kms.v1.KeyService/${operation}`),

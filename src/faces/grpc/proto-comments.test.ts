@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { FieldConstraint } from '../../api/constraint.js';
-import { methodNames } from '../../operations/methods.js';
+import { operationNames } from '../../operations/registry.js';
 import { requestConstraints } from '../../api/request-constraints.js';
 
 /** A declaration of a proto file and the comment above it. */
@@ -48,7 +48,7 @@ test('every declaration has a comment', () => {
 });
 
 test('every rpc tells limits, errors, callers, its cost for the HSM and its source', () => {
-  expect(rpcs).toHaveLength(methodNames.length);
+  expect(rpcs).toHaveLength(operationNames.length);
   for (const { path, comment } of rpcs) {
     const labels = comment.flatMap((line) => /^(Limits|Errors|Callers|HSM cost|Source): \S/.exec(line)?.[1] ?? []);
     expect([path, ...labels]).toEqual([path, 'Limits', 'Errors', 'Callers', 'HSM cost', 'Source']);
@@ -60,7 +60,7 @@ test('what is refused says so', () => {
     const comment = declarations.find((declaration) => declaration.path === path)?.comment.join(' ') ?? '';
     return /not honoured yet: refused with UNSUPPORTED_OPERATION/i.test(comment);
   };
-  for (const method of methodNames) {
+  for (const method of operationNames) {
     for (const [name, constraint] of Object.entries<FieldConstraint>(requestConstraints[method])) {
       const path = `${method}Request.${name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
       const told = Array.isArray(constraint.unsupported) || saysSo(path);

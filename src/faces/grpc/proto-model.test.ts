@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { type ModelShape, modelOperations } from '../../../test/kms-model.js';
-import { kmsMethodNames } from '../../operations/methods.js';
+import { kmsOperationNames } from '../../api/kms-operations.js';
 
 const files = fromBinary(
   FileDescriptorSetSchema,
@@ -73,7 +73,7 @@ function compareEnum(typeName: string, values: readonly string[]): void {
 
 const localName = (typeName: string): string => typeName.slice('.holdfast.kms.v1.'.length);
 
-test.each(kmsMethodNames)('%s has the fields of the model, numbered in its order, and its enums', (method) => {
+test.each(kmsOperationNames)('%s has the fields of the model, numbered in its order, and its enums', (method) => {
   compare(messages.get(`${method}Request`), modelOperations[method].input.members);
   compare(messages.get(`${method}Response`), modelOperations[method].output?.members ?? {});
 });
@@ -94,7 +94,7 @@ test.each(files.map((file) => [file.name, file] as const))(
 
 test('every method of AWS KMS that the dispatcher has is an rpc of the proto, and the other way round', () => {
   const rpcs = descriptors.flatMap((file) => file.service.flatMap((service) => service.method));
-  expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...kmsMethodNames].sort());
+  expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...kmsOperationNames].sort());
   for (const rpc of rpcs)
     expect([rpc.inputType, rpc.clientStreaming]).toEqual([`.holdfast.kms.v1.${rpc.name}Request`, false]);
 });

@@ -1,4 +1,4 @@
-import { type MethodName, methodNames } from '../../operations/methods.js';
+import { type OperationName, operationNames } from '../../operations/registry.js';
 import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';
@@ -22,8 +22,8 @@ export const serviceNames: readonly string[] = services.map((service) => {
 export const cryptographyServiceName = 'holdfast.kms.v1.CryptographyService';
 
 /** The method that a path (`/package.Service/Method`) names. Throws for one that the dispatcher does not have. */
-export function methodOf(path: string): MethodName {
-  const method = methodNames.find((name) => path.endsWith(`/${name}`));
+export function methodOf(path: string): OperationName {
+  const method = operationNames.find((name) => path.endsWith(`/${name}`));
   if (method === undefined) throw new Error(`The dispatcher has no method for ${path}.`);
   return method;
 }

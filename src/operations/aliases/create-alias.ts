@@ -1,7 +1,8 @@
+import { onTargetKey } from '../operation.js';
 import { aliasAlreadyExists, checkAliasName, maximumAliasesPerKey, tooManyAliases } from '../../keys/alias-rules.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { AliasRecord, KeyRecord } from '../../keys/key.js';
-import { requireKeyState } from '../../keys/key-state.js';
+import { requireKeyState, unlessPendingDeletion } from '../../keys/key-state.js';
 
 /** AWS KMS API Reference, CreateAlias. The target is no part of it: the dispatcher has resolved it to a key. */
 export interface CreateAliasRequest {
@@ -19,7 +20,7 @@ export async function createAlias(
 ): Promise<Record<string, never>> {
   const { key, request } = call;
   checkAliasName(request.aliasName);
-  await requireKeyState(core, key, 'CreateAlias');
+  await requireKeyState(core, key, unlessPendingDeletion);
   const now = core.clock.now();
   const alias: AliasRecord = {
     account: key.account,
@@ -36,3 +37,12 @@ export async function createAlias(
   if (outcome === 'name-in-use') throw aliasAlreadyExists(core, alias);
   return {};
 }
+
+/** CreateAlias: on the key that the alias is to point at, by id. */
+export const createAliasOperation = onTargetKey<CreateAliasRequest & { targetKeyId: string }>({
+  plane: 'control',
+  audited: ['aliasName', 'targetKeyId'],
+  action: 'kms:CreateAlias',
+  keyStates: unlessPendingDeletion,
+  run: createAlias,
+});

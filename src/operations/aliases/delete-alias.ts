@@ -1,3 +1,5 @@
+import { everyState } from '../../keys/key-state.js';
+import { onAccount } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { checkAliasName } from '../../keys/alias-rules.js';
 import { aliasArn } from '../../keys/arn.js';
@@ -21,3 +23,12 @@ export async function deleteAlias(
   if (await core.catalog.deleteAlias({ account, region }, aliasName)) return {};
   throw aliasNotFound(aliasArn(core.identity, { account, region, aliasName }));
 }
+
+/** DeleteAlias: whatever the state of the key that it names. */
+export const deleteAliasOperation = onAccount<DeleteAliasRequest>({
+  plane: 'control',
+  audited: ['aliasName'],
+  keyStates: everyState,
+  action: 'kms:DeleteAlias',
+  run: ({ keys }, call, context) => deleteAlias(keys, call, context),
+});

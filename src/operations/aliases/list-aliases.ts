@@ -1,3 +1,6 @@
+import { everyState } from '../../keys/key-state.js';
+import { forAccount, forKey } from '../key-resource.js';
+import type { Keyed, Operation } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { aliasArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
@@ -58,3 +61,16 @@ function listEntry(core: Pick<KeysCore, 'identity'>, alias: AliasRecord): AliasL
     lastUpdatedDate: alias.lastUpdatedDate,
   };
 }
+
+/** ListAliases: of one key where the request names one, by id. */
+export const listAliasesOperation: Operation<ListAliasesRequest & Partial<Keyed>> = {
+  plane: 'data',
+  audited: ['keyId', 'limit'],
+  keyStates: everyState,
+  prepare({ keys }, request, context) {
+    const run = (key: KeyRecord | undefined) => listAliases(keys, { key, request }, context);
+    if (request.keyId === undefined) return forAccount('kms:ListAliases', () => run(undefined));
+    const asked = { action: 'kms:ListAliases', identifier: request.keyId, naming: { aliasesAllowed: false } };
+    return forKey(keys, context, asked, run);
+  },
+};

@@ -1,8 +1,9 @@
+import { onTargetKey } from '../operation.js';
 import { checkAliasName, maximumAliasesPerKey, tooManyAliases } from '../../keys/alias-rules.js';
 import { aliasArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
-import { requireKeyState } from '../../keys/key-state.js';
+import { requireKeyState, unlessPendingDeletion } from '../../keys/key-state.js';
 import { aliasNotFound } from '../../keys/not-found.js';
 
 /** AWS KMS API Reference, UpdateAlias. The new target is no part of it: the dispatcher has resolved it to a key. */
@@ -23,10 +24,19 @@ export async function updateAlias(
   checkAliasName(request.aliasName);
   const notFound = aliasNotFound(aliasArn(core.identity, { ...key, aliasName: request.aliasName }));
   if ((await core.catalog.findAlias(key, request.aliasName)) === undefined) throw notFound;
-  await requireKeyState(core, key, 'UpdateAlias');
+  await requireKeyState(core, key, unlessPendingDeletion);
   const now = core.clock.now();
   const outcome = await core.catalog.updateAlias(key, request.aliasName, key.keyId, now, maximumAliasesPerKey);
   if (outcome === 'limit-exceeded') throw tooManyAliases();
   if (outcome === 'not-found') throw notFound;
   return {};
 }
+
+/** UpdateAlias: on the key that the alias is to point at, by id. */
+export const updateAliasOperation = onTargetKey<UpdateAliasRequest & { targetKeyId: string }>({
+  plane: 'control',
+  audited: ['aliasName', 'targetKeyId'],
+  action: 'kms:UpdateAlias',
+  keyStates: unlessPendingDeletion,
+  run: updateAlias,
+});

@@ -1,10 +1,9 @@
 import type { RequestContext } from '../../calls/request-context.js';
 import { invalidField } from '../../keys/invalid-field.js';
 import type { KeyRecord } from '../../keys/key.js';
-import type { KeyOperation } from '../../keys/key-state.js';
 import type { Secret } from '../../secret.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { type OperationsCore, prepareSealing } from './sealing.js';
+import { type CryptographyCore, prepareSealing } from './sealing.js';
 
 /** The fields that GenerateDataKey and GenerateDataKeyWithoutPlaintext share (AWS KMS API Reference). */
 export interface DataKeyRequest {
@@ -32,14 +31,12 @@ const lengthsBytes = { AES_128: 16, AES_256: 32 } as const;
  * @throws VALIDATION unless exactly one of the lengths is given; as `prepareSealing` and `HsmCluster.generateDataKey`.
  */
 export async function makeDataKey(
-  core: OperationsCore,
-  operation: KeyOperation,
+  core: CryptographyCore,
   call: { key: KeyRecord; request: DataKeyRequest },
   context: RequestContext,
 ): Promise<DataKey> {
   const lengthBytes = lengthOf(call.request);
   const sealing = await prepareSealing(core, call.key, {
-    operation,
     encryptionContext: call.request.encryptionContext,
   });
   const { cluster, material, additionalData, keyId, keyMaterialId } = sealing;

@@ -1,10 +1,14 @@
+import type { KeysCore } from '../../keys/core.js';
+import { cryptographicUse } from '../../keys/key-state.js';
+import type { Keyed, Operation, PreparedRequest } from '../operation.js';
+import { type Ciphertext, ciphertextSide } from './ciphertext-access.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { Secret } from '../../secret.js';
 import { symmetricDefault } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
-import type { OperationsCore } from './sealing.js';
+import type { CryptographyCore } from './sealing.js';
 
 /** AWS KMS API Reference, Decrypt. Ciphertext and key are no part of it: `resolveCiphertextKey` has taken them. */
 export interface DecryptRequest {
@@ -28,12 +32,36 @@ export interface DecryptResponse {
  * @throws as `prepareOpening` and `openEnvelope`.
  */
 export async function decrypt(
-  core: OperationsCore,
+  core: CryptographyCore,
   call: CiphertextKey & { request: DecryptRequest },
   context: RequestContext,
 ): Promise<DecryptResponse> {
-  const opening = await prepareOpening(core, call, { operation: 'Decrypt', ...call.request });
+  const opening = await prepareOpening(core, call, call.request);
   const plaintext = await openEnvelope(opening, context);
   const { keyId, keyMaterialId } = opening;
   return { keyId, plaintext, encryptionAlgorithm: symmetricDefault, keyMaterialId };
+}
+
+/** Decrypt: the key that the ciphertext names, and the request's where it names one. */
+export const decryptOperation: Operation<DecryptCall> = {
+  plane: 'data',
+  audited: ['keyId', 'encryptionContext', 'encryptionAlgorithm'],
+  userActions: ['kms:Decrypt'],
+  keyStates: cryptographicUse,
+  prepare: ({ keys }, request, context) => prepareDecrypt(keys, request, context),
+};
+
+type DecryptCall = DecryptRequest & Ciphertext & Partial<Keyed>;
+
+async function prepareDecrypt(core: KeysCore, request: DecryptCall, context: RequestContext): Promise<PreparedRequest> {
+  const { ciphertextBlob, keyId: identifier, encryptionContext } = request;
+  const source = await ciphertextSide(
+    core,
+    { action: 'kms:Decrypt', ciphertextBlob, identifier, encryptionContext },
+    context,
+  );
+  return {
+    accesses: source.accesses,
+    execute: async () => decrypt(core, { ...(await source.resolved()), request }, context),
+  };
 }

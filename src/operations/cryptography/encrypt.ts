@@ -1,9 +1,11 @@
+import { cryptographicUse } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { KeyRecord } from '../../keys/key.js';
 import type { Secret } from '../../secret.js';
 import { symmetricDefault } from './algorithm.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { type OperationsCore, prepareSealing } from './sealing.js';
+import { type CryptographyCore, prepareSealing } from './sealing.js';
 
 /** AWS KMS API Reference, Encrypt. The key is no part of it: the dispatcher has resolved it. */
 export interface EncryptRequest {
@@ -23,14 +25,13 @@ export interface EncryptResponse {
 
 /** Encrypts under the key's current material, in its cluster. @throws as `prepareSealing` and `HsmCluster.encrypt`. */
 export async function encrypt(
-  core: OperationsCore,
+  core: CryptographyCore,
   call: { key: KeyRecord; request: EncryptRequest },
   context: RequestContext,
 ): Promise<EncryptResponse> {
   const { plaintext, encryptionContext, encryptionAlgorithm } = call.request;
   try {
     const sealing = await prepareSealing(core, call.key, {
-      operation: 'Encrypt',
       encryptionContext,
       encryptionAlgorithm,
     });
@@ -41,3 +42,14 @@ export async function encrypt(
     plaintext.destroy();
   }
 }
+
+/** Encrypt: the key by id or alias. */
+export const encryptOperation = onKey<EncryptRequest & Keyed>({
+  plane: 'data',
+  audited: ['keyId', 'encryptionContext', 'encryptionAlgorithm'],
+  action: 'kms:Encrypt',
+  userActions: ['kms:Encrypt'],
+  aliasesAllowed: true,
+  keyStates: cryptographicUse,
+  run: encrypt,
+});

@@ -1,8 +1,10 @@
+import { cryptographicUse } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { KeyRecord } from '../../keys/key.js';
 import type { Secret } from '../../secret.js';
 import { type DataKeyRequest, makeDataKey } from './data-key.js';
-import type { OperationsCore } from './sealing.js';
+import type { CryptographyCore } from './sealing.js';
 
 /** AWS KMS API Reference, GenerateDataKey, without the answer to an enclave. */
 export interface GenerateDataKeyResponse {
@@ -17,9 +19,20 @@ export interface GenerateDataKeyResponse {
 
 /** A new data key, in plain and encrypted under the key. @throws as `makeDataKey`. */
 export function generateDataKey(
-  core: OperationsCore,
+  core: CryptographyCore,
   call: { key: KeyRecord; request: DataKeyRequest },
   context: RequestContext,
 ): Promise<GenerateDataKeyResponse> {
-  return makeDataKey(core, 'GenerateDataKey', call, context);
+  return makeDataKey(core, call, context);
 }
+
+/** GenerateDataKey: the key by id or alias. */
+export const generateDataKeyOperation = onKey<DataKeyRequest & Keyed>({
+  plane: 'data',
+  audited: ['keyId', 'encryptionContext', 'keySpec', 'numberOfBytes'],
+  action: 'kms:GenerateDataKey',
+  userActions: ['kms:GenerateDataKey'],
+  aliasesAllowed: true,
+  keyStates: cryptographicUse,
+  run: generateDataKey,
+});

@@ -1,7 +1,10 @@
+import type { KeysCore } from '../../keys/core.js';
+import { forAccount } from '../key-resource.js';
+import type { Operation, PreparedRequest } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { invalidField } from '../../keys/invalid-field.js';
 import type { Secret } from '../../secret.js';
-import type { OperationsCore } from './sealing.js';
+import type { CryptographyCore } from './sealing.js';
 
 /** AWS KMS API Reference, GenerateRandom, without the fields of an enclave. */
 export interface GenerateRandomRequest {
@@ -19,7 +22,7 @@ export interface GenerateRandomResponse {
 
 /** Bytes from a token's random number generator. @throws VALIDATION; as `KeyStores.clusterForRandom` and `HsmCluster.random`. */
 export async function generateRandom(
-  core: Pick<OperationsCore, 'keyStores'>,
+  core: Pick<CryptographyCore, 'keyStores'>,
   call: { request: GenerateRandomRequest },
   context: RequestContext,
 ): Promise<GenerateRandomResponse> {
@@ -28,4 +31,24 @@ export async function generateRandom(
   if (numberOfBytes === undefined) throw invalidField('number_of_bytes', 'NumberOfBytes is required.');
   const cluster = await core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
   return { plaintext: await cluster.random(numberOfBytes, context) };
+}
+
+/** GenerateRandom: of the default key store, or of the one that the request names. */
+export const generateRandomOperation: Operation<GenerateRandomRequest> = {
+  plane: 'data',
+  audited: ['numberOfBytes', 'customKeyStoreId'],
+  userActions: ['kms:GenerateRandom'],
+  prepare: ({ keys }, request, context) => prepareRandom(keys, request, context),
+};
+
+function prepareRandom(
+  core: KeysCore,
+  request: GenerateRandomRequest,
+  context: RequestContext,
+): Promise<PreparedRequest> {
+  const execute = () => generateRandom(core, { request }, context);
+  const { customKeyStoreId } = request;
+  if (customKeyStoreId === undefined) return forAccount('kms:GenerateRandom', execute);
+  const resource = { kind: 'custom-key-store', customKeyStoreId } as const;
+  return Promise.resolve({ accesses: [{ action: 'kms:GenerateRandom', resource }], execute });
 }

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../errors.js';
 import { keyArn } from '../../keys/arn.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
-import { type KeyOperation, requireKeyState } from '../../keys/key-state.js';
+import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { materialReference } from '../../keys/material.js';
 import type { HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
 import type { HsmCall } from '../../calls/hsm-call.js';
@@ -11,7 +11,7 @@ import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { encodeHeader, type Envelope, envelopeAdditionalData } from './envelope.js';
 import { invalidCiphertext } from './invalid-ciphertext.js';
-import type { OperationsCore } from './sealing.js';
+import type { CryptographyCore } from './sealing.js';
 
 /** Everything that decrypting an envelope takes, checked: only the HSM can still refuse. */
 export interface Opening {
@@ -27,7 +27,6 @@ export interface Opening {
 
 /** What of Decrypt, and of the source side of ReEncrypt, decides whether and how an envelope may be opened. */
 export interface OpeningRequest {
-  operation: KeyOperation;
   encryptionContext: EncryptionContext;
   /** The request's field with the context, where it is not `encryption_context`. */
   contextField?: string | undefined;
@@ -36,13 +35,13 @@ export interface OpeningRequest {
 
 /** Prepares the decryption of an envelope. @throws as `prepareSealing`. */
 export async function prepareOpening(
-  core: OperationsCore,
+  core: CryptographyCore,
   source: CiphertextKey,
   request: OpeningRequest,
 ): Promise<Opening> {
   const { key, material, envelope } = source;
   checkAlgorithm(key, request.encryptionAlgorithm);
-  await requireKeyState(core, key, request.operation);
+  await requireKeyState(core, key, cryptographicUse);
   const context = canonicalContext(request.encryptionContext, request.contextField);
   const keyId = keyArn(core.identity, key);
   return {

@@ -1,10 +1,15 @@
+import type { KeysCore } from '../../keys/core.js';
+import { cryptographicUse } from '../../keys/key-state.js';
+import { keyResource, resolveForAccess, unknownKey } from '../key-resource.js';
+import type { Operation, PreparedRequest } from '../operation.js';
+import { type Ciphertext, ciphertextSide } from './ciphertext-access.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { symmetricDefault } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
-import { type OperationsCore, prepareSealing } from './sealing.js';
+import { type CryptographyCore, prepareSealing } from './sealing.js';
 
 /** AWS KMS API Reference, ReEncrypt. Ciphertext and both keys are no part of it: the dispatcher has resolved them. */
 export interface ReEncryptRequest {
@@ -34,19 +39,17 @@ export interface ReEncryptResponse {
  * @throws as `prepareOpening`, `prepareSealing`, `openEnvelope` and `HsmCluster.encrypt`.
  */
 export async function reEncrypt(
-  core: OperationsCore,
+  core: CryptographyCore,
   call: { source: CiphertextKey; destination: { key: KeyRecord }; request: ReEncryptRequest },
   context: RequestContext,
 ): Promise<ReEncryptResponse> {
   const { source, destination, request } = call;
   const opening = await prepareOpening(core, source, {
-    operation: 'ReEncrypt',
     encryptionContext: request.sourceEncryptionContext,
     contextField: 'source_encryption_context',
     encryptionAlgorithm: request.sourceEncryptionAlgorithm,
   });
   const sealing = await prepareSealing(core, destination.key, {
-    operation: 'ReEncrypt',
     encryptionContext: request.destinationEncryptionContext,
     contextField: 'destination_encryption_context',
     encryptionAlgorithm: request.destinationEncryptionAlgorithm,
@@ -67,4 +70,42 @@ export async function reEncrypt(
   } finally {
     plaintext.destroy();
   }
+}
+
+/** ReEncrypt: the key that the ciphertext names, and the destination's, each with an action of its own. */
+export const reEncryptOperation: Operation<ReEncryptCall> = {
+  plane: 'data',
+  audited: [
+    'sourceKeyId',
+    'sourceEncryptionContext',
+    'sourceEncryptionAlgorithm',
+    'destinationKeyId',
+    'destinationEncryptionContext',
+    'destinationEncryptionAlgorithm',
+  ],
+  userActions: ['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+  keyStates: cryptographicUse,
+  prepare: ({ keys }, request, context) => prepareReEncrypt(keys, request, context),
+};
+
+type ReEncryptCall = ReEncryptRequest & Ciphertext & { sourceKeyId?: string | undefined; destinationKeyId: string };
+
+async function prepareReEncrypt(
+  core: KeysCore,
+  request: ReEncryptCall,
+  context: RequestContext,
+): Promise<PreparedRequest> {
+  const { ciphertextBlob, sourceKeyId: identifier, sourceEncryptionContext: encryptionContext } = request;
+  const asked = { action: 'kms:ReEncryptFrom', ciphertextBlob, identifier, encryptionContext };
+  const source = await ciphertextSide(core, asked, context);
+  const destination = await resolveForAccess(core, context, request.destinationKeyId, { aliasesAllowed: true });
+  const action = 'kms:ReEncryptTo';
+  if ('refusal' in destination) {
+    return { accesses: [...source.accesses, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
+  }
+  const resource = await keyResource(core, destination.key);
+  return {
+    accesses: [...source.accesses, { action, resource, encryptionContext: request.destinationEncryptionContext }],
+    execute: async () => reEncrypt(core, { source: await source.resolved(), destination, request }, context),
+  };
 }

@@ -1,7 +1,7 @@
 import { keyArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
-import { type KeyOperation, requireKeyState } from '../../keys/key-state.js';
+import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { currentMaterial, materialReference } from '../../keys/material.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../../clusters/hsm-cluster.js';
@@ -10,7 +10,7 @@ import { canonicalContext, type EncryptionContext } from './encryption-context.j
 import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
 
 /** The part of `KeysCore` that cryptographic operations use: they read the catalog's keys and change none. */
-export type OperationsCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
+export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
 /** Everything that encrypting under a key takes, checked: only the HSM can still refuse. */
 export interface Sealing {
@@ -27,7 +27,6 @@ export interface Sealing {
 
 /** What of Encrypt, of data keys, and of the destination side of ReEncrypt decides whether and how to encrypt. */
 export interface SealingRequest {
-  operation: KeyOperation;
   encryptionContext: EncryptionContext;
   /** The request's field with the context, where it is not `encryption_context`. */
   contextField?: string | undefined;
@@ -38,9 +37,13 @@ export interface SealingRequest {
  * Prepares an encryption under a key's current material.
  * @throws INVALID_KEY_USAGE, what the state table says, VALIDATION of the context, and what `KeyStores.clusterOf` throws.
  */
-export async function prepareSealing(core: OperationsCore, key: KeyRecord, request: SealingRequest): Promise<Sealing> {
+export async function prepareSealing(
+  core: CryptographyCore,
+  key: KeyRecord,
+  request: SealingRequest,
+): Promise<Sealing> {
   checkAlgorithm(key, request.encryptionAlgorithm);
-  await requireKeyState(core, key, request.operation);
+  await requireKeyState(core, key, cryptographicUse);
   const context = canonicalContext(request.encryptionContext, request.contextField);
   const material = await currentMaterial(core.catalog, key);
   const header = headerOf(material);

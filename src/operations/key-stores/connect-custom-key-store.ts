@@ -1,3 +1,4 @@
+import { onKeyStore } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { type KeyStoreAdministration, requireStore } from '../../keystores/administration.js';
 import { changeState } from '../../keystores/change-state.js';
@@ -22,3 +23,11 @@ export async function connectCustomKeyStore(
   if (change.from === 'DISCONNECTED') core.connectionJobs.startConnecting(store.customKeyStoreId);
   return {};
 }
+
+/** ConnectCustomKeyStore. */
+export const connectCustomKeyStoreOperation = onKeyStore<ConnectCustomKeyStoreRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreId'],
+  action: 'kms:ConnectCustomKeyStore',
+  run: connectCustomKeyStore,
+});

@@ -1,3 +1,4 @@
+import { onAccount } from '../operation.js';
 import { HoldfastError } from '../../errors.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { Scope } from '../../calls/scope.js';
@@ -127,3 +128,12 @@ function isSame(core: KeyStoreAdministration, existing: StoreRecord, properties:
     isPasswordOf(core.passwordSealer, existing, properties.keyStorePassword)
   );
 }
+
+/** CreateCustomKeyStore. */
+export const createCustomKeyStoreOperation = onAccount<CreateCustomKeyStoreRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreName', 'cloudHsmClusterId', 'customKeyStoreType'],
+  created: (response) => (response as CreateCustomKeyStoreResponse).customKeyStoreId,
+  action: 'kms:CreateCustomKeyStore',
+  run: ({ keyStores }, call, context) => createCustomKeyStore(keyStores, call, context),
+});

@@ -1,3 +1,4 @@
+import { onKeyStore } from '../operation.js';
 import { HoldfastError } from '../../errors.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { type KeyStoreAdministration, requireStore, storeNotFound } from '../../keystores/administration.js';
@@ -34,3 +35,11 @@ function hasKeys(customKeyStoreId: string): HoldfastError {
     `Custom key store ${customKeyStoreId} contains KMS keys. Schedule their deletion and wait until it is done.`,
   );
 }
+
+/** DeleteCustomKeyStore. */
+export const deleteCustomKeyStoreOperation = onKeyStore<DeleteCustomKeyStoreRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreId'],
+  action: 'kms:DeleteCustomKeyStore',
+  run: deleteCustomKeyStore,
+});

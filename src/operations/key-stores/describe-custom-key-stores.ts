@@ -1,3 +1,4 @@
+import { onAccount } from '../operation.js';
 import { HoldfastError } from '../../errors.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { Scope } from '../../calls/scope.js';
@@ -93,3 +94,11 @@ function idAndName(): HoldfastError {
     ],
   });
 }
+
+/** DescribeCustomKeyStores. */
+export const describeCustomKeyStoresOperation = onAccount<DescribeCustomKeyStoresRequest>({
+  plane: 'data',
+  audited: ['customKeyStoreId', 'customKeyStoreName', 'limit'],
+  action: 'kms:DescribeCustomKeyStores',
+  run: ({ keyStores }, call, context) => describeCustomKeyStores(keyStores, call, context),
+});

@@ -1,3 +1,4 @@
+import { onKeyStore } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { type KeyStoreAdministration, requireStore } from '../../keystores/administration.js';
 import { changeState } from '../../keystores/change-state.js';
@@ -22,3 +23,11 @@ export async function disconnectCustomKeyStore(
   core.connectionJobs.startDisconnecting(store.customKeyStoreId);
   return {};
 }
+
+/** DisconnectCustomKeyStore. */
+export const disconnectCustomKeyStoreOperation = onKeyStore<DisconnectCustomKeyStoreRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreId'],
+  action: 'kms:DisconnectCustomKeyStore',
+  run: disconnectCustomKeyStore,
+});

@@ -1,3 +1,4 @@
+import { onKeyStore } from '../operation.js';
 import { HoldfastError } from '../../errors.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { Secret } from '../../secret.js';
@@ -128,3 +129,11 @@ function requireRelatedCluster(
     `Cluster '${newClusterId}' has another trust anchor certificate than custom key store ${store.customKeyStoreId}.`,
   );
 }
+
+/** UpdateCustomKeyStore. */
+export const updateCustomKeyStoreOperation = onKeyStore<UpdateCustomKeyStoreRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreId', 'newCustomKeyStoreName', 'cloudHsmClusterId'],
+  action: 'kms:UpdateCustomKeyStore',
+  run: updateCustomKeyStore,
+});

@@ -1,3 +1,5 @@
+import { onlyPendingDeletion } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import { keyArn } from '../../keys/arn.js';
 import { changeKeyState } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
@@ -18,6 +20,16 @@ export async function cancelKeyDeletion(
   call: { key: KeyRecord },
 ): Promise<CancelKeyDeletionResponse> {
   const change = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
-  await changeKeyState(core, call.key, 'CancelKeyDeletion', ['PendingDeletion'], change);
+  await changeKeyState(core, call.key, onlyPendingDeletion, ['PendingDeletion'], change);
   return { keyId: keyArn(core.identity, call.key) };
 }
+
+/** CancelKeyDeletion: the key by id. */
+export const cancelKeyDeletionOperation = onKey<Keyed>({
+  plane: 'control',
+  audited: ['keyId'],
+  action: 'kms:CancelKeyDeletion',
+  aliasesAllowed: false,
+  keyStates: onlyPendingDeletion,
+  run: cancelKeyDeletion,
+});

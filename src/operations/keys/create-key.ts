@@ -1,3 +1,4 @@
+import { onAccount } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { HoldfastError } from '../../errors.js';
 import type { NewKeyPlace } from '../../keystores/key-stores.js';
@@ -145,3 +146,12 @@ async function abandon(core: KeysCore, key: KeyRecord): Promise<void> {
     core.onBackgroundError(error, `abandoning the intent of key material ${key.currentMaterialId}`);
   }
 }
+
+/** CreateKey. */
+export const createKeyOperation = onAccount<CreateKeyRequest>({
+  plane: 'control',
+  audited: ['description', 'keyUsage', 'keySpec', 'customerMasterKeySpec', 'origin', 'customKeyStoreId'],
+  created: (response) => (response as CreateKeyResponse).keyMetadata.arn,
+  action: 'kms:CreateKey',
+  run: ({ keys }, call, context) => createKey(keys, call, context),
+});

@@ -1,3 +1,5 @@
+import { everyState } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
@@ -14,3 +16,14 @@ export async function describeKey(
 ): Promise<DescribeKeyResponse> {
   return { keyMetadata: await keyMetadata(core, call.key) };
 }
+
+/** DescribeKey: the key by id or alias. */
+export const describeKeyOperation = onKey<Keyed>({
+  plane: 'data',
+  audited: ['keyId'],
+  action: 'kms:DescribeKey',
+  userActions: ['kms:DescribeKey'],
+  aliasesAllowed: true,
+  keyStates: everyState,
+  run: describeKey,
+});

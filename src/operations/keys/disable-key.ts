@@ -1,3 +1,5 @@
+import { unlessPendingDeletion } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import { changeKeyState } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
@@ -12,6 +14,16 @@ export async function disableKey(
   call: { key: KeyRecord },
 ): Promise<Record<string, never>> {
   const change = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
-  await changeKeyState(core, call.key, 'DisableKey', ['Enabled', 'Disabled'], change);
+  await changeKeyState(core, call.key, unlessPendingDeletion, ['Enabled', 'Disabled'], change);
   return {};
 }
+
+/** DisableKey: the key by id. */
+export const disableKeyOperation = onKey<Keyed>({
+  plane: 'control',
+  audited: ['keyId'],
+  action: 'kms:DisableKey',
+  aliasesAllowed: false,
+  keyStates: unlessPendingDeletion,
+  run: disableKey,
+});

@@ -1,3 +1,5 @@
+import { unlessPendingDeletion } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import { changeKeyState } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
@@ -12,6 +14,16 @@ export async function enableKey(
   call: { key: KeyRecord },
 ): Promise<Record<string, never>> {
   const change = { state: 'Enabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
-  await changeKeyState(core, call.key, 'EnableKey', ['Enabled', 'Disabled'], change);
+  await changeKeyState(core, call.key, unlessPendingDeletion, ['Enabled', 'Disabled'], change);
   return {};
 }
+
+/** EnableKey: the key by id. */
+export const enableKeyOperation = onKey<Keyed>({
+  plane: 'control',
+  audited: ['keyId'],
+  action: 'kms:EnableKey',
+  aliasesAllowed: false,
+  keyStates: unlessPendingDeletion,
+  run: enableKey,
+});

@@ -1,3 +1,4 @@
+import { onAccount } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { keyArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
@@ -32,3 +33,11 @@ export async function listKeys(
   const keys = items.map((key) => ({ keyId: key.keyId, keyArn: keyArn(core.identity, key) }));
   return { keys, truncated, nextMarker };
 }
+
+/** ListKeys. */
+export const listKeysOperation = onAccount<ListKeysRequest>({
+  plane: 'data',
+  audited: ['limit'],
+  action: 'kms:ListKeys',
+  run: ({ keys }, call, context) => listKeys(keys, call, context),
+});

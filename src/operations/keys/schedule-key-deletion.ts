@@ -1,3 +1,5 @@
+import { unlessPendingDeletion } from '../../keys/key-state.js';
+import { type Keyed, onKey } from '../operation.js';
 import { keyArn } from '../../keys/arn.js';
 import { changeKeyState } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
@@ -25,7 +27,7 @@ export interface ScheduleKeyDeletionResponse {
 }
 
 /**
- * The key cannot be used from now on and is destroyed when the window is over (`deletion.ts`), unless that is cancelled.
+ * The key cannot be used from now on and is destroyed when the window is over (`jobs/key-deletion.ts`), unless that is cancelled.
  * @throws VALIDATION for a window out of 7–30 days, KMS_INVALID_STATE when the key is pending deletion already.
  */
 export async function scheduleKeyDeletion(
@@ -36,7 +38,7 @@ export async function scheduleKeyDeletion(
   checkRange('pending_window_in_days', 'pendingWindowInDays', days, shortestWindowInDays, longestWindowInDays);
   const deletionDate = new Date(core.clock.now().getTime() + days * dayMs);
   const change = { state: 'PendingDeletion', deletionDate, pendingDeletionWindowInDays: days } as const;
-  await changeKeyState(core, call.key, 'ScheduleKeyDeletion', ['Enabled', 'Disabled'], change);
+  await changeKeyState(core, call.key, unlessPendingDeletion, ['Enabled', 'Disabled'], change);
   return {
     keyId: keyArn(core.identity, call.key),
     deletionDate,
@@ -44,3 +46,13 @@ export async function scheduleKeyDeletion(
     pendingWindowInDays: days,
   };
 }
+
+/** ScheduleKeyDeletion: the key by id. */
+export const scheduleKeyDeletionOperation = onKey<ScheduleKeyDeletionRequest & Keyed>({
+  plane: 'control',
+  audited: ['keyId', 'pendingWindowInDays'],
+  action: 'kms:ScheduleKeyDeletion',
+  aliasesAllowed: false,
+  keyStates: unlessPendingDeletion,
+  run: scheduleKeyDeletion,
+});

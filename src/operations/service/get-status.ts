@@ -1,3 +1,4 @@
+import { onAccount } from '../operation.js';
 import type { Clock } from '../../clock.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { type Concern, concernsOf, type Severity, visibleTo, worst } from '../../status/concerns.js';
@@ -46,3 +47,11 @@ export async function getStatus(
 function withoutNulls(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
+
+/** GetStatus. The action has a prefix of its own: AWS has none like it. */
+export const getStatusOperation = onAccount<object>({
+  plane: 'data',
+  audited: [],
+  action: 'holdfast:GetStatus',
+  run: ({ status }, _call, context) => getStatus(status, context),
+});

@@ -1,0 +1,15 @@
+import type { Configuration } from '../config/configuration.js';
+import type { PrincipalDirectory } from '../config/principals.js';
+import { userActions } from '../operations/registry.js';
+import { AccessList } from '../policy/access-list.js';
+import { requirePrincipal } from './principals.js';
+
+/** The policy that the configuration's principals and their roles amount to. */
+export function configuredAuthorizer(configuration: Configuration, principals: PrincipalDirectory): AccessList {
+  const withRole = (role: 'administrator' | 'user') => configuration.principals.filter((entry) => entry.role === role);
+  return new AccessList(
+    withRole('administrator').map(({ name }) => requirePrincipal(principals, name).arn),
+    withRole('user').map(({ name, keys }) => ({ principalArn: requirePrincipal(principals, name).arn, keys })),
+    userActions,
+  );
+}
