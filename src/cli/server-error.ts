@@ -45,7 +45,9 @@ export function toCliError(error: ServiceError, settings: Settings): CliError {
       cause: error,
     });
   }
-  return new CliError(exitCodes.refused, status[error.code], error.details, { cause: error });
+  // A server may answer any number.
+  const code = (status as Readonly<Record<number, string | undefined>>)[error.code] ?? 'UNKNOWN';
+  return new CliError(exitCodes.refused, code, error.details, { cause: error });
 }
 
 function unreachable(error: ServiceError, settings: Settings): CliError {

@@ -1,5 +1,7 @@
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
 import { detailsHeader, toCallError } from '../../src/faces/grpc/errors.js';
 import { ErrorInfo, RetryInfo } from '../../src/faces/grpc/gen/google/rpc/error_details.js';
@@ -92,4 +94,36 @@ test('what nobody can understand is not there', async () => {
     code: 'THROTTLING',
     message: 'no',
   });
+});
+
+test('a status that gRPC does not have is UNKNOWN', async () => {
+  const error = toCallError(new HoldfastError('NOT_FOUND', 'no'), undefined);
+  Object.assign(error, { code: 99, metadata: new grpc.Metadata() });
+  expect(await errorOf(error)).toEqual({ code: 'UNKNOWN', message: 'no' });
+});
+
+test('a header that gRPC does not allow is not printed', async () => {
+  const { code, details, metadata } = toCallError(new HoldfastError('NOT_FOUND', 'no'), undefined);
+  const printed = vi.spyOn(console, 'error');
+  const raw = createServer();
+  raw.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc',
+        'grpc-status': code,
+        'grpc-message': details,
+        'x-evil': 'a\u009b31m',
+        ...metadata.toHttp2Headers(),
+      },
+      { endStream: true },
+    );
+  });
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+  const { port: rawPort } = raw.address() as AddressInfo;
+  const argv = ['key', 'list', '--server', `127.0.0.1:${rawPort}`, '--without-tls', '--output', 'json'];
+  const { stderr } = await holdfast(argv);
+  raw.close();
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  expect(printed).not.toHaveBeenCalled();
 });

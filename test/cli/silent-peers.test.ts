@@ -166,17 +166,20 @@ const peers: Record<string, () => Promise<string[]>> = {
         }),
       ),
     ),
-  'has lists without end': async () =>
-    plain(
+  'has lists without end': async () => {
+    let pages = 0;
+    return plain(
       await listen(
         answering((stream) => {
-          const page = ListKeysResponse.encode({ keys: [], nextMarker: 'more', truncated: true }).finish();
+          const nextMarker = `more-${pages++}`;
+          const page = ListKeysResponse.encode({ keys: [], nextMarker, truncated: true }).finish();
           stream.respond(grpcHeaders, { waitForTrailers: true });
           stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
           stream.end(frame(page));
         }),
       ),
-    ),
+    );
+  },
   'sends garbage at once and holds on': async () =>
     plain(await listen(createServer((socket) => void socket.write(Buffer.alloc(4_096, 'garbage '))))),
   'sends garbage slowly': async () => plain(await listen(createServer((socket) => repeat(socket, Buffer.from('x'))))),
