@@ -197,8 +197,12 @@ const noLane = { epoch: undefined, startedMs: undefined, laneMs: undefined };
 
 const isOpen = (member: Member): boolean => member.isOpen;
 
+/**
+ * Without what SoftHSM keeps of a process that was killed while it made a key: an object with neither id nor label, in
+ * which there is no key. No catalog can know it, and an operator who is woken for it would look for another catalog.
+ */
 function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
   return entries
-    .filter((entry) => entry.objectClass === secretKeyClass)
+    .filter(({ objectClass, id, label }) => objectClass === secretKeyClass && (id.byteLength > 0 || label !== ''))
     .map(({ id }) => Buffer.from(id).toString('hex'));
 }

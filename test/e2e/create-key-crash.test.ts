@@ -84,7 +84,9 @@ it('what a kill leaves of a half-made object keeps the token from nobody', async
   // As found after a kill inside C_GenerateKey: an object of SoftHSM that has CKA_KEY_TYPE and not yet CKA_CLASS.
   const remains = '0000000000000002' + '0000000000000100' + '0000000000000002' + '000000000000001f';
   const tokens = join(softHsm.directory, 'tokens');
-  for (const content of [Buffer.alloc(0), Buffer.from(remains, 'hex')]) {
+  // And one that has its class already, and neither id nor label nor value.
+  const later = `${remains.slice(0, 16)}000000000000000000000000000000020000000000000004${remains.slice(16)}`;
+  for (const content of [Buffer.alloc(0), Buffer.from(remains, 'hex'), Buffer.from(later, 'hex')]) {
     for (const folder of readdirSync(tokens)) {
       const path = join(tokens, folder, randomUUID());
       writeFileSync(`${path}.object`, content);
@@ -96,5 +98,8 @@ it('what a kill leaves of a half-made object keeps the token from nobody', async
   await server.defaultKeyStoreConnected(client);
   await client.call('CreateKey', {});
   await accounting.expectAllKeysWork(client);
+  await server.server.intentRecovery.runNow();
   await server.stop();
+  const alerts = deployment.logLines().filter(({ msg }) => String(msg).includes('that the catalog does not know'));
+  expect(alerts).toEqual([]);
 });
