@@ -73,9 +73,6 @@ Profile profileOf(const Napi::Value& value) {
   profile.knowsCopyable = given.Get("knowsCopyable").As<Napi::Boolean>().Value();
   const auto maximum = given.Get("maximumGcmBytes");
   if (!maximum.IsNull()) profile.maximumGcmLength = sizeOf(maximum);
-  profile.wrongTagCodes.clear();
-  const auto codes = given.Get("wrongTagCodes").As<Napi::Array>();
-  for (uint32_t i = 0; i < codes.Length(); ++i) profile.wrongTagCodes.push_back(sizeOf(codes[i]));
   return profile;
 }
 

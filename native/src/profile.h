@@ -3,9 +3,6 @@
 
 #include <cstddef>
 #include <limits>
-#include <vector>
-
-#include "cryptoki.h"
 
 namespace holdfast {
 
@@ -19,16 +16,9 @@ struct Profile {
   bool knowsCopyable = true;
   /// Most plaintext in one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();
-  /// What C_Decrypt may answer because of the ciphertext alone.
-  std::vector<CK_RV> wrongTagCodes = defaultWrongTagCodes();
 
-  /// May a bad ciphertext alone make `C_Decrypt` answer this? Some tokens answer CKR_GENERAL_ERROR for a
-  /// wrong tag (SoftHSM 2.6.1) or CKR_FUNCTION_FAILED (nShield): the canary decides (invariant 5).
-  bool maySpeakOfCiphertext(CK_RV value) const;
   /// Throws `too-long`, before the token is touched.
   void requireFits(size_t plaintextLength) const;
-
-  static std::vector<CK_RV> defaultWrongTagCodes();
 };
 
 }  // namespace holdfast

@@ -102,8 +102,6 @@ export interface ModuleConfiguration {
 export interface ProfileOverrides {
   readonly gcmNonce: 'token-rng' | 'token' | null;
   readonly maximumGcmBytes: number | null;
-  /** CK_RVs. */
-  readonly wrongTagCodes: readonly number[] | null;
   readonly sessionHeadroom: number | null;
   readonly maximumSessions: number | null;
 }

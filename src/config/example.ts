@@ -68,7 +68,6 @@ modules:
     # profileOverrides:
     #   gcmNonce: token-rng        # token: the HSM makes the nonces, and its vendor says that they are random
     #   maximumGcmBytes: 16224
-    #   wrongTagCodes: [0x40]      # what C_Decrypt answers for a ciphertext that was changed
     #   sessionHeadroom: 8         # sessions to leave for others, of those that the token allows
     #   maximumSessions: 100       # where the token does not tell
 

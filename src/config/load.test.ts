@@ -103,7 +103,6 @@ describe('a configuration that is right', () => {
         profileOverrides: {
           gcmNonce: null,
           maximumGcmBytes: null,
-          wrongTagCodes: null,
           sessionHeadroom: null,
           maximumSessions: null,
         },
@@ -183,7 +182,7 @@ describe('a configuration that is right', () => {
   });
 
   test('single values of a profile may be overridden', () => {
-    const overrides = { gcmNonce: 'token', maximumGcmBytes: 16_224, wrongTagCodes: [0x40, 5], sessionHeadroom: 0 };
+    const overrides = { gcmNonce: 'token', maximumGcmBytes: 16_224, sessionHeadroom: 0 };
     const text = changed((tree) => (tree.modules.softhsm.profileOverrides = overrides));
     expect(parseConfiguration(text, file).modules[0]?.profileOverrides).toEqual({
       ...overrides,
@@ -191,6 +190,8 @@ describe('a configuration that is right', () => {
     });
     const wrong = changed((tree) => (tree.modules.softhsm.profileOverrides = { gcmNonce: 'counter' }));
     expect(() => parseConfiguration(wrong, file)).toThrow(/profileOverrides\.gcmNonce.*token-rng or token/);
+    const former = changed((tree) => (tree.modules.softhsm.profileOverrides = { wrongTagCodes: [0x40] }));
+    expect(() => parseConfiguration(former, file)).toThrow(/modules\.softhsm\.profileOverrides.*wrongTagCodes/);
     const unknown = changed((tree) => (tree.modules.softhsm.profile = 'yubihsm'));
     expect(() => parseConfiguration(unknown, file)).toThrow(/modules\.softhsm\.profile.*one of auto, softhsm/);
   });

@@ -129,7 +129,6 @@ function resolveOverrides(overrides: ConfigurationFile['modules'][string]['profi
   return {
     gcmNonce: overrides.gcmNonce ?? null,
     maximumGcmBytes: overrides.maximumGcmBytes ?? null,
-    wrongTagCodes: overrides.wrongTagCodes ?? null,
     sessionHeadroom: overrides.sessionHeadroom ?? null,
     maximumSessions: overrides.maximumSessions ?? null,
   };

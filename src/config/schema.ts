@@ -100,7 +100,6 @@ const environmentName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name o
 const profileOverrides = strict({
   gcmNonce: z.enum(['token-rng', 'token'], 'must be token-rng or token').optional(),
   maximumGcmBytes: whole(4_096, 1_048_576).optional(),
-  wrongTagCodes: z.array(whole(1, 0xffff_ffff)).min(1, 'must have at least one return value').max(32).optional(),
   sessionHeadroom: whole(0, 10_000).optional(),
   maximumSessions: whole(3, 100_000).optional(),
 });

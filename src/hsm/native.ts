@@ -69,8 +69,6 @@ export interface NativeProfile {
   knowsCopyable: boolean;
   /** Most bytes of plaintext in one AES-GCM operation, or null for no limit. */
   maximumGcmBytes: number | null;
-  /** What `C_Decrypt` may answer because of the ciphertext alone; the canary then decides. */
-  wrongTagCodes: number[];
 }
 
 /** One object that the inventory pass saw (one `C_FindObjects` pass, then CKA_CLASS, CKA_ID, CKA_LABEL). */
@@ -209,6 +207,8 @@ export interface NativeFailure extends Error {
   callerFault: boolean;
   /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;
+  /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
+  isOfUse?: boolean;
   /** Index of the member; -1 where the operation was for any of them and reached none. */
   member: number;
   epoch: number;

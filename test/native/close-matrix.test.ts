@@ -18,7 +18,7 @@ interface Row {
 
 const empty = new Uint8Array(0);
 const unknownId = new Uint8Array(32);
-const profile = { tokenMakesNonces: false, knowsCopyable: true, maximumGcmBytes: null, wrongTagCodes: [] };
+const profile = { tokenMakesNonces: false, knowsCopyable: true, maximumGcmBytes: null };
 const refusedWhenClosing = { open: 'works', draining: 'closed', closed: 'closed' } as const;
 const always = { open: 'works', draining: 'works', closed: 'works' } as const;
 

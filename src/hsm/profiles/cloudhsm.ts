@@ -1,4 +1,4 @@
-import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 const mechanismsPage = 'AWS CloudHSM User Guide, "Supported mechanisms for the PKCS #11 library for Client SDK 5"';
 
@@ -19,10 +19,6 @@ export const cloudhsm: VendorProfile = {
       `${mechanismsPage}, "Mechanism annotations": the HSM takes no IV from the application and writes the 12 bytes that it made ` +
       'to pIv, a zeroized buffer at C_EncryptInit. It does not say how they are made; that they are random is told of the hardware, ' +
       'second-hand: Marvell NITROX III CNN35XX-NFBE HSM Family Security Policy, approved algorithms, AES-GCM',
-  },
-  wrongTagCodes: {
-    value: [...standardWrongTagCodes, returnCodes.generalError, returnCodes.functionFailed, returnCodes.dataInvalid],
-    source: 'not documented: every code that we know from any vendor; the canary decides',
   },
   maximumGcmBytes: { value: 16_224, source: `${mechanismsPage}, "Maximum data size for each mechanism"` },
   knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for CloudHSM' },

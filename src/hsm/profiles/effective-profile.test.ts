@@ -16,7 +16,6 @@ test('single values are overridden, and say so', () => {
   const overrides = {
     gcmNonce: 'token-rng',
     maximumGcmBytes: 4_096,
-    wrongTagCodes: [0x40],
     sessionHeadroom: 3,
     maximumSessions: 10,
   } as const;
@@ -32,12 +31,10 @@ test('the addon gets what concerns it', () => {
     tokenMakesNonces: true,
     knowsCopyable: true,
     maximumGcmBytes: 16_224,
-    wrongTagCodes: [0x40, 0x41, 0x42, 0x5, 0x6, 0x20],
   });
   expect(nativeProfile(vendorProfiles.nss)).toEqual({
     tokenMakesNonces: false,
     knowsCopyable: false,
     maximumGcmBytes: null,
-    wrongTagCodes: [0x40, 0x41, 0x42],
   });
 });

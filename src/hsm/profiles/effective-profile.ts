@@ -7,7 +7,6 @@ export interface ProfileSetting {
   readonly profile: ProfileName | 'auto';
   readonly gcmNonce: GcmNonceMaker | null;
   readonly maximumGcmBytes: number | null;
-  readonly wrongTagCodes: readonly number[] | null;
   readonly sessionHeadroom: number | null;
   readonly maximumSessions: number | null;
 }
@@ -17,7 +16,6 @@ export const automaticProfile: ProfileSetting = {
   profile: 'auto',
   gcmNonce: null,
   maximumGcmBytes: null,
-  wrongTagCodes: null,
   sessionHeadroom: null,
   maximumSessions: null,
 };
@@ -29,7 +27,6 @@ export function effectiveProfile(setting: ProfileSetting, introduction: Introduc
     ...profile,
     gcmNonce: overridden(profile.gcmNonce, setting.gcmNonce),
     maximumGcmBytes: overridden(profile.maximumGcmBytes, setting.maximumGcmBytes),
-    wrongTagCodes: overridden(profile.wrongTagCodes, setting.wrongTagCodes),
     sessionHeadroom: overridden(profile.sessionHeadroom, setting.sessionHeadroom),
     maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
   };
@@ -45,6 +42,5 @@ export function nativeProfile(profile: VendorProfile): NativeProfile {
     tokenMakesNonces: profile.gcmNonce.value === 'token',
     knowsCopyable: profile.knowsCopyable.value,
     maximumGcmBytes: profile.maximumGcmBytes.value,
-    wrongTagCodes: [...profile.wrongTagCodes.value],
   };
 }

@@ -1,4 +1,4 @@
-import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 /** Whatever is not recognised: what PKCS#11 says, and the most careful choice where it leaves one. */
 export const generic: VendorProfile = {
@@ -7,16 +7,6 @@ export const generic: VendorProfile = {
   verification: { verified: false, what: 'the standard' },
   recognitions: [],
   gcmNonce: { value: 'token-rng', source: 'PKCS#11 v2.40, Current Mechanisms §2.12.4: the caller gives pIv' },
-  wrongTagCodes: {
-    value: [
-      ...standardWrongTagCodes,
-      returnCodes.generalError,
-      returnCodes.functionFailed,
-      returnCodes.dataInvalid,
-      returnCodes.dataLengthRange,
-    ],
-    source: 'every code that we know from any vendor; the canary decides',
-  },
   maximumGcmBytes: {
     value: null,
     source: 'PKCS#11 v2.40, Current Mechanisms §2.12.4: no limit that a request could reach',

@@ -1,4 +1,4 @@
-import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 const gcmPage = 'Thales Luna Network HSM 7 Product Documentation, "CKM_AES_GCM"';
 
@@ -15,10 +15,6 @@ export const luna: VendorProfile = {
   gcmNonce: {
     value: 'token-rng',
     source: `${gcmPage}, "Initialization Vector": not in FIPS mode the caller specifies it, 12 bytes at best; in FIPS mode the HSM's has 16`,
-  },
-  wrongTagCodes: {
-    value: [...standardWrongTagCodes, returnCodes.generalError, returnCodes.functionFailed, returnCodes.dataInvalid],
-    source: 'not documented: every code that we know from any vendor; the canary decides',
   },
   maximumGcmBytes: {
     value: null,

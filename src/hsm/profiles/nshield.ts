@@ -1,4 +1,4 @@
-import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 const mechanismsPage = 'Entrust nShield Security World v13 PKCS #11 API, "Mechanisms"';
 const proxySettings = 'AWS’s sample XKS proxy, settings_nshield.toml';
@@ -18,10 +18,6 @@ export const nshield: VendorProfile = {
     source:
       `${proxySettings} hands over 12 zero bytes and lets the HSM make the IV, but no document that we know says that it is ` +
       'random, which gcmNonce: token needs',
-  },
-  wrongTagCodes: {
-    value: [...standardWrongTagCodes, returnCodes.functionFailed],
-    source: 'AWS’s sample XKS proxy: CKR_FUNCTION_FAILED of a decryption is an invalid ciphertext there',
   },
   maximumGcmBytes: { value: null, source: `${mechanismsPage} names none` },
   knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for nShield' },

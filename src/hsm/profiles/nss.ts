@@ -1,4 +1,4 @@
-import { mechanisms, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 /** The softoken of Mozilla's NSS: a second software implementation, in our tests. */
 export const nss: VendorProfile = {
@@ -10,7 +10,6 @@ export const nss: VendorProfile = {
     { tokenManufacturer: /^Mozilla Foundation$/, tokenModel: /^NSS 3$/ },
   ],
   gcmNonce: { value: 'token-rng', source: 'measured, 3.87.1: uses the IV that it is given' },
-  wrongTagCodes: { value: standardWrongTagCodes, source: 'measured, 3.87.1: CKR_ENCRYPTED_DATA_INVALID' },
   maximumGcmBytes: { value: null, source: 'measured, 3.87.1: 64 KiB pass' },
   knowsCopyable: { value: false, source: 'measured, 3.87.1: C_GenerateKey is CKR_GENERAL_ERROR with it' },
   keyWrapWithPaddingMechanisms: {

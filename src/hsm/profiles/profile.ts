@@ -46,8 +46,6 @@ export interface VendorProfile {
   /** Any of them is enough. None: never recognised by itself. */
   readonly recognitions: readonly Recognition[];
   readonly gcmNonce: Sourced<GcmNonceMaker>;
-  /** CK_RVs of C_Decrypt that a wrong AES-GCM tag alone may cause; the canary decides whose fault it was (invariant 5). */
-  readonly wrongTagCodes: Sourced<readonly number[]>;
   /** Most bytes of plaintext in one C_Encrypt by CKM_AES_GCM; null: no limit that a request could reach. */
   readonly maximumGcmBytes: Sourced<number | null>;
   /**
@@ -72,17 +70,6 @@ export interface VendorProfile {
   readonly pinFormat: Sourced<'plain' | 'user:password'>;
 }
 
-/** Return values, PKCS#11 v2.40 §5.1 and v3.0 §5.1; `native/src/return_values.cc` has them all. */
-export const returnCodes = {
-  generalError: 0x5,
-  functionFailed: 0x6,
-  dataInvalid: 0x20,
-  dataLengthRange: 0x21,
-  encryptedDataInvalid: 0x40,
-  encryptedDataLengthRange: 0x41,
-  aeadDecryptFailed: 0x42,
-} as const;
-
 /** Mechanisms, PKCS#11 v2.40 and v3.0, "Current Mechanisms". */
 export const mechanisms = {
   aesKeyWrapPad: 0x210a,
@@ -90,10 +77,3 @@ export const mechanisms = {
   /** CloudHSM's own: CKM_VENDOR_DEFINED | CKM_AES_KEY_WRAP. */
   cloudHsmAesKeyWrapZeroPad: 0x8000_216f,
 } as const;
-
-/** What the standard has for a ciphertext that does not decrypt. */
-export const standardWrongTagCodes: readonly number[] = [
-  returnCodes.encryptedDataInvalid,
-  returnCodes.encryptedDataLengthRange,
-  returnCodes.aeadDecryptFailed,
-];

@@ -44,7 +44,7 @@ describe('the data', () => {
     const sourced = Object.entries(profile).filter(
       (entry): entry is [string, Sourced<unknown>] => typeof entry[1] === 'object' && 'value' in entry[1],
     );
-    expect(sourced).toHaveLength(13);
+    expect(sourced).toHaveLength(12);
     for (const [field, { source }] of sourced) expect(source.length, field).toBeGreaterThan(5);
   });
 
@@ -57,11 +57,5 @@ describe('the data', () => {
     const makers = profileNames.filter((name) => vendorProfiles[name].gcmNonce.value === 'token');
     expect(makers).toEqual(['cloudhsm']);
     for (const name of makers) expect(vendorProfiles[name].gcmNonce.source).toMatch(/random/);
-  });
-
-  test('every profile knows the codes that the standard has for a wrong tag', () => {
-    for (const name of profileNames) {
-      expect(vendorProfiles[name].wrongTagCodes.value, name).toEqual(expect.arrayContaining([0x40, 0x41, 0x42]));
-    }
   });
 });

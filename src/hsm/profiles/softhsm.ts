@@ -1,4 +1,4 @@
-import { mechanisms, returnCodes, standardWrongTagCodes, type VendorProfile } from './profile.js';
+import { mechanisms, type VendorProfile } from './profile.js';
 
 /** SoftHSM: keys in files, for development and tests. */
 export const softhsm: VendorProfile = {
@@ -9,10 +9,6 @@ export const softhsm: VendorProfile = {
   gcmNonce: {
     value: 'token-rng',
     source: 'measured, 2.6.1: C_EncryptInit takes a null IV and makes none, so it must be given one',
-  },
-  wrongTagCodes: {
-    value: [...standardWrongTagCodes, returnCodes.generalError],
-    source: 'measured, 2.6.1: CKR_GENERAL_ERROR; CKR_ENCRYPTED_DATA_INVALID from 2.7.0 on (its NEWS, issue 690)',
   },
   maximumGcmBytes: { value: null, source: 'source of 2.6.1: C_Encrypt works in memory, without a limit' },
   knowsCopyable: { value: true, source: 'measured, 2.6.1' },
