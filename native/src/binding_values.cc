@@ -174,6 +174,7 @@ Napi::Value toJavaScript(Napi::Env env, const Failure& failure) {
   error.Set("functionName", failure.functionName);
   error.Set("callerFault", failure.callerFault);
   error.Set("hsmCleared", failure.hsmCleared);
+  error.Set("isOfUse", failure.isOfUse);
   error.Set("member", failure.member);
   error.Set("epoch", number(env, failure.epoch));
   return error;

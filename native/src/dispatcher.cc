@@ -249,6 +249,8 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   // Not the member's own: it may have been opened again meanwhile, and the new epoch has nothing to do with
   // it.
   late.epoch = lane.place.epoch;
+  // What makes or destroys a key is not repeated.
+  late.isOfUse = request->operation->isRepeatable();
   const bool answered = request->settlement->settle(late);
   if (lane.place.retired || !inside) return true;
   if (hung) {

@@ -52,6 +52,8 @@ struct Failure {
   bool callerFault = false;
   /// Key and HSM worked after it: it says nothing about the HSM, and may be the request's.
   bool hsmCleared = false;
+  /// Of a lane that hangs: its operation uses keys, and does not make, destroy or list them.
+  bool isOfUse = true;
   int member = -1;
   uint64_t epoch = 0;
 };

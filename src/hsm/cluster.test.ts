@@ -269,6 +269,24 @@ describe('callers with short deadlines', () => {
   });
 });
 
+test.each(['generate', 'destroy'] as const)(
+  'a call to %s a key that hangs, after its caller had an answer, suspends nobody',
+  async (what) => {
+    await reconnectWith(300);
+    const doomed = await makeMaterial(cluster);
+    fixture.fault.obey(`${what === 'generate' ? 'C_GenerateKey' : 'C_DestroyObject'} hang`);
+    const deadlineMs = systemClock.monotonicMs() + 50;
+    const work =
+      what === 'generate'
+        ? cluster.generateKeyMaterial('ab'.repeat(32), 'late', { deadlineMs })
+        : cluster.destroyKeyMaterial(doomed.materialId, deadlineMs);
+    expect(await codeOf(work)).toBe('DEPENDENCY_TIMEOUT');
+    await untilEvent('quarantined one');
+    for (let round = 0; round < 5; round += 1) expect(await codeOf(encrypt())).toBe('no error');
+    expect(fixture.events).not.toContain('suspended one');
+  },
+);
+
 describe('an HSM each of whose calls takes long', () => {
   test('and none of them too long, keeps its lanes and its place, and answers the first use of a key', async () => {
     await fixture.clusters().disconnect(clusterId, soon());

@@ -140,7 +140,10 @@ export class PooledCluster implements HsmCluster {
 
   /** A call hangs whose request had a shorter deadline than the HSM's patience, and has its answer already. */
   recordHung(failure: NativeFailure): void {
-    this.#rotation.memberAt(failure.member)?.recordFailure(failure, judge(failure, this.#tools.returnValues));
+    const member = this.#rotation.memberAt(failure.member);
+    const verdict = judge(failure, this.#tools.returnValues);
+    if (failure.isOfUse === false) member?.noteFailure(failure, verdict);
+    else member?.recordFailure(failure, verdict);
   }
 
   /** Ends the timers of its breakers. */
