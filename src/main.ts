@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { url as inspectorUrl } from 'node:inspector';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
@@ -11,6 +12,7 @@ import { requirePreconditions } from './preconditions/start.js';
 import { type ServerSignals, serverSignals } from './server-signals.js';
 import { preconditionEvent } from './telemetry/caller-events.js';
 import { createLogger } from './telemetry/logger.js';
+import { UnblockedLog } from './telemetry/unblocked-log.js';
 
 /** Why a server stopped. */
 export type StopReason = 'signal' | 'replacement';
@@ -35,8 +37,8 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   process.umask(privateUmask);
   refuseInspector();
   const configuration = await loadConfiguration(configurationPath);
-  const logger = createLogger(configuration.telemetry.logLevel);
   const addon = loadAddon();
+  const logger = createLogger(configuration.telemetry.logLevel, standardError(addon));
   addon.disableCoreDumps();
   addon.keepFreedMemoryClean();
   cleanFreedMemoryAgain(addon, systemClock);
@@ -64,6 +66,12 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   // A thread that hangs inside a module would keep a normal exit waiting (native/README.md), and so would one in a write.
   if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCode);
   return reason === 'replacement' ? 'replacement' : 'signal';
+}
+
+/** The log's place. Node would wait there for as long as nobody reads. */
+function standardError(addon: NativeAddon): UnblockedLog {
+  const descriptor = { takesWrites: () => addon.takesWrites(2), write: (bytes: Uint8Array) => writeSync(2, bytes) };
+  return new UnblockedLog(descriptor, systemClock);
 }
 
 /** Half of the time in which no plaintext may outlive its call. */

@@ -1,4 +1,5 @@
 #include <napi.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -96,6 +97,12 @@ void notifyServiceManager(const Napi::CallbackInfo& info) {
   throw Napi::Error::New(info.Env(), "the service manager could not be told: " + reason);
 }
 
+// Nothing to wait for: a descriptor that is closed or broken takes writes too, which then say so.
+Napi::Value takesWrites(const Napi::CallbackInfo& info) {
+  pollfd asked{intOf(info[0]), POLLOUT, 0};
+  return Napi::Boolean::New(info.Env(), ::poll(&asked, 1, 0) > 0);
+}
+
 void exitNow(const Napi::CallbackInfo& info) { ::_exit(intOf(info[0])); }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -115,6 +122,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));
   exports.Set("notifyServiceManager", Napi::Function::New<notifyServiceManager>(env, "notifyServiceManager"));
+  exports.Set("takesWrites", Napi::Function::New<takesWrites>(env, "takesWrites"));
   exports.Set("exitNow", Napi::Function::New<exitNow>(env, "exitNow"));
   return exports;
 }

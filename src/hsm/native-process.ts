@@ -8,6 +8,8 @@ export interface NativeProcess {
   keepFreedMemoryClean(): void;
   /** Overwrites what this thread has freed since and keeps for its next allocations, and dead stack; some 20 µs. */
   cleanFreedMemory(): void;
+  /** Whether a write of up to 4,096 bytes to this descriptor, a pipe or a socket, returns at once. Never waits. */
+  takesWrites(fileDescriptor: number): boolean;
   /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
   exitNow(code: number): void;
 }

@@ -25,7 +25,8 @@ export type Caller = 'operator' | 'app' | 'stranger';
 export const account = '111122223333';
 export const region = 'eu-central-1';
 
-const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The compiled command. */
+export const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** How often a server that starts is looked at, and how long: many times what a busy machine needs. */
 const startPollMs = 20;
