@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 
 /** How many file descriptors connections may use, and who is told. */
 export interface DescriptorBounds {
-  /** A connection whose descriptor is this or higher is the last one for now. */
+  /** A connection whose descriptor is this or higher is closed at once. */
   firstReserved: number;
   onEvent(event: DescriptorEvent): void;
 }
@@ -20,8 +20,9 @@ export type DescriptorEvent =
 /**
  * Bounds the connections of a listener, by number and by file descriptors. The kernel gives the lowest descriptor that is
  * free, so that the number of a new one says how many are left, whoever uses the others. Without this a listener at
- * RLIMIT_NOFILE closes new connections and nobody hears of it, and tokens and audit log cannot open what they need. An accept
- * that fails is counted; Node would end the process for it.
+ * RLIMIT_NOFILE closes new connections and nobody hears of it, and tokens and audit log cannot open what they need. Each connection is
+ * looked at by itself: a listener that was held at the number it had when descriptors ran short stayed at it after there were enough again. An
+ * accept that fails is counted; Node would end the process for it.
  */
 export function guardAccepts(server: Server, maximumConnections: number, bounds: DescriptorBounds | undefined): void {
   server.maxConnections = maximumConnections;
@@ -32,17 +33,16 @@ export function guardAccepts(server: Server, maximumConnections: number, bounds:
   if (bounds === undefined) return;
   let open = 0;
   let isShort = false;
-  server.on('drop', () => {
-    if (isShort) bounds.onEvent({ kind: 'refused' });
-  });
   server.on('connection', (socket: Socket) => {
     open += 1;
     socket.once('close', () => (open -= 1));
     const wasShort = isShort;
     isShort = descriptorOf(socket) >= bounds.firstReserved;
-    server.maxConnections = isShort ? Math.min(maximumConnections, open) : maximumConnections;
     if (isShort && !wasShort) bounds.onEvent({ kind: 'short', connections: open });
     if (!isShort && wasShort) bounds.onEvent({ kind: 'enough' });
+    if (!isShort) return;
+    bounds.onEvent({ kind: 'refused' });
+    socket.destroy();
   });
 }
 

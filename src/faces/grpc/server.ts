@@ -173,8 +173,9 @@ class RunningGrpcFace implements GrpcFace {
     switch (options.kind) {
       case 'tls': {
         const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);
-        const maximumHandshakes = Math.min(this.#limits.maximumHandshakes, Math.ceil(maximumConnections / 2));
-        const maximumStrangers = Math.ceil(maximumConnections / 4);
+        const usable = Math.min(maximumConnections, descriptors?.firstReserved ?? maximumConnections);
+        const maximumHandshakes = Math.min(this.#limits.maximumHandshakes, Math.ceil(usable / 2));
+        const maximumStrangers = Math.ceil(usable / 4);
         const bounds = { maximumConnections, maximumHandshakes, maximumStrangers, handshakeTimeoutMs, descriptors };
         return TlsListener.start(options, { principalOf, accept, refusals, ...bounds });
       }
