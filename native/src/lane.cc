@@ -63,7 +63,9 @@ bool Lane::openFirstSession() {
 
 void Lane::openSession() {
   session_.emplace(*token_);
-  if (!token_->keepsSessions()) epoch_->cache.doubtAll();
+  if (token_->keepsSessions()) return;
+  epoch_->cache.doubtAll();
+  token_->keepLogin(*session_);
 }
 
 bool Lane::mayHold(size_t waiting) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "failure.h"
 #include "slot_scan.h"
@@ -132,6 +133,31 @@ std::shared_ptr<Session> Token::livingAnchor() {
   }
   known.reset();
   return std::make_shared<Session>(*this);
+}
+
+void Token::keepLogin(const Session& session) {
+  // Another lane may have done it.
+  if (keepsSessions()) return;
+  std::shared_ptr<Session> dead;
+  {
+    const std::lock_guard lock(loginMutex_);
+    // A login that is under way brings its own.
+    if (loginUnderWay_) return;
+    // It goes first, as in livingAnchor.
+    dead = std::exchange(anchor_, nullptr);
+    anchorHandle_ = CK_INVALID_HANDLE;
+  }
+  dead.reset();
+  try {
+    proveSession(session);
+    const auto fresh = std::make_shared<Session>(*this);
+    const std::lock_guard lock(loginMutex_);
+    if (loginUnderWay_ || anchor_) return;
+    anchor_ = fresh;
+    anchorHandle_ = fresh->handle();
+  } catch (const Failure&) {
+    // The next login opens one.
+  }
 }
 
 void Token::install(std::shared_ptr<Session> anchor) {

@@ -88,6 +88,9 @@ class Token {
   /// Whether the token still has the session of its login. Where it has dropped that one it has dropped all
   /// that were open, and object handles may stand for other objects.
   bool keepsSessions() const;
+  /// Where it does not, and a session that was opened since is logged in all the same, opens another one in
+  /// the place of that of the login: else the token logs out when a lane changes its session.
+  void keepLogin(const Session& session);
 
   /// Throws unless the token knows the session, and has it logged in.
   void proveSession(const Session& session) const;

@@ -279,12 +279,31 @@ describe('an HSM that fails', () => {
     const sessions = fault.calls('C_OpenSession');
     fault.loseSessions();
     await encrypt();
-    expect(fault.calls('C_OpenSession')).toBe(sessions + 1);
+    // The lane's, and the one that keeps the login.
+    expect(fault.calls('C_OpenSession')).toBe(sessions + 2);
     const encrypted = fault.calls('C_Encrypt');
     fault.obey('C_Encrypt times 1 rv 0xb3');
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_Encrypt' });
     // The others are the HSM's self-test, with a key of its own.
     expect(fault.calls('C_Encrypt')).toBe(encrypted + 3);
+  });
+
+  test('sessions that were lost, and one that is changed after that, cost no login: another one keeps it', async () => {
+    const single = putFaultsBefore(hsm, 'single');
+    const options = memberOptions(single.module, 'alpha', { laneCount: 1 });
+    const index = await connect(pool, options, '1234');
+    const encryptThere = () => pool.encrypt(index, key.reference, text('x'), text(''), soon());
+    await encryptThere();
+    single.loseSessions();
+    await encryptThere();
+    for (let time = 0; time < 2; time += 1) {
+      single.obey('C_GenerateKey rv 0x5');
+      expect(await failureOf(makeKey(pool, index))).toMatchObject({ rv: 0x5, functionName: 'C_GenerateKey' });
+      await encryptThere();
+    }
+    expect(single.calls('C_Login')).toBe(1);
+    // The lane's, and the one that keeps the login.
+    expect(single.sessions()).toBe(2);
   });
 
   test('a session that is lost by the answer alone is not lost', async () => {
