@@ -79,6 +79,14 @@ test('descriptors that others used up for a moment are no bound afterwards, howe
   expect(events).toEqual(['short', 'refused', 'refused', 'enough']);
 });
 
+test('a listener without any connection takes one of the reserve', async () => {
+  await listen(1_000, 0);
+  expect([await dial(), await dial()]).toEqual([true, false]);
+  await hangUp();
+  expect(await dial()).toBe(true);
+  expect(events).toEqual(['short', 'refused']);
+});
+
 test('the number of connections is bounded too, and that is no want of descriptors', async () => {
   await listen(2, 1_000_000);
   expect([await dial(), await dial(), await dial()]).toEqual([true, true, false]);

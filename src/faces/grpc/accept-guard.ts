@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 
 /** How many file descriptors connections may use, and who is told. */
 export interface DescriptorBounds {
-  /** A connection whose descriptor is this or higher is closed at once. */
+  /** A connection whose descriptor is this or higher is closed at once, but for the only one of its listener. */
   firstReserved: number;
   onEvent(event: DescriptorEvent): void;
 }
@@ -40,7 +40,8 @@ export function guardAccepts(server: Server, maximumConnections: number, bounds:
     isShort = descriptorOf(socket) >= bounds.firstReserved;
     if (isShort && !wasShort) bounds.onEvent({ kind: 'short', connections: open });
     if (!isShort && wasShort) bounds.onEvent({ kind: 'enough' });
-    if (!isShort) return;
+    // One goes on: an operator's way in by the Unix socket is not closed by those who fill another listener.
+    if (!isShort || open === 1) return;
     bounds.onEvent({ kind: 'refused' });
     socket.destroy();
   });
