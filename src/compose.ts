@@ -122,16 +122,17 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
   try {
     const core = await composeCore(foundation, secrets);
     let replacementState = (): ReplacementState => 'none';
-    let certificateStatus: CertificateReload['status'] = () => [];
+    let reload = (): CertificateReload | undefined => undefined;
     const status = serverStatus(
       { ...foundation, ...core },
       {
         replacement: () => replacementState(),
-        certificates: () => certificateStatus(),
+        certificates: () => reload()?.status() ?? [],
+        certificateTrouble: () => reload()?.trouble ?? null,
       },
     );
     const { face, certificates } = await startFace(foundation, core, status);
-    certificateStatus = () => certificates.status();
+    reload = () => certificates;
     const replacement = watchForReplacement(foundation, core, face);
     replacementState = () => replacement.state;
     const readiness = watchReadiness(foundation, core, status, face);

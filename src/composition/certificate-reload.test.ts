@@ -140,6 +140,7 @@ describe('files that would turn everybody away do not take the place of good one
     change();
     await expect(reload.reload()).rejects.toThrow();
     expect(told).toEqual([expect.stringMatching(outcome)]);
+    expect(reload.trouble).not.toBeNull();
     expect(replaced).toBe(0);
     expect(reload.ends()).toEqual(before);
     put({ server: good, ca: authority.certificate, crl: lists.now });
@@ -147,6 +148,7 @@ describe('files that would turn everybody away do not take the place of good one
     put({ server: good });
     await reload.reload();
     expect(told.at(-1)).toBe('loaded');
+    expect(reload.trouble).toBeNull();
   });
 });
 

@@ -63,6 +63,7 @@ export class CertificateReload {
   readonly #replace: ReplaceMaterial;
   readonly #inUse: InUse[];
   readonly #reminders: Rounds;
+  #trouble: string | null = null;
 
   /** @param material what each listener began with, in the order of the listeners; undefined for one without TLS */
   constructor(
@@ -111,6 +112,11 @@ export class CertificateReload {
     );
   }
 
+  /** What the last reload could not use; null after one that could. The files are not what is in use meanwhile. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
   /** Reads the files of every listener again. What cannot be used, or is refused, stays as it was; then it rejects at the end. */
   async reload(): Promise<void> {
     const errors: Error[] = [];
@@ -122,7 +128,8 @@ export class CertificateReload {
         if (!(error instanceof UntimelyFilesError)) this.#events.failed(inUse.listener, error);
       }
     }
-    if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('; '), { cause: errors[0] });
+    this.#trouble = errors.length === 0 ? null : errors.map(({ message }) => message).join('; ');
+    if (this.#trouble !== null) throw new Error(this.#trouble, { cause: errors[0] });
   }
 
   async #reloadOne(inUse: InUse): Promise<void> {

@@ -32,6 +32,7 @@ export interface StatusSources {
 export interface LateParts {
   replacement(): ReplacementState;
   certificates(): CertificateStatus[];
+  certificateTrouble(): string | null;
 }
 
 /** The status of a server, which began just now. */
@@ -59,6 +60,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
     }),
     disks: () => disks.status(),
     certificates: () => late.certificates(),
+    certificateTrouble: () => late.certificateTrouble(),
     process: () => ({ version, startTime, replacement: late.replacement() }),
   };
   return new ServerStatus(parts, configuration.clusters);

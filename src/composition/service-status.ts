@@ -33,6 +33,7 @@ export interface StatusParts {
   encryptionBudgetUsed(): number;
   disks(): Promise<DiskStatus[]>;
   certificates(): CertificateStatus[];
+  certificateTrouble(): string | null;
   process(): Pick<ProcessStatus, 'version' | 'startTime' | 'replacement'>;
 }
 
@@ -63,6 +64,7 @@ export class ServerStatus implements StatusSource {
       audit: parts.audit(),
       disks,
       certificates: parts.certificates(),
+      certificateTrouble: parts.certificateTrouble(),
       process: {
         ...parts.process(),
         nodeVersion: process.version,

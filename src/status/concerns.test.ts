@@ -32,6 +32,7 @@ const well: ServiceStatus = {
   audit: { file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 },
   disks: [{ holds: 'catalog', path: '/', freeBytes: 2 ** 40, sizeBytes: 2 ** 41 }],
   certificates: [{ ...certificate, notAfter: later }],
+  certificateTrouble: null,
   process: {
     version: '1',
     nodeVersion: 'v22',
@@ -68,6 +69,7 @@ const states: Record<string, ServiceStatus> = {
   HoldfastDiskNearlyFull: withDisk(1_000 * 2 ** 20),
   HoldfastDiskFull: withDisk(2 ** 20),
   HoldfastCertificateEndsSoon: { ...well, certificates: [{ ...certificate, notAfter: new Date(+now + 864_000_000) }] },
+  HoldfastCertificateReloadFailed: { ...well, certificateTrouble: 'it holds no certificate in PEM' },
   HoldfastCertificateEnds: { ...well, certificates: [{ ...certificate, notAfter: now }] },
   HoldfastClusterWithoutMembers: withStore({ serving: false, members: [{ ...member, state: 'SUSPENDED' }] }),
   HoldfastMemberSuspended: withMember({ state: 'PROBING' }),
@@ -82,7 +84,6 @@ const states: Record<string, ServiceStatus> = {
 const notStates = [
   'HoldfastDown',
   'HoldfastAuditFileRemoved',
-  'HoldfastCertificateReloadFailed',
   'HoldfastPinRefused',
   'HoldfastKeyMaterialWrong',
   'HoldfastServerErrors',

@@ -51,6 +51,7 @@ export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
     ...deletionConcerns(status),
     ...status.keyStores.flatMap(keyStoreConcerns),
     ...status.certificates.flatMap((certificate) => certificateConcerns(certificate, now)),
+    ...reloadConcerns(status),
     ...status.disks.flatMap(diskConcerns),
     ...encryptionConcerns(status),
     ...processConcerns(status),
@@ -170,6 +171,12 @@ function certificateConcerns({ path, kind, notBefore, notAfter }: CertificateSta
 export function diskSeverity({ freeBytes, sizeBytes }: Pick<DiskStatus, 'freeBytes' | 'sizeBytes'>): Severity {
   if (freeBytes < diskFailureBytes) return 'FAILURE';
   return freeBytes < Math.min(diskWarningBytes, diskWarningRatio * sizeBytes) ? 'WARNING' : 'OK';
+}
+
+function reloadConcerns({ certificateTrouble }: ServiceStatus): Concern[] {
+  if (certificateTrouble === null) return [];
+  const what = 'The files of the last reload are not in use, a new revocation list neither';
+  return [warning('certificates', `${what}: ${certificateTrouble}. Mend them and send SIGHUP.`)];
 }
 
 function diskConcerns({ holds, path, ...space }: DiskStatus): Concern[] {

@@ -112,6 +112,8 @@ export interface ServiceStatus {
   audit: AuditStatus;
   disks: DiskStatus[];
   certificates: CertificateStatus[];
+  /** Why the files of the last reload are not in use; null: they are. */
+  certificateTrouble: string | null;
   process: ProcessStatus;
 }
 

@@ -81,6 +81,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     audit: () => ({ file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 }),
     disks: () => Promise.resolve([]),
     certificates: () => [],
+    certificateTrouble: () => null,
     process: () => ({ version: '1', startTime: new Date(0), replacement: 'none' as const }),
   };
   return new ServerStatus(parts, clusters);

@@ -239,6 +239,7 @@ const keyStore = {
 const status: ServiceStatus = {
   catalogReadable: true,
   catalogWritable: true,
+  certificateTrouble: null,
   deletionHold: { reason: 'restored', since: new Date(0) },
   encryptionBudgetUsed: 0.25,
   keyStores: [

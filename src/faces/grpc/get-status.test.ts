@@ -59,6 +59,7 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
   return {
     catalogReadable: false,
     catalogWritable: false,
+    certificateTrouble: 'no PEM',
     deletionHold: { reason: 'restored', since: date },
     encryptionBudgetUsed: 0.75,
     keyStores: keyStores.map((one) => ({ ...one, refusedTokens: ['4b5c'] })),

@@ -31,7 +31,7 @@ export async function getStatus(
 ): Promise<GetStatusResponse> {
   const status = visibleTo(context.principal, await source.status());
   const concerns = concernsOf(status, clock.now());
-  const { catalogReadable, catalogWritable, deletionHold, keyStores, process, ...same } = status;
+  const { catalogReadable, catalogWritable, certificateTrouble: _, deletionHold, keyStores, process, ...same } = status;
   return {
     severity: worst(concerns),
     concerns,
