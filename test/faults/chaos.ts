@@ -3,7 +3,7 @@ import { ChaosCaller, Tally } from './chaos-callers.js';
 import { type FaultKind, faultKinds } from './fault-kinds.js';
 import { hsmCodes } from './matrix.js';
 import { pending } from './pending.js';
-import { type ProcessSize, processSize } from './process-size.js';
+import { collectedProcessSize, type ProcessSize, processSize } from './process-size.js';
 import { type ReplicaMember, ReplicatedServer, until } from './replicated-server.js';
 import { SeededRandom } from './seeded-random.js';
 
@@ -13,6 +13,8 @@ export interface ChaosOptions {
   fewestRounds?: number;
   seed: number;
   callers: number;
+  /** Every size is taken after a collection, with the heap's. */
+  measuresHeap?: boolean;
   /** Told after each round of faults. */
   onRound?: (line: string) => void;
 }
@@ -106,7 +108,8 @@ class Chaos {
     try {
       while (performance.now() - this.#startMs < durationMs || this.#sizes.length < fewestRounds) {
         await this.#round();
-        this.#sizes.push({ atMs: Math.round(this.#elapsedMs()), ...processSize() });
+        const size = this.#options.measuresHeap === true ? collectedProcessSize() : processSize();
+        this.#sizes.push({ atMs: Math.round(this.#elapsedMs()), ...size });
         onRound?.(this.#progress());
       }
     } finally {

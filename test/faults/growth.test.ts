@@ -13,6 +13,13 @@ test('what goes on rising has', () => {
   expect(grown(growthOf(samples))).toEqual(['residentMebibytes: 220 → 370']);
 });
 
+test('nor may the heap after a collection, where it was measured', () => {
+  const samples = (step: number) =>
+    Array.from({ length: 30 }, (_, index) => ({ ...size(180), heapMebibytes: 60 + step * index }));
+  expect(grown(growthOf(samples(0.1)))).toEqual([]);
+  expect(grown(growthOf(samples(2)))).toEqual(['heapMebibytes: 84 → 114']);
+});
+
 test('too few samples say nothing', () => {
   expect(() => growthOf([size(1), size(1)])).toThrow(/2 samples/);
 });

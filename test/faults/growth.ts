@@ -16,9 +16,12 @@ export function growthOf(samples: readonly ProcessSize[]): Growth {
 }
 
 function medianOf(samples: readonly ProcessSize[]): ProcessSize {
-  const median = (of: (size: ProcessSize) => number): number =>
-    samples.map(of).sort((left, right) => left - right)[Math.floor(samples.length / 2)] ?? 0;
+  const middle = (values: readonly number[]): number | undefined =>
+    values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)];
+  const median = (of: (size: ProcessSize) => number): number => middle(samples.map(of)) ?? 0;
+  const heap = middle(samples.flatMap(({ heapMebibytes }) => heapMebibytes ?? []));
   return {
+    ...(heap === undefined ? {} : { heapMebibytes: heap }),
     threads: median(({ threads }) => threads),
     descriptors: median(({ descriptors }) => descriptors),
     residentMebibytes: median(({ residentMebibytes }) => residentMebibytes),
@@ -31,7 +34,10 @@ export function grown({ early, late }: Growth): string[] {
     threads: early.threads + 12,
     descriptors: early.descriptors + 8,
     residentMebibytes: early.residentMebibytes * 1.1 + 16,
+    heapMebibytes: (early.heapMebibytes ?? 0) * 1.1 + 8,
   };
-  const names = ['threads', 'descriptors', 'residentMebibytes'] as const;
-  return names.filter((name) => late[name] > allowed[name]).map((name) => `${name}: ${early[name]} → ${late[name]}`);
+  const names = ['threads', 'descriptors', 'residentMebibytes', 'heapMebibytes'] as const;
+  return names
+    .filter((name) => (late[name] ?? 0) > allowed[name])
+    .map((name) => `${name}: ${early[name] ?? 0} → ${late[name] ?? 0}`);
 }

@@ -1,11 +1,15 @@
 /** How large this process is: what must not grow. */
 import { readdirSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 export interface ProcessSize {
   threads: number;
   descriptors: number;
   /** Resident memory outside of V8's heap, which grows by steps of its own for minutes before it is collected. */
   residentMebibytes: number;
+  /** What of V8's heap is in use after a collection. It costs tens of milliseconds, so that only long runs ask. */
+  heapMebibytes?: number;
 }
 
 export function processSize(): ProcessSize {
@@ -15,6 +19,14 @@ export function processSize(): ProcessSize {
     descriptors: readdirSync('/proc/self/fd').length,
     residentMebibytes: Math.round((rss - heapTotal) / 2 ** 20),
   };
+}
+
+/** The same with `heapMebibytes`. */
+export function collectedProcessSize(): ProcessSize {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  return { ...processSize(), heapMebibytes: Math.round((process.memoryUsage().heapUsed / 2 ** 20) * 10) / 10 };
 }
 
 /**

@@ -17,6 +17,7 @@ const report = await runChaos({
   durationMs,
   seed,
   callers: 16,
+  measuresHeap: true,
   onRound: (line) => {
     if (performance.now() - shownMs < progressEveryMs) return;
     shownMs = performance.now();
