@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import { readRegularText, UnreadableFileError } from '../regular-file.js';
 import { localError, usageError } from './exit-codes.js';
+import { parseSeconds } from './number-option.js';
 import { type ProxyVariable, proxyVariableFor } from './proxy.js';
 import { defaultPort, grpcTarget, parseServerAddress } from './server-address.js';
 import type { Terminal } from './terminal.js';
@@ -150,11 +151,4 @@ function checkProfile(content: unknown, file: string): Profile {
 
 function resolveServer(server: string, file: string): string {
   return server.startsWith('unix:') ? `unix:${resolve(dirname(file), server.slice('unix:'.length))}` : server;
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 3_600)
-    throw new InvalidArgumentError('Must be a number of seconds, up to 3600.');
-  return seconds;
 }

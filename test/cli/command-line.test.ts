@@ -198,6 +198,11 @@ describe('token list', () => {
     expect(stdout).toMatch(/id: cluster-[2-7a-z]{11}/);
   });
 
+  test.each(['3s', '0', '-1', '4000', ''])('a time of %j is refused: it would be no bound', async (time) => {
+    const { exitCode, stderr } = await holdfast(['token', 'list', join(folder, 'none.so'), '--timeout', time]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('Must be a number of seconds')]);
+  });
+
   test('a library that is none is exit code 5', async () => {
     const { exitCode, stderr } = await holdfast(['token', 'list', join(folder, 'none.so')]);
     expect([exitCode, stderr]).toEqual([5, expect.stringContaining('error: MODULE:')]);

@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { pathVariables } from '../../config/resolve.js';
 import type { TokenInfo } from '../../hsm/token-list.js';
 import { CliError, exitCodes } from '../exit-codes.js';
+import { parseSeconds } from '../number-option.js';
 import type { Terminal } from '../terminal.js';
 import { writeJson, writeLine, writeLines } from '../terminal.js';
 
@@ -35,7 +36,7 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
       new Map<string, string>(),
     )
     .option('--initialization-string <text>', 'what the module wants at C_Initialize (NSS does)')
-    .addOption(new Option('--timeout <seconds>', 'longest time for the module').argParser(Number).default(30))
+    .addOption(new Option('--timeout <seconds>', 'longest time for the module').argParser(parseSeconds).default(30))
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .addHelpText('after', examples)
     .action(async (modulePath: string, options: TokenListOptions) => {
