@@ -96,8 +96,10 @@ test('what is served is text that Prometheus reads: each name has one HELP and o
 test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool says the same', async () => {
   const input = await new Metrics([{ id: 'c', name: 'main', members: [{ name: 'a' }] }]).scrape();
   expect(spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toMatchObject({ status: 0 });
-  const rules = fileURLToPath(new URL('../../deploy/prometheus/holdfast-rules-test.yaml', import.meta.url));
-  expect(spawnSync('promtool', ['test', 'rules', rules], { encoding: 'utf8' })).toMatchObject({ status: 0 });
+  const tests = ['holdfast-rules-test', 'holdfast-certificates-test'].map((name) =>
+    fileURLToPath(new URL(`../../deploy/prometheus/${name}.yaml`, import.meta.url)),
+  );
+  expect(spawnSync('promtool', ['test', 'rules', ...tests], { encoding: 'utf8' })).toMatchObject({ status: 0 });
 });
 
 test('counters that alerts count, and others, stand at 0 from the start; the rest say why they cannot', async () => {
@@ -120,16 +122,18 @@ test('counters that alerts count, and others, stand at 0 from the start; the res
 const deployed = (file: string): string =>
   readFileSync(fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url)), 'utf8');
 
-test.each(['prometheus/holdfast-rules.yaml', 'prometheus/holdfast-rules-test.yaml', 'grafana/holdfast.json'])(
-  'deploy/%s names metrics that there are',
-  (file) => {
-    const text = deployed(file);
-    const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
-    const known = definedRows().map(({ name }) => name);
-    expect(used.length).toBeGreaterThan(0);
-    expect(used.filter((name) => !known.includes(name))).toEqual([]);
-  },
-);
+test.each([
+  'prometheus/holdfast-rules.yaml',
+  'prometheus/holdfast-rules-test.yaml',
+  'prometheus/holdfast-certificates-test.yaml',
+  'grafana/holdfast.json',
+])('deploy/%s names metrics that there are', (file) => {
+  const text = deployed(file);
+  const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
+  const known = definedRows().map(({ name }) => name);
+  expect(used.length).toBeGreaterThan(0);
+  expect(used.filter((name) => !known.includes(name))).toEqual([]);
+});
 
 test('alerts that one event sets off also see the first event of a series, which is no increase to Prometheus', () => {
   const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { expr: string }[] }[] };
