@@ -2,24 +2,22 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Clock } from '../src/clock.js';
 import { HoldfastError } from '../src/errors.js';
 import { canaryAdditionalData, canaryPlaintext } from '../src/keys/canary.js';
-import type { Canary } from '../src/clusters/hsm-cluster.js';
 import type {
   ClusterDescription,
+  ClusterOperation,
+  ClusterRequest,
+  ClusterResult,
   ConnectOutcome,
   HsmCluster,
   HsmClusters,
   MaterialReference,
-  MemberInventory,
   Sealed,
 } from '../src/clusters/hsm-cluster.js';
 import type { HsmCall } from '../src/calls/hsm-call.js';
 import { Secret } from '../src/secret.js';
 
-/** An operation of the port whose next call a test may script. */
-export type HsmOperation = Exclude<keyof HsmCluster, 'clusterId'>;
-
 interface Action {
-  operation: HsmOperation;
+  operation: ClusterOperation;
   when: 'before' | 'after';
   run: () => void | Promise<void>;
 }
@@ -33,12 +31,39 @@ const memberName = 'software';
 export class SoftwareHsmCluster implements HsmCluster {
   readonly clusterId: string;
   /** Operations called, in order. */
-  readonly calls: HsmOperation[] = [];
+  readonly calls: ClusterOperation[] = [];
   /** Every plaintext that was handed out, to see whether it was destroyed. */
   readonly plaintexts: Secret[] = [];
   readonly #clock: Clock;
   readonly #materials = new Map<string, Buffer>();
   readonly #script: Action[] = [];
+  readonly #operations: {
+    readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>) => ClusterResult<Name>;
+  } = {
+    generateKeyMaterial: ({ materialId }) => {
+      const key = randomBytes(32);
+      this.#materials.set(materialId, key);
+      return seal(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
+    },
+    destroyKeyMaterial: ({ materialId }) => {
+      this.#materials.delete(materialId);
+      return undefined;
+    },
+    encrypt: ({ material, plaintext, additionalData }) =>
+      seal(this.#proved(material), plaintext.reveal(), additionalData),
+    decrypt: ({ material, sealed, additionalData }) => {
+      const plaintext = open(this.#proved(material), sealed, additionalData);
+      if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
+      return this.#handOut(plaintext);
+    },
+    generateDataKey: ({ material, lengthBytes, additionalData }) => {
+      const key = this.#proved(material);
+      const plaintext = this.#handOut(randomBytes(lengthBytes));
+      return { plaintext, sealed: seal(key, plaintext.reveal(), additionalData) };
+    },
+    random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
+    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()] }],
+  };
 
   constructor(clusterId: string, clock: Clock) {
     this.clusterId = clusterId;
@@ -46,7 +71,7 @@ export class SoftwareHsmCluster implements HsmCluster {
   }
 
   /** Runs `run` before (or after) the next call of `operation` that is not scripted yet; what it throws, the call throws. */
-  next(operation: HsmOperation, run: Action['run'], when: Action['when'] = 'before'): void {
+  next(operation: ClusterOperation, run: Action['run'], when: Action['when'] = 'before'): void {
     this.#script.push({ operation, when, run });
   }
 
@@ -59,66 +84,21 @@ export class SoftwareHsmCluster implements HsmCluster {
     return this.#materials.has(materialId);
   }
 
-  generateKeyMaterial(materialId: string, _label: string, call: HsmCall): Promise<Canary> {
-    return this.#call('generateKeyMaterial', call.deadlineMs, () => {
-      const key = randomBytes(32);
-      this.#materials.set(materialId, key);
-      return seal(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
-    });
-  }
-
-  destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void> {
-    return this.#call('destroyKeyMaterial', deadlineMs, () => {
-      this.#materials.delete(materialId);
-    });
-  }
-
-  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed> {
-    return this.#call('encrypt', call.deadlineMs, () =>
-      seal(this.#proved(material), plaintext.reveal(), additionalData),
-    );
-  }
-
-  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, call: HsmCall): Promise<Secret> {
-    return this.#call('decrypt', call.deadlineMs, () => {
-      const plaintext = open(this.#proved(material), sealed, additionalData);
-      if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
-      return this.#handOut(plaintext);
-    });
-  }
-
-  generateDataKey(
-    material: MaterialReference,
-    lengthBytes: number,
-    additionalData: Uint8Array,
-    call: HsmCall,
-  ): Promise<{ plaintext: Secret; sealed: Sealed }> {
-    return this.#call('generateDataKey', call.deadlineMs, () => {
-      const key = this.#proved(material);
-      const plaintext = this.#handOut(randomBytes(lengthBytes));
-      return { plaintext, sealed: seal(key, plaintext.reveal(), additionalData) };
-    });
-  }
-
-  random(lengthBytes: number, call: HsmCall): Promise<Secret> {
-    return this.#call('random', call.deadlineMs, () => this.#handOut(randomBytes(lengthBytes)));
-  }
-
-  listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
-    return this.#call('listMaterialIds', deadlineMs, () => [{ memberName, materialIds: [...this.#materials.keys()] }]);
-  }
-
-  async #call<Result>(operation: HsmOperation, deadlineMs: number, work: () => Result): Promise<Result> {
+  async perform<Name extends ClusterOperation>(
+    operation: Name,
+    request: ClusterRequest<Name>,
+    { deadlineMs }: HsmCall,
+  ): Promise<ClusterResult<Name>> {
     this.calls.push(operation);
     await this.#take(operation, 'before')?.run();
     if (this.#clock.monotonicMs() >= deadlineMs)
       throw new HoldfastError('DEPENDENCY_TIMEOUT', 'The deadline has passed.');
-    const result = work();
+    const result = this.#operations[operation](request);
     await this.#take(operation, 'after')?.run();
     return result;
   }
 
-  #take(operation: HsmOperation, when: Action['when']): Action | undefined {
+  #take(operation: ClusterOperation, when: Action['when']): Action | undefined {
     const index = this.#script.findIndex((action) => action.operation === operation && action.when === when);
     return index < 0 ? undefined : this.#script.splice(index, 1)[0];
   }

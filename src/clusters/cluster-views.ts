@@ -34,23 +34,16 @@ export function clusterViews(cluster: HsmCluster, customKeyStoreId: string | nul
 
 /** The same cluster, with another code where no member takes work. */
 function withoutKeyUnavailable(cluster: HsmCluster, code: ErrorCode, message: string): HsmCluster {
-  async function translated<T>(operation: Promise<T>): Promise<T> {
-    try {
-      return await operation;
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'KEY_UNAVAILABLE') throw error;
-      const { retryable, retryAfterMs } = error;
-      throw new HoldfastError(code, message, { cause: error, retryable, retryAfterMs });
-    }
-  }
   return {
     clusterId: cluster.clusterId,
-    generateKeyMaterial: (...call) => translated(cluster.generateKeyMaterial(...call)),
-    destroyKeyMaterial: (...call) => translated(cluster.destroyKeyMaterial(...call)),
-    encrypt: (...call) => translated(cluster.encrypt(...call)),
-    decrypt: (...call) => translated(cluster.decrypt(...call)),
-    generateDataKey: (...call) => translated(cluster.generateDataKey(...call)),
-    random: (...call) => translated(cluster.random(...call)),
-    listMaterialIds: (...call) => translated(cluster.listMaterialIds(...call)),
+    async perform(operation, request, call) {
+      try {
+        return await cluster.perform(operation, request, call);
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== 'KEY_UNAVAILABLE') throw error;
+        const { retryable, retryAfterMs } = error;
+        throw new HoldfastError(code, message, { cause: error, retryable, retryAfterMs });
+      }
+    },
   };
 }

@@ -54,8 +54,39 @@ export interface EncryptionSpending {
   spend(materialId: string): Promise<void>;
 }
 
+/** What a cluster can be asked to do: what each operation takes, and what it gives. */
+export interface ClusterOperations {
+  /** Makes an AES-256 key (on one member: `replication: none` is all there is so far), seals its canary and proves it. */
+  generateKeyMaterial: { request: { materialId: string; label: string }; result: Canary };
+  /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
+  destroyKeyMaterial: { request: { materialId: string }; result: undefined };
+  encrypt: {
+    request: { material: MaterialReference; plaintext: Secret; additionalData: Uint8Array };
+    result: Sealed;
+  };
+  decrypt: {
+    request: { material: MaterialReference; sealed: Sealed; additionalData: Uint8Array };
+    result: Secret;
+  };
+  /** Random bytes made in the token and encrypted in the same crossing. */
+  generateDataKey: {
+    request: { material: MaterialReference; lengthBytes: number; additionalData: Uint8Array };
+    result: { plaintext: Secret; sealed: Sealed };
+  };
+  random: { request: { lengthBytes: number }; result: Secret };
+  /** Ids (hex) of all secret keys on each open member: what custody reports and clean-up compare with the catalog. */
+  listMaterialIds: { request: object; result: MemberInventory[] };
+}
+
+/** The name of an operation of clusters. */
+export type ClusterOperation = keyof ClusterOperations;
+/** What an operation takes. */
+export type ClusterRequest<Name extends ClusterOperation> = ClusterOperations[Name]['request'];
+/** What an operation gives. */
+export type ClusterResult<Name extends ClusterOperation> = ClusterOperations[Name]['result'];
+
 /**
- * A connected cluster. Every method takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
+ * A connected cluster. Every operation takes an absolute deadline (`Clock.monotonicMs`) and always answers by then.
  *
  * Errors, all `HoldfastError`: `DEPENDENCY_TIMEOUT` (deadline), `CANCELLED` (by `HsmCall.cancellation`), `KEY_UNAVAILABLE` (no member takes work),
  * `LIMIT_EXCEEDED` (queue full), `THROTTLING` (over the quota), `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or
@@ -64,22 +95,11 @@ export interface EncryptionSpending {
  */
 export interface HsmCluster {
   readonly clusterId: string;
-  /** Makes an AES-256 key (on one member: `replication: none` is all there is so far), seals its canary and proves it. */
-  generateKeyMaterial(materialId: string, label: string, call: HsmCall): Promise<Canary>;
-  /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
-  destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void>;
-  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed>;
-  decrypt(material: MaterialReference, sealed: Sealed, additionalData: Uint8Array, call: HsmCall): Promise<Secret>;
-  /** Random bytes made in the token and encrypted in the same crossing. */
-  generateDataKey(
-    material: MaterialReference,
-    lengthBytes: number,
-    additionalData: Uint8Array,
+  perform<Name extends ClusterOperation>(
+    operation: Name,
+    request: ClusterRequest<Name>,
     call: HsmCall,
-  ): Promise<{ plaintext: Secret; sealed: Sealed }>;
-  random(lengthBytes: number, call: HsmCall): Promise<Secret>;
-  /** Ids (hex) of all secret keys on each member: what custody reports and clean-up compare with the catalog. */
-  listMaterialIds(deadlineMs: number): Promise<MemberInventory[]>;
+  ): Promise<ClusterResult<Name>>;
 }
 
 /** What one open member holds, of secret keys alone: their CKA_IDs in hex, also those that are not ours. */

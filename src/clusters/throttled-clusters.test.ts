@@ -38,7 +38,9 @@ async function errorOf(operation: Promise<unknown>): Promise<HoldfastError> {
 }
 
 async function succeeding(cluster: HsmCluster, attempts: number): Promise<number> {
-  const outcomes = await Promise.allSettled(Array.from({ length: attempts }, () => cluster.random(8, call())));
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: attempts }, () => cluster.perform('random', { lengthBytes: 8 }, call())),
+  );
   return outcomes.filter(({ status }) => status === 'fulfilled').length;
 }
 
@@ -46,7 +48,7 @@ describe('a quota', () => {
   test('lets one second of operations pass, and tells how long to wait for the next', async () => {
     const cluster = await connect();
     expect(await succeeding(cluster, 25)).toBe(10);
-    const error = await errorOf(cluster.random(8, call()));
+    const error = await errorOf(cluster.perform('random', { lengthBytes: 8 }, call()));
     expect(error).toMatchObject({ code: 'THROTTLING', retryAfterMs: 100 });
     clock.advance(error.retryAfterMs ?? 0);
     expect(await succeeding(cluster, 3)).toBe(1);
@@ -64,21 +66,25 @@ describe('a quota', () => {
   test('counts what uses a key, each for one, and asks no HSM above it', async () => {
     const cluster = await connect();
     const materialId = 'ab'.repeat(32);
-    const canary = await cluster.generateKeyMaterial(materialId, 'a label', call());
+    const canary = await cluster.perform('generateKeyMaterial', { materialId, label: 'a label' }, call());
     const material = { materialId, label: 'a label', extractable: false, canary };
     const aad = new Uint8Array(0);
     for (let i = 0; i < 3; i += 1) {
-      const sealed = await cluster.encrypt(material, Secret.fromUtf8('hello'), aad, call());
-      await cluster.decrypt(material, sealed, aad, call());
-      await cluster.generateDataKey(material, 32, aad, call());
+      const sealed = await cluster.perform(
+        'encrypt',
+        { material, plaintext: Secret.fromUtf8('hello'), additionalData: aad },
+        call(),
+      );
+      await cluster.perform('decrypt', { material, sealed, additionalData: aad }, call());
+      await cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData: aad }, call());
     }
-    await cluster.random(8, call());
+    await cluster.perform('random', { lengthBytes: 8 }, call());
     const calls = behind.calls.length;
     const refused = [
-      cluster.encrypt(material, Secret.fromUtf8('hello'), aad, call()),
-      cluster.decrypt(material, { nonce: aad, ciphertext: aad }, aad, call()),
-      cluster.generateDataKey(material, 32, aad, call()),
-      cluster.random(8, call()),
+      cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('hello'), additionalData: aad }, call()),
+      cluster.perform('decrypt', { material, sealed: { nonce: aad, ciphertext: aad }, additionalData: aad }, call()),
+      cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData: aad }, call()),
+      cluster.perform('random', { lengthBytes: 8 }, call()),
     ];
     for (const operation of refused) expect(await errorOf(operation)).toMatchObject({ code: 'THROTTLING' });
     expect(behind.calls).toHaveLength(calls);
@@ -88,9 +94,9 @@ describe('a quota', () => {
     const cluster = await connect();
     expect(await succeeding(cluster, 10)).toBe(10);
     const materialId = 'cd'.repeat(32);
-    await cluster.generateKeyMaterial(materialId, 'a label', call());
-    expect(await cluster.listMaterialIds(call().deadlineMs)).toMatchObject([{ materialIds: [materialId] }]);
-    await cluster.destroyKeyMaterial(materialId, call().deadlineMs);
+    await cluster.perform('generateKeyMaterial', { materialId, label: 'a label' }, call());
+    expect(await cluster.perform('listMaterialIds', {}, call())).toMatchObject([{ materialIds: [materialId] }]);
+    await cluster.perform('destroyKeyMaterial', { materialId }, call());
     expect(await succeeding(cluster, 1)).toBe(0);
   });
 

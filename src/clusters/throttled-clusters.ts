@@ -1,6 +1,6 @@
 /** Clusters behind their quotas of operations a second. */
 import type { Clock } from '../clock.js';
-import type { HsmCluster, HsmClusters } from './hsm-cluster.js';
+import type { ClusterOperation, HsmCluster, HsmClusters } from './hsm-cluster.js';
 import { OperationQuota } from './operation-quota.js';
 
 /**
@@ -27,22 +27,24 @@ export function throttledClusters(
   };
 }
 
+/** Operations that use a key or draw random bytes; making, destroying and listing keys is free. */
+const isCounted: Readonly<Record<ClusterOperation, boolean>> = {
+  encrypt: true,
+  decrypt: true,
+  generateDataKey: true,
+  random: true,
+  generateKeyMaterial: false,
+  destroyKeyMaterial: false,
+  listMaterialIds: false,
+};
+
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
-  const counted =
-    <Call extends unknown[], T>(operation: (...call: Call) => Promise<T>) =>
-    // Async: being over the quota is a rejection, as every other failure is.
-    async (...call: Call): Promise<T> => {
-      quota.spend();
-      return operation(...call);
-    };
   return {
     clusterId: cluster.clusterId,
-    generateKeyMaterial: (...call) => cluster.generateKeyMaterial(...call),
-    destroyKeyMaterial: (...call) => cluster.destroyKeyMaterial(...call),
-    encrypt: counted((...call) => cluster.encrypt(...call)),
-    decrypt: counted((...call) => cluster.decrypt(...call)),
-    generateDataKey: counted((...call) => cluster.generateDataKey(...call)),
-    random: counted((...call) => cluster.random(...call)),
-    listMaterialIds: (...call) => cluster.listMaterialIds(...call),
+    // Async: being over the quota is a rejection, as every other failure is.
+    async perform(operation, request, call) {
+      if (isCounted[operation]) quota.spend();
+      return cluster.perform(operation, request, call);
+    },
   };
 }

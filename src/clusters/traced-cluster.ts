@@ -1,7 +1,17 @@
-import { toHoldfastError } from '../errors.js';
 import type { OperationTrace } from '../calls/trace.js';
-import type { HsmCluster } from './hsm-cluster.js';
-import type { HsmCall } from '../calls/hsm-call.js';
+import { toHoldfastError } from '../errors.js';
+import type { ClusterOperation, HsmCluster } from './hsm-cluster.js';
+
+/** As spans name the operations. */
+const spanNames: Readonly<Record<ClusterOperation, string>> = {
+  encrypt: 'encrypt',
+  decrypt: 'decrypt',
+  generateDataKey: 'generate-data-key',
+  random: 'random',
+  generateKeyMaterial: 'generate-key-material',
+  destroyKeyMaterial: 'destroy-key-material',
+  listMaterialIds: 'list-material-ids',
+};
 
 /**
  * A cluster whose operations are parts of the traces of their requests, each with the tries that it took below it.
@@ -13,41 +23,14 @@ export function tracedCluster(cluster: HsmCluster, customKeyStoreId: string | nu
     'holdfast.cluster.id': cluster.clusterId,
     'holdfast.key_store.id': customKeyStoreId ?? 'default',
   };
-  function traced<T>(
-    operation: string,
-    call: HsmCall,
-    trace: OperationTrace,
-    work: (call: HsmCall) => Promise<T>,
-  ): Promise<T> {
-    const part = trace.startOperation(`hsm ${operation}`, { ...attributes, 'holdfast.hsm.operation': operation });
-    return ended(part, work({ ...call, trace: part }));
-  }
   return {
     clusterId: cluster.clusterId,
-    generateKeyMaterial: (materialId, label, call) => {
-      const work = (inner: HsmCall) => cluster.generateKeyMaterial(materialId, label, inner);
-      return call.trace === undefined ? work(call) : traced('generate-key-material', call, call.trace, work);
+    perform(operation, request, call) {
+      if (call.trace === undefined) return cluster.perform(operation, request, call);
+      const name = spanNames[operation];
+      const part = call.trace.startOperation(`hsm ${name}`, { ...attributes, 'holdfast.hsm.operation': name });
+      return ended(part, cluster.perform(operation, request, { ...call, trace: part }));
     },
-    destroyKeyMaterial: (materialId, deadlineMs) => cluster.destroyKeyMaterial(materialId, deadlineMs),
-    encrypt: (material, plaintext, additionalData, call) => {
-      const { trace } = call;
-      if (trace === undefined) return cluster.encrypt(material, plaintext, additionalData, call);
-      return traced('encrypt', call, trace, (inner) => cluster.encrypt(material, plaintext, additionalData, inner));
-    },
-    decrypt: (material, sealed, additionalData, call) => {
-      const { trace } = call;
-      if (trace === undefined) return cluster.decrypt(material, sealed, additionalData, call);
-      return traced('decrypt', call, trace, (inner) => cluster.decrypt(material, sealed, additionalData, inner));
-    },
-    generateDataKey: (material, lengthBytes, additionalData, call) => {
-      const work = (inner: HsmCall) => cluster.generateDataKey(material, lengthBytes, additionalData, inner);
-      return call.trace === undefined ? work(call) : traced('generate-data-key', call, call.trace, work);
-    },
-    random: (lengthBytes, call) => {
-      const work = (inner: HsmCall) => cluster.random(lengthBytes, inner);
-      return call.trace === undefined ? work(call) : traced('random', call, call.trace, work);
-    },
-    listMaterialIds: (deadlineMs) => cluster.listMaterialIds(deadlineMs),
   };
 }
 

@@ -28,8 +28,9 @@ let material: MaterialReference;
 let sealed: Sealed;
 
 const encrypt = (deadlineMs = soon()) =>
-  cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, { deadlineMs });
-const decrypt = (changed: Sealed = sealed) => cluster.decrypt(material, changed, additionalData, inTime());
+  cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, { deadlineMs });
+const decrypt = (changed: Sealed = sealed) =>
+  cluster.perform('decrypt', { material, sealed: changed, additionalData }, inTime());
 const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
 const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
 
@@ -98,7 +99,7 @@ describe('the breaker', () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.obey('C_GenerateRandom rv 0x30');
-    expect(await codeOf(cluster.random(8, inTime()))).toBe('KEY_UNAVAILABLE');
+    expect(await codeOf(cluster.perform('random', { lengthBytes: 8 }, inTime()))).toBe('KEY_UNAVAILABLE');
     fixture.fault.heal();
     await untilEvent('resumed one');
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
@@ -121,7 +122,13 @@ describe('what callers are told of a second try', () => {
     });
     cluster = await fixture.connected();
     fixture.fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30');
-    const operations = [encrypt, encrypt, decrypt, () => cluster.random(8, inTime()), () => makeMaterial(cluster)];
+    const operations = [
+      encrypt,
+      encrypt,
+      decrypt,
+      () => cluster.perform('random', { lengthBytes: 8 }, inTime()),
+      () => makeMaterial(cluster),
+    ];
     for (const operation of operations) {
       const error = await errorOf(operation());
       expect(error).toMatchObject({ code: 'KEY_UNAVAILABLE', retryable: true });
@@ -177,7 +184,7 @@ test('making a key searches for nothing, so that its cost does not grow with the
   const searches = fixture.fault.calls('C_FindObjectsInit');
   const made = await makeMaterial(cluster);
   expect(called.map((name, index) => fixture.fault.calls(name) - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1, 1]);
-  await cluster.encrypt(made, Secret.fromUtf8('x'), additionalData, inTime());
+  await cluster.perform('encrypt', { material: made, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
   // What was encrypted first is decrypted once.
   expect(fixture.fault.calls('C_DecryptInit') - (before[4] ?? 0)).toBe(2);
   expect(fixture.fault.calls('C_FindObjectsInit')).toBe(searches);
@@ -244,7 +251,7 @@ describe('callers with short deadlines', () => {
     const callerDeadlineOf = async (deadlineMs: number, deadlineIsCallers: boolean) => {
       const call = { deadlineMs, deadlineIsCallers };
       const refused: unknown = await cluster
-        .encrypt(material, Secret.fromUtf8('x'), additionalData, call)
+        .perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, call)
         .catch((error: unknown) => error);
       return refused instanceof HoldfastError && refused.callerDeadline;
     };
@@ -278,8 +285,8 @@ test.each(['generate', 'destroy'] as const)(
     const deadlineMs = systemClock.monotonicMs() + 50;
     const work =
       what === 'generate'
-        ? cluster.generateKeyMaterial('ab'.repeat(32), 'late', { deadlineMs })
-        : cluster.destroyKeyMaterial(doomed.materialId, deadlineMs);
+        ? cluster.perform('generateKeyMaterial', { materialId: 'ab'.repeat(32), label: 'late' }, { deadlineMs })
+        : cluster.perform('destroyKeyMaterial', { materialId: doomed.materialId }, { deadlineMs });
     expect(await codeOf(work)).toBe('DEPENDENCY_TIMEOUT');
     await untilEvent('quarantined one');
     for (let round = 0; round < 5; round += 1) expect(await codeOf(encrypt())).toBe('no error');
@@ -336,7 +343,13 @@ describe('an HSM that makes no keys', () => {
 describe('a cancelled request', () => {
   const row = () => fixture.clusters().status()[0]?.members[0]?.statistics;
   const cancellableEncrypt = (cancellation: RequestCancellation) =>
-    codeOf(cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, { ...inTime(), cancellation }));
+    codeOf(
+      cluster.perform(
+        'encrypt',
+        { material, plaintext: Secret.fromUtf8('x'), additionalData },
+        { ...inTime(), cancellation },
+      ),
+    );
 
   test('that waits never reaches the HSM; one that runs is answered, and its lane goes on', async () => {
     fixture.fault.obey('C_EncryptInit hang');
@@ -370,14 +383,15 @@ describe('a cancelled request', () => {
 });
 
 describe('the budget of encryptions', () => {
-  const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, inTime());
+  const generateDataKey = () =>
+    cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
 
   test('is spent by what encrypts, and by nothing else', async () => {
     fixture.spending.spent.length = 0;
     await encrypt();
     await generateDataKey();
     await decrypt();
-    await cluster.random(32, inTime());
+    await cluster.perform('random', { lengthBytes: 32 }, inTime());
     expect(fixture.spending.spent).toEqual([material.materialId, material.materialId]);
   });
 

@@ -1,7 +1,14 @@
 import { HoldfastError } from '../errors.js';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import type { Canary } from '../clusters/hsm-cluster.js';
-import type { HsmCluster, MaterialReference, MemberInventory, Sealed } from '../clusters/hsm-cluster.js';
+import type {
+  ClusterOperation,
+  ClusterRequest,
+  ClusterResult,
+  HsmCluster,
+  MemberInventory,
+  Sealed,
+} from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
 import { advised, judge } from './failure.js';
@@ -35,6 +42,17 @@ export class PooledCluster implements HsmCluster {
   readonly #rotation: Rotation;
   readonly #repetition: Repetition;
   readonly #materials: MaterialCache;
+  readonly #operations: {
+    readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>, call: HsmCall) => Promise<ClusterResult<Name>>;
+  } = {
+    generateKeyMaterial: (request, call) => this.#generateKeyMaterial(request, call),
+    destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
+    encrypt: (request, call) => this.#encrypt(request, call),
+    decrypt: (request, call) => this.#decrypt(request, call),
+    generateDataKey: (request, call) => this.#generateDataKey(request, call),
+    random: (request, call) => this.#random(request, call),
+    listMaterialIds: (_request, call) => this.#listMaterialIds(call),
+  };
 
   constructor(clusterId: string, tools: ClusterTools, members: readonly Member[]) {
     this.clusterId = clusterId;
@@ -49,8 +67,19 @@ export class PooledCluster implements HsmCluster {
     return this.#rotation.members;
   }
 
+  perform<Name extends ClusterOperation>(
+    operation: Name,
+    request: ClusterRequest<Name>,
+    call: HsmCall,
+  ): Promise<ClusterResult<Name>> {
+    return this.#operations[operation](request, call);
+  }
+
   /** Never repeated: after a failure nobody knows whether the token made the key; the caller's intent accounts for it. */
-  async generateKeyMaterial(materialId: string, label: string, call: HsmCall): Promise<Canary> {
+  async #generateKeyMaterial(
+    { materialId, label }: ClusterRequest<'generateKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<Canary> {
     const { pool } = this.#tools;
     const id = materialIdBytes(materialId);
     // `replication: none` has one member, and a key lives on it alone.
@@ -64,7 +93,10 @@ export class PooledCluster implements HsmCluster {
     return canary;
   }
 
-  async destroyKeyMaterial(materialId: string, deadlineMs: number): Promise<void> {
+  async #destroyKeyMaterial(
+    { materialId }: ClusterRequest<'destroyKeyMaterial'>,
+    { deadlineMs }: HsmCall,
+  ): Promise<undefined> {
     this.#materials.forget(materialId);
     const id = materialIdBytes(materialId);
     await this.#onAll((member) =>
@@ -74,7 +106,7 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  encrypt(material: MaterialReference, plaintext: Secret, additionalData: Uint8Array, call: HsmCall): Promise<Sealed> {
+  #encrypt({ material, plaintext, additionalData }: ClusterRequest<'encrypt'>, call: HsmCall): Promise<Sealed> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
     const subject: Subject = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
@@ -83,12 +115,7 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  async decrypt(
-    material: MaterialReference,
-    sealed: Sealed,
-    additionalData: Uint8Array,
-    call: HsmCall,
-  ): Promise<Secret> {
+  async #decrypt({ material, sealed, additionalData }: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
     const reference = this.#materials.referenceTo(material);
     const subject: Subject = { operation: 'decrypt', materialId: material.materialId, reference };
     const plaintext = await this.#repetition.run(subject, call, (member, until) =>
@@ -97,12 +124,10 @@ export class PooledCluster implements HsmCluster {
     return new Secret(plaintext);
   }
 
-  async generateDataKey(
-    material: MaterialReference,
-    lengthBytes: number,
-    additionalData: Uint8Array,
+  async #generateDataKey(
+    { material, lengthBytes, additionalData }: ClusterRequest<'generateDataKey'>,
     call: HsmCall,
-  ): Promise<{ plaintext: Secret; sealed: Sealed }> {
+  ): Promise<ClusterResult<'generateDataKey'>> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
     const subject: Subject = { operation: 'generate-data-key', materialId, reference, encryptsUnder: materialId };
@@ -112,7 +137,7 @@ export class PooledCluster implements HsmCluster {
     return { plaintext: new Secret(plaintext), sealed: { nonce, ciphertext } };
   }
 
-  async random(lengthBytes: number, call: HsmCall): Promise<Secret> {
+  async #random({ lengthBytes }: ClusterRequest<'random'>, call: HsmCall): Promise<Secret> {
     const bytes = await this.#repetition.run({ operation: 'random' }, call, (member, until) =>
       this.#tools.pool.random(member, lengthBytes, until),
     );
@@ -120,7 +145,7 @@ export class PooledCluster implements HsmCluster {
   }
 
   /** Members that are not open are absent from the answer. */
-  async listMaterialIds(deadlineMs: number): Promise<MemberInventory[]> {
+  async #listMaterialIds({ deadlineMs }: HsmCall): Promise<MemberInventory[]> {
     return Promise.all(
       this.members.filter(isOpen).map(async (member) => {
         const subject: Subject = { operation: 'inventory' };

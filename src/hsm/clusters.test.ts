@@ -24,7 +24,7 @@ describe('connect', () => {
   test('logs in once a member, whatever the lanes', async () => {
     fixture.configure({ members: [fixture.member({ laneCount: 4 })] });
     const cluster = await fixture.connected();
-    await Promise.all(Array.from({ length: 50 }, () => cluster.random(16, inTime())));
+    await Promise.all(Array.from({ length: 50 }, () => cluster.perform('random', { lengthBytes: 16 }, inTime())));
     expect(fixture.fault.calls('C_Login')).toBe(1);
     expect(fixture.events).toEqual(['opened one']);
   });
@@ -45,18 +45,28 @@ describe('connect', () => {
   test('keys outlive the connection', async () => {
     const first = await fixture.connected();
     const material = await makeMaterial(first);
-    const sealed = await first.encrypt(material, Secret.fromUtf8('lasting'), new Uint8Array(2), inTime());
+    const sealed = await first.perform(
+      'encrypt',
+      { material, plaintext: Secret.fromUtf8('lasting'), additionalData: new Uint8Array(2) },
+      inTime(),
+    );
     await fixture.clusters().disconnect(clusterId, soon());
-    await expect(first.random(1, inTime())).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    await expect(first.perform('random', { lengthBytes: 1 }, inTime())).rejects.toMatchObject({
+      code: 'KEY_UNAVAILABLE',
+    });
     const second = await fixture.connected();
-    const plaintext = await second.decrypt(material, sealed, new Uint8Array(2), inTime());
+    const plaintext = await second.perform(
+      'decrypt',
+      { material, sealed, additionalData: new Uint8Array(2) },
+      inTime(),
+    );
     expect(Buffer.from(plaintext.reveal()).toString()).toBe('lasting');
   });
 
   test('a cluster that is connected already is left alone', async () => {
     const cluster = await fixture.connected();
     expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
-    expect((await cluster.random(4, inTime())).byteLength).toBe(4);
+    expect((await cluster.perform('random', { lengthBytes: 4 }, inTime())).byteLength).toBe(4);
   });
 
   test('disconnecting what is not connected is harmless', async () => {
@@ -110,7 +120,9 @@ describe('connect', () => {
     expect(fixture.events).toEqual(['not opened absent', 'opened present']);
     const material = await makeMaterial(cluster);
     // A key is destroyed only when every member has said so.
-    await expect(cluster.destroyKeyMaterial(material.materialId, soon())).rejects.toMatchObject({
+    await expect(
+      cluster.perform('destroyKeyMaterial', { materialId: material.materialId }, { deadlineMs: soon() }),
+    ).rejects.toMatchObject({
       code: 'KEY_UNAVAILABLE',
     });
   });

@@ -65,7 +65,11 @@ describe('the recovery of intents', () => {
     await createKey(domain.core, { request: {} }, domain.context()).catch(() => undefined);
     domain.clock.advance(60 * minuteMs + 1);
     await recovery.runNow();
-    const [{ materialIds } = { materialIds: ['none listed'] }] = await domain.defaultCluster.listMaterialIds(Infinity);
+    const [{ materialIds } = { materialIds: ['none listed'] }] = await domain.defaultCluster.perform(
+      'listMaterialIds',
+      {},
+      { deadlineMs: Infinity },
+    );
     expect(materialIds).toEqual([]);
   });
 

@@ -94,7 +94,7 @@ export class IntentRecovery {
     const cluster = this.#core.keyStores.connectedCluster(clusterId);
     if (cluster === undefined) return;
     try {
-      const members = await cluster.listMaterialIds(this.#deadlineMs());
+      const members = await cluster.perform('listMaterialIds', {}, { deadlineMs: this.#deadlineMs() });
       const accounts = await this.#accountFor(cluster, members);
       this.#reportUnaccounted(cluster, members, accounts);
       await this.#destroyAgain(cluster, accounts);
@@ -182,7 +182,7 @@ export class IntentRecovery {
   ): Promise<void> {
     const parameters = { cluster_id: cluster.clusterId, material_ids: [materialId] };
     return this.#audit.perform({ operation, resources: [], parameters }, () =>
-      cluster.destroyKeyMaterial(materialId, this.#deadlineMs()),
+      cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: this.#deadlineMs() }),
     );
   }
 

@@ -106,7 +106,11 @@ export class KeyDeletion {
     await this.#audit.perform(act, async () => {
       await this.#begin(key);
       for (const { materialId } of materials) {
-        await cluster.destroyKeyMaterial(materialId, clock.monotonicMs() + this.#destroyTimeoutMs);
+        await cluster.perform(
+          'destroyKeyMaterial',
+          { materialId },
+          { deadlineMs: clock.monotonicMs() + this.#destroyTimeoutMs },
+        );
       }
     });
     // Last, so that a key whose destruction could not be recorded is taken up again until it is.

@@ -307,20 +307,22 @@ describe('what callers are told', () => {
     const customKeyStoreId = await connectedStore();
     const { principal } = fixture.context;
     const cluster = registry.clusterOf({ customKeyStoreId, clusterId: clusterA }, keyArn);
-    await expect(cluster.random(1, { deadlineMs: 0 })).rejects.toMatchObject({
+    await expect(cluster.perform('random', { lengthBytes: 1 }, { deadlineMs: 0 })).rejects.toMatchObject({
       code: 'KMS_INVALID_STATE',
       message: 'KMS cannot communicate with your CloudHSM cluster',
       retryable: true,
       retryAfterMs: retryAfterUnreachableMs,
     });
     const random = await registry.clusterForRandom(principal, customKeyStoreId);
-    await expect(random.random(1, { deadlineMs: 0 })).rejects.toMatchObject({
+    await expect(random.perform('random', { lengthBytes: 1 }, { deadlineMs: 0 })).rejects.toMatchObject({
       code: 'CUSTOM_KEY_STORE_INVALID_STATE',
       retryable: true,
       retryAfterMs: retryAfterUnreachableMs,
     });
     const standard = await registry.clusterForRandom(principal, undefined);
-    await expect(standard.random(1, { deadlineMs: 0 })).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    await expect(standard.perform('random', { lengthBytes: 1 }, { deadlineMs: 0 })).rejects.toMatchObject({
+      code: 'KEY_UNAVAILABLE',
+    });
   });
 
   test('a store for a new key must exist, in the scope, and be connected', async () => {

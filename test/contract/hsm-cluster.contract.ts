@@ -30,7 +30,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
     async function newMaterial(): Promise<MaterialReference> {
       const materialId = newMaterialId();
       const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-      const canary = await cluster.generateKeyMaterial(materialId, label, inTime());
+      const canary = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
       return { materialId, label, extractable: false, canary };
     }
 
@@ -45,7 +45,11 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       const { materialId, canary } = material;
       expect(canary.nonce.length).toBe(12);
       expect(canary.ciphertext.length).toBe(32 + 16);
-      const answer = await cluster.decrypt(material, canary, canaryAdditionalData(materialId), inTime());
+      const answer = await cluster.perform(
+        'decrypt',
+        { material, sealed: canary, additionalData: canaryAdditionalData(materialId) },
+        inTime(),
+      );
       expect(revealed(answer)).toEqual(Buffer.from(canaryPlaintext(materialId)));
     });
 
@@ -53,17 +57,17 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       const material = await newMaterial();
       const bytes = randomBytes(length);
       const plaintext = secret(bytes);
-      const sealed = await cluster.encrypt(material, plaintext, additionalData, inTime());
+      const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, inTime());
       expect(sealed.nonce.length).toBe(12);
       expect(sealed.ciphertext.length).toBe(length + 16);
       expect(revealed(plaintext), 'the plaintext is still the caller’s').toEqual(bytes);
-      expect(revealed(await cluster.decrypt(material, sealed, additionalData, inTime()))).toEqual(bytes);
+      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime()))).toEqual(bytes);
     });
 
     it('never uses a nonce twice', async () => {
       const material = await newMaterial();
       const encrypt = (): Promise<Sealed> =>
-        cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, inTime());
+        cluster.perform('encrypt', { material, plaintext: secret(Uint8Array.of(1)), additionalData }, inTime());
       const sealed = await Promise.all(Array.from({ length: 64 }, encrypt));
       expect(new Set(sealed.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
     });
@@ -71,14 +75,24 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
     it('takes additional data of the longest envelope', async () => {
       const material = await newMaterial();
       const long = randomBytes(2 + 54 + 8192);
-      const sealed = await cluster.encrypt(material, secret(Uint8Array.of(7)), long, inTime());
-      expect(revealed(await cluster.decrypt(material, sealed, long, inTime()))).toEqual(Buffer.of(7));
+      const sealed = await cluster.perform(
+        'encrypt',
+        { material, plaintext: secret(Uint8Array.of(7)), additionalData: long },
+        inTime(),
+      );
+      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData: long }, inTime()))).toEqual(
+        Buffer.of(7),
+      );
     });
 
     it('refuses whatever was changed, and goes on working', async () => {
       const material = await newMaterial();
       const other = await newMaterial();
-      const sealed = await cluster.encrypt(material, secret(Buffer.from('a secret')), additionalData, inTime());
+      const sealed = await cluster.perform(
+        'encrypt',
+        { material, plaintext: secret(Buffer.from('a secret')), additionalData },
+        inTime(),
+      );
       const flipped = (bytes: Uint8Array, index: number): Uint8Array => bytes.with(index, (bytes[index] ?? 0) ^ 1);
       const attempts: [MaterialReference, Sealed, Uint8Array][] = [
         [material, { ...sealed, ciphertext: flipped(sealed.ciphertext, 0) }, additionalData],
@@ -91,42 +105,58 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
         [other, sealed, additionalData],
       ];
       for (const [reference, changed, data] of attempts) {
-        await expect(cluster.decrypt(reference, changed, data, inTime())).rejects.toMatchObject({
+        await expect(
+          cluster.perform('decrypt', { material: reference, sealed: changed, additionalData: data }, inTime()),
+        ).rejects.toMatchObject({
           code: 'INVALID_CIPHERTEXT',
         });
       }
-      expect(revealed(await cluster.decrypt(material, sealed, additionalData, inTime())).toString()).toBe('a secret');
+      expect(
+        revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime())).toString(),
+      ).toBe('a secret');
     });
 
     it.each([1, 16, 32, 1024])('makes data keys: %i bytes', async (length) => {
       const material = await newMaterial();
-      const { plaintext, sealed } = await cluster.generateDataKey(material, length, additionalData, inTime());
+      const { plaintext, sealed } = await cluster.perform(
+        'generateDataKey',
+        { material, lengthBytes: length, additionalData },
+        inTime(),
+      );
       expect(plaintext.byteLength).toBe(length);
-      expect(revealed(await cluster.decrypt(material, sealed, additionalData, inTime()))).toEqual(revealed(plaintext));
+      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime()))).toEqual(
+        revealed(plaintext),
+      );
     });
 
     it('makes random bytes', async () => {
-      const first = await cluster.random(1024, inTime());
-      const second = await cluster.random(1024, inTime());
+      const first = await cluster.perform('random', { lengthBytes: 1024 }, inTime());
+      const second = await cluster.perform('random', { lengthBytes: 1024 }, inTime());
       expect(first.byteLength).toBe(1024);
       expect(revealed(first)).not.toEqual(revealed(second));
-      expect((await cluster.random(1, inTime())).byteLength).toBe(1);
+      expect((await cluster.perform('random', { lengthBytes: 1 }, inTime())).byteLength).toBe(1);
     });
 
     it('lists what it holds, and no longer what was destroyed', async () => {
       const { materialId } = await newMaterial();
       const held = async (): Promise<boolean[]> =>
-        (await cluster.listMaterialIds(soon())).map(({ materialIds }) => materialIds.includes(materialId));
+        (await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })).map(({ materialIds }) =>
+          materialIds.includes(materialId),
+        );
       expect(await held()).not.toContain(false);
-      await cluster.destroyKeyMaterial(materialId, soon());
+      await cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: soon() });
       expect(await held()).not.toContain(true);
-      await cluster.destroyKeyMaterial(materialId, soon());
+      await cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: soon() });
     });
 
     it('does not use material that is missing', async () => {
       const material = await newMaterial();
-      const sealed = await cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, inTime());
-      await cluster.destroyKeyMaterial(material.materialId, soon());
+      const sealed = await cluster.perform(
+        'encrypt',
+        { material, plaintext: secret(Uint8Array.of(1)), additionalData },
+        inTime(),
+      );
+      await cluster.perform('destroyKeyMaterial', { materialId: material.materialId }, { deadlineMs: soon() });
       await expectUnusable(material, sealed);
       await expectUnusable({ ...material, materialId: newMaterialId() }, sealed);
     });
@@ -139,18 +169,30 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
 
     async function expectUnusable(material: MaterialReference, sealed: Sealed): Promise<void> {
       const code = { code: 'KMS_INVALID_STATE' };
-      const encryption = cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, inTime());
+      const encryption = cluster.perform(
+        'encrypt',
+        { material, plaintext: secret(Uint8Array.of(1)), additionalData },
+        inTime(),
+      );
       await expect(encryption).rejects.toMatchObject(code);
-      await expect(cluster.decrypt(material, sealed, additionalData, inTime())).rejects.toMatchObject(code);
-      await expect(cluster.generateDataKey(material, 32, additionalData, inTime())).rejects.toMatchObject(code);
+      await expect(cluster.perform('decrypt', { material, sealed, additionalData }, inTime())).rejects.toMatchObject(
+        code,
+      );
+      await expect(
+        cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime()),
+      ).rejects.toMatchObject(code);
     }
 
     it('answers DEPENDENCY_TIMEOUT after the deadline', async () => {
       const material = await newMaterial();
       const timeout = { code: 'DEPENDENCY_TIMEOUT' };
       const past = { deadlineMs: opened.clock.monotonicMs() - 1 };
-      await expect(cluster.random(8, past)).rejects.toMatchObject(timeout);
-      const encryption = cluster.encrypt(material, secret(Uint8Array.of(1)), additionalData, past);
+      await expect(cluster.perform('random', { lengthBytes: 8 }, past)).rejects.toMatchObject(timeout);
+      const encryption = cluster.perform(
+        'encrypt',
+        { material, plaintext: secret(Uint8Array.of(1)), additionalData },
+        past,
+      );
       await expect(encryption).rejects.toMatchObject(timeout);
     });
   });

@@ -13,12 +13,17 @@ let cluster: HsmCluster;
 let sealed: Sealed;
 
 const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20_000 });
-const decrypt = (given: Sealed) => cluster.decrypt(replicas.material(), given, additionalData, call());
+const decrypt = (given: Sealed) =>
+  cluster.perform('decrypt', { material: replicas.material(), sealed: given, additionalData }, call());
 
 beforeAll(async () => {
   replicas = await ReplicatedCluster.make({ memberCount: 1, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000 });
   cluster = await replicas.connected();
-  sealed = await cluster.encrypt(replicas.material(), Secret.fromUtf8('a secret'), additionalData, call());
+  sealed = await cluster.perform(
+    'encrypt',
+    { material: replicas.material(), plaintext: Secret.fromUtf8('a secret'), additionalData },
+    call(),
+  );
 });
 
 afterAll(() => replicas.dispose());

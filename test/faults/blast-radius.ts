@@ -148,11 +148,12 @@ export class BlastRig {
   async #meetFault({ scope }: Cell, otherId: string): Promise<string[]> {
     const { cluster } = this;
     if (scope === 'CreateKey') {
-      const made = codeOf(cluster.generateKeyMaterial(otherId, 'made', inTime()));
+      const made = codeOf(cluster.perform('generateKeyMaterial', { materialId: otherId, label: 'made' }, inTime()));
       // While the key is made the others are used.
       return [await made, ...(await this.#useAll(this.keys)).filter((code) => code !== 'no error')];
     }
-    if (scope === 'a deletion') return [await codeOf(cluster.destroyKeyMaterial(otherId, inTime().deadlineMs))];
+    if (scope === 'a deletion')
+      return [await codeOf(cluster.perform('destroyKeyMaterial', { materialId: otherId }, inTime()))];
     const [first] = this.keys;
     if (first === undefined) throw new Error('There are keys.');
     if (scope === 'one ciphertext') return [await codeOf(this.decrypt(first))];
@@ -166,7 +167,7 @@ export class BlastRig {
   }
 
   async decrypt({ material, sealed }: BlastRig['keys'][number]): Promise<void> {
-    const opened = await this.cluster.decrypt(material, sealed, additionalData, inTime());
+    const opened = await this.cluster.perform('decrypt', { material, sealed, additionalData }, inTime());
     if (Buffer.from(opened.reveal()).toString() !== plaintext) throw new Error('A wrong result.');
   }
 
@@ -179,7 +180,11 @@ export class BlastRig {
 
 function encrypt(cluster: HsmCluster, material: MaterialReference): Promise<Sealed> {
   const deadlineMs = systemClock.monotonicMs() + 20_000;
-  return cluster.encrypt(material, Secret.fromUtf8(plaintext), additionalData, { deadlineMs });
+  return cluster.perform(
+    'encrypt',
+    { material, plaintext: Secret.fromUtf8(plaintext), additionalData },
+    { deadlineMs },
+  );
 }
 
 /** Alerts that an operator takes for damage of one key. */

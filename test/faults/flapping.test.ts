@@ -20,7 +20,12 @@ let cluster: HsmCluster;
 afterEach(() => replicas.dispose());
 
 async function encryptMany(): Promise<void> {
-  const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), inTime());
+  const encrypt = () =>
+    cluster.perform(
+      'encrypt',
+      { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData: Uint8Array.of(0xff, 0xff) },
+      inTime(),
+    );
   const codes = await Promise.all(Array.from({ length: 4 * lanes }, () => codeOf(encrypt())));
   expect(new Set(codes)).toEqual(new Set(['no error']));
 }

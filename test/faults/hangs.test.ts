@@ -32,7 +32,12 @@ async function connect(memberCount: number): Promise<ProcessSize> {
 /** Callers of all members at once; each call that hangs on the ill one must be answered by another. */
 async function encryptMany(count: number): Promise<string[]> {
   const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20 * operationTimeoutMs });
-  const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), call());
+  const encrypt = () =>
+    cluster.perform(
+      'encrypt',
+      { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData: Uint8Array.of(0xff, 0xff) },
+      call(),
+    );
   return Promise.all(Array.from({ length: count }, () => codeOf(encrypt())));
 }
 

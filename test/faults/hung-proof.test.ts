@@ -19,9 +19,13 @@ test('callers behind a proof that hangs are served by the other member', async (
   const outcomes = await Promise.all(
     Array.from({ length: 12 }, () =>
       codeOf(
-        cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), {
-          deadlineMs: systemClock.monotonicMs() + 3_000,
-        }),
+        cluster.perform(
+          'encrypt',
+          { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData: Uint8Array.of(0xff, 0xff) },
+          {
+            deadlineMs: systemClock.monotonicMs() + 3_000,
+          },
+        ),
       ),
     ),
   );

@@ -15,9 +15,16 @@ let cluster: HsmCluster;
 let fault: FaultHsm;
 let sealed: Sealed;
 
-const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), additionalData, inTime());
-const dataKey = () => cluster.generateDataKey(replicas.material(), 32, additionalData, inTime());
-const decrypt = (given = sealed) => cluster.decrypt(replicas.material(), given, additionalData, inTime());
+const encrypt = () =>
+  cluster.perform(
+    'encrypt',
+    { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData },
+    inTime(),
+  );
+const dataKey = () =>
+  cluster.perform('generateDataKey', { material: replicas.material(), lengthBytes: 32, additionalData }, inTime());
+const decrypt = (given = sealed) =>
+  cluster.perform('decrypt', { material: replicas.material(), sealed: given, additionalData }, inTime());
 
 beforeEach(async () => {
   const options = { memberCount: 1, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000 };

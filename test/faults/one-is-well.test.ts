@@ -14,7 +14,8 @@ const work = ['C_EncryptInit', 'C_DecryptInit', 'C_GenerateRandom'];
 let replicas: ReplicatedCluster;
 let cluster: HsmCluster;
 
-const encrypt = (call = inTime()) => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), additionalData, call);
+const encrypt = (call = inTime()) =>
+  cluster.perform('encrypt', { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData }, call);
 
 async function connect(memberCount: number, hedging = false): Promise<void> {
   const options = { memberCount, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000, cluster: { hedging } };
@@ -47,8 +48,13 @@ describe.each([
     beIll('rv 0x6');
     well.loseSessions(rv);
     const sealed = await encrypt();
-    const decrypt = () => cluster.decrypt(replicas.material(), sealed, additionalData, inTime());
-    const calls = Array.from({ length: 10 }, () => [encrypt(), decrypt(), cluster.random(8, inTime())]).flat();
+    const decrypt = () =>
+      cluster.perform('decrypt', { material: replicas.material(), sealed, additionalData }, inTime());
+    const calls = Array.from({ length: 10 }, () => [
+      encrypt(),
+      decrypt(),
+      cluster.perform('random', { lengthBytes: 8 }, inTime()),
+    ]).flat();
     expect(new Set(await Promise.all(calls.map(codeOf)))).toEqual(new Set(['no error']));
     expect(replicas.events).not.toContain('suspended c');
   });

@@ -40,9 +40,15 @@ export async function clusterRig(memberCount: number): Promise<DisposableRig> {
     },
   });
   const operations = [
-    operation('inventory', () => cluster.listMaterialIds(soon())),
+    operation('inventory', () => cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })),
     // Destroying what is not there is no error, and asks the token all the same.
-    operation('destroy', () => cluster.destroyKeyMaterial(doomed.pop() ?? randomBytes(32).toString('hex'), soon())),
+    operation('destroy', () =>
+      cluster.perform(
+        'destroyKeyMaterial',
+        { materialId: doomed.pop() ?? randomBytes(32).toString('hex') },
+        { deadlineMs: soon() },
+      ),
+    ),
   ];
   return { memberCount, members: replicas.members, operations, operationTimeoutMs, dispose: () => replicas.dispose() };
 }

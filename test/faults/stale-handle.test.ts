@@ -43,7 +43,11 @@ async function encryptUnderBoth(cluster: HsmCluster): Promise<Made[]> {
   const attempts = Array.from({ length: 16 }, async (_, index): Promise<Made> => {
     const material = replicas.material(index % 2);
     const text = `plaintext ${index}`;
-    return { material, text, sealed: await cluster.encrypt(material, Secret.fromUtf8(text), additionalData, call()) };
+    return {
+      material,
+      text,
+      sealed: await cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8(text), additionalData }, call()),
+    };
   });
   const settled = await Promise.allSettled(attempts);
   return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -51,7 +55,7 @@ async function encryptUnderBoth(cluster: HsmCluster): Promise<Made[]> {
 
 async function opens(well: HsmCluster, { material, text, sealed }: Made): Promise<boolean> {
   try {
-    const opened = await well.decrypt(material, sealed, additionalData, call());
+    const opened = await well.perform('decrypt', { material, sealed, additionalData }, call());
     return Buffer.from(opened.reveal()).toString() === text;
   } catch {
     return false;

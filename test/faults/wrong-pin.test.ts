@@ -71,7 +71,12 @@ test('a PIN that is wrong on one member only costs that member one, and the clus
 test('a PIN that was changed while both were away costs each at most one, however often they are lost and found', async () => {
   const cluster = await replicas.connected();
   const call = () => ({ deadlineMs: systemClock.monotonicMs() + 2_000 });
-  const encrypt = () => cluster.encrypt(replicas.material(), Secret.fromUtf8('x'), Uint8Array.of(0xff, 0xff), call());
+  const encrypt = () =>
+    cluster.perform(
+      'encrypt',
+      { material: replicas.material(), plaintext: Secret.fromUtf8('x'), additionalData: Uint8Array.of(0xff, 0xff) },
+      call(),
+    );
   expect(await codeOf(encrypt())).toBe('no error');
   const before = failedLogins();
   for (const { fault } of replicas.members) fault.obey('C_Login rv 0xa0');

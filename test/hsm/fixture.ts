@@ -156,7 +156,7 @@ export const clusterOptions: Omit<ClusterOptions, 'members'> = {
 export async function makeMaterial(cluster: HsmCluster): Promise<MaterialReference> {
   const materialId = randomBytes(32).toString('hex');
   const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-  const canary = await cluster.generateKeyMaterial(materialId, label, inTime());
+  const canary = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
   return { materialId, label, extractable: false, canary };
 }
 

@@ -17,10 +17,12 @@ let cluster: HsmCluster;
 let material: MaterialReference;
 let sealed: Sealed;
 
-const encrypt = () => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, inTime());
-const decrypt = () => cluster.decrypt(material, sealed, additionalData, inTime());
-const generateDataKey = () => cluster.generateDataKey(material, 32, additionalData, inTime());
-const random = () => cluster.random(32, inTime());
+const encrypt = () =>
+  cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
+const decrypt = () => cluster.perform('decrypt', { material, sealed, additionalData }, inTime());
+const generateDataKey = () =>
+  cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
+const random = () => cluster.perform('random', { lengthBytes: 32 }, inTime());
 
 /** The addon, which keeps what it answered. */
 function listenedTo(addon: NativeAddon): NativeAddon {

@@ -122,7 +122,8 @@ describe.each(ways)('one token %s', (_way, pair) => {
     expect(refused).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR', transient: false });
     expect(String(!refused.connected && refused.cause)).toContain(`is member a of cluster ${first} already`);
     expect(await catalog.listLoginAttempts()).toHaveLength(1);
-    if (connected.connected) expect((await connected.cluster.random(8, inTime())).byteLength).toBe(8);
+    if (connected.connected)
+      expect((await connected.cluster.perform('random', { lengthBytes: 8 }, inTime())).byteLength).toBe(8);
     await clusters.disconnect(first, soon());
     expect((await connect(second)).connected).toBe(true);
   });

@@ -15,8 +15,10 @@ let cluster: HsmCluster;
 let material: MaterialReference;
 let sealed: Sealed;
 
-const encrypt = () => cluster.encrypt(material, Secret.fromUtf8('x'), additionalData, inTime());
-const decrypt = (from: Sealed = sealed) => cluster.decrypt(material, from, additionalData, inTime());
+const encrypt = () =>
+  cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
+const decrypt = (from: Sealed = sealed) =>
+  cluster.perform('decrypt', { material, sealed: from, additionalData }, inTime());
 const events = (wanted: string) => fixture.events.filter((event) => event === wanted).length;
 const untilEvents = (event: string, times = 1) =>
   vi.waitFor(() => expect(events(event)).toBeGreaterThanOrEqual(times), { timeout: 20_000, interval: 5 });
@@ -178,7 +180,9 @@ test('after objects got other handles, none is used for another key', async () =
     await pool.inventory(member, soon());
     expect((await decrypt()).byteLength).toBe(1);
     expect((await decrypt(again)).byteLength).toBe(1);
-    expect(await codeOf(cluster.decrypt(other, again, additionalData, inTime()))).toBe('INVALID_CIPHERTEXT');
+    expect(await codeOf(cluster.perform('decrypt', { material: other, sealed: again, additionalData }, inTime()))).toBe(
+      'INVALID_CIPHERTEXT',
+    );
     await pool.close(soon());
   }
   expect(fixture.events.filter((event) => event.startsWith('material'))).toEqual([]);
@@ -218,11 +222,11 @@ test('a member that is away when its cluster connects is opened later', async ()
   sibling.remove('device-removed');
   await connect();
   expect(events('not opened two')).toBe(1);
-  expect(await cluster.listMaterialIds(soon())).toMatchObject([{ memberName: 'one' }]);
+  expect(await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })).toMatchObject([{ memberName: 'one' }]);
   sibling.restore();
   await untilEvents('opened two');
   await untilEvents('resumed two');
-  expect(await cluster.listMaterialIds(soon())).toHaveLength(2);
+  expect(await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })).toHaveLength(2);
   fixture.fault.remove('device-removed');
   const codes: string[] = [];
   for (let round = 0; round < 10; round += 1) codes.push(await codeOf(decrypt()));

@@ -55,12 +55,6 @@ function unreachableCluster(clusterId: string): HsmCluster {
   const fail = (): Promise<never> => Promise.reject(new HoldfastError('KEY_UNAVAILABLE', 'no member', retry));
   return {
     clusterId,
-    generateKeyMaterial: fail,
-    destroyKeyMaterial: fail,
-    encrypt: fail,
-    decrypt: fail,
-    generateDataKey: fail,
-    random: fail,
-    listMaterialIds: fail,
+    perform: fail,
   };
 }

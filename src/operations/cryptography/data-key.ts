@@ -40,7 +40,11 @@ export async function makeDataKey(
     encryptionContext: call.request.encryptionContext,
   });
   const { cluster, material, additionalData, keyId, keyMaterialId } = sealing;
-  const { plaintext, sealed } = await cluster.generateDataKey(material, lengthBytes, additionalData, context);
+  const { plaintext, sealed } = await cluster.perform(
+    'generateDataKey',
+    { material, lengthBytes, additionalData },
+    context,
+  );
   try {
     return { ciphertextBlob: sealing.envelope(sealed), plaintext, keyId, keyMaterialId };
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { ClusterResult } from '../../clusters/hsm-cluster.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { customKeyStoreId, type KeyDomain, openKeyDomain, scope } from '../../../test/key-domain.js';
 import type { KeyRecord } from '../../keys/key.js';
@@ -63,10 +64,14 @@ describe('GenerateDataKey', () => {
   });
 
   it('destroys the plaintext when it cannot answer', async () => {
-    const original = domain.defaultCluster.generateDataKey.bind(domain.defaultCluster);
-    domain.defaultCluster.generateDataKey = async (...call) => {
-      const { plaintext, sealed } = await original(...call);
-      return { plaintext, sealed: { ...sealed, nonce: new Uint8Array(16) } };
+    const { defaultCluster } = domain;
+    const original = defaultCluster.perform.bind(defaultCluster);
+    defaultCluster.perform = async (operation, request, call) => {
+      const result = await original(operation, request, call);
+      if (operation === 'generateDataKey') {
+        (result as ClusterResult<'generateDataKey'>).sealed.nonce = new Uint8Array(16);
+      }
+      return result;
     };
     await expect(generate({ keySpec: 'AES_256' })).rejects.toThrow('nonce of 16 bytes');
     expect(() => domain.defaultCluster.plaintexts.at(-1)?.reveal()).toThrow('destroyed');

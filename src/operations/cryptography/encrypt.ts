@@ -36,7 +36,7 @@ export async function encrypt(
       encryptionAlgorithm,
     });
     const { cluster, material, additionalData, keyId } = sealing;
-    const sealed = await cluster.encrypt(material, plaintext, additionalData, context);
+    const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
     return { ciphertextBlob: sealing.envelope(sealed), keyId, encryptionAlgorithm: symmetricDefault };
   } finally {
     plaintext.destroy();

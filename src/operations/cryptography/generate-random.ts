@@ -30,7 +30,7 @@ export async function generateRandom(
   // The sentence of the live service.
   if (numberOfBytes === undefined) throw invalidField('number_of_bytes', 'NumberOfBytes is required.');
   const cluster = await core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
-  return { plaintext: await cluster.random(numberOfBytes, context) };
+  return { plaintext: await cluster.perform('random', { lengthBytes: numberOfBytes }, context) };
 }
 
 /** GenerateRandom: of the default key store, or of the one that the request names. */

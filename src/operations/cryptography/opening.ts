@@ -61,7 +61,7 @@ export async function prepareOpening(
 export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
   const { cluster, material, envelope, additionalData } = opening;
   try {
-    return await cluster.decrypt(material, envelope, additionalData, call);
+    return await cluster.perform('decrypt', { material, sealed: envelope, additionalData }, call);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') throw invalidCiphertext(error);
     throw error;

@@ -57,7 +57,7 @@ export async function reEncrypt(
   const plaintext = await openEnvelope(opening, context);
   try {
     const { cluster, material, additionalData } = sealing;
-    const sealed = await cluster.encrypt(material, plaintext, additionalData, context);
+    const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
     return {
       ciphertextBlob: sealing.envelope(sealed),
       sourceKeyId: opening.keyId,

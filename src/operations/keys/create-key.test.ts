@@ -73,10 +73,9 @@ describe('CreateKey', () => {
     const key = await domain.newKey();
     const material = (await domain.catalog.findMaterial(key.currentMaterialId))!;
     const additionalData = canaryAdditionalData(material.materialId);
-    const answer: Secret = await domain.defaultCluster.decrypt(
-      materialReference(material),
-      material.canary,
-      additionalData,
+    const answer: Secret = await domain.defaultCluster.perform(
+      'decrypt',
+      { material: materialReference(material), sealed: material.canary, additionalData },
       domain.context(),
     );
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));

@@ -113,7 +113,11 @@ async function makeAndCommit(
   context: RequestContext,
 ): Promise<void> {
   const label = keyArn(core.identity, key);
-  const canary = await place.cluster.generateKeyMaterial(key.currentMaterialId, label, context);
+  const canary = await place.cluster.perform(
+    'generateKeyMaterial',
+    { materialId: key.currentMaterialId, label },
+    context,
+  );
   if (await core.catalog.commitKey(key, newMaterial(key, label, canary))) return;
   if (key.customKeyStoreId === null)
     throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
