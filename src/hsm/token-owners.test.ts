@@ -9,6 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-owners-'));
 const configuration = join(folder, 'token.conf');
 writeFileSync(configuration, '');
 symlinkSync(configuration, join(folder, 'link.conf'));
+symlinkSync(folder, join(folder, 'link'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
@@ -41,7 +42,8 @@ const otherModule = { ...module, libraryPath: '/elsewhere.so', environment: {}, 
 
 type Reached = [module: NativeModuleOptions, token: NativeTokenInfo];
 /** Each pair: one token, or two. */
-const pairs: [what: string, same: boolean, one: Reached, other: Reached][] = [
+type Pair = [what: string, same: boolean, one: Reached, other: Reached];
+const pairs: Pair[] = [
   ['a serial number through two modules', true, [module, token], [otherModule, token]],
   ['a serial number in another slot', true, [module, token], [module, { ...token, slotId: 2n }]],
   [
@@ -72,6 +74,20 @@ const pairs: [what: string, same: boolean, one: Reached, other: Reached][] = [
     true,
     [module, withoutNumber],
     [{ ...module, environment: { CONFIGURATION: join(folder, 'link.conf') } }, withoutNumber],
+  ],
+  ...[`${folder}/`, `${folder}//.`, join(folder, 'link')].map(
+    (spelling): Pair => [
+      `no number, the same folder spelt ${spelling.replace(folder, '…')}`,
+      true,
+      [{ ...module, initializationString: `configdir='sql:${folder}' flags=x` }, withoutNumber],
+      [{ ...module, initializationString: `configdir='sql:${spelling}' flags=x` }, withoutNumber],
+    ],
+  ),
+  [
+    'no number, another folder',
+    false,
+    [{ ...module, initializationString: `configdir='sql:${folder}'` }, withoutNumber],
+    [{ ...module, initializationString: `configdir='sql:${join(folder, 'elsewhere')}'` }, withoutNumber],
   ],
   ['no number, another vendor', false, [module, withoutNumber], [module, { ...withoutNumber, manufacturer: 'x' }]],
   [

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { MemberPlace } from './events.js';
 import { MemberOpenError } from './login.js';
@@ -59,9 +59,10 @@ export function tokenIdentity(module: NativeModuleOptions, token: NativeTokenInf
   const { serialNumber, label, slotId, manufacturer, model } = token;
   if (hasSerialNumber(token)) return JSON.stringify([serialNumber, label]);
   const environment = Object.entries(module.environment)
-    .map(([name, value]) => [name, realPath(value)] as const)
+    .map(([name, value]) => [name, withFiles(value)] as const)
     .sort(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify([String(slotId), label, manufacturer, model, environment, module.initializationString]);
+  const initializationString = module.initializationString === null ? null : withFiles(module.initializationString);
+  return JSON.stringify([String(slotId), label, manufacturer, model, environment, initializationString]);
 }
 
 function hasSerialNumber({ serialNumber }: NativeTokenInfo): boolean {
@@ -73,14 +74,21 @@ function describeToken(token: NativeTokenInfo): string {
   return `Token '${token.label}' (${number})`;
 }
 
-/** Of a value that names a file: two names of one configuration file configure a module alike. */
-function realPath(value: string): string {
-  if (!isAbsolute(value)) return value;
+/** Paths that stand alone, or in a text like NSS's `configdir='sql:/folder'`. */
+const absolutePaths = /(?<![\w.])\/[^'"\s]+/g;
+
+/** With each file and folder in the place of its names: two names of one, through links or mounts, configure a module alike. */
+function withFiles(text: string): string {
+  return isAbsolute(text) ? fileIdentity(text) : text.replace(absolutePaths, fileIdentity);
+}
+
+function fileIdentity(path: string): string {
   try {
-    return realpathSync(value);
+    const { dev, ino } = statSync(path);
+    return `file ${dev}:${ino}`;
   } catch {
     // There is no such file, or it is not a path: it stands for itself.
-    return value;
+    return path;
   }
 }
 
