@@ -84,7 +84,7 @@ std::shared_ptr<Epoch> Dispatcher::epochFor(Lane& lane) {
 void Dispatcher::setProfile(int index, Profile profile, int laneCount) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
-  member.profile = std::move(profile);
+  member.profile = profile;
   member.limits = {laneCount, laneCount};
 }
 

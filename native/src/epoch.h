@@ -21,7 +21,7 @@ struct SelfTest {
 /// Handles live in it and die with it (invariant 3): an operation that began in the old epoch fills
 /// the old cache.
 struct Epoch {
-  explicit Epoch(uint64_t given, Profile itsProfile = {}) : number(given), profile(std::move(itsProfile)) {}
+  explicit Epoch(uint64_t given, Profile itsProfile = {}) : number(given), profile(itsProfile) {}
 
   const uint64_t number;
   const Profile profile;

@@ -42,7 +42,7 @@ class Pool {
 
   /// Throw a Failure of kind `closed`.
   void setProfile(int member, Profile profile, int laneCount) {
-    dispatcher_->setProfile(member, std::move(profile), laneCount);
+    dispatcher_->setProfile(member, profile, laneCount);
   }
   /// See Dispatcher.
   void setPatience(Clock::duration patience, Dispatcher::OnHung onHung) {
