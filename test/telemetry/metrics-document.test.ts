@@ -93,13 +93,28 @@ test('what is served is text that Prometheus reads: each name has one HELP and o
   expect(seen).toHaveLength(definedRows().length);
 });
 
+const ruleTests = ['prometheus/holdfast-rules-test.yaml', 'prometheus/holdfast-certificates-test.yaml'];
+type RuleTests = { tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[] };
+
 test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool says the same', async () => {
   const input = await new Metrics([{ id: 'c', name: 'main', members: [{ name: 'a' }] }]).scrape();
   expect(spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toMatchObject({ status: 0 });
-  const tests = ['holdfast-rules-test', 'holdfast-certificates-test'].map((name) =>
-    fileURLToPath(new URL(`../../deploy/prometheus/${name}.yaml`, import.meta.url)),
-  );
-  expect(spawnSync('promtool', ['test', 'rules', ...tests], { encoding: 'utf8' })).toMatchObject({ status: 0 });
+  const rules = ['check', 'rules', '--lint=all', '--lint-fatal', deployedPath('prometheus/holdfast-rules.yaml')];
+  for (const words of [rules, ['test', 'rules', ...ruleTests.map(deployedPath)]]) {
+    const { status, stdout, stderr } = spawnSync('promtool', words, { encoding: 'utf8' });
+    expect([status, status === 0 ? '' : stdout + stderr]).toEqual([0, '']);
+  }
+});
+
+test('every alert has a test that sets it off', () => {
+  const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { alert: string }[] }[] };
+  const setOff = ruleTests
+    .flatMap((file) => (parse(deployed(file)) as RuleTests).tests)
+    .flatMap(({ alert_rule_test }) => alert_rule_test)
+    .filter(({ exp_alerts }) => exp_alerts.length > 0)
+    .map(({ alertname }) => alertname);
+  const alerts = groups.flatMap(({ rules }) => rules).map(({ alert }) => alert);
+  expect(alerts.filter((alert) => !setOff.includes(alert))).toEqual([]);
 });
 
 test('counters that alerts count, and others, stand at 0 from the start; the rest say why they cannot', async () => {
@@ -119,21 +134,19 @@ test('counters that alerts count, and others, stand at 0 from the start; the res
   }
 });
 
-const deployed = (file: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url)), 'utf8');
+const deployedPath = (file: string): string => fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url));
+const deployed = (file: string): string => readFileSync(deployedPath(file), 'utf8');
 
-test.each([
-  'prometheus/holdfast-rules.yaml',
-  'prometheus/holdfast-rules-test.yaml',
-  'prometheus/holdfast-certificates-test.yaml',
-  'grafana/holdfast.json',
-])('deploy/%s names metrics that there are', (file) => {
-  const text = deployed(file);
-  const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
-  const known = definedRows().map(({ name }) => name);
-  expect(used.length).toBeGreaterThan(0);
-  expect(used.filter((name) => !known.includes(name))).toEqual([]);
-});
+test.each(['prometheus/holdfast-rules.yaml', ...ruleTests, 'grafana/holdfast.json'])(
+  'deploy/%s names metrics that there are',
+  (file) => {
+    const text = deployed(file);
+    const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
+    const known = definedRows().map(({ name }) => name);
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((name) => !known.includes(name))).toEqual([]);
+  },
+);
 
 test('alerts that one event sets off also see the first event of a series, which is no increase to Prometheus', () => {
   const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { expr: string }[] }[] };
