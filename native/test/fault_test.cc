@@ -274,7 +274,7 @@ TEST(Fault, ALoginThatWasGivenUpNeverReachesTheToken) {
   const int member = valueOf<MemberOpened>(opening.get()).member;
   token.obey("C_OpenSession hang");
   auto login = pool.start([&](const auto& answer) {
-    pool.pool().loginMember(answer, member, Secret(bytesOf("1234")), after(100));
+    pool.pool().loginMember(answer, member, Secret(bytesOf("1234")), after(1'000));
   });
   EXPECT_EQ(failureOf(login.get()).kind, FailureKind::kLaneDeadline);
   token.heal();

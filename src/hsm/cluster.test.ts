@@ -247,7 +247,7 @@ describe('callers with short deadlines', () => {
   });
 
   test('are told so, where the deadline was their own', async () => {
-    fixture.fault.obey('C_Encrypt delay 50');
+    fixture.fault.obey('C_Encrypt delay 300');
     const callerDeadlineOf = async (deadlineMs: number, deadlineIsCallers: boolean) => {
       const call = { deadlineMs, deadlineIsCallers };
       const refused: unknown = await cluster
