@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { clusterOptions, operationQuotas } from './composition/cluster-options.js';
 import { firstReservedFileDescriptor } from './composition/file-descriptors.js';
-import { Hangs } from './composition/hangs.js';
+import { HangTracker } from './composition/hang-tracker.js';
 import {
   type InventoryCheck,
   oneAtATime,
@@ -30,7 +30,7 @@ import {
 } from './foundation.js';
 import { ConfiguredHsmClusters } from './hsm/clusters.js';
 import { loadAddon } from './hsm/native.js';
-import { Replacement, type ReplacementState } from './hsm/replacement.js';
+import { ProcessReplacement, type ReplacementState } from './hsm/process-replacement.js';
 import type { KeysCore } from './keys/core.js';
 import type { KeyDeletion } from './jobs/key-deletion.js';
 import type { IntentRecovery } from './jobs/intent-recovery.js';
@@ -88,7 +88,7 @@ interface Core {
   keyStores: KeyStoreAdministration;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
-  hangs: Hangs;
+  hangTracker: HangTracker;
   /** Told when a key store or a member may serve no more, or again. */
   changes: { onChange: () => void };
   configuredClusters: ConfiguredHsmClusters;
@@ -156,13 +156,13 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const { sink } = telemetry;
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
-  const hangs = new Hangs();
+  const hangTracker = new HangTracker();
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
   const checkInventory: InventoryCheck = oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId));
   const changes = { onChange: (): void => undefined };
   const look = () => changes.onChange();
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangs, checkInventory, look);
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangTracker, checkInventory, look);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
@@ -200,20 +200,20 @@ async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Pr
   const { createdCatalog, auditFile } = foundation;
   const jobs = await composeOwnActs(keys, auditFile, ownActEvents(sink), createdCatalog);
   const { intentRecovery } = jobs;
-  return { registry, keys, keyStores, ...jobs, hangs, changes, configuredClusters, encryptionBudget };
+  return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
 }
 
 async function composeClusters(
   foundation: Foundation,
   encryptionBudget: EncryptionBudget,
-  hangs: Hangs,
+  hangTracker: HangTracker,
   checkInventory: InventoryCheck,
   look: () => void,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
   const told = withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory);
-  const events = hangs.watch(lookingAfterMembers(told, look));
+  const events = hangTracker.watch(lookingAfterMembers(told, look));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
@@ -226,9 +226,13 @@ async function composeClusters(
 }
 
 /** Looks when a member gets stuck, and until none is. */
-function watchForReplacement({ configuration, clock, telemetry }: Foundation, core: Core, face: GrpcFace): Replacement {
+function watchForReplacement(
+  { configuration, clock, telemetry }: Foundation,
+  core: Core,
+  face: GrpcFace,
+): ProcessReplacement {
   const tell = replacementEvent(telemetry.sink);
-  const replacement = new Replacement({
+  const replacement = new ProcessReplacement({
     clock,
     settings: configuration.recovery,
     status: () => core.configuredClusters.status(),
@@ -237,7 +241,7 @@ function watchForReplacement({ configuration, clock, telemetry }: Foundation, co
       face.setSound(state === 'none');
     },
   });
-  core.hangs.onStuck = () => replacement.look();
+  core.hangTracker.onStuck = () => replacement.look();
   return replacement;
 }
 
@@ -296,7 +300,7 @@ async function startFace(foundation: Foundation, core: Core, status: ServerStatu
 
 /** What listens, and what watches over it. */
 interface Serving extends Face {
-  replacement: Replacement;
+  replacement: ProcessReplacement;
   readiness: ReadinessWatch;
 }
 
@@ -306,7 +310,7 @@ class RunningServer implements HoldfastServer {
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
-  readonly #replacement: Replacement;
+  readonly #replacement: ProcessReplacement;
   readonly #readiness: ReadinessWatch;
   readonly #certificates: CertificateReload;
 
@@ -361,6 +365,6 @@ class RunningServer implements HoldfastServer {
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), keyDeletion.stop(), intentRecovery.stop()]);
     const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
-    return { lanesHung: this.#core.hangs.lanesHung || !allClosed, auditHung: !auditClosed };
+    return { lanesHung: this.#core.hangTracker.lanesHung || !allClosed, auditHung: !auditClosed };
   }
 }

@@ -59,7 +59,7 @@ export interface DispatcherDependencies {
 }
 
 /** What becomes known of a request on its way, for the audit record. */
-interface Trail {
+interface RequestRecord {
   request: Record<string, unknown>;
   accesses: readonly AccessCheck[];
   /** What decided about each of the accesses, up to the first that was denied. */
@@ -85,12 +85,12 @@ export class AuditedDispatcher implements Dispatcher {
 
   async dispatch(call: IncomingCall): Promise<Uint8Array> {
     const startedMs = this.#dependencies.clock.monotonicMs();
-    const trail: Trail = { request: {}, accesses: [], decidedBy: [], response: undefined };
+    const record: RequestRecord = { request: {}, accesses: [], decidedBy: [], response: undefined };
     try {
-      const error = await this.#run(call, trail);
-      await this.#audit(call, trail, error, startedMs);
+      const error = await this.#run(call, record);
+      await this.#audit(call, record, error, startedMs);
       if (error !== undefined) throw error;
-      const answer = call.encode(trail.response ?? {});
+      const answer = call.encode(record.response ?? {});
       this.#completed(call, undefined, startedMs);
       return answer;
     } catch (thrown) {
@@ -98,8 +98,8 @@ export class AuditedDispatcher implements Dispatcher {
       this.#completed(call, error, startedMs);
       throw error;
     } finally {
-      destroySecrets(trail.request);
-      destroySecrets(trail.response);
+      destroySecrets(record.request);
+      destroySecrets(record.response);
     }
   }
 
@@ -107,17 +107,17 @@ export class AuditedDispatcher implements Dispatcher {
     this.#dependencies.onCompleted(call, error, this.#dependencies.clock.monotonicMs() - startedMs);
   }
 
-  /** Fills the trail. @returns the error to answer with, so that it is audited before it is thrown. */
-  async #run(call: IncomingCall, trail: Trail): Promise<HoldfastError | undefined> {
+  /** Fills the record. @returns the error to answer with, so that it is audited before it is thrown. */
+  async #run(call: IncomingCall, record: RequestRecord): Promise<HoldfastError | undefined> {
     try {
       // While the log cannot be written nothing is done: the refusal below is itself the attempt that heals it.
       if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
-      trail.request = call.decode() as Record<string, unknown>;
+      record.request = call.decode() as Record<string, unknown>;
       if (call.principal === undefined) {
         throw new HoldfastError('ACCESS_DENIED', 'The caller is not a principal of this service.');
       }
-      validateRequest(trail.request, requestConstraints[call.method]);
-      trail.response = await this.#execute(call, call.principal, trail);
+      validateRequest(record.request, requestConstraints[call.method]);
+      record.response = await this.#execute(call, call.principal, record);
       return undefined;
     } catch (thrown) {
       const error = toHoldfastError(thrown);
@@ -138,20 +138,20 @@ export class AuditedDispatcher implements Dispatcher {
     return allowed ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause }) : error;
   }
 
-  async #execute(call: IncomingCall, principal: Principal, trail: Trail): Promise<object> {
+  async #execute(call: IncomingCall, principal: Principal, record: RequestRecord): Promise<object> {
     const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
     const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
     const prepared = await this.#dependencies.operations[call.method].prepare(
       this.#dependencies.core,
-      trail.request as never,
+      record.request as never,
       context,
     );
-    trail.accesses = prepared.accesses;
+    record.accesses = prepared.accesses;
     const circumstances = this.#accessContext(call);
     for (const access of prepared.accesses) {
       const decided = this.#decide(principal, access, circumstances);
       const decision = decided instanceof Promise ? await decided : decided;
-      trail.decidedBy.push(decision.by);
+      record.decidedBy.push(decision.by);
       if (!decision.allowed) throw accessDenied(principal, access, decision);
     }
     return prepared.execute();
@@ -167,7 +167,12 @@ export class AuditedDispatcher implements Dispatcher {
     return { sourceAddress, face, time: this.#dependencies.clock.now() };
   }
 
-  #audit(call: IncomingCall, trail: Trail, error: HoldfastError | undefined, startedMs: number): Promise<void> {
+  #audit(
+    call: IncomingCall,
+    record: RequestRecord,
+    error: HoldfastError | undefined,
+    startedMs: number,
+  ): Promise<void> {
     const operation = this.#dependencies.operations[call.method];
     const event: AuditEvent = {
       time: this.#dependencies.clock.now().toISOString(),
@@ -177,13 +182,13 @@ export class AuditedDispatcher implements Dispatcher {
       principal: call.principal?.arn ?? null,
       ...(call.principal === undefined && call.certificate !== undefined ? { certificate: call.certificate } : {}),
       sourceAddress: call.sourceAddress,
-      actions: trail.accesses.map((access) => access.action),
-      decidedBy: trail.decidedBy,
-      resources: auditedResources(trail, operation, error),
+      actions: record.accesses.map((access) => access.action),
+      decidedBy: record.decidedBy,
+      resources: auditedResources(record, operation, error),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
       parameters: {
-        ...auditedParameters(trail.request, this.#auditedFields.get(call.method) ?? []),
+        ...auditedParameters(record.request, this.#auditedFields.get(call.method) ?? []),
         ...unknownKeyOf(error),
       },
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
@@ -243,10 +248,14 @@ function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
   return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
 }
 
-function auditedResources(trail: Trail, operation: Operation<never>, error: HoldfastError | undefined): string[] {
-  const named = trail.accesses.flatMap((access) => resourceName(access.resource));
-  if (error !== undefined || trail.response === undefined || operation.created === undefined) return named;
-  return [...named, operation.created(trail.response)];
+function auditedResources(
+  record: RequestRecord,
+  operation: Operation<never>,
+  error: HoldfastError | undefined,
+): string[] {
+  const named = record.accesses.flatMap((access) => resourceName(access.resource));
+  if (error !== undefined || record.response === undefined || operation.created === undefined) return named;
+  return [...named, operation.created(record.response)];
 }
 
 function resourceName(resource: AccessResource): string[] {

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.js';
 import type { ListenerConfiguration, TlsListener } from '../config/configuration.js';
 import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
-import { Rounds } from '../jobs/rounds.js';
+import { PeriodicJob } from '../jobs/periodic-job.js';
 import type { CertificateStatus } from '../status/service-status.js';
 import { readTlsMaterial } from './listener-options.js';
 
@@ -62,7 +62,7 @@ export class CertificateReload {
   readonly #events: CertificateReloadEvents;
   readonly #replace: ReplaceMaterial;
   readonly #inUse: InUse[];
-  readonly #reminders: Rounds;
+  readonly #reminders: PeriodicJob;
   #trouble: string | null = null;
 
   /** @param material what each listener began with, in the order of the listeners; undefined for one without TLS */
@@ -74,7 +74,7 @@ export class CertificateReload {
     this.#clock = clock;
     this.#events = events;
     this.#replace = replace;
-    this.#reminders = new Rounds({
+    this.#reminders = new PeriodicJob({
       clock,
       intervalMs: reminderIntervalMs,
       name: 'look at the ends of certificates',

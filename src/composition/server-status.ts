@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
-import type { ReplacementState } from '../hsm/replacement.js';
+import type { ReplacementState } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreRegistry } from '../keystores/registry.js';

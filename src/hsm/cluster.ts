@@ -11,17 +11,17 @@ import type {
 } from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
-import { advised, judge } from './failure.js';
+import { advised, classify } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
 import { retryOptions } from './outlook.js';
-import { Repetition, type RepetitionTools } from './repetition.js';
-import { Rotation, type Subject } from './rotation.js';
-import { isUse, type LaneResult, watchTry } from './tries.js';
+import { Failover, type FailoverTools } from './failover.js';
+import { MemberSet, type OperationTarget } from './member-set.js';
+import { isUse, type LaneResult, watchAttempt } from './attempts.js';
 
 /** What a cluster shares with its members and repetitions; made anew for each connection, as its pool is. */
-export interface ClusterTools extends MemberTools, RepetitionTools {
+export interface ClusterTools extends MemberTools, FailoverTools {
   pool: NativePool;
   addon: Pick<NativeAddon, 'createMaterial'>;
 }
@@ -33,14 +33,14 @@ const materialCapacity = 10_000;
 const secretKeyClass = 4;
 
 /**
- * A connected cluster over the addon's session pool: what each operation of the port asks of it. `Repetition` says who is
+ * A connected cluster over the addon's session pool: what each operation of the port asks of it. `Failover` says who is
  * asked, and who next.
  */
 export class PooledCluster implements HsmCluster {
   readonly clusterId: string;
   readonly #tools: ClusterTools;
-  readonly #rotation: Rotation;
-  readonly #repetition: Repetition;
+  readonly #memberSet: MemberSet;
+  readonly #failover: Failover;
   readonly #materials: MaterialCache;
   readonly #operations: {
     readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>, call: HsmCall) => Promise<ClusterResult<Name>>;
@@ -57,14 +57,14 @@ export class PooledCluster implements HsmCluster {
   constructor(clusterId: string, tools: ClusterTools, members: readonly Member[]) {
     this.clusterId = clusterId;
     this.#tools = tools;
-    this.#rotation = new Rotation(tools, members);
-    this.#repetition = new Repetition(clusterId, tools, this.#rotation);
+    this.#memberSet = new MemberSet(tools, members);
+    this.#failover = new Failover(clusterId, tools, this.#memberSet);
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
   }
 
   /** All of the configuration, open or not. */
   get members(): readonly Member[] {
-    return this.#rotation.members;
+    return this.#memberSet.members;
   }
 
   perform<Name extends ClusterOperation>(
@@ -87,7 +87,7 @@ export class PooledCluster implements HsmCluster {
     if (member === undefined) throw this.#noMember();
     const [plaintext, additionalData] = [canaryPlaintext(materialId), canaryAdditionalData(materialId)];
     const { value: canary, epoch } = await this.#judged(member, { operation: 'generate-key', materialId }, call, () =>
-      pool.generateKey(member.index, id, label, plaintext, additionalData, this.#rotation.tryDeadlineMs(call)),
+      pool.generateKey(member.index, id, label, plaintext, additionalData, this.#memberSet.tryDeadlineMs(call)),
     );
     member.recordSuccess(epoch, this.#materials.referenceTo({ materialId, label, extractable: false, canary }));
     return canary;
@@ -101,7 +101,7 @@ export class PooledCluster implements HsmCluster {
     const id = materialIdBytes(materialId);
     await this.#onAll((member) =>
       this.#once(member, { operation: 'destroy-key', materialId }, undefined, () =>
-        this.#tools.pool.destroyKey(member.index, id, this.#rotation.tryDeadlineMs({ deadlineMs })),
+        this.#tools.pool.destroyKey(member.index, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
       ),
     );
   }
@@ -109,16 +109,16 @@ export class PooledCluster implements HsmCluster {
   #encrypt({ material, plaintext, additionalData }: ClusterRequest<'encrypt'>, call: HsmCall): Promise<Sealed> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
-    const subject: Subject = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
-    return this.#repetition.run(subject, call, (member, until) =>
+    const target: OperationTarget = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
+    return this.#failover.run(target, call, (member, until) =>
       this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
     );
   }
 
   async #decrypt({ material, sealed, additionalData }: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
     const reference = this.#materials.referenceTo(material);
-    const subject: Subject = { operation: 'decrypt', materialId: material.materialId, reference };
-    const plaintext = await this.#repetition.run(subject, call, (member, until) =>
+    const target: OperationTarget = { operation: 'decrypt', materialId: material.materialId, reference };
+    const plaintext = await this.#failover.run(target, call, (member, until) =>
       this.#tools.pool.decrypt(member, reference, sealed.nonce, sealed.ciphertext, additionalData, until),
     );
     return new Secret(plaintext);
@@ -130,15 +130,20 @@ export class PooledCluster implements HsmCluster {
   ): Promise<ClusterResult<'generateDataKey'>> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
-    const subject: Subject = { operation: 'generate-data-key', materialId, reference, encryptsUnder: materialId };
-    const { plaintext, nonce, ciphertext } = await this.#repetition.run(subject, call, (member, until) =>
+    const target: OperationTarget = {
+      operation: 'generate-data-key',
+      materialId,
+      reference,
+      encryptsUnder: materialId,
+    };
+    const { plaintext, nonce, ciphertext } = await this.#failover.run(target, call, (member, until) =>
       this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
     );
     return { plaintext: new Secret(plaintext), sealed: { nonce, ciphertext } };
   }
 
   async #random({ lengthBytes }: ClusterRequest<'random'>, call: HsmCall): Promise<Secret> {
-    const bytes = await this.#repetition.run({ operation: 'random' }, call, (member, until) =>
+    const bytes = await this.#failover.run({ operation: 'random' }, call, (member, until) =>
       this.#tools.pool.random(member, lengthBytes, until),
     );
     return new Secret(bytes);
@@ -148,8 +153,8 @@ export class PooledCluster implements HsmCluster {
   async #listMaterialIds({ deadlineMs }: HsmCall): Promise<MemberInventory[]> {
     return Promise.all(
       this.members.filter(isOpen).map(async (member) => {
-        const subject: Subject = { operation: 'inventory' };
-        const { value: entries } = await this.#judged(member, subject, undefined, async () => ({
+        const target: OperationTarget = { operation: 'inventory' };
+        const { value: entries } = await this.#judged(member, target, undefined, async () => ({
           ...noLane,
           value: await this.#tools.pool.inventory(member.index, deadlineMs),
         }));
@@ -165,10 +170,10 @@ export class PooledCluster implements HsmCluster {
 
   /** A call hangs whose request had a shorter deadline than the HSM's patience, and has its answer already. */
   recordHung(failure: NativeFailure): void {
-    const member = this.#rotation.memberAt(failure.member);
-    const verdict = judge(failure, this.#tools.returnValues);
-    if (failure.isOfUse === false) member?.noteFailure(failure, verdict);
-    else member?.recordFailure(failure, verdict);
+    const member = this.#memberSet.memberAt(failure.member);
+    const classification = classify(failure, this.#tools.returnValues);
+    if (failure.isOfUse === false) member?.noteFailure(failure, classification);
+    else member?.recordFailure(failure, classification);
   }
 
   /** Ends the timers of its breakers. */
@@ -178,30 +183,30 @@ export class PooledCluster implements HsmCluster {
 
   async #once<T>(
     member: Member,
-    subject: Subject,
+    target: OperationTarget,
     call: HsmCall | undefined,
     operation: () => Promise<NativeResult<T>>,
   ): Promise<T> {
-    const result = await this.#judged(member, subject, call, operation);
-    if (isUse(subject.operation)) member.recordSuccess(result.epoch, subject.reference);
+    const result = await this.#judged(member, target, call, operation);
+    if (isUse(target.operation)) member.recordSuccess(result.epoch, target.reference);
     return result.value;
   }
 
   async #judged<T extends LaneResult>(
     member: Member,
-    subject: Subject,
+    target: OperationTarget,
     call: HsmCall | undefined,
     operation: () => Promise<T>,
   ): Promise<T> {
-    const watched = watchTry(this.#tools, this.clusterId, subject.operation, call, 0);
+    const watched = watchAttempt(this.#tools, this.clusterId, target.operation, call, 0);
     try {
       const result = await operation();
       watched?.succeeded(member.place, result);
       return result;
     } catch (error) {
-      const judged = this.#rotation.judge(error, subject);
-      watched?.failed(member.place, judged.failure, judged.verdict);
-      throw this.#rotation.callerError(judged, call !== undefined && this.#rotation.endedByCaller(call));
+      const judged = this.#memberSet.judge(error, target);
+      watched?.failed(member.place, judged.failure, judged.classification);
+      throw this.#memberSet.callerError(judged, call !== undefined && this.#memberSet.endedByCaller(call));
     }
   }
 
@@ -214,7 +219,7 @@ export class PooledCluster implements HsmCluster {
   }
 
   #noMember(cause?: string): HoldfastError {
-    const retry = retryOptions(this.#rotation.outlook());
+    const retry = retryOptions(this.#memberSet.outlook());
     const message = advised('No HSM of the cluster takes work now. Try again.', retry);
     return new HoldfastError('KEY_UNAVAILABLE', message, { cause, ...retry });
   }

@@ -6,7 +6,7 @@ import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
 import { type HedgeListener, Hedging } from './hedging.js';
-import { LeftBehind } from './left-behind.js';
+import { AbandonedPools } from './abandoned-pools.js';
 import { type LastingMember, MemberOpenError, type MemberCredential } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
@@ -16,7 +16,7 @@ import { openMembers } from './opening-members.js';
 import { defaultRecoverySettings, type RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
-import type { TryListener } from './tries.js';
+import type { AttemptListener } from './attempts.js';
 
 /** One token as configuration declares it. */
 export interface MemberOptions {
@@ -51,7 +51,7 @@ export interface HsmClustersTools {
   loginAttempts: LoginAttempts;
   encryptionBudget: EncryptionSpending;
   /** Told of every try of every operation, where somebody counts them. */
-  onTried?: TryListener | undefined;
+  onTried?: AttemptListener | undefined;
   /** The same for hedges of the cluster. */
   hedgeListener?: ((clusterId: string) => HedgeListener) | undefined;
   clock: Clock;
@@ -93,12 +93,12 @@ export class ConfiguredHsmClusters implements HsmClusters {
   readonly #open = new Map<string, OpenCluster>();
   /** Connects and disconnects of one cluster, in the order in which they came. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  readonly #leftBehind: LeftBehind;
+  readonly #abandonedPools: AbandonedPools;
   readonly #tokenOwners = new TokenOwners();
 
   constructor(tools: HsmClustersTools, clusters: readonly ClusterOptions[]) {
     this.#tools = tools;
-    this.#leftBehind = new LeftBehind(tools);
+    this.#abandonedPools = new AbandonedPools(tools);
     this.#returnValues = readReturnValues(tools.addon.returnValues());
     this.#options = new Map(clusters.map((cluster) => [cluster.clusterId, cluster]));
   }
@@ -117,7 +117,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return [...this.#options.values()].map((options) => {
       const { clusterId, members } = options;
       const open = this.#open.get(clusterId);
-      const wornOut = open === undefined && this.#leftBehind.isWornOut(clusterId);
+      const wornOut = open === undefined && this.#abandonedPools.isWornOut(clusterId);
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
@@ -155,7 +155,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
     const { maxStuckOpenings } = recoveryOf(options);
     // Each would leave more threads behind, and perhaps another copy of the library.
-    if (this.#leftBehind.count(clusterId) > maxStuckOpenings) {
+    if (this.#abandonedPools.count(clusterId) > maxStuckOpenings) {
       return failed('NETWORK_ERRORS', true, 'Too many former connections of the cluster hang in its modules.');
     }
     const open = this.#prepare(options, credential);
@@ -163,12 +163,12 @@ export class ConfiguredHsmClusters implements HsmClusters {
       await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
     } catch (error) {
       await this.#close(open, deadlineMs);
-      this.#leftBehind.connectFailed({ ...options, recovery: recoveryOf(options) }, error);
+      this.#abandonedPools.connectFailed({ ...options, recovery: recoveryOf(options) }, error);
       if (!(error instanceof MemberOpenError)) return failed('INTERNAL_ERROR', true, error);
       return failed(error.errorCode, error.transient, error);
     }
     this.#open.set(clusterId, open);
-    this.#leftBehind.connected(clusterId);
+    this.#abandonedPools.connected(clusterId);
     return { connected: true, cluster: open.cluster };
   }
 
@@ -186,7 +186,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       operationTimeoutMs,
       breaker,
       recovery,
-      formerPoolHangs: () => this.#leftBehind.count(clusterId) > 0,
+      formerPoolHangs: () => this.#abandonedPools.count(clusterId) > 0,
       hedging:
         options.hedging === true ? new Hedging(this.#tools.clock, this.#tools.hedgeListener?.(clusterId)) : undefined,
     };
@@ -224,7 +224,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   async #closePool(clusterId: string, pool: NativePool, deadlineMs: number): Promise<void> {
     const hungLanes = await pool.close(deadlineMs);
     if (hungLanes === 0) return;
-    this.#leftBehind.add(clusterId, pool);
+    this.#abandonedPools.add(clusterId, pool);
     this.#tools.events.lanesHung(clusterId, hungLanes);
   }
 }

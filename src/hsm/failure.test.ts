@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { callerError, judge, type Verdict } from './failure.js';
+import { callerError, classify, type Classification } from './failure.js';
 import { loadAddon, type NativeFailure, type NativeFailureKind } from './native.js';
 import { readReturnValues } from './return-values.js';
 
@@ -21,7 +21,7 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
 
 describe('a CK_RV', () => {
   test.each(rows.map((row) => [row.name, row] as const))('%s never blames the caller by itself', (_name, row) => {
-    const verdict = judge(failure({ rv: row.value, functionName: 'C_Encrypt' }), returnValues);
+    const verdict = classify(failure({ rv: row.value, functionName: 'C_Encrypt' }), returnValues);
     expect(['KMS_INTERNAL', 'KEY_UNAVAILABLE']).toContain(verdict.code);
     expect(verdict.callerFault).toBe(false);
     expect(verdict.retryElsewhere, 'another member may be well').toBe(true);
@@ -31,21 +31,21 @@ describe('a CK_RV', () => {
 
   test('is the ciphertext’s fault only when the canary decrypted, whatever its value', () => {
     for (const rv of [0x5, 0x40]) {
-      const verdict = judge(failure({ rv, functionName: 'C_Decrypt', callerFault: true }), returnValues);
+      const verdict = classify(failure({ rv, functionName: 'C_Decrypt', callerFault: true }), returnValues);
       expect(verdict).toMatchObject({ code: 'INVALID_CIPHERTEXT', speaksAboutHsm: false, retryElsewhere: false });
     }
   });
 
   test('that only a vendor knows is internal, and counts', () => {
     expect(returnValues(0x8000_1234)).toMatchObject({ name: '0x80001234', code: 'KMS_INTERNAL', transient: true });
-    expect(judge(failure({ rv: 0x8000_1234 }), returnValues)).toMatchObject({
+    expect(classify(failure({ rv: 0x8000_1234 }), returnValues)).toMatchObject({
       speaksAboutHsm: true,
       retryElsewhere: true,
     });
   });
 });
 
-const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
+const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Classification>> = {
   'queue-deadline': { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false },
   cancelled: { code: 'CANCELLED', speaksAboutHsm: false, retryElsewhere: false },
   overdue: { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false, poisonsMember: false, retryElsewhere: true },
@@ -78,17 +78,17 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Verdict>> = {
 };
 
 test.each(Object.entries(expected))('%s', (kind, verdict) => {
-  expect(judge(failure({ kind: kind as NativeFailureKind }), returnValues)).toMatchObject(verdict);
+  expect(classify(failure({ kind: kind as NativeFailureKind }), returnValues)).toMatchObject(verdict);
 });
 
 test('who waited on a member for another lane is served elsewhere, who waited for any member is not', () => {
-  expect(judge(failure({ kind: 'queue-deadline', member: 0 }), returnValues).retryElsewhere).toBe(true);
-  expect(judge(failure({ kind: 'queue-deadline', member: -1 }), returnValues).retryElsewhere).toBe(false);
+  expect(classify(failure({ kind: 'queue-deadline', member: 0 }), returnValues).retryElsewhere).toBe(true);
+  expect(classify(failure({ kind: 'queue-deadline', member: -1 }), returnValues).retryElsewhere).toBe(false);
 });
 
 test('the cause stays behind', () => {
   const cause = failure({ rv: 0x30, message: 'C_Encrypt: CKR_DEVICE_ERROR' });
-  const error = callerError(judge(cause, returnValues), cause, { retryable: true });
+  const error = callerError(classify(cause, returnValues), cause, { retryable: true });
   expect(error.cause).toBe(cause);
   expect(error.message).not.toContain('CKR');
 });
@@ -96,9 +96,9 @@ test('the cause stays behind', () => {
 test("only what speaks of time alone can be the caller's own deadline", () => {
   for (const kind of Object.keys(expected) as NativeFailureKind[]) {
     const its = failure({ kind });
-    const error = callerError(judge(its, returnValues), its, { retryable: true }, true);
+    const error = callerError(classify(its, returnValues), its, { retryable: true }, true);
     expect(error.callerDeadline, kind).toBe(kind === 'overdue' || kind === 'queue-deadline');
-    expect(callerError(judge(its, returnValues), its, { retryable: true }).callerDeadline).toBe(false);
+    expect(callerError(classify(its, returnValues), its, { retryable: true }).callerDeadline).toBe(false);
   }
 });
 

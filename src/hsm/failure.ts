@@ -5,7 +5,7 @@ import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
 /** What `judge` makes of a failure. `code` and `message` are for the caller, the rest is for the cluster. */
-export interface Verdict {
+export interface Classification {
   code: ErrorCode;
   message: string;
   /** It says something about the HSM's health: the breaker records it. Everything else the breaker never sees. */
@@ -25,7 +25,7 @@ export interface Verdict {
 /** CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID (PKCS#11 v2.40 §5.1). */
 const returnValuesOfWhatWasLost: ReadonlySet<number> = new Set([0x60, 0x82, 0xb0, 0xb3]);
 
-/** Whether the addon made it (`NativeFailure`): anything else is a fault of ours, and no verdict on an HSM. */
+/** Whether the addon made it (`NativeFailure`): anything else is a fault of ours, and says nothing about an HSM. */
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }
@@ -40,15 +40,15 @@ export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure): boolea
 }
 
 /** The canary decrypted after the ciphertext did not. If no HSM was asked, there is no doubt. */
-export function isProvisional({ functionName }: NativeFailure, { callerFault }: Verdict): boolean {
+export function isProvisional({ functionName }: NativeFailure, { callerFault }: Classification): boolean {
   return callerFault && functionName !== '';
 }
 
 /**
- * The verdict on a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. Whoever
+ * Classifies a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. Whoever
  * waited on a member for another lane's work on the same key is served by a member where nothing hangs.
  */
-export function judge(failure: NativeFailure, returnValues: ReturnValues): Verdict {
+export function classify(failure: NativeFailure, returnValues: ReturnValues): Classification {
   if (failure.kind === 'queue-deadline' && failure.member >= 0)
     return { ...verdicts['queue-deadline'], retryElsewhere: true };
   if (failure.kind === 'self-test-failed')
@@ -82,7 +82,7 @@ export type RetryOptions = { retryable: boolean } & Pick<HoldfastErrorOptions, '
  * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
  */
 export function callerError(
-  { code, message }: Verdict,
+  { code, message }: Classification,
   failure: NativeFailure,
   retry: RetryOptions,
   callerDeadline = false,
@@ -110,7 +110,7 @@ function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
  * The answer for a CK_RV outside a decryption that the canary cleared: an HSM's failure is never reported as a caller's
  * bad input (invariant 5), so that codes which blame the caller or the request become internal ones here.
  */
-function callerAnswer(code: ErrorCode): Pick<Verdict, 'code' | 'message'> {
+function callerAnswer(code: ErrorCode): Pick<Classification, 'code' | 'message'> {
   if (code === 'KMS_INVALID_STATE' || code === 'KEY_UNAVAILABLE') {
     return { code: 'KEY_UNAVAILABLE', message: 'The HSM cannot be reached. Try again.' };
   }
@@ -124,13 +124,13 @@ const cancelledAnswer = { code: 'CANCELLED', message: 'The caller cancelled the 
 const unreachable = { code: 'KEY_UNAVAILABLE', message: 'No HSM of the cluster takes work now. Try again.' } as const;
 
 // AWS sends InvalidCiphertextException without a message.
-const invalidCiphertext: Verdict = { ...healthy, code: 'INVALID_CIPHERTEXT', message: '', callerFault: true };
+const invalidCiphertext: Classification = { ...healthy, code: 'INVALID_CIPHERTEXT', message: '', callerFault: true };
 
-function brokenMaterial(alert: MaterialAlert, message: string): Verdict {
+function brokenMaterial(alert: MaterialAlert, message: string): Classification {
   return { ...healthy, code: 'KMS_INVALID_STATE', message, retryElsewhere: true, alert };
 }
 
-const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Verdict> = {
+const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   // Every other answer of such an HSM is in doubt too, but one key or one session may be all that is wrong with it.
   'bad-output': {
     ...healthy,

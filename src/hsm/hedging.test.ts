@@ -14,7 +14,7 @@ interface OpenTry {
 
 const member = (memberName: string, isAdmitted = true) => ({ place: { memberName }, isAdmitted }) as unknown as Member;
 const failedOn = (on: Member, callerFault = false): TryEnd<Answer> =>
-  ({ failed: { member: on, failure: {}, verdict: { callerFault } } }) as unknown as TryEnd<Answer>;
+  ({ failed: { member: on, failure: {}, classification: { callerFault } } }) as unknown as TryEnd<Answer>;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 let clock: ManualClock;

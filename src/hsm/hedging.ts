@@ -1,9 +1,9 @@
 import { type Clock, Deadlines } from '../clock.js';
-import type { Verdict } from './failure.js';
+import type { Classification } from './failure.js';
 import { LatencyWindow } from './latency-window.js';
 import type { Member } from './member.js';
 import type { NativeDataKey, NativeFailure, NativeSealed } from './native.js';
-import type { HsmOperation } from './tries.js';
+import type { HsmOperation } from './attempts.js';
 
 /** A second try before this would cost more than it saves. */
 const leastDelayMs = 1;
@@ -18,7 +18,7 @@ export type HedgedAnswer = Uint8Array | NativeSealed | NativeDataKey;
 /** A try that failed, judged and told to the member's breaker. */
 export interface FailedTry {
   failure: NativeFailure;
-  verdict: Verdict;
+  classification: Classification;
   member: Member;
 }
 
@@ -28,7 +28,7 @@ export type HedgeListener = (operation: HsmOperation, what: 'sent' | 'won') => v
 /** How one try ended. */
 export type TryEnd<T> = { value: T } | { failed: FailedTry };
 
-/** One operation that may be asked of two members, as `Repetition` hands it over. */
+/** One operation that may be asked of two members, as `Failover` hands it over. */
 export interface HedgedCall<T> {
   operation: HsmOperation;
   /** At least two; those that are admitted are asked. */
@@ -44,7 +44,7 @@ export type HedgedEnd<T> = { value: T } | { failures: [FailedTry, ...FailedTry[]
 
 /**
  * Asks a second member where the first is late: later than 95 % of the latest successful tries of that operation. The
- * first success counts; of the other one only its duration and its verdict do. The one that has least under way is asked
+ * first success counts; of the other one only its duration and its classification do. The one that has least under way is asked
  * first. State of one cluster, for as long as it is connected.
  */
 export class Hedging {
@@ -165,7 +165,7 @@ class Race<T extends HedgedAnswer> {
       this.#end(end);
     } else {
       this.#failures.push(end.failed);
-      if (this.#open === 0 || end.failed.verdict.callerFault) {
+      if (this.#open === 0 || end.failed.classification.callerFault) {
         const [first = end.failed, ...others] = this.#failures;
         this.#end({ failures: [first, ...others] });
       }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { defaultBreakerSettings } from './breaker.js';
-import { judge } from './failure.js';
+import { classify } from './failure.js';
 import { Member, type MemberTools } from './member.js';
 import type { MemberConnection } from './member-connection.js';
 import { loadAddon, type NativeFailure } from './native.js';
@@ -47,7 +47,7 @@ function hang(inEpoch: number): void {
     member: 0,
     epoch: inEpoch,
   } as const);
-  member.recordFailure(failure, judge(failure, returnValues));
+  member.recordFailure(failure, classify(failure, returnValues));
 }
 
 test('a call that hangs takes the member out of the rotation', () => {

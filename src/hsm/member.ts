@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { backoffDelayMs } from '../keystores/backoff.js';
 import { type BreakerSettings, MemberBreaker } from './breaker.js';
 import type { HsmEvents, MemberPlace } from './events.js';
-import { isNativeFailure, judge, type Verdict } from './failure.js';
+import { isNativeFailure, classify, type Classification } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
 import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
 import type { Outlook } from './outlook.js';
@@ -128,14 +128,14 @@ export class Member {
    * Failures that say nothing about the HSM leave no trace here.
    * @param material the one in whose use it failed
    */
-  recordFailure(failure: NativeFailure, verdict: Verdict, material?: NativeMaterialReference): void {
+  recordFailure(failure: NativeFailure, classification: Classification, material?: NativeMaterialReference): void {
     // A probe without a key would meet nothing of what was found out with one.
     if (failure.kind === 'self-test-failed') this.#recentMaterial ??= material;
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
-    if (!verdict.speaksAboutHsm) return;
+    if (!classification.speaksAboutHsm) return;
     // An inventory runs on no lane, so that its failure names no epoch: it speaks of the one that is.
     const epoch = failure.epoch === 0 && this.#connection.isOpen ? this.#connection.epoch : failure.epoch;
-    this.#breaker.record(epoch, { ok: false, opensAtOnce: verdict.poisonsMember, cause: failure });
+    this.#breaker.record(epoch, { ok: false, opensAtOnce: classification.poisonsMember, cause: failure });
     // The addon suspects it already; where the failure was one of an earlier epoch the breaker does not.
     if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
@@ -144,16 +144,16 @@ export class Member {
    * Of work that is no use of keys: making, destroying and listing them. It says nothing about their use; but it may be the
    * first to meet a token that is lost, so that a proof decides, whose failure counts as that of any use.
    */
-  noteFailure(failure: NativeFailure, verdict: Verdict): void {
+  noteFailure(failure: NativeFailure, classification: Classification): void {
     if (failure.kind === 'lane-deadline') {
       this.#tools.events.laneQuarantined(this.place, failure);
       // The addon suspects it, but nothing that callers use has hung.
       if (this.isAdmitted) this.#tools.pool.resume(this.index);
       return;
     }
-    if (!verdict.speaksAboutHsm) return;
+    if (!classification.speaksAboutHsm) return;
     // They are asked for nothing else than whether token, session and login are there: that is a proof.
-    if (proofs.has(failure.functionName)) this.recordFailure(failure, verdict);
+    if (proofs.has(failure.functionName)) this.recordFailure(failure, classification);
     else if (this.isAdmitted && !this.#checking) void this.#check();
   }
 
@@ -162,7 +162,7 @@ export class Member {
     try {
       await this.#prove();
     } catch (error) {
-      if (isNativeFailure(error)) this.recordFailure(error, judge(error, this.#tools.returnValues));
+      if (isNativeFailure(error)) this.recordFailure(error, classify(error, this.#tools.returnValues));
       else this.#breaker.open(error);
     } finally {
       this.#checking = false;
@@ -264,7 +264,7 @@ export class Member {
       await this.#tools.pool.probe(this.index, material, deadlineMs);
       return true;
     } catch (error) {
-      if (!isNativeFailure(error) || judge(error, this.#tools.returnValues).alert === null) throw error;
+      if (!isNativeFailure(error) || classify(error, this.#tools.returnValues).alert === null) throw error;
       this.#recentMaterial = undefined;
       return false;
     }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { retryability } from '../errors.js';
-import { callerError, judge, type Verdict } from './failure.js';
+import { callerError, classify, type Classification } from './failure.js';
 import { loadAddon, type NativeFailure, type NativeFailureKind } from './native.js';
 import { bestOutlook, type Outlook, retryAfterFailure, retryOptions } from './outlook.js';
 import { readReturnValues } from './return-values.js';
@@ -63,25 +63,25 @@ const failures = [
 ];
 
 /** What was judged elsewhere, by where the members stand. */
-function retryOf(verdict: Verdict, whole: Outlook, away: Outlook) {
-  return retryAfterFailure(verdict, { whole, away });
+function retryOf(classification: Classification, whole: Outlook, away: Outlook) {
+  return retryAfterFailure(classification, { whole, away });
 }
 
 test('every failure is retryable exactly when its code can be and, for a key out of reach, when the HSM comes back', () => {
   for (const { kind, rv } of failures) {
     const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
-    const verdict = judge(failure, returnValues);
+    const classification = classify(failure, returnValues);
     const what = `${kind} ${rv.toString(16)}`;
-    if (verdict.alert !== null) {
+    if (classification.alert !== null) {
       // Broken here. A member that is away may hold it well.
-      expect(retryOf(verdict, admitted, refused), what).toEqual({ retryable: false });
-      expect(retryOf(verdict, admitted, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
-    } else if (verdict.code === 'KEY_UNAVAILABLE') {
-      expect(retryOf(verdict, refused, refused), what).toEqual({ retryable: false });
-      expect(retryOf(verdict, probedSoon, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
+      expect(retryOf(classification, admitted, refused), what).toEqual({ retryable: false });
+      expect(retryOf(classification, admitted, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
+    } else if (classification.code === 'KEY_UNAVAILABLE') {
+      expect(retryOf(classification, refused, refused), what).toEqual({ retryable: false });
+      expect(retryOf(classification, probedSoon, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
     } else {
-      const { retryable } = retryOf(verdict, probedSoon, probedSoon);
-      expect(retryable, what).toBe(retryability[verdict.code] !== 'never');
+      const { retryable } = retryOf(classification, probedSoon, probedSoon);
+      expect(retryable, what).toBe(retryability[classification.code] !== 'never');
     }
   }
 });
@@ -90,9 +90,9 @@ test('"Try again" is said exactly where it may help', () => {
   const outlooks = [refused, probedSoon, admitted, stuck];
   for (const { kind, rv } of failures) {
     const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
-    const verdict = judge(failure, returnValues);
+    const classification = classify(failure, returnValues);
     for (const outlook of outlooks) {
-      const error = callerError(verdict, failure, retryOf(verdict, outlook, outlook));
+      const error = callerError(classification, failure, retryOf(classification, outlook, outlook));
       const what = `${kind} ${rv.toString(16)} ${JSON.stringify(outlook)}: ${error.message}`;
       if (!error.retryable) expect(error.message, what).not.toContain('ry again');
       if (error.code === 'KEY_UNAVAILABLE') {
@@ -105,6 +105,6 @@ test('"Try again" is said exactly where it may help', () => {
 
 test('the queue has a hint of its own', () => {
   const failure = { kind: 'queue-full', rv: 0, epoch: 0, member: -1 } as NativeFailure;
-  const verdict = judge(failure, returnValues);
-  expect(retryOf(verdict, admitted, refused)).toEqual({ retryable: true, retryAfterMs: 200 });
+  const classification = classify(failure, returnValues);
+  expect(retryOf(classification, admitted, refused)).toEqual({ retryable: true, retryAfterMs: 200 });
 });

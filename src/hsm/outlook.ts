@@ -1,5 +1,5 @@
 import { retryability } from '../errors.js';
-import type { RetryOptions, Verdict } from './failure.js';
+import type { RetryOptions, Classification } from './failure.js';
 
 /**
  * Whether something that is away comes back by itself, and in how long; `inMs` is undefined when nobody knows. It does not come back when
@@ -27,7 +27,7 @@ export function retryOptions(outlook: Outlook): RetryOptions {
  * material that is broken where it was asked for may be sound on a member that is away.
  */
 export function retryAfterFailure(
-  { code, alert, retryAfterMs }: Verdict,
+  { code, alert, retryAfterMs }: Classification,
   { whole, away }: { whole: Outlook; away: Outlook },
 ): RetryOptions {
   if (alert !== null) return retryOptions(away);

@@ -2,7 +2,7 @@ import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
 import type { HsmCluster, MemberInventory } from '../clusters/hsm-cluster.js';
 import type { KeysCore } from '../keys/core.js';
 import type { IntentRecord } from '../keys/key.js';
-import { Rounds } from './rounds.js';
+import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
 
 /** What the rounds of recovery work with, and their times in milliseconds. */
@@ -47,7 +47,7 @@ export class IntentRecovery {
   readonly #openForAtMostMs: number;
   readonly #quarantineMs: number;
   readonly #callTimeoutMs: number;
-  readonly #rounds: Rounds;
+  readonly #rounds: PeriodicJob;
   /** By cluster and member: how many keys the last inventory could not account for. */
   readonly #unaccounted = new Map<string, number>();
 
@@ -59,7 +59,7 @@ export class IntentRecovery {
     this.#openForAtMostMs = options.openForAtMostMs ?? 10 * 60_000;
     this.#quarantineMs = options.quarantineMs ?? 60 * 60_000;
     this.#callTimeoutMs = options.callTimeoutMs ?? 30_000;
-    this.#rounds = new Rounds({
+    this.#rounds = new PeriodicJob({
       clock: options.core.clock,
       intervalMs: options.intervalMs ?? 60_000,
       name: 'recovering the intents of interrupted creates',

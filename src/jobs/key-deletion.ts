@@ -3,7 +3,7 @@ import { HoldfastError } from '../errors.js';
 import { keyArn } from '../keys/arn.js';
 import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
-import { Rounds } from './rounds.js';
+import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
 
 /** What the rounds of deletion work with, and their times in milliseconds. */
@@ -33,14 +33,14 @@ export class KeyDeletion {
   readonly #audit: ActAudit;
   readonly #timeWatch: DeletionOptions['timeWatch'];
   readonly #destroyTimeoutMs: number;
-  readonly #rounds: Rounds;
+  readonly #rounds: PeriodicJob;
 
   constructor(options: DeletionOptions) {
     this.#core = options.core;
     this.#audit = options.audit;
     this.#timeWatch = options.timeWatch;
     this.#destroyTimeoutMs = options.destroyTimeoutMs ?? 30_000;
-    this.#rounds = new Rounds({
+    this.#rounds = new PeriodicJob({
       clock: options.core.clock,
       intervalMs: options.intervalMs ?? 60_000,
       name: 'deleting the keys that are due',

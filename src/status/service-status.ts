@@ -91,7 +91,7 @@ export interface ProcessStatus {
   version: string;
   nodeVersion: string;
   startTime: Date;
-  /** Whether an HSM is stuck in the process, and what comes of that (`hsm/replacement.ts`). */
+  /** Whether an HSM is stuck in the process, and what comes of that (`hsm/process-replacement.ts`). */
   replacement: 'none' | 'put-off' | 'due' | 'asked';
   openFileDescriptors: number;
   maximumFileDescriptors: number;

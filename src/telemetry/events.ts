@@ -9,7 +9,7 @@ import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../api/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents, MemberPlace } from '../hsm/events.js';
-import { type ReplacementListener, replacementStates } from '../hsm/replacement.js';
+import { type ReplacementListener, replacementStates } from '../hsm/process-replacement.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { UnaccountedMaterial } from '../jobs/intent-recovery.js';
 import type { DeletionHold } from '../keys/time-record.js';

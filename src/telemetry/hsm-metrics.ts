@@ -1,6 +1,6 @@
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { HedgeListener } from '../hsm/hedging.js';
-import type { FinishedTry, TryListener } from '../hsm/tries.js';
+import type { FinishedAttempt, AttemptListener } from '../hsm/attempts.js';
 import type { Metrics } from './metrics.js';
 
 const breakerStates = ['closed', 'open', 'half-open'] as const;
@@ -8,7 +8,7 @@ const breakerStates = ['closed', 'open', 'half-open'] as const;
 const timeouts: ReadonlySet<string> = new Set(['queue-deadline', 'overdue', 'lane-deadline']);
 
 /** Counts every try of every operation. */
-export function tryCounter(metrics: Metrics): TryListener {
+export function tryCounter(metrics: Metrics): AttemptListener {
   const { hsmFailures } = metrics.counters;
   const { hsmOperationDuration, hsmQueueWait, hsmLaneDuration } = metrics.histograms;
   return (finished) => {
@@ -36,13 +36,13 @@ export function hedgeCounter(metrics: Metrics): (clusterId: string) => HedgeList
 /** What a try's failure speaks about. The CK_RV itself is a label of the counter of failures only, which is not a histogram. */
 function outcomeOf({
   failure,
-}: FinishedTry): 'ok' | 'caller-fault' | 'timeout' | 'cancelled' | 'token-error' | 'material' | 'unavailable' {
+}: FinishedAttempt): 'ok' | 'caller-fault' | 'timeout' | 'cancelled' | 'token-error' | 'material' | 'unavailable' {
   if (failure === undefined) return 'ok';
-  if (failure.verdict.callerFault) return 'caller-fault';
+  if (failure.classification.callerFault) return 'caller-fault';
   if (timeouts.has(failure.kind)) return 'timeout';
   if (failure.kind === 'cancelled') return 'cancelled';
   if (failure.kind === 'rv') return 'token-error';
-  return failure.verdict.alert === null ? 'unavailable' : 'material';
+  return failure.classification.alert === null ? 'unavailable' : 'material';
 }
 
 /** Shows what the clusters are like at this moment. A member that is not open has only zeroes. */

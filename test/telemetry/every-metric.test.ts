@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncomingCall } from '../../src/api/dispatcher.js';
-import type { FinishedTry } from '../../src/hsm/tries.js';
+import type { FinishedAttempt } from '../../src/hsm/attempts.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';
 import type { LoginAttempts } from '../../src/keystores/catalog.js';
@@ -42,7 +42,7 @@ const store = { customKeyStoreId: 'cks-1', clusterId };
 const clock = new ManualClock();
 const cause = new Error('a cause');
 const member = 'cluster="main",member="a"';
-const verdict = {
+const classification = {
   code: 'KMS_INTERNAL',
   message: '',
   speaksAboutHsm: true,
@@ -57,7 +57,7 @@ let sink: EventSink & { metrics: Metrics };
 
 const call = { face: 'grpc', method: 'Encrypt' } as IncomingCall;
 const hsm = () => hsmEvents(sink, clock);
-const tried = (failure?: FinishedTry['failure']) =>
+const tried = (failure?: FinishedAttempt['failure']) =>
   tryCounter(sink.metrics)({
     clusterId,
     memberName: 'a',
@@ -113,7 +113,7 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: `holdfast_hsm_lane_duration_seconds_count{${member},operation="encrypt"}`,
   },
   hsmFailures: {
-    happens: () => tried({ kind: 'rv', returnValue: 'CKR_DEVICE_ERROR', verdict }),
+    happens: () => tried({ kind: 'rv', returnValue: 'CKR_DEVICE_ERROR', classification }),
     series: `holdfast_hsm_failures_total{${member},operation="encrypt",kind="rv",return_value="CKR_DEVICE_ERROR"}`,
   },
   hsmHedgesSent: {

@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
-/** What `Reception` needs of a call and grpc-js does not offer. */
+/** What `RequestAssembly` needs of a call and grpc-js does not offer. */
 export interface CallInternals {
   /** To reset the stream of a call that is over. */
   readonly stream: ServerHttp2Stream;

@@ -12,7 +12,7 @@ export interface GrpcFaceLimits {
   maximumConcurrentStreams: number;
   /** Connections at a time on one listener. */
   maximumConnections: number;
-  /** For a request to arrive whole: see `Reception`. */
+  /** For a request to arrive whole: see `RequestAssembly`. */
   messageTimeoutMs: number;
   /** Memory of all unfinished requests. */
   maximumReceptionBytes: number;
@@ -53,8 +53,8 @@ export const defaultLimits: GrpcFaceLimits = {
 const leastConnectionBytes = 8 * 1024 * 1024;
 const leastUnknownBytes = 2 * 1024 * 1024;
 
-/** The part that `Reception` keeps: what unfinished requests may hold, in all and by connection. */
-export function receptionLimits(limits: GrpcFaceLimits) {
+/** The part that `RequestAssembly` keeps: what unfinished requests may hold, in all and by connection. */
+export function requestAssemblyLimits(limits: GrpcFaceLimits) {
   return {
     messageTimeoutMs: limits.messageTimeoutMs,
     maximumMessageBytes: limits.maximumMessageBytes,
@@ -64,11 +64,11 @@ export function receptionLimits(limits: GrpcFaceLimits) {
   };
 }
 
-/** The part that grpc-js keeps, by the names of its options. `interceptor` is the only one: see `Reception.interceptor`. */
+/** The part that grpc-js keeps, by the names of its options. `interceptor` is the only one: see `RequestAssembly.interceptor`. */
 export function serverOptions(limits: GrpcFaceLimits, interceptor: ServerInterceptor): ServerOptions {
   return {
     interceptors: [interceptor],
-    // `Reception` has refused a longer one by then, in our words.
+    // `RequestAssembly` has refused a longer one by then, in our words.
     'grpc.max_receive_message_length': limits.maximumMessageBytes,
     'grpc.max_concurrent_streams': limits.maximumConcurrentStreams,
     'grpc-node.max_session_memory': limits.maximumSessionMemoryMib,

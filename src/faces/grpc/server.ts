@@ -10,12 +10,12 @@ import type { DescriptorBounds } from './accept-guard.js';
 import { Connections } from './connections.js';
 import { addServices } from './handler.js';
 import { Health } from './health.js';
-import { Intake } from './intake.js';
-import { defaultLimits, type GrpcFaceLimits, receptionLimits, serverOptions } from './limits.js';
+import { ConnectionInjection } from './connection-injection.js';
+import { defaultLimits, type GrpcFaceLimits, requestAssemblyLimits, serverOptions } from './limits.js';
 import type { BoundAddress, Listener } from './listener.js';
 import { OpenStreams } from './open-streams.js';
 import { type PlaintextListenerOptions, startPlaintextListener } from './plaintext-listener.js';
-import { Reception } from './reception.js';
+import { RequestAssembly } from './request-assembly.js';
 import { addReflection } from './reflection.js';
 import { ownReasons, type RefusalReason } from './refusal-reason.js';
 import { type ConnectionRefusal, RefusalReporter } from './refusals.js';
@@ -90,17 +90,17 @@ class RunningGrpcFace implements GrpcFace {
   readonly #streams = new OpenStreams();
   readonly #health = new Health();
   readonly #refusals: RefusalReporter;
-  readonly #reception: Reception;
-  readonly #open: { listener: Listener; intake: Intake }[] = [];
+  readonly #requestAssembly: RequestAssembly;
+  readonly #open: { listener: Listener; injection: ConnectionInjection }[] = [];
 
   constructor(options: GrpcFaceOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     const report = (refusal: ConnectionRefusal): void => options.onConnectionRefused(refusal);
     this.#refusals = new RefusalReporter(options.clock, report, options.onRefusalCounted);
-    const bounds = { ...receptionLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
-    this.#reception = new Reception({ ...bounds, clock: options.clock });
-    this.#server = new Server(serverOptions(this.#limits, this.#reception.interceptor));
+    const bounds = { ...requestAssemblyLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
+    this.#requestAssembly = new RequestAssembly({ ...bounds, clock: options.clock });
+    this.#server = new Server(serverOptions(this.#limits, this.#requestAssembly.interceptor));
     const { dispatcher, clock, identifiers, tracer, requestTimeoutMs = defaultRequestTimeoutMs } = options;
     const connections = this.#connections;
     addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections, tracer });
@@ -113,8 +113,8 @@ class RunningGrpcFace implements GrpcFace {
   async listen(): Promise<void> {
     try {
       for (const options of this.#options.listeners) {
-        const intake = new Intake(this.#server, this.#connections);
-        this.#open.push({ listener: await this.#start(options, intake), intake });
+        const injection = new ConnectionInjection(this.#server, this.#connections);
+        this.#open.push({ listener: await this.#start(options, injection), injection });
       }
     } catch (error) {
       for (const { listener } of this.#open) listener.stop();
@@ -131,11 +131,11 @@ class RunningGrpcFace implements GrpcFace {
     const open = this.#open[listenerIndex];
     if (!(open?.listener instanceof TlsListener)) throw new Error(`Listener ${listenerIndex} is no TLS listener.`);
     open.listener.replaceMaterial(material);
-    open.intake.renew(this.#limits.connectionGraceMs);
+    open.injection.renew(this.#limits.connectionGraceMs);
   }
 
   load(): { connections: number; unfinishedRequestBytes: number } {
-    return { connections: this.#connections.size, unfinishedRequestBytes: this.#reception.bytes };
+    return { connections: this.#connections.size, unfinishedRequestBytes: this.#requestAssembly.bytes };
   }
 
   setReadiness(readiness: Readiness): void {
@@ -149,9 +149,9 @@ class RunningGrpcFace implements GrpcFace {
   async drain(boundMs: number): Promise<void> {
     this.#health.drain();
     this.#streams.endAll();
-    for (const { listener, intake } of this.#open) {
+    for (const { listener, injection } of this.#open) {
       listener.stop();
-      intake.close(boundMs);
+      injection.close(boundMs);
     }
     const bound = new AbortController();
     await Promise.race([this.#connections.empty(), delay(this.#options.clock, boundMs, bound.signal)]);
@@ -165,11 +165,11 @@ class RunningGrpcFace implements GrpcFace {
     this.#refusals.refused(sourceAddress, ownReasons.unknownMethod, { certificate });
   }
 
-  #start(options: GrpcListenerOptions, intake: Intake): Promise<Listener> {
+  #start(options: GrpcListenerOptions, injection: ConnectionInjection): Promise<Listener> {
     const { maximumConnections, handshakeTimeoutMs } = this.#limits;
     const refusals = this.#refusals;
     const { descriptors } = this.#options;
-    const accept = intake.accept.bind(intake);
+    const accept = injection.accept.bind(injection);
     switch (options.kind) {
       case 'tls': {
         const principalOf = (certificate: X509Certificate) => this.#options.principalOf(certificate);

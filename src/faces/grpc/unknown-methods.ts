@@ -14,7 +14,7 @@ interface RegisteredMethod {
 const longestPath = 200;
 
 /**
- * Makes a call of a method that nobody registered a call like all others: bounded by `Reception`, and answered UNSUPPORTED_OPERATION with
+ * Makes a call of a method that nobody registered a call like all others: bounded by `RequestAssembly`, and answered UNSUPPORTED_OPERATION with
  * details. grpc-js alone answers such calls on a way that passes no interceptor. Call it after all services were added.
  * @param onCall told of the peer of each such call: none is audited
  */

@@ -5,9 +5,9 @@ import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { Member } from './member.js';
 import { loadAddon, type NativeFailure } from './native.js';
-import { Repetition } from './repetition.js';
+import { Failover } from './failover.js';
 import { readReturnValues } from './return-values.js';
-import { Rotation } from './rotation.js';
+import { MemberSet } from './member-set.js';
 
 /** Whom each try asked: a member's index, or null for wherever the pool's turn was; and until when. */
 interface Asked {
@@ -74,11 +74,11 @@ async function run(endings: Ending[], cancellation = new RequestCancellation(), 
     pool: { lastTicket: () => 7, cancel: () => undefined },
     encryptionBudget: { trySpend: () => Boolean((spent += 1)), spend: () => Promise.reject(new Error('not asked')) },
   };
-  const repetition = new Repetition('cluster-1', tools, new Rotation(tools, members));
+  const failover = new Failover('cluster-1', tools, new MemberSet(tools, members));
   const subject = { operation: 'encrypt', materialId: 'one', encryptsUnder: 'one' } as const;
   const call = { deadlineMs: clock.monotonicMs() + requestMs, cancellation };
   try {
-    return await repetition.run(subject, call, (member, untilMs) => {
+    return await failover.run(subject, call, (member, untilMs) => {
       asked.push({ member, untilMs });
       const ending = left.shift();
       if (ending === undefined) throw new Error('One try too many.');
@@ -163,7 +163,7 @@ describe('an operation that may be repeated', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('passes members over that have left the rotation', async () => {
+  test('passes members over that have left the memberSet', async () => {
     const leaving: Ending = {
       get fails() {
         for (const member of members) member.isAdmitted = member.index === 2;

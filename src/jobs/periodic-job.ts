@@ -2,7 +2,7 @@ import type { Clock, ScheduledTask } from '../clock.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 
 /** What is done again and again, how often, and who is told when it fails. */
-export interface RoundsOptions {
+export interface PeriodicJobOptions {
   clock: Clock;
   /** Pause between the end of a round and the beginning of the next. */
   intervalMs: number;
@@ -14,13 +14,13 @@ export interface RoundsOptions {
 }
 
 /** Work that is done again and again in the background: never two rounds at once, and stopped between two of them. */
-export class Rounds {
-  readonly #options: RoundsOptions;
+export class PeriodicJob {
+  readonly #options: PeriodicJobOptions;
   readonly #stopping = new AbortController();
   #next: ScheduledTask | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(options: RoundsOptions) {
+  constructor(options: PeriodicJobOptions) {
     this.#options = options;
   }
 

@@ -3,7 +3,7 @@ import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/g
 import type { Connection, Connections } from './connections.js';
 
 /** How connections of one listener reach grpc-js. */
-export class Intake {
+export class ConnectionInjection {
   readonly #server: Server;
   readonly #connections: Connections;
   #injector: ConnectionInjector;

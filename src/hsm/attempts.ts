@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import type { OperationTrace } from '../calls/trace.js';
 import type { MemberPlace } from './events.js';
-import type { Verdict } from './failure.js';
+import type { Classification } from './failure.js';
 import type { NativeFailure } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
@@ -26,7 +26,7 @@ export function isUse(operation: HsmOperation): boolean {
 }
 
 /** One try of one operation that has ended. */
-export interface FinishedTry {
+export interface FinishedAttempt {
   clusterId: string;
   /** Undefined where no member was reached. */
   memberName: string | undefined;
@@ -36,7 +36,7 @@ export interface FinishedTry {
   /** How long it waited for a lane, and how long the lane had it; undefined where it failed, or needed none. */
   lane: { waitMs: number; workMs: number } | undefined;
   /** Undefined when it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
-  failure: { kind: NativeFailure['kind']; returnValue: string | undefined; verdict: Verdict } | undefined;
+  failure: { kind: NativeFailure['kind']; returnValue: string | undefined; classification: Classification } | undefined;
 }
 
 /** What of a `NativeResult` tells when it was made; undefined for work that runs on no lane. */
@@ -47,25 +47,25 @@ export interface LaneResult {
 }
 
 /** Told of every try. */
-export type TryListener = (finished: FinishedTry) => void;
+export type AttemptListener = (finished: FinishedAttempt) => void;
 
 /** What it takes to measure a try; a part of what a cluster has. */
-export interface TryTools {
+export interface AttemptTools {
   clock: Clock;
   returnValues: ReturnValues;
   /** Where nobody listens and the request is not traced, a try costs nothing. */
-  onTried?: TryListener | undefined;
+  onTried?: AttemptListener | undefined;
 }
 
 /** A try under way. Exactly one of `succeeded` and `failed` ends it. */
-export class WatchedTry {
-  readonly #tools: TryTools;
+export class WatchedAttempt {
+  readonly #tools: AttemptTools;
   readonly #clusterId: string;
   readonly #operation: HsmOperation;
   readonly #startedMs: number;
   readonly #trace: OperationTrace | undefined;
 
-  constructor(tools: TryTools, clusterId: string, operation: HsmOperation, trace: OperationTrace | undefined) {
+  constructor(tools: AttemptTools, clusterId: string, operation: HsmOperation, trace: OperationTrace | undefined) {
     this.#tools = tools;
     this.#clusterId = clusterId;
     this.#operation = operation;
@@ -80,7 +80,7 @@ export class WatchedTry {
     this.#tell(place, lane, undefined);
   }
 
-  failed(place: MemberPlace | undefined, failure: NativeFailure, verdict: Verdict): void {
+  failed(place: MemberPlace | undefined, failure: NativeFailure, classification: Classification): void {
     const returnValue = failure.rv === 0 ? undefined : this.#tools.returnValues(failure.rv);
     this.#trace?.end(
       {
@@ -92,10 +92,10 @@ export class WatchedTry {
       returnValue?.name ?? failure.kind,
     );
     const known = returnValue?.name.startsWith('CKR_') === false ? 'vendor-defined' : returnValue?.name;
-    this.#tell(place, undefined, { kind: failure.kind, returnValue: known, verdict });
+    this.#tell(place, undefined, { kind: failure.kind, returnValue: known, classification });
   }
 
-  #tell(place: MemberPlace | undefined, lane: FinishedTry['lane'], failure: FinishedTry['failure']): void {
+  #tell(place: MemberPlace | undefined, lane: FinishedAttempt['lane'], failure: FinishedAttempt['failure']): void {
     this.#tools.onTried?.({
       clusterId: this.#clusterId,
       memberName: place?.memberName,
@@ -108,13 +108,13 @@ export class WatchedTry {
 }
 
 /** @param triesBefore how many tries of the same operation failed. @returns undefined where nobody wants to know. */
-export function watchTry(
-  tools: TryTools,
+export function watchAttempt(
+  tools: AttemptTools,
   clusterId: string,
   operation: HsmOperation,
   call: Pick<HsmCall, 'trace'> | undefined,
   triesBefore: number,
-): WatchedTry | undefined {
+): WatchedAttempt | undefined {
   const parent = call?.trace;
   if (tools.onTried === undefined && parent === undefined) return undefined;
   const trace = parent?.startOperation(`hsm ${operation} try`, {
@@ -123,7 +123,7 @@ export function watchTry(
     'holdfast.hsm.retried': triesBefore > 0,
     'holdfast.hsm.try': triesBefore + 1,
   });
-  return new WatchedTry(tools, clusterId, operation, trace);
+  return new WatchedAttempt(tools, clusterId, operation, trace);
 }
 
 function answeredBy(place: MemberPlace | undefined, epoch: number | undefined): Record<string, string | number> {

@@ -1,7 +1,7 @@
 import type { HsmEvents } from '../hsm/events.js';
 
 /** What hangs in the modules of the clusters, as far as the life of the process depends on it. */
-export class Hangs {
+export class HangTracker {
   /** Told of a member or a cluster that gets stuck: from then on the replacement of the process has to be thought of. */
   onStuck: () => void = () => undefined;
   #lanesHung = false;

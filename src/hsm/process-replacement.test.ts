@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import type { ClusterStatus } from './clusters.js';
-import { Replacement, type ReplacementSettings, type ReplacementState } from './replacement.js';
+import { ProcessReplacement, type ReplacementSettings, type ReplacementState } from './process-replacement.js';
 
 type Condition = 'serves' | 'suspended' | 'exhausted' | 'stuck';
 
@@ -31,9 +31,9 @@ function status(): ClusterStatus[] {
   }));
 }
 
-function watching(change: Partial<ReplacementSettings> = {}): Replacement {
+function watching(change: Partial<ReplacementSettings> = {}): ProcessReplacement {
   const onChange = (state: ReplacementState): void => void states.push(state);
-  const replacement = new Replacement({ clock, settings: { ...settings, ...change }, status, onChange });
+  const replacement = new ProcessReplacement({ clock, settings: { ...settings, ...change }, status, onChange });
   void replacement.asked.then(() => (asked = true));
   return replacement;
 }

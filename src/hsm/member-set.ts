@@ -2,15 +2,15 @@ import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { HsmCall } from '../calls/hsm-call.js';
-import { callerDeadlinePassed, callerError, isNativeFailure, judge, type Verdict } from './failure.js';
+import { callerDeadlinePassed, callerError, isNativeFailure, classify, type Classification } from './failure.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';
 import { bestOutlook, type Outlook, retryAfterFailure } from './outlook.js';
 import type { ReturnValues } from './return-values.js';
-import { type HsmOperation, isUse } from './tries.js';
+import { type HsmOperation, isUse } from './attempts.js';
 
 /** What it takes to judge a failure and to bound a try. */
-export interface RotationTools {
+export interface MemberSetTools {
   clock: Clock;
   events: HsmEvents;
   returnValues: ReturnValues;
@@ -19,7 +19,7 @@ export interface RotationTools {
 }
 
 /** What an operation is about, for alerts and for the next probe. */
-export interface Subject {
+export interface OperationTarget {
   operation: HsmOperation;
   materialId?: string;
   reference?: NativeMaterialReference;
@@ -36,16 +36,16 @@ type TimeBound = Pick<HsmCall, 'deadlineMs' | 'deadlineIsCallers'>;
 /** A failure of the addon with what it means. */
 export interface JudgedFailure {
   failure: NativeFailure;
-  verdict: Verdict;
+  classification: Classification;
 }
 
 /** The members of a cluster that take turns, and the one place where their failures are judged. */
-export class Rotation {
+export class MemberSet {
   /** All of the configuration, open or not. */
   readonly members: readonly Member[];
-  readonly #tools: RotationTools;
+  readonly #tools: MemberSetTools;
 
-  constructor(tools: RotationTools, members: readonly Member[]) {
+  constructor(tools: MemberSetTools, members: readonly Member[]) {
     this.#tools = tools;
     this.members = members;
   }
@@ -76,10 +76,10 @@ export class Rotation {
    * The error for the caller of a request that failed for good here, with when it may be worth sending again.
    * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
    */
-  callerError({ failure, verdict }: JudgedFailure, callerDeadline: boolean): HoldfastError {
+  callerError({ failure, classification }: JudgedFailure, callerDeadline: boolean): HoldfastError {
     const away = this.members.filter((member) => !member.isAdmitted);
     const outlooks = { whole: this.outlook(), away: bestOutlook(away.map((member) => member.outlook)) };
-    return callerError(verdict, failure, retryAfterFailure(verdict, outlooks), callerDeadline);
+    return callerError(classification, failure, retryAfterFailure(classification, outlooks), callerDeadline);
   }
 
   /** When any of the members takes work by itself. */
@@ -88,15 +88,15 @@ export class Rotation {
   }
 
   /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */
-  judge(error: unknown, subject: Subject): JudgedFailure {
+  judge(error: unknown, target: OperationTarget): JudgedFailure {
     if (!isNativeFailure(error)) throw error;
-    const verdict = judge(error, this.#tools.returnValues);
+    const classification = classify(error, this.#tools.returnValues);
     const member = this.memberAt(error.member);
-    if (isUse(subject.operation)) member?.recordFailure(error, verdict, subject.reference);
-    else member?.noteFailure(error, verdict);
-    if (member !== undefined && verdict.alert !== null && subject.materialId !== undefined) {
-      this.#tools.events.materialAlert(member.place, subject.materialId, verdict.alert);
+    if (isUse(target.operation)) member?.recordFailure(error, classification, target.reference);
+    else member?.noteFailure(error, classification);
+    if (member !== undefined && classification.alert !== null && target.materialId !== undefined) {
+      this.#tools.events.materialAlert(member.place, target.materialId, classification.alert);
     }
-    return { failure: error, verdict };
+    return { failure: error, classification };
   }
 }

@@ -12,7 +12,7 @@ import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
 import { RequestFrames } from './request-frames.js';
 
-/** What `Reception` works with. `receptionLimits` derives the bounds from those of the face. */
+/** What `RequestAssembly` works with. `requestAssemblyLimits` derives the bounds from those of the face. */
 export interface ReceptionOptions {
   clock: Clock;
   connections: Connections;
@@ -28,7 +28,7 @@ export interface ReceptionOptions {
 }
 
 /** A call whose request has not arrived whole. */
-interface Arrival {
+interface PendingRequest {
   call: ServerInterceptingCallInterface;
   stream: ServerHttp2Stream;
   frames: RequestFrames;
@@ -45,7 +45,7 @@ interface Arrival {
 interface Peer {
   name: string;
   maximumBytes: number;
-  arrivals: Set<Arrival>;
+  arrivals: Set<PendingRequest>;
   bytes: number;
 }
 
@@ -62,7 +62,7 @@ const pieceOverheadBytes = 256;
  * request (no message, two, half of one) with INVALID_ARGUMENT, without an audit record since nothing of it was read; its stream is
  * reset, so that a client that goes on sending is not kept.
  */
-export class Reception {
+export class RequestAssembly {
   readonly #options: ReceptionOptions;
   readonly #deadlines: Deadlines;
   readonly #peers = new Map<string, Peer>();
@@ -95,10 +95,10 @@ export class Reception {
     });
   };
 
-  #begin(call: ServerInterceptingCallInterface, isStream: boolean): Arrival {
+  #begin(call: ServerInterceptingCallInterface, isStream: boolean): PendingRequest {
     const { maximumMessageBytes } = this.#options;
     const internals = internalsOf(call);
-    const arrival: Arrival = {
+    const arrival: PendingRequest = {
       call,
       stream: internals.stream,
       frames: new RequestFrames({ maximumMessageBytes, isStream, encoding: internals.incomingEncoding }),
@@ -119,7 +119,7 @@ export class Reception {
   }
 
   /** @returns false when it is answered */
-  #ended(arrival: Arrival): boolean {
+  #ended(arrival: PendingRequest): boolean {
     const fault = arrival.frames.end();
     if (fault !== undefined) this.#refuse(arrival, fault);
     else this.#finish(arrival);
@@ -127,7 +127,7 @@ export class Reception {
   }
 
   /** The bytes of a message. What it throws is answered by then: grpc-js only has to stop. */
-  #messageOf(arrival: Arrival, frame: Buffer, encoding: string): Buffer {
+  #messageOf(arrival: PendingRequest, frame: Buffer, encoding: string): Buffer {
     if (encoding === 'identity') return frame.subarray(headBytes);
     try {
       const message = decompress(frame, encoding, this.#options.maximumMessageBytes);
@@ -150,7 +150,7 @@ export class Reception {
     return peer;
   }
 
-  #received(arrival: Arrival, piece: Buffer): void {
+  #received(arrival: PendingRequest, piece: Buffer): void {
     arrival.pieces.push(piece);
     if (!arrival.peer.arrivals.has(arrival)) {
       wipePieces(arrival);
@@ -167,7 +167,7 @@ export class Reception {
     this.#hold(arrival, pieceOverheadBytes + (isNewMemory ? piece.buffer.byteLength : 0));
   }
 
-  #hold(arrival: Arrival, bytes: number): void {
+  #hold(arrival: PendingRequest, bytes: number): void {
     const { peer } = arrival;
     if (!peer.arrivals.has(arrival)) return;
     this.#count(arrival, bytes);
@@ -189,11 +189,11 @@ export class Reception {
   }
 
   /** Ends a call for what it has sent. */
-  #refuse(arrival: Arrival, error: HoldfastError): void {
+  #refuse(arrival: PendingRequest, error: HoldfastError): void {
     this.#end(arrival, error, error.code === 'LIMIT_EXCEEDED' ? ownReasons.messageTooLong : ownReasons.malformed);
   }
 
-  #scheduleEnd(arrival: () => Arrival): Deadline {
+  #scheduleEnd(arrival: () => PendingRequest): Deadline {
     const { clock, messageTimeoutMs } = this.#options;
     return this.#deadlines.add(clock.monotonicMs() + messageTimeoutMs, () => {
       const message = ownReasons.requestTooSlow;
@@ -201,7 +201,7 @@ export class Reception {
     });
   }
 
-  #end(arrival: Arrival, error: HoldfastError, reason: string): void {
+  #end(arrival: PendingRequest, error: HoldfastError, reason: string): void {
     if (!this.#finish(arrival)) return;
     const { connections, refusals } = this.#options;
     refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', reason);
@@ -210,7 +210,7 @@ export class Reception {
     arrival.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
-  #restart(arrival: Arrival): void {
+  #restart(arrival: PendingRequest): void {
     if (!arrival.peer.arrivals.has(arrival)) return;
     // Not wiped: they may hold a part of the next message, which grpc-js has not copied. No stream of requests carries secrets.
     arrival.pieces = [];
@@ -221,7 +221,7 @@ export class Reception {
   }
 
   /** @returns false when it was finished before. */
-  #finish(arrival: Arrival): boolean {
+  #finish(arrival: PendingRequest): boolean {
     const { peer } = arrival;
     wipePieces(arrival);
     if (!peer.arrivals.delete(arrival)) return false;
@@ -232,7 +232,7 @@ export class Reception {
     return true;
   }
 
-  #count(arrival: Arrival, bytes: number): void {
+  #count(arrival: PendingRequest, bytes: number): void {
     arrival.bytes += bytes;
     arrival.peer.bytes += bytes;
     this.#bytes += bytes;
@@ -240,7 +240,7 @@ export class Reception {
 }
 
 /** grpc-js has copied the pieces into the message by now, and zeroes nothing. */
-function wipePieces(arrival: Arrival): void {
+function wipePieces(arrival: PendingRequest): void {
   for (const piece of arrival.pieces) piece.fill(0);
   arrival.pieces = [];
 }

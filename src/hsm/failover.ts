@@ -5,16 +5,16 @@ import { isProvisional, mayBeAskedAgain } from './failure.js';
 import type { HedgedAnswer, Hedging, TryEnd } from './hedging.js';
 import type { Member } from './member.js';
 import type { NativeFailure, NativePool, NativeResult } from './native.js';
-import type { JudgedFailure, Rotation, RotationTools, Subject } from './rotation.js';
+import type { JudgedFailure, MemberSet, MemberSetTools, OperationTarget } from './member-set.js';
 import { tryShareMs } from './try-deadline.js';
-import { type TryListener, watchTry } from './tries.js';
+import { type AttemptListener, watchAttempt } from './attempts.js';
 
 /** What a cluster lends its repetitions: the budget that each try of an encryption spends from, and how to cancel a try. */
-export interface RepetitionTools extends RotationTools {
+export interface FailoverTools extends MemberSetTools {
   pool: Pick<NativePool, 'lastTicket' | 'cancel'>;
   encryptionBudget: EncryptionSpending;
   /** Told of every try of every operation, where somebody counts them. */
-  onTried?: TryListener | undefined;
+  onTried?: AttemptListener | undefined;
   /** Undefined where it is off. */
   hedging?: Hedging | undefined;
 }
@@ -23,7 +23,7 @@ export interface RepetitionTools extends RotationTools {
 export type MemberOperation<T> = (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>;
 
 /** Who was asked in one run of an operation, and who is next. */
-class Course {
+class FailoverState {
   readonly failed = new Set<Member | undefined>();
   /** Those that had lost a session or a handle, and may be asked once more. */
   readonly lost = new Set<Member | undefined>();
@@ -42,8 +42,8 @@ class Course {
   #lastFailure: NativeFailure | undefined;
 
   /** The log of a request that fails tells of every try, the last one first. */
-  note({ failure, verdict }: JudgedFailure): void {
-    this.hsmFailed ||= verdict.speaksAboutHsm;
+  note({ failure, classification }: JudgedFailure): void {
+    this.hsmFailed ||= classification.speaksAboutHsm;
     if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;
     this.#lastFailure = failure;
   }
@@ -53,80 +53,80 @@ class Course {
  * Operations that may be repeated: tried on another member while the failure is a member's own and the deadline allows
  * it, so that callers see nothing while one member is healthy.
  */
-export class Repetition {
+export class Failover {
   readonly #clusterId: string;
-  readonly #tools: RepetitionTools;
-  readonly #rotation: Rotation;
+  readonly #tools: FailoverTools;
+  readonly #memberSet: MemberSet;
 
-  constructor(clusterId: string, tools: RepetitionTools, rotation: Rotation) {
+  constructor(clusterId: string, tools: FailoverTools, memberSet: MemberSet) {
     this.#clusterId = clusterId;
     this.#tools = tools;
-    this.#rotation = rotation;
+    this.#memberSet = memberSet;
   }
 
   /**
    * First wherever the pool's turn is, then on each admitted member that has not failed yet. One that only had lost a
    * session or a handle may be asked once more, after the others.
    */
-  async run<T extends HedgedAnswer>(subject: Subject, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
+  async run<T extends HedgedAnswer>(target: OperationTarget, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
     const { hedging } = this.#tools;
-    const course = new Course();
+    const state = new FailoverState();
     call.cancellation?.throwIfCancelled();
     if (hedging !== undefined) {
-      const hedged = await this.#hedged(hedging, subject, call, operation, course);
+      const hedged = await this.#hedged(hedging, target, call, operation, state);
       if (hedged !== undefined) return hedged.value;
     }
     for (;;) {
       call.cancellation?.throwIfCancelled();
       // Retries too: nobody knows how far the try that failed came (invariant 9).
-      if (!this.#trySpend(subject)) await this.#spend(subject);
-      const untilMs = this.#shareMs(call, course.waited ? 1 : this.#rotation.untried(course.failed).length);
-      const watched = watchTry(this.#tools, this.#clusterId, subject.operation, call, course.tries);
+      if (!this.#trySpend(target)) await this.#spend(target);
+      const untilMs = this.#shareMs(call, state.waited ? 1 : this.#memberSet.untried(state.failed).length);
+      const watched = watchAttempt(this.#tools, this.#clusterId, target.operation, call, state.tries);
       try {
-        const result = await this.#post(operation, course.target, untilMs, call);
-        const member = this.#rotation.memberAt(result.member);
-        member?.recordSuccess(result.epoch, subject.reference);
+        const result = await this.#post(operation, state.target, untilMs, call);
+        const member = this.#memberSet.memberAt(result.member);
+        member?.recordSuccess(result.epoch, target.reference);
         watched?.succeeded(member?.place, result);
         return result.value;
       } catch (error) {
-        const judged = this.#rotation.judge(error, subject);
-        watched?.failed(this.#rotation.memberAt(judged.failure.member)?.place, judged.failure, judged.verdict);
-        this.#goOn(course, judged, untilMs, call);
+        const judged = this.#memberSet.judge(error, target);
+        watched?.failed(this.#memberSet.memberAt(judged.failure.member)?.place, judged.failure, judged.classification);
+        this.#goOn(state, judged, untilMs, call);
       }
     }
   }
 
   /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
-  #goOn(course: Course, judged: JudgedFailure, untilMs: number, call: HsmCall): void {
-    const { failure, verdict } = judged;
-    course.tries += 1;
-    course.note(judged);
+  #goOn(state: FailoverState, judged: JudgedFailure, untilMs: number, call: HsmCall): void {
+    const { failure, classification } = judged;
+    state.tries += 1;
+    state.note(judged);
     const inTime = this.#isInTime(call);
-    const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(course, failure);
+    const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(state, failure);
     if (inTime && !goesElsewhere && untilMs < call.deadlineMs) {
       // It waited for all of its share: whoever comes free first has the rest.
-      course.target = undefined;
-      course.waited = true;
+      state.target = undefined;
+      state.waited = true;
       return;
     }
-    if (isProvisional(failure, verdict) && !course.doubted) {
-      this.#doubt(course, this.#rotation.memberAt(failure.member));
+    if (isProvisional(failure, classification) && !state.doubted) {
+      this.#doubt(state, this.#memberSet.memberAt(failure.member));
       return;
     }
     // A refusal before any member was reached names none: then it is the one that was asked.
-    const asked = this.#rotation.memberAt(failure.member) ?? course.target;
-    (mayBeAskedAgain(failure) && !course.lost.has(asked) ? course.lost : course.failed).add(asked);
-    const untried = this.#rotation.untried(course.failed);
+    const asked = this.#memberSet.memberAt(failure.member) ?? state.target;
+    (mayBeAskedAgain(failure) && !state.lost.has(asked) ? state.lost : state.failed).add(asked);
+    const untried = this.#memberSet.untried(state.failed);
     const another =
-      untried.find((candidate) => !course.lost.has(candidate)) ?? untried[0] ?? slowMember(course, asked, failure);
-    if (!verdict.retryElsewhere || another === undefined || !inTime) throw this.#error(course, judged, call);
-    course.target = another;
+      untried.find((candidate) => !state.lost.has(candidate)) ?? untried[0] ?? slowMember(state, asked, failure);
+    if (!classification.retryElsewhere || another === undefined || !inTime) throw this.#error(state, judged, call);
+    state.target = another;
   }
 
   /** Another member judges the ciphertext next, or the same one again. If no time is left, it stays unjudged. */
-  #doubt(course: Course, refusedBy: Member | undefined): void {
-    course.doubted = true;
-    course.target = this.#rotation.untried(course.failed).find((member) => member !== refusedBy) ?? refusedBy;
+  #doubt(state: FailoverState, refusedBy: Member | undefined): void {
+    state.doubted = true;
+    state.target = this.#memberSet.untried(state.failed).find((member) => member !== refusedBy) ?? refusedBy;
   }
 
   /**
@@ -135,69 +135,69 @@ export class Repetition {
    */
   async #hedged<T extends HedgedAnswer>(
     hedging: Hedging,
-    subject: Subject,
+    target: OperationTarget,
     call: HsmCall,
     operation: MemberOperation<T>,
-    course: Course,
+    state: FailoverState,
   ): Promise<{ value: T } | undefined> {
-    const members = this.#rotation.untried(course.failed);
+    const members = this.#memberSet.untried(state.failed);
     if (members.length < 2) return undefined;
-    if (!this.#trySpend(subject)) await this.#spend(subject);
+    if (!this.#trySpend(target)) await this.#spend(target);
     const firstUntilMs = this.#shareMs(call, members.length);
     const end = await hedging.ask<T>({
-      operation: subject.operation,
+      operation: target.operation,
       members,
       ask: (member, tryNumber) => {
         // The second one too leaves its share to those that neither asked.
         const untilMs = tryNumber === 0 ? firstUntilMs : this.#shareMs(call, members.length - 1);
-        return this.#hedge(member, subject, call, tryNumber, () => this.#post(operation, member, untilMs, call));
+        return this.#hedge(member, target, call, tryNumber, () => this.#post(operation, member, untilMs, call));
       },
-      mayAskAgain: () => this.#isInTime(call) && call.cancellation?.isCancelled !== true && this.#trySpend(subject),
+      mayAskAgain: () => this.#isInTime(call) && call.cancellation?.isCancelled !== true && this.#trySpend(target),
     });
     if ('value' in end) return end;
-    for (const each of end.failures) course.note(each);
+    for (const each of end.failures) state.note(each);
     const last = end.failures.at(-1) ?? end.failures[0];
-    const { failure, verdict } = last;
+    const { failure, classification } = last;
     const inTime = this.#isInTime(call);
     // It waited for a lane of that member: whoever comes free first has what is left of the time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
-    const refusal = end.failures.find((each) => isProvisional(each.failure, each.verdict));
+    const refusal = end.failures.find((each) => isProvisional(each.failure, each.classification));
     for (const each of end.failures) {
-      if (each !== refusal && !mayBeAskedAgain(each.failure)) course.failed.add(each.member);
+      if (each !== refusal && !mayBeAskedAgain(each.failure)) state.failed.add(each.member);
     }
-    course.tries = Math.max(1, course.failed.size);
+    state.tries = Math.max(1, state.failed.size);
     if (refusal !== undefined) {
-      this.#doubt(course, refusal.member);
+      this.#doubt(state, refusal.member);
       return undefined;
     }
-    course.target = course.failed.size === 0 ? undefined : this.#rotation.untried(course.failed)[0];
-    const noOther = this.#rotation.untried(course.failed).length === 0;
-    if (!verdict.retryElsewhere || !inTime || noOther) throw this.#error(course, last, call);
+    state.target = state.failed.size === 0 ? undefined : this.#memberSet.untried(state.failed)[0];
+    const noOther = this.#memberSet.untried(state.failed).length === 0;
+    if (!classification.retryElsewhere || !inTime || noOther) throw this.#error(state, last, call);
     return undefined;
   }
 
-  #error({ hsmFailed }: Course, judged: JudgedFailure, call: HsmCall): HoldfastError {
-    return this.#rotation.callerError(judged, !hsmFailed && this.#rotation.endedByCaller(call));
+  #error({ hsmFailed }: FailoverState, judged: JudgedFailure, call: HsmCall): HoldfastError {
+    return this.#memberSet.callerError(judged, !hsmFailed && this.#memberSet.endedByCaller(call));
   }
 
   /** One try of a hedged operation, whose end is judged and counted. */
   async #hedge<T>(
     member: Member,
-    subject: Subject,
+    target: OperationTarget,
     call: HsmCall,
     triesBefore: number,
     operation: () => Promise<NativeResult<T>>,
   ): Promise<TryEnd<T>> {
-    const watched = watchTry(this.#tools, this.#clusterId, subject.operation, call, triesBefore);
+    const watched = watchAttempt(this.#tools, this.#clusterId, target.operation, call, triesBefore);
     try {
       const result = await operation();
-      member.recordSuccess(result.epoch, subject.reference);
+      member.recordSuccess(result.epoch, target.reference);
       watched?.succeeded(member.place, result);
       return { value: result.value };
     } catch (error) {
-      const { failure, verdict } = this.#rotation.judge(error, subject);
-      watched?.failed(member.place, failure, verdict);
-      return { failed: { failure, verdict, member } };
+      const { failure, classification } = this.#memberSet.judge(error, target);
+      watched?.failed(member.place, failure, classification);
+      return { failed: { failure, classification, member } };
     }
   }
 
@@ -218,11 +218,11 @@ export class Repetition {
     return posted;
   }
 
-  #trySpend({ encryptsUnder }: Subject): boolean {
+  #trySpend({ encryptsUnder }: OperationTarget): boolean {
     return encryptsUnder === undefined || this.#tools.encryptionBudget.trySpend(encryptsUnder);
   }
 
-  async #spend({ encryptsUnder }: Subject): Promise<void> {
+  async #spend({ encryptsUnder }: OperationTarget): Promise<void> {
     if (encryptsUnder !== undefined) await this.#tools.encryptionBudget.spend(encryptsUnder);
   }
 
@@ -232,7 +232,7 @@ export class Repetition {
    */
   #shareMs(call: HsmCall, candidates: number): number {
     const { deadlineMs } = call;
-    const untilMs = this.#rotation.tryDeadlineMs(call);
+    const untilMs = this.#memberSet.tryDeadlineMs(call);
     const nowMs = this.#tools.clock.monotonicMs();
     return Math.min(untilMs, nowMs + tryShareMs(deadlineMs - nowMs, candidates));
   }
@@ -241,8 +241,8 @@ export class Repetition {
    * Whether a lane had it, and it waited there for another one's work on the same key, which may hang: a member that is
    * left does better than the same one again.
    */
-  #isBehindAnotherLane({ failed }: Course, { epoch, member }: NativeFailure): boolean {
-    return epoch > 0 && this.#rotation.untried(failed).some(({ index }) => index !== member);
+  #isBehindAnotherLane({ failed }: FailoverState, { epoch, member }: NativeFailure): boolean {
+    return epoch > 0 && this.#memberSet.untried(failed).some(({ index }) => index !== member);
   }
 
   #isInTime({ deadlineMs }: HsmCall): boolean {
@@ -254,9 +254,9 @@ export class Repetition {
  * The only member left, once more: its calls took long, none of them longer than an HSM may take. The first use of a key
  * makes several, and the next one finds it proved.
  */
-function slowMember(course: Course, asked: Member | undefined, { kind }: NativeFailure): Member | undefined {
-  if (kind !== 'overdue' || asked?.isAdmitted !== true || course.lost.has(asked)) return undefined;
-  course.lost.add(asked);
-  course.failed.delete(asked);
+function slowMember(state: FailoverState, asked: Member | undefined, { kind }: NativeFailure): Member | undefined {
+  if (kind !== 'overdue' || asked?.isAdmitted !== true || state.lost.has(asked)) return undefined;
+  state.lost.add(asked);
+  state.failed.delete(asked);
   return asked;
 }

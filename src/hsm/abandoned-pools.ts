@@ -8,7 +8,7 @@ import { type RecoverySettings, StuckOpenings } from './recovery.js';
 const askEveryMs = 1_000;
 
 /** A part of `HsmClustersTools`: of all events only the one that asks for a new process. */
-export interface LeftBehindTools {
+export interface AbandonedPoolsTools {
   clock: Clock;
   events: Pick<HsmEvents, 'processWornOut'>;
 }
@@ -25,14 +25,14 @@ export interface FailedCluster {
  * copy of the library behind until those calls return, which may be never. The next connection of the cluster would add
  * to them, or wait behind them in an instance that all share; so they are counted, and connects that only waited are.
  */
-export class LeftBehind {
-  readonly #tools: LeftBehindTools;
+export class AbandonedPools {
+  readonly #tools: AbandonedPoolsTools;
   readonly #pools = new Map<NativePool, string>();
   /** By cluster: connects in a row that came to nothing because of what hangs. */
   readonly #stuck = new Map<string, StuckOpenings>();
   #next: ScheduledTask | undefined;
 
-  constructor(tools: LeftBehindTools) {
+  constructor(tools: AbandonedPoolsTools) {
     this.#tools = tools;
   }
 

@@ -45,7 +45,7 @@ const lookEveryMs = 500;
  * Decides when the process is better replaced: `C_Finalize` is forbidden while a call hangs inside a module, so what is
  * stuck in one comes back with a new process only. Not while any member of any connected cluster takes work.
  */
-export class Replacement {
+export class ProcessReplacement {
   /** Resolves when the process is to stop taking work, finish what moves, and exit. Never, where that is never so. */
   readonly asked: Promise<void>;
   readonly #tools: ReplacementTools;
