@@ -120,12 +120,14 @@ function fileProblem(file: string): CatalogProblem | undefined {
   const found = lookFor(file, lstatSync);
   if (found === undefined) return missing(file);
   if (!found.isFile()) return noRegularFile(file, found);
+  if (!isOurs(found)) return anotherUser(file, found);
+  // Before its mode: whoever is told to change that takes the file for the right one.
+  if (found.size === 0) return empty(file);
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
     const stats = lookFor(name, lstatSync);
     const problem = stats === undefined ? undefined : accessProblem(name, stats);
     if (problem !== undefined) return problem;
   }
-  if (found.size === 0) return empty(file);
   for (const place of [file, dirname(file)]) accessSync(place, constants.R_OK | constants.W_OK);
   return undefined;
 }
@@ -186,15 +188,18 @@ function noRegularFile(file: string, found: Stats): CatalogProblem {
   };
 }
 
+function anotherUser(file: string, { uid }: Stats): CatalogProblem {
+  const message = `The catalog's file ${file} belongs to another user (uid ${uid}).`;
+  return { kind: 'owner', message, remedy: 'Run as that user, or give the file to this one (chown).' };
+}
+
 function accessProblem(file: string, found: Stats): CatalogProblem | undefined {
   if (!found.isFile()) return noRegularFile(file, found);
-  if (!isOurs(found)) {
-    const message = `The catalog's file ${file} belongs to another user (uid ${found.uid}).`;
-    return { kind: 'owner', message, remedy: 'Run as that user, or give the file to this one (chown).' };
-  }
+  if (!isOurs(found)) return anotherUser(file, found);
   if ((found.mode & 0o077) !== 0) {
-    const message = `Other users may use the catalog's file ${file}.`;
-    return { kind: 'mode', message, remedy: `Forbid it: chmod 600 ${file}` };
+    // Not opened to see what it is: SQLite makes files beside it, and gives them its mode.
+    const message = `Other users may use the file ${file} of the catalog: it was not looked into.`;
+    return { kind: 'mode', message, remedy: `If it is this deployment's catalog, forbid it: chmod 600 ${file}` };
   }
   return undefined;
 }
