@@ -6,6 +6,7 @@ import type {
   KeyStoreStatus,
   MemberStatus,
 } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
+import { printableJsonLine } from '../printable.js';
 import { withoutEnumPrefix } from './proto-json.js';
 
 /** The lines, without ends. */
@@ -33,7 +34,7 @@ function keyStoreLines(store: KeyStoreStatus): string[] {
   const code = connectionErrorCode === undefined ? '' : ` (${bare('connection_error_code', connectionErrorCode)})`;
   const words = [
     customKeyStoreId,
-    ...(name === undefined ? [] : [JSON.stringify(name)]),
+    ...(name === undefined ? [] : [printableJsonLine(name)]),
     `on ${clusterName}:`,
     bare('connection_state', store.connectionState) + code + (serving === true ? ',' : ', not'),
     'serving',
@@ -43,7 +44,7 @@ function keyStoreLines(store: KeyStoreStatus): string[] {
 }
 
 function memberLine({ name, state, lanes, busyLanes, quarantinedLanes, queuedOperations }: MemberStatus): string {
-  const counts = `${lanes} lanes, ${busyLanes} busy, ${quarantinedLanes} hung, ${queuedOperations} queued`;
+  const counts = `${lanes} ${lanes === 1 ? 'lane' : 'lanes'}, ${busyLanes} busy, ${quarantinedLanes} hung, ${queuedOperations} queued`;
   return `  ${name}: ${bare('member_state', state)}, ${counts}`;
 }
 
@@ -58,16 +59,21 @@ function auditLines({ audit, catalog }: GetStatusResponse): string[] {
 }
 
 function diskLine({ holds, path, freeBytes = 0n, sizeBytes = 0n }: DiskStatus): string {
-  return `${holds} (${path}): ${gibibytes(freeBytes)} of ${gibibytes(sizeBytes)} GiB free`;
+  return `${holds} (${path}): ${size(freeBytes)} of ${size(sizeBytes)} free`;
 }
 
-function gibibytes(bytes: bigint): string {
-  return (Number(bytes) / 1024 ** 3).toFixed(1);
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** In the largest unit of which there is one: a nearly full disk is not told from a full one in gibibytes. */
+function size(bytes: bigint): string {
+  const power = units.findLastIndex((_, index) => bytes >= 1024n ** BigInt(index));
+  if (power <= 0) return `${bytes} B`;
+  return `${(Number(bytes) / 1024 ** power).toFixed(1)} ${units[power]}`;
 }
 
 function certificateLine({ path, kind, subject, notAfter }: CertificateStatus): string {
   const what = bare('certificate_kind', kind).toLowerCase().replaceAll('_', ' ');
-  return `${notAfter?.toISOString()}  ${path} (${what}, ${JSON.stringify(subject)})`;
+  return `${notAfter?.toISOString()}  ${path} (${what}, ${printableJsonLine(subject)})`;
 }
 
 function processLines({ process }: GetStatusResponse): string[] {

@@ -17,7 +17,8 @@ Examples:
 
 Exit code 0: SERVING. 5: it answers, and NOT_SERVING. 3: it does not answer.
 Without an option it is readiness: 5 while it drains, while the audit log or the catalog cannot be used, and while no key
-store serves although one should. Send callers elsewhere then, and do not restart it: holdfast status says why.
+store serves although one should. Send callers elsewhere then, and do not restart it: holdfast status says why, or is
+refused itself while the audit log cannot be written.
 --live is liveness: 0 as long as the process answers; restart it for 3 alone. --key-store asks whether the keys of one
 can be used in this process. With --process, 5 says that an HSM is stuck in this process, which wants to be replaced: it goes on while
 another one serves, and ends by itself (exit code 75) when none does. Whoever passes the listener may ask; no right is needed, and nothing is written to the audit log.`;
@@ -34,7 +35,8 @@ function question({ live, keyStore, process }: HealthOptions): { name: string; m
   if (process === true)
     return { name: processHealthName, meaning: 'an HSM is stuck in the process, which wants to be replaced' };
   if (keyStore !== undefined) return { name: keyStoreHealthName(keyStore), meaning: 'its keys cannot be used here' };
-  return { name: '', meaning: 'it should get no requests; holdfast status says why' };
+  const why = 'holdfast status says why, or is refused itself: then the audit log cannot be written';
+  return { name: '', meaning: `it should get no requests; ${why}` };
 }
 
 /** `holdfast health`: `grpc.health.v1.Health/Check`. */
