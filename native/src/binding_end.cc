@@ -15,8 +15,6 @@ constexpr auto kEndBound = std::chrono::seconds(3);
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all environments share it.
 std::atomic<Deadline> processEnd = Deadline::max();
 
-bool isMainThread() { return ::gettid() == ::getpid(); }
-
 void endAtOnceWhereCallsHang(int exitCode, void* /*unused*/) {
   if (Threads::aliveInProcess() > 0) ::_exit(exitCode);
 }
@@ -25,7 +23,7 @@ void endAtOnceWhereCallsHang(int exitCode, void* /*unused*/) {
 Deadline endOf(AddonState& state) {
   if (state.endsBy) return *state.endsBy;
   state.endsBy = std::min(Clock::now() + kEndBound, processEnd.load());
-  if (isMainThread()) processEnd = *state.endsBy;
+  if (onMainThread()) processEnd = *state.endsBy;
   return *state.endsBy;
 }
 

@@ -23,6 +23,7 @@
 #include "function_list.h"
 #include "library_trial.h"
 #include "load_flags.h"
+#include "module_exit.h"
 #include "never_destroyed.h"
 #include "return_values.h"
 
@@ -151,6 +152,7 @@ ModuleLibrary::ModuleLibrary(const std::string& realPath, const std::string& loa
   try {
     const CK_RV rv = get(&functions_);
     functions_ = requireFunctionList(rv, functions_);
+    failWhereModulesExit();
   } catch (Failure& refused) {
     const std::string detail = refused.detail.empty() ? "" : ": " + refused.detail;
     refused.detail = realPath + detail + hintFor(realPath, loadPath);

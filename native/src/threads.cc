@@ -1,6 +1,7 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +15,8 @@ namespace {
 std::atomic<int> alive = 0;
 
 }  // namespace
+
+bool onMainThread() { return ::gettid() == ::getpid(); }
 
 int Threads::aliveInProcess() { return alive.load(); }
 

@@ -12,6 +12,9 @@
 
 namespace holdfast {
 
+/// Whether this is the thread that the process began with, which is Node's main one.
+bool onMainThread();
+
 /// Knows its threads, so that the end of an environment can join those that have done their work: OpenSSL's
 /// clean-up of a thread that ends beside `exit` crashes. One that hangs in a module is never waited for
 /// without a deadline, and not at all by the destructor, which lets it go.

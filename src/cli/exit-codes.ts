@@ -14,7 +14,7 @@ export const exitCodes = {
   checkFailed: 5,
   /** `status`: the server serves, and something needs attention. */
   degraded: 6,
-  /** A fault of the command itself. */
+  /** A fault of the command itself, or a PKCS#11 module that ended its process (`native/src/module_exit.cc`). */
   internal: 70,
   /** `serve`: an HSM is stuck in this process and nothing serves; start another (EX_TEMPFAIL of sysexits.h). */
   replace: 75,
