@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectedKeyStore, connectionState, Deployment } from '../test/e2e/deployment.js';
-import type { CompositionOverrides } from './foundation.js';
+import type { CompositionOverrides } from './composition/foundation.js';
 import { randomIdentifiers } from './ids-random.js';
 
 describe('compose', () => {

@@ -3,7 +3,8 @@
  * fault-injecting module in front. `replication: none` allows a configuration file one member, so the others come in by
  * `CompositionOverrides`.
  */
-import { compose, type HoldfastServer } from '../../src/compose.js';
+import { compose } from '../../src/compose.js';
+import type { HoldfastServer } from '../../src/composition/running-server.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { resolveSecrets } from '../../src/config/secrets.js';
 import { defaultBreakerSettings } from '../../src/hsm/breaker.js';

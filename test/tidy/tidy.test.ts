@@ -48,11 +48,10 @@ const floors: readonly (readonly string[])[] = [
   adapters,
   // Listens to the HSM adapter.
   ['telemetry'],
-  // Turns the configuration into the options of the classes that compose.ts makes.
+  // Makes the classes, of what the configuration says, part by part.
   ['composition'],
   // What `serve` needs and `doctor` looks at.
   ['preconditions'],
-  ['foundation.ts'],
   ['compose.ts'],
   ['main.ts'],
   // A program of its own around the client, the configuration and the checks of `doctor`.

@@ -1,22 +1,22 @@
 /** What is open before anything serves: files, clock, telemetry. A part of `compose.ts`, for its length. */
 import type { Logger } from 'pino';
-import type { Clock } from './clock.js';
-import { systemClock } from './clock-system.js';
-import { AuditWatch } from './composition/audit-watch.js';
-import { CatalogWatch } from './composition/catalog-watch.js';
-import { beginAuditing } from './composition/begin-auditing.js';
-import { openConfiguredCatalog } from './composition/configured-catalog.js';
-import type { Configuration } from './config/configuration.js';
-import { PrincipalDirectory } from './config/principals.js';
-import type { ResolvedSecrets } from './config/secrets.js';
-import type { ClusterOptions } from './hsm/clusters.js';
-import type { Identifiers } from './ids.js';
-import { randomIdentifiers } from './ids-random.js';
-import { type AuditFile, openAuditFile } from './storage/audit-file.js';
-import type { SqliteCatalog } from './storage/sqlite.js';
-import { auditEvents, catalogEvents, type AuditLogEvents } from './telemetry/events.js';
-import { Telemetry } from './telemetry/telemetry.js';
-import { version } from './version.js';
+import type { Clock } from '../clock.js';
+import { systemClock } from '../clock-system.js';
+import { AuditWatch } from './audit-watch.js';
+import { CatalogWatch } from './catalog-watch.js';
+import { beginAuditing } from './begin-auditing.js';
+import { openConfiguredCatalog } from './configured-catalog.js';
+import type { Configuration } from '../config/configuration.js';
+import { PrincipalDirectory } from '../config/principals.js';
+import type { ResolvedSecrets } from '../config/secrets.js';
+import type { ClusterOptions } from '../hsm/clusters.js';
+import type { Identifiers } from '../ids.js';
+import { randomIdentifiers } from '../ids-random.js';
+import { type AuditFile, openAuditFile } from '../storage/audit-file.js';
+import type { SqliteCatalog } from '../storage/sqlite.js';
+import { auditEvents, catalogEvents, type AuditLogEvents } from '../telemetry/events.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { version } from '../version.js';
 
 /** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
 export interface CompositionOverrides {

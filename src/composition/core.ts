@@ -1,0 +1,115 @@
+import { throttledClusters } from '../clusters/throttled-clusters.js';
+import type { ResolvedSecrets } from '../config/secrets.js';
+import { ConfiguredHsmClusters } from '../hsm/clusters.js';
+import { loadAddon } from '../hsm/native.js';
+import type { IntentRecovery } from '../jobs/intent-recovery.js';
+import type { KeyDeletion } from '../jobs/key-deletion.js';
+import type { KeysCore } from '../keys/core.js';
+import { EncryptionBudget } from '../keys/encryption-budget.js';
+import type { KeyStoreAdministration } from '../keystores/administration.js';
+import { defaultRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
+import { createPasswordSealer } from '../storage/password-sealer.js';
+import {
+  backgroundErrorEvent,
+  connectionEvents,
+  encryptionBudgetEvents,
+  hsmEvents,
+  ownActEvents,
+} from '../telemetry/events.js';
+import { hedgeCounter, tryCounter } from '../telemetry/hsm-metrics.js';
+import { countedLoginAttempts } from '../telemetry/login-metrics.js';
+import { clusterOptions, operationQuotas } from './cluster-options.js';
+import type { Foundation } from './foundation.js';
+import { HangTracker } from './hang-tracker.js';
+import { type InventoryCheck, oneAtATime, withInventoryCheck, withMemberInventoryCheck } from './inventory-check.js';
+import { composeOwnActs } from './own-acts.js';
+import { lookingAfterConnections, lookingAfterMembers } from './readiness-watch.js';
+
+/** The key stores and the use cases on top of them. */
+export interface Core {
+  registry: KeyStoreRegistry;
+  keys: KeysCore;
+  keyStores: KeyStoreAdministration;
+  keyDeletion: KeyDeletion;
+  intentRecovery: IntentRecovery;
+  hangTracker: HangTracker;
+  /** Told when a key store or a member may serve no more, or again. */
+  changes: { onChange: () => void };
+  configuredClusters: ConfiguredHsmClusters;
+  encryptionBudget: EncryptionBudget;
+}
+
+/** Makes them of the configuration. The secrets are taken over. */
+export async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
+  const { configuration, clock, catalog, identifiers, telemetry } = foundation;
+  const { sink } = telemetry;
+  const passwordSealer = createPasswordSealer(secrets.sealingKeys);
+  for (const { key } of secrets.sealingKeys) key.destroy();
+  const hangTracker = new HangTracker();
+  const warningThreshold = configuration.limits.encryptionWarningThreshold;
+  const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
+  const checkInventory: InventoryCheck = oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId));
+  const changes = { onChange: (): void => undefined };
+  const look = () => changes.onChange();
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangTracker, checkInventory, look);
+  const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
+  const { defaultKeyStore, limits } = configuration;
+  const registry: KeyStoreRegistry = new KeyStoreRegistry({
+    ...defaultRegistryTimes,
+    keyStoreCatalog: catalog,
+    passwordSealer,
+    hsmClusters,
+    clock,
+    events: lookingAfterConnections(withInventoryCheck(connectionEvents(sink), checkInventory), look),
+    random: Math.random,
+    connectTimeoutMs: limits.connectTimeoutMs,
+    closeTimeoutMs: limits.drainTimeoutMs,
+    defaultKeyStore:
+      defaultKeyStore === null || secrets.defaultKeyStorePin === null
+        ? null
+        : { clusterId: defaultKeyStore.cluster, pin: secrets.defaultKeyStorePin },
+  });
+  const keys: KeysCore = {
+    catalog,
+    keyStores: registry,
+    identity: configuration.identity,
+    clock,
+    identifiers,
+    onBackgroundError: backgroundErrorEvent(sink),
+  };
+  const keyStores: KeyStoreAdministration = {
+    keyStoreCatalog: catalog,
+    passwordSealer,
+    hsmClusters,
+    defaultClusterId: defaultKeyStore?.cluster ?? null,
+    connectionJobs: registry,
+    clock,
+    identifiers,
+  };
+  const { createdCatalog, auditFile } = foundation;
+  const jobs = await composeOwnActs(keys, auditFile, ownActEvents(sink), createdCatalog);
+  const { intentRecovery } = jobs;
+  return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
+}
+
+async function composeClusters(
+  foundation: Foundation,
+  encryptionBudget: EncryptionBudget,
+  hangTracker: HangTracker,
+  checkInventory: InventoryCheck,
+  look: () => void,
+): Promise<ConfiguredHsmClusters> {
+  const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
+  const { metrics } = telemetry.sink;
+  const told = withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory);
+  const events = hangTracker.watch(lookingAfterMembers(told, look));
+  const loginAttempts = countedLoginAttempts(catalog, metrics);
+  const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
+  const { lockDirectory } = configuration;
+  return new ConfiguredHsmClusters(
+    { addon: loadAddon(), loginAttempts, encryptionBudget, clock, events, lockDirectory, ...counters },
+    (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
+      (cluster) => ({ ...cluster, ...clusterOverrides }),
+    ),
+  );
+}

@@ -1,0 +1,107 @@
+import type { BoundAddress } from '../faces/grpc/listener.js';
+import type { GrpcFace } from '../faces/grpc/server.js';
+import type { ProcessReplacement } from '../hsm/process-replacement.js';
+import type { IntentRecovery } from '../jobs/intent-recovery.js';
+import type { KeyDeletion } from '../jobs/key-deletion.js';
+import type { CertificateReload } from './certificate-reload.js';
+import type { Core } from './core.js';
+import type { Face } from './face.js';
+import { closeFoundation, type Foundation, leastAuditCloseMs } from './foundation.js';
+import type { ReadinessWatch } from './readiness-watch.js';
+
+/** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
+export interface StopOutcome {
+  /** A lane is still inside a module. */
+  lanesHung: boolean;
+  /** The audit log's file blocks: records that wait for it are lost. */
+  auditHung: boolean;
+}
+
+/** A composed, running server. */
+export interface HoldfastServer {
+  /** Where it listens, in the order of the configuration's listeners. */
+  readonly bound: readonly BoundAddress[];
+  /** The port of the metrics; undefined where they are not served. */
+  readonly metricsPort: number | undefined;
+  /** The jobs that rounds of the clock start; tests start a round themselves. */
+  readonly keyDeletion: KeyDeletion;
+  readonly intentRecovery: IntentRecovery;
+  /** Resolves when the process is to stop and be replaced by another one, because an HSM is stuck in it. */
+  readonly replacementAsked: Promise<void>;
+  /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
+  reload(): Promise<void>;
+  /** Drains, closes and flushes, all within a bound: a job whose HSM hangs ends when its key store is closed. */
+  stop(): Promise<StopOutcome>;
+}
+
+/** What listens, and what watches over it. */
+export interface Serving extends Face {
+  replacement: ProcessReplacement;
+  readiness: ReadinessWatch;
+}
+
+/** The server of `compose`. */
+export class RunningServer implements HoldfastServer {
+  readonly keyDeletion: KeyDeletion;
+  readonly intentRecovery: IntentRecovery;
+  readonly #foundation: Foundation;
+  readonly #core: Core;
+  readonly #face: GrpcFace;
+  readonly #replacement: ProcessReplacement;
+  readonly #readiness: ReadinessWatch;
+  readonly #certificates: CertificateReload;
+
+  constructor(foundation: Foundation, core: Core, { face, certificates, replacement, readiness }: Serving) {
+    this.#replacement = replacement;
+    this.#readiness = readiness;
+    this.#foundation = foundation;
+    this.#core = core;
+    this.#face = face;
+    this.#certificates = certificates;
+    this.keyDeletion = core.keyDeletion;
+    this.intentRecovery = core.intentRecovery;
+  }
+
+  get bound(): readonly BoundAddress[] {
+    return this.#face.bound;
+  }
+
+  get replacementAsked(): Promise<void> {
+    return this.#replacement.asked;
+  }
+
+  get metricsPort(): number | undefined {
+    return this.#foundation.telemetry.metricsPort;
+  }
+
+  /** Key stores connect by themselves from here on; requests on keys of one that is not yet connected are told so. */
+  async start(): Promise<void> {
+    await this.#core.registry.start();
+    this.keyDeletion.start();
+    this.intentRecovery.start();
+    await this.#readiness.start();
+    this.#certificates.start();
+  }
+
+  async reload(): Promise<void> {
+    // An audit log that cannot be reopened must keep no old certificate or list in use.
+    const parts = [this.#foundation.auditFile.reopen(), this.#certificates.reload()];
+    const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async stop(): Promise<StopOutcome> {
+    const { configuration, clock } = this.#foundation;
+    const { drainTimeoutMs } = configuration.limits;
+    this.#replacement.stop();
+    this.#readiness.stop();
+    await this.#certificates.stop();
+    await this.#face.drain(drainTimeoutMs);
+    const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
+    const { registry, keyDeletion, intentRecovery } = this.#core;
+    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), keyDeletion.stop(), intentRecovery.stop()]);
+    const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
+    const auditClosed = await closeFoundation(this.#foundation, leftMs);
+    return { lanesHung: this.#core.hangTracker.lanesHung || !allClosed, auditHung: !auditClosed };
+  }
+}
