@@ -43,13 +43,13 @@ TEST(Environment, StandsWhileTheScopeLives) {
 
 /// As the runtime of another language does when a module brings one.
 TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
-  std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   const auto former = std::signal(SIGUSR2, SIG_DFL);
   const mode_t umask = ::umask(0077);
   {
     const EnvironmentScope scope({}, after(1'000));
-    for (const int signal : {SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-    for (const int signal : {SIGPIPE, SIGUSR2}) std::signal(signal, [](int /*signal*/) {});
+    for (const int signal : {SIGTERM, SIGHUP}) static_cast<void>(std::signal(signal, SIG_IGN));
+    for (const int signal : {SIGPIPE, SIGUSR2}) static_cast<void>(std::signal(signal, [](int /*signal*/) {}));
     ::umask(0777);
   }
   EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);
