@@ -1,5 +1,7 @@
 #include "binding_pool.h"
 
+#include <vector>
+
 #include "binding_arguments.h"
 #include "binding_state.h"
 #include "operations/operations.h"
@@ -18,31 +20,63 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
   return Unwrap(value.As<Napi::Object>())->material_;
 }
 
+namespace {
+
+/// An operation of lanes: its name in JavaScript, and how it is made of the arguments. The first is the
+/// member, the last the deadline.
+struct PostedOperation {
+  const char* name;
+  OperationPointer (*make)(const Napi::CallbackInfo& info);
+};
+
+constexpr PostedOperation kPostedOperations[] = {
+    {"generateKey",
+     [](const auto& info) {
+       return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
+     }},
+    {"destroyKey", [](const auto& info) { return makeDestroyKey(bytesOf(info[1])); }},
+    {"readAttributes", [](const auto& info) { return makeReadAttributes(bytesOf(info[1])); }},
+    {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
+    {"encrypt",
+     [](const auto& info) {
+       return makeEncrypt(MaterialBinding::of(info[1]), secretOf(info[2]), bytesOf(info[3]));
+     }},
+    {"decrypt",
+     [](const auto& info) {
+       return makeDecrypt(MaterialBinding::of(info[1]), bytesOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
+     }},
+    {"generateDataKey",
+     [](const auto& info) {
+       return makeGenerateDataKey(MaterialBinding::of(info[1]), sizeOf(info[2]), bytesOf(info[3]));
+     }},
+    {"random", [](const auto& info) { return makeRandom(sizeOf(info[1])); }},
+};
+
+}  // namespace
+
 Napi::Function PoolBinding::define(Napi::Env env) {
-  return DefineClass(env, "NativePool",
-                     {InstanceMethod<&PoolBinding::setPatience>("setPatience"),
-                      InstanceMethod<&PoolBinding::addMember>("addMember"),
-                      InstanceMethod<&PoolBinding::openMember>("openMember"),
-                      InstanceMethod<&PoolBinding::reopenMember>("reopenMember"),
-                      InstanceMethod<&PoolBinding::setProfile>("setProfile"),
-                      InstanceMethod<&PoolBinding::loginMember>("loginMember"),
-                      InstanceMethod<&PoolBinding::inventory>("inventory"),
-                      InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"),
-                      InstanceMethod<&PoolBinding::suspend>("suspend"),
-                      InstanceMethod<&PoolBinding::resume>("resume"),
-                      InstanceMethod<&PoolBinding::closeMember>("closeMember"),
-                      InstanceMethod<&PoolBinding::close>("close"),
-                      InstanceMethod<&PoolBinding::generateKey>("generateKey"),
-                      InstanceMethod<&PoolBinding::destroyKey>("destroyKey"),
-                      InstanceMethod<&PoolBinding::readAttributes>("readAttributes"),
-                      InstanceMethod<&PoolBinding::probe>("probe"),
-                      InstanceMethod<&PoolBinding::encrypt>("encrypt"),
-                      InstanceMethod<&PoolBinding::decrypt>("decrypt"),
-                      InstanceMethod<&PoolBinding::generateDataKey>("generateDataKey"),
-                      InstanceMethod<&PoolBinding::random>("random"),
-                      InstanceMethod<&PoolBinding::lastTicket>("lastTicket"),
-                      InstanceMethod<&PoolBinding::cancel>("cancel"),
-                      InstanceMethod<&PoolBinding::statistics>("statistics")});
+  std::vector<Napi::ClassPropertyDescriptor<PoolBinding>> methods = {
+      InstanceMethod<&PoolBinding::setPatience>("setPatience"),
+      InstanceMethod<&PoolBinding::addMember>("addMember"),
+      InstanceMethod<&PoolBinding::openMember>("openMember"),
+      InstanceMethod<&PoolBinding::reopenMember>("reopenMember"),
+      InstanceMethod<&PoolBinding::setProfile>("setProfile"),
+      InstanceMethod<&PoolBinding::loginMember>("loginMember"),
+      InstanceMethod<&PoolBinding::inventory>("inventory"),
+      InstanceMethod<&PoolBinding::tokenInfo>("tokenInfo"),
+      InstanceMethod<&PoolBinding::suspend>("suspend"),
+      InstanceMethod<&PoolBinding::resume>("resume"),
+      InstanceMethod<&PoolBinding::closeMember>("closeMember"),
+      InstanceMethod<&PoolBinding::close>("close"),
+      InstanceMethod<&PoolBinding::lastTicket>("lastTicket"),
+      InstanceMethod<&PoolBinding::cancel>("cancel"),
+      InstanceMethod<&PoolBinding::statistics>("statistics")};
+  for (const PostedOperation& operation : kPostedOperations) {
+    // node-addon-api takes no pointer to const; what it gives back is only read.
+    void* const row = const_cast<PostedOperation*>(&operation);
+    methods.push_back(InstanceMethod<&PoolBinding::postOperation>(operation.name, napi_default, row));
+  }
+  return DefineClass(env, "NativePool", methods);
 }
 
 PoolBinding::PoolBinding(const Info& info) : Napi::ObjectWrap<PoolBinding>(info) {
@@ -58,7 +92,9 @@ Napi::Value PoolBinding::start(Napi::Env env, Shape shape, const Start& with) {
   return pending.promise;
 }
 
-Napi::Value PoolBinding::post(const Info& info, OperationPointer operation) {
+Napi::Value PoolBinding::postOperation(const Info& info) {
+  const auto* const row = static_cast<const PostedOperation*>(info.Data());
+  OperationPointer operation = row->make(info);
   const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
   const auto deadline = deadlineOf(info[info.Length() - 1]);
   lastTicket_ = pending.settlement->ticket();
@@ -161,37 +197,6 @@ Napi::Value PoolBinding::resume(const Info& info) {
 Napi::Value PoolBinding::statistics(const Info& info) {
   return toJavaScript(info.Env(), pool_->statistics());
 }
-
-// ---- operations ----
-
-Napi::Value PoolBinding::generateKey(const Info& info) {
-  return post(info, makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4])));
-}
-
-Napi::Value PoolBinding::destroyKey(const Info& info) { return post(info, makeDestroyKey(bytesOf(info[1]))); }
-
-Napi::Value PoolBinding::readAttributes(const Info& info) {
-  return post(info, makeReadAttributes(bytesOf(info[1])));
-}
-
-Napi::Value PoolBinding::probe(const Info& info) {
-  return post(info, makeProbe(MaterialBinding::of(info[1])));
-}
-
-Napi::Value PoolBinding::encrypt(const Info& info) {
-  return post(info, makeEncrypt(MaterialBinding::of(info[1]), secretOf(info[2]), bytesOf(info[3])));
-}
-
-Napi::Value PoolBinding::decrypt(const Info& info) {
-  return post(
-      info, makeDecrypt(MaterialBinding::of(info[1]), bytesOf(info[2]), bytesOf(info[3]), bytesOf(info[4])));
-}
-
-Napi::Value PoolBinding::generateDataKey(const Info& info) {
-  return post(info, makeGenerateDataKey(MaterialBinding::of(info[1]), sizeOf(info[2]), bytesOf(info[3])));
-}
-
-Napi::Value PoolBinding::random(const Info& info) { return post(info, makeRandom(sizeOf(info[1]))); }
 
 // NOLINTNEXTLINE(readability-make-member-function-const): InstanceMethod takes no const member.
 Napi::Value PoolBinding::lastTicket(const Info& info) {

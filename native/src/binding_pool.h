@@ -24,7 +24,7 @@ class MaterialBinding : public Napi::ObjectWrap<MaterialBinding> {
   const MaterialPointer material_;
 };
 
-/// The methods of `NativePool`, in its order.
+/// The methods of `NativePool`; those that lanes carry out are a table in binding_pool.cc.
 class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -46,22 +46,14 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value resume(const Info& info);
   Napi::Value closeMember(const Info& info);
   Napi::Value close(const Info& info);
-  Napi::Value generateKey(const Info& info);
-  Napi::Value destroyKey(const Info& info);
-  Napi::Value readAttributes(const Info& info);
-  Napi::Value probe(const Info& info);
-  Napi::Value encrypt(const Info& info);
-  Napi::Value decrypt(const Info& info);
-  Napi::Value generateDataKey(const Info& info);
-  Napi::Value random(const Info& info);
   Napi::Value lastTicket(const Info& info);
   Napi::Value cancel(const Info& info);
   Napi::Value statistics(const Info& info);
 
   /// Opens a promise and starts what settles it.
   static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
-  /// Posts an operation whose first argument is the member and whose last is the deadline.
-  Napi::Value post(const Info& info, OperationPointer operation);
+  /// Any operation of lanes: which one is a row of the table in binding_pool.cc.
+  Napi::Value postOperation(const Info& info);
 
   std::shared_ptr<Pool> pool_;
   uint64_t lastTicket_ = 0;

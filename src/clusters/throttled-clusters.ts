@@ -27,23 +27,15 @@ export function throttledClusters(
   };
 }
 
-/** Operations that use a key or draw random bytes; making, destroying and listing keys is free. */
-const isCounted: Readonly<Record<ClusterOperation, boolean>> = {
-  encrypt: true,
-  decrypt: true,
-  generateDataKey: true,
-  random: true,
-  generateKeyMaterial: false,
-  destroyKeyMaterial: false,
-  listMaterialIds: false,
-};
+/** Making, destroying and listing keys; all others use a key or draw random bytes, and count. */
+const free: ReadonlySet<ClusterOperation> = new Set(['generateKeyMaterial', 'destroyKeyMaterial', 'listMaterialIds']);
 
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
   return {
     clusterId: cluster.clusterId,
     // Async: being over the quota is a rejection, as every other failure is.
     async perform(operation, request, call) {
-      if (isCounted[operation]) quota.spend();
+      if (!free.has(operation)) quota.spend();
       return cluster.perform(operation, request, call);
     },
   };

@@ -2,16 +2,10 @@ import type { OperationTrace } from '../calls/trace.js';
 import { toHoldfastError } from '../errors.js';
 import type { ClusterOperation, HsmCluster } from './hsm-cluster.js';
 
-/** As spans name the operations. */
-const spanNames: Readonly<Record<ClusterOperation, string>> = {
-  encrypt: 'encrypt',
-  decrypt: 'decrypt',
-  generateDataKey: 'generate-data-key',
-  random: 'random',
-  generateKeyMaterial: 'generate-key-material',
-  destroyKeyMaterial: 'destroy-key-material',
-  listMaterialIds: 'list-material-ids',
-};
+/** `listMaterialIds` is `list-material-ids` in spans. */
+function spanNameOf(operation: ClusterOperation): string {
+  return operation.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 /**
  * A cluster whose operations are parts of the traces of their requests, each with the tries that it took below it.
@@ -27,7 +21,7 @@ export function tracedCluster(cluster: HsmCluster, customKeyStoreId: string | nu
     clusterId: cluster.clusterId,
     perform(operation, request, call) {
       if (call.trace === undefined) return cluster.perform(operation, request, call);
-      const name = spanNames[operation];
+      const name = spanNameOf(operation);
       const part = call.trace.startOperation(`hsm ${name}`, { ...attributes, 'holdfast.hsm.operation': name });
       return ended(part, cluster.perform(operation, request, { ...call, trace: part }));
     },
