@@ -21,9 +21,9 @@ import { countedLoginAttempts } from '../telemetry/login-metrics.js';
 import { clusterOptions, operationQuotas } from './cluster-options.js';
 import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
-import { type InventoryCheck, oneAtATime, withInventoryCheck, withMemberInventoryCheck } from './inventory-check.js';
+import { oneAtATime } from './inventory-check.js';
 import { composeOwnActs } from './own-acts.js';
-import { lookingAfterConnections, lookingAfterMembers } from './readiness-watch.js';
+import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
 /** The key stores and the use cases on top of them. */
 export interface Core {
@@ -48,10 +48,13 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const hangTracker = new HangTracker();
   const warningThreshold = configuration.limits.encryptionWarningThreshold;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
-  const checkInventory: InventoryCheck = oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId));
   const changes = { onChange: (): void => undefined };
-  const look = () => changes.onChange();
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, hangTracker, checkInventory, look);
+  const reactions: Reactions = {
+    checkInventory: oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId)),
+    lookAtReadiness: () => changes.onChange(),
+    hangTracker,
+  };
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, reactions);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
@@ -60,7 +63,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     passwordSealer,
     hsmClusters,
     clock,
-    events: lookingAfterConnections(withInventoryCheck(connectionEvents(sink), checkInventory), look),
+    events: reportAndReact(connectionEvents(sink), connectionReactions(reactions)),
     random: Math.random,
     connectTimeoutMs: limits.connectTimeoutMs,
     closeTimeoutMs: limits.drainTimeoutMs,
@@ -95,14 +98,11 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
 async function composeClusters(
   foundation: Foundation,
   encryptionBudget: EncryptionBudget,
-  hangTracker: HangTracker,
-  checkInventory: InventoryCheck,
-  look: () => void,
+  reactions: Reactions,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
-  const told = withMemberInventoryCheck(hsmEvents(telemetry.sink, clock), checkInventory);
-  const events = hangTracker.watch(lookingAfterMembers(told, look));
+  const events = reportAndReact(hsmEvents(telemetry.sink, clock), hsmReactions(reactions));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;

@@ -1,5 +1,3 @@
-import type { HsmEvents } from '../hsm/events.js';
-
 /** What hangs in the modules of the clusters, as far as the life of the process depends on it. */
 export class HangTracker {
   /** Told of a member or a cluster that gets stuck: from then on the replacement of the process has to be thought of. */
@@ -11,18 +9,11 @@ export class HangTracker {
     return this.#lanesHung;
   }
 
-  /** The same events, which it listens to. */
-  watch(events: HsmEvents): HsmEvents {
-    return {
-      ...events,
-      lanesHung: (clusterId, laneCount) => {
-        this.#lanesHung = true;
-        events.lanesHung(clusterId, laneCount);
-      },
-      processWornOut: (place, cause) => {
-        events.processWornOut(place, cause);
-        this.onStuck();
-      },
-    };
+  laneHangs(): void {
+    this.#lanesHung = true;
+  }
+
+  memberIsStuck(): void {
+    this.onStuck();
   }
 }

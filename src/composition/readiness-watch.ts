@@ -1,6 +1,4 @@
 import type { Clock, ScheduledTask } from '../clock.js';
-import type { HsmEvents } from '../hsm/events.js';
-import type { ConnectionEvents } from '../keystores/connection-events.js';
 import { type Readiness, type ReadinessFacts, readinessOf } from '../status/readiness.js';
 import { oneAtATime } from './inventory-check.js';
 
@@ -65,30 +63,4 @@ export class ReadinessWatch {
   #isStopped(): boolean {
     return this.#stopped;
   }
-}
-
-/** The same events, of which each that may change what health says makes it look. */
-export function lookingAfterConnections(events: ConnectionEvents, look: () => void): ConnectionEvents {
-  return afterEach(events, ['connected', 'connectFailed', 'disconnecting', 'disconnected'], look);
-}
-
-/** See `lookingAfterConnections`. */
-export function lookingAfterMembers(events: HsmEvents, look: () => void): HsmEvents {
-  return afterEach(events, ['memberSuspended', 'memberResumed', 'memberOpened', 'memberReconnecting'], look);
-}
-
-/** In the next turn of the event loop: who tells of an event is not done yet. */
-function afterEach<Events extends object>(events: Events, names: readonly (keyof Events)[], look: () => void): Events {
-  const later = () => void setImmediate(look);
-  const wrapped = names.map((name) => {
-    const told = events[name] as (...details: unknown[]) => void;
-    return [
-      name,
-      (...details: unknown[]) => {
-        told(...details);
-        later();
-      },
-    ] as const;
-  });
-  return { ...events, ...Object.fromEntries(wrapped) };
 }

@@ -1,0 +1,58 @@
+import type { HsmEvents } from '../hsm/events.js';
+import type { ConnectionEvents } from '../keystores/connection-events.js';
+import type { HangTracker } from './hang-tracker.js';
+import type { InventoryCheck } from './inventory-check.js';
+
+/** What the service does when something happens to an HSM or a connection. */
+export interface Reactions {
+  /** A token that comes back may hold what was destroyed elsewhere meanwhile. */
+  checkInventory: InventoryCheck;
+  /** Health may have changed. Called in a later turn of the event loop: whoever reports an event is not done yet. */
+  lookAtReadiness: () => void;
+  hangTracker: HangTracker;
+}
+
+/** The reactions to what happens to members. They do not depend on telemetry, which only listens. */
+export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: Reactions): Partial<HsmEvents> {
+  return {
+    memberOpened({ clusterId }) {
+      void checkInventory(clusterId);
+      setImmediate(lookAtReadiness);
+    },
+    memberReconnected: ({ clusterId }) => void checkInventory(clusterId),
+    memberSuspended: () => void setImmediate(lookAtReadiness),
+    memberResumed: () => void setImmediate(lookAtReadiness),
+    memberReconnecting: () => void setImmediate(lookAtReadiness),
+    processWornOut: () => hangTracker.memberIsStuck(),
+    lanesHung: () => hangTracker.laneHangs(),
+  };
+}
+
+/** The reactions to what happens to connections. Members that open while a cluster connects are looked at once it has. */
+export function connectionReactions({ checkInventory, lookAtReadiness }: Reactions): Partial<ConnectionEvents> {
+  return {
+    connected({ clusterId }) {
+      void checkInventory(clusterId);
+      setImmediate(lookAtReadiness);
+    },
+    connectFailed: () => void setImmediate(lookAtReadiness),
+    disconnecting: () => void setImmediate(lookAtReadiness),
+    disconnected: () => void setImmediate(lookAtReadiness),
+  };
+}
+
+/** Tells telemetry first, so that the log has the cause before its effects, and reacts whatever becomes of that. */
+export function reportAndReact<Events extends object>(telemetry: Events, reactions: Partial<Events>): Events {
+  const both = Object.entries(reactions).map(([name, react]) => {
+    const report = telemetry[name as keyof Events] as (...details: unknown[]) => void;
+    const listener = (...details: unknown[]): void => {
+      try {
+        report(...details);
+      } finally {
+        (react as (...details: unknown[]) => void)(...details);
+      }
+    };
+    return [name, listener] as const;
+  });
+  return { ...telemetry, ...Object.fromEntries(both) };
+}
