@@ -31,6 +31,13 @@ export interface KeyCatalog {
   listKeys(scope: Scope, afterKeyId: string | undefined, limit: number): Promise<KeyRecord[]>;
   /** Sets the state, and the deletion date and window with it, if the state is one of `from`. @returns whether it was. */
   changeKeyState(scope: Scope, keyId: string, from: readonly StoredKeyState[], to: KeyStateChange): Promise<boolean>;
+  /** Replaces the description if the state is one of `from`. @returns whether it was. */
+  changeKeyDescription(
+    scope: Scope,
+    keyId: string,
+    from: readonly StoredKeyState[],
+    description: string,
+  ): Promise<boolean>;
   /** Keys of all scopes in `PendingDeletion` with a deletion date at or before `now`, and those left in `Deleting`. */
   listKeysToDelete(now: Date, limit: number): Promise<KeyRecord[]>;
   /**

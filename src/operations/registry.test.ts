@@ -31,7 +31,8 @@ const published = `
   | ListAliases                     | Y       | Y        | Y               | Y           |
   | ReEncrypt                       | Y       | X[1]     | X[3]            | X[11]       |
   | ScheduleKeyDeletion             | Y       | Y        | X[3]            | Y           |
-  | UpdateAlias                     | Y       | Y        | X[3]            | Y           |`;
+  | UpdateAlias                     | Y       | Y        | X[3]            | Y           |
+  | UpdateKeyDescription            | Y       | Y        | X[3]            | Y           |`;
 
 const notes: Record<string, [code: string, message: string]> = {
   'X[1]': ['DISABLED', 'ARN is disabled.'],

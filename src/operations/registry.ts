@@ -21,6 +21,7 @@ import { disableKeyOperation } from './keys/disable-key.js';
 import { enableKeyOperation } from './keys/enable-key.js';
 import { listKeysOperation } from './keys/list-keys.js';
 import { scheduleKeyDeletionOperation } from './keys/schedule-key-deletion.js';
+import { updateKeyDescriptionOperation } from './keys/update-key-description.js';
 import type { Operation } from './operation.js';
 import { getStatusOperation } from './service/get-status.js';
 
@@ -40,6 +41,7 @@ export const operations = {
   ListKeys: listKeysOperation,
   EnableKey: enableKeyOperation,
   DisableKey: disableKeyOperation,
+  UpdateKeyDescription: updateKeyDescriptionOperation,
   ScheduleKeyDeletion: scheduleKeyDeletionOperation,
   CancelKeyDeletion: cancelKeyDeletionOperation,
   CreateAlias: createAliasOperation,

@@ -5,6 +5,7 @@ import { commitKey } from './commit-key.js';
 import type { CatalogDatabase } from './database.js';
 import { beginDeletion, completeDeletion, listKeysToDelete } from './key-deletion.js';
 import { keyRecord, materialRecord } from './rows.js';
+import type { KeyRow } from './schema.js';
 
 type KeysAndMaterials = Pick<
   KeyCatalog,
@@ -12,6 +13,7 @@ type KeysAndMaterials = Pick<
   | 'findKey'
   | 'listKeys'
   | 'changeKeyState'
+  | 'changeKeyDescription'
   | 'listKeysToDelete'
   | 'beginDeletion'
   | 'completeDeletion'
@@ -27,6 +29,7 @@ export function keysAndMaterials(database: CatalogDatabase): KeysAndMaterials {
     findKey: (scope, keyId) => findKey(database, scope, keyId),
     listKeys: (scope, afterKeyId, limit) => listKeys(database, scope, afterKeyId, limit),
     changeKeyState: (scope, keyId, from, to) => changeKeyState(database, scope, keyId, from, to),
+    changeKeyDescription: (scope, keyId, from, description) => changeKey(database, scope, keyId, from, { description }),
     listKeysToDelete: (now, limit) => listKeysToDelete(database, now, limit),
     beginDeletion: (scope, keyId, now) => beginDeletion(database, scope, keyId, now),
     completeDeletion: (scope, keyId, destroyedDate) => completeDeletion(database, scope, keyId, destroyedDate),
@@ -70,22 +73,33 @@ async function listKeys(
   return rows.map(keyRecord);
 }
 
-async function changeKeyState(
+function changeKeyState(
   database: CatalogDatabase,
   scope: Scope,
   keyId: string,
   from: readonly StoredKeyState[],
   to: KeyStateChange,
 ): Promise<boolean> {
+  return changeKey(database, scope, keyId, from, {
+    state: to.state,
+    deletion_date: to.deletionDate?.getTime() ?? null,
+    pending_deletion_window_in_days: to.pendingDeletionWindowInDays,
+  });
+}
+
+/** @returns whether the key's state was one of `from` */
+async function changeKey(
+  database: CatalogDatabase,
+  scope: Scope,
+  keyId: string,
+  from: readonly StoredKeyState[],
+  change: Partial<Pick<KeyRow, 'state' | 'deletion_date' | 'pending_deletion_window_in_days' | 'description'>>,
+): Promise<boolean> {
   if (from.length === 0) return false;
   const result = await database.write((transaction) =>
     transaction
       .updateTable('keys')
-      .set({
-        state: to.state,
-        deletion_date: to.deletionDate?.getTime() ?? null,
-        pending_deletion_window_in_days: to.pendingDeletionWindowInDays,
-      })
+      .set(change)
       .where('account', '=', scope.account)
       .where('region', '=', scope.region)
       .where('key_id', '=', keyId)

@@ -98,6 +98,16 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...plain('Disabled') });
   });
 
+  it('changes a description only in the states that are named', async () => {
+    const { catalog } = opened();
+    const key = await addKey(catalog);
+    expect(await catalog.changeKeyDescription(scope, key.keyId, ['Disabled'], 'new')).toBe(false);
+    expect(await catalog.changeKeyDescription(otherScope, key.keyId, ['Enabled'], 'new')).toBe(false);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual(key);
+    expect(await catalog.changeKeyDescription(scope, key.keyId, ['Disabled', 'Enabled'], '')).toBe(true);
+    expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, description: '' });
+  });
+
   it('lets exactly one of several competing changes win', async () => {
     const { catalog, another } = opened();
     const key = await addKey(catalog);

@@ -76,6 +76,7 @@ function keyRows(world: World): Record<string, Row> {
     ListKeys: forAdministrators('ListKeys', { limit: 5 }),
     DisableKey: onKey('DisableKey', spare),
     EnableKey: onKey('EnableKey', spare),
+    UpdateKeyDescription: onKey('UpdateKeyDescription', spare, { key_id: spare, description: 'new words' }),
     ScheduleKeyDeletion: onKey('ScheduleKeyDeletion', spare, { key_id: spare, pending_window_in_days: 9 }),
     CancelKeyDeletion: onKey('CancelKeyDeletion', spare),
     CreateAlias: onKey('CreateAlias', other, { alias_name: 'alias/walk', target_key_id: other }),

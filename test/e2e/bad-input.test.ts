@@ -306,11 +306,20 @@ describe('bad input', () => {
   });
 
   it('an alias where only an id fits is answered with what does fit', async () => {
-    const byId = ['EnableKey', 'DisableKey', 'ScheduleKeyDeletion', 'CancelKeyDeletion', 'ListAliases'];
+    const byId = [
+      'EnableKey',
+      'DisableKey',
+      'ScheduleKeyDeletion',
+      'CancelKeyDeletion',
+      'ListAliases',
+      'UpdateKeyDescription',
+    ];
     const asTarget = ['CreateAlias', 'UpdateAlias'];
     for (const alias of ['alias/app', `arn:aws:kms:${region}:${account}:alias/app`]) {
       for (const method of [...byId, ...asTarget]) {
-        const [field, more] = byId.includes(method) ? ['key_id', {}] : ['target_key_id', { alias_name: 'alias/new' }];
+        const [field, more] = byId.includes(method)
+          ? ['key_id', method === 'UpdateKeyDescription' ? { description: 'new' } : {}]
+          : ['target_key_id', { alias_name: 'alias/new' }];
         const refusal = await client.refusal(method, { [field]: alias, ...more });
         expect(refusal, method).toMatchObject({ reason: 'NOT_FOUND', message: `Invalid keyId '${alias}'` });
         const [violation] = refusal.fieldViolations;

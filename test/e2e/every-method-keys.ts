@@ -69,6 +69,9 @@ export function keyTests(bench: MethodBench): void {
         reason: 'KMS_INVALID_STATE',
         message: `${String(arn)} is not pending deletion.`,
       });
+      expect(await call('UpdateKeyDescription', { key_id: keyId, description: 'ünïcode' })).toEqual({});
+      expect(await call('DescribeKey', { key_id: keyId })).toMatchObject({ key_metadata: { description: 'ünïcode' } });
+      expect(await call('UpdateKeyDescription', { key_id: arn, description: '' })).toEqual({});
       const deletionDate = timestamp(new Date(now.getTime() + 7 * dayMs));
       expect(await call('ScheduleKeyDeletion', { key_id: keyId, pending_window_in_days: 7 })).toEqual({
         key_id: arn,
@@ -101,6 +104,7 @@ export function keyTests(bench: MethodBench): void {
         ['GenerateDataKeyWithoutPlaintext', { key_id: keyId, number_of_bytes: 16 }],
         ['EnableKey', { key_id: keyId }],
         ['DisableKey', { key_id: keyId }],
+        ['UpdateKeyDescription', { key_id: keyId, description: 'too late' }],
         ['ScheduleKeyDeletion', { key_id: keyId }],
         ['CreateAlias', { alias_name: 'alias/too-late', target_key_id: keyId }],
         ['UpdateAlias', { alias_name: 'alias/doomed', target_key_id: keyId }],

@@ -92,6 +92,7 @@ describe('the limits of the model', () => {
       ListKeys: {},
       EnableKey: { key_id: keyId },
       DisableKey: { key_id: keyId },
+      UpdateKeyDescription: { key_id: keyId, description: 'new' },
       ScheduleKeyDeletion: { key_id: keyId },
       CancelKeyDeletion: { key_id: keyId },
       CreateAlias: { alias_name: 'alias/made', target_key_id: keyId },

@@ -9,7 +9,7 @@ import type { Terminal } from '../terminal.js';
 
 /** `holdfast key …`. */
 export function addKeyCommands(program: Command, terminal: Terminal): void {
-  const key = program.command('key').description('KMS keys: create, describe, list, enable, disable, delete');
+  const key = program.command('key').description('KMS keys: create, describe, list, enable, disable, update, delete');
   addCreate(key, terminal);
   addDescribe(key, terminal);
   addList(key, terminal);
@@ -25,6 +25,7 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
     description: 'stop all use of a key',
     done: 'is disabled',
   });
+  addUpdate(key, terminal);
   addScheduleDeletion(key, terminal);
   addCancelDeletion(key, terminal);
 }
@@ -103,6 +104,23 @@ function addSwitch(parent: Command, terminal: Terminal, { name, method, descript
     withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
       await client.call(method, { keyId });
       await printDone(terminal, options.output, `${keyId} ${done}`);
+    }),
+  );
+}
+
+function addUpdate(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('update <key-id>')
+    .description('replace the description of a key (key id or key ARN)')
+    .requiredOption('--description <text>', 'free text, up to 8192 characters; "" removes it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  holdfast key update 1234abcd-12ab-34cd-56ef-1234567890ab --description "card numbers, old"',
+    );
+  addConnectionOptions(command).action(
+    withClient<{ description: string }, [string]>(terminal, async ({ client, options }, keyId) => {
+      await client.call('updateKeyDescription', { keyId, description: options.description });
+      await printDone(terminal, options.output, `${keyId} has the new description`);
     }),
   );
 }

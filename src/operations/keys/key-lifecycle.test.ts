@@ -7,6 +7,7 @@ import { disableKey } from './disable-key.js';
 import { enableKey } from './enable-key.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { scheduleKeyDeletion } from './schedule-key-deletion.js';
+import { updateKeyDescription } from './update-key-description.js';
 
 let domain: KeyDomain;
 let key: KeyRecord;
@@ -51,6 +52,23 @@ describe('enabling and disabling', () => {
         message: `${arnOf(key)} is pending deletion.`,
       });
     }
+  });
+
+  it('so is a new description, and of a key that is gone there is none', async () => {
+    const request = { description: 'new' };
+    expect(await updateKeyDescription(domain.core, { key, request })).toEqual({});
+    expect(await metadata(key)).toMatchObject({ description: 'new' });
+    await schedule(key);
+    await expect(updateKeyDescription(domain.core, { key, request })).rejects.toMatchObject({
+      code: 'KMS_INVALID_STATE',
+      message: `${arnOf(key)} is pending deletion.`,
+    });
+    await domain.catalog.changeKeyState(key, key.keyId, ['PendingDeletion'], {
+      state: 'Deleted',
+      deletionDate: null,
+      pendingDeletionWindowInDays: null,
+    });
+    await expect(updateKeyDescription(domain.core, { key, request })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('says so when the state changed to and fro', async () => {
