@@ -1,8 +1,8 @@
 import type { Configuration } from '../config/configuration.js';
-import type { PrincipalDirectory } from '../config/principals.js';
+import type { PrincipalDirectory } from '../callers/principal-directory.js';
 import { userActions } from '../operations/registry.js';
 import { AccessList } from '../policy/access-list.js';
-import { requirePrincipal } from './principals.js';
+import { requirePrincipal } from '../callers/found-principal.js';
 
 /** The policy that the configuration's principals and their roles amount to. */
 export function configuredAuthorizer(configuration: Configuration, principals: PrincipalDirectory): AccessList {

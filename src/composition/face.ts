@@ -10,7 +10,7 @@ import type { Core } from './core.js';
 import { firstReservedFileDescriptor } from './file-descriptors.js';
 import type { Foundation } from './foundation.js';
 import { listenerOptions } from './listener-options.js';
-import { principalOf } from './principals.js';
+import { principalOf } from '../callers/found-principal.js';
 import type { ServerStatus } from './service-status.js';
 
 /** The gRPC face and what renews its certificates. */

@@ -7,7 +7,7 @@ import { CatalogWatch } from './catalog-watch.js';
 import { beginAuditing } from './begin-auditing.js';
 import { openConfiguredCatalog } from './configured-catalog.js';
 import type { Configuration } from '../config/configuration.js';
-import { PrincipalDirectory } from '../config/principals.js';
+import { PrincipalDirectory } from '../callers/principal-directory.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
 import type { ClusterOptions } from '../hsm/clusters.js';
 import type { Identifiers } from '../ids.js';

@@ -1,10 +1,10 @@
 import type { ListenerConfiguration, TlsListener } from '../config/configuration.js';
 import { exposureOf } from '../config/file-exposure.js';
-import type { PrincipalDirectory } from '../config/principals.js';
+import type { PrincipalDirectory } from '../callers/principal-directory.js';
 import type { GrpcListenerOptions } from '../faces/grpc/server.js';
 import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
 import { readRegularFile } from '../regular-file.js';
-import { requirePrincipal } from './principals.js';
+import { requirePrincipal } from '../callers/found-principal.js';
 
 /** The largest certificate or key that is read, in bytes. A bundle of every public authority has a quarter of it. */
 const maximumPemBytes = 1_048_576;

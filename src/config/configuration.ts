@@ -1,3 +1,5 @@
+import type { PrincipalConfiguration } from '../callers/principal-directory.js';
+
 /**
  * The configuration as the rest of the program sees it: checked, complete (defaults filled in), every path absolute.
  * Made by `load.ts`. Secrets are not in it, only where they are to be had (`SecretSource`, read by `secrets.ts`).
@@ -60,24 +62,6 @@ export interface PlaintextListener {
   readonly address: string;
   readonly port: number;
   readonly principal: string;
-}
-
-/** An administrator or user of the file; its ARN is `arn:<partition>:iam::<account>:user/<name>` (`principals.ts`). */
-export interface PrincipalConfiguration {
-  readonly role: 'administrator' | 'user';
-  readonly name: string;
-  readonly account: string;
-  /** Which client certificates are this principal; null for one that only a socket can be. */
-  readonly certificate: CertificateMatch | null;
-  /** Keys that a user may use: key ids, key ARNs and alias names. Empty for administrators. */
-  readonly keys: readonly string[];
-}
-
-/** Exactly one property of a client certificate (already verified against the certificate authority). */
-export interface CertificateMatch {
-  readonly kind: 'commonName' | 'uri' | 'dns' | 'sha256';
-  /** For `sha256` 64 lower-case hex digits of the DER's digest. */
-  readonly value: string;
 }
 
 /** Vendor profiles that may be named (`hsm/profiles`). */

@@ -1,17 +1,17 @@
 import { userInfo } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type {
-  CertificateMatch,
   ClusterConfiguration,
   Configuration,
   ListenerConfiguration,
   ModuleConfiguration,
-  PrincipalConfiguration,
   ProfileOverrides,
   SecretSource,
   TelemetryConfiguration,
   OtlpReceiverConfiguration,
 } from './configuration.js';
+import type { PrincipalConfiguration } from '../callers/principal-directory.js';
+import type { CertificateMatch } from '../callers/principal-directory.js';
 import { noOpenTelemetryEnvironment, readOpenTelemetryEnvironment } from './open-telemetry-environment.js';
 import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceInFile } from './schema.js';
 

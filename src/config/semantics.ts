@@ -1,10 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type {
-  ClusterConfiguration,
-  Configuration,
-  OtlpReceiverConfiguration,
-  PrincipalConfiguration,
-} from './configuration.js';
+import type { ClusterConfiguration, Configuration, OtlpReceiverConfiguration } from './configuration.js';
+import type { PrincipalConfiguration } from '../callers/principal-directory.js';
 import { checkSharedModules, checkTokens } from './modules.js';
 import { openTelemetryEnvironmentProblems } from './open-telemetry-environment.js';
 import type { ConfigurationProblem } from './problem.js';

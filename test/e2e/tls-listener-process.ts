@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../../src/clock-system.js';
-import { certificateNames } from '../../src/config/principals.js';
+import { certificateNames } from '../../src/callers/principal-directory.js';
 import { RefusalReporter } from '../../src/faces/grpc/refusals.js';
 import { TlsListener } from '../../src/faces/grpc/tls-listener.js';
 

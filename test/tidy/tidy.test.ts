@@ -45,6 +45,8 @@ const floors: readonly (readonly string[])[] = [
   ground,
   ...domain.map((folder) => [folder]),
   ['certificates'],
+  // From a certificate or a socket to a principal.
+  ['callers'],
   adapters,
   // Listens to the HSM adapter.
   ['telemetry'],

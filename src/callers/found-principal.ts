@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { CallerCertificate } from '../audit/event.js';
 import { certificateIdentity } from '../certificates/certificate-identity.js';
-import type { PrincipalDirectory } from '../config/principals.js';
+import type { PrincipalDirectory } from './principal-directory.js';
 import type { Principal } from '../calls/principal.js';
 
 /** A principal that the configuration is known to have. */

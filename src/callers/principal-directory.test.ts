@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { CertificateMatch } from './configuration.js';
-import { certificateNames, PrincipalDirectory } from './principals.js';
+import type { CertificateMatch } from './principal-directory.js';
+import { certificateNames, PrincipalDirectory } from './principal-directory.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-principals-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -24,7 +24,7 @@ function certificate(subject: string, alternativeNames?: string): X509Certificat
 
 function directory(matches: Record<string, CertificateMatch | null>): PrincipalDirectory {
   return new PrincipalDirectory({
-    identity: { partition: 'aws', region: 'eu-central-1', accounts: ['111122223333', '444455556666'] },
+    identity: { partition: 'aws', region: 'eu-central-1' },
     principals: Object.entries(matches).map(([name, match]) => ({
       role: 'user',
       name,

@@ -1,6 +1,24 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Principal } from '../calls/principal.js';
-import type { CertificateMatch, Configuration, PrincipalConfiguration } from './configuration.js';
+import type { Identity } from '../keys/identity.js';
+
+/** An administrator or user of the file; its ARN is `arn:<partition>:iam::<account>:user/<name>` (IAM User Guide, "IAM ARNs"). */
+export interface PrincipalConfiguration {
+  readonly role: 'administrator' | 'user';
+  readonly name: string;
+  readonly account: string;
+  /** Which client certificates are this principal; null for one that only a socket can be. */
+  readonly certificate: CertificateMatch | null;
+  /** Keys that a user may use: key ids, key ARNs and alias names. Empty for administrators. */
+  readonly keys: readonly string[];
+}
+
+/** Exactly one property of a client certificate (already verified against the certificate authority). */
+export interface CertificateMatch {
+  readonly kind: 'commonName' | 'uri' | 'dns' | 'sha256';
+  /** For `sha256` 64 lower-case hex digits of the DER's digest. */
+  readonly value: string;
+}
 
 /** What a principal can be recognised by. */
 export interface CertificateNames {
@@ -20,12 +38,18 @@ export type PrincipalLookup =
   /** `ambiguous`: the certificate is more than one principal, so it is none. */
   | { found: false; reason: 'unknown' | 'ambiguous' };
 
+/** The principals of the configuration. */
+export interface DirectoryOptions {
+  principals: readonly PrincipalConfiguration[];
+  identity: Pick<Identity, 'partition' | 'region'>;
+}
+
 /** Who the configuration says that callers are. The certificate's chain was verified before. */
 export class PrincipalDirectory {
   readonly #byName = new Map<string, Principal>();
   readonly #byMatch = new Map<string, Principal>();
 
-  constructor({ principals, identity }: Pick<Configuration, 'principals' | 'identity'>) {
+  constructor({ principals, identity }: DirectoryOptions) {
     for (const entry of principals) {
       const principal = toPrincipal(entry, identity);
       this.#byName.set(entry.name, principal);
@@ -53,7 +77,7 @@ export class PrincipalDirectory {
 }
 
 /** ARN, name, account and region of a configured principal (IAM User Guide, "IAM ARNs"). */
-function toPrincipal(entry: PrincipalConfiguration, identity: Configuration['identity']): Principal {
+function toPrincipal(entry: PrincipalConfiguration, identity: Pick<Identity, 'partition' | 'region'>): Principal {
   const arn = `arn:${identity.partition}:iam::${entry.account}:user/${entry.name}`;
   return { arn, name: entry.name, account: entry.account, region: identity.region };
 }
