@@ -24,7 +24,7 @@ const commands = [
   'health',
   'status',
   ...['create', 'connect', 'disconnect', 'describe', 'update', 'delete'].map((name) => `key-store ${name}`),
-  ...['create', 'describe', 'list', 'enable', 'disable', 'schedule-deletion', 'cancel-deletion'].map(
+  ...['create', 'describe', 'list', 'enable', 'disable', 'update', 'schedule-deletion', 'cancel-deletion'].map(
     (name) => `key ${name}`,
   ),
   ...['create', 'list', 'update', 'delete'].map((name) => `alias ${name}`),

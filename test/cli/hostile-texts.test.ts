@@ -109,6 +109,7 @@ const commands: Record<string, string[]> = {
   'key list': [],
   'key enable': [key],
   'key disable': [key],
+  'key update': [key, '--description', 'a'],
   'key schedule-deletion': [key],
   'key cancel-deletion': [key],
   'alias create': ['alias/a', '--target-key-id', key],

@@ -136,6 +136,13 @@ describe('keys and aliases', () => {
     expect((await run(['alias', 'delete', 'alias/other'])).exitCode).toBe(1);
   });
 
+  test('a new description', async () => {
+    await done(['key', 'update', keyId, '--description', 'card numbers, old']);
+    expect(await done(['key', 'describe', keyId])).toContain('card numbers, old');
+    await done(['key', 'update', keyId, '--description', '']);
+    expect(await done(['key', 'describe', keyId])).not.toContain('card numbers');
+  });
+
   test('disable, enable, schedule and cancel deletion', async () => {
     await done(['key', 'disable', keyId]);
     const refused = await run(['encrypt', '--key-id', keyId], { stdin: 'x' });

@@ -87,7 +87,7 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
     const service = (await ask('describe', 'holdfast.kms.v1.CryptographyService')).join('\n');
     expect(service).toContain('rpc Encrypt ( .holdfast.kms.v1.EncryptRequest )');
     const message = (await ask('describe', 'holdfast.kms.v1.EncryptRequest')).join('\n');
-    expect(message).toMatch(/optional bytes plaintext = 2;/);
+    expect(message).toMatch(/optional bytes plaintext = 2 \[debug_redact = true\];/);
     expect(message).toMatch(/map<string, string> encryption_context = 3;/);
     const metadata = (await ask('describe', 'holdfast.kms.v1.KeyMetadata')).join('\n');
     expect(metadata).toMatch(/\.google\.protobuf\.Timestamp creation_date = 4;/);
