@@ -22,7 +22,10 @@ async function found(spaceOf: (folder: string) => Promise<FileSystemSpace>) {
 /** What `holdfast status` says of the same disk. */
 function shown(freeBytes: number, sizeBytes: number): string {
   const disks = [{ holds: 'audit', path: '/a', freeBytes, sizeBytes }];
-  const well = { catalogReadable: true, keyStores: [], certificates: [] };
+  const well = {
+    ...{ catalogReadable: true, catalogWritable: true, deletionHold: null, encryptionBudgetUsed: 0 },
+    ...{ keyStores: [], certificates: [], certificateTrouble: null },
+  };
   const audit = { file: '/a/log', writable: true, inPlace: true, lostRecords: 0 };
   const process = { replacement: 'none', openFileDescriptors: 1, maximumFileDescriptors: 1_000 };
   const status = { ...well, audit, disks, process } as unknown as ServiceStatus;
