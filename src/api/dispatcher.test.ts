@@ -9,6 +9,7 @@ import { AccessList } from '../policy/access-list.js';
 import type { Principal } from '../calls/principal.js';
 import type { AccessRequest, Authorizer } from '../policy/authorizer.js';
 import { Secret } from '../secret.js';
+import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
 import type { Operation } from '../operations/operation.js';
 import { type OperationName, type Operations, operations } from '../operations/registry.js';
 import { AuditedDispatcher, type IncomingCall } from './dispatcher.js';
@@ -178,6 +179,17 @@ describe('AuditedDispatcher', () => {
     });
     expect(asked).toMatchObject([{ action: 'kms:Encrypt', context: { sourceAddress: '2001:db8::1', face: 'grpc' } }]);
     expect([bench.executed, bench.records[0]?.decidedBy]).toEqual([[], ['policy:1']]);
+  });
+
+  it('does nothing where the authorizer fails, and records it', async () => {
+    const failing = { decide: () => Promise.reject(new Error('the policy store')) };
+    const bench = new Bench('ListKeys', {}, systemClock, failing);
+    expect(await codeOf(bench.dispatch('ListKeys', {}))).toBe('KMS_INTERNAL');
+    const unknownKey = new UnknownKeyError({ keyId: 'k', materialId: 'm' }, undefined);
+    const prepare = () => Promise.reject(new HoldfastError('INVALID_CIPHERTEXT', 'no', { cause: unknownKey }));
+    const unknown = new Bench('Decrypt', { prepare }, systemClock, failing);
+    expect(await codeOf(unknown.dispatch('Decrypt', {}))).toBe('KMS_INTERNAL');
+    expect([bench.executed, bench.records.length, unknown.records.length]).toEqual([[], 1, 1]);
   });
 
   it('records what a create has made, and nothing made when it failed', async () => {

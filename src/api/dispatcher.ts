@@ -121,7 +121,9 @@ export class AuditedDispatcher implements Dispatcher {
       return undefined;
     } catch (thrown) {
       const error = toHoldfastError(thrown);
-      return call.principal === undefined ? error : await this.#forAdministrators(error, call, call.principal);
+      if (call.principal === undefined) return error;
+      // An authorizer that fails must not keep the refusal out of the audit log.
+      return this.#forAdministrators(error, call, call.principal).catch(toHoldfastError);
     }
   }
 
