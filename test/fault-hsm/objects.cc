@@ -84,6 +84,9 @@ std::string Objects::identity(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session)
   const auto behind = real(shown, session);
   if (!behind) return "";
   const std::lock_guard lock(mutex_);
+  // Made stale by another thread meanwhile: put back, it would be what every later search gives for this
+  // object.
+  if (stale_.contains(shown)) return "";
   Object& object = objects_[shown];
   if (object.real == 0) {
     object.real = *behind;
