@@ -77,6 +77,12 @@ describe('enabling and disabling', () => {
       code: 'KMS_INVALID_STATE',
       message: `${arnOf(key)} was being changed by another request.`,
     });
+    const unchanged: KeyCatalog = { ...domain.catalog, changeKeyDescription: () => Promise.resolve(false) };
+    const request = { description: 'new' };
+    await expect(updateKeyDescription({ ...domain.core, catalog: unchanged }, { key, request })).rejects.toMatchObject({
+      code: 'KMS_INVALID_STATE',
+      message: `${arnOf(key)} was being changed by another request.`,
+    });
   });
 });
 

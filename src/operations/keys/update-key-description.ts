@@ -1,9 +1,7 @@
-import { keyArn } from '../../keys/arn.js';
+import { changeKey } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
-import { requireKeyState, unlessPendingDeletion } from '../../keys/key-state.js';
-import { keyNotFound } from '../../keys/not-found.js';
-import { findVisibleKey } from '../../keys/resolve-key.js';
+import { unlessPendingDeletion } from '../../keys/key-state.js';
 import { type Keyed, onKey } from '../operation.js';
 
 /** AWS KMS API Reference, UpdateKeyDescription. */
@@ -20,10 +18,10 @@ export async function updateKeyDescription(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,
   { key, request }: { key: KeyRecord; request: UpdateKeyDescriptionRequest },
 ): Promise<Record<string, never>> {
-  await requireKeyState(core, key, unlessPendingDeletion);
-  if (await core.catalog.changeKeyDescription(key, key.keyId, ['Enabled', 'Disabled'], request.description)) return {};
-  await requireKeyState(core, await findVisibleKey(core, key, key.keyId), unlessPendingDeletion);
-  throw keyNotFound(keyArn(core.identity, key));
+  await changeKey(core, key, unlessPendingDeletion, () =>
+    core.catalog.changeKeyDescription(key, key.keyId, ['Enabled', 'Disabled'], request.description),
+  );
+  return {};
 }
 
 /** UpdateKeyDescription: the key by id. */
