@@ -42,6 +42,7 @@ test('a path that is well has no problem, and a link in a circle is one', async 
   expect(await accessProblem(join(folder, 'file'), constants.R_OK, 'read')).toBeUndefined();
 });
 
+/** Only root can mount one: skipped on a machine that has none. */
 const readOnly = (() => {
   try {
     return execFileSync('findmnt', ['-rno', 'TARGET', '-O', 'ro'], { encoding: 'utf8' }).split('\n')[0] ?? '';

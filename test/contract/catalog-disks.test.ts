@@ -28,6 +28,7 @@ const ownNamespace = process.geteuid?.() === 0 ? ['-m'] : ['-rm'];
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-disks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A container may forbid mounts: only the limit of a file's size is left to try then. */
 const canMount =
   spawnSync('unshare', [...ownNamespace, 'mount', '-t', 'tmpfs', '-o', 'size=4k', 'none', folder]).status === 0;
 

@@ -11,6 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-unit-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const unit = join(folder, 'holdfast.service');
 const source = (name: string): string => fileURLToPath(new URL(`../../deploy/systemd/${name}`, import.meta.url));
+/** Skipped on a machine without systemd, such as a container. */
 const isHere = spawnSync('systemd-analyze', ['--version']).status === 0;
 
 /** With a program that every machine has. An unknown directive is a line and no failure: there may be no line. */

@@ -304,9 +304,11 @@ test('of three keys the one that encrypts wrongly is blamed, and the others work
 test('one decryption that fails while a ciphertext is checked blames nobody', async () => {
   await pool.probe(0, key.reference, soon());
   for (const rv of [0x5, 0x30, 0x68, 0xb3]) {
+    const fresh = await makeKey(pool, 0);
+    const before = fault.counts('C_Decrypt').failed;
     fault.obey(`C_Decrypt times 1 rv ${rv}`);
-    const fresh = await makeKey(pool, 0).catch(() => undefined);
-    if (fresh !== undefined) await pool.encrypt(0, fresh.reference, zeroes, text('data'), soon());
+    await pool.encrypt(0, fresh.reference, zeroes, text('data'), soon());
+    expect([rv, fault.counts('C_Decrypt').failed - before]).toEqual([rv, 1]);
   }
 });
 
