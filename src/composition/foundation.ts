@@ -1,4 +1,4 @@
-/** What is open before anything serves: files, clock, telemetry. A part of `compose.ts`, for its length. */
+/** What is open before anything serves: files, clock, telemetry. */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
