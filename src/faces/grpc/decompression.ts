@@ -1,8 +1,6 @@
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { HoldfastError } from '../../errors.js';
-
-/** A message's flags and length, which stand before it. */
-const headBytes = 5;
+import { headBytes } from './request-frames.js';
 
 /** Deflate makes at most this much of a byte (zlib's "Maximum Compression Factor"). */
 const highestRatio = 1_032;

@@ -10,7 +10,7 @@ import { explainEveryError } from './library-errors.js';
 import { ReceivedCall } from './received-call.js';
 import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
-import { RequestFrames } from './request-frames.js';
+import { headBytes, RequestFrames } from './request-frames.js';
 
 /** What `RequestAssembly` works with. `requestAssemblyLimits` derives the bounds from those of the face. */
 export interface ReceptionOptions {
@@ -48,9 +48,6 @@ interface Peer {
   arrivals: Set<PendingRequest>;
   bytes: number;
 }
-
-/** A message's flags and length. */
-const headBytes = 5;
 
 /** What a piece costs beside its bytes: many small frames would be many objects. */
 const pieceOverheadBytes = 256;

@@ -10,7 +10,7 @@ export interface RequestFrameRules {
 }
 
 /** One byte of flags and four of length stand before each message. */
-const headBytes = 5;
+export const headBytes = 5;
 const compressedFlag = 1;
 
 /**
