@@ -70,6 +70,8 @@ void Dispatcher::release(int index, Deadline deadline) {
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
+  // With nothing to let go of it enters no module, and must not be counted beside those that hang in one.
+  if (!member.token && !member.epoch && !member.opening) return;
   inside = countInside(member);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
