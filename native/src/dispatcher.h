@@ -130,8 +130,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void shrink(Member& member);
   void wakeIdle(Member& member);
   static void stop(Member& member);
-  /// The caller counts as inside the member's module while it holds this. With the mutex held.
-  std::shared_ptr<const void> countInside(Member& member);
+  /// One more in this count of a member while the caller holds what it gives. With the mutex held.
+  std::shared_ptr<const void> countInside(int& count);
   void release(int index, Deadline deadline);
   int insideAll() const;
 

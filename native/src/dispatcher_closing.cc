@@ -7,7 +7,7 @@ namespace {
 
 bool isDeserted(const Member& member) {
   return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
-         member.visitors == 0 && member.openers == 0;
+         member.visitors == 0 && member.openers == 0 && member.releasers == 0;
 }
 
 }  // namespace
@@ -16,15 +16,15 @@ int Member::threadsInside() const {
   const auto busy = [](const auto& lane) { return !lane->place.idle; };
   const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
   const int inside = static_cast<int>(lanesInside) + visitors + openers;
-  const bool isToBeReleased = closing && (token || !lanes.empty());
+  const bool isToBeReleased = releasers > 0 || (closing && (token || !lanes.empty()));
   return inside == 0 && isToBeReleased ? 1 : inside;
 }
 
-std::shared_ptr<const void> Dispatcher::countInside(Member& member) {
-  ++member.openers;
-  return {&member, [dispatcher = shared_from_this(), &member](const void*) {
+std::shared_ptr<const void> Dispatcher::countInside(int& count) {
+  ++count;
+  return {&count, [dispatcher = shared_from_this(), &count](const void*) {
             const Lock lock(dispatcher->mutex_);
-            --member.openers;
+            --count;
             dispatcher->changed_.notify_all();
           }};
 }
@@ -70,9 +70,7 @@ void Dispatcher::release(int index, Deadline deadline) {
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
-  // With nothing to let go of it enters no module, and must not be counted beside those that hang in one.
-  if (!member.token && !member.epoch && !member.opening) return;
-  inside = countInside(member);
+  inside = countInside(member.releasers);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
   opening = std::move(member.opening);

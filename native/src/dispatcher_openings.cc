@@ -28,7 +28,7 @@ std::shared_ptr<const MemberOptions> Dispatcher::beginOpening(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
   // An alias: it gives the options, and its end is that of the count.
-  return {countInside(member), &member.options};
+  return {countInside(member.openers), &member.options};
 }
 
 void Dispatcher::detach(int index, Deadline deadline) {

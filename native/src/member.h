@@ -67,8 +67,10 @@ struct Member {
   bool suspected = false;
   /// Control operations that hold the token.
   int visitors = 0;
-  /// Threads that open it, or release it.
+  /// Threads that open it.
   int openers = 0;
+  /// Threads that release it.
+  int releasers = 0;
   /// Logins of earlier openings.
   uint64_t formerLogins = 0;
   std::deque<RequestPointer> pinned;
@@ -82,7 +84,8 @@ struct Member {
   std::optional<Failure> laneFailure;
 
   /// Threads that are inside the module, or will be before the member is closed. A lane at rest only closes
-  /// its session, so it counts as long as nothing else does.
+  /// its session, and a release only finalises, so together they count as one, and only while nothing else
+  /// does: the release begins at the very deadline at which the others are counted.
   int threadsInside() const;
   bool takesSharedWork() const { return admitted && !suspected && takesPinnedWork(); }
   bool takesPinnedWork() const { return !closing && !exhausted && !lanes.empty(); }
