@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm run test:faults [-- <vitest arguments>]`: the fault suites at full length; writes the outcomes into docs/faults.md. */
+/** `npm run test:faults [-- <vitest arguments>]`: the fault suites at full length; writes the outcomes into docs/faults/outcomes.md. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';

@@ -52,7 +52,7 @@ async function checkSpace(
 function judgeSpace(subject: string, { bsize, blocks, bavail, files, ffree }: FileSystemSpace): Finding {
   const freeBytes = bsize * bavail;
   const text = `${Math.floor(freeBytes / mebibyte)} MiB free`;
-  const remedy = 'make room: move old audit logs away (Audit log, in docs/operating-guide.md), or enlarge the disk';
+  const remedy = 'make room: move old audit logs away (docs/operating/audit.md), or enlarge the disk';
   if (files > 0 && ffree === 0) return fail(subject, 'it has no inodes left: no file can be made', remedy);
   // A file system without blocks, such as devtmpfs may be, is never full.
   if (blocks === 0) return ok(subject, 'it does not say how large it is');

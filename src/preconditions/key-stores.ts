@@ -40,7 +40,7 @@ function mending(errorCode: ConnectionErrorCode | null): string {
   if (errorCode === 'INVALID_CREDENTIALS') return 'set the right password (holdfast key-store update --password-file)';
   if (errorCode === 'USER_LOCKED_OUT') return "have the token's security officer unlock the user PIN";
   if (errorCode === 'CLUSTER_NOT_FOUND') return 'correct the cluster of the configuration, and the token of its member';
-  return 'mend what the code says (docs/operating-guide.md, Key stores)';
+  return 'mend what the code says (docs/operating/key-stores.md)';
 }
 
 function refusedPins({ refusedCredentials }: CatalogCondition, versions: ReadonlyMap<string, string>): Finding[] {

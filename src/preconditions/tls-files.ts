@@ -13,7 +13,7 @@ import type { Surroundings } from './precondition.js';
 
 const dayMs = 86_400_000;
 const warnBeforeDays = 30;
-const makeOne = 'it must be a readable PEM file; docs/operating-guide.md, Certificates, shows how to make one';
+const makeOne = 'it must be a readable PEM file; docs/operating/certificates.md shows how to make one';
 const useAuthority = 'use the certificate that signs client certificates (basicConstraints CA:TRUE)';
 
 /** The files of every TLS listener: readable, whole, matching, in time, and able to verify a client. */

@@ -13,7 +13,7 @@ export async function checkTrustAnchors({ configuration }: Surroundings): Promis
       const { subject: text } = await readTrustAnchor(trustAnchorCertificate);
       findings.push(ok(subject, printable(text.replaceAll('\n', ', '))));
     } catch (error) {
-      const remedy = 'put the one certificate there that names the cluster; docs/operating-guide.md, Certificates';
+      const remedy = 'put the one certificate there that names the cluster; docs/operating/certificates.md';
       findings.push(refuse(subject, `it cannot be used: ${reasonOf(error)}`, remedyOf(error, remedy)));
     }
   }

@@ -72,7 +72,7 @@ test('a ciphertext that was refused once, and not again, is not called bad', asy
   expect(rig.fixture.events).not.toContain('suspended one');
 });
 
-test('docs/faults.md has a row for each function and whom it fails for', () => {
+test('docs/faults/outcomes.md has a row for each function and whom it fails for', () => {
   const missing = rows.filter(([name, scope]) => !documentedTable('blast').includes(`| \`${name}\` | ${scope} |`));
   expect(missing).toEqual([]);
 });

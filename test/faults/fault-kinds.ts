@@ -3,7 +3,7 @@ import { loadAddon, type NativeReturnValue } from '../../src/hsm/native.js';
 import type { FaultHsm, RemovalKind } from '../native/fault-hsm.js';
 
 export interface FaultKind {
-  /** The row's name in docs/faults.md. */
+  /** The row's name in docs/faults/outcomes.md. */
   name: string;
   begin(fault: FaultHsm, operationTimeoutMs: number): void;
   /** The HSM is well again: nothing else is done to bring it back. */

@@ -5,7 +5,7 @@ import { Deployment } from '../e2e/deployment.js';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { waysInto } from './hung-pool.js';
 
-/** `holdfast serve` in whose module a call hangs ends at SIGTERM, with exit code 0, within the bound that the operating guide gives. */
+/** `holdfast serve` in whose module a call hangs ends at SIGTERM, with exit code 0, within the bound that docs/operating/health.md gives. */
 
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
 const drainTimeoutMs = 1_000;

@@ -223,7 +223,7 @@ test('after the bounds of the clean-up the token holds what the catalog knows, a
   expect(accounting.onToken().length).toBe(keys.filter(({ state }) => state === 'Enabled').length);
 }, 60_000);
 
-test('docs/faults.md has a row for each operation', () => {
+test('docs/faults/outcomes.md has a row for each operation', () => {
   for (const operation of [...Object.keys(inside), 'start', 'destroy'])
     expect(documentedTable('killed')).toContain(`\n| ${operation} |`);
 });

@@ -63,7 +63,7 @@ describe.each([
   );
 });
 
-test('docs/faults.md has a row for each kind', () => {
+test('docs/faults/outcomes.md has a row for each kind', () => {
   const missing = kinds.filter(({ name }) => !documentedTable('outcomes').includes(`\n| ${name} |`));
   expect(missing.map(({ name }) => name)).toEqual([]);
 });

@@ -1,9 +1,9 @@
-/** The matrix's outcomes, as docs/faults.md keeps them: one row for each kind. */
+/** The matrix's outcomes, as docs/faults/outcomes.md keeps them: one row for each kind. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { CellOutcome } from './matrix.js';
 
-const document = fileURLToPath(new URL('../../docs/faults.md', import.meta.url));
+const document = fileURLToPath(new URL('../../docs/faults/outcomes.md', import.meta.url));
 
 const header = [
   '| the HSM … | one member: answers | slowest, ms | back after, ms | two members: answers | slowest, ms | back after, ms |',
@@ -58,7 +58,7 @@ export function printTable(lines: readonly string[]): void {
   process.stdout.write(`\n${lines.join('\n')}\n`);
 }
 
-/** The tables of docs/faults.md that the suites write. */
+/** The tables of docs/faults/outcomes.md that the suites write. */
 export type DocumentedTable = 'outcomes' | 'killed' | 'blast';
 
 const marks = (name: DocumentedTable): [begin: string, end: string] => [
@@ -75,6 +75,6 @@ export function updateDocumentedTable(name: DocumentedTable, lines: readonly str
   const [begin, end] = marks(name);
   const [before, rest] = readFileSync(document, 'utf8').split(begin);
   const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error(`docs/faults.md has no place for the ${name}.`);
+  if (before === undefined || after === undefined) throw new Error(`outcomes.md has no place for the ${name}.`);
   writeFileSync(document, `${before}${begin}\n\n${lines.join('\n')}\n\n${end}${after}`);
 }

@@ -4,10 +4,10 @@ import { describeProfile, profileRow } from './describe-profile.js';
 import { profileNames } from './profile.js';
 import { vendorProfiles } from './profiles.js';
 
-const guide = readFileSync(new URL('../../../docs/operating-guide.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../../docs/operating/hsm.md', import.meta.url), 'utf8');
 
-test.each(profileNames)('the operating guide has the row of %s', (name) => {
-  expect(guide.split('\n')).toContain(profileRow(vendorProfiles[name]));
+test.each(profileNames)('docs/operating/hsm.md has the row of %s', (name) => {
+  expect(page.split('\n')).toContain(profileRow(vendorProfiles[name]));
 });
 
 test('what never ran on its device says so', () => {

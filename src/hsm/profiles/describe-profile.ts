@@ -7,7 +7,7 @@ export function describeProfile({ name, title, verification }: VendorProfile): s
     : `${name} (${title}), unverified: it rests on ${verification.what}`;
 }
 
-/** The row of a profile in the operating guide's table of HSMs. */
+/** The row of a profile in the table of docs/operating/hsm.md. */
 export function profileRow(profile: VendorProfile): string {
   const { name, title, verification, gcmNonce, maximumGcmBytes, recommendedLanes, pinFormat } = profile;
   return [
