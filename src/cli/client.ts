@@ -21,7 +21,7 @@ const methods = {
 
 /** Every method of our services, by its name in lower camel case. */
 export type Methods = typeof methods;
-/** An AWS operation's name with its first letter in lower case, e.g. `generateDataKey`: what `KmsClient.call` takes. */
+/** An AWS operation's name with its first letter in lower case, e.g. `describeKey`: what `KmsClient.call` takes. */
 export type MethodName = keyof Methods;
 /** The generated request message of a method: what goes over the wire, not the domain's request. */
 export type RequestOf<Name extends MethodName> = Parameters<Methods[Name]['requestSerialize']>[0];

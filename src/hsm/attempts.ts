@@ -3,26 +3,37 @@ import type { HsmCall } from '../calls/hsm-call.js';
 import type { OperationTrace } from '../calls/trace.js';
 import type { MemberPlace } from './events.js';
 import type { Classification } from './failure.js';
-import type { NativeFailure } from './native.js';
+import type { NativeFailure, NativePool, NativeResult } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
-/** What a member can be asked to do, as metrics and traces name it. */
-export type HsmOperation =
-  | 'encrypt'
-  | 'decrypt'
-  | 'generate-data-key'
-  | 'random'
-  | 'generate-key'
-  | 'probe'
-  | 'destroy-key'
-  | 'inventory';
+type KebabCase<Text extends string> = Text extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? '' : '-'}${Lowercase<First>}${KebabCase<Rest>}`
+  : Text;
 
-/** What callers use keys for. Whether keys can be made, destroyed or listed says nothing about that. */
-const uses: ReadonlySet<HsmOperation> = new Set(['encrypt', 'decrypt', 'generate-data-key', 'random']);
+/** The operations of the addon's pool that run in the module. */
+type PoolOperation =
+  | 'inventory'
+  | {
+      [Name in keyof NativePool]: NativePool[Name] extends (...parameters: never[]) => Promise<NativeResult<unknown>>
+        ? Name
+        : never;
+    }[keyof NativePool];
+
+/** What a member can be asked to do, as metrics and traces name it: `generate-key` for the pool's `generateKey`. */
+export type HsmOperation = KebabCase<PoolOperation>;
+
+/** Whether keys can be made, destroyed, listed or proved says nothing about what callers use them for. */
+const otherThanUse: ReadonlySet<HsmOperation> = new Set([
+  'generate-key',
+  'destroy-key',
+  'read-attributes',
+  'inventory',
+  'probe',
+]);
 
 /** Whether its outcome speaks about the member's use: only that decides whether the member takes work. */
 export function isUse(operation: HsmOperation): boolean {
-  return uses.has(operation);
+  return !otherThanUse.has(operation);
 }
 
 /** One try of one operation that has ended. */

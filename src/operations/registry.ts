@@ -4,8 +4,10 @@ import { listAliasesOperation } from './aliases/list-aliases.js';
 import { updateAliasOperation } from './aliases/update-alias.js';
 import { decryptOperation } from './cryptography/decrypt.js';
 import { encryptOperation } from './cryptography/encrypt.js';
-import { generateDataKeyOperation } from './cryptography/generate-data-key.js';
-import { generateDataKeyWithoutPlaintextOperation } from './cryptography/generate-data-key-without-plaintext.js';
+import {
+  generateDataKeyOperation,
+  generateDataKeyWithoutPlaintextOperation,
+} from './cryptography/generate-data-key.js';
 import { generateRandomOperation } from './cryptography/generate-random.js';
 import { reEncryptOperation } from './cryptography/re-encrypt.js';
 import { connectCustomKeyStoreOperation } from './key-stores/connect-custom-key-store.js';

@@ -3,10 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { customKeyStoreId, type KeyDomain, openKeyDomain, scope } from '../../../test/key-domain.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { resolveCiphertextKey } from './ciphertext-key.js';
-import type { DataKeyRequest } from './data-key.js';
 import { decrypt } from './decrypt.js';
-import { generateDataKey } from './generate-data-key.js';
-import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.js';
+import { type DataKeyRequest, generateDataKey, generateDataKeyWithoutPlaintext } from './generate-data-key.js';
 import { generateRandom, type GenerateRandomRequest } from './generate-random.js';
 
 let domain: KeyDomain;

@@ -1,38 +1,101 @@
-import { cryptographicUse } from '../../keys/key-state.js';
-import { type Keyed, onKey } from '../operation.js';
+/** GenerateDataKey and GenerateDataKeyWithoutPlaintext: one act in the HSM, and two answers. */
 import type { RequestContext } from '../../calls/request-context.js';
+import { invalidField } from '../../keys/invalid-field.js';
 import type { KeyRecord } from '../../keys/key.js';
+import { cryptographicUse } from '../../keys/key-state.js';
 import type { Secret } from '../../secret.js';
-import { type DataKeyRequest, makeDataKey } from './data-key.js';
-import type { CryptographyCore } from './sealing.js';
+import { type Keyed, onKey } from '../operation.js';
+import type { EncryptionContext } from './encryption-context.js';
+import { type CryptographyCore, prepareSealing } from './sealing.js';
 
-/** AWS KMS API Reference, GenerateDataKey, without the answer to an enclave. */
-export interface GenerateDataKeyResponse {
+/** The fields of both requests (AWS KMS API Reference), without those of an enclave. */
+export interface DataKeyRequest {
+  encryptionContext: EncryptionContext;
+  /** Exactly one of `keySpec` and `numberOfBytes` (1–1,024). */
+  keySpec?: 'AES_128' | 'AES_256' | undefined;
+  numberOfBytes?: number | undefined;
+}
+
+/** The answer without the plaintext, which Decrypt gives back. */
+export interface EncryptedDataKey {
+  /** As Encrypt makes it. */
   ciphertextBlob: Uint8Array;
-  /** Whoever encodes the response destroys it. */
-  plaintext: Secret;
   /** ARN of the key. */
   keyId: string;
   /** Absent for keys of custom key stores, as AWS says. */
   keyMaterialId?: string | undefined;
 }
 
-/** A new data key, in plain and encrypted under the key. @throws as `makeDataKey`. */
-export function generateDataKey(
+/** The answer with the plaintext. */
+export interface DataKey extends EncryptedDataKey {
+  /** The face destroys it once it is encoded. */
+  plaintext: Secret;
+}
+
+interface DataKeyCall {
+  key: KeyRecord;
+  request: DataKeyRequest;
+}
+
+const lengthsBytes = { AES_128: 16, AES_256: 32 } as const;
+
+/**
+ * Random bytes made in the token, in the clear and encrypted there under the key.
+ * @throws VALIDATION unless exactly one of the lengths is given; as `prepareSealing` and `HsmCluster.perform`.
+ */
+export async function generateDataKey(
   core: CryptographyCore,
-  call: { key: KeyRecord; request: DataKeyRequest },
+  { key, request }: DataKeyCall,
   context: RequestContext,
-): Promise<GenerateDataKeyResponse> {
-  return makeDataKey(core, call, context);
+): Promise<DataKey> {
+  const lengthBytes = lengthOf(request);
+  const { encryptionContext } = request;
+  const sealing = await prepareSealing(core, key, { encryptionContext });
+  const { cluster, material, additionalData, keyId, keyMaterialId } = sealing;
+  const asked = { material, lengthBytes, additionalData };
+  const { plaintext, sealed } = await cluster.perform('generateDataKey', asked, context);
+  try {
+    return { ciphertextBlob: sealing.envelope(sealed), plaintext, keyId, keyMaterialId };
+  } catch (error) {
+    plaintext.destroy();
+    throw error;
+  }
+}
+
+/** The same, with the plaintext destroyed here. @throws as `generateDataKey`. */
+export async function generateDataKeyWithoutPlaintext(
+  core: CryptographyCore,
+  call: DataKeyCall,
+  context: RequestContext,
+): Promise<EncryptedDataKey> {
+  const { plaintext, ...response } = await generateDataKey(core, call, context);
+  plaintext.destroy();
+  return response;
+}
+
+function lengthOf({ keySpec, numberOfBytes }: DataKeyRequest): number {
+  if (keySpec !== undefined && numberOfBytes === undefined) return lengthsBytes[keySpec];
+  if (keySpec === undefined && numberOfBytes !== undefined) return numberOfBytes;
+  throw invalidField('key_spec', 'Please specify either number of bytes or key spec.');
 }
 
 /** GenerateDataKey: the key by id or alias. */
-export const generateDataKeyOperation = onKey<DataKeyRequest & Keyed>({
-  plane: 'data',
-  audited: ['keyId', 'encryptionContext', 'keySpec', 'numberOfBytes'],
-  action: 'kms:GenerateDataKey',
-  userActions: ['kms:GenerateDataKey'],
-  aliasesAllowed: true,
-  keyStates: cryptographicUse,
-  run: generateDataKey,
-});
+export const generateDataKeyOperation = dataKeyOperation('kms:GenerateDataKey', generateDataKey);
+
+/** GenerateDataKeyWithoutPlaintext: the key by id or alias. */
+export const generateDataKeyWithoutPlaintextOperation = dataKeyOperation(
+  'kms:GenerateDataKeyWithoutPlaintext',
+  generateDataKeyWithoutPlaintext,
+);
+
+function dataKeyOperation(action: string, run: typeof generateDataKeyWithoutPlaintext) {
+  return onKey<DataKeyRequest & Keyed>({
+    plane: 'data',
+    audited: ['keyId', 'encryptionContext', 'keySpec', 'numberOfBytes'],
+    action,
+    userActions: [action],
+    aliasesAllowed: true,
+    keyStates: cryptographicUse,
+    run,
+  });
+}

@@ -20,14 +20,19 @@ interface GenerateDataKeyOptions {
   ciphertextOut?: string;
 }
 
-const examples = `
+const dataKeyExamples = `
 Examples:
   holdfast generate-data-key --key-id alias/payments --plaintext-out data.key --ciphertext-out data.key.enc
   holdfast generate-data-key --key-id alias/payments --number-of-bytes 64 --output json
   holdfast generate-data-key --key-id alias/payments --without-plaintext --ciphertext-out data.key.enc`;
 
-/** `holdfast generate-data-key`. */
-export function addGenerateDataKeyCommand(program: Command, terminal: Terminal): void {
+/** `holdfast generate-data-key` and `holdfast generate-random`. */
+export function addGenerateCommands(program: Command, terminal: Terminal): void {
+  addGenerateDataKey(program, terminal);
+  addGenerateRandom(program, terminal);
+}
+
+function addGenerateDataKey(program: Command, terminal: Terminal): void {
   const command = program
     .command('generate-data-key')
     .description('make a data key in the HSM, in the clear and encrypted under a key')
@@ -41,7 +46,7 @@ export function addGenerateDataKeyCommand(program: Command, terminal: Terminal):
     .option('--without-plaintext', 'only the encrypted data key')
     .option('--plaintext-out <file>', 'where the data key goes, mode 0600')
     .option('--ciphertext-out <file>', 'where the encrypted data key goes')
-    .addHelpText('after', examples);
+    .addHelpText('after', dataKeyExamples);
   addConnectionOptions(addContextOption(command)).action(
     withClient<GenerateDataKeyOptions, []>(terminal, async ({ client, options }) => {
       checkDestinations(options);
@@ -101,4 +106,47 @@ async function writeParts(terminal: Terminal, options: GenerateDataKeyOptions, r
 async function dataKeySpec(name: 'AES_128' | 'AES_256' = 'AES_256'): Promise<DataKeySpec> {
   const { DataKeySpec } = await import('../../faces/grpc/gen/holdfast/kms/v1/algorithms.js');
   return DataKeySpec[name];
+}
+
+interface GenerateRandomOptions {
+  numberOfBytes: number;
+  keyStoreId?: string;
+  out?: string;
+  base64?: boolean;
+}
+
+const randomExamples = `
+Examples:
+  holdfast generate-random --number-of-bytes 32 --base64
+  holdfast generate-random --number-of-bytes 1024 --out seed.bin`;
+
+function addGenerateRandom(program: Command, terminal: Terminal): void {
+  const bytes = new Option('--number-of-bytes <n>', 'how many, 1 to 1024').argParser(parseWholeNumber);
+  const command = program
+    .command('generate-random')
+    .description('make random bytes in the HSM')
+    .addOption(bytes.makeOptionMandatory())
+    .option('--key-store-id <id>', 'custom key store whose HSM makes them (default: the default key store)')
+    .option('--out <file>', 'where they go, mode 0600; - for stdout, which is the default (base64 on a terminal)')
+    .option('--base64', 'write them as base64')
+    .addHelpText('after', randomExamples);
+  addConnectionOptions(command).action(
+    withClient<GenerateRandomOptions, []>(terminal, async ({ client, options }) => {
+      const { numberOfBytes, keyStoreId } = options;
+      const response = await client.call('generateRandom', {
+        numberOfBytes,
+        customKeyStoreId: keyStoreId,
+        recipient: undefined,
+      });
+      const toFile = options.out !== undefined && options.out !== '-';
+      if (toFile || options.output === 'table') {
+        const destination = { file: options.out, base64: options.base64 === true, kind: 'ciphertext' } as const;
+        await writeBlob(terminal, destination, response.plaintext ?? new Uint8Array());
+      }
+      if (options.output === 'json') {
+        await printRecord(terminal, 'json', toFile ? { ...response, plaintext: undefined } : response);
+      }
+      response.plaintext?.fill(0);
+    }),
+  );
 }
