@@ -1,19 +1,19 @@
 /**
- * What a request field may be, as data: the shapes of the published AWS KMS API model.
- * `unsupported` says when a field that the model allows is refused because Holdfast does not honour it yet
- * (invariant 13): an ignored policy leaves a key open, an ignored dry run executes.
+ * The allowed form of a request field, as data: the shapes of the published AWS KMS API model. `unsupported` says when
+ * a field that the model allows is refused because Holdfast does not honour it yet (invariant 13): an ignored policy
+ * leaves a key open, an ignored dry run executes.
  */
 export type Shape =
   /** Lengths in Unicode code points. */
   | { kind: 'text'; min: number; max: number; pattern?: RegExp }
   /** Lengths in bytes. */
   | { kind: 'bytes'; min: number; max: number }
-  /** A text that is held as a `Secret` of its UTF-8 bytes. Lengths in Unicode code points, as those of `text`. */
+  /** Text that is held as a `Secret` of its UTF-8 bytes. Lengths in Unicode code points, like those of `text`. */
   | { kind: 'secret-text'; min: number; max: number }
   | { kind: 'integer'; min: number; max: number }
   | { kind: 'choice'; values: readonly string[] }
   | { kind: 'flag' }
-  /** A map of strings to strings; its rules are those of `operations/cryptography/encryption-context.ts`. */
+  /** A map of strings to strings, with the rules of `operations/cryptography/encryption-context.ts`. */
   | { kind: 'context' }
   | { kind: 'list'; min: number; max: number; of: Shape }
   | { kind: 'structure'; fields: FieldConstraints };
@@ -25,15 +25,15 @@ export interface FieldConstraint {
   unsupported: 'never' | 'always' | 'when-true' | readonly string[];
 }
 
-/** By the field's domain name (lower camel case). Fields that are not named here are not checked. */
+/** By the field's domain name (lower camel case). Fields without an entry are not checked. */
 export type FieldConstraints = Readonly<Record<string, FieldConstraint>>;
 
-/** Bounds in code points. The pattern is tested as it is: one for the whole text needs its anchors. */
+/** Bounds in code points. The pattern is tested as given: to cover the whole text it needs anchors. */
 export const text = (min: number, max: number, pattern?: RegExp): Shape =>
   pattern === undefined ? { kind: 'text', min, max } : { kind: 'text', min, max, pattern };
 /** Bounds in bytes, of a `Uint8Array` or a `Secret`. */
 export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min, max });
-/** A key store password. Bounds in code points; no pattern, since that would take a string, which cannot be zeroed. */
+/** A key store password. Bounds in code points. No pattern: that would need a string, which cannot be zeroed. */
 export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-text', min, max });
 /** Both bounds are allowed values. */
 export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
@@ -41,14 +41,14 @@ export const integer = (min: number, max: number): Shape => ({ kind: 'integer', 
 export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
 /** True or false. */
 export const flag: Shape = { kind: 'flag' };
-/** An encryption context. Its limits are those of `canonicalContext`, which the use cases call. */
+/** An encryption context. The operations check its limits with `canonicalContext`. */
 export const context: Shape = { kind: 'context' };
-/** Bounds count elements. Once ten broken rules of a list are found the rest of it is not looked at. */
+/** Bounds count elements. After ten violations in a list the rest of it is not checked. */
 export const list = (min: number, max: number, of: Shape): Shape => ({ kind: 'list', min, max, of });
-/** A nested message. Its fields may be required, but what they refuse is not looked at: refuse the whole. */
+/** A nested message. Its fields may be required, but their `unsupported` is ignored: refuse the whole message. */
 export const structure = (fields: FieldConstraints): Shape => ({ kind: 'structure', fields });
 
 /** Absent, null and the empty list are VALIDATION: "Member must not be null". */
 export const required = (shape: Shape): FieldConstraint => ({ shape, required: true, unsupported: 'never' });
-/** Honoured when it is set, and checked by its shape only then. */
+/** Honoured if set, and only then checked by its shape. */
 export const optional = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'never' });

@@ -17,7 +17,7 @@ import { AuditedDispatcher, type IncomingCall } from './dispatcher.js';
 const operator: Principal = { arn: 'arn:aws:iam::1:user/operator', name: 'operator', account: '1', region: 'r' };
 const stranger: Principal = { ...operator, arn: 'arn:aws:iam::1:user/stranger', name: 'stranger' };
 
-/** A dispatcher with one operation, a log that can be made to fail, and what became of the calls. */
+/** A dispatcher with one operation, a log that can be made to fail, and the results of the calls. */
 class Bench {
   readonly records: AuditEvent[] = [];
   readonly executed: object[] = [];
@@ -91,7 +91,7 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
 }
 
 describe('AuditedDispatcher', () => {
-  it('executes nothing for a caller who is nobody, or not allowed, and records both', async () => {
+  it('executes nothing for a caller who is unknown or not allowed, and records both', async () => {
     const bench = new Bench('ListKeys');
     expect(await codeOf(bench.dispatch('ListKeys', {}, { principal: undefined }))).toBe('ACCESS_DENIED');
     expect(await codeOf(bench.dispatch('ListKeys', {}, { principal: stranger }))).toBe('ACCESS_DENIED');
@@ -120,7 +120,7 @@ describe('AuditedDispatcher', () => {
 
   it.each([
     ['at the deadline', true, 10_000],
-    ['soon where the log is known not to work', false, 1_000],
+    ['soon when the log is known not to work', false, 1_000],
   ])('answers while the log blocks: %s', async (_name, isHealthy, afterMs) => {
     const clock = new ManualClock();
     const bench = new Bench('GenerateRandom', {}, clock);
@@ -138,7 +138,7 @@ describe('AuditedDispatcher', () => {
     expect(code).toBe('KMS_INTERNAL');
   });
 
-  it('destroys the secrets of the request and of the response, also when the request is refused', async () => {
+  it('destroys the secrets of request and response, also when the request is refused', async () => {
     const bench = new Bench('Encrypt');
     const plaintext = new Secret(Uint8Array.of(1, 2, 3));
     await codeOf(bench.dispatch('Encrypt', { keyId: 'k', plaintext }, { principal: stranger }));
@@ -161,7 +161,7 @@ describe('AuditedDispatcher', () => {
     expect(bench.records.map(({ decidedBy }) => decidedBy)).toEqual([['role:administrator'], ['default'], []]);
   });
 
-  it('waits for a decision that takes time, and asks it about the circumstances of the request', async () => {
+  it('waits for an asynchronous decision, and passes it the context of the request', async () => {
     const asked: AccessRequest[] = [];
     const bench = new Bench('Encrypt', {}, systemClock, {
       decide: async (request) => {
@@ -181,7 +181,7 @@ describe('AuditedDispatcher', () => {
     expect([bench.executed, bench.records[0]?.decidedBy]).toEqual([[], ['policy:1']]);
   });
 
-  it('does nothing where the authorizer fails, and records it', async () => {
+  it('does nothing when the authorizer fails, and records it', async () => {
     const failing = { decide: () => Promise.reject(new Error('the policy store')) };
     const bench = new Bench('ListKeys', {}, systemClock, failing);
     expect(await codeOf(bench.dispatch('ListKeys', {}))).toBe('KMS_INTERNAL');
@@ -192,7 +192,7 @@ describe('AuditedDispatcher', () => {
     expect([bench.executed, bench.records.length, unknown.records.length]).toEqual([[], 1, 1]);
   });
 
-  it('records what a create has made, and nothing made when it failed', async () => {
+  it('records the resource that a create has made, and none if it failed', async () => {
     const made = { keyMetadata: { arn: 'arn:aws:kms:r:1:key/k' }, customKeyStoreId: 'cks-1' };
     for (const method of ['CreateKey', 'CreateCustomKeyStore'] as const) {
       const { created } = operations[method];
@@ -205,7 +205,7 @@ describe('AuditedDispatcher', () => {
     }
   });
 
-  it('records what is legal whole, and of what is too long to be legal a part', async () => {
+  it('records legal values whole, and cuts those that are too long to be legal', async () => {
     const audited = ['description', 'encryptionContext'] as never[];
     const bench = new Bench('CreateKey', { audited });
     const legal = { description: 'd'.repeat(8_192), encryptionContext: new Map([['n', 'v'.repeat(8_180)]]) };

@@ -14,28 +14,28 @@ import type { OperationName, Operations } from '../operations/registry.js';
 import { requestConstraints } from './request-constraints.js';
 import { validateRequest } from './validate-request.js';
 
-/** One request as a face hands it over. */
+/** One request, as a face passes it on. */
 export interface IncomingCall {
   face: AuditEvent['face'];
   method: OperationName;
-  /** Undefined when nobody in the configuration matches the caller. */
+  /** Undefined if the configuration does not know the caller. */
   principal: Principal | undefined;
-  /** What a caller without a principal showed. */
+  /** The certificate of a caller without a principal. */
   certificate?: CallerCertificate | undefined;
   /** Peer address, or `unix`. */
   sourceAddress: string;
   requestId: string;
   /** Absolute, in `Clock.monotonicMs`. */
   deadlineMs: number;
-  /** Whether the caller set it, and earlier than the service would have. */
+  /** Whether the caller set the deadline, and earlier than the service would have. */
   deadlineIsCallers?: boolean | undefined;
-  /** What its parts are told to, where this request is traced. */
+  /** Receives the parts of the request, if it is traced. */
   trace?: OperationTrace | undefined;
-  /** Whether its caller still waits, where the face can tell. */
+  /** Says whether the caller still waits, if the face can know that. */
   cancellation?: Cancellation | undefined;
-  /** The domain request. Throws VALIDATION for bytes that are no such message. */
+  /** The domain request. Throws VALIDATION for bytes that are not such a message. */
   decode(): object;
-  /** The wire form of the domain response; copies what is secret in it. */
+  /** The wire form of the domain response; copies the secrets in it. */
   encode(response: object): Uint8Array;
 }
 
@@ -45,10 +45,10 @@ export interface Dispatcher {
   dispatch(call: IncomingCall): Promise<Uint8Array>;
 }
 
-/** Told of every request when its answer is known, with the cause of a failure, for log and metrics. */
+/** Called for every request when its answer is known, with the cause of a failure, for log and metrics. */
 export type CompletionListener = (call: IncomingCall, error: HoldfastError | undefined, durationMs: number) => void;
 
-/** Given by `compose.ts`. `onCompleted` is called once for each request, after the audit log was told of it. */
+/** Provided by the composition. `onCompleted` is called once for each request, after the audit log has its record. */
 export interface DispatcherDependencies {
   operations: Operations;
   core: OperationsCore;
@@ -58,19 +58,19 @@ export interface DispatcherDependencies {
   onCompleted: CompletionListener;
 }
 
-/** What becomes known of a request on its way, for the audit record. */
+/** Collects what the audit record needs as a request is processed. */
 interface RequestRecord {
   request: Record<string, unknown>;
   accesses: readonly AccessCheck[];
-  /** What decided about each of the accesses, up to the first that was denied. */
+  /** What decided about each access, up to the first that was denied. */
   decidedBy: string[];
   response: object | undefined;
 }
 
 /**
- * The dispatcher of all faces. Nothing is answered before the audit log has its record: where it cannot be written the
- * answer is KMS_INTERNAL, also for what was done by then. A log that blocks is waited for until the request's deadline,
- * and at least a second. Secrets of request and response are zeroed in the end.
+ * The dispatcher of all faces. Nothing is answered before the audit log has its record. If the record cannot be written
+ * the answer is KMS_INTERNAL, even if the operation is done by then. A log that blocks is waited for until the
+ * request's deadline, and at least a second. Secrets of request and response are zeroed at the end.
  */
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
@@ -107,10 +107,11 @@ export class AuditedDispatcher implements Dispatcher {
     this.#dependencies.onCompleted(call, error, this.#dependencies.clock.monotonicMs() - startedMs);
   }
 
-  /** Fills the record. @returns the error to answer with, so that it is audited before it is thrown. */
+  /** Fills the record. @returns the error to answer with: it is audited before it is thrown. */
   async #run(call: IncomingCall, record: RequestRecord): Promise<HoldfastError | undefined> {
     try {
-      // While the log cannot be written nothing is done: the refusal below is itself the attempt that heals it.
+      // While the log cannot be written nothing is done. The record of this refusal is itself the attempt that may heal
+      // the log.
       if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
       record.request = call.decode() as Record<string, unknown>;
       if (call.principal === undefined) {
@@ -122,14 +123,14 @@ export class AuditedDispatcher implements Dispatcher {
     } catch (thrown) {
       const error = toHoldfastError(thrown);
       if (call.principal === undefined) return error;
-      // An authorizer that fails must not keep the refusal out of the audit log.
+      // A failing authorizer must not keep the refusal out of the audit log.
       return this.#forAdministrators(error, call, call.principal).catch(toHoldfastError);
     }
   }
 
   /**
-   * A key that the catalog does not know may be the catalog's fault, and only those who may see every key are told of it:
-   * all others could find out which keys exist.
+   * An unknown key may be the catalog's fault, and only callers who may see every key learn of it: all others could
+   * find out which keys exist.
    */
   async #forAdministrators(error: HoldfastError, call: IncomingCall, principal: Principal): Promise<HoldfastError> {
     const { cause } = error;
@@ -198,11 +199,13 @@ export class AuditedDispatcher implements Dispatcher {
     return this.#appendInTime(event, operation.plane === 'control', call.deadlineMs);
   }
 
-  /** A log that blocks must not hang the caller: the record stays with the log, the caller is told that it is not written. */
+  /**
+   * A log that blocks must not hang the caller: the log keeps the record, and the caller learns that it is not written.
+   */
   #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
     const { clock, auditLog } = this.#dependencies;
     const leastMs = clock.monotonicMs() + leastAuditTimeMs;
-    // A log that is not healthy is not worth waiting for: the request was refused.
+    // An unhealthy log gets the minimum only: the request was refused anyway.
     const untilMs = auditLog.healthy() ? Math.max(leastMs, deadlineMs) : leastMs;
     return new Promise((resolve, reject) => {
       const deadline = this.#auditDeadlines.add(untilMs, () => {
@@ -222,7 +225,7 @@ export class AuditedDispatcher implements Dispatcher {
   }
 }
 
-/** For the record of a request that was answered, or failed, just before its deadline. */
+/** Time for the record of a request that was answered, or failed, just before its deadline. */
 const leastAuditTimeMs = 1_000;
 
 function auditUnavailable(cause: unknown): HoldfastError {
@@ -232,7 +235,10 @@ function auditUnavailable(cause: unknown): HoldfastError {
   });
 }
 
-/** The same words for a key that the caller may not use and for one that does not exist: nobody finds out which exist. */
+/**
+ * The same words for a key that the caller may not use and for one that does not exist: they must not reveal which keys
+ * exist.
+ */
 function accessDenied(principal: Principal, { action, resource }: AccessCheck, { reason }: Decision): HoldfastError {
   const where = {
     account: '',
@@ -272,14 +278,16 @@ function resourceName(resource: AccessResource): string[] {
   }
 }
 
-/** The key that a ciphertext names and the catalog does not know: without it nobody could tell which catalog is missing. */
+/**
+ * The key that a ciphertext names and the catalog does not know. It is the only clue to the catalog that is missing.
+ */
 function unknownKeyOf(error: HoldfastError | undefined): Record<string, string> {
   if (!(error?.cause instanceof UnknownKeyError)) return {};
   const { keyId, materialId } = error.cause;
   return { unknown_key_id: keyId, unknown_key_material_id: materialId };
 }
 
-/** A field of a request that its audit record carries, and what it is called there. */
+/** A request field in the audit record, and its name there. */
 interface AuditedField {
   name: string;
   recordedAs: string;
@@ -304,12 +312,12 @@ function auditedParameters(request: Record<string, unknown>, fields: readonly Au
   return parameters;
 }
 
-/** The longest description and the longest encryption context that are legal: a request that is allowed is recorded whole. */
+/** The longest legal description, and the longest legal encryption context: a legal request is recorded whole. */
 const longestAuditedText = 8_192;
 
 /**
- * What is refused is recorded too, whoever sent it, and must not fill the disk: a message of 1 MiB would make a record of
- * six, and without room for records nothing is served.
+ * Refused requests are audited too, whoever sent them, so their records must be bounded: a message of 1 MiB would make
+ * a record of six, and without room for records nothing is served.
  */
 function auditedValue(value: unknown): unknown {
   if (typeof value === 'string') return auditedText(value);

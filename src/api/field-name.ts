@@ -1,4 +1,4 @@
-/** A field's path as callers and operators know it, from the proto: `tags[0].tagKey` → `tags[0].tag_key`. */
+/** A field's path in the proto's spelling, which callers and operators know: `tags[0].tagKey` → `tags[0].tag_key`. */
 export function fieldName(path: string): string {
   return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,6 +1,6 @@
 import { requestShapes } from './gen/request-shapes.js';
 
-/** One that the published model of AWS KMS describes. */
+/** An operation that the published model of AWS KMS describes. */
 export type KmsOperationName = keyof typeof requestShapes;
 /** The operations that AWS KMS has too. */
 export const kmsOperationNames = Object.keys(requestShapes) as KmsOperationName[];

@@ -35,7 +35,7 @@ function compareFields(constraints: FieldConstraints, shape: ModelShape, path: s
 }
 
 function compareShape(shape: Shape, modelShape: ModelShape, path: string): void {
-  // The cluster's configuration may widen the password's limit; the use cases check it.
+  // The cluster's configuration may widen the password's limit; the operations check it.
   const max = path.endsWith('.KeyStorePassword') ? 255 : modelShape.max;
   switch (shape.kind) {
     case 'text':
@@ -76,12 +76,12 @@ describe('requestConstraints', () => {
     compareFields(requestConstraints[method], operation.input, method);
   });
 
-  it('has methods of the model alone', () => {
+  it('has only methods of the model', () => {
     const published = Object.keys(model.operations);
     expect(kmsOperationNames.filter((name) => !published.includes(name))).toEqual([]);
   });
 
-  it('refuses only fields and values that the model has', () => {
+  it('lists only fields and values that the model has as unsupported', () => {
     const fields = new Set(kmsOperationNames.flatMap((method) => Object.keys(requestShapes[method])));
     expect(Object.keys(unsupportedEverywhere).filter((name) => !fields.has(name))).toEqual([]);
     for (const [method, unsupported] of Object.entries(unsupportedFields)) {

@@ -5,12 +5,12 @@ import { type KmsOperationName, kmsOperationNames } from './kms-operations.js';
 import { type Unsupported, unsupportedEverywhere, unsupportedFields } from './unsupported-fields.js';
 
 /**
- * A key store password may be longer than AWS's 32 characters where the cluster's configuration says so: the operations
+ * A key store password may be longer than AWS's 32 characters if the cluster's configuration allows it: the operations
  * check the upper limit, against the cluster.
  */
 const keyStorePassword = secretText(7, 255);
 
-/** The published limits of one operation's request, with what we do not honour yet. */
+/** The published limits of one operation's request, with the fields that are not honoured yet. */
 function constraintsOf(method: KmsOperationName): FieldConstraints {
   const shapes: FieldConstraints = requestShapes[method];
   const unsupported = { ...unsupportedEverywhere, ...unsupportedFields[method] };
@@ -31,7 +31,10 @@ function withUnsupported(
   return { ...constraint, unsupported: values.filter((value) => !unsupported.honoured.includes(value)) };
 }
 
-/** What `validateRequest` checks, by method: AWS's published limits (proto/aws/kms-model.json), of our own methods ours. */
+/**
+ * The limits that `validateRequest` checks, by method: AWS's published ones (proto/aws/kms-model.json), and our own for
+ * our own methods.
+ */
 export const requestConstraints: Readonly<Record<OperationName, FieldConstraints>> = {
   ...(Object.fromEntries(kmsOperationNames.map((method) => [method, constraintsOf(method)])) as Record<
     KmsOperationName,

@@ -1,12 +1,12 @@
 import type { KmsOperationName } from './kms-operations.js';
 
 /**
- * What of a field that AWS's model has is not honoured yet, and refused (invariant 13). `honoured` lists the only values of
- * a choice that are not refused; an entry that is no longer true does not compile or fails a test.
+ * Which use of a field in AWS's model is not honoured yet, and refused (invariant 13). `honoured` lists the only values
+ * of a choice that are not refused. An entry that is no longer true does not compile or fails a test.
  */
 export type Unsupported = 'always' | 'when-true' | { honoured: readonly string[] };
 
-/** By field, in whichever request it is. */
+/** By field, in every request that has it. */
 export const unsupportedEverywhere: Readonly<Record<string, Unsupported>> = {
   grantTokens: 'always',
   dryRun: 'when-true',

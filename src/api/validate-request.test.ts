@@ -62,7 +62,7 @@ describe('validateRequest', () => {
     expect(error.fieldViolations[0]?.field).toBe('tags[1].tag_key');
   });
 
-  it('tells no more than a few broken rules of a list, however long it is', () => {
+  it('reports at most ten violations of a list, however long it is', () => {
     const tags = Array.from({ length: 500_000 }, () => ({}));
     const error = refusal('CreateKey', { tags });
     expect(error.fieldViolations.length).toBeLessThan(20);
@@ -78,7 +78,7 @@ describe('validateRequest', () => {
     expect(error.fieldViolations.map((violation) => violation.field)).toEqual(['policy', 'key_spec', 'multi_region']);
   });
 
-  it('accepts a flag that asks for what is done anyway, and an empty list', () => {
+  it('accepts an unsupported flag set to its default, and an empty list', () => {
     const request = { keyId: 'k', plaintext: new Secret(new Uint8Array(1)), dryRun: false, grantTokens: [] };
     expect(() => validateRequest(request, requestConstraints.Encrypt)).not.toThrow();
   });

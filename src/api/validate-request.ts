@@ -3,7 +3,7 @@ import { Secret } from '../secret.js';
 import type { FieldConstraint, FieldConstraints, Shape } from './constraint.js';
 import { fieldName } from './field-name.js';
 
-/** One broken rule, told twice: as a field violation and in AWS's words. */
+/** One broken rule, as a field violation and in AWS's words. */
 interface Violation extends FieldViolation {
   message: string;
 }
@@ -11,15 +11,15 @@ interface Violation extends FieldViolation {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Most broken rules of one list that are told. Half a million elements fit into one message, and a request is checked
- * before its caller is authorised: telling all of them takes ten seconds in which nobody else is served.
+ * The maximum of violations reported of one list. Half a million elements fit into one message, and a request is
+ * checked before its caller is authorised: reporting all of them takes ten seconds in which no other request is served.
  */
 const mostViolationsOfList = 10;
 
 /**
  * Checks a decoded request against the limits of its method.
  * @throws VALIDATION with AWS's words ("1 validation error detected: …") and one field violation per broken rule;
- *   UNSUPPORTED_OPERATION that names every field which is set and not honoured.
+ *   UNSUPPORTED_OPERATION that names every field that is set and not honoured.
  */
 export function validateRequest(request: Fields, constraints: FieldConstraints): void {
   const violations = checkFields(request, constraints, '');
@@ -33,7 +33,7 @@ export function validateRequest(request: Fields, constraints: FieldConstraints):
 
 type Entries = readonly (readonly [string, FieldConstraint])[];
 
-/** Constraints are constants: each is taken apart once. */
+/** Constraints are constants, so their entries are computed once. */
 const knownEntries = new WeakMap<FieldConstraints, Entries>();
 
 function entriesOf(constraints: FieldConstraints): Entries {
@@ -74,7 +74,7 @@ function isUnsupported(value: unknown, constraint: FieldConstraint): boolean {
   }
 }
 
-/** On the wire an empty list cannot be told from no list. */
+/** On the wire an empty list and no list look the same. */
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
@@ -157,7 +157,7 @@ function checkList(value: unknown, shape: Extract<Shape, { kind: 'list' }>, path
   return violations;
 }
 
-/** AWS's words. A value is shown only where it is a number or nothing: texts may be long, hostile or secret. */
+/** AWS's words. A value is shown only if it is a number or null: texts may be long, hostile or secret. */
 function violation(path: string, description: string, shownValue?: string): Violation {
   const value = shownValue === undefined ? 'Value' : `Value ${shownValue}`;
   return {
@@ -177,7 +177,10 @@ function codePointLength(value: string): number {
   return length;
 }
 
-/** Of valid UTF-8: every code point has one byte that continues none. Without a string, which could not be zeroed. */
+/**
+ * Counts code points in valid UTF-8: each has exactly one non-continuation byte. Needs no string, which could not be
+ * zeroed.
+ */
 function codePointLengthOfUtf8(bytes: Uint8Array): number {
   let length = 0;
   for (const byte of bytes) if ((byte & 0xc0) !== 0x80) length += 1;

@@ -4,21 +4,21 @@ import type { Identifiers } from '../ids.js';
 import type { AuditEvent } from './event.js';
 import type { AuditLog } from './log.js';
 
-/** Who acts without a request of a caller. */
+/** The actor of an act that no request caused. */
 export type Actor = Pick<AuditEvent, 'face' | 'principal' | 'sourceAddress'>;
 
-/** The service itself, as AWS records its own acts with the source `AWS Internal`. */
+/** The service itself; AWS records its own acts with the source `AWS Internal`. */
 export const serviceActor: Actor = { face: 'service', principal: 'holdfast.internal', sourceAddress: 'internal' };
 
-/** What is done without a request. `DeleteKey` is AWS's name; AWS has no counterpart of the others. */
+/** Acts that no request causes. `DeleteKey` is AWS's name; AWS has no counterpart of the others. */
 export type ActName =
   /** A key whose deletion date has come. */
   | 'DeleteKey'
-  /** What a create that died left on a token. */
+  /** Material that a crashed create left on a token. */
   | 'DestroyAbandonedKeyMaterial'
-  /** Material that turned up on a token again after its destruction. */
+  /** Material that reappeared on a token after its destruction. */
   | 'DestroyReappearedKeyMaterial'
-  /** Intents of creates that died. */
+  /** Intents of crashed creates. */
   | 'AbandonIntents'
   | 'CreateCatalog'
   | 'BackupCatalog'
@@ -31,16 +31,16 @@ export type ActName =
 /** One act, as its record names it. */
 export interface Act {
   operation: ActName;
-  /** ARNs of keys; empty where it is about none. */
+  /** ARNs of keys; empty if it concerns none. */
   resources: readonly string[];
-  /** What else the record says, by `snake_case` names. Nothing secret. */
+  /** The other facts of the record, by `snake_case` names. Nothing secret. */
   parameters: Record<string, unknown>;
 }
 
-/** Told of an act that has ended, well or not. */
+/** Called when an act has ended, well or not. */
 export type ActListener = (act: Act, error: HoldfastError | undefined) => void;
 
-/** What an `ActAudit` writes with. */
+/** The dependencies of an `ActAudit`. */
 export interface ActAuditTools {
   auditLog: AuditLog;
   clock: Clock;
@@ -49,17 +49,17 @@ export interface ActAuditTools {
   onActed: ActListener;
 }
 
-/** A file that blocks is not waited for: nothing is done then. */
+/** How long a log that blocks is waited for, in milliseconds; then the act is not done. */
 const recordTimeoutMs = 5_000;
 
-/** The record of an act could not be written. Whatever it was for has not been done, or is not acknowledged. */
+/** The record of an act could not be written. The act has not been done, or is not acknowledged. */
 export class ActUnauditedError extends Error {
   override readonly name = 'ActUnauditedError';
 }
 
 /**
- * Records what is done without a request: on disk before it is done, since it may be irrevocable, and once more with how
- * it ended. It fails closed: without the first record nothing is done (invariants 10 and 17).
+ * Records acts that no request causes: on disk before the act, since it may be irrevocable, and once more with its
+ * outcome. It fails closed: without the first record nothing is done (invariants 10 and 17).
  */
 export class ActAudit {
   readonly #tools: ActAuditTools;
@@ -70,7 +70,7 @@ export class ActAudit {
 
   /**
    * Records that an act begins, does it, and records how it ended.
-   * @throws ActUnauditedError when a record could not be written: before the act, or after it; what `work` throws.
+   * @throws ActUnauditedError when a record could not be written, before or after the act; the errors of `work`.
    */
   async perform<T>(act: Act, work: () => Promise<T>): Promise<T> {
     const { clock, identifiers } = this.#tools;
@@ -87,7 +87,7 @@ export class ActAudit {
     return ended.result;
   }
 
-  /** Records what has been done and takes nothing from anyone. @throws ActUnauditedError */
+  /** Records an act that is already done and takes nothing away. @throws ActUnauditedError */
   async note(act: Act): Promise<void> {
     const requestId = this.#tools.identifiers.requestId();
     this.#tools.onActed(act, undefined);
@@ -130,7 +130,7 @@ export class ActAudit {
   async #inTime(appended: Promise<void>): Promise<void> {
     const settled = new AbortController();
     const overdue = delay(this.#tools.clock, recordTimeoutMs, settled.signal).then(() => {
-      if (!settled.signal.aborted) throw new Error('It was not written in time.');
+      if (!settled.signal.aborted) throw new Error('The record was not written in time.');
     });
     try {
       await Promise.race([appended, overdue]);

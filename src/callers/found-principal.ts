@@ -4,14 +4,14 @@ import { certificateIdentity } from '../certificates/certificate-identity.js';
 import type { PrincipalDirectory } from './principal-directory.js';
 import type { Principal } from '../calls/principal.js';
 
-/** A principal that the configuration is known to have. */
+/** A principal that the configuration is known to have. Throws a plain error otherwise. */
 export function requirePrincipal(principals: PrincipalDirectory, name: string): Principal {
   const principal = principals.byName(name);
   if (principal === undefined) throw new Error(`Principal ${name} is not configured.`);
   return principal;
 }
 
-/** The principal that a verified certificate maps to; `onUnknown` is told if there is none. */
+/** The principal a verified certificate maps to; calls `onUnknown` if there is none. */
 export function principalOf(
   principals: PrincipalDirectory,
   certificate: X509Certificate,

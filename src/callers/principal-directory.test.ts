@@ -72,19 +72,19 @@ test('each kind of name is found', () => {
   expect(lookup({ kind: 'sha256', value: '0'.repeat(64) }, presented)).toBe(false);
 });
 
-test('a name of one kind is not taken for another', () => {
+test('a name of one kind does not match another kind', () => {
   const presented = certificate('/CN=app.example.com', 'URI:app.example.net');
   expect(lookup({ kind: 'dns', value: 'app.example.com' }, presented)).toBe(false);
   expect(lookup({ kind: 'commonName', value: 'app.example.net' }, presented)).toBe(false);
 });
 
-test('names are compared whole', () => {
+test('names match only as a whole', () => {
   expect(lookup({ kind: 'commonName', value: 'app' }, certificate('/CN=app2'))).toBe(false);
   expect(lookup({ kind: 'commonName', value: 'app' }, certificate('/CN=App'))).toBe(false);
   expect(lookup({ kind: 'commonName', value: 'app' }, certificate('/O=app/CN=other'))).toBe(false);
 });
 
-test('a subject with two common names has none', () => {
+test('a subject with two common names matches by neither', () => {
   const presented = certificate('/CN=app/CN=operator');
   expect(certificateNames(presented).commonName).toBeNull();
   expect(lookup({ kind: 'commonName', value: 'operator' }, presented)).toBe(false);
@@ -93,7 +93,7 @@ test('a subject with two common names has none', () => {
 test.each([
   ['a comma in a URI', 'URI:https://a.example/\\, DNS:operator.example'],
   ['a quotation mark in a URI', 'URI:https://a.example/"\\, DNS:operator.example'],
-])('%s cannot make another name', (_, alternativeName) => {
+])('%s cannot forge another name', (_, alternativeName) => {
   let presented: X509Certificate;
   try {
     presented = certificate('/CN=app', alternativeName.replace('\\,', '%2c'));
@@ -103,7 +103,7 @@ test.each([
   expect(lookup({ kind: 'dns', value: 'operator.example' }, presented)).toBe(false);
 });
 
-test('a certificate that is two principals is none', () => {
+test('a certificate that matches two principals maps to none', () => {
   const both = directory({ one: { kind: 'commonName', value: 'app' }, two: { kind: 'dns', value: 'app.example' } });
   expect(both.byCertificate(certificate('/CN=app', 'DNS:app.example'))).toEqual({ found: false, reason: 'ambiguous' });
   expect(both.byCertificate(certificate('/CN=app'))).toMatchObject({ found: true });

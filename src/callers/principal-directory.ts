@@ -7,7 +7,7 @@ export interface PrincipalConfiguration {
   readonly role: 'administrator' | 'user';
   readonly name: string;
   readonly account: string;
-  /** Which client certificates are this principal; null for one that only a socket can be. */
+  /** The client certificates of this principal; null if it calls over a socket only. */
   readonly certificate: CertificateMatch | null;
   /** Keys that a user may use: key ids, key ARNs and alias names. Empty for administrators. */
   readonly keys: readonly string[];
@@ -20,9 +20,9 @@ export interface CertificateMatch {
   readonly value: string;
 }
 
-/** What a principal can be recognised by. */
+/** The names of a certificate that principals can be matched by. */
 export interface CertificateNames {
-  /** Null when the subject has none, or several: then it names nobody. */
+  /** Null if the subject has none, or several: then it matches no principal. */
   commonName: string | null;
   /** URIs of the subject alternative name (SPIFFE ids, for example). */
   uris: string[];
@@ -32,10 +32,13 @@ export interface CertificateNames {
   sha256: string;
 }
 
-/** What becomes of a client certificate. Whoever is not found is let in without a principal, denied and audited. */
+/**
+ * The result of looking up a client certificate. A caller that is not found is let in without a principal, denied and
+ * audited.
+ */
 export type PrincipalLookup =
   | { found: true; principal: Principal }
-  /** `ambiguous`: the certificate is more than one principal, so it is none. */
+  /** `ambiguous`: the certificate matches several principals, so it maps to none. */
   | { found: false; reason: 'unknown' | 'ambiguous' };
 
 /** The principals of the configuration. */
@@ -44,7 +47,7 @@ export interface DirectoryOptions {
   identity: Pick<Identity, 'partition' | 'region'>;
 }
 
-/** Who the configuration says that callers are. The certificate's chain was verified before. */
+/** Maps callers to the principals of the configuration. The certificate's chain was verified before. */
 export class PrincipalDirectory {
   readonly #byName = new Map<string, Principal>();
   readonly #byMatch = new Map<string, Principal>();
@@ -62,7 +65,7 @@ export class PrincipalDirectory {
     return this.#byName.get(name);
   }
 
-  /** The one principal that a verified client certificate is. */
+  /** The one principal a verified client certificate maps to. */
   byCertificate(certificate: X509Certificate): PrincipalLookup {
     const names = certificateNames(certificate);
     const found = new Set<Principal>();
@@ -82,7 +85,7 @@ function toPrincipal(entry: PrincipalConfiguration, identity: Pick<Identity, 'pa
   return { arn, name: entry.name, account: entry.account, region: identity.region };
 }
 
-/** Reads the names that a principal can be recognised by. */
+/** Reads the names of a certificate that principals can be matched by. */
 export function certificateNames(certificate: X509Certificate): CertificateNames {
   const alternative = parseAlternativeNames(certificate.subjectAltName ?? '');
   const values = (kind: string) => alternative.filter((entry) => entry.kind === kind).map(({ value }) => value);
@@ -94,7 +97,7 @@ export function certificateNames(certificate: X509Certificate): CertificateNames
   };
 }
 
-/** The decoded subject; its printed form would have to be unescaped. Node gives a list where there are several. */
+/** The decoded subject; its printed form would have to be unescaped. Node returns a list if there are several. */
 function commonName(certificate: X509Certificate): string | null {
   const subject = certificate.toLegacyObject().subject as unknown as Record<string, unknown> | undefined;
   const value = subject?.['CN'];
@@ -115,8 +118,8 @@ function matchKey(match: CertificateMatch): string {
 }
 
 /**
- * Node prints the extension as `DNS:a, URI:b`, and quotes a value as a JSON string where it holds anything that could be
- * taken for the end of it (Node's answer to CVE-2021-44532). A part that does not read so is dropped: it names nobody.
+ * Node prints the extension as `DNS:a, URI:b`, and quotes a value as a JSON string if it contains anything that could
+ * be taken for its end (Node's answer to CVE-2021-44532). A part of any other form is dropped: it matches nothing.
  */
 function parseAlternativeNames(text: string): { kind: string; value: string }[] {
   const entries: { kind: string; value: string }[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RequestCancellation } from './cancellation.js';
 
-test('tells every listener once, late ones at once', () => {
+test('notifies every listener once, late ones at once', () => {
   const cancellation = new RequestCancellation();
   const told: string[] = [];
   cancellation.onCancel(() => void told.push('first'));

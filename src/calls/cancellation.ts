@@ -1,15 +1,15 @@
 import { HoldfastError } from '../errors.js';
 
-/** Tells who works for a request that nobody waits for it any more. */
+/** Signals that the caller is no longer waiting. */
 export interface Cancellation {
   readonly isCancelled: boolean;
   /** @throws CANCELLED once it is cancelled. */
   throwIfCancelled(): void;
-  /** Calls the listener when it is cancelled; at once where it is already. It must not throw. */
+  /** Calls the listener when it is cancelled, or at once if it already is. The listener must not throw. */
   onCancel(listener: () => void): void;
 }
 
-/** The cancellation of one request, for the face that hears of it. One is made for every request: it is kept small. */
+/** The cancellation of one request, held by its face. One is made for every request, so it is kept small. */
 export class RequestCancellation implements Cancellation {
   #isCancelled = false;
   #listeners: (() => void)[] | undefined;
@@ -27,7 +27,7 @@ export class RequestCancellation implements Cancellation {
     else (this.#listeners ??= []).push(listener);
   }
 
-  /** Once is enough; more does nothing. */
+  /** Idempotent. */
   cancel(): void {
     this.#isCancelled = true;
     const listeners = this.#listeners ?? [];

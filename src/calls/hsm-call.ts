@@ -1,14 +1,14 @@
 import type { Cancellation } from './cancellation.js';
 import type { OperationTrace } from './trace.js';
 
-/** What a cluster knows of the request that it works for. A `RequestContext` is one. */
+/** What a cluster knows about the request behind an operation. A `RequestContext` is one. */
 export interface HsmCall {
-  /** Absolute, in `Clock.monotonicMs`: by then there is an answer. */
+  /** Absolute, in `Clock.monotonicMs`: the call is answered by then. */
   deadlineMs: number;
-  /** The deadline is the caller's own and earlier than the service's: that it passes says nothing about an HSM. */
+  /** The deadline is the caller's own and earlier than the service's: its passing says nothing about an HSM. */
   deadlineIsCallers?: boolean | undefined;
-  /** What its parts are told to, where this request is traced. */
+  /** Receives the parts of the request, if it is traced. */
   trace?: OperationTrace | undefined;
-  /** Whether anybody still waits for it, where the face can tell. Making and destroying keys does not ask. */
+  /** Says whether the caller still waits, if the face can know that. Making and destroying keys ignores it. */
   cancellation?: Cancellation | undefined;
 }

@@ -1,6 +1,6 @@
 import type { Scope } from './scope.js';
 
-/** Who calls, as configuration names the client certificate or the Unix socket. */
+/** The caller, as the configuration names its client certificate or Unix socket. */
 export interface Principal extends Scope {
   /** `arn:<partition>:iam::<account>:user/<name>`. */
   arn: string;

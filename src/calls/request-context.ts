@@ -1,7 +1,7 @@
 import type { HsmCall } from './hsm-call.js';
 import type { Principal } from './principal.js';
 
-/** What a use case knows of the request around it. */
+/** What an operation knows about the request around it. */
 export interface RequestContext extends HsmCall {
   requestId: string;
   /** Its account and region are the scope of every name in the request. */

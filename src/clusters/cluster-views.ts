@@ -1,22 +1,25 @@
 /**
- * A connected cluster as different callers see it. The members of a custom key store's cluster are a matter of the
- * store's connection to AWS's clients, so that its unreachability has another code for them.
+ * A connected cluster as different callers see it. To AWS's clients, the members of a custom key store's cluster are a
+ * matter of the store's connection, so an unreachable cluster has another error code there.
  */
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmCluster } from './hsm-cluster.js';
 import { tracedCluster } from './traced-cluster.js';
 
-/** One cluster, with another code in each view where no member takes work; the default key store's has the same in all. */
+/**
+ * One cluster, with a different code in each view if no member takes work. For the default key store all views have the
+ * same code.
+ */
 export interface ClusterViews {
-  /** For operations with existing keys. */
+  /** For operations on existing keys. */
   forKeys: HsmCluster;
   /** For CreateKey and GenerateRandom. */
   forStore: HsmCluster;
-  /** As it is, for the core's own work. */
+  /** Unchanged, for the service's own work. */
   direct: HsmCluster;
 }
 
-/** @param customKeyStoreId null: the default key store, whose clients see KEY_UNAVAILABLE as it is. */
+/** @param customKeyStoreId null: the default key store, whose clients see KEY_UNAVAILABLE. */
 export function clusterViews(cluster: HsmCluster, customKeyStoreId: string | null): ClusterViews {
   const traced = tracedCluster(cluster, customKeyStoreId);
   if (customKeyStoreId === null) return { forKeys: traced, forStore: traced, direct: cluster };
@@ -32,7 +35,7 @@ export function clusterViews(cluster: HsmCluster, customKeyStoreId: string | nul
   };
 }
 
-/** The same cluster, with another code where no member takes work. */
+/** The same cluster, with another code if no member takes work. */
 function withoutKeyUnavailable(cluster: HsmCluster, code: ErrorCode, message: string): HsmCluster {
   return {
     clusterId: cluster.clusterId,

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 
 /**
- * How many cryptographic operations a key store may make in a second: a token bucket that holds one second's worth. AWS KMS
- * has the like ("Request quotas", AWS CloudHSM key stores: 1,800 a second), and its name for being over it.
+ * Bounds the cryptographic operations of a key store per second: a token bucket that holds one second's worth. AWS KMS
+ * has a similar quota ("Request quotas", AWS CloudHSM key stores: 1,800 a second), and the error name for exceeding it.
  */
 export class OperationQuota {
   readonly #operationsPerSecond: number;
@@ -19,7 +19,7 @@ export class OperationQuota {
     this.#filledMs = clock.monotonicMs();
   }
 
-  /** @throws THROTTLING when this second's are used up, with the time after which one more may pass. */
+  /** @throws THROTTLING when this second's operations are used up, with the time after which one more may pass. */
   spend(): void {
     const nowMs = this.#clock.monotonicMs();
     const refilled = this.#left + ((nowMs - this.#filledMs) * this.#operationsPerSecond) / 1_000;

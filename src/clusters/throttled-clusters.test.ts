@@ -45,7 +45,7 @@ async function succeeding(cluster: HsmCluster, attempts: number): Promise<number
 }
 
 describe('a quota', () => {
-  test('lets one second of operations pass, and tells how long to wait for the next', async () => {
+  test('lets one second of operations pass, and says how long to wait for the next', async () => {
     const cluster = await connect();
     expect(await succeeding(cluster, 25)).toBe(10);
     const error = await errorOf(cluster.perform('random', { lengthBytes: 8 }, call()));
@@ -63,7 +63,7 @@ describe('a quota', () => {
     expect(await succeeding(cluster, 25)).toBe(10);
   });
 
-  test('counts what uses a key, each for one, and asks no HSM above it', async () => {
+  test('counts each operation that uses a key once, and asks no HSM above the quota', async () => {
     const cluster = await connect();
     const materialId = 'ab'.repeat(32);
     const canary = await cluster.perform('generateKeyMaterial', { materialId, label: 'a label' }, call());
@@ -90,7 +90,7 @@ describe('a quota', () => {
     expect(behind.calls).toHaveLength(calls);
   });
 
-  test('does not count what makes, lists and destroys keys', async () => {
+  test('does not count making, listing and destroying keys', async () => {
     const cluster = await connect();
     expect(await succeeding(cluster, 10)).toBe(10);
     const materialId = 'cd'.repeat(32);
@@ -100,14 +100,14 @@ describe('a quota', () => {
     expect(await succeeding(cluster, 1)).toBe(0);
   });
 
-  test('is not made anew by connecting again', async () => {
+  test('is not reset by connecting again', async () => {
     expect(await succeeding(await connect(), 10)).toBe(10);
     await clusters.disconnect(limited, clock.monotonicMs() + 1_000);
     expect(await succeeding(await connect(), 5)).toBe(0);
   });
 });
 
-test('a cluster without a quota is as it was', async () => {
+test('leaves a cluster without a quota as it is', async () => {
   expect(await succeeding(await connect(unlimited), 500)).toBe(500);
   expect(clusters.list()).toHaveLength(2);
   expect(clusters.describe(limited)).toMatchObject({ name: 'limited' });

@@ -1,11 +1,11 @@
-/** Clusters behind their quotas of operations a second. */
+/** Clusters behind their quotas of operations per second. */
 import type { Clock } from '../clock.js';
 import type { ClusterOperation, HsmCluster, HsmClusters } from './hsm-cluster.js';
 import { OperationQuota } from './operation-quota.js';
 
 /**
- * The same clusters; those with a quota answer THROTTLING above it. What counts is each operation that uses a key or draws
- * random bytes, so that a ReEncrypt is two, as with AWS; making, destroying and listing keys is free.
+ * The same clusters; those with a quota answer THROTTLING above it. Each operation that uses a key or draws random
+ * bytes counts, so a ReEncrypt is two, as with AWS; making, destroying and listing keys is free.
  * @param operationsPerSecond by cluster id; a cluster that is absent has no quota. A quota outlives the connection.
  */
 export function throttledClusters(
@@ -27,13 +27,13 @@ export function throttledClusters(
   };
 }
 
-/** Making, destroying and listing keys; all others use a key or draw random bytes, and count. */
+/** Making, destroying and listing keys. All others use a key or draw random bytes, and count. */
 const free: ReadonlySet<ClusterOperation> = new Set(['generateKeyMaterial', 'destroyKeyMaterial', 'listMaterialIds']);
 
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
   return {
     clusterId: cluster.clusterId,
-    // Async: being over the quota is a rejection, as every other failure is.
+    // Async: exceeding the quota is a rejection, like every other failure.
     async perform(operation, request, call) {
       if (!free.has(operation)) quota.spend();
       return cluster.perform(operation, request, call);

@@ -8,8 +8,8 @@ function spanNameOf(operation: ClusterOperation): string {
 }
 
 /**
- * A cluster whose operations are parts of the traces of their requests, each with the tries that it took below it.
- * A request that is not traced goes straight through.
+ * A cluster whose operations are parts of the traces of their requests, each with its attempts below it. The operations
+ * of an untraced request pass straight through.
  * @param customKeyStoreId null: the default key store
  */
 export function tracedCluster(cluster: HsmCluster, customKeyStoreId: string | null): HsmCluster {

@@ -6,12 +6,12 @@ import { invalidField } from './invalid-field.js';
 /** AWS KMS Developer Guide, "Resource quotas". */
 export const maximumAliasesPerKey = 50;
 
-/** What the live service says, as a ValidationException. */
+/** The live service's sentence; it sends it as a ValidationException. */
 const missingPrefix =
   'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html';
 
 /**
- * What the pattern of the model does not say: names begin with `alias/`, and `alias/aws/` is reserved.
+ * Rules that the model's pattern does not express: names begin with `alias/`, and `alias/aws/` is reserved.
  * @throws VALIDATION (no prefix), INVALID_ALIAS_NAME
  */
 export function checkAliasName(aliasName: string): void {
@@ -27,16 +27,16 @@ function invalidName(message: string): HoldfastError {
   });
 }
 
-/** LIMIT_EXCEEDED for a key that has all the aliases it can have. */
+/** LIMIT_EXCEEDED for a key that has the maximum of aliases. */
 export function tooManyAliases(): HoldfastError {
   return new HoldfastError(
     'LIMIT_EXCEEDED',
-    `The key has ${maximumAliasesPerKey} aliases, which is the most that a key can have.`,
+    `The key has ${maximumAliasesPerKey} aliases, which is the maximum for a key.`,
     { retryable: false },
   );
 }
 
-/** ALREADY_EXISTS for an alias name that is taken. */
+/** ALREADY_EXISTS for an alias name in use. */
 export function aliasAlreadyExists(
   core: Pick<KeysCore, 'identity'>,
   alias: Parameters<typeof aliasArn>[1],

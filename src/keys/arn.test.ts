@@ -6,13 +6,13 @@ const scope = { account: '111122223333', region: 'eu-central-1' };
 const keyId = '1234abcd-12ab-34cd-56ef-1234567890ab';
 
 describe('ARNs', () => {
-  it('are built and taken apart', () => {
+  it('are built and parsed', () => {
     const arn = keyArn(identity, { ...scope, keyId });
     expect(arn).toBe(`arn:aws:kms:eu-central-1:111122223333:key/${keyId}`);
     expect(parseArn(arn)).toEqual({ partition: 'aws', ...scope, resource: { kind: 'key', name: keyId } });
   });
 
-  it('keep the colons and slashes of an alias name', () => {
+  it('keep colons and slashes in an alias name', () => {
     const arn = aliasArn(identity, { ...scope, aliasName: 'alias/team:a/b' });
     expect(arn).toBe('arn:aws:kms:eu-central-1:111122223333:alias/team:a/b');
     expect(parseArn(arn).resource).toEqual({ kind: 'alias', name: 'team:a/b' });
@@ -30,7 +30,7 @@ describe('ARNs', () => {
     'arn:aws:kms:eu-central-1:111122223333:alias/',
     'arn:aws:kms:eu-central-1:111122223333:grant/x',
     'arn:aws:kms:eu-central-1:111122223333',
-  ])('that are malformed are refused: %s', (text) => {
+  ])('are refused when malformed: %s', (text) => {
     expect(looksLikeArn(text)).toBe(true);
     expect(() => parseArn(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARN' }));
   });

@@ -2,7 +2,7 @@ import { HoldfastError } from '../errors.js';
 import type { Identity } from './identity.js';
 import type { Scope } from '../calls/scope.js';
 
-/** An ARN of this service, taken apart. */
+/** A parsed ARN of this service. */
 export interface Arn extends Scope {
   partition: string;
   /** `key` with a key id, or `alias` with a name without its prefix `alias/`. */
@@ -23,19 +23,19 @@ function arnPrefix(identity: Pick<Identity, 'partition'>, scope: Scope): string 
   return `arn:${identity.partition}:kms:${scope.region}:${scope.account}`;
 }
 
-/** Whether a key identifier is meant as an ARN. */
+/** Whether a key identifier is meant to be an ARN. */
 export function looksLikeArn(identifier: string): boolean {
   return identifier.startsWith('arn:');
 }
 
 /**
- * Takes apart the ARN of a key or an alias (AWS General Reference, "Amazon Resource Names": six parts between colons).
- * It says nothing about whether the thing exists or is ours.
+ * Parses the ARN of a key or an alias (AWS General Reference, "Amazon Resource Names": six parts between colons).
+ * Whether the resource exists, or is ours, is not checked.
  * @throws INVALID_ARN for anything else.
  */
 export function parseArn(text: string): Arn {
   const [prefix, partition, service, region, account, ...rest] = text.split(':');
-  // An alias name may hold colons (`^[a-zA-Z0-9:/_-]+$`); they belong to the resource.
+  // An alias name may contain colons (`^[a-zA-Z0-9:/_-]+$`); they belong to the resource.
   const resource = /^(key|alias)\/(.+)$/su.exec(rest.join(':'));
   if (prefix !== 'arn' || !partition || service !== 'kms' || !region || !/^\d{12}$/.test(account ?? '')) {
     throw invalidArn(text);

@@ -4,11 +4,11 @@ import { canaryAdditionalData, canaryPlaintext } from './canary.js';
 const materialId = 'ab'.repeat(32);
 
 describe('a canary', () => {
-  it('hides nothing but the material id', () => {
+  it('encrypts nothing but the material id', () => {
     expect(Buffer.from(canaryPlaintext(materialId)).toString('hex')).toBe(materialId);
   });
 
-  it('has additional data that no envelope and no XKS caller can produce, and of its own for each material', () => {
+  it('has additional data that no ciphertext blob and no XKS caller can produce, different for each material', () => {
     const additionalData = canaryAdditionalData(materialId);
     expect([...additionalData.subarray(0, 2)]).toEqual([0xff, 0xfe]);
     expect(Buffer.from(additionalData).toString('latin1')).toContain('holdfast:canary:1');

@@ -4,10 +4,10 @@ import type { TimeRecord } from './time-record.js';
 
 /**
  * The port to the durable record of keys. Implementations: `storage/`. Every promise that resolves after a write means
- * "committed and synced". Nothing here throws for an expected outcome: those are return values.
+ * "committed and synced". Expected outcomes are return values; nothing here throws for them.
  */
 export interface KeyCatalog {
-  /** Records what a create is about to do. Commits before it resolves. */
+  /** Records the material that a create will make. Commits before it resolves. */
   openIntent(intent: IntentRecord): Promise<void>;
   /**
    * In one transaction: inserts key and material and removes their intent, if that is still `open` and, for a key of a
@@ -15,13 +15,13 @@ export interface KeyCatalog {
    * @returns false, with nothing changed, otherwise.
    */
   commitKey(key: KeyRecord, material: MaterialRecord): Promise<boolean>;
-  /** `open` → `abandoned`. Harmless when there is no such open intent. */
+  /** `open` → `abandoned`. Harmless if there is no such open intent. */
   abandonIntent(materialId: string, abandonedDate: Date): Promise<void>;
   /** Every `open` intent that was opened before `openedBefore` → `abandoned`. @returns how many. */
   abandonIntentsOpenedBefore(openedBefore: Date, abandonedDate: Date): Promise<number>;
   /** Intents in state `abandoned` since before `abandonedBefore`, oldest first. */
   listAbandonedIntents(abandonedBefore: Date, limit: number): Promise<IntentRecord[]>;
-  /** `abandoned` → `destroyed`: a tombstone that accounts for material that might still turn up. */
+  /** `abandoned` → `destroyed`: a tombstone that accounts for material that may still appear. */
   markIntentDestroyed(materialId: string): Promise<void>;
   findIntent(materialId: string): Promise<IntentRecord | undefined>;
 
@@ -29,9 +29,11 @@ export interface KeyCatalog {
   findKey(scope: Scope, keyId: string): Promise<KeyRecord | undefined>;
   /** Keys that are not `Deleting` or `Deleted`, in ascending order of id, from the first one after `afterKeyId`. */
   listKeys(scope: Scope, afterKeyId: string | undefined, limit: number): Promise<KeyRecord[]>;
-  /** Sets the state, and the deletion date and window with it, if the state is one of `from`. @returns whether it was. */
+  /**
+   * Sets the state, and the deletion date and window with it, if the state is one of `from`. @returns whether it did.
+   */
   changeKeyState(scope: Scope, keyId: string, from: readonly StoredKeyState[], to: KeyStateChange): Promise<boolean>;
-  /** Replaces the description if the state is one of `from`. @returns whether it was. */
+  /** Replaces the description if the state is one of `from`. @returns whether it did. */
   changeKeyDescription(
     scope: Scope,
     keyId: string,
@@ -41,30 +43,30 @@ export interface KeyCatalog {
   /** Keys of all scopes in `PendingDeletion` with a deletion date at or before `now`, and those left in `Deleting`. */
   listKeysToDelete(now: Date, limit: number): Promise<KeyRecord[]>;
   /**
-   * `PendingDeletion` with a deletion date at or before `now` → `Deleting`; date and window stay. The date is part of the
-   * comparison, so that a deletion that was cancelled and scheduled anew meanwhile is not carried out early. So is the
-   * hold on deletions, which another process may just have made.
-   * @returns whether it was so.
+   * `PendingDeletion` with a deletion date at or before `now` → `Deleting`; date and window stay. The date is part of
+   * the comparison: a deletion that was cancelled and scheduled anew meanwhile must not be carried out early. So is the
+   * hold on deletions, which another process may just have set.
+   * @returns whether it did.
    */
   beginDeletion(scope: Scope, keyId: string, now: Date): Promise<boolean>;
   /** `Deleting` → `Deleted`, its materials destroyed at `destroyedDate`, its aliases removed: one transaction. */
   completeDeletion(scope: Scope, keyId: string, destroyedDate: Date): Promise<void>;
-  /** Keys of a store in any state but `Deleted`. */
+  /** Counts the keys of a store in any state but `Deleted`. */
   countKeysOfStore(customKeyStoreId: string): Promise<number>;
 
   findMaterial(materialId: string): Promise<MaterialRecord | undefined>;
   listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
   /**
-   * Takes `count` more encryptions under a material out of its budget, for whoever asks and for nobody else
-   * (invariant 9). It has no upper limit: that is for the caller to keep.
-   * @returns all that were ever reserved, these included: the caller owns those from the returned number minus `count`.
+   * Takes `count` more encryptions under a material out of its budget, for this caller alone (invariant 9). It enforces
+   * no upper limit: the caller does.
+   * @returns the total ever reserved, including these: the caller owns those from the returned number minus `count`.
    * @throws KMS_INTERNAL for a material that the catalog does not have, or whose destruction it records.
    */
   reserveEncryptions(materialId: string, count: number): Promise<number>;
 
-  /** Inserts, unless the name is taken or the key has `mostPerKey` aliases; counted in the same transaction. */
+  /** Inserts, unless the name is in use or the key has `mostPerKey` aliases; counted in the same transaction. */
   createAlias(alias: AliasRecord, mostPerKey: number): Promise<'created' | 'name-in-use' | 'limit-exceeded'>;
-  /** Points an alias at another key, unless that one has `mostPerKey` others. */
+  /** Points an alias at another key, unless that key has `mostPerKey` others. */
   updateAlias(
     scope: Scope,
     aliasName: string,
@@ -72,28 +74,30 @@ export interface KeyCatalog {
     lastUpdatedDate: Date,
     mostPerKey: number,
   ): Promise<'updated' | 'not-found' | 'limit-exceeded'>;
-  /** @returns false when there is no such alias. */
+  /** @returns false if there is no such alias. */
   deleteAlias(scope: Scope, aliasName: string): Promise<boolean>;
   findAlias(scope: Scope, aliasName: string): Promise<AliasRecord | undefined>;
-  /** In ascending order of name, from the first after `afterAliasName`; of one key where `targetKeyId` is given. */
+  /**
+   * In ascending order of name, from the first after `afterAliasName`; only those of one key if `targetKeyId` is given.
+   */
   listAliases(query: AliasQuery): Promise<AliasRecord[]>;
 
-  /** Undefined before anyone has looked at the clock. */
+  /** Undefined until the clock has been checked for the first time. */
   findTimeRecord(): Promise<TimeRecord | undefined>;
-  /** Reads, changes and writes in one transaction. `change` is pure: it may run again. */
+  /** Reads, changes and writes in one transaction. `change` must be pure: it may run again. */
   changeTimeRecord(
     change: (known: TimeRecord | undefined) => TimeRecord,
   ): Promise<{ before: TimeRecord | undefined; after: TimeRecord }>;
 }
 
-/** What `changeKeyState` writes. Date and window are null for every state but PendingDeletion. */
+/** The fields that `changeKeyState` writes. Date and window are null for every state but PendingDeletion. */
 export interface KeyStateChange {
   state: StoredKeyState;
   deletionDate: Date | null;
   pendingDeletionWindowInDays: number | null;
 }
 
-/** Which aliases, and where a page begins; `limit` is how many at most. */
+/** Selects aliases, and the start of a page; `limit` is the page's maximum. */
 export interface AliasQuery {
   scope: Scope;
   targetKeyId: string | undefined;

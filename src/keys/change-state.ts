@@ -23,7 +23,7 @@ export function changeKeyState(
 /**
  * Changes a key's record if the state table allows the operation.
  * @param write compares the stored state, and resolves with whether it has written
- * @throws what the state table says, also of a state that another request set between our reading and our writing.
+ * @throws the errors of the state table, also for a state that another request set between reading and writing.
  */
 export async function changeKey(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>,

@@ -4,16 +4,16 @@ import type { KeyStores } from '../keystores/key-stores.js';
 import type { KeyCatalog } from './catalog.js';
 import type { Identity } from './identity.js';
 
-/** What the use cases of keys and of cryptographic operations work with. */
+/** The dependencies of the operations on keys and with keys. */
 export interface KeysCore {
   readonly catalog: KeyCatalog;
   readonly keyStores: KeyStores;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly identifiers: Identifiers;
-  /** For what goes wrong where no caller can be told, or where telling would hide an earlier error: for the log. */
+  /** Logs errors that no caller can get, or that would hide an earlier error. */
   readonly onBackgroundError: BackgroundErrorListener;
 }
 
-/** `what` says what was being done, without secrets. */
+/** `what` describes the work that failed, without secrets. */
 export type BackgroundErrorListener = (error: unknown, what: string) => void;

@@ -9,14 +9,14 @@ import { EncryptionBudget, encryptionLimit, encryptionWarningThreshold } from '.
 const block = 65_536;
 const material = 'ab'.repeat(32);
 
-/** The catalog's promise in memory, which a test can stop, fail, and begin with any count. */
+/** The catalog's promise in memory. A test can hold it, let it fail, and start it at any count. */
 class Reservations {
   readonly totals = new Map<string, number>();
   calls = 0;
   failure: Error | undefined;
   #held: Promise<void> | undefined;
 
-  /** Reservations wait from now on. @returns how to let them go. */
+  /** Reservations wait from now on. @returns the function that releases them. */
   hold(): () => void {
     let release = (): void => undefined;
     this.#held = new Promise((resolve) => {
@@ -53,23 +53,23 @@ function budgetOn(catalog: Reservations, capacity?: number) {
   return { budget, warnings, backgroundErrors };
 }
 
-/** As a cluster spends before each try. */
+/** Spends as a cluster does before each attempt. */
 async function spend(budget: EncryptionBudget, times = 1, materialId = material): Promise<void> {
   for (let time = 0; time < times; time += 1) {
     if (!budget.trySpend(materialId)) await budget.spend(materialId);
   }
 }
 
-/** Lets reservations that are under way come to their end. */
+/** Lets pending reservations finish. */
 const settled = (): Promise<unknown> => setImmediate();
 
 describe('spending', () => {
-  it('gives nothing before it is reserved', () => {
+  it('spends nothing before it is reserved', () => {
     const { budget } = budgetOn(new Reservations());
     expect(budget.trySpend(material)).toBe(false);
   });
 
-  it('reserves a block once, and the next before anybody has to wait for it', async () => {
+  it('reserves a block once, and the next one before any caller has to wait', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
     await spend(budget);
@@ -80,7 +80,7 @@ describe('spending', () => {
     }
   });
 
-  it('makes one reservation for all who wait', async () => {
+  it('makes one reservation for all waiting callers', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
     const release = catalog.hold();
@@ -102,26 +102,26 @@ describe('spending', () => {
     expect(catalog.totals.get(material)).toBeGreaterThanOrEqual(block + 10);
   });
 
-  it('counts each material by itself, and drops those not used for longest', async () => {
+  it('counts each material by itself, and drops the least recently used', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     for (const materialId of ['a', 'b', 'a', 'c', 'a', 'b']) await spend(budget, 1, materialId);
-    // b gave way to c, and lost a block by it; a was in use all the time.
+    // c displaced b, whose block was lost; a was in use all the time.
     expect(Object.fromEntries(catalog.totals)).toEqual({ a: block, b: block + 512, c: 512 });
   });
 
-  it('loses little of each where more materials are used by turns than are kept', async () => {
+  it('loses little of each when more materials take turns than are kept', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     const rounds = 100;
     for (let round = 0; round < rounds; round += 1) {
       for (const materialId of ['a', 'b', 'c']) await spend(budget, 1, materialId);
     }
-    // With a whole block for each, 2^16 encryptions would be the end of a key.
+    // With a whole block for each, 2^16 encryptions would exhaust a key.
     for (const total of catalog.totals.values()) expect(total).toBeLessThanOrEqual(block + rounds * 512);
   });
 
-  it('grows to whole blocks for one of them that is in use', async () => {
+  it('grows back to whole blocks for a material that stays in use', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     await spend(budget, 1, 'a');
@@ -132,7 +132,7 @@ describe('spending', () => {
     expect(catalog.calls).toBeLessThan(20);
   });
 
-  it('lets nobody wait for ever when more materials are waited for than are kept', async () => {
+  it('serves every caller when more materials are waited for than are kept', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     const release = catalog.hold();
@@ -145,7 +145,7 @@ describe('spending', () => {
 });
 
 describe('a crash', () => {
-  it('loses at most a block, whenever it comes', async () => {
+  it('loses at most a block, at any time', async () => {
     const catalog = new Reservations();
     let spent = 0;
     for (const lifetime of [1, block - 1, block, block + 1, (3 * block) / 4, 2 * block + 5, 100_000]) {
@@ -163,7 +163,7 @@ describe('a crash', () => {
 });
 
 describe('a catalog that fails', () => {
-  it('refuses who waits, and is asked again by who comes next', async () => {
+  it('refuses the waiting callers, and is asked again by the next one', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
     catalog.failure = new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { retryable: true });
@@ -172,7 +172,7 @@ describe('a catalog that fails', () => {
     await spend(budget);
   });
 
-  it('does not disturb what is reserved already, and is not asked with every encryption', async () => {
+  it('does not affect reserved encryptions, and is not asked at every one', async () => {
     const catalog = new Reservations();
     const { budget, backgroundErrors } = budgetOn(catalog);
     await spend(budget);
@@ -203,13 +203,13 @@ describe('the end of the budget', () => {
     expect(encryptionLimit).toBeLessThan(2 ** 32);
   });
 
-  it('holds for a process that comes after it', async () => {
+  it('holds for a later process', async () => {
     const catalog = new Reservations();
     catalog.totals.set(material, encryptionLimit);
     await expect(spend(budgetOn(catalog).budget)).rejects.toMatchObject({ code: 'KMS_INVALID_STATE' });
   });
 
-  it('stops all who share it at the same count', async () => {
+  it('stops all processes that share it at the same count', async () => {
     const catalog = new Reservations();
     catalog.totals.set(material, encryptionLimit - block - 1);
     const processes = [budgetOn(catalog).budget, budgetOn(catalog).budget];
@@ -227,7 +227,7 @@ describe('the end of the budget', () => {
     expect(spent).toBe(block + 1);
   });
 
-  it('warns with each reservation from half of it on', async () => {
+  it('warns at each reservation once half of it is used', async () => {
     const catalog = new Reservations();
     catalog.totals.set(material, encryptionWarningThreshold - 2 * block);
     const { budget, warnings } = budgetOn(catalog);
@@ -242,8 +242,8 @@ describe('the end of the budget', () => {
   });
 });
 
-describe('what is told of it', () => {
-  it('the threshold of the warning is what configuration says', async () => {
+describe('reports', () => {
+  it('warn from the configured threshold on', async () => {
     const catalog = new Reservations();
     const warned: number[] = [];
     const onWarning = (_: string, used: number): void => void warned.push(used);
@@ -256,7 +256,7 @@ describe('what is told of it', () => {
     }
   });
 
-  it('the material that is nearest to its end, for a metric', async () => {
+  it('name the most used material, for a metric', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
     expect(budget.mostUsed).toBeUndefined();
@@ -269,7 +269,7 @@ describe('what is told of it', () => {
 });
 
 describe('at any time', () => {
-  it('no more is spent than was reserved, by several processes with crashes and failures between', async () => {
+  it('several processes spend no more than was reserved, in spite of crashes and failures', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('spend' as const), process: fc.nat(2), count: fc.nat(90_000) }),
       fc.record({ kind: fc.constant('crash' as const), process: fc.nat(2) }),
@@ -295,7 +295,7 @@ describe('at any time', () => {
   });
 });
 
-/** @returns how many it got. */
+/** @returns how many were spent. */
 async function spendUntilRefused(budget: EncryptionBudget | undefined, count: number): Promise<number> {
   if (budget === undefined) return 0;
   for (let got = 0; got < count; got += 1) {

@@ -3,66 +3,66 @@ import type { KeyCatalog } from './catalog.js';
 import type { BackgroundErrorListener } from './core.js';
 import type { EncryptionSpending } from '../clusters/hsm-cluster.js';
 
-/** Most unspent encryptions under one material that a process holds: what a crash loses. */
+/** The maximum of unspent encryptions under one material that a process holds; a crash loses as many. */
 const blockSize = 65_536;
 
 /**
- * What is reserved at first for a material that another one had to go for: it may have to go itself before it has used
- * much, and what it leaves is lost. It doubles with each reservation, up to a block.
+ * The first reservation for a material that displaced another one: it may be displaced itself before it has used much,
+ * and its rest is then lost. The size doubles with each reservation, up to a block.
  */
 const crowdedBlockSize = 512;
 
 /**
- * Encryptions under one material, of all processes together. AES-GCM with random 96-bit nonces allows 2^32 under one
- * key (NIST SP 800-38D §8.3). One block stays back: for the canary, which is encrypted before the catalog has the
- * material.
+ * The maximum of encryptions under one material, by all processes together. AES-GCM with random 96-bit nonces allows
+ * 2^32 under one key (NIST SP 800-38D §8.3). One block is kept back for the canary, which is encrypted before the
+ * catalog has the material.
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
 
-/** From here on every reservation warns, where configuration says nothing. */
+/** The default for the count from which every reservation warns. */
 export const encryptionWarningThreshold = 2 ** 31;
 
-/** When this part of a block is left, the next reservation begins, so that nobody has to wait for it. */
+/** When this part of a block is left, the next reservation begins: no caller has to wait for it. */
 const reserveAheadShare = 4;
 
-/** Materials whose blocks are kept; a block that is dropped is lost. */
+/** How many materials keep a block; the rest of a dropped block is lost. */
 const defaultCapacity = 10_000;
 
 /**
- * Told with each reservation from the warning threshold on.
- * @param used what all processes have reserved: an upper bound of what was encrypted. At or above `limit`, the material
- * encrypts no more.
+ * Called at each reservation from the warning threshold on.
+ * @param used the reservations of all processes: an upper bound of the encryptions made. At or above `limit`, the
+ * material encrypts no more.
  */
 export type EncryptionWarningListener = (materialId: string, used: number, limit: number) => void;
 
-/** What one material has used of `limit`, by all processes together: an upper bound, since reservations count. */
+/** One material's use of `limit`, by all processes together: an upper bound, since reservations count. */
 export interface EncryptionUse {
   materialId: string;
   used: number;
   limit: number;
 }
 
-/** What reserves encryptions, and who is told of warnings and failures. `capacity` counts materials. */
+/** The dependencies and bounds of an `EncryptionBudget`. `capacity` counts materials. */
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;
   /** Default `encryptionWarningThreshold`. */
   warningThreshold?: number | undefined;
-  /** For a reservation ahead that failed: no caller waits for it. */
+  /** For a failed reservation ahead: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;
   /** Default 10,000. */
   capacity?: number;
 }
 
 /**
- * How often each key material may still encrypt (invariant 9). What is handed out was reserved in the catalog
- * before, in blocks: a crash, and a material that was not used for long, lose at most a block, and nothing is ever
+ * Counts how often each key material may still encrypt (invariant 9). Every encryption handed out was reserved in the
+ * catalog before, in blocks. A crash, or a long pause in a material's use, loses at most a block, and nothing is ever
  * handed out twice.
  */
 export class EncryptionBudget implements EncryptionSpending {
   readonly #tools: EncryptionBudgetTools;
   readonly #capacity: number;
-  /** By material id, those used last at the end. */
+  /** By material id, in order of last use. */
   readonly #blocks = new Map<string, MaterialBlock>();
   #mostUsed: EncryptionUse | undefined;
 
@@ -75,18 +75,18 @@ export class EncryptionBudget implements EncryptionSpending {
     return this.#blockOf(materialId).take();
   }
 
-  /** Waiters keep to their block, also when it is dropped meanwhile: what it holds is reserved for nobody else. */
+  /** Waiting callers keep their block even if it is dropped meanwhile: its encryptions are reserved for no other. */
   async spend(materialId: string): Promise<void> {
     const block = this.#blockOf(materialId);
     while (!block.take()) await block.reserve();
   }
 
-  /** The material that is nearest to its end, of those that this process has encrypted under; for a metric. */
+  /** The most used of the materials that this process has encrypted under; for a metric. */
   get mostUsed(): EncryptionUse | undefined {
     return this.#mostUsed;
   }
 
-  /** How many materials, of those that this process has encrypted under lately, are beyond the warning threshold. */
+  /** How many of the materials that this process has recently encrypted under are beyond the warning threshold. */
   warnedMaterials(): number {
     const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
     return [...this.#blocks.values()].filter((block) => block.reserved >= threshold).length;
@@ -94,7 +94,7 @@ export class EncryptionBudget implements EncryptionSpending {
 
   #blockOf(materialId: string): MaterialBlock {
     const known = this.#blocks.get(materialId);
-    // Who was used last matters only where somebody will soon have to go.
+    // Recency only matters when the cache is close to full.
     if (known !== undefined && this.#blocks.size <= this.#capacity / 2) return known;
     this.#blocks.delete(materialId);
     const block = known ?? this.#newBlock(materialId);
@@ -121,14 +121,14 @@ export class EncryptionBudget implements EncryptionSpending {
   }
 }
 
-/** What is reserved and not spent of one material's budget. */
+/** The reserved and unspent encryptions of one material. */
 class MaterialBlock {
   readonly #tools: EncryptionBudgetTools;
   readonly #materialId: string;
   readonly #onReserved: (used: number) => void;
   #unspent = 0;
   #reserved = 0;
-  /** Up to this much is reserved next. */
+  /** The size of the next reservation. */
   #size: number;
   #reserveAheadAt = 0;
   #isExhausted = false;
@@ -141,12 +141,12 @@ class MaterialBlock {
     this.#onReserved = onReserved;
   }
 
-  /** By all processes, when this one reserved last. */
+  /** By all processes, at this process's last reservation. */
   get reserved(): number {
     return this.#reserved;
   }
 
-  /** @returns whether there was one left. */
+  /** @returns whether one was left. */
   take(): boolean {
     if (this.#unspent === 0) return false;
     this.#unspent -= 1;
@@ -154,7 +154,10 @@ class MaterialBlock {
     return true;
   }
 
-  /** One at a time; whoever comes meanwhile waits for the same. @throws KMS_INVALID_STATE when the budget is spent. */
+  /**
+   * One reservation at a time; callers that arrive meanwhile wait for the same one. @throws KMS_INVALID_STATE when the
+   * budget is spent.
+   */
   reserve(): Promise<void> {
     if (this.#isExhausted) return Promise.reject(exhausted());
     this.#underWay ??= this.#fillUp().finally(() => {
@@ -166,13 +169,13 @@ class MaterialBlock {
   #reserveAhead(): void {
     if (this.#underWay !== undefined || this.#isExhausted) return;
     this.reserve().catch((error: unknown) => {
-      // The next try is when half of the rest is used, not with every encryption.
+      // The next attempt comes when half of the rest is used, not at every encryption.
       this.#reserveAheadAt = Math.floor(this.#unspent / 2);
       this.#tools.onBackgroundError(error, 'reserving encryptions ahead');
     });
   }
 
-  /** Up to a block, so that a crash never loses more. */
+  /** Fills up to a block and no further: a crash never loses more. */
   async #fillUp(): Promise<void> {
     const size = this.#size;
     const count = size - this.#unspent;
@@ -181,7 +184,7 @@ class MaterialBlock {
     this.#unspent += allowed;
     this.#reserveAheadAt = size / reserveAheadShare;
     this.#size = Math.min(blockSize, 2 * size);
-    // Remembered, so that refused requests cost the catalog nothing.
+    // Remembered: refused requests cost the catalog nothing.
     this.#isExhausted = total >= encryptionLimit;
     this.#reserved = total;
     this.#onReserved(total);

@@ -1,6 +1,6 @@
-/** What this service calls itself in ARNs. From the configuration. */
+/** The names of this service in ARNs, from the configuration. */
 export interface Identity {
-  /** `aws`, or a name of the operator's own. */
+  /** `aws`, or a name of the operator's choice. */
   readonly partition: string;
   readonly region: string;
   /** The accounts that principals may belong to: twelve digits each. */

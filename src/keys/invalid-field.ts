@@ -8,7 +8,9 @@ export function invalidField(field: string, message: string): HoldfastError {
   return new HoldfastError('VALIDATION', message, { fieldViolations: [{ field, description: message }] });
 }
 
-/** VALIDATION in the words of the live service for a number out of the range that the API's text, not its shape, gives. */
+/**
+ * VALIDATION in the live service's words, for a number outside the range that the API's text, not its shape, states.
+ */
 export function checkRange(field: string, member: string, value: number, minimum: number, maximum: number): void {
   if (value >= minimum && value <= maximum) return;
   const bound = value < minimum ? `greater than or equal to ${minimum}` : `less than or equal to ${maximum}`;

@@ -4,13 +4,13 @@ import type { KeyRecord, KeySpec, KeyState, KeyUsage, MaterialRecord, Origin } f
 import { keyStandingOf } from './key-state.js';
 import { currentMaterial } from './material.js';
 
-/** AWS KMS API Reference, KeyMetadata, and custody. Fields that no key can have yet are left out. */
+/** AWS KMS API Reference, KeyMetadata, with our custody. Fields that no key can have yet are left out. */
 export interface KeyMetadata {
   awsAccountId: string;
   keyId: string;
   arn: string;
   creationDate: Date;
-  /** True in the state `Enabled` only. */
+  /** True only in the state `Enabled`. */
   enabled: boolean;
   description: string;
   keyUsage: KeyUsage;
@@ -18,7 +18,7 @@ export interface KeyMetadata {
   /** Only in PendingDeletion. */
   deletionDate?: Date | undefined;
   origin: Origin;
-  /** Only for keys of a custom key store, as the next one. */
+  /** Only for keys of a custom key store; so is the next field. */
   customKeyStoreId?: string | undefined;
   cloudHsmClusterId?: string | undefined;
   keyManager: 'CUSTOMER';
@@ -32,11 +32,14 @@ export interface KeyMetadata {
   custody: Custody;
 }
 
-/** Where the key material is and with which attributes. Ours, not AWS's. */
+/** Where the key material is and with which attributes. A field of Holdfast, not of AWS. */
 export interface Custody {
   /** Id of the HSM cluster. */
   cluster: string;
-  /** The cluster's display name; absent, as the members and how they are kept alike, when the configuration lost the cluster. */
+  /**
+   * The cluster's display name. If the configuration no longer has the cluster, this, the members and their replication
+   * are absent.
+   */
   clusterName?: string | undefined;
   members: string[];
   replication?: 'none' | undefined;
@@ -49,7 +52,7 @@ export interface Custody {
 
 type MetadataCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
-/** @throws NOT_FOUND for a key that is being deleted or is gone. */
+/** @throws NOT_FOUND for a key whose deletion has begun or ended. */
 export async function keyMetadata(core: MetadataCore, key: KeyRecord): Promise<KeyMetadata> {
   const { state: keyState } = await keyStandingOf(core, key);
   const material = await currentMaterial(core.catalog, key);
@@ -77,7 +80,7 @@ export async function keyMetadata(core: MetadataCore, key: KeyRecord): Promise<K
   };
 }
 
-/** A material id as responses show it: of keys with the origin AWS_KMS only (AWS KMS API Reference, KeyMetadata). */
+/** A material id as responses show it: only of keys with the origin AWS_KMS (AWS KMS API Reference, KeyMetadata). */
 export function visibleMaterialId(key: KeyRecord, material: MaterialRecord): string | undefined {
   return key.origin === 'AWS_KMS' ? material.materialId : undefined;
 }

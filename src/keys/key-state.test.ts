@@ -33,7 +33,7 @@ describe('the state that callers see', () => {
     expect(await seen('PendingDeletion', 'cks-1', connection)).toBe('PendingDeletion');
   });
 
-  it.each(connectionStates)('passes by itself only while the store connects: %s', async (connection) => {
+  it.each(connectionStates)('is temporary only while the store connects: %s', async (connection) => {
     expect((await standing('Enabled', 'cks-1', connection)).isPassing).toBe(connection === 'CONNECTING');
   });
 

@@ -7,29 +7,29 @@ import { keyNotFound } from './not-found.js';
 
 type Refusal = 'disabled' | 'pending-deletion' | 'not-pending-deletion' | 'unavailable';
 type Verdict = 'allowed' | Refusal;
-/** In which states a key allows an operation, and why not in the others. */
+/** The verdict for each state in which a key may be when an operation uses it. */
 export type KeyStates = Readonly<Record<KeyState, Verdict>>;
 
 /**
- * The rows of the key state table (AWS KMS Developer Guide, "Key states of AWS KMS keys") for the states that we have. Each
- * operation names its row; `registry.test.ts` compares them with the published table.
+ * The rows of the key state table (AWS KMS Developer Guide, "Key states of AWS KMS keys"), for the states that Holdfast
+ * has. Each operation names its row; `registry.test.ts` compares them with the published table.
  */
 
-/** Whatever uses the key material. */
+/** Operations that use the key material. */
 export const cryptographicUse: KeyStates = {
   Enabled: 'allowed',
   Disabled: 'disabled',
   PendingDeletion: 'pending-deletion',
   Unavailable: 'unavailable',
 };
-/** Whatever only reads the key's record. */
+/** Operations that only read the key's record. */
 export const everyState: KeyStates = {
   Enabled: 'allowed',
   Disabled: 'allowed',
   PendingDeletion: 'allowed',
   Unavailable: 'allowed',
 };
-/** Changes. Note 12: on an Unavailable key they succeed, and show when the store is connected again. */
+/** Changes. Note 12: on an Unavailable key they succeed, and take effect once the store is connected again. */
 export const unlessPendingDeletion: KeyStates = { ...everyState, PendingDeletion: 'pending-deletion' };
 /** CancelKeyDeletion. */
 export const onlyPendingDeletion: KeyStates = {
@@ -39,7 +39,7 @@ export const onlyPendingDeletion: KeyStates = {
   Unavailable: 'not-pending-deletion',
 };
 
-/** The notes under the table. The live service leaves out the parenthesis that the guide has ("or pending replica deletion"). */
+/** The notes under the table. The live service omits the guide's parenthesis ("or pending replica deletion"). */
 const refusals: Readonly<Record<Refusal, { code: ErrorCode; sentence: string }>> = {
   disabled: { code: 'DISABLED', sentence: 'is disabled.' },
   'pending-deletion': { code: 'KMS_INVALID_STATE', sentence: 'is pending deletion.' },
@@ -48,14 +48,14 @@ const refusals: Readonly<Record<Refusal, { code: ErrorCode; sentence: string }>>
 };
 
 /**
- * @param standing the state that callers see, and whether it ends by itself
+ * @param standing the state that callers see, and whether it is temporary
  * @throws DISABLED or KMS_INVALID_STATE when a key in this state does not allow the operation.
  */
 export function checkKeyState(allowed: KeyStates, { state, isPassing }: KeyStanding, arn: string): void {
   const verdict = allowed[state];
   if (verdict === 'allowed') return;
   const { code, sentence } = refusals[verdict];
-  // An Unavailable key is not pending deletion, and is not going to be.
+  // An Unavailable key is not pending deletion, and reconnecting does not make it so.
   const retryable = isPassing && verdict === 'unavailable';
   throw new HoldfastError(code, `${arn} ${sentence}`, { retryable, keyState: state });
 }
@@ -63,14 +63,14 @@ export function checkKeyState(allowed: KeyStates, { state, isPassing }: KeyStand
 /** The state of a key as callers see it. */
 export interface KeyStanding {
   state: KeyState;
-  /** It ends by itself: the key's store is being connected. */
+  /** It is temporary: the key's store is being connected. */
   isPassing: boolean;
 }
 
 /**
  * The state that callers see: `Unavailable` while the key's custom key store is anything but CONNECTED, except that
  * PendingDeletion wins (AWS note 13). Keys of the default key store are never `Unavailable`.
- * @throws NOT_FOUND for a key that is being deleted or is gone.
+ * @throws NOT_FOUND for a key whose deletion has begun or ended.
  */
 export async function keyStandingOf(
   core: Pick<KeysCore, 'keyStores' | 'identity'>,
@@ -84,7 +84,7 @@ export async function keyStandingOf(
   return { state: 'Unavailable', isPassing: willAllow(connection, 'use') };
 }
 
-/** @throws what `keyStandingOf` and `checkKeyState` throw. */
+/** @throws the errors of `keyStandingOf` and `checkKeyState`. */
 export async function requireKeyState(
   core: Pick<KeysCore, 'keyStores' | 'identity'>,
   key: KeyRecord,

@@ -3,24 +3,24 @@ import type { Scope } from '../calls/scope.js';
 import type { Canary } from '../clusters/hsm-cluster.js';
 import type { KeyStateName } from '../errors.js';
 
-/** AWS KMS API Reference, KeyMetadata.KeyUsage: the one that is honoured; the dispatcher refuses the others. */
+/** AWS KMS API Reference, KeyMetadata.KeyUsage: the only value that is honoured; the dispatcher refuses the others. */
 export type KeyUsage = 'ENCRYPT_DECRYPT';
-/** AWS KMS API Reference, KeyMetadata.KeySpec: the one that is honoured, an AES-256 key. */
+/** AWS KMS API Reference, KeyMetadata.KeySpec: the only value that is honoured, an AES-256 key. */
 export type KeySpec = 'SYMMETRIC_DEFAULT';
 /** AWS KMS API Reference, KeyMetadata.Origin. AWS_KMS: in the default key store; AWS_CLOUDHSM: in a custom one. */
 export type Origin = 'AWS_KMS' | 'AWS_CLOUDHSM';
 
 /**
- * The state that is stored. `Unavailable` is derived from the key store's connection (see `key-state.ts`).
- * `Deleting`: the day has come and material is being destroyed; entered by compare-and-set, not cancellable.
- * `Deleted`: a tombstone, never listed and never pruned.
+ * The stored state. `Unavailable` is derived from the key store's connection (see `key-state.ts`). `Deleting`: the
+ * deletion date has come and material is being destroyed; entered by compare-and-set, not cancellable. `Deleted`: a
+ * tombstone, never listed and never pruned.
  */
 export type StoredKeyState = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Deleting' | 'Deleted';
 
 /** The states of the AWS API that a caller can see (AWS KMS Developer Guide, "Key states"). */
 export type KeyState = KeyStateName;
 
-/** What the catalog keeps of a KMS key. Its id names it within its scope; tags, policy and grants are not there yet. */
+/** The catalog's record of a KMS key. Its id names it within its scope; tags, policy and grants do not exist yet. */
 export interface KeyRecord extends Scope {
   keyId: string;
   description: string;
@@ -49,13 +49,13 @@ export interface MaterialRecord {
   extractable: boolean;
   canary: Canary;
   creationDate: Date;
-  /** When it was destroyed on the cluster, or null: a tombstone is never pruned. */
+  /** When it was destroyed on the cluster, or null. The record is a tombstone then, and never pruned. */
   destroyedDate: Date | null;
 }
 
 /**
- * What a create is about to do, committed before the first call to a token (invariant 2).
- * `open` → the key commits and the intent goes with it; `open` → `abandoned` → (after a quarantine) `destroyed`, for ever.
+ * The plan of a create, committed before the first call to a token (invariant 2). `open` → the key commits and the
+ * intent goes with it; `open` → `abandoned` → (after a quarantine) `destroyed`, for ever.
  */
 export interface IntentRecord extends Scope {
   materialId: string;
@@ -66,7 +66,7 @@ export interface IntentRecord extends Scope {
   abandonedDate: Date | null;
 }
 
-/** A name for one key of the same scope; it is removed with that key. */
+/** A name for one key of the same scope; it is removed together with that key. */
 export interface AliasRecord extends Scope {
   /** With its prefix `alias/`. */
   aliasName: string;

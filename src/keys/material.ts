@@ -2,7 +2,7 @@ import type { MaterialReference } from '../clusters/hsm-cluster.js';
 import type { KeyCatalog } from './catalog.js';
 import type { KeyRecord, MaterialRecord } from './key.js';
 
-/** What a cluster needs to know of a material to use it. */
+/** The facts of a material that a cluster needs to use it. */
 export function materialReference(material: MaterialRecord): MaterialReference {
   return {
     materialId: material.materialId,
@@ -12,7 +12,9 @@ export function materialReference(material: MaterialRecord): MaterialReference {
   };
 }
 
-/** The generation under which a key encrypts now. Every committed key has one, so its absence is a broken catalog. */
+/**
+ * The generation under which a key encrypts now. Every committed key has one: if it is missing, the catalog is broken.
+ */
 export async function currentMaterial(catalog: KeyCatalog, key: KeyRecord): Promise<MaterialRecord> {
   const material = await catalog.findMaterial(key.currentMaterialId);
   if (material === undefined) throw new Error(`The catalog has key ${key.keyId} without its current key material.`);

@@ -7,14 +7,14 @@ export function keyNotFound(keyArn: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Key '${keyArn}' does not exist`);
 }
 
-/** Something that cannot be the id of a key. */
+/** For text that cannot be the id of a key. */
 export function invalidKeyId(identifier: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`);
 }
 
-/** An alias where AWS accepts none: its sentence, and beside it what would do. */
+/** An alias in a field that takes none: AWS's sentence, and a violation that says what to give instead. */
 export function aliasWhereKeyIdBelongs(identifier: string, field: string): HoldfastError {
-  const description = 'An alias cannot stand here: name the key by its id or ARN, which DescribeKey shows.';
+  const description = 'An alias is not accepted here: name the key by its id or ARN, which DescribeKey shows.';
   return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`, { fieldViolations: [{ field, description }] });
 }
 

@@ -27,18 +27,18 @@ describe('resolving a key', () => {
     expect(await resolve(`${prefix}:key/${key.keyId}`, false)).toEqual(key);
   });
 
-  it('takes an alias and an alias ARN where they are allowed', async () => {
+  it('takes an alias and an alias ARN if they are allowed', async () => {
     expect(await resolve(aliasName)).toEqual(key);
     expect(await resolve(`${prefix}:${aliasName}`)).toEqual(key);
     await expect(resolve(aliasName, false)).rejects.toMatchObject(notFound(`Invalid keyId '${aliasName}'`));
     const arn = `${prefix}:${aliasName}`;
     const fieldViolations = [
-      { field: 'key_id', description: expect.stringContaining('An alias cannot stand here') as string },
+      { field: 'key_id', description: expect.stringContaining('An alias is not accepted here') as string },
     ];
     await expect(resolve(arn, false)).rejects.toMatchObject({ ...notFound(`Invalid keyId '${arn}'`), fieldViolations });
   });
 
-  it('says in AWS’s words what does not exist', async () => {
+  it('reports a missing key in AWS’s words', async () => {
     const unknownArn = `${prefix}:key/${unknownId}`;
     const words = notFound(`Key '${unknownArn}' does not exist`);
     await expect(resolve(unknownId)).rejects.toMatchObject(words);
@@ -49,7 +49,7 @@ describe('resolving a key', () => {
   });
 
   it.each(['rubbish', '', 'alias', '__proto__', unknownId.slice(1), `${unknownId} `, `mrk-${'g'.repeat(32)}`])(
-    'knows what can be no key id: %j',
+    'recognises text that cannot be a key id: %j',
     async (identifier) => {
       await expect(resolve(identifier)).rejects.toMatchObject(notFound(`Invalid keyId '${identifier}'`));
     },
@@ -71,11 +71,11 @@ describe('resolving a key', () => {
     });
   });
 
-  it('refuses what is no ARN of KMS', async () => {
+  it('refuses ARNs that are not KMS’s', async () => {
     await expect(resolve('arn:aws:s3:eu-central-1:111122223333:key/x')).rejects.toMatchObject({ code: 'INVALID_ARN' });
   });
 
-  it('does not see a key whose deletion has begun, by no name', async () => {
+  it('does not see a key whose deletion has begun, under any name', async () => {
     const doomed = await domain.newKey();
     await createAlias(domain.core, { key: doomed, request: { aliasName: 'alias/doomed' } });
     const words = notFound(`Key '${prefix}:key/${doomed.keyId}' does not exist`);

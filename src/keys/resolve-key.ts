@@ -8,11 +8,11 @@ import { aliasNotFound, aliasWhereKeyIdBelongs, invalidKeyId, keyNotFound } from
 /** A UUID, or `mrk-` and 32 hex digits (AWS KMS Developer Guide, "Key identifiers"). Ids are case-sensitive. */
 const keyIdPattern = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/;
 
-/** What may name a key besides its id and its ARN. */
+/** The other ways to name a key that are allowed besides its id and its ARN. */
 export interface ResolveOptions {
   /** Alias names and alias ARNs too: DescribeKey and the cryptographic operations only (AWS KMS API Reference, KeyId). */
   aliasesAllowed: boolean;
-  /** The request's field that names it, for a refusal. Default: `key_id`. */
+  /** The request's field with the identifier, for a refusal. Default: `key_id`. */
   field?: string;
 }
 
@@ -20,7 +20,7 @@ type ResolveCore = Pick<KeysCore, 'catalog' | 'identity'>;
 
 /**
  * The key that a key id, key ARN, alias name or alias ARN names in a scope. Keys whose deletion has begun do not exist.
- * @throws NOT_FOUND, also for ARNs of another partition, region or account; INVALID_ARN for what is no KMS ARN.
+ * @throws NOT_FOUND, also for ARNs of another partition, region or account; INVALID_ARN for text that is not a KMS ARN.
  */
 export async function resolveKey(
   core: ResolveCore,
@@ -55,7 +55,7 @@ async function resolveAlias(core: ResolveCore, scope: Scope, aliasName: string):
 /** The key id, or the alias name with its prefix, of an ARN that belongs to the scope. */
 function localName(core: ResolveCore, scope: Scope, identifier: string): string {
   const arn = parseArn(identifier);
-  // The live service answers a foreign region so.
+  // The live service's answer for a foreign region.
   if (arn.region !== scope.region) throw new HoldfastError('NOT_FOUND', `Invalid arn ${arn.region}`);
   const name = arn.resource.kind === 'alias' ? `alias/${arn.resource.name}` : arn.resource.name;
   if (arn.partition === core.identity.partition && arn.account === scope.account) {

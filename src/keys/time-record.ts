@@ -6,13 +6,13 @@ export interface TimeReading extends BootTime {
   date: Date;
 }
 
-/** What the catalog knows of time. */
+/** The catalog's record of time. */
 export interface TimeRecord {
-  /** A reading that was believed: the first of its boot, or the one that an operator confirmed. */
+  /** A trusted reading: the first of its boot, or the one that an operator confirmed. */
   reference: TimeReading;
-  /** When the service last looked. */
+  /** When the service last checked the clock. */
   lastSeenDate: Date;
-  /** Why nothing is destroyed; null when it is. */
+  /** Why deletions are held; null if they are not. */
   hold: DeletionHold | null;
 }
 
@@ -20,7 +20,7 @@ export interface TimeRecord {
 export interface DeletionHold {
   reason: HoldReason;
   since: Date;
-  /** What the wall clock should have said, and what it said; null after a restore. */
+  /** The wall time that was expected, and the one that was read; null after a restore. */
   expected: Date | null;
   found: Date | null;
 }
@@ -29,21 +29,21 @@ export interface DeletionHold {
 export type HoldReason = 'clock-forward' | 'clock-backward' | 'restored';
 
 /**
- * How far the wall clock may move against the machine's running time, all steps since the reference together. NTP slews
- * both alike, so only steps count, and a clock that is kept right makes none of minutes. Five of them are nothing beside
- * the seven days that the shortest deletion waits.
+ * How far the wall clock may move against the machine's running time, over all steps since the reference. NTP slews
+ * both alike, so only steps count, and a well-kept clock never steps by minutes. Five of them are little beside the
+ * minimum of seven days that a deletion waits.
  */
 export const stepToleranceMs = 5 * 60_000;
 
 /**
- * How long a machine may have been off without a question. Nothing says how long it really was: the wall clock's word is
- * all there is after a start. A jump that is taken for such a pause costs a key as much of its seven days; a pause that is
- * taken for a jump costs one command, and destroys what was due a little later. So the bound is a day: reboots,
+ * How long a machine may have been off without a confirmation. Its real duration is unknown: after a start there is
+ * only the wall clock. A jump that is taken for such a pause shortens a key's seven days by as much. A pause that is
+ * taken for a jump costs one command, and delays the deletions that were due. So the bound is a day: reboots,
  * maintenance and a night pass; after a weekend or a month an operator confirms.
  */
 export const pauseToleranceMs = 24 * 3_600_000;
 
-/** The record after another look at the clocks. A hold stays until an operator takes it away. Pure. */
+/** The record after another reading of the clocks. A hold stays until an operator lifts it. Pure. */
 export function recordAfter(known: TimeRecord | undefined, now: TimeReading): TimeRecord {
   if (known === undefined) return { reference: now, lastSeenDate: now.date, hold: null };
   if (known.hold !== null) return known;
@@ -61,7 +61,9 @@ export function confirmedRecord(now: TimeReading): TimeRecord {
   return { reference: now, lastSeenDate: now.date, hold: null };
 }
 
-/** Where the time since the start of the machine goes back, as in containers that count their own, nothing can be said. */
+/**
+ * If the time since the machine's start goes back, as in containers that count their own, the boots cannot be compared.
+ */
 function isSameBoot(reference: BootTime, now: BootTime): boolean {
   return reference.bootId !== '' && reference.bootId === now.bootId && now.sinceBootMs >= reference.sinceBootMs;
 }

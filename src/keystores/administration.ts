@@ -1,4 +1,4 @@
-/** What the use cases on custom key stores need, and the checks that several of them share. */
+/** The dependencies of the operations on custom key stores, and the checks that several of them share. */
 import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { Identifiers } from '../ids.js';
@@ -18,12 +18,12 @@ export interface ConnectionJobs {
   startDisconnecting(customKeyStoreId: string): void;
 }
 
-/** The dependencies of the use cases on custom key stores. */
+/** The dependencies of the operations on custom key stores. */
 export interface KeyStoreAdministration {
   keyStoreCatalog: KeyStoreCatalog;
   passwordSealer: PasswordSealer;
   hsmClusters: Pick<HsmClusters, 'describe'>;
-  /** The default key store's cluster, which no custom key store may use; null where there is no default key store. */
+  /** The default key store's cluster, which no custom key store may use; null if there is no default key store. */
   defaultClusterId: string | null;
   connectionJobs: ConnectionJobs;
   clock: Clock;
@@ -54,7 +54,7 @@ export function storeNameInUse(name: string): HoldfastError {
   );
 }
 
-/** CLOUD_HSM_CLUSTER_IN_USE, also where the other store belongs to an account that the caller cannot see. */
+/** CLOUD_HSM_CLUSTER_IN_USE, even if the other store belongs to an account that the caller cannot see. */
 export function clusterInUse(clusterId: string): HoldfastError {
   return new HoldfastError(
     'CLOUD_HSM_CLUSTER_IN_USE',
@@ -63,9 +63,9 @@ export function clusterInUse(clusterId: string): HoldfastError {
 }
 
 /**
- * The cluster that a custom store would use.
+ * The cluster of a custom store, if the store may use it.
  * @throws CLOUD_HSM_CLUSTER_NOT_FOUND (not configured), CLOUD_HSM_CLUSTER_IN_USE (it is the default key store's),
- *   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (fewer members than it must have).
+ *   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (fewer members than required).
  */
 export function requireUsableCluster(
   core: Pick<KeyStoreAdministration, 'hsmClusters' | 'defaultClusterId'>,

@@ -9,7 +9,7 @@ test('doubles up to the maximum', () => {
   ]);
 });
 
-test('takes at most half off', () => {
+test('subtracts at most half', () => {
   expect(backoffDelayMs(backoff, 1, 0.5)).toBe(150);
   expect(backoffDelayMs(backoff, 1, 0.999_999)).toBeGreaterThan(100);
 });

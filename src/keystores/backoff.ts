@@ -1,12 +1,12 @@
-/** How long to wait between tries of something that others try too. */
+/** How long to wait between attempts on something that other processes try too. */
 export interface Backoff {
   firstDelayMs: number;
   maximumDelayMs: number;
 }
 
 /**
- * Doubles with every attempt up to the maximum, then takes a random half off, so that processes that lost the same HSM
- * do not come back to it all at once.
+ * Doubles with every attempt up to the maximum, then subtracts a random part of up to half. Processes that lost the
+ * same HSM thus do not return to it all at once.
  * @param attempt 0 for the first
  * @param random a number from 0 up to 1
  */

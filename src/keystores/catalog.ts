@@ -14,7 +14,7 @@ export interface KeyStoreCatalog {
   findStoreByCluster(clusterId: string): Promise<StoreRecord | undefined>;
   /** In ascending order of id, from the first after `afterStoreId`. */
   listStores(scope: Scope, afterStoreId: string | undefined, limit: number): Promise<StoreRecord[]>;
-  /** Stores of all scopes in one of these states: what a starting process has to connect again. */
+  /** Stores of all scopes in one of these states: those that a starting process must connect again. */
   listStoresInStates(states: readonly ConnectionState[]): Promise<StoreRecord[]>;
   /** Compare-and-set of the connection state; `errorCode` is stored with it (null unless FAILED). @returns whether `from` held. */
   changeConnectionState(
@@ -24,8 +24,8 @@ export interface KeyStoreCatalog {
     errorCode: ConnectionErrorCode | null,
   ): Promise<boolean>;
   /**
-   * Changes name, cluster or password if the state is one of `inStates`; a new password raises its version. A store with
-   * keys stays on its cluster (`has-keys`): they exist nowhere else.
+   * Changes name, cluster or password if the state is one of `inStates`; a new password raises its version. A store
+   * with keys stays on its cluster (`has-keys`): the keys exist on no other.
    */
   updateStore(
     customKeyStoreId: string,
@@ -36,14 +36,14 @@ export interface KeyStoreCatalog {
   deleteStore(customKeyStoreId: string): Promise<'deleted' | 'not-found' | 'wrong-state' | 'has-keys'>;
 }
 
-/** What `updateStore` writes; undefined leaves it as it is. */
+/** The changes that `updateStore` writes; undefined leaves a property as it is. */
 export interface StoreChange {
   name: string | undefined;
   clusterId: string | undefined;
   password: SealedPassword | undefined;
   /**
-   * The version that `password` was sealed for. When it is not the stored one plus one, because another update came
-   * first, the answer is `wrong-state`: the seal would never open again.
+   * The version that `password` was sealed for. If it is not the stored one plus one, because another update came
+   * first, the answer is `wrong-state`: the sealed password could never be opened.
    */
   passwordVersion?: number | undefined;
 }
@@ -67,30 +67,30 @@ export interface LoginAttempts {
     credentialVersion: string,
     outcome: 'succeeded' | 'failed' | 'not-tried',
   ): Promise<void>;
-  /** What is recorded of all tokens, by serial number, the latest attempt on each first. For operators. */
+  /** The latest attempt with each credential, of all tokens, by serial number and then newest first. For operators. */
   listLoginAttempts(): Promise<LoginAttempt[]>;
   /**
-   * Forgets every attempt on a token, so that credentials which it refused are tried once more: an operator's decision,
-   * because a wrong PIN then counts at the token again.
+   * Forgets every attempt on a token, so refused credentials are tried once more. That is an operator's decision,
+   * because the token counts a wrong PIN again.
    * @returns how many were recorded.
    */
   forgetLoginAttempts(tokenSerialNumber: string): Promise<number>;
 }
 
-/** What is remembered of the last attempt with one credential on one token. */
+/** The record of the last attempt with one credential on one token. */
 export interface LoginAttempt {
   tokenSerialNumber: string;
   credentialVersion: string;
-  /** `open`: under way, or the process that made it ended before it could tell the outcome. */
+  /** `open`: under way, or its process ended before it could record the outcome. */
   state: 'open' | 'succeeded' | 'failed';
-  /** Of the claim; of the outcome, once there is one. */
+  /** The date of the claim; of the outcome, once there is one. */
   date: Date;
 }
 
 /** Seals passwords for the catalog; the sealed bytes are bound to store and password version. */
 export interface PasswordSealer {
   seal(password: Uint8Array, binding: string): SealedPassword;
-  /** Throws when the sealing key is not configured or the seal is broken. The caller destroys what it gets. */
+  /** Throws when the sealing key is not configured or the sealed bytes are broken. The caller destroys the result. */
   unseal(sealed: SealedPassword, binding: string): Uint8Array;
   /** A name for a credential that reveals nothing of it without the sealing key (HMAC), for `LoginAttempts`. */
   fingerprint(password: Uint8Array, binding: string): string;

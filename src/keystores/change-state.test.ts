@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => fixture.dispose());
 
-/** Another process was faster: the catalog has moved on, the record in hand has not. */
+/** Another process was faster: the catalog has moved on, the record here has not. */
 async function overtake(state: ConnectionState): Promise<void> {
   await fixture.catalog.changeConnectionState(store.customKeyStoreId, ['DISCONNECTED'], state, null);
 }
@@ -24,7 +24,7 @@ test('changes the state', async () => {
   expect(await changeState(fixture.core, store, 'connect')).toEqual({ from: 'DISCONNECTED', to: 'CONNECTING' });
 });
 
-test('applies the rules again to what another process left', async () => {
+test('applies the rules again to the state that another process left', async () => {
   await overtake('CONNECTED');
   expect(await changeState(fixture.core, store, 'connect')).toEqual({ from: 'CONNECTED', to: 'CONNECTED' });
   expect(await changeState(fixture.core, { ...store, connectionState: 'CONNECTING' }, 'disconnect')).toEqual({

@@ -3,13 +3,13 @@ import { type KeyStoreAdministration, requireStore } from './administration.js';
 import { requireAllowed, transition } from './connection-state.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 
-/** More often than this a state does not change under one command's hands. */
+/** A state does not change more often than this during one command. */
 const attempts = 5;
 
 /**
- * Moves a store to where `command` leads, by compare-and-set: when another process or job was faster, the rules are
- * applied again to the state that it left.
- * @returns the states before and after; equal when there was nothing to change.
+ * Moves a store to the state that `command` leads to, by compare-and-set. If another process or job was faster, the
+ * rules are applied again to the state that it left.
+ * @returns the states before and after; equal if there was nothing to change.
  * @throws CUSTOM_KEY_STORE_INVALID_STATE, CUSTOM_KEY_STORE_NOT_FOUND
  */
 export async function changeState(

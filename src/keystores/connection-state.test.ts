@@ -10,7 +10,10 @@ import {
 } from './connection-state.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 
-/** AWS's rules, written the other way round: what allows each thing. Everything not named here is refused. */
+/**
+ * AWS's rules in the other direction: the states that allow each command or event. Everything not named here is
+ * refused.
+ */
 const expected: Record<string, Partial<Record<ConnectionState, string>>> = {
   connect: { CONNECTED: 'CONNECTED', CONNECTING: 'CONNECTING', DISCONNECTED: 'CONNECTING' },
   disconnect: { CONNECTED: 'DISCONNECTING', CONNECTING: 'DISCONNECTING', FAILED: 'DISCONNECTING' },
@@ -47,7 +50,7 @@ test('every state can be left, and every state but the first can be reached', ()
   }
 });
 
-/** The commands that a state which passes by itself will allow. Everything not named here waits for a caller, or for an operator. */
+/** The commands that a temporary state will allow. Everything not named here waits for a caller, or for an operator. */
 const allowedSoon: Partial<Record<ConnectionState, string[]>> = {
   // It becomes CONNECTED or FAILED.
   CONNECTING: ['disconnect', 'connect', 'rename', 'use'],
@@ -55,7 +58,7 @@ const allowedSoon: Partial<Record<ConnectionState, string[]>> = {
   DISCONNECTING: ['connect', 'rename', 'reconfigure', 'delete'],
 };
 
-test.each(connectionStates)('a refusal of a store that is %s says whether it is worth waiting', (state) => {
+test.each(connectionStates)('a refusal of a store that is %s says whether waiting helps', (state) => {
   const store = { customKeyStoreId: 'cks-1', connectionState: state } as StoreRecord;
   for (const command of storeCommands) {
     const soon = allowedSoon[state]?.includes(command) ?? false;
@@ -65,7 +68,7 @@ test.each(connectionStates)('a refusal of a store that is %s says whether it is 
   }
 });
 
-test('a refusal names the state and what would be allowed', () => {
+test('a refusal names the state and the states that allow the command', () => {
   const store = { customKeyStoreId: 'cks-1', connectionState: 'FAILED' } as StoreRecord;
   expect(() => {
     requireAllowed(store, 'connect');

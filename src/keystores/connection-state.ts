@@ -1,5 +1,6 @@
 /**
- * The connection state machine of a custom key store, as one table: state × what happens → the next state, or a refusal.
+ * The connection state machine of a custom key store, as one table: state × command or event → the next state, or a
+ * refusal.
  *
  * Source: AWS KMS API Reference, ConnectCustomKeyStore, DisconnectCustomKeyStore, UpdateCustomKeyStore,
  * DeleteCustomKeyStore and CustomKeyStoresListEntry.ConnectionState.
@@ -11,20 +12,20 @@ import type { ConnectionState, StoreRecord } from './store.js';
 export const connectionStates = ['CONNECTED', 'CONNECTING', 'FAILED', 'DISCONNECTED', 'DISCONNECTING'] as const;
 
 /**
- * What callers ask of a store. `rename` changes only the name, `reconfigure` the cluster or the password;
- * `use` is CreateKey or GenerateRandom in it.
+ * The commands of callers. `rename` changes only the name, `reconfigure` the cluster or the password; `use` is
+ * CreateKey or GenerateRandom in it.
  */
 export const storeCommands = ['connect', 'disconnect', 'rename', 'reconfigure', 'delete', 'use'] as const;
 
-/** What its connection does by itself. `resume`: a process finds the store connected and connects again. */
+/** Events of the connection itself. `resume`: a process finds the store connected and connects again. */
 export const connectionEvents = ['succeeded', 'failed', 'closed', 'resume'] as const;
 
-/** A column of the table that a caller's request stands for. */
+/** A column of the table for a caller's request. */
 export type StoreCommand = (typeof storeCommands)[number];
-/** A column of the table that no caller asks for. */
+/** A column of the table for an event without a request. */
 export type ConnectionEvent = (typeof connectionEvents)[number];
 
-/** The state afterwards; `refused` where the state does not allow it; `gone` where the store is no longer there. */
+/** The next state; `refused` if the state does not allow it; `gone` if the store no longer exists. */
 export type Transition = ConnectionState | 'gone' | 'refused';
 
 type Row = Record<StoreCommand | ConnectionEvent, Transition>;
@@ -92,7 +93,7 @@ const transitions: Record<ConnectionState, Row> = {
   },
 };
 
-/** What becomes of a store in `state` when `what` happens. */
+/** The result of `what` for a store in `state`. */
 export function transition(state: ConnectionState, what: StoreCommand | ConnectionEvent): Transition {
   return transitions[state][what];
 }
@@ -102,7 +103,7 @@ export function statesAllowing(what: StoreCommand | ConnectionEvent): Connection
   return connectionStates.filter((state) => transitions[state][what] !== 'refused');
 }
 
-/** @throws CUSTOM_KEY_STORE_INVALID_STATE, with the states that would do. */
+/** @throws CUSTOM_KEY_STORE_INVALID_STATE, with the states that allow the command. */
 export function requireAllowed(store: StoreRecord, command: StoreCommand): void {
   if (transition(store.connectionState, command) !== 'refused') return;
   throw invalidState(store, command);
@@ -121,7 +122,7 @@ export function invalidState(
   );
 }
 
-/** Whether a store in `state` comes by itself to a state that allows `command`: nobody has to ask for it. */
+/** Whether a store in `state` will reach, without a request, a state that allows `command`. */
 export function willAllow(state: ConnectionState, command: StoreCommand): boolean {
   return ends.some((end) => {
     const next = transition(state, end);
@@ -129,5 +130,5 @@ export function willAllow(state: ConnectionState, command: StoreCommand): boolea
   });
 }
 
-/** How what is under way can end. `resume` is no end: it begins anew. */
+/** How work under way can end. `resume` is not an end: it starts anew. */
 const ends = ['succeeded', 'failed', 'closed'] as const satisfies readonly ConnectionEvent[];

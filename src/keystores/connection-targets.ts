@@ -1,22 +1,25 @@
-/** The two kinds of key store behind a connection: a custom one of the catalog, and the default one of the configuration. */
+/**
+ * The two kinds of key store behind a connection: a custom one from the catalog, and the default one from the
+ * configuration.
+ */
 import { Secret } from '../secret.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ConnectionTarget, Credential } from './connection.js';
 import { statesAllowing } from './connection-state.js';
 import { credentialVersionOf, unsealPassword } from './password.js';
 
-/** Where a custom key store's state, cluster and password are read, and its new state is written. */
+/** Reads a custom key store's state, cluster and password, and writes its new state. */
 export interface StoreAccess {
   keyStoreCatalog: KeyStoreCatalog;
   passwordSealer: PasswordSealer;
-  /** Null where the configuration has none: every key then belongs to a custom key store. */
+  /** Null if the configuration has none: every key then belongs to a custom key store. */
   defaultKeyStore: Pick<DefaultKeyStore, 'clusterId'> | null;
 }
 
 /**
- * A custom key store. Its state in the catalog is what everybody goes by: a connect goes on only while it is CONNECTING
- * (or CONNECTED, by another process), and every change is a compare-and-set.
- * @param resumed it was connected before: tried again while the cause is transient.
+ * A custom key store. Its state in the catalog is the one that counts: a connect goes on only while the store is
+ * CONNECTING (or CONNECTED, by another process), and every change is a compare-and-set.
+ * @param resumed it was connected before: retried while the cause is transient.
  */
 export function customStoreTarget(access: StoreAccess, customKeyStoreId: string, resumed: boolean): ConnectionTarget {
   const { keyStoreCatalog, passwordSealer, defaultKeyStore } = access;
@@ -50,10 +53,10 @@ function takenByDefaultStore(clusterId: string): Error {
   return new Error(`Cluster ${clusterId} is the default key store's; a cluster serves one key store.`);
 }
 
-/** The default key store as configuration declares it. */
+/** The default key store as the configuration declares it. */
 export interface DefaultKeyStore {
   clusterId: string;
-  /** The registry takes it over and destroys it when it stops. */
+  /** The registry takes ownership and destroys it when it stops. */
   pin: Secret;
 }
 
@@ -62,7 +65,7 @@ export function defaultCredentialVersion(sealer: PasswordSealer, { clusterId, pi
   return `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`;
 }
 
-/** Retried while the cause is transient; a PIN that was refused is not tried again, in this process or the next. */
+/** Retried while the cause is transient. A refused PIN is not tried again, by this process or the next. */
 export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
   const { clusterId, pin } = store;
   const credentialVersion = defaultCredentialVersion(sealer, store);

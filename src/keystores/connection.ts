@@ -6,7 +6,7 @@ import type { ConnectionEvents, ConnectionPlace } from './connection-events.js';
 import type { ConnectOutcome, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
-/** What one connect attempt uses. */
+/** The credential of one connect attempt. */
 export interface Credential {
   clusterId: string;
   /** Destroyed after the attempt. */
@@ -14,19 +14,19 @@ export interface Credential {
   credentialVersion: string;
 }
 
-/** Whose connection it is: where its credential comes from, and where its outcome is published. */
+/** The key store behind a connection: the source of its credential, and the place where its outcome is published. */
 export interface ConnectionTarget {
   readonly customKeyStoreId: string | null;
-  /** Try again by itself while the cause is transient. */
+  /** Retry without a caller while the cause is transient. */
   readonly retriesWhileTransient: boolean;
-  /** @returns undefined when the connection is no longer wanted. */
+  /** @returns undefined if the connection is no longer wanted. */
   wanted(): Promise<{ clusterId: string; credential(): Credential } | undefined>;
-  /** @returns false when the connection is no longer wanted: it is closed again. */
+  /** @returns false if the connection is no longer wanted: it is closed again. */
   publishConnected(): Promise<boolean>;
   publishFailed(errorCode: ConnectionErrorCode): Promise<void>;
 }
 
-/** What all connections of the process share. `connectTimeoutMs` bounds one attempt. */
+/** Shared by all connections of the process. `connectTimeoutMs` bounds one attempt. */
 export interface ConnectionTools {
   hsmClusters: Pick<HsmClusters, 'connect' | 'disconnect'>;
   clock: Clock;
@@ -38,17 +38,17 @@ export interface ConnectionTools {
 }
 
 /**
- * This process's connection of one key store: an asynchronous connect job, then an open cluster, until `close`.
- * A connection is used once; connecting again takes a new one.
+ * This process's connection of one key store: an asynchronous connect job, then an open cluster, until `close`. A
+ * connection is used once; a reconnect takes a new one.
  */
 export class Connection {
   readonly #tools: ConnectionTools;
   readonly #target: ConnectionTarget;
   readonly #cancelled = new AbortController();
   readonly #job: Promise<void>;
-  /** Set from the moment that the cluster is open: what is to be closed. */
+  /** The cluster to close; set once it is open. */
   #openClusterId: string | undefined;
-  /** The cluster that the last event spoke of, until it told of its end. */
+  /** The cluster of the last event, until its end was reported. */
   #toldClusterId: string | undefined;
   #views: ClusterViews | undefined;
   #lastErrorCode: ConnectionErrorCode | undefined;
@@ -77,13 +77,13 @@ export class Connection {
     return this.#ended && this.#views === undefined;
   }
 
-  /** How long until it tries to connect again; undefined while it tries, and when it does not. */
+  /** How long until it tries to connect again; undefined while it tries, and if it will not. */
   get nextAttemptInMs(): number | undefined {
     if (this.#nextAttemptMs === undefined) return undefined;
     return Math.max(0, this.#nextAttemptMs - this.#tools.clock.monotonicMs());
   }
 
-  /** No caller gets the cluster from now on; a connect that is under way is cancelled. Resolves when the cluster is closed. */
+  /** From now on no caller gets the cluster; a connect under way is cancelled. Resolves when the cluster is closed. */
   async close(deadlineMs: number): Promise<void> {
     this.#cancelled.abort();
     this.#views = undefined;
@@ -93,7 +93,10 @@ export class Connection {
     this.#tellDisconnected();
   }
 
-  /** Also where it never connected: whoever was told that it tries, or has failed, must not believe so for ever. */
+  /**
+   * Also if it never connected: listeners that were notified of an attempt or a failure must not believe in it for
+   * ever.
+   */
   #tellDisconnected(): void {
     if (this.#toldClusterId !== undefined) this.#tools.events.disconnected(this.#place(this.#toldClusterId));
     this.#toldClusterId = undefined;
@@ -168,7 +171,10 @@ export class Connection {
     this.#tools.events.connected(this.#place(clusterId));
   }
 
-  /** Whoever cancelled closes it; where the store's state changed under our hands, or could not be written, nobody else will. */
+  /**
+   * A cancelled attempt is closed by the code that cancelled it. If the store's state changed meanwhile, or could not
+   * be written, it must be closed here.
+   */
   async #closeUnlessCancelled(clusterId: string): Promise<void> {
     if (this.#isCancelled()) return;
     this.#openClusterId = undefined;

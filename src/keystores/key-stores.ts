@@ -2,13 +2,13 @@ import type { Scope } from '../calls/scope.js';
 import type { ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
 import type { ConnectionState } from './store.js';
 
-/** Where a key's cluster is to be found. A `KeyRecord` is one. */
+/** The key store and cluster of a key. A `KeyRecord` is one. */
 export interface KeyLocation {
   customKeyStoreId: string | null;
   clusterId: string;
 }
 
-/** What keys and operations ask of the key stores of this process. Implemented by `registry.ts`. */
+/** The key stores of this process, for keys and operations. Implemented by `registry.ts`. */
 export interface KeyStores {
   /**
    * The connected cluster behind a key, for a cryptographic operation.
@@ -32,7 +32,7 @@ export interface KeyStores {
   describeCluster(clusterId: string): ClusterDescription | undefined;
 }
 
-/** Where a new key is made: the connected cluster, and what its record says of store and origin. */
+/** The place of a new key: the connected cluster, and the store and origin for its record. */
 export interface NewKeyPlace {
   cluster: HsmCluster;
   description: ClusterDescription;

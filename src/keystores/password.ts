@@ -1,4 +1,4 @@
-/** Rules for a key store's password, and how it is sealed for the catalog and compared with a sealed one. */
+/** Rules for a key store's password: how it is sealed for the catalog and compared with a sealed one. */
 import { isUtf8 } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '../errors.js';
@@ -10,11 +10,11 @@ import type { SealedPassword, StoreRecord } from './store.js';
 /** AWS KMS API Reference, CreateCustomKeyStore: KeyStorePassword is at least 7 characters long. */
 const minimumPasswordLength = 7;
 
-/** What ties a sealed password to its place: the same seal opens nowhere else (invariant 11). */
+/** The place that a sealed password is bound to: it opens for no other (invariant 11). */
 export type PasswordPlace = Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'passwordVersion'>;
 
 /**
- * 7 characters up to what the cluster takes, none of them a control character.
+ * From 7 characters to the cluster's maximum, none of them a control character.
  * @throws VALIDATION, without the password in it.
  */
 export function checkPassword(password: Secret, cluster: ClusterDescription): void {
@@ -26,12 +26,15 @@ export function checkPassword(password: Secret, cluster: ClusterDescription): vo
   }
 }
 
-/** The seal opens for this place only, not for another store or version. The password stays the caller's to destroy. */
+/** Seals a password for this place only, not for another store or version. The caller still destroys the password. */
 export function sealPassword(sealer: PasswordSealer, password: Secret, place: PasswordPlace): SealedPassword {
   return sealer.seal(password.reveal(), binding(place));
 }
 
-/** @returns the password; the caller destroys it. Throws when the sealing key is not configured or the seal is broken. */
+/**
+ * @returns the password; the caller destroys it. Throws when the sealing key is not configured or the sealed bytes are
+ * broken.
+ */
 export function unsealPassword(
   sealer: PasswordSealer,
   store: PasswordPlace & Pick<StoreRecord, 'password'>,
@@ -49,7 +52,7 @@ export function isPasswordOf(sealer: PasswordSealer, store: StoreRecord, passwor
   }
 }
 
-/** Names a store's credential without revealing it, for `LoginAttempts`: a new one with every password that is set. */
+/** Names a store's credential without revealing it, for `LoginAttempts`. Every new password has a new name. */
 export function credentialVersionOf(store: PasswordPlace): string {
   return `${store.customKeyStoreId}:${store.passwordVersion}`;
 }
@@ -67,7 +70,7 @@ function hasControlCharacter(bytes: Uint8Array): boolean {
   });
 }
 
-/** Every code point of valid UTF-8 has exactly one byte that is none of these. */
+/** Valid UTF-8 has exactly one non-continuation byte for each code point. */
 function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80;
 }

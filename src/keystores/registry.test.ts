@@ -103,7 +103,7 @@ describe('connect', () => {
     });
   });
 
-  test('an update that names the cluster it has already is no new credential', async () => {
+  test('an update to its present cluster is no new credential', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: wrongPin }, { outcome: wrongPin });
     const customKeyStoreId = await fixture.createStore();
@@ -120,7 +120,7 @@ describe('connect', () => {
     expect(await fixture.catalog.findStoreByName(fixture.context.principal, 'renamed')).toBeDefined();
   });
 
-  test('a transient failure is told too, and not retried behind the back of the caller', async () => {
+  test('a transient failure is reported too, and not retried in the background', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: networkError });
     const customKeyStoreId = await fixture.createStore();
@@ -130,7 +130,7 @@ describe('connect', () => {
     expect(fixture.clusters.connects.filter(({ clusterId }) => clusterId === clusterA)).toHaveLength(1);
   });
 
-  test('a seal that does not open is an internal error, and nothing is tried', async () => {
+  test('a sealed password that does not open is an internal error, and nothing is tried', async () => {
     await start();
     const customKeyStoreId = await fixture.createStore();
     const change = {
@@ -210,7 +210,7 @@ describe('after a restart', () => {
     expect(registry.clusterOf({ customKeyStoreId, clusterId: clusterA }, keyArn).clusterId).toBe(clusterA);
   });
 
-  test('a credential that no longer holds is FAILED, and stays so over the next restart', async () => {
+  test('a store whose credential is no longer accepted is FAILED, and stays so after the next restart', async () => {
     await start();
     const customKeyStoreId = await connectedStore();
     await fixture.registry.stop(0);
@@ -223,7 +223,7 @@ describe('after a restart', () => {
     expect(fixture.clusters.connects.filter(({ clusterId }) => clusterId === clusterA)).toHaveLength(2);
   });
 
-  test('a store left CONNECTING is connected, one left DISCONNECTING is finished', async () => {
+  test('a store left CONNECTING is connected, one left DISCONNECTING is closed', async () => {
     const customKeyStoreId = await fixture.createStore();
     await fixture.catalog.changeConnectionState(customKeyStoreId, ['DISCONNECTED'], 'CONNECTING', null);
     const first = await start();
@@ -267,7 +267,7 @@ describe('the default key store', () => {
     await expect(registry.clusterForNewKey(principal, undefined)).rejects.toMatchObject(forGood);
   });
 
-  test('its credential is named alike by every process, and without the PIN', async () => {
+  test('every process gives its credential the same name, which does not reveal the PIN', async () => {
     const first = await start();
     await untilEvent(`connected ${defaultCluster}`);
     await first.stop(0);
@@ -278,7 +278,7 @@ describe('the default key store', () => {
     expect(one?.credentialVersion).not.toContain('default-pin');
   });
 
-  test('has nothing to do with a key of another cluster', async () => {
+  test('does not serve a key of another cluster', async () => {
     const registry = await start();
     await untilEvent(`connected ${defaultCluster}`);
     expect(() => registry.clusterOf({ customKeyStoreId: null, clusterId: clusterA }, keyArn)).toThrow(
@@ -287,7 +287,7 @@ describe('the default key store', () => {
   });
 });
 
-test('a custom store whose cluster became the default key store’s fails, and leaves that one alone', async () => {
+test('a custom store whose cluster became the default key store’s fails, and does not disturb that one', async () => {
   const customKeyStoreId = await fixture.createStore();
   const change = { name: undefined, clusterId: defaultCluster, password: undefined };
   await fixture.catalog.updateStore(customKeyStoreId, ['DISCONNECTED'], change);
@@ -301,8 +301,8 @@ test('a custom store whose cluster became the default key store’s fails, and l
   expect(fixture.clusters.open.has(defaultCluster)).toBe(true);
 });
 
-describe('what callers are told', () => {
-  test('a cluster that cannot be reached has another code in a custom store', async () => {
+describe('errors for callers', () => {
+  test('an unreachable cluster has another code in a custom store', async () => {
     const registry = await start();
     const customKeyStoreId = await connectedStore();
     const { principal } = fixture.context;

@@ -18,17 +18,17 @@ import { credentialVersionOf } from './password.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 import type { StoreConnection } from './store-connection.js';
 
-/** What the registry works with, and its times in milliseconds. Given by `compose.ts`. */
+/** The registry's dependencies, and its times in milliseconds. */
 export interface RegistryOptions extends StoreAccess, ConnectionTools {
   hsmClusters: HsmClusters;
   defaultKeyStore: DefaultKeyStore | null;
   /** How long closing a store may take. */
   closeTimeoutMs: number;
-  /** How often the catalog is read for what other processes did to stores. */
+  /** How often the catalog is read for changes that other processes made to stores. */
   reconcileIntervalMs: number;
 }
 
-/** Bounds for connecting and disconnecting where configuration says nothing. */
+/** The default bounds for connecting and disconnecting. */
 export const defaultRegistryTimes = {
   connectTimeoutMs: 60_000,
   closeTimeoutMs: 10_000,
@@ -36,15 +36,15 @@ export const defaultRegistryTimes = {
   backoff: { firstDelayMs: 500, maximumDelayMs: 30_000 },
 } as const;
 
-/** What a cluster that closes exactly at the deadline may take longer to say so. */
+/** How much later a cluster that closes exactly at the deadline may report it. */
 const closeGraceMs = 500;
 
-/** All but DISCONNECTED: what a store is in must also be so in this process. */
+/** All but DISCONNECTED: the states of a store that this process must follow. */
 const statesToFollow = ['CONNECTED', 'CONNECTING', 'DISCONNECTING', 'FAILED'] as const;
 
 /**
- * The key stores of this process: their connections, the asynchronous connect and disconnect jobs, and the way back to
- * what the catalog wants after a restart. The catalog's state is the truth; this process follows it.
+ * The key stores of this process: their connections, the asynchronous connect and disconnect jobs, and the return to
+ * the catalog's states after a restart. The catalog's state is the truth; this process follows it.
  */
 export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   readonly #options: RegistryOptions;
@@ -61,8 +61,8 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   /**
-   * Connects the default key store and every store that was left CONNECTED or CONNECTING (shown CONNECTING until it is),
-   * and finishes those left DISCONNECTING. Resolves when the jobs have started, not when they have ended.
+   * Connects the default key store and every store that was left CONNECTED or CONNECTING (shown CONNECTING until it is
+   * connected), and closes those left DISCONNECTING. Resolves when the jobs have started, not when they have ended.
    */
   async start(): Promise<void> {
     const { passwordSealer, defaultKeyStore, keyStoreCatalog, events } = this.#options;
@@ -83,8 +83,9 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   /**
-   * Closes every connection by the deadline (`Clock.monotonicMs`). States in the catalog stay: the next start connects again.
-   * @returns false when a connect still hangs in a module, beyond the deadline: it is left behind.
+   * Closes every connection by the deadline (`Clock.monotonicMs`). States in the catalog stay: the next start connects
+   * again.
+   * @returns false if a connect still hangs in a module after the deadline: it is abandoned.
    */
   async stop(deadlineMs: number): Promise<boolean> {
     this.#stopped = true;
@@ -143,7 +144,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return store?.connectionState ?? 'DISCONNECTED';
   }
 
-  /** The default key store, where there is one, as this process knows it. */
+  /** The default key store, if there is one, as this process knows it. */
   defaultConnection(): StoreConnection | undefined {
     const { defaultKeyStore } = this.#options;
     if (defaultKeyStore === null) return undefined;
@@ -184,7 +185,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
 
   #viewsOf(location: KeyLocation): ClusterViews | undefined {
     if (location.customKeyStoreId !== null) return this.#connections.get(location.customKeyStoreId)?.views;
-    // A key made on another cluster, before configuration named this one the default.
+    // A key made on another cluster, before the configuration made this one the default.
     if (location.clusterId !== this.#options.defaultKeyStore?.clusterId) return undefined;
     return this.#defaultConnection?.views;
   }
@@ -202,7 +203,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const { customKeyStoreId, clusterId } = store;
     const description = this.describeCluster(clusterId);
     const views = this.#connections.get(customKeyStoreId)?.views;
-    // CONNECTED by another process and not yet (or no longer) by this one, or never, where this one could not.
+    // CONNECTED by another process and not yet (or no longer) by this one; or never by this one, because it could not.
     if (description === undefined || views === undefined) {
       const hasFailed = this.#connections.get(customKeyStoreId)?.isOver === true;
       throw invalidState({ customKeyStoreId, connectionState: hasFailed ? 'FAILED' : 'CONNECTING' }, 'use');
@@ -210,11 +211,11 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return { cluster: views.forStore, description, customKeyStoreId, origin: 'AWS_CLOUDHSM' };
   }
 
-  /** It tries again by itself while the cause may pass, and then says when. */
+  /** While the cause is transient it is retried, and the error says when. */
   #defaultStoreUnavailable(): HoldfastError {
     const connection = this.#defaultConnection;
     if (connection === undefined || connection.isOver) {
-      const message = 'The default key store cannot be connected until its operator mends it.';
+      const message = 'The default key store cannot be connected until its operator fixes it.';
       return new HoldfastError('KEY_UNAVAILABLE', message, { retryable: false });
     }
     const retryAfterMs = connection.nextAttemptInMs;
@@ -228,7 +229,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return this.#defaultConnection.isOver ? 'FAILED' : 'CONNECTING';
   }
 
-  /** A connect has a deadline of its own, which may be far beyond the one by which the process must have stopped. */
+  /** A connect has a deadline of its own, which may be far beyond the one for stopping the process. */
   async #inTime(work: Promise<unknown>, deadlineMs: number): Promise<boolean> {
     const { clock } = this.#options;
     const done = new AbortController();
@@ -243,7 +244,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   #open(customKeyStoreId: string, resumed: boolean): void {
     const closing = this.#closing.get(customKeyStoreId);
     if (closing !== undefined) {
-      // One after the other: what closes now must not close what opens next.
+      // One after the other: the closing connection must not close the cluster that the next one opens.
       void closing.then(() => this.#open(customKeyStoreId, resumed));
       return;
     }
@@ -255,7 +256,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     );
   }
 
-  /** Takes the store out of use at once and closes it behind the caller's back. */
+  /** Takes the store out of use at once and closes it in the background. */
   #close(customKeyStoreId: string, publish: boolean): void {
     if (this.#stopped || this.#closing.has(customKeyStoreId)) return;
     const closed = this.#closeConnection(customKeyStoreId, publish)
@@ -288,13 +289,13 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   async #followCatalog(atStart: boolean): Promise<void> {
-    // Only what was open before the catalog was read can be out of date: a connect may start while it is read.
+    // Only connections open before the catalog was read can be out of date: a connect may start while it is read.
     const openBefore = [...this.#connections.keys()];
     const stores = await this.#options.keyStoreCatalog.listStoresInStates(statesToFollow);
     const wanted = new Set<string>();
     for (const { customKeyStoreId, connectionState } of stores) {
       if (connectionState === 'FAILED') {
-        // Ours has ended by itself: there is nothing to disconnect, and nobody is told so, until an operator does.
+        // Ours has ended by itself: there is nothing to disconnect or to report, until an operator disconnects it.
         if (this.#connections.get(customKeyStoreId)?.isOver === true) wanted.add(customKeyStoreId);
         continue;
       }
@@ -303,7 +304,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
         continue;
       }
       wanted.add(customKeyStoreId);
-      // CONNECTING without a connection of ours: another process is at it, or it is about to become ours.
+      // CONNECTING without a connection of ours: another process connects it, or this one is about to.
       const ours = atStart || connectionState === 'CONNECTED' || this.#connections.has(customKeyStoreId);
       if (ours && !this.#closing.has(customKeyStoreId)) this.#open(customKeyStoreId, true);
     }

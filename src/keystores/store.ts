@@ -4,11 +4,11 @@ import type { Scope } from '../calls/scope.js';
 /** AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionState. */
 export type ConnectionState = 'CONNECTED' | 'CONNECTING' | 'FAILED' | 'DISCONNECTED' | 'DISCONNECTING';
 
-/** A password as the catalog keeps it: AES-256-GCM under the sealing key that it names. */
+/** A password in the catalog: AES-256-GCM under the sealing key that it names. */
 export interface SealedPassword {
   sealingKeyId: string;
   nonce: Uint8Array;
-  /** Ciphertext with the 16-byte tag behind it. */
+  /** Ciphertext, followed by the 16-byte tag. */
   ciphertext: Uint8Array;
 }
 
@@ -20,7 +20,7 @@ export interface StoreRecord extends Scope {
   /** PEM, as the caller gave it. */
   trustAnchorCertificate: string;
   password: SealedPassword;
-  /** Rises with every password that an operator sets: one login attempt each (invariant 7). */
+  /** Rises with every password that an operator sets: each gets one login attempt (invariant 7). */
   passwordVersion: number;
   connectionState: ConnectionState;
   /** Set only while the state is FAILED. */

@@ -7,14 +7,14 @@ import { disconnectCustomKeyStore } from '../operations/key-stores/disconnect-cu
 import type { KeyStoreRegistry } from './registry.js';
 
 /**
- * What CreateKey and GenerateRandom say of a store that cannot be used, for each state: trying again is advised where the
- * state may change by itself, and nowhere else.
+ * The errors of CreateKey and GenerateRandom for a store that cannot be used, for each state. They advise a retry if
+ * the state may change without a request, and otherwise not.
  */
 
 let fixture: KeyStoreFixture;
 let started: KeyStoreRegistry[];
 let id: string;
-/** Holds back what is under way. */
+/** Holds back the work under way. */
 let release: () => void;
 let held: Promise<void>;
 
@@ -51,7 +51,7 @@ const inCatalog = (state: string) =>
     expect((await fixture.catalog.findStore(fixture.context.principal, id))?.connectionState).toBe(state),
   );
 
-/** Brings the store to a state; what is said of it, and whether it changes by itself. */
+/** Brings the store to a state, and names the expected message and whether the state is temporary. */
 const states: Record<string, { bring: () => Promise<KeyStoreRegistry>; message: RegExp; retryable: boolean }> = {
   'DISCONNECTED, never connected': {
     bring: () => start(clusterA),
@@ -77,7 +77,7 @@ const states: Record<string, { bring: () => Promise<KeyStoreRegistry>; message: 
     message: /is FAILED/,
     retryable: false,
   },
-  'FAILED at the first connect, which is not repeated': {
+  'FAILED at the first connect, which is not retried': {
     async bring() {
       const registry = await start(clusterA, { outcome: away });
       await connect(registry);
@@ -110,7 +110,7 @@ const states: Record<string, { bring: () => Promise<KeyStoreRegistry>; message: 
     message: /is CONNECTING/,
     retryable: true,
   },
-  'CONNECTED by another process, and for good not by this one': {
+  'CONNECTED by another process, and never by this one': {
     async bring() {
       const other = await start(clusterA);
       await connect(other);
@@ -150,7 +150,7 @@ describe('a custom key store that is', () => {
 describe('the default key store that is', () => {
   test.each([
     ['connecting', () => ({ until: held }), true],
-    ['away, and tried again', () => ({ outcome: away }), true],
+    ['away, and retried', () => ({ outcome: away }), true],
     ['refused its PIN', () => ({ outcome: refused }), false],
   ] as const)('%s', async (_, step, retryable) => {
     const registry = await start(defaultCluster, step());

@@ -9,7 +9,7 @@ import { AccessList } from '../policy/access-list.js';
 import { openTestCatalog } from '../../test/catalog-file.js';
 import { keyResource } from './key-resource.js';
 
-test('an alias that moves takes its access with it at once, here and from another process', async () => {
+test('an alias that moves takes its access with it at once, moved by this process or another', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-access-'));
   const options = { path: join(folder, 'catalog.db'), clock: systemClock };
   const [here, there] = [await openTestCatalog(options), await openTestCatalog(options)];

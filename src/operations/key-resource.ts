@@ -13,7 +13,7 @@ export function forAccount(action: string, execute: () => Promise<object>): Prom
   return Promise.resolve({ accesses: [{ action, resource: { kind: 'account' } }], execute });
 }
 
-/** The key that a request names, and what it asks of it. */
+/** The key that a request names, and the action on it. */
 interface KeyRequest {
   action: string;
   identifier: string;
@@ -21,7 +21,7 @@ interface KeyRequest {
   encryptionContext?: ReadonlyMap<string, string> | undefined;
 }
 
-/** A request on the key that it names; the record that is authorised is the one that the operation gets. */
+/** A request on the key that it names. The record that is authorised is the one that the operation gets. */
 export async function forKey(
   core: KeysCore,
   context: RequestContext,
@@ -34,7 +34,7 @@ export async function forKey(
   return { accesses: [{ action, resource, encryptionContext }], execute: () => run(found.key) };
 }
 
-/** What policies see of a key: its ARN, and the names of all aliases that point at it now. */
+/** A key as policies see it: its ARN, and the names of all aliases that point at it now. */
 export async function keyResource(core: KeysCore, key: KeyRecord): Promise<AccessResource> {
   const aliases = await core.catalog.listAliases({
     scope: { account: key.account, region: key.region },
@@ -45,7 +45,7 @@ export async function keyResource(core: KeysCore, key: KeyRecord): Promise<Acces
   return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames: namesOf(aliases) };
 }
 
-/** By list: the catalog's cache hands out the same one until something changes. */
+/** Keyed by list: the catalog's cache returns the same object until something changes. */
 const knownNames = new WeakMap<readonly AliasRecord[], readonly string[]>();
 
 function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
@@ -56,14 +56,17 @@ function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
   return names;
 }
 
-/** For a key that does not exist. Whoever may not see all keys is denied in the words for a key that they may not use. */
+/**
+ * The access check for a key that does not exist. Callers who may not see all keys are denied in the words for a key
+ * that they may not use.
+ */
 export function unknownKey(action: string): AccessCheck {
   return { action, resource: { kind: 'unknown-key' } };
 }
 
 /**
- * The key, or the refusal that only those may see who may see all keys: whether a key exists is not for everyone.
- * A malformed ARN is no such secret and is thrown.
+ * The key, or the refusal that only callers who may see all keys get: whether a key exists is not for everyone. A
+ * malformed ARN is not secret and throws.
  */
 export async function resolveForAccess(
   core: KeysCore,

@@ -7,7 +7,7 @@ import type { AccessResource } from '../policy/authorizer.js';
 import { forAccount, forKey } from './key-resource.js';
 import type { StatusCore } from './service/get-status.js';
 
-/** What the operations work with. Each takes its part. */
+/** The ports and services that operations work with. Each uses its part. */
 export interface OperationsCore {
   keys: KeysCore;
   keyStores: KeyStoreAdministration;
@@ -19,7 +19,7 @@ export interface AccessCheck {
   /** AWS's action name, e.g. `kms:Encrypt`. */
   action: string;
   resource: AccessResource;
-  /** Of the encryption that it is about. */
+  /** The encryption context of the operation, if it has one. */
   encryptionContext?: ReadonlyMap<string, string> | undefined;
 }
 
@@ -29,34 +29,45 @@ export interface PreparedRequest {
   execute(): Promise<object>;
 }
 
-/** What the dispatcher, the audit log and the policies need to know of an operation. */
+/** An operation's facts for the dispatcher, the audit log and the policies. */
 export interface OperationFacts<Request> {
-  /** `control` requests change who or what exists: their audit records are on disk before the answer goes out. */
+  /**
+   * `control` requests change who may do what, or what exists: their audit records are on disk before the answer goes
+   * out.
+   */
   plane: 'control' | 'data';
   /** The request fields that the audit record carries. A secret field must never be among them. */
   audited: readonly (keyof Request & string)[];
-  /** Names what the request has made, by its response: the record of a create must say of what. */
+  /** Names the resource that the request made, from its response: the record of a create must say what was created. */
   created?: (response: object) => string;
-  /** The key states that allow it, for operations on an existing key. */
+  /** The key states that allow it, if it acts on an existing key. */
   keyStates?: KeyStates;
-  /** Its actions that a user may be given, on the keys of its list or on the account. All others are for administrators. */
+  /**
+   * Its actions that a user may be given, on the keys of its list or on the account. All others are for administrators.
+   */
   userActions?: readonly string[];
 }
 
-/** An operation of the API. Its name is its place in `registry.ts`. */
+/** An operation of the API. Its name is its key in `registry.ts`. */
 export interface Operation<Request> extends OperationFacts<Request> {
-  /** Resolves the names in the request. Throws what the caller may always learn (a malformed ARN, a broken ciphertext). */
+  /**
+   * Resolves the names in the request. Throws only errors that every caller may see (a malformed ARN, a broken
+   * ciphertext).
+   */
   prepare(core: OperationsCore, request: Request, context: RequestContext): Promise<PreparedRequest>;
 }
 
-/** A request that names its key as most do. */
+/** A request with the usual key field. */
 export interface Keyed {
   keyId: string;
-  /** Where it encrypts or decrypts. */
+  /** Present if it encrypts or decrypts. */
   encryptionContext?: ReadonlyMap<string, string>;
 }
 
-/** Whether a request may name its key by an alias: a change of a key must name it, not whatever an alias points at. */
+/**
+ * Whether a request may name its key by an alias. A change of a key must name the key itself, not whatever an alias
+ * points at.
+ */
 interface KeyNaming {
   aliasesAllowed: boolean;
 }
@@ -101,7 +112,7 @@ export function onTargetKey<Request extends { targetKeyId: string }>(
   };
 }
 
-/** An operation that no single resource belongs to. */
+/** An operation without a single resource: it acts on the account. */
 export function onAccount<Request extends object>(
   operation: OperationFacts<Request> & {
     action: string;
@@ -115,7 +126,7 @@ export function onAccount<Request extends object>(
   };
 }
 
-/** An operation on the custom key store that the request names. Only those who are allowed learn that it does not exist. */
+/** An operation on the custom key store that the request names. Only allowed callers learn that it does not exist. */
 export function onKeyStore<Request extends { customKeyStoreId: string }>(
   operation: OperationFacts<Request> & {
     action: string;

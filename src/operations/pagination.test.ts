@@ -30,7 +30,7 @@ describe('a marker', () => {
     }
   });
 
-  it('never makes anything but INVALID_MARKER of random text', () => {
+  it('is INVALID_MARKER, and nothing else, for random text', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 1024, unit: 'binary' }), (text) => {
         try {

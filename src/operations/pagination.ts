@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.js';
 
-/** The operations that answer in pages. A marker of one is refused by the others. */
+/** The operations that answer in pages. Each refuses the markers of the others. */
 export type PagedOperation = 'ListKeys' | 'ListAliases' | 'DescribeCustomKeyStores';
 
 /** One page as AWS shapes it: `nextMarker` is present only when `truncated` is true, because clients loop on its presence. */
@@ -12,19 +12,22 @@ export interface Page<Item> {
 
 const markerVersion = 1;
 
-/** An opaque marker: base64url of the marker's version, the operation and the position after which the next page begins. */
+/**
+ * An opaque marker: base64url of the marker's version, the operation, and the position after which the next page
+ * begins.
+ */
 export function encodeMarker(operation: PagedOperation, position: string): string {
   return Buffer.from(JSON.stringify([markerVersion, operation, position])).toString('base64url');
 }
 
 /**
  * The position in a marker; undefined for no marker.
- * @throws INVALID_MARKER for everything that `encodeMarker` did not make for this operation.
+ * @throws INVALID_MARKER for every string that `encodeMarker` did not make for this operation.
  */
 export function decodeMarker(operation: PagedOperation, marker: string | undefined): string | undefined {
   if (marker === undefined) return undefined;
   const position = positionIn(Buffer.from(marker, 'base64url').toString('utf8'));
-  // Comparing with what we would have made refuses other versions, other operations and sloppy encodings at once.
+  // Comparing with our own encoding refuses other versions, other operations and sloppy encodings at once.
   if (position === undefined || encodeMarker(operation, position) !== marker) throw invalidMarker();
   return position;
 }
@@ -48,7 +51,7 @@ function invalidMarker(): HoldfastError {
 
 /**
  * Cuts a page of `limit` items.
- * @param found what the catalog found when it was asked for `limit + 1` items.
+ * @param found the result of a catalog query for `limit + 1` items.
  */
 export function cutPage<Item>(
   operation: PagedOperation,

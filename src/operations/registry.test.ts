@@ -77,7 +77,7 @@ describe('the key state table', () => {
       if (verdict === 'Y') expect(refusal).toBeUndefined();
       else {
         const [code, message] = notes[verdict] ?? [];
-        // Only an Unavailable key comes back by itself; X[4] asks for a deletion that nobody scheduled.
+        // Only an Unavailable key comes back by itself; X[4] concerns a deletion that was never scheduled.
         const retryable = isPassing && verdict === 'X[11]';
         expect(refusal).toMatchObject({ code, message, keyState: state, retryable });
       }
@@ -86,7 +86,7 @@ describe('the key state table', () => {
 });
 
 describe('the actions that users may be given', () => {
-  it('use keys and read their records, and nothing else', () => {
+  it('only use keys and read their records', () => {
     expect([...userActions].sort()).toEqual([
       'kms:Decrypt',
       'kms:DescribeKey',

@@ -28,8 +28,8 @@ import type { Operation } from './operation.js';
 import { getStatusOperation } from './service/get-status.js';
 
 /**
- * Every operation, by its name in AWS's API; GetStatus is ours. Limits, codecs and metrics follow: an operation that has no
- * rpc in the protos does not compile, and an rpc without an operation fails a test.
+ * Every operation, by its name in AWS's API; GetStatus is ours. Limits, codecs and metrics follow from it. An operation
+ * without an rpc in the protos does not compile, and an rpc without an operation fails a test.
  */
 export const operations = {
   CreateCustomKeyStore: createCustomKeyStoreOperation,
@@ -62,7 +62,7 @@ export const operations = {
 /** The audit record's `operation`, and a label of metrics. */
 export type OperationName = keyof typeof operations;
 
-/** The operations for whoever treats their requests as opaque, as the dispatcher does. */
+/** The operations with opaque requests, as the dispatcher uses them. */
 export type Operations = Readonly<Record<OperationName, Operation<never>>>;
 
 /** Every operation that the dispatcher answers. */

@@ -8,7 +8,7 @@ const administrator: Decision = {
 const user: Decision = {
   allowed: true,
   by: 'role:user',
-  reason: 'The configuration names the principal as a user of this, and the action is one of those that users have.',
+  reason: 'The configuration names the principal as a user of this resource, and users may take this action.',
 };
 const denied: Decision = {
   allowed: false,
@@ -16,7 +16,7 @@ const denied: Decision = {
   reason: 'Nothing in the configuration allows the principal this action on this resource.',
 };
 
-/** A user of the configuration, with the keys that it may use. Who is in no list may do nothing. */
+/** A user of the configuration, with the keys that it may use. A principal on no list may do nothing. */
 export interface UserAccess {
   principalArn: string;
   /** Key ids, key ARNs, or alias names with their prefix `alias/`: an alias grants the key that it points at now. */
@@ -24,15 +24,15 @@ export interface UserAccess {
 }
 
 /**
- * The first policy: administrators may do everything in their account, users may use the keys that configuration names for
- * them, nobody else may do anything. Full policies and grants will stand behind the same port.
+ * The first policy: administrators may do everything in their account, users may use the keys that the configuration
+ * lists for them, and everything else is denied. Full policies and grants will implement the same port.
  */
 export class AccessList implements Authorizer {
   readonly #administrators: ReadonlySet<string>;
   readonly #keysOfUsers: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #userActions: ReadonlySet<string>;
 
-  /** @param userActions what users may do, with the keys of their lists or where no key is concerned */
+  /** @param userActions the actions of users, on the keys of their lists or if no key is concerned */
   constructor(administratorArns: readonly string[], users: readonly UserAccess[], userActions: readonly string[]) {
     this.#userActions = new Set(userActions);
     this.#administrators = new Set(administratorArns);

@@ -1,27 +1,27 @@
 import type { Principal } from '../calls/principal.js';
 
-/** What is asked for: one action on one resource. */
+/** The question: may this principal do one action on one resource? */
 export interface AccessRequest {
   principal: Principal;
   /** AWS's action name, e.g. `kms:Encrypt`. */
   action: string;
   resource: AccessResource;
-  /** What conditions can ask of the request around it. */
+  /** The request around the action, for conditions. */
   context: AccessContext;
 }
 
 /** The circumstances of a request. */
 export interface AccessContext {
-  /** Of the encryption that the action is about; absent where there is none. */
+  /** The encryption context of the action; absent if there is none. */
   encryptionContext?: ReadonlyMap<string, string> | undefined;
   /** Peer address, or `unix`. */
   sourceAddress: string;
-  /** Which wire protocol it came in by. */
+  /** The wire protocol of the request. */
   face: string;
   time: Date;
 }
 
-/** What was decided, by what, and why. */
+/** Whether it is allowed, what decided, and why. */
 export interface Decision {
   allowed: boolean;
   /** The statement, grant or list entry that decided, for the audit record. */
@@ -30,18 +30,18 @@ export interface Decision {
   reason: string;
 }
 
-/** What policies decide about. An operation on several resources asks for each. */
+/** The resource of a decision. An operation on several resources asks for each. */
 export type AccessResource =
-  /** An operation that no single resource belongs to (`*` in AWS policies). */
+  /** An operation without a single resource (`*` in AWS policies). */
   | { kind: 'account' }
   /** A key, with the names of all aliases that point at it now. */
   | { kind: 'key'; keyId: string; keyArn: string; aliasNames: readonly string[] }
-  /** A key that the request names and that does not exist: only those who may see all keys learn that. */
+  /** A key that the request names and that does not exist: only callers who may see all keys learn that. */
   | { kind: 'unknown-key' }
   | { kind: 'custom-key-store'; customKeyStoreId: string };
 
 /** The port that decides. Deny is the default. */
 export interface Authorizer {
-  /** A decision that is known without waiting is no promise: this is on the path of every request. */
+  /** A decision that needs no waiting is returned without a promise: this is on the path of every request. */
   decide(request: AccessRequest): Decision | Promise<Decision>;
 }

@@ -68,19 +68,19 @@ describe('an alias', () => {
     await expect(remove(aliasName)).rejects.toMatchObject(refused);
   });
 
-  it('without its prefix is refused in AWS’s words', async () => {
+  it('is refused without its prefix, in AWS’s words', async () => {
     await expect(create('a')).rejects.toThrow(
       'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
     );
   });
 
-  it('that does not exist can neither be changed nor deleted', async () => {
+  it('can be neither changed nor deleted when it does not exist', async () => {
     const refused = { code: 'NOT_FOUND', message: `Alias ${arn('alias/a')} is not found.` };
     await expect(update('alias/a', key)).rejects.toMatchObject(refused);
     await expect(remove('alias/a')).rejects.toMatchObject(refused);
   });
 
-  it('can be given to no key that is pending deletion, and can be taken from one', async () => {
+  it('cannot be given to a key that is pending deletion, but can be taken from one', async () => {
     await create('alias/a');
     const other = await domain.newKey();
     const doomed = await pendingDeletion(key);
@@ -91,7 +91,7 @@ describe('an alias', () => {
     expect(await targetOf('alias/a')).toBe(other.keyId);
   });
 
-  it('can be one of fifty', async () => {
+  it('can be one of fifty of its key, not of fifty-one', async () => {
     await createMany(50);
     const refused = { code: 'LIMIT_EXCEEDED' };
     await expect(create('alias/x')).rejects.toMatchObject(refused);
@@ -103,7 +103,7 @@ describe('an alias', () => {
 });
 
 describe('ListAliases', () => {
-  it('answers with what AWS answers, in order of name', async () => {
+  it('answers what AWS answers, in order of name', async () => {
     await create('alias/b');
     domain.clock.advance(1_000);
     await create('alias/a');
@@ -118,7 +118,7 @@ describe('ListAliases', () => {
     expect((await list()).aliases[0]).toEqual({ ...entry, creationDate, lastUpdatedDate: domain.clock.now() });
   });
 
-  it('pages by fifty, or as told', async () => {
+  it('pages by fifty, or by the limit of the request', async () => {
     await createMany(50);
     await createMany(10, await domain.newKey(), 'alias/other-');
     const first = await list();

@@ -4,15 +4,16 @@ import type { KeysCore } from '../../keys/core.js';
 import type { AliasRecord, KeyRecord } from '../../keys/key.js';
 import { requireKeyState, unlessPendingDeletion } from '../../keys/key-state.js';
 
-/** AWS KMS API Reference, CreateAlias. The target is no part of it: the dispatcher has resolved it to a key. */
+/** AWS KMS API Reference, CreateAlias, without the target: the dispatcher has resolved it to a key. */
 export interface CreateAliasRequest {
   /** 1–256 characters, with its prefix `alias/`. */
   aliasName: string;
 }
 
 /**
- * Names a key. `key` is the target.
- * @throws VALIDATION, INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key), ALREADY_EXISTS.
+ * Gives a key a name. `key` is the target.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, KMS_INVALID_STATE (pending deletion), LIMIT_EXCEEDED (50 per key),
+ * ALREADY_EXISTS.
  */
 export async function createAlias(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
@@ -30,7 +31,7 @@ export async function createAlias(
     creationDate: now,
     lastUpdatedDate: now,
   };
-  // Before the quota: a name that is taken is taken, whatever the key's count.
+  // Before the quota: a name in use is refused as such, however many aliases the key has.
   if ((await core.catalog.findAlias(key, request.aliasName)) !== undefined) throw aliasAlreadyExists(core, alias);
   const outcome = await core.catalog.createAlias(alias, maximumAliasesPerKey);
   if (outcome === 'limit-exceeded') throw tooManyAliases();
@@ -38,7 +39,7 @@ export async function createAlias(
   return {};
 }
 
-/** CreateAlias: on the key that the alias is to point at, by id. */
+/** CreateAlias: on the key that the alias will point at, by id. */
 export const createAliasOperation = onTargetKey<CreateAliasRequest & { targetKeyId: string }>({
   plane: 'control',
   audited: ['aliasName', 'targetKeyId'],

@@ -6,12 +6,12 @@ import { aliasArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import { aliasNotFound } from '../../keys/not-found.js';
 
-/** AWS KMS API Reference, DeleteAlias. With the prefix `alias/`; no key id, no ARN. */
+/** AWS KMS API Reference, DeleteAlias. The name has the prefix `alias/`; it is no key id and no ARN. */
 export interface DeleteAliasRequest {
   aliasName: string;
 }
 
-/** Works whatever the state of the key that it names. @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND. */
+/** Works in every state of the key that the alias names. @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND. */
 export async function deleteAlias(
   core: Pick<KeysCore, 'catalog' | 'identity'>,
   call: { request: DeleteAliasRequest },
@@ -24,7 +24,7 @@ export async function deleteAlias(
   throw aliasNotFound(aliasArn(core.identity, { account, region, aliasName }));
 }
 
-/** DeleteAlias: whatever the state of the key that it names. */
+/** DeleteAlias: in every state of the key that the alias names. */
 export const deleteAliasOperation = onAccount<DeleteAliasRequest>({
   plane: 'control',
   audited: ['aliasName'],

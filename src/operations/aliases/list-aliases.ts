@@ -18,7 +18,7 @@ export interface ListAliasesRequest {
   marker?: string | undefined;
 }
 
-/** AWS KMS API Reference, AliasListEntry. Each has a target: with us an alias goes when its key does. */
+/** AWS KMS API Reference, AliasListEntry. Each has a target: in Holdfast an alias goes when its key does. */
 export interface AliasListEntry {
   aliasName: string;
   aliasArn: string;
@@ -27,7 +27,7 @@ export interface AliasListEntry {
   lastUpdatedDate: Date;
 }
 
-/** AWS KMS API Reference, ListAliases. There is a `nextMarker` only when `truncated`. */
+/** AWS KMS API Reference, ListAliases. `nextMarker` is present only if `truncated`. */
 export interface ListAliasesResponse {
   aliases: AliasListEntry[];
   truncated: boolean;
@@ -62,7 +62,7 @@ function listEntry(core: Pick<KeysCore, 'identity'>, alias: AliasRecord): AliasL
   };
 }
 
-/** ListAliases: of one key where the request names one, by id. */
+/** ListAliases: of one key, by id, if the request names one. */
 export const listAliasesOperation: Operation<ListAliasesRequest & Partial<Keyed>> = {
   plane: 'data',
   audited: ['keyId', 'limit'],

@@ -6,15 +6,16 @@ import type { KeyRecord } from '../../keys/key.js';
 import { requireKeyState, unlessPendingDeletion } from '../../keys/key-state.js';
 import { aliasNotFound } from '../../keys/not-found.js';
 
-/** AWS KMS API Reference, UpdateAlias. The new target is no part of it: the dispatcher has resolved it to a key. */
+/** AWS KMS API Reference, UpdateAlias, without the new target: the dispatcher has resolved it to a key. */
 export interface UpdateAliasRequest {
   aliasName: string;
 }
 
 /**
- * Points an alias at another key. `key` is the new target; the one so far may be in any state (AWS note 10). All keys are
- * of one type and usage, which AWS demands of the two.
- * @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending deletion), LIMIT_EXCEEDED.
+ * Points an alias at another key. `key` is the new target; the previous one may be in any state (AWS note 10). AWS
+ * demands one type and usage of the two, and all keys here have the same.
+ * @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending
+ * deletion), LIMIT_EXCEEDED.
  */
 export async function updateAlias(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,
@@ -32,7 +33,7 @@ export async function updateAlias(
   return {};
 }
 
-/** UpdateAlias: on the key that the alias is to point at, by id. */
+/** UpdateAlias: on the key that the alias will point at, by id. */
 export const updateAliasOperation = onTargetKey<UpdateAliasRequest & { targetKeyId: string }>({
   plane: 'control',
   audited: ['aliasName', 'targetKeyId'],

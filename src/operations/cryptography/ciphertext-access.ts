@@ -7,19 +7,19 @@ import type { AccessCheck } from '../operation.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type CiphertextKey, resolveCiphertextKey } from './ciphertext-key.js';
 
-/** The model does not require a ciphertext (a dry run may ignore it); we have no dry run. */
+/** The model does not require a ciphertext (a dry run may omit it); Holdfast has no dry run. */
 export interface Ciphertext {
   ciphertextBlob?: Uint8Array | undefined;
 }
 
-/** A ciphertext in a request: what is to be decided, and the key to use once it is allowed. */
+/** A ciphertext in a request: the access checks, and the key to use once they pass. */
 export interface CiphertextSide {
   accesses: AccessCheck[];
-  /** Rejects with what only an allowed caller may learn. */
+  /** Rejects with an error that only an allowed caller may see. */
   resolved(): Promise<CiphertextKey>;
 }
 
-/** A ciphertext in a request, and what the request says of it. */
+/** A ciphertext in a request, with the request's other fields about it. */
 interface CiphertextRequest {
   action: string;
   ciphertextBlob: Uint8Array | undefined;
@@ -29,8 +29,8 @@ interface CiphertextRequest {
 }
 
 /**
- * The key that a ciphertext names is decided upon, and so is the key that the *request* names where that is another one or
- * none: whether it is the ciphertext's key, another or no key at all would say to a user which keys exist.
+ * The access checks for the key that a ciphertext names, and for the key that the *request* names if that differs or is
+ * unknown. Whether it is the ciphertext's key, another or no key at all would reveal to a user which keys exist.
  */
 export async function ciphertextSide(
   core: KeysCore,

@@ -9,7 +9,7 @@ import { type Envelope, parseEnvelope } from './envelope.js';
 import { invalidCiphertext } from './invalid-ciphertext.js';
 import { UnknownKeyError } from './unknown-key.js';
 
-/** A ciphertext, taken apart, with the key and the generation of material that its header names. */
+/** A parsed ciphertext, with the key and the generation of material that its header names. */
 export interface CiphertextKey {
   key: KeyRecord;
   material: MaterialRecord;
@@ -20,11 +20,12 @@ export interface CiphertextKey {
  * Finds the key of a ciphertext, before anything is authorised and without any call to an HSM.
  *
  * A ciphertext of a key whose deletion has begun is NOT_FOUND (AWS lists it for Decrypt): the ciphertext is sound, and
- * whoever is asked why it cannot be read must not go looking for corruption. All others that are not ours (no envelope,
- * a key or material that never was, another account's or region's, a material that is not of that key) are alike to the
- * caller; the cause says when it was the catalog that did not know a key, which the dispatcher tells administrators.
+ * those who ask why it cannot be read must not look for corruption. All others that are not ours (wrong format, a key
+ * or material that never existed, another account's or region's, a material of another key) look alike to the caller.
+ * The cause says if it was the catalog that did not know a key; the dispatcher reports that to administrators.
  * @param keyIdentifier the request's key id, key ARN, alias or alias ARN, if it has one.
- * @throws INVALID_CIPHERTEXT; NOT_FOUND and INVALID_ARN as `resolveKey`; INCORRECT_KEY when the request names another key.
+ * @throws INVALID_CIPHERTEXT; NOT_FOUND and INVALID_ARN as `resolveKey`; INCORRECT_KEY when the request names another
+ * key.
  */
 export async function resolveCiphertextKey(
   core: Pick<KeysCore, 'catalog' | 'identity'>,
@@ -45,7 +46,7 @@ export async function resolveCiphertextKey(
   return { key, material, envelope };
 }
 
-/** In the words of the live service. */
+/** The live service's wording. */
 function incorrectKey(): HoldfastError {
   return new HoldfastError(
     'INCORRECT_KEY',

@@ -46,7 +46,7 @@ describe('GenerateDataKey', () => {
   });
 
   it.each([{}, { keySpec: 'AES_256', numberOfBytes: 32 }] as Lengths[])(
-    'wants exactly one of the lengths: %j',
+    'requires exactly one of the lengths: %j',
     async (lengths) => {
       const refused = { code: 'VALIDATION', message: 'Please specify either number of bytes or key spec.' };
       await expect(generate(lengths)).rejects.toMatchObject(refused);
@@ -55,7 +55,7 @@ describe('GenerateDataKey', () => {
     },
   );
 
-  it('does not show the material of a key of a custom key store', async () => {
+  it('hides the material of a key in a custom key store', async () => {
     const custom = await domain.newKey('custom');
     expect((await generate({ keySpec: 'AES_256' }, custom)).keyMaterialId).toBeUndefined();
     expect((await generateWithout({ keySpec: 'AES_256' }, custom)).keyMaterialId).toBeUndefined();
@@ -94,11 +94,11 @@ describe('GenerateRandom', () => {
     expect([domain.defaultCluster.calls.at(-1), domain.customCluster.calls]).toEqual(['random', ['random']]);
   });
 
-  it('wants to know how many', async () => {
+  it('requires the number of bytes', async () => {
     await expect(random({})).rejects.toMatchObject({ code: 'VALIDATION', message: 'NumberOfBytes is required.' });
   });
 
-  it('finds no store that is not there', async () => {
+  it('refuses a store that does not exist', async () => {
     await expect(random({ numberOfBytes: 8, customKeyStoreId: 'cks-none' })).rejects.toMatchObject({
       code: 'CUSTOM_KEY_STORE_NOT_FOUND',
     });

@@ -10,17 +10,17 @@ import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
 import type { CryptographyCore } from './sealing.js';
 
-/** AWS KMS API Reference, Decrypt. Ciphertext and key are no part of it: `resolveCiphertextKey` has taken them. */
+/** AWS KMS API Reference, Decrypt, without ciphertext and key: `resolveCiphertextKey` has taken them. */
 export interface DecryptRequest {
   encryptionContext: EncryptionContext;
   encryptionAlgorithm?: string | undefined;
 }
 
-/** AWS KMS API Reference, Decrypt, without the answer to an enclave. */
+/** AWS KMS API Reference, Decrypt, without the fields for enclaves. */
 export interface DecryptResponse {
   /** ARN of the key. */
   keyId: string;
-  /** Whoever encodes the response destroys it. */
+  /** The encoder of the response destroys it. */
   plaintext: Secret;
   encryptionAlgorithm: 'SYMMETRIC_DEFAULT';
   /** Absent for keys of custom key stores, as AWS says. */
@@ -28,7 +28,7 @@ export interface DecryptResponse {
 }
 
 /**
- * Decrypts what `resolveCiphertextKey` took apart, under that key and material and no other.
+ * Decrypts a ciphertext from `resolveCiphertextKey`, under that key and material and no other.
  * @throws as `prepareOpening` and `openEnvelope`.
  */
 export async function decrypt(
@@ -42,7 +42,7 @@ export async function decrypt(
   return { keyId, plaintext, encryptionAlgorithm: symmetricDefault, keyMaterialId };
 }
 
-/** Decrypt: the key that the ciphertext names, and the request's where it names one. */
+/** Decrypt: the key that the ciphertext names, and the request's if it names one. */
 export const decryptOperation: Operation<DecryptCall> = {
   plane: 'data',
   audited: ['keyId', 'encryptionContext', 'encryptionAlgorithm'],

@@ -1,6 +1,6 @@
 import { envelopeOverhead, magic, parseEnvelope } from './envelope.js';
 
-/** What a ciphertext says of itself. Nothing of it is proved: only the key can do that. */
+/** The header fields of a ciphertext. None of it is proved: only the key can do that. */
 export interface EnvelopeDescription {
   formatVersion: number;
   keyId: string;
@@ -8,15 +8,18 @@ export interface EnvelopeDescription {
   algorithm: 'AES_256_GCM';
   nonceBytes: number;
   tagBytes: number;
-  /** As long as the plaintext. */
+  /** Equals the length of the plaintext. */
   ciphertextBytes: number;
-  /** The whole envelope. */
+  /** Length of the whole blob. */
   totalBytes: number;
 }
 
 const tagBytes = 16;
 
-/** Reads an envelope without a server, a key or a catalog. @returns what it says, or why it is none. */
+/**
+ * Reads a ciphertext without a server, a key or a catalog. @returns its description, or why it is not a ciphertext of
+ * Holdfast.
+ */
 export function describeEnvelope(blob: Uint8Array): EnvelopeDescription | { problem: string } {
   const problem = whyNone(blob);
   if (problem !== undefined) return { problem };
@@ -33,7 +36,7 @@ export function describeEnvelope(blob: Uint8Array): EnvelopeDescription | { prob
       totalBytes: blob.length,
     };
   } catch {
-    // The parser says the same of every fault, for those who probe it.
+    // The parser answers every fault alike, to give nothing to those who probe it.
     return { problem: 'its header names a kind of key id, an algorithm or a nonce that this format does not have' };
   }
 }

@@ -41,7 +41,7 @@ const isDestroyed = (of: Secret) => {
 };
 
 describe('Encrypt and Decrypt', () => {
-  it('answer with what AWS answers', async () => {
+  it('answer what AWS answers', async () => {
     const request = { plaintext: secret(), encryptionContext: noContext, encryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
     const { ciphertextBlob, ...rest } = await encrypt(domain.core, { key, request }, domain.context());
     expect(rest).toEqual({ keyId: arnOf(key), encryptionAlgorithm: 'SYMMETRIC_DEFAULT' });
@@ -50,7 +50,7 @@ describe('Encrypt and Decrypt', () => {
     expect(answer).toEqual({ ...rest, keyMaterialId: key.currentMaterialId });
   });
 
-  it('do not show the material of a key of a custom key store', async () => {
+  it('hide the material of a key in a custom key store', async () => {
     const custom = await domain.newKey('custom');
     const { keyId, keyMaterialId } = await opened(await sealed(custom));
     expect({ keyId, keyMaterialId }).toEqual({ keyId: arnOf(custom), keyMaterialId: undefined });
@@ -87,7 +87,7 @@ describe('Encrypt and Decrypt', () => {
     }
   });
 
-  it('refuse every change of any byte, in one and the same sentence', async () => {
+  it('refuse every change of any byte, always in the same words', async () => {
     const blob = await sealed();
     const messages = new Set<string>();
     for (let position = 0; position < blob.length; position += 1) {
@@ -95,16 +95,16 @@ describe('Encrypt and Decrypt', () => {
         (thrown: unknown) => thrown,
       );
       if (!(error instanceof HoldfastError))
-        throw new Error(`Byte ${position} made no HoldfastError.`, { cause: error });
+        throw new Error(`Byte ${position} did not cause a HoldfastError.`, { cause: error });
       expect([position, error.code]).toEqual([position, 'INVALID_CIPHERTEXT']);
       messages.add(error.message);
     }
     expect(messages.size).toBe(1);
-    // Of 98 positions only nonce, ciphertext and tag could be ours; the header's were refused without any HSM.
+    // Of 98 positions only nonce, ciphertext and tag reach the HSM; changes in the header are refused without it.
     expect(domain.defaultCluster.calls.filter((call) => call === 'decrypt')).toHaveLength(blob.length - 54);
   });
 
-  it('destroy plaintexts: the one given, when the HSM fails and when nothing gets that far', async () => {
+  it('destroy the plaintext of the request, when the HSM fails and when the request fails before it', async () => {
     const given = [secret(), secret(), secret()];
     const call = (plaintext: Secret, of: KeyRecord) =>
       encrypt(domain.core, { key: of, request: { plaintext, encryptionContext: noContext } }, domain.context());
@@ -116,7 +116,7 @@ describe('Encrypt and Decrypt', () => {
     expect(given.map(isDestroyed)).toEqual([true, true, true]);
   });
 
-  it('leave the plaintext that is returned alone', async () => {
+  it('do not destroy the plaintext that they return', async () => {
     const { plaintext } = await opened(await sealed());
     expect(isDestroyed(plaintext)).toBe(false);
   });
@@ -133,7 +133,7 @@ describe('Encrypt and Decrypt', () => {
     await expect(decrypt(domain.core, { ...found, request }, domain.context())).rejects.toMatchObject(refused);
   });
 
-  it('work with what the key’s state allows', async () => {
+  it('are refused unless the key’s state allows them', async () => {
     const custom = await domain.newKey('custom');
     const [ofDefault, ofCustom] = [await sealed(), await sealed(custom)];
     await disableKey(domain.core, { key });
@@ -184,7 +184,7 @@ describe('the key of a ciphertext', () => {
     await expect(resolve(blob, 'alias/none')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('is none for what names an unknown key, an unknown material or the material of another key', async () => {
+  it('is not found if the header names an unknown key, an unknown material or the material of another key', async () => {
     const other = await domain.newKey();
     const envelope = parseEnvelope(await sealed());
     for (const change of [
@@ -199,7 +199,7 @@ describe('the key of a ciphertext', () => {
     }
   });
 
-  it('is none in another account or region', async () => {
+  it('is not found in another account or region', async () => {
     const blob = await sealed();
     await expect(resolve(blob, undefined, { ...scope, account: '444455556666' })).rejects.toMatchObject(invalid);
     await expect(resolve(blob, undefined, { ...scope, region: 'us-east-1' })).rejects.toMatchObject(invalid);
@@ -215,7 +215,7 @@ describe('the key of a ciphertext', () => {
     await expect(resolve(blob)).rejects.toMatchObject(words);
   });
 
-  it('is looked for without any HSM, in any bytes', async () => {
+  it('is searched without any HSM, whatever the bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (blob) => {
         await expect(resolve(blob)).rejects.toMatchObject(invalid);

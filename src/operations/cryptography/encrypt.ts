@@ -7,7 +7,7 @@ import { symmetricDefault } from './algorithm.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type CryptographyCore, prepareSealing } from './sealing.js';
 
-/** AWS KMS API Reference, Encrypt. The key is no part of it: the dispatcher has resolved it. */
+/** AWS KMS API Reference, Encrypt, without the key: the dispatcher has resolved it. */
 export interface EncryptRequest {
   /** 1–4,096 bytes. Destroyed when the call ends. */
   plaintext: Secret;
@@ -15,7 +15,7 @@ export interface EncryptRequest {
   encryptionAlgorithm?: string | undefined;
 }
 
-/** AWS KMS API Reference, Encrypt. The blob is an envelope, 82 bytes longer than the plaintext. */
+/** AWS KMS API Reference, Encrypt. The blob is 82 bytes longer than the plaintext (`envelope.ts`). */
 export interface EncryptResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the key. */

@@ -7,7 +7,7 @@ const canonical = (pairs: readonly (readonly [string, string])[]): string =>
 const invalid = expect.objectContaining({ code: 'VALIDATION' }) as Error;
 const anyPairs = fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })), { maxLength: 20 });
 
-/** Reads the canonical form back, to show that nothing is ambiguous in it. */
+/** Reads the canonical form back, which shows that it is unambiguous. */
 function read(bytes: Buffer): [string, string][] {
   let offset = 2;
   const next = (): string => {
@@ -49,7 +49,7 @@ describe('the canonical encryption context', () => {
     expect(names).toEqual(['\uFF61', '\u{1F600}']);
   });
 
-  it('does not depend on the order of the pairs and loses nothing', () => {
+  it('is independent of the order of the pairs and loses nothing', () => {
     fc.assert(
       fc.property(anyPairs, (pairs) => {
         const context = new Map(pairs);

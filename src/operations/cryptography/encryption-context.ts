@@ -10,7 +10,7 @@ const maximumCanonicalBytes = 8192;
 /**
  * The one byte string of an encryption context: a u16 count, then the pairs sorted by the UTF-8 bytes of their names,
  * each string with a u16 length; all big-endian, no normalisation.
- * @param field the request's field that it comes from, for the violation.
+ * @param field the request's field that holds the context, for the violation.
  * @throws VALIDATION for a lone surrogate, which has no UTF-8 form, and for more than 8,192 bytes.
  */
 export function canonicalContext(context: EncryptionContext, field = 'encryption_context'): Uint8Array<ArrayBuffer> {
@@ -20,7 +20,7 @@ export function canonicalContext(context: EncryptionContext, field = 'encryption
   for (const [name, value] of context) {
     const pair = { name: utf8(name, field), value: utf8(value, field) };
     length += 4 + pair.name.length + pair.value.length;
-    // At the first pair too many: a large context costs no more than a legal one, and every u16 suffices.
+    // Checked at every pair: an oversized context costs no more than a legal one, and no length exceeds a u16.
     if (length > maximumCanonicalBytes) throw contextTooLong(field);
     pairs.push(pair);
   }
@@ -35,7 +35,7 @@ function contextTooLong(field: string): HoldfastError {
 }
 
 function utf8(text: string, field: string): Buffer {
-  // With the flag u a surrogate that is half of a pair is no match.
+  // With the flag u, a surrogate that is half of a pair does not match.
   if (/\p{Surrogate}/u.test(text)) {
     throw invalidField(field, 'A name or value in the encryption context is not valid Unicode.');
   }

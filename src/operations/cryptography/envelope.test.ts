@@ -32,7 +32,7 @@ const known: Envelope = {
 
 const serialized = (envelope: Envelope): Uint8Array => serializeEnvelope(encodeHeader(envelope), envelope);
 
-/** What parsing answers: the envelope, or undefined for INVALID_CIPHERTEXT. Anything else that is thrown fails the test. */
+/** The parsed blob, or undefined for INVALID_CIPHERTEXT. Any other error fails the test. */
 function parsed(blob: Uint8Array): Envelope | undefined {
   try {
     return parseEnvelope(blob);
@@ -42,13 +42,13 @@ function parsed(blob: Uint8Array): Envelope | undefined {
   }
 }
 
-/** The one encoding: whatever parses, serialises to the very bytes that were parsed. */
+/** There is one encoding only: a blob that parses serialises to the same bytes. */
 function expectCanonical(blob: Uint8Array): void {
   const envelope = parsed(blob);
   if (envelope !== undefined) expect(Buffer.from(serialized(envelope)).equals(blob)).toBe(true);
 }
 
-describe('the envelope', () => {
+describe('the ciphertext blob', () => {
   it('has a known form', () => {
     const bytes =
       '48460100' + '1234abcd12ab34cd56ef1234567890ab' + '0f'.repeat(32) + '010c' + 'aa'.repeat(12) + 'bb'.repeat(17);
@@ -61,7 +61,7 @@ describe('the envelope', () => {
     expect(envelopeOverhead).toBeLessThanOrEqual(96);
   });
 
-  it('parses to what was serialised', () => {
+  it('parses to the fields that were serialised', () => {
     fc.assert(
       fc.property(envelopes, (envelope) => {
         expect(parseEnvelope(serialized(envelope))).toEqual(envelope);
@@ -69,7 +69,7 @@ describe('the envelope', () => {
     );
   });
 
-  it('makes INVALID_CIPHERTEXT, and nothing else, of random bytes', () => {
+  it('is INVALID_CIPHERTEXT, and nothing else, when the bytes are random', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 6144, size: 'max' }), (blob) => {
         expect(parsed(blob)).toBeUndefined();
@@ -89,7 +89,7 @@ describe('the envelope', () => {
     );
   });
 
-  it('has one encoding only, whatever each byte of the header is', () => {
+  it('has one encoding only, for every value of each byte of the header', () => {
     const blob = serialized(known);
     for (let position = 0; position < 54; position += 1) {
       for (let value = 0; value < 256; value += 1) expectCanonical(blob.with(position, value));
@@ -104,7 +104,7 @@ describe('the envelope', () => {
     expect(parsed(Buffer.concat([longest, Uint8Array.of(0)]))).toBeUndefined();
   });
 
-  it('when extended is another envelope with the same header, for the tag to refuse', () => {
+  it('becomes another blob with the same header when extended, which the tag refuses', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (more) => {
         const blob = Buffer.concat([serialized(known), more]);
@@ -121,7 +121,7 @@ describe('the envelope', () => {
     expect(envelope).toEqual(known);
   });
 
-  it('refuses a nonce that no token may return', () => {
+  it('refuses a nonce of a length that no token may return', () => {
     expect(() => serialized({ ...known, nonce: new Uint8Array(16) })).toThrow('nonce of 16 bytes');
   });
 

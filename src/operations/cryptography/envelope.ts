@@ -2,7 +2,7 @@ import type { Sealed } from '../../clusters/hsm-cluster.js';
 import { invalidCiphertext } from './invalid-ciphertext.js';
 
 /**
- * The ciphertext envelope, format 1. Bytes:
+ * The ciphertext blob, format 1. Bytes:
  *
  *     offset  length
  *          0       2  'HF'
@@ -16,8 +16,8 @@ import { invalidCiphertext } from './invalid-ciphertext.js';
  *         66       n  ciphertext
  *       66+n      16  tag
  *
- * The header is everything before the nonce. Header and encryption context are GCM's additional data, so nothing in an
- * envelope can be changed: the nonce is GCM's own input, ciphertext and tag are what it checks.
+ * The header is everything before the nonce. No part can be changed unnoticed: header and encryption context are GCM's
+ * additional data, the nonce is its input, and ciphertext and tag are what it checks.
  */
 export interface EnvelopeHeader {
   /** A lower-case UUID, or `mrk-` and 32 lower-case hex digits. */
@@ -26,10 +26,10 @@ export interface EnvelopeHeader {
   materialId: string;
 }
 
-/** A ciphertext blob taken apart: which key and material it names, and what the HSM decrypts. */
+/** A parsed ciphertext blob: which key and material it names, and the parts that the HSM decrypts. */
 export interface Envelope extends EnvelopeHeader, Sealed {}
 
-/** `HF`: how every envelope begins. */
+/** `HF`: the first bytes of every ciphertext blob. */
 export const magic = Uint8Array.of(0x48, 0x46);
 const formatVersion = 1;
 const keyIdKinds = { uuid: 0, multiRegion: 1 } as const;
@@ -49,10 +49,10 @@ const bodyOffset = offsets.nonce + nonceLength;
 /** Plaintexts of requests and data keys have 1–4,096 bytes (AWS KMS API Reference, Encrypt). */
 const plaintextLength = { minimum: 1, maximum: 4096 } as const;
 
-/** How much longer an envelope is than its plaintext: 82 bytes. */
+/** How much longer a ciphertext blob is than its plaintext: 82 bytes. */
 export const envelopeOverhead = bodyOffset + tagLength;
 
-/** The bytes of a header, the same for all that is encrypted under one material. Nobody changes them. */
+/** The bytes of a header, the same for every encryption under one material. Callers must not change them. */
 export function encodeHeader(header: EnvelopeHeader): Uint8Array {
   const multiRegion = header.keyId.startsWith('mrk-');
   const keyIdDigits = multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll('-', '');
@@ -66,9 +66,9 @@ export function encodeHeader(header: EnvelopeHeader): Uint8Array {
 }
 
 /**
- * GCM's additional data for an envelope: FF FF, the header, the canonical encryption context.
- * The two bytes keep it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which
- * begins with a u16 length of at most 8,192.
+ * GCM's additional data of a ciphertext blob: FF FF, the header, the canonical encryption context. The two bytes keep
+ * it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which begins with a u16
+ * length of at most 8,192.
  */
 export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.allocUnsafe(2 + header.length + context.length);
@@ -79,12 +79,12 @@ export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array):
   return bytes;
 }
 
-/** Throws a plain error for what no token may return: another length of the nonce. */
+/** Throws a plain error for a nonce of another length, which no token may return. */
 export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
   if (nonce.length !== nonceLength) {
     throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
   }
-  // Out of Node's pool, and filled to the last byte: memory of its own costs more than all the rest.
+  // From Node's pool, and filled to the last byte: an allocation of its own costs more than all the rest.
   const bytes = Buffer.allocUnsafe(bodyOffset + ciphertext.length);
   bytes.set(header);
   bytes.set(nonce, offsets.nonce);
@@ -93,7 +93,7 @@ export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sea
 }
 
 /**
- * Takes an envelope apart. Total: any byte string either is the one serialisation of what is returned, or it throws.
+ * Parses a ciphertext blob. Total: a byte string either is the one serialisation of the returned value, or it throws.
  * The parts are copies.
  * @throws INVALID_CIPHERTEXT and nothing else.
  */

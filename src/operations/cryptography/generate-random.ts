@@ -6,17 +6,17 @@ import { invalidField } from '../../keys/invalid-field.js';
 import type { Secret } from '../../secret.js';
 import type { CryptographyCore } from './sealing.js';
 
-/** AWS KMS API Reference, GenerateRandom, without the fields of an enclave. */
+/** AWS KMS API Reference, GenerateRandom, without the fields for enclaves. */
 export interface GenerateRandomRequest {
   /** 1–1,024. Required, although the model's shape does not say so. */
   numberOfBytes?: number | undefined;
-  /** Whose cluster makes the bytes; the default key store's when absent. */
+  /** The key store whose cluster makes the bytes; absent means the default key store. */
   customKeyStoreId?: string | undefined;
 }
 
-/** AWS KMS API Reference, GenerateRandom: as many bytes as were asked for. */
+/** AWS KMS API Reference, GenerateRandom: as many bytes as the request asks for. */
 export interface GenerateRandomResponse {
-  /** Whoever encodes the response destroys it. */
+  /** The encoder of the response destroys it. */
   plaintext: Secret;
 }
 
@@ -27,13 +27,13 @@ export async function generateRandom(
   context: RequestContext,
 ): Promise<GenerateRandomResponse> {
   const { numberOfBytes, customKeyStoreId } = call.request;
-  // The sentence of the live service.
+  // The live service's wording.
   if (numberOfBytes === undefined) throw invalidField('number_of_bytes', 'NumberOfBytes is required.');
   const cluster = await core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
   return { plaintext: await cluster.perform('random', { lengthBytes: numberOfBytes }, context) };
 }
 
-/** GenerateRandom: of the default key store, or of the one that the request names. */
+/** GenerateRandom: in the key store that the request names, or the default one. */
 export const generateRandomOperation: Operation<GenerateRandomRequest> = {
   plane: 'data',
   audited: ['numberOfBytes', 'customKeyStoreId'],

@@ -1,8 +1,8 @@
 import { HoldfastError } from '../../errors.js';
 
 /**
- * INVALID_CIPHERTEXT, always in the same words: what was wrong with a ciphertext (its form, its key, its tag, the
- * encryption context) is for the log, because an attacker who probes would learn from the difference.
+ * INVALID_CIPHERTEXT, always in the same words. What was wrong with a ciphertext (its form, its key, its tag, the
+ * encryption context) is for the log only: an attacker who probes would learn from the difference.
  */
 export function invalidCiphertext(cause?: unknown): HoldfastError {
   return new HoldfastError(

@@ -13,7 +13,7 @@ import { encodeHeader, type Envelope, envelopeAdditionalData } from './envelope.
 import { invalidCiphertext } from './invalid-ciphertext.js';
 import type { CryptographyCore } from './sealing.js';
 
-/** Everything that decrypting an envelope takes, checked: only the HSM can still refuse. */
+/** A checked decryption of a ciphertext blob: only the HSM can still refuse it. */
 export interface Opening {
   cluster: HsmCluster;
   material: MaterialReference;
@@ -21,19 +21,22 @@ export interface Opening {
   additionalData: Uint8Array;
   /** ARN of the key. */
   keyId: string;
-  /** As responses show it: absent for keys of custom key stores. */
+  /** As responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
 }
 
-/** What of Decrypt, and of the source side of ReEncrypt, decides whether and how an envelope may be opened. */
+/**
+ * The fields of Decrypt, and of the source side of ReEncrypt, that determine whether and how a ciphertext may be
+ * decrypted.
+ */
 export interface OpeningRequest {
   encryptionContext: EncryptionContext;
-  /** The request's field with the context, where it is not `encryption_context`. */
+  /** The request's field with the context, if it is not `encryption_context`. */
   contextField?: string | undefined;
   encryptionAlgorithm?: string | undefined;
 }
 
-/** Prepares the decryption of an envelope. @throws as `prepareSealing`. */
+/** Prepares the decryption of a ciphertext blob. @throws as `prepareSealing`. */
 export async function prepareOpening(
   core: CryptographyCore,
   source: CiphertextKey,
@@ -56,7 +59,7 @@ export async function prepareOpening(
 
 /**
  * Decrypts. The caller of this function destroys the plaintext.
- * @throws INVALID_CIPHERTEXT in our own words, and the other errors of `HsmCluster`.
+ * @throws INVALID_CIPHERTEXT in the one wording of `invalid-ciphertext.ts`, and the other errors of `HsmCluster`.
  */
 export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
   const { cluster, material, envelope, additionalData } = opening;

@@ -11,7 +11,7 @@ import type { EncryptionContext } from './encryption-context.js';
 import { openEnvelope, prepareOpening } from './opening.js';
 import { type CryptographyCore, prepareSealing } from './sealing.js';
 
-/** AWS KMS API Reference, ReEncrypt. Ciphertext and both keys are no part of it: the dispatcher has resolved them. */
+/** AWS KMS API Reference, ReEncrypt, without ciphertext and keys: the dispatcher has resolved them. */
 export interface ReEncryptRequest {
   sourceEncryptionContext: EncryptionContext;
   sourceEncryptionAlgorithm?: string | undefined;
@@ -19,7 +19,7 @@ export interface ReEncryptRequest {
   destinationEncryptionAlgorithm?: string | undefined;
 }
 
-/** AWS KMS API Reference, ReEncrypt. The plaintext is never in it. */
+/** AWS KMS API Reference, ReEncrypt. It never contains the plaintext. */
 export interface ReEncryptResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the source key. */
@@ -28,7 +28,7 @@ export interface ReEncryptResponse {
   keyId: string;
   sourceEncryptionAlgorithm: 'SYMMETRIC_DEFAULT';
   destinationEncryptionAlgorithm: 'SYMMETRIC_DEFAULT';
-  /** Absent for keys of custom key stores, as AWS says; so is the next. */
+  /** Absent for keys of custom key stores, as AWS says; so is `destinationKeyMaterialId`. */
   sourceKeyMaterialId?: string | undefined;
   destinationKeyMaterialId?: string | undefined;
 }
@@ -72,7 +72,7 @@ export async function reEncrypt(
   }
 }
 
-/** ReEncrypt: the key that the ciphertext names, and the destination's, each with an action of its own. */
+/** ReEncrypt: the key that the ciphertext names and the destination key, each with an action of its own. */
 export const reEncryptOperation: Operation<ReEncryptCall> = {
   plane: 'data',
   audited: [

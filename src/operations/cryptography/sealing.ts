@@ -9,33 +9,34 @@ import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
 
-/** The part of `KeysCore` that cryptographic operations use: they read the catalog's keys and change none. */
+/** The part of `KeysCore` that cryptographic operations use: they read keys from the catalog and change none. */
 export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
-/** Everything that encrypting under a key takes, checked: only the HSM can still refuse. */
+/** A checked encryption under a key: only the HSM can still refuse it. */
 export interface Sealing {
   cluster: HsmCluster;
   material: MaterialReference;
   additionalData: Uint8Array;
   /** ARN of the key. */
   keyId: string;
-  /** As responses show it: absent for keys of custom key stores. */
+  /** As responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
-  /** Makes the caller's ciphertext of what the HSM returned. */
+  /** Makes the caller's ciphertext blob from the HSM's result. */
   envelope(sealed: Sealed): Uint8Array;
 }
 
-/** What of Encrypt, of data keys, and of the destination side of ReEncrypt decides whether and how to encrypt. */
+/** The fields of Encrypt, of data keys, and of the destination side of ReEncrypt that determine an encryption. */
 export interface SealingRequest {
   encryptionContext: EncryptionContext;
-  /** The request's field with the context, where it is not `encryption_context`. */
+  /** The request's field with the context, if it is not `encryption_context`. */
   contextField?: string | undefined;
   encryptionAlgorithm?: string | undefined;
 }
 
 /**
  * Prepares an encryption under a key's current material.
- * @throws INVALID_KEY_USAGE, what the state table says, VALIDATION of the context, and what `KeyStores.clusterOf` throws.
+ * @throws INVALID_KEY_USAGE, the errors of the state table, VALIDATION of the context, and the errors of
+ * `KeyStores.clusterOf`.
  */
 export async function prepareSealing(
   core: CryptographyCore,
@@ -58,7 +59,10 @@ export async function prepareSealing(
   };
 }
 
-/** By record: the catalog's cache hands out the same one until something changes, and a material is of one key for ever. */
+/**
+ * Keyed by record: the catalog's cache returns the same object until something changes, and a material never changes
+ * its key.
+ */
 const headers = new WeakMap<MaterialRecord, Uint8Array>();
 
 function headerOf(material: MaterialRecord): Uint8Array {

@@ -2,16 +2,16 @@ import type { Scope } from '../../calls/scope.js';
 import type { EnvelopeHeader } from './envelope.js';
 
 /**
- * Behind INVALID_CIPHERTEXT: the ciphertext is well formed, and names a key or key material that the catalog does not
- * know. No HSM was asked. It is for the log, the audit log and administrators.
+ * The cause behind INVALID_CIPHERTEXT when the ciphertext is well formed and names a key or key material that the
+ * catalog does not know. No HSM was asked. It is for the log, the audit log and administrators.
  */
 export class UnknownKeyError extends Error {
   override readonly name = 'UnknownKeyError';
-  /** A key id as the ciphertext has it: nobody has checked who wrote it there. */
+  /** The key id in the ciphertext: its origin is unproved. */
   readonly keyId: string;
   readonly materialId: string;
 
-  /** @param scope where the key was looked for; undefined when the key is known, and its material is not */
+  /** @param scope where the key was searched; undefined if the key is known and its material is not */
   constructor({ keyId, materialId }: EnvelopeHeader, scope: Scope | undefined) {
     super(
       scope === undefined

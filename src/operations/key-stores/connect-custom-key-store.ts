@@ -9,8 +9,8 @@ export interface ConnectCustomKeyStoreRequest {
 }
 
 /**
- * Starts to connect a store and answers at once: DescribeCustomKeyStores tells how it went. On a store that is
- * CONNECTED or CONNECTING it changes nothing.
+ * Starts to connect a store and answers at once: DescribeCustomKeyStores reports the result. A store that is CONNECTED
+ * or CONNECTING does not change.
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (DISCONNECTING or FAILED)
  */
 export async function connectCustomKeyStore(

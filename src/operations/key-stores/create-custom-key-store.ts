@@ -25,7 +25,7 @@ export interface CreateCustomKeyStoreRequest {
   customKeyStoreType?: 'AWS_CLOUDHSM' | 'EXTERNAL_KEY_STORE' | undefined;
 }
 
-/** AWS KMS API Reference, CreateCustomKeyStore. `cks-` and hex digits, as `Identifiers` makes them. */
+/** AWS KMS API Reference, CreateCustomKeyStore. The id is `cks-` and hex digits, as `Identifiers` makes them. */
 export interface CreateCustomKeyStoreResponse {
   customKeyStoreId: string;
 }
@@ -37,9 +37,9 @@ type CloudHsmStoreProperties = {
 } & { customKeyStoreName: string };
 
 /**
- * Records a custom key store, DISCONNECTED. It only notes the password; nothing logs in.
- * Creating a store with the properties of an existing disconnected one answers that one's id (AWS KMS Developer Guide,
- * "Create an AWS CloudHSM key store": it is taken for a retry).
+ * Records a custom key store, DISCONNECTED. It only stores the password; nothing logs in. Creating a store with the
+ * properties of an existing disconnected one answers the existing id (AWS KMS Developer Guide, "Create an AWS CloudHSM
+ * key store": it counts as a retry).
  * @throws VALIDATION, UNSUPPORTED_OPERATION, CLOUD_HSM_CLUSTER_NOT_FOUND, CLOUD_HSM_CLUSTER_IN_USE,
  *   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION, INCORRECT_TRUST_ANCHOR, CUSTOM_KEY_STORE_NAME_IN_USE, LIMIT_EXCEEDED
  */
@@ -89,14 +89,15 @@ async function insertOrFindSame(
   const store = newStore(core, properties, scope);
   const outcome = await core.keyStoreCatalog.createStore(store, customKeyStoreLimit);
   if (outcome === 'created') return store.customKeyStoreId;
-  // A retry of a create collides with itself in name and cluster, and perhaps with the limit: look for that first.
+  // A retried create collides with its own earlier result in name and cluster, and perhaps with the limit. So look for
+  // that first.
   const existing = await core.keyStoreCatalog.findStoreByName(scope, properties.customKeyStoreName);
   if (existing !== undefined && isSame(core, existing, properties)) return existing.customKeyStoreId;
   if (outcome === 'name-in-use') throw storeNameInUse(properties.customKeyStoreName);
   if (outcome === 'cluster-in-use') throw clusterInUse(properties.cloudHsmClusterId);
   throw new HoldfastError(
     'LIMIT_EXCEEDED',
-    `This account has ${customKeyStoreLimit} custom key stores in this region, which is the most it can have.`,
+    `This account has ${customKeyStoreLimit} custom key stores in this region, which is the maximum.`,
     { retryable: false },
   );
 }

@@ -50,7 +50,7 @@ async function storedStore(customKeyStoreId: string) {
 }
 
 describe('create', () => {
-  test('records a disconnected store, and the password only under its seal', async () => {
+  test('records a disconnected store, and its password only sealed', async () => {
     const keyStorePassword = Secret.fromUtf8('password1');
     const { customKeyStoreId } = await create({ keyStorePassword });
     expect(customKeyStoreId).toMatch(/^cks-[0-9a-f]{17}$/);
@@ -61,7 +61,7 @@ describe('create', () => {
     expect(() => keyStorePassword.reveal()).toThrow(/destroyed/);
   });
 
-  test('a seal opens nowhere but at its store, cluster and version', async () => {
+  test('a sealed password opens only for its store, cluster and version', async () => {
     const store = await storedStore((await create()).customKeyStoreId);
     for (const moved of [{ customKeyStoreId: 'cks-other' }, { clusterId: clusterB }, { passwordVersion: 2 }]) {
       expect(() =>
@@ -70,11 +70,11 @@ describe('create', () => {
     }
   });
 
-  test('a retry answers the same id', async () => {
+  test('answers a retry with the same id', async () => {
     expect(await create()).toEqual(await create());
   });
 
-  test('is no retry with another password, or once the store is connecting', async () => {
+  test('takes it for no retry if the password differs or the store is connecting', async () => {
     const { customKeyStoreId } = await create();
     const other = create({ keyStorePassword: Secret.fromUtf8('password2') });
     await expect(other).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) as string });
@@ -103,7 +103,7 @@ describe('create', () => {
     ['six characters', 'a'.repeat(6), false],
     ['seven characters', 'a'.repeat(7), true],
     ['seven characters of several bytes', 'é'.repeat(7), true],
-    ['as many as the cluster takes', 'a'.repeat(32), true],
+    ['as many as the cluster accepts', 'a'.repeat(32), true],
     ['one more', 'a'.repeat(33), false],
     ['a control character', 'pass\0word', false],
   ])('a password of %s', async (_case, password, accepted) => {
@@ -168,7 +168,7 @@ describe('describe', () => {
     );
   });
 
-  test('no stores is an empty list', async () => {
+  test('answers an empty list when there are no stores', async () => {
     expect(await describeStores()).toEqual({ customKeyStores: [], truncated: false });
   });
 
@@ -209,7 +209,7 @@ describe('update', () => {
     expect(isPasswordOf(fixture.core.passwordSealer, store, Secret.fromUtf8('password1'))).toBe(true);
   });
 
-  test('two passwords at the same time: one wins, and its seal opens', async () => {
+  test('of two passwords at the same time one wins, and its sealed form opens', async () => {
     const { customKeyStoreId } = await create();
     const passwords = ['password2', 'password3'];
     const outcomes = await Promise.allSettled(

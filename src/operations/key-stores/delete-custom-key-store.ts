@@ -10,7 +10,7 @@ export interface DeleteCustomKeyStoreRequest {
 }
 
 /**
- * Removes a DISCONNECTED store that has no keys: keys that wait for their deletion count. The HSM cluster stays as it is.
+ * Removes a DISCONNECTED store that has no keys; keys pending deletion count. The HSM cluster stays as it is.
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE, CUSTOM_KEY_STORE_HAS_CMKS
  */
 export async function deleteCustomKeyStore(

@@ -7,7 +7,7 @@ import { type KeyStoreAdministration, storeNotFound } from '../../keystores/admi
 import type { ConnectionState, StoreRecord } from '../../keystores/store.js';
 import type { ConnectionErrorCode } from '../../clusters/hsm-cluster.js';
 
-/** The model states no default; a scope has at most `customKeyStoreLimit` stores, so that one page holds all. */
+/** The model states no default. A scope has at most `customKeyStoreLimit` stores, so one page holds all of them. */
 const defaultLimit = 50;
 
 /** AWS KMS API Reference, DescribeCustomKeyStores. `limit` is 1–1,000. */
@@ -18,7 +18,7 @@ export interface DescribeCustomKeyStoresRequest {
   marker?: string | undefined;
 }
 
-/** AWS KMS API Reference, CustomKeyStoresListEntry. The password is never in it. */
+/** AWS KMS API Reference, CustomKeyStoresListEntry. It never contains the password. */
 export interface CustomKeyStoresListEntry {
   customKeyStoreId: string;
   customKeyStoreName: string;

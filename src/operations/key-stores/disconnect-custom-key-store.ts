@@ -9,8 +9,8 @@ export interface DisconnectCustomKeyStoreRequest {
 }
 
 /**
- * Starts to disconnect a store and answers at once; its keys are unavailable from now on. A connect that is under way
- * is cancelled.
+ * Starts to disconnect a store and answers at once; its keys are unavailable from now on. Cancels a connect that is
+ * under way.
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (DISCONNECTING or DISCONNECTED)
  */
 export async function disconnectCustomKeyStore(

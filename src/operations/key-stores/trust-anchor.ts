@@ -1,18 +1,18 @@
-/** The trust anchor certificate: what shows that a caller means this HSM cluster (docs/words.md). */
+/** The trust anchor certificate, which shows that a caller means this HSM cluster (docs/words.md). */
 import { timingSafeEqual, X509Certificate } from 'node:crypto';
 import { HoldfastError } from '../../errors.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
 
 /**
- * The DER of a certificate in PEM, or undefined when it is none.
- * Compared as DER, so that line ends and text around the PEM block do not matter.
+ * The DER of a PEM certificate, or undefined if it is none. Certificates are compared as DER: line ends and text around
+ * the PEM block do not matter.
  */
 export function derOfCertificate(pem: string): Uint8Array | undefined {
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) return undefined;
   try {
     return new X509Certificate(pem).raw;
   } catch {
-    // Whatever the parser objects to, the caller's answer is the same: this is not the cluster's certificate.
+    // The caller's answer is the same for every parser error: this is not the cluster's certificate.
     return undefined;
   }
 }

@@ -54,7 +54,7 @@ async function applyUpdate(
   const command = keyStorePassword === undefined && cloudHsmClusterId === undefined ? 'rename' : 'reconfigure';
   requireAllowed(store, command);
   if (cloudHsmClusterId !== undefined) requireRelatedCluster(core, store, cloudHsmClusterId);
-  // The cluster that it has already is no change: a new version would try a password again that was refused there.
+  // The cluster that the store already has is no change: a new version would retry a password that was refused there.
   const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
   const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
   const change = {
@@ -95,8 +95,8 @@ async function refusal(
 }
 
 /**
- * The password for the store as it will be. The seal is bound to cluster and version, so that a new cluster means
- * sealing again, also when the password stays.
+ * The password for the store after the update. The sealed form is bound to cluster and version: a new cluster requires
+ * sealing again even if the password stays.
  */
 function reseal(
   core: KeyStoreAdministration,

@@ -5,7 +5,7 @@ import { changeKeyState } from '../../keys/change-state.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
 
-/** AWS KMS API Reference, CancelKeyDeletion. The key is Disabled: nothing enables it by itself. */
+/** AWS KMS API Reference, CancelKeyDeletion. The key is Disabled: it stays so until EnableKey. */
 export interface CancelKeyDeletionResponse {
   /** The key's ARN, as AWS answers. */
   keyId: string;

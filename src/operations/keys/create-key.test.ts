@@ -14,7 +14,7 @@ const create = (request: CreateKeyRequest = {}) => createKey(domain.core, { requ
 const inCustomStore = { origin: 'AWS_CLOUDHSM', customKeyStoreId };
 const farFuture = new Date('2100-01-01');
 
-/** The one intent that a failed create left. */
+/** The one intent that a failed create left open. */
 async function intentLeft() {
   const [intent] = await domain.catalog.listAbandonedIntents(farFuture, 10);
   return intent;
@@ -81,7 +81,7 @@ describe('CreateKey', () => {
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));
   });
 
-  it('records what it is about to do before it calls a token, and keeps no intent of a key that exists', async () => {
+  it('commits an intent before it calls a token, and keeps none for a key that exists', async () => {
     let states: (string | undefined)[] = [];
     domain.core.identifiers.materialId = () => 'ab'.repeat(32);
     domain.defaultCluster.next('generateKeyMaterial', async () => {
@@ -92,7 +92,7 @@ describe('CreateKey', () => {
     expect(states).toEqual(['open', undefined]);
   });
 
-  it('abandons the intent when the HSM fails, and says what the HSM said', async () => {
+  it('abandons the intent when the HSM fails, and reports the HSM’s error', async () => {
     const failure = new Error('the HSM');
     domain.defaultCluster.next('generateKeyMaterial', () => Promise.reject(failure), 'after');
     await expect(create()).rejects.toBe(failure);
@@ -102,7 +102,7 @@ describe('CreateKey', () => {
     expect(await domain.catalog.listKeys(scope, undefined, 10)).toEqual([]);
   });
 
-  it('does not let a failing catalog hide why the key was not made', async () => {
+  it('reports why the key was not made even when the catalog fails too', async () => {
     const failure = new Error('the HSM');
     domain.defaultCluster.next('generateKeyMaterial', () => Promise.reject(failure));
     const core = {
@@ -120,7 +120,7 @@ describe('CreateKey', () => {
     expect(await domain.catalog.countKeysOfStore(customKeyStoreId)).toBe(0);
   });
 
-  it('makes no key when recovery took it for dead', async () => {
+  it('makes no key when recovery has abandoned its intent', async () => {
     domain.defaultCluster.next('generateKeyMaterial', async () => {
       await domain.catalog.abandonIntentsOpenedBefore(farFuture, domain.clock.now());
     });

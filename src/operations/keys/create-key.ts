@@ -9,7 +9,10 @@ import type { IntentRecord, KeyRecord, MaterialRecord } from '../../keys/key.js'
 import type { Canary } from '../../clusters/hsm-cluster.js';
 import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
 
-/** The fields of the model that are honoured; the dispatcher refuses the others, and the specs and usages we do not have. */
+/**
+ * The fields of the model that are honoured. The dispatcher refuses the others, and the specs and usages that Holdfast
+ * does not have.
+ */
 export interface CreateKeyRequest {
   /** 0–8,192 characters. */
   description?: string | undefined;
@@ -17,7 +20,7 @@ export interface CreateKeyRequest {
   /** The deprecated name of `keySpec`; both may be given if they agree. */
   customerMasterKeySpec?: string | undefined;
   keySpec?: string | undefined;
-  /** Default AWS_KMS; AWS_CLOUDHSM goes with a custom key store, always. */
+  /** Default AWS_KMS. A custom key store always requires AWS_CLOUDHSM. */
   origin?: string | undefined;
   customKeyStoreId?: string | undefined;
 }
@@ -30,10 +33,10 @@ export interface CreateKeyResponse {
 /**
  * Makes a key in its cluster and answers when the catalog has it (invariant 2).
  *
- * An intent commits before the first call to a token, so that whatever happens in between, the material that may be on
- * the token is accounted for: the key commits and takes the intent with it, or the intent is abandoned, here or by
+ * An intent commits before the first call to a token, so material that may be on the token is accounted for whatever
+ * happens in between: the key commits and takes the intent with it, or the intent is abandoned, here or by
  * `intent-recovery.ts`.
- * @throws VALIDATION, and what `KeyStores.clusterForNewKey` and `HsmCluster.generateKeyMaterial` throw;
+ * @throws VALIDATION, and the errors of `KeyStores.clusterForNewKey` and `HsmCluster.generateKeyMaterial`;
  *   CUSTOM_KEY_STORE_INVALID_STATE when the store was disconnected or deleted meanwhile.
  */
 export async function createKey(
@@ -142,7 +145,10 @@ function newMaterial(key: KeyRecord, label: string, canary: Canary): MaterialRec
   };
 }
 
-/** Its own failure must not hide why the key was not made: the intent stays open and is abandoned later by its age. */
+/**
+ * Its own failure must not hide why the key was not made: the intent then stays open and is abandoned later because of
+ * its age.
+ */
 async function abandon(core: KeysCore, key: KeyRecord): Promise<void> {
   try {
     await core.catalog.abandonIntent(key.currentMaterialId, core.clock.now());

@@ -4,7 +4,7 @@ import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
 
-/** AWS KMS API Reference, DescribeKey; the metadata has our `custody` too. */
+/** AWS KMS API Reference, DescribeKey. The metadata also has `custody`, a field of Holdfast. */
 export interface DescribeKeyResponse {
   keyMetadata: KeyMetadata;
 }

@@ -24,7 +24,7 @@ const schedule = (of: KeyRecord, pendingWindowInDays?: number) =>
   scheduleKeyDeletion(domain.core, { key: of, request: { pendingWindowInDays } });
 
 describe('enabling and disabling', () => {
-  it('changes the state, and does no harm twice', async () => {
+  it('changes the state, and may be repeated', async () => {
     await enableKey(domain.core, { key });
     expect(await metadata(key)).toMatchObject({ keyState: 'Enabled', enabled: true });
     for (let round = 0; round < 2; round += 1) {
@@ -54,7 +54,7 @@ describe('enabling and disabling', () => {
     }
   });
 
-  it('so is a new description, and of a key that is gone there is none', async () => {
+  it('is refused for a new description too, and a deleted key is not found', async () => {
     const request = { description: 'new' };
     expect(await updateKeyDescription(domain.core, { key, request })).toEqual({});
     expect(await metadata(key)).toMatchObject({ description: 'new' });
@@ -71,7 +71,7 @@ describe('enabling and disabling', () => {
     await expect(updateKeyDescription(domain.core, { key, request })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('says so when the state changed to and fro', async () => {
+  it('reports a state that changed and changed back meanwhile', async () => {
     const catalog: KeyCatalog = { ...domain.catalog, changeKeyState: () => Promise.resolve(false) };
     await expect(enableKey({ ...domain.core, catalog }, { key })).rejects.toMatchObject({
       code: 'KMS_INVALID_STATE',
@@ -87,7 +87,7 @@ describe('enabling and disabling', () => {
 });
 
 describe('scheduling a deletion', () => {
-  it('waits 30 days when it is not told', async () => {
+  it('waits 30 days by default', async () => {
     const answer = await schedule(key);
     const deletionDate = new Date('2026-01-31T00:00:00Z');
     expect(answer).toEqual({ keyId: arnOf(key), deletionDate, keyState: 'PendingDeletion', pendingWindowInDays: 30 });
@@ -104,7 +104,7 @@ describe('scheduling a deletion', () => {
     [6, 'greater than or equal to 7'],
     [31, 'less than or equal to 30'],
     [365, 'less than or equal to 30'],
-  ])('refuses %i days, which the shape allows and the text does not', async (days, bound) => {
+  ])('refuses %i days, which the model’s shape allows and its text does not', async (days, bound) => {
     await expect(schedule(key, days)).rejects.toMatchObject({
       code: 'VALIDATION',
       message: `1 validation error detected: Value '${days}' at 'pendingWindowInDays' failed to satisfy constraint: Member must have value ${bound}`,
@@ -139,7 +139,7 @@ describe('cancelling a deletion', () => {
     });
   });
 
-  it('comes too late when the deletion has begun', async () => {
+  it('is refused once the deletion has begun', async () => {
     await schedule(key, 7);
     const pending = await domain.reread(key);
     domain.clock.advance(7 * 86_400_000);
@@ -152,7 +152,7 @@ describe('cancelling a deletion', () => {
 });
 
 describe('custody', () => {
-  it('still names a cluster that the configuration lost', async () => {
+  it('still names a cluster that the configuration no longer has', async () => {
     domain.keyStores.describeCluster = () => undefined;
     expect((await metadata(key)).custody).toEqual({
       cluster: domain.defaultCluster.clusterId,

@@ -12,7 +12,7 @@ const longestWindowInDays = 30;
 const defaultWindowInDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** AWS KMS API Reference, ScheduleKeyDeletion. Days, 7–30; default 30. */
+/** AWS KMS API Reference, ScheduleKeyDeletion. The window is 7–30 days, default 30. */
 export interface ScheduleKeyDeletionRequest {
   pendingWindowInDays?: number | undefined;
 }
@@ -27,8 +27,9 @@ export interface ScheduleKeyDeletionResponse {
 }
 
 /**
- * The key cannot be used from now on and is destroyed when the window is over (`jobs/key-deletion.ts`), unless that is cancelled.
- * @throws VALIDATION for a window out of 7–30 days, KMS_INVALID_STATE when the key is pending deletion already.
+ * Takes the key out of use now. It is destroyed when the window ends (`jobs/key-deletion.ts`), unless that is
+ * cancelled.
+ * @throws VALIDATION for a window outside 7–30 days, KMS_INVALID_STATE when the key is pending deletion already.
  */
 export async function scheduleKeyDeletion(
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock'>,

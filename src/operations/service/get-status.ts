@@ -4,13 +4,13 @@ import type { RequestContext } from '../../calls/request-context.js';
 import { type Concern, concernsOf, type Severity, visibleTo, worst } from '../../status/concerns.js';
 import type { ServiceStatus, StatusSource } from '../../status/service-status.js';
 
-/** What GetStatus needs. */
+/** The reports that GetStatus combines. */
 export interface StatusCore {
   status: StatusSource;
   clock: Clock;
 }
 
-/** How the process is, and what is wrong. */
+/** The state of the process, and its problems. */
 export interface GetStatusResponse {
   severity: Severity;
   concerns: Concern[];
@@ -24,7 +24,7 @@ export interface GetStatusResponse {
   process: object;
 }
 
-/** The process and the key stores that the caller's account and region has. No HSM is asked. */
+/** The process, and the key stores of the caller's account and region. Asks no HSM. */
 export async function getStatus(
   { status: source, clock }: StatusCore,
   context: RequestContext,
@@ -43,12 +43,12 @@ export async function getStatus(
   };
 }
 
-/** The wire has absent fields, and no null. */
+/** The wire has absent fields, not null. */
 function withoutNulls(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
-/** GetStatus. The action has a prefix of its own: AWS has none like it. */
+/** GetStatus. Its action has a prefix of its own, because AWS has no such action. */
 export const getStatusOperation = onAccount<object>({
   plane: 'data',
   audited: [],
