@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openTestCatalog } from '../../test/catalog-file.js';
+import { openTestCatalog, takeBackToSchema1 } from '../../test/catalog-file.js';
 import { addKey, intentFor, keyRecord, otherScope, owner, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
 import { backupCatalog } from './backup-catalog.js';
@@ -137,9 +137,7 @@ describe('a restore', () => {
     const key = await addKey(catalog);
     await catalog.close();
     const database = new Sqlite(path);
-    database.exec(
-      'drop table time_record; drop table encryption_reservations; update catalog_metadata set schema_version = 1',
-    );
+    takeBackToSchema1(database);
     database.close();
     renameSync(path, copy);
     await restore();

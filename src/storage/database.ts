@@ -18,13 +18,6 @@ export interface CatalogDatabase {
    * @throws UniqueConstraintError, or `HoldfastError` KMS_INTERNAL when the database fails; then nothing was changed.
    */
   write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T>;
-  /**
-   * The same for work that changes nothing which the read cache keeps: the cache of this process stays. Those of other
-   * processes cannot tell, and forget what they have.
-   */
-  writeUncached<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T>;
-  /** Another number whenever a write of this or another process may have committed since the last call. Cheap. */
-  changeCount(): number;
 }
 
 /** A constraint of `uniqueConstraints` was violated: an expected outcome for the query that knows what it means. */

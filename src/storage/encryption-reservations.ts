@@ -11,7 +11,7 @@ export function encryptionReservations(database: CatalogDatabase): Pick<KeyCatal
 }
 
 async function reserve(database: CatalogDatabase, materialId: string, count: number): Promise<number> {
-  const total = await database.writeUncached(async (transaction) => {
+  const total = await database.write(async (transaction) => {
     const material = await transaction
       .selectFrom('materials')
       .select('material_id')

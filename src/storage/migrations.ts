@@ -5,6 +5,7 @@ import type { CatalogSchema, ColumnTypes } from './schema.js';
 import { createFirstTables } from './schema-1.js';
 import { createEncryptionReservations } from './schema-2.js';
 import { createTimeRecord } from './schema-3.js';
+import { createChangeCounter } from './schema-4.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -20,6 +21,7 @@ const migrations: readonly Migration[] = [
   { version: 1, apply: createFirstTables },
   { version: 2, apply: createEncryptionReservations },
   { version: 3, apply: createTimeRecord },
+  { version: 4, apply: createChangeCounter },
 ];
 
 /** The newest schema that this binary knows. */

@@ -1,10 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addKey, addStore, aliasFor, day, keyRecord, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
+import type { ChangeFeed } from '../coordination/change-feed.js';
+import { HoldfastError } from '../errors.js';
 import type { KeyRecord } from '../keys/key.js';
+import { confirmedRecord } from '../keys/time-record.js';
 import type { Catalog } from './database.js';
 import { withReadCache } from './read-cache.js';
 import type { SqliteCatalog } from './sqlite.js';
@@ -45,11 +49,16 @@ describe('on a shared SQLite file', () => {
     }
   });
 
-  it('keeps what it has while this process reserves encryptions', async () => {
+  it('keeps what it has while anybody reserves encryptions, looks at the clock, or looks whether the disk takes changes', async () => {
     const key = await addKey(here);
     const first = await here.findKey(scope, key.keyId);
-    await here.reserveEncryptions(key.currentMaterialId, 1);
-    expect(await here.findKey(scope, key.keyId)).toBe(first);
+    for (const writer of [here, there]) {
+      await writer.reserveEncryptions(key.currentMaterialId, 1);
+      await writer.changeTimeRecord(() => confirmedRecord({ date: day(1), bootId: 'a boot', sinceBootMs: 1 }));
+      await writer.verifyWritable();
+      await nextTurn();
+      expect(await here.findKey(scope, key.keyId)).toBe(first);
+    }
   });
 
   it('sees every kind of record change', async () => {
@@ -117,13 +126,15 @@ describe('on a shared SQLite file', () => {
 describe('in memory', () => {
   let asked: string[];
   let changes: number;
+  let position: ChangeFeed['position'];
   let existing: (keyId: string) => Promise<KeyRecord | undefined>;
   let catalog: Catalog;
-  const opened = (capacity: number): Catalog => withReadCache(catalog, { changeCount: () => changes }, capacity);
+  const opened = (capacity: number): Catalog => withReadCache(catalog, { position: () => position() }, capacity);
 
   beforeEach(() => {
     asked = [];
     changes = 0;
+    position = () => changes;
     existing = (keyId) => Promise.resolve(keyRecord({ keyId }));
     catalog = {
       findKey: (_: unknown, keyId: string) => {
@@ -165,6 +176,52 @@ describe('in memory', () => {
     existing = (keyId) => Promise.resolve(keyRecord({ keyId }));
     expect(await cached.findKey(scope, 'a')).toBeDefined();
     expect(asked).toEqual(['a', 'a', 'a']);
+  });
+
+  it('makes no promise of its own for what it knows', async () => {
+    const cached = opened(10);
+    const first = cached.findKey(scope, 'a');
+    await first;
+    expect(cached.findKey(scope, 'a')).toBe(first);
+  });
+
+  it('waits for a position that has to be asked for, and forgets when it has moved', async () => {
+    const cached = opened(10);
+    position = () => Promise.resolve(changes);
+    const first = await cached.findKey(scope, 'a');
+    expect(await cached.findKey(scope, 'a')).toBe(first);
+    changes += 1;
+    expect(await cached.findKey(scope, 'a')).not.toBe(first);
+    expect(asked).toEqual(['a', 'a']);
+  });
+
+  it('serves nothing of before a change, in whichever order positions become known', async () => {
+    const cached = opened(10);
+    const pending: ((position: number) => void)[] = [];
+    position = () => new Promise((resolve) => pending.push(resolve));
+    const [early, late] = [cached.findKey(scope, 'a'), cached.findKey(scope, 'a')];
+    pending[1]?.(2);
+    const afterChange = await late;
+    pending[0]?.(1);
+    await early;
+    position = () => 2;
+    const served = await cached.findKey(scope, 'a');
+    expect(afterChange).toBeDefined();
+    expect([asked.length, served !== undefined]).toEqual([3, true]);
+  });
+
+  it('gives no answer while nobody knows whether it is still true', async () => {
+    const cached = opened(10);
+    await cached.findKey(scope, 'a');
+    position = () => Promise.reject(new Error('the connection'));
+    await expect(cached.findKey(scope, 'a')).rejects.toBeInstanceOf(HoldfastError);
+    position = () => {
+      throw new Error('the disk');
+    };
+    await expect(cached.findKey(scope, 'a')).rejects.toBeInstanceOf(HoldfastError);
+    position = () => changes;
+    expect(await cached.findKey(scope, 'a')).toBeDefined();
+    expect(asked).toEqual(['a']);
   });
 
   it('keeps nothing when it may not', async () => {

@@ -1,25 +1,22 @@
+import type { ChangeFeed } from '../coordination/change-feed.js';
 import { toHoldfastError } from '../errors.js';
 import type { AliasQuery } from '../keys/catalog.js';
 import type { Scope } from '../calls/scope.js';
-import type { Catalog, CatalogDatabase } from './database.js';
+import type { Catalog } from './database.js';
 
 /**
  * Keeps in memory what every cryptographic request reads: keys, materials, aliases, stores.
  *
- * Nothing stale is served. Each read compares the database's change count, which rises before a write of this process
- * is acknowledged and with every commit of another process; when it has changed, everything is forgotten. Writes are
- * operators' work and rare, so that forgetting everything costs less than tracking what belongs together.
+ * Each read compares the position of the change feed, which moves before a change of this process is acknowledged and soon
+ * after one of another process; when it has moved, everything is forgotten. Changes are operators' work and rare, so
+ * forgetting everything costs less than tracking what belongs together.
  *
  * Records that come from here are shared by all readers. They are frozen; their dates and bytes, which JavaScript cannot
  * freeze, must not be changed either.
  *
  * @param capacity how many answers are kept; those not used for longest go first. 0 keeps none.
  */
-export function withReadCache(
-  catalog: Catalog,
-  changes: Pick<CatalogDatabase, 'changeCount'>,
-  capacity: number,
-): Catalog {
+export function withReadCache(catalog: Catalog, changes: ChangeFeed, capacity: number): Catalog {
   if (capacity === 0) return catalog;
   const cache = new ReadCache(changes, capacity);
   return {
@@ -45,25 +42,35 @@ function aliasesKey(query: AliasQuery, targetKeyId: string): string {
 
 /** Answers by their question, those used last at the end. */
 class ReadCache {
-  readonly #changes: Pick<CatalogDatabase, 'changeCount'>;
+  readonly #changes: ChangeFeed;
   readonly #capacity: number;
   readonly #answers = new Map<string, Promise<unknown>>();
-  #changeCount: number | undefined;
+  #position: number | undefined;
 
-  constructor(changes: Pick<CatalogDatabase, 'changeCount'>, capacity: number) {
+  constructor(changes: ChangeFeed, capacity: number) {
     this.#changes = changes;
     this.#capacity = capacity;
   }
 
-  /**
-   * A promise is kept, not its value, so that a thousand requests after a write ask the database once. Sharing a read
-   * that is under way is sound: no write was acknowledged since it began, or the change count would differ.
-   */
+  /** A position that is known without waiting costs no promise. */
   get<T>(question: string, read: () => Promise<T>): Promise<T> {
     try {
-      this.#forgetIfChanged();
+      const position = this.#changes.position();
+      if (typeof position === 'number') return this.#at(position, question, read);
+      return position.then((known) => this.#at(known, question, read), rejectAsOurs);
     } catch (error) {
-      return Promise.reject(toHoldfastError(error));
+      return rejectAsOurs(error);
+    }
+  }
+
+  /**
+   * A promise is kept, not its value, so that a thousand requests after a write ask the database once. Sharing a read
+   * that is under way is sound: nothing has changed since it began, or the position would have moved.
+   */
+  #at<T>(position: number, question: string, read: () => Promise<T>): Promise<T> {
+    if (position !== this.#position) {
+      this.#answers.clear();
+      this.#position = position;
     }
     const known = this.#answers.get(question) as Promise<T> | undefined;
     // Who was used last matters only where somebody will soon have to go, and to move an entry costs more than to find it.
@@ -73,13 +80,6 @@ class ReadCache {
     this.#answers.set(question, answer);
     this.#makeRoom();
     return answer;
-  }
-
-  #forgetIfChanged(): void {
-    const changeCount = this.#changes.changeCount();
-    if (changeCount === this.#changeCount) return;
-    this.#answers.clear();
-    this.#changeCount = changeCount;
   }
 
   /** "Not found" is not kept: whoever guesses names could push out everything that is used. */
@@ -107,6 +107,10 @@ class ReadCache {
       this.#answers.delete(oldest);
     }
   }
+}
+
+function rejectAsOurs(error: unknown): Promise<never> {
+  return Promise.reject(toHoldfastError(error));
 }
 
 function freezeDeeply<T>(value: T): T {

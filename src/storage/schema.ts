@@ -18,6 +18,7 @@ export interface CatalogSchema {
   login_attempts: LoginAttemptRow;
   encryption_reservations: EncryptionReservationRow;
   time_record: TimeRecordRow;
+  counters: CounterRow;
 }
 
 /** Exactly one row. */
@@ -123,6 +124,12 @@ export interface TimeRecordRow {
   hold_found_date: number | null;
 }
 
+/** A number that only rises. `changes`: of the tables that the read cache keeps, by triggers. */
+export interface CounterRow {
+  name: 'changes';
+  value: number;
+}
+
 /**
  * The constraints whose violation is an expected outcome. PostgreSQL reports their names, SQLite the columns.
  */
@@ -144,4 +151,6 @@ export interface ColumnTypes {
   bytes: RawBuilder<unknown>;
   /** Behind the closing parenthesis of a table. */
   tableOptions: RawBuilder<unknown>;
+  /** Triggers that run `statement` in the transaction of whoever inserts, updates or deletes rows of `table`. */
+  triggersOnChange: (table: keyof CatalogSchema, statement: RawBuilder<unknown>) => readonly RawBuilder<unknown>[];
 }

@@ -2,6 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type Sqlite from 'better-sqlite3';
 import { Kysely, sql, type Transaction } from 'kysely';
 import { type Clock, delay } from '../clock.js';
+import type { ChangeFeed } from '../coordination/change-feed.js';
 import { HoldfastError } from '../errors.js';
 import {
   type CatalogDatabase,
@@ -20,11 +21,11 @@ import { ImmediateSqliteDialect } from './sqlite-dialect.js';
 const firstPauseMs = 1;
 const longestPauseMs = 32;
 
-/** Writes through any connection of this process that may have become visible. */
+/** Writes through any connection of this process that may have become visible: SQLite tells a connection of others' only. */
 let writesInProcess = 0;
 
 /** One SQLite connection behind the port of the shared queries. */
-export class SqliteCatalogDatabase implements CatalogDatabase {
+export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   readonly #connection: Sqlite.Database;
   readonly #tables: Kysely<CatalogSchema>;
   readonly #dataVersion: Sqlite.Statement<[], number>;
@@ -33,8 +34,10 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
   /** Ends with the last task that was given to the connection. Kysely's own queue wakes all waiters for each task. */
   #lastTask: Promise<unknown> = Promise.resolve();
   #presence: FilePresence | undefined;
-  #seenDataVersion: number | undefined;
-  #changes = 0;
+  #changeCounter: Sqlite.Statement<[], number> | undefined;
+  #position = 0;
+  /** What the position stands for; undefined: nobody could tell. */
+  #seen: { dataVersion: number | undefined; writes: number; changes: number | undefined } | undefined;
   /** `writesInProcess` when the data version was last read in this turn of the event loop; undefined before it was. */
   #lookedAtWrites: number | undefined;
 
@@ -52,22 +55,11 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
 
   async write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
     try {
-      return await this.writeUncached(work);
+      return await this.#untilNotBusy(() => this.#transact(work));
     } finally {
       // Also after a failure: a commit whose sync failed may have become visible.
-      this.#changes += 1;
       writesInProcess += 1;
     }
-  }
-
-  writeUncached<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
-    return this.#untilNotBusy(async () => {
-      this.#presence?.require();
-      const result = await this.#tables.transaction().execute(work);
-      // Also afterwards: what was committed to a file that is gone must not be acknowledged.
-      this.#presence?.require();
-      return result;
-    });
   }
 
   /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */
@@ -77,17 +69,16 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
 
   /** Commits and syncs one page, because SQLite does neither where nothing changes. Rejects as a write does. */
   async verifyWritable(): Promise<void> {
-    await this.writeUncached((transaction) => sql`pragma user_version = 0`.execute(transaction));
+    await this.write((transaction) => sql`pragma user_version = 0`.execute(transaction));
   }
 
   /**
-   * `data_version` changes with the commits of every other connection; our own are counted. It is read once in a turn of
-   * the event loop, and again after a write of this process: a read takes three file
-   * locks, a request asks five times, and many requests come in one turn. What another process commits is so seen with the next turn.
+   * Asks SQLite once in a turn of the event loop, and again after a write of this process: it takes three file locks, a
+   * request asks five times, and many requests come in one turn. So what another process commits shows in the next turn.
    */
-  changeCount(): number {
+  position(): number {
     if (this.#lookedAtWrites !== writesInProcess) this.#lookForChanges();
-    return this.#changes;
+    return this.#position;
   }
 
   /** Until then SQLite's own waiting for other processes stops this whole process; from then on it waits aside. */
@@ -101,20 +92,45 @@ export class SqliteCatalogDatabase implements CatalogDatabase {
     this.#connection.close();
   }
 
-  #lookForChanges(): void {
-    if (this.#lookedAtWrites === undefined) setImmediate(() => (this.#lookedAtWrites = undefined));
-    this.#lookedAtWrites = writesInProcess;
-    const dataVersion = this.#readDataVersion();
-    if (dataVersion === undefined || dataVersion !== this.#seenDataVersion) {
-      this.#seenDataVersion = dataVersion;
-      this.#changes += 1;
-    }
+  async #transact<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
+    this.#presence?.require();
+    const result = await this.#tables.transaction().execute(work);
+    // Also afterwards: what was committed to a file that is gone must not be acknowledged.
+    this.#presence?.require();
+    return result;
   }
 
-  /** Undefined while another process recovers or closes the file: then nobody can tell, which counts as a change. */
-  #readDataVersion(): number | undefined {
+  /** A failure leaves all as it was, and the next call looks again. */
+  #lookForChanges(): void {
+    const writes = writesInProcess;
+    // In this order: what commits between the two is in the counter now and in the data version of the next look.
+    const dataVersion = this.#unlessBusy(this.#dataVersion);
+    const isUnchanged =
+      dataVersion !== undefined && dataVersion === this.#seen?.dataVersion && writes === this.#seen.writes;
+    if (!isUnchanged) this.#compareChanges(dataVersion, writes);
+    if (this.#lookedAtWrites === undefined) setImmediate(() => (this.#lookedAtWrites = undefined));
+    this.#lookedAtWrites = writes;
+  }
+
+  /** Somebody wrote: the counter says whether it was something that is cached. Where nobody can tell, it counts as a change. */
+  #compareChanges(dataVersion: number | undefined, writes: number): void {
+    const changes = this.#countChanges();
+    if (changes === undefined || changes !== this.#seen?.changes) this.#position += 1;
+    this.#seen = { dataVersion, writes, changes };
+  }
+
+  /** Undefined while our own transaction is open: what it counts may be rolled back, and then be counted a second time. */
+  #countChanges(): number | undefined {
+    if (this.#connection.inTransaction) return undefined;
+    const text = "select value from counters where name = 'changes'";
+    this.#changeCounter ??= this.#connection.prepare<[], number>(text).pluck();
+    return this.#unlessBusy(this.#changeCounter);
+  }
+
+  /** Undefined while another process recovers or closes the file. */
+  #unlessBusy(statement: Sqlite.Statement<[], number>): number | undefined {
     try {
-      return this.#dataVersion.get();
+      return statement.get();
     } catch (thrown) {
       if (isBusy(thrown)) return undefined;
       throw translate(thrown);

@@ -7,4 +7,10 @@ export const columnTypes: ColumnTypes = {
   integer: sql`integer`,
   bytes: sql`blob`,
   tableOptions: sql`strict`,
+  triggersOnChange: (table, statement) =>
+    ['insert', 'update', 'delete'].map(
+      (event) =>
+        sql`create trigger ${sql.id(`${table}_${event}_changes`)} after ${sql.raw(event)} on ${sql.table(table)}
+          begin ${statement}; end`,
+    ),
 };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openTestCatalog } from '../../test/catalog-file.js';
+import { openTestCatalog, takeBackToSchema1 } from '../../test/catalog-file.js';
 import { addKey, intentFor, keyRecord, materialOf, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
 import { catalogOn } from './catalog.js';
@@ -97,6 +97,7 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'counters',
         'time_record',
         'encryption_reservations',
         'login_attempts',
@@ -122,10 +123,7 @@ describe('migrating', () => {
     const first = await open();
     const key = await addKey(first);
     await first.close();
-    withRawConnection((connection) => {
-      connection.exec('drop table encryption_reservations; drop table time_record');
-      connection.exec('update catalog_metadata set schema_version = 1');
-    });
+    withRawConnection(takeBackToSchema1);
     const catalog = await open();
     expect(catalog.incarnationId).toBe(first.incarnationId);
     expect(await catalog.findKey(scope, key.keyId)).toEqual(key);

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Clock } from '../clock.js';
+import type { ChangeFeed } from '../coordination/change-feed.js';
 import { catalogOn } from './catalog.js';
 import { catalogProblem, openError, requireNone } from './catalog-problem.js';
 import { type CatalogUse, useCatalog } from './catalog-use.js';
@@ -27,6 +28,7 @@ export interface SqliteCatalogOptions {
 export type SqliteCatalog = Catalog & {
   /** Random, made with the catalog: tells it from every other one. */
   readonly incarnationId: string;
+  readonly changes: ChangeFeed;
   /** Makes a change that changes nothing. Rejects when the catalog takes none, also because another program holds it. */
   verifyWritable(): Promise<void>;
   /** Waits for calls under way. The catalog is of no use after it. */
@@ -54,7 +56,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     database.stopBlocking();
     database.watchFiles(file);
     const catalog = withReadCache(catalogOn(database, clock), database, cachedRecords);
-    return { ...catalog, incarnationId, verifyWritable: () => database.verifyWritable(), close };
+    return { ...catalog, incarnationId, changes: database, verifyWritable: () => database.verifyWritable(), close };
   } catch (thrown) {
     await close();
     throw openError(file, thrown);

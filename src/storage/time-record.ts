@@ -7,7 +7,7 @@ import type { CatalogSchema, TimeRecordRow } from './schema.js';
 /** What the catalog knows of time. The read cache keeps none of it. */
 export function timeRecordCatalog(database: CatalogDatabase): Pick<KeyCatalog, 'changeTimeRecord' | 'findTimeRecord'> {
   return {
-    changeTimeRecord: (change) => database.writeUncached((transaction) => changeRow(transaction, change)),
+    changeTimeRecord: (change) => database.write((transaction) => changeRow(transaction, change)),
     findTimeRecord: () => database.read(find),
   };
 }

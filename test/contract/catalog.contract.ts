@@ -1,17 +1,22 @@
 import { afterEach, beforeEach, describe } from 'vitest';
+import type { ChangeFeed } from '../../src/coordination/change-feed.js';
 import type { Catalog } from '../../src/storage/database.js';
 import { aliasContract } from './catalog-aliases.contract.js';
+import { changesContract } from './catalog-changes.contract.js';
 import { intentContract } from './catalog-intents.contract.js';
 import { encryptionReservationsContract } from './catalog-encryption-reservations.contract.js';
 import { keyContract } from './catalog-keys.contract.js';
 import { loginAttemptsContract } from './catalog-login-attempts.contract.js';
 import { storeContract } from './catalog-stores.contract.js';
 
+/** A catalog and the feed of its changes. */
+export type CatalogWithFeed = Catalog & { readonly changes: ChangeFeed };
+
 /** An empty catalog for one test. */
 export interface OpenedCatalog {
-  catalog: Catalog;
+  catalog: CatalogWithFeed;
   /** The same data through another connection, as another process has it. */
-  another: () => Promise<Catalog>;
+  another: () => Promise<CatalogWithFeed>;
   dispose(): Promise<void>;
 }
 
@@ -30,6 +35,7 @@ export function catalogContract(name: string, open: () => Promise<OpenedCatalog>
     describe('reserved encryptions', () => encryptionReservationsContract(current));
     describe('aliases', () => aliasContract(current));
     describe('custom key stores', () => storeContract(current));
+    describe('changes', () => changesContract(current));
     describe('login attempts', () => loginAttemptsContract(current));
   });
 }

@@ -39,7 +39,19 @@ const ground = [
   'server-signals.ts',
   'version.ts',
 ];
-const domain = ['calls', 'audit', 'policy', 'clusters', 'keystores', 'keys', 'status', 'jobs', 'operations', 'api'];
+const domain = [
+  'calls',
+  'coordination',
+  'audit',
+  'policy',
+  'clusters',
+  'keystores',
+  'keys',
+  'status',
+  'jobs',
+  'operations',
+  'api',
+];
 const adapters = ['config', 'hsm', 'storage', 'faces'];
 const floors: readonly (readonly string[])[] = [
   ground,
