@@ -24,6 +24,9 @@ export function drawingsOf(path: string): Drawing[] {
 function drawing(block: string): Drawing {
   const [first = '', ...rest] = block.trimEnd().split('\n');
   const lines = rest.map((line) => line.trim()).filter((line) => line !== '');
+  // Mermaid reads `;` as the end of a statement and `#` as the beginning of an entity.
+  const separated = lines.find((line) => /[;#]/.test(line));
+  if (separated !== undefined) throw new Error(`"${separated}" has a character that Mermaid does not take for text.`);
   if (first === 'stateDiagram-v2') return { kind: first, edges: stateEdges(lines) };
   if (first === 'sequenceDiagram') return { kind: first, edges: sequenceEdges(lines) };
   if (/^flowchart (TD|LR)$/.test(first)) return { kind: 'flowchart', edges: flowEdges(lines) };
