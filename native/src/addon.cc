@@ -31,12 +31,12 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
   const Deadline deadline = deadlineOf(info[2]);
   const auto work = [module = moduleOptionsOf(info[0]), directory = stringOf(info[1]),
-                     deadline](Settlement& answer) {
+                     deadline](Completion& answer) {
     // A lock that comes too late is released where it is destroyed.
-    answer.settle(Completed{-1, 0, FileLock::ofModule(module, directory, deadline)});
+    answer.complete(Success{-1, 0, FileLock::ofModule(module, directory, deadline)});
   };
   const auto late = [] { return failure(FailureKind::kLockHeld, "another process holds the module's lock"); };
-  ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
+  ControlTask::start(state.watchdog, pending.completion, deadline, work, late);
   return pending.promise;
 }
 
@@ -45,13 +45,13 @@ Napi::Value acquireLoginLock(const Napi::CallbackInfo& info) {
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
   const Deadline deadline = deadlineOf(info[3]);
   const auto work = [serialNumber = stringOf(info[0]), version = stringOf(info[1]),
-                     directory = stringOf(info[2]), deadline](Settlement& answer) {
-    answer.settle(Completed{-1, 0, FileLock::ofLogin(serialNumber, version, directory, deadline)});
+                     directory = stringOf(info[2]), deadline](Completion& answer) {
+    answer.complete(Success{-1, 0, FileLock::ofLogin(serialNumber, version, directory, deadline)});
   };
   const auto late = [] {
     return failure(FailureKind::kLockHeld, "an earlier login holds the lock of its PIN");
   };
-  ControlTask::start(state.watchdog, pending.settlement, deadline, work, late);
+  ControlTask::start(state.watchdog, pending.completion, deadline, work, late);
   return pending.promise;
 }
 
@@ -60,12 +60,12 @@ Napi::Value listTokens(const Napi::CallbackInfo& info) {
   const auto pending = state.completions->open(info.Env(), Shape::kPlain);
   const Deadline deadline = deadlineOf(info[1]);
   const auto work = [options = moduleOptionsOf(info[0]), watchdog = state.watchdog,
-                     deadline](Settlement& answer) {
+                     deadline](Completion& answer) {
     const SlotScan scan(watchdog->threads(), nullptr);
     const auto module = Module::open(options, nullptr, deadline);
-    answer.settle(Completed{-1, 0, Token::list(module, scan, deadline)});
+    answer.complete(Success{-1, 0, Token::list(module, scan, deadline)});
   };
-  ControlTask::start(state.watchdog, pending.settlement, deadline, work);
+  ControlTask::start(state.watchdog, pending.completion, deadline, work);
   return pending.promise;
 }
 

@@ -13,7 +13,7 @@ CompletionQueue::Pending CompletionQueue::open(Napi::Env env, Shape shape) {
   if (open_.empty()) wakeUp_.Ref(env);
   const uint64_t ticket = ++lastTicket_;
   const auto& entry = open_.emplace(ticket, Open{Napi::Promise::Deferred::New(env), shape}).first->second;
-  return {entry.deferred.Promise(), std::make_shared<Settlement>(shared_from_this(), ticket)};
+  return {entry.deferred.Promise(), std::make_shared<Completion>(shared_from_this(), ticket)};
 }
 
 uint64_t CompletionQueue::listen(const Napi::Function& listener) {
@@ -59,8 +59,8 @@ void CompletionQueue::settle(Napi::Env env, Finished& finished) {
   auto node = open_.extract(finished.ticket);
   if (node.empty()) return;
   const auto& [deferred, shape] = node.mapped();
-  if (auto* const completed = std::get_if<Completed>(&finished.outcome)) {
-    deferred.Resolve(toJavaScript(env, *completed, shape));
+  if (auto* const success = std::get_if<Success>(&finished.outcome)) {
+    deferred.Resolve(toJavaScript(env, *success, shape));
   } else {
     deferred.Reject(toJavaScript(env, std::get<Failure>(finished.outcome)));
   }

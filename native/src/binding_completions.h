@@ -17,10 +17,10 @@ class CompletionQueue final : public Outbox {
  public:
   CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchdog);
 
-  /// A promise, and the settlement that settles it. On the JavaScript thread.
+  /// A promise, and the completion that settles it. On the JavaScript thread.
   struct Pending {
     Napi::Value promise;
-    std::shared_ptr<Settlement> settlement;
+    std::shared_ptr<Completion> completion;
   };
   Pending open(Napi::Env env, Shape shape);
 

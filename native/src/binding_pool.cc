@@ -88,7 +88,7 @@ PoolBinding::PoolBinding(const Info& info) : Napi::ObjectWrap<PoolBinding>(info)
 
 Napi::Value PoolBinding::start(Napi::Env env, Shape shape, const Start& with) {
   const auto pending = AddonState::of(env).completions->open(env, shape);
-  with(pending.settlement);
+  with(pending.completion);
   return pending.promise;
 }
 
@@ -97,8 +97,8 @@ Napi::Value PoolBinding::postOperation(const Info& info) {
   OperationPointer operation = row->make(info);
   const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
   const auto deadline = deadlineOf(info[info.Length() - 1]);
-  lastTicket_ = pending.settlement->ticket();
-  pool_->post(pending.settlement, memberOrNull(info[0]), std::move(operation), deadline);
+  lastTicket_ = pending.completion->ticket();
+  pool_->post(pending.completion, memberOrNull(info[0]), std::move(operation), deadline);
   return pending.promise;
 }
 

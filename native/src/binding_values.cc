@@ -152,18 +152,18 @@ double milliseconds(Clock::duration duration) {
 
 }  // namespace
 
-Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape) {
-  const auto value = std::visit(ToJavaScript{env}, completed.value);
+Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape) {
+  const auto value = std::visit(ToJavaScript{env}, success.value);
   if (shape == Shape::kPlain) {
-    return std::holds_alternative<std::monostate>(completed.value) ? env.Undefined() : value;
+    return std::holds_alternative<std::monostate>(success.value) ? env.Undefined() : value;
   }
   auto object = Napi::Object::New(env);
-  object.Set("epoch", number(env, completed.epoch));
+  object.Set("epoch", number(env, success.epoch));
   if (shape == Shape::kEpoch) return object;
-  object.Set("member", completed.member);
+  object.Set("member", success.member);
   object.Set("value", value);
-  object.Set("startedMs", milliseconds(completed.started.time_since_epoch()));
-  object.Set("laneMs", milliseconds(completed.taken));
+  object.Set("startedMs", milliseconds(success.started.time_since_epoch()));
+  object.Set("laneMs", milliseconds(success.taken));
   return object;
 }
 
@@ -192,7 +192,7 @@ Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row) {
   object.Set("transient", row.transient);
   object.Set("poisonsSession", row.poisonsSession);
   object.Set("poisonsMember", row.poisonsMember);
-  object.Set("speaksAboutHsm", row.speaksAboutHsm);
+  object.Set("countsAgainstBreaker", row.countsAgainstBreaker);
   return object;
 }
 

@@ -24,8 +24,8 @@ enum class Shape {
 /// What `held` of a `NativeLock` points at: the lock until JavaScript releases it.
 using HeldLock = std::shared_ptr<std::shared_ptr<FileLock>>;
 
-/// Copies the value; what is secret in `completed` is zeroed when that goes.
-Napi::Value toJavaScript(Napi::Env env, Completed& completed, Shape shape);
+/// Copies the value; what is secret in `success` is zeroed when that goes.
+Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape);
 /// An Error with the properties of `NativeFailure`.
 Napi::Value toJavaScript(Napi::Env env, const Failure& failure);
 /// An array of `NativeMemberStatistics`.

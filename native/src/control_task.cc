@@ -14,10 +14,10 @@ Failure exhausted(const std::exception& error) {
 
 }  // namespace
 
-ControlTask::ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Settlement> settlement,
+ControlTask::ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Completion> completion,
                          Deadline deadline, Work work, Late late)
     : watchdog_(std::move(watchdog)),
-      settlement_(std::move(settlement)),
+      completion_(std::move(completion)),
       deadline_(deadline),
       work_(std::move(work)),
       late_(std::move(late)) {}
@@ -25,25 +25,25 @@ ControlTask::ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Set
 Outcome ControlTask::laneDeadline() { return failure(FailureKind::kLaneDeadline, "the deadline passed"); }
 
 void ControlTask::start(const std::shared_ptr<Watchdog>& watchdog,
-                        const std::shared_ptr<Settlement>& settlement, Deadline deadline, Work work,
+                        const std::shared_ptr<Completion>& completion, Deadline deadline, Work work,
                         Late late) {
-  auto task = std::make_shared<ControlTask>(watchdog, settlement, deadline, std::move(work), std::move(late));
+  auto task = std::make_shared<ControlTask>(watchdog, completion, deadline, std::move(work), std::move(late));
   watchdog->watch(deadline, task);
   try {
     watchdog->threads().start("hf-control", [task] { task->run(); });
   } catch (const std::system_error& error) {
-    settlement->settle(exhausted(error));
+    completion->complete(exhausted(error));
     watchdog->unwatch(deadline, task);
   }
 }
 
 void ControlTask::run() {
   try {
-    work_(*settlement_);
+    work_(*completion_);
   } catch (const Failure& failure) {
-    settlement_->settle(failure);
+    completion_->complete(failure);
   } catch (const std::exception& error) {
-    settlement_->settle(exhausted(error));
+    completion_->complete(exhausted(error));
   }
   // What the work holds (tokens, a PIN's block) goes now and not when the last reference to the task does.
   work_ = nullptr;
@@ -51,7 +51,7 @@ void ControlTask::run() {
 }
 
 void ControlTask::onDeadline() {
-  if (settlement_->claim()) settlement_->deliver(late_());
+  if (completion_->claim()) completion_->deliver(late_());
 }
 
 }  // namespace holdfast

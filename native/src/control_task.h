@@ -4,22 +4,22 @@
 #include <functional>
 #include <memory>
 
-#include "settlement.h"
+#include "completion.h"
 #include "watchdog.h"
 
 namespace holdfast {
 
 /// Never on libuv's pool, whose four threads hung modules would use up. Owned by its thread and by the
 /// watchdog; nobody waits for the thread without a deadline, because a module may never let it go.
-class ControlTask final : public Watched, public std::enable_shared_from_this<ControlTask> {
+class ControlTask final : public TimerTarget, public std::enable_shared_from_this<ControlTask> {
  public:
-  /// Does the work and settles; what it throws is settled for it. Late work must undo itself: see
-  /// Settlement::claim.
-  using Work = std::function<void(Settlement&)>;
+  /// Does the work and completes the answer; what it throws becomes the answer. Late work must undo itself:
+  /// see Completion::claim.
+  using Work = std::function<void(Completion&)>;
   /// What the promise gets at the deadline.
   using Late = std::function<Outcome()>;
 
-  static void start(const std::shared_ptr<Watchdog>& watchdog, const std::shared_ptr<Settlement>& settlement,
+  static void start(const std::shared_ptr<Watchdog>& watchdog, const std::shared_ptr<Completion>& completion,
                     Deadline deadline, Work work, Late late = laneDeadline);
 
   /// The usual answer: kind `lane-deadline`.
@@ -27,14 +27,14 @@ class ControlTask final : public Watched, public std::enable_shared_from_this<Co
 
   void onDeadline() override;
 
-  ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Settlement> settlement, Deadline deadline,
+  ControlTask(std::shared_ptr<Watchdog> watchdog, std::shared_ptr<Completion> completion, Deadline deadline,
               Work work, Late late);
 
  private:
   void run();
 
   const std::shared_ptr<Watchdog> watchdog_;
-  const std::shared_ptr<Settlement> settlement_;
+  const std::shared_ptr<Completion> completion_;
   const Deadline deadline_;
   Work work_;
   const Late late_;

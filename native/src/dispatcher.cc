@@ -145,7 +145,7 @@ void Dispatcher::post(const RequestPointer& request) {
 
 bool Dispatcher::cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket) {
   const auto found =
-      std::ranges::find_if(queue, [ticket](const auto& one) { return one->settlement->ticket() == ticket; });
+      std::ranges::find_if(queue, [ticket](const auto& one) { return one->completion->ticket() == ticket; });
   if (found == queue.end()) return false;
   const RequestPointer request = std::move(*found);
   queue.erase(found);
@@ -162,7 +162,7 @@ void Dispatcher::cancel(uint64_t ticket) {
     for (const auto* const lanes : {&member->lanes, &member->retired}) {
       for (const auto& lane : *lanes) {
         const auto& request = lane->place.current;
-        if (request && request->settlement->ticket() == ticket) request->settlement->settle(cancelled());
+        if (request && request->completion->ticket() == ticket) request->completion->complete(cancelled());
       }
     }
   }
@@ -197,7 +197,7 @@ void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
 void Dispatcher::refuse(const RequestPointer& request, Failure failure) {
   watchdog_->unwatch(request->deadline, request);
   if (request->member && failure.member < 0) failure.member = *request->member;
-  request->settlement->settle(std::move(failure));
+  request->completion->complete(std::move(failure));
 }
 
 void Dispatcher::refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail) {
@@ -251,7 +251,7 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   late.epoch = lane.place.epoch;
   // What makes or destroys a key is not repeated.
   late.isOfUse = request->operation->isRepeatable();
-  const bool answered = request->settlement->settle(late);
+  const bool answered = request->completion->complete(late);
   if (lane.place.retired || !inside) return true;
   if (hung) {
     // Others make, destroy and find objects while this call hangs over one.

@@ -44,7 +44,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void attach(int index, std::shared_ptr<Token> token, OpeningPointer opening);
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
   /// Throws `closed`; `no-member` while it is not open, or where too many control operations hang in it.
-  std::shared_ptr<Token> visit(int index);
+  std::shared_ptr<Token> acquireToken(int index);
   /// A control operation hangs: others of the member pass as if it held nothing.
   void expel(int index, Holder holder);
   std::shared_ptr<Epoch> epochOf(int index) const;
@@ -93,7 +93,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   bool laneFailed(Lane& lane, Failure failure);
   /// The token has no session for this lane any more. Where there are others, the request is theirs and the
   /// lane shall end.
-  bool handBack(Lane& lane, const RequestPointer& request);
+  bool requeue(Lane& lane, const RequestPointer& request);
   void laneEnded(Lane& lane);
 
   // For the watchdog.

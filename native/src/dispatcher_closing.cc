@@ -7,7 +7,7 @@ namespace {
 
 bool isDeserted(const Member& member) {
   return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
-         member.visitors == 0 && member.openers == 0 && member.releasers == 0;
+         member.tokenHolders == 0 && member.threadsOpening == 0 && member.threadsReleasing == 0;
 }
 
 }  // namespace
@@ -15,8 +15,8 @@ bool isDeserted(const Member& member) {
 int Member::threadsInside() const {
   const auto busy = [](const auto& lane) { return !lane->place.idle; };
   const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
-  const int inside = static_cast<int>(lanesInside) + visitors + openers;
-  const bool isToBeReleased = releasers > 0 || (closing && (token || !lanes.empty()));
+  const int inside = static_cast<int>(lanesInside) + tokenHolders + threadsOpening;
+  const bool isToBeReleased = threadsReleasing > 0 || (closing && (token || !lanes.empty()));
   return inside == 0 && isToBeReleased ? 1 : inside;
 }
 
@@ -70,7 +70,7 @@ void Dispatcher::release(int index, Deadline deadline) {
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
-  inside = countInside(member.releasers);
+  inside = countInside(member.threadsReleasing);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
   opening = std::move(member.opening);

@@ -66,7 +66,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     unwatch(request);
     Member& member = *members_[static_cast<size_t>(lane.member())];
     if (member.suspected && !lane.place.quarantined && !lane.place.retired &&
-        std::holds_alternative<Completed>(outcome)) {
+        std::holds_alternative<Success>(outcome)) {
       member.suspected = false;
       wakeIdle(member);
     }
@@ -76,7 +76,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     waiting = queuedCount_;
   }
   const bool hold = following != nullptr && lane.mayHold(waiting);
-  request->settlement->settle(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
+  request->completion->complete(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
   if (following) return following;
   // A lane may rest for long: what it did last, and the plaintext in it, must not rest with it.
   request.reset();
@@ -101,7 +101,7 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   return false;
 }
 
-bool Dispatcher::handBack(Lane& lane, const RequestPointer& request) {
+bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
   const bool alone = member.lanes.size() < 2;

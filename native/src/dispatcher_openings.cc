@@ -6,9 +6,9 @@ namespace holdfast {
 namespace {
 
 /// Control operations that may be inside one member at a time: those that hang must not use up the threads.
-constexpr int kMostVisitors = 8;
+constexpr int kMaxTokenHolders = 8;
 
-bool hasNobodyInside(const Member& member) { return member.retired.empty() && member.visitors == 0; }
+bool hasNobodyInside(const Member& member) { return member.retired.empty() && member.tokenHolders == 0; }
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::shared_ptr<const MemberOptions> Dispatcher::beginOpening(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
   // An alias: it gives the options, and its end is that of the count.
-  return {countInside(member.openers), &member.options};
+  return {countInside(member.threadsOpening), &member.options};
 }
 
 void Dispatcher::detach(int index, Deadline deadline) {
@@ -77,19 +77,20 @@ void Dispatcher::expel(int index, Holder holder) {
   if (token) token->objects().expel(holder);
 }
 
-std::shared_ptr<Token> Dispatcher::visit(int index) {
+std::shared_ptr<Token> Dispatcher::acquireToken(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
   if (!member.token) throw failure(FailureKind::kNoMember, "the member is not open");
-  if (member.visitors >= kMostVisitors) throw failure(FailureKind::kNoMember, "too many calls hang in it");
-  ++member.visitors;
+  if (member.tokenHolders >= kMaxTokenHolders)
+    throw failure(FailureKind::kNoMember, "too many calls hang in it");
+  ++member.tokenHolders;
   auto leave = [dispatcher = shared_from_this(), token = member.token, opening = member.opening,
                 &member](Token*) mutable {
-    // The references first: who waits for the last visitor goes on to finalise the module.
+    // The references first: a thread that waits for the last holder goes on to finalise the module.
     token.reset();
     opening.reset();
-    const Lock visitorsLock(dispatcher->mutex_);
-    --member.visitors;
+    const Lock holdersLock(dispatcher->mutex_);
+    --member.tokenHolders;
     dispatcher->changed_.notify_all();
   };
   return {member.token.get(), std::move(leave)};

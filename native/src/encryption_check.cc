@@ -18,9 +18,9 @@ bool mayBeginAgain(const Failure& failure) {
 
 class Check {
  public:
-  Check(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, ByteView plaintext,
+  Check(OperationContext& context, const MaterialPointer& material, const ProvenKey& key, ByteView plaintext,
         ByteView additionalData, const Sealed& sealed)
-      : workplace_(workplace),
+      : context_(context),
         material_(material),
         key_(key),
         plaintext_(plaintext),
@@ -31,15 +31,15 @@ class Check {
   /// the handle that is the key's by then.
   void run() const {
     if (decryptsUnder(key_.handle)) return;
-    const bool holds = stillProves(workplace_, material_, key_, Proof::kCanary);
-    if (decryptsUnder(holds ? key_.handle : provenKey(workplace_, material_).handle)) return;
+    const bool holds = stillProves(context_, material_, key_, Proof::kCanary);
+    if (decryptsUnder(holds ? key_.handle : provenKey(context_, material_).handle)) return;
     throw verdict();
   }
 
  private:
   bool decryptsUnder(CK_OBJECT_HANDLE handle) const {
     try {
-      const Secret opened = gcmDecrypt(workplace_.session, handle, {sealed_.nonce.data(), kNonceLength},
+      const Secret opened = gcmDecrypt(context_.session, handle, {sealed_.nonce.data(), kNonceLength},
                                        additionalData_, sealed_.ciphertext);
       return std::ranges::equal(opened.view(), plaintext_);
     } catch (const Failure& failure) {
@@ -53,7 +53,7 @@ class Check {
     auto wrong = badOutput("C_Encrypt", "what the key encrypted does not decrypt to what it was");
     wrong.kind = FailureKind::kKeyRefused;
     if (key_.entry->wasRefusedLately()) return wrong;
-    if (otherKeysWork(workplace_, material_->id, Direction::kEncrypt)) {
+    if (otherKeysWork(context_, material_->id, Direction::kEncrypt)) {
       key_.entry->recordRefusal(Clock::now());
       return wrong;
     }
@@ -61,7 +61,7 @@ class Check {
     return wrong;
   }
 
-  Workplace& workplace_;
+  OperationContext& context_;
   const MaterialPointer& material_;
   const ProvenKey& key_;
   ByteView plaintext_;
@@ -71,11 +71,11 @@ class Check {
 
 }  // namespace
 
-void requireDecryptable(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key,
+void requireDecryptable(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
                         ByteView plaintext, ByteView additionalData, const Sealed& sealed) {
   if (key.entry->checkedEncryptions() >= kChecked) return;
   try {
-    Check(workplace, material, key, plaintext, additionalData, sealed).run();
+    Check(context, material, key, plaintext, additionalData, sealed).run();
   } catch (const Failure& failure) {
     if (!mayBeginAgain(failure)) throw;
     Failure unchecked = failure;

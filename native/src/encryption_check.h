@@ -13,7 +13,7 @@ namespace holdfast {
 /// Throws `key-refused` where the HSM works with another key, `self-test-failed` where it does not or nothing
 /// is known, what `provenKey` throws where the key does not prove itself any more, and `handle-revoked` in
 /// the place of what a lane would begin again after: an encryption was spent.
-void requireDecryptable(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key,
+void requireDecryptable(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
                         ByteView plaintext, ByteView additionalData, const Sealed& sealed);
 
 }  // namespace holdfast

@@ -14,9 +14,9 @@ Failure forgeryAccepted(const char* detail) {
   return accepted;
 }
 
-bool isRefused(Workplace& workplace, CK_OBJECT_HANDLE key, const Material& forgery) {
+bool isRefused(OperationContext& context, CK_OBJECT_HANDLE key, const Material& forgery) {
   try {
-    static_cast<void>(gcmDecrypt(workplace.session, key, forgery.canaryNonce, forgery.canaryAdditionalData,
+    static_cast<void>(gcmDecrypt(context.session, key, forgery.canaryNonce, forgery.canaryAdditionalData,
                                  forgery.canaryCiphertext));
     return false;
   } catch (const Failure& failure) {
@@ -26,30 +26,30 @@ bool isRefused(Workplace& workplace, CK_OBJECT_HANDLE key, const Material& forge
   }
 }
 
-void requireForgeriesRefused(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+void requireForgeriesRefused(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key) {
   // Left to tryCanary, which says so.
   if (material.canaryCiphertext.size() < kTagLength) return;
   Material changed = material;
   // Its last bit: a tag that is compared in part is compared from its beginning.
   changed.canaryCiphertext.back() ^= 1;
-  if (!isRefused(workplace, key, changed))
+  if (!isRefused(context, key, changed))
     throw forgeryAccepted("the HSM decrypts a ciphertext whose tag was changed");
   changed = material;
   if (changed.canaryAdditionalData.empty())
     changed.canaryAdditionalData.push_back(1);
   else
     changed.canaryAdditionalData.back() ^= 1;
-  if (!isRefused(workplace, key, changed))
+  if (!isRefused(context, key, changed))
     throw forgeryAccepted("the HSM decrypts a ciphertext whose additional data was changed");
 }
 
 }  // namespace
 
-void tryCanaryAndForgeries(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
-  auto& refuses = workplace.selfTest.refusesForgeries;
+void tryCanaryAndForgeries(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key) {
+  auto& refuses = context.selfTest.refusesForgeries;
   const bool isKnown = refuses.load();
-  if (!isKnown) requireForgeriesRefused(workplace, material, key);
-  tryCanary(workplace, material, key);
+  if (!isKnown) requireForgeriesRefused(context, material, key);
+  tryCanary(context, material, key);
   if (!isKnown) refuses = true;
 }
 

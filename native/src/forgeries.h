@@ -2,7 +2,7 @@
 #pragma once
 
 #include "material.h"
-#include "workplace.h"
+#include "operation_context.h"
 
 namespace holdfast {
 
@@ -10,6 +10,6 @@ namespace holdfast {
 /// its additional data changed. Throws `self-test-failed` where the HSM decrypts either: it can be trusted
 /// with no ciphertext. A refusal, whatever its code, counts because the canary decrypts after it: an HSM that
 /// is gone refuses too.
-void tryCanaryAndForgeries(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key);
+void tryCanaryAndForgeries(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key);
 
 }  // namespace holdfast

@@ -14,7 +14,7 @@
 #include "clock.h"
 #include "cryptoki.h"
 #include "material.h"
-#include "turnstile.h"
+#include "timed_shared_mutex.h"
 
 namespace holdfast {
 
@@ -52,7 +52,7 @@ class HandleEntry {
   void recordCheckedEncryption() { checkedEncryptions_.fetch_add(1, std::memory_order_relaxed); }
 
   /// Held by the lane that proves or probes: one probe in flight, the others wait for its result.
-  Turnstile& probe() { return probe_; }
+  TimedSharedMutex& probe() { return probe_; }
 
  private:
   mutable std::mutex mutex_;
@@ -64,7 +64,7 @@ class HandleEntry {
   std::optional<Clock::time_point> refused_;
   /// When the last try that succeeded began.
   std::optional<Clock::time_point> canarySuccess_;
-  Turnstile probe_;
+  TimedSharedMutex probe_;
 };
 
 /// For maps by CKA_ID: std::hash has none for a vector.

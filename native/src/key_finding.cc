@@ -7,53 +7,53 @@
 
 namespace holdfast {
 
-std::vector<CK_OBJECT_HANDLE> findSecretKeys(Workplace& workplace, const Bytes& id, size_t most) {
+std::vector<CK_OBJECT_HANDLE> findSecretKeys(OperationContext& context, const Bytes& id, size_t most) {
   CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
   std::array<CK_ATTRIBUTE, 2> wanted{
       {{CKA_CLASS, &secretKey, sizeof secretKey}, {CKA_ID, pointerFor(id), id.size()}}};
-  Search search(workplace.session, wanted.data(), wanted.size());
+  Search search(context.session, wanted.data(), wanted.size());
   std::vector<CK_OBJECT_HANDLE> handles;
   for (auto more = search.next(most); !more.empty(); more = search.next(most - handles.size())) {
     handles.insert(handles.end(), more.begin(), more.end());
     if (handles.size() == most) break;
-    requireTimeLeft(workplace);
+    requireTimeLeft(context);
   }
   return handles;
 }
 
-std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(Workplace& workplace, const Bytes& id, size_t most) {
-  const auto passage = enterShared(workplace, workplace.token.objects());
-  requireTime(workplace, bool(passage));
-  return findSecretKeys(workplace, id, most);
+std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(OperationContext& context, const Bytes& id, size_t most) {
+  const auto lock = lockShared(context, context.token.objects());
+  requireTime(context, bool(lock));
+  return findSecretKeys(context, id, most);
 }
 
-void requireFound(Workplace& workplace, const Bytes& id, CK_OBJECT_HANDLE handle) {
-  const auto read = readSummary(workplace.session, handle);
+void requireFound(OperationContext& context, const Bytes& id, CK_OBJECT_HANDLE handle) {
+  const auto read = readSummary(context.session, handle);
   if (!read || (read->objectClass == CKO_SECRET_KEY && read->id == id)) return;
   throw badOutput("C_FindObjects", "an object that was not searched for");
 }
 
-CK_OBJECT_HANDLE findOneSecretKey(Workplace& workplace, const Bytes& id) {
-  auto handles = findSecretKeysInTurn(workplace, id, 2);
+CK_OBJECT_HANDLE findOneSecretKey(OperationContext& context, const Bytes& id) {
+  auto handles = findSecretKeysInTurn(context, id, 2);
   if (handles.empty()) {
-    workplace.token.proveAlive(workplace.session);
+    context.token.proveAlive(context.session);
     // Once more: the token may have been away, and back by the time it proved itself.
-    handles = findSecretKeysInTurn(workplace, id, 2);
+    handles = findSecretKeysInTurn(context, id, 2);
   }
   if (handles.empty())
     throw failure(FailureKind::kMaterialMissing, "the token has no secret key with this CKA_ID");
-  for (const CK_OBJECT_HANDLE handle : handles) requireFound(workplace, id, handle);
+  for (const CK_OBJECT_HANDLE handle : handles) requireFound(context, id, handle);
   if (handles.size() > 1) {
     // Throws where there is no such object: a handle alone is no second key.
     for (const CK_OBJECT_HANDLE handle : handles)
-      static_cast<void>(readKeyAttributes(workplace.session, handle));
+      static_cast<void>(readKeyAttributes(context.session, handle));
     throw failure(FailureKind::kMaterialAmbiguous, "more than one secret key has this CKA_ID");
   }
   return handles.front();
 }
 
-void checkAttributes(Workplace& workplace, CK_OBJECT_HANDLE key, const ExpectedKey& expected) {
-  const auto read = readKeyAttributes(workplace.session, key);
+void checkAttributes(OperationContext& context, CK_OBJECT_HANDLE key, const ExpectedKey& expected) {
+  const auto read = readKeyAttributes(context.session, key);
   const auto require = [](bool holds, const char* what) {
     if (!holds) throw failure(FailureKind::kMaterialMismatch, what);
   };

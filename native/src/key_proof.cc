@@ -20,44 +20,44 @@ bool isOfCanary(const Failure& failure) {
   return failure.kind == FailureKind::kCanaryFailed || isBy(failure, "C_Decrypt");
 }
 
-void prove(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
+void prove(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
   if (proof == Proof::kAttributesAndCanary)
-    checkAttributes(workplace, handle, {material.id, material.label, material.extractable});
-  tryCanaryAndForgeries(workplace, material, handle);
+    checkAttributes(context, handle, {material.id, material.label, material.extractable});
+  tryCanaryAndForgeries(context, material, handle);
 }
 
-void proveAll(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle) {
-  prove(workplace, material, handle, Proof::kAttributesAndCanary);
+void proveAll(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle) {
+  prove(context, material, handle, Proof::kAttributesAndCanary);
 }
 
 /// If the probe in flight hangs, its entry is left to it, so that later operations do not wait behind it too.
-void requireProbe(Workplace& workplace, const Material& material, const HandleCache::EntryPointer& entry,
+void requireProbe(OperationContext& context, const Material& material, const HandleCache::EntryPointer& entry,
                   bool passed) {
-  if (!passed) workplace.cache.drop(material.id, entry);
-  requireTime(workplace, passed);
+  if (!passed) context.cache.drop(material.id, entry);
+  requireTime(context, passed);
 }
 
 /// Throws the verdict on a first failure unless another key worked after it.
-void requireOtherKeysAfter(Workplace& workplace, const Material& material, const Failure& failure) {
+void requireOtherKeysAfter(OperationContext& context, const Material& material, const Failure& failure) {
   if (!mayBeOfKey(failure) || failure.kind == FailureKind::kMaterialMismatch) throw Failure(failure);
-  if (otherKeysWork(workplace, material.id, Direction::kDecrypt))
-    return requireLookUpOfOthers(workplace, material.id, failure);
+  if (otherKeysWork(context, material.id, Direction::kDecrypt))
+    return requireLookUpOfOthers(context, material.id, failure);
   // Nothing is known of the HSM. That the canary is another key's is likelier than that nothing decrypts.
   throw isOfCanary(failure) ? keyFault(failure) : failure;
 }
 
 /// A key is only called refused if it fails once more after another one worked: the HSM may have been ill and
 /// healed in between.
-void proveOrBlame(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE handle,
+void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle,
                   HandleEntry& entry) {
   try {
-    proveAll(workplace, material, handle);
+    proveAll(context, material, handle);
     return;
   } catch (const Failure& failure) {
-    requireOtherKeysAfter(workplace, material, failure);
+    requireOtherKeysAfter(context, material, failure);
   }
   try {
-    proveAll(workplace, material, handle);
+    proveAll(context, material, handle);
   } catch (const Failure& failure) {
     if (!mayBeOfKey(failure)) throw;
     entry.recordRefusal(Clock::now());
@@ -66,8 +66,8 @@ void proveOrBlame(Workplace& workplace, const Material& material, CK_OBJECT_HAND
 }
 
 /// That a search fails is not the HSM's fault if it works with keys all the same.
-CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleEntry& entry) {
-  const auto find = [&] { return findOneSecretKey(workplace, material.id); };
+CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, HandleEntry& entry) {
+  const auto find = [&] { return findOneSecretKey(context, material.id); };
   const auto isOfSearch = [](const Failure& failure) {
     return failure.kind == FailureKind::kRv &&
            std::string_view(failure.functionName).starts_with("C_FindObjects");
@@ -78,8 +78,8 @@ CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleE
     if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
     // What was found is looked at, too.
     if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
-    if (!otherKeysWork(workplace, material.id, Direction::kDecrypt)) throw;
-    requireLookUpOfOthers(workplace, material.id, failure);
+    if (!otherKeysWork(context, material.id, Direction::kDecrypt)) throw;
+    requireLookUpOfOthers(context, material.id, failure);
   }
   try {
     return find();
@@ -92,30 +92,30 @@ CK_OBJECT_HANDLE findKey(Workplace& workplace, const Material& material, HandleE
 
 /// The whole proof of invariant 3. That exactly one object has the id says the inventory of this
 /// epoch, or else a find, which goes through the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
-CK_OBJECT_HANDLE findAndProve(Workplace& workplace, const Material& material, HandleEntry& entry) {
+CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& material, HandleEntry& entry) {
   if (const auto candidate = entry.candidate()) {
     try {
-      proveAll(workplace, material, *candidate);
+      proveAll(context, material, *candidate);
       return *candidate;
     } catch (const Failure& failure) {
       if (!mayBeOfKey(failure)) throw;
-      requireSession(workplace);
+      requireSession(context);
       if (entry.wasRefusedLately()) throw keyFault(failure);
       // It may be stale: only a find can tell what is there now.
     }
   }
-  const CK_OBJECT_HANDLE handle = findKey(workplace, material, entry);
+  const CK_OBJECT_HANDLE handle = findKey(context, material, entry);
   entry.recordSeen(handle);
-  proveOrBlame(workplace, material, handle, entry);
+  proveOrBlame(context, material, handle, entry);
   return handle;
 }
 
 }  // namespace
 
-void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key) {
+void tryCanary(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key) {
   const auto failed = [](const char* detail) { return failure(FailureKind::kCanaryFailed, detail); };
   if (material.canaryCiphertext.size() < kTagLength) throw failed("the canary is shorter than its tag");
-  const Secret plaintext = gcmDecrypt(workplace.session, key, material.canaryNonce,
+  const Secret plaintext = gcmDecrypt(context.session, key, material.canaryNonce,
                                       material.canaryAdditionalData, material.canaryCiphertext);
   if (std::ranges::equal(plaintext.view(), material.canaryPlaintext)) return;
   throw failed("the key under this CKA_ID does not decrypt the material's canary");
@@ -142,33 +142,33 @@ Failure keyFault(Failure failure) {
   return failure;
 }
 
-ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material) {
-  auto entry = workplace.cache.entry(material->id);
+ProvenKey provenKey(OperationContext& context, const MaterialPointer& material) {
+  auto entry = context.cache.entry(material->id);
   uint64_t revocations = entry->revocations();
   const auto proven = [&](CK_OBJECT_HANDLE handle) {
     return ProvenKey{handle, std::move(entry), revocations};
   };
   if (const auto known = entry->provenHandle(material)) return proven(*known);
-  const auto passage = enterExclusive(workplace, entry->probe());
-  requireProbe(workplace, *material, entry, bool(passage));
+  const auto lock = lockExclusive(context, entry->probe());
+  requireProbe(context, *material, entry, bool(lock));
   revocations = entry->revocations();
   if (const auto known = entry->provenHandle(material)) return proven(*known);
   try {
     const auto begun = Clock::now();
-    const CK_OBJECT_HANDLE handle = findAndProve(workplace, *material, *entry);
+    const CK_OBJECT_HANDLE handle = findAndProve(context, *material, *entry);
     entry->recordProof(handle, material, begun);
     return proven(handle);
   } catch (const Failure&) {
     // Ids that are not there must not fill the cache.
-    if (!entry->candidate()) workplace.cache.drop(material->id, entry);
+    if (!entry->candidate()) context.cache.drop(material->id, entry);
     throw;
   }
 }
 
-void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
+void proveNewKey(OperationContext& context, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
   const auto begun = Clock::now();
-  tryCanaryAndForgeries(workplace, *material, key);
-  workplace.cache.entry(material->id)->recordProof(key, material, begun);
+  tryCanaryAndForgeries(context, *material, key);
+  context.cache.entry(material->id)->recordProof(key, material, begun);
 }
 
 void requireStillProven(const ProvenKey& key) {
@@ -176,17 +176,18 @@ void requireStillProven(const ProvenKey& key) {
   throw failure(FailureKind::kHandleRevoked, "the key's handle lost its proof while it was in use");
 }
 
-bool stillProves(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, Proof proof) {
+bool stillProves(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
+                 Proof proof) {
   const auto since = Clock::now();
-  const auto passage = enterExclusive(workplace, key.entry->probe());
-  requireProbe(workplace, *material, key.entry, bool(passage));
+  const auto lock = lockExclusive(context, key.entry->probe());
+  requireProbe(context, *material, key.entry, bool(lock));
   if (key.entry->canarySucceededSince(since)) return true;
   const auto begun = Clock::now();
   try {
-    prove(workplace, *material, key.handle, proof);
+    prove(context, *material, key.handle, proof);
   } catch (const Failure& failure) {
     if (!mayBeOfKey(failure)) throw;
-    requireSession(workplace);
+    requireSession(context);
     key.entry->revokeProof();
     return false;
   }

@@ -5,7 +5,7 @@
 
 #include "failure.h"
 #include "material.h"
-#include "workplace.h"
+#include "operation_context.h"
 
 namespace holdfast {
 
@@ -19,10 +19,10 @@ struct ProvenKey {
 
 /// From the cache, or found, checked and tried on the canary now. Throws `key-refused` or `canary-failed` if
 /// the key fails after the HSM has worked with another one, and what the HSM answers if it does not.
-ProvenKey provenKey(Workplace& workplace, const MaterialPointer& material);
+ProvenKey provenKey(OperationContext& context, const MaterialPointer& material);
 
 /// Tries the canary on the handle of a key just made, whose attributes were checked, and remembers the proof.
-void proveNewKey(Workplace& workplace, const MaterialPointer& material, CK_OBJECT_HANDLE key);
+void proveNewKey(OperationContext& context, const MaterialPointer& material, CK_OBJECT_HANDLE key);
 
 /// `handle-revoked` if the handle lost its proof since: another lane saw that it is no longer this key's.
 void requireStillProven(const ProvenKey& key);
@@ -32,10 +32,11 @@ enum class Proof { kCanary, kAttributesAndCanary };
 
 /// After something failed with a proven key: whether its proof holds on that same handle, asked now or by
 /// another lane since. If not, the proof is revoked. Throws if the session or the login is lost.
-bool stillProves(Workplace& workplace, const MaterialPointer& material, const ProvenKey& key, Proof proof);
+bool stillProves(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
+                 Proof proof);
 
 /// Throws the failure of a canary that does not decrypt.
-void tryCanary(Workplace& workplace, const Material& material, CK_OBJECT_HANDLE key);
+void tryCanary(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key);
 
 /// Whether a function that works on a key failed, so that the key may be why.
 bool mayBeOfKey(const Failure& failure);

@@ -28,7 +28,7 @@ void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
     // blame on the ciphertext, whatever the code.
     const bool byCiphertext = isBy(failure, "C_Decrypt");
     const Proof proof = byCiphertext ? Proof::kCanary : Proof::kAttributesAndCanary;
-    if (!stillProves(workplace_, material_, key, proof)) return settleLostProof(failure);
+    if (!stillProves(context_, material_, key, proof)) return settleLostProof(failure);
     if (byCiphertext) throw callerFault(failure);
     settleWhileProven(key, failure);
   } catch (const Failure& verdict) {
@@ -66,7 +66,7 @@ void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure)
 /// A key that is refused again and again must not have the HSM make another one each time.
 bool KeyTrouble::otherKeysEncrypt(const ProvenKey& key) {
   if (key.entry->wasRefusedLately()) return true;
-  examined_ = otherKeysWork(workplace_, material_->id, Direction::kEncrypt);
+  examined_ = otherKeysWork(context_, material_->id, Direction::kEncrypt);
   return examined_;
 }
 

@@ -8,8 +8,8 @@ namespace holdfast {
 /// Of one operation.
 class KeyTrouble {
  public:
-  KeyTrouble(Workplace& workplace, const MaterialPointer& material)
-      : workplace_(workplace), material_(material) {}
+  KeyTrouble(OperationContext& context, const MaterialPointer& material)
+      : context_(context), material_(material) {}
   KeyTrouble(const KeyTrouble&) = delete;
   KeyTrouble& operator=(const KeyTrouble&) = delete;
   ~KeyTrouble() = default;
@@ -28,7 +28,7 @@ class KeyTrouble {
   bool otherKeysEncrypt(const ProvenKey& key);
   void recordRefusal(const ProvenKey& key) const;
 
-  Workplace& workplace_;
+  OperationContext& context_;
   const MaterialPointer& material_;
   /// Key and HSM have worked since the first failure.
   bool cleared_ = false;
@@ -40,10 +40,10 @@ class KeyTrouble {
 /// Runs `use(key)` with a proven key; after a failure that may be the key's, once or twice more, unless it
 /// may have encrypted: another encryption has to be accounted for first.
 template <typename Use>
-auto withProvenKey(Workplace& workplace, const MaterialPointer& material, const Use& use) {
-  KeyTrouble trouble(workplace, material);
+auto withProvenKey(OperationContext& context, const MaterialPointer& material, const Use& use) {
+  KeyTrouble trouble(context, material);
   for (;;) {
-    const auto key = provenKey(workplace, material);
+    const auto key = provenKey(context, material);
     try {
       return use(key);
     } catch (const Failure& failure) {

@@ -14,7 +14,7 @@ constexpr auto kHold = std::chrono::microseconds(100);
 
 /// The token had dropped the session, which says nothing of what was asked. Unless key and HSM worked on that
 /// very session afterwards.
-bool metNoSession(const Failure& failure) {
+bool sessionWasLost(const Failure& failure) {
   if (failure.callerFault || failure.hsmCleared) return false;
   const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
   return failure.kind == FailureKind::kRv && dropped && !mayHaveEncrypted(failure);
@@ -57,7 +57,7 @@ bool Lane::openFirstSession() {
     openSession();
     return true;
   } catch (const Failure& failure) {
-    return dispatcher_->laneFailed(*this, explain(failure));
+    return dispatcher_->laneFailed(*this, withContext(failure));
   }
 }
 
@@ -84,19 +84,19 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
     if (Clock::now() >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     // Cancelled before this lane was awake.
-    if (request->settlement->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
+    if (request->completion->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
     ensureSession(dispatcher_->epochFor(*this));
-    Completed completed{member_, epoch_->number, operateOnLivingSession(*request), started_};
-    completed.taken = Clock::now() - started_;
-    return completed;
+    Success success{member_, epoch_->number, operateOnLivingSession(*request), started_};
+    success.taken = Clock::now() - started_;
+    return success;
   } catch (const Failure& failure) {
     const bool noSession = !session_ && failure.rv == CKR_SESSION_COUNT;
-    if (noSession && dispatcher_->handBack(*this, request)) return std::nullopt;
-    return explain(failure);
+    if (noSession && dispatcher_->requeue(*this, request)) return std::nullopt;
+    return withContext(failure);
   } catch (const std::exception& error) {
     auto exhausted = rvFailure("", CKR_HOST_MEMORY);
     exhausted.detail = error.what();
-    return explain(exhausted);
+    return withContext(exhausted);
   }
 }
 
@@ -105,17 +105,17 @@ Value Lane::operateOnLivingSession(Request& request) {
     return operate(request);
   } catch (const Failure& failure) {
     const bool inTime = Clock::now() < request.deadline;
-    if (!inTime || !metNoSession(failure) || !request.operation->isRepeatable()) throw;
-    heed(failure);
+    if (!inTime || !sessionWasLost(failure) || !request.operation->isRepeatable()) throw;
+    noteFailure(failure);
   }
   ensureSession(dispatcher_->epochFor(*this));
   return operate(request);
 }
 
 Value Lane::operate(Request& request) {
-  Workplace workplace{*token_,          *session_, epoch_->cache,    epoch_->profile,
-                      epoch_->selfTest, nonces_,   request.deadline, request.insideSince};
-  return request.operation->run(workplace);
+  OperationContext context{*token_,          *session_, epoch_->cache,    epoch_->profile,
+                           epoch_->selfTest, nonces_,   request.deadline, request.insideSince};
+  return request.operation->run(context);
 }
 
 void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
@@ -129,11 +129,11 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   poisoned_ = false;
 }
 
-Failure Lane::explain(Failure failure) {
+Failure Lane::withContext(Failure failure) {
   if (failure.kind == FailureKind::kRv && failure.rv == CKR_USER_NOT_LOGGED_IN) proveLogin(failure);
   failure.member = member_;
   failure.epoch = epoch_->number;
-  heed(failure);
+  noteFailure(failure);
   return failure;
 }
 
@@ -147,7 +147,7 @@ void Lane::proveLogin(Failure& failure) {
   }
 }
 
-void Lane::heed(const Failure& failure) {
+void Lane::noteFailure(const Failure& failure) {
   if (failure.kind == FailureKind::kSelfTestFailed) {
     poisoned_ = true;
     epoch_->selfTest.refusesForgeries = false;
@@ -160,7 +160,7 @@ void Lane::heed(const Failure& failure) {
   const auto& row = returnValue(failure.rv);
   if (row.poisonsSession || row.poisonsMember) poisoned_ = true;
   // A token that dropped a session may number its objects anew: every handle has to prove itself again.
-  if (poisoned_ && row.speaksAboutHsm) epoch_->cache.doubtAll();
+  if (poisoned_ && row.countsAgainstBreaker) epoch_->cache.doubtAll();
 }
 
 }  // namespace holdfast

@@ -17,7 +17,7 @@ class Dispatcher;
 
 /// Its thread owns it: nobody waits for it without a deadline, because a thread that hangs in a module cannot
 /// be joined, and holds what it may touch. `place` is the dispatcher's: guarded by its mutex.
-class Lane : public Watched, public std::enable_shared_from_this<Lane> {
+class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  public:
   /// Where the lane stands in the dispatcher.
   struct Place {
@@ -67,10 +67,11 @@ class Lane : public Watched, public std::enable_shared_from_this<Lane> {
   /// As `operate`, and once more on a new session where the token had dropped this one.
   Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
-  Failure explain(Failure failure);
+  /// Adds member and epoch, and notes the failure.
+  Failure withContext(Failure failure);
   void proveLogin(Failure& failure);
-  /// What the failure says of the session and of the handles known so far.
-  void heed(const Failure& failure);
+  /// Draws the consequences for the session and for the cached handles.
+  void noteFailure(const Failure& failure);
 
   const std::shared_ptr<Dispatcher> dispatcher_;
   const int member_;

@@ -66,11 +66,11 @@ struct Member {
   /// A call hangs and none has succeeded since: no more shared work until one does, or until it is resumed.
   bool suspected = false;
   /// Control operations that hold the token.
-  int visitors = 0;
+  int tokenHolders = 0;
   /// Threads that open it.
-  int openers = 0;
+  int threadsOpening = 0;
   /// Threads that release it.
-  int releasers = 0;
+  int threadsReleasing = 0;
   /// Logins of earlier openings.
   uint64_t formerLogins = 0;
   std::deque<RequestPointer> pinned;

@@ -27,7 +27,7 @@ struct ModuleOptions {
   std::optional<std::string> initializationString;
 };
 
-/// What openers of one library share; see Module::open.
+/// Shared by the modules of one library; see Module::open.
 struct SharedInstance {
   std::mutex mutex;
   std::condition_variable changed;
@@ -45,7 +45,7 @@ struct SharedInstance {
 class Module : public std::enable_shared_from_this<Module> {
  public:
   /// Loads and initialises; the environment stands over both. Without `privateInstance` the process has one
-  /// instance of a library, by whatever path it is named: openers with the same environment and
+  /// instance of a library, by whatever path it is named: members with the same environment and
   /// initialization string share it, and wait until the deadline (then `lane-deadline`) while another
   /// initialises or finalises it; others are refused (`module-in-use`). A private instance holds `opening`
   /// until it is finalised.

@@ -6,16 +6,16 @@
 
 namespace holdfast {
 
-Nonce NonceStock::take(Workplace& workplace) {
-  if (left_ == 0) draw(workplace);
+Nonce NonceStock::take(OperationContext& context) {
+  if (left_ == 0) draw(context);
   auto& next = block_[--left_];
   const Nonce taken = next;
   ::explicit_bzero(next.data(), next.size());
   return taken;
 }
 
-void NonceStock::draw(Workplace& workplace) {
-  drawRandom(workplace, {block_.front().data(), sizeof block_});
+void NonceStock::draw(OperationContext& context) {
+  drawRandom(context, {block_.front().data(), sizeof block_});
   left_ = kBlock;
 }
 

@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-struct Workplace;
+struct OperationContext;
 
 /// The 96 bits of one AES-GCM encryption.
 using Nonce = std::array<uint8_t, kNonceLength>;
@@ -28,12 +28,12 @@ class NonceStock {
 
   /// Draws a block where the stock is empty. Throws where the token gives none, or one that it gave before;
   /// nothing of such a block is used.
-  Nonce take(Workplace& workplace);
+  Nonce take(OperationContext& context);
   /// Forgets what is left: the session's end.
   void clear();
 
  private:
-  void draw(Workplace& workplace);
+  void draw(OperationContext& context);
 
   std::array<Nonce, kBlock> block_{};
   size_t left_ = 0;

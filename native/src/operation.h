@@ -10,9 +10,9 @@
 #include "bytes.h"
 #include "clock.h"
 #include "failure.h"
+#include "operation_context.h"
 #include "secret.h"
 #include "token.h"
-#include "workplace.h"
 
 namespace holdfast {
 
@@ -42,7 +42,7 @@ using Value =
                  TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
 
 /// A result, and which member in which session epoch gave it.
-struct Completed {
+struct Success {
   int member = -1;
   uint64_t epoch = 0;
   Value value;
@@ -51,8 +51,8 @@ struct Completed {
   Clock::duration taken{};
 };
 
-/// What settles a promise: it resolves or it is rejected.
-using Outcome = std::variant<Completed, Failure>;
+/// Resolves or rejects a promise.
+using Outcome = std::variant<Success, Failure>;
 
 /// One crossing of the seam: several PKCS#11 calls on one lane.
 class Operation {
@@ -62,7 +62,7 @@ class Operation {
   Operation& operator=(const Operation&) = delete;
   virtual ~Operation() = default;
   /// On a lane's thread; throws Failure. May run once only, unless it is repeatable.
-  virtual Value run(Workplace& workplace) = 0;
+  virtual Value run(OperationContext& context) = 0;
   /// Whether a run that failed before C_Encrypt leaves nothing behind, so that it may begin again.
   virtual bool isRepeatable() const { return false; }
 };

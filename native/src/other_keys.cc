@@ -21,11 +21,11 @@ bool saysTokenIsLost(const Failure& failure) {
 }
 
 /// Nothing if no other key is known.
-std::optional<bool> witnessesDecrypt(Workplace& workplace, const Bytes& troubledId) {
+std::optional<bool> witnessesDecrypt(OperationContext& context, const Bytes& troubledId) {
   std::optional<Failure> last;
-  for (const auto& [handle, material] : workplace.cache.provenKeys(troubledId, kMostWitnesses)) {
+  for (const auto& [handle, material] : context.cache.provenKeys(troubledId, kMostWitnesses)) {
     try {
-      tryCanary(workplace, *material, handle);
+      tryCanary(context, *material, handle);
       return true;
     } catch (const Failure& failure) {
       if (!mayBeOfKey(failure)) throw;
@@ -40,18 +40,18 @@ std::optional<bool> witnessesDecrypt(Workplace& workplace, const Bytes& troubled
 }
 
 /// One that has proved itself, else one made for this moment.
-void readAnotherKey(Workplace& workplace, const Bytes& troubledId) {
+void readAnotherKey(OperationContext& context, const Bytes& troubledId) {
   std::optional<Failure> last;
-  for (const auto& [handle, material] : workplace.cache.provenKeys(troubledId, kMostWitnesses)) {
+  for (const auto& [handle, material] : context.cache.provenKeys(troubledId, kMostWitnesses)) {
     try {
-      static_cast<void>(readKeyAttributes(workplace.session, handle));
+      static_cast<void>(readKeyAttributes(context.session, handle));
       return;
     } catch (const Failure& failure) {
       last = failure;
     }
   }
   if (last) throw Failure(*last);
-  static_cast<void>(readsSessionKey(workplace));
+  static_cast<void>(readsSessionKey(context));
 }
 
 bool isOfSearch(const Failure& failure) {
@@ -64,12 +64,12 @@ bool isOfReading(const Failure& failure) {
 
 }  // namespace
 
-void requireLookUpOfOthers(Workplace& workplace, const Bytes& troubledId, const Failure& failure) {
+void requireLookUpOfOthers(OperationContext& context, const Bytes& troubledId, const Failure& failure) {
   if (failure.kind != FailureKind::kRv) return;
   try {
     // That no key has this id does not matter.
-    if (isOfSearch(failure)) findSecretKeysInTurn(workplace, Bytes(troubledId.size()), 1);
-    if (isOfReading(failure)) readAnotherKey(workplace, troubledId);
+    if (isOfSearch(failure)) findSecretKeysInTurn(context, Bytes(troubledId.size()), 1);
+    if (isOfReading(failure)) readAnotherKey(context, troubledId);
   } catch (const Failure& other) {
     if (other.kind != FailureKind::kRv || !(isOfSearch(other) || isOfReading(other))) throw;
     Failure verdict = failure;
@@ -79,12 +79,12 @@ void requireLookUpOfOthers(Workplace& workplace, const Bytes& troubledId, const 
   }
 }
 
-void requireSession(const Workplace& workplace) { workplace.token.proveSession(workplace.session); }
+void requireSession(const OperationContext& context) { context.token.proveSession(context.session); }
 
-bool otherKeysWork(Workplace& workplace, const Bytes& troubledId, Direction direction) {
-  requireSession(workplace);
-  const bool witnessed = direction == Direction::kDecrypt && witnessesDecrypt(workplace, troubledId);
-  return witnessed || passesSelfTest(workplace);
+bool otherKeysWork(OperationContext& context, const Bytes& troubledId, Direction direction) {
+  requireSession(context);
+  const bool witnessed = direction == Direction::kDecrypt && witnessesDecrypt(context, troubledId);
+  return witnessed || passesSelfTest(context);
 }
 
 }  // namespace holdfast

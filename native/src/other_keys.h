@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bytes.h"
-#include "workplace.h"
+#include "operation_context.h"
 
 namespace holdfast {
 
@@ -11,16 +11,16 @@ enum class Direction { kEncrypt, kDecrypt };
 
 /// Throws unless the token keeps the session and the login: C_GetSessionInfo's failure, or its
 /// CKR_USER_NOT_LOGGED_IN. What another function answers proves neither.
-void requireSession(const Workplace& workplace);
+void requireSession(const OperationContext& context);
 
 /// True if, from now on, the HSM encrypts or decrypts with another key: for decryption one that has proved
 /// itself in this epoch, else one made for this moment. Throws `self-test-failed` if other keys fail too, and
 /// as `requireSession`. False if nothing could be learned: no other key is known, and the token makes none.
-bool otherKeysWork(Workplace& workplace, const Bytes& troubledId, Direction direction);
+bool otherKeysWork(OperationContext& context, const Bytes& troubledId, Direction direction);
 
 /// After a search, or a reading of attributes, failed for this key: throws `look-up-failed` if the HSM
 /// searches, or reads, no better for another one. That is the HSM's failure, although it works with the keys
 /// it has found.
-void requireLookUpOfOthers(Workplace& workplace, const Bytes& troubledId, const Failure& failure);
+void requireLookUpOfOthers(OperationContext& context, const Bytes& troubledId, const Failure& failure);
 
 }  // namespace holdfast

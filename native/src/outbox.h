@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include "settlement.h"
+#include "completion.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -14,7 +14,7 @@ namespace holdfast {
 /// the list: 10,000 operations per second do not mean 10,000 wake-ups. An answer that may wait rides along
 /// with the next one that may not; the watchdog sees to it that it does not wait for a lane that hangs
 /// meanwhile.
-class Outbox : public CompletionSink, public Watched, public std::enable_shared_from_this<Outbox> {
+class Outbox : public CompletionSink, public TimerTarget, public std::enable_shared_from_this<Outbox> {
  public:
   /// An answer, and the promise that it is for.
   struct Finished {

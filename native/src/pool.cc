@@ -20,13 +20,13 @@ Outcome attach(Dispatcher& dispatcher, int member, std::shared_ptr<Token> token,
                OpeningPointer opening) {
   try {
     dispatcher.attach(member, std::move(token), std::move(opening));
-    return Completed{member, 0, MemberOpened{member, std::move(info)}};
+    return Success{member, 0, MemberOpened{member, std::move(info)}};
   } catch (const Failure& closed) {
     return closed;
   }
 }
 
-void reopen(Dispatcher& dispatcher, Threads& threads, Settlement& answer, int member, Deadline deadline) {
+void reopen(Dispatcher& dispatcher, Threads& threads, Completion& answer, int member, Deadline deadline) {
   const auto options = dispatcher.beginOpening(member);
   dispatcher.detach(member, Clock::now() + (deadline - Clock::now()) / kDrainShare);
   auto opening = dispatcher.newOpening(member);
@@ -57,7 +57,7 @@ Failure withMember(Failure failure, int member) {
 /// The member's index in whatever the work throws.
 template <typename Work>
 ControlTask::Work forMember(int member, Work work) {
-  return [member, work = std::move(work)](Settlement& answer) {
+  return [member, work = std::move(work)](Completion& answer) {
     try {
       work(answer);
     } catch (const Failure& failure) {
@@ -81,20 +81,20 @@ std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& 
   }
 }
 
-/// Since when a control operation is inside the module; also what it passes turnstiles as.
+/// Since when a control operation is inside the module; its address is the holder of its locks.
 using InsideSince = std::atomic<Clock::time_point>;
 
 std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Deadline deadline,
                                          InsideSince& insideSince) {
-  const auto token = dispatcher.visit(member);
+  const auto token = dispatcher.acquireToken(member);
   const auto epoch = dispatcher.epochOf(member);
   if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   const auto session = openSession(dispatcher, member, *token, deadline);
   NonceStock nonces;
-  Workplace workplace{*token,          *session, epoch->cache, epoch->profile,
-                      epoch->selfTest, nonces,   deadline,     insideSince};
-  return takeInventory(workplace);
+  OperationContext context{*token,          *session, epoch->cache, epoch->profile,
+                           epoch->selfTest, nonces,   deadline,     insideSince};
+  return takeInventory(context);
 }
 
 }  // namespace
@@ -107,13 +107,13 @@ void Pool::openMember(const Answer& answer, MemberOptions options, Deadline dead
   try {
     member = addMember(std::move(options));
   } catch (const Failure& closed) {
-    answer->settle(closed);
+    answer->complete(closed);
     return;
   }
   const auto work = [dispatcher = dispatcher_, watchdog = watchdog_, member,
-                     deadline](Settlement& settlement) {
+                     deadline](Completion& completion) {
     try {
-      reopen(*dispatcher, watchdog->threads(), settlement, member, deadline);
+      reopen(*dispatcher, watchdog->threads(), completion, member, deadline);
     } catch (const Failure&) {
       closeUnlessClosed(*dispatcher, member);
       throw;
@@ -128,8 +128,8 @@ void Pool::openMember(const Answer& answer, MemberOptions options, Deadline dead
 
 void Pool::reopenMember(const Answer& answer, int member, Deadline deadline) {
   const auto work = [dispatcher = dispatcher_, watchdog = watchdog_, member,
-                     deadline](Settlement& settlement) {
-    reopen(*dispatcher, watchdog->threads(), settlement, member, deadline);
+                     deadline](Completion& completion) {
+    reopen(*dispatcher, watchdog->threads(), completion, member, deadline);
   };
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
@@ -139,15 +139,15 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
   // Shared because std::function copies; there is one block all the same.
   const auto shared = std::make_shared<Secret>(std::move(pin));
   const auto attempt = std::make_shared<LoginAttempt>(std::move(lock));
-  const auto work = [dispatcher = dispatcher_, member, shared, deadline, attempt](Settlement& settlement) {
-    const auto token = dispatcher->visit(member);
+  const auto work = [dispatcher = dispatcher_, member, shared, deadline, attempt](Completion& completion) {
+    const auto token = dispatcher->acquireToken(member);
     token->login(*shared, deadline, attempt);
     shared->clear();
     // Given up while C_Login hung: the caller thinks that this member is not logged in, so no lane opens.
-    if (settlement.isClaimed()) return;
+    if (completion.isClaimed()) return;
     const auto epoch = std::make_shared<Epoch>(nextEpochNumber(), dispatcher->profileOf(member));
     dispatcher->startLanes(member, epoch, deadline);
-    settlement.settle(Completed{member, epoch->number, epoch->number});
+    completion.complete(Success{member, epoch->number, epoch->number});
   };
   const auto late = [attempt, member] {
     attempt->giveUp();
@@ -158,8 +158,8 @@ void Pool::loginMember(const Answer& answer, int member, Secret pin, Deadline de
 
 void Pool::inventory(const Answer& answer, int member, Deadline deadline) {
   const auto inside = std::make_shared<InsideSince>(kNotInside);
-  const auto work = [dispatcher = dispatcher_, member, deadline, inside](Settlement& settlement) {
-    settlement.settle(Completed{member, 0, readInventory(*dispatcher, member, deadline, *inside)});
+  const auto work = [dispatcher = dispatcher_, member, deadline, inside](Completion& completion) {
+    completion.complete(Success{member, 0, readInventory(*dispatcher, member, deadline, *inside)});
   };
   const auto late = [dispatcher = dispatcher_, member, inside] {
     dispatcher->expel(member, inside.get());
@@ -169,18 +169,18 @@ void Pool::inventory(const Answer& answer, int member, Deadline deadline) {
 }
 
 void Pool::tokenInfo(const Answer& answer, int member, Deadline deadline) {
-  const auto work = [dispatcher = dispatcher_, member](Settlement& settlement) {
-    settlement.settle(Completed{member, 0, dispatcher->visit(member)->info()});
+  const auto work = [dispatcher = dispatcher_, member](Completion& completion) {
+    completion.complete(Success{member, 0, dispatcher->acquireToken(member)->info()});
   };
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
 
 void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
-  const auto work = [dispatcher = dispatcher_, member, deadline](Settlement& settlement) {
+  const auto work = [dispatcher = dispatcher_, member, deadline](Completion& completion) {
     dispatcher->beginClosing(member);
     const int hung = dispatcher->finishClosing(member, deadline);
     if (hung > 0) throw failure(FailureKind::kLaneDeadline, "a lane is still inside the module");
-    settlement.settle(Completed{member, 0, std::monostate{}});
+    completion.complete(Success{member, 0, std::monostate{}});
   };
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
@@ -189,13 +189,13 @@ void Pool::close(const Answer& answer, Deadline deadline) {
   // Here and not on the control thread: what is posted after this call is refused, however late that thread
   // starts.
   dispatcher_->beginClosingAll();
-  const auto work = [dispatcher = dispatcher_, deadline](Settlement& settlement) {
+  const auto work = [dispatcher = dispatcher_, deadline](Completion& completion) {
     dispatcher->releaseAll(deadline);
     const auto hung = static_cast<uint64_t>(dispatcher->awaitReleased(deadline));
-    settlement.settle(Completed{-1, 0, hung});
+    completion.complete(Success{-1, 0, hung});
   };
   const auto late = [dispatcher = dispatcher_] {
-    return Completed{-1, 0, static_cast<uint64_t>(dispatcher->busyLanes())};
+    return Success{-1, 0, static_cast<uint64_t>(dispatcher->busyLanes())};
   };
   ControlTask::start(watchdog_, answer, deadline, work, late);
 }

@@ -6,19 +6,19 @@
 #include <optional>
 #include <string>
 
+#include "completion.h"
 #include "dispatcher.h"
 #include "module.h"
-#include "settlement.h"
 #include "watchdog.h"
 
 namespace holdfast {
 
-/// Starts operations; each settles its settlement exactly once, by the deadline.
+/// Starts operations. Each completes its answer exactly once, by the deadline.
 class Pool {
  public:
   Pool(size_t queueLimit, std::shared_ptr<Watchdog> watchdog);
 
-  using Answer = std::shared_ptr<Settlement>;
+  using Answer = std::shared_ptr<Completion>;
 
   /// Throws a Failure of kind `closed`.
   int addMember(MemberOptions options) { return dispatcher_->addMember(std::move(options)); }

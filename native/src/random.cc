@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "failure.h"
+#include "operation_context.h"
 #include "return_values.h"
 #include "seen_random.h"
-#include "workplace.h"
 
 namespace holdfast {
 namespace {
@@ -16,16 +16,16 @@ constexpr size_t kShortestSecret = 16;
 
 /// One call, for as many bytes as the token gives at a time. Where it refuses so many, half as many are
 /// tried: what it gives then is remembered, so that only the first draws of an opening pay for it.
-size_t drawOnce(Workplace& workplace, std::span<uint8_t> room) {
-  auto& longest = workplace.token.longestDraw();
+size_t drawOnce(OperationContext& context, std::span<uint8_t> room) {
+  auto& longest = context.token.longestDraw();
   size_t length = std::min(room.size(), longest.load());
   const auto draw = [&] {
-    return workplace.functions().C_GenerateRandom(workplace.session.handle(), room.data(), length);
+    return context.functions().C_GenerateRandom(context.session.handle(), room.data(), length);
   };
   CK_RV rv = draw();
   const bool wasRefused = rv != CKR_OK;
   while (maySpeakOfLength(rv) && length > kShortestDraw) {
-    requireTimeLeft(workplace);
+    requireTimeLeft(context);
     length = std::max(length / 2, kShortestDraw);
     rv = draw();
   }
@@ -36,18 +36,18 @@ size_t drawOnce(Workplace& workplace, std::span<uint8_t> room) {
 
 }  // namespace
 
-void drawRandom(Workplace& workplace, std::span<uint8_t> room) {
+void drawRandom(OperationContext& context, std::span<uint8_t> room) {
   for (size_t drawn = 0; drawn < room.size();) {
-    if (drawn > 0) requireTimeLeft(workplace);
-    drawn += drawOnce(workplace, room.subspan(drawn));
+    if (drawn > 0) requireTimeLeft(context);
+    drawn += drawOnce(context, room.subspan(drawn));
   }
   if (!SeenRandom::ofProcess().note(room))
     throw badOutput("C_GenerateRandom", "random bytes that a token gave before, or none");
 }
 
-Secret drawSecret(Workplace& workplace, size_t length) {
+Secret drawSecret(OperationContext& context, size_t length) {
   Secret bytes(std::max(length, kShortestSecret));
-  drawRandom(workplace, {bytes.data(), bytes.size()});
+  drawRandom(context, {bytes.data(), bytes.size()});
   bytes.truncate(length);
   return bytes;
 }

@@ -7,14 +7,14 @@
 
 namespace holdfast {
 
-struct Workplace;
+struct OperationContext;
 
 /// Fills the room: in as many calls as the token needs, which may give fewer bytes at a time than a nonce
 /// block has. Throws `bad-output` for bytes that some token of this process gave before (seen_random.h);
 /// nothing of such a draw may be used.
-void drawRandom(Workplace& workplace, std::span<uint8_t> room);
+void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
 /// `length` bytes. Draws at least 16, so that a repetition shows.
-Secret drawSecret(Workplace& workplace, size_t length);
+Secret drawSecret(OperationContext& context, size_t length);
 
 }  // namespace holdfast

@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "settlement.h"
+#include "completion.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -15,11 +15,11 @@ class Lane;
 
 /// Owned by the dispatcher's queue while it waits, by its lane while it runs (also by a quarantined one,
 /// until the call returns), and by the watchdog until it is answered.
-class Request final : public Watched, public std::enable_shared_from_this<Request> {
+class Request final : public TimerTarget, public std::enable_shared_from_this<Request> {
  public:
-  Request(std::weak_ptr<Dispatcher> dispatcher, std::shared_ptr<Settlement> settlement,
+  Request(std::weak_ptr<Dispatcher> dispatcher, std::shared_ptr<Completion> completion,
           OperationPointer operation, std::optional<int> member, Deadline deadline)
-      : settlement(std::move(settlement)),
+      : completion(std::move(completion)),
         operation(std::move(operation)),
         member(member),
         deadline(deadline),
@@ -27,15 +27,15 @@ class Request final : public Watched, public std::enable_shared_from_this<Reques
 
   void onDeadline() override;
 
-  /// As what it passes turnstiles.
+  /// The holder of the locks that its run takes.
   Holder holder() const { return &insideSince; }
 
-  const std::shared_ptr<Settlement> settlement;
+  const std::shared_ptr<Completion> completion;
   const OperationPointer operation;
   /// The member that must run it, or none: the next admitted one.
   const std::optional<int> member;
   const Deadline deadline;
-  /// See Workplace::insideSince. A lane that was given the request may not be awake yet.
+  /// See OperationContext::insideSince. A lane that was given the request may not be awake yet.
   std::atomic<Clock::time_point> insideSince = kNotInside;
   /// When the watchdog looks again at a lane that goes on after the answer. Guarded by the dispatcher's
   /// mutex.

@@ -20,7 +20,7 @@ constexpr const char* kUnsupported = "UNSUPPORTED_OPERATION";
 
 // clang-format off
 constexpr ReturnValue kTable[] = {
-    // name, value, code, transient, poisonsSession, poisonsMember, speaksAboutHsm
+    // name, value, code, transient, poisonsSession, poisonsMember, countsAgainstBreaker
     {"CKR_OK", CKR_OK, kInternal, no, no, no, no},
     {"CKR_CANCEL", CKR_CANCEL, kInternal, yes, no, no, yes},
     {"CKR_HOST_MEMORY", CKR_HOST_MEMORY, kInternal, yes, no, no, yes},

@@ -21,7 +21,7 @@ struct ReturnValue {
   /// The member is of no more use until it is opened again.
   bool poisonsMember;
   /// Counts for the member's breaker: it says something about the HSM and not about the request.
-  bool speaksAboutHsm;
+  bool countsAgainstBreaker;
 };
 
 /// Every `CKR_` name of the header, in the header's order, then those of PKCS#11 v3.

@@ -33,7 +33,7 @@ bool isLost(CK_RV rv) {
 /// encryptions are made with it, so that their nonces may be counted.
 class SessionKey {
  public:
-  explicit SessionKey(Workplace& workplace) : workplace_(workplace), renewals_(workplace.session.renewals()) {
+  explicit SessionKey(OperationContext& context) : context_(context), renewals_(context.session.renewals()) {
     CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
     CK_KEY_TYPE aes = CKK_AES;
     CK_ULONG length = 32;
@@ -50,8 +50,8 @@ class SessionKey {
                                         {CKA_DECRYPT, &yes, sizeof yes}}};
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
-    const CK_RV rv = workplace.functions().C_GenerateKey(workplace.session.handle(), &mechanism,
-                                                         wanted.data(), wanted.size(), &made);
+    const CK_RV rv = context.functions().C_GenerateKey(context.session.handle(), &mechanism, wanted.data(),
+                                                       wanted.size(), &made);
     if (rv == CKR_OK && made == CK_INVALID_HANDLE) throw badOutput("C_GenerateKey", "the key has no handle");
     if (isLost(rv)) throw rvFailure("C_GenerateKey", rv);
     if (rv == CKR_OK) handle_ = made;
@@ -60,14 +60,14 @@ class SessionKey {
   SessionKey& operator=(const SessionKey&) = delete;
   ~SessionKey() {
     // Once it went with its session, its handle may be another object's.
-    if (!handle_ || workplace_.session.renewals() != renewals_) return;
-    workplace_.functions().C_DestroyObject(workplace_.session.handle(), *handle_);
+    if (!handle_ || context_.session.renewals() != renewals_) return;
+    context_.functions().C_DestroyObject(context_.session.handle(), *handle_);
   }
 
   const std::optional<CK_OBJECT_HANDLE>& handle() const { return handle_; }
 
  private:
-  Workplace& workplace_;
+  OperationContext& context_;
   const uint64_t renewals_;
   std::optional<CK_OBJECT_HANDLE> handle_;
 };
@@ -84,29 +84,29 @@ Failure selfTestFailed(Failure why, const char* detail) {
 }
 
 /// Nothing if the token has never encrypted under such a key: it may not allow that.
-std::optional<Sample> encryptOnce(Workplace& workplace, CK_OBJECT_HANDLE key, uint8_t number) {
+std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE key, uint8_t number) {
   Sample sample;
   auto& [nonce, ciphertext] = sample;
-  if (!workplace.profile.tokenMakesNonces) nonce.back() = number;
+  if (!context.profile.tokenMakesNonces) nonce.back() = number;
   try {
     ciphertext =
-        workplace.profile.tokenMakesNonces
-            ? gcmEncryptWithTokenNonce(workplace.session, key, nonce, viewOf(kAdditionalData),
+        context.profile.tokenMakesNonces
+            ? gcmEncryptWithTokenNonce(context.session, key, nonce, viewOf(kAdditionalData),
                                        viewOf(kPlaintext))
-            : gcmEncrypt(workplace.session, key, viewOf(nonce), viewOf(kAdditionalData), viewOf(kPlaintext));
+            : gcmEncrypt(context.session, key, viewOf(nonce), viewOf(kAdditionalData), viewOf(kPlaintext));
     return sample;
   } catch (const Failure& failure) {
-    const bool neverPassed = workplace.selfTest.passed.load() == Clock::time_point{};
+    const bool neverPassed = context.selfTest.passed.load() == Clock::time_point{};
     if (failure.kind == FailureKind::kRv && neverPassed) return std::nullopt;
     throw selfTestFailed(failure, "the HSM does not encrypt any more, under a key just made either");
   }
 }
 
-void requireDecryption(Workplace& workplace, CK_OBJECT_HANDLE key, const Sample& sample) {
+void requireDecryption(OperationContext& context, CK_OBJECT_HANDLE key, const Sample& sample) {
   const auto* const detail = "the HSM does not decrypt what it has encrypted a moment before";
   try {
     const Secret plaintext =
-        gcmDecrypt(workplace.session, key, viewOf(sample.nonce), viewOf(kAdditionalData), sample.ciphertext);
+        gcmDecrypt(context.session, key, viewOf(sample.nonce), viewOf(kAdditionalData), sample.ciphertext);
     if (std::ranges::equal(plaintext.view(), viewOf(kPlaintext))) return;
   } catch (const Failure& failure) {
     throw selfTestFailed(failure, detail);
@@ -116,31 +116,31 @@ void requireDecryption(Workplace& workplace, CK_OBJECT_HANDLE key, const Sample&
 
 }  // namespace
 
-bool passesSelfTest(Workplace& workplace) {
+bool passesSelfTest(OperationContext& context) {
   const auto since = Clock::now();
   // All sessions of the process see the key (PKCS#11 v2.40 §4.4): no inventory may meet it.
-  const auto passage = enterExclusive(workplace, workplace.token.objects());
-  requireTime(workplace, bool(passage));
-  if (workplace.selfTest.passed.load() >= since) return true;
+  const auto lock = lockExclusive(context, context.token.objects());
+  requireTime(context, bool(lock));
+  if (context.selfTest.passed.load() >= since) return true;
   const auto begun = Clock::now();
-  const SessionKey key(workplace);
+  const SessionKey key(context);
   if (!key.handle()) return false;
   // What puts out the output of the call before shows it in the second round.
   for (const uint8_t number : {1, 2}) {
-    const auto sample = encryptOnce(workplace, *key.handle(), number);
+    const auto sample = encryptOnce(context, *key.handle(), number);
     if (!sample) return false;
-    requireDecryption(workplace, *key.handle(), *sample);
+    requireDecryption(context, *key.handle(), *sample);
   }
-  workplace.selfTest.passed = begun;
+  context.selfTest.passed = begun;
   return true;
 }
 
-bool readsSessionKey(Workplace& workplace) {
-  const auto passage = enterExclusive(workplace, workplace.token.objects());
-  requireTime(workplace, bool(passage));
-  const SessionKey key(workplace);
+bool readsSessionKey(OperationContext& context) {
+  const auto lock = lockExclusive(context, context.token.objects());
+  requireTime(context, bool(lock));
+  const SessionKey key(context);
   if (!key.handle()) return false;
-  static_cast<void>(readKeyAttributes(workplace.session, *key.handle()));
+  static_cast<void>(readKeyAttributes(context.session, *key.handle()));
   return true;
 }
 

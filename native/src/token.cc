@@ -172,7 +172,7 @@ void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<Lo
   const LoginTurn turn(*this, attempt, deadline);
   const auto anchor = livingAnchor();
   // The attempt is on record for the token that was found, not for what is in its slot by now.
-  if (!isInItsSlotBeforeLong()) throw anotherToken();
+  if (!isPresentWithRetry()) throw anotherToken();
   readSession(*anchor);
   // From here on nobody else installs one, or tries the PIN, before this thread is done.
   if (Clock::now() >= deadline || !attempt->begin())
@@ -211,7 +211,7 @@ void Token::forgetSession(CK_SESSION_HANDLE session) const {
 }
 
 /// While another process logs in, SoftHSM 2.6.1 rewrites the file of the token, and C_GetTokenInfo may fail.
-bool Token::isInItsSlotBeforeLong() const {
+bool Token::isPresentWithRetry() const {
   for (int look = 1; look < kLooks; ++look) {
     if (isInItsSlot()) return true;
     std::this_thread::sleep_for(kPauseBetweenLooks);
@@ -220,7 +220,7 @@ bool Token::isInItsSlotBeforeLong() const {
 }
 
 void Token::proveAlive(const Session& session) const {
-  if (!isInItsSlotBeforeLong()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  if (!isPresentWithRetry()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
   proveSession(session);
 }
 

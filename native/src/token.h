@@ -16,7 +16,7 @@
 #include "module.h"
 #include "secret.h"
 #include "session.h"
-#include "turnstile.h"
+#include "timed_shared_mutex.h"
 
 namespace holdfast {
 
@@ -112,7 +112,7 @@ class Token {
 
   /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
   /// CKR_GENERAL_ERROR where the two race (its issue 573).
-  Turnstile& objects() { return objects_; }
+  TimedSharedMutex& objects() { return objects_; }
 
  private:
   class LoginTurn;
@@ -121,7 +121,7 @@ class Token {
   void install(std::shared_ptr<Session> anchor);
   /// C_GetSessionInfo. Throws where it is of another slot: what that one holds is not this token's.
   CK_SESSION_INFO readSession(const Session& session) const;
-  bool isInItsSlotBeforeLong() const;
+  bool isPresentWithRetry() const;
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;
@@ -140,7 +140,7 @@ class Token {
   std::atomic<uint64_t> logins_ = 0;
   std::atomic<size_t> longestDraw_ = std::numeric_limits<size_t>::max();
   const std::string serialNumber_;
-  Turnstile objects_;
+  TimedSharedMutex objects_;
 };
 
 }  // namespace holdfast

@@ -20,29 +20,29 @@ Watchdog::~Watchdog() {
   }
 }
 
-void Watchdog::watch(Deadline deadline, std::shared_ptr<Watched> watched) {
+void Watchdog::watch(Deadline deadline, std::shared_ptr<TimerTarget> target) {
   const std::lock_guard lock(state_->mutex);
-  state_->watched.emplace(deadline, std::move(watched));
+  state_->timers.emplace(deadline, std::move(target));
   // It sleeps on when what it waited for is done, so that operations in time, one after the other, never wake
   // it.
   if (deadline < state_->sleepsUntil) state_->changed.notify_one();
 }
 
-void Watchdog::unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched) {
+void Watchdog::unwatch(Deadline deadline, const std::shared_ptr<TimerTarget>& target) {
   const std::lock_guard lock(state_->mutex);
-  state_->watched.erase({deadline, watched});
+  state_->timers.erase({deadline, target});
 }
 
 void Watchdog::run(const std::shared_ptr<State>& state) {
   pthread_setname_np(pthread_self(), "hf-watchdog");
   std::unique_lock lock(state->mutex);
   while (!state->stopping) {
-    if (state->watched.empty()) {
+    if (state->timers.empty()) {
       state->sleepsUntil = Deadline::max();
       state->changed.wait(lock);
       continue;
     }
-    const auto first = state->watched.begin();
+    const auto first = state->timers.begin();
     if (first->first > Clock::now()) {
       // By value: the entry may be gone when the wait ends.
       const Deadline until = first->first;
@@ -50,7 +50,7 @@ void Watchdog::run(const std::shared_ptr<State>& state) {
       state->changed.wait_until(lock, until);
       continue;
     }
-    auto late = state->watched.extract(first);
+    auto late = state->timers.extract(first);
     lock.unlock();
     late.value().second->onDeadline();
     late = {};

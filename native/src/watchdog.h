@@ -12,13 +12,13 @@
 
 namespace holdfast {
 
-/// Something with a deadline.
-class Watched {
+/// Is called when its deadline passes.
+class TimerTarget {
  public:
-  Watched() = default;
-  Watched(const Watched&) = delete;
-  Watched& operator=(const Watched&) = delete;
-  virtual ~Watched() = default;
+  TimerTarget() = default;
+  TimerTarget(const TimerTarget&) = delete;
+  TimerTarget& operator=(const TimerTarget&) = delete;
+  virtual ~TimerTarget() = default;
   /// On the watchdog's thread, once, unless it was unwatched before; must not call into a module.
   virtual void onDeadline() = 0;
 };
@@ -31,8 +31,8 @@ class Watchdog {
   Watchdog& operator=(const Watchdog&) = delete;
   ~Watchdog();
 
-  void watch(Deadline deadline, std::shared_ptr<Watched> watched);
-  void unwatch(Deadline deadline, const std::shared_ptr<Watched>& watched);
+  void watch(Deadline deadline, std::shared_ptr<TimerTarget> target);
+  void unwatch(Deadline deadline, const std::shared_ptr<TimerTarget>& target);
 
   /// The threads whose deadlines it watches.
   Threads& threads() { return threads_; }
@@ -42,7 +42,7 @@ class Watchdog {
   struct State {
     std::mutex mutex;
     std::condition_variable changed;
-    std::set<std::pair<Deadline, std::shared_ptr<Watched>>> watched;
+    std::set<std::pair<Deadline, std::shared_ptr<TimerTarget>>> timers;
     /// Until when the thread sleeps unless it is woken.
     Deadline sleepsUntil = Deadline::max();
     bool stopping = false;

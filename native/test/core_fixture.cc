@@ -102,7 +102,7 @@ TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer ope
                                  uint64_t ticket) {
   const auto sink = std::make_shared<FutureSink>();
   auto pending = sink->future();
-  pool_->post(std::make_shared<Settlement>(sink, ticket), member, std::move(operation), deadline);
+  pool_->post(std::make_shared<Completion>(sink, ticket), member, std::move(operation), deadline);
   return pending;
 }
 

@@ -62,7 +62,7 @@ class TestPool {
   ~TestPool();
 
   using Pending = std::future<Outcome>;
-  /// Calls `start` with an answer and gives what it will be settled with.
+  /// Calls `start` with a completion and returns its outcome.
   template <typename Start>
   Pending start(const Start& start);
 
@@ -103,15 +103,14 @@ template <typename Start>
 TestPool::Pending TestPool::start(const Start& start) {
   const auto sink = std::make_shared<FutureSink>();
   auto pending = sink->future();
-  start(std::make_shared<Settlement>(sink, 1));
+  start(std::make_shared<Completion>(sink, 1));
   return pending;
 }
 
 /// The value, or a test failure that says why there is none.
 template <typename T>
 T valueOf(Outcome outcome) {
-  if (auto* const completed = std::get_if<Completed>(&outcome))
-    return std::get<T>(std::move(completed->value));
+  if (auto* const success = std::get_if<Success>(&outcome)) return std::get<T>(std::move(success->value));
   throw std::runtime_error(messageOf(std::get<Failure>(outcome)));
 }
 

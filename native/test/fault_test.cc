@@ -107,7 +107,7 @@ TEST(Fault, ARequestThatIsHandedBackGoesToAnotherMemberThatRests) {
   const int before = full.calls("C_GenerateRandom");
   for (int turn = 0; turn < 2; ++turn) {
     const auto outcome = pool.post(std::nullopt, makeRandom(8), after(1'000)).get();
-    EXPECT_TRUE(std::holds_alternative<Completed>(outcome));
+    EXPECT_TRUE(std::holds_alternative<Success>(outcome));
   }
   EXPECT_EQ(full.calls("C_GenerateRandom"), before + 1);
   full.heal();
@@ -153,7 +153,7 @@ TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
   EXPECT_EQ(failureOf(pool.post(std::nullopt, makeRandom(8)).get()).kind, FailureKind::kNoMember);
   const int neighbour = pool.connect(well.module(), {2, 2});
   for (int i = 0; i < 20; ++i)
-    EXPECT_EQ(std::get<Completed>(pool.post(std::nullopt, makeRandom(8)).get()).member, neighbour);
+    EXPECT_EQ(std::get<Success>(pool.post(std::nullopt, makeRandom(8)).get()).member, neighbour);
   ill.heal();
   // A success clears it.
   valueOf<Secret>(pool.run(member, makeRandom(8)));

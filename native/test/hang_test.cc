@@ -162,7 +162,7 @@ TEST(HangOnce, OfASlotKeepsOnlyItsOwnTokenOut) {
   int open = 0;
   for (const int member : members) {
     auto outcome = pool.reopen(member, after(2'000));
-    if (std::holds_alternative<Completed>(outcome)) {
+    if (std::holds_alternative<Success>(outcome)) {
       ++open;
       valueOf<uint64_t>(pool.logIn(member));
       pool.admit(member);

@@ -16,7 +16,7 @@ struct CountingOutbox final : Outbox {
   std::atomic<int> wakes = 0;
 };
 
-Outcome answer() { return Completed{0, 1, std::monostate{}}; }
+Outcome answer() { return Success{0, 1, std::monostate{}}; }
 
 TEST(Outbox, OneWakeUpIsForEverything) {
   const auto outbox = std::make_shared<CountingOutbox>();
@@ -72,7 +72,7 @@ struct NotingSink final : CompletionSink {
 void postRandom(TestPool& pool, int member, const std::shared_ptr<NotingSink>& sink, int count,
                 size_t length) {
   for (int i = 0; i < count; ++i)
-    pool.pool().post(std::make_shared<Settlement>(sink, 1), member, makeRandom(length), after(60'000));
+    pool.pool().post(std::make_shared<Completion>(sink, 1), member, makeRandom(length), after(60'000));
 }
 
 TEST(Outbox, ALaneHoldsAnswersBackOnlyWhileMoreRequestsWait) {

@@ -12,7 +12,7 @@ TEST(Pool, RoundTrip) {
       valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(bytesOf("hello")), bytesOf("aad"))));
   const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
   const auto opened = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("aad")));
-  EXPECT_EQ(std::get<Completed>(opened).member, member);
+  EXPECT_EQ(std::get<Success>(opened).member, member);
   const auto wrong = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("other")));
   EXPECT_TRUE(std::get<Failure>(wrong).callerFault);
   EXPECT_EQ(pool.close(), 0U);

@@ -73,13 +73,13 @@ TEST(ReturnValues, CodesOfVersion3HaveTheirNames) {
 TEST(ReturnValues, OnlyEncryptedDataIsACiphertextsFault) {
   for (const auto& row : returnValues()) {
     if (std::string(row.code) != "INVALID_CIPHERTEXT") continue;
-    EXPECT_FALSE(row.speaksAboutHsm) << row.name;
+    EXPECT_FALSE(row.countsAgainstBreaker) << row.name;
   }
 }
 
 TEST(ReturnValues, WhatPoisonsAMemberSpeaksAboutIt) {
   for (const auto& row : returnValues()) {
-    EXPECT_TRUE(!row.poisonsMember || row.speaksAboutHsm) << row.name;
+    EXPECT_TRUE(!row.poisonsMember || row.countsAgainstBreaker) << row.name;
   }
 }
 

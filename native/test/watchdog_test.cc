@@ -6,12 +6,12 @@
 #include <thread>
 
 #include "core_fixture.h"
-#include "turnstile.h"
+#include "timed_shared_mutex.h"
 
 namespace holdfast {
 namespace {
 
-struct Counter final : Watched {
+struct Counter final : TimerTarget {
   explicit Counter(std::atomic<int>& given) : count(given) {}
   void onDeadline() override { ++count; }
   std::atomic<int>& count;
@@ -60,28 +60,28 @@ TEST(Watchdog, ServesWhoComesWhileItSleepsForWhatIsDone) {
   EXPECT_EQ(never, 0);
 }
 
-TEST(Turnstile, OneExclusiveOrManyShared) {
-  Turnstile turnstile;
+TEST(TimedSharedMutex, OneExclusiveOrManyShared) {
+  TimedSharedMutex mutex;
   const char holders[4] = {};
   {
-    const auto first = turnstile.shared(after(1'000), holders);
-    const auto second = turnstile.shared(after(1'000), holders + 1);
+    const auto first = mutex.lockShared(after(1'000), holders);
+    const auto second = mutex.lockShared(after(1'000), holders + 1);
     EXPECT_TRUE(first && second);
-    EXPECT_FALSE(turnstile.exclusive(after(20), holders + 2));
-    EXPECT_TRUE(turnstile.shared(after(20), holders + 3));
+    EXPECT_FALSE(mutex.lockExclusive(after(20), holders + 2));
+    EXPECT_TRUE(mutex.lockShared(after(20), holders + 3));
   }
-  const auto alone = turnstile.exclusive(after(1'000), holders);
+  const auto alone = mutex.lockExclusive(after(1'000), holders);
   EXPECT_TRUE(alone);
-  EXPECT_FALSE(turnstile.shared(after(20), holders + 1));
+  EXPECT_FALSE(mutex.lockShared(after(20), holders + 1));
 }
 
-TEST(Turnstile, ExcludesThreads) {
-  Turnstile turnstile;
+TEST(TimedSharedMutex, ExcludesThreads) {
+  TimedSharedMutex mutex;
   int count = 0;
   const auto work = [&] {
     for (int i = 0; i < 1'000; ++i) {
-      const auto passage = turnstile.exclusive(after(20'000), &i);
-      if (passage) ++count;
+      const auto lock = mutex.lockExclusive(after(20'000), &i);
+      if (lock) ++count;
     }
   };
   std::thread one(work);
@@ -91,27 +91,27 @@ TEST(Turnstile, ExcludesThreads) {
   EXPECT_EQ(count, 2'000);
 }
 
-TEST(Turnstile, AnExpelledHolderKeepsNobodyOutAndLetsNobodyInWhenItLeaves) {
-  Turnstile turnstile;
+TEST(TimedSharedMutex, AnExpelledHolderKeepsNobodyOutAndLetsNobodyInWhenItLeaves) {
+  TimedSharedMutex mutex;
   const char holders[4] = {};
   {
-    const auto hung = turnstile.exclusive(after(1'000), holders);
-    turnstile.expel(holders);
-    const auto next = turnstile.exclusive(after(1'000), holders + 1);
+    const auto hung = mutex.lockExclusive(after(1'000), holders);
+    mutex.expel(holders);
+    const auto next = mutex.lockExclusive(after(1'000), holders + 1);
     EXPECT_TRUE(next);
-    turnstile.expel(holders);
-    EXPECT_FALSE(turnstile.shared(after(20), holders + 2));
+    mutex.expel(holders);
+    EXPECT_FALSE(mutex.lockShared(after(20), holders + 2));
   }
   {
-    const auto sharer = turnstile.shared(after(1'000), holders + 1);
-    const auto alsoHung = turnstile.shared(after(1'000), holders);
-    turnstile.expel(holders);
-    EXPECT_FALSE(turnstile.exclusive(after(20), holders + 2));
+    const auto sharer = mutex.lockShared(after(1'000), holders + 1);
+    const auto alsoHung = mutex.lockShared(after(1'000), holders);
+    mutex.expel(holders);
+    EXPECT_FALSE(mutex.lockExclusive(after(20), holders + 2));
   }
-  EXPECT_TRUE(turnstile.exclusive(after(1'000), holders + 2));
-  const auto last = turnstile.exclusive(after(1'000), holders + 3);
-  turnstile.expelAll();
-  EXPECT_TRUE(turnstile.shared(after(20), holders + 2));
+  EXPECT_TRUE(mutex.lockExclusive(after(1'000), holders + 2));
+  const auto last = mutex.lockExclusive(after(1'000), holders + 3);
+  mutex.expelAll();
+  EXPECT_TRUE(mutex.lockShared(after(20), holders + 2));
 }
 
 TEST(Deadlines, NeverOverflow) {

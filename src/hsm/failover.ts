@@ -43,7 +43,7 @@ class FailoverState {
 
   /** The log of a request that fails tells of every try, the last one first. */
   note({ failure, classification }: JudgedFailure): void {
-    this.hsmFailed ||= classification.speaksAboutHsm;
+    this.hsmFailed ||= classification.countsAgainstBreaker;
     if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;
     this.#lastFailure = failure;
   }

@@ -32,48 +32,48 @@ describe('a CK_RV', () => {
   test('is the ciphertext’s fault only when the canary decrypted, whatever its value', () => {
     for (const rv of [0x5, 0x40]) {
       const verdict = classify(failure({ rv, functionName: 'C_Decrypt', callerFault: true }), returnValues);
-      expect(verdict).toMatchObject({ code: 'INVALID_CIPHERTEXT', speaksAboutHsm: false, retryElsewhere: false });
+      expect(verdict).toMatchObject({ code: 'INVALID_CIPHERTEXT', countsAgainstBreaker: false, retryElsewhere: false });
     }
   });
 
   test('that only a vendor knows is internal, and counts', () => {
     expect(returnValues(0x8000_1234)).toMatchObject({ name: '0x80001234', code: 'KMS_INTERNAL', transient: true });
     expect(classify(failure({ rv: 0x8000_1234 }), returnValues)).toMatchObject({
-      speaksAboutHsm: true,
+      countsAgainstBreaker: true,
       retryElsewhere: true,
     });
   });
 });
 
 const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Classification>> = {
-  'queue-deadline': { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false },
-  cancelled: { code: 'CANCELLED', speaksAboutHsm: false, retryElsewhere: false },
-  overdue: { code: 'DEPENDENCY_TIMEOUT', speaksAboutHsm: false, poisonsMember: false, retryElsewhere: true },
+  'queue-deadline': { code: 'DEPENDENCY_TIMEOUT', countsAgainstBreaker: false },
+  cancelled: { code: 'CANCELLED', countsAgainstBreaker: false, retryElsewhere: false },
+  overdue: { code: 'DEPENDENCY_TIMEOUT', countsAgainstBreaker: false, poisonsMember: false, retryElsewhere: true },
   'lane-deadline': { code: 'DEPENDENCY_TIMEOUT', poisonsMember: true },
-  'material-missing': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-missing' },
-  'material-ambiguous': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-ambiguous' },
-  'material-mismatch': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, alert: 'material-mismatch' },
-  'look-up-failed': { code: 'KMS_INTERNAL', speaksAboutHsm: true, poisonsMember: false, retryElsewhere: true },
+  'material-missing': { code: 'KMS_INVALID_STATE', countsAgainstBreaker: false, alert: 'material-missing' },
+  'material-ambiguous': { code: 'KMS_INVALID_STATE', countsAgainstBreaker: false, alert: 'material-ambiguous' },
+  'material-mismatch': { code: 'KMS_INVALID_STATE', countsAgainstBreaker: false, alert: 'material-mismatch' },
+  'look-up-failed': { code: 'KMS_INTERNAL', countsAgainstBreaker: true, poisonsMember: false, retryElsewhere: true },
   'canary-failed': { code: 'KMS_INVALID_STATE', retryElsewhere: true, alert: 'canary-failed' },
   'bad-output': {
     code: 'KMS_INTERNAL',
-    speaksAboutHsm: true,
+    countsAgainstBreaker: true,
     poisonsMember: false,
     callerFault: false,
     retryElsewhere: true,
   },
-  'key-refused': { code: 'KMS_INVALID_STATE', speaksAboutHsm: false, retryElsewhere: true, alert: 'key-refused' },
+  'key-refused': { code: 'KMS_INVALID_STATE', countsAgainstBreaker: false, retryElsewhere: true, alert: 'key-refused' },
   'self-test-failed': { code: 'KMS_INTERNAL', poisonsMember: true, retryElsewhere: true, alert: null },
-  'handle-revoked': { code: 'KMS_INTERNAL', speaksAboutHsm: false, retryElsewhere: true, alert: null },
-  'queue-full': { code: 'LIMIT_EXCEEDED', speaksAboutHsm: false, retryAfterMs: 200 },
-  'no-member': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false, retryElsewhere: true },
-  closed: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  'handle-revoked': { code: 'KMS_INTERNAL', countsAgainstBreaker: false, retryElsewhere: true, alert: null },
+  'queue-full': { code: 'LIMIT_EXCEEDED', countsAgainstBreaker: false, retryAfterMs: 200 },
+  'no-member': { code: 'KEY_UNAVAILABLE', countsAgainstBreaker: false, retryElsewhere: true },
+  closed: { code: 'KEY_UNAVAILABLE', countsAgainstBreaker: false },
   module: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   'module-in-use': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
-  lock: { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
-  'lock-held': { code: 'KEY_UNAVAILABLE', speaksAboutHsm: false },
+  lock: { code: 'KEY_UNAVAILABLE', countsAgainstBreaker: false },
+  'lock-held': { code: 'KEY_UNAVAILABLE', countsAgainstBreaker: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
-  'too-long': { code: 'UNSUPPORTED_OPERATION', speaksAboutHsm: false, callerFault: false },
+  'too-long': { code: 'UNSUPPORTED_OPERATION', countsAgainstBreaker: false, callerFault: false },
   'worn-out': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
 };
 
@@ -104,7 +104,7 @@ test("only what speaks of time alone can be the caller's own deadline", () => {
 
 test('a table with a code that nobody knows is refused', () => {
   const row = { name: 'CKR_X', value: 1, code: 'NO_SUCH_CODE', transient: false };
-  const flags = { poisonsSession: false, poisonsMember: false, speaksAboutHsm: false };
+  const flags = { poisonsSession: false, poisonsMember: false, countsAgainstBreaker: false };
   expect(() => readReturnValues([{ ...row, ...flags }])).toThrow(/CKR_X to NO_SUCH_CODE/);
 });
 

@@ -9,7 +9,7 @@ export interface Classification {
   code: ErrorCode;
   message: string;
   /** It says something about the HSM's health: the breaker records it. Everything else the breaker never sees. */
-  speaksAboutHsm: boolean;
+  countsAgainstBreaker: boolean;
   /** The member is of no use until it has proved itself again: the breaker opens at once. */
   poisonsMember: boolean;
   /** The caller's input was bad; the same answer would come from every member. */
@@ -61,7 +61,7 @@ export function classify(failure: NativeFailure, returnValues: ReturnValues): Cl
   const value = returnValues(failure.rv);
   return {
     ...callerAnswer(value.code),
-    speaksAboutHsm: value.speaksAboutHsm,
+    countsAgainstBreaker: value.countsAgainstBreaker,
     poisonsMember: value.poisonsMember,
     callerFault: false,
     // Our input was checked: whatever this member answers, it was not asked for anything that another would refuse.
@@ -117,7 +117,13 @@ function callerAnswer(code: ErrorCode): Pick<Classification, 'code' | 'message'>
   return internal;
 }
 
-const healthy = { speaksAboutHsm: false, poisonsMember: false, callerFault: false, retryElsewhere: false, alert: null };
+const healthy = {
+  countsAgainstBreaker: false,
+  poisonsMember: false,
+  callerFault: false,
+  retryElsewhere: false,
+  alert: null,
+};
 const internal = { code: 'KMS_INTERNAL', message: 'The HSM answered with an error. Try again.' } as const;
 const overdue = { code: 'DEPENDENCY_TIMEOUT', message: 'The HSM did not answer in time. Try again.' } as const;
 const cancelledAnswer = { code: 'CANCELLED', message: 'The caller cancelled the request.' } as const;
@@ -136,14 +142,14 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
     ...healthy,
     code: 'KMS_INTERNAL',
     message: 'The HSM answered with an error. Try again.',
-    speaksAboutHsm: true,
+    countsAgainstBreaker: true,
     retryElsewhere: true,
   },
   'queue-deadline': { ...healthy, ...overdue },
   cancelled: { ...healthy, ...cancelledAnswer },
   // The caller had less time than the HSM may take: that is no fault of the HSM (invariant 5).
   overdue: { ...healthy, ...overdue, retryElsewhere: true },
-  'lane-deadline': { ...healthy, ...overdue, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  'lane-deadline': { ...healthy, ...overdue, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
   'material-missing': brokenMaterial('material-missing', 'The key material is not in the HSM.'),
   'material-ambiguous': brokenMaterial('material-ambiguous', 'The HSM has more than one object for this key material.'),
   'material-mismatch': brokenMaterial('material-mismatch', 'The key material in the HSM is not what the catalog says.'),
@@ -152,12 +158,12 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   'self-test-failed': {
     ...healthy,
     ...internal,
-    speaksAboutHsm: true,
+    countsAgainstBreaker: true,
     poisonsMember: true,
     retryElsewhere: true,
   },
   // What it has found it still works with: it leaves the rotation when nothing else succeeds.
-  'look-up-failed': { ...healthy, ...internal, speaksAboutHsm: true, retryElsewhere: true },
+  'look-up-failed': { ...healthy, ...internal, countsAgainstBreaker: true, retryElsewhere: true },
   'handle-revoked': {
     ...healthy,
     ...internal,
@@ -173,8 +179,14 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   // It may have left the rotation since it was chosen.
   'no-member': { ...healthy, ...unreachable, retryElsewhere: true },
   closed: { ...healthy, ...unreachable },
-  module: { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
-  'module-in-use': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  module: { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
+  'module-in-use': {
+    ...healthy,
+    ...unreachable,
+    countsAgainstBreaker: true,
+    poisonsMember: true,
+    retryElsewhere: true,
+  },
   lock: { ...healthy, ...unreachable },
   'lock-held': { ...healthy, ...unreachable },
   // Of this HSM, not of the protocol: another vendor's member may take it.
@@ -184,6 +196,12 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
     message: 'The data is longer than the HSM takes at a time.',
     retryElsewhere: true,
   },
-  'worn-out': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
-  'token-missing': { ...healthy, ...unreachable, speaksAboutHsm: true, poisonsMember: true, retryElsewhere: true },
+  'worn-out': { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
+  'token-missing': {
+    ...healthy,
+    ...unreachable,
+    countsAgainstBreaker: true,
+    poisonsMember: true,
+    retryElsewhere: true,
+  },
 };

@@ -132,7 +132,7 @@ export class Member {
     // A probe without a key would meet nothing of what was found out with one.
     if (failure.kind === 'self-test-failed') this.#recentMaterial ??= material;
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
-    if (!classification.speaksAboutHsm) return;
+    if (!classification.countsAgainstBreaker) return;
     // An inventory runs on no lane, so that its failure names no epoch: it speaks of the one that is.
     const epoch = failure.epoch === 0 && this.#connection.isOpen ? this.#connection.epoch : failure.epoch;
     this.#breaker.record(epoch, { ok: false, opensAtOnce: classification.poisonsMember, cause: failure });
@@ -151,7 +151,7 @@ export class Member {
       if (this.isAdmitted) this.#tools.pool.resume(this.index);
       return;
     }
-    if (!classification.speaksAboutHsm) return;
+    if (!classification.countsAgainstBreaker) return;
     // They are asked for nothing else than whether token, session and login are there: that is a proof.
     if (proofs.has(failure.functionName)) this.recordFailure(failure, classification);
     else if (this.isAdmitted && !this.#checking) void this.#check();

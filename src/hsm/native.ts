@@ -223,7 +223,7 @@ export interface NativeReturnValue {
   transient: boolean;
   poisonsSession: boolean;
   poisonsMember: boolean;
-  speaksAboutHsm: boolean;
+  countsAgainstBreaker: boolean;
 }
 
 /** An exclusive `flock` that serialises initialise-and-login across processes. */

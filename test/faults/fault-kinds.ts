@@ -45,8 +45,8 @@ function onWork(name: string, action: (operationTimeoutMs: number) => string, re
 function representativeReturnValues(): NativeReturnValue[] {
   const classes = new Map<string, NativeReturnValue>();
   for (const row of loadAddon().returnValues()) {
-    const { code, transient, poisonsSession, poisonsMember, speaksAboutHsm, name } = row;
-    const key = JSON.stringify([code, transient, poisonsSession, poisonsMember, speaksAboutHsm]);
+    const { code, transient, poisonsSession, poisonsMember, countsAgainstBreaker, name } = row;
+    const key = JSON.stringify([code, transient, poisonsSession, poisonsMember, countsAgainstBreaker]);
     if (name !== 'CKR_OK' && !classes.has(key)) classes.set(key, row);
   }
   return [...classes.values()];

@@ -94,7 +94,7 @@ describe('the table of return values', () => {
       transient: true,
       poisonsSession: true,
       poisonsMember: true,
-      speaksAboutHsm: true,
+      countsAgainstBreaker: true,
     });
     const invalid = rows.filter(({ code }) => code === 'INVALID_CIPHERTEXT').map(({ value }) => value);
     expect(invalid).toEqual([0x40, 0x41, 0x42]);

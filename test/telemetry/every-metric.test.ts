@@ -45,7 +45,7 @@ const member = 'cluster="main",member="a"';
 const classification = {
   code: 'KMS_INTERNAL',
   message: '',
-  speaksAboutHsm: true,
+  countsAgainstBreaker: true,
   poisonsMember: false,
   callerFault: false,
   retryElsewhere: true,

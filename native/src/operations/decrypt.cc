@@ -22,11 +22,11 @@ class Decrypt final : public Operation {
         ciphertext_(std::move(ciphertext)),
         additionalData_(std::move(additionalData)) {}
 
-  Value run(Workplace& workplace) override {
+  Value run(OperationContext& context) override {
     if (ciphertext_.size() < kTagLength) throw tooShort();
-    workplace.profile.requireFits(ciphertext_.size() - kTagLength);
-    return withProvenKey(workplace, material_, [&](const ProvenKey& key) {
-      return gcmDecrypt(workplace.session, key.handle, nonce_, additionalData_, ciphertext_);
+    context.profile.requireFits(ciphertext_.size() - kTagLength);
+    return withProvenKey(context, material_, [&](const ProvenKey& key) {
+      return gcmDecrypt(context.session, key.handle, nonce_, additionalData_, ciphertext_);
     });
   }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kSlice = 64;
 /// More objects under one CKA_ID than anybody makes by mistake or malice: a token that shows ever more of
-/// them would keep the exclusive passage for ever. The next clean-up goes on where this one stopped.
+/// them would keep the exclusive lock for ever. The next clean-up goes on where this one stopped.
 constexpr size_t kMostDestroyed = 1024;
 
 /// C_DestroyObject (PKCS#11 v2.40 §5.7) on every secret key with this CKA_ID.
@@ -18,43 +18,43 @@ class DestroyKey final : public Operation {
  public:
   explicit DestroyKey(Bytes id) : id_(std::move(id)) {}
 
-  Value run(Workplace& workplace) override {
-    const auto passage = enterExclusive(workplace, workplace.token.objects());
-    requireTime(workplace, bool(passage));
-    const auto known = workplace.cache.entry(id_)->candidate();
-    workplace.cache.drop(id_);
+  Value run(OperationContext& context) override {
+    const auto lock = lockExclusive(context, context.token.objects());
+    requireTime(context, bool(lock));
+    const auto known = context.cache.entry(id_)->candidate();
+    context.cache.drop(id_);
     // Each pass finds what the one before left, so that no number of duplicates survives.
-    for (auto handles = find(workplace); !handles.empty(); handles = find(workplace)) {
-      for (const CK_OBJECT_HANDLE handle : handles) destroy(workplace, handle);
+    for (auto handles = find(context); !handles.empty(); handles = find(context)) {
+      for (const CK_OBJECT_HANDLE handle : handles) destroy(context, handle);
     }
-    for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(workplace, handle);
-    if (known) requireGone(workplace, *known);
+    for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(context, handle);
+    if (known) requireGone(context, *known);
     // "None left" counts only from a token that is alive (invariant 4).
-    workplace.token.proveAlive(workplace.session);
+    context.token.proveAlive(context.session);
     return uint64_t(destroyed_.size());
   }
 
  private:
-  std::vector<CK_OBJECT_HANDLE> find(Workplace& workplace) const {
-    requireTimeLeft(workplace);
-    return findSecretKeys(workplace, id_, kSlice);
+  std::vector<CK_OBJECT_HANDLE> find(OperationContext& context) const {
+    requireTimeLeft(context);
+    return findSecretKeys(context, id_, kSlice);
   }
 
-  void destroy(Workplace& workplace, CK_OBJECT_HANDLE handle) {
+  void destroy(OperationContext& context, CK_OBJECT_HANDLE handle) {
     if (!destroyed_.insert(handle).second)
       throw badOutput("C_DestroyObject", "an object is there after it was destroyed");
     if (destroyed_.size() > kMostDestroyed)
       throw badOutput("C_FindObjects", "there is no end of objects with one CKA_ID");
-    requireTimeLeft(workplace);
-    requireFound(workplace, id_, handle);
-    auto& functions = workplace.functions();
-    check("C_DestroyObject", functions.C_DestroyObject(workplace.session.handle(), handle));
+    requireTimeLeft(context);
+    requireFound(context, id_, handle);
+    auto& functions = context.functions();
+    check("C_DestroyObject", functions.C_DestroyObject(context.session.handle(), handle));
   }
 
   /// A search that finds nothing is no proof: the object itself is asked.
-  void requireGone(Workplace& workplace, CK_OBJECT_HANDLE handle) const {
-    requireTimeLeft(workplace);
-    const auto read = readSummary(workplace.session, handle);
+  void requireGone(OperationContext& context, CK_OBJECT_HANDLE handle) const {
+    requireTimeLeft(context);
+    const auto read = readSummary(context.session, handle);
     if (read && read->objectClass == CKO_SECRET_KEY && read->id == id_)
       throw badOutput(destroyed_.contains(handle) ? "C_DestroyObject" : "C_FindObjects",
                       "an object that should be gone is there, though no search finds it");

@@ -13,9 +13,9 @@ class Encrypt final : public Operation {
         plaintext_(std::move(plaintext)),
         additionalData_(std::move(additionalData)) {}
 
-  Value run(Workplace& workplace) override {
-    workplace.profile.requireFits(plaintext_.size());
-    return sealUnder(workplace, material_, plaintext_.view(), additionalData_);
+  Value run(OperationContext& context) override {
+    context.profile.requireFits(plaintext_.size());
+    return sealUnder(context, material_, plaintext_.view(), additionalData_);
   }
 
   bool isRepeatable() const override { return true; }

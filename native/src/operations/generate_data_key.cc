@@ -12,10 +12,10 @@ class GenerateDataKey final : public Operation {
   GenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData)
       : material_(std::move(material)), length_(length), additionalData_(std::move(additionalData)) {}
 
-  Value run(Workplace& workplace) override {
-    workplace.profile.requireFits(length_);
-    Secret plaintext = drawSecret(workplace, length_);
-    auto sealed = sealUnder(workplace, material_, plaintext.view(), additionalData_);
+  Value run(OperationContext& context) override {
+    context.profile.requireFits(length_);
+    Secret plaintext = drawSecret(context, length_);
+    auto sealed = sealUnder(context, material_, plaintext.view(), additionalData_);
     return DataKey{std::move(sealed), std::move(plaintext)};
   }
 

@@ -57,45 +57,45 @@ class GenerateKey final : public Operation {
     material_.canaryAdditionalData = std::move(canaryAdditionalData);
   }
 
-  Value run(Workplace& workplace) override {
-    const CK_OBJECT_HANDLE key = make(workplace);
-    requireTimeLeft(workplace);
-    checkNewKey(workplace, key);
-    Sealed canary = seal(workplace, key, material_.canaryPlaintext, material_.canaryAdditionalData);
-    requireTimeLeft(workplace);
+  Value run(OperationContext& context) override {
+    const CK_OBJECT_HANDLE key = make(context);
+    requireTimeLeft(context);
+    checkNewKey(context, key);
+    Sealed canary = seal(context, key, material_.canaryPlaintext, material_.canaryAdditionalData);
+    requireTimeLeft(context);
     material_.canaryNonce.assign(canary.nonce.begin(), canary.nonce.end());
     material_.canaryCiphertext = canary.ciphertext;
-    proveNewKey(workplace, std::make_shared<const Material>(std::move(material_)), key);
+    proveNewKey(context, std::make_shared<const Material>(std::move(material_)), key);
     return canary;
   }
 
  private:
   /// Alone: SoftHSM 2.6.1 fails where objects are made and found at a time.
-  CK_OBJECT_HANDLE make(Workplace& workplace) const {
-    const auto passage = enterExclusive(workplace, workplace.token.objects());
-    requireTime(workplace, bool(passage));
-    workplace.cache.drop(material_.id);
+  CK_OBJECT_HANDLE make(OperationContext& context) const {
+    const auto lock = lockExclusive(context, context.token.objects());
+    requireTime(context, bool(lock));
+    context.cache.drop(material_.id);
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
-    const bool withCopyable = workplace.profile.knowsCopyable;
-    CK_RV rv = generate(workplace, withCopyable, made);
+    const bool withCopyable = context.profile.knowsCopyable;
+    CK_RV rv = generate(context, withCopyable, made);
     // The standard's answer of a v2.20 module that no profile knows: it has made nothing.
-    if (withCopyable && rv == CKR_ATTRIBUTE_TYPE_INVALID) rv = generate(workplace, false, made);
+    if (withCopyable && rv == CKR_ATTRIBUTE_TYPE_INVALID) rv = generate(context, false, made);
     check("C_GenerateKey", rv);
     if (made == CK_INVALID_HANDLE) throw badOutput("C_GenerateKey", "the key has no handle");
     return made;
   }
 
-  CK_RV generate(Workplace& workplace, bool withCopyable, CK_OBJECT_HANDLE& made) const {
+  CK_RV generate(OperationContext& context, bool withCopyable, CK_OBJECT_HANDLE& made) const {
     KeyTemplate wanted(material_.id, material_.label, withCopyable);
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
-    return workplace.functions().C_GenerateKey(workplace.session.handle(), &mechanism, wanted.data(),
-                                               wanted.size(), &made);
+    return context.functions().C_GenerateKey(context.session.handle(), &mechanism, wanted.data(),
+                                             wanted.size(), &made);
   }
 
   /// Nobody has had the key since: whatever is not as it was asked for is the token's doing.
-  void checkNewKey(Workplace& workplace, CK_OBJECT_HANDLE key) const {
+  void checkNewKey(OperationContext& context, CK_OBJECT_HANDLE key) const {
     try {
-      checkAttributes(workplace, key, {material_.id, material_.label, material_.extractable});
+      checkAttributes(context, key, {material_.id, material_.label, material_.extractable});
     } catch (const Failure& failure) {
       if (failure.kind != FailureKind::kMaterialMismatch) throw;
       throw badOutput("C_GenerateKey", "the key is not as it was asked for: " + failure.detail);

@@ -8,13 +8,13 @@ namespace {
 
 constexpr size_t kSlice = 256;
 
-std::vector<CK_OBJECT_HANDLE> allObjects(Workplace& workplace) {
-  const auto passage = enterShared(workplace, workplace.token.objects());
-  requireTime(workplace, bool(passage));
-  Search search(workplace.session, nullptr, 0);
+std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
+  const auto lock = lockShared(context, context.token.objects());
+  requireTime(context, bool(lock));
+  Search search(context.session, nullptr, 0);
   std::vector<CK_OBJECT_HANDLE> all;
   for (auto slice = search.next(kSlice); !slice.empty(); slice = search.next(kSlice)) {
-    requireTimeLeft(workplace, FailureKind::kLaneDeadline);
+    requireTimeLeft(context, FailureKind::kLaneDeadline);
     all.insert(all.end(), slice.begin(), slice.end());
   }
   return all;
@@ -31,25 +31,25 @@ std::vector<SeenKey> secretKeys(const std::vector<ObjectSummary>& objects) {
 
 /// Some objects cannot be read because they were never made whole. If none can be, that is the HSM's failure,
 /// unless it reads one that is made for this moment: else all keys would seem to be missing.
-void requireReading(Workplace& workplace, CK_OBJECT_HANDLE unread) {
-  if (readsSessionKey(workplace)) return;
-  static_cast<void>(readKeyAttributes(workplace.session, unread));
+void requireReading(OperationContext& context, CK_OBJECT_HANDLE unread) {
+  if (readsSessionKey(context)) return;
+  static_cast<void>(readKeyAttributes(context.session, unread));
   throw failure(FailureKind::kLookUpFailed, "no object could be read");
 }
 
 }  // namespace
 
-std::vector<ObjectSummary> takeInventory(Workplace& workplace) {
+std::vector<ObjectSummary> takeInventory(OperationContext& context) {
   std::vector<ObjectSummary> objects;
-  const auto handles = allObjects(workplace);
+  const auto handles = allObjects(context);
   for (const CK_OBJECT_HANDLE handle : handles) {
-    requireTimeLeft(workplace, FailureKind::kLaneDeadline);
-    if (auto summary = readSummary(workplace.session, handle)) objects.push_back(std::move(*summary));
+    requireTimeLeft(context, FailureKind::kLaneDeadline);
+    if (auto summary = readSummary(context.session, handle)) objects.push_back(std::move(*summary));
   }
-  if (objects.empty() && !handles.empty()) requireReading(workplace, handles.front());
+  if (objects.empty() && !handles.empty()) requireReading(context, handles.front());
   // A token that vanished also shows no objects, or fewer of them.
-  workplace.token.proveAlive(workplace.session);
-  workplace.cache.takeInventory(secretKeys(objects));
+  context.token.proveAlive(context.session);
+  context.cache.takeInventory(secretKeys(objects));
   return objects;
 }
 

@@ -31,14 +31,14 @@ OperationPointer makeRandom(size_t length);
 
 /// Encrypts under the material's key: `handle-revoked` where another lane saw meanwhile that the handle is
 /// another key's. Then the ciphertext is nobody's.
-Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView plaintext,
+Sealed sealUnder(OperationContext& context, const MaterialPointer& material, ByteView plaintext,
                  ByteView additionalData);
 
 /// Takes a nonce of the token's RNG (invariant 9) and encrypts with a handle that may be used.
-Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData);
+Sealed seal(OperationContext& context, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData);
 
 /// Reads the whole token into the cache. Not a lane's operation: it takes long and has a session
 /// of its own.
-std::vector<ObjectSummary> takeInventory(Workplace& workplace);
+std::vector<ObjectSummary> takeInventory(OperationContext& context);
 
 }  // namespace holdfast

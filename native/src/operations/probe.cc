@@ -11,10 +11,10 @@ class Probe final : public Operation {
  public:
   explicit Probe(MaterialPointer material) : material_(std::move(material)) {}
 
-  Value run(Workplace& workplace) override {
+  Value run(OperationContext& context) override {
     // A proof of an earlier minute says nothing of an HSM that may have failed since.
-    workplace.cache.drop(material_->id);
-    provenKey(workplace, material_);
+    context.cache.drop(material_->id);
+    provenKey(context, material_);
     return std::monostate{};
   }
 

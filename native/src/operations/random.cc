@@ -12,7 +12,7 @@ class Random final : public Operation {
  public:
   explicit Random(size_t length) : length_(length) {}
 
-  Value run(Workplace& workplace) override { return drawSecret(workplace, length_); }
+  Value run(OperationContext& context) override { return drawSecret(context, length_); }
 
   bool isRepeatable() const override { return true; }
 

@@ -13,14 +13,14 @@ class ReadAttributes final : public Operation {
  public:
   explicit ReadAttributes(Bytes id) : id_(std::move(id)) {}
 
-  Value run(Workplace& workplace) override {
+  Value run(OperationContext& context) override {
     std::vector<KeyAttributes> attributes;
-    const auto handles = findSecretKeysInTurn(workplace, id_, kMostObjects);
-    if (handles.empty()) workplace.token.proveAlive(workplace.session);
+    const auto handles = findSecretKeysInTurn(context, id_, kMostObjects);
+    if (handles.empty()) context.token.proveAlive(context.session);
     attributes.reserve(handles.size());
     for (const CK_OBJECT_HANDLE handle : handles) {
-      requireTimeLeft(workplace);
-      attributes.push_back(readKeyAttributes(workplace.session, handle));
+      requireTimeLeft(context);
+      attributes.push_back(readKeyAttributes(context.session, handle));
     }
     return attributes;
   }

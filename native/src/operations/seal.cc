@@ -13,28 +13,28 @@ void requireNew(const Nonce& nonce) {
 
 }  // namespace
 
-Sealed seal(Workplace& workplace, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData) {
+Sealed seal(OperationContext& context, CK_OBJECT_HANDLE key, ByteView plaintext, ByteView additionalData) {
   Sealed sealed;
-  if (workplace.profile.tokenMakesNonces) {
+  if (context.profile.tokenMakesNonces) {
     sealed.ciphertext =
-        gcmEncryptWithTokenNonce(workplace.session, key, sealed.nonce, additionalData, plaintext);
+        gcmEncryptWithTokenNonce(context.session, key, sealed.nonce, additionalData, plaintext);
     requireNew(sealed.nonce);
     return sealed;
   }
-  sealed.nonce = workplace.nonces.take(workplace);
+  sealed.nonce = context.nonces.take(context);
   const Nonce drawn = sealed.nonce;
-  sealed.ciphertext = gcmEncrypt(workplace.session, key, sealed.nonce, additionalData, plaintext);
+  sealed.ciphertext = gcmEncrypt(context.session, key, sealed.nonce, additionalData, plaintext);
   // The parameter block is the token's to write to: some put a nonce of their own in the place of ours.
   if (sealed.nonce != drawn) requireNew(sealed.nonce);
   return sealed;
 }
 
-Sealed sealUnder(Workplace& workplace, const MaterialPointer& material, ByteView plaintext,
+Sealed sealUnder(OperationContext& context, const MaterialPointer& material, ByteView plaintext,
                  ByteView additionalData) {
-  return withProvenKey(workplace, material, [&](const ProvenKey& key) {
-    Sealed sealed = seal(workplace, key.handle, plaintext, additionalData);
+  return withProvenKey(context, material, [&](const ProvenKey& key) {
+    Sealed sealed = seal(context, key.handle, plaintext, additionalData);
     requireStillProven(key);
-    requireDecryptable(workplace, material, key, plaintext, additionalData, sealed);
+    requireDecryptable(context, material, key, plaintext, additionalData, sealed);
     return sealed;
   });
 }

@@ -9,10 +9,10 @@
 
 namespace holdfast {
 
-/// How soon an answer has to be heard of.
+/// How soon an answer must reach its promise.
 enum class Urgency {
   kNow,
-  /// More answers are on their way: this one may wait for them, a few milliseconds at most.
+  /// More answers are under way: this one may wait for them, a few milliseconds at most.
   kSoon,
 };
 
@@ -27,10 +27,10 @@ class CompletionSink {
   virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
-/// Whoever claims first answers; what the loser brings is destroyed, and thereby zeroed (invariant 6).
-class Settlement {
+/// The first to claim it answers. The loser's outcome is destroyed, and thereby zeroed (invariant 6).
+class Completion {
  public:
-  Settlement(std::shared_ptr<CompletionSink> sink, uint64_t ticket)
+  Completion(std::shared_ptr<CompletionSink> sink, uint64_t ticket)
       : sink_(std::move(sink)), ticket_(ticket) {}
 
   bool claim() { return !claimed_.exchange(true); }
@@ -40,8 +40,8 @@ class Settlement {
   void deliver(Outcome outcome, Urgency urgency = Urgency::kNow) {
     sink_->complete(ticket_, std::move(outcome), urgency);
   }
-  /// Claims, and delivers if that succeeded.
-  bool settle(Outcome outcome, Urgency urgency = Urgency::kNow) {
+  /// Claims, and delivers if it was first.
+  bool complete(Outcome outcome, Urgency urgency = Urgency::kNow) {
     const bool first = claim();
     if (first) deliver(std::move(outcome), urgency);
     return first;

@@ -1,10 +1,10 @@
-#include "turnstile.h"
+#include "timed_shared_mutex.h"
 
 #include <algorithm>
 
 namespace holdfast {
 
-Turnstile::Passage Turnstile::exclusive(Deadline deadline, Holder holder) {
+TimedSharedMutex::Lock TimedSharedMutex::lockExclusive(Deadline deadline, Holder holder) {
   std::unique_lock lock(mutex_);
   ++waitingExclusive_;
   const bool held = changed_.wait_until(lock, deadline, [this] { return !exclusive_ && shared_.empty(); });
@@ -14,7 +14,7 @@ Turnstile::Passage Turnstile::exclusive(Deadline deadline, Holder holder) {
   return {*this, true, holder, held};
 }
 
-Turnstile::Passage Turnstile::shared(Deadline deadline, Holder holder) {
+TimedSharedMutex::Lock TimedSharedMutex::lockShared(Deadline deadline, Holder holder) {
   std::unique_lock lock(mutex_);
   const bool held =
       changed_.wait_until(lock, deadline, [this] { return !exclusive_ && waitingExclusive_ == 0; });
@@ -22,8 +22,8 @@ Turnstile::Passage Turnstile::shared(Deadline deadline, Holder holder) {
   return {*this, false, holder, held};
 }
 
-/// Finds nothing where the holder was expelled meanwhile.
-void Turnstile::leave(bool exclusive, Holder holder) {
+/// Finds nothing if the holder was expelled meanwhile.
+void TimedSharedMutex::unlock(bool exclusive, Holder holder) {
   const std::lock_guard lock(mutex_);
   if (exclusive) {
     if (exclusive_ == holder) exclusive_.reset();
@@ -34,14 +34,14 @@ void Turnstile::leave(bool exclusive, Holder holder) {
   changed_.notify_all();
 }
 
-void Turnstile::expel(Holder holder) {
+void TimedSharedMutex::expel(Holder holder) {
   const std::lock_guard lock(mutex_);
   if (exclusive_ == holder) exclusive_.reset();
   std::erase(shared_, holder);
   changed_.notify_all();
 }
 
-void Turnstile::expelAll() {
+void TimedSharedMutex::expelAll() {
   const std::lock_guard lock(mutex_);
   exclusive_.reset();
   shared_.clear();
