@@ -87,8 +87,8 @@ function watchForReplacement(
     settings: configuration.recovery,
     status: () => core.configuredClusters.status(),
     onChange(state, stuck) {
-      tell(state, stuck);
       face.setSound(state === 'none');
+      tell(state, stuck);
     },
   });
   core.hangTracker.onStuck = () => replacement.look();

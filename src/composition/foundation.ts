@@ -97,8 +97,8 @@ async function openFiles(
 async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
   let onTrouble = (): void => undefined;
   const onLost = (count: number): void => {
-    events.recordsLost(count);
     onTrouble();
+    events.recordsLost(count);
   };
   const auditFile = await openAuditFile({ path, clock, onLost, onLoss: (condition) => events.fileLost(condition) });
   const auditWatch = new AuditWatch(clock, auditFile, events);

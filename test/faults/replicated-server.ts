@@ -30,8 +30,19 @@ export interface ReplicatedServerOptions {
   /** For one try of one operation. */
   operationTimeoutMs: number;
   requestTimeoutMs: number;
+  /** Changes the section `recovery` of the configuration. */
+  recovery?: Message;
+  /** Nothing is logged, and `events` stays empty. */
+  silent?: boolean;
   /** Changes what the server is told of its cluster. */
   cluster?: Partial<ClusterOptions>;
+}
+
+/** A part of `MemberStatus` of the admin service. */
+export interface MemberState {
+  /** Without the prefix of the enum. */
+  state: string;
+  unaccountedMaterials: number;
 }
 
 interface LoggedError {
@@ -50,6 +61,11 @@ const mostNotes = 100;
 class EventCounts {
   readonly #counts = new Map<string, number>();
   readonly #sinceMark: string[] = [];
+
+  /** How many kinds of lines there were. */
+  get size(): number {
+    return this.#counts.size;
+  }
 
   /** Takes one line of the log. */
   note(line: string): void {
@@ -109,6 +125,7 @@ export class ReplicatedServer {
       customClusters: [],
       configure: (configuration) => {
         configuration['limits'] = { requestTimeoutMs, drainTimeoutMs: 3_000 };
+        configuration['recovery'] = options.recovery ?? {};
       },
     });
     const keyIds = await makeKeys(deployment, options.keyCount);
@@ -123,14 +140,12 @@ export class ReplicatedServer {
 
   /** Starts to serve; resolves when every member is in the rotation. */
   async serve(): Promise<void> {
-    const opened = this.events.of('member opened');
     const configuration = await loadConfiguration(this.deployment.configurationPath);
-    const { operationTimeoutMs } = this.options;
+    const { operationTimeoutMs, silent = false } = this.options;
     const own = { ...shortDelays, operationTimeoutMs, members: this.#memberOptions() };
     const cluster = { ...own, ...this.options.cluster };
-    const logger = createLogger('info', { write: (line: string) => this.events.note(line) });
+    const logger = createLogger(silent ? 'silent' : 'info', { write: (line: string) => this.events.note(line) });
     this.#server = await compose(configuration, await resolveSecrets(configuration), logger, { cluster });
-    await until('every member is open', () => this.events.of('member opened') === opened + this.members.length);
     await until('it answers', () =>
       this.client()
         .call('GenerateRandom', { number_of_bytes: 1 })
@@ -139,6 +154,22 @@ export class ReplicatedServer {
           () => false,
         ),
     );
+    await until('every member serves', async () =>
+      (await this.#memberStatuses()).every(({ state }) => state === 'SERVING'),
+    );
+  }
+
+  /** Resolves when the server asks to be replaced by another process. */
+  get replacementAsked(): Promise<void> {
+    if (this.#server === undefined) throw new Error('The server does not serve.');
+    return this.#server.replacementAsked;
+  }
+
+  /** What GetStatus says of a member. */
+  async memberStatus(index: number): Promise<MemberState> {
+    const found = (await this.#memberStatuses())[index];
+    if (found === undefined) throw new Error(`There is no member ${index}.`);
+    return found;
   }
 
   member(index: number): ReplicaMember {
@@ -173,6 +204,15 @@ export class ReplicatedServer {
     await this.stop();
     this.deployment.dispose();
     for (const { hsm } of this.members) hsm.dispose();
+  }
+
+  async #memberStatuses(): Promise<MemberState[]> {
+    const { key_stores: keyStores } = await this.client().call('GetStatus');
+    const [{ members }] = keyStores as [{ members: Message[] }];
+    return members.map((member) => ({
+      state: (member['state'] as string).replace('MEMBER_STATE_', ''),
+      unaccountedMaterials: member['unaccounted_materials'] as number,
+    }));
   }
 
   #memberOptions(): MemberOptions[] {

@@ -15,9 +15,9 @@ const operationTimeoutMs = 500;
 const requestTimeoutMs = 4_000;
 const lanes = 4;
 
-export async function serverRig(memberCount: number): Promise<DisposableRig> {
+export async function serverRig(memberCount: number, { silent = false } = {}): Promise<DisposableRig> {
   const limits = { operationTimeoutMs, requestTimeoutMs };
-  const server = await ReplicatedServer.start({ memberCount, keyCount: 2, lanes, ...limits });
+  const server = await ReplicatedServer.start({ memberCount, keyCount: 2, lanes, ...limits, silent });
   const operations = grpcOperations(await makeSubject(server.client(), server.keyIds));
   return { memberCount, members: server.members, operations, operationTimeoutMs, dispose: () => server.dispose() };
 }
