@@ -19,6 +19,8 @@ const dayMs = 86_400_000;
 const authority = new CertificateAuthority({ name: 'Usual' });
 const expired = new CertificateAuthority({ name: 'Expired', validity: 'past' });
 const good = authority.issue({ commonName: 'server', usage: 'server' });
+// Before the clock of a test is set: that one stands still, and a certificate begins when it is issued.
+const next = authority.issue({ commonName: 'next\nforged', usage: 'server' });
 const lists = {
   now: authority.revocationList(),
   past: authority.revocationList('past'),
@@ -155,7 +157,6 @@ describe('files that would turn everybody away do not take the place of good one
 describe('a reload', () => {
   test('says subject and end of everything that is used from then on', async () => {
     const reload = await inUse();
-    const next = authority.issue({ commonName: 'next\nforged', usage: 'server' });
     put({ server: next, ca: Buffer.concat([authority.certificate, expired.certificate]) });
     await reload.reload();
     expect(told).toEqual(['loaded']);
