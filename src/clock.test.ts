@@ -5,7 +5,7 @@ import { ManualClock } from '../test/manual-clock.js';
 import { type Deadline, Deadlines } from './clock.js';
 
 describe('deadlines on one timer', () => {
-  it('come in time, each once, in whichever order they were set', () => {
+  it('fire in order of time, each once, whatever order they were set in', () => {
     const clock = new ManualClock();
     const deadlines = new Deadlines(clock);
     const overdue: string[] = [];
@@ -28,7 +28,7 @@ describe('deadlines on one timer', () => {
     expect(clock.scheduled).toBe(0);
   });
 
-  it('do not come when they were cancelled, also by one that comes at the same time', () => {
+  it('do not fire if they were cancelled, even by one that fires at the same time', () => {
     const clock = new ManualClock();
     const deadlines = new Deadlines(clock);
     const overdue: string[] = [];
@@ -44,7 +44,7 @@ describe('deadlines on one timer', () => {
     expect(overdue).toEqual(['first']);
   });
 
-  it('set by one that comes, or in the past, come too', () => {
+  it('fire if another one set them while firing, or if they are in the past', () => {
     const clock = new ManualClock();
     const deadlines = new Deadlines(clock);
     const overdue: string[] = [];
@@ -58,7 +58,7 @@ describe('deadlines on one timer', () => {
     expect(overdue).toEqual(['past', 'next']);
   });
 
-  it('take one timer for any number of requests that end in time', () => {
+  it('share one timer for any number of requests that end in time', () => {
     const clock = new ManualClock();
     const deadlines = new Deadlines(clock);
     for (let request = 0; request < 1_000; request += 1) {
@@ -73,7 +73,7 @@ describe('deadlines on one timer', () => {
   it('keep nothing alive once they are cancelled', async () => {
     const deadlines = new Deadlines(new ManualClock());
     const [waiter, deadline] = cancelled(deadlines);
-    // A weak reference holds until the end of the turn that has made it.
+    // A weak reference keeps its target until the end of the turn that made it.
     await new Promise((resolve) => setImmediate(resolve));
     collectGarbage();
     expect(waiter.deref()).toBeUndefined();

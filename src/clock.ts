@@ -1,24 +1,27 @@
-/** The port for time. Domain code never reads a clock of its own: tests of due dates compose the server with another one. */
+/**
+ * The port for time. Domain code never reads a clock of its own: tests of due dates compose the server with another
+ * one.
+ */
 export interface Clock {
   /** Wall time, for records and due dates. */
   now(): Date;
   /** Milliseconds of CLOCK_MONOTONIC, for deadlines and durations; never goes back. The addon reads the same clock. */
   monotonicMs(): number;
-  /** How long the machine has run, suspensions included. Steps of the wall clock do not touch it. */
+  /** How long the machine has run, including suspensions. Steps of the wall clock do not affect it. */
   boot(): BootTime;
   /** Calls `task` once, `delayMs` from now, unless cancelled. It does not keep the process alive. */
   schedule(delayMs: number, task: () => void): ScheduledTask;
 }
 
-/** A moment since the machine started: two of one boot have their true distance, also in two processes. */
+/** A moment since the machine started: two of one boot have their true distance, even in two processes. */
 export interface BootTime {
-  /** Another one after each start of the machine; empty where it cannot be had. */
+  /** Different after each start of the machine; empty if unavailable. */
   bootId: string;
   /** Milliseconds of CLOCK_BOOTTIME. */
   sinceBootMs: number;
 }
 
-/** What `Clock.schedule` has promised to call. To cancel it twice, or after it was called, does no harm. */
+/** A task that `Clock.schedule` will call. Cancelling it twice, or after it was called, is harmless. */
 export interface ScheduledTask {
   cancel(): void;
 }
@@ -40,20 +43,20 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
-/** A deadline that has not come. */
+/** A deadline that has not passed. */
 export interface Deadline {
   cancel(): void;
 }
 
 class Pending implements Deadline {
   readonly atMs: number;
-  /** Rises: of deadlines that come at the same time, who was set first is told first. */
+  /** Ascending: of deadlines at the same time, the one set first fires first. */
   readonly number: number;
   readonly #all: Pending[];
   #index: number;
   #onOverdue: (() => void) | undefined;
 
-  /** @param all where it takes its place, at the end */
+  /** @param all the list; it is appended to */
   constructor(all: Pending[], number: number, atMs: number, onOverdue: () => void) {
     this.atMs = atMs;
     this.number = number;
@@ -67,7 +70,7 @@ class Pending implements Deadline {
     this.take();
   }
 
-  /** Leaves its place to the last one, and keeps nothing alive any more. @returns what was to be called, once. */
+  /** Gives its place to the last one, and keeps nothing alive any more. @returns the callback, once. */
   take(): (() => void) | undefined {
     const onOverdue = this.#onOverdue;
     if (onOverdue === undefined) return undefined;
@@ -82,12 +85,12 @@ class Pending implements Deadline {
 }
 
 /**
- * Many deadlines on one timer, for what nearly always ends in time: to set and to cancel one costs an entry in a list,
- * where a timer of its own, an abort signal and a race of promises cost more than all that the request does otherwise.
+ * Many deadlines on one timer, for work that nearly always ends in time. Setting and cancelling one costs an entry in a
+ * list. A timer of its own, an abort signal and a race of promises cost more than the rest of the request.
  *
- * The list is an array, and a cancelled deadline forgets what it was to call, for the sake of V8's garbage collector: a Set
- * gets a new table every so many entries, an old table that has survived two small collections keeps what it names alive
- * until the next large one, and that was all of each request that waited then: 1.5 KB of every request.
+ * The list is an array, and a cancelled deadline forgets its callback, because of V8's garbage collector. A Set
+ * allocates a new table every so many entries; an old table that has survived two small collections keeps its content
+ * alive until the next large one. That was everything of each request that waited then: 1.5 KB of every request.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -101,8 +104,8 @@ export class Deadlines {
   }
 
   /**
-   * Calls `onOverdue` once, when it is `atMs` (absolute, in `Clock.monotonicMs`) or at once after that, unless it is
-   * cancelled before. Never calls it before it returns.
+   * Calls `onOverdue` once, at `atMs` (absolute, in `Clock.monotonicMs`) or at once after that, unless it is cancelled
+   * before. Never calls it before it returns.
    */
   add(atMs: number, onOverdue: () => void): Deadline {
     this.#added += 1;
@@ -111,7 +114,7 @@ export class Deadlines {
     return pending;
   }
 
-  /** A timer outlives the deadlines that are cancelled: it comes once in the length of a deadline and finds nothing to do. */
+  /** A timer outlives cancelled deadlines: it fires once per length of a deadline and finds nothing to do. */
   #setTimer(atMs: number): void {
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
@@ -125,7 +128,7 @@ export class Deadlines {
     const overdue = this.#pending
       .filter(({ atMs }) => atMs <= nowMs)
       .sort((left, right) => left.atMs - right.atMs || left.number - right.number);
-    // One that is overdue may have cancelled another.
+    // An overdue one may have cancelled another.
     for (const pending of overdue) pending.take()?.();
     let nextMs = this.#timerAtMs;
     for (const { atMs } of this.#pending) nextMs = Math.min(nextMs, atMs);

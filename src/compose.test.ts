@@ -17,7 +17,7 @@ describe('compose', () => {
     deployment.dispose();
   });
 
-  it('leaves nothing behind when the start fails half way: no listener, no HSM that is connected', async () => {
+  it('leaves nothing behind when the start fails halfway: no listener, no connected HSM', async () => {
     const first = await deployment.start();
     await first.defaultKeyStoreConnected();
     const storeId = await connectedKeyStore(first.client(), deployment);
@@ -35,7 +35,7 @@ describe('compose', () => {
   });
 });
 
-/** Another process that writes to the catalog for longer than anybody waits. */
+/** Another process that holds the catalog's write lock longer than any timeout. */
 class Lock {
   readonly #path: string;
   #connection: Sqlite.Database | undefined;
@@ -44,7 +44,7 @@ class Lock {
     this.#path = path;
   }
 
-  /** Taken when the catalog is open, before the server starts to serve: that is when the identifiers are asked for. */
+  /** Taken when the catalog is open, before the server starts to serve: that is when identifiers are drawn. */
   asOverrides(): CompositionOverrides {
     const take = (): void => {
       this.#connection = new Sqlite(this.#path);

@@ -20,9 +20,9 @@ import { readinessEvent, replacementEvent } from './telemetry/events.js';
 import type { Logger } from 'pino';
 
 /**
- * Puts the parts of the server together and starts to serve.
- * The secrets are taken over: they are destroyed when they are no longer needed.
- * Rejects, with everything closed again, when a file, a certificate or an address cannot be used.
+ * Puts the parts of the server together and starts to serve. Takes ownership of the secrets, which are destroyed when
+ * they are no longer needed. If a file, a certificate or an address cannot be used, closes everything again and
+ * rejects.
  */
 export async function compose(
   configuration: Configuration,
@@ -75,7 +75,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
   }
 }
 
-/** Looks when a member gets stuck, and until none is. */
+/** Checks from the moment that a member gets stuck until none is. */
 function watchForReplacement(
   { configuration, clock, telemetry }: Foundation,
   core: Core,

@@ -1,10 +1,10 @@
 import type { ErrorCode } from './errors.js';
 
-/** What a caller or operator is told about a code; `docs/errors.md` is made of it. */
+/** The explanation of a code for callers and operators; `docs/errors.md` is generated from it. */
 export interface ErrorExplanation {
-  /** What makes the server answer it. */
+  /** Why the server answers it. */
   cause: string;
-  /** What to do, by whom. */
+  /** What to do, and who does it. */
   remedy: string;
 }
 
@@ -12,19 +12,19 @@ export interface ErrorExplanation {
 export const errorGuide = {
   ACCESS_DENIED: {
     cause:
-      'No client certificate, one that no principal matches, or a principal that may not do this. The audit log has who asked.',
+      'No client certificate, one that no principal matches, or a principal that may not do this. The audit log names the caller.',
     remedy:
-      'The operator adds the caller to `principals` with the access that it needs. Existence is not told: a key that is not there answers the same.',
+      'The operator adds the caller to `principals` with the access that it needs. A key that does not exist gets the same answer.',
   },
   ALREADY_EXISTS: {
     cause: 'An alias of this name exists in the account and region.',
-    remedy: 'Take another name, or point the alias elsewhere with UpdateAlias.',
+    remedy: 'Choose another name, or point the alias elsewhere with UpdateAlias.',
   },
   CANCELLED: {
     cause:
-      'The client cancelled the call, or its connection closed, before the answer. What waited for an HSM was dropped; what ran is thrown away.',
+      'The client cancelled the call, or its connection closed, before the answer. An operation that waited for an HSM was dropped; the result of a running one is discarded.',
     remedy:
-      'Nobody waits for the answer, and only the audit log shows this code. Send the call again where its answer is wanted after all.',
+      'The client no longer waits, so only the audit log shows this code. Send the call again if its answer is needed after all.',
   },
   CLOUD_HSM_CLUSTER_IN_USE: {
     cause: 'Another custom key store, or the default key store, has the cluster.',
@@ -43,17 +43,17 @@ export const errorGuide = {
     remedy: 'Name a cluster that was made from the old one, or create another key store.',
   },
   CUSTOM_KEY_STORE_HAS_CMKS: {
-    cause: 'DeleteCustomKeyStore of a store that still has KMS keys, also such as wait for their deletion.',
+    cause: 'DeleteCustomKeyStore of a store that still has KMS keys, including those pending deletion.',
     remedy: 'Schedule the deletion of its keys and wait until they are gone, or disconnect the store and keep it.',
   },
   CUSTOM_KEY_STORE_INVALID_STATE: {
     cause: "The operation is not allowed in the store's connection state, or the store's HSMs cannot be used now.",
     remedy:
-      'When it is retryable, wait: the store is on its way to a state that will do, or its HSMs come back. When it is not, look at the state with DescribeCustomKeyStores, and connect or disconnect the store.',
+      'When it is retryable, wait: the store is moving to a state that allows it, or its HSMs are coming back. When it is not, check the state with DescribeCustomKeyStores, and connect or disconnect the store.',
   },
   CUSTOM_KEY_STORE_NAME_IN_USE: {
     cause: 'A custom key store of this name exists in the account and region.',
-    remedy: 'Take another name.',
+    remedy: 'Choose another name.',
   },
   CUSTOM_KEY_STORE_NOT_FOUND: {
     cause: 'No custom key store has this id or name.',
@@ -61,13 +61,13 @@ export const errorGuide = {
   },
   DEPENDENCY_TIMEOUT: {
     cause:
-      "The deadline passed before an HSM had answered. It may have done the work all the same. `caller_deadline` says whether the deadline was the caller's own, and no HSM had failed.",
+      "The deadline passed before an HSM had answered. It may have done the work anyway. `caller_deadline` says whether the deadline was the caller's own, and no HSM had failed.",
     remedy:
-      'Try again, with more time where the deadline was your own; before a second CreateKey see whether the first one made a key. Where it goes on, the operator looks at the latency and the state of the members.',
+      'Try again, with more time if the deadline was your own. Before a second CreateKey check whether the first one made a key. If it persists, the operator checks the latency and the state of the members.',
   },
   DISABLED: {
     cause: 'The KMS key is disabled.',
-    remedy: 'EnableKey, where it was not meant.',
+    remedy: 'Call EnableKey if that was not intended.',
   },
   INCORRECT_KEY: {
     cause: 'The request names a key, and the ciphertext was made with another.',
@@ -79,24 +79,24 @@ export const errorGuide = {
   },
   INVALID_ALIAS_NAME: {
     cause: 'The alias name breaks a rule: `alias/` and 1 to 249 letters, digits, `/`, `_`, `-`; not `alias/aws/…`.',
-    remedy: 'Mend the name as the message says.',
+    remedy: 'Correct the name as the message says.',
   },
   INVALID_ARN: {
-    cause: 'What stands for a key is not a well-formed ARN of a KMS key or alias.',
-    remedy: 'Mend it: `arn:<partition>:kms:<region>:<account>:key/<id>` or `…:alias/<name>`.',
+    cause: 'The key identifier is not a well-formed ARN of a KMS key or alias.',
+    remedy: 'Correct it: `arn:<partition>:kms:<region>:<account>:key/<id>` or `…:alias/<name>`.',
   },
   INVALID_CIPHERTEXT: {
     cause:
-      'Either it is no ciphertext of ours, or it names a key that the catalog does not know: then no HSM was asked. Or the HSM refused it, for its bytes or its encryption context, and was proved sound with the same key before this was answered.',
+      'Either it is not a ciphertext of Holdfast, or it names a key that the catalog does not know: no HSM was asked then. Or the HSM refused it because of its bytes or its encryption context, and proved sound with the same key before this answer.',
     remedy:
-      'Send every byte as Encrypt gave it, with the same encryption context, case included. If ciphertexts that were good are refused, the catalog may be the wrong one: administrators are told the key that it does not know, the audit log has it as `unknown_key_id`, and `holdfast ciphertext describe` shows the key of a ciphertext.',
+      'Send every byte as Encrypt returned it, with the same encryption context, case included. If valid ciphertexts are refused, the catalog may be the wrong one: the error names the unknown key to administrators, the audit log has it as `unknown_key_id`, and `holdfast ciphertext describe` shows the key of a ciphertext.',
   },
   INVALID_KEY_USAGE: {
     cause: "The operation or algorithm does not fit the key's usage or spec.",
     remedy: 'DescribeKey shows what the key is for.',
   },
   INVALID_MARKER: {
-    cause: 'The marker is not one that this operation gave, or it was for another request.',
+    cause: 'The marker does not come from this operation, or was for another request.',
     remedy: 'Begin the listing again without a marker.',
   },
   KEY_UNAVAILABLE: {
@@ -105,23 +105,23 @@ export const errorGuide = {
       'When it is retryable, wait as long as `RetryInfo` says (until the next probe of an HSM) and try again with growing pauses. When it is not, an operator has to act first: `holdfast doctor`, the log and the metrics say on which HSM.',
   },
   KMS_INTERNAL: {
-    cause: 'A defect, or something that nobody foresaw. The message says no more on purpose.',
+    cause: 'A defect, or an unforeseen failure. The message deliberately says no more.',
     remedy: 'Try again once when it is retryable. The operator finds the cause in the server log under the request id.',
   },
   KMS_INVALID_STATE: {
     cause:
       "The key's state does not allow this (pending deletion, unavailable, being changed by another request, its encryptions used up), or its HSMs did not prove themselves.",
     remedy:
-      'When it is retryable the key is away for a moment: its store is connecting, or its HSMs are; try again. When it is not, go by `key_state`: cancel the deletion, connect the store, or rotate to a new key when the encryptions are used up.',
+      'When it is retryable the key is unavailable for a moment: its store is connecting, or its HSMs are; try again. When it is not, go by `key_state`: cancel the deletion, connect the store, or rotate to a new key when the encryptions are used up.',
   },
   LIMIT_EXCEEDED: {
-    cause: 'A bound was reached: keys, aliases or stores of an account, or the queue before the HSMs.',
+    cause: 'A limit was reached: keys, aliases or stores of an account, or the queue before the HSMs.',
     remedy:
       'When it is retryable wait as long as `RetryInfo` says and try again. When it is not, remove what is not needed or have the operator raise `limits`.',
   },
   NOT_FOUND: {
     cause: 'No such key, alias or grant in this account and region.',
-    remedy: 'Look at the id, its region and account. An alias can be new: list what there is.',
+    remedy: 'Check the id, its region and account. The alias may have changed: list the aliases.',
   },
   THROTTLING: {
     cause: "The key store's quota of operations a second is used up.",
@@ -130,11 +130,11 @@ export const errorGuide = {
   },
   UNSUPPORTED_OPERATION: {
     cause:
-      'The request asks for what this version does not do, or for more than the HSM takes at a time. The message says which: nothing is ignored in silence.',
+      'The request asks for something that this version does not support, or for more than the HSM takes at a time. The message says which: nothing is silently ignored.',
     remedy: 'Leave the field out, or use a version that has it.',
   },
   VALIDATION: {
     cause: 'A field breaks a rule, or the request cannot be decoded. `BadRequest` lists the fields.',
-    remedy: 'Mend the fields that it names.',
+    remedy: 'Correct the fields that it names.',
   },
 } satisfies Record<ErrorCode, ErrorExplanation>;

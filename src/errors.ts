@@ -1,11 +1,10 @@
 /**
  * The closed list of error codes and the one error class that callers see.
  *
- * A code is the AWS KMS exception's name in upper snake case without "Exception"
- * (AWS KMS API Reference, "Errors" of each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). `CANCELLED` is
- * ours: AWS has no cancellation, gRPC does. Every face
- * maps every code (`satisfies Record<ErrorCode, …>`), so that a new code does not compile until all faces answer it,
- * and `error-guide.ts` explains it, of which `docs/errors.md` is made.
+ * A code is the AWS KMS exception's name in upper snake case without "Exception" (AWS KMS API Reference, "Errors" of
+ * each operation; `VALIDATION`, `ACCESS_DENIED` and `THROTTLING` are "Common Errors"). `CANCELLED` is ours: AWS has no
+ * cancellation, gRPC does. Every face maps every code (`satisfies Record<ErrorCode, …>`): a new code does not compile
+ * until all faces answer it and `error-guide.ts`, from which `docs/errors.md` is generated, explains it.
  */
 export const errorCodes = [
   'ACCESS_DENIED',
@@ -38,12 +37,13 @@ export const errorCodes = [
   'VALIDATION',
 ] as const;
 
-/** What callers may rely on. `docs/errors.md` says what to do about each. */
+/** A code that callers may rely on. `docs/errors.md` has the remedy for each. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /**
- * Whether the same request may succeed later although nobody changes anything: the request, the key, the configuration. AWS has it in its
- * SDKs, which try some exceptions again; ours is told with each error. What is `sometimes` so is decided where the error is made.
+ * Whether the same request may succeed later without a change of the request, the key or the configuration. In AWS the
+ * SDKs know which exceptions to retry; here each error says so. A `sometimes` is decided by the code that makes the
+ * error.
  */
 export const retryability = {
   ACCESS_DENIED: 'never',
@@ -76,10 +76,10 @@ export const retryability = {
   VALIDATION: 'never',
 } as const satisfies Record<ErrorCode, Retryability>;
 
-/** `sometimes`: each error of this code says itself whether it is. */
+/** `sometimes`: each error of this code says so itself. */
 export type Retryability = 'never' | 'always' | 'sometimes';
 
-/** The codes that alone say whether trying again may help. */
+/** The codes that alone decide whether a retry may help. */
 export type SettledErrorCode = {
   [Code in ErrorCode]: (typeof retryability)[Code] extends 'sometimes' ? never : Code;
 }[ErrorCode];
@@ -90,25 +90,25 @@ export interface FieldViolation {
   description: string;
 }
 
-/** What an error carries beside its code and message. All of it may be left out. */
+/** The optional parts of an error besides code and message. */
 export interface HoldfastErrorOptions {
-  /** Why it really failed: for the log, never for the wire (invariant 12). */
+  /** The actual cause: for the log, never for the wire (invariant 12). */
   cause?: unknown;
   fieldViolations?: readonly FieldViolation[];
-  /** Whether the same request may succeed later although nobody changes anything. Default: what `retryability` says of the code. */
+  /** Whether the same request may succeed later without a change. Default: `retryability` of the code. */
   retryable?: boolean;
-  /** How long a caller should wait before it tries again. Left out of an error that is not retryable. */
+  /** How long a caller should wait before a retry. Left out of an error that is not retryable. */
   retryAfterMs?: number | undefined;
-  /** The state of the key, as DescribeKey shows it, where that is what refuses the request. */
+  /** The state of the key, as DescribeKey shows it, if that is why the request is refused. */
   keyState?: KeyStateName;
   /** See `HoldfastError.callerDeadline`. */
   callerDeadline?: boolean;
 }
 
-/** AWS KMS API Reference, KeyMetadata.KeyState: the states that a key can be in here. */
+/** AWS KMS API Reference, KeyMetadata.KeyState: the states that a key can have here. */
 export type KeyStateName = 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Unavailable';
 
-/** An error whose code and message are meant for the caller. Anything else that is thrown is answered `KMS_INTERNAL`. */
+/** An error whose code and message are meant for the caller. Every other thrown value is answered `KMS_INTERNAL`. */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
@@ -117,8 +117,8 @@ export class HoldfastError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly keyState: KeyStateName | undefined;
   /**
-   * Of DEPENDENCY_TIMEOUT: the caller's own deadline passed, which was shorter than the service's, and no HSM had failed
-   * or overrun its time. It says nothing about the HSM.
+   * For DEPENDENCY_TIMEOUT: the caller's own deadline passed, which was shorter than the service's, and no HSM had
+   * failed or overrun its time. It says nothing about the HSM.
    */
   readonly callerDeadline: boolean;
 
@@ -135,7 +135,7 @@ export class HoldfastError extends Error {
   }
 }
 
-/** Turns whatever was thrown into an error for the wire; the original stays as its cause, for the log. */
+/** Converts any thrown value to an error for the wire; the original stays as its cause, for the log. */
 export function toHoldfastError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   return new HoldfastError(

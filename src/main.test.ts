@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Deployment, eventually } from '../test/e2e/deployment.js';
 
-/** A sealing key that is to be had only when the test says so: until then the server, whose id the command notes, is starting. */
+/**
+ * A sealing key that becomes available on the test's command: until then the server, whose id the command notes, is
+ * starting.
+ */
 function configureSlowStart(configuration: Record<string, unknown>): void {
   const [sealingKey] = configuration['sealingKeys'] as { id: string; key: { file?: string; command?: string[] } }[];
   const file = sealingKey?.key.file ?? '';

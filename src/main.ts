@@ -18,20 +18,20 @@ import { UnblockedLog } from './telemetry/unblocked-log.js';
 /** Why a server stopped. */
 export type StopReason = 'signal' | 'replacement';
 
-/** Files that the server makes are for its user alone. */
+/** Files that the server creates are for its user only. */
 const privateUmask = 0o077;
 
-/** What a stop may take beside its two drains: the audit log, the catalog, the last traces. */
+/** How long a stop may take besides its two drains: the audit log, the catalog, the last traces. */
 const stopGraceMs = 5_000;
 
 /**
  * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
- * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. Where an HSM is stuck and nothing
- * serves it drains by itself, to be replaced.
+ * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. If an HSM is stuck and
+ * nothing serves, it drains by itself, to be replaced.
  *
- * Rejects when it cannot start. Resolves after a clean stop, with why it stopped; ends the process itself where a lane still
- * hangs in a module or the audit log's file blocks, with `replacementExitCode` where it is to be replaced, and where a stop
- * takes longer than twice `limits.drainTimeoutMs` and five seconds.
+ * Rejects if it cannot start. Resolves after a clean stop, with the reason for the stop. It ends the process itself in
+ * two cases: a lane still hangs in a module or the audit log's file blocks (with `replacementExitCode` if it is to be
+ * replaced), or a stop takes longer than twice `limits.drainTimeoutMs` and five seconds.
  */
 export async function serve(configurationPath: string, replacementExitCode: number): Promise<StopReason> {
   const signals = serverSignals();
@@ -46,7 +46,7 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   void signals.stopRequested.then(() => boundStop(configuration, logger, addon));
   const { secrets, findings } = await requirePreconditions(configuration, systemClock.now());
   for (const finding of findings) preconditionEvent(logger, finding);
-  // Again: whoever sent SIGUSR1 before anything of ours was loaded has it by now.
+  // Again: a SIGUSR1 that was sent before any of our code was loaded has taken effect by now.
   refuseInspector();
   const server = await compose(configuration, secrets, logger);
   const supervisor = supervisorOf(addon, logger);
@@ -64,12 +64,12 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   supervisor.close();
   logger.info('stopped');
   logger.flush();
-  // A thread that hangs inside a module would keep a normal exit waiting (native/README.md), and so would one in a write.
+  // A thread that hangs inside a module, or in a write, would block a normal exit (native/README.md).
   if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCode);
   return reason === 'replacement' ? 'replacement' : 'signal';
 }
 
-/** The log's place. Node would wait there for as long as nobody reads. */
+/** The log's descriptor. Node would wait there for as long as no reader reads. */
 function standardError(addon: NativeAddon): UnblockedLog {
   const descriptor = { takesWrites: () => addon.takesWrites(2), write: (bytes: Uint8Array) => writeSync(2, bytes) };
   return new UnblockedLog(descriptor, systemClock);
@@ -78,7 +78,9 @@ function standardError(addon: NativeAddon): UnblockedLog {
 /** Half of the time in which no plaintext may outlive its call. */
 const memoryCleaningIntervalMs = 500;
 
-/** Copies of plaintexts that Node's TLS and HTTP/2 have freed are overwritten soon, for as long as the process lives. */
+/**
+ * Regularly overwrites copies of plaintexts that Node's TLS and HTTP/2 have freed, for as long as the process lives.
+ */
 function cleanFreedMemoryAgain(addon: NativeAddon, clock: Clock): void {
   clock.schedule(memoryCleaningIntervalMs, () => {
     addon.cleanFreedMemory();
@@ -86,14 +88,16 @@ function cleanFreedMemoryAgain(addon: NativeAddon, clock: Clock): void {
   });
 }
 
-/** Whoever reaches Node's inspector reads every secret and runs code in here, and it asks nobody who he is. */
+/**
+ * Anyone who reaches Node's inspector reads every secret and runs code in this process, and it authenticates nobody.
+ */
 function refuseInspector(): void {
   const url = inspectorUrl();
   if (url === undefined) return;
   throw new Error(`Node's inspector is open at ${url}: start without --inspect, and without it in NODE_OPTIONS`);
 }
 
-/** Whatever hangs: nobody waits for the end of a server longer than its configuration says. */
+/** Bounds a stop by the configuration, whatever hangs. */
 function boundStop({ limits }: Configuration, logger: Logger, addon: NativeAddon): void {
   systemClock.schedule(2 * limits.drainTimeoutMs + stopGraceMs, () => {
     logger.error('the stop took longer than its bound; ending at once');
@@ -120,13 +124,13 @@ function actOnSignals(signals: ServerSignals, reload: () => void, logger: Logger
   });
 }
 
-/** Does nothing where no service manager has started us. */
+/** Does nothing if no service manager has started the process. */
 function supervisorOf(addon: NativeAddon, logger: Logger): Supervisor {
   return new Supervisor(process.env, {
     clock: systemClock,
     processId: process.pid,
     send: (socketPath, message) => addon.notifyServiceManager(socketPath, message),
-    onFailure: (cause) => logger.warn({ err: cause }, 'the service manager cannot be told how the service is'),
+    onFailure: (cause) => logger.warn({ err: cause }, 'the service manager cannot be notified'),
   });
 }
 

@@ -18,7 +18,7 @@ describe('each error of the system has its own explanation', () => {
 
   test('in words of its own, and with a remedy', () => {
     const reasons = codes.map((code) => pathProblem(thrown(code), 'read').reason);
-    // The last two of them are one to an operator.
+    // To an operator the last two are the same.
     expect(new Set(reasons).size).toBe(codes.length);
     for (const code of codes) expect(pathProblem(thrown(code), 'read').remedy).not.toBe('');
   });
@@ -34,7 +34,7 @@ describe('each error of the system has its own explanation', () => {
   });
 });
 
-test('a path that is well has no problem, and a link in a circle is one', async () => {
+test('a usable path has no problem, and a circular link has one', async () => {
   writeFileSync(join(folder, 'file'), '');
   symlinkSync(join(folder, 'circle'), join(folder, 'circle'));
   expect(isProblem(await lookAt(join(folder, 'file')))).toBe(false);
@@ -42,7 +42,7 @@ test('a path that is well has no problem, and a link in a circle is one', async 
   expect(await accessProblem(join(folder, 'file'), constants.R_OK, 'read')).toBeUndefined();
 });
 
-/** Only root can mount one: skipped on a machine that has none. */
+/** Only root can mount one: skipped on a machine without one. */
 const readOnly = (() => {
   try {
     return execFileSync('findmnt', ['-rno', 'TARGET', '-O', 'ro'], { encoding: 'utf8' }).split('\n')[0] ?? '';

@@ -1,28 +1,28 @@
 import type { Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 
-/** What was tried with a path, as a sentence says it. */
+/** The attempted use of a path, as a sentence says it. */
 export type PathUse = 'read' | 'written' | 'looked at';
 
-/** Why the system does not let a path be used. "Not there" is one reason of many, and each has its own remedy. */
+/** Why the system does not let a path be used. A missing file is one reason of many, and each has its own remedy. */
 export interface PathProblem {
   /** The system's code: `ENOENT`, `EACCES`, … */
   code: string;
   /** Continues a sentence that begins with the path. */
   reason: string;
-  /** What to do about it, as a clause. */
+  /** The remedy, as a clause. */
   remedy: string;
 }
 
 const room = 'make room on its disk, or raise the quota';
-const disk = 'look after the disk or the mount (dmesg says more), and mount it again';
+const disk = 'check the disk or the mount (dmesg says more), and mount it again';
 
-/** Why, where it is the same whatever was tried, and what to do. */
+/** The reason, if it does not depend on the attempted use, and the remedy. */
 const known: Readonly<Record<string, readonly [reason: string, remedy: string]>> = {
-  ENOENT: ['does not exist', 'correct the path, or put there what belongs there'],
+  ENOENT: ['does not exist', 'correct the path, or put the file there'],
   ENOTDIR: [
     'does not exist: a part of its path is not a folder',
-    'correct the path: a file stands where it has a folder',
+    'correct the path: it names a file where a folder should be',
   ],
   ELOOP: ['is a symbolic link that leads in a circle', 'correct the link, or name in the path what it should lead to'],
   ENAMETOOLONG: ['has a longer name than the system allows', 'name a shorter path'],
@@ -41,7 +41,7 @@ const known: Readonly<Record<string, readonly [reason: string, remedy: string]>>
   ENODEV: ['is on a device that is gone (ENODEV)', disk],
 };
 
-/** Explains what the system threw for a path. Each of its codes has one explanation, wherever it is met. */
+/** Explains the system's error for a path. Each code has one explanation everywhere. */
 export function pathProblem(error: unknown, use: PathUse): PathProblem {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const found = known[code];
@@ -58,7 +58,7 @@ export function pathProblem(error: unknown, use: PathUse): PathProblem {
   };
 }
 
-/** What a path names, or why that cannot be told. */
+/** The file that a path names, or why that is unknown. */
 export async function lookAt(
   path: string,
   look: (path: string) => Promise<Stats> = stat,

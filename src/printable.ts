@@ -1,6 +1,7 @@
 /**
- * What can be printed of other people's strings. A description, a token's label or a server's message is shown, never obeyed: a line break
- * in it could forge a line of ours, an escape sequence could rewrite the screen, a bidirectional override could turn words around.
+ * Makes foreign strings printable. A description, a token's label or a server's message is shown, never obeyed: a line
+ * break in it could forge a line of ours, an escape sequence could rewrite the screen, a bidirectional override could
+ * reverse words.
  */
 
 /** Controls, invisible formatting (with the bidirectional ones), line and paragraph separators, halves of surrogate pairs. */
@@ -8,10 +9,10 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** What most texts are, and needs no second look. */
+/** The form of most texts, which need no second look. */
 const plain = /^[ -~]*$/;
 
-/** The text as one line that shows all that is in it. What it escapes is written as in JSON. */
+/** The text as one line that shows everything in it. Escapes are written as in JSON. */
 export function printable(text: string): string {
   if (plain.test(text)) return text;
   return text.replace(unprintable, (character) => named[character] ?? codeUnits(character));
@@ -19,7 +20,7 @@ export function printable(text: string): string {
 
 /** A value as JSON that reads back unchanged and that a terminal cannot misread. */
 export function printableJson(value: unknown): string[] {
-  // JSON.stringify escapes line breaks in strings: those that are left are its own.
+  // JSON.stringify escapes line breaks in strings: the remaining ones are its own.
   return JSON.stringify(value, null, 2).split('\n').map(printable);
 }
 

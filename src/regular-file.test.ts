@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(at('binary'), Buffer.from([0xff, 0xfe]));
   writeFileSync(at('private'), 'text', { mode: 0o600 });
   writeFileSync(at('huge'), '');
-  // As large as anything can be, without taking any room.
+  // As large as possible, without taking any room.
   truncateSync(at('huge'), 2 ** 40);
   mkdirSync(at('folder'));
   symlinkSync(at('circle'), at('circle'));
@@ -48,7 +48,7 @@ describe('a regular file', () => {
   });
 });
 
-describe('what is no such file is refused, at once', () => {
+describe('any other kind of file is refused, at once', () => {
   test.each([
     ['none', /does not exist$/],
     ['good/below', /does not exist: a part of its path is not a folder$/],
@@ -67,7 +67,7 @@ describe('what is no such file is refused, at once', () => {
     await expect(readRegularFile(device, rules)).rejects.toThrow('is not a file but a device');
   });
 
-  test('bytes that are not UTF-8, where text is wanted', async () => {
+  test('bytes that are not UTF-8, when text is wanted', async () => {
     await expect(readRegularText(at('binary'), rules)).rejects.toThrow('is not text (UTF-8)');
   });
 

@@ -9,7 +9,10 @@ export class UnreadableFileError extends Error {
   readonly reason: string;
   /** The system's code (`ENOENT`, `EACCES`, …); undefined if the file was opened and is not acceptable. */
   readonly code: string | undefined;
-  /** What to do about the system's refusal; undefined where its user knows better: the file is missing, or is not acceptable. */
+  /**
+   * The remedy for the system's error; undefined if the caller knows a better one: the file is missing, or is not
+   * acceptable.
+   */
   readonly remedy: string | undefined;
 
   constructor(path: string, reason: string, { cause, problem }: { cause?: unknown; problem?: PathProblem } = {}) {
@@ -21,21 +24,21 @@ export class UnreadableFileError extends Error {
   }
 }
 
-/** How much of a file is read, and what else it has to be. */
+/** The maximum size of a file, and its other conditions. */
 export interface RegularFileRules {
   maximumBytes: number;
-  /** Why a file with this mode and owner is not acceptable; it is not read then. */
+  /** Why a file with this mode and owner is not acceptable; it is then not read. */
   refuse?: (found: Stats) => string | undefined;
 }
 
 /**
- * Reads a whole file into memory of its own, which the caller may zero. Never waits for anything but the disk: a named
- * pipe or a device, which `readFile` would wait for, is refused, and so is a file that is larger than expected.
+ * Reads a whole file into memory of its own, which the caller may zero. Waits for nothing but the disk: a named pipe or
+ * a device, which `readFile` would wait for, is refused, and so is a file that is larger than expected.
  * @throws UnreadableFileError
  */
 export async function readRegularFile(path: string, rules: RegularFileRules): Promise<Buffer> {
   try {
-    // O_NONBLOCK: opening a named pipe that has no writer would wait for one.
+    // O_NONBLOCK: opening a named pipe without a writer would wait for one.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await file.stat();
     const refusal = kindRefusal(found) ?? rules.refuse?.(found) ?? sizeRefusal(found.size, rules.maximumBytes);
@@ -58,7 +61,7 @@ export async function readRegularText(path: string, rules: RegularFileRules): Pr
   }
 }
 
-/** Why a path is no regular file; undefined if it is one. */
+/** Why a path is not a regular file; undefined if it is one. */
 export function kindRefusal(found: Stats): string | undefined {
   if (found.isFile()) return undefined;
   if (found.isDirectory()) return 'is not a file but a folder';
@@ -71,7 +74,7 @@ function sizeRefusal(size: number, maximumBytes: number): string | undefined {
   return size > maximumBytes ? `has more than ${maximumBytes} bytes` : undefined;
 }
 
-/** `size` bytes, or fewer if the file shrinks meanwhile. What is appended meanwhile is not read. */
+/** `size` bytes, or fewer if the file shrinks meanwhile. Bytes that are appended meanwhile are not read. */
 async function readAll(file: FileHandle, size: number): Promise<Buffer> {
   const bytes = Buffer.alloc(size);
   let length = 0;

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 
 /**
- * V8 keeps shorter typed arrays on its own heap (`--typed-array-max-size-in-heap`). The collector moves them about there,
- * and the addon's first look moves them away; either leaves a copy behind that nothing zeroes.
+ * V8 keeps shorter typed arrays on its own heap (`--typed-array-max-size-in-heap`). The collector moves them there, and
+ * the addon's first access moves them away; either leaves a copy behind that nothing zeroes.
  */
 const maxBytesOnHeap = 64;
 
@@ -14,7 +14,9 @@ export class Secret {
   #memory: SharedBytes;
   #destroyed = false;
 
-  /** Takes ownership of `bytes`: nothing else may keep or use them. Short ones are moved, and zeroed where they were. */
+  /**
+   * Takes ownership of `bytes`: no other code may keep or use them. Short ones are moved, and the original is zeroed.
+   */
   constructor(bytes: Uint8Array) {
     this.#memory = { bytes: moveOffHeap(bytes), holders: 1 };
   }
@@ -31,13 +33,15 @@ export class Secret {
     return this.#destroyed;
   }
 
-  /** The bytes themselves, not a copy: valid until `destroy`. Throws after it, because zeroes would pass for a secret. */
+  /**
+   * The bytes themselves, not a copy: valid until `destroy`. Throws after it, because zeroes would pass for a secret.
+   */
   reveal(): Uint8Array {
     if (this.#destroyed) throw new Error('A secret was used after it was destroyed.');
     return this.#memory.bytes;
   }
 
-  /** The same bytes for one more holder, without a copy of them: they are zeroed when all holders have destroyed theirs. */
+  /** The same bytes for one more holder, without copying: they are zeroed when all holders have destroyed theirs. */
   share(): Secret {
     if (this.#destroyed) throw new Error('A secret was shared after it was destroyed.');
     const shared = new Secret(nothing);
@@ -46,7 +50,7 @@ export class Secret {
     return shared;
   }
 
-  /** Gives the bytes up, and zeroes them unless another holder shares them. Calling it twice is harmless. */
+  /** Gives the bytes up, and zeroes them unless another holder shares them. Idempotent. */
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
@@ -73,15 +77,15 @@ export class Secret {
 
 interface SharedBytes {
   readonly bytes: Uint8Array;
-  /** Secrets that are not destroyed yet. */
+  /** Holders that have not destroyed theirs. */
   holders: number;
 }
 
 const nothing = new Uint8Array();
 
 /**
- * The same bytes where V8's collector does not reach, for typed arrays so short that V8 may have them on its own heap.
- * They are zeroed where they were.
+ * The same bytes outside the reach of V8's collector, for typed arrays so short that V8 may have them on its own heap.
+ * The original is zeroed.
  */
 export function moveOffHeap(bytes: Uint8Array): Uint8Array {
   if (bytes.byteLength > maxBytesOnHeap) return bytes;

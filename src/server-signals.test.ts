@@ -16,7 +16,7 @@ function recorded(): { actions: SignalActions; done: string[] } {
 }
 
 describe('the signals of a server', () => {
-  test('are remembered until there is something to do: one reload for all that asked', () => {
+  test('are remembered until the actions are set: one reload for all SIGHUPs', () => {
     const source = new EventEmitter();
     const signals = new ServerSignals(source);
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGHUP', 'SIGUSR2']) source.emit(signal);
@@ -28,7 +28,7 @@ describe('the signals of a server', () => {
     expect(done.slice(3)).toEqual(['reload', 'ignored SIGUSR2']);
   });
 
-  test('a stop is asked for once; what comes right after it is the same one, and what comes later is not', async () => {
+  test('a stop is requested once; a signal right after it counts as the same one, a later one does not', async () => {
     const source = new EventEmitter();
     const signals = new ServerSignals(source);
     const { actions, done } = recorded();
@@ -46,10 +46,13 @@ describe('the signals of a server', () => {
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-/** Whatever is still loaded when they come. Before any JavaScript runs Node has its own ways, which nothing can change. */
+/**
+ * Whatever is still loading when they arrive. Before any JavaScript runs, Node has its own behaviour, which cannot be
+ * changed.
+ */
 describe.skipIf(!existsSync(program))('a server that has just been started', () => {
-  test('is ended by no SIGHUP, SIGUSR1 or SIGUSR2, and opens no inspector', async () => {
-    // The program is loaded by a preloaded module that waits for the listeners and sends at once.
+  test('survives SIGHUP, SIGUSR1 and SIGUSR2, and opens no inspector', async () => {
+    // A preloaded module loads the program; it waits for the listeners and sends at once.
     const preload = `data:text/javascript,${encodeURIComponent(`
       const on = process.on;
       process.on = function (signal, listener) {

@@ -1,29 +1,29 @@
 /**
- * The signals of a server. Imports nothing and is imported first: until a listener stands Node ends the process at SIGHUP
+ * The signals of a server. Imports nothing and is imported first: without a listener Node ends the process at SIGHUP
  * and SIGUSR2, which systemd takes for a clean exit, and opens its inspector at SIGUSR1.
  */
 
-/** What stops a server. */
+/** The signals that stop a server. */
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
-/** Signals that mean nothing to a server, and must not end it or open it. */
+/** Signals that have no meaning for a server, and must neither end it nor open its inspector. */
 const meaninglessSignals = ['SIGUSR1', 'SIGUSR2'] as const;
 /** A signal that a server ignores. */
 export type MeaninglessSignal = (typeof meaninglessSignals)[number];
 
-/** What a running server does at a signal. */
+/** The reactions of a running server to signals. */
 export interface SignalActions {
-  /** SIGHUP. Once as soon as it is set, where a SIGHUP came before: the log may have been rotated since. */
+  /** SIGHUP. Called at once when the actions are set if a SIGHUP came before: the log may have been rotated since. */
   reload(): void;
   /** A second SIGTERM or SIGINT. */
   stopAtOnce(): void;
   ignored(signal: MeaninglessSignal): void;
 }
 
-/** A terminal and a launcher may both pass on one Ctrl-C: what comes so soon after the first is no second one. */
+/** A terminal and a launcher may both pass on one Ctrl-C: a signal so soon after the first counts as the same. */
 const sameSignalMs = 500;
 
-/** Catches them for the rest of the process's life, and remembers what comes before there is anything to do. */
+/** Catches the signals for the rest of the process's life, and remembers those that come before the actions are set. */
 export class ServerSignals {
   /** Resolves with the first SIGTERM or SIGINT. */
   readonly stopRequested: Promise<StopSignal>;
@@ -40,7 +40,7 @@ export class ServerSignals {
     for (const signal of meaninglessSignals) source.on(signal, () => this.#ignore(signal));
   }
 
-  /** What to do from now on. Until the first time a second SIGTERM or SIGINT ends the process: it serves nothing yet. */
+  /** Sets the reactions. Before the first call, a second SIGTERM or SIGINT ends the process: it serves nothing yet. */
   act(actions: SignalActions): void {
     this.#actions = actions;
     for (const signal of this.#ignored.splice(0)) actions.ignored(signal);
@@ -74,13 +74,13 @@ export class ServerSignals {
 
 let caught: ServerSignals | undefined;
 
-/** Those of this process, caught from the first call on. */
+/** The signals of this process, caught from the first call on. */
 export function serverSignals(): ServerSignals {
   caught ??= new ServerSignals(process);
   return caught;
 }
 
-/** For a command that is no server: signals end it, but none opens the inspector of a process that has secrets. */
+/** For a command that is not a server: signals end it, but none opens the inspector of a process with secrets. */
 export function ignoreInspectorSignal(): void {
   process.on('SIGUSR1', () => undefined);
 }

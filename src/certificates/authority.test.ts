@@ -7,7 +7,7 @@ import { judgeAuthorities } from './authority.js';
 import { pemCertificates, pemRevocationLists } from './pem.js';
 import { readRevocationList } from './revocation-list.js';
 
-/** The judgement is compared with OpenSSL's: a real handshake by a client whose certificate the authority issued. */
+/** The judgement is compared with OpenSSL's, in a real handshake of a client whose certificate the authority issued. */
 
 const authority = 'basicConstraints = critical, CA:TRUE';
 const serving = new CertificateAuthority();
@@ -28,11 +28,11 @@ interface Files {
   authorities: Buffer[];
   lists?: Buffer[];
   client: IssuedCertificate;
-  /** Sent with the client's own. */
+  /** Sent with the client's own certificate. */
   intermediates?: Buffer[];
 }
 
-/** Whether a TLS server with these files lets the client in. */
+/** Whether a TLS server with these files accepts the client. */
 async function isLetIn({ authorities, lists, client, intermediates = [] }: Files): Promise<boolean> {
   const listener = tls.createServer({
     cert: server.certificate,
@@ -114,20 +114,20 @@ describe('intermediate authorities', () => {
     intermediate = make({ name: 'Intermediate', issuer: root });
   });
 
-  test('with their root verify clients', async () => {
+  test('verify clients together with their root', async () => {
     const files = { authorities: [intermediate.certificate, root.certificate], client: clientOf(intermediate) };
     expect(judge(files)).toEqual({ problems: [], acceptsClients: true });
     expect(await isLetIn(files)).toBe(true);
   });
 
-  test('without their root verify nobody', async () => {
+  test('verify no client without their root', async () => {
     const files = { authorities: [intermediate.certificate], client: clientOf(intermediate) };
     expect(judge(files)).toMatchObject({ acceptsClients: false });
     expect(judge(files).problems[0]?.problem).toContain('does not have the authority that issued it (CN=Root)');
     expect(await isLetIn(files)).toBe(false);
   });
 
-  test('under a root that has expired verify nobody', async () => {
+  test('verify no client under an expired root', async () => {
     const oldRoot = make({ name: 'Old root', validity: 'past' });
     const below = make({ name: 'Below', issuer: oldRoot });
     const files = { authorities: [below.certificate, oldRoot.certificate], client: clientOf(below) };
@@ -165,7 +165,7 @@ describe('revocation lists', () => {
     expect(await isLetIn(files)).toBe(acceptsClients);
   });
 
-  test('an old one beside the new one does no harm', async () => {
+  test('an old one beside the new one is harmless', async () => {
     const issuer = make({});
     const lists = [issuer.revocationList('past'), issuer.revocationList()];
     const files = { authorities: [issuer.certificate], lists, client: clientOf(issuer) };
@@ -194,7 +194,7 @@ describe('revocation lists', () => {
     expect(await isLetIn(files)).toBe(judge(files).acceptsClients);
   });
 
-  test('of two authorities one has none: its clients are refused, the others are let in', async () => {
+  test('if one of two authorities has none, only its clients are refused', async () => {
     const [one, two] = [make({ name: 'One' }), make({ name: 'Two' })];
     const shared = { authorities: [one.certificate, two.certificate], lists: [one.revocationList()] };
     expect(judge(shared)).toMatchObject({ acceptsClients: true, problems: [{ subject: 'CN=Two' }] });

@@ -3,7 +3,7 @@ import { type CertificateFields, certificateFields } from './certificate-fields.
 import { printable } from './printable.js';
 import type { RevocationList } from './revocation-list.js';
 
-/** Why no client can be verified by a certificate of the authorities' file, and what to do about it. */
+/** Why an authority certificate can verify no client, and the remedy. */
 export interface AuthorityProblem {
   /** The subject of the certificate, printable. */
   subject: string;
@@ -11,7 +11,7 @@ export interface AuthorityProblem {
   remedy: string;
 }
 
-/** What the authorities' file and the revocation lists mean for clients. */
+/** The effect of the authorities' file and the revocation lists on clients. */
 export interface AuthorityJudgement {
   problems: AuthorityProblem[];
   /** False if every client would be turned away, whatever its certificate. */
@@ -30,8 +30,8 @@ const clientAuthentication = '1.3.6.1.5.5.7.3.2';
 
 /**
  * Judges as OpenSSL does when it verifies a client (X509_verify_cert with CRL_CHECK_ALL if there are lists): each
- * authority from the client's issuer up to a self-signed root in the file must be allowed to sign, be in time, and have
- * a current list.
+ * authority from the client's issuer up to a self-signed root in the file must be allowed to sign, be valid now, and
+ * have a current list.
  * @param lists undefined if no revocation lists are configured
  */
 export function judgeAuthorities(
@@ -84,7 +84,7 @@ function timeProblem({ certificate }: Authority, now: Date): Reason | undefined 
   if (now < from)
     return { problem: `it is not valid before ${from.toISOString()}`, remedy: 'check the clock of this machine' };
   if (now <= to) return undefined;
-  return { problem: `it expired on ${to.toISOString()}`, remedy: 'replace it by a certificate that is in time' };
+  return { problem: `it expired on ${to.toISOString()}`, remedy: 'replace it by a certificate that is valid now' };
 }
 
 /** OpenSSL trusts a chain only if it ends in a self-signed certificate. */
@@ -98,7 +98,7 @@ function chainProblem(authority: Authority, authorities: readonly Authority[]): 
   };
 }
 
-/** From an authority to the last issuer of it in the file; every one once. */
+/** From an authority to its last issuer in the file, each once. */
 function chainOf(authority: Authority, authorities: readonly Authority[]): Authority[] {
   const chain = [authority];
   for (let current: Authority = authority; current.fields.subjectKey !== current.fields.issuerKey; ) {
@@ -135,7 +135,7 @@ function listProblem(
   return { problem: `its revocation list ${problem}`, remedy };
 }
 
-/** Why a list is of no use now; continues a sentence. */
+/** Why a list cannot be used now; continues a sentence. */
 export function listTimeProblem({ thisUpdate, nextUpdate }: RevocationList, now: Date): string | undefined {
   if (now < thisUpdate) return `is not valid before ${thisUpdate.toISOString()}`;
   if (nextUpdate === undefined || now <= nextUpdate) return undefined;

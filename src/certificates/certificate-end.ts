@@ -13,18 +13,18 @@ export interface CertificateEnd {
   /** Subject of a certificate, issuer of a list; printable. */
   subject: string;
   notBefore: Date;
-  /** Undefined for a list without an end. */
+  /** Undefined for a list without an end date. */
   notAfter: Date | undefined;
 }
 
-/** The files of a TLS listener, as they are. */
+/** The contents of a TLS listener's files. */
 export interface TlsFiles {
   certificate: Buffer;
   clientCertificateAuthority: Buffer;
   certificateRevocationList?: Buffer | undefined;
 }
 
-/** Where these files are. */
+/** The paths of these files. */
 export interface TlsPaths {
   certificate: string;
   clientCertificateAuthority: string;
@@ -35,7 +35,7 @@ const dayMs = 86_400_000;
 const warnBeforeMs = 14 * dayMs;
 
 /**
- * All ends of a listener's files, in their order.
+ * All ends of a listener's files, in order.
  * @throws MalformedDerError, or the error of OpenSSL, for a certificate or list that is broken
  */
 export function certificateEnds(files: TlsFiles, paths: TlsPaths): CertificateEnd[] {
@@ -69,8 +69,8 @@ function ofLists(file: string, content: Buffer): CertificateEnd[] {
 }
 
 /**
- * Whether an operator should be warned by now: 14 days before the end, but no earlier than half-way through the time that
- * it is valid for, or a list that is issued every day would always be warned of.
+ * Whether an operator should be warned now: from 14 days before the end, but not before half of the validity has
+ * passed. Otherwise a list that is issued every day would always cause a warning.
  */
 export function endsSoon({ notBefore, notAfter }: CertificateEnd, now: Date): boolean {
   if (notAfter === undefined) return false;

@@ -2,16 +2,16 @@ import type { X509Certificate } from 'node:crypto';
 import { childrenOf, DerReader, derTags, type DerElement, MalformedDerError, objectIdentifier } from './der.js';
 import { nameKey } from './name.js';
 
-/** What `X509Certificate` does not say of a certificate: whether, and what, it may sign (RFC 5280 §4.2.1). */
+/** The fields that `X509Certificate` lacks: whether, and what, a certificate may sign (RFC 5280 §4.2.1). */
 export interface CertificateFields {
   /** Equal for two certificates of one authority. See `nameKey`. */
   subjectKey: string;
   issuerKey: string;
   /** Version 1 has no extensions. */
   isVersion1: boolean;
-  /** Basic constraints; undefined if it has none. */
+  /** Basic constraints; undefined if absent. */
   isAuthority: boolean | undefined;
-  /** Key usage; undefined if it has none: then it may do everything. */
+  /** Key usage; undefined if absent: then everything is allowed. */
   keyUsage: { keyCertSign: boolean; cRLSign: boolean } | undefined;
 }
 
@@ -20,7 +20,7 @@ const keyUsage = '2.5.29.15';
 /** [3] EXPLICIT, of TBSCertificate.extensions; [0], of its version. */
 const [extensionsTag, versionTag] = [0xa3, 0xa0];
 
-/** @throws MalformedDerError, for a certificate that OpenSSL took: never seen. */
+/** @throws MalformedDerError, for a certificate that OpenSSL accepted: never seen. */
 export function certificateFields(certificate: X509Certificate): CertificateFields {
   const [signed] = childrenOf(new DerReader(certificate.raw).read(derTags.sequence));
   if (signed === undefined) throw new MalformedDerError('a certificate has three parts');

@@ -2,10 +2,12 @@ import type { X509Certificate } from 'node:crypto';
 import type { CallerCertificate } from '../audit/event.js';
 import { printable } from './printable.js';
 
-/** Bytes of names that are kept: a certificate may be as large as its owner likes, and each attempt has a line. */
+/**
+ * How many bytes of a name are kept: a certificate may be as large as its owner likes, and each attempt writes a line.
+ */
 const maximumNameLength = 512;
 
-/** What tells a certificate from others, safe to print: its owner chose the names. */
+/** The fields that identify a certificate, made safe to print: its owner chose the names. */
 export function certificateIdentity(certificate: X509Certificate): CallerCertificate {
   return {
     subject: printable(certificate.subject.replaceAll('\n', ', '), maximumNameLength),

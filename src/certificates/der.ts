@@ -1,6 +1,6 @@
 /**
- * A reader for DER (ITU-T X.690) that goes no further than it is asked to: of a revocation list of many megabytes it
- * touches the header alone. Every length is checked against what is there before anything is read.
+ * A reader for DER (ITU-T X.690) that reads no more than requested: of a revocation list of many megabytes it reads
+ * only the header. Every length is checked against the available bytes before anything is read.
  */
 
 /** One element: its tag, its content, and all of it. The buffers share memory with the input. */
@@ -10,7 +10,7 @@ export interface DerElement {
   whole: Buffer;
 }
 
-/** Tags of the types that certificates and revocation lists are made of. */
+/** Tags of the types that occur in certificates and revocation lists. */
 export const derTags = {
   boolean: 0x01,
   integer: 0x02,
@@ -23,12 +23,12 @@ export const derTags = {
   set: 0x31,
 } as const;
 
-/** Bytes that are not the DER that they should be. */
+/** Bytes that are not valid DER of the expected form. */
 export class MalformedDerError extends Error {
   override readonly name = 'MalformedDerError';
 }
 
-/** Reads elements one after the other. */
+/** Reads elements in sequence. */
 export class DerReader {
   readonly #bytes: Buffer;
   #offset = 0;
@@ -46,11 +46,11 @@ export class DerReader {
     return this.#bytes[this.#offset];
   }
 
-  /** @throws MalformedDerError if there is none, or it does not have this tag. */
+  /** @throws MalformedDerError if there is none, or it has another tag. */
   read(tag?: number): DerElement {
     const start = this.#offset;
     const found = this.#byte(start);
-    // Tag numbers over 30 take more bytes; nothing that is read here has one.
+    // Tag numbers over 30 take more bytes; no element that is read here has one.
     if ((found & 0x1f) === 0x1f) throw new MalformedDerError('a tag is too long');
     if (tag !== undefined && found !== tag) throw new MalformedDerError(`tag ${found} is not ${tag}`);
     const { length, contentStart } = this.#length(start + 1);
@@ -111,7 +111,10 @@ export function objectIdentifier(element: DerElement): string {
   return [root, first - root * 40, ...rest].join('.');
 }
 
-/** UTCTime or GeneralizedTime in the only form that RFC 5280 §4.1.2.5 allows: whole seconds, UTC. @throws MalformedDerError */
+/**
+ * UTCTime or GeneralizedTime in the only form that RFC 5280 §4.1.2.5 allows: whole seconds, UTC. @throws
+ * MalformedDerError
+ */
 export function timeOf(element: DerElement): Date {
   const text = element.content.toString('latin1');
   const match =

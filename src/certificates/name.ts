@@ -1,6 +1,6 @@
 import { childrenOf, type DerElement, objectIdentifier } from './der.js';
 
-/** Short names of attributes that names are usually made of (RFC 4514 §3); others are shown by their identifier. */
+/** Short names of the usual attributes (RFC 4514 §3); others are shown by their identifier. */
 const attributeNames: ReadonlyMap<string, string> = new Map([
   ['2.5.4.3', 'CN'],
   ['2.5.4.6', 'C'],
@@ -21,7 +21,7 @@ interface Attribute {
   value: DerElement;
 }
 
-/** `CN=…, O=…`, as an operator knows it. It may hold anything: escape it before it is printed. */
+/** `CN=…, O=…`, the form that operators know. It may contain anything: escape it before printing. */
 export function nameText(name: DerElement): string {
   return attributesOf(name)
     .map(
@@ -31,8 +31,8 @@ export function nameText(name: DerElement): string {
 }
 
 /**
- * A key that is the same for two names that OpenSSL takes for the same one: letters compare without their case, and
- * runs of blanks as one (RFC 5280 §7.1). The kind of string does not matter.
+ * A key that is equal for two names that OpenSSL considers equal: letters compare without case, and runs of blanks as
+ * one (RFC 5280 §7.1). The kind of string does not matter.
  */
 export function nameKey(name: DerElement): string {
   return JSON.stringify(

@@ -1,17 +1,17 @@
 /** Labels under which OpenSSL reads a certificate. */
 const certificateLabels = '(?:X509 |TRUSTED )?CERTIFICATE';
 
-/** The certificates of a PEM file, each with its own markers, in their order. What is between them is ignored. */
+/** The certificates of a PEM file, each with its own markers, in order. Text between them is ignored. */
 export function pemCertificates(file: Buffer): Buffer[] {
   return blocks(file, certificateLabels);
 }
 
-/** The revocation lists of a PEM file, as `pemCertificates`. Node reads the first list of a buffer only. */
+/** The revocation lists of a PEM file, like `pemCertificates`. Node reads only the first list of a buffer. */
 export function pemRevocationLists(file: Buffer): Buffer[] {
   return blocks(file, 'X509 CRL');
 }
 
-/** The bytes that a PEM block holds. */
+/** The bytes in a PEM block. */
 export function pemContent(block: Buffer): Buffer {
   const text = block.toString('latin1').replaceAll(/-----[^-]+-----/g, '');
   return Buffer.from(text, 'base64');

@@ -1,6 +1,6 @@
 /**
- * Text that others wrote (a certificate's subject), on one line and without anything that a terminal or a log reader
- * obeys: control characters, line and paragraph separators, and what changes the direction of text become `\u….`.
+ * Foreign text (a certificate's subject), on one line and without characters that a terminal or a log reader obeys:
+ * control characters, line and paragraph separators, and changes of text direction become `\u….`.
  */
 export function printable(text: string, maximumLength = 512): string {
   const escaped = text.replaceAll(

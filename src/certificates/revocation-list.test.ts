@@ -20,7 +20,7 @@ describe('the header of a revocation list', () => {
     expect((nextUpdate?.getTime() ?? 0) - thisUpdate.getTime()).toBe(30 * 86_400_000);
   });
 
-  test('a file has as many lists as it has blocks', () => {
+  test('a file has one list per block', () => {
     const file = Buffer.concat([Buffer.from('# from our authority\n'), list, Buffer.from('\n\n'), list]);
     expect(pemRevocationLists(file)).toHaveLength(2);
     expect(pemRevocationLists(Buffer.from('no list'))).toEqual([]);
@@ -40,7 +40,7 @@ describe('the header of a revocation list', () => {
     }
   });
 
-  test('whatever the bytes are, the only error is MalformedDerError', () => {
+  test('the only error is MalformedDerError, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), onlyMalformed), { numRuns: 1_000 });
     const damaged = fc.record({ at: fc.nat(der.length - 1), value: fc.nat(255) });
     fc.assert(

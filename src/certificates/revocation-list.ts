@@ -3,20 +3,20 @@ import { childrenOf, DerReader, derTags, type DerElement, MalformedDerError, obj
 import { nameKey, nameText } from './name.js';
 import { pemContent } from './pem.js';
 
-/** The header of a certificate revocation list (RFC 5280 §5.1). What it revokes is not read. */
+/** The header of a certificate revocation list (RFC 5280 §5.1). The revoked certificates are not read. */
 export interface RevocationList {
-  /** For people; it may hold anything, so that it must be escaped where it is printed. */
+  /** For people; it may contain anything and must be escaped when it is printed. */
   issuer: string;
   /** Equal to the `subjectKey` of the authority that issued it. */
   issuerKey: string;
   thisUpdate: Date;
-  /** Undefined if the list has no end. */
+  /** Undefined if the list has no end date. */
   nextUpdate: Date | undefined;
-  /** Whether this key made the signature; undefined if the algorithm is not known here. */
+  /** Whether this key made the signature; undefined if the algorithm is unknown here. */
   isSignedBy(key: KeyObject): boolean | undefined;
 }
 
-/** Digest names for `crypto.verify`, by signature algorithm (RFC 3279, 4055, 5758, 8410); null: the key says it. */
+/** Digest names for `crypto.verify`, by signature algorithm (RFC 3279, 4055, 5758, 8410); null: the key implies it. */
 const digests: ReadonlyMap<string, string | null> = new Map([
   ['1.2.840.113549.1.1.5', 'sha1'],
   ['1.2.840.113549.1.1.14', 'sha224'],
@@ -32,7 +32,7 @@ const digests: ReadonlyMap<string, string | null> = new Map([
   ['1.3.101.113', null],
 ]);
 
-/** RSASSA-PSS, whose digest is among its parameters: each that is in use is tried. */
+/** RSASSA-PSS, whose digest is among its parameters: each digest in use is tried. */
 const probabilistic = '1.2.840.113549.1.1.10';
 const probabilisticDigests = ['sha256', 'sha384', 'sha512'];
 
@@ -78,7 +78,7 @@ function isSignedBy(
   return digest === undefined ? undefined : verifies(digest, signed.whole, key, bytes);
 }
 
-/** A key of another kind than the signature's is the wrong key, which OpenSSL answers with an error. */
+/** OpenSSL answers a key of another kind than the signature's with an error; it is the wrong key. */
 function verifies(digest: string | null, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): boolean {
   try {
     return verify(digest, data, key, signature);

@@ -6,7 +6,7 @@ import { readRevocationList } from './revocation-list.js';
 
 /** Why connections fail with these files now; undefined if they do not. */
 export interface TlsJudgement {
-  /** Every client refuses the server: its certificate, or one of its issuers in the file, is not in time. */
+  /** Every client refuses the server: its certificate, or one of its issuers in the file, is not valid now. */
   server: string | undefined;
   /** The server refuses every client. */
   clients: string | undefined;
@@ -37,5 +37,5 @@ function untimely({ validFrom, validTo }: X509Certificate, now: Date): string | 
 
 function clientProblem(problems: readonly { subject: string; problem: string }[]): string {
   const reasons = problems.map(({ subject, problem }) => `${subject}: ${problem}`).join('; ');
-  return `no client could be let in: ${reasons === '' ? 'there is no certificate authority' : reasons}`;
+  return `no client would be accepted: ${reasons === '' ? 'there is no certificate authority' : reasons}`;
 }

@@ -6,11 +6,11 @@ import type { Terminal } from './terminal.js';
 import { printable } from '../printable.js';
 import { write, writeLine } from './terminal.js';
 
-/** More than any request may hold: reading stops there instead of filling memory. */
+/** More than any request may contain: reading stops there instead of filling memory. */
 const maximumInputBytes = 1_048_576;
 
 /**
- * Reads a file, or stdin for `-`. Without a file stdin is read too, unless it is a terminal.
+ * Reads a file, or stdin for `-`. Without a file it reads stdin too, unless that is a terminal.
  * @throws CliError
  */
 export async function readBlob(terminal: Terminal, file: string | undefined, option: string): Promise<Buffer> {
@@ -42,7 +42,7 @@ export async function readStdin(terminal: Terminal): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Strict base64 (RFC 4648 §4), with white space between: what a terminal or an editor wrapped. */
+/** Strict base64 (RFC 4648 §4). White space between is allowed: a terminal or an editor may have wrapped it. */
 export function decodeBase64(text: string, what: string): Buffer {
   const compact = text.replaceAll(/\s/g, '');
   if (compact === '' || compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) {
@@ -51,19 +51,19 @@ export function decodeBase64(text: string, what: string): Buffer {
   return Buffer.from(compact, 'base64');
 }
 
-/** Where bytes go and how. */
+/** The destination of bytes and their form. */
 export interface BlobDestination {
   /** A file, or `-` or undefined for stdout. */
   file: string | undefined;
-  /** As one line of base64 even where that is not needed. */
+  /** As one line of base64 even if that is not needed. */
   base64: boolean;
-  /** `plaintext` is for a text that people want to read, if it is one. */
+  /** `plaintext` is for text that people want to read, if it is text. */
   kind: 'plaintext' | 'ciphertext';
 }
 
 /**
- * Writes bytes. A file appears whole or not at all, with mode 0600. On a terminal bytes that are not text become
- * base64, so that they neither break it nor get lost.
+ * Writes bytes. A file appears whole or not at all, with mode 0600. On a terminal, bytes that are not text become
+ * base64: they must neither break it nor get lost.
  */
 export async function writeBlob(terminal: Terminal, destination: BlobDestination, bytes: Uint8Array): Promise<void> {
   const { file, kind } = destination;
@@ -77,7 +77,7 @@ export async function writeBlob(terminal: Terminal, destination: BlobDestination
   if (onTerminal && bytes.at(-1) !== 0x0a) await write(terminal.stdout, '\n');
 }
 
-/** Writes beside the place, syncs, and renames. */
+/** Writes beside the destination, syncs, and renames. */
 async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
@@ -95,7 +95,7 @@ function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-/** UTF-8 without control characters other than tab and the ends of lines: nothing that a terminal would obey. */
+/** UTF-8 without control characters other than tab and line ends: nothing that a terminal would obey. */
 function isPrintable(bytes: Uint8Array): boolean {
   const text = Buffer.from(bytes).toString('utf8');
   const words = text.replaceAll(/\r\n|[\t\n]/g, '');

@@ -3,14 +3,14 @@ import { decodeBase64, readBlob } from './blobs.js';
 import { usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 
-/** How a ciphertext is given. */
+/** The options that give a ciphertext. */
 export interface CiphertextOptions {
   ciphertext?: string;
   ciphertextFile?: string;
   ciphertextBase64?: boolean;
 }
 
-/** Adds the ways to give a ciphertext, which is no secret. */
+/** Adds the ways to give a ciphertext, which is not secret. */
 export function addCiphertextOptions(command: Command): Command {
   return command
     .option('--ciphertext-file <file>', 'the ciphertext; - for stdin, which is the default')

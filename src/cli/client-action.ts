@@ -4,7 +4,7 @@ import type { ConnectionOptions } from './connection.js';
 import { connectionSettings } from './connection.js';
 import type { Terminal } from './terminal.js';
 
-/** What an action of a client command gets. */
+/** The arguments of a client command's action. */
 export interface ClientCall<Options> {
   client: KmsClient;
   options: Options & ConnectionOptions;
@@ -12,8 +12,8 @@ export interface ClientCall<Options> {
 }
 
 /**
- * Makes a commander action that has a client. gRPC and the generated code are loaded here and not at start:
- * `--help` and mistakes answer at once.
+ * Makes a commander action with a client. gRPC and the generated code are loaded here, not at start: `--help` and usage
+ * errors answer at once.
  */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it types the arguments of `action` for its author
 export function withClient<Options, Positional extends (string | undefined)[]>(
@@ -21,7 +21,7 @@ export function withClient<Options, Positional extends (string | undefined)[]>(
   action: (call: ClientCall<Options>, ...positional: Positional) => Promise<void>,
 ): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
-    // Commander calls with the positional arguments, the options, and the command.
+    // Commander passes the positional arguments, the options, and the command.
     const command = given.at(-1) as Command;
     const options = command.opts<Options & ConnectionOptions>();
     const settings = await connectionSettings(options, terminal);

@@ -21,9 +21,11 @@ const methods = {
 
 /** Every method of our services, by its name in lower camel case. */
 export type Methods = typeof methods;
-/** An AWS operation's name with its first letter in lower case, e.g. `describeKey`: what `KmsClient.call` takes. */
+/**
+ * An AWS operation's name with its first letter in lower case, e.g. `describeKey`: the argument of `KmsClient.call`.
+ */
 export type MethodName = keyof Methods;
-/** The generated request message of a method: what goes over the wire, not the domain's request. */
+/** The generated request message of a method: the wire form, not the domain's request. */
 export type RequestOf<Name extends MethodName> = Parameters<Methods[Name]['requestSerialize']>[0];
 /** The generated response message of a method. Enums are strings with their prefix, e.g. `KEY_STATE_ENABLED`. */
 export type ResponseOf<Name extends MethodName> = ReturnType<Methods[Name]['responseDeserialize']>;
@@ -41,13 +43,17 @@ export class KmsClient {
 
   /** Reads the certificates. The connection is made by the first call. */
   static async open(settings: ConnectionSettings): Promise<KmsClient> {
-    // It would print to stderr what a server sends that is not allowed, as it is, and break what reads JSON there.
+    // It would print what a server sends against the rules to stderr, unescaped, and break programs that read JSON
+    // there.
     setLogger({});
     const channelOptions = { 'grpc.enable_http_proxy': settings.proxy?.isUsed === true ? 1 : 0 };
     return new KmsClient(new Client(settings.target, await channelCredentials(settings), channelOptions), settings);
   }
 
-  /** What is left of the settings' time, in milliseconds. It begins with the first call: what is typed before takes none of it. */
+  /**
+   * The rest of the settings' time, in milliseconds. It starts with the first call: time spent typing before does not
+   * count.
+   */
   get remainingMs(): number {
     return Math.max(0, this.#deadline.getTime() - Date.now());
   }
@@ -61,12 +67,12 @@ export class KmsClient {
   }
 
   /**
-   * Asks whether the server takes work: `SERVING`, `NOT_SERVING`, or what else `grpc.health.v1` has.
+   * Asks whether the server takes requests: `SERVING`, `NOT_SERVING`, or another status of `grpc.health.v1`.
    * @param service empty: the server as a whole
    * @throws CliError as `call` does
    */
   async health(service = ''): Promise<HealthResponse['status']> {
-    // It reads its proto file when it is loaded: no other command has to wait for that.
+    // It reads its proto file when it is loaded: other commands need not wait for that.
     const { healthCheck } = await import('./health-method.js');
     return (await this.#call(healthCheck, { service })).status;
   }
@@ -90,9 +96,9 @@ export class KmsClient {
     });
   }
 
-  /** One for all calls: a server whose lists never end must not keep the command. */
+  /** One deadline for all calls: a server whose lists never end must not hold the command. */
   get #deadline(): Date {
-    // The CLI may read a clock: it is no part of the domain. gRPC wants wall time here.
+    // The CLI may read a clock: it is not part of the domain. gRPC wants wall time here.
     this.#startedMs ??= Date.now();
     return new Date(this.#startedMs + this.#settings.timeoutMs);
   }
@@ -117,12 +123,12 @@ async function channelCredentials({ security, host }: ConnectionSettings): Promi
   }
 }
 
-/** grpc-js would send the address as a server name, which RFC 6066 §3 forbids and Node warns of. */
+/** grpc-js would send the address as a server name, which RFC 6066 §3 forbids and Node warns about. */
 function withoutServerName(ssl: ChannelCredentials): ChannelCredentials {
   const create = ssl._createSecureConnector.bind(ssl);
   ssl._createSecureConnector = (...parameters) => {
     const connector = create(...parameters);
-    // A test looks for the warning, so that an update of grpc-js that moves the options shows.
+    // A test checks for the warning, so an update of grpc-js that moves the options fails it.
     const { connectionOptions } = connector as { connectionOptions?: ConnectionOptions };
     if (connectionOptions !== undefined) connectionOptions.servername = '';
     return connector;
@@ -130,7 +136,7 @@ function withoutServerName(ssl: ChannelCredentials): ChannelCredentials {
   return ssl;
 }
 
-/** The largest PEM file that is read: a bundle of authorities has less. */
+/** The maximum size of a PEM file: a bundle of authorities is smaller. */
 const maximumPemBytes = 1_048_576;
 
 async function readPem(file: string): Promise<Buffer> {

@@ -5,19 +5,19 @@ import { withoutEnumPrefix } from './proto-json.js';
 
 const pollIntervalMs = 200;
 
-/** What to do about a connection that failed (AWS KMS Developer Guide, "Troubleshooting a custom key store"). */
+/** Remedies for a failed connection (AWS KMS Developer Guide, "Troubleshooting a custom key store"). */
 const hints: Readonly<Record<string, string>> = {
   INVALID_CREDENTIALS:
     'the HSM refused the password, and it will not be tried again. Set the right one: holdfast key-store disconnect --wait, then update --new-password, then connect --wait',
   CLUSTER_NOT_FOUND: 'no such token; on the server, holdfast doctor shows what the modules see',
   NETWORK_ERRORS: 'the HSM did not answer; on the server, holdfast doctor shows why',
   USER_LOCKED_OUT:
-    'the HSM locked its user after wrong passwords, or has one try left and was spared it; its security officer can unlock it, a right login with the tool of its vendor gives the tries back',
+    'the HSM locked its user after wrong passwords, or has one try left, which was not used; its security officer can unlock it, and a correct login with the tool of its vendor resets the tries',
   USER_NOT_FOUND: 'the user PIN of the token was never set',
-  INSUFFICIENT_CLOUDHSM_HSMS: 'fewer members are there than minimumMembers asks for',
+  INSUFFICIENT_CLOUDHSM_HSMS: 'fewer members are available than minimumMembers requires',
 };
 
-/** A command that takes a moment, by the state on its way. */
+/** A command that takes a moment, named by its transitional state. */
 export type Transition = 'CONNECTING' | 'DISCONNECTING';
 
 const goals = {
@@ -27,7 +27,7 @@ const goals = {
 
 /**
  * Waits until a custom key store is connected, or disconnected.
- * @throws CliError when it failed, went another way, or took longer than the client has time
+ * @throws CliError when it failed, reached another state, or took longer than the client's time
  */
 export async function awaitState(client: KmsClient, customKeyStoreId: string, transition: Transition): Promise<void> {
   const goal = goals[transition];

@@ -8,16 +8,16 @@ import { type ProxyVariable, proxyVariableFor } from './proxy.js';
 import { defaultPort, grpcTarget, parseServerAddress } from './server-address.js';
 import type { Terminal } from './terminal.js';
 
-/** Where the server is and who we are to it. Paths are absolute. */
+/** The server's address and the client's identity. Paths are absolute. */
 export interface ConnectionSettings {
   /** gRPC target: `host:port` or `unix:/path`. */
   target: string;
   /** Undefined for a Unix socket. */
   host: string | undefined;
-  /** The variable of the environment that puts a proxy before the server, or would if gRPC read it. */
+  /** The environment variable that puts a proxy before the server, or would if gRPC read it. */
   proxy: ProxyVariable | undefined;
   security: { kind: 'tls'; ca: string; certificate: string; key: string } | { kind: 'none' };
-  /** For all that the command asks of the server. */
+  /** For everything that the command asks of the server. */
   timeoutMs: number;
 }
 
@@ -33,12 +33,12 @@ export interface ConnectionOptions {
   output: 'table' | 'json';
 }
 
-/** The profile that is used when none is named and this file is there (`npm run quickstart` writes it). */
+/** The profile that is used by default if the file exists (`npm run quickstart` writes it). */
 const defaultProfile = '.holdfast/client.yaml';
 
 const defaultTimeoutSeconds = 30;
 
-/** Adds what every command that talks to a server takes. */
+/** Adds the options of every command that connects to a server. */
 export function addConnectionOptions(command: Command): Command {
   return command
     .optionsGroup('Connection (or HOLDFAST_SERVER, HOLDFAST_CA, HOLDFAST_CERTIFICATE, HOLDFAST_KEY, HOLDFAST_PROFILE):')
@@ -51,19 +51,14 @@ export function addConnectionOptions(command: Command): Command {
       '--profile <file>',
       `YAML file with server, ca, certificate, key (default: ${defaultProfile} if it is there)`,
     )
-    .option(
-      '--timeout <seconds>',
-      'longest time for all that is asked of the server',
-      parseSeconds,
-      defaultTimeoutSeconds,
-    )
+    .option('--timeout <seconds>', 'maximum time for all requests of the command', parseSeconds, defaultTimeoutSeconds)
     .optionsGroup('Output:')
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'));
 }
 
 /**
- * Finds the settings: an option wins over the environment, and that over the profile.
- * @throws CliError when they are not enough
+ * Finds the settings: an option wins over the environment, and the environment over the profile.
+ * @throws CliError when they are incomplete
  */
 export async function connectionSettings(
   options: ConnectionOptions,
@@ -102,7 +97,7 @@ export async function connectionSettings(
   };
 }
 
-/** The largest profile that is read: four short lines, and room for comments. */
+/** The maximum size of a profile: four short lines, and room for comments. */
 const maximumProfileBytes = 65_536;
 
 const profileKeys = ['server', 'ca', 'certificate', 'key'] as const;

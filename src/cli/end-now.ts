@@ -1,6 +1,6 @@
 /**
- * Ends the process with an exit code, whatever still runs in it. `process.exit` waits for the threads of libuv, and one that is inside a
- * name service that hangs does not come back; where the addon cannot be loaded it has to do.
+ * Ends the process with an exit code, whatever still runs in it. `process.exit` waits for the threads of libuv, and one
+ * inside a hanging name service does not return. It is used only if the addon cannot be loaded.
  */
 export async function endNow(exitCode: number): Promise<void> {
   try {

@@ -1,26 +1,29 @@
-/** What the exit code of `holdfast` means. Scripts may rely on it. */
+/** The exit codes of `holdfast`. Scripts may rely on them. */
 export const exitCodes = {
   /** Done. */
   done: 0,
-  /** The server answered, and its answer was no: the error's code says why. */
+  /** The server answered and refused: the error's code says why. */
   refused: 1,
-  /** The command line makes no sense. Nothing was asked of the server. */
+  /** The command line is wrong. Nothing was sent to the server. */
   usage: 2,
-  /** No answer: the server cannot be reached, is not trusted, does not trust us, or took too long. */
+  /** No answer: the server cannot be reached, is not trusted, does not trust the client, or took too long. */
   unreachable: 3,
-  /** A file on this side cannot be read or written, or holds what it must not; or the service cannot start. */
+  /** A local file cannot be read or written, or has the wrong content; or the service cannot start. */
   local: 4,
-  /** A check ran and found something wrong (`config check`, `doctor`), `status` found that callers are refused, `health` NOT_SERVING, or `--wait` ended in another state. */
+  /**
+   * A check found a problem (`config check`, `doctor`), `status` found that callers are refused, `health` NOT_SERVING,
+   * or `--wait` ended in another state.
+   */
   checkFailed: 5,
   /** `status`: the server serves, and something needs attention. */
   degraded: 6,
-  /** A fault of the command itself, or a PKCS#11 module that ended its process (`native/src/module_exit.cc`). */
+  /** An internal error of the command, or a PKCS#11 module that ended its process (`native/src/module_exit.cc`). */
   internal: 70,
-  /** `serve`: an HSM is stuck in this process and nothing serves; start another (EX_TEMPFAIL of sysexits.h). */
+  /** `serve`: an HSM is stuck in this process and nothing serves; start another process (EX_TEMPFAIL of sysexits.h). */
   replace: 75,
 } as const;
 
-/** Only these: a `CliError` cannot end the command with any other code. */
+/** The only codes a `CliError` can end the command with. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** For `holdfast --help`. */
@@ -32,23 +35,23 @@ Exit codes:
   6  status: it serves, and something needs attention
   70 a fault of the command    75 serve: an HSM is stuck, start the service again`;
 
-/** What an error has beside its code and message. All of it may be left out. */
+/** The optional parts of an error besides code and message. */
 export interface CliErrorOptions {
-  /** What to do about it. */
+  /** The remedy. */
   hint?: string | undefined;
-  /** More of the message, one line each. */
+  /** More lines of the message. */
   details?: readonly string[] | undefined;
-  /** The server's id of the request, to be found in its log and audit log. */
+  /** The server's id of the request, which its log and audit log contain. */
   requestId?: string | undefined;
   outlook?: ErrorOutlook | undefined;
   cause?: unknown;
 }
 
-/** What the server says of a further try, for programs. What it did not say is left out. */
+/** The server's advice on a retry, for programs. Unknown parts are left out. */
 export interface ErrorOutlook {
   retryable?: boolean | undefined;
   retryDelayMs?: number | undefined;
-  /** Of the enum `KeyState`, e.g. `KEY_STATE_DISABLED`. */
+  /** A value of the enum `KeyState`, e.g. `KEY_STATE_DISABLED`. */
   keyState?: string | undefined;
   callerDeadline?: boolean | undefined;
 }
@@ -74,12 +77,12 @@ export class CliError extends Error {
   }
 }
 
-/** A command line that makes no sense. */
+/** A wrong command line. */
 export function usageError(message: string, hint?: string): CliError {
   return new CliError(exitCodes.usage, 'USAGE', message, { hint });
 }
 
-/** A file on this side. */
+/** A problem with a local file. */
 export function localError(message: string, cause: unknown, hint?: string): CliError {
   return new CliError(exitCodes.local, 'LOCAL_FILE', message, { cause, hint });
 }

@@ -3,7 +3,7 @@ import type { ConfigurationError } from '../config/problem.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
 import { CliError, exitCodes } from './exit-codes.js';
 
-/** What is wrong with a configuration, one problem a line. */
+/** The problems of a configuration, one per line. */
 export function configurationError(
   error: ConfigurationError,
   code: 'CONFIGURATION' | 'CANNOT_START',
@@ -26,7 +26,7 @@ export async function loadForCommand(file: string): Promise<Configuration> {
   }
 }
 
-/** Runs work on the catalog's file. @throws CliError with what is wrong with the catalog and what to do */
+/** Runs work on the catalog's file. @throws CliError with the problem of the catalog and its remedy */
 export async function orCatalogError<T>(work: () => Promise<T>): Promise<T> {
   const { CatalogOpenError } = await import('../storage/database.js');
   try {
@@ -37,7 +37,7 @@ export async function orCatalogError<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Opens the catalog for some work beside the service, which may run meanwhile. @throws CliError */
+/** Opens the catalog for work beside the service, which may be running. @throws CliError */
 export async function onCatalog<T>(
   { catalog: { path } }: Configuration,
   work: (catalog: SqliteCatalog) => Promise<T>,

@@ -11,6 +11,6 @@ const { endNow } = await import('./end-now.js');
 
 const exitCode = await runCli(process.argv.slice(2), processTerminal());
 process.exitCode = exitCode;
-// All that was written has left by now. A peer that holds a handshake or a look-up open must not hold the command: a process that is done
-// ends by itself before this.
+// All output has been written by now. A peer that keeps a handshake or a look-up open must not hold the command. A
+// process with nothing left to do ends by itself before this.
 setTimeout(() => void endNow(exitCode), 100).unref();

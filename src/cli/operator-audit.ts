@@ -7,12 +7,12 @@ import type { Terminal } from './terminal.js';
 
 const closeBoundMs = 5_000;
 
-/** Streams of the service's own process: what is meant is its output, and not that of this command. */
+/** Streams of the service's own process: the file name means the service's output, not this command's. */
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 /**
- * Does what an operator asks of the catalog beside the service, with its records in the same audit log. Where that is a
- * stream of the service's process, the records go to this command's stderr.
+ * Does an operator's act on the catalog beside the service, recorded in the same audit log. If that log is a stream of
+ * the service's process, the records go to this command's stderr.
  * @throws CliError when they cannot be written: then nothing was done, or the message says that it was.
  */
 export async function asOperator<T>(
@@ -39,13 +39,15 @@ export async function asOperator<T>(
   }
 }
 
-/** sudo says who called it. The caller of another tool could say anything, so it is a parameter and no principal. */
+/**
+ * sudo reports its caller. The caller of another tool could claim any name, so it is a parameter, not the principal.
+ */
 function withSudo(act: Act, { environment }: Terminal): Act {
   const user = environment['SUDO_USER'];
   return user === undefined ? act : { ...act, parameters: { ...act.parameters, sudo_user: user.slice(0, 256) } };
 }
 
-/** Containers run users that no file names. */
+/** Containers may run as users without an entry. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -62,7 +64,7 @@ function unaudited(path: string, cause: unknown): CliError {
   return new CliError(exitCodes.local, 'AUDIT', message, { cause, hint: `nothing is done unaudited: ${remedy}` });
 }
 
-/** What the system answered, wherever it stands among the causes. */
+/** The system's error, wherever it is among the causes. */
 function systemRefusal(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
   return 'syscall' in error ? error : systemRefusal(error.cause);

@@ -7,7 +7,7 @@ import { writeJson, writeLine, writeLines } from './terminal.js';
 
 type OutputFormat = ConnectionOptions['output'];
 
-/** Prints one thing: a line for each field, or JSON. */
+/** Prints one record: a line for each field, or JSON. */
 export async function printRecord(terminal: Terminal, format: OutputFormat, message: object): Promise<void> {
   const json = toProtoJson(message);
   if (format === 'json') return writeJson(terminal.stdout, json);
@@ -16,7 +16,7 @@ export async function printRecord(terminal: Terminal, format: OutputFormat, mess
   for (const [name, value] of rows) await writeLine(terminal.stdout, `${name.padEnd(width)}  ${value}`);
 }
 
-/** Prints a list: a table with these columns, or all of the fields as JSON under `name`. */
+/** Prints a list: a table with these columns, or all fields as JSON under `name`. */
 export async function printList(
   terminal: Terminal,
   format: OutputFormat,
@@ -39,7 +39,7 @@ export async function printList(
   await writeLines(terminal.stdout, lines);
 }
 
-/** A sentence for people, or one a line; with JSON nothing, or `json` where there is something to say. */
+/** Sentences for people, one per line; with JSON nothing, or `json` if it is given. */
 export async function printDone(
   terminal: Terminal,
   format: OutputFormat,
@@ -50,7 +50,7 @@ export async function printDone(
   await writeLines(terminal.stdout, [sentence].flat());
 }
 
-/** Tables without lines: they can be cut with awk. */
+/** Tables without borders: awk can split them. */
 const borderless = Object.fromEntries(
   [
     'top',

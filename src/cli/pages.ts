@@ -1,6 +1,6 @@
 import { CliError, exitCodes } from './exit-codes.js';
 
-/** One page of a list, as the AWS KMS API cuts them. */
+/** One page of a list, in the form of the AWS KMS API. */
 export interface Page<Item> {
   items: readonly Item[];
   nextMarker?: string | undefined;
@@ -10,7 +10,7 @@ export interface Page<Item> {
 /** AWS KMS API Reference, ListKeys, NextMarker. */
 const longestMarker = 1_024;
 
-/** All items of all pages. Throws CliError where the pages are none that an end can come of, or that leave something out in silence. */
+/** All items of all pages. Throws CliError if the pages cannot end, or would silently leave items out. */
 export async function allPages<Item>(read: (marker: string | undefined) => Promise<Page<Item>>): Promise<Item[]> {
   const all: Item[] = [];
   const markers = new Set<string>();
@@ -24,7 +24,7 @@ export async function allPages<Item>(read: (marker: string | undefined) => Promi
 }
 
 function nextMarker(marker: string | undefined, seen: Set<string>): string {
-  if (marker === undefined || marker === '') throw badList('says that there is more, and not where it begins');
+  if (marker === undefined || marker === '') throw badList('says that there is more, but not where it begins');
   if (marker.length > longestMarker) throw badList(`has a marker of ${marker.length} characters`);
   if (seen.has(marker)) throw badList('leads back to a page that was read before');
   seen.add(marker);
@@ -33,6 +33,6 @@ function nextMarker(marker: string | undefined, seen: Set<string>): string {
 
 function badList(what: string): CliError {
   return new CliError(exitCodes.refused, 'BAD_ANSWER', `the server's list ${what}`, {
-    hint: 'what answers is no Holdfast server, or a proxy changes what it says',
+    hint: 'this is not a Holdfast server, or a proxy changes its answers',
   });
 }

@@ -7,7 +7,7 @@ import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
 import { write } from './terminal.js';
 
-/** As long as any cluster allows (`maximumPinLength`); the server knows its own limit. */
+/** The maximum that any cluster allows (`maximumPinLength`); the server knows its own limit. */
 const longestPassword = 255;
 
 /** The password options as commander parses them. */
@@ -20,20 +20,20 @@ export interface PasswordOptions {
 /** Adds the ways to give a password. */
 export function addPasswordOptions(command: Command): Command {
   return command
-    .optionsGroup('Password of the HSM user (PIN); asked for on a terminal when neither is given:')
+    .optionsGroup('Password of the HSM user (PIN); the terminal asks for it when neither is given:')
     .option('--password-file <file>', 'read it from a file (mode 0600 or stricter, ours)')
     .option('--password-stdin', 'read it from stdin')
     .addOption(new Option('--password [value]').hideHelp().argParser(refuseArgument));
 }
 
-/** True when an option says where the password is. */
+/** True if an option says where the password is. */
 export function hasPasswordOption(options: PasswordOptions): boolean {
   if (options.password !== undefined) refuseArgument();
   return options.passwordFile !== undefined || options.passwordStdin === true;
 }
 
 /**
- * Reads the password; one newline at its end is not part of it. The wire wants a string.
+ * Reads the password; one newline at its end is not part of it. The wire requires a string.
  * @throws CliError
  */
 export async function readPassword(

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { usageError } from './exit-codes.js';
 
-/** A hidden option that people try first, and that we refuse: an argument is seen by every user of the machine. */
+/** A hidden option that people try first, refused here: every user of the machine can see a command's arguments. */
 export function refuseValueOption(flag: string, instead: string): Option {
   return new Option(`${flag} <value>`).hideHelp().argParser(() => {
     throw usageError(

@@ -23,11 +23,11 @@ import { writeLine, writeLines, writeText } from './terminal.js';
 
 /** Runs one command line (without `node` and the script). @returns the exit code. Never throws. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
-  // Commander writes while it parses; what it says is written in order, before we answer.
+  // Commander writes while it parses; its output is written in order, before ours.
   const written: Promise<void>[] = [];
   const json = wantsJson(argv);
   const program = buildProgram(terminal, (stream, text) => {
-    // A mistake is told once: as JSON where that is wanted.
+    // An error is reported once: as JSON if that is wanted.
     if (stream === 'stdout' || !json) written.push(writeText(terminal[stream], text));
   });
   try {
@@ -80,7 +80,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   return program;
 }
 
-/** Commands that were added before a setting do not have it. */
+/** Commands that were added before a setting do not inherit it. */
 function shareSettings(command: Command): void {
   for (const child of command.commands) {
     child
@@ -92,7 +92,7 @@ function shareSettings(command: Command): void {
   }
 }
 
-/** For errors before the options are parsed, too. */
+/** Also for errors before the options are parsed. */
 function wantsJson(argv: readonly string[]): boolean {
   return (
     argv.includes('--output=json') || argv.some((word, index) => word === '--output' && argv[index + 1] === 'json')
@@ -116,7 +116,7 @@ async function reportError(terminal: Terminal, thrown: unknown, json: boolean): 
   return exitCode;
 }
 
-/** Programs go by the names, as by those of `ErrorInfo.metadata`. What is not known is left out. */
+/** Programs depend on the names, as on those of `ErrorInfo.metadata`. Unknown values are left out. */
 function errorAsJson({ code, message, details, hint, requestId, outlook }: CliError): Record<string, unknown> {
   return {
     code,
@@ -132,7 +132,7 @@ function errorAsJson({ code, message, details, hint, requestId, outlook }: CliEr
 
 function internalError(thrown: unknown, terminal: Terminal): CliError {
   if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'EMFILE' || thrown.code === 'ENFILE')) {
-    // Node opens the files of a program hundreds at a time: a low limit is met before any check of ours runs.
+    // Node opens a program's files hundreds at a time: a low limit is reached before any of our checks runs.
     const hint = 'raise the limit: ulimit -n 4096, or LimitNOFILE= in the systemd unit';
     return new CliError(exitCodes.local, 'OPEN_FILES', 'the limit of open files is too low', { cause: thrown, hint });
   }

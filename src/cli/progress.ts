@@ -1,11 +1,11 @@
 import type { Terminal } from './terminal.js';
 
-/** So often, so that what takes less says nothing. */
+/** Work that takes less than this reports nothing. */
 const intervalMs = 1_000;
 
 /**
- * Tells on stderr how far something is, once a second.
- * @returns told of the share that is done, from 0 to 1; with JSON it says nothing
+ * Reports progress on stderr, once a second.
+ * @returns a function for the share that is done, from 0 to 1; with JSON it prints nothing
  */
 export async function progressLines(
   { stderr }: Terminal,

@@ -1,4 +1,4 @@
-/** What a response is made of, once it was read. */
+/** The values in a response after it was read. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
 
 /**

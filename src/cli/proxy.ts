@@ -5,17 +5,17 @@ import { isLoopback } from './server-address.js';
 const proxyVariables = ['grpc_proxy', 'https_proxy', 'http_proxy'] as const;
 const exceptionVariables = ['no_grpc_proxy', 'no_proxy'] as const;
 
-/** A variable of the environment that concerns the way to the server. */
+/** An environment variable that affects the way to the server. */
 export interface ProxyVariable {
   /** As it is spelled in the environment. */
   name: string;
-  /** gRPC goes by it. It does not read names in upper case; other programs do. */
+  /** gRPC reads it. It does not read names in upper case; other programs do. */
   isUsed: boolean;
 }
 
 /**
- * The proxy variable between us and a host; undefined where none is set, where `no_proxy` (in either case) excepts the host, and for this
- * machine itself: what listens on loopback is never behind a proxy.
+ * The proxy variable between the client and a host. Undefined if none is set, if `no_proxy` (in either case) excepts
+ * the host, and for this machine itself: a loopback listener is never behind a proxy.
  */
 export function proxyVariableFor(host: string, environment: NodeJS.ProcessEnv): ProxyVariable | undefined {
   if (isLoopback(host) || isException(host, environment)) return undefined;

@@ -32,12 +32,12 @@ describe('parseServerAddress', () => {
     '[host]:1',
     'a:1:2',
     'host/path',
-  ])('%j is refused, and what would do is said', (text) => {
+  ])('%j is refused, and the message names the allowed forms', (text) => {
     expect(() => parseServerAddress(text)).toThrow(CliError);
   });
 });
 
-test('this machine is known by its names and addresses, and by none that only look like them', () => {
+test('this machine is recognised by its names and addresses, not by similar ones', () => {
   for (const host of [
     'localhost',
     'LOCALHOST',
@@ -67,7 +67,7 @@ describe('proxyVariableFor', () => {
   const names = ['grpc_proxy', 'https_proxy', 'http_proxy'];
   const proxy = 'http://proxy.example:3128';
 
-  test.each(names)('%s is used, in upper case it is not, and never for loopback', (name) => {
+  test.each(names)('%s is used, but not in upper case, and never for loopback', (name) => {
     expect(proxyVariableFor('kms.example', { [name]: proxy })).toEqual({ name, isUsed: true });
     const upper = name.toUpperCase();
     expect(proxyVariableFor('kms.example', { [upper]: proxy })).toEqual({ name: upper, isUsed: false });

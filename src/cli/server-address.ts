@@ -29,19 +29,19 @@ export function parseServerAddress(text: string): ServerAddress {
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535 || (ipv6 !== undefined && !isIPv6(ipv6))) {
     throw usageError(
-      `${text} is no address of a server`,
+      `${text} is not a server address`,
       `--server takes host, host:port, [IPv6]:port or unix:path; without a port it is ${defaultPort}`,
     );
   }
   return { host, port: number };
 }
 
-/** As gRPC names it. */
+/** In gRPC's notation. */
 export function grpcTarget({ host, port }: ServerAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether the host is this machine by its name or address alone, without asking DNS. */
+/** Whether the host is this machine, from its name or address alone, without DNS. */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return loopbackAddresses.check(host);
   if (isIPv6(host)) return loopbackAddresses.check(host.split('%')[0] ?? host, 'ipv6');

@@ -5,28 +5,27 @@ import { Status } from '../faces/grpc/gen/google/rpc/status.js';
 import type { ConnectionSettings } from './connection.js';
 import { CliError, type ErrorOutlook, exitCodes } from './exit-codes.js';
 
-/** What to do about an error, by the server's code. */
+/** Remedies by the server's error code. */
 const hints: Readonly<Record<string, string>> = {
-  ACCESS_DENIED:
-    'who may do what stands under principals in the configuration of the server; the audit log has this request',
-  CLOUD_HSM_CLUSTER_NOT_FOUND: 'cluster ids stand under clusters in the configuration of the server',
+  ACCESS_DENIED: 'permissions are under principals in the configuration of the server; the audit log has this request',
+  CLOUD_HSM_CLUSTER_NOT_FOUND: 'cluster ids are under clusters in the configuration of the server',
   CUSTOM_KEY_STORE_HAS_CMKS: 'schedule the deletion of its keys first, and wait until they are deleted',
   CUSTOM_KEY_STORE_INVALID_STATE:
-    'holdfast key-store disconnect leads from CONNECTED or FAILED to DISCONNECTED, holdfast key-store connect from there to CONNECTED; both take a moment, which --wait waits for',
+    'holdfast key-store disconnect leads from CONNECTED or FAILED to DISCONNECTED, holdfast key-store connect from there to CONNECTED; both take a moment; --wait waits for the end',
   CUSTOM_KEY_STORE_NOT_FOUND: 'holdfast key-store describe lists the key stores',
   INCORRECT_TRUST_ANCHOR: 'the certificate must be the trustAnchorCertificate of the cluster in the configuration',
   INVALID_CIPHERTEXT:
-    'the ciphertext was changed, is not ours, or the encryption context is not the one it was made with',
+    'the ciphertext was changed, is not from this service, or was made with another encryption context',
   KEY_UNAVAILABLE:
-    'no HSM of the cluster answers just now; holdfast doctor on the server shows which, and it may be tried again',
+    'no HSM of the cluster answers at the moment; try again later; holdfast doctor on the server shows which',
   KMS_INVALID_STATE:
-    'holdfast key describe shows the state of the key, holdfast key-store describe that of its store; when both are well the HSM does not answer, and holdfast doctor on the server shows why',
-  NOT_FOUND: 'holdfast key list and holdfast alias list show what there is',
+    'holdfast key describe shows the state of the key, holdfast key-store describe that of its store; if both are fine the HSM does not answer, and holdfast doctor on the server shows why',
+  NOT_FOUND: 'holdfast key list and holdfast alias list show what exists',
 };
 
 type Settings = Pick<ConnectionSettings, 'target' | 'timeoutMs' | 'proxy'>;
 
-/** An error of gRPC as what the command says of it. */
+/** Converts a gRPC error to the command's error. */
 export function toCliError(error: ServiceError, settings: Settings): CliError {
   const details = errorDetails(error);
   if (details.info !== undefined) {
@@ -41,7 +40,7 @@ export function toCliError(error: ServiceError, settings: Settings): CliError {
   if (error.code === status.UNAVAILABLE) return unreachable(error, settings);
   if (error.code === status.DEADLINE_EXCEEDED) {
     return new CliError(exitCodes.unreachable, 'TIMEOUT', `no answer within ${settings.timeoutMs / 1_000} seconds`, {
-      hint: `it is not known whether the request was done; --timeout waits longer${proxyHint(settings)}`,
+      hint: `the request may or may not have been done; --timeout waits longer${proxyHint(settings)}`,
       cause: error,
     });
   }
@@ -72,12 +71,12 @@ function hintOf(certificateFault: boolean, target: string): string {
       : 'is the server running (holdfast serve), and is the address right? A server that does not accept our certificate (of another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why';
 }
 
-/** The variable alone: its value may hold a password. */
+/** The variable's name alone: its value may contain a password. */
 function proxyHint({ proxy }: Settings): string {
   if (proxy === undefined) return '';
   return proxy.isUsed
-    ? `. The connection goes through the proxy that ${proxy.name} names; no_proxy lists the hosts that it is not for`
-    : `. ${proxy.name} is set, and not used: gRPC reads grpc_proxy, https_proxy and http_proxy in lower case`;
+    ? `. The connection goes through the proxy in ${proxy.name}; no_proxy lists the hosts to reach without it`
+    : `. ${proxy.name} is set but not used: gRPC reads grpc_proxy, https_proxy and http_proxy in lower case`;
 }
 
 interface ErrorDetails {
@@ -100,7 +99,7 @@ function flag(value: string | undefined): boolean | undefined {
   return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
-/** Reads `grpc-status-details-bin` (google.rpc.Status). Details that cannot be read are as good as none. */
+/** Reads `grpc-status-details-bin` (google.rpc.Status). Unreadable details count as none. */
 function errorDetails(error: ServiceError): ErrorDetails {
   const found: ErrorDetails = { info: undefined, violations: [], retry: undefined };
   const [encoded] = error.metadata.get('grpc-status-details-bin');

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('serve', () => {
-  test('says why it cannot start, and what looks further', async () => {
+  test('says why it cannot start, and which command examines more', async () => {
     const { exitCode, stderr } = await holdfast(['serve', '--config', join(folder, 'missing.yaml')]);
     expect(exitCode).toBe(4);
     expect(stderr).toContain('error: CANNOT_START: ');
@@ -51,7 +51,7 @@ describe('the launcher', () => {
 });
 
 describe('a reader that goes away', () => {
-  test('is no error of the command, and every other one is', () => {
+  test('is not an error of the command, unlike every other failure', () => {
     const { stdout } = processTerminal();
     const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
     expect(() => stdout.emit('error', closed)).not.toThrow();
@@ -69,17 +69,17 @@ describe('awaitState', () => {
     return { call, remainingMs } as unknown as KmsClient;
   };
 
-  test('waits for the end of the way that was asked for', async () => {
+  test('waits for the state that was asked for', async () => {
     await awaitState(clientThatSees('DISCONNECTING', 'DISCONNECTED'), 'cks-1', 'DISCONNECTING');
     await awaitState(clientThatSees('CONNECTING', 'CONNECTED'), 'cks-1', 'CONNECTING');
   });
 
-  test('tells of another end', async () => {
+  test('reports another final state', async () => {
     const waiting = awaitState(clientThatSees('CONNECTING', 'FAILED'), 'cks-1', 'CONNECTING');
     await expect(waiting).rejects.toThrow('cks-1 is FAILED');
   });
 
-  test('ends with the time that the client has', async () => {
+  test('gives up when the client’s time is over', async () => {
     remainingMs = 100;
     const waiting = awaitState(clientThatSees('CONNECTING'), 'cks-1', 'CONNECTING');
     await expect(waiting).rejects.toThrow('cks-1 is still connecting');

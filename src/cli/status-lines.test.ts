@@ -22,7 +22,7 @@ test('one lane is not "1 lanes"', () => {
   expect(text).toMatch(/m2: .*, 2 lanes, 0 busy/);
 });
 
-test('a name or subject ends neither its quotes nor its line', () => {
+test('a name or subject cannot end its quotes or its line', () => {
   const hostile = 'a" on main: CONNECTED\n\u202e';
   const shown = String.raw`"a\" on main: CONNECTED\n\u202e"`;
   const status = { keyStores: [{ name: hostile, clusterName: 'c' }], certificates: [{ path: '/c', subject: hostile }] };

@@ -1,4 +1,6 @@
-/** What `holdfast status` prints for people: a paragraph for each part of the service, and what is wrong at the top. */
+/**
+ * The output of `holdfast status` for people: a paragraph for each part of the service, and the problems at the top.
+ */
 import type {
   CertificateStatus,
   DiskStatus,
@@ -64,7 +66,7 @@ function diskLine({ holds, path, freeBytes = 0n, sizeBytes = 0n }: DiskStatus): 
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** In the largest unit of which there is one: a nearly full disk is not told from a full one in gibibytes. */
+/** In the largest unit of which there is one: in gibibytes a nearly full disk looks like a full one. */
 function size(bytes: bigint): string {
   const power = units.findLastIndex((_, index) => bytes >= 1024n ** BigInt(index));
   if (power <= 0) return `${bytes} B`;

@@ -1,17 +1,17 @@
 import type { Readable, Writable } from 'node:stream';
 import { printable, printableJson } from '../printable.js';
 
-/** What a command sees of the process around it, so that tests can give it another one. */
+/** The process around a command. Tests substitute it. */
 export interface Terminal {
   stdin: Readable & { isTTY?: boolean | undefined; setRawMode?: (mode: boolean) => unknown };
   stdout: Writable & { isTTY?: boolean | undefined };
   stderr: Writable & { isTTY?: boolean | undefined };
   environment: NodeJS.ProcessEnv;
-  /** Where the default profile is looked for. */
+  /** The folder in which the default profile is searched. */
   directory: string;
 }
 
-/** The real one. A reader that went away (`holdfast key list | head -1`) ends no command with a stack trace. */
+/** The real one. A reader that went away (`holdfast key list | head -1`) does not end a command with a stack trace. */
 export function processTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -27,7 +27,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Writes all of `data`; resolves when the stream took it. A reader that went away (EPIPE) is no error of ours. */
+/** Writes all of `data`; resolves when the stream has taken it. A reader that went away (EPIPE) is not an error. */
 export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(data, (error) => {
@@ -37,7 +37,7 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
   });
 }
 
-/** One line, whatever is in it: every text that the command prints comes through here. */
+/** One line, whatever it contains: every text that the command prints passes through here. */
 export function writeLine(stream: Writable, line: string): Promise<void> {
   return write(stream, `${printable(line)}\n`);
 }
@@ -47,12 +47,12 @@ export function writeLines(stream: Writable, lines: readonly string[]): Promise<
   return write(stream, lines.map((line) => `${printable(line)}\n`).join(''));
 }
 
-/** A text whose line breaks are ours, such as a page of help. */
+/** A text with line breaks of ours, such as a page of help. */
 export function writeText(stream: Writable, text: string): Promise<void> {
   return write(stream, text.split('\n').map(printable).join('\n'));
 }
 
-/** JSON that people can look at and programs can read. */
+/** JSON for both people and programs. */
 export function writeJson(stream: Writable, value: unknown): Promise<void> {
   return writeLines(stream, printableJson(value));
 }

@@ -1,6 +1,6 @@
 import type { TokenInfo } from '../hsm/token-list.js';
 
-/** Mechanisms that matter here (PKCS#11 v3.1, Current Mechanisms): what keys are made and used with. */
+/** The mechanisms that matter here (PKCS#11 v3.1, Current Mechanisms): those that make and use keys. */
 const mechanismsOfInterest: ReadonlyMap<number, string> = new Map([
   [0x0001, 'RSA_PKCS'],
   [0x0009, 'RSA_PKCS_OAEP'],

@@ -6,7 +6,7 @@ import { AuditFile } from '../storage/audit-file.js';
 import type { AuditFileTarget } from '../storage/audit-file-handle.js';
 import { type AuditEvents, AuditWatch } from './audit-watch.js';
 
-/** A disk with so many bytes of room; it takes a part of what is too much, as a real one does. */
+/** A disk with a given amount of room; like a real one it takes a part of what is too much. */
 class Disk implements AuditFileTarget {
   room = Number.POSITIVE_INFINITY;
   syncs: 'succeed' | 'fail' = 'succeed';
@@ -48,7 +48,7 @@ afterEach(() => watch.stop());
 
 const record = { requestId: '1', parameters: { padding: 'x'.repeat(200) } } as unknown as AuditEvent;
 
-/** A request: it is refused if its record cannot be written. */
+/** One request: it is refused if its record cannot be written. */
 async function request(durable = false): Promise<boolean> {
   const written = await log.append(record, { durable }).then(
     () => true,
@@ -58,7 +58,7 @@ async function request(durable = false): Promise<boolean> {
   return written;
 }
 
-/** Lets what the clock started come to its end. */
+/** Lets the tasks that the clock started finish. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await setImmediate();
 }
@@ -71,7 +71,7 @@ async function pass(seconds: number): Promise<void> {
 }
 
 describe('a log that recovers', () => {
-  test('is told when a record is written, and not before', async () => {
+  test('is reported when a record is written, and not before', async () => {
     disk.room = 0;
     expect(await request()).toBe(false);
     expect(told).toEqual(['cannot be written']);
@@ -83,7 +83,7 @@ describe('a log that recovers', () => {
     expect(told).toEqual(['cannot be written', 'can be written again']);
   });
 
-  test('is told a little later where nobody asks for anything', async () => {
+  test('is reported a little later if there are no requests', async () => {
     disk.room = 0;
     await request();
     disk.room = Number.POSITIVE_INFINITY;
@@ -92,12 +92,12 @@ describe('a log that recovers', () => {
   });
 });
 
-describe('a log that has not recovered is told of once', () => {
-  test('where its disk has room for its own notices and for no record', async () => {
+describe('a log that has not recovered is reported once', () => {
+  test('if its disk has room for its own notices and for no record', async () => {
     disk.room = 0;
     for (let second = 0; second < 30; second += 1) {
       expect(await request()).toBe(false);
-      // Somebody deletes a little: as much as a notice takes, each time.
+      // Some space is freed repeatedly, as much as a notice takes.
       disk.room += 120;
       await pass(2);
     }
@@ -108,7 +108,7 @@ describe('a log that has not recovered is told of once', () => {
     expect(told).toEqual(['cannot be written', 'can be written again']);
   });
 
-  test('where it writes and does not sync', async () => {
+  test('if it writes and does not sync', async () => {
     disk.syncs = 'fail';
     for (let second = 0; second < 30; second += 1) {
       expect(await request(true)).toBe(false);
@@ -133,7 +133,7 @@ describe('the place of the file', () => {
     expect(told).toEqual(['moved away', 'back in place']);
   });
 
-  test('that cannot be looked at is not said to be empty', async () => {
+  test('that cannot be examined is not reported as empty', async () => {
     disk.unseen = new Error('EACCES');
     await pass(62);
     expect(told).toEqual(['unseen: EACCES']);

@@ -1,10 +1,10 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** How often it looks: so long may the log be unwritable, or its file be gone, before anybody is told. */
+/** How often it checks: the log may be unwritable, or its file missing, for this long before it is reported. */
 const lookEveryMs = 1_000;
 /**
- * A log that has taken no record since its trouble has recovered when it had none for so long. Its own attempts, one a
- * second, write a short notice, for which a disk may have room that has none for a record.
+ * A log without any record since its trouble counts as recovered after this long without trouble. Its own attempts, one
+ * a second, write a short notice; a disk may have room for that and none for a record.
  */
 const steadyAfterMs = 10_000;
 /** A log rotation moves the file and sends SIGHUP a moment later. */
@@ -14,32 +14,35 @@ const movedAfterMs = 60_000;
 export interface WatchedAuditLog {
   /** Why it cannot be written now; undefined when it can. */
   trouble(): Error | undefined;
-  /** Records that were really written. */
+  /** Records that were actually written. */
   readonly writtenRecords: number;
-  /** Whether the file at its path is the one that is written to. Rejects when the folder cannot be looked at. */
+  /** Whether the file at its path is the one being written. Rejects if the folder cannot be examined. */
   isInPlace(): Promise<boolean>;
 }
 
-/** Told of changes only. */
+/** Called for changes only. */
 export interface AuditEvents {
   unwritable(cause: Error): void;
   /** @param afterMs how long it could not be written */
   writableAgain(afterMs: number): void;
   /**
-   * Somebody moved the file away a minute ago, and nobody sent SIGHUP: what is written goes where it was moved to.
-   * @param unseen why its place cannot be looked at; undefined where another file, or none, is in it
+   * The file was moved away a minute ago, without a SIGHUP: records go to the moved file.
+   * @param unseen why its path cannot be examined; undefined if another file, or none, is there
    */
   movedAway(unseen: unknown): void;
   backInPlace(): void;
 }
 
-/** Tells at run time what nobody may notice by requests: that the audit log stopped, or that its file is not where it should be. */
+/**
+ * Reports at run time what requests may not reveal: that the audit log stopped, or that its file is not where it should
+ * be.
+ */
 export class AuditWatch {
   readonly #clock: Clock;
   readonly #log: WatchedAuditLog;
   readonly #events: AuditEvents;
   #unwritableSinceMs: number | undefined;
-  /** When there was trouble last, and how many records were written by then. */
+  /** When there was trouble last, and how many records had been written by then. */
   #lastTrouble = { ms: 0, writtenRecords: 0 };
   #awaySinceMs: number | undefined;
   #movedTold = false;
@@ -53,12 +56,12 @@ export class AuditWatch {
     this.#schedule();
   }
 
-  /** As it was at the last look. */
+  /** As of the last check. */
   get inPlace(): boolean {
     return this.#awaySinceMs === undefined;
   }
 
-  /** What the log knows by itself; also called when a record was lost. */
+  /** Checks the log's own state; also called when a record was lost. */
   lookAtTrouble(): void {
     const cause = this.#log.trouble();
     const nowMs = this.#clock.monotonicMs();

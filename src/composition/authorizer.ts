@@ -4,7 +4,7 @@ import { userActions } from '../operations/registry.js';
 import { AccessList } from '../policy/access-list.js';
 import { requirePrincipal } from '../callers/found-principal.js';
 
-/** The policy that the configuration's principals and their roles amount to. */
+/** The policy of the configuration's principals and their roles. */
 export function configuredAuthorizer(configuration: Configuration, principals: PrincipalDirectory): AccessList {
   const withRole = (role: 'administrator' | 'user') => configuration.principals.filter((entry) => entry.role === role);
   return new AccessList(

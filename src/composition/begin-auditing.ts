@@ -1,11 +1,11 @@
 import { type Clock, delay } from '../clock.js';
 
-/** Longer than a disk takes; a file that blocks is not waited for. */
+/** Longer than a disk takes; a blocking file is not waited for. */
 const firstAuditLineMs = 5_000;
 
 /**
- * Writes the first line, so that a log that cannot be written is known before the first request and not by it. It is no
- * reason not to start: every request is refused until the log can be written. `onTrouble` tells the operator what is wrong.
+ * Writes the first line, so an unwritable log is known before the first request. It does not prevent the start: every
+ * request is refused until the log can be written. `onTrouble` reports the problem to the operator.
  */
 export async function beginAuditing(
   auditFile: { note(notice: 'opened'): Promise<void> },

@@ -34,14 +34,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Looks until it is so, as nobody writes anything else. */
+/** Checks until it is so, because nothing else writes. */
 const becomes = (writable: boolean) =>
   vi.waitFor(() => {
     clock.advance(5_000);
     expect(watch.writable).toBe(writable);
   });
 
-test('a file that is gone is told once, and again when it is back', async () => {
+test('a missing file is reported once, and again when it is back', async () => {
   renameSync(path, `${path}.away`);
   await becomes(false);
   clock.advance(5_000);
@@ -50,7 +50,7 @@ test('a file that is gone is told once, and again when it is back', async () => 
   expect(told).toEqual(['unwritable: The catalog is not available.', 'writable again']);
 });
 
-test('another program that holds it keeps changes away', async () => {
+test('another program that holds it prevents changes', async () => {
   const another = new Sqlite(path);
   another.exec('begin immediate');
   await becomes(false);
@@ -59,7 +59,7 @@ test('another program that holds it keeps changes away', async () => {
   expect(told).toEqual(['unwritable: The catalog is busy. Try again.', 'writable again']);
 });
 
-test('a look is a change that the disk has: a disk that takes none cannot be missed', async () => {
+test('a check is a synced change, so it detects a disk that takes none', async () => {
   const another = new Sqlite(path, { readonly: true });
   const version = () => another.pragma('data_version', { simple: true });
   const before = version();

@@ -1,9 +1,9 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** How often it looks: about so long may the catalog take no changes before anybody is told. */
+/** How often it checks: the catalog may refuse changes for about this long before it is reported. */
 const lookEveryMs = 5_000;
 
-/** Told of changes only. */
+/** Called for changes only. */
 export interface CatalogWatchEvents {
   unwritable(cause: unknown): void;
   /** @param afterMs how long it could not be written */
@@ -11,8 +11,8 @@ export interface CatalogWatchEvents {
 }
 
 /**
- * Finds out whether the catalog takes changes. Callers that only encrypt would not notice for hours that its disk is
- * read-only, its file gone, or that another program holds it.
+ * Checks whether the catalog accepts changes. Callers that only encrypt would not notice for hours that its disk is
+ * read-only, its file missing, or held by another program.
  */
 export class CatalogWatch {
   readonly #clock: Clock;
@@ -29,7 +29,7 @@ export class CatalogWatch {
     this.#schedule();
   }
 
-  /** As it was at the last look. */
+  /** As of the last check. */
   get writable(): boolean {
     return this.#unwritableSinceMs === undefined;
   }
@@ -62,7 +62,7 @@ export class CatalogWatch {
   }
 
   #tellUnwritable(cause: unknown): void {
-    // A server that stops closes the catalog under a look that is under way.
+    // A stopping server closes the catalog during a check.
     if (this.#stopped || this.#unwritableSinceMs !== undefined) return;
     this.#unwritableSinceMs = this.#clock.monotonicMs();
     this.#events.unwritable(cause);

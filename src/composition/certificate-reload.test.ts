@@ -71,7 +71,7 @@ async function inUse(): Promise<CertificateReload> {
       failed: (_, error) => told.push(`failed, ${(error as Error).message}`),
       remind: certificateReminder({ logger, metrics: undefined }, clock),
     },
-    // As the listener: OpenSSL says whether they are broken or do not fit together.
+    // As in the listener: OpenSSL detects broken or mismatched files.
     replace(_, { certificate, key, clientCertificateAuthority }) {
       createSecureContext({ cert: certificate, key, ca: clientCertificateAuthority });
       replaced += 1;
@@ -88,7 +88,7 @@ beforeEach(() => {
   put({ server: good, ca: authority.certificate, crl: lists.now });
 });
 
-describe('files that would turn everybody away do not take the place of good ones', () => {
+describe('files that would turn every client away do not replace good ones', () => {
   test.each([
     [
       'a server certificate that has expired',
@@ -103,17 +103,17 @@ describe('files that would turn everybody away do not take the place of good one
     [
       'an authority that has expired',
       () => put({ ca: expired.certificate }),
-      /^refused, no client could be let in: CN=Expired: it expired/,
+      /^refused, no client would be accepted: CN=Expired: it expired/,
     ],
     [
       'no authority',
       () => put({ ca: Buffer.from('nothing') }),
-      /^refused, no client could be let in: there is no certificate authority/,
+      /^refused, no client would be accepted: there is no certificate authority/,
     ],
     [
       'a list that has ended',
       () => put({ crl: lists.past }),
-      /^refused, no client could be let in: .* list ended on 2020/,
+      /^refused, no client would be accepted: .* list ended on 2020/,
     ],
     ['a list that is not valid yet', () => put({ crl: lists.future }), /^refused, .* is not valid before 2049/],
     [
@@ -155,7 +155,7 @@ describe('files that would turn everybody away do not take the place of good one
 });
 
 describe('a reload', () => {
-  test('says subject and end of everything that is used from then on', async () => {
+  test('reports subject and end of every certificate in use from then on', async () => {
     const reload = await inUse();
     put({ server: next, ca: Buffer.concat([authority.certificate, expired.certificate]) });
     await reload.reload();
@@ -171,11 +171,11 @@ describe('a reload', () => {
     expect(reload.ends()).toEqual(loaded);
   });
 
-  test('takes bad files in the place of bad ones, and says so: to refuse them would help nobody', async () => {
+  test('replaces bad files by bad ones, and says so: refusing them would not help', async () => {
     put({ crl: lists.past });
     const reload = await inUse();
     await reload.reload();
-    expect(told).toEqual([expect.stringMatching(/^loaded, no client could be let in/)]);
+    expect(told).toEqual([expect.stringMatching(/^loaded, no client would be accepted/)]);
     put({ crl: lists.now });
     await reload.reload();
     expect(told.at(-1)).toBe('loaded');

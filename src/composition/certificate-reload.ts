@@ -13,22 +13,22 @@ import { PeriodicJob } from '../jobs/periodic-job.js';
 import type { CertificateStatus } from '../status/service-status.js';
 import { readTlsMaterial } from './listener-options.js';
 
-/** Told what became of the files of each listener, for the log and the metrics. */
+/** Receives the result for the files of each listener, for the log and the metrics. */
 export interface CertificateReloadEvents {
-  /** In use from now on. `problem`: connections fail with them, as they did with those before. */
+  /** In use from now on. `problem`: connections fail with them, as they did before. */
   loaded(ends: readonly CertificateEnd[], problem: string | undefined): void;
   /** Not used: those in use are good, and with these connections would fail. */
   refused(ends: readonly CertificateEnd[], problem: string): void;
   /** They cannot be read or used. */
   failed(paths: TlsPaths, error: unknown): void;
-  /** Once a day, with everything that is in use. */
+  /** Once a day, with all certificates and lists in use. */
   remind(ends: readonly CertificateEnd[]): void;
 }
 
-/** What takes the place of a listener's files. Throws, and changes nothing, when they are broken or do not fit together. */
+/** Replaces a listener's files. Throws, and changes nothing, if they are broken or do not fit together. */
 export type ReplaceMaterial = (listenerIndex: number, material: TlsMaterial) => void;
 
-/** What the reload works with. */
+/** The dependencies of the reload. */
 export interface CertificateReloadTools {
   clock: Clock;
   events: CertificateReloadEvents;
@@ -38,7 +38,7 @@ export interface CertificateReloadTools {
 
 const reminderIntervalMs = 86_400_000;
 
-/** New files were read that must not take the place of good ones. */
+/** The new files must not replace good ones. */
 class UntimelyFilesError extends Error {
   override readonly name = 'UntimelyFilesError';
 }
@@ -65,7 +65,9 @@ export class CertificateReload {
   readonly #reminders: PeriodicJob;
   #trouble: string | null = null;
 
-  /** @param material what each listener began with, in the order of the listeners; undefined for one without TLS */
+  /**
+   * @param material the initial material of each listener, in the order of the listeners; undefined for one without TLS
+   */
   constructor(
     listeners: readonly ListenerConfiguration[],
     material: readonly (TlsMaterial | undefined)[],
@@ -100,24 +102,26 @@ export class CertificateReload {
     await this.#reminders.stop();
   }
 
-  /** Of everything that is in use now. */
+  /** The ends of all certificates and lists in use. */
   ends(): CertificateEnd[] {
     return this.#inUse.flatMap(({ ends }) => ends);
   }
 
-  /** The same for `GetStatus`, without lists that have no end. */
+  /** The same for `GetStatus`, without lists that have no end date. */
   status(): CertificateStatus[] {
     return this.ends().flatMap(({ kind, file, subject, notBefore, notAfter }) =>
       notAfter === undefined ? [] : [{ kind: statusKinds[kind], path: file, subject, notBefore, notAfter }],
     );
   }
 
-  /** What the last reload could not use; null after one that could. The files are not what is in use meanwhile. */
+  /**
+   * The problem of the last reload; null if it had none. The files in use differ from those on disk while there is one.
+   */
   get trouble(): string | null {
     return this.#trouble;
   }
 
-  /** Reads the files of every listener again. What cannot be used, or is refused, stays as it was; then it rejects at the end. */
+  /** Reads the files of every listener again. Unusable or refused files change nothing; it then rejects at the end. */
   async reload(): Promise<void> {
     const errors: Error[] = [];
     for (const inUse of this.#inUse) {

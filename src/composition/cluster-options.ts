@@ -13,7 +13,7 @@ import type { ProfileSetting } from '../hsm/profiles/effective-profile.js';
 import type { RecoverySettings } from '../hsm/recovery.js';
 import { readCertificates } from './listener-options.js';
 
-/** A cluster as the adapter of the HSMs wants it. Rejects when the trust anchor's file cannot be read. */
+/** A cluster's options for the adapter of the HSMs. Rejects if the trust anchor's file cannot be read. */
 export async function clusterOptions(
   cluster: ClusterConfiguration,
   configuration: Configuration,
@@ -35,17 +35,18 @@ export async function clusterOptions(
 }
 
 /**
- * The certificate that a custom key store's trust anchor is compared with: exactly one, in PEM or DER.
- * @throws UnreadableFileError, or Error for a file that holds something else
+ * The certificate that a custom key store's trust anchor must equal: exactly one, in PEM or DER.
+ * @throws UnreadableFileError, or Error for a file with other content
  */
 export async function readTrustAnchor(path: string): Promise<X509Certificate> {
   const file = await readCertificates(path);
   const certificates = pemCertificates(file);
-  if (certificates.length > 1) throw new Error(`${path} holds ${certificates.length} certificates; it must hold one`);
+  if (certificates.length > 1)
+    throw new Error(`${path} contains ${certificates.length} certificates; it must contain one`);
   try {
     return new X509Certificate(certificates[0] ?? file);
   } catch (error) {
-    throw new Error(`${path} holds no certificate`, { cause: error });
+    throw new Error(`${path} contains no certificate`, { cause: error });
   }
 }
 
@@ -61,7 +62,7 @@ function recoverySettings(recovery: RecoveryConfiguration): RecoverySettings {
   return { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maxStuckOpenings: maximumStuckOpenings };
 }
 
-/** A member as the adapter of the HSMs wants it. */
+/** A member's options for the adapter of the HSMs. */
 export function memberOptions(member: MemberConfiguration, configuration: Configuration): MemberOptions {
   const module = configuration.modules.find(({ name }) => name === member.module);
   if (module === undefined) throw new Error(`Module ${member.module} is not configured.`);
@@ -80,7 +81,7 @@ export function memberOptions(member: MemberConfiguration, configuration: Config
   };
 }
 
-/** What the configuration says about a module's vendor. */
+/** The configuration's setting of a module's vendor profile. */
 export function profileSetting({ profile, profileOverrides }: ModuleConfiguration): ProfileSetting {
   return { profile, ...profileOverrides };
 }

@@ -11,14 +11,14 @@ import {
 import { createSqliteCatalog } from '../storage/create-catalog.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../storage/sqlite.js';
 
-/** The catalog that a server opened, and whether it made it first. */
+/** The catalog that a server opened, and whether this start created it. */
 export interface ConfiguredCatalog {
   catalog: SqliteCatalog;
   created: boolean;
 }
 
 /**
- * Opens the catalog of a configuration, for a server. With `catalog.create` the first start makes it.
+ * Opens the catalog of a configuration, for a server. With `catalog.create` the first start creates it.
  * @throws CatalogOpenError
  */
 export async function openConfiguredCatalog(configuration: Configuration, clock: Clock): Promise<ConfiguredCatalog> {
@@ -35,28 +35,29 @@ export async function configuredCatalogProblem(configuration: Configuration): Pr
   const found = catalogProblem(catalog.path, catalogOwner(configuration));
   if (found?.kind !== 'missing' || !catalog.create) return found;
   const message =
-    `There is no catalog at ${catalog.path}, but the audit log ${audit.file} is not empty: this is no first start, so ` +
+    `There is no catalog at ${catalog.path}, but the audit log ${audit.file} is not empty: this is not the first start, so ` +
     'that catalog.create makes none.';
   return { ...found, message };
 }
 
-/** Whose catalog a configuration means. */
+/** The owner that a configuration expects of its catalog. */
 export function catalogOwner({ identity, clusters }: Configuration): CatalogOwner {
   return { identity, clusterIds: clusters.map(({ id }) => id) };
 }
 
 /**
- * `create` tends to stay in the configuration. So it holds only where nothing says that there was a start before: an
- * audit log with content is older than this start, and its catalog is missing.
+ * `create` tends to stay in the configuration, so it applies only without signs of an earlier start: an audit log with
+ * content is older than this start, and its catalog is missing.
  */
 async function mayCreate({ catalog, audit }: Configuration): Promise<boolean> {
   if (!catalog.create) return false;
-  // In this order: a process that starts beside us makes the catalog first, and begins its audit log afterwards.
+  // In this order: a process that starts at the same time creates the catalog first, and begins its audit log
+  // afterwards.
   const auditedBefore = await hasContent(audit.file);
   return !auditedBefore && !(await exists(catalog.path));
 }
 
-/** A link to nothing is something, too; and what cannot be looked at is left for the open to explain. */
+/** A dangling link counts too; a path that cannot be examined is left for the open to explain. */
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

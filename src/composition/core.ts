@@ -25,7 +25,7 @@ import { oneAtATime } from './inventory-check.js';
 import { composeOwnActs } from './own-acts.js';
 import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
-/** The key stores and the use cases on top of them. */
+/** The key stores and the operations on top of them. */
 export interface Core {
   registry: KeyStoreRegistry;
   keys: KeysCore;
@@ -33,13 +33,13 @@ export interface Core {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   hangTracker: HangTracker;
-  /** Told when a key store or a member may serve no more, or again. */
+  /** Called when a key store or a member may have stopped or resumed serving. */
   changes: { onChange: () => void };
   configuredClusters: ConfiguredHsmClusters;
   encryptionBudget: EncryptionBudget;
 }
 
-/** Makes them of the configuration. The secrets are taken over. */
+/** Builds them from the configuration. Takes ownership of the secrets. */
 export async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
   const { configuration, clock, catalog, identifiers, telemetry } = foundation;
   const { sink } = telemetry;

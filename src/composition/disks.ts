@@ -3,16 +3,16 @@ import { dirname } from 'node:path';
 import { type Clock, delay } from '../clock.js';
 import type { DiskStatus } from '../status/service-status.js';
 
-/** A disk that is gone blocks without an error; whoever asks for metrics must still get the rest. */
+/** A lost disk blocks without an error; a scrape of metrics must still get the rest. */
 const boundMs = 1_000;
 
-/** What is asked about a file that may not be there yet: its folder's disk. */
+/** A file that may not exist yet: its folder's disk is examined. */
 interface StoredFile {
   holds: DiskStatus['holds'];
   path: string;
 }
 
-/** Asks the disks of some files how full they are, one question at a time for each. */
+/** Asks the disks of some files how full they are, with at most one query in flight for each. */
 export class Disks {
   readonly #clock: Clock;
   readonly #files: readonly StoredFile[];
@@ -23,7 +23,7 @@ export class Disks {
     this.#files = files;
   }
 
-  /** Leaves out those that did not answer within a second, and those that say nothing, such as that of /dev/stdout. */
+  /** Leaves out disks that did not answer within a second, and those without an answer, such as that of /dev/stdout. */
   async status(): Promise<DiskStatus[]> {
     const bound = new AbortController();
     const late = delay(this.#clock, boundMs, bound.signal).then(() => undefined);
@@ -35,7 +35,7 @@ export class Disks {
     }
   }
 
-  /** A question that hangs holds one of libuv's four threads: not one more for each scrape. */
+  /** A hanging query holds one of libuv's four threads: it must not take another one at each scrape. */
   #ask(file: StoredFile): Promise<DiskStatus | undefined> {
     const asked = this.#asked.get(file);
     if (asked !== undefined) return asked;
@@ -52,7 +52,7 @@ async function diskOf({ holds, path }: StoredFile): Promise<DiskStatus | undefin
     // A file system without blocks, such as devtmpfs may be, is never full.
     return blocks === 0 ? undefined : { holds, path: folder, freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   } catch {
-    // The folder is gone: whoever writes there says so.
+    // The folder is missing: the code that writes there reports that.
     return undefined;
   }
 }

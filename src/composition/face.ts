@@ -13,7 +13,7 @@ import { listenerOptions } from './listener-options.js';
 import { principalOf } from '../callers/found-principal.js';
 import type { ServerStatus } from './service-status.js';
 
-/** The gRPC face and what renews its certificates. */
+/** The gRPC face, and the reload of its certificates. */
 export interface Face {
   face: GrpcFace;
   certificates: CertificateReload;

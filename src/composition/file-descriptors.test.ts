@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { firstReservedFileDescriptor, readFileDescriptorLimit, readFileDescriptors } from './file-descriptors.js';
 
-test('what the process has is read, and a reserve is left', async () => {
+test('reads the descriptors of the process, and leaves a reserve', async () => {
   const { open, maximum } = await readFileDescriptors();
   expect(open).toBeGreaterThan(2);
   expect(maximum).toBeGreaterThanOrEqual(open);

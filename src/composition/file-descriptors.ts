@@ -6,13 +6,13 @@ export interface FileDescriptors {
   maximum: number;
 }
 
-/** Of now. proc(5): Linux alone has them, and Holdfast runs on Linux alone. */
+/** The present numbers. proc(5): only Linux has them, and Holdfast runs only on Linux. */
 export async function readFileDescriptors(): Promise<FileDescriptors> {
   const [open, maximum] = await Promise.all([readdir('/proc/self/fd'), readFileDescriptorLimit()]);
   return { open: open.length, maximum };
 }
 
-/** RLIMIT_NOFILE; 2^31-1 where it is unlimited. */
+/** RLIMIT_NOFILE; 2^31-1 if it is unlimited. */
 export async function readFileDescriptorLimit(): Promise<number> {
   const limits = await readFile('/proc/self/limits', 'utf8');
   const [, limit] = /^Max open files +(\d+|unlimited)/m.exec(limits) ?? [];
@@ -20,10 +20,13 @@ export async function readFileDescriptorLimit(): Promise<number> {
   return limit === undefined || limit === 'unlimited' ? unlimited : Math.min(Number(limit), unlimited);
 }
 
-/** Kept from connections: for tokens and their modules, catalog, audit log, metrics, and the files of a reload. */
+/** Reserved for tokens and their modules, catalog, audit log, metrics, and the files of a reload. */
 const reservedFileDescriptors = 256;
 
-/** The first descriptor that no connection should have. Where the limit is so low that the reserve takes most of it, half of it. */
+/**
+ * The first descriptor that no connection may have. If the limit is so low that the reserve takes most of it, half of
+ * the limit.
+ */
 export async function firstReservedFileDescriptor(): Promise<number> {
   const limit = await readFileDescriptorLimit();
   return Math.max(limit - reservedFileDescriptors, Math.floor(limit / 2));

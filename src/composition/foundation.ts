@@ -1,4 +1,4 @@
-/** What is open before anything serves: files, clock, telemetry. */
+/** The parts that are open before anything serves: files, clock, telemetry. */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
@@ -18,15 +18,15 @@ import { auditEvents, catalogEvents, type AuditLogEvents } from '../telemetry/ev
 import { Telemetry } from '../telemetry/telemetry.js';
 import { version } from '../version.js';
 
-/** What a test may put in place of the machine's clock, random identifiers and HSMs. The shipped binary sets none. */
+/** Replacements for the machine's clock, random identifiers and HSMs in tests. The shipped binary sets none. */
 export interface CompositionOverrides {
   clock?: Clock;
   identifiers?: Identifiers;
-  /** Replaces what the configuration says of every cluster: members that hold the same keys, short delays. */
+  /** Overrides the configuration of every cluster: members that hold the same keys, short delays. */
   cluster?: Partial<ClusterOptions>;
 }
 
-/** What is open before anything serves, in the order in which it has to be closed. */
+/** The parts that are open before anything serves, in the order in which they must be closed. */
 export interface Foundation {
   configuration: Configuration;
   logger: Logger;
@@ -34,7 +34,7 @@ export interface Foundation {
   identifiers: Identifiers;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
-  /** Path of the catalog, when this start made it. */
+  /** Path of the catalog, if this start created it. */
   createdCatalog: string | undefined;
   auditFile: AuditFile;
   catalogWatch: CatalogWatch;
@@ -43,9 +43,7 @@ export interface Foundation {
   telemetry: Telemetry;
 }
 
-/**
- * Opens the catalog, the audit log and telemetry. Rejects, with everything closed again, when one of them cannot be.
- */
+/** Opens the catalog, the audit log and telemetry. If one of them fails, closes the others and rejects. */
 export async function openFoundation(
   configuration: Configuration,
   secrets: ResolvedSecrets,
@@ -107,7 +105,7 @@ async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
   return { auditFile, auditWatch };
 }
 
-/** For the last records, also where the drain has used up its time. */
+/** For the last records, even if the drain has used up its time. */
 export const leastAuditCloseMs = 1_000;
 
 /** @returns whether the audit log could be closed within the bound. */

@@ -1,10 +1,10 @@
-/** What hangs in the modules of the clusters, as far as the life of the process depends on it. */
+/** Tracks hanging module calls, as far as the life of the process depends on them. */
 export class HangTracker {
-  /** Told of a member or a cluster that gets stuck: from then on the replacement of the process has to be thought of. */
+  /** Called when a member or a cluster gets stuck: from then on the replacement of the process must be considered. */
   onStuck: () => void = () => undefined;
   #lanesHung = false;
 
-  /** Whether closing a cluster left a lane behind: then the process cannot end by itself. */
+  /** Whether closing a cluster left a lane behind: the process cannot end by itself then. */
   get lanesHung(): boolean {
     return this.#lanesHung;
   }

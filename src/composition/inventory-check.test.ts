@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { oneAtATime } from './inventory-check.js';
 
-/** Checks that end when a test says so. */
+/** Checks that end on the test's command. */
 function heldChecks() {
   const begun: { clusterId: string; end: () => void }[] = [];
   const check = oneAtATime(
@@ -15,7 +15,7 @@ function heldChecks() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('members that come back while a check runs share the one that follows', async () => {
+test('members that return during a check share the next one', async () => {
   const { check, begun } = heldChecks();
   const first = check('a');
   const others = [check('a'), check('a'), check('a')];
@@ -25,7 +25,7 @@ test('members that come back while a check runs share the one that follows', asy
   await first;
   await settled();
   expect(begun).toHaveLength(2);
-  // The second one runs: who comes now may be too late for it.
+  // The second check runs: it may already have passed a member that returns now.
   const late = check('a');
   begun[1]?.end();
   await Promise.all(others);

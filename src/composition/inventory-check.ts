@@ -1,10 +1,13 @@
-/** Compares what the tokens of a cluster hold with the catalog; does nothing where it is not connected. Never rejects. */
+/**
+ * Compares the keys on a cluster's tokens with the catalog; does nothing if the cluster is not connected. Never
+ * rejects.
+ */
 export type InventoryCheck = (clusterId: string) => Promise<void>;
 
 /**
- * The same check, of which one at a time runs for a cluster and at most one more is due: members that come back together
- * are all looked at by either. Who asks while one runs has the end of the next one, for the running one may have passed
- * his member already.
+ * The same check, of which one at a time runs for a cluster and at most one more is due: one of them covers all members
+ * that return together. A caller that arrives during a check waits for the next one; the current check may already have
+ * passed its member.
  */
 export function oneAtATime(check: InventoryCheck): InventoryCheck {
   const running = new Map<string, Promise<void>>();

@@ -6,12 +6,12 @@ import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
 import { readRegularFile } from '../regular-file.js';
 import { requirePrincipal } from '../callers/found-principal.js';
 
-/** The largest certificate or key that is read, in bytes. A bundle of every public authority has a quarter of it. */
+/** The maximum size of a certificate or key, in bytes. A bundle of every public authority has a quarter of it. */
 const maximumPemBytes = 1_048_576;
-/** The largest file of revocation lists: millions of revoked certificates. */
+/** The maximum size of a file of revocation lists: millions of revoked certificates. */
 const maximumRevocationListBytes = 268_435_456;
 
-/** A listener as the gRPC face wants it. Rejects when a certificate's file cannot be read. */
+/** A listener's options for the gRPC face. Rejects if a certificate's file cannot be read. */
 export async function listenerOptions(
   listener: ListenerConfiguration,
   principals: PrincipalDirectory,
@@ -23,7 +23,7 @@ export async function listenerOptions(
   return { ...listener, principal: requirePrincipal(principals, listener.principal) };
 }
 
-/** What the files of a TLS listener hold now. @throws UnreadableFileError */
+/** The present contents of a TLS listener's files. @throws UnreadableFileError */
 export async function readTlsMaterial(listener: TlsListener): Promise<TlsMaterial> {
   return {
     certificate: await readCertificates(listener.certificate),
@@ -33,12 +33,12 @@ export async function readTlsMaterial(listener: TlsListener): Promise<TlsMateria
   };
 }
 
-/** A PEM file of certificates, as it is. @throws UnreadableFileError */
+/** A PEM file of certificates, unparsed. @throws UnreadableFileError */
 export function readCertificates(path: string): Promise<Buffer> {
   return readRegularFile(path, { maximumBytes: maximumPemBytes });
 }
 
-/** A private key, by the rule for all secrets: too many may not read it. @throws UnreadableFileError */
+/** A private key, by the rule for all secrets: few may read it. @throws UnreadableFileError */
 export function readTlsKey(path: string): Promise<Buffer> {
   return readRegularFile(path, {
     maximumBytes: maximumPemBytes,
@@ -46,7 +46,7 @@ export function readTlsKey(path: string): Promise<Buffer> {
   });
 }
 
-/** A PEM file of revocation lists, as it is; undefined if none is configured. @throws UnreadableFileError */
+/** A PEM file of revocation lists, unparsed; undefined if none is configured. @throws UnreadableFileError */
 export async function readRevocationLists(path: string | null): Promise<Buffer | undefined> {
   return path === null ? undefined : readRegularFile(path, { maximumBytes: maximumRevocationListBytes });
 }

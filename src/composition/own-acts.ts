@@ -6,13 +6,13 @@ import { IntentRecovery, type IntentRecoveryOptions } from '../jobs/intent-recov
 import type { DeletionHold } from '../keys/time-record.js';
 import { TimeWatch } from '../jobs/time-watch.js';
 
-/** What a server does without being asked. */
+/** The acts that a server does without a request. */
 export interface OwnActs {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
 }
 
-/** What they are told to. */
+/** The listeners of those acts. */
 export interface OwnActListeners {
   onActed: ActListener;
   onHold: (hold: DeletionHold | null) => void;
@@ -20,8 +20,8 @@ export interface OwnActListeners {
 }
 
 /**
- * Everything that a server does by itself goes through one audit and by one watched clock.
- * @param createdCatalog path of the catalog that this start has made, for the record; undefined when there was one
+ * Composes the server's own acts, all behind one audit and one watched clock.
+ * @param createdCatalog path of the catalog that this start has created, for the record; undefined if it existed
  */
 export async function composeOwnActs(
   core: KeysCore,

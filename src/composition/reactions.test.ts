@@ -4,7 +4,7 @@ import type { ConnectionEvents } from '../keystores/connection-events.js';
 import { HangTracker } from './hang-tracker.js';
 import { connectionReactions, hsmReactions, reportAndReact } from './reactions.js';
 
-/** Reactions that are noted, and telemetry that reports nothing, or fails each time. */
+/** Recorded reactions, and telemetry that reports nothing, or always fails. */
 function rig(report: () => void) {
   const done: string[] = [];
   const hangTracker = new HangTracker();
@@ -41,7 +41,7 @@ test.each([
       throw new Error('the log');
     },
   ],
-] as const)('what the service does does not depend on telemetry: %s', async (kind, report) => {
+] as const)('reactions do not depend on telemetry: %s', async (kind, report) => {
   const { done, hangTracker, hsm, connections } = rig(report);
   const tell = (event: () => void) => {
     if (kind === 'broken') expect(event).toThrow('the log');

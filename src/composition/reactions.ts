@@ -3,16 +3,16 @@ import type { ConnectionEvents } from '../keystores/connection-events.js';
 import type { HangTracker } from './hang-tracker.js';
 import type { InventoryCheck } from './inventory-check.js';
 
-/** What the service does when something happens to an HSM or a connection. */
+/** The service's reactions to events of an HSM or a connection. */
 export interface Reactions {
-  /** A token that comes back may hold what was destroyed elsewhere meanwhile. */
+  /** A returning token may contain keys that were destroyed elsewhere meanwhile. */
   checkInventory: InventoryCheck;
-  /** Health may have changed. Called in a later turn of the event loop: whoever reports an event is not done yet. */
+  /** Health may have changed. Called in a later turn of the event loop: the reporter of an event is not done yet. */
   lookAtReadiness: () => void;
   hangTracker: HangTracker;
 }
 
-/** The reactions to what happens to members. They do not depend on telemetry, which only listens. */
+/** The reactions to events of members. They do not depend on telemetry, which only listens. */
 export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: Reactions): Partial<HsmEvents> {
   return {
     memberOpened({ clusterId }) {
@@ -28,7 +28,9 @@ export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: R
   };
 }
 
-/** The reactions to what happens to connections. Members that open while a cluster connects are looked at once it has. */
+/**
+ * The reactions to events of connections. Members that open while a cluster connects are checked once it is connected.
+ */
 export function connectionReactions({ checkInventory, lookAtReadiness }: Reactions): Partial<ConnectionEvents> {
   return {
     connected({ clusterId }) {
@@ -41,7 +43,7 @@ export function connectionReactions({ checkInventory, lookAtReadiness }: Reactio
   };
 }
 
-/** Tells telemetry first, so that the log has the cause before its effects, and reacts whatever becomes of that. */
+/** Reports to telemetry first, so the log has the cause before its effects, and reacts even if telemetry fails. */
 export function reportAndReact<Events extends object>(telemetry: Events, reactions: Partial<Events>): Events {
   const both = Object.entries(reactions).map(([name, react]) => {
     const report = telemetry[name as keyof Events] as (...details: unknown[]) => void;

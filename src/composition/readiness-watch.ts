@@ -2,21 +2,21 @@ import type { Clock, ScheduledTask } from '../clock.js';
 import { type Readiness, type ReadinessFacts, readinessOf } from '../status/readiness.js';
 import { oneAtATime } from './inventory-check.js';
 
-/** How old what it says may be, where no event told of the change. */
+/** The maximum age of its report if no event announced a change. */
 const lookEveryMs = 1_000;
 
-/** What it asks at each look, and whom it tells. */
+/** The facts and the listeners of the watch. */
 export interface ReadinessWatchTools {
   clock: Clock;
-  /** Of now; never rejects. */
+  /** The present facts; never rejects. */
   facts(): Promise<ReadinessFacts>;
-  /** Told after each look. */
+  /** Called after each check. */
   onLook(readiness: Readiness): void;
-  /** Told when `cryptography` or `control` changed. */
+  /** Called when `cryptography` or `control` changed. */
   onChange(readiness: Readiness): void;
 }
 
-/** Keeps health true: it looks once a second, and when something happens to a key store or a member. */
+/** Keeps health true: it checks once a second, and at each event of a key store or a member. */
 export class ReadinessWatch {
   readonly #tools: ReadinessWatchTools;
   #last: Readiness = { control: false, cryptography: false, keyStores: new Map() };
@@ -37,7 +37,7 @@ export class ReadinessWatch {
     return this.look();
   }
 
-  /** What was under way when it was asked for may have seen the state before: it looks once more then. */
+  /** A check that was already running may have seen the earlier state, so another one follows. */
   look(): Promise<void> {
     return this.#lookOnce('');
   }

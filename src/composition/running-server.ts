@@ -9,7 +9,7 @@ import type { Face } from './face.js';
 import { closeFoundation, type Foundation, leastAuditCloseMs } from './foundation.js';
 import type { ReadinessWatch } from './readiness-watch.js';
 
-/** What hangs after a stop, if anything does: the process must then end by `exitNow`. */
+/** The threads that hang after a stop: the process must then end by `exitNow`. */
 export interface StopOutcome {
   /** A lane is still inside a module. */
   lanesHung: boolean;
@@ -19,14 +19,14 @@ export interface StopOutcome {
 
 /** A composed, running server. */
 export interface HoldfastServer {
-  /** Where it listens, in the order of the configuration's listeners. */
+  /** The bound addresses, in the order of the configuration's listeners. */
   readonly bound: readonly BoundAddress[];
-  /** The port of the metrics; undefined where they are not served. */
+  /** The port of the metrics endpoint; undefined if there is none. */
   readonly metricsPort: number | undefined;
-  /** The jobs that rounds of the clock start; tests start a round themselves. */
+  /** The periodic jobs; tests start a round themselves. */
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
-  /** Resolves when the process is to stop and be replaced by another one, because an HSM is stuck in it. */
+  /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
   readonly replacementAsked: Promise<void>;
   /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
   reload(): Promise<void>;
@@ -34,7 +34,7 @@ export interface HoldfastServer {
   stop(): Promise<StopOutcome>;
 }
 
-/** What listens, and what watches over it. */
+/** The listening parts, and the watches over them. */
 export interface Serving extends Face {
   replacement: ProcessReplacement;
   readiness: ReadinessWatch;
@@ -74,7 +74,9 @@ export class RunningServer implements HoldfastServer {
     return this.#foundation.telemetry.metricsPort;
   }
 
-  /** Key stores connect by themselves from here on; requests on keys of one that is not yet connected are told so. */
+  /**
+   * From here on key stores connect in the background; requests on keys of an unconnected one are answered accordingly.
+   */
   async start(): Promise<void> {
     await this.#core.registry.start();
     this.keyDeletion.start();
@@ -84,7 +86,7 @@ export class RunningServer implements HoldfastServer {
   }
 
   async reload(): Promise<void> {
-    // An audit log that cannot be reopened must keep no old certificate or list in use.
+    // An audit log that cannot be reopened must not keep an old certificate or list in use.
     const parts = [this.#foundation.auditFile.reopen(), this.#certificates.reload()];
     const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

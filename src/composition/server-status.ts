@@ -14,7 +14,7 @@ import type { CatalogWatch } from './catalog-watch.js';
 import { Disks } from './disks.js';
 import { ServerStatus } from './service-status.js';
 
-/** Whom a server's status is asked of. */
+/** The sources of a server's status. */
 export interface StatusSources {
   configuration: Configuration;
   clock: Clock;
@@ -28,14 +28,14 @@ export interface StatusSources {
   intentRecovery: IntentRecovery;
 }
 
-/** What is made after the status that shows it. */
+/** The parts that are made after the status that shows them. */
 export interface LateParts {
   replacement(): ReplacementState;
   certificates(): CertificateStatus[];
   certificateTrouble(): string | null;
 }
 
-/** The status of a server, which began just now. */
+/** The status of a server that has just started. */
 export function serverStatus(sources: StatusSources, late: LateParts): ServerStatus {
   const { configuration, clock, catalog, catalogWatch, auditFile, auditWatch, encryptionBudget, intentRecovery } =
     sources;

@@ -15,7 +15,7 @@ import type {
 } from '../status/service-status.js';
 import { readFileDescriptors } from './file-descriptors.js';
 
-/** The parts of the server that know their own status. Each answers for now. */
+/** The parts of the server that know their own status. Each answers for the present moment. */
 export interface StatusParts {
   connections: {
     defaultConnection(): StoreConnection | undefined;
@@ -37,7 +37,7 @@ export interface StatusParts {
   process(): Pick<ProcessStatus, 'version' | 'startTime' | 'replacement'>;
 }
 
-/** Puts the parts together, for metrics, health and GetStatus. */
+/** Combines the parts, for metrics, health and GetStatus. */
 export class ServerStatus implements StatusSource {
   readonly #parts: StatusParts;
   readonly #clusterNames: ReadonlyMap<string, string>;
@@ -74,7 +74,7 @@ export class ServerStatus implements StatusSource {
     };
   }
 
-  /** @returns undefined when the catalog cannot be read. */
+  /** @returns undefined if the catalog cannot be read. */
   async keyStores(): Promise<KeyStoreStatus[] | undefined> {
     const { connections, loginAttempts } = this.#parts;
     try {
@@ -82,12 +82,12 @@ export class ServerStatus implements StatusSource {
       const attempts = await loginAttempts.listLoginAttempts();
       return this.#withClusters([...this.#defaultConnections(), ...custom], attempts);
     } catch {
-      // What keeps the catalog from being read is the cause of every request that fails, and in the log as that.
+      // The same failure fails every request, and the log reports it there.
       return undefined;
     }
   }
 
-  /** Asked of the catalog, where a command beside this process may just have released it. */
+  /** Read from the catalog, because a command beside this process may just have released it. */
   async #deletionHold(): Promise<ServiceStatus['deletionHold']> {
     try {
       const hold = (await this.#parts.catalog.findTimeRecord())?.hold ?? null;

@@ -41,7 +41,7 @@ test.each<[string, ServiceEnvironment]>([
   ['the watchdog is for another process', { ...watched, WATCHDOG_PID: '43' }],
   ['there is none', { NOTIFY_SOCKET: '/run/notify' }],
   ['its time makes no sense', { ...watched, WATCHDOG_USEC: 'soon' }],
-])('no watchdog is fed where %s', (_, environment) => {
+])('no watchdog is fed if %s', (_, environment) => {
   const { clock, sent, manager } = managed(environment);
   manager.ready();
   expect(sent).toEqual(['/run/notify READY=1']);
@@ -55,7 +55,7 @@ test('without a service manager nothing is sent', () => {
   expect(sent).toEqual([]);
 });
 
-test('a manager that cannot be told is reported once, and told again when it can be', () => {
+test('an unreachable manager is reported once, and notified again when it is reachable', () => {
   const { clock, sent, failures, manager, state } = managed(watched);
   state.broken = true;
   manager.ready();

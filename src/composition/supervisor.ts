@@ -1,27 +1,30 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** What systemd puts into the environment of a service with `Type=notify` and `WatchdogSec` (sd_notify(3), sd_watchdog_enabled(3)). */
+/**
+ * The environment that systemd sets for a service with `Type=notify` and `WatchdogSec` (sd_notify(3),
+ * sd_watchdog_enabled(3)).
+ */
 export interface ServiceEnvironment {
   NOTIFY_SOCKET?: string | undefined;
   /** How long the process may be silent before it is killed, in microseconds. */
   WATCHDOG_USEC?: string | undefined;
-  /** For which process that holds; left out: for this one. */
+  /** The process that this applies to; left out: this one. */
   WATCHDOG_PID?: string | undefined;
 }
 
-/** What it works with. `send` throws when the message cannot be sent. */
+/** The dependencies of the supervisor. `send` throws if the message cannot be sent. */
 export interface SupervisorTools {
   clock: Clock;
   processId: number;
   send(socketPath: string, message: string): void;
-  /** Told once that it cannot be sent: the manager will think that the service hangs. */
+  /** Called once if messages cannot be sent: the manager will take the service for hung. */
   onFailure(cause: unknown): void;
 }
 
 /**
- * What a service manager is told: that the service is ready, that it reads its files again, that it stops, and that its
- * event loop still turns. The last one is all that a watchdog should know: what an HSM does, no restart would mend.
- * Where nobody listens, without NOTIFY_SOCKET, it does nothing.
+ * Notifies a service manager that the service is ready, reads its files again, or stops, and that its event loop still
+ * turns. A watchdog should know no more than that: no restart would repair an HSM. Without NOTIFY_SOCKET it does
+ * nothing.
  */
 export class Supervisor {
   readonly #tools: SupervisorTools;
@@ -36,19 +39,19 @@ export class Supervisor {
     this.#watchdogMs = watchdogIntervalMs(environment, tools.processId);
   }
 
-  /** The service serves, and the watchdog begins. */
+  /** The service serves, and the watchdog starts. */
   ready(): void {
     this.#send('READY=1\nSTATUS=serving');
     if (this.#watchdogMs !== undefined && this.#next === undefined) this.#feedWatchdog(this.#watchdogMs);
   }
 
-  /** Until `ready` is called again. systemd wants the time of CLOCK_MONOTONIC with it. */
+  /** Until `ready` is called again. systemd requires the time of CLOCK_MONOTONIC with it. */
   reloading(): void {
     const monotonicMicros = process.hrtime.bigint() / 1_000n;
     this.#send(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicros}\nSTATUS=reading certificates and lists again`);
   }
 
-  /** The watchdog goes on: a drain that hangs is a hang too. */
+  /** The watchdog continues: a hanging drain is a hang too. */
   stopping(): void {
     this.#send('STOPPING=1\nSTATUS=draining');
   }
@@ -75,7 +78,7 @@ export class Supervisor {
   }
 }
 
-/** A third of what is allowed, so that one that is lost, or late, does no harm. Undefined: nobody watches. */
+/** A third of the allowed time, so a lost or late message does no harm. Undefined: there is no watchdog. */
 function watchdogIntervalMs(
   { WATCHDOG_USEC, WATCHDOG_PID }: ServiceEnvironment,
   processId: number,

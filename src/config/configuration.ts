@@ -2,45 +2,45 @@ import type { PrincipalConfiguration } from '../callers/principal-directory.js';
 
 /**
  * The configuration as the rest of the program sees it: checked, complete (defaults filled in), every path absolute.
- * Made by `load.ts`. Secrets are not in it, only where they are to be had (`SecretSource`, read by `secrets.ts`).
+ * Made by `load.ts`. It never contains secrets; it names where they are stored (`SecretSource`, read by `secrets.ts`).
  */
 export interface Configuration {
-  /** Absolute path of the file it came from. */
+  /** Absolute path of the configuration file. */
   readonly path: string;
   readonly identity: IdentityConfiguration;
   readonly listeners: readonly ListenerConfiguration[];
   readonly principals: readonly PrincipalConfiguration[];
   readonly modules: readonly ModuleConfiguration[];
   readonly clusters: readonly ClusterConfiguration[];
-  /** Null when there is none: then every key needs a custom key store. */
+  /** Null if there is none: then every key needs a custom key store. */
   readonly defaultKeyStore: DefaultKeyStoreConfiguration | null;
   readonly catalog: CatalogConfiguration;
-  /** The first seals; the others only unseal what they sealed. */
+  /** The first key seals; the others only unseal what they sealed. */
   readonly sealingKeys: readonly SealingKeyConfiguration[];
   readonly limits: LimitsConfiguration;
   readonly recovery: RecoveryConfiguration;
   readonly audit: { readonly file: string };
   readonly telemetry: TelemetryConfiguration;
-  /** Folder (0700, ours) of the locks that serialise initialise-and-login across processes. */
+  /** Folder (0700, ours) of the locks that serialise initialisation and login across processes. */
   readonly lockDirectory: string;
 }
 
-/** What ARNs are made of. */
+/** The parts of ARNs. */
 export interface IdentityConfiguration {
   readonly partition: string;
   readonly region: string;
-  /** Twelve digits each; the first is the account of principals that name none. */
+  /** Twelve digits each; the first is the account of principals without one. */
   readonly accounts: readonly string[];
 }
 
-/** One entry of `listeners`. `composition/listener-options.ts` makes of it what the gRPC face listens on. */
+/** One entry of `listeners`. `composition/listener-options.ts` converts it to the gRPC face's options. */
 export type ListenerConfiguration = TlsListener | UnixListener | PlaintextListener;
 
 /** TLS 1.3 with client certificates. Paths of PEM files. */
 export interface TlsListener {
   readonly kind: 'tls';
   readonly address: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly certificate: string;
   readonly key: string;
@@ -48,7 +48,7 @@ export interface TlsListener {
   readonly certificateRevocationList: string | null;
 }
 
-/** A Unix socket, mode 0600. Whoever can open it is `principal`. */
+/** A Unix socket, mode 0600. Every process that can open it is `principal`. */
 export interface UnixListener {
   readonly kind: 'unix';
   readonly path: string;
@@ -64,25 +64,25 @@ export interface PlaintextListener {
   readonly principal: string;
 }
 
-/** Vendor profiles that may be named (`hsm/profiles`). */
+/** The vendor profiles that a module may name (`hsm/profiles`). */
 export const moduleProfiles = ['auto', 'softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
-/** `auto`: the module is recognised by what it says of itself (`C_GetInfo`, `C_GetTokenInfo`). */
+/** `auto`: the module is recognised by its own description (`C_GetInfo`, `C_GetTokenInfo`). */
 export type ModuleProfile = (typeof moduleProfiles)[number];
 
 /** A PKCS#11 library. */
 export interface ModuleConfiguration {
   readonly name: string;
   readonly path: string;
-  /** Stands while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
+  /** Set while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
   readonly environment: Readonly<Record<string, string>>;
   readonly privateInstance: boolean;
   readonly initializationString: string | null;
-  /** Whose library it is; `auto`: what it says of itself. */
+  /** The profile of its vendor; `auto`: recognised by the module's own description. */
   readonly profile: ModuleProfile;
   readonly profileOverrides: ProfileOverrides;
 }
 
-/** Values in place of the profile's; null: as the profile has it. */
+/** Values in place of the profile's; null: the profile's value. */
 export interface ProfileOverrides {
   readonly gcmNonce: 'token-rng' | 'token' | null;
   readonly maximumGcmBytes: number | null;
@@ -94,14 +94,14 @@ export interface ProfileOverrides {
 export interface ClusterConfiguration {
   readonly id: string;
   readonly name: string;
-  /** PEM file; a custom key store's trust anchor is compared with it as DER. */
+  /** PEM file; a custom key store's trust anchor must equal it as DER. */
   readonly trustAnchorCertificate: string;
   readonly replication: 'none';
   readonly minimumMembers: number;
   readonly maximumPinLength: number;
-  /** Cryptographic operations a second, of this node; null: no quota. */
+  /** Cryptographic operations per second, on this node; null: no quota. */
   readonly operationsPerSecond: number | null;
-  /** Whether a second member is asked where the first is late. */
+  /** Whether a second member is tried if the first is late. */
   readonly hedging: boolean;
   readonly members: readonly MemberConfiguration[];
 }
@@ -123,11 +123,11 @@ export interface DefaultKeyStoreConfiguration {
   readonly pin: SecretSource;
 }
 
-/** Where keys, aliases and stores are recorded. Its folder must exist. */
+/** The file with the records of keys, aliases and stores. Its folder must exist. */
 export interface CatalogConfiguration {
   readonly kind: 'sqlite';
   readonly path: string;
-  /** Whether the first start makes it; otherwise `holdfast catalog init` does, and a start without one is refused. */
+  /** Whether the first start creates it. Otherwise `holdfast catalog init` does, and a start without one is refused. */
   readonly create: boolean;
 }
 
@@ -138,23 +138,25 @@ export interface SealingKeyConfiguration {
   readonly key: SecretSource;
 }
 
-/** Where a secret is to be had: a file (0600 or stricter, ours), an environment variable, or what a command prints. */
+/**
+ * Where a secret is stored: in a file (0600 or stricter, ours), in an environment variable, or in a command's output.
+ */
 export type SecretSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'command'; readonly argv: readonly [string, ...string[]] };
 
-/** Bounds of time, waiting and memory, of this process. `schema.ts` has their ranges and defaults. */
+/** Bounds of time, waiting and memory of this process. `schema.ts` has their ranges and defaults. */
 export interface LimitsConfiguration {
-  /** Longest time from the arrival of a request to its answer. A caller's own deadline may be shorter. */
+  /** Maximum time from the arrival of a request to its answer. A caller's own deadline may be earlier. */
   readonly requestTimeoutMs: number;
-  /** Longest time for one operation of a token. */
+  /** Maximum time for one operation of a token. */
   readonly operationTimeoutMs: number;
-  /** Longest time to connect a key store. */
+  /** Maximum time to connect a key store. */
   readonly connectTimeoutMs: number;
-  /** Longest time for requests in flight to finish after SIGTERM. */
+  /** Maximum time for requests in flight to finish after SIGTERM. */
   readonly drainTimeoutMs: number;
-  /** Most operations that may wait for the lanes of one cluster. */
+  /** Maximum of operations that wait for the lanes of one cluster. */
   readonly queueLimit: number;
   /** From this many encryptions under one key material on, the log warns. */
   readonly encryptionWarningThreshold: number;
@@ -162,9 +164,9 @@ export interface LimitsConfiguration {
   readonly maximumConnections: number;
 }
 
-/** When a member leaves the rotation, how it is brought back, and when the process gives up on what hangs. */
+/** When a member is suspended, how it is brought back, and when the process gives up on what hangs. */
 export interface RecoveryConfiguration {
-  /** So many failures in a row suspend a member. */
+  /** How many failures in a row suspend a member. */
   readonly consecutiveFailures: number;
   /** More than this share of failures in `failureWindowMs` suspends it, once there are `minimumOutcomes`. */
   readonly failurePercentage: number;
@@ -173,21 +175,21 @@ export interface RecoveryConfiguration {
   /** Pause before the first probe of a suspended member. It doubles up to `maximumProbeDelayMs`. */
   readonly probeDelayMs: number;
   readonly maximumProbeDelayMs: number;
-  /** So many probes in a row fail before the member is opened again though its failures do not ask for that. */
+  /** How many probes in a row must fail before the member is reopened although its failures do not require that. */
   readonly reopenAfterProbes: number;
-  /** Longest time for opening a member once. */
+  /** Maximum time for one attempt to open a member. */
   readonly openTimeoutMs: number;
-  /** Most earlier openings of one member that may hang in its module; one more, and it is stuck. */
+  /** Maximum of module instances of one member that may hang; one more, and it is stuck. */
   readonly maximumStuckOpenings: number;
-  /** Whether a process in which a member is stuck, and nothing serves, asks to be replaced. */
+  /** Whether the process asks to be replaced when a member is stuck in it and nothing serves. */
   readonly replaceWhenStuck: boolean;
-  /** So long nothing has served before it does. */
+  /** How long nothing must have served before it asks. */
   readonly replaceAfterMs: number;
-  /** And so long it has run. */
+  /** How long it must have run before it asks. */
   readonly leastUptimeMs: number;
 }
 
-/** What this process tells of itself (`docs/telemetry.md`). The audit log is no part of it. */
+/** The telemetry of this process (`docs/telemetry.md`). The audit log is not part of it. */
 export interface TelemetryConfiguration {
   readonly logLevel: LogLevel;
   /** Null: no endpoint for metrics, and nothing is counted. */
@@ -204,11 +206,11 @@ export interface TelemetryConfiguration {
   readonly environment: boolean;
 }
 
-/** Where Prometheus reads. Plain HTTP without authentication, so that only this machine may reach it. */
+/** Where Prometheus reads. Plain HTTP without authentication, so only this machine may reach it. */
 export interface MetricsConfiguration {
   /** A loopback address. */
   readonly address: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number;
 }
 
@@ -220,14 +222,14 @@ export interface OtlpReceiverConfiguration {
   readonly headers: readonly { readonly name: string; readonly value: SecretSource }[];
 }
 
-/** Where metrics go, and how often. */
+/** The receiver of metrics, and the interval. */
 export interface OtlpMetricsConfiguration extends OtlpReceiverConfiguration {
   readonly intervalMs: number;
 }
 
-/** Where spans go, and of which requests. */
+/** The receiver of spans, and which requests are traced. */
 export interface TracingConfiguration extends OtlpReceiverConfiguration {
-  /** Share of the requests that are traced where the caller does not decide, from 0 to 1. */
+  /** Share of the requests that are traced when the caller does not decide, from 0 to 1. */
   readonly sampleRatio: number;
   /** Whether the sampled flag that a known caller sends decides for its request. */
   readonly followCallers: boolean;

@@ -1,6 +1,6 @@
 import { newClusterId } from './new-id.js';
 
-/** A configuration with every option and what it means: `holdfast config print-example`. It loads as it is. */
+/** A configuration with every option and its meaning: `holdfast config print-example`. It loads unchanged. */
 export function exampleConfiguration(clusterId: string = newClusterId()): string {
   return template.replaceAll('<cluster id>', clusterId);
 }

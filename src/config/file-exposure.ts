@@ -1,7 +1,7 @@
 /**
- * Why too many may read a file that holds a secret; undefined if only the right ones may. A file of our own must have
- * mode 0600 or stricter. One of root's may have 0440 or stricter: orchestrators mount secrets so, and what root may
- * write, root could have us read anyway.
+ * Why too many users may read a file with a secret; undefined if only the right ones may. A file of our own must have
+ * mode 0600 or stricter. A file of root may have 0440 or stricter: orchestrators mount secrets that way, and root could
+ * make us read any file of its own anyway.
  */
 export function exposureOf(
   { mode, uid }: { mode: number; uid: number },

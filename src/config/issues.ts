@@ -3,7 +3,7 @@ import type { ConfigurationProblem } from './problem.js';
 import { formatPath } from './problem.js';
 import { unknownKeySeparator } from './schema.js';
 
-/** Zod's issues in our words: where, what, and what to do. */
+/** Zod's issues in our words: where, what, and the remedy. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[]): ConfigurationProblem[] {
   return issues.flatMap((issue) => problemsOfIssue(issue));
 }

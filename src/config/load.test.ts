@@ -53,7 +53,7 @@ describe('modules that use one library', () => {
     });
   const names = ['lib.so', 'symbolic.so', 'hard.so', '../' + basename(folder) + '/lib.so'];
 
-  test.each(names)('are found under the name %s', (name) => {
+  test.each(names)('are detected under the name %s', (name) => {
     const path = join(folder, name);
     expect(problemsOf(two(path, { environment: { A: '1' } }))).toEqual([
       expect.stringMatching(/^modules\.again: is the library of modules\.softhsm with another environment \(B\)/),
@@ -67,20 +67,20 @@ describe('modules that use one library', () => {
     expect(problemsOf(text)).toEqual([expect.stringMatching(/^clusters\[1\]\.members\[0\]: is the same as/)]);
   });
 
-  test('may differ where each has its own instance, and share one where they are alike', () => {
+  test('may differ if each has its own instance, and share one if they are alike', () => {
     expect(problemsOf(two(library, { environment: {}, privateInstance: true }))).toEqual([]);
     expect(problemsOf(two(library, { environment: { B: '2', A: '1' } }))).toEqual([]);
     expect(problemsOf(two(join(folder, 'another.so'), { environment: {} }))).toEqual([]);
   });
 });
 
-describe('a configuration that is right', () => {
+describe('a valid configuration', () => {
   test('a user may be given an alias of every form that an alias can have', () => {
     const aliases = ['alias/a', 'alias/team:payments/2026_a-B', `alias/${'a'.repeat(250)}`];
     expect(problemsOf(changed((tree) => (tree.principals.users[0].keys = aliases)))).toEqual([]);
   });
 
-  test('the printed example loads, with every path absolute', () => {
+  test('the printed example loads, and every path is absolute', () => {
     const configuration = parseConfiguration(exampleConfiguration(clusterId), file);
     expect(configuration.listeners[0]).toMatchObject({
       kind: 'tls',
@@ -120,7 +120,7 @@ describe('a configuration that is right', () => {
     expect(configuration.catalog.path).toBe('/etc/holdfast/catalog.sqlite');
   });
 
-  test('what may be left out has the defaults that the example shows', () => {
+  test('optional settings have the defaults that the example shows', () => {
     const shown = parseConfiguration(exampleConfiguration(clusterId), file);
     const text = changed((tree) => {
       delete tree.limits;
@@ -134,7 +134,7 @@ describe('a configuration that is right', () => {
     expect(parseConfiguration(text, file)).toEqual(shown);
   });
 
-  test('metrics and traces are off unless the file turns them on, and then have defaults', () => {
+  test('metrics and traces are off by default, and have defaults once turned on', () => {
     expect(
       parseConfiguration(
         changed(() => undefined),
@@ -161,7 +161,7 @@ describe('a configuration that is right', () => {
     });
   });
 
-  test('a private module instance is for SoftHSM unless the file says otherwise', () => {
+  test('by default only SoftHSM gets a private module instance', () => {
     const other = changed((tree) => (tree.modules.softhsm.path = 'lib/libCryptoki2.so'));
     expect(parseConfiguration(other, file).modules[0]).toMatchObject({
       path: '/etc/holdfast/lib/libCryptoki2.so',
@@ -171,7 +171,7 @@ describe('a configuration that is right', () => {
     expect(parseConfiguration(forced, file).modules[0]).toMatchObject({ privateInstance: false });
   });
 
-  test('the profile of a module says whether it is SoftHSM, where its name does not', () => {
+  test('the profile says whether a module is SoftHSM if its name does not', () => {
     const shim = changed((tree) => {
       tree.modules.softhsm.path = 'lib/shim.so';
       tree.modules.softhsm.profile = 'softhsm';
@@ -196,7 +196,7 @@ describe('a configuration that is right', () => {
     expect(() => parseConfiguration(unknown, file)).toThrow(/modules\.softhsm\.profile.*one of auto, softhsm/);
   });
 
-  test('lanes are a number or auto; a quota and hedging are off unless they are set', () => {
+  test('lanes are a number or auto; quota and hedging are off by default', () => {
     const set = changed((tree) => {
       tree.clusters[0].members[0].lanes = 12;
       tree.clusters[0].operationsPerSecond = 1_800;
@@ -218,7 +218,7 @@ describe('a configuration that is right', () => {
     expect(configuration.sealingKeys[0]?.key).toEqual({ kind: 'command', argv: ['vault', 'read'] });
   });
 
-  test('certificate matches are made comparable', () => {
+  test('certificate matches are normalised', () => {
     const digest = Array.from({ length: 32 }, () => 'AB').join(':');
     const text = changed((tree) => {
       tree.principals.users[0].certificate = { sha256: digest };
@@ -235,7 +235,7 @@ const twoClusters = (tree: Tree): void => {
   tree.clusters[1].members[0].tokenLabel = 'other';
 };
 
-/** What was done to the example, and the one problem that must be reported. */
+/** The change of the example, and the one problem that must be reported. */
 const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegExp][] = [
   [
     'an unknown key',
@@ -266,7 +266,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'identity.accounts[1]: is the same as identity.accounts[0]; each must be unique',
   ],
   [
-    'a listener of no kind',
+    'a listener without a kind',
     (t) => (t.listeners[0] = { kind: 'http' }),
     'listeners[0].kind: must be one of tls, unix, plaintext',
   ],
@@ -277,12 +277,12 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'listeners[0].port: must be a whole number from 0 to 65535',
   ],
   [
-    'plaintext on a name, which the listener would not take',
+    'plaintext on a host name, which the listener refuses',
     (t) => (t.listeners[0] = { kind: 'plaintext', address: 'localhost', port: 1, principal: 'operator' }),
     /^listeners\[0\]\.address: plaintext is for loopback only/,
   ],
   [
-    'plaintext for others',
+    'plaintext on a non-loopback address',
     (t) => (t.listeners[0] = { kind: 'plaintext', address: '0.0.0.0', port: 1, principal: 'operator' }),
     /^listeners\[0\]\.address: plaintext is for loopback only/,
   ],
@@ -310,7 +310,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'principals.users[0].name: is the same as principals.administrators[0].name; each must be unique',
   ],
   [
-    'one certificate for two',
+    'one certificate for two principals',
     (t) => (t.principals.users[0].certificate = { commonName: 'holdfast-operator' }),
     'principals.users[0].certificate: is the same as principals.administrators[0].certificate: one certificate would be two principals',
   ],
@@ -325,12 +325,12 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'principals.users[0].account: "999999999999" is not one of identity.accounts',
   ],
   [
-    'a key that is none',
+    'an invalid key',
     (t) => (t.principals.users[0].keys = ['payments']),
     'principals.users[0].keys[0]: must be a key id (a UUID), a key ARN, or an alias (alias/…)',
   ],
   [
-    'an alias that is none',
+    'an invalid alias',
     (t) => (t.principals.users[0].keys = ['alias/a b']),
     /^principals\.users\[0\]\.keys\[0\]: an alias is/,
   ],
@@ -443,12 +443,12 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     /^clusters\[0\]\.replication: must be none/,
   ],
   [
-    'a module that is not there',
+    'an unknown module',
     (t) => (t.clusters[0].members[0].module = 'softhms'),
     'clusters[0].members[0].module: there is no module "softhms" under modules; did you mean softhsm?',
   ],
   [
-    'no token',
+    'a member without a token',
     (t) => delete t.clusters[0].members[0].tokenLabel,
     'clusters[0].members[0]: must have exactly one of tokenLabel and tokenSerialNumber',
   ],
@@ -458,7 +458,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'clusters[0].members[0]: must have exactly one of tokenLabel and tokenSerialNumber',
   ],
   [
-    'a default cluster that is not there',
+    'an unknown default cluster',
     (t) => (t.defaultKeyStore.cluster = 'cluster-abcdefghijl'),
     /^defaultKeyStore\.cluster: there is no cluster .*; did you mean cluster-abcdefghijk\?/,
   ],
@@ -492,25 +492,17 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     /^limits\.operationTimeoutMs: must be shorter than requestTimeoutMs/,
   ],
   [
-    'a first pause that is longer than the longest',
+    'a first pause longer than the maximum',
     (t) => (t.recovery.probeDelayMs = 40_000),
     'recovery.probeDelayMs: must not be longer than maximumProbeDelayMs (30000)',
   ],
   [
-    'a share beyond all',
+    'a share above 100 %',
     (t) => (t.recovery.failurePercentage = 101),
     'recovery.failurePercentage: must be at most 100',
   ],
-  [
-    'a yes that is none',
-    (t) => (t.recovery.replaceWhenStuck = 'yes'),
-    'recovery.replaceWhenStuck: must be true or false',
-  ],
-  [
-    'a setting that there is not',
-    (t) => (t.recovery.replaceWhenHung = true),
-    /^recovery\.replaceWhenHung: unknown key/,
-  ],
+  ['an invalid flag', (t) => (t.recovery.replaceWhenStuck = 'yes'), 'recovery.replaceWhenStuck: must be true or false'],
+  ['an unknown setting', (t) => (t.recovery.replaceWhenHung = true), /^recovery\.replaceWhenHung: unknown key/],
   ['a log level', (t) => (t.telemetry.logLevel = 'loud'), /^telemetry\.logLevel: must be one of trace, debug/],
   [
     'metrics for others',
@@ -561,7 +553,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
   ['an empty path', (t) => (t.audit.file = ''), 'audit.file: must not be empty'],
 ];
 
-describe('a configuration that is wrong', () => {
+describe('an invalid configuration', () => {
   test.each(wrong)('%s', (_, change, problem) => {
     const problems = problemsOf(changed(change));
     expect(problems).toHaveLength(1);
@@ -605,7 +597,7 @@ describe('files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('a file is read, and its folder is where relative paths start', async () => {
+  test('a file is read, and relative paths start at its folder', async () => {
     const path = join(folder, 'holdfast.yaml');
     writeFileSync(path, exampleConfiguration());
     const configuration = await loadConfiguration(path);
@@ -628,7 +620,7 @@ describe('files', () => {
   });
 });
 
-describe('whatever the file holds, the only error is ConfigurationError', () => {
+describe('the only error is ConfigurationError, whatever the file contains', () => {
   const typedOnly = (text: string): void => {
     try {
       parseConfiguration(text, file);

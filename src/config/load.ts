@@ -9,7 +9,7 @@ import { resolveConfiguration } from './resolve.js';
 import { configurationSchema } from './schema.js';
 import { semanticProblems } from './semantics.js';
 
-/** The largest configuration file that is read, in bytes: room for thousands of principals. */
+/** The maximum size of a configuration file, in bytes: room for thousands of principals. */
 const maximumConfigurationBytes = 4_194_304;
 
 /**
@@ -21,7 +21,7 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
 }
 
 /**
- * The same for text that was read already. `file` (absolute) is for messages, and its folder for relative paths.
+ * The same for text that was already read. `file` (absolute) is for messages, and its folder for relative paths.
  * @throws ConfigurationError
  */
 export function parseConfiguration(text: string, file: string): Configuration {
@@ -40,13 +40,13 @@ async function readText(file: string): Promise<string> {
     if (!(error instanceof UnreadableFileError)) throw error;
     const message =
       error.code === 'ENOENT'
-        ? 'the file does not exist; `holdfast config print-example` prints one to begin with'
+        ? 'the file does not exist; `holdfast config print-example` prints one to start from'
         : `the file cannot be read: it ${error.reason}`;
     throw new ConfigurationError(file, [{ path: '', message }], { cause: error });
   }
 }
 
-/** YAML 1.2 core schema. Duplicate keys, unknown tags and aliases are refused: none has a use here that is not a mistake. */
+/** YAML 1.2 core schema. Duplicate keys, unknown tags and aliases are refused: here they can only be mistakes. */
 function parseYaml(text: string, file: string): unknown {
   try {
     const document = parseDocument(text, { schema: 'core', uniqueKeys: true, prettyErrors: true, stringKeys: true });
@@ -64,7 +64,9 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-/** What YAML allows and we do not: aliases (a few lines can stand for gigabytes), and a key that JavaScript would swallow. */
+/**
+ * Valid YAML that is refused: aliases (a few lines can expand to gigabytes), and a key that JavaScript would swallow.
+ */
 function forbiddenNodes(document: Document): string[] {
   const problems: string[] = [];
   visit(document, {

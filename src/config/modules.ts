@@ -1,4 +1,4 @@
-/** What modules and members say about each other: which share an instance of a library, and which mean one token. */
+/** Relations between modules and members: which share an instance of a library, and which mean one token. */
 import { statSync } from 'node:fs';
 import type { Configuration, ModuleConfiguration } from './configuration.js';
 import { formatPath } from './problem.js';
@@ -6,8 +6,8 @@ import { formatPath } from './problem.js';
 type Report = (path: string, message: string) => void;
 
 /**
- * A process has one instance of a library, initialised once: two modules that share it must mean the same by it, or the
- * options of one would be ignored.
+ * A process has one instance of a library, initialised once. Two modules that share it must agree on its options;
+ * otherwise the options of one would be ignored.
  */
 export function checkSharedModules({ modules }: Configuration, report: Report): void {
   const shared = modules.filter(({ privateInstance }) => !privateInstance);
@@ -25,7 +25,7 @@ export function checkSharedModules({ modules }: Configuration, report: Report): 
   });
 }
 
-/** Only what can be seen without an HSM: a label and a serial number may still mean one token, which connecting finds out. */
+/** Only checks that need no HSM: a label and a serial number may still mean one token, which connecting detects. */
 export function checkTokens(
   { clusters, modules }: Configuration,
   reportDuplicates: (identities: string[], path: (index: number) => string) => void,
@@ -42,7 +42,7 @@ export function checkTokens(
   );
 }
 
-/** Two modules with the same library and the same options see the same tokens, with private instances too. */
+/** Two modules with the same library and the same options see the same tokens, even with private instances. */
 function moduleIdentity(modules: readonly ModuleConfiguration[], name: string): unknown {
   const module = modules.find((candidate) => candidate.name === name);
   if (module === undefined) return name;
@@ -58,14 +58,14 @@ function differences(one: ModuleConfiguration, other: ModuleConfiguration): stri
   ];
 }
 
-/** The order of variables means nothing. */
+/** The order of variables has no meaning. */
 function sorted(environment: ModuleConfiguration['environment']): [name: string, value: string][] {
   return Object.entries(environment).sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /**
- * The same for one file under several names: links of both kinds, mounts. The path itself if it cannot be looked at: it
- * is on another machine, or not for this user. `doctor` says which.
+ * The same for one file under several names: links of both kinds, mounts. The path itself if it cannot be examined,
+ * because it is on another machine or not accessible to this user; `doctor` says which.
  */
 function libraryOf(path: string): string {
   try {

@@ -13,7 +13,7 @@ describe('the variables of OpenTelemetry', () => {
     expect(readOpenTelemetryEnvironment({ ...base, OTEL_SDK_DISABLED: 'true' })).toEqual(noOpenTelemetryEnvironment);
   });
 
-  it('have one endpoint for all signals, one of its own for each, and a switch', () => {
+  it('have one endpoint for all signals, one for each signal, and a switch', () => {
     const environment = {
       ...base,
       OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'https://logs.example/otlp',
@@ -36,11 +36,14 @@ describe('the variables of OpenTelemetry', () => {
     ['parentbased_always_on', undefined, 1, true],
     ['parentbased_always_off', undefined, 0, true],
     ['parentbased_traceidratio', '0.1', 0.1, true],
-  ])('decide what is sampled: %s %s', (OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, sampleRatio, followCallers) => {
-    const environment = { ...base, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
-    expect(openTelemetryEnvironmentProblems(environment)).toEqual([]);
-    expect(readOpenTelemetryEnvironment(environment).tracing).toMatchObject({ sampleRatio, followCallers });
-  });
+  ])(
+    'decide which requests are sampled: %s %s',
+    (OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, sampleRatio, followCallers) => {
+      const environment = { ...base, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG };
+      expect(openTelemetryEnvironmentProblems(environment)).toEqual([]);
+      expect(readOpenTelemetryEnvironment(environment).tracing).toMatchObject({ sampleRatio, followCallers });
+    },
+  );
 
   it.each([
     ['OTEL_TRACES_EXPORTER', 'zipkin'],
@@ -53,7 +56,7 @@ describe('the variables of OpenTelemetry', () => {
     ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
     ['OTEL_TRACES_SAMPLER_ARG', '2'],
     ['OTEL_TRACES_SAMPLER_ARG', ''],
-  ])('that cannot be honoured are refused by name, and none shows a password: %s=%s', (name, value) => {
+  ])('are refused by name if they cannot be honoured, without showing a password: %s=%s', (name, value) => {
     const problems = openTelemetryEnvironmentProblems({ [name]: value });
     expect(problems).not.toEqual([]);
     expect(problems.join()).not.toContain('password@');

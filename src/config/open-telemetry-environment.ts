@@ -1,11 +1,11 @@
 /**
  * OpenTelemetry's standard variables (OpenTelemetry specification, "Environment Variable Specification" and "OTLP
- * Exporter Configuration"), for a configuration that says `telemetry.environment: true`. What the file says goes before
- * them. Headers, certificates and compression are read by the exporters themselves.
+ * Exporter Configuration"), for a configuration with `telemetry.environment: true`. Settings of the file win over them.
+ * The exporters themselves read headers, certificates and compression.
  */
 import type { OtlpMetricsConfiguration, OtlpReceiverConfiguration, TracingConfiguration } from './configuration.js';
 
-/** What the variables set up. Null is not sent. */
+/** The exports that the variables set up. Null is not sent. */
 export interface OpenTelemetryEnvironment {
   serviceName: string | null;
   tracing: TracingConfiguration | null;
@@ -13,7 +13,7 @@ export interface OpenTelemetryEnvironment {
   logs: OtlpReceiverConfiguration | null;
 }
 
-/** Of a configuration that does not honour the variables. */
+/** For a configuration that does not honour the variables. */
 export const noOpenTelemetryEnvironment: OpenTelemetryEnvironment = {
   serviceName: null,
   tracing: null,
@@ -38,7 +38,7 @@ const samplers: Readonly<Record<string, { ratio: number | null; followCallers: b
 };
 const defaultSampler = 'parentbased_always_on';
 
-/** Reads the variables. What `openTelemetryEnvironmentProblems` refuses is left out. */
+/** Reads the variables. Values that `openTelemetryEnvironmentProblems` refuses are left out. */
 export function readOpenTelemetryEnvironment(environment: NodeJS.ProcessEnv): OpenTelemetryEnvironment {
   if (environment['OTEL_SDK_DISABLED'] === 'true') return noOpenTelemetryEnvironment;
   const metrics = receiverOf('METRICS', environment);
@@ -52,7 +52,10 @@ export function readOpenTelemetryEnvironment(environment: NodeJS.ProcessEnv): Op
   };
 }
 
-/** Values that are no URL, no number in range, or ask for something that is not built in: ignored they would mislead. */
+/**
+ * Values that are not a URL, not a number in range, or ask for something that is not built in: ignoring them would
+ * mislead.
+ */
 export function openTelemetryEnvironmentProblems(environment: NodeJS.ProcessEnv): string[] {
   const interval = environment['OTEL_METRIC_EXPORT_INTERVAL'];
   const sampler = environment['OTEL_TRACES_SAMPLER'];

@@ -1,12 +1,12 @@
-/** One thing that is wrong with a configuration. */
+/** One problem of a configuration. */
 export interface ConfigurationProblem {
-  /** Where: `clusters[0].members[1].name`, or '' for the file as a whole. */
+  /** Its place: `clusters[0].members[1].name`, or '' for the file as a whole. */
   readonly path: string;
-  /** What is wrong and what to do about it: one sentence, or two. */
+  /** The problem and its remedy, in one or two sentences. */
   readonly message: string;
 }
 
-/** Everything that is wrong with a configuration, at once. The only error that `config/` throws for what an operator wrote. */
+/** All problems of a configuration at once. The only error that `config/` throws for an operator's mistakes. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly file: string;
@@ -35,7 +35,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
   return text;
 }
 
-/** The name in `known` that `name` most likely was meant to be: at most a third of its letters differ. */
+/** The name in `known` that `name` was most likely meant to be: at most a third of its letters differ. */
 export function closestName(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -55,7 +55,7 @@ export function suggestion(name: string, known: Iterable<string>): string {
   return closest === undefined ? '' : `; did you mean ${closest}?`;
 }
 
-/** Levenshtein distance. Longer names than any of ours are cut: they are far from everything. */
+/** Levenshtein distance. Names longer than any of ours are cut: they are far from every one. */
 function editDistance(left: string, right: string): number {
   const [from, to] = [left.slice(0, 64), right.slice(0, 64)];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);

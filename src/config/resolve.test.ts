@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { defaultLockDirectory } from './resolve.js';
 
-describe('the lock directory that nobody configured', () => {
+describe('the default lock directory', () => {
   const shared = `/tmp/holdfast-locks-${userInfo().uid}`;
   it.each([
     [{ RUNTIME_DIRECTORY: '/run/holdfast', XDG_RUNTIME_DIR: '/run/user/7' }, '/run/holdfast/locks'],

@@ -17,7 +17,7 @@ import type { ConfigurationFile, ListenerInFile, PrincipalInFile, SecretSourceIn
 
 type Absolute = (path: string) => string;
 
-/** Environment variables that are known to hold a path; others are one when they begin with `./` or `../`. */
+/** Environment variables that are known to contain a path; others count as one if they begin with `./` or `../`. */
 export const pathVariables: ReadonlySet<string> = new Set([
   'SOFTHSM2_CONF',
   'ChrystokiConfigurationPath',
@@ -25,7 +25,7 @@ export const pathVariables: ReadonlySet<string> = new Set([
   'YUBIHSM_PKCS11_CONF',
 ]);
 
-/** Fills in what depends on other values, and makes every path absolute: relative ones start at the file's folder. */
+/** Fills in values that depend on others, and makes every path absolute: relative ones start at the file's folder. */
 export function resolveConfiguration(input: ConfigurationFile, file: string): Configuration {
   const absolute: Absolute = (path) => resolve(dirname(file), path);
   const firstAccount = input.identity.accounts[0] ?? '';
@@ -56,10 +56,10 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
 }
 
 /**
- * Where processes of one user meet when no folder is configured. The same for every configuration file: two of them that
- * use one module must still wait for each other. Not TMPDIR, which may differ between them. The folders of systemd
- * (`$RUNTIME_DIRECTORY`, of one unit) and of a session (`$XDG_RUNTIME_DIR`) belong to this user; in /tmp anybody could
- * make the folder first, and no login would be possible.
+ * The common folder of one user's processes if none is configured. It is the same for every configuration file: two of
+ * them that use one module must still wait for each other. Not TMPDIR, which may differ between them. The folders of
+ * systemd (`$RUNTIME_DIRECTORY`, of one unit) and of a login session (`$XDG_RUNTIME_DIR`) belong to this user; in /tmp
+ * anybody could create the folder first, and no login would be possible.
  */
 export function defaultLockDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   // systemd.exec(5): several folders are separated by colons.
@@ -112,7 +112,7 @@ function resolveModule(
     name,
     path: absolute(module.path),
     environment: Object.fromEntries(environment),
-    // SoftHSM's lost tokens come back only by finalising and initialising again.
+    // SoftHSM's lost tokens return only after finalising and initialising again.
     privateInstance: module.privateInstance === 'auto' ? isSoftHsm(module) : module.privateInstance,
     initializationString: module.initializationString ?? null,
     profile: module.profile,

@@ -3,11 +3,11 @@ import { logLevels, moduleProfiles } from './configuration.js';
 import { suggestion } from './problem.js';
 
 /**
- * The shape of the file. Objects are strict: a key that nobody reads is a mistake that somebody made.
- * What one value says about another is checked in `semantics.ts`.
+ * The shape of the file. Objects are strict: an unknown key is a mistake. Relations between values are checked in
+ * `semantics.ts`.
  */
 
-/** Separates the messages of several unknown keys in one issue; `issues.ts` takes them apart. */
+/** Separates the messages of several unknown keys in one issue; `issues.ts` splits them. */
 export const unknownKeySeparator = '\n';
 
 function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -30,7 +30,7 @@ const whole = (minimum: number, maximum: number) =>
   z.int(`must be a whole number from ${minimum} to ${maximum}`).min(minimum).max(maximum);
 const flag = z.boolean('must be true or false');
 
-/** Names that we show in tables, file names and logs. */
+/** Names that appear in tables, file names and logs. */
 const plainName = matching(
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
   'must be 1 to 64 letters, digits, dots, hyphens or underscores, and begin with a letter or digit',
@@ -56,7 +56,7 @@ const secretSource = strict({
   command: z.array(text(4_096)).min(1).optional(),
 }).refine(
   (source) => Object.values(source).filter((value) => value !== undefined).length === 1,
-  'must have exactly one of file, env and command: secrets never stand in the configuration itself',
+  'must have exactly one of file, env and command: the configuration itself never contains secrets',
 );
 
 const port = whole(0, 65_535);
@@ -96,7 +96,7 @@ const principalFields = { name: principalName, account: account.optional(), cert
 
 const environmentName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
 
-/** Only what takes effect today; see `hsm/profiles/profile.ts` for what each means. */
+/** Only values that take effect today; `hsm/profiles/profile.ts` explains each. */
 const profileOverrides = strict({
   gcmNonce: z.enum(['token-rng', 'token'], 'must be token-rng or token').optional(),
   maximumGcmBytes: whole(4_096, 1_048_576).optional(),
@@ -131,7 +131,7 @@ const cluster = strict({
   trustAnchorCertificate: path,
   replication: z.literal('none', 'must be none: other kinds of replication are not in this version'),
   minimumMembers: whole(1, 64).default(2),
-  // AWS's limit is 32; 255 is what every module that we know takes.
+  // AWS's limit is 32; every module that we know accepts 255.
   maximumPinLength: whole(7, 255).default(32),
   operationsPerSecond: whole(1, 1_000_000).optional(),
   hedging: flag.default(false),
@@ -144,7 +144,7 @@ const limits = strict({
   connectTimeoutMs: whole(1_000, 600_000).default(30_000),
   drainTimeoutMs: whole(0, 600_000).default(15_000),
   queueLimit: whole(1, 100_000).default(2_000),
-  // Below the limit of 2^32 (keys/encryption-budget.ts), where nothing would be left to warn of.
+  // Below the limit of 2^32 (keys/encryption-budget.ts): a warning at the limit would come too late.
   encryptionWarningThreshold: whole(1_000, 4_000_000_000).default(2_147_483_648),
   maximumMessageBytes: whole(65_536, 4_194_304).default(1_048_576),
   maximumConnections: whole(1, 100_000).default(1_000),
@@ -165,7 +165,7 @@ const recovery = strict({
   leastUptimeMs: whole(0, 86_400_000).default(120_000),
 });
 
-// RFC 9110 §5.6.2; our own names are lower-case, as HTTP/2 has them.
+// RFC 9110 §5.6.2, in lower case as HTTP/2 requires.
 const headerName = matching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,256}$/, 'must be the name of an HTTP header in lower case');
 
 const httpUrl = text(2_048).refine(isHttpUrl, 'must be an http or https URL without user and password');
@@ -230,9 +230,9 @@ export const configurationSchema = strict({
 
 /** The file after the schema, before paths and references are resolved. */
 export type ConfigurationFile = z.output<typeof configurationSchema>;
-/** Exactly one of `file`, `env` and `command` is set; `resolve.ts` makes a `SecretSource` of it. */
+/** Exactly one of `file`, `env` and `command` is set; `resolve.ts` converts it to a `SecretSource`. */
 export type SecretSourceInFile = z.output<typeof secretSource>;
-/** A user; an administrator is one without `keys`. The account may be left out: it is the first of `identity` then. */
+/** A user; an administrator is one without `keys`. Without an account it belongs to the first one of `identity`. */
 export type PrincipalInFile = z.output<typeof configurationSchema>['principals']['users'][number];
-/** A listener whose paths may still be relative, to the folder of the configuration file. */
+/** A listener whose paths may still be relative to the folder of the configuration file. */
 export type ListenerInFile = z.output<typeof listener>;

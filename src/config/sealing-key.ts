@@ -13,7 +13,7 @@ export function decodeSealingKey(text: Uint8Array): Uint8Array | undefined {
   return padded ? decode(text.subarray(0, 43), 6, base64Value) : undefined;
 }
 
-/** Digits of `width` bits, most significant first; what does not fill a byte at the end must be zero. */
+/** Digits of `width` bits, most significant first; bits at the end that do not fill a byte must be zero. */
 function decode(text: Uint8Array, width: number, valueOf: (character: number) => number): Uint8Array | undefined {
   const bytes = new Uint8Array(sealingKeyBytes);
   let [accumulator, bits, index] = [0, 0, 0];

@@ -5,13 +5,13 @@ import { Secret } from '../secret.js';
 import type { SecretSource } from './configuration.js';
 import { exposureOf } from './file-exposure.js';
 
-/** The longest secret that is read, in bytes. */
+/** The maximum length of a secret, in bytes. */
 export const maximumSecretBytes = 65_536;
 
 /** How long a command may take to print its secret. */
 const secretCommandTimeoutMs = 10_000;
 
-/** A secret that cannot be used, and why. The message never holds any part of it. */
+/** A secret that cannot be used, and why. The message never contains any part of it. */
 export class SecretUnavailableError extends Error {
   override readonly name = 'SecretUnavailableError';
 }
@@ -42,7 +42,7 @@ async function readSecretFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Runs without a shell. What it prints to stderr goes to ours: it is for the operator. */
+/** Runs without a shell. Its stderr goes to ours: it is for the operator. */
 function runSecretCommand(argv: readonly [string, ...string[]]): Promise<Uint8Array> {
   const [program, ...argumentList] = argv;
   const child = spawn(program, argumentList, {

@@ -38,7 +38,7 @@ describe('files', () => {
     expect(await read(fileWith(content))).toBe(secret);
   });
 
-  test('a stricter mode is as good', async () => {
+  test('a stricter mode is accepted', async () => {
     expect(await read(fileWith('1234567', 0o400))).toBe('1234567');
   });
 
@@ -57,7 +57,7 @@ describe('files', () => {
     else expect(found).toMatch(problem);
   });
 
-  test('a link is followed to a file that is ours', async () => {
+  test('a link to a file of our own is followed', async () => {
     const target = fileWith('1234567') as { path: string };
     const path = join(folder, 'link');
     symlinkSync(target.path, path);
@@ -78,7 +78,7 @@ describe('files', () => {
 });
 
 describe('environment', () => {
-  test('a variable is gone once it was read', async () => {
+  test('a variable is removed once it was read', async () => {
     const environment = { PIN: '1234567\n', OTHER: 'stays' };
     expect(await read({ kind: 'env', name: 'PIN' }, environment)).toBe('1234567');
     expect(environment).toEqual({ OTHER: 'stays' });
@@ -127,7 +127,7 @@ describe('sealing keys', () => {
     await expect(resolveSealingKey(fileWith(text))).rejects.toThrow('a sealing key is 32 bytes as base64');
   });
 
-  test('any key survives both encodings', () => {
+  test('any key survives both encodings unchanged', () => {
     for (let round = 0; round < 200; round++) {
       const bytes = randomBytes(32);
       for (const encoding of ['hex', 'base64'] as const) {
@@ -195,7 +195,7 @@ describe('all secrets of a configuration', () => {
     ['a blank in its midst', 'correct horse', 'correct horse'],
     ['letters of more than one byte', 'pässwörd €😀', 'pässwörd €😀'],
     ['32 characters of four bytes', '😀'.repeat(32), '😀'.repeat(32)],
-  ])('a PIN with %s is taken', async (_, content, pin) => {
+  ])('a PIN with %s is accepted', async (_, content, pin) => {
     const { defaultKeyStore } = configuration;
     if (defaultKeyStore === null) throw new Error('The example has a default key store.');
     const changed = { ...configuration, defaultKeyStore: { ...defaultKeyStore, pin: fileWith(content) } };
@@ -203,7 +203,7 @@ describe('all secrets of a configuration', () => {
     expect(Buffer.from(secrets.defaultKeyStorePin?.reveal() ?? []).toString()).toBe(pin);
   });
 
-  test('all that are missing are reported at once, and none is shown', async () => {
+  test('all missing secrets are reported at once, and none is shown', async () => {
     const failure = await resolveSecrets(configuration, { SEAL: 'not-a-sealing-key' }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ConfigurationError);
     const { problems, message } = failure as ConfigurationError;

@@ -6,9 +6,9 @@ import { decodeSealingKey } from './sealing-key.js';
 import { headerProblem, pinProblem } from './secret-content.js';
 import { resolveSecret, SecretUnavailableError } from './secret-source.js';
 
-/** The secrets of a configuration. Whoever has them destroys them. */
+/** The secrets of a configuration. Their owner destroys them. */
 export interface ResolvedSecrets {
-  /** Null when there is no default key store. */
+  /** Null if there is no default key store. */
   defaultKeyStorePin: Secret | null;
   /** In the order of the configuration; 32 bytes each. */
   sealingKeys: { id: string; key: Secret }[];
@@ -31,20 +31,20 @@ export interface NamedSecret {
   source: SecretSource;
 }
 
-/** What reading every secret gave: those that can be used, and the problem of each that cannot. */
+/** The result of reading every secret: the usable ones, and the problem of each of the others. */
 export interface SecretReadings {
-  /** Without those that have a problem. */
+  /** Only those without a problem. */
   secrets: ResolvedSecrets;
   /**
-   * Every secret that the configuration names, in its order; `problem` is undefined if it can be used, and `remedy` where
-   * nothing is known that fits the problem better than what the secret is.
+   * Every secret that the configuration names, in order. `problem` is undefined if it can be used, and `remedy` if
+   * there is no better one than the general remedy for this kind of secret.
    */
   readings: (NamedSecret & { problem: string | undefined; remedy?: string | undefined })[];
 }
 
 /**
- * The third step after file and types: reads every secret that the configuration names, each once. Environment variables
- * that held one are gone from `environment` afterwards, so that no child process and no later reader has them.
+ * The third step after file and types: reads every secret that the configuration names, each once. Environment
+ * variables with secrets are then removed from `environment`: no child process and no later reader gets them.
  */
 export async function readSecrets(
   configuration: Configuration,
@@ -112,14 +112,17 @@ export function destroySecrets({ defaultKeyStorePin, sealingKeys, otlpHeaders }:
   for (const { value } of Object.values(otlpHeaders).flat()) value.destroy();
 }
 
-/** Takes over what was read, and makes of it what is used. @throws SecretUnavailableError, with the secret destroyed */
+/**
+ * Takes ownership of the bytes read, and returns the usable secret. @throws SecretUnavailableError, with the secret
+ * destroyed
+ */
 type Decode = (secret: Secret) => Secret;
 
 function maximumPinLength({ clusters }: Configuration, clusterId: string): number {
   return clusters.find(({ id }) => id === clusterId)?.maximumPinLength ?? Number.POSITIVE_INFINITY;
 }
 
-/** Refuses what can hardly be a PIN. */
+/** Refuses bytes that are probably not a PIN. */
 function decodePin(source: SecretSource, maximumLength: number): Decode {
   return checked(source, (bytes) => pinProblem(bytes, maximumLength));
 }

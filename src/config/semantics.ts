@@ -8,7 +8,7 @@ import { suggestion } from './problem.js';
 
 type Report = (path: string, message: string) => void;
 
-/** What the schema cannot see: what one value says about another. All problems, in the order of the file. */
+/** Checks that the schema cannot make: relations between values. Returns all problems, in the order of the file. */
 export function semanticProblems(configuration: Configuration): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = [];
   const report: Report = (path, message) => problems.push({ path, message });
@@ -32,7 +32,10 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
   return problems;
 }
 
-/** True for addresses that no other machine can reach. Names are none, `localhost` neither: the listener takes addresses. */
+/**
+ * True for addresses that no other machine can reach. Names do not count, not even `localhost`: the listener takes
+ * addresses.
+ */
 function isLoopback(address: string): boolean {
   if (isIPv4(address)) return address.startsWith('127.');
   return isIPv6(address) && address === '::1';
@@ -70,7 +73,7 @@ function checkListeners({ listeners, principals }: Configuration, report: Report
 
 function checkPrincipals({ principals, identity }: Configuration, report: Report): void {
   if (!principals.some(({ role }) => role === 'administrator')) {
-    report('principals.administrators', 'must have at least one entry: nobody else can create keys');
+    report('principals.administrators', 'must have at least one entry: only administrators can create keys');
   }
   const path = principalPaths(principals);
   reportDuplicates(
@@ -93,7 +96,7 @@ function checkPrincipals({ principals, identity }: Configuration, report: Report
   });
 }
 
-/** Configuration keeps administrators before users; messages name them as the file does. */
+/** The configuration has administrators before users; messages name them as the file does. */
 function principalPaths(principals: readonly PrincipalConfiguration[]): (index: number) => string {
   const administrators = principals.filter(({ role }) => role === 'administrator').length;
   return (index) =>
@@ -214,7 +217,7 @@ function checkReceiver(receiver: OtlpReceiverConfiguration | null, path: string,
   }
 }
 
-/** Reports every value that stood before. Empty texts stand for "none". */
+/** Reports every value that occurred before. Empty texts mean "none". */
 function reportDuplicates(
   values: readonly string[],
   path: (index: number) => string,

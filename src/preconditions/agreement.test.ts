@@ -27,8 +27,8 @@ import { checkAll, type NamedFinding } from './precondition.js';
 import { requirePreconditions, UnmetPreconditionsError } from './start.js';
 
 /**
- * Breaks one thing after the other, and compares three opinions: what the operator is shown (`doctor`), what `serve`
- * says before it opens anything, and what happens to a server that is composed without asking.
+ * Breaks one thing at a time, and compares three opinions: the report to the operator (`doctor`), the checks of `serve`
+ * before it opens anything, and the behaviour of a server that is composed without checks.
  */
 
 let deployment: Deployment;
@@ -54,13 +54,13 @@ beforeAll(async () => {
   const { softhsm } = original['modules'] as Record<string, Record<string, unknown>>;
   Object.assign(softhsm ?? {}, { path: at('module.so') });
   configure(() => undefined);
-  // Makes the catalog and the audit log.
+  // Creates the catalog and the audit log.
   expect(await composed()).toBe('started');
 });
 
 afterAll(() => deployment.dispose());
 
-/** A file of its own, whatever link the source is: everything here is overwritten. */
+/** A separate file, even if the source is a link: everything here is overwritten. */
 function copy(from: string, to: string): void {
   writeFileSync(to, readFileSync(from), { mode: 0o600, flag: 'wx' });
 }
@@ -91,7 +91,7 @@ async function composed(): Promise<string> {
 
 const failuresOf = (found: readonly NamedFinding[]): NamedFinding[] => found.filter(({ status }) => status === 'fail');
 
-/** What `doctor` finds of what does not need an HSM. */
+/** The findings of `doctor` that need no HSM. */
 async function operatorSees(): Promise<NamedFinding[]> {
   const configuration = await loadConfiguration(deployment.configurationPath);
   const secrets = await readSecrets(configuration, { ...process.env });
@@ -109,7 +109,7 @@ async function serviceSays(): Promise<{ starts: boolean; failures: NamedFinding[
   }
 }
 
-/** @returns what both say of the thing that is broken */
+/** @returns the findings of both about the broken thing */
 async function expectAgreement(): Promise<NamedFinding[]> {
   const seen = failuresOf(await operatorSees());
   const said = await serviceSays();
@@ -120,7 +120,7 @@ async function expectAgreement(): Promise<NamedFinding[]> {
     expect(message).not.toBe('');
     expect(remedy ?? '').not.toBe('');
   }
-  // What would hang the process is refused before it is tried.
+  // Files that would hang the process are refused before they are opened.
   if (!said.starts && seen.some(({ message }) => message.includes('named pipe'))) return seen;
   if ((await composed()) !== 'started') expect(said.starts).toBe(false);
   return seen;
@@ -145,7 +145,7 @@ const faults: Record<string, Spoil> = {
   "another user's": (path) => chownSync(path, 4_711, 4_711),
 };
 
-/** Files that `serve` reads, and the faults that do no harm to each. */
+/** Files that `serve` reads, and the faults that are harmless for each. */
 const files: Record<string, readonly (keyof typeof faults)[]> = {
   'default.pin': [],
   'sealing.key': [],
@@ -155,19 +155,19 @@ const files: Record<string, readonly (keyof typeof faults)[]> = {
   'crl.pem': ['open to all', "another user's"],
   'anchor.pem': ['open to all', "another user's"],
   'module.so': ["another user's"],
-  // SQLite takes no notice of what is behind its last page.
+  // SQLite ignores bytes after its last page.
   'catalog.sqlite': ["another user's", 'huge'],
   'audit.log': ['empty', 'garbage', 'huge', 'open to all', "another user's", 'missing'],
 };
 
-describe('a deployment that is well', () => {
+describe('a sound deployment', () => {
   test('has no failure, and starts', async () => {
     expect(await expectAgreement()).toEqual([]);
   });
 });
 
 describe.each(Object.entries(files))('%s', (file, harmless) => {
-  // Whether a file is a library, only loading it shows: that is the addon's to survive.
+  // Only loading a file shows whether it is a library: the addon must survive that.
   const possible = Object.keys(faults).filter((fault) => process.getuid?.() === 0 || fault !== "another user's");
   const own = possible.filter((fault) => file !== 'module.so' || !['empty', 'garbage', 'huge'].includes(fault));
   test.each(own)('%s', async (fault) => {
@@ -189,7 +189,7 @@ describe.each(Object.entries(files))('%s', (file, harmless) => {
   });
 });
 
-describe('what is wrong with more than a file', () => {
+describe('problems that concern more than a file', () => {
   const listenerChange = (index: number, change: object) => (configuration: Record<string, unknown>) => {
     Object.assign((configuration['listeners'] as object[])[index] ?? {}, change);
   };
@@ -243,7 +243,7 @@ describe('what is wrong with more than a file', () => {
     configure(() => undefined);
   });
 
-  test('a port that is taken: an error for serve, and for doctor the service perhaps', async () => {
+  test('a port in use: an error for serve, and for doctor perhaps the service itself', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };
@@ -275,7 +275,7 @@ describe('what is wrong with more than a file', () => {
     configure(() => undefined);
   });
 
-  test('a key store that has failed, and a PIN that was refused: both start, and say so', async () => {
+  test('a failed key store and a refused PIN: the service starts, and reports both', async () => {
     const catalog = new Sqlite(at('catalog.sqlite'));
     catalog.exec(
       `insert into custom_key_stores values ('cks-1234567890abcdef0', '111122223333', 'eu-central-1', 'payments',

@@ -7,13 +7,13 @@ import type { Surroundings } from './precondition.js';
 /** As long as `serve` waits when it opens the catalog. */
 const busyTimeoutMs = 5_000;
 
-/** The catalog: `serve` can open it, and it takes changes. Nothing is made and nothing migrated. */
+/** The catalog: `serve` can open it, and it accepts changes. The check creates and migrates nothing. */
 export async function checkCatalog({ configuration }: Surroundings): Promise<Finding[]> {
   const { path } = configuration.catalog;
   const subject = `catalog ${path}`;
   const problem = await configuredCatalogProblem(configuration);
   if (problem !== undefined) return [refuse(subject, problem.message, problem.remedy)];
-  if (!existsSync(path)) return [ok(subject, 'the first start makes it (catalog.create)')];
+  if (!existsSync(path)) return [ok(subject, 'the first start creates it (catalog.create)')];
   const unwritable = catalogWriteProblem(path, busyTimeoutMs);
   if (unwritable !== undefined)
     return [fail(subject, unwritable, 'until it takes changes, no key is made and no key store connects')];

@@ -8,7 +8,7 @@ import type { Surroundings } from './precondition.js';
 /** For tokens, catalog, audit log, metrics, and Node itself. */
 const reservedDescriptors = 256;
 
-/** What the connections of all listeners and the reserve take. `maximumConnections` holds for each listener. */
+/** The descriptors of all listeners' connections and the reserve. `maximumConnections` applies to each listener. */
 function neededDescriptors({ listeners, limits }: Configuration): number {
   return listeners.length * limits.maximumConnections + reservedDescriptors;
 }
@@ -24,7 +24,7 @@ export async function checkDescriptors(
     limitsText = await readFile(limitsFile, 'utf8');
   } catch (error) {
     const { reason } = pathProblem(error, 'read');
-    return [warn(subject, `how many there may be cannot be told: ${limitsFile} ${reason}`, 'mount /proc (proc(5))')];
+    return [warn(subject, `the limit is unknown: ${limitsFile} ${reason}`, 'mount /proc (proc(5))')];
   }
   const text = /^Max open files +(\d+)/m.exec(limitsText)?.[1];
   // `unlimited`.

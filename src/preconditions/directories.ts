@@ -7,18 +7,22 @@ import { fail, ok, refuse, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 /**
- * Why this user cannot make a file in a folder; undefined if it can.
- * @param make what to do where there is none
+ * Why this user cannot create a file in a folder; undefined if it can.
+ * @param make the remedy if the folder does not exist
  */
 export async function folderProblem(folder: string, make: string): Promise<PathProblem | undefined> {
   const found = await lookAt(folder);
   if (isProblem(found)) return found.code === 'ENOENT' ? { ...found, remedy: make } : found;
   if (!found.isDirectory())
-    return { code: 'ENOTDIR', reason: 'is no folder', remedy: 'correct the path: a file stands where it has a folder' };
+    return {
+      code: 'ENOTDIR',
+      reason: 'is not a folder',
+      remedy: 'correct the path: it names a file where a folder should be',
+    };
   return accessProblem(folder, constants.W_OK | constants.X_OK, 'written');
 }
 
-/** The audit log: what `serve` opens, and what it needs to append. Nothing is made. */
+/** The audit log: the file that `serve` opens, and the rights to append to it. The check creates nothing. */
 export async function checkAudit({ configuration }: Surroundings): Promise<Finding[]> {
   const path = configuration.audit.file;
   const subject = `audit log ${path}`;
@@ -34,7 +38,7 @@ export async function checkAudit({ configuration }: Surroundings): Promise<Findi
     return refused('it is neither a file nor a character device', 'name a file, or /dev/stdout');
   const unwritable = await accessProblem(path, constants.W_OK, 'written');
   if (unwritable !== undefined) return refused(`it ${unwritable.reason}`, unwritable.remedy);
-  // The device that tests a full disk: the only one whose writes are known to fail.
+  // The device for testing a full disk: the only one whose writes are known to fail.
   if (path === '/dev/full') return [fail(subject, 'it is always full', 'name a file, or /dev/stdout')];
   if (found.isFile() && (found.mode & 0o027) !== 0)
     return [
@@ -44,7 +48,7 @@ export async function checkAudit({ configuration }: Surroundings): Promise<Findi
 }
 
 async function checkNewAudit(subject: string, path: string): Promise<Finding> {
-  // It is made where a link to nothing leads.
+  // A dangling link: the file is created where the link points.
   const target = await readlink(path).catch(() => path);
   const folder = dirname(resolve(dirname(path), target));
   const problem = await folderProblem(folder, `make it (mkdir -m 700 ${folder}), and let the service write there`);
@@ -53,11 +57,11 @@ async function checkNewAudit(subject: string, path: string): Promise<Finding> {
   return refuse(subject, `its folder ${folder} ${reason}`, `nothing is served without an audit log: ${remedy}`);
 }
 
-/** The folder in which processes wait for each other's logins. `serve` starts without it, and no key store connects. */
+/** The folder in which processes wait for each other's logins. `serve` starts without it, but no key store connects. */
 export async function checkLockDirectory({ configuration }: Surroundings): Promise<Finding[]> {
   const path = configuration.lockDirectory;
   const subject = `lock directory ${path}`;
-  // A link planted in place of the folder would lead elsewhere: the addon takes none.
+  // A link planted in place of the folder would lead elsewhere: the addon accepts none.
   const found = await lookAt(path, lstat);
   if (isProblem(found)) {
     if (found.code !== 'ENOENT') return [fail(subject, `it ${found.reason}`, found.remedy)];

@@ -19,7 +19,7 @@ async function found(spaceOf: (folder: string) => Promise<FileSystemSpace>) {
   return checkDisk({ configuration, secrets, now, asks: 'operator' }, spaceOf);
 }
 
-/** What `holdfast status` says of the same disk. */
+/** The report of `holdfast status` about the same disk. */
 function shown(freeBytes: number, sizeBytes: number): string {
   const disks = [{ holds: 'audit', path: '/a', freeBytes, sizeBytes }];
   const well = {
@@ -34,7 +34,7 @@ function shown(freeBytes: number, sizeBytes: number): string {
 
 const severities = { ok: 'OK', warn: 'WARNING', fail: 'FAILURE' };
 
-/** Free, size, what `doctor` says; each threshold from both sides. */
+/** Free bytes, size, and the report of `doctor`; each threshold from both sides. */
 test.each([
   ['full', 0, 100_000, 'fail', /it is full: 0 MiB free/],
   ['a page left', 4_096 / mebibyte, 100_000, 'fail', /it is full/],
@@ -46,7 +46,7 @@ test.each([
   ['a tenth of a small disk', 100, 1_000, 'ok', /^100 MiB/],
   ['just under a gibibyte of a large disk', 1_023, 100_000, 'warn', /^1023 MiB/],
   ['a gibibyte of a large disk', 1_024, 100_000, 'ok', /^1024 MiB/],
-] as const)('a disk that has %s: doctor and status say the same', async (_, free, size, status, message) => {
+] as const)('a disk that has %s: doctor and status agree', async (_, free, size, status, message) => {
   const [freeBytes, sizeBytes] = [free * mebibyte, size * mebibyte];
   const findings = await found(() => Promise.resolve(space(freeBytes, sizeBytes)));
   expect(findings.map((finding) => finding.status)).toEqual([status, status]);
@@ -55,7 +55,7 @@ test.each([
   expect(shown(freeBytes, sizeBytes)).toBe(severities[status]);
 });
 
-test('a disk without inodes is full, whatever room it has', async () => {
+test('a disk without inodes is full, however much room it has', async () => {
   const findings = await found(() => Promise.resolve(space(2 ** 40, 2 ** 41, { ffree: 0 })));
   expect(findings[0]).toMatchObject({ status: 'fail', message: expect.stringContaining('inodes') as string });
 });

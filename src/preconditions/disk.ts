@@ -8,7 +8,7 @@ import type { Surroundings } from './precondition.js';
 
 const mebibyte = 1_048_576;
 
-/** What a file system has left; the part of `statfs` that counts here. */
+/** The free space of a file system; the parts of `statfs` that matter here. */
 export interface FileSystemSpace {
   bsize: number;
   blocks: number;
@@ -28,14 +28,14 @@ export async function checkDisk(
   ]);
   const findings: Finding[] = [];
   for (const [user, folder] of folders) {
-    // Devices have no folder that counts.
+    // Devices have no folder that matters.
     if (!folder.startsWith('/dev/') && folder !== '/dev')
       findings.push(await checkSpace(`disk of the ${user} (${folder})`, folder, spaceOf));
   }
   return findings;
 }
 
-/** Whether the folder can be used is another check: here it is only unknown how full its disk is. */
+/** Another check covers the use of the folder: here only the fill level of its disk is unknown. */
 async function checkSpace(
   subject: string,
   folder: string,
@@ -45,7 +45,7 @@ async function checkSpace(
     return judgeSpace(subject, await spaceOf(folder));
   } catch (error) {
     const { reason, remedy } = pathProblem(error, 'looked at');
-    return warn(subject, `how full it is cannot be told: the folder ${reason}`, remedy);
+    return warn(subject, `its free space is unknown: the folder ${reason}`, remedy);
   }
 }
 

@@ -1,16 +1,16 @@
 import { UnreadableFileError } from '../regular-file.js';
 
-/** What one check found. */
+/** The result of one check. */
 export interface Finding {
   status: 'ok' | 'warn' | 'fail';
-  /** What was looked at: `module softhsm`, `server certificate /etc/…`. */
+  /** The object of the check: `module softhsm`, `server certificate /etc/…`. */
   subject: string;
   message: string;
-  /** What to do about it. */
+  /** The remedy. */
   remedy?: string | undefined;
   /**
-   * What a failure prevents: `start`: `serve` refuses to start. `service`: `serve` starts, logs the finding as an error,
-   * and cannot do all of its work (or is not safe) until it is mended.
+   * The effect of a failure. `start`: `serve` refuses to start. `service`: `serve` starts, logs the finding as an
+   * error, and cannot do all of its work (or is not safe) until it is fixed.
    */
   prevents?: 'start' | 'service' | undefined;
 }
@@ -20,7 +20,7 @@ export function ok(subject: string, message: string): Finding {
   return { status: 'ok', subject, message };
 }
 
-/** Worth an operator's look; it does not change the exit code of `doctor`. */
+/** Worth an operator's attention; it does not change the exit code of `doctor`. */
 export function warn(subject: string, message: string, remedy: string): Finding {
   return { status: 'warn', subject, message, remedy };
 }
@@ -35,12 +35,12 @@ export function refuse(subject: string, message: string, remedy: string): Findin
   return { status: 'fail', subject, message, remedy, prevents: 'start' };
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What to do about a file that could not be used: about the system's refusal, or else what its user says. */
+/** The remedy for a file that could not be used: that of the system's error, or else the given one. */
 export function remedyOf(error: unknown, otherwise: string): string {
   return error instanceof UnreadableFileError ? (error.remedy ?? otherwise) : otherwise;
 }

@@ -16,7 +16,7 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import { checkKeyStores } from './key-stores.js';
 
-/** What the catalog remembers × what `doctor` and `serve` say of it, without an HSM. */
+/** The catalog's records × the reports of `doctor` and `serve`, without an HSM. */
 
 const [clusterId, other, storeId] = ['cluster-abcdefghijk', 'cluster-zyxwvutsrqp', 'cks-1234567890abcdef0'];
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-stores-'));

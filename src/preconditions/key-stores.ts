@@ -9,10 +9,12 @@ import { createPasswordSealer } from '../storage/password-sealer.js';
 import { fail, type Finding, ok } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** Key stores that will not connect by themselves: FAILED ones, and PINs that a token refused. No HSM is asked. */
+/**
+ * Key stores that will not connect without an operator: FAILED ones, and PINs that a token refused. No HSM is asked.
+ */
 export async function checkKeyStores({ configuration, secrets }: Surroundings): Promise<Finding[]> {
   const { path } = configuration.catalog;
-  // What is wrong with the catalog is reported by its own check.
+  // Problems of the catalog are reported by its own check.
   if ((await configuredCatalogProblem(configuration)) !== undefined || !existsSync(path)) return [];
   const condition = readCatalogCondition(path);
   const versions = new Map(
@@ -37,10 +39,11 @@ function failedStores({ stores }: CatalogCondition): Finding[] {
 }
 
 function mending(errorCode: ConnectionErrorCode | null): string {
-  if (errorCode === 'INVALID_CREDENTIALS') return 'set the right password (holdfast key-store update --password-file)';
+  if (errorCode === 'INVALID_CREDENTIALS')
+    return 'set the correct password (holdfast key-store update --password-file)';
   if (errorCode === 'USER_LOCKED_OUT') return "have the token's security officer unlock the user PIN";
   if (errorCode === 'CLUSTER_NOT_FOUND') return 'correct the cluster of the configuration, and the token of its member';
-  return 'mend what the code says (docs/operating/key-stores.md)';
+  return 'fix the problem that the code names (docs/operating/key-stores.md)';
 }
 
 function refusedPins({ refusedCredentials }: CatalogCondition, versions: ReadonlyMap<string, string>): Finding[] {
@@ -51,7 +54,7 @@ function refusedPins({ refusedCredentials }: CatalogCondition, versions: Readonl
       fail(
         `PIN of ${store}`,
         `token ${tokenSerialNumber} refused it on ${date.toISOString()}; it is not tried again until it is changed`,
-        `set the right PIN; if the token has this one by now: holdfast login-attempts forget ${tokenSerialNumber}`,
+        `set the correct PIN; if the token has this one by now: holdfast login-attempts forget ${tokenSerialNumber}`,
       ),
     ];
   });

@@ -13,9 +13,9 @@ import { checkTlsFiles } from './tls-files.js';
 import { checkTrustAnchors } from './trust-anchors.js';
 
 /**
- * Everything that has to be so for the service to start and work: the one list of `serve` and `doctor`. `serve` checks it
- * before it opens anything; `doctor` prints it. What only an HSM can answer is asked by `doctor` alone, because `serve`
- * opens the HSMs anyway, and retries.
+ * Everything that the service needs to start and work: the one list of `serve` and `doctor`. `serve` checks it before
+ * it opens anything; `doctor` prints it. Only `doctor` asks the HSMs as well, because `serve` opens them anyway, and
+ * retries.
  */
 export const preconditions: readonly Precondition[] = [
   { name: 'clock', check: checkClock },

@@ -24,7 +24,7 @@ function nameOf(listener: ListenerConfiguration & { address: string; port: numbe
   return `listener ${listener.kind} ${listener.address}:${listener.port}`;
 }
 
-/** Listens for a moment: only the system knows. */
+/** Listens briefly: only the system knows. */
 async function checkAddress(
   subject: string,
   { address, port }: { address: string; port: number },

@@ -9,7 +9,7 @@ import { fail, type Finding, ok, reasonOf, refuse, warn } from './finding.js';
 import { checkLibrary } from './permissions.js';
 import type { Surroundings } from './precondition.js';
 
-/** The addon that every HSM is reached through. */
+/** The addon that reaches every HSM. */
 export function checkAddon(): Promise<Finding[]> {
   try {
     loadAddon();
@@ -20,17 +20,20 @@ export function checkAddon(): Promise<Finding[]> {
   }
 }
 
-/** Libraries, and the paths in the environment of each. Nothing is loaded. */
+/** The libraries, and the paths in the environment of each. Nothing is loaded. */
 export async function checkModules({ configuration }: Surroundings): Promise<Finding[]> {
   return (await Promise.all(configuration.modules.map(checkModule))).flat();
 }
 
-/** One module. What prevents a start would also hang whatever loads the module. */
+/** One module. A problem that prevents a start would also hang any process that loads the module. */
 export async function checkModule(module: ModuleConfiguration): Promise<Finding[]> {
   return [await checkLibrary(`library of module ${module.name}`, module.path), ...(await checkEnvironment(module))];
 }
 
-/** A variable that is known to hold a path must name something readable; another absolute path may be one to write to. */
+/**
+ * A variable that is known to contain a path must name a readable file or folder; another absolute path may be one to
+ * write to.
+ */
 async function checkEnvironment({ name, environment }: ModuleConfiguration): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [variable, value] of Object.entries(environment)) {
@@ -48,7 +51,7 @@ function unreadable(subject: string, path: string, { code, reason, remedy }: Pat
   if (code === namedPipe.code) return refuse(subject, message, remedy);
   if (code !== 'ENOENT') return fail(subject, message, remedy);
   if (isKnown) return fail(subject, message, 'correct the path: the module would see no token');
-  return warn(subject, message, 'fine if the module makes it; otherwise correct the path');
+  return warn(subject, message, 'fine if the module creates it; otherwise correct the path');
 }
 
 const namedPipe: PathProblem = {
@@ -57,7 +60,7 @@ const namedPipe: PathProblem = {
   remedy: 'name a file or a folder',
 };
 
-/** By opening it, for the rights of a file are more than its mode. A named pipe is not waited for. */
+/** Opens the file, because its mode does not show all its rights. A named pipe is not waited for. */
 async function readProblem(path: string): Promise<PathProblem | undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -67,7 +70,7 @@ async function readProblem(path: string): Promise<PathProblem | undefined> {
     return undefined;
   } catch (error) {
     const problem = pathProblem(error, 'read');
-    // A socket cannot be opened, and may well be what the module wants.
+    // A socket cannot be opened, and may well be what the module needs.
     return problem.code === 'ENXIO' ? undefined : problem;
   }
 }

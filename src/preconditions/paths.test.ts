@@ -13,8 +13,8 @@ import type { Finding } from './finding.js';
 import { preconditions } from './list.js';
 
 /**
- * Every path that the configuration names × every error that makes a path unusable without its file being missing. None
- * of them may be told as "not there", with the advice to make one.
+ * Every path of the configuration × every error that makes a path unusable although its file exists. None may be
+ * reported as missing, with the advice to create it.
  */
 
 let folder: string;
@@ -44,7 +44,7 @@ interface Tree {
   [name: string]: unknown;
 }
 
-/** What makes the path unusable; what its remedy has to say. */
+/** The faults of a path; the expected remedy. */
 const errors: Record<string, { name: string; remedy: RegExp }> = {
   'a folder that this user may not enter': { name: 'closed/x', remedy: /service's user/ },
   'a file as a folder': { name: 'file/x', remedy: /correct (the path|catalog\.path)/i },
@@ -52,7 +52,7 @@ const errors: Record<string, { name: string; remedy: RegExp }> = {
   'a name that is too long': { name: 'x'.repeat(256), remedy: /shorter/ },
 };
 
-/** A path of the configuration: the check that looks at it, and how it is set. */
+/** A path of the configuration: the check that examines it, and how it is set. */
 const places: Record<string, { check: string; set: (tree: Tree, path: string) => void }> = {
   'a library': { check: 'modules', set: (tree, path) => Object.assign(tree.modules['softhsm'] ?? {}, { path }) },
   'a variable of a module': {
@@ -140,18 +140,18 @@ describe.each(Object.entries(errors))('%s', (_, { name, remedy }) => {
   });
 });
 
-describe('what is only unknown is a warning', () => {
+describe('an unknown state is only a warning', () => {
   test.each(Object.values(errors).map(({ name }) => name))('the disk of %s', async (name) => {
     const path = join(folder, name, 'x');
     const configuration = configurationWith((tree) => Object.assign(tree.catalog, { path }));
     const found = await asNobody(() => findings(configuration, 'disk'));
     expect(found).toMatchObject([
-      { status: 'warn', message: expect.stringContaining('how full it is cannot be told') as string },
+      { status: 'warn', message: expect.stringContaining('its free space is unknown') as string },
       {},
     ]);
   });
 
-  test('file descriptors where /proc is not mounted', async () => {
+  test('file descriptors when /proc is not mounted', async () => {
     const configuration = configurationWith(() => undefined);
     const secrets = await readSecrets(configuration, {});
     const surroundings = { configuration, secrets, now: systemClock.now(), asks: 'operator' } as const;

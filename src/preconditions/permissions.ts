@@ -5,7 +5,7 @@ import type { Finding } from './finding.js';
 import { fail, ok, refuse } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** Other users may not change the configuration: it says who may do what. It was read already. */
+/** Other users must not be able to change the configuration, which grants permissions. It has been read already. */
 export async function checkConfigurationFile({ configuration }: Surroundings): Promise<Finding[]> {
   return [await checkNotWritable(`configuration ${configuration.path}`, configuration.path)];
 }
@@ -19,7 +19,7 @@ async function checkNotWritable(subject: string, path: string): Promise<Finding>
 }
 
 /**
- * The library of a module. The loader would wait for a named pipe for ever. Without a library `serve` starts, and goes on
+ * The library of a module. The loader would wait for a named pipe for ever. Without a library `serve` starts, and keeps
  * trying to connect.
  */
 export async function checkLibrary(subject: string, path: string): Promise<Finding> {

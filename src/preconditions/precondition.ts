@@ -2,7 +2,7 @@ import type { Configuration } from '../config/configuration.js';
 import type { SecretReadings } from '../config/secrets.js';
 import type { Finding } from './finding.js';
 
-/** What preconditions are checked against. */
+/** The inputs of preconditions. */
 export interface Surroundings {
   configuration: Configuration;
   /** Every secret, read once: a command that prints one is not run twice. */
@@ -15,11 +15,11 @@ export interface Surroundings {
   asks: 'service' | 'operator';
 }
 
-/** Something without which the service cannot start or work. It changes nothing, and never logs in to a token. */
+/** A condition that the service needs to start or work. Checking it changes nothing, and never logs in to a token. */
 export interface Precondition {
   /** Stable; `doctor --output json` and the log have it as `check`. */
   name: string;
-  /** What is wrong and what is well, for each thing that it looks at. Expected failures are findings and no errors. */
+  /** A finding, good or bad, for each thing examined. Expected failures are findings, not errors. */
   check: (surroundings: Surroundings) => Promise<Finding[]>;
 }
 
@@ -28,7 +28,7 @@ export interface NamedFinding extends Finding {
   check: string;
 }
 
-/** Checks each in its order, so that the findings stand in one. */
+/** Checks one after the other, which keeps the findings in order. */
 export async function checkAll(
   preconditions: readonly Precondition[],
   surroundings: Surroundings,

@@ -4,7 +4,7 @@ import type { Finding } from './finding.js';
 import { ok, refuse, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** PIN, sealing keys, headers of traces: each was read, and looks like what it is meant to be. The PIN is not tried. */
+/** PIN, sealing keys, headers of traces: each was read, and has a plausible form. The PIN is not tried. */
 export function checkSecrets({ configuration, secrets, asks }: Surroundings): Promise<Finding[]> {
   return Promise.resolve(
     secrets.readings.map((reading) => {
@@ -26,7 +26,7 @@ function subjectOf(path: string, sealingKeys: readonly { id: string }[]): string
 
 function remedyOf({ path, source }: SecretReadings['readings'][number]): string {
   if (source.kind === 'command') return `run ${source.argv[0]} by hand as the user of the service`;
-  if (source.kind === 'env') return `set ${source.name} where the service runs`;
+  if (source.kind === 'env') return `set ${source.name} in the environment of the service`;
   return makeFile(path, source);
 }
 

@@ -3,7 +3,7 @@ import { destroySecrets, readSecrets, type ResolvedSecrets } from '../config/sec
 import { preconditions } from './list.js';
 import { checkAll, type NamedFinding } from './precondition.js';
 
-/** `serve` does not start; the message has every reason, and what to do about each. */
+/** `serve` does not start; the message has every reason and its remedy. */
 export class UnmetPreconditionsError extends Error {
   override readonly name = 'UnmetPreconditionsError';
   readonly findings: readonly NamedFinding[];

@@ -13,10 +13,10 @@ import type { Surroundings } from './precondition.js';
 
 const dayMs = 86_400_000;
 const warnBeforeDays = 30;
-const makeOne = 'it must be a readable PEM file; docs/operating/certificates.md shows how to make one';
+const makeOne = 'it must be a readable PEM file; docs/operating/certificates.md shows how to create one';
 const useAuthority = 'use the certificate that signs client certificates (basicConstraints CA:TRUE)';
 
-/** The files of every TLS listener: readable, whole, matching, in time, and able to verify a client. */
+/** The files of every TLS listener: readable, complete, matching, valid now, and able to verify a client. */
 export async function checkTlsFiles({ configuration, now }: Surroundings): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const listener of configuration.listeners) {
@@ -54,7 +54,7 @@ function checkServer({ chain, subject }: Chain, now: Date): Finding[] {
           warn(
             subject,
             'it has no subject alternative name',
-            'clients will not take it for any host; issue one with DNS or IP names',
+            'clients will accept it for no host; issue one with DNS or IP names',
           ),
         ]),
   ];
@@ -87,7 +87,7 @@ async function checkKey(file: string, server: Chain | undefined): Promise<Findin
   if (server?.chain[0]?.checkPrivateKey(key) === false)
     return refuse(subject, 'it is not the key of the server certificate', 'use the pair that was issued together');
   try {
-    // OpenSSL's own opinion of the pair, as the listener will hear it: too short a key, a forbidden digest.
+    // OpenSSL's own opinion of the pair, as in the listener: too short a key, a forbidden digest.
     if (server !== undefined) createSecureContext({ cert: server.file, key: pem, minVersion: 'TLSv1.3' });
   } catch (error) {
     return refuse(subject, `TLS refuses it: ${reasonOf(error)}`, 'issue another pair');
@@ -95,7 +95,7 @@ async function checkKey(file: string, server: Chain | undefined): Promise<Findin
   return ok(subject, server === undefined ? 'it is a private key' : 'it belongs to the certificate');
 }
 
-/** The authorities and the lists together: what decides whether a client can be let in. No secret is read. */
+/** The authorities together with the lists: both decide whether a client can be accepted. No secret is read. */
 export async function checkClientFiles(listener: TlsListener, now: Date): Promise<Finding[]> {
   const subject = `client certificate authority ${listener.clientCertificateAuthority}`;
   const authority = await readChain(listener.clientCertificateAuthority, subject);
@@ -118,13 +118,13 @@ export async function checkClientFiles(listener: TlsListener, now: Date): Promis
   ];
 }
 
-/** `lists` is undefined if none are configured. Those that cannot be read say nothing about the authorities. */
+/** `lists` is undefined if none are configured. Unreadable ones do not count against the authorities. */
 async function readLists(file: string | null): Promise<{ lists: RevocationList[] | undefined } | { finding: Finding }> {
   try {
     const content = await readRevocationLists(file);
     if (content === undefined) return { lists: undefined };
     const blocks = pemRevocationLists(content);
-    if (blocks.length === 0) throw new Error('it holds no list');
+    if (blocks.length === 0) throw new Error('it contains no list');
     createSecureContext({ crl: blocks });
     return { lists: blocks.map(readRevocationList) };
   } catch (error) {
@@ -137,7 +137,7 @@ function listSubject(file: string | null): string {
   return `certificate revocation list ${file ?? ''}`;
 }
 
-/** An old list beside a newer one of its authority does no harm. */
+/** An old list beside a newer one of its authority is harmless. */
 function checkList(file: string, list: RevocationList, acceptsClients: boolean, now: Date): Finding {
   const subject = listSubject(file);
   const problem = listTimeProblem(list, now);
@@ -150,11 +150,11 @@ function checkList(file: string, list: RevocationList, acceptsClients: boolean, 
     );
   return ok(
     subject,
-    `the list of ${issuer}, ${list.nextUpdate === undefined ? 'without an end' : `until ${list.nextUpdate.toISOString()}`}`,
+    `the list of ${issuer}, ${list.nextUpdate === undefined ? 'without an end date' : `until ${list.nextUpdate.toISOString()}`}`,
   );
 }
 
-/** The certificates of a file, and all of it. */
+/** The certificates of a file, and its whole content. */
 interface Chain {
   chain: X509Certificate[];
   file: Buffer;
@@ -167,7 +167,7 @@ async function readChain(path: string, subject: string): Promise<Chain | { findi
     const chain = pemCertificates(file).map((block) => new X509Certificate(block));
     if (chain.length > 0) return { chain, file, subject };
     const remedy = subject.startsWith('client') ? useAuthority : makeOne;
-    return { finding: refuse(subject, 'it holds no certificate in PEM', remedy) };
+    return { finding: refuse(subject, 'it contains no certificate in PEM', remedy) };
   } catch (error) {
     return { finding: refuse(subject, `it cannot be used: ${reasonOf(error)}`, remedyOf(error, makeOne)) };
   }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { concernsOf, worst } from './concerns.js';
 import type { KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
-/** A page wakes somebody who asks `holdfast status` first: it must not say that all is well. */
+/** An operator who is paged runs `holdfast status` first: it must not say that all is well. */
 
 const now = new Date('2026-11-30T10:00:00Z');
 const later = new Date('2027-11-30T10:00:00Z');
@@ -56,7 +56,7 @@ const withReplacement = (replacement: ServiceStatus['process']['replacement']): 
   process: { ...well.process, replacement },
 });
 
-/** What each alert that is raised for a state looks like in a status. */
+/** The status that belongs to each alert on a state. */
 const states: Record<string, ServiceStatus> = {
   HoldfastAuditUnwritable: { ...well, audit: { ...well.audit, writable: false } },
   HoldfastNotReady: withStore({ connectionState: 'CONNECTING', connectionErrorCode: 'NETWORK_ERRORS', serving: false }),
@@ -69,7 +69,7 @@ const states: Record<string, ServiceStatus> = {
   HoldfastDiskNearlyFull: withDisk(1_000 * 2 ** 20),
   HoldfastDiskFull: withDisk(2 ** 20),
   HoldfastCertificateEndsSoon: { ...well, certificates: [{ ...certificate, notAfter: new Date(+now + 864_000_000) }] },
-  HoldfastCertificateReloadFailed: { ...well, certificateTrouble: 'it holds no certificate in PEM' },
+  HoldfastCertificateReloadFailed: { ...well, certificateTrouble: 'it contains no certificate in PEM' },
   HoldfastCertificateEnds: { ...well, certificates: [{ ...certificate, notAfter: now }] },
   HoldfastClusterWithoutMembers: withStore({ serving: false, members: [{ ...member, state: 'SUSPENDED' }] }),
   HoldfastMemberSuspended: withMember({ state: 'PROBING' }),
@@ -80,7 +80,10 @@ const states: Record<string, ServiceStatus> = {
   HoldfastReplacementPutOff: withReplacement('put-off'),
   HoldfastEncryptionsRunOut: { ...well, encryptionBudgetUsed: 0.6 },
 };
-/** Alerts on what happened or how often: rates, which a state does not have, and what no process can say of itself. */
+/**
+ * Alerts on events or their frequency: rates, which a state does not have, and facts that no process can report about
+ * itself.
+ */
 const notStates = [
   'HoldfastDown',
   'HoldfastAuditFileRemoved',

@@ -1,20 +1,20 @@
-/** What a status means for whoever is on call: one rule for each thing that may be wrong, in one place. */
+/** The meaning of a status for the operator on call: one rule for each possible problem, in one place. */
 import type { Scope } from '../calls/scope.js';
 import type { CertificateStatus, DiskStatus, KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
 /** `WARNING`: it serves, and needs attention. `FAILURE`: callers are, or soon will be, refused. */
 export type Severity = 'OK' | 'WARNING' | 'FAILURE';
 
-/** One thing that is not as it should be. */
+/** One problem. */
 export interface Concern {
   severity: Exclude<Severity, 'OK'>;
-  /** What it is about: `key store default`, `audit log`, `certificate /etc/holdfast/server.pem`. */
+  /** The object of the concern: `key store default`, `audit log`, `certificate /etc/holdfast/server.pem`. */
   subject: string;
-  /** What is wrong, and what to do. */
+  /** The problem and its remedy. */
   message: string;
 }
 
-/** A certificate or list that ends so soon is a warning; within a day, or when it has ended, a failure. */
+/** A certificate or list that ends this soon is a warning; within a day, or when it has ended, a failure. */
 const certificateWarningMs = 14 * 86_400_000;
 const certificateFailureMs = 86_400_000;
 /** A disk with less free than this is a warning, … */
@@ -25,25 +25,25 @@ const diskWarningBytes = 1024 ** 3;
  * bytes, or for the catalog's write-ahead log.
  */
 const diskFailureBytes = 64 * 1024 ** 2;
-/** As the alert has it: a key that has used a larger share of its encryptions needs a successor. */
+/** As in the alert: a key that has used a larger share of its encryptions needs a successor. */
 const encryptionWarningShare = 0.5;
-/** A process that uses more of its file descriptors is warned of. */
+/** A process that uses a larger share of its file descriptors causes a warning. */
 const descriptorWarningRatio = 0.9;
 
-/** The worst of them; OK where there are none. */
+/** The worst of them; OK if there are none. */
 export function worst(concerns: readonly Concern[]): Severity {
   if (concerns.some(({ severity }) => severity === 'FAILURE')) return 'FAILURE';
   return concerns.length > 0 ? 'WARNING' : 'OK';
 }
 
-/** The same status without the custom key stores that an account and region does not have. */
+/** The same status without the custom key stores of other accounts and regions. */
 export function visibleTo(scope: Scope, status: ServiceStatus): ServiceStatus {
   const isVisible = ({ scope: owner }: KeyStoreStatus) =>
     owner === null || (owner.account === scope.account && owner.region === scope.region);
   return { ...status, keyStores: status.keyStores.filter(isVisible) };
 }
 
-/** Everything that is wrong, failures first. */
+/** All problems, failures first. */
 export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
   const all = [
     ...catalogConcerns(status),
@@ -73,7 +73,7 @@ function catalogConcerns({ catalogReadable, catalogWritable }: ServiceStatus): C
 function deletionConcerns({ deletionHold }: ServiceStatus): Concern[] {
   if (deletionHold === null) return [];
   const { reason, since } = deletionHold;
-  const what = `are held since ${since.toISOString()} (${reason}): nothing is destroyed until an operator confirms.`;
+  const what = `have been held since ${since.toISOString()} (${reason}): nothing is destroyed until an operator confirms.`;
   return [warning('deletions', `${what} holdfast deletion-hold describe`)];
 }
 
@@ -107,7 +107,7 @@ function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {
   const code = store.connectionErrorCode === null ? '' : ` (${store.connectionErrorCode})`;
   switch (store.connectionState) {
     case 'FAILED':
-      return [failure(subject, `FAILED${code}: mend the cause, ${howToConnect(store)}`)];
+      return [failure(subject, `FAILED${code}: fix the cause, ${howToConnect(store)}`)];
     case 'CONNECTING':
       if (store.connectionErrorCode === null) return [warning(subject, 'is connecting.')];
       return [failure(subject, `cannot be connected${code}, and its keys not be used; it is tried again by itself.`)];
@@ -133,11 +133,11 @@ function pinConcerns(subject: string, { refusedTokens, serving }: KeyStoreStatus
 const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'>, string> = {
   SUSPENDED: 'is suspended: it answered with errors, or not at all. It is probed.',
   PROBING: 'is suspended and is being probed.',
-  AWAY: 'is away: its token or module was lost. It is opened again and again.',
+  AWAY: 'is away: its token or module was lost. It is reopened repeatedly.',
   STUCK: 'is stuck: only a new process can open it.',
 };
 
-/** Where none takes work the store itself is the failure. */
+/** If no member takes work, the store itself is the failure. */
 function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
   return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials }) => {
     const member = `${subject}, member ${name}`;
@@ -157,7 +157,7 @@ function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[]
 
 function certificateConcerns({ path, kind, notBefore, notAfter }: CertificateStatus, now: Date): Concern[] {
   const leftMs = notAfter.getTime() - now.getTime();
-  // A list that is issued every day must not be a concern all its life.
+  // A list that is issued every day must not be a concern for its whole validity.
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
   if (leftMs > Math.min(certificateWarningMs, lifetimeMs / 2)) return [];
   const subject = `${kind === 'REVOCATION_LIST' ? 'revocation list' : 'certificate'} ${path}`;
@@ -176,7 +176,7 @@ export function diskSeverity({ freeBytes, sizeBytes }: Pick<DiskStatus, 'freeByt
 function reloadConcerns({ certificateTrouble }: ServiceStatus): Concern[] {
   if (certificateTrouble === null) return [];
   const what = 'The files of the last reload are not in use, a new revocation list neither';
-  return [warning('certificates', `${what}: ${certificateTrouble}. Mend them and send SIGHUP.`)];
+  return [warning('certificates', `${what}: ${certificateTrouble}. Fix them and send SIGHUP.`)];
 }
 
 function diskConcerns({ holds, path, ...space }: DiskStatus): Concern[] {
@@ -191,7 +191,7 @@ function processConcerns({ process }: ServiceStatus): Concern[] {
   const { replacement, openFileDescriptors, maximumFileDescriptors } = process;
   const found: Concern[] = [];
   if (replacement === 'put-off')
-    found.push(warning('process', 'An HSM is stuck in it: restart the service when it suits.'));
+    found.push(warning('process', 'An HSM is stuck in it: restart the service when convenient.'));
   if (replacement === 'due' || replacement === 'asked')
     found.push(failure('process', 'An HSM is stuck in it and nothing serves: it is about to be replaced.'));
   if (openFileDescriptors > descriptorWarningRatio * maximumFileDescriptors)

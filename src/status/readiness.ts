@@ -1,13 +1,13 @@
 import type { KeyStoreStatus } from './service-status.js';
 
-/** What decides whether this process should get requests. */
+/** The facts that decide whether this process should get requests. */
 export interface ReadinessFacts {
   auditWritable: boolean;
   /** Undefined: the catalog cannot be read. */
   keyStores: readonly Pick<KeyStoreStatus, 'customKeyStoreId' | 'connectionState' | 'serving'>[] | undefined;
 }
 
-/** What of the service can do its work. */
+/** Which parts of the service can do their work. */
 export interface Readiness {
   /** Requests that need no HSM are answered: the audit log can be written and the catalog read. */
   control: boolean;
@@ -17,14 +17,14 @@ export interface Readiness {
   keyStores: ReadonlyMap<string, boolean>;
 }
 
-/** How a key store is named to monitoring: by its id, and never by the name that a caller gave it. */
+/** The name of a key store for monitoring: its id, never the name that a caller gave it. */
 export function keyStoreLabel(customKeyStoreId: string | null): string {
   return customKeyStoreId ?? 'default';
 }
 
 /**
- * A process without a key store to connect is ready: to make one is what it is for. While any store should be connected
- * and none serves, it is not.
+ * A process without a key store to connect is ready: its callers must be able to create one. It is not ready while any
+ * store should be connected and none serves.
  */
 export function readinessOf({ auditWritable, keyStores }: ReadinessFacts): Readiness {
   const control = auditWritable && keyStores !== undefined;

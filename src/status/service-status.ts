@@ -4,15 +4,15 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { Scope } from '../calls/scope.js';
 
 /**
- * How this process is, at one moment. Metrics, health and GetStatus are all made of these parts, so that they cannot
- * disagree. Nothing in it is secret, and nothing of it asks an HSM.
+ * The state of this process, at one moment. Metrics, health and GetStatus are all made from these parts, so they cannot
+ * disagree. Nothing in it is secret, and nothing asks an HSM.
  */
 
 /**
  * - `SERVING`: takes work.
- * - `SUSPENDED`: its breaker is open; probes find out when it is well again.
+ * - `SUSPENDED`: its breaker is open; probes detect when it is well again.
  * - `PROBING`: a probe is under way.
- * - `AWAY`: its token or module is lost, or it was never there: it is opened again and again.
+ * - `AWAY`: its token or module is lost, or was never there: opening it is retried.
  * - `STUCK`: only a new process can open it.
  * - `CLOSED`: its cluster is not connected in this process.
  */
@@ -29,7 +29,7 @@ export interface MemberStatus {
   /** Lanes whose call hangs inside the token. */
   quarantinedLanes: number;
   queuedOperations: number;
-  /** Keys on its token that the catalog does not know, as the last inventory saw. */
+  /** Keys on its token that the catalog does not know, by the last inventory. */
   unaccountedMaterials: number;
 }
 
@@ -50,7 +50,7 @@ export interface KeyStoreStatus {
   serving: boolean;
   /** Serial numbers of the tokens that refused its present PIN, which is not tried on them again. */
   refusedTokens: string[];
-  /** In the order of the configuration; empty where the configuration does not have the cluster any more. */
+  /** In the order of the configuration; empty if the configuration no longer has the cluster. */
   members: MemberStatus[];
 }
 
@@ -67,10 +67,10 @@ export interface AuditStatus {
 
 /** A disk that Holdfast writes to. */
 export interface DiskStatus {
-  /** What is on it. */
+  /** The file on it. */
   holds: 'audit' | 'catalog';
   path: string;
-  /** What the service's user may still write, in bytes. */
+  /** The bytes that the service's user may still write. */
   freeBytes: number;
   sizeBytes: number;
 }
@@ -80,7 +80,7 @@ export interface CertificateStatus {
   /** The file of the configuration. */
   path: string;
   kind: 'CERTIFICATE' | 'AUTHORITY' | 'REVOCATION_LIST';
-  /** Of a revocation list its issuer. */
+  /** For a revocation list, its issuer. */
   subject: string;
   notBefore: Date;
   notAfter: Date;
@@ -91,21 +91,24 @@ export interface ProcessStatus {
   version: string;
   nodeVersion: string;
   startTime: Date;
-  /** Whether an HSM is stuck in the process, and what comes of that (`hsm/process-replacement.ts`). */
+  /** Whether an HSM is stuck in the process, and what follows (`hsm/process-replacement.ts`). */
   replacement: 'none' | 'put-off' | 'due' | 'asked';
   openFileDescriptors: number;
   maximumFileDescriptors: number;
 }
 
-/** All of it. */
+/** All parts together. */
 export interface ServiceStatus {
-  /** Whether it could be read just now. While it is false every request is refused, and custom key stores are not known. */
+  /**
+   * Whether it could be read at the last check. While it is false every request is refused, and custom key stores are
+   * not known.
+   */
   catalogReadable: boolean;
-  /** Whether it took a change some seconds ago. While it is false nothing can be made or changed. */
+  /** Whether it accepted a change some seconds ago. While it is false nothing can be made or changed. */
   catalogWritable: boolean;
-  /** Why nothing is destroyed until an operator confirms; null: nothing is held. */
+  /** Why deletions are held until an operator confirms; null: they are not. */
   deletionHold: Pick<DeletionHold, 'reason' | 'since'> | null;
-  /** Of the key materials that this process encrypts with: the largest share of its encryptions that is used, 0 to 1. */
+  /** The maximum share of its encryptions that any key material of this process has used, 0 to 1. */
   encryptionBudgetUsed: number;
   /** The default one first, then by id. */
   keyStores: KeyStoreStatus[];
@@ -117,8 +120,11 @@ export interface ServiceStatus {
   process: ProcessStatus;
 }
 
-/** What GetStatus asks. Implemented by `composition/service-status.ts`. */
+/** The source of GetStatus. Implemented by `composition/service-status.ts`. */
 export interface StatusSource {
-  /** Of now. Takes a second at most, whatever disk or HSM hangs; leaves out disks that do not answer. Never rejects. */
+  /**
+   * The present status. Takes a second at most, whatever disk or HSM hangs; leaves out disks that do not answer. Never
+   * rejects.
+   */
   status(): Promise<ServiceStatus>;
 }

@@ -1,4 +1,7 @@
-/** Callers that get no further than the listener, and what an operator has to know before the first one comes. */
+/**
+ * Callers that get no further than the listener, and unmet preconditions, which an operator must know before the first
+ * caller comes.
+ */
 import type { Logger } from 'pino';
 import type { CallerCertificate } from '../audit/event.js';
 import type { Clock } from '../clock.js';
@@ -6,8 +9,8 @@ import type { EventSink } from './events.js';
 import { LineLimit } from './line-limit.js';
 
 /**
- * Connections that were refused before any request: reported with how many of the kind were not. A peer that says nothing is
- * a probe, and for debugging only.
+ * Connections refused before any request, reported with the number of unreported ones of the kind. A peer that sends
+ * nothing is a probe, logged for debugging only.
  */
 function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnection) => void {
   return ({ certificate, ...refusal }) => {
@@ -17,8 +20,8 @@ function connectionRefusedEvent({ logger }: EventSink): (refusal: RefusedConnect
 }
 
 /**
- * What the gRPC library would print to stderr, between the lines of the log. It quotes headers of clients, whole and as they are, once for each
- * request.
+ * The lines that the gRPC library would print to stderr, between the lines of the log. They quote headers of clients in
+ * full and unescaped, once for each request.
  */
 function libraryLineEvent({ logger }: EventSink, clock: Clock): (line: string) => void {
   const lines = new LineLimit(clock);
@@ -30,7 +33,7 @@ function libraryLineEvent({ logger }: EventSink, clock: Clock): (line: string) =
 
 const longestLibraryLine = 512;
 
-/** What the gRPC face tells of whoever gets no further than it. */
+/** The events of the gRPC face about connections that it refuses. */
 export function faceEvents(sink: EventSink, clock: Clock) {
   return {
     onConnectionRefused: connectionRefusedEvent(sink),
@@ -44,7 +47,7 @@ export function connectionRefusedCount({ metrics }: EventSink): (kind: string) =
   return (kind) => metrics?.counters.connectionsRefused.inc({ reason: kind });
 }
 
-/** Callers with a good certificate that the configuration knows nobody by: of each reason, 20 lines a second. */
+/** Callers with a valid certificate that maps to no principal: at most 20 lines a second for each reason. */
 export function unknownCallerEvent(
   { logger }: EventSink,
   clock: Clock,
@@ -56,18 +59,18 @@ export function unknownCallerEvent(
   };
 }
 
-/** What a face tells of connections that it refused. */
+/** A connection that a face refused. */
 export interface RefusedConnection {
   sourceAddress: string;
   reason: string;
-  /** Of a closed list. */
+  /** From a closed list. */
   kind: string;
   certificate?: CallerCertificate | undefined;
-  /** How many more of this kind were refused since the last report of it, and not reported. */
+  /** How many more of this kind were refused, unreported, since its last report. */
   unreported: number;
 }
 
-/** A precondition of the service that is not met, and does not keep it from starting. */
+/** An unmet precondition of the service that does not prevent its start. */
 export function preconditionEvent(
   logger: Logger,
   found: { check: string; status: string; subject: string; message: string; remedy?: string | undefined },

@@ -4,7 +4,7 @@ import type { CertificateStatus } from '../status/service-status.js';
 import type { EventSink } from './events.js';
 import type { Metrics } from './metrics.js';
 
-/** What became of the files of a TLS listener that were read again (SIGHUP). */
+/** Receives the result of re-reading the files of a TLS listener (SIGHUP). */
 export interface CertificateReloadListener {
   loaded(ends: readonly CertificateEnd[], problem: string | undefined): void;
   refused(ends: readonly CertificateEnd[], problem: string): void;
@@ -18,7 +18,7 @@ export function certificateReloadEvents({ logger, metrics }: EventSink): Certifi
     loaded(ends, problem) {
       const certificates = ends.map(shown);
       if (problem === undefined) logger.info({ certificates }, 'certificates loaded');
-      else logger.error({ certificates, problem }, 'certificates loaded, as bad as those before');
+      else logger.error({ certificates, problem }, 'certificates loaded, with a problem as before');
       count('loaded');
     },
     refused(ends, problem) {
@@ -51,7 +51,10 @@ const kindLabels: Record<CertificateStatus['kind'], CertificateKind> = {
   REVOCATION_LIST: 'revocation-list',
 };
 
-/** Shows begin and end of each file: of the certificate or list in it that ends first, which is to be renewed next. */
+/**
+ * Sets the gauges for begin and end of each file: those of the certificate or list in it that ends first, and must be
+ * renewed first.
+ */
 export function showCertificates({ gauges }: Metrics, certificates: readonly CertificateStatus[]): void {
   const { certificateNotBefore, certificateNotAfter } = gauges;
   certificateNotBefore.reset();

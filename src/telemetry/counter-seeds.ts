@@ -1,6 +1,6 @@
 /**
- * Which series of counters stand at 0 from the start. A series that appears with its first event is no increase to
- * Prometheus, and one that is not there yet cannot be told from one that is not collected.
+ * The series of counters that are 0 from the start. To Prometheus, a series that appears with its first event has no
+ * increase, and a missing series looks like one that is not collected.
  */
 import { operationNames } from '../operations/registry.js';
 import type { ErrorCode } from '../errors.js';
@@ -17,20 +17,20 @@ export interface ClusterNames {
 
 type Labels = Record<string, string>;
 
-/** The codes that operators watch the rate of. */
+/** The codes whose rate operators watch. */
 const operatorCodes: readonly (ErrorCode | 'OK')[] = ['OK', 'KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT'];
 
-/** The label sets, or why they cannot be known before their first event. Counters without labels begin at 0 by themselves. */
+/** The label sets, or why they are not seeded. Counters without labels begin at 0 by themselves. */
 export const counterSeeds: Record<
   keyof typeof counterDefinitions,
   ((clusters: readonly ClusterNames[]) => Labels[]) | string
 > = {
   rpcRequests: () => operationNames.flatMap((method) => operatorCodes.map((code) => ({ face: 'grpc', method, code }))),
   certificateReloads: () => ['loaded', 'refused', 'failed'].map((outcome) => ({ outcome })),
-  connectionsRefused: 'nobody is woken for one connection, and of its kinds most never happen',
+  connectionsRefused: 'no alert depends on one connection, and most kinds never occur',
   connectionsWithoutDescriptor: none,
   hsmFailures: 'kinds × operations × CK_RV names would be thousands of series for each member',
-  hsmHedgesSent: 'only clusters with hedging have any, and nobody is woken for them',
+  hsmHedgesSent: 'only clusters with hedging have any, and no alert depends on them',
   hsmHedgesWon: 'as hsmHedgesSent',
   hsmMembersOpened: places,
   hsmMemberOpenFailures: places,
@@ -49,7 +49,7 @@ export const counterSeeds: Record<
   encryptionBudgetWarnings: none,
   auditRecordsLost: none,
   auditFilesRemoved: none,
-  serviceActs: 'nobody is woken for them, and the audit log has each',
+  serviceActs: 'no alert depends on them, and the audit log has each',
   backgroundFailures: none,
   otlpItems: () =>
     ['logs', 'metrics'].flatMap((signal) => ['exported', 'failed', 'dropped'].map((outcome) => ({ signal, outcome }))),

@@ -16,7 +16,7 @@ interface Line {
   unreported?: number;
 }
 
-/** The lines that are written while `work` has a log. */
+/** The lines that `work` logs. */
 function logged(work: (sink: EventSink) => void): Line[] {
   const lines: Line[] = [];
   const logger = pino(
@@ -32,21 +32,21 @@ function levelOf(error: HoldfastError): string | undefined {
 }
 
 describe('requestEvent', () => {
-  it('tells operators what they must look into, whatever code the caller got', () => {
+  it('logs errors for operators, whatever code the caller got', () => {
     const unreachable = new HoldfastError('KEY_UNAVAILABLE', 'no member takes work', { retryable: true });
     expect(levelOf(unreachable)).toBe('error');
     expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'm', { cause: unreachable, retryable: true }))).toBe('error');
     expect(levelOf(new HoldfastError('KMS_INTERNAL', 'm', { retryable: true }))).toBe('error');
   });
 
-  it('leaves what callers did wrong for debugging', () => {
+  it('logs mistakes of callers for debugging only', () => {
     expect(levelOf(new HoldfastError('KMS_INVALID_STATE', 'the key is pending deletion', { retryable: false }))).toBe(
       'debug',
     );
     expect(levelOf(new HoldfastError('INVALID_CIPHERTEXT', 'm', { cause: new Error('0x5') }))).toBe('debug');
   });
 
-  it('says of a caller that allowed too little time that it is no fault of the HSM', () => {
+  it('does not blame the HSM when a caller allowed too little time', () => {
     const error = new HoldfastError('DEPENDENCY_TIMEOUT', 'm', { callerDeadline: true });
     expect(levelOf(error)).toBe('info');
     expect(levelOf(new HoldfastError('DEPENDENCY_TIMEOUT', 'm'))).toBe('error');
@@ -57,7 +57,7 @@ describe('requestEvent', () => {
     expect(codes).toEqual([{ face: call.face, method: call.method, code: 'CALLER_DEADLINE' }]);
   });
 
-  it('does not flood the log: of a thousand failures in a second twenty are written, and how many were not', () => {
+  it('does not flood the log: of a thousand failures in a second it writes twenty, and the number of the others', () => {
     const clock = new ManualClock();
     const lines = logged((sink) => {
       const onCompleted = requestEvent(sink, clock);
@@ -73,7 +73,7 @@ describe('requestEvent', () => {
   });
 });
 
-test('alerts of key material, one a request, do not flood the log', () => {
+test('alerts about key material, one per request, do not flood the log', () => {
   const clock = new ManualClock();
   const lines = logged((sink) => {
     const events = hsmEvents(sink, clock);

@@ -1,5 +1,5 @@
 /**
- * What happens inside: one function per event, which writes the line of the log and counts it, so that the two never
+ * The events of the service: one function per event, which writes the line of the log and counts it. The two thus never
  * disagree. The message is the sentence that an operator searches for; the fields say where. A cause is logged with its
  * own fields and never goes to a caller (invariant 12).
  */
@@ -20,10 +20,10 @@ import { LineLimit } from './line-limit.js';
 import type { Metrics } from './metrics.js';
 import type { ExportOutcomeListener } from './span-outlet.js';
 
-/** Where events go. */
+/** The receivers of events. */
 export interface EventSink {
   logger: Logger;
-  /** Undefined where nothing is counted. */
+  /** Undefined if nothing is counted. */
   metrics: Metrics | undefined;
 }
 
@@ -42,7 +42,7 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
       metrics?.counters.keyStoreConnectFailures.inc({ cluster, error_code: errorCode });
     },
     foundFailed(place, errorCode) {
-      logger.error({ ...place, errorCode }, 'key store is FAILED since before this start; it is not tried by itself');
+      logger.error({ ...place, errorCode }, 'key store was FAILED before this start; it is not retried');
     },
     disconnecting(place) {
       logger.info({ ...place }, 'key store disconnecting');
@@ -57,7 +57,7 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
   };
 }
 
-/** Members, lanes and what is wrong with materials. */
+/** Members, lanes, and problems with key material. */
 export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEvents {
   const alertLines = new LineLimit(clock);
   const labels = ({ clusterId, memberName }: MemberPlace) => ({
@@ -72,7 +72,7 @@ export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEven
       if (!verification.verified)
         logger.warn(
           { ...place, profile: name },
-          'the vendor profile of this member is unverified: it was never run on such a device',
+          'the vendor profile of this member is unverified: it was never tested on such a device',
         );
       counters?.hsmMembersOpened.inc(labels(place));
     },
@@ -119,7 +119,7 @@ export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEven
   };
 }
 
-/** Whether the process is to be replaced, because a member is stuck in it. */
+/** Whether the process must be replaced because a member is stuck in it. */
 export function replacementEvent({ logger, metrics }: EventSink): ReplacementListener {
   const show = (current: string): void => {
     for (const state of replacementStates) {
@@ -137,7 +137,7 @@ export function replacementEvent({ logger, metrics }: EventSink): ReplacementLis
   };
 }
 
-/** Materials that come to the end of the encryptions that are safe under one of them (invariant 9). */
+/** Materials that approach the maximum of encryptions that are safe under one key (invariant 9). */
 export function encryptionBudgetEvents(
   sink: EventSink,
 ): Pick<EncryptionBudgetTools, 'onWarning' | 'onBackgroundError'> {
@@ -156,8 +156,8 @@ export function encryptionBudgetEvents(
 const operatorCodes: ReadonlySet<ErrorCode> = new Set(['KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT']);
 
 /**
- * Requests that were answered. Failures are logged: what operators must look into as errors, within a bound for each code,
- * what callers did wrong for debugging.
+ * Answered requests. Failures are logged: those that operators must examine as errors, bounded for each code, and
+ * mistakes of callers for debugging.
  */
 export function requestEvent({ logger, metrics }: EventSink, clock: Clock): CompletionListener {
   const lines = new LineLimit(clock);
@@ -180,7 +180,10 @@ export function requestEvent({ logger, metrics }: EventSink, clock: Clock): Comp
   };
 }
 
-/** The label `code` of a request that its caller's own deadline ended: no error code, because nothing of ours failed. */
+/**
+ * The label `code` of a request that its caller's own deadline ended. It is not an error code, because nothing of ours
+ * failed.
+ */
 const callerDeadlineLabel = 'CALLER_DEADLINE';
 
 function codeLabel(error: HoldfastError | undefined): string {
@@ -194,18 +197,21 @@ function failureFields(call: IncomingCall, error: HoldfastError): object {
   return { ...fields, ...tracePlace(call), err: error };
 }
 
-/** Where the request is in the traces; nothing where it is not traced. */
+/** The request's trace and span; nothing if it is not traced. */
 function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: string } {
   return trace === undefined ? {} : { traceId: trace.traceId, spanId: trace.spanId };
 }
 
-/** Also behind a code that AWS gives to callers: the cluster of a custom key store that cannot be reached is KMS_INVALID_STATE. */
+/** Also behind a code that AWS gives to callers: an unreachable cluster of a custom key store is KMS_INVALID_STATE. */
 function concernsOperator(error: HoldfastError): boolean {
   if (operatorCodes.has(error.code)) return true;
   return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
 }
 
-/** File descriptors that run short, and connections that are refused for it; a failed accept is logged once a second at most. */
+/**
+ * Shortages of file descriptors, and connections refused because of them; a failed accept is logged at most once a
+ * second.
+ */
 export function descriptorEvent({ logger, metrics }: EventSink, clock: Clock): (event: DescriptorShortage) => void {
   const lines = new LineLimit(clock, 1);
   return (event) => {
@@ -221,13 +227,13 @@ export function descriptorEvent({ logger, metrics }: EventSink, clock: Clock): (
   };
 }
 
-/** What a face tells of file descriptors. */
+/** A face's report about file descriptors. */
 export type DescriptorShortage =
   | { kind: 'refused'; cause?: unknown }
   | { kind: 'short'; connections: number }
   | { kind: 'enough' };
 
-/** What becomes of the audit log at run time. Requests that are refused for it are logged as that. */
+/** Changes of the audit log at run time. Requests that are refused because of them are logged separately. */
 export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
   return {
     recordsLost: (count) => metrics?.counters.auditRecordsLost.inc(count),
@@ -237,7 +243,7 @@ export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
     fileLost(condition) {
       if (condition === 'removed')
         logger.error('the file of the audit log was removed while it was in use: a new one was begun');
-      else logger.error('the file of the audit log was cut off while it was in use: what was in it is gone');
+      else logger.error('the file of the audit log was cut off while it was in use: its records are lost');
       metrics?.counters.auditFilesRemoved.inc();
     },
     movedAway(unseen) {
@@ -246,14 +252,14 @@ export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
       else
         logger.warn(
           { err: unseen },
-          'the place of the audit log cannot be looked at: its file is still written to, and perhaps no longer there',
+          'the path of the audit log cannot be examined: its file is still written to, and may no longer be there',
         );
     },
     backInPlace: () => logger.info('the audit log is written to at its path again'),
   };
 }
 
-/** What happens to the audit log, each told once. */
+/** Changes of the audit log, each reported once. */
 export interface AuditLogEvents {
   recordsLost(count: number): void;
   unwritable(cause: unknown): void;
@@ -263,7 +269,7 @@ export interface AuditLogEvents {
   backInPlace(): void;
 }
 
-/** Whether the catalog takes changes, told when that has changed. */
+/** Whether the catalog accepts changes; reported when that changes. */
 export function catalogEvents({ logger }: EventSink): CatalogEvents {
   return {
     unwritable: (cause) =>
@@ -278,13 +284,13 @@ export interface CatalogEvents {
   writableAgain(afterMs: number): void;
 }
 
-/** Whether callers are served: what health says to load balancers. */
+/** Whether callers are served: health's answer to load balancers. */
 export function readinessEvent({ logger }: EventSink): (readiness: Readiness) => void {
   let hasServed = false;
   return ({ control, cryptography, keyStores }) => {
     const fields = { keyStores: Object.fromEntries(keyStores) };
     hasServed ||= cryptography;
-    // A start is no failure. What keeps it from ending (a token that is away, a refused PIN) has an error of its own.
+    // A start is not a failure. Its obstacles (an absent token, a refused PIN) have errors of their own.
     if (control && !hasServed) logger.info(fields, 'not ready yet: no key store serves; health answers NOT_SERVING');
     else if (cryptography) logger.info(fields, 'ready: health answers SERVING');
     else if (control) logger.error(fields, 'not ready: no key store serves; health answers NOT_SERVING');
@@ -292,7 +298,7 @@ export function readinessEvent({ logger }: EventSink): (readiness: Readiness) =>
   };
 }
 
-/** What goes wrong where no caller is waiting. */
+/** Failures of work that no caller waits for. */
 export function backgroundErrorEvent({ logger, metrics }: EventSink): BackgroundErrorListener {
   return (error, what) => {
     logger.error({ err: error }, `failed: ${what}`);
@@ -300,7 +306,7 @@ export function backgroundErrorEvent({ logger, metrics }: EventSink): Background
   };
 }
 
-/** What the service does by itself. */
+/** Acts of the service itself. */
 export function ownActEvents(sink: EventSink): {
   onActed: ActListener;
   onHold: (hold: DeletionHold | null) => void;
@@ -313,7 +319,10 @@ export function ownActEvents(sink: EventSink): {
   };
 }
 
-/** Acts of the service: each has its records in the audit log, too. A failure is reported by the one that called. */
+/**
+ * Acts of the service: each has its records in the audit log, too. A failure is reported by the code that started the
+ * act.
+ */
 function actEvent({ logger, metrics }: EventSink): ActListener {
   return ({ operation, resources, parameters }, error) => {
     metrics?.counters.serviceActs.inc({ operation, outcome: error === undefined ? 'success' : 'failed' });
@@ -321,7 +330,7 @@ function actEvent({ logger, metrics }: EventSink): ActListener {
   };
 }
 
-/** Deletions that are held, or go on. */
+/** Deletions that are held, or resume. */
 function deletionHoldEvent({ logger }: EventSink): (hold: DeletionHold | null) => void {
   return (hold) => {
     if (hold === null) return;
@@ -333,7 +342,7 @@ function deletionHoldEvent({ logger }: EventSink): (hold: DeletionHold | null) =
   };
 }
 
-/** Material that the catalog does not account for: another catalog, an old one, or a token that others use too. */
+/** Material that the catalog does not account for: from another catalog, an old one, or a token that others use too. */
 function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
   return ({ clusterId, memberName, materialIds }) => {
     const place = { cluster: metrics?.cluster(clusterId) ?? '', member: memberName };
@@ -348,10 +357,10 @@ function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: Unacc
   };
 }
 
-/** A receiver of spans that is away is away for every batch. */
+/** Once a minute: a receiver of spans that is unreachable fails for every batch. */
 const exportReportIntervalMs = 60_000;
 
-/** Spans that were exported, could not be, or were too many. What was lost is logged once a minute, with how many. */
+/** Spans that were exported, failed, or exceeded the bound. Losses are logged once a minute, with their number. */
 export function spanEvent(sink: EventSink, clock: Clock): ExportOutcomeListener {
   const count = (outcome: string, spans: number) => sink.metrics?.counters.traceSpans.inc({ outcome }, spans);
   return exportEvent(sink, clock, count, (lostSpans) => [{ lostSpans }, 'spans were lost']);

@@ -13,7 +13,7 @@ const cluster = (clusterId: string, ...wornOut: boolean[]) => ({
   })),
 });
 
-test('the process is worn out while any member of any cluster is', async () => {
+test('the process is stuck while any member of any cluster is', async () => {
   const metrics = new Metrics([]);
   const shown = async () => /^holdfast_process_worn_out (.*)$/m.exec(await metrics.scrape())?.[1];
   showClusters(metrics, [cluster('a', false), cluster('b', false, true)]);
@@ -33,7 +33,7 @@ test('hedges are counted by cluster and operation', async () => {
   expect(text).toContain('holdfast_hsm_hedges_won_total{cluster="main",operation="encrypt"} 1');
 });
 
-test('what ran on no lane has no times of one', async () => {
+test('an attempt that ran on no lane has no lane times', async () => {
   const metrics = new Metrics([{ id: 'cluster-1', name: 'main', members: [{ name: 'a' }] }]);
   const onTried = tryCounter(metrics);
   const tried = { clusterId: 'cluster-1', memberName: 'a', operation: 'inventory', durationMs: 5 } as const;

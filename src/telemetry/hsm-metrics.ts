@@ -7,7 +7,7 @@ const breakerStates = ['closed', 'open', 'half-open'] as const;
 
 const timeouts: ReadonlySet<string> = new Set(['queue-deadline', 'overdue', 'lane-deadline']);
 
-/** Counts every try of every operation. */
+/** Counts every attempt of every operation. */
 export function tryCounter(metrics: Metrics): AttemptListener {
   const { hsmFailures } = metrics.counters;
   const { hsmOperationDuration, hsmQueueWait, hsmLaneDuration } = metrics.histograms;
@@ -33,7 +33,10 @@ export function hedgeCounter(metrics: Metrics): (clusterId: string) => HedgeList
   };
 }
 
-/** What a try's failure speaks about. The CK_RV itself is a label of the counter of failures only, which is not a histogram. */
+/**
+ * The class of an attempt's failure. The CK_RV itself labels only the counter of failures: as a label of a histogram it
+ * would multiply its series.
+ */
 function outcomeOf({
   failure,
 }: FinishedAttempt): 'ok' | 'caller-fault' | 'timeout' | 'cancelled' | 'token-error' | 'material' | 'unavailable' {
@@ -45,7 +48,7 @@ function outcomeOf({
   return failure.classification.alert === null ? 'unavailable' : 'material';
 }
 
-/** Shows what the clusters are like at this moment. A member that is not open has only zeroes. */
+/** Shows the present state of the clusters. A member that is not open has only zeroes. */
 export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[]): void {
   const { gauges } = metrics;
   const wornOut = clusters.some(({ members }) => members.some((member) => member.wornOut));

@@ -5,7 +5,7 @@ import { LineLimit } from './line-limit.js';
 const clock = new ManualClock();
 
 describe('LineLimit', () => {
-  it('lets twenty lines of a kind through in a second, and tells with the next how many it did not', () => {
+  it('lets through twenty lines of a kind in a second, and reports the number of the others with the next line', () => {
     const limit = new LineLimit(clock);
     const admitted = Array.from({ length: 1_000 }, () => limit.admit('a'));
     expect(admitted.filter((line) => line !== undefined)).toHaveLength(20);
@@ -15,7 +15,7 @@ describe('LineLimit', () => {
     expect(limit.admit('a')).toEqual({});
   });
 
-  it('leaves those alone that come now and then', () => {
+  it('does not limit occasional lines', () => {
     const limit = new LineLimit(clock);
     for (let line = 0; line < 100; line += 1) {
       expect(limit.admit('a')).toEqual({});

@@ -4,23 +4,25 @@ const defaultLinesPerWindow = 20;
 const windowMs = 1_000;
 
 /**
- * Bounds lines of the log that come once a request: an HSM that is away is away for all of them, and journald drops every
- * line of a service that writes more than 10,000 in 30 seconds, alerts too. Of each kind 20 a second are written.
+ * Bounds the lines of the log that are written once per request. An absent HSM fails all of them, and journald drops
+ * every line of a service that writes more than 10,000 in 30 seconds, alerts included. Of each kind, 20 a second are
+ * written.
  */
 export class LineLimit {
   readonly #clock: Clock;
   readonly #linesPerWindow: number;
   readonly #kinds = new Map<string, { endMs: number; lines: number; unreported: number }>();
 
-  /** @param linesPerWindow of each kind, in a second */
+  /** @param linesPerWindow of each kind, per second */
   constructor(clock: Clock, linesPerWindow = defaultLinesPerWindow) {
     this.#clock = clock;
     this.#linesPerWindow = linesPerWindow;
   }
 
   /**
-   * @param kind of a closed list
-   * @returns what to add to the line: how many before it were left out, if any; undefined where this one is left out
+   * @param kind from a closed list
+   * @returns fields to add to the line: the number of lines dropped before it, if any; undefined if this line is
+   * dropped
    */
   admit(kind: string): { unreported?: number } | undefined {
     const nowMs = this.#clock.monotonicMs();

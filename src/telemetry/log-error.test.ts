@@ -16,7 +16,7 @@ import {
 } from './events.js';
 import { createLogger } from './logger.js';
 
-/** Longer lines nobody reads at night. */
+/** Longer lines are unreadable in an emergency. */
 const longestLine = 1_000;
 
 const token = {
@@ -39,7 +39,7 @@ const noSpace = Object.assign(new Error('ENOSPC: no space left on device, write'
   syscall: 'write',
 });
 
-/** By what is wrong. */
+/** By kind of problem. */
 const causes: Record<string, unknown> = {
   'a token with hundreds of mechanisms': memberOpenError(failure(sentence), token),
   'the same failure at each try': new HoldfastError('KEY_UNAVAILABLE', 'No HSM takes work now.', {
@@ -94,7 +94,7 @@ test.each(Object.entries(causes))('%s makes short lines', (_, cause) => {
   expect(lines.filter((line) => line.length > longestLine)).toEqual([]);
 });
 
-test.each(Object.entries(causes))('%s is not told twice in a line', (_, cause) => {
+test.each(Object.entries(causes))('%s is not repeated in a line', (_, cause) => {
   for (const line of logged((sink) => tellEverything(sink, cause))) {
     const { err } = JSON.parse(line) as { err?: { message: string; causes?: string[] } };
     if (err === undefined) continue;
@@ -103,7 +103,7 @@ test.each(Object.entries(causes))('%s is not told twice in a line', (_, cause) =
   }
 });
 
-test('a line has the code, the function and its CK_RV, and the place only of what nobody foresaw', () => {
+test('a line has the code, the function and its CK_RV, and a stack only for unexpected errors', () => {
   const errorOf = (cause: unknown) => {
     const [line = '{}'] = logged(({ logger }) => logger.error({ err: cause }, 'm'));
     return (JSON.parse(line) as { err: Record<string, unknown> }).err;

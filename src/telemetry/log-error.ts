@@ -4,12 +4,12 @@ import { MemberOpenError } from '../hsm/login.js';
 
 /** Messages of the system and of modules are not ours, and may be long. */
 const longestText = 160;
-/** More than the tries of one request that fail in different ways. */
+/** More than the number of attempts of one request that fail in different ways. */
 const mostCauses = 4;
 /** Enough to find the place. */
 const mostFrames = 3;
 
-/** An error as the log has it. */
+/** The fields of an error in the log. */
 export interface LoggedError {
   /** The class, or the name. */
   type: string;
@@ -19,15 +19,16 @@ export interface LoggedError {
   /** The PKCS#11 function that answered, and its CK_RV in hex. */
   functionName?: string;
   returnValue?: string;
-  /** Messages of the causes, the nearest first; none that was said before. */
+  /** Messages of the causes, the nearest first, without repetitions. */
   causes?: string[];
-  /** Only of an error that nobody foresaw: the others say what happened, and where does not matter. */
+  /** Only for an unexpected error: expected ones say what happened, and the place does not matter. */
   stack?: string[];
 }
 
 /**
- * What the log shows of an error: a closed list of short fields. An error may carry whatever helps the code that catches
- * it, a token with its 300 mechanisms for one; none of that belongs into a line that somebody has to read at night.
+ * The part of an error that the log shows: a closed list of short fields. An error may carry whatever helps the code
+ * that catches it, e.g. a token with its 300 mechanisms; none of that belongs in a line that an operator reads in an
+ * emergency.
  */
 export function logError(thrown: unknown): LoggedError {
   const chain = chainOf(thrown);
@@ -49,7 +50,7 @@ export function logError(thrown: unknown): LoggedError {
   };
 }
 
-/** The error and its causes. A chain that bites its own tail is cut. */
+/** The error and its causes. A circular chain is cut. */
 function chainOf(thrown: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let error = thrown; error !== undefined && error !== null && !chain.includes(error); ) {
@@ -64,7 +65,7 @@ function messageOf(error: unknown): string {
   return text.length <= longestText ? text : `${text.slice(0, longestText)}…`;
 }
 
-/** Those that add something to what was said before them. */
+/** The messages that add something to those before them. */
 function newMessages(message: string, causes: readonly string[]): string[] {
   const said = [message];
   const added: string[] = [];
@@ -82,7 +83,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Ours say what happened; those of the system name the call. */
+/** Errors of ours say what happened; those of the system name the call. */
 function isForeseen(error: Error): boolean {
   if (error instanceof HoldfastError || error instanceof MemberOpenError || isNativeFailure(error)) return true;
   return 'syscall' in error;

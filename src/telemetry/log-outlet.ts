@@ -11,7 +11,7 @@ import {
 import type { Level } from 'pino';
 import type { ExportOutcomeListener } from './span-outlet.js';
 
-/** Records that may wait or be on their way; more are dropped and counted. */
+/** The maximum of records that wait or are being sent; further ones are dropped and counted. */
 const maxWaitingRecords = 2_048;
 const exportIntervalMs = 2_000;
 const exportTimeoutMs = 5_000;
@@ -78,7 +78,7 @@ const severities: Readonly<Record<Level, SeverityNumber>> = {
   fatal: SeverityNumber.FATAL,
 };
 
-/** What a line of our log always has (`logger.ts`). */
+/** The fields that every line of our log has (`logger.ts`). */
 interface LogLine extends Record<string, unknown> {
   level: Level;
   /** RFC 3339. */
@@ -88,7 +88,7 @@ interface LogLine extends Record<string, unknown> {
   spanId?: string;
 }
 
-/** The log record of one line of the log: the same text and fields, secrets censored by the logger already. */
+/** The log record of one line of the log: the same text and fields; the logger has already censored secrets. */
 export function logRecordOf(line: string): LogRecord {
   const { level, time, msg, traceId, spanId, ...fields } = JSON.parse(line) as LogLine;
   const timestamp = new Date(time);

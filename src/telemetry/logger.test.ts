@@ -14,7 +14,7 @@ test('a line is JSON, with an ISO time and the level by name', () => {
   expect(line['time']).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
 });
 
-test('a Secret prints as [secret] wherever it stands', () => {
+test('a Secret prints as [secret] at any depth', () => {
   const line = logged({ value: Secret.fromUtf8('hunter2'), nested: { deep: { list: [Secret.fromUtf8('hunter2')] } } });
   expect(line).not.toContain('hunter2');
   expect(line).toContain('[secret]');
@@ -34,7 +34,7 @@ test('the level decides', () => {
   expect(lines).toEqual([]);
 });
 
-test('what others wrote is shown and not obeyed, and reads back unchanged', () => {
+test('control characters in foreign text are escaped, and read back unchanged', () => {
   const lines: string[] = [];
   const hostile = 'a\nb\u001b[2J\u009b31m\u202e\u2028\u2066\u{e0041}é漢🔑';
   createLogger('info', { write: (line: string) => lines.push(line) }).info({ hostile, [hostile]: 1 }, hostile);

@@ -4,8 +4,8 @@ import { printable } from '../printable.js';
 import { logError } from './log-error.js';
 
 /**
- * Names whose values are secrets wherever they stand. The second line of defence: secrets are `Secret`s, which print as
- * `[secret]`, and nobody logs a request's body.
+ * Names whose values are secrets at any place. This is the second line of defence: secrets are `Secret`s, which print
+ * as `[secret]`, and request bodies are never logged.
  */
 const secretNames = [
   'pin',
@@ -21,16 +21,18 @@ const secretNames = [
   'authorization',
 ];
 
-/** Two levels deep: what a log line of ours has, and what an error of ours carries. */
+/** Two levels deep: the fields of our log lines, and those of our errors. */
 const redactedPaths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-/** Where lines go; one that buffers has `flush`. */
+/** The receiver of lines; one that buffers has `flush`. */
 type LogDestination = DestinationStream & { flush?: (done?: () => void) => void };
 
 /** The copies that are made of each logger's lines. */
 const lineCopies = new WeakMap<Logger, Set<(line: string) => void>>();
 
-/** Hands every further line of `logger`, one of `createLogger`, to `receive` too. Returns what ends that. */
+/**
+ * Passes every further line of `logger`, one of `createLogger`, to `receive` too. Returns a function that ends that.
+ */
 export function copyLines(logger: Logger, receive: (line: string) => void): () => void {
   const copies = lineCopies.get(logger);
   if (copies === undefined) throw new Error('This logger was not made by createLogger.');
@@ -38,7 +40,10 @@ export function copyLines(logger: Logger, receive: (line: string) => void): () =
   return () => copies.delete(receive);
 }
 
-/** The log: one line of JSON each, to stderr unless `destination` is given. Flush it before the process ends by force. */
+/**
+ * The log: one line of JSON each, to stderr unless `destination` is given. Flush it before the process is ended by
+ * force.
+ */
 export function createLogger(
   level: LevelWithSilent,
   destination: LogDestination = pino.destination({ dest: 2, sync: true }),
@@ -54,7 +59,7 @@ export function createLogger(
       redact: { paths: redactedPaths, censor: '[secret]' },
     },
     {
-      // What others wrote stands in lines too: a terminal that shows the log must not obey it.
+      // Lines contain foreign text too: a terminal that shows the log must not obey it.
       write: (text: string) => {
         const line = `${printable(text.trimEnd())}\n`;
         destination.write(line);

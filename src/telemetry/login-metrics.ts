@@ -2,8 +2,8 @@ import type { LoginAttempts } from '../keystores/catalog.js';
 import type { Metrics } from './metrics.js';
 
 /**
- * Counts attempts to log in where they are claimed and recorded, so that every one is counted (invariant 7):
- * one that was claimed and has no outcome died with its process, or its token never answered.
+ * Counts login attempts where they are claimed and recorded, so none is missed (invariant 7). An attempt that was
+ * claimed and has no outcome died with its process, or its token never answered.
  */
 export function countedLoginAttempts(attempts: LoginAttempts, metrics: Metrics | undefined): LoginAttempts {
   if (metrics === undefined) return attempts;

@@ -1,23 +1,24 @@
 /**
- * Every metric, with the labels that it may have. All values of labels are of closed lists of ours, names of the
- * configuration, or ids of custom key stores, of which there are ten an account: nothing that a caller sends becomes one. `docs/telemetry.md` has a row for each; a test compares them.
+ * Every metric, with its labels. Label values come from closed lists of ours, names of the configuration, or ids of
+ * custom key stores, of which an account has at most ten: nothing that a caller sends becomes one. `docs/telemetry.md`
+ * has a row for each; a test compares them.
  */
 
 /** The Prometheus metric behind a key of the tables below; code names the key, dashboards name the metric. */
 export interface MetricDefinition {
-  /** `holdfast_`, what it is, its base unit; `_total` at the end of a counter. */
+  /** `holdfast_`, the subject, the base unit; `_total` at the end of a counter. */
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-/** Where a member of a cluster is meant. */
+/** The labels of a cluster's member. */
 const place = ['cluster', 'member'] as const;
 
 /** A key store (`default`, or the id of a custom one) and its cluster. */
 const keyStore = ['key_store', 'cluster'] as const;
 
-/** What only rises, from 0 at the start of the process. */
+/** Counters: they start at 0 with the process. */
 export const counterDefinitions = {
   rpcRequests: {
     name: 'holdfast_rpc_requests_total',
@@ -36,22 +37,22 @@ export const counterDefinitions = {
   },
   connectionsWithoutDescriptor: {
     name: 'holdfast_connections_without_descriptor_total',
-    help: 'Connections closed at once, and accepts that failed, for want of file descriptors.',
+    help: 'Connections closed at once, and accepts that failed, for lack of file descriptors.',
     labels: [],
   },
   hsmFailures: {
     name: 'holdfast_hsm_failures_total',
-    help: 'Failed tries of operations, by kind and CK_RV.',
+    help: 'Failed attempts of operations, by kind and CK_RV.',
     labels: [...place, 'operation', 'kind', 'return_value'],
   },
   hsmHedgesSent: {
     name: 'holdfast_hsm_hedges_sent_total',
-    help: 'Second tries that were sent because the first was late.',
+    help: 'Second attempts sent because the first was late.',
     labels: ['cluster', 'operation'],
   },
   hsmHedgesWon: {
     name: 'holdfast_hsm_hedges_won_total',
-    help: 'Second tries that answered first.',
+    help: 'Second attempts that answered first.',
     labels: ['cluster', 'operation'],
   },
   hsmMembersOpened: {
@@ -96,7 +97,7 @@ export const counterDefinitions = {
   },
   hsmLogins: {
     name: 'holdfast_hsm_logins_total',
-    help: 'What became of logins.',
+    help: 'Logins, by outcome.',
     labels: ['outcome'],
   },
   materialAlerts: {
@@ -106,7 +107,7 @@ export const counterDefinitions = {
   },
   unaccountedMaterialReports: {
     name: 'holdfast_hsm_unaccounted_material_reports_total',
-    help: 'Inventories that showed keys that the catalog does not know.',
+    help: 'Inventories with keys that the catalog does not know.',
     labels: place,
   },
   keyStoreConnectFailures: {
@@ -126,12 +127,12 @@ export const counterDefinitions = {
   },
   auditFilesRemoved: {
     name: 'holdfast_audit_files_removed_total',
-    help: 'Times that the file of the audit log was removed while it was in use, and begun anew.',
+    help: 'Times that the file of the audit log was removed while it was in use; a new one was begun.',
     labels: [],
   },
   serviceActs: {
     name: 'holdfast_service_acts_total',
-    help: 'What the service did by itself: destroyed keys, cleared up, held deletions.',
+    help: 'Acts of the service itself: keys destroyed, leftovers cleared, deletions held.',
     labels: ['operation', 'outcome'],
   },
   backgroundFailures: {
@@ -141,12 +142,12 @@ export const counterDefinitions = {
   },
   otlpItems: {
     name: 'holdfast_otlp_items_total',
-    help: 'Log records and exports of metrics sent by OTLP, by what became of them.',
+    help: 'Log records and exports of metrics sent by OTLP, by outcome.',
     labels: ['signal', 'outcome'],
   },
   traceSpans: {
     name: 'holdfast_trace_spans_total',
-    help: 'Spans of sampled requests, by what became of them.',
+    help: 'Spans of sampled requests, by outcome.',
     labels: ['outcome'],
   },
   processCpu: {
@@ -165,22 +166,22 @@ export const histogramDefinitions = {
   },
   hsmOperationDuration: {
     name: 'holdfast_hsm_operation_duration_seconds',
-    help: 'One try of an operation: waiting for a lane, the calls of the token, and the way back.',
+    help: 'Duration of one attempt of an operation: the wait for a lane, the token calls, and the way back.',
     labels: [...place, 'operation', 'outcome'],
   },
   hsmQueueWait: {
     name: 'holdfast_hsm_queue_wait_seconds',
-    help: 'What successful tries waited for a lane.',
+    help: 'How long successful attempts waited for a lane.',
     labels: [...place, 'operation'],
   },
   hsmLaneDuration: {
     name: 'holdfast_hsm_lane_duration_seconds',
-    help: 'How long lanes had successful tries: the calls of the token and little else.',
+    help: 'How long successful attempts held a lane: the token calls and little else.',
     labels: [...place, 'operation'],
   },
 } as const satisfies Record<string, MetricDefinition>;
 
-/** What rises and falls: as it is at a scrape, or since the one before where the help says so. */
+/** Gauges: the value at a scrape, or since the previous one if the help says so. */
 export const gaugeDefinitions = {
   certificateNotBefore: {
     name: 'holdfast_certificate_not_before_seconds',
@@ -200,12 +201,12 @@ export const gaugeDefinitions = {
   },
   hsmMemberAdmitted: {
     name: 'holdfast_hsm_member_admitted',
-    help: '1 where the member takes work, else 0.',
+    help: '1 if the member takes work, else 0.',
     labels: place,
   },
   hsmMemberBreaker: {
     name: 'holdfast_hsm_member_breaker_state',
-    help: '1 for the state that the breaker of the member is in, else 0.',
+    help: "1 for the present state of the member's breaker, else 0.",
     labels: [...place, 'state'],
   },
   hsmLanes: {
@@ -230,17 +231,17 @@ export const gaugeDefinitions = {
   },
   deletionsHeld: {
     name: 'holdfast_deletions_held',
-    help: '1 while nothing is destroyed until an operator confirms, else 0.',
+    help: '1 while deletions are held until an operator confirms, else 0.',
     labels: [],
   },
   unaccountedMaterials: {
     name: 'holdfast_hsm_unaccounted_materials',
-    help: 'Keys on the token that the catalog does not know, as the last inventory showed.',
+    help: 'Keys on the token that the catalog does not know, by the last inventory.',
     labels: place,
   },
   keyStoreState: {
     name: 'holdfast_key_store_connection_state',
-    help: '1 for the state that the connection of the key store is in, else 0.',
+    help: "1 for the present state of the key store's connection, else 0.",
     labels: [...keyStore, 'state'],
   },
   keyStoreFailed: {
@@ -255,7 +256,7 @@ export const gaugeDefinitions = {
   },
   refusedPins: {
     name: 'holdfast_hsm_refused_pins',
-    help: 'Tokens that refused the PIN that the key store has now.',
+    help: 'Tokens that refused the present PIN of the key store.',
     labels: keyStore,
   },
   ready: {
@@ -265,17 +266,17 @@ export const gaugeDefinitions = {
   },
   catalogReadable: {
     name: 'holdfast_catalog_readable',
-    help: '1 where the catalog could be read just now, else 0.',
+    help: '1 if the catalog could be read at the last check, else 0.',
     labels: [],
   },
   catalogWritable: {
     name: 'holdfast_catalog_writable',
-    help: '1 where the catalog took a change some seconds ago, else 0.',
+    help: '1 if the catalog accepted a change some seconds ago, else 0.',
     labels: [],
   },
   encryptionBudgetUsed: {
     name: 'holdfast_encryption_budget_used_ratio',
-    help: 'The largest share of its encryptions that any key material in use has spent.',
+    help: 'The largest spent share of the safe encryptions of any key material in use.',
     labels: [],
   },
   encryptionBudgetWarned: {
@@ -290,24 +291,28 @@ export const gaugeDefinitions = {
   },
   processReplacement: {
     name: 'holdfast_process_replacement_state',
-    help: '1 for the state that the replacement of the process is in, else 0.',
+    help: '1 for the present state of the process replacement, else 0.',
     labels: ['state'],
   },
-  auditHealthy: { name: 'holdfast_audit_healthy', help: '1 where the audit log can be written, else 0.', labels: [] },
+  auditHealthy: { name: 'holdfast_audit_healthy', help: '1 if the audit log can be written, else 0.', labels: [] },
   auditFileInPlace: {
     name: 'holdfast_audit_file_in_place',
-    help: '1 where the file at the configured path is the one that is written to, else 0.',
+    help: '1 if the file at the configured path is the one being written, else 0.',
     labels: [],
   },
   diskFree: {
     name: 'holdfast_disk_free_bytes',
-    help: 'What the service may still write to the disk of the audit log or the catalog.',
+    help: 'Bytes that the service may still write to the disk of the audit log or the catalog.',
     labels: ['holds'],
   },
-  diskSize: { name: 'holdfast_disk_size_bytes', help: 'Size of that disk.', labels: ['holds'] },
+  diskSize: {
+    name: 'holdfast_disk_size_bytes',
+    help: 'Size of the disk of the audit log or the catalog, in bytes.',
+    labels: ['holds'],
+  },
   eventLoopDelay: {
     name: 'holdfast_event_loop_delay_seconds',
-    help: 'How late the event loop was, since the last scrape.',
+    help: 'Delay of the event loop since the last scrape, in seconds.',
     labels: ['statistic'],
   },
   eventLoopUtilization: {
@@ -325,7 +330,7 @@ export const gaugeDefinitions = {
   openFileDescriptors: { name: 'holdfast_process_open_fds', help: 'Open file descriptors.', labels: [] },
   maximumFileDescriptors: {
     name: 'holdfast_process_max_fds',
-    help: 'Most file descriptors that the process may open.',
+    help: 'Maximum of file descriptors that the process may open.',
     labels: [],
   },
   startTime: {

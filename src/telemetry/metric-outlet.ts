@@ -2,7 +2,9 @@ import { ExportResultCode } from '@opentelemetry/core';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { ExportOutcomeListener } from './span-outlet.js';
 
-/** Reports what became of each export. One that fails is not repeated: the next one has the same counters, risen. */
+/**
+ * Reports the outcome of each export. A failed one is not retried: the next has the same counters, at higher values.
+ */
 export function watchedMetricExporter(
   exporter: PushMetricExporter,
   onExports: ExportOutcomeListener,

@@ -13,11 +13,11 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../clock.js';
 
-/** A metric as prom-client's `getMetricsAsJSON` gives it. */
+/** A metric as prom-client's `getMetricsAsJSON` returns it. */
 export interface RegisteredMetric {
   name: string;
   help: string;
-  /** Of prom-client: a counter, a gauge, a histogram. */
+  /** prom-client's type: a counter, a gauge, a histogram. */
   type: string;
   values: readonly RegisteredValue[];
 }
@@ -25,17 +25,17 @@ export interface RegisteredMetric {
 interface RegisteredValue {
   value: number;
   labels: Readonly<Record<string, string | number | undefined>>;
-  /** Of a histogram's parts: its name with `_bucket`, `_sum` or `_count`. */
+  /** For a part of a histogram: its name with `_bucket`, `_sum` or `_count`. */
   metricName?: string;
 }
 
-/** Where the metrics come from: the registry that Prometheus scrapes, so that both show the same numbers. */
+/** The source of the metrics: the registry that Prometheus scrapes, so both show the same numbers. */
 export interface RegisteredMetrics {
   read(): Promise<readonly RegisteredMetric[]>;
 }
 
 /**
- * Hands the metrics of the registry to OpenTelemetry's reader, under the same names and labels (OpenTelemetry
+ * Passes the metrics of the registry to OpenTelemetry's reader, under the same names and labels (OpenTelemetry
  * specification, "Prometheus and OpenMetrics Compatibility"). Sums and histograms are cumulative since the start.
  */
 export class RegistryMetricProducer implements MetricProducer {
@@ -52,7 +52,7 @@ export class RegistryMetricProducer implements MetricProducer {
   async collect(): Promise<CollectionResult> {
     const interval = { startTime: this.#startTime, endTime: this.#now() };
     const metrics = (await this.#metrics.read()).map((metric) => toMetricData(metric, interval));
-    // The reader puts the resource of the SDK in its place.
+    // The reader replaces it by the SDK's resource.
     return { resourceMetrics: { resource: emptyResource(), scopeMetrics: [{ scope, metrics }] }, errors: [] };
   }
 
@@ -82,7 +82,7 @@ function toMetricData(metric: RegisteredMetric, interval: Interval): MetricData 
   return { ...shared, dataPointType: DataPointType.GAUGE, dataPoints };
 }
 
-/** The unit stands in the name already, as Prometheus wants it; a second one here would be appended again by receivers. */
+/** The name already contains the unit, as Prometheus wants it; receivers would append a second one. */
 function descriptorOf({ name, help }: RegisteredMetric): MetricDescriptor {
   return { name, description: help, unit: '', valueType: ValueType.DOUBLE };
 }
@@ -106,7 +106,7 @@ function histogramPoints({ name, values }: RegisteredMetric, interval: Interval)
   }));
 }
 
-/** Prometheus's buckets hold everything up to their bound; OpenTelemetry's hold what is between two bounds. */
+/** Prometheus's buckets contain everything up to their bound; OpenTelemetry's contain the values between two bounds. */
 function toHistogram(name: string, series: readonly RegisteredValue[]): Histogram {
   const upTo = series.filter(({ metricName }) => metricName === `${name}_bucket`);
   const sumOf = (part: string) => series.find(({ metricName }) => metricName === `${name}_${part}`)?.value ?? 0;

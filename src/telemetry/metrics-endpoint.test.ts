@@ -6,7 +6,7 @@ import { Metrics } from './metrics.js';
 import { MetricsEndpoint } from './metrics-endpoint.js';
 
 // Node's own interval would be 30 seconds.
-it('does not keep connections that send nothing, so that they keep no scraper out', { timeout: 15_000 }, async () => {
+it('closes silent connections before they keep a scraper out', { timeout: 15_000 }, async () => {
   const endpoint = await MetricsEndpoint.start({
     metrics: new Metrics([]),
     logger: pino({ level: 'silent' }),

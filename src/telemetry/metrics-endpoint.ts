@@ -3,26 +3,28 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.js';
 
-/** Where metrics are served, and what of. A scrape that fails is told to the logger. */
+/** The endpoint's address and the source of its metrics. A failed scrape is logged. */
 export interface MetricsEndpointOptions {
   metrics: Metrics;
   logger: Logger;
-  /** A loopback address: whoever reaches it may read. */
+  /** A loopback address: every process that reaches it may read. */
   address: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   port: number;
-  /** Longest time until a connection has sent a whole request; left out: five seconds. */
+  /** Maximum time until a connection has sent a whole request; default five seconds. */
   requestTimeoutMs?: number;
 }
 
 /** Prometheus's text format: Exposition formats, "Basic info". */
 const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** A scraper or two, and somebody with curl; no more than that may hold a socket. */
+/** A scraper or two, and a person with curl; no more may hold a socket. */
 const maximumConnections = 16;
 const defaultRequestTimeoutMs = 5_000;
 
-/** `GET /metrics` on a listener of its own, away from the faces: a flood of requests there does not blind who watches. */
+/**
+ * `GET /metrics` on a listener of its own, apart from the faces: a flood of requests there does not blind monitoring.
+ */
 export class MetricsEndpoint {
   readonly #server: Server;
   readonly address: string;
@@ -32,13 +34,13 @@ export class MetricsEndpoint {
     this.address = (server.address() as AddressInfo).address;
   }
 
-  /** Rejects when the address cannot be listened on. */
+  /** Rejects if it cannot listen on the address. */
   static async start(options: MetricsEndpointOptions): Promise<MetricsEndpoint> {
     const { metrics, logger, address, port, requestTimeoutMs = defaultRequestTimeoutMs } = options;
     const limits = {
       requestTimeout: requestTimeoutMs,
       headersTimeout: requestTimeoutMs,
-      // Node looks every 30 seconds otherwise: so long could connections that send nothing keep a scraper out.
+      // Otherwise Node checks every 30 seconds, and silent connections could keep a scraper out that long.
       connectionsCheckingInterval: requestTimeoutMs / 5,
       keepAliveTimeout: 60_000,
     };
@@ -60,7 +62,7 @@ export class MetricsEndpoint {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Ends it at once, with whoever is connected. */
+  /** Ends it at once, with all its connections. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());

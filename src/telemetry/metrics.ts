@@ -19,14 +19,14 @@ type Instruments<
   }[Kind];
 };
 
-/** Seconds. From one operation of a software token to the longest request that configuration allows by default. */
+/** Seconds. From one operation of a software token to the default maximum time of a request. */
 const durationBuckets = [
   0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 ];
 
 /**
- * The metrics of one server, in a registry of its own. Counting costs about 0.2 µs an event. Gauges of what is asked and
- * not told are filled by the refreshers, just before they are read.
+ * The metrics of one server, in a registry of its own. Counting costs about 0.2 µs per event. Gauges of polled state
+ * are set by the refreshers, just before they are read.
  */
 export class Metrics {
   readonly counters: Instruments<typeof counterDefinitions, 'counter'>;
@@ -77,7 +77,7 @@ export class Metrics {
   /** The same as values, for other formats. */
   async read(): Promise<readonly RegisteredMetric[]> {
     await this.#refresh();
-    // Their type is a number in prom-client's declarations and a text in what it returns.
+    // Their type is a number in prom-client's declarations and a string in its results.
     return (await this.#registry.getMetricsAsJSON()) as unknown as RegisteredMetric[];
   }
 

@@ -13,7 +13,7 @@ import { LogOutlet, logRecordOf } from './log-outlet.js';
 import { watchedMetricExporter } from './metric-outlet.js';
 import { type ExportOutcomeListener, SpanOutlet } from './span-outlet.js';
 
-/** What one OpenTelemetry SDK sends, and where. A signal without an exporter is not set up. */
+/** The signals that one OpenTelemetry SDK sends, and their receivers. A signal without an exporter is not set up. */
 export interface OpenTelemetryOptions {
   serviceName: string;
   serviceVersion: string;
@@ -31,13 +31,13 @@ export interface OpenTelemetryOptions {
     | undefined;
 }
 
-/** Longest time for one export of metrics. */
+/** Maximum time for one export of metrics. */
 const metricExportTimeoutMs = 5_000;
 
 /**
  * OpenTelemetry's SDK for Node, with every part given explicitly: no automatic instrumentation, no propagator, and no
- * context manager, whose promise hooks every request would pay for on Node 20. Nothing stays registered globally, so
- * each server of a process has its own.
+ * context manager (its promise hooks would cost every request on Node 20). Nothing stays registered globally, so each
+ * server of a process has its own.
  */
 export class OpenTelemetry {
   readonly tracer: Tracer;
@@ -54,13 +54,13 @@ export class OpenTelemetry {
       }),
       autoDetectResources: environment,
       resourceDetectors: [envDetector],
-      // The service name of the configuration stands, whatever the environment says of others.
+      // The configured service name wins over the environment.
       serviceName,
       instrumentations: [],
       // Null registers none (NodeSDK's own convention, which its types leave out).
       contextManager: null as unknown as ContextManager,
       textMapPropagator: null,
-      // Which requests are sampled is decided before a span exists (`Tracing`).
+      // Sampling is decided before a span exists (`Tracing`).
       sampler: new AlwaysOnSampler(),
       spanProcessors: spanProcessorsOf(options),
       metricReaders: metricReadersOf(options),
@@ -78,13 +78,13 @@ export class OpenTelemetry {
     this.#logRecords.emit(logRecordOf(line));
   }
 
-  /** Sends what waits. Resolves when that is done or has failed, which the listeners were told. */
+  /** Sends everything that waits. Resolves when that is done or has failed, which the listeners report. */
   shutdown(): Promise<void> {
     return this.#sdk.shutdown();
   }
 }
 
-/** `NodeSDK` hands out its providers only by registering them. */
+/** `NodeSDK` gives access to its providers only by registering them. */
 function unregister(): void {
   trace.disable();
   logs.disable();

@@ -6,17 +6,17 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Secret } from '../secret.js';
 
-/** A receiver that takes OTLP over HTTP, as protobuf. */
+/** A receiver of OTLP over HTTP, as protobuf. */
 export interface OtlpReceiverOptions {
   /** The whole URL of the receiver, path included. */
   endpoint: string;
   /** Sent with each export; revealed only while it is sent. */
   headers: readonly { name: string; value: Secret }[];
-  /** Longest time for one export, retries included. */
+  /** Maximum time for one export, retries included. */
   timeoutMs: number;
 }
 
-/** As many batches as can wait: a flush sends all of them at once. */
+/** The maximum number of waiting batches: a flush sends all of them at once. */
 const concurrencyLimit = 8;
 
 /** Sends spans by OTLP. */
@@ -35,8 +35,8 @@ export function createMetricExporter(receiver: OtlpReceiverOptions): PushMetricE
 }
 
 /**
- * What is left out here is read from `OTEL_EXPORTER_OTLP_*` by the exporters (certificates, compression, more headers),
- * which is why `ignoreEnvironment` comes first.
+ * The exporters read options that are left out here from `OTEL_EXPORTER_OTLP_*` (certificates, compression, more
+ * headers), which is why `ignoreEnvironment` comes first.
  */
 function exporterConfiguration({ endpoint, headers, timeoutMs }: OtlpReceiverOptions) {
   return {

@@ -2,17 +2,20 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.js';
 import type { Metrics } from './metrics.js';
 
-/** How often the event loop is looked at, in milliseconds: a delay shorter than this does not show. */
+/** How often the event loop is sampled, in milliseconds: a shorter delay is invisible. */
 const eventLoopResolutionMs = 10;
 
-/** What is shown of the event loop's delay. Not by a label `quantile`: that is for summaries (`promtool check metrics`). */
+/**
+ * The published statistics of the event loop's delay. Not as a label `quantile`: that is for summaries (`promtool check
+ * metrics`).
+ */
 const statistics = [
   ['p50', 50],
   ['p99', 99],
   ['maximum', 100],
 ] as const;
 
-/** What is shown of the process itself. @returns what ends the watch. */
+/** Publishes metrics of the process itself. @returns a function that ends it. */
 export function showProcess(metrics: Metrics, clock: Clock, version: string): () => void {
   const { gauges } = metrics;
   gauges.buildInfo.set({ version, node_version: process.version }, 1);
@@ -33,7 +36,7 @@ function watchEventLoop(metrics: Metrics): () => void {
   let before = performance.eventLoopUtilization();
   metrics.refreshWith(() => {
     for (const [statistic, percentile] of statistics) {
-      // The histogram holds the time between two looks, in nanoseconds; nothing yet where it has had no look.
+      // The histogram contains the time between two samples, in nanoseconds; it is empty before the first.
       const seenMs = histogram.count === 0 ? eventLoopResolutionMs : histogram.percentile(percentile) / 1e6;
       eventLoopDelay.set({ statistic }, Math.max(0, seenMs - eventLoopResolutionMs) / 1_000);
     }
@@ -52,7 +55,7 @@ function showMemory({ gauges }: Metrics): void {
   gauges.externalMemory.set(external);
 }
 
-/** @param counted seconds that are counted already */
+/** @param counted seconds that have been counted already */
 function countCpu({ counters }: Metrics, counted: { user: number; system: number }): void {
   const { user, system } = process.cpuUsage();
   for (const [mode, micros] of [

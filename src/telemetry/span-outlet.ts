@@ -8,21 +8,21 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
 
-/** Hears what became of spans, log records or exports of metrics; `cause` of those that failed. */
+/** Receives the outcome of spans, log records or exports of metrics; `cause` is set for failures. */
 export type ExportOutcomeListener = (
   outcome: 'exported' | 'failed' | 'dropped',
   count: number,
   cause?: unknown,
 ) => void;
 
-/** Spans that may wait or be on their way; more are dropped. */
+/** The maximum of spans that wait or are being sent; further ones are dropped. */
 const maximumWaitingSpans = 2_048;
 const exportIntervalMs = 2_000;
 const exportTimeoutMs = 5_000;
 
 /**
- * Where spans leave: in batches, under a bound, and never unnoticed. The library's own queue drops without a word, and
- * what its exporter cannot send is told to nobody.
+ * Sends spans in batches, within a bound, and reports losses. The library's own queue drops spans silently, and does
+ * not report those that its exporter cannot send.
  */
 export class SpanOutlet implements SpanProcessor {
   readonly #batches: BatchSpanProcessor;

@@ -4,8 +4,8 @@ import type { KeyStoreStatus, ServiceStatus } from '../status/service-status.js'
 import type { Metrics } from './metrics.js';
 
 /**
- * Shows the status of this moment. Series of what is gone, a key store that was deleted or a disk that does not answer, go
- * too: a value that nobody renews is a lie.
+ * Shows the present status. Series of things that no longer exist, such as a deleted key store or a disk that does not
+ * answer, are removed: a value that is not renewed is false.
  */
 export function showStatus(metrics: Metrics, status: ServiceStatus): void {
   const { gauges } = metrics;

@@ -23,17 +23,17 @@ export type OtlpHeaders = Readonly<
   Record<'tracing' | 'otlpMetrics' | 'otlpLogs', readonly { name: string; value: Secret }[]>
 >;
 
-/** What this process reports of itself, and where. Given by `compose.ts`; each null is switched off. */
+/** The telemetry of this process, and its receivers; null switches a part off. */
 export interface TelemetryOptions {
-  /** Where Prometheus reads. */
+  /** The endpoint for Prometheus. */
   metrics: { address: string; port: number } | null;
-  /** Which requests are traced, and where their spans go by OTLP. */
+  /** Which requests are traced, and the OTLP receiver of their spans. */
   tracing: { endpoint: string; sampleRatio: number; followCallers: boolean } | null;
-  /** Where the metrics go by OTLP. */
+  /** The OTLP receiver of metrics. */
   otlpMetrics: { endpoint: string; intervalMs: number } | null;
-  /** Where a copy of the log goes by OTLP. */
+  /** The OTLP receiver of a copy of the log. */
   otlpLogs: { endpoint: string } | null;
-  /** Of all that is sent by OTLP. */
+  /** The service name in everything that is sent by OTLP. */
   serviceName: string;
   /** Whether `OTEL_*` is honoured. If not, these variables are removed from the process's environment. */
   environment: boolean;
@@ -42,13 +42,13 @@ export interface TelemetryOptions {
   /** A number from 0 up to 1. */
   random: () => number;
   version: string;
-  /** Of the configuration. */
+  /** The clusters of the configuration. */
   clusters: readonly ClusterNames[];
-  /** Taken over: destroyed when the last export has ended. */
+  /** Ownership passes to `Telemetry`: destroyed after the last export. */
   otlpHeaders: OtlpHeaders;
 }
 
-/** What metrics ask at every scrape. */
+/** The sources that are polled at every scrape. */
 export interface MetricSources {
   clusters(): readonly ClusterStatus[];
   encryptionBudget: Pick<EncryptionBudget, 'mostUsed' | 'warnedMaterials'>;
@@ -58,16 +58,16 @@ export interface MetricSources {
   faceLoad(): { connections: number; unfinishedRequestBytes: number };
 }
 
-/** Longest time for one export, with all that it tries again. */
+/** Maximum time for one export, retries included. */
 const exportTimeoutMs = 5_000;
-/** Longest time for the last spans at the end: a flush sends all that waits at once, so that nothing of it is under way later. */
+/** Maximum time for the last spans: a flush sends all waiting spans at once, so none is sent later. */
 const flushBoundMs = exportTimeoutMs + 500;
 
-/** What this process tells of itself: log lines, metrics and traces. */
+/** The telemetry of this process: log lines, metrics and traces. */
 export class Telemetry {
-  /** Where events go. */
+  /** The receivers of events. */
   readonly sink: EventSink;
-  /** Undefined where nothing is traced. */
+  /** Undefined if tracing is off. */
   readonly tracer: RequestTracer | undefined;
   readonly #options: TelemetryOptions;
   readonly #openTelemetry: OpenTelemetry | undefined;
@@ -75,7 +75,7 @@ export class Telemetry {
   readonly #endpoint: MetricsEndpoint | undefined;
   readonly #stopWatches: () => void;
 
-  /** Rejects when the address of the metrics cannot be listened on. */
+  /** Rejects if the endpoint for metrics cannot listen on its address. */
   static async start(options: TelemetryOptions): Promise<Telemetry> {
     ignoreOpenTelemetryVariables(options);
     const { logger } = options;
@@ -107,12 +107,12 @@ export class Telemetry {
     this.#stopWatches = metrics === undefined ? () => undefined : showProcess(metrics, clock, version);
   }
 
-  /** The port of the metrics; undefined where they are not served. */
+  /** The port of the metrics endpoint; undefined if there is none. */
   get metricsPort(): number | undefined {
     return this.#endpoint?.port;
   }
 
-  /** From here on scrapes ask these too. */
+  /** From now on scrapes poll these sources too. */
   watch(sources: MetricSources): void {
     const { metrics } = this.sink;
     metrics?.refreshWith(async () => {
@@ -156,7 +156,7 @@ function copyLog({ logger, otlpLogs }: TelemetryOptions, openTelemetry?: OpenTel
   return copyLines(logger, (line) => openTelemetry.emit(line));
 }
 
-/** OpenTelemetry is loaded only where it is used: it is the larger part of what the server would load. */
+/** OpenTelemetry is loaded only if it is used: it is larger than everything else that the server loads. */
 async function startOpenTelemetry(options: TelemetryOptions, sink: EventSink): Promise<OpenTelemetry | undefined> {
   const { tracing, otlpMetrics, otlpLogs, clock } = options;
   if (tracing === null && otlpMetrics === null && otlpLogs === null) return undefined;
@@ -202,8 +202,8 @@ async function startOpenTelemetry(options: TelemetryOptions, sink: EventSink): P
 }
 
 /**
- * Removes `OTEL_*` from the environment, for libraries read them by themselves and at any time: a variable that somebody
- * set for other programs must not send telemetry of a key-management service elsewhere, or switch it off.
+ * Removes `OTEL_*` from the environment: libraries read these variables by themselves at any time. A variable set for
+ * other programs must not send telemetry of a key-management service elsewhere, or switch it off.
  */
 function ignoreOpenTelemetryVariables({ environment, logger }: TelemetryOptions): void {
   if (environment) return;

@@ -12,7 +12,7 @@ import { Tracing } from './tracing.js';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';
 
-/** Keeps what it gets, and answers when it is told to. */
+/** Keeps the spans it gets, and answers on command. */
 class HeldExporter implements SpanExporter {
   readonly spans: ReadableSpan[] = [];
   readonly #waiting: ((result: ExportResult) => void)[] = [];
@@ -54,8 +54,8 @@ function tracing(options: {
   return new Tracing(open.tracer, { sampleRatio: 0, followCallers: true, random: () => 0.5, ...options });
 }
 
-describe('what is sampled', () => {
-  it('is a share of the requests: none at 0, all at 1', () => {
+describe('sampling', () => {
+  it('takes a share of the requests: none at 0, all at 1', () => {
     expect(tracing({ sampleRatio: 0, random: () => 0 }).isSampled(undefined)).toBe(false);
     expect(tracing({ sampleRatio: 1, random: () => 0.999_999 }).isSampled(undefined)).toBe(true);
     expect(tracing({ sampleRatio: 0.5, random: () => 0.49 }).isSampled(undefined)).toBe(true);
@@ -67,7 +67,7 @@ describe('what is sampled', () => {
     ['not sampled', '00', false],
     ['sampled, and a later flag', '03', true],
     ['only a later flag', '02', false],
-  ])('is what the caller says: %s', (_, flags, sampled) => {
+  ])('follows the caller: %s', (_, flags, sampled) => {
     const header = `00-${traceId}-${parentId}-${flags}`;
     expect(tracing({ sampleRatio: sampled ? 0 : 1 }).isSampled(header)).toBe(sampled);
   });
@@ -81,12 +81,12 @@ describe('what is sampled', () => {
     ['the version that is never used', `ff-${traceId}-${parentId}-01`],
     ['more flags than there are', `00-${traceId}-${parentId}-0101`],
     ['more than version 00 has', `00-${traceId}-${parentId}-01-more`],
-  ])('is not what a header that is none says: %s', (_, header) => {
+  ])('ignores an invalid header: %s', (_, header) => {
     expect(tracing({ sampleRatio: 0 }).isSampled(header)).toBe(false);
     expect(tracing({ sampleRatio: 1 }).isSampled(header)).toBe(true);
   });
 
-  it('is what a later version says, whatever stands behind its flags', () => {
+  it('follows a header of a later version, whatever comes after its flags', () => {
     const header = `01-${traceId}-${parentId}-01-more`;
     const traces = tracing({ sampleRatio: 0 });
     expect(traces.isSampled(header)).toBe(true);
@@ -95,7 +95,7 @@ describe('what is sampled', () => {
     request.end();
   });
 
-  it('is not what a caller says where callers do not decide; its span is still the parent', () => {
+  it('does not follow the caller if callers do not decide; its span is still the parent', () => {
     const header = `00-${traceId}-${parentId}-01`;
     expect(tracing({ sampleRatio: 0, followCallers: false }).isSampled(header)).toBe(false);
     const own = tracing({ sampleRatio: 1, followCallers: false });
@@ -105,8 +105,8 @@ describe('what is sampled', () => {
   });
 });
 
-describe('spans that leave', () => {
-  it('are bounded in number while the receiver does not answer, and those beyond are told of', async () => {
+describe('exported spans', () => {
+  it('are bounded in number while the receiver does not answer, and losses are reported', async () => {
     const exporter = new HeldExporter();
     exporter.held = true;
     const told = { exported: 0, failed: 0, dropped: 0 };
@@ -119,7 +119,7 @@ describe('spans that leave', () => {
     expect(exporter.spans).toHaveLength(2_048);
   });
 
-  it('are told of when they could not be sent', async () => {
+  it('are reported if they could not be sent', async () => {
     const exporter = new HeldExporter();
     exporter.held = true;
     const told: unknown[] = [];

@@ -10,26 +10,26 @@ import {
 import { parseTraceParent, TraceState } from '@opentelemetry/core';
 import type { OperationTrace, RequestTracer, TraceAttributes, TraceParent } from '../calls/trace.js';
 
-/** Which requests are traced. */
+/** Options that decide which requests are traced. */
 export interface TracingOptions {
-  /** Share of the requests that are traced where no caller decides, from 0 to 1. */
+  /** Share of the requests that are traced if no caller decides, from 0 to 1. */
   sampleRatio: number;
-  /** Whether the sampled flag of a caller decides for its request. */
+  /** Whether a caller's sampled flag decides for its request. */
   followCallers: boolean;
   /** A number from 0 up to 1. */
   random: () => number;
 }
 
 /**
- * W3C Trace Context §3.2: version, trace id, parent id and flags; neither id may be all zeroes. Only later versions than 00
- * may have more behind them.
+ * W3C Trace Context §3.2: version, trace id, parent id and flags; neither id may be all zeroes. Only versions after 00
+ * may have more after them.
  */
 const traceparentPattern = /^(?!ff)(?!00.{54})[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-|$)/;
 const lastDigitOfFlags = '00-'.length + 32 + 1 + 16 + 1 + 1;
 
 /**
- * Traces requests with OpenTelemetry's spans. Nothing is global and nothing hooks into promises: a trace is passed on by
- * hand.
+ * Traces requests with OpenTelemetry's spans. Nothing is global and nothing hooks into promises: traces are passed
+ * explicitly.
  */
 export class Tracing implements RequestTracer {
   readonly #options: TracingOptions;
@@ -43,7 +43,7 @@ export class Tracing implements RequestTracer {
   isSampled(traceparent: string | undefined): boolean {
     const { followCallers, sampleRatio, random } = this.#options;
     if (followCallers && traceparent !== undefined && traceparentPattern.test(traceparent)) {
-      // Flags are two hex digits, of which the lowest bit says sampled (W3C Trace Context §3.2.2.5).
+      // Flags are two hex digits; the lowest bit means sampled (W3C Trace Context §3.2.2.5).
       return (Number.parseInt(traceparent.charAt(lastDigitOfFlags), 16) & 1) === 1;
     }
     return random() < sampleRatio;

@@ -3,7 +3,7 @@ import { ManualClock } from '../../test/manual-clock.js';
 import { systemClock } from '../clock-system.js';
 import { UnblockedLog } from './unblocked-log.js';
 
-/** A pipe with a reader that may stand still. */
+/** A pipe with a reader that may pause. */
 class Pipe {
   room = Number.POSITIVE_INFINITY;
   error: string | undefined;
@@ -28,13 +28,13 @@ beforeEach(() => {
   log = new UnblockedLog(pipe, clock);
 });
 
-test('lines are out at once, long ones too', () => {
+test('lines are written at once, even long ones', () => {
   const long = `${'é'.repeat(10_000)}\n`;
   for (const line of ['a\n', long, 'b\n']) log.write(line);
   expect(pipe.read).toBe(`a\n${long}b\n`);
 });
 
-test('what waited for a reader comes in order, once it reads', () => {
+test('waiting lines come in order, once the reader reads', () => {
   pipe.room = 3;
   for (const line of ['one\n', 'two\n']) log.write(line);
   expect(pipe.read).toBe('one');
@@ -44,7 +44,7 @@ test('what waited for a reader comes in order, once it reads', () => {
   expect(pipe.read).toBe('one\ntwo\nthree\n');
 });
 
-test('lines beyond what is kept are counted, and the count is told', () => {
+test('lines beyond the buffer are counted, and the count is reported', () => {
   pipe.room = 0;
   const line = `${'x'.repeat(1_023)}\n`;
   for (let count = 0; count < 2_000; count += 1) log.write(line);
@@ -66,7 +66,7 @@ test.each(['EPIPE', 'EIO', 'EBADF'])('a reader that is gone for good (%s) costs 
   expect(pipe.read).toBe('read\n');
 });
 
-test('the end waits for nobody who does not read', () => {
+test('the end does not wait for a reader that does not read', () => {
   const last = new UnblockedLog(pipe, systemClock);
   pipe.room = 0;
   last.write('last\n');

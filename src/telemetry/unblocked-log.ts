@@ -1,24 +1,24 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** Where lines go: a pipe, a socket or a terminal that somebody may have stopped reading, or a file. */
+/** The receiver of lines: a pipe, a socket or a terminal whose reader may have stopped, or a file. */
 export interface LogDescriptor {
   /** Whether a write of `chunkBytes` returns at once. */
   takesWrites(): boolean;
-  /** @returns how many bytes were taken. Throws what the system says. */
+  /** @returns the number of bytes taken. Throws the system's error. */
   write(bytes: Uint8Array): number;
 }
 
-/** What a pipe takes whole or not at all (PIPE_BUF). */
+/** A pipe takes this many bytes whole or not at all (PIPE_BUF). */
 const chunkBytes = 4_096;
-/** So much waits for a reader; lines beyond it are lost, and counted. */
+/** The maximum that waits for a reader; further lines are lost, and counted. */
 const longestWaitingBytes = 1024 * 1024;
 const retryMs = 50;
 /** How long the last lines wait for a reader. */
 const flushBoundMs = 500;
 
 /**
- * Writes each line at once where somebody reads, and never waits: a log that nobody reads, such as a pager that stands still or a
- * collector that hangs, must stop no request and no stop of the process.
+ * Writes each line at once if a reader takes it, and never waits. A log without a reader, such as a paused pager or a
+ * hung collector, must block neither a request nor the end of the process.
  */
 export class UnblockedLog {
   readonly #descriptor: LogDescriptor;
@@ -42,7 +42,7 @@ export class UnblockedLog {
     if (this.#retry === undefined) this.#drain();
   }
 
-  /** Before the process ends: waits for a slow reader for a moment, and gives up what is left. */
+  /** Before the process ends: waits briefly for a slow reader, and gives up the rest. */
   flush(done?: () => void): void {
     const pause = new Int32Array(new SharedArrayBuffer(4));
     const endMs = this.#clock.monotonicMs() + flushBoundMs;
@@ -80,7 +80,10 @@ export class UnblockedLog {
     }
   }
 
-  /** @returns how much of the line is done with; undefined: later. What nobody can ever read is done with at once. */
+  /**
+   * @returns how much of the line is done; undefined: retry later. A line that can never be read counts as done at
+   * once.
+   */
   #writeOnce(line: Buffer): number | undefined {
     try {
       return this.#descriptor.write(line.subarray(0, chunkBytes));

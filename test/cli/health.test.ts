@@ -30,7 +30,7 @@ test('exit code 0 while it is ready, 5 while it is not, 3 when it is gone; liven
   expect([refused.exitCode, refused.stdout, refused.stderr]).toEqual([
     5,
     '',
-    expect.stringMatching(/error: NOT_SERVING: .*holdfast status says why, or is refused itself.*audit log/),
+    expect.stringMatching(/error: NOT_SERVING: .*holdfast status says why; if it is refused too.*audit log/),
   ]);
   expect(await health('--live')).toMatchObject({ exitCode: 0 });
   expect(await health('--key-store', 'default')).toMatchObject({ exitCode: 1 });

@@ -44,8 +44,8 @@ describe('holdfast login-attempts', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const [head, ...lines] = stdout.trim().split('\n');
     expect(head).toMatch(/^token_serial_number +credential_version +state +date +meaning$/);
-    expect(lines[0]).toMatch(/^aaaa +cks-1234567890abcdef0:1 +succeeded +20.*Z +the token took this credential$/);
-    expect(lines[1]).toMatch(/^bbbb .* failed .*it is not tried again until it is changed, or forgotten here$/);
+    expect(lines[0]).toMatch(/^aaaa +cks-1234567890abcdef0:1 +succeeded +20.*Z +the token accepted this credential$/);
+    expect(lines[1]).toMatch(/^bbbb .* failed .*it is not tried again until it is changed or forgotten here$/);
     expect(lines[2]).toMatch(/^cccc .* open .*a login is under way, or its process ended first/);
     const json = JSON.parse((await list('--output', 'json')).stdout) as { login_attempts: object[] };
     expect(json.login_attempts).toHaveLength(3);
@@ -65,7 +65,7 @@ describe('holdfast login-attempts', () => {
     }
     const { exitCode, stdout } = await forget('bbbb');
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^forgot 1 login on token bbbb; .*a wrong one counts at the token\n$/);
+    expect(stdout).toMatch(/^forgot 1 login on token bbbb; .*the token counts a wrong one\n$/);
     expect(await claim('bbbb')).toBe('claimed');
     expect(await claim('aaaa')).toBe('failed');
     expect(JSON.parse((await forget('aaaa', '--output', 'json')).stdout)).toEqual({ forgotten: 1 });

@@ -258,7 +258,7 @@ describe('who we are', () => {
     const user = await run(['key', 'create'], { as: 'app' });
     expect([user.exitCode, user.stderr]).toEqual([
       1,
-      expect.stringMatching(/^error: ACCESS_DENIED: [^]*hint: who may do what/),
+      expect.stringMatching(/^error: ACCESS_DENIED: [^]*hint: permissions are under principals/),
     ]);
     expect((await run(['key', 'list'], { as: 'stranger' })).exitCode).toBe(1);
   });

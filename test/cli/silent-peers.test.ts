@@ -256,7 +256,7 @@ describe('proxies', () => {
     expect(connections).toBe(names.length);
     for (const [index, { exitCode, stderr }] of all.entries()) {
       expect(exitCode, stderr).toBe(3);
-      expect(stderr).toContain(`the proxy that ${names[index] ?? ''} names`);
+      expect(stderr).toContain(`through the proxy in ${names[index] ?? ''}`);
       expect(stderr).not.toContain('secret');
     }
   }, 60_000);

@@ -48,7 +48,10 @@ describe('a start without its catalog', () => {
     expect(stderr).toMatch(
       /^error: CANNOT_START: catalog .*: There is no catalog at .*\n  → For a first start .*\nhint: /,
     );
-    expect(await catalogCommand('init')).toMatchObject({ exitCode: 0, stdout: `made an empty catalog at ${path}\n` });
+    expect(await catalogCommand('init')).toMatchObject({
+      exitCode: 0,
+      stdout: `created an empty catalog at ${path}\n`,
+    });
     await usedOnce();
     const before = readFileSync(path);
     expect(await catalogCommand('init')).toMatchObject({

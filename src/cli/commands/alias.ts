@@ -40,7 +40,7 @@ function addPointing(parent: Command, terminal: Terminal, { name, method, descri
   addConnectionOptions(command).action(
     withClient<{ targetKeyId: string }, [string]>(terminal, async ({ client, options }, aliasName) => {
       await client.call(method, { aliasName, targetKeyId: options.targetKeyId });
-      await printDone(terminal, options.output, `${aliasName} points at ${options.targetKeyId}`);
+      await printDone(terminal, options.output, `${aliasName} now points at ${options.targetKeyId}`);
     }),
   );
 }
@@ -69,12 +69,12 @@ function addList(parent: Command, terminal: Terminal): void {
 function addDelete(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('delete <alias-name>')
-    .description('take a name away; the key stays')
+    .description('remove a name; the key stays')
     .addHelpText('after', '\nExample:\n  holdfast alias delete alias/payments');
   addConnectionOptions(command).action(
     withClient<object, [string]>(terminal, async ({ client, options }, aliasName) => {
       await client.call('deleteAlias', { aliasName });
-      await printDone(terminal, options.output, `${aliasName} is gone; its key is not`);
+      await printDone(terminal, options.output, `${aliasName} is deleted; its key stays`);
     }),
   );
 }

@@ -42,9 +42,9 @@ those that were made since the backup, and deletions are held until an operator 
 export function addCatalogCommands(program: Command, terminal: Terminal): void {
   const catalog = program
     .command('catalog')
-    .description('the record of keys, aliases and key stores: make it, back it up, restore it');
+    .description('the record of keys, aliases and key stores: create, back up, restore');
   withOptions(catalog.command('init'))
-    .description('make an empty catalog where the configuration wants it; never replaces one')
+    .description('create an empty catalog at the configured path; never replaces one')
     .addHelpText('after', initExamples)
     .action((options: CatalogCommandOptions) => init(terminal, options));
   withOptions(catalog.command('backup <file>'))
@@ -52,7 +52,7 @@ export function addCatalogCommands(program: Command, terminal: Terminal): void {
     .addHelpText('after', backupExamples)
     .action((file: string, options: CatalogCommandOptions) => backup(terminal, file, options));
   withOptions(catalog.command('restore <file>'))
-    .description('put a backup in the place of a catalog that is gone')
+    .description('restore a missing catalog from a backup')
     .addHelpText('after', restoreExamples)
     .action((file: string, options: CatalogCommandOptions) => restore(terminal, file, options));
 }
@@ -75,7 +75,7 @@ async function init(terminal: Terminal, options: CatalogCommandOptions): Promise
   await asOperator(configuration, terminal, act, async () => {
     if (!(await orCatalogError(create))) throw occupied(path);
   });
-  await printDone(terminal, options.output, `made an empty catalog at ${path}`, { path });
+  await printDone(terminal, options.output, `created an empty catalog at ${path}`, { path });
 }
 
 async function backup(terminal: Terminal, file: string, options: CatalogCommandOptions): Promise<void> {
@@ -107,7 +107,7 @@ async function restore(terminal: Terminal, file: string, options: CatalogCommand
   await printDone(terminal, options.output, sentence, { path, ...inSnakeCase(made) });
 }
 
-/** As all JSON of the command. */
+/** Like all JSON of the command. */
 function inSnakeCase(fields: object): object {
   const named = Object.entries(fields).map(([name, value]) => [
     name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

@@ -17,13 +17,13 @@ Examples:
   holdfast ciphertext describe message.enc --output json | jq -r .key_id
 
 Without a server: it reads what the ciphertext says of itself, and proves nothing. Base64 is recognised; --base64 insists on it.
-holdfast key describe <key_id> says whether a service knows the key. Exit code 5: it is no ciphertext of Holdfast.`;
+holdfast key describe <key_id> says whether a service knows the key. Exit code 5: it is not a ciphertext of Holdfast.`;
 
 /** `holdfast ciphertext …`. */
 export function addCiphertextCommands(program: Command, terminal: Terminal): void {
   program
     .command('ciphertext')
-    .description('what a ciphertext says of itself, without a server')
+    .description('read the header of a ciphertext, without a server')
     .command('describe <file>')
     .description('show which key made a ciphertext; - for stdin')
     .option('--base64', 'the file holds base64')
@@ -36,7 +36,7 @@ export function addCiphertextCommands(program: Command, terminal: Terminal): voi
         throw new CliError(
           exitCodes.checkFailed,
           'NO_CIPHERTEXT',
-          `${file} is no ciphertext of Holdfast: ${found.problem}`,
+          `${file} is not a ciphertext of Holdfast: ${found.problem}`,
         );
       }
       await printRecord(terminal, options.output, {
@@ -52,7 +52,10 @@ export function addCiphertextCommands(program: Command, terminal: Terminal): voi
     });
 }
 
-/** The format's first three bytes in base64: text that begins so is no envelope itself, which begins with `HF`. */
+/**
+ * The format's first three bytes in base64. Text that begins so is not itself a ciphertext blob, which begins with
+ * `HF`.
+ */
 const base64Start = /^\s*SEY[A-P]/;
 
 function asBytes(blob: Buffer, insist: boolean): Buffer {

@@ -4,7 +4,7 @@ import { CliError, exitCodes } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
 import { write, writeJson, writeLine } from '../terminal.js';
 
-/** The file that `serve`, `doctor` and `config check` read when none is named. */
+/** The file that `serve`, `doctor` and `config check` read by default. */
 export const defaultConfigurationFile = 'holdfast.yaml';
 
 /** `holdfast config …`. */
@@ -13,7 +13,7 @@ export function addConfigCommands(program: Command, terminal: Terminal): void {
   addCheck(config, terminal);
   config
     .command('print-example')
-    .description('print a configuration with every option and what it means')
+    .description('print a configuration with every option and its meaning')
     .addHelpText('after', '\nExample:\n  holdfast config print-example > holdfast.yaml')
     .action(async () => {
       const { exampleConfiguration } = await import('../../config/example.js');
@@ -33,12 +33,12 @@ function addCheck(config: Command, terminal: Terminal): void {
   config
     .command('check [file]')
     .description(
-      `check a configuration file (default: ${defaultConfigurationFile}); no secret is read and no HSM touched`,
+      `check a configuration file (default: ${defaultConfigurationFile}); reads no secret and touches no HSM`,
     )
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .addHelpText(
       'after',
-      '\nExample:\n  holdfast config check /etc/holdfast/holdfast.yaml\n\nFiles of client authorities and revocation lists are looked at if they are there: those that would turn every client away are\nproblems. holdfast doctor looks at everything that the file names: modules, tokens, certificates, secrets.',
+      '\nExample:\n  holdfast config check /etc/holdfast/holdfast.yaml\n\nFiles of client authorities and revocation lists are checked if they exist: those that would turn every client away are\nproblems. holdfast doctor checks everything that the file names: modules, tokens, certificates, secrets.',
     )
     .action(async (file: string | undefined, options: { output: 'table' | 'json' }) => {
       const { loadConfiguration } = await import('../../config/load.js');

@@ -25,7 +25,7 @@ export function addDecryptCommand(program: Command, terminal: Terminal): void {
   const command = program.command('decrypt').description('decrypt in the HSM; the ciphertext names its key');
   addCiphertextOptions(command)
     .option('--key-id <key>', 'refuse a ciphertext of any other key')
-    .option('--out <file>', 'where the plaintext goes, mode 0600; - for stdout, which is the default')
+    .option('--out <file>', 'file for the plaintext, mode 0600; - for stdout, which is the default')
     .addHelpText('after', examples);
   addConnectionOptions(addContextOption(command, 'context', 'encryption context as at encryption')).action(
     withClient<DecryptOptions, []>(terminal, async ({ client, options }) => {

@@ -17,13 +17,13 @@ interface DeletionHoldOptions {
   destroyDue?: true;
 }
 
-/** More than anyone would read; the rest is counted. */
+/** More than anyone would read; the rest is only counted. */
 const mostKeysShown = 1_000;
 
 const meanings: Record<DeletionHold['reason'], string> = {
-  'clock-forward': 'the clock went forward, and keys could be destroyed before their day',
-  'clock-backward': 'the clock went back, and dates that were set meanwhile may be wrong',
-  restored: 'the catalog is a restored backup, which does not know the deletions that were cancelled since',
+  'clock-forward': 'the clock jumped forward, and keys could be destroyed before their date',
+  'clock-backward': 'the clock jumped back, and dates set meanwhile may be wrong',
+  restored: 'the catalog is a restored backup, which does not know which deletions were cancelled since',
 };
 
 const describeExamples = `
@@ -45,7 +45,7 @@ a minute. Keys that are due already are named, and destroyed only with --destroy
 export function addDeletionHoldCommands(program: Command, terminal: Terminal): void {
   const hold = program
     .command('deletion-hold')
-    .description('deletions that wait for an operator, since the clock jumped or a backup was restored');
+    .description('deletions that wait for an operator because the clock jumped or a backup was restored');
   withOptions(hold.command('describe'))
     .description('say whether deletions are held, why, and which keys are due')
     .addHelpText('after', describeExamples)
@@ -77,7 +77,7 @@ async function release(terminal: Terminal, options: DeletionHoldOptions): Promis
   });
 }
 
-/** Another hold than the one that was shown stays: the clock has jumped again. */
+/** A hold other than the one that was shown stays: the clock has jumped again. */
 async function confirm(catalog: SqliteCatalog, shown: DeletionHold): Promise<void> {
   const { systemClock } = await import('../../clock-system.js');
   const { confirmedRecord } = await import('../../keys/time-record.js');

@@ -29,7 +29,7 @@ export function addEncryptCommand(program: Command, terminal: Terminal): void {
     .requiredOption('--key-id <key>', 'key id, key ARN, alias name or alias ARN')
     .option('--plaintext-file <file>', 'what to encrypt; - for stdin, which is the default')
     .addOption(refuseValueOption('--plaintext', '--plaintext-file or stdin'))
-    .option('--out <file>', 'where the ciphertext goes; - for stdout, which is the default (base64 on a terminal)')
+    .option('--out <file>', 'file for the ciphertext; - for stdout, which is the default (base64 on a terminal)')
     .option('--base64', 'write the ciphertext as base64')
     .addHelpText('after', examples);
   addConnectionOptions(addContextOption(command)).action(

@@ -44,8 +44,8 @@ function addGenerateDataKey(program: Command, terminal: Terminal): void {
       new Option('--number-of-bytes <n>', 'its length, 1 to 1024').argParser(parseWholeNumber).conflicts('keySpec'),
     )
     .option('--without-plaintext', 'only the encrypted data key')
-    .option('--plaintext-out <file>', 'where the data key goes, mode 0600')
-    .option('--ciphertext-out <file>', 'where the encrypted data key goes')
+    .option('--plaintext-out <file>', 'file for the data key, mode 0600')
+    .option('--ciphertext-out <file>', 'file for the encrypted data key')
     .addHelpText('after', dataKeyExamples);
   addConnectionOptions(addContextOption(command)).action(
     withClient<GenerateDataKeyOptions, []>(terminal, async ({ client, options }) => {
@@ -77,7 +77,7 @@ interface DataKeyAnswer {
   ciphertextBlob?: Buffer | undefined;
 }
 
-/** Half of a data key in a file and the other half nowhere would be a data key lost. */
+/** A data key with one half in a file and the other half nowhere would be lost. */
 function checkDestinations(options: GenerateDataKeyOptions): void {
   if (options.withoutPlaintext === true) {
     if (options.plaintextOut !== undefined)
@@ -87,7 +87,7 @@ function checkDestinations(options: GenerateDataKeyOptions): void {
   if ((options.plaintextOut === undefined) !== (options.ciphertextOut === undefined)) {
     throw usageError(
       '--plaintext-out and --ciphertext-out belong together',
-      'with --without-plaintext the latter stands alone',
+      'with --without-plaintext use --ciphertext-out alone',
     );
   }
 }
@@ -127,7 +127,7 @@ function addGenerateRandom(program: Command, terminal: Terminal): void {
     .description('make random bytes in the HSM')
     .addOption(bytes.makeOptionMandatory())
     .option('--key-store-id <id>', 'custom key store whose HSM makes them (default: the default key store)')
-    .option('--out <file>', 'where they go, mode 0600; - for stdout, which is the default (base64 on a terminal)')
+    .option('--out <file>', 'file for the bytes, mode 0600; - for stdout, which is the default (base64 on a terminal)')
     .option('--base64', 'write them as base64')
     .addHelpText('after', randomExamples);
   addConnectionOptions(command).action(

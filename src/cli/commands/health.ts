@@ -29,13 +29,13 @@ interface HealthOptions {
   process?: true;
 }
 
-/** The name to ask for, and what NOT_SERVING of it means. */
+/** The health name to ask for, and the meaning of NOT_SERVING for it. */
 function question({ live, keyStore, process }: HealthOptions): { name: string; meaning: string } {
-  if (live === true) return { name: liveHealthName, meaning: 'it ends' };
+  if (live === true) return { name: liveHealthName, meaning: 'it is shutting down' };
   if (process === true)
     return { name: processHealthName, meaning: 'an HSM is stuck in the process, which wants to be replaced' };
   if (keyStore !== undefined) return { name: keyStoreHealthName(keyStore), meaning: 'its keys cannot be used here' };
-  const why = 'holdfast status says why, or is refused itself: then the audit log cannot be written';
+  const why = 'holdfast status says why; if it is refused too, the audit log cannot be written';
   return { name: '', meaning: `it should get no requests; ${why}` };
 }
 

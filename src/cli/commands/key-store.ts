@@ -32,7 +32,7 @@ interface CreateOptions extends PasswordOptions {
 function addCreate(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('create')
-    .description('tie an HSM cluster of the configuration to a set of keys')
+    .description('create a key store on an HSM cluster of the configuration')
     .requiredOption('--name <name>', 'a name of your choice')
     .requiredOption('--cluster-id <id>', 'cluster-…, as in the configuration of the server')
     .requiredOption('--trust-anchor <file>', 'the trustAnchorCertificate of the cluster (PEM); - for stdin')
@@ -64,7 +64,7 @@ Examples:
 function addConnect(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('connect <key-store-id>')
-    .description('log in to the HSMs and make the keys usable; goes on in the background')
+    .description('log in to the HSMs and make the keys usable; runs in the background')
     .option('--wait', 'wait until it is connected or failed, for at most --timeout')
     .addHelpText('after', '\nExample:\n  holdfast key-store connect cks-1234567890abcdef0 --wait --timeout 60');
   addConnectionOptions(command).action(
@@ -74,7 +74,7 @@ function addConnect(parent: Command, terminal: Terminal): void {
       const sentence =
         options.wait === true
           ? `${customKeyStoreId} is connected`
-          : `${customKeyStoreId} is connecting; holdfast key-store describe ${customKeyStoreId} shows how far`;
+          : `${customKeyStoreId} is connecting; holdfast key-store describe ${customKeyStoreId} shows the progress`;
       await printDone(terminal, options.output, sentence);
     }),
   );

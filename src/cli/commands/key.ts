@@ -46,7 +46,7 @@ Examples:
   addConnectionOptions(command).action(
     withClient<{ description?: string; keyStoreId?: string }, []>(terminal, async ({ client, options }) => {
       const { description, keyStoreId } = options;
-      // Like AWS: the origin must be said where a key store is named.
+      // As with AWS, the origin must be given with a key store.
       const origin = keyStoreId === undefined ? undefined : await cloudHsmOrigin();
       const response = await client.call('createKey', { description, customKeyStoreId: keyStoreId, origin, tags: [] });
       await printRecord(terminal, options.output, options.output === 'json' ? response : (response.keyMetadata ?? {}));
@@ -129,7 +129,7 @@ function addScheduleDeletion(parent: Command, terminal: Terminal): void {
   const days = new Option('--days <n>', 'waiting time, 7 to 30 days (default: 30)').argParser(parseWholeNumber);
   const command = parent
     .command('schedule-deletion <key-id>')
-    .description('destroy a key after a waiting time, in which it can be cancelled (key id or key ARN)')
+    .description('destroy a key after a waiting time, during which you can cancel it (key id or key ARN)')
     .addOption(days)
     .addHelpText('after', '\nExample:\n  holdfast key schedule-deletion 1234abcd-12ab-34cd-56ef-1234567890ab --days 7');
   addConnectionOptions(command).action(
@@ -148,7 +148,7 @@ function addScheduleDeletion(parent: Command, terminal: Terminal): void {
 function addCancelDeletion(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('cancel-deletion <key-id>')
-    .description('keep a key that was to be deleted; it comes back disabled (key id or key ARN)')
+    .description('cancel the deletion of a key; it stays disabled (key id or key ARN)')
     .addHelpText('after', '\nExample:\n  holdfast key cancel-deletion 1234abcd-12ab-34cd-56ef-1234567890ab');
   addConnectionOptions(command).action(
     withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {

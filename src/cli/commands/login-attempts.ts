@@ -13,11 +13,11 @@ interface LoginAttemptsOptions {
   output: 'table' | 'json';
 }
 
-/** What each state means for the next connect. */
+/** The meaning of each state for the next connect. */
 const meanings: Record<LoginAttempt['state'], string> = {
-  succeeded: 'the token took this credential',
-  failed: 'the token refused this credential; it is not tried again until it is changed, or forgotten here',
-  open: 'a login is under way, or its process ended first; tried again unless the token says that its PIN count is low',
+  succeeded: 'the token accepted this credential',
+  failed: 'the token refused this credential; it is not tried again until it is changed or forgotten here',
+  open: 'a login is under way, or its process ended first; tried again unless the token reports a low PIN count',
 };
 
 const listExamples = `
@@ -46,7 +46,7 @@ Run it on the host of the service, as the service's user; holdfast login-attempt
 export function addLoginAttemptsCommands(program: Command, terminal: Terminal): void {
   const attempts = program
     .command('login-attempts')
-    .description('PINs that tokens took and refused, as the catalog remembers them (a wrong one is tried once)');
+    .description('recorded logins: PINs that tokens accepted and refused (a wrong one is tried once)');
   addList(attempts, terminal);
   addForget(attempts, terminal);
 }
@@ -69,7 +69,7 @@ function addList(attempts: Command, terminal: Terminal): void {
 
 function addForget(attempts: Command, terminal: Terminal): void {
   withOptions(attempts.command('forget <token-serial-number>'))
-    .description('let the PINs that a token refused be tried once more; a wrong one counts at the token')
+    .description('allow one more try of the PINs that a token refused; the token counts a wrong one')
     .addHelpText('after', forgetExamples)
     .action(async (serialNumber: string, options: LoginAttemptsOptions) => {
       const configuration = await loadForCommand(options.config);
@@ -88,7 +88,7 @@ function addForget(attempts: Command, terminal: Terminal): void {
       }
       const sentence =
         `forgot ${count} ${count === 1 ? 'login' : 'logins'} on token ${serialNumber}; the next connect tries the PIN, ` +
-        'and a wrong one counts at the token';
+        'and the token counts a wrong one';
       await printDone(terminal, options.output, sentence, { forgotten: count });
     });
 }

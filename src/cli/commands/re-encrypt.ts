@@ -31,7 +31,7 @@ export function addReEncryptCommand(program: Command, terminal: Terminal): void 
     .requiredOption('--destination-key-id <key>', 'key to encrypt with: key id, key ARN, alias name or alias ARN');
   addCiphertextOptions(command)
     .option('--source-key-id <key>', 'refuse a ciphertext of any other key')
-    .option('--out <file>', 'where the new ciphertext goes; - for stdout, which is the default (base64 on a terminal)')
+    .option('--out <file>', 'file for the new ciphertext; - for stdout, which is the default (base64 on a terminal)')
     .option('--base64', 'write the new ciphertext as base64')
     .addHelpText('after', examples);
   addContextOption(command, 'source-context', 'encryption context of the ciphertext');

@@ -31,11 +31,11 @@ export function addServeCommand(program: Command): void {
 }
 
 function replaced(): CliError {
-  const message = 'an HSM is stuck in this process and no other serves: start the service again';
+  const message = 'an HSM is stuck in this process and no other serves: restart the service';
   return new CliError(exitCodes.replace, 'REPLACE', message);
 }
 
-/** What an operator can put right is told as such; a fault of ours stays one. */
+/** Reports operator-fixable errors as such; rethrows internal ones. */
 async function startError(error: unknown, configuration: string): Promise<unknown> {
   const { ConfigurationError } = await import('../../config/problem.js');
   const { UnmetPreconditionsError } = await import('../../preconditions/start.js');
@@ -44,7 +44,7 @@ async function startError(error: unknown, configuration: string): Promise<unknow
   const hint =
     'code' in error && error.code === 'EADDRINUSE'
       ? 'another process listens there: perhaps this service is running already (ss -ltnp shows which)'
-      : `holdfast doctor --config ${configuration} looks at everything that the configuration names`;
+      : `holdfast doctor --config ${configuration} checks everything that the configuration names`;
   if (error instanceof ConfigurationError) return configurationError(error, 'CANNOT_START', hint);
   if (error instanceof UnmetPreconditionsError) {
     const [message = '', ...details] = findingLines(error.findings);
@@ -53,7 +53,7 @@ async function startError(error: unknown, configuration: string): Promise<unknow
   return new CliError(exitCodes.local, 'CANNOT_START', error.message, { hint, cause: error });
 }
 
-/** Each with its remedy below it: what prints them escapes the line breaks inside an error's message. */
+/** Each finding is followed by its remedy. The code that prints them escapes line breaks inside an error's message. */
 function findingLines(findings: readonly NamedFinding[]): string[] {
   return findings.flatMap(({ subject, message, remedy }) => [
     `${subject}: ${message}`,

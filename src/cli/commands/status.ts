@@ -18,11 +18,11 @@ It asks the process that answers, and no HSM. Administrators may ask; custom key
 Exit code 0: all is well. 6: it serves, and something needs attention. 5: callers are refused, or soon will be.
 3: it does not answer. 1: it refused to answer; so it does while its audit log cannot be written.`;
 
-/** `holdfast status`: how a running server is, and what is wrong. */
+/** `holdfast status`: the state of a running server, and its problems. */
 export function addStatusCommand(program: Command, terminal: Terminal): void {
   const command = program
     .command('status')
-    .description('show how the server is: key stores, members, refused PINs, certificates, audit log, disks')
+    .description('show the state of the server: key stores, members, refused PINs, certificates, audit log, disks')
     .addHelpText('after', examples);
   addConnectionOptions(command).action(
     withClient<object, []>(terminal, async ({ client, options }) => {

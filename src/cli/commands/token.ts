@@ -25,7 +25,7 @@ repeated in the lines for the configuration: the service takes nothing of that k
 
 /** `holdfast token …`. */
 export function addTokenCommands(program: Command, terminal: Terminal): void {
-  const token = program.command('token').description('what is in the slots of a PKCS#11 module');
+  const token = program.command('token').description('the tokens in the slots of a PKCS#11 module');
   token
     .command('list <module-path>')
     .description('list the tokens of a module, and the configuration lines that would use them')
@@ -35,8 +35,8 @@ export function addTokenCommands(program: Command, terminal: Terminal): void {
       collectVariable,
       new Map<string, string>(),
     )
-    .option('--initialization-string <text>', 'what the module wants at C_Initialize (NSS does)')
-    .addOption(new Option('--timeout <seconds>', 'longest time for the module').argParser(parseSeconds).default(30))
+    .option('--initialization-string <text>', 'the string that the module wants at C_Initialize (NSS needs one)')
+    .addOption(new Option('--timeout <seconds>', 'maximum time for the module').argParser(parseSeconds).default(30))
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .addHelpText('after', examples)
     .action(async (modulePath: string, options: TokenListOptions) => {
@@ -117,12 +117,12 @@ async function readTokens(libraryPath: string, options: TokenListOptions): Promi
   }
 }
 
-/** A path after `--env` is the shell's: relative to where the command runs. */
+/** A path after `--env` is relative to the working directory, as the shell sees it. */
 function absoluteIfPath(name: string, value: string): string {
   return pathVariables.has(name) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
 }
 
-/** What the module was told: what the shell sets for it, and over that what `--env` says. */
+/** The module's environment: the shell's variables, overridden by `--env`. */
 function moduleEnvironment({ env }: TokenListOptions): Record<string, string> {
   const inherited = [...pathVariables].flatMap((name) => {
     const value = process.env[name];
@@ -131,7 +131,7 @@ function moduleEnvironment({ env }: TokenListOptions): Record<string, string> {
   return Object.fromEntries([...inherited, ...env].map(([name, value]) => [name, absoluteIfPath(name, value)]));
 }
 
-/** What to write into the configuration to use these tokens: YAML that `config check` takes, up to the certificate. */
+/** The configuration lines for these tokens: YAML that `config check` accepts, up to the certificate. */
 async function configurationLines(
   libraryPath: string,
   options: TokenListOptions,

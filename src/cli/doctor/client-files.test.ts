@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../config/load.js';
 import { readSecrets } from '../../config/secrets.js';
 import { checkTlsFiles } from '../../preconditions/tls-files.js';
 
-/** What `config check` says of the files of client authorities, beside what `doctor` and `serve` say. */
+/** The opinion of `config check` on the files of client authorities, compared with those of `doctor` and `serve`. */
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-client-files-'));
 const [file, authorityFile, listFile] = ['holdfast.yaml', 'ca.pem', 'crl.pem'].map((name) => join(folder, name)) as [
@@ -52,7 +52,7 @@ const [aboutAuthority, aboutLists] = ['clientCertificateAuthority', 'certificate
 interface Case {
   authority?: () => Buffer | string;
   lists?: () => Buffer | string;
-  /** Beginnings of the lines. */
+  /** The beginnings of the expected lines. */
   problems: string[];
 }
 
@@ -97,7 +97,7 @@ const cases: Record<string, Case> = {
     lists: () => stranger.revocationList(),
     problems: [`${aboutAuthority}CN=Holdfast test authority: there is no revocation list that it issued`],
   },
-  // One that is well is enough to let somebody in: a warning of doctor.
+  // One valid authority lets its clients in: a warning in doctor.
   'an expired authority beside one that is well': {
     authority: () => Buffer.concat([make({ name: 'Old', validity: 'past' }).certificate, good.certificate]),
     problems: [],
@@ -108,11 +108,11 @@ const cases: Record<string, Case> = {
   },
   'an authority in no PEM': {
     authority: () => 'no such thing',
-    problems: [`${aboutAuthority}it holds no certificate in PEM`],
+    problems: [`${aboutAuthority}it contains no certificate in PEM`],
   },
   'no list in the file': {
     lists: () => 'no such thing',
-    problems: [`${aboutLists}it cannot be used: it holds no list`],
+    problems: [`${aboutLists}it cannot be used: it contains no list`],
   },
 };
 
@@ -135,8 +135,8 @@ test.each(Object.entries(cases))(
   },
 );
 
-/** What is not here is no problem of the configuration; what is wrong on every machine is one. */
-test('files that are not here are left to doctor, and hide nothing of those that are', async () => {
+/** A missing file is no problem of the configuration; a file that is wrong on every machine is one. */
+test('missing files are left to doctor, and do not hide problems of the others', async () => {
   const check = () => holdfast(['config', 'check', file]);
   expect(await check()).toMatchObject({ exitCode: 0 });
   writeFileSync(authorityFile, server.certificate);

@@ -5,8 +5,9 @@ import { accessProblem } from '../../path-problem.js';
 import { checkClientFiles } from '../../preconditions/tls-files.js';
 
 /**
- * For `config check`: files of authorities and revocation lists that would turn every client away. A file that is not
- * there, or not for this user, is no problem of the configuration: it is checked where the service runs, by `doctor`.
+ * For `config check`: files of authorities and revocation lists that would turn every client away. A file that is
+ * missing, or unreadable for this user, is no problem of the configuration: `doctor` checks it on the host of the
+ * service.
  */
 export async function clientFileProblems(configuration: Configuration, now: Date): Promise<ConfigurationProblem[]> {
   const problems: ConfigurationProblem[] = [];
@@ -23,7 +24,7 @@ export async function clientFileProblems(configuration: Configuration, now: Date
   return problems;
 }
 
-/** Lists that are elsewhere say nothing against the authorities that are here. */
+/** Missing lists do not count against the authorities that are present. */
 async function lookAtClientFiles(listener: TlsListener, now: Date): ReturnType<typeof checkClientFiles> {
   const { clientCertificateAuthority, certificateRevocationList: lists } = listener;
   if (!(await isHere(clientCertificateAuthority))) return [];
@@ -31,7 +32,10 @@ async function lookAtClientFiles(listener: TlsListener, now: Date): ReturnType<t
   return checkClientFiles({ ...listener, certificateRevocationList: listsHere }, now);
 }
 
-/** What says where we are rather than what the configuration names. A circle of links, or too long a name, is one everywhere. */
+/**
+ * Errors that depend on this machine rather than on the configuration. A circle of links, or a name that is too long,
+ * is wrong everywhere.
+ */
 const ofThisMachine: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 
 async function isHere(file: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { preconditions } from '../../preconditions/list.js';
 import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
 import { checkTokens } from './tokens.js';
 
-/** The preconditions of `serve`, and what the HSMs say. Changes nothing and logs in nowhere. */
+/** The preconditions of `serve`, and the state of the HSMs. Changes nothing and logs in nowhere. */
 export async function examine(
   configuration: Configuration,
   environment: NodeJS.ProcessEnv,
@@ -24,12 +24,12 @@ export async function examine(
   }
 }
 
-/** Findings of a check that is no precondition of `serve`. */
+/** Findings of a check that is not a precondition of `serve`. */
 export function named(check: string, findings: readonly Finding[]): NamedFinding[] {
   return findings.map((finding) => ({ check, ...finding }));
 }
 
-/** What the operator accepted, said once more: `replication: none` is the only kind yet. */
+/** Repeats the risk that the operator accepted: `replication: none` is the only kind so far. */
 function checkCustody({ clusters }: Configuration): Finding[] {
   return clusters.map(({ name }) =>
     warn(

@@ -17,20 +17,20 @@ const closeTimeoutMs = 5_000;
 
 /**
  * Logs in to the first member of the default key store, once, by the service's own rule: the attempt is a row in the
- * catalog, and a PIN that was refused before is not tried again (invariant 7).
+ * catalog, and a refused PIN is not tried again (invariant 7).
  */
 export async function tryPin(configuration: Configuration, environment: NodeJS.ProcessEnv): Promise<Finding> {
   const { defaultKeyStore } = configuration;
   const cluster = configuration.clusters.find(({ id }) => id === defaultKeyStore?.cluster);
   const member = cluster?.members[0];
   if (cluster === undefined || member === undefined) {
-    return warn(subject, 'there is no default key store', 'the password of a custom key store is tried by its connect');
+    return warn(subject, 'there is no default key store', 'connecting a custom key store tries its password');
   }
   let secrets: ResolvedSecrets | undefined;
   try {
     secrets = await resolveSecrets(configuration, { ...environment });
     await logIn(configuration, secrets, { clusterId: cluster.id, member });
-    return ok(subject, `the PIN is right (member ${member.name})`);
+    return ok(subject, `the PIN is correct (member ${member.name})`);
   } catch (error) {
     return fail(
       subject,
@@ -64,7 +64,7 @@ async function logIn(
   }
 }
 
-/** The credential under the name that the service gives it, so that both count the same attempts. */
+/** The credential under the service's own name for it: both then count the same attempts. */
 async function credentialOf(
   { defaultKeyStorePin, sealingKeys }: ResolvedSecrets,
   clusterId: string,

@@ -4,11 +4,11 @@ import { tokenIdentity } from '../../hsm/token-owners.js';
 import type { Finding } from '../../preconditions/finding.js';
 import { fail } from '../../preconditions/finding.js';
 
-/** The tokens that members were found to have, to notice one that two of them have: `serve` refuses the second. */
+/** The tokens found so far, to detect one that two members share: `serve` refuses the second. */
 export class SeenTokens {
   readonly #subjects = new Map<string, string>();
 
-  /** Notes the token of a member; fails if an earlier one has it. */
+  /** Notes the token of a member; fails if an earlier member has it. */
   note(subject: string, module: NativeModuleOptions, token: TokenInfo): Finding[] {
     const identity = tokenIdentity(module, token);
     const earlier = this.#subjects.get(identity);

@@ -27,7 +27,7 @@ interface Wanted {
   members: { module: string; tokenLabel?: string; tokenSerialNumber?: string }[];
 }
 
-/** One cluster for each member, and the paths of the HSM. */
+/** One cluster per member, and the paths of the HSM. */
 function configuration({ modules, members }: Wanted): Configuration {
   const tree = parse(exampleConfiguration(ids[0])) as Record<string, unknown>;
   const clusters = (tree['clusters'] as object[]).slice(0, 1);
@@ -48,7 +48,7 @@ async function failures(wanted: Wanted): Promise<string[]> {
 
 const softHsm = { path: hsm.libraryPath, environment: hsm.environment };
 
-test('one token that two clusters have, by label and by serial number, and through links', async () => {
+test('one token in two clusters, by label, by serial number, and through links', async () => {
   const options = {
     libraryPath: hsm.libraryPath,
     environment: hsm.environment,
@@ -95,7 +95,7 @@ test.each([
     ]);
 });
 
-test('a token that does not answer is told by its error', async () => {
+test('a token that does not answer is reported with its error', async () => {
   const fault = putFaultsBefore(hsm, 'broken');
   fault.obey('C_GetTokenInfo rv 0x30');
   const modules = { fault: { path: fault.module.libraryPath, environment: fault.module.environment } };
@@ -104,7 +104,7 @@ test('a token that does not answer is told by its error', async () => {
   ]);
 });
 
-test('libraries that cannot be used, and one beside them that can', async () => {
+test('libraries that cannot be used, beside one that can', async () => {
   const cut = join(folder, 'cut.so');
   writeFileSync(cut, 'no library');
   const modules = {

@@ -16,7 +16,10 @@ import { fail, ok, reasonOf, warn } from '../../preconditions/finding.js';
 import { checkModule } from '../../preconditions/modules.js';
 import { SeenTokens } from './seen-tokens.js';
 
-/** Modules load, members find their tokens, and the tokens have what is needed. Nobody logs in. */
+/**
+ * Checks that modules load, that members find their tokens, and that tokens have the required features. It does not log
+ * in.
+ */
 export async function checkTokens(configuration: Configuration): Promise<Finding[]> {
   const findings: Finding[] = [];
   const seen = new SeenTokens();
@@ -103,7 +106,7 @@ function checkProfile(subject: string, module: ModuleConfiguration, token: Token
   const profile = effectiveProfile(profileSetting(module), token);
   const found = `profile ${describeProfile(profile)}`;
   if (profile.verification.verified) return ok(subject, found);
-  return warn(subject, found, 'try it first with a token that holds nothing of value');
+  return warn(subject, found, 'test it first with a token without valuable keys');
 }
 
 function checkWriteProtection(subject: string, token: TokenInfo): Finding[] {
@@ -126,12 +129,12 @@ function checkPinState(subject: string, token: TokenInfo): Finding[] {
       fail(
         subject,
         'its user PIN has one try left',
-        'log in with the vendor tool and the right PIN first: the service will not try',
+        'log in with the vendor tool and the correct PIN first: the service will not try',
       ),
     ];
   if (flags.includes('USER_PIN_COUNT_LOW'))
     return [
-      warn(subject, 'a wrong user PIN was tried since the last login', 'find out who did; a right login resets it'),
+      warn(subject, 'a wrong user PIN was tried since the last login', 'find out who did; a correct login resets it'),
     ];
   if (!flags.includes('USER_PIN_INITIALIZED'))
     return [fail(subject, 'it has no user PIN', 'initialise it with the vendor tool')];

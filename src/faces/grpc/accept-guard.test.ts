@@ -18,7 +18,7 @@ afterEach(() => {
   server.close();
 });
 
-/** The lowest descriptor that is free now. */
+/** The lowest free descriptor. */
 function nextDescriptor(): number {
   const descriptor = openSync('/dev/null', 'r');
   closeSync(descriptor);
@@ -34,7 +34,7 @@ async function listen(maximumConnections: number, firstReserved: number): Promis
   await once(server, 'listening');
 }
 
-/** Whether the server took it. */
+/** Whether the server accepted the connection. */
 async function dial(): Promise<boolean> {
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   clients.push(client);
@@ -54,8 +54,8 @@ async function hangUp(): Promise<void> {
   });
 }
 
-test('connections end where the reserve begins, and there are enough again when some close', async () => {
-  // Clients and server share this process: a connection takes two.
+test('connections are refused from the reserve on, and accepted again when some close', async () => {
+  // Clients and server share this process, so a connection takes two.
   await listen(1_000, nextDescriptor() + 12);
   const taken: boolean[] = [];
   for (let count = 0; count < 20; count += 1) taken.push(await dial());
@@ -69,7 +69,7 @@ test('connections end where the reserve begins, and there are enough again when 
   expect(events.at(-1)).toBe('enough');
 });
 
-test('descriptors that others used up for a moment are no bound afterwards, however long a connection stays', async () => {
+test('a momentary shortage of descriptors is no bound afterwards, however long a connection stays', async () => {
   await listen(1_000, nextDescriptor() + 12);
   expect(await dial()).toBe(true);
   const others = Array.from({ length: 30 }, () => openSync('/dev/null', 'r'));
@@ -79,7 +79,7 @@ test('descriptors that others used up for a moment are no bound afterwards, howe
   expect(events).toEqual(['short', 'refused', 'refused', 'enough']);
 });
 
-test('a listener without any connection takes one of the reserve', async () => {
+test('a listener without any connection takes one from the reserve', async () => {
   await listen(1_000, 0);
   expect([await dial(), await dial()]).toEqual([true, false]);
   await hangUp();
@@ -87,13 +87,13 @@ test('a listener without any connection takes one of the reserve', async () => {
   expect(events).toEqual(['short', 'refused']);
 });
 
-test('the number of connections is bounded too, and that is no want of descriptors', async () => {
+test('the number of connections is bounded too, and reaching it is no shortage of descriptors', async () => {
   await listen(2, 1_000_000);
   expect([await dial(), await dial(), await dial()]).toEqual([true, true, false]);
   expect(events).toEqual([]);
 });
 
-test('an accept that fails is told, and does not end the process', async () => {
+test('an accept that fails is reported, and does not end the process', async () => {
   await listen(2, 1_000_000);
   server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' }));
   expect(events).toEqual(['refused']);

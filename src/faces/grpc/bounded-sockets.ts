@@ -3,18 +3,18 @@ import { sourceAddressOf } from './connections.js';
 import type { RefusalReporter } from './refusals.js';
 
 /**
- * Connections of a listener that are anybody's, so that they get a part of it and leave the rest to principals: those whose TLS handshake is
- * not done, and those of certificates that the configuration knows nobody by. Beyond it the oldest goes: an honest handshake takes milliseconds,
- * and what a stranger asks is denied at once.
+ * Bounds the connections of a listener that may be anybody's, and leaves the rest of the listener to principals:
+ * connections whose TLS handshake is not done, and those whose certificate maps to no principal. Beyond the bound the
+ * oldest is closed: an honest handshake takes milliseconds, and a stranger's requests are denied at once.
  */
 export class BoundedSockets {
   readonly #most: number;
   readonly #reason: string;
   readonly #refusals: RefusalReporter;
-  /** By both ends of the connection, which are the same for a TLS socket and for the TCP socket below it. */
+  /** Keyed by both ends of the connection, which are the same for a TLS socket and for the TCP socket below it. */
   readonly #sockets = new Map<string, { socket: Socket; sourceAddress: string }>();
 
-  /** @param reason of those that go */
+  /** @param reason why the oldest is closed */
   constructor(most: number, reason: string, refusals: RefusalReporter) {
     this.#most = most;
     this.#reason = reason;
@@ -23,7 +23,7 @@ export class BoundedSockets {
 
   begin(socket: Socket): void {
     const name = nameOf(socket);
-    // The name that grpc-js knows a connection by takes the place of its address later.
+    // The name by which grpc-js knows a connection replaces its address later.
     this.#sockets.set(name, { socket, sourceAddress: sourceAddressOf(socket) });
     socket.once('close', () => {
       if (this.#sockets.get(name)?.socket === socket) this.#sockets.delete(name);
@@ -31,7 +31,7 @@ export class BoundedSockets {
     if (this.#sockets.size > this.#most) this.#endOldest();
   }
 
-  /** It is none of them any more. */
+  /** The connection no longer counts. */
   end(secureSocket: Socket): void {
     this.#sockets.delete(nameOf(secureSocket));
   }

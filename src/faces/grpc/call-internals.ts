@@ -1,9 +1,9 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
-/** What `RequestAssembly` needs of a call and grpc-js does not offer. */
+/** The parts of a call that `RequestAssembly` needs and grpc-js does not offer. */
 export interface CallInternals {
-  /** To reset the stream of a call that is over. */
+  /** Used to reset the stream of a finished call. */
   readonly stream: ServerHttp2Stream;
   /** `grpc-encoding`. */
   readonly incomingEncoding: string;
@@ -11,7 +11,7 @@ export interface CallInternals {
   decompressMessage(frame: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
 
-/** Throws where an update of grpc-js has moved something, so that the first call of a test shows it. */
+/** Throws if an update of grpc-js has moved a part, so the first call of a test fails. */
 export function internalsOf(call: ServerInterceptingCallInterface): CallInternals {
   const { stream, incomingEncoding, decompressMessage } = call as Partial<CallInternals>;
   if (stream === undefined || incomingEncoding === undefined || decompressMessage === undefined) {

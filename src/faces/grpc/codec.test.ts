@@ -55,7 +55,7 @@ test('every method of the services has a codec and every codec a method', () => 
   ]);
 });
 
-test('any bytes are a request, a VALIDATION error, or of a proto that is not ours, for every method', () => {
+test('any bytes are a request, a VALIDATION error or unknown fields, for every method', () => {
   for (const method of operationNames) {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -68,7 +68,7 @@ test('any bytes are a request, a VALIDATION error, or of a proto that is not our
   }
 });
 
-test('nothing hides behind a zero tag, which the generated decoder takes for the end', () => {
+test('nothing is hidden behind a zero tag, which the generated decoder takes for the end', () => {
   for (const method of operationNames) {
     for (const bytes of [[0], [0, 0xff], [18, 0, 0], [26, 0, 0], [0x0a, 0, 0, 0x0a, 0]]) {
       expect(codeOf(() => codecs[method].decode(Buffer.from(bytes)))).toBe('VALIDATION');
@@ -87,7 +87,7 @@ test('invalid UTF-8 is refused, in a field and in an encryption context; a byte 
   expect(decodeEncrypt(field(1, marked))['keyId']).toBe('\ufeffa');
 });
 
-test('__proto__ and constructor are names like any other', () => {
+test('__proto__ and constructor are ordinary names', () => {
   const request = decodeEncrypt(entry(3, '__proto__', 'a'), entry(3, 'constructor', 'b'), entry(3, '', 'c'));
   expect(request['encryptionContext']).toEqual(
     new Map([
@@ -113,7 +113,7 @@ test.each([
       expect.objectContaining({ code: 'VALIDATION', message: `A name occurs more than once in ${name}.` }),
     );
   }
-  // An entry without a name has the empty one.
+  // An entry without a name has the empty name.
   expect(codeOf(() => decode(field(number, field(2, 'x')), entry(number, '', 'y')))).toBe('VALIDATION');
 });
 
@@ -134,7 +134,7 @@ test('absent and empty differ', () => {
   });
 });
 
-test('a plaintext and a password are secrets, and no copy of the password stays in the frame', () => {
+test('plaintexts and passwords are secrets, and no copy of the password stays in the frame', () => {
   const frame = Buffer.from(
     EncryptRequest.encode(EncryptRequest.fromPartial({ plaintext: Buffer.from('P4$$') })).finish(),
   );
@@ -155,7 +155,7 @@ test('a plaintext and a password are secrets, and no copy of the password stays 
   expect(twice.includes('-one')).toBe(false);
 });
 
-test('the codec knows every field that the model and the limits know, and no other', () => {
+test('the codec knows exactly the fields of the model and the limits', () => {
   for (const method of kmsOperationNames) {
     const request = codecs[method].decode(everyField(modelOperations[method].input.members));
     expect({ method, names: Object.keys(request).sort() }).toEqual({
@@ -165,7 +165,7 @@ test('the codec knows every field that the model and the limits know, and no oth
   }
 });
 
-/** A request with every field of the model's input, numbered in its order. */
+/** A request with every field of the model's input, numbered in the model's order. */
 function everyField(members: Readonly<Record<string, ModelShape>>): Buffer {
   return Buffer.concat(Object.values(members).map((shape, index) => encodedField(index + 1, shape)));
 }
@@ -178,7 +178,7 @@ function encodedField(number: number, shape: ModelShape): Buffer {
   return field(number, ['map', 'structure', 'list'].includes(shape.type) ? field(1, 'x') : 'x');
 }
 
-test('answers cross as they are: bytes, secrets, states, dates, lists; what is undefined stays out', () => {
+test('answers cross unchanged: bytes, secrets, states, dates, lists; undefined is left out', () => {
   const creationDate = new Date('2026-11-23T22:13:03.250Z');
   const custody = {
     cluster: 'cluster-abcdefghijk',
@@ -213,7 +213,7 @@ test('answers cross as they are: bytes, secrets, states, dates, lists; what is u
   expect(DecryptResponse.decode(codecs.Decrypt.encode({ plaintext })).plaintext?.toString()).toBe('secret');
 });
 
-test('no secret stays in the memory that answers are encoded in', () => {
+test('no secret stays in the memory in which answers are encoded', () => {
   const finish = vi.spyOn(BinaryWriter.prototype, 'finish');
   try {
     for (const method of ['Decrypt', 'GenerateDataKey', 'GenerateRandom'] as const) {
@@ -231,7 +231,7 @@ test('no secret stays in the memory that answers are encoded in', () => {
   }
 });
 
-test('an answer is not changed by the next one, nor by one that failed', () => {
+test('an answer is changed neither by the next one nor by one that failed', () => {
   const encode = (keyId: string) => codecs.Encrypt.encode({ keyId, ciphertextBlob: Uint8Array.of(1) });
   const first = encode('first');
   expect(() => codecs.Encrypt.encode({ keyId: 'broken', ciphertextBlob: 'no bytes' })).toThrow();
@@ -247,7 +247,7 @@ test('an answer that the proto cannot carry fails instead of losing a field', ()
   expect(() => codecs.Decrypt.encode({ plaintext })).toThrow('after it was destroyed');
 });
 
-test('a client sees garbage answered as VALIDATION with its details', async () => {
+test('a client gets VALIDATION with details for garbage', async () => {
   await using face = await FaceUnderTest.start();
   const { error } = await face.send('CryptographyService/Encrypt', Buffer.from([0xff, 0xff, 0xff]));
   const [bytes] = error?.metadata.get('grpc-status-details-bin') ?? [];

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Connection, Connections } from './connections.js';
 
-/** How connections of one listener reach grpc-js. */
+/** Injects the connections of one listener into grpc-js. */
 export class ConnectionInjection {
   readonly #server: Server;
   readonly #connections: Connections;
@@ -15,19 +15,22 @@ export class ConnectionInjection {
     this.#injector = newInjector(server);
   }
 
-  /** Takes over a connection; one that comes after `close` is dropped. */
+  /** Takes over a connection; drops one that arrives after `close`. */
   accept(socket: Socket, connection: Connection): void {
     if (this.#closed) {
       socket.destroy();
       return;
     }
-    // A peer that resets its connection is nobody's error; `close` follows.
+    // A peer that resets its connection is no error; `close` follows.
     socket.on('error', () => socket.destroy());
     this.#connections.admit(socket, connection);
     this.#injector.injectConnection(socket);
   }
 
-  /** Asks all clients to connect again (GOAWAY): their calls in flight finish within `graceMs`. New connections go on. */
+  /**
+   * Asks all clients to reconnect (GOAWAY): their calls in flight may finish within `graceMs`. New connections are
+   * still accepted.
+   */
   renew(graceMs: number): void {
     const previous = this.#injector;
     this.#injector = newInjector(this.#server);
@@ -35,7 +38,7 @@ export class ConnectionInjection {
     previous.destroy();
   }
 
-  /** As `renew`, for good. */
+  /** As `renew`, but accepts no more connections. */
   close(graceMs: number): void {
     this.#closed = true;
     this.#injector.drain(graceMs);

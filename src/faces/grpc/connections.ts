@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import type { CallerCertificate } from '../../audit/event.js';
 import type { Principal } from '../../calls/principal.js';
 
-/** What is known of a connection from its beginning to its end. */
+/** The facts of a connection that hold from its beginning to its end. */
 export interface Connection {
-  /** Undefined when the configuration knows nobody by the caller's certificate. */
+  /** Undefined if the caller's certificate maps to no principal. */
   principal: Principal | undefined;
   /** The verified certificate of a caller without a principal. */
   certificate?: CallerCertificate | undefined;
@@ -13,9 +13,9 @@ export interface Connection {
 }
 
 /**
- * The open connections, by a name that `call.getPeer()` answers. A connection is named by us and not by its peer's
- * address and port: those are the same for two connections to two of our addresses, and `unknown` on a Unix socket, and
- * one caller must never be taken for another.
+ * The open connections, by the name that `call.getPeer()` returns. Names are ours, not the peer's address and port:
+ * those are the same for two connections to two of our addresses, and `unknown` on a Unix socket. One caller must never
+ * be taken for another.
  */
 export class Connections {
   readonly #byName = new Map<string, Connection>();
@@ -28,12 +28,12 @@ export class Connections {
     const name = `connection-${this.#named}`;
     this.#byName.set(name, connection);
     socket.once('close', () => this.#forget(name));
-    // grpc-js makes the peer's name of these two properties of the socket.
+    // grpc-js builds the peer's name from these two properties of the socket.
     Object.defineProperty(socket, 'remoteAddress', { value: name });
     Object.defineProperty(socket, 'remotePort', { value: undefined });
   }
 
-  /** Undefined when the connection has closed meanwhile: nobody waits for an answer. */
+  /** Undefined if the connection has closed meanwhile: its caller no longer waits. */
   find(peer: string): Connection | undefined {
     return this.#byName.get(peer);
   }
@@ -55,7 +55,7 @@ export class Connections {
   }
 }
 
-/** The peer's IP address, an IPv4 address in its IPv6 form as IPv4; `unknown` when the socket is closed already. */
+/** The peer's IP address, an IPv4 address in IPv6 form as IPv4; `unknown` if the socket is already closed. */
 export function sourceAddressOf(socket: Socket): string {
   return (socket.remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
 }

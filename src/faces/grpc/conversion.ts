@@ -1,13 +1,13 @@
 import { Secret } from '../../secret.js';
 
 /**
- * How one value of a protobuf message becomes a value of the domain and back. The tables of conversions
- * are generated from the protos (`gen/codecs.ts`).
+ * Converts one value of a protobuf message to a value of the domain and back. The tables of conversions are generated
+ * from the protos (`gen/codecs.ts`).
  */
 export interface Conversion<Wire> {
-  /** What an absent field of this kind is in a generated message: lists and maps are never absent there. */
+  /** The value of an absent field of this kind in a generated message: lists and maps are never absent there. */
   readonly absent?: () => Wire;
-  /** Values of this kind are secrets, or hold some. */
+  /** Values of this kind are secrets, or contain some. */
   readonly isSecret?: boolean;
   /** Undefined leaves the field out. */
   toDomain(wire: Wire): unknown;
@@ -24,20 +24,20 @@ function unchanged<Wire>(): Conversion<Wire> {
   return { toDomain: (wire) => wire, toWire: (domain) => domain as Wire };
 }
 
-/** A string that is the same on both sides. The decoder has refused invalid UTF-8. */
+/** A string that is the same on both sides. The decoder refuses invalid UTF-8. */
 export const text = unchanged<string>();
 /** A 32-bit whole number, the same on both sides. */
 export const integer = unchanged<number>();
 /** A double, the same on both sides. */
 export const fraction = unchanged<number>();
-/** A 64-bit whole number of the wire. Up to 2^53 it is the same in the domain, where it is a number. */
+/** A 64-bit whole number of the wire. In the domain it is a number, exact up to 2^53. */
 export const wholeNumber: Conversion<bigint> = {
   toDomain: (wire) => Number(wire),
   toWire: (domain) => BigInt(domain as number),
 };
 /** A bool, the same on both sides. */
 export const flag = unchanged<boolean>();
-/** A `google.protobuf.Timestamp`, which the generated code makes a Date of: to the millisecond. */
+/** A `google.protobuf.Timestamp`, which is a Date in the generated code: to the millisecond. */
 export const timestamp = unchanged<Date>();
 
 /** Bytes that are not secret. The generated decoder has copied them out of the frame. */
@@ -46,14 +46,14 @@ export const blob: Conversion<Buffer> = {
   toWire: (domain) => asBuffer(domain as Uint8Array),
 };
 
-/** Bytes that are a `Secret` in the domain. The wire's copy becomes the secret's own. */
+/** Bytes that are a `Secret` in the domain. The `Secret` takes over the wire's copy. */
 export const secretBlob: Conversion<Buffer> = {
   isSecret: true,
   toDomain: (wire) => new Secret(wire),
   toWire: (domain) => asBuffer((domain as Secret).reveal()),
 };
 
-/** A text that `takeSecretText` has taken out of the frame before it was decoded; what is left of it is dropped here. */
+/** Text that `takeSecretText` has taken out of the frame before decoding; the remainder is dropped here. */
 export const takenSecretText: Conversion<string> = {
   toDomain: () => undefined,
   toWire() {
@@ -61,7 +61,7 @@ export const takenSecretText: Conversion<string> = {
   },
 };
 
-/** An encryption context. Absent is empty, for protobuf and for us. */
+/** An encryption context. Absent means empty, in protobuf and in the domain. */
 export const context: Conversion<Map<string, string>> = {
   ...unchanged<Map<string, string>>(),
   absent: () => new Map(),
@@ -79,7 +79,7 @@ export function listOf<Wire>(element: Conversion<Wire>): Conversion<Wire[]> {
 
 /**
  * A protobuf enum that is a string of the AWS API in the domain: its name without the prefix, unless `renamed`.
- * UNSPECIFIED is absent; a number that the proto does not know is 'UNRECOGNIZED', which the request's limits refuse.
+ * UNSPECIFIED means absent; a number that the proto does not have is 'UNRECOGNIZED', which the request's limits refuse.
  */
 export function choice<Name extends string, Wire extends string>(
   values: Readonly<Record<Name, Wire>>,
@@ -103,13 +103,13 @@ export function choice<Name extends string, Wire extends string>(
   };
 }
 
-/** What `structure` makes: a conversion that can also tell unknown fields from known ones. */
+/** The conversion of a message, which can also detect unknown fields. */
 export interface StructureConversion<Message> extends Conversion<Message> {
-  /** How many fields it has. They are numbered from 1 without gaps (`proto-model.test.ts`). */
+  /** The number of its fields. They are numbered from 1 without gaps (`proto-model.test.ts`). */
   readonly fieldCount: number;
 }
 
-/** A message. A domain value with a field that the message lacks is refused, so that no answer loses a field silently. */
+/** A message. A domain value with a field that the message lacks is refused: no answer loses a field silently. */
 export function structure<Message extends object>(fields: FieldConversions<Message>): StructureConversion<Message> {
   const conversions = Object.entries<Conversion<unknown>>(fields);
   const byName = new Map(conversions);

@@ -2,7 +2,7 @@ import { gunzipSync, inflateSync } from 'node:zlib';
 import { HoldfastError } from '../../errors.js';
 import { headBytes } from './request-frames.js';
 
-/** Deflate makes at most this much of a byte (zlib's "Maximum Compression Factor"). */
+/** The maximum ratio of deflate (zlib's "Maximum Compression Factor"). */
 const highestRatio = 1_032;
 
 const decompressors = new Map([
@@ -11,10 +11,11 @@ const decompressors = new Map([
 ]);
 
 /**
- * The bytes of a message that is compressed, in place of grpc-js's: that one runs all that has arrived at a time, in memory that nobody
- * counts, and leaves pieces of what may be a secret. This one makes one buffer, and zeroes the compressed message.
+ * Decompresses a message, in place of grpc-js. grpc-js decompresses all that has arrived at once, in memory that
+ * nothing counts, and leaves pieces of possible secrets behind. This function makes one buffer, and zeroes the
+ * compressed message.
  * @param frame the message with its head
- * @throws HoldfastError for what cannot be decompressed, or becomes longer than `maximumBytes`
+ * @throws HoldfastError if it cannot be decompressed, or becomes longer than `maximumBytes`
  */
 export function decompress(frame: Buffer, encoding: string, maximumBytes: number): Buffer {
   const decompressor = decompressors.get(encoding);
@@ -24,7 +25,7 @@ export function decompress(frame: Buffer, encoding: string, maximumBytes: number
   }
   const compressed = frame.subarray(headBytes);
   try {
-    // One chunk holds all of it: what is left in others would not be zeroed.
+    // One chunk holds everything: other chunks would not be zeroed.
     const chunkSize = Math.max(64, Math.min(maximumBytes + 1, compressed.length * highestRatio));
     return decompressor(compressed, { chunkSize, maxOutputLength: maximumBytes });
   } catch (cause) {

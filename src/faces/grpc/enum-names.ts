@@ -1,4 +1,4 @@
-/** The enums whose values the domain writes otherwise than the proto. Names without the enum's prefix. */
+/** The enums whose values have other names in the domain than in the proto. Names without the enum's prefix. */
 const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // AWS writes key states in Pascal case (AWS KMS API Reference, KeyMetadata.KeyState).
   KeyState: {
@@ -11,7 +11,7 @@ const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     UNAVAILABLE: 'Unavailable',
     UPDATING: 'Updating',
   },
-  // As the configuration writes it.
+  // The configuration's spelling.
   Replication: { NONE: 'none', VENDOR: 'vendor', WRAPPED: 'wrapped' },
 };
 

@@ -52,7 +52,7 @@ test('every code reaches a client with its status, reason and request id', async
   }
 });
 
-test('every code says whether it is worth trying again, and names how long to wait only when it is', async () => {
+test('every code says whether a retry makes sense, and only then how long to wait', async () => {
   await using face = await FaceUnderTest.start();
   for (const code of errorCodes) {
     for (const retryable of [true, false]) {
@@ -63,7 +63,7 @@ test('every code says whether it is worth trying again, and names how long to wa
   }
 });
 
-test('a state of a key is a value of the enum that DescribeKey answers', async () => {
+test('a key state is a value of the enum that DescribeKey answers', async () => {
   await using face = await FaceUnderTest.start();
   const states = { Enabled: 0, Disabled: 0, PendingDeletion: 0, Unavailable: 0 } satisfies Record<KeyStateName, 0>;
   for (const keyState of Object.keys(states) as KeyStateName[]) {
@@ -82,7 +82,7 @@ test("a deadline that was the caller's own is marked as such", async () => {
   }
 });
 
-test('field violations, a time to wait and any text survive the way', async () => {
+test('field violations, a time to wait and any text arrive unchanged', async () => {
   await using face = await FaceUnderTest.start();
   const message = 'Schlüssel „ключ“ 🔑 100 %\n\u0000 — nicht da';
   const fieldViolations = [{ field: 'tags[0].tag_key', description: 'länger als 128' }];
@@ -101,7 +101,7 @@ test('field violations, a time to wait and any text survive the way', async () =
   });
 });
 
-test('a message that quotes a long field, or half a surrogate pair, still arrives as this error', async () => {
+test('an error that quotes a long field, or half a surrogate pair, still arrives', async () => {
   await using face = await FaceUnderTest.start();
   const violation = { field: 'ü'.repeat(10_000), description: '\ud800'.repeat(10_000) };
   const { error, find } = await received(face, 'VALIDATION', 'ü'.repeat(131_072), {
@@ -113,7 +113,7 @@ test('a message that quotes a long field, or half a surrogate pair, still arrive
   expect((await received(face, 'VALIDATION', `half \ud800 a pair`)).error.details).toBe('half \ufffd a pair');
 });
 
-test('a cause stays behind', async () => {
+test('a cause is not sent', async () => {
   await using face = await FaceUnderTest.start();
   face.dispatcher.answer = () => {
     throw new Error('CKR_SECRET_DETAIL');

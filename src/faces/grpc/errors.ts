@@ -10,11 +10,11 @@ const keyState = choice(KeyState, enumNames('KeyState'));
 
 /**
  * gRPC status of each code. Where two fit:
- * - DEPENDENCY_TIMEOUT is DEADLINE_EXCEEDED, not UNAVAILABLE: the HSM may have done the work, which is what that status
- *   says, and clients repeat UNAVAILABLE by themselves, which would load a slow HSM more and create keys twice.
- * - UNSUPPORTED_OPERATION is UNIMPLEMENTED, not FAILED_PRECONDITION: no change of state makes this server do it.
- * - An argument that is wrong only beside what exists (a cluster of another family, a key in the wrong state) is
- *   FAILED_PRECONDITION; one that stays wrong is INVALID_ARGUMENT.
+ * - DEPENDENCY_TIMEOUT is DEADLINE_EXCEEDED, not UNAVAILABLE. The HSM may have done the work, which is what that status
+ *   says; and clients retry UNAVAILABLE by themselves, which would load a slow HSM more and create keys twice.
+ * - UNSUPPORTED_OPERATION is UNIMPLEMENTED, not FAILED_PRECONDITION: no change of state makes this server support it.
+ * - An argument that is only wrong in the present state (a cluster of another family, a key in the wrong state) is
+ *   FAILED_PRECONDITION; one that is always wrong is INVALID_ARGUMENT.
  */
 export const statusOfCode = {
   ACCESS_DENIED: status.PERMISSION_DENIED,
@@ -54,8 +54,9 @@ export const detailsHeader = 'grpc-status-details-bin';
 const errorDomain = 'holdfast.kms';
 
 /**
- * Longest texts on the wire, in UTF-16 code units. Status and details travel as HTTP/2 header fields, and clients close
- * the call when those pass their limit (8 KiB by default in some): a message that quotes a long field must not.
+ * Maximum text lengths on the wire, in UTF-16 code units. Status and details travel as HTTP/2 header fields, and
+ * clients close the call when those exceed their limit (8 KiB by default in some): a message that quotes a long field
+ * must not.
  */
 const longestMessage = 512;
 const longestDescription = 128;
@@ -64,8 +65,8 @@ const mostFieldViolations = 10;
 type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
 /**
- * The status, message and google.rpc details of an error. Its cause stays behind (invariant 12).
- * @param requestId undefined for a call that was answered before it became a request: no log knows it
+ * The status, message and google.rpc details of an error. Its cause is not sent (invariant 12).
+ * @param requestId undefined for a call that was answered before it became a request: no log has it
  */
 export function toCallError(error: HoldfastError, requestId: string | undefined): CallError {
   const code = statusOfCode[error.code];
@@ -89,7 +90,7 @@ function detailsOf(error: HoldfastError, requestId: string | undefined): Status[
   return details;
 }
 
-/** `docs/errors.md` describes the names; programs go by them, so that none changes its meaning. */
+/** `docs/errors.md` describes the names. Programs depend on them, so no name changes its meaning. */
 function infoMetadata(error: HoldfastError, requestId: string | undefined): Map<string, string> {
   const metadata = new Map([['retryable', String(error.retryable)]]);
   if (requestId !== undefined) metadata.set('request_id', requestId);
@@ -115,6 +116,6 @@ function pack(name: string, value: Uint8Array): Status['details'][number] {
 
 function shorten(text: string, longest: number): string {
   const short = text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
-  // Half a surrogate pair becomes U+FFFD: grpc-js percent-encodes the message, which throws for it.
+  // Half a surrogate pair becomes U+FFFD: grpc-js percent-encodes the message, which throws on it.
   return Buffer.from(short, 'utf8').toString('utf8');
 }

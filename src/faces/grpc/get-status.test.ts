@@ -8,11 +8,11 @@ import { codecs } from './codec.js';
 import { GetStatusResponse } from './gen/holdfast/admin/v1/admin_service.js';
 
 /**
- * GetStatus is what an operator asks when something is wrong. It must reach the wire in every state: a field or a value
- * that the proto does not have makes the whole answer an internal error.
+ * Operators ask GetStatus when something is wrong, so it must reach the wire in every state. A field or a value that
+ * the proto does not have turns the whole answer into an internal error.
  */
 
-/** Every value, kept complete by the compiler. */
+/** Every value; the compiler keeps the list complete. */
 const connectionStates = Object.keys({
   CONNECTED: 0,
   CONNECTING: 0,
@@ -38,7 +38,7 @@ const certificateKinds = Object.keys({
 const principal = { account: '111122223333', region: 'eu-central-1' };
 const date = new Date('2026-11-30T01:00:00Z');
 
-/** Has every field, and every value of every field that has a few. */
+/** A status with every field, and every value of every enumerated field. */
 function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
   const members = memberStates.map((state) => ({
     name: state,
@@ -84,24 +84,21 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
 }
 
 describe('GetStatus on the wire', () => {
-  test.each(replacements)(
-    'has all that can be said of the service, with a replacement that is %s',
-    async (replacement) => {
-      const status = everything(replacement);
-      const core = { status: { status: () => Promise.resolve(status) }, clock: new ManualClock() };
-      const context = { principal } as Parameters<typeof getStatus>[1];
-      const response = GetStatusResponse.decode(codecs.GetStatus.encode(await getStatus(core, context)));
+  test.each(replacements)('carries every field of the status, with a replacement that is %s', async (replacement) => {
+    const status = everything(replacement);
+    const core = { status: { status: () => Promise.resolve(status) }, clock: new ManualClock() };
+    const context = { principal } as Parameters<typeof getStatus>[1];
+    const response = GetStatusResponse.decode(codecs.GetStatus.encode(await getStatus(core, context)));
 
-      expect(response.keyStores).toHaveLength(status.keyStores.length);
-      expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);
-      expect(response.certificates).toHaveLength(certificateKinds.length);
-      expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });
-      expect(response.disks[0]).toMatchObject({ sizeBytes: 2n ** 43n });
-      expect(response.catalog).toEqual({ readable: false, writable: false });
-      expect(response.deletions).toEqual({ held: true, reason: 'restored', since: date });
-      expect(response.encryptionBudgetUsed).toBe(0.75);
-      expect(response.severity).toBe('SEVERITY_FAILURE');
-      expect(response.concerns.length).toBeGreaterThan(status.keyStores.length);
-    },
-  );
+    expect(response.keyStores).toHaveLength(status.keyStores.length);
+    expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);
+    expect(response.certificates).toHaveLength(certificateKinds.length);
+    expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });
+    expect(response.disks[0]).toMatchObject({ sizeBytes: 2n ** 43n });
+    expect(response.catalog).toEqual({ readable: false, writable: false });
+    expect(response.deletions).toEqual({ held: true, reason: 'restored', since: date });
+    expect(response.encryptionBudgetUsed).toBe(0.75);
+    expect(response.severity).toBe('SEVERITY_FAILURE');
+    expect(response.concerns.length).toBeGreaterThan(status.keyStores.length);
+  });
 });

@@ -21,24 +21,27 @@ import { toCallError } from './errors.js';
 import { endAnswered, endFailed, traceStart } from './request-trace.js';
 import { methodOf, services } from './services.js';
 
-/** What the handlers of all methods share; `server.ts` makes it once for a face. */
+/** Shared by the handlers of all methods; `server.ts` makes it once per face. */
 export interface HandlerDependencies {
   dispatcher: Dispatcher;
   clock: Clock;
   identifiers: Identifiers;
   connections: Connections;
-  /** For a call whose client names no deadline, and the most for one that does. */
+  /** The deadline of a call whose client sets none, and the maximum for one whose client does. */
   requestTimeoutMs: number;
-  /** Undefined where nothing is traced. */
+  /** Undefined if tracing is off. */
   tracer?: RequestTracer | undefined;
 }
 
 type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
 
-/** How much of a client's deadline is kept to send the answer: grpc-js answers for us, without a request id, when it is over. */
+/**
+ * The part of a client's deadline that is reserved for sending the answer: when it is over, grpc-js answers for us,
+ * without a request id.
+ */
 const answerReserveMs = 20;
 
-/** Registers every method of every generated service. The bytes go through as they are: the dispatcher decodes. */
+/** Registers every method of every generated service. Bytes pass through undecoded: the dispatcher decodes. */
 export function addServices(server: Server, dependencies: HandlerDependencies): void {
   for (const service of services) {
     const methods = Object.entries(service as ServiceDefinition);
@@ -88,7 +91,7 @@ async function answer(
     callback(answer);
     endFailed(trace, requestId, error, answer.code);
   } finally {
-    // grpc-js has copied the response into its frame by now; the request may not have been decoded at all.
+    // grpc-js has copied the response into its frame by now; the request may never have been decoded.
     if (codecs[method].carriesSecrets) {
       call.request.fill(0);
       response?.fill(0);
@@ -137,7 +140,7 @@ function cancellationOf(call: UnaryCall): Cancellation {
   return cancellation;
 }
 
-/** The client's deadline, or the service's where that is earlier. */
+/** The client's deadline or the service's, whichever is earlier. */
 function deadlineOf(
   call: UnaryCall,
   { clock, requestTimeoutMs }: HandlerDependencies,

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { FaceUnderTest, ready } from '../../../test/grpc-face.js';
 import { operationNames } from '../../operations/registry.js';
 
-/** What these tests need of clients that are made from proto files at run time, as another tool-chain makes them. */
+/** The parts of a client made from proto files at run time, as other tool-chains make them. */
 interface DynamicClient extends Client {
   check(request: object, callback: (error: ServiceError | null, answer: { status: string }) => void): void;
   watch(request: object): AsyncIterable<{ status: string }>;
@@ -61,7 +61,7 @@ test('health answers for the server and each service, and Watch sees NOT_SERVING
   expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
 });
 
-test('while no key store serves, only what needs an HSM is NOT_SERVING; each key store has a name', async () => {
+test('while no key store serves, only services that need an HSM are NOT_SERVING; each key store has a name', async () => {
   await using face = await FaceUnderTest.start();
   const client = face.open(Health);
   const keyStores = new Map([
@@ -100,7 +100,7 @@ test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes ev
   for (const [index, answer] of answers.slice(1).entries()) {
     const files = answer.file_descriptor_response?.file_descriptor_proto ?? [];
     const file = files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
-    // Throws for an import or a type that is missing, as grpcurl does.
+    // Throws for a missing import or type, as grpcurl does.
     const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
     const service = registry.getService(services[index] ?? '');
     expect(service?.methods.length).toBeGreaterThan(0);

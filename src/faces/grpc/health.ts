@@ -4,14 +4,15 @@ import { keyStoreHealthName, liveHealthName, processHealthName } from './health-
 import type { ServiceHost } from './open-streams.js';
 import { cryptographyServiceName, serviceNames } from './services.js';
 
-/** What the published message has; the library's type leaves the last one out, which is for names that are gone. */
+/** The published enum; the library's type lacks the last value, which is for names that no longer exist. */
 type Status = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
 type LibraryStatus = Parameters<HealthImplementation['setStatus']>[1];
 
 /**
  * `grpc.health.v1.Health`. The empty name and `CryptographyService` are readiness: whether callers that need an HSM are
- * served. The other services need none. Each key store has a name, and so have liveness and the process. Not in the access
- * table and not audited: whoever passes the listener (on TCP: whoever has a certificate of the client authority) may ask.
+ * served. The other services need none. Each key store has a name, and so do liveness and the process. Health is
+ * neither authorised nor audited: every peer that a listener lets in may ask (on TCP: every peer with a certificate of
+ * the client authority).
  */
 export class Health {
   readonly #implementation = new HealthImplementation();
@@ -29,7 +30,7 @@ export class Health {
     this.#implementation.addToServer(host);
   }
 
-  /** What it answers from now on. A key store that is not in it any more is unknown. */
+  /** Sets the answers from now on. A key store that is no longer listed is unknown. */
   setReadiness({ control, cryptography, keyStores }: Readiness): void {
     if (this.#draining) return;
     for (const name of serviceNames) this.#set(name, name === cryptographyServiceName ? cryptography : control);
@@ -40,7 +41,7 @@ export class Health {
     this.#keyStoreNames = [...names.keys()];
   }
 
-  /** NOT_SERVING from now on, but for liveness. */
+  /** NOT_SERVING from now on, except liveness. */
   drain(): void {
     this.setReadiness({
       control: false,
@@ -50,7 +51,7 @@ export class Health {
     this.#draining = true;
   }
 
-  /** Whatever else it says: callers are served, where they are, until it asks to be replaced. */
+  /** Independent of readiness: callers are still served while the process asks to be replaced. */
   setSound(sound: boolean): void {
     this.#set(processHealthName, sound);
   }
@@ -59,7 +60,7 @@ export class Health {
     this.#put(name, serving ? 'SERVING' : 'NOT_SERVING');
   }
 
-  /** Whoever watches is told of changes only. */
+  /** Watchers are notified of changes only. */
   #put(name: string, status: Status): void {
     if (this.#statuses.get(name) === status) return;
     this.#statuses.set(name, status);

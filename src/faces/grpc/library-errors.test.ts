@@ -28,7 +28,7 @@ const services = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
-/** What AWS has and this version does not, by the published model. */
+/** The operations of AWS's published model that this version does not have. */
 const unsupportedOperations = Object.keys(modelOperations).filter(
   (operation) => !(operationNames as readonly string[]).includes(operation),
 );
@@ -47,7 +47,7 @@ const unknownPaths = [
 ];
 
 test.each(unknownPaths)(
-  'an unknown method is answered like every refusal, whatever the client sends: %s',
+  'an unknown method is answered like every other refusal, whatever the client sends: %s',
   async (path) => {
     const calls: Omit<RawCall, 'path'>[] = [
       {},
@@ -70,7 +70,7 @@ test.each(unknownPaths)(
   },
 );
 
-test('a flood of calls of unknown methods is counted, and is one line with the stranger’s certificate', async () => {
+test('a flood of calls to unknown methods is counted, and logged as one line with the stranger’s certificate', async () => {
   const counts = new Map<string, number>();
   await using other = await FaceUnderTest.start({
     onRefusalCounted: (kind) => counts.set(kind, (counts.get(kind) ?? 0) + 1),

@@ -2,12 +2,12 @@ import { type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
 import { HoldfastError } from '../../errors.js';
 import { detailsHeader, toCallError } from './errors.js';
 
-/** grpc-js does not export the type by name. */
+/** grpc-js does not export this type by name. */
 type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 /**
- * grpc-js answers some requests itself: one whose bytes it cannot read, or whose deadline is over. A client finds the same ErrorInfo on
- * those answers as on ours, so that it needs one way to read errors.
+ * grpc-js answers some requests itself: those whose bytes it cannot read, or whose deadline has passed. These answers
+ * get the same ErrorInfo as ours: a client needs only one way to read errors.
  * @param call its `sendStatus` is replaced: grpc-js sends its own statuses through it too
  */
 export function explainEveryError(call: ServerInterceptingCallInterface): void {
@@ -23,7 +23,7 @@ function withErrorInfo(answer: CallStatus): CallStatus {
   return error === undefined ? answer : toCallError(error, undefined);
 }
 
-/** @returns undefined for a status that neither grpc-js nor health answers with */
+/** @returns undefined for a status that neither grpc-js nor health uses */
 function errorOf(code: status, details: string): HoldfastError | undefined {
   switch (code) {
     case status.UNIMPLEMENTED:
@@ -32,12 +32,13 @@ function errorOf(code: status, details: string): HoldfastError | undefined {
       return new HoldfastError('LIMIT_EXCEEDED', details, { retryable: false });
     case status.DEADLINE_EXCEEDED:
       return new HoldfastError('DEPENDENCY_TIMEOUT', details, { callerDeadline: true });
-    // Health, for a service that it does not know.
+    // From health, for an unknown service.
     case status.NOT_FOUND:
       return new HoldfastError('NOT_FOUND', details);
     case status.CANCELLED:
       return new HoldfastError('CANCELLED', details);
-    // What has no details yet came from grpc-js, before our handler had the request: its timeout cannot be read, or it is no message of health or reflection.
+    // An answer without details came from grpc-js, before our handler had the request: its timeout is unreadable, or it
+    // is not a message of health or reflection.
     case status.INTERNAL:
       return new HoldfastError('VALIDATION', details);
     default:

@@ -1,19 +1,19 @@
 import type { Server as NetServer } from 'node:net';
 
-/** Where connections come from. */
+/** A source of connections. */
 export interface Listener {
   /** The address and port it is bound to, or the path of its socket. */
   readonly bound: BoundAddress;
-  /** Stops taking connections; open ones stay. Resolves at once. */
+  /** Stops accepting connections; open ones stay. Resolves at once. */
   stop(): void;
 }
 
-/** Where a listener can be reached; `port` is the one that was given by the system where 0 was asked for. */
+/** The address of a listener; `port` is the one that the system chose if 0 was requested. */
 export type BoundAddress =
   | { kind: 'tls' | 'plaintext'; address: string; port: number }
   | { kind: 'unix'; path: string };
 
-/** Resolves when the server listens; rejects with what keeps it from it (EADDRINUSE, EACCES, …). */
+/** Resolves when the server listens; rejects with the reason why it cannot (EADDRINUSE, EACCES, …). */
 export function listening(server: NetServer, listen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -29,7 +29,7 @@ test.each([
   expect(face.refusals[0]?.reason).toMatch(reason);
 });
 
-test('a server’s certificate does not do as a client’s', async () => {
+test('a server certificate is not accepted from a client', async () => {
   await using face = await FaceUnderTest.start();
   const { error } = await rawCall(
     face.open(Client, face.target, face.credentials(face.server)),
@@ -149,7 +149,7 @@ test('connections over the limit are closed', async () => {
   });
 });
 
-test('sockets that do not shake hands do not fill a listener: the oldest of them go', async () => {
+test('sockets without a TLS handshake cannot fill a listener: the oldest are closed', async () => {
   await using face = await FaceUnderTest.start({ limits: { maximumConnections: 8 } });
   const silent = Array.from({ length: 20 }, () => connect(face.port, '127.0.0.1'));
   const closed = silent.map((socket) => once(socket, 'close'));
@@ -159,7 +159,7 @@ test('sockets that do not shake hands do not fill a listener: the oldest of them
   for (const socket of silent) socket.destroy();
 });
 
-test('strangers who shake hands and stay do not fill a listener: the oldest of them go', async () => {
+test('connected strangers cannot fill a listener: the oldest are closed', async () => {
   await using face = await FaceUnderTest.start({ limits: { maximumConnections: 8 } });
   const known = face.open(Client);
   expect((await rawCall(known, encrypt, noBytes)).error).toBeNull();
@@ -180,7 +180,7 @@ test('strangers who shake hands and stay do not fill a listener: the oldest of t
   for (const socket of open) socket.destroy();
 });
 
-test('whoever is slow to shake hands, or then says nothing, is disconnected', async () => {
+test('a client that is slow to shake hands, or idle afterwards, is disconnected', async () => {
   await using face = await FaceUnderTest.start({ limits: { handshakeTimeoutMs: 100, idleTimeoutMs: 100 } });
   const silent = connect(face.port, '127.0.0.1');
   await once(silent, 'close');
@@ -191,7 +191,7 @@ test('whoever is slow to shake hands, or then says nothing, is disconnected', as
   await once(idle, 'close');
 });
 
-test('an IPv6 listener knows the address of its peer', async () => {
+test('an IPv6 listener reports the address of its peer', async () => {
   const { authority, server } = new FaceUnderTest();
   const clientCertificateAuthority = authority.certificate;
   const listener = { kind: 'tls', address: '::1', port: 0, ...server, clientCertificateAuthority } as const;
@@ -205,7 +205,7 @@ test('an IPv6 listener knows the address of its peer', async () => {
   authority[Symbol.dispose]();
 });
 
-/** @returns the error that ends the handshake, or what the server does right after it. */
+/** @returns the error that ends the handshake, or the server's next step after it. */
 function handshake(options: tls.ConnectionOptions): Promise<string> {
   return new Promise((resolve) => {
     const socket = tls.connect(options);

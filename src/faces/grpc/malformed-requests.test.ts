@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 const ours = services.flatMap((service) => Object.values(service as ServiceDefinition).map(({ path }) => path));
-/** Methods of one message; reflection takes a stream of them. */
+/** Methods that take one message; reflection takes a stream of them. */
 const paths = [...ours, '/grpc.health.v1.Health/Check', '/grpc.health.v1.Health/Watch'];
 
 const empty = frame(Buffer.alloc(0));
@@ -30,7 +30,7 @@ const gzip = { 'grpc-encoding': 'gzip' };
 const zeros = Buffer.alloc(maximumMessageBytes + 1);
 
 interface Malformed extends Omit<RawCall, 'path'> {
-  /** What the message says. */
+  /** The expected message. */
   says: RegExp;
 }
 
@@ -59,7 +59,7 @@ const notValid: Record<string, Malformed> = {
     headers: { 'grpc-encoding': 'identity' },
     says: /does not say how/,
   },
-  'gzip that is none': { body: frame(Buffer.from('no gzip'), 1), headers: gzip, says: /cannot be decompressed/ },
+  'bytes that are not gzip': { body: frame(Buffer.from('no gzip'), 1), headers: gzip, says: /cannot be decompressed/ },
   'gzip of nothing': { body: frame(Buffer.alloc(0), 1), headers: gzip, says: /cannot be decompressed/ },
   'gzip that is cut off': {
     body: frame(gzipSync('a text').subarray(0, -9), 1),
@@ -105,7 +105,7 @@ const kinds = [
 ];
 
 describe.each(paths)('%s', (path) => {
-  test('answers whatever is no request with an ErrorInfo, and does nothing', async () => {
+  test('answers everything that is not a request with an ErrorInfo, and does nothing', async () => {
     const before = face.dispatcher.calls.length;
     for (const { code, reason, bodies } of kinds) {
       for (const [name, { says, ...call }] of Object.entries(bodies)) {
@@ -121,20 +121,17 @@ describe.each(paths)('%s', (path) => {
   });
 });
 
-test.each(['Check', 'Watch'])(
-  'health answers what it cannot read or does not know with an ErrorInfo: %s',
-  async (name) => {
-    const path = `/grpc.health.v1.Health/${name}`;
-    const garbage = await answerTo(session, { path, body: frame(Buffer.from([0xff])) });
-    expect(garbage).toMatchObject({ code: status.INVALID_ARGUMENT, info: { reason: 'VALIDATION' } });
-    if (name === 'Watch') return;
-    // `service: "x"`
-    const unknown = await answerTo(session, { path, body: frame(Buffer.from([0x0a, 1, 0x78])) });
-    expect(unknown).toMatchObject({ code: status.NOT_FOUND, info: { reason: 'NOT_FOUND' } });
-  },
-);
+test.each(['Check', 'Watch'])('health answers unreadable and unknown requests with an ErrorInfo: %s', async (name) => {
+  const path = `/grpc.health.v1.Health/${name}`;
+  const garbage = await answerTo(session, { path, body: frame(Buffer.from([0xff])) });
+  expect(garbage).toMatchObject({ code: status.INVALID_ARGUMENT, info: { reason: 'VALIDATION' } });
+  if (name === 'Watch') return;
+  // `service: "x"`
+  const unknown = await answerTo(session, { path, body: frame(Buffer.from([0x0a, 1, 0x78])) });
+  expect(unknown).toMatchObject({ code: status.NOT_FOUND, info: { reason: 'NOT_FOUND' } });
+});
 
-describe('what is a request is answered, however it is sent', () => {
+describe('a valid request is answered, however it is sent', () => {
   const path = '/holdfast.kms.v1.CryptographyService/GenerateRandom';
   /** `number_of_bytes: 7`. */
   const message = Buffer.from([8, 7]);
@@ -143,7 +140,7 @@ describe('what is a request is answered, however it is sent', () => {
     gzip: { body: frame(gzipSync(message), 1), headers: gzip },
     deflate: { body: frame(deflateSync(message), 1), headers: { 'grpc-encoding': 'deflate' } },
     'not compressed although it could be': { body: frame(message), headers: gzip },
-    'not compressed, with an encoding that nobody knows': { body: frame(message), headers: { 'grpc-encoding': 'br' } },
+    'not compressed, with an unknown encoding': { body: frame(message), headers: { 'grpc-encoding': 'br' } },
     'the longest one, compressed': {
       body: frame(gzipSync(Buffer.concat([message, Buffer.alloc(maximumMessageBytes - 2, message)])), 1),
       headers: gzip,
@@ -156,7 +153,7 @@ describe('what is a request is answered, however it is sent', () => {
   });
 });
 
-test('a stream of requests is read wherever it is cut', async () => {
+test('a stream of requests is read however it is cut into pieces', async () => {
   const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
   // `list_services: ""`
   const request = frame(Buffer.from([0x3a, 0]));
@@ -168,7 +165,7 @@ test('a stream of requests is read wherever it is cut', async () => {
     const pieces: Buffer[] = [];
     stream.on('data', (piece: Buffer) => pieces.push(piece));
     stream.write(body.subarray(0, cut));
-    // Time for the server to read it: all that is asked is answered whenever that is.
+    // Time for the server to read it: every request is answered, whenever it is read.
     await new Promise<void>((resolve) => session.ping(() => resolve()));
     stream.end(body.subarray(cut));
     await new Promise((resolve) => stream.once('end', resolve));
@@ -188,7 +185,7 @@ test('a flood of compressed messages is refused at the second one, before any is
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
 });
 
-test('headers that are not allowed are told to the log alone', async () => {
+test('forbidden headers are reported to the log only', async () => {
   const lines: string[] = [];
   await using other = await FaceUnderTest.start({ onLibraryLine: (line) => lines.push(line) });
   const printed = vi.spyOn(console, 'error');

@@ -4,7 +4,7 @@ import { moveOffHeap } from '../../secret.js';
 import type { Conversion, StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
-/** What the generated code offers for a message. */
+/** The generated functions of a message. */
 export interface GeneratedMessage<Message> {
   decode(input: BinaryReader): Message;
   encode(message: Message, writer: BinaryWriter): BinaryWriter;
@@ -12,20 +12,19 @@ export interface GeneratedMessage<Message> {
 
 /** Both directions of one method. */
 export interface MethodCodec {
-  /** Whether request or response carries a secret, so that their bytes are zeroed after use. */
+  /** Whether request or response carries a secret; their bytes are zeroed after use then. */
   readonly carriesSecrets: boolean;
   /**
    * The domain request. Overwrites secret texts in `frame`.
-   * @throws VALIDATION for bytes that are no such message, for invalid UTF-8 and for an encryption context that names
-   *   something twice (protobuf would let the last one win). UNSUPPORTED_OPERATION for fields that the proto
-   *   does not have.
+   * @throws VALIDATION for bytes that are not such a message, for invalid UTF-8 and for an encryption context with a
+   * repeated name (in protobuf the last one would win). UNSUPPORTED_OPERATION for fields that the proto does not have.
    */
   decode(frame: Uint8Array): object;
   /** The wire form of a domain response. */
   encode(response: object): Uint8Array;
 }
 
-/** The generated code and the tables of conversions of one method: what `methodCodec` makes a codec of. */
+/** The generated code and the tables of conversions of one method: the input of `methodCodec`. */
 export interface MethodMessages<Request, Response> {
   request: GeneratedMessage<Request>;
   requestFields: StructureConversion<Request>;
@@ -34,7 +33,7 @@ export interface MethodMessages<Request, Response> {
   carriesSecrets?: boolean;
   /** Field numbers of encryption contexts in the request, by domain name. */
   contexts?: Readonly<Record<string, number>>;
-  /** The request's secret text, where it has one. */
+  /** The request's secret text, if it has one. */
   secretText?: { name: string; fieldNumber: number };
 }
 
@@ -52,16 +51,16 @@ export function methodCodec<Request, Response>(
   };
 }
 
-/** A response longer than this leaves no memory of its length behind. */
+/** For a longer response the writer and its memory are not kept. */
 const longestReused = 16_384;
 
-/** Encodes with one writer again and again: a new one grows its memory in six steps for each response. */
+/** Encodes with one writer repeatedly: a new one grows its memory in six steps for each response. */
 class ResponseEncoder<Response> {
   readonly #message: GeneratedMessage<Response>;
   readonly #wipes: boolean;
   #writer: BinaryWriter | undefined;
 
-  /** @param wipes whether responses carry secrets, of which nothing may stay in the writer. */
+  /** @param wipes whether responses carry secrets; no part of them may stay in the writer then. */
   constructor(message: GeneratedMessage<Response>, wipes: boolean) {
     this.#message = message;
     this.#wipes = wipes;
@@ -69,17 +68,17 @@ class ResponseEncoder<Response> {
 
   encode(response: Response): Uint8Array {
     const writer = this.#writer ?? this.#newWriter();
-    // One that throws in the middle is left behind, with what it has written.
+    // A writer that throws halfway is abandoned, with its content.
     this.#writer = undefined;
     const written = this.#message.encode(response, writer).finish();
     const bytes = this.#wipes ? moveOffHeap(written) : written;
-    // `finish` has copied the bytes and put the writer back to its beginning.
+    // `finish` has copied the bytes and reset the writer to its beginning.
     if (this.#wipes) writer.raw(new Uint8Array(bytes.length)).finish();
     if (bytes.length <= longestReused) this.#writer = writer;
     return bytes;
   }
 
-  /** Where it wipes, it has all the memory that it will need: what a writer grows out of keeps what was written. */
+  /** If it wipes, it has its final size from the start: memory that a writer outgrows keeps its content. */
   #newWriter(): BinaryWriter {
     const writer = new BinaryWriter();
     if (this.#wipes) writer.raw(new Uint8Array(longestReused)).finish();
@@ -92,7 +91,7 @@ function decodeRequest<Request, Response>(
   messages: MethodMessages<Request, Response>,
   frame: Uint8Array,
 ): object {
-  // The generated decoder takes a zero tag for the end of the message and drops what is behind it: this one does not.
+  // The generated decoder takes a zero tag for the end of the message and drops the rest; this one does not.
   const counts = parse(methodName, () => countFields(frame));
   refuseUnknownFields(methodName, messages.requestFields.fieldCount, counts);
   const secret = parse(methodName, () =>
@@ -120,8 +119,8 @@ function parse<Parsed>(methodName: string, parser: () => Parsed): Parsed {
 }
 
 /**
- * Protobuf ignores what it does not know. A field of a newer client may be the `dry_run` of tomorrow, and to ignore it is to
- * execute (invariant 13).
+ * Protobuf ignores unknown fields. A field of a newer client may be a future `dry_run`, and to ignore it is to execute
+ * (invariant 13).
  */
 function refuseUnknownFields(methodName: string, fieldCount: number, counts: ReadonlyMap<number, number>): void {
   const unknown = [...counts.keys()].find((fieldNumber) => fieldNumber > fieldCount);

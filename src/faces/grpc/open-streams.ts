@@ -1,6 +1,6 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 
-/** What health and reflection ask of a server. */
+/** The part of a server that health and reflection need. */
 export interface ServiceHost {
   addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void;
 }
@@ -11,13 +11,13 @@ interface StreamingCall {
 }
 
 /**
- * The open streams of health and reflection. A `Watch` is open for ever, so that a drain has to end it: it would wait for
- * its whole bound otherwise.
+ * The open streams of health and reflection. A `Watch` stays open for ever, and a drain must end it: it would otherwise
+ * wait for its whole bound.
  */
 export class OpenStreams {
   readonly #calls = new Set<StreamingCall>();
 
-  /** A host that adds services to `server`, with every call that streams its answer in sight of `endAll`. */
+  /** A host that adds services to `server`, and lets `endAll` end every call that streams its answer. */
   host(server: ServiceHost): ServiceHost {
     return {
       addService: (service, implementation) => {

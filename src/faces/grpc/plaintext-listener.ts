@@ -6,7 +6,7 @@ import { boundTcp, type Listener, listening } from './listener.js';
 import { reportDrops } from './refusals.js';
 import type { LocalListenerDependencies } from './unix-listener.js';
 
-/** TCP without TLS, for a client on the same machine. Nothing tells who connects. */
+/** TCP without TLS, for a client on the same machine. The peer is not authenticated. */
 export interface PlaintextListenerOptions {
   kind: 'plaintext';
   /** An IP address of the loopback interface. */

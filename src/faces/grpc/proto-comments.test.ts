@@ -17,7 +17,7 @@ const declarations = ['kms', 'admin'].flatMap((name) => {
   return readdirSync(folder).flatMap((file) => read(readFileSync(new URL(file, folder), 'utf8')));
 });
 
-/** Our protos have a declaration to a line and no nested types. */
+/** Our protos have one declaration a line and no nested types. */
 function read(proto: string): Declaration[] {
   const found: Declaration[] = [];
   let comment: string[] = [];
@@ -47,7 +47,7 @@ test('every declaration has a comment', () => {
   expect(bare.map(({ path }) => path)).toEqual([]);
 });
 
-test('every rpc tells limits, errors, callers, its cost for the HSM and its source', () => {
+test('every rpc states limits, errors, callers, its cost for the HSM and its source', () => {
   expect(rpcs).toHaveLength(operationNames.length);
   for (const { path, comment } of rpcs) {
     const labels = comment.flatMap((line) => /^(Limits|Errors|Callers|HSM cost|Source): \S/.exec(line)?.[1] ?? []);
@@ -55,7 +55,7 @@ test('every rpc tells limits, errors, callers, its cost for the HSM and its sour
   }
 });
 
-test('what is refused says so', () => {
+test('every refused field says so', () => {
   const saysSo = (path: string): boolean => {
     const comment = declarations.find((declaration) => declaration.path === path)?.comment.join(' ') ?? '';
     return /not honoured yet: refused with UNSUPPORTED_OPERATION/i.test(comment);

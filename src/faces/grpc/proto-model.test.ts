@@ -19,7 +19,10 @@ const descriptors = files.filter((file) => file.package === 'holdfast.kms.v1');
 const messages = new Map(descriptors.flatMap((file) => file.messageType.map((message) => [message.name, message])));
 const enums = new Map(descriptors.flatMap((file) => file.enumType.map((one) => [one.name, one])));
 
-/** Behind the fields that the model had first: ours, and what AWS has added since, wherever it has put it. Numbers never change. */
+/**
+ * Fields after those that the model had first: ours, and those that AWS has added since, wherever it has put them.
+ * Numbers never change.
+ */
 const appended: Record<string, string[]> = { KeyMetadata: ['custody', 'encapsulation_algorithms'] };
 
 const snakeCase = (name: string): string =>
@@ -28,7 +31,7 @@ const snakeCase = (name: string): string =>
     .replaceAll(/(?<!^)[A-Z]/g, (letter) => `_${letter}`)
     .toLowerCase();
 
-/** Compares a message, and what is in it, with the model. */
+/** Compares a message, and its nested messages, with the model. */
 function compare(message: DescriptorProto | undefined, members: Readonly<Record<string, ModelShape>>): void {
   const behind = appended[message?.name ?? ''] ?? [];
   const first = Object.keys(members)
@@ -51,7 +54,7 @@ function compareField(field: FieldDescriptorProto, shape: ModelShape, path: stri
   else if (element.type === 'structure' && element.members !== undefined) {
     compare(messages.get(localName(field.typeName)), element.members);
   } else if (element.type in scalarTypes) expect([path, field.type]).toEqual([path, scalarTypes[element.type]]);
-  // A scalar must tell absent from empty.
+  // A scalar must distinguish absent from empty.
   if (!repeated && field.type !== Type.MESSAGE) expect([path, field.proto3Optional]).toEqual([path, true]);
 }
 

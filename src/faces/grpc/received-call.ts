@@ -1,29 +1,29 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
-/** What becomes known of a call on its way in. */
+/** The steps of a call on its way in. */
 export interface ReceptionSteps {
   /** A whole message has arrived. */
   onMessage(): void;
-  /** The client has said all that it has to say. @returns whether it is a request: if not it was answered */
+  /** The client has finished sending. @returns whether it sent a request; if not, the call was answered */
   onHalfClose(): boolean;
   /** The call is over: answered, cancelled, or its stream closed. */
   onEnd(): void;
 }
 
-/** grpc-js does not export the types by name. */
+/** grpc-js does not export these types by name. */
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
 type CallStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 /**
  * A call as the server's only interceptor passes it on. `ServerInterceptingCall` offers a hook for each step in each
- * direction, with a chain of closures a call; this one goes straight through.
+ * direction, with a chain of closures per call; this class passes straight through.
  */
 export class ReceivedCall extends ServerInterceptingCall {
   readonly #call: ServerInterceptingCallInterface;
   readonly #peer: string;
   readonly #steps: ReceptionSteps;
 
-  /** @param peer what `call.getPeer()` answers: it goes through a proxy of the socket each time. */
+  /** @param peer the value of `call.getPeer()`, which goes through a proxy of the socket each time. */
   constructor(call: ServerInterceptingCallInterface, peer: string, steps: ReceptionSteps) {
     super(call);
     this.#call = call;
@@ -33,7 +33,7 @@ export class ReceivedCall extends ServerInterceptingCall {
 
   override start(listener: Listener): void {
     const steps = this.#steps;
-    // grpc-js goes on to tell what arrives for a call that we have ended: it must not be begun then.
+    // grpc-js still delivers what arrives for a call that we have ended: the call must not start then.
     let isOver = false;
     this.#call.start({
       onReceiveMetadata: (metadata: Metadata) => listener.onReceiveMetadata(metadata),

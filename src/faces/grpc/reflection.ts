@@ -5,18 +5,18 @@ import { ReflectionService } from '@grpc/reflection';
 import type { ServiceHost } from './open-streams.js';
 
 /**
- * Server reflection, v1 and v1alpha, from the descriptors that `npm run generate` writes, so that `grpcurl list` and
- * `describe` need no proto files. As with health, whoever passes the listener may ask: the interface is public.
+ * Server reflection, v1 and v1alpha, from the descriptors that `npm run generate` writes: `grpcurl list` and `describe`
+ * need no proto files. As with health, every peer that a listener lets in may ask: the interface is public.
  */
 export function addReflection(host: ServiceHost): void {
   const descriptorSet = readFileSync(new URL('./gen/descriptor.binpb', import.meta.url));
-  // Only the files are read of a package definition. They are buf's own: those that proto-loader makes when it loads a
+  // grpc-js reads only the files of a package definition. They are buf's own: those that proto-loader makes from a
   // descriptor set lack imports and map entry names, and grpcurl refuses them.
   const files = { fileDescriptorProtos: filesOf(descriptorSet) };
   new ReflectionService({ files } as unknown as PackageDefinition).addToServer(host);
 }
 
-/** The files of a google.protobuf.FileDescriptorSet, which is nothing but a repeated field. */
+/** The files of a google.protobuf.FileDescriptorSet, which consists of one repeated field. */
 function filesOf(descriptorSet: Buffer): Buffer[] {
   const files: Buffer[] = [];
   const reader = new BinaryReader(descriptorSet);

@@ -1,4 +1,4 @@
-/** Why a connection was refused: values of a metric's label, and what the lines of the log are limited by. */
+/** Why a connection was refused: values of a metric's label, and the kinds by which log lines are limited. */
 export type RefusalReason =
   | 'silent'
   | 'no-certificate'
@@ -20,7 +20,7 @@ export type RefusalReason =
   | 'unknown-method'
   | 'other';
 
-/** What refuses by itself says why in these words; they stand in the log as they are. */
+/** The reasons for our own refusals, as the log shows them. */
 export const ownReasons = {
   tooManyConnections: 'too many connections to this listener',
   tooManyHandshakes: 'too many unfinished TLS handshakes',
@@ -58,7 +58,7 @@ const exact: ReadonlyMap<string, RefusalReason> = new Map([
   ['CERT_SIGNATURE_FAILURE', 'unknown-authority'],
 ]);
 
-/** OpenSSL's codes, by what they have in common; the first that fits. */
+/** OpenSSL's codes, grouped; the first match counts. */
 const patterns: readonly (readonly [RegExp, RefusalReason])[] = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, 'no-certificate'],
   [/CRL/, 'revocation-list'],
@@ -69,7 +69,7 @@ const patterns: readonly (readonly [RegExp, RefusalReason])[] = [
   [/^ERR_SSL_|^EPROTO/, 'protocol'],
 ];
 
-/** The kind of a reason: one of our own, or a code of OpenSSL or of the system. `silent` is none that a reason shows. */
+/** The kind of a reason: one of our own, or a code of OpenSSL or of the system. No reason maps to `silent`. */
 export function refusalReason(detail: string): RefusalReason {
   return exact.get(detail) ?? patterns.find(([pattern]) => pattern.test(detail))?.[1] ?? 'other';
 }

@@ -11,7 +11,7 @@ const clock: Clock = {
   schedule: () => ({ cancel: () => undefined }),
 };
 
-test('a flood of refusals is one report in ten seconds, with the count of the others', () => {
+test('a flood of refusals is one report every ten seconds, with the count of the others', () => {
   nowMs = 0;
   const reports: ConnectionRefusal[] = [];
   const reporter = new RefusalReporter(clock, (refusal) => reports.push(refusal));

@@ -9,27 +9,27 @@ export interface ConnectionRefusal {
   sourceAddress: string;
   /** Code or message of the TLS error. */
   reason: string;
-  /** The class of the reason, of a closed list. */
+  /** The class of the reason, from a closed list. */
   kind: RefusalReason;
-  /** What the peer showed; undefined if it came to none. */
+  /** The peer's certificate; undefined if it sent none. */
   certificate?: CallerCertificate | undefined;
-  /** How many more of this kind were refused since the last report of it, and not reported. */
+  /** How many more of this kind were refused, unreported, since its last report. */
   unreported: number;
 }
 
-/** What was seen of a peer before it was refused. */
+/** The facts about a peer before it was refused. */
 interface Seen {
   certificate?: CallerCertificate | undefined;
-  /** It sent nothing: a port scan, or the TCP probe of a load balancer. */
+  /** It sent nothing, like a port scan or the TCP probe of a load balancer. */
   isSilent?: boolean;
 }
 
-/** At most one report of a kind in this time: anybody who reaches the port can cause refusals. */
+/** At most one report of each kind in this time: anyone who reaches the port can cause refusals. */
 const reportIntervalMs = 10_000;
 
 /**
- * Reports refusals without flooding the log: of each kind the first at once, then one for each interval with the count of
- * the rest. A flood of one kind does not hide another one.
+ * Reports refusals without flooding the log: the first of each kind at once, then one per interval with the count of
+ * the rest. A flood of one kind does not hide another.
  */
 export class RefusalReporter {
   readonly #clock: Clock;
@@ -63,7 +63,7 @@ export class RefusalReporter {
   }
 }
 
-/** Reports the connections that a server drops because it has its most (`maxConnections`). */
+/** Reports the connections that a server drops because it has its maximum (`maxConnections`). */
 export function reportDrops(server: Server, refusals: RefusalReporter): void {
   server.on('drop', (dropped?: DropArgument) => {
     refusals.refused(dropped?.remoteAddress ?? 'unix', ownReasons.tooManyConnections);

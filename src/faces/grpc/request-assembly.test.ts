@@ -15,7 +15,7 @@ import { FaceUnderTest, rawCall } from '../../../test/grpc-face.js';
 const encrypt = '/holdfast.kms.v1.CryptographyService/Encrypt';
 const mebibyte = 1024 * 1024;
 
-/** A message of 1 MiB whose last bytes are kept back. */
+/** A message of 1 MiB whose last bytes are withheld. */
 function unfinished(sentBytes: number): Buffer {
   const frame = Buffer.alloc(sentBytes);
   frame.writeUInt32BE(mebibyte, 1);
@@ -27,7 +27,7 @@ interface Ended {
   resetCode: number | undefined;
 }
 
-/** A client that sends what it wants: grpc-js always finishes. */
+/** A client that sends arbitrary bytes; grpc-js always finishes its requests. */
 class RawClient {
   readonly #session: ClientHttp2Session;
   readonly streams: { stream: ClientHttp2Stream; ended: Promise<Ended> }[] = [];
@@ -55,7 +55,7 @@ class RawClient {
       const report = (): void => {
         resolve({ grpcStatus: answer['grpc-status'] as string | undefined, resetCode: stream.rstCode });
       };
-      // Node's client goes on waiting for its own side where a stream is reset without an error.
+      // Node's client keeps waiting for its own side if a stream is reset without an error.
       stream.once('end', () => setImmediate(report)).once('close', report);
     });
     this.streams.push({ stream, ended });
@@ -79,7 +79,7 @@ function arrayBufferBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
-test('a connection has 100 calls at a time', async () => {
+test('a connection has at most 100 concurrent calls', async () => {
   await using face = await FaceUnderTest.start();
   using client = new RawClient(face);
   expect(await client.maximumStreams).toBe(100);
@@ -109,20 +109,21 @@ test('a whole message without the end of its stream is ended too; other calls of
   expect(face.dispatcher.calls).toHaveLength(1);
 });
 
-test('a stranger’s unfinished megabytes are ended long before the deadline, and their memory is let go', async () => {
+test('a stranger’s unfinished megabytes are ended long before the deadline, and their memory is freed', async () => {
   await using face = await FaceUnderTest.start();
   using client = new RawClient(face, face.authority.issue({ commonName: 'mallory', usage: 'client' }));
   const message = unfinished(mebibyte - 1);
   const beforeBytes = arrayBufferBytes();
   for (let round = 0; round < 3; round += 1) {
     const calls = Array.from({ length: 90 }, () => client.begin(message));
-    // The last few may stay below the connection's allowance: they wait for the deadline.
+    // The last few may stay below the connection's allowance and wait for the deadline.
     const first = await Promise.race(calls);
     expect(first.grpcStatus).toBe(String(status.RESOURCE_EXHAUSTED));
     await expect
       .poll(() => client.streams.filter(({ stream }) => stream.closed).length)
       .toBeGreaterThan(80 * (round + 1));
-    // Polled: newer engines sweep array buffers beside the collector. What is held would stay until the deadline.
+    // Polled: newer engines sweep array buffers in the background. Memory that is still referenced would stay until the
+    // deadline.
     await expect.poll(() => arrayBufferBytes() - beforeBytes, { timeout: 3_000 }).toBeLessThan(32 * mebibyte);
   }
   expect(face.dispatcher.calls).toHaveLength(0);

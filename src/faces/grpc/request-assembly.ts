@@ -12,31 +12,31 @@ import { ownReasons } from './refusal-reason.js';
 import type { RefusalReporter } from './refusals.js';
 import { headBytes, RequestFrames } from './request-frames.js';
 
-/** What `RequestAssembly` works with. `requestAssemblyLimits` derives the bounds from those of the face. */
+/** The options of `RequestAssembly`. `requestAssemblyLimits` derives the bounds from those of the face. */
 export interface ReceptionOptions {
   clock: Clock;
   connections: Connections;
   refusals: RefusalReporter;
-  /** From the headers of a call to the end of its request; on a stream of requests, from each to the next. */
+  /** From the headers of a call to the end of its request; on a stream of requests, between one and the next. */
   messageTimeoutMs: number;
-  /** Of one message, also when it is decompressed. */
+  /** The maximum for one message, before and after decompression. */
   maximumMessageBytes: number;
-  /** What unfinished requests may hold: all of them, those of one connection, those of a connection without a principal. */
+  /** The memory of unfinished requests: in total, of one connection, and of a connection without a principal. */
   maximumBytes: number;
   maximumBytesOfConnection: number;
   maximumBytesOfUnknown: number;
 }
 
-/** A call whose request has not arrived whole. */
+/** A call whose request has not fully arrived. */
 interface PendingRequest {
   call: ServerInterceptingCallInterface;
   stream: ServerHttp2Stream;
   frames: RequestFrames;
   peer: Peer;
   bytes: number;
-  /** What has arrived of a message that is not whole; zeroed afterwards, because it may hold a secret. */
+  /** The arrived pieces of an incomplete message; zeroed afterwards, because it may contain a secret. */
   pieces: Buffer[];
-  /** The memory that the last piece is a part of. */
+  /** The memory that contains the last piece. */
   lastMemory: ArrayBufferLike | undefined;
   deadline: Deadline;
 }
@@ -49,15 +49,15 @@ interface Peer {
   bytes: number;
 }
 
-/** What a piece costs beside its bytes: many small frames would be many objects. */
+/** The cost of a piece besides its bytes: many small frames would be many objects. */
 const pieceOverheadBytes = 256;
 
 /**
- * Bounds what requests on their way in may hold. grpc-js keeps the pieces of a message until it is whole, without a
- * deadline: 600 unfinished messages of 1 MiB, on one connection and from nobody the configuration knows, held 700 MiB.
- * A call that takes too long is ended with DEADLINE_EXCEEDED, one that takes too much with RESOURCE_EXHAUSTED, one that is no gRPC
- * request (no message, two, half of one) with INVALID_ARGUMENT, without an audit record since nothing of it was read; its stream is
- * reset, so that a client that goes on sending is not kept.
+ * Bounds the memory of incoming requests. grpc-js keeps the pieces of a message until it is complete, without a
+ * deadline: 600 unfinished messages of 1 MiB, on one connection of an unknown caller, held 700 MiB. A call that takes
+ * too long is ended with DEADLINE_EXCEEDED, one that takes too much with RESOURCE_EXHAUSTED, one that is not a gRPC
+ * request (no message, two, half of one) with INVALID_ARGUMENT, without an audit record since no part of it was read.
+ * Its stream is reset, so a client that keeps sending does not keep it open.
  */
 export class RequestAssembly {
   readonly #options: ReceptionOptions;
@@ -70,12 +70,12 @@ export class RequestAssembly {
     this.#deadlines = new Deadlines(options.clock);
   }
 
-  /** Memory of all unfinished requests. */
+  /** The memory of all unfinished requests. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** To be the only interceptor of the server: it has to be next to the stream. */
+  /** Must be the only interceptor of the server: it has to be next to the stream. */
   readonly interceptor: ServerInterceptor = (method, call) => {
     explainEveryError(call);
     const arrival = this.#begin(call, method.requestStream);
@@ -86,7 +86,7 @@ export class RequestAssembly {
       },
       onHalfClose: () => this.#ended(arrival),
       onEnd: () => {
-        // grpc-js has answered for us (the client's deadline): nobody reads the rest.
+        // grpc-js has answered for us (the client's deadline): the rest is not read.
         if (this.#finish(arrival)) arrival.stream.close(constants.NGHTTP2_NO_ERROR);
       },
     });
@@ -108,14 +108,15 @@ export class RequestAssembly {
     arrival.peer.arrivals.add(arrival);
     wipeWhenWritten(arrival.stream);
     internals.decompressMessage = (frame, encoding) => this.#messageOf(arrival, frame, encoding);
-    // Before grpc-js, which takes nothing of a call that has its answer. It has paused the stream: one more listener does not make it flow.
+    // Before grpc-js, which ignores the data of a call that has its answer. It has paused the stream: one more listener
+    // does not make it flow.
     arrival.stream.prependListener('data', (piece: Buffer) => this.#received(arrival, piece));
-    // grpc-js would not tell the end of a stream that had ended before it began.
+    // grpc-js would not report the end of a stream that ended before it began.
     if (arrival.stream.destroyed) this.#finish(arrival);
     return arrival;
   }
 
-  /** @returns false when it is answered */
+  /** @returns false if it is answered */
   #ended(arrival: PendingRequest): boolean {
     const fault = arrival.frames.end();
     if (fault !== undefined) this.#refuse(arrival, fault);
@@ -123,7 +124,7 @@ export class RequestAssembly {
     return fault === undefined;
   }
 
-  /** The bytes of a message. What it throws is answered by then: grpc-js only has to stop. */
+  /** The bytes of a message. If it throws, the call is already answered: grpc-js only has to stop. */
   #messageOf(arrival: PendingRequest, frame: Buffer, encoding: string): Buffer {
     if (encoding === 'identity') return frame.subarray(headBytes);
     try {
@@ -158,7 +159,7 @@ export class RequestAssembly {
       this.#refuse(arrival, fault);
       return;
     }
-    // A piece keeps the whole memory alive that its frame was read into, however small it is itself.
+    // A piece keeps alive the whole memory into which its frame was read, however small it is itself.
     const isNewMemory = piece.buffer !== arrival.lastMemory;
     arrival.lastMemory = piece.buffer;
     this.#hold(arrival, pieceOverheadBytes + (isNewMemory ? piece.buffer.byteLength : 0));
@@ -180,12 +181,12 @@ export class RequestAssembly {
     const message = ownReasons.requestTooLarge;
     const error = new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
     for (const arrival of [...peer.arrivals]) {
-      // What has sent nothing yet holds nothing.
+      // A call that has sent nothing yet holds no memory.
       if (arrival.bytes > 0) this.#end(arrival, error, message);
     }
   }
 
-  /** Ends a call for what it has sent. */
+  /** Ends a call because of what it has sent. */
   #refuse(arrival: PendingRequest, error: HoldfastError): void {
     this.#end(arrival, error, error.code === 'LIMIT_EXCEEDED' ? ownReasons.messageTooLong : ownReasons.malformed);
   }
@@ -203,13 +204,14 @@ export class RequestAssembly {
     const { connections, refusals } = this.#options;
     refusals.refused(connections.find(arrival.peer.name)?.sourceAddress ?? 'unknown', reason);
     arrival.call.sendStatus(toCallError(error, undefined));
-    // After the whole answer: do not send the rest (RFC 9113 §8.1).
+    // After the complete answer: asks the client not to send the rest (RFC 9113 §8.1).
     arrival.stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   #restart(arrival: PendingRequest): void {
     if (!arrival.peer.arrivals.has(arrival)) return;
-    // Not wiped: they may hold a part of the next message, which grpc-js has not copied. No stream of requests carries secrets.
+    // Not zeroed: they may contain a part of the next message, which grpc-js has not copied. No stream of requests
+    // carries secrets.
     arrival.pieces = [];
     this.#count(arrival, -arrival.bytes);
     arrival.lastMemory = undefined;
@@ -217,7 +219,7 @@ export class RequestAssembly {
     arrival.deadline = this.#scheduleEnd(() => arrival);
   }
 
-  /** @returns false when it was finished before. */
+  /** @returns false if it was finished before. */
   #finish(arrival: PendingRequest): boolean {
     const { peer } = arrival;
     wipePieces(arrival);
@@ -244,7 +246,7 @@ function wipePieces(arrival: PendingRequest): void {
 
 type WriteCallback = (error: Error | null | undefined) => void;
 
-/** The frame that grpc-js makes of an answer is a copy of it: it is zeroed once HTTP/2 needs it no more. */
+/** The frame that grpc-js makes of an answer is a copy: it is zeroed once HTTP/2 no longer needs it. */
 function wipeWhenWritten(stream: ServerHttp2Stream): void {
   const write = stream.write.bind(stream) as (frame: Buffer, written: WriteCallback) => boolean;
   stream.write = ((frame: Buffer, written: WriteCallback) =>

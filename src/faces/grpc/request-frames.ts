@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../errors.js';
 
-/** What the messages of one call may be. */
+/** The rules for the messages of one call. */
 export interface RequestFrameRules {
   maximumMessageBytes: number;
   /** Whether the method takes any number of messages; all others take exactly one. */
@@ -9,22 +9,23 @@ export interface RequestFrameRules {
   encoding: string;
 }
 
-/** One byte of flags and four of length stand before each message. */
+/** One byte of flags and four of length precede each message. */
 export const headBytes = 5;
 const compressedFlag = 1;
 
 /**
- * Follows the messages of one request, without keeping them ("Length-Prefixed-Message" of gRPC over HTTP/2). grpc-js alone takes a
- * message that is followed by a part of another one for whole, any flag for none, and begins to decompress every message that it
- * is sent, also where the method has one: 90 calls with 800 messages of 25 bytes each kept it busy for three seconds.
+ * Follows the messages of one request, without keeping them ("Length-Prefixed-Message" of gRPC over HTTP/2). grpc-js
+ * alone accepts a message followed by a part of another one, ignores unknown flags, and begins to decompress every
+ * message that arrives, even if the method takes only one: 90 calls with 800 messages of 25 bytes each kept it busy for
+ * three seconds.
  */
 export class RequestFrames {
   readonly #rules: RequestFrameRules;
   #messages = 0;
-  /** How much of a head was read, and what its length is so far. */
+  /** How much of a head was read, and its length so far. */
   #headRead = 0;
   #length = 0;
-  /** Bytes of the message that are still to come. */
+  /** Bytes of the message that have not arrived. */
   #left = 0;
 
   constructor(rules: RequestFrameRules) {
@@ -48,7 +49,7 @@ export class RequestFrames {
     return undefined;
   }
 
-  /** The client has ended its side. @returns why what it sent is no request */
+  /** The client has ended its side. @returns why the data is not a request */
   end(): HoldfastError | undefined {
     if (this.#headRead > 0 || this.#left > 0) return malformed('The request ends within its message.');
     if (this.#messages === 0 && !this.#rules.isStream) return malformed('The request has no message.');

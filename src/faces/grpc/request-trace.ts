@@ -2,13 +2,13 @@ import { type Metadata, status } from '@grpc/grpc-js';
 import type { HoldfastError } from '../../errors.js';
 import type { OperationTrace, RequestTracer, TraceAttributes } from '../../calls/trace.js';
 
-/** Begins the trace of a call, where it is sampled. `trusted`: the caller is a principal of the configuration. */
+/** Begins the trace of a call, if it is sampled. `trusted`: the caller is a principal of the configuration. */
 export type TraceStart = (metadata: Metadata, trusted: boolean) => OperationTrace | undefined;
 
 /**
- * How calls of one method begin their traces. The attributes are those of OpenTelemetry's semantic conventions for gRPC.
+ * Begins the traces of calls to one method. The attributes are those of OpenTelemetry's semantic conventions for gRPC.
  * @param path of the method, e.g. `/holdfast.kms.v1.CryptographyService/Encrypt`
- * @param tracer undefined where nothing is traced
+ * @param tracer undefined if tracing is off
  */
 export function traceStart(path: string, tracer: RequestTracer | undefined): TraceStart {
   if (tracer === undefined) return () => undefined;
@@ -23,13 +23,13 @@ export function traceStart(path: string, tracer: RequestTracer | undefined): Tra
   };
 }
 
-/** W3C Trace Context §3.3.1.1: several headers of one name are one list, in their order. */
+/** W3C Trace Context §3.3.1.1: several headers of one name form one list, in their order. */
 function textOf(metadata: Metadata, name: string): string | undefined {
   const values = metadata.get(name);
   return values.length === 0 ? undefined : values.join(',');
 }
 
-/** What OpenTelemetry's conventions for gRPC call an error of the server; the others are the caller's. */
+/** The statuses that OpenTelemetry's conventions for gRPC count as server errors; the others are the caller's. */
 const serverErrors: ReadonlySet<status> = new Set([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,

@@ -29,7 +29,7 @@ test('a client with a certificate is its principal; request and answer cross TLS
   expect(face.dispatcher.requests[0]).toEqual(request);
 });
 
-test('two callers on two connections are never taken for each other', async () => {
+test('two callers on two connections are never confused', async () => {
   await using face = await FaceUnderTest.start();
   const stranger = face.authority.issue({ commonName: 'mallory', usage: 'client' });
   const known = face.open(Client);
@@ -82,7 +82,7 @@ test('a method that does not exist is UNIMPLEMENTED', async () => {
   expect((await face.send('CryptographyService/Sign', noBytes)).error?.code).toBe(status.UNIMPLEMENTED);
 });
 
-test('a call that its client cancels runs to its end, and its connection goes on', async () => {
+test('a call that its client cancels runs to its end, and its connection stays usable', async () => {
   await using face = await FaceUnderTest.start();
   const client = face.open(CryptographyServiceClient);
   let finished = false;
@@ -104,11 +104,11 @@ test('a call that its client cancels runs to its end, and its connection goes on
   expect(response.plaintext?.toString()).toBe('y');
 });
 
-test('the bytes of request and response are zeroed where they hold secrets', async () => {
+test('the bytes of request and response are zeroed if they contain secrets', async () => {
   await using face = await FaceUnderTest.start();
   face.dispatcher.answer = (request, call) => {
     expect(Buffer.from((request['plaintext'] as Secret).reveal()).toString()).toBe('ab');
-    // Only zeroes are left of the message, and they are none.
+    // The message consists of zeroes now, which are not a valid one.
     expect(() => call.decode()).toThrow('not a valid EncryptRequest');
     return { keyId: 'an answer' };
   };
@@ -119,7 +119,7 @@ test('the bytes of request and response are zeroed where they hold secrets', asy
   expect(face.dispatcher.responses[0]?.every((byte) => byte === 0)).toBe(true);
 });
 
-test('a drain finishes what is in flight, refuses what is new, and ends', async () => {
+test('a drain finishes calls in flight, refuses new ones, and ends', async () => {
   await using face = await FaceUnderTest.start();
   const release: (() => void)[] = [];
   face.dispatcher.answer = () => new Promise((resolve) => release.push(() => resolve({})));
@@ -134,7 +134,7 @@ test('a drain finishes what is in flight, refuses what is new, and ends', async 
   expect(face.dispatcher.calls).toHaveLength(1);
 });
 
-test('a drain cuts off what is in flight when its bound is over', async () => {
+test('a drain cuts off calls in flight when its bound is over', async () => {
   await using face = await FaceUnderTest.start();
   let started = false;
   face.dispatcher.answer = () => {

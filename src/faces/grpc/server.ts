@@ -23,49 +23,49 @@ import { TlsListener, type TlsListenerOptions, type TlsMaterial } from './tls-li
 import { answerUnknownMethods } from './unknown-methods.js';
 import { startUnixListener, type UnixListenerOptions } from './unix-listener.js';
 
-/** A listener with its certificates read and its principal found; `composition/listener-options.ts` makes it. */
+/** A listener with its certificates read and its principal looked up; `composition/listener-options.ts` makes it. */
 export type GrpcListenerOptions = TlsListenerOptions | UnixListenerOptions | PlaintextListenerOptions;
 
-/** What `compose.ts` gives the face. `listeners` are started in their order, and `reload` names them by it. */
+/** The options of the face. `listeners` are started in order, and `reload` refers to them by index. */
 export interface GrpcFaceOptions {
   dispatcher: Dispatcher;
   clock: Clock;
   identifiers: Identifiers;
   listeners: readonly GrpcListenerOptions[];
-  /** Whom the configuration knows by a client certificate whose chain, dates and revocation were verified. */
+  /** The principal that a client certificate maps to, once its chain, dates and revocation are verified. */
   principalOf(certificate: X509Certificate): Principal | undefined;
-  /** Told of each kind at most every ten seconds. */
+  /** Called at most every ten seconds for each kind. */
   onConnectionRefused(refusal: ConnectionRefusal): void;
-  /** Told of every refusal, for a metric. */
+  /** Called for every refusal, for a metric. */
   onRefusalCounted?: (kind: RefusalReason) => void;
-  /** What grpc-js would print to stderr. It quotes what clients send. */
+  /** Lines that grpc-js would print to stderr. They quote what clients send. */
   onLibraryLine?: (line: string) => void;
-  /** For a call whose client names no deadline, and the most for one that does. Default 10 s. */
+  /** The deadline of a call whose client sets none, and the maximum for one whose client does. Default 10 s. */
   requestTimeoutMs?: number;
-  /** Undefined where nothing is traced. */
+  /** Undefined if tracing is off. */
   tracer?: RequestTracer | undefined;
   limits?: Partial<GrpcFaceLimits>;
-  /** How many file descriptors connections may use; left out: all that there are. */
+  /** How many file descriptors connections may use; left out: all of them. */
   descriptors?: DescriptorBounds;
 }
 
 /** The running gRPC face: package holdfast.kms.v1, health and reflection. */
 export interface GrpcFace {
-  /** In the order of the options' listeners, with the ports that were given for 0. */
+  /** In the order of the options' listeners, with the assigned ports in place of 0. */
   readonly bound: readonly BoundAddress[];
   /**
-   * Replaces the certificates of the TLS listener at this index of the options, and has its clients connect again, so
-   * that a revoked one loses its connection. Throws, and changes nothing, when the material is broken.
+   * Replaces the certificates of the TLS listener at this index of the options, and makes its clients reconnect: a
+   * revoked one loses its connection. Throws, and changes nothing, if the material is broken.
    */
   reload(listenerIndex: number, material: TlsMaterial): void;
-  /** How many connections are open, and the memory of requests that have not arrived whole. */
+  /** The number of open connections, and the memory of requests that have not fully arrived. */
   load(): { connections: number; unfinishedRequestBytes: number };
-  /** What health answers; NOT_SERVING until told otherwise, and from a drain on. */
+  /** Sets the answers of health. They are NOT_SERVING before the first call, and from a drain on. */
   setReadiness(readiness: Readiness): void;
-  /** What health answers for the process: false where it wants to be replaced. */
+  /** Sets health's answer for the process: false if it wants to be replaced. */
   setSound(sound: boolean): void;
   /**
-   * Health NOT_SERVING; no new connections and calls; what is in flight finishes within `boundMs`, then it is cut off.
+   * Health NOT_SERVING; no new connections and calls; calls in flight may finish within `boundMs` and are then cut off.
    * Resolves when all connections are closed.
    */
   drain(boundMs: number): Promise<void>;

@@ -21,7 +21,7 @@ export const serviceNames: readonly string[] = services.map((service) => {
 /** The full name of the service whose methods need an HSM. */
 export const cryptographyServiceName = 'holdfast.kms.v1.CryptographyService';
 
-/** The method that a path (`/package.Service/Method`) names. Throws for one that the dispatcher does not have. */
+/** The method for a path (`/package.Service/Method`). Throws for one that the dispatcher does not have. */
 export function methodOf(path: string): OperationName {
   const method = operationNames.find((name) => path.endsWith(`/${name}`));
   if (method === undefined) throw new Error(`The dispatcher has no method for ${path}.`);

@@ -11,7 +11,7 @@ import { type BoundAddress, boundTcp, type Listener, listening } from './listene
 import { ownReasons } from './refusal-reason.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
 
-/** PEM. `clientCertificateAuthority` may hold several certificates, `certificateRevocationList` several lists. */
+/** PEM. `clientCertificateAuthority` may contain several certificates, `certificateRevocationList` several lists. */
 export interface TlsMaterial {
   certificate: Buffer;
   key: Buffer;
@@ -19,38 +19,38 @@ export interface TlsMaterial {
   certificateRevocationList?: Buffer | undefined;
 }
 
-/** One TLS listener with the certificates that it begins with; `replaceMaterial` changes them. */
+/** One TLS listener with its first certificates; `replaceMaterial` changes them. */
 export interface TlsListenerOptions extends TlsMaterial {
   kind: 'tls';
   address: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   port: number;
 }
 
-/** What the face gives a TLS listener: who callers are, where connections go, and its bounds. */
+/** The face's part of a TLS listener: the principals, the receiver of connections, and the bounds. */
 export interface TlsListenerDependencies {
-  /** Whom the configuration knows by a verified certificate. */
+  /** The principal a verified certificate maps to. */
   principalOf(certificate: X509Certificate): Principal | undefined;
   /** Takes over a connection whose certificate was verified. */
   accept(socket: Socket, connection: Connection): void;
   refusals: RefusalReporter;
-  /** TCP connections at a time; more are closed at once. */
+  /** Concurrent TCP connections; further ones are closed at once. */
   maximumConnections: number;
   /** Undefined: as many file descriptors as there are. */
   descriptors: DescriptorBounds | undefined;
   /** How many of them may be in their TLS handshake; beyond that the oldest of these is closed. */
   maximumHandshakes: number;
-  /** How many of them may be of callers that are no principals; beyond that the oldest of these is closed. */
+  /** How many of them may belong to callers without a principal; beyond that the oldest of these is closed. */
   maximumStrangers: number;
-  /** For the TLS handshake: whoever is slower is disconnected. */
+  /** The bound of a TLS handshake: slower peers are disconnected. */
   handshakeTimeoutMs: number;
 }
 
 /**
- * TLS 1.3 only, with a client certificate of the configured authority (RFC 8446, RFC 7540 §9.2). Ours and not grpc-js's,
- * which takes TLS 1.2, has no revocation lists and would parse the peer's certificate for each request; here it is parsed
- * once a connection. A certificate that nobody is configured by is let in without a principal, so that the attempt is
- * denied and audited by the dispatcher.
+ * TLS 1.3 only, with a client certificate of the configured authority (RFC 8446, RFC 7540 §9.2). It replaces the one of
+ * grpc-js, which accepts TLS 1.2, has no revocation lists and would parse the peer's certificate for each request; here
+ * it is parsed once per connection. A certificate that maps to no principal is let in without one: the dispatcher then
+ * denies and audits the attempt.
  */
 export class TlsListener implements Listener {
   readonly bound: BoundAddress;
@@ -60,8 +60,8 @@ export class TlsListener implements Listener {
     const server = tls.createServer({
       ...secureContextOptions(options),
       requestCert: true,
-      // Node would close the connection before anybody could see whose certificate was refused, and why. `acceptSecure`
-      // refuses everything that is not `authorized`; nothing is sent to the client before.
+      // Node would close the connection before the refused certificate and the reason could be read. `acceptSecure`
+      // refuses every connection that is not `authorized`; nothing is sent to the client before.
       rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
       handshakeTimeout: dependencies.handshakeTimeoutMs,
@@ -70,7 +70,7 @@ export class TlsListener implements Listener {
     const { maximumHandshakes, maximumStrangers, refusals } = dependencies;
     const handshakes = new BoundedSockets(maximumHandshakes, ownReasons.tooManyHandshakes, refusals);
     const strangers = new BoundedSockets(maximumStrangers, ownReasons.tooManyStrangers, refusals);
-    // A socket that was asked for its peer's address, as here, still knows it when it is closed.
+    // A socket that was asked for its peer's address, as here, still has it after closing.
     server.on('connection', (socket: Socket) => handshakes.begin(socket));
     server.on('secureConnection', (socket) => {
       handshakes.end(socket);
@@ -87,7 +87,7 @@ export class TlsListener implements Listener {
     this.bound = boundTcp('tls', server);
   }
 
-  /** Uses other certificates and lists for connections from now on. Throws, and changes nothing, when they are broken. */
+  /** Uses other certificates and lists for connections from now on. Throws, and changes nothing, if they are broken. */
   replaceMaterial(material: TlsMaterial): void {
     this.#server.setSecureContext(secureContextOptions(material));
   }
@@ -98,7 +98,8 @@ export class TlsListener implements Listener {
 }
 
 /**
- * SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3: what was read is zeroed in OpenSSL's buffer. Node does not export the constant.
+ * SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3: data that was read is zeroed in OpenSSL's buffer. Node does not export the
+ * constant.
  */
 const cleansePlaintext = 0x2;
 
@@ -114,7 +115,9 @@ function secureContextOptions(material: TlsMaterial): tls.SecureContextOptions {
   };
 }
 
-/** Node reads only the first list of a buffer, and with an empty list of lists it would not check for revocation at all. */
+/**
+ * Node reads only the first list of a buffer, and with an empty list of lists it would not check for revocation at all.
+ */
 function listsOf(file: Buffer): Buffer[] {
   const lists = pemRevocationLists(file);
   if (lists.length === 0) throw new Error('The file of revocation lists holds none (PEM, X509 CRL).');
@@ -122,7 +125,7 @@ function listsOf(file: Buffer): Buffer[] {
 }
 
 function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refusals: RefusalReporter): void {
-  // Node has closed the socket by now: the address is in the TCP socket below it (not documented; `unknown` should it go
+  // Node has closed the socket by now. The address is in the TCP socket below it (undocumented; `unknown` should it go
   // away), and so is whether anything was received at all.
   const { _parent: below } = socket as { _parent?: Socket };
   refusals.refused(sourceAddressOf(below ?? socket), error.code ?? error.message, { isSilent: below?.bytesRead === 0 });
@@ -130,16 +133,16 @@ function reportRefusal(error: NodeJS.ErrnoException, socket: tls.TLSSocket, refu
 }
 
 /**
- * The verified client certificate. Parsed from its DER: Node's `getPeerX509Certificate` loses some kilobytes of native
+ * The verified client certificate. Parsed from its DER: Node's `getPeerX509Certificate` leaks some kilobytes of native
  * memory with every call on a server's socket.
  */
 function peerCertificate(socket: tls.TLSSocket): X509Certificate | undefined {
-  // Without a certificate Node returns an empty object, which its types do not say.
+  // Without a certificate Node returns an empty object, contrary to its types.
   const { raw } = socket.getPeerCertificate(true) as { raw?: Buffer };
   return raw === undefined ? undefined : new X509Certificate(raw);
 }
 
-/** The one gate: only a connection whose certificate OpenSSL has verified goes on. */
+/** The one gate: only connections whose certificate OpenSSL has verified pass. */
 function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependencies, strangers: BoundedSockets): void {
   const certificate = peerCertificate(socket);
   const refusal = refusalOf(socket, certificate);

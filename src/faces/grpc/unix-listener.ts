@@ -8,19 +8,19 @@ import type { Connection } from './connections.js';
 import { type Listener, listening } from './listener.js';
 import { type RefusalReporter, reportDrops } from './refusals.js';
 
-/** `path` has at most 107 bytes (unix(7)), and its folder must exist and be writable: the socket is made there. */
+/** `path` has at most 107 bytes (unix(7)). Its folder must exist and be writable: the socket is made there. */
 export interface UnixListenerOptions {
   kind: 'unix';
   path: string;
-  /** Whoever can open the socket is this principal: Node cannot ask the kernel who the peer is. */
+  /** Every process that can open the socket is this principal: Node cannot ask the kernel for the peer's identity. */
   principal: Principal;
 }
 
-/** What the face gives a listener without TLS. Connections beyond `maximumConnections` are closed at once. */
+/** The face's part of a listener without TLS. Connections beyond `maximumConnections` are closed at once. */
 export interface LocalListenerDependencies {
   accept(socket: Socket, connection: Connection): void;
   maximumConnections: number;
-  /** Undefined: as many file descriptors as there are. */
+  /** Undefined: all file descriptors. */
   descriptors: DescriptorBounds | undefined;
   refusals: RefusalReporter;
 }
@@ -28,15 +28,17 @@ export interface LocalListenerDependencies {
 /** sun_path of Linux, without the NUL (unix(7)). */
 export const longestSocketPathBytes = 107;
 
-/** Of the socket, or of the name that it is made under if that is longer: what `longestSocketPathBytes` bounds. */
+/**
+ * The length that `longestSocketPathBytes` bounds: of the socket's path, or of its temporary name if that is longer.
+ */
 export function socketPathBytes(path: string): number {
   return Math.max(Buffer.byteLength(path), Buffer.byteLength(join(dirname(path), '.01234567')));
 }
 
 /**
- * Starts to listen on a Unix socket that only its owner can open (0600), from its first moment on.
- * A file that is there already is removed only if it is a socket that nobody listens on; that holds, too, for several
- * starts at once: each socket is made under a name of its own, and takes the path only where there is nothing (link(2)).
+ * Starts to listen on a Unix socket that only its owner can open (0600), from its first moment on. An existing file is
+ * removed only if it is a socket on which no process listens. That holds for several starts at once too: each socket is
+ * made under a name of its own, and takes the path only if nothing is there (link(2)).
  */
 export async function startUnixListener(
   options: UnixListenerOptions,
@@ -54,7 +56,7 @@ export async function startUnixListener(
   try {
     await takePath(ownPath, path);
   } catch (error) {
-    // Node removes the file that a server listened on.
+    // Node removes the file of a server that listened.
     server.close();
     throw error;
   }
@@ -84,7 +86,7 @@ async function takePath(ownPath: string, path: string): Promise<void> {
   if (!linked(ownPath, path)) throw anotherListens(path);
 }
 
-/** @returns false when there is a file in its place. */
+/** @returns false if there is a file in its place. */
 function linked(ownPath: string, path: string): boolean {
   try {
     linkSync(ownPath, path);
@@ -101,8 +103,8 @@ async function removeDeadSocket(path: string): Promise<void> {
   if (!found.isSocket())
     throw new Error(`There is a file that is not a socket in the place of the Unix socket: ${path}`);
   if (await isAnswered(path)) throw anotherListens(path);
-  // Another start may have put its living socket here since: what was moved away is compared, and put back. All in one
-  // turn, so that the path is never without a living socket for longer than a few system calls.
+  // Another start may have put its living socket here meanwhile: the moved file is compared, and put back. All in one
+  // turn of the event loop: the path is never without a living socket for longer than a few system calls.
   if (!isSame(found, statOf(path))) throw anotherListens(path);
   const movedPath = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
   if (!movedAway(path, movedPath)) return;
@@ -112,12 +114,15 @@ async function removeDeadSocket(path: string): Promise<void> {
   if (!isDead) throw anotherListens(path);
 }
 
-/** A socket's modification time is that of its making: a number of a removed file may be given to a new one. */
+/**
+ * Compares a socket's modification time too, which is the time of its making: the inode number of a removed file may be
+ * reused.
+ */
 function isSame(one: BigIntStats, other: BigIntStats | undefined): boolean {
   return one.ino === other?.ino && one.mtimeNs === other.mtimeNs;
 }
 
-/** @returns false when another start has moved it. */
+/** @returns false if another start has moved it. */
 function movedAway(path: string, movedPath: string): boolean {
   try {
     renameSync(path, movedPath);
@@ -136,7 +141,7 @@ function statOf(path: string): BigIntStats | undefined {
   return lstatSync(path, { throwIfNoEntry: false, bigint: true });
 }
 
-/** A socket that is gone, since another start has moved it away, is not answered. */
+/** A socket that is gone, because another start has moved it away, does not answer. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

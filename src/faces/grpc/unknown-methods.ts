@@ -1,31 +1,32 @@
 import { type handleBidiStreamingCall, type Server, status } from '@grpc/grpc-js';
 
-/** What grpc-js keeps of a method. Its type is not exported. */
+/** A method in grpc-js's table. Its type is not exported. */
 interface RegisteredMethod {
   path: string;
-  /** `bidi` begins before any message has arrived, whatever kind of call the client believes that it makes. */
+  /** `bidi` begins before any message has arrived, whatever kind of call the client makes. */
   type: 'bidi';
   func: handleBidiStreamingCall<Buffer, Buffer>;
   serialize(message: Buffer): Buffer;
   deserialize(bytes: Buffer): Buffer;
 }
 
-/** The longest path that an answer quotes, in characters. */
+/** The maximum length of a path quoted in an answer, in characters. */
 const longestPath = 200;
 
 /**
- * Makes a call of a method that nobody registered a call like all others: bounded by `RequestAssembly`, and answered UNSUPPORTED_OPERATION with
- * details. grpc-js alone answers such calls on a way that passes no interceptor. Call it after all services were added.
- * @param onCall told of the peer of each such call: none is audited
+ * Treats calls of unregistered methods like all others: bounded by `RequestAssembly`, and answered
+ * UNSUPPORTED_OPERATION with details. grpc-js alone answers such calls on a path that skips the interceptors. Call it
+ * after all services were added.
+ * @param onCall called with the peer of each such call: they are not audited
  */
 export function answerUnknownMethods(server: Server, onCall: (peer: string) => void): void {
   const internals = server as unknown as { handlers: unknown };
-  // A test calls unknown methods, so that an update of grpc-js that moves the table shows.
+  // A test calls unknown methods, so an update of grpc-js that moves the table fails it.
   if (!(internals.handlers instanceof Map)) throw new Error('grpc-js has moved the table of its methods.');
   internals.handlers = new CompleteMethodTable(internals.handlers as Map<string, unknown>, onCall);
 }
 
-/** A table that has an entry for every path. Only `get` is complete: `has` tells grpc-js what is registered. */
+/** A table that has an entry for every path. Only `get` is complete: `has` answers for registered methods only. */
 class CompleteMethodTable extends Map<string, unknown> {
   readonly #services: ReadonlySet<string>;
   readonly #onCall: (peer: string) => void;

@@ -5,14 +5,14 @@ import { Secret } from '../../secret.js';
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * A reader that throws on invalid UTF-8, where the default one puts U+FFFD (two different encryption contexts could
- * read the same), and that keeps a leading byte order mark (which is part of the text).
+ * A reader that throws on invalid UTF-8, which the default one replaces by U+FFFD (two different encryption contexts
+ * could read the same), and that keeps a leading byte order mark (which is part of the text).
  */
 export function strictReader(bytes: Uint8Array): BinaryReader {
   return new BinaryReader(bytes, (text) => strictUtf8.decode(text));
 }
 
-/** How often each field occurs at the top level of a message. Throws for bytes that are no message. */
+/** How often each field occurs at the top level of a message. Throws for bytes that are not a message. */
 export function countFields(message: Uint8Array): Map<number, number> {
   const counts = new Map<number, number>();
   const reader = new BinaryReader(message);
@@ -26,8 +26,8 @@ export function countFields(message: Uint8Array): Map<number, number> {
 
 /**
  * Takes a secret text out of a message before it is decoded, because a JavaScript string cannot be zeroed: the text's
- * bytes are copied into a `Secret` and overwritten in the message. The last occurrence counts, as protobuf says.
- * Throws for bytes that are no message and for invalid UTF-8.
+ * bytes are copied into a `Secret` and overwritten in the message. The last occurrence counts, as protobuf says. Throws
+ * for bytes that are not a message and for invalid UTF-8.
  */
 export function takeSecretText(message: Uint8Array, secretFieldNumber: number): Secret | undefined {
   let secret: Secret | undefined;
