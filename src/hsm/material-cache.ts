@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import type { MaterialReference } from '../clusters/hsm-cluster.js';
 import type { NativeAddon, NativeMaterialReference } from './native.js';
@@ -8,12 +9,11 @@ import type { NativeAddon, NativeMaterialReference } from './native.js';
  */
 export class MaterialCache {
   readonly #addon: Pick<NativeAddon, 'createMaterial'>;
-  readonly #capacity: number;
-  readonly #references = new Map<string, NativeMaterialReference>();
+  readonly #references: LRUCache<string, NativeMaterialReference>;
 
   constructor(addon: Pick<NativeAddon, 'createMaterial'>, capacity: number) {
     this.#addon = addon;
-    this.#capacity = capacity;
+    this.#references = new LRUCache({ max: capacity });
   }
 
   get size(): number {
@@ -23,13 +23,9 @@ export class MaterialCache {
   referenceTo(material: MaterialReference): NativeMaterialReference {
     const { materialId } = material;
     const known = this.#references.get(materialId);
-    // Who was used last matters only where somebody will soon have to go.
-    if (known !== undefined && this.#references.size <= this.#capacity / 2) return known;
-    const reference = known ?? this.#create(material);
-    // A Map keeps the order of insertion: what is inserted again was used last.
-    this.#references.delete(materialId);
+    if (known !== undefined) return known;
+    const reference = this.#create(material);
     this.#references.set(materialId, reference);
-    if (this.#references.size > this.#capacity) this.#forgetOldest();
     return reference;
   }
 
@@ -47,11 +43,6 @@ export class MaterialCache {
       canaryAdditionalData: canaryAdditionalData(materialId),
       canaryPlaintext: canaryPlaintext(materialId),
     });
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#references.keys().next();
-    if (oldest.done !== true) this.#references.delete(oldest.value);
   }
 }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { HoldfastError } from '../errors.js';
 import type { KeyCatalog } from './catalog.js';
 import type { BackgroundErrorListener } from './core.js';
@@ -61,14 +62,13 @@ export interface EncryptionBudgetTools {
  */
 export class EncryptionBudget implements EncryptionSpending {
   readonly #tools: EncryptionBudgetTools;
-  readonly #capacity: number;
-  /** By material id, in order of last use. */
-  readonly #blocks = new Map<string, MaterialBlock>();
+  /** By material id. */
+  readonly #blocks: LRUCache<string, MaterialBlock>;
   #mostUsed: EncryptionUse | undefined;
 
   constructor(tools: EncryptionBudgetTools) {
     this.#tools = tools;
-    this.#capacity = tools.capacity ?? defaultCapacity;
+    this.#blocks = new LRUCache({ max: tools.capacity ?? defaultCapacity });
   }
 
   trySpend(materialId: string): boolean {
@@ -94,30 +94,20 @@ export class EncryptionBudget implements EncryptionSpending {
 
   #blockOf(materialId: string): MaterialBlock {
     const known = this.#blocks.get(materialId);
-    // Recency only matters when the cache is close to full.
-    if (known !== undefined && this.#blocks.size <= this.#capacity / 2) return known;
-    this.#blocks.delete(materialId);
-    const block = known ?? this.#newBlock(materialId);
+    if (known !== undefined) return known;
+    const block = this.#newBlock(materialId);
     this.#blocks.set(materialId, block);
-    this.#dropOldest();
     return block;
   }
 
   #newBlock(materialId: string): MaterialBlock {
-    const size = this.#blocks.size < this.#capacity ? blockSize : crowdedBlockSize;
+    const size = this.#blocks.size < this.#blocks.max ? blockSize : crowdedBlockSize;
     return new MaterialBlock(this.#tools, materialId, size, (used) => this.#note(materialId, used));
   }
 
   #note(materialId: string, used: number): void {
     if (used < (this.#mostUsed?.used ?? 0)) return;
     this.#mostUsed = { materialId, used, limit: encryptionLimit };
-  }
-
-  #dropOldest(): void {
-    for (const oldest of this.#blocks.keys()) {
-      if (this.#blocks.size <= this.#capacity) return;
-      this.#blocks.delete(oldest);
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ChangeFeed } from '../coordination/change-feed.js';
+import { LRUCache } from 'lru-cache';
 import { toHoldfastError } from '../errors.js';
 import type { AliasQuery } from '../keys/catalog.js';
 import type { Scope } from '../calls/scope.js';
@@ -40,16 +41,15 @@ function aliasesKey(query: AliasQuery, targetKeyId: string): string {
   return `${cacheKey('aliases', query.scope, targetKeyId)}\0${query.limit}`;
 }
 
-/** Answers by their question, those used last at the end. */
+/** Answers by their question. */
 class ReadCache {
   readonly #changes: ChangeFeed;
-  readonly #capacity: number;
-  readonly #answers = new Map<string, Promise<unknown>>();
+  readonly #answers: LRUCache<string, Promise<unknown>>;
   #position: number | undefined;
 
   constructor(changes: ChangeFeed, capacity: number) {
     this.#changes = changes;
-    this.#capacity = capacity;
+    this.#answers = new LRUCache({ max: capacity });
   }
 
   /** A position that is known without waiting costs no promise. */
@@ -73,12 +73,9 @@ class ReadCache {
       this.#position = position;
     }
     const known = this.#answers.get(question) as Promise<T> | undefined;
-    // Who was used last matters only where somebody will soon have to go, and to move an entry costs more than to find it.
-    if (known !== undefined && this.#answers.size <= this.#capacity / 2) return known;
-    this.#answers.delete(question);
-    const answer = known ?? this.#ask(question, read);
+    if (known !== undefined) return known;
+    const answer = this.#ask(question, read);
     this.#answers.set(question, answer);
-    this.#makeRoom();
     return answer;
   }
 
@@ -98,14 +95,7 @@ class ReadCache {
   }
 
   #forget(question: string, answer: Promise<unknown>): void {
-    if (this.#answers.get(question) === answer) this.#answers.delete(question);
-  }
-
-  #makeRoom(): void {
-    for (const oldest of this.#answers.keys()) {
-      if (this.#answers.size <= this.#capacity) return;
-      this.#answers.delete(oldest);
-    }
+    if (this.#answers.peek(question) === answer) this.#answers.delete(question);
   }
 }
 

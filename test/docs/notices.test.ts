@@ -20,7 +20,8 @@ const shipped = Object.entries(packages).filter(
   ([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true,
 );
 
-const permissive = /^\(?(MIT|ISC|Apache-2\.0|0BSD|BSD-[23]-Clause|Unlicense|CC0-1\.0|WTFPL|AND|OR|[() ])+\)?$/;
+const permissive =
+  /^\(?(MIT|ISC|Apache-2\.0|BlueOak-1\.0\.0|0BSD|BSD-[23]-Clause|Unlicense|CC0-1\.0|WTFPL|AND|OR|[() ])+\)?$/;
 
 describe('THIRD_PARTY_NOTICES.md', () => {
   it('lists every package that the program depends on, and no other, with its version and licence', () => {
