@@ -89,8 +89,9 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     clock,
     identifiers,
   };
-  const { createdCatalog, auditFile } = foundation;
-  const jobs = await composeOwnActs(keys, auditFile, ownActEvents(sink), createdCatalog);
+  const { createdCatalog, auditFile, processName } = foundation;
+  const leases = { leases: catalog, clock, holder: processName };
+  const jobs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog);
   const { intentRecovery } = jobs;
   return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
 }
