@@ -7,7 +7,7 @@ import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
-import { defaultRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
+import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import {
   backgroundErrorEvent,
@@ -58,7 +58,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
-    ...defaultRegistryTimes,
+    ...fixedRegistryTimes,
     keyStoreCatalog: catalog,
     passwordSealer,
     hsmClusters,
