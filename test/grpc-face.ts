@@ -38,8 +38,6 @@ class StubDispatcher implements Dispatcher {
   }
 }
 
-type FaceChanges = Omit<Partial<GrpcFaceOptions>, 'limits'> & { limits?: Partial<GrpcFaceOptions['limits']> };
-
 /** A face over real TLS on a free port, with an authority of its own and a client that the configuration knows. */
 export class FaceUnderTest {
   readonly authority = new CertificateAuthority();
@@ -51,7 +49,7 @@ export class FaceUnderTest {
   face!: GrpcFace;
 
   static async start(
-    { limits, ...change }: FaceChanges = {},
+    change: Partial<GrpcFaceOptions> = {},
     moreListeners: GrpcFaceOptions['listeners'] = [],
   ): Promise<FaceUnderTest> {
     const test = new FaceUnderTest();
@@ -62,8 +60,6 @@ export class FaceUnderTest {
       listeners: [test.tlsListener(), ...moreListeners],
       principalOf: (certificate) => (certificate.subject === 'CN=alice' ? alice : undefined),
       onConnectionRefused: (refusal) => test.refusals.push(refusal),
-      requestTimeoutMs: 10_000,
-      limits: { maximumMessageBytes: 1024 * 1024, maximumConnections: 1_000, ...limits },
       ...change,
     });
     test.face.setReadiness(ready);

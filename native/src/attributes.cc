@@ -39,9 +39,7 @@ class AttributeQuery {
   /// an error here.
   void ask(Session& session, CK_OBJECT_HANDLE object) {
     const CK_RV rv = session.functions().C_GetAttributeValue(session.handle(), object, attributes_.data(), N);
-    const bool partial =
-        rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_BUFFER_TOO_SMALL;
-    if (!partial) check("C_GetAttributeValue", rv);
+    if (!returnValue(rv).attributesPartial()) check(Function::C_GetAttributeValue, rv);
     isWhole_ = rv == CKR_OK;
   }
 
@@ -88,7 +86,7 @@ class AttributeQuery {
 
  private:
   void require(bool holds, const char* what) const {
-    if (isWhole_ && !holds) throw badOutput("C_GetAttributeValue", what);
+    if (isWhole_ && !holds) throw badOutput(Function::C_GetAttributeValue, what);
   }
 
   const std::array<CK_ATTRIBUTE_TYPE, N> types_;
@@ -97,11 +95,6 @@ class AttributeQuery {
   std::array<std::array<uint8_t, kLongestText>, N> room_{};
   std::array<CK_ATTRIBUTE, N> attributes_{};
 };
-
-/// A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM: without CKA_CLASS or
-/// CKA_KEY_TYPE every question about it is answered so. It must not keep the whole token away; that the token
-/// itself is well, the inventory asks at its end.
-bool speaksOfHalfMadeObject(CK_RV rv) { return rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_GENERAL_ERROR; }
 
 }  // namespace
 
@@ -157,7 +150,11 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
   try {
     query.ask(session, object);
   } catch (const Failure& failure) {
-    if (speaksOfHandle(failure.rv) || speaksOfHalfMadeObject(failure.rv)) return std::nullopt;
+    // A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM: without CKA_CLASS
+    // or CKA_KEY_TYPE every question about it fails. It must not keep the whole token away. Whether the token
+    // itself is well, the inventory asks at its end.
+    const auto& answer = returnValue(failure.rv);
+    if (answer.objectLost || answer.couldBeHalfMade) return std::nullopt;
     throw;
   }
   const ByteView id = query.bytes(CKA_ID);

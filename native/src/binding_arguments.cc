@@ -31,7 +31,7 @@ std::optional<int> memberOrNull(const Napi::Value& value) {
 }
 
 std::shared_ptr<FileLock> lockOf(const Napi::Value& value) {
-  if (!value.IsObject()) return nullptr;
+  if (value.IsNull()) return nullptr;
   return **value.As<Napi::Object>().Get("held").As<Napi::External<HeldLock>>().Data();
 }
 

@@ -171,7 +171,7 @@ Napi::Value toJavaScript(Napi::Env env, const Failure& failure) {
   auto error = Napi::Error::New(env, messageOf(failure)).Value();
   error.Set("kind", nameOf(failure.kind));
   error.Set("rv", number(env, failure.rv));
-  error.Set("functionName", failure.functionName);
+  error.Set("functionName", nameOf(failure.function));
   error.Set("callerFault", failure.callerFault);
   error.Set("hsmCleared", failure.hsmCleared);
   error.Set("isOfUse", failure.isOfUse);
@@ -189,10 +189,15 @@ Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row) {
   object.Set("name", row.name);
   object.Set("value", number(env, row.value));
   object.Set("code", row.code);
+  object.Set("login", nameOf(row.login));
   object.Set("transient", row.transient);
   object.Set("poisonsSession", row.poisonsSession);
   object.Set("poisonsMember", row.poisonsMember);
   object.Set("countsAgainstBreaker", row.countsAgainstBreaker);
+  object.Set("sessionLost", row.sessionLost);
+  object.Set("objectLost", row.objectLost);
+  object.Set("loginLost", row.loginLost);
+  object.Set("tokenLost", row.tokenLost());
   return object;
 }
 

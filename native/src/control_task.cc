@@ -7,7 +7,7 @@ namespace holdfast {
 namespace {
 
 Failure exhausted(const std::exception& error) {
-  auto made = rvFailure("", CKR_HOST_MEMORY);
+  auto made = rvFailure(Function::kNone, CKR_HOST_MEMORY);
   made.detail = error.what();
   return made;
 }

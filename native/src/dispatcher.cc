@@ -62,7 +62,7 @@ void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
 Member& Dispatcher::memberAt(int index) const {
   const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
   if (!known || closed_ || members_[static_cast<size_t>(index)]->closing) {
-    throw Failure{.kind = FailureKind::kClosed, .detail = "the member is closed", .member = index};
+    throw withMember(failure(FailureKind::kClosed, "the member is closed"), index);
   }
   return *members_[static_cast<size_t>(index)];
 }

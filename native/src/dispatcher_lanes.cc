@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dispatcher.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
@@ -89,7 +90,7 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   // Given up while it was opening: what became of it is of no interest.
   if (lane.place.retired || lane.place.quarantined) return false;
   endOpening(lane);
-  if (failure.rv == CKR_SESSION_COUNT) {
+  if (returnValue(failure.rv).sessionsExhausted) {
     if (member.lanes.size() > 1) {
       retire(member, lane);
       shrink(member);
@@ -153,7 +154,7 @@ void Dispatcher::addLane(Member& member) {
     }
     member.lanes.push_back(std::move(lane));
   } catch (const std::system_error& error) {
-    member.laneFailure = rvFailure("", CKR_HOST_MEMORY);
+    member.laneFailure = rvFailure(Function::kNone, CKR_HOST_MEMORY);
     member.laneFailure->detail = error.what();
   }
 }

@@ -4,6 +4,7 @@
 
 #include "gcm.h"
 #include "other_keys.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
@@ -12,8 +13,7 @@ constexpr unsigned kChecked = 2;
 
 /// What would have the lane, or KeyTrouble, encrypt once more by itself.
 bool mayBeginAgain(const Failure& failure) {
-  const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
-  return failure.kind == FailureKind::kRv && (dropped || mayBeOfKey(failure));
+  return failure.kind == FailureKind::kRv && (returnValue(failure.rv).sessionLost || mayBeOfKey(failure));
 }
 
 class Check {
@@ -50,7 +50,7 @@ class Check {
 
   /// A key that encrypts wrongly again and again must not have the HSM make another one each time.
   Failure verdict() const {
-    auto wrong = badOutput("C_Encrypt", "what the key encrypted does not decrypt to what it was");
+    auto wrong = badOutput(Function::C_Encrypt, "what the key encrypted does not decrypt to what it was");
     wrong.kind = FailureKind::kKeyRefused;
     if (key_.entry->wasRefusedLately()) return wrong;
     if (otherKeysWork(context_, material_->id, Direction::kEncrypt)) {

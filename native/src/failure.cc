@@ -1,7 +1,6 @@
 #include "failure.h"
 
 #include <cstdio>
-#include <string_view>
 #include <utility>
 
 #include "call_time.h"
@@ -63,6 +62,8 @@ const char* nameOf(FailureKind kind) {
   return "rv";
 }
 
+const char* Failure::what() const noexcept { return detail.empty() ? nameOf(kind) : detail.c_str(); }
+
 Failure failure(FailureKind kind, std::string detail) {
   Failure made;
   made.kind = kind;
@@ -70,27 +71,32 @@ Failure failure(FailureKind kind, std::string detail) {
   return made;
 }
 
-Failure badOutput(const char* functionName, std::string detail) {
+Failure badOutput(Function function, std::string detail) {
   Failure made = failure(FailureKind::kBadOutput, std::move(detail));
-  made.functionName = functionName;
+  made.function = function;
   return made;
 }
 
-Failure rvFailure(const char* functionName, CK_RV rv) {
+Failure rvFailure(Function function, CK_RV rv) {
   Failure made;
   made.rv = rv;
-  made.functionName = functionName;
+  made.function = function;
   return made;
 }
 
-void check(const char* functionName, CK_RV rv) {
+Failure withMember(Failure failure, int member) {
+  failure.member = member;
+  return failure;
+}
+
+void check(Function function, CK_RV rv) {
   CallTime::note();
-  if (rv != CKR_OK) throw rvFailure(functionName, rv);
+  if (rv != CKR_OK) throw rvFailure(function, rv);
 }
 
 bool mayHaveEncrypted(const Failure& failure) {
   const bool byToken = failure.kind == FailureKind::kRv || failure.kind == FailureKind::kBadOutput;
-  return byToken && std::string_view(failure.functionName) == "C_Encrypt";
+  return byToken && traitsOf(failure.function).mayHaveEncrypted;
 }
 
 std::string messageOf(const Failure& failure) {
@@ -98,9 +104,9 @@ std::string messageOf(const Failure& failure) {
   if (failure.rv != CKR_OK) {
     char number[32];
     static_cast<void>(std::snprintf(number, sizeof number, " (0x%lx)", failure.rv));
-    text = std::string(failure.functionName) + ": " + nameOf(failure.rv) + number;
-  } else if (failure.functionName[0] != '\0') {
-    text += std::string(": ") + failure.functionName;
+    text = std::string(nameOf(failure.function)) + ": " + nameOf(failure.rv) + number;
+  } else if (failure.function != Function::kNone) {
+    text += std::string(": ") + nameOf(failure.function);
   }
   if (!failure.detail.empty()) text += ": " + failure.detail;
   return text;

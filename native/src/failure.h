@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include "cryptoki.h"
+#include "function.h"
 
 namespace holdfast {
 
@@ -37,14 +39,14 @@ enum class FailureKind {
 };
 
 /// The name that TypeScript sees.
-const char* nameOf(FailureKind kind);
+[[nodiscard]] const char* nameOf(FailureKind kind);
 
 /// Thrown by operations and caught where a lane or a control thread settles its request.
-struct Failure {
+struct Failure : std::exception {
   FailureKind kind = FailureKind::kRv;
   CK_RV rv = CKR_OK;
-  /// The PKCS#11 function that answered `rv`; a string literal, '' where none did.
-  const char* functionName = "";
+  /// The PKCS#11 function that answered `rv`, or whose output cannot be.
+  Function function = Function::kNone;
   /// For the log; never holds a secret.
   std::string detail;
   /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM
@@ -56,26 +58,32 @@ struct Failure {
   bool isOfUse = true;
   int member = -1;
   uint64_t epoch = 0;
+
+  /// The detail, or else the kind. `messageOf` says more; this must not allocate.
+  [[nodiscard]] const char* what() const noexcept override;
 };
 
 /// A failure without a CK_RV.
-Failure failure(FailureKind kind, std::string detail);
+[[nodiscard]] Failure failure(FailureKind kind, std::string detail);
 
 /// The function answered CKR_OK with an output that the standard or the mechanism rules out. `detail` names
 /// the output and never contains it: it may be secret.
-Failure badOutput(const char* functionName, std::string detail);
+[[nodiscard]] Failure badOutput(Function function, std::string detail);
 
 /// A failure that a PKCS#11 function answered.
-Failure rvFailure(const char* functionName, CK_RV rv);
+[[nodiscard]] Failure rvFailure(Function function, CK_RV rv);
+
+/// The same failure, of that member.
+[[nodiscard]] Failure withMember(Failure failure, int member);
 
 /// Throws the `rvFailure` unless the answer is CKR_OK.
-void check(const char* functionName, CK_RV rv);
+void check(Function function, CK_RV rv);
 
 /// The call that failed may have encrypted all the same: another encryption has to be accounted for before it
 /// is tried (invariant 9).
-bool mayHaveEncrypted(const Failure& failure);
+[[nodiscard]] bool mayHaveEncrypted(const Failure& failure);
 
 /// One line for the log: `C_Login: CKR_PIN_INCORRECT (0xa0)`, or kind and detail.
-std::string messageOf(const Failure& failure);
+[[nodiscard]] std::string messageOf(const Failure& failure);
 
 }  // namespace holdfast

@@ -23,9 +23,9 @@ bool isEcho(ByteView ciphertext, ByteView plaintext) {
 /// A ciphertext shorter or longer than the mechanism makes it could never be decrypted again.
 void requireCiphertext(ByteView ciphertext, CK_ULONG length, ByteView plaintext) {
   if (length != ciphertext.size())
-    throw badOutput("C_Encrypt", "the ciphertext is not as long as plaintext and tag");
-  if (endsInZeroes(ciphertext)) throw badOutput("C_Encrypt", "the ciphertext has no tag");
-  if (isEcho(ciphertext, plaintext)) throw badOutput("C_Encrypt", "the ciphertext is the plaintext");
+    throw badOutput(Function::C_Encrypt, "the ciphertext is not as long as plaintext and tag");
+  if (endsInZeroes(ciphertext)) throw badOutput(Function::C_Encrypt, "the ciphertext has no tag");
+  if (isEcho(ciphertext, plaintext)) throw badOutput(Function::C_Encrypt, "the ciphertext is the plaintext");
 }
 
 /// The parameter block; lives as long as the C_…Init call that reads it.
@@ -47,12 +47,12 @@ namespace {
 Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters, ByteView plaintext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
-  session.begin("C_EncryptInit",
+  session.begin(Function::C_EncryptInit,
                 [&](CK_SESSION_HANDLE handle) { return functions.C_EncryptInit(handle, &mechanism, key); });
   Bytes ciphertext(plaintext.size() + kTagLength);
   CK_ULONG length = ciphertext.size();
-  check("C_Encrypt", functions.C_Encrypt(session.handle(), pointerFor(plaintext), plaintext.size(),
-                                         ciphertext.data(), &length));
+  check(Function::C_Encrypt, functions.C_Encrypt(session.handle(), pointerFor(plaintext), plaintext.size(),
+                                                 ciphertext.data(), &length));
   requireCiphertext(ciphertext, length, plaintext);
   return ciphertext;
 }
@@ -62,18 +62,19 @@ Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK
                    ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
-  session.begin("C_DecryptInit",
+  session.begin(Function::C_DecryptInit,
                 [&](CK_SESSION_HANDLE handle) { return functions.C_DecryptInit(handle, &mechanism, key); });
   // SoftHSM wants room for the tag too.
   Secret plaintext(ciphertext.size());
   std::fill_n(plaintext.data(), plaintext.size(), unwritten);
   CK_ULONG length = plaintext.size();
-  check("C_Decrypt", functions.C_Decrypt(session.handle(), pointerFor(ciphertext), ciphertext.size(),
-                                         plaintext.data(), &length));
+  check(Function::C_Decrypt, functions.C_Decrypt(session.handle(), pointerFor(ciphertext), ciphertext.size(),
+                                                 plaintext.data(), &length));
   if (length != ciphertext.size() - kTagLength)
-    throw badOutput("C_Decrypt", "the plaintext is not as long as the ciphertext without its tag");
+    throw badOutput(Function::C_Decrypt, "the plaintext is not as long as the ciphertext without its tag");
   plaintext.truncate(length);
-  if (isEcho(ciphertext, plaintext.view())) throw badOutput("C_Decrypt", "the plaintext is the ciphertext");
+  if (isEcho(ciphertext, plaintext.view()))
+    throw badOutput(Function::C_Decrypt, "the plaintext is the ciphertext");
   return plaintext;
 }
 
@@ -91,11 +92,13 @@ Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& no
   std::array<uint8_t, 64> room{};
   auto parameters = parametersFor(ByteView(room).first(kNonceLength), additionalData);
   Bytes ciphertext = encryptWith(session, key, parameters, plaintext);
-  if (parameters.ulIvLen != kNonceLength) throw badOutput("C_Encrypt", "the nonce is not of 12 bytes");
+  if (parameters.ulIvLen != kNonceLength)
+    throw badOutput(Function::C_Encrypt, "the nonce is not of 12 bytes");
   std::copy_n(room.begin(), nonce.size(), nonce.begin());
   if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
-  throw Failure{
-      .rv = CKR_MECHANISM_PARAM_INVALID, .functionName = "C_Encrypt", .detail = "the token made no nonce"};
+  Failure noNonce = rvFailure(Function::C_Encrypt, CKR_MECHANISM_PARAM_INVALID);
+  noNonce.detail = "the token made no nonce";
+  throw Failure(noNonce);
 }
 
 Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
@@ -108,7 +111,7 @@ Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVi
   parameters = parametersFor(nonce, additionalData);
   const Secret again = decryptOver(0xff, session, key, parameters, ciphertext);
   if (!std::ranges::equal(again.view(), plaintext.view()))
-    throw badOutput("C_Decrypt", "the plaintext was not written, or not all of it");
+    throw badOutput(Function::C_Decrypt, "the plaintext was not written, or not all of it");
   return plaintext;
 }
 

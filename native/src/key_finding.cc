@@ -30,7 +30,7 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(OperationContext& context, co
 void requireFound(OperationContext& context, const Bytes& id, CK_OBJECT_HANDLE handle) {
   const auto read = readSummary(context.session, handle);
   if (!read || (read->objectClass == CKO_SECRET_KEY && read->id == id)) return;
-  throw badOutput("C_FindObjects", "an object that was not searched for");
+  throw badOutput(Function::C_FindObjects, "an object that was not searched for");
 }
 
 CK_OBJECT_HANDLE findOneSecretKey(OperationContext& context, const Bytes& id) {

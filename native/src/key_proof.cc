@@ -1,8 +1,6 @@
 #include "key_proof.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 #include "forgeries.h"
@@ -13,11 +11,9 @@
 namespace holdfast {
 namespace {
 
-bool isBy(const Failure& failure, std::string_view name) { return failure.functionName == name; }
-
 /// A canary that does not decrypt, however the token says so.
 bool isOfCanary(const Failure& failure) {
-  return failure.kind == FailureKind::kCanaryFailed || isBy(failure, "C_Decrypt");
+  return failure.kind == FailureKind::kCanaryFailed || traitsOf(failure.function).judgesInput;
 }
 
 void prove(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
@@ -69,8 +65,7 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
 CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, HandleEntry& entry) {
   const auto find = [&] { return findOneSecretKey(context, material.id); };
   const auto isOfSearch = [](const Failure& failure) {
-    return failure.kind == FailureKind::kRv &&
-           std::string_view(failure.functionName).starts_with("C_FindObjects");
+    return failure.kind == FailureKind::kRv && traitsOf(failure.function).searches;
   };
   try {
     return find();
@@ -125,9 +120,7 @@ bool mayBeOfKey(const Failure& failure) {
   if (failure.kind == FailureKind::kMaterialMismatch || failure.kind == FailureKind::kCanaryFailed)
     return true;
   if (failure.kind != FailureKind::kRv || failure.callerFault) return false;
-  constexpr std::array<std::string_view, 5> kUses{"C_GetAttributeValue", "C_EncryptInit", "C_Encrypt",
-                                                  "C_DecryptInit", "C_Decrypt"};
-  return std::ranges::find(kUses, std::string_view(failure.functionName)) != kUses.end();
+  return traitsOf(failure.function).usesKey;
 }
 
 Failure keyFault(Failure failure) {

@@ -1,13 +1,9 @@
 #include "key_trouble.h"
 
-#include <string_view>
-
 #include "other_keys.h"
 
 namespace holdfast {
 namespace {
-
-bool isBy(const Failure& failure, std::string_view name) { return failure.functionName == name; }
 
 Failure callerFault(Failure failure) {
   failure.callerFault = true;
@@ -26,7 +22,7 @@ void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
   try {
     // A wrong key under the handle looks like a wrong tag: only a canary that decrypts afterwards puts the
     // blame on the ciphertext, whatever the code.
-    const bool byCiphertext = isBy(failure, "C_Decrypt");
+    const bool byCiphertext = traitsOf(failure.function).judgesInput;
     const Proof proof = byCiphertext ? Proof::kCanary : Proof::kAttributesAndCanary;
     if (!stillProves(context_, material_, key, proof)) return settleLostProof(failure);
     if (byCiphertext) throw callerFault(failure);
@@ -47,15 +43,15 @@ void KeyTrouble::settleLostProof(const Failure& failure) {
 
 /// The canary decrypted once more on the same handle.
 void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure) {
-  if (isBy(failure, "C_DecryptInit")) {
+  if (failure.function == Function::C_DecryptInit) {
     // The canary's has succeeded, so that it was the parameters of this ciphertext, or has passed.
     if (cleared_) throw hsmCleared(failure);
-  } else if (isBy(failure, "C_EncryptInit") && cleared_) {
+  } else if (failure.function == Function::C_EncryptInit && cleared_) {
     recordRefusal(key);
     throw keyFault(failure);
   } else {
     if (!otherKeysEncrypt(key)) throw Failure(failure);
-    if (!isBy(failure, "C_EncryptInit")) {
+    if (failure.function != Function::C_EncryptInit) {
       recordRefusal(key);
       throw hsmCleared(failure);
     }

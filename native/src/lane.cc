@@ -16,8 +16,8 @@ constexpr auto kHold = std::chrono::microseconds(100);
 /// very session afterwards.
 bool sessionWasLost(const Failure& failure) {
   if (failure.callerFault || failure.hsmCleared) return false;
-  const bool dropped = failure.rv == CKR_SESSION_HANDLE_INVALID || failure.rv == CKR_SESSION_CLOSED;
-  return failure.kind == FailureKind::kRv && dropped && !mayHaveEncrypted(failure);
+  return failure.kind == FailureKind::kRv && returnValue(failure.rv).sessionLost &&
+         !mayHaveEncrypted(failure);
 }
 
 }  // namespace
@@ -90,11 +90,11 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
     success.taken = Clock::now() - started_;
     return success;
   } catch (const Failure& failure) {
-    const bool noSession = !session_ && failure.rv == CKR_SESSION_COUNT;
+    const bool noSession = !session_ && returnValue(failure.rv).sessionsExhausted;
     if (noSession && dispatcher_->requeue(*this, request)) return std::nullopt;
     return withContext(failure);
   } catch (const std::exception& error) {
-    auto exhausted = rvFailure("", CKR_HOST_MEMORY);
+    auto exhausted = rvFailure(Function::kNone, CKR_HOST_MEMORY);
     exhausted.detail = error.what();
     return withContext(exhausted);
   }
@@ -130,7 +130,7 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
 }
 
 Failure Lane::withContext(Failure failure) {
-  if (failure.kind == FailureKind::kRv && failure.rv == CKR_USER_NOT_LOGGED_IN) proveLogin(failure);
+  if (failure.kind == FailureKind::kRv && returnValue(failure.rv).loginLost) proveLogin(failure);
   failure.member = member_;
   failure.epoch = epoch_->number;
   noteFailure(failure);

@@ -3,6 +3,7 @@
 #include "failure.h"
 #include "function_list.h"
 #include "never_destroyed.h"
+#include "return_values.h"
 #include "token.h"
 
 namespace holdfast {
@@ -113,13 +114,15 @@ void Module::initialize() {
   std::string text = options_.initializationString.value_or("");
   if (options_.initializationString) arguments.pReserved = text.data();
   CK_RV rv = functions().C_Initialize(&arguments);
-  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED && (options_.privateInstance || instance_->leftInitialized)) {
+  if (returnValue(rv).alreadyInitialized && (options_.privateInstance || instance_->leftInitialized)) {
     // Ours alone: its last user's C_Finalize failed, and it still serves what that one initialised.
     functions().C_Finalize(nullptr);
     rv = functions().C_Initialize(&arguments);
   }
-  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) requireNothingToIgnore();
-  if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) check("C_Initialize", rv);
+  if (returnValue(rv).alreadyInitialized)
+    requireNothingToIgnore();
+  else
+    check(Function::C_Initialize, rv);
   initializedByUs_ = rv == CKR_OK;
   if (instance_) instance_->leftInitialized = false;
   try {

@@ -1,7 +1,6 @@
 #include "other_keys.h"
 
 #include <optional>
-#include <string_view>
 
 #include "attributes.h"
 #include "key_finding.h"
@@ -16,8 +15,7 @@ namespace {
 constexpr size_t kMostWitnesses = 3;
 
 bool saysTokenIsLost(const Failure& failure) {
-  const auto& row = returnValue(failure.rv);
-  return failure.kind == FailureKind::kRv && row.poisonsMember && row.poisonsSession;
+  return failure.kind == FailureKind::kRv && returnValue(failure.rv).tokenLost();
 }
 
 /// Nothing if no other key is known.
@@ -54,13 +52,9 @@ void readAnotherKey(OperationContext& context, const Bytes& troubledId) {
   static_cast<void>(readsSessionKey(context));
 }
 
-bool isOfSearch(const Failure& failure) {
-  return std::string_view(failure.functionName).starts_with("C_FindObjects");
-}
+bool isOfSearch(const Failure& failure) { return traitsOf(failure.function).searches; }
 
-bool isOfReading(const Failure& failure) {
-  return std::string_view(failure.functionName) == "C_GetAttributeValue";
-}
+bool isOfReading(const Failure& failure) { return traitsOf(failure.function).reads; }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include "control_task.h"
 #include "operations/operations.h"
+#include "return_values.h"
 #include "slot_scan.h"
 
 namespace holdfast {
@@ -49,11 +50,6 @@ void closeUnlessClosed(Dispatcher& dispatcher, int member) {
   }
 }
 
-Failure withMember(Failure failure, int member) {
-  failure.member = member;
-  return failure;
-}
-
 /// The member's index in whatever the work throws.
 template <typename Work>
 ControlTask::Work forMember(int member, Work work) {
@@ -76,7 +72,7 @@ std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& 
     try {
       return std::make_unique<Session>(token);
     } catch (const Failure& failure) {
-      if (failure.rv != CKR_SESSION_COUNT || !dispatcher.makeRoom(member, deadline)) throw;
+      if (!returnValue(failure.rv).sessionsExhausted || !dispatcher.makeRoom(member, deadline)) throw;
     }
   }
 }
@@ -88,7 +84,7 @@ std::vector<ObjectSummary> readInventory(Dispatcher& dispatcher, int member, Dea
                                          InsideSince& insideSince) {
   const auto token = dispatcher.acquireToken(member);
   const auto epoch = dispatcher.epochOf(member);
-  if (!epoch) throw rvFailure("", CKR_USER_NOT_LOGGED_IN);
+  if (!epoch) throw rvFailure(Function::kNone, CKR_USER_NOT_LOGGED_IN);
   // A session of its own: a lane that reads a big token would hold up everybody's work.
   const auto session = openSession(dispatcher, member, *token, deadline);
   NonceStock nonces;

@@ -24,12 +24,12 @@ size_t drawOnce(OperationContext& context, std::span<uint8_t> room) {
   };
   CK_RV rv = draw();
   const bool wasRefused = rv != CKR_OK;
-  while (maySpeakOfLength(rv) && length > kShortestDraw) {
+  while (returnValue(rv).couldBeTooLong && length > kShortestDraw) {
     requireTimeLeft(context);
     length = std::max(length / 2, kShortestDraw);
     rv = draw();
   }
-  check("C_GenerateRandom", rv);
+  check(Function::C_GenerateRandom, rv);
   if (wasRefused) longest = length;
   return length;
 }
@@ -42,7 +42,7 @@ void drawRandom(OperationContext& context, std::span<uint8_t> room) {
     drawn += drawOnce(context, room.subspan(drawn));
   }
   if (!SeenRandom::ofProcess().note(room))
-    throw badOutput("C_GenerateRandom", "random bytes that a token gave before, or none");
+    throw badOutput(Function::C_GenerateRandom, "random bytes that a token gave before, or none");
 }
 
 Secret drawSecret(OperationContext& context, size_t length) {

@@ -1,5 +1,5 @@
-/// \file THE table of CK_RVs (PKCS#11 v2.40 §5.1 and §5.1.6): nothing else in the product interprets a
-/// CK_RV's meaning.
+/// \file THE table of CK_RVs (PKCS#11 v2.40 §5.1 and §5.1.6). Nothing else in the product interprets a CK_RV:
+/// all other code asks a row. `test/tidy/return-values.test.ts` holds that.
 #pragma once
 
 #include <span>
@@ -8,36 +8,85 @@
 
 namespace holdfast {
 
+/// What an answer of C_Login says of the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
+enum class LoginOutcome {
+  /// The token judged the PIN, or may have. So every value that no row excuses: a wrong PIN is tried once
+  /// (invariant 7).
+  kRefused,
+  /// No token, session or library could have judged it, or another login stood in the way.
+  kNotJudged,
+  /// The device failed, before it judged the PIN or after that: only the token's flags say which.
+  kUnknown,
+  /// The PIN was right, and has expired.
+  kExpired,
+  /// A locked token judges none.
+  kLocked,
+  /// The token has no user PIN yet.
+  kNoPin,
+};
+
 /// One return value and what follows from it.
 struct ReturnValue {
-  const char* name;
-  CK_RV value;
+  const char* name = "";
+  CK_RV value = CKR_OK;
   /// The `ErrorCode` that a caller gets, unless the operation knows better.
-  const char* code;
+  const char* code = "";
+  /// As an answer of C_Login.
+  LoginOutcome login = LoginOutcome::kRefused;
   /// Trying again, on another member, may succeed.
-  bool transient;
+  bool transient = false;
   /// The session is of no more use: the lane opens another before its next operation.
-  bool poisonsSession;
+  bool poisonsSession = false;
   /// The member is of no more use until it is opened again.
-  bool poisonsMember;
+  bool poisonsMember = false;
   /// Counts for the member's breaker: it says something about the HSM and not about the request.
-  bool countsAgainstBreaker;
+  bool countsAgainstBreaker = false;
+  /// The token has dropped the session.
+  bool sessionLost = false;
+  /// A cached object handle no longer names an object.
+  bool objectLost = false;
+  /// Nobody is logged in. Only C_GetSessionInfo proves it: some tokens answer so for a key that they refuse.
+  bool loginLost = false;
+  /// The token has no session for one more.
+  bool sessionsExhausted = false;
+  /// There is no token in the slot, or none that the module can read.
+  bool tokenAbsent = false;
+  /// C_Initialize was not called, or its effect is gone.
+  bool notInitialized = false;
+  bool alreadyInitialized = false;
+  /// Says nothing of the PIN: the module answers so whatever it is.
+  bool alreadyLoggedIn = false;
+  /// An earlier operation is still open in the session.
+  bool operationActive = false;
+  bool bufferTooSmall = false;
+  /// The token has no such attribute.
+  bool attributeUnknown = false;
+  /// The attribute may not be revealed.
+  bool attributeHidden = false;
+  /// SoftHSM's answer for an object of a process that was killed inside C_GenerateKey.
+  bool couldBeHalfMade = false;
+  /// More may have been asked for at a time than the token gives. The standard has no code for that.
+  bool couldBeTooLong = false;
+
+  /// Token or module are gone: no session and no login outlives it, and no probe ever succeeds on them again.
+  [[nodiscard]] constexpr bool tokenLost() const { return poisonsMember && poisonsSession; }
+  /// C_GetAttributeValue has filled in what it could (§5.7).
+  [[nodiscard]] constexpr bool attributesPartial() const {
+    return attributeUnknown || attributeHidden || bufferTooSmall;
+  }
 };
 
 /// Every `CKR_` name of the header, in the header's order, then those of PKCS#11 v3.
-std::span<const ReturnValue> returnValues();
+[[nodiscard]] std::span<const ReturnValue> returnValues();
 
 /// The row of a value; for one that no row has (vendor-defined), the row of CKR_VENDOR_DEFINED.
-const ReturnValue& returnValue(CK_RV value);
+[[nodiscard]] const ReturnValue& returnValue(CK_RV value);
 
 /// For messages: the name of its row, CKR_VENDOR_DEFINED for vendors' own codes, or that no standard names
 /// it.
-const char* nameOf(CK_RV value);
+[[nodiscard]] const char* nameOf(CK_RV value);
 
-/// May it say that more was asked for at a time than the token gives? The standard has no code for that.
-bool maySpeakOfLength(CK_RV value);
-
-/// Does it say that a cached object handle no longer names an object?
-bool speaksOfHandle(CK_RV value);
+/// The name that TypeScript sees.
+[[nodiscard]] const char* nameOf(LoginOutcome outcome);
 
 }  // namespace holdfast

@@ -6,7 +6,7 @@ namespace holdfast {
 
 Search::Search(Session& session, CK_ATTRIBUTE* attributes, CK_ULONG count) : session_(session) {
   auto& functions = session_.functions();
-  session_.begin("C_FindObjectsInit", [&](CK_SESSION_HANDLE handle) {
+  session_.begin(Function::C_FindObjectsInit, [&](CK_SESSION_HANDLE handle) {
     return functions.C_FindObjectsInit(handle, attributes, count);
   });
 }
@@ -16,17 +16,18 @@ Search::~Search() { session_.functions().C_FindObjectsFinal(session_.handle()); 
 std::vector<CK_OBJECT_HANDLE> Search::next(size_t most) {
   std::vector<CK_OBJECT_HANDLE> handles(most);
   CK_ULONG found = 0;
-  check("C_FindObjects", session_.functions().C_FindObjects(session_.handle(), handles.data(), most, &found));
-  if (found > most) throw badOutput("C_FindObjects", "more handles than were asked for");
+  check(Function::C_FindObjects,
+        session_.functions().C_FindObjects(session_.handle(), handles.data(), most, &found));
+  if (found > most) throw badOutput(Function::C_FindObjects, "more handles than were asked for");
   handles.resize(found);
   for (const CK_OBJECT_HANDLE handle : handles) note(handle);
   return handles;
 }
 
 void Search::note(CK_OBJECT_HANDLE handle) {
-  if (handle == CK_INVALID_HANDLE) throw badOutput("C_FindObjects", "an invalid handle");
-  if (!seen_.insert(handle).second) throw badOutput("C_FindObjects", "one handle twice in a search");
-  if (seen_.size() > kMostObjects) throw badOutput("C_FindObjects", "the search does not end");
+  if (handle == CK_INVALID_HANDLE) throw badOutput(Function::C_FindObjects, "an invalid handle");
+  if (!seen_.insert(handle).second) throw badOutput(Function::C_FindObjects, "one handle twice in a search");
+  if (seen_.size() > kMostObjects) throw badOutput(Function::C_FindObjects, "the search does not end");
 }
 
 }  // namespace holdfast

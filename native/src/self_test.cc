@@ -23,12 +23,6 @@ ByteView viewOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-/// Another function than the one that failed says so too.
-bool isLost(CK_RV rv) {
-  const auto& row = returnValue(rv);
-  return row.poisonsMember && row.poisonsSession;
-}
-
 /// A session object (PKCS#11 v2.40 §4.4): it goes with the session, also where destroying it fails. Two
 /// encryptions are made with it, so that their nonces may be counted.
 class SessionKey {
@@ -52,8 +46,10 @@ class SessionKey {
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     const CK_RV rv = context.functions().C_GenerateKey(context.session.handle(), &mechanism, wanted.data(),
                                                        wanted.size(), &made);
-    if (rv == CKR_OK && made == CK_INVALID_HANDLE) throw badOutput("C_GenerateKey", "the key has no handle");
-    if (isLost(rv)) throw rvFailure("C_GenerateKey", rv);
+    if (rv == CKR_OK && made == CK_INVALID_HANDLE)
+      throw badOutput(Function::C_GenerateKey, "the key has no handle");
+    // Another function than the one that failed says so too.
+    if (returnValue(rv).tokenLost()) throw rvFailure(Function::C_GenerateKey, rv);
     if (rv == CKR_OK) handle_ = made;
   }
   SessionKey(const SessionKey&) = delete;

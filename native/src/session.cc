@@ -11,10 +11,10 @@ Session::~Session() { close(); }
 void Session::open() {
   constexpr CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
   CK_SESSION_HANDLE opened = CK_INVALID_HANDLE;
-  check("C_OpenSession", functions_.C_OpenSession(token_.slot(), flags, nullptr, nullptr, &opened));
-  if (opened == CK_INVALID_HANDLE) throw badOutput("C_OpenSession", "the session has no handle");
+  check(Function::C_OpenSession, functions_.C_OpenSession(token_.slot(), flags, nullptr, nullptr, &opened));
+  if (opened == CK_INVALID_HANDLE) throw badOutput(Function::C_OpenSession, "the session has no handle");
   // Not closed: the number is also another lane's, who may be inside a call with it.
-  if (!token_.noteSession(opened)) throw rvFailure("C_OpenSession", CKR_DEVICE_REMOVED);
+  if (!token_.noteSession(opened)) throw rvFailure(Function::C_OpenSession, CKR_DEVICE_REMOVED);
   handle_ = opened;
 }
 

@@ -6,6 +6,7 @@
 #include "call_time.h"
 #include "cryptoki.h"
 #include "failure.h"
+#include "return_values.h"
 
 namespace holdfast {
 
@@ -30,13 +31,13 @@ class Session {
   /// refuse a ciphertext, is nobody's any more: it goes with the session (§5.6.2), and the call is made in a
   /// new one.
   template <typename Call>
-  void begin(const char* functionName, const Call& call) {
+  void begin(Function function, const Call& call) {
     CK_RV rv = call(handle_);
-    if (rv == CKR_OPERATION_ACTIVE) {
+    if (rv != CKR_OK && returnValue(rv).operationActive) {
       renew();
       rv = call(handle_);
     }
-    check(functionName, rv);
+    check(function, rv);
   }
 
   /// How often `begin` has opened it anew: session objects do not survive that.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "return_values.h"
 #include "token_info.h"
 
 namespace holdfast {
@@ -32,8 +33,7 @@ Answer ask(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   try {
     return readTokenInfo(functions, slot);
   } catch (const Failure& failure) {
-    const bool pulled = failure.rv == CKR_TOKEN_NOT_PRESENT || failure.rv == CKR_TOKEN_NOT_RECOGNIZED;
-    if (pulled) return std::monostate{};
+    if (returnValue(failure.rv).tokenAbsent) return std::monostate{};
     return failure;
   }
 }
@@ -67,7 +67,7 @@ struct SlotScan::Progress {
     ++answers;
     if (auto* const info = std::get_if<TokenInfo>(&answer)) listing.tokens.push_back(std::move(*info));
     if (auto* const failed = std::get_if<Failure>(&answer)) {
-      if (failed->rv == CKR_CRYPTOKI_NOT_INITIALIZED) notInitialized = *failed;
+      if (returnValue(failed->rv).notInitialized) notInitialized = *failed;
       listing.failure = inSlot(std::move(*failed), slot);
     }
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "failure.h"
+#include "return_values.h"
 #include "slot_scan.h"
 #include "token_info.h"
 
@@ -30,7 +31,7 @@ std::string describe(const TokenName& name) {
 
 /// As if it had been pulled, which it has.
 Failure anotherToken() {
-  Failure failure = rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  Failure failure = rvFailure(Function::C_GetTokenInfo, CKR_DEVICE_REMOVED);
   failure.detail = "another token is in the slot than a moment before";
   return failure;
 }
@@ -181,8 +182,8 @@ void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<Lo
   const Fingerprint credential(pin.view());
   ++logins_;
   const CK_RV rv = functions().C_Login(anchor->handle(), CKU_USER, pointerFor(pin.view()), pin.size());
-  if (rv == CKR_USER_ALREADY_LOGGED_IN && loggedInWith_ == credential) return;
-  check("C_Login", rv);
+  if (returnValue(rv).alreadyLoggedIn && loggedInWith_ == credential) return;
+  check(Function::C_Login, rv);
   loggedInWith_ = credential;
 }
 
@@ -194,9 +195,10 @@ bool Token::isInItsSlot() const {
 CK_SESSION_INFO Token::readSession(const Session& session) const {
   CK_SESSION_INFO info{};
   info.state = CK_UNAVAILABLE_INFORMATION;
-  check("C_GetSessionInfo", functions().C_GetSessionInfo(session.handle(), &info));
-  if (info.state > CKS_RW_SO_FUNCTIONS) throw badOutput("C_GetSessionInfo", "there is no such session state");
-  if (info.slotID != slot_) throw badOutput("C_GetSessionInfo", "the session is another slot's");
+  check(Function::C_GetSessionInfo, functions().C_GetSessionInfo(session.handle(), &info));
+  if (info.state > CKS_RW_SO_FUNCTIONS)
+    throw badOutput(Function::C_GetSessionInfo, "there is no such session state");
+  if (info.slotID != slot_) throw badOutput(Function::C_GetSessionInfo, "the session is another slot's");
   return info;
 }
 
@@ -220,14 +222,14 @@ bool Token::isPresentWithRetry() const {
 }
 
 void Token::proveAlive(const Session& session) const {
-  if (!isPresentWithRetry()) throw rvFailure("C_GetTokenInfo", CKR_DEVICE_REMOVED);
+  if (!isPresentWithRetry()) throw rvFailure(Function::C_GetTokenInfo, CKR_DEVICE_REMOVED);
   proveSession(session);
 }
 
 void Token::proveSession(const Session& session) const {
   const auto info = readSession(session);
   const bool isUser = info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
-  if (!isUser) throw rvFailure("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
+  if (!isUser) throw rvFailure(Function::C_GetSessionInfo, CKR_USER_NOT_LOGGED_IN);
 }
 
 }  // namespace holdfast

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "failure.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
@@ -40,27 +41,27 @@ constexpr int kReadings = 5;
 /// A list of CK_ULONGs: its length, then its entries (§5.2, "Conventions for functions returning output in a
 /// variable-length buffer"). `ask(entries, count)` is the call. It may grow in between, and shrink.
 template <typename Ask>
-std::vector<CK_ULONG> readList(const char* functionName, const Ask& ask) {
+std::vector<CK_ULONG> readList(Function function, const Ask& ask) {
   for (int reading = 0; reading < kReadings; ++reading) {
     CK_ULONG count = 0;
-    check(functionName, ask(nullptr, &count));
-    if (count > kLongestList) throw badOutput(functionName, "the list is longer than any can be");
+    check(function, ask(nullptr, &count));
+    if (count > kLongestList) throw badOutput(function, "the list is longer than any can be");
     if (count == 0) return {};
     std::vector<CK_ULONG> entries(count, CK_UNAVAILABLE_INFORMATION);
     const CK_RV rv = ask(entries.data(), &count);
-    if (rv == CKR_BUFFER_TOO_SMALL) continue;
-    check(functionName, rv);
-    if (count > entries.size()) throw badOutput(functionName, "more entries than there was room for");
+    if (returnValue(rv).bufferTooSmall) continue;
+    check(function, rv);
+    if (count > entries.size()) throw badOutput(function, "more entries than there was room for");
     entries.resize(count);
     if (std::ranges::find(entries, CK_UNAVAILABLE_INFORMATION) != entries.end())
-      throw badOutput(functionName, "an entry was not written");
+      throw badOutput(function, "an entry was not written");
     return entries;
   }
-  throw badOutput(functionName, "the list grew whenever it was read");
+  throw badOutput(function, "the list grew whenever it was read");
 }
 
 std::vector<CK_MECHANISM_TYPE> mechanismsOf(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
-  return readList("C_GetMechanismList", [&](CK_MECHANISM_TYPE* entries, CK_ULONG* count) {
+  return readList(Function::C_GetMechanismList, [&](CK_MECHANISM_TYPE* entries, CK_ULONG* count) {
     return functions.C_GetMechanismList(slot, entries, count);
   });
 }
@@ -87,18 +88,18 @@ std::string printable(const unsigned char* field, size_t size) {
 }
 
 std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions) {
-  auto slots = readList("C_GetSlotList", [&](CK_SLOT_ID* entries, CK_ULONG* count) {
+  auto slots = readList(Function::C_GetSlotList, [&](CK_SLOT_ID* entries, CK_ULONG* count) {
     return functions.C_GetSlotList(CK_TRUE, entries, count);
   });
   const std::set<CK_SLOT_ID> distinct(slots.begin(), slots.end());
-  if (distinct.size() != slots.size()) throw badOutput("C_GetSlotList", "one slot twice");
+  if (distinct.size() != slots.size()) throw badOutput(Function::C_GetSlotList, "one slot twice");
   return slots;
 }
 
 TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   CK_TOKEN_INFO raw{};
-  check("C_GetTokenInfo", functions.C_GetTokenInfo(slot, &raw));
-  if (isUnwritten(raw)) throw badOutput("C_GetTokenInfo", "nothing was written");
+  check(Function::C_GetTokenInfo, functions.C_GetTokenInfo(slot, &raw));
+  if (isUnwritten(raw)) throw badOutput(Function::C_GetTokenInfo, "nothing was written");
   TokenInfo info;
   readLibraryInfo(functions, info);
   info.slot = slot;

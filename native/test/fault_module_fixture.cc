@@ -29,14 +29,14 @@ void FaultyHsm::restart() {
 CK_SLOT_ID FaultyHsm::slot() const {
   std::array<CK_SLOT_ID, 8> slots{};
   CK_ULONG count = slots.size();
-  check("C_GetSlotList", call().C_GetSlotList(CK_TRUE, slots.data(), &count));
+  check(Function::C_GetSlotList, call().C_GetSlotList(CK_TRUE, slots.data(), &count));
   if (count == 0) throw std::runtime_error("no slot has a token");
   return slots[0];
 }
 
 CK_SESSION_HANDLE FaultyHsm::open(CK_FLAGS flags) const {
   CK_SESSION_HANDLE session = 0;
-  check("C_OpenSession",
+  check(Function::C_OpenSession,
         call().C_OpenSession(slot(), CKF_SERIAL_SESSION | flags, nullptr, nullptr, &session));
   return session;
 }
@@ -48,7 +48,7 @@ CK_RV FaultyHsm::login(CK_SESSION_HANDLE session, const std::string& pin) const 
 
 CK_SESSION_HANDLE FaultyHsm::openLoggedIn() const {
   const CK_SESSION_HANDLE session = open();
-  check("C_Login", login(session));
+  check(Function::C_Login, login(session));
   return session;
 }
 
@@ -63,7 +63,7 @@ CK_OBJECT_HANDLE FaultyHsm::makeKey(CK_SESSION_HANDLE session, const std::string
                                           {CKA_ENCRYPT, &yes, sizeof yes},
                                           {CKA_DECRYPT, &yes, sizeof yes}}};
   CK_OBJECT_HANDLE key = 0;
-  check("C_GenerateKey",
+  check(Function::C_GenerateKey,
         call().C_GenerateKey(session, &mechanism, attributes.data(), attributes.size(), &key));
   return key;
 }
@@ -73,9 +73,9 @@ std::vector<CK_OBJECT_HANDLE> FaultyHsm::find(CK_SESSION_HANDLE session, const s
   CK_ATTRIBUTE wanted{CKA_ID, name.data(), name.size()};
   std::vector<CK_OBJECT_HANDLE> found(8);
   CK_ULONG count = 0;
-  check("C_FindObjectsInit", call().C_FindObjectsInit(session, &wanted, 1));
-  check("C_FindObjects", call().C_FindObjects(session, found.data(), found.size(), &count));
-  check("C_FindObjectsFinal", call().C_FindObjectsFinal(session));
+  check(Function::C_FindObjectsInit, call().C_FindObjectsInit(session, &wanted, 1));
+  check(Function::C_FindObjects, call().C_FindObjects(session, found.data(), found.size(), &count));
+  check(Function::C_FindObjectsFinal, call().C_FindObjectsFinal(session));
   found.resize(count);
   return found;
 }
@@ -117,7 +117,7 @@ CK_RV FaultyHsm::random(CK_SESSION_HANDLE session) const {
 
 CK_TOKEN_INFO FaultyHsm::tokenInfo() const {
   CK_TOKEN_INFO info{};
-  check("C_GetTokenInfo", call().C_GetTokenInfo(slot(), &info));
+  check(Function::C_GetTokenInfo, call().C_GetTokenInfo(slot(), &info));
   return info;
 }
 

@@ -136,7 +136,7 @@ TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
       ASSERT_TRUE(failed) << script;
       EXPECT_EQ(failed->kind, FailureKind::kRv) << script;
       EXPECT_EQ(failed->rv, rv) << script;
-      EXPECT_STREQ(failed->functionName, name);
+      EXPECT_STREQ(nameOf(failed->function), name);
     }
   }
   EXPECT_EQ(findingFails(token, "C_GetTokenInfo rv 0xe0")->kind, FailureKind::kTokenMissing);

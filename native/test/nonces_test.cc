@@ -69,7 +69,7 @@ TEST(Nonces, WithoutANonceNothingIsEncrypted) {
     lane.token.obey(rule);
     const int encryptions = lane.token.calls("C_EncryptInit");
     const auto failed = failureOf(lane.tryEncrypt());
-    EXPECT_STREQ(failed.functionName, "C_GenerateRandom");
+    EXPECT_EQ(failed.function, Function::C_GenerateRandom);
     EXPECT_EQ(lane.token.calls("C_EncryptInit"), encryptions);
     lane.token.heal();
     EXPECT_TRUE(seen.insert(lane.encrypt()).second);

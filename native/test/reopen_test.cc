@@ -54,10 +54,10 @@ TEST(Reopen, ASharedInstanceIsFinalisedOnceNobodyUsesIt) {
   const int two = pool.connect(token.module(false));
   std::filesystem::rename(token.folder() / "tokens", token.folder() / "away");
   // The slot shows a token that does not answer, and initialising again is not possible.
-  EXPECT_EQ(failureOf(pool.reopen(one)).functionName, std::string("C_GetTokenInfo"));
+  EXPECT_EQ(failureOf(pool.reopen(one)).function, Function::C_GetTokenInfo);
   std::filesystem::rename(token.folder() / "away", token.folder() / "tokens");
   // The other one still uses the instance, in which SoftHSM finds the token no more.
-  EXPECT_EQ(failureOf(pool.reopen(one)).functionName, std::string("C_GetTokenInfo"));
+  EXPECT_EQ(failureOf(pool.reopen(one)).function, Function::C_GetTokenInfo);
   reconnect(pool, two);
   reconnect(pool, one);
   valueOf<Secret>(pool.run(one, makeRandom(8)));

@@ -25,7 +25,7 @@ try {
     maxStuckOpenings: 2,
   };
   const { member } = await pool.openMember(options, deadlineMs);
-  await pool.loginMember(member, readFileSync(pinFile).subarray(0, -1), deadlineMs);
+  await pool.loginMember(member, readFileSync(pinFile).subarray(0, -1), deadlineMs, null);
   const ids = (await pool.inventory(member, deadlineMs)).filter(({ label }) => label === keyArn).map(({ id }) => id);
   const objects = [];
   for (const id of ids) objects.push(...(await pool.readAttributes(member, id, deadlineMs)).value);

@@ -1,5 +1,4 @@
 /** The parts that are open before anything serves: files, clock, telemetry. */
-import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
@@ -33,8 +32,6 @@ export interface Foundation {
   logger: Logger;
   clock: Clock;
   identifiers: Identifiers;
-  /** Of this process, among all that use the catalog. */
-  processName: string;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
   /** Path of the catalog, if this start created it. */
@@ -88,18 +85,7 @@ async function openFiles(
     const clusterOverrides = overrides.cluster ?? {};
     const catalogWatch = new CatalogWatch(clock, () => catalog.verifyWritable(), catalogEvents(sink));
     const files = { catalog, createdCatalog, catalogWatch, auditFile, auditWatch };
-    const processName = `${hostname()}/${process.pid}/${identifiers.requestId()}`;
-    return {
-      configuration,
-      logger,
-      clock,
-      identifiers,
-      processName,
-      principals,
-      ...files,
-      clusterOverrides,
-      telemetry,
-    };
+    return { configuration, logger, clock, identifiers, principals, ...files, clusterOverrides, telemetry };
   } catch (error) {
     await catalog.close();
     throw error;

@@ -17,7 +17,8 @@ import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../clusters/hsm-cluster.js';
 import { Secret } from '../secret.js';
-import { defaultBreakerSettings, defaultRecoverySettings } from '../../test/hsm/default-settings.js';
+import { defaultBreakerSettings } from './breaker.js';
+import { defaultRecoverySettings } from './recovery.js';
 
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 

@@ -172,8 +172,8 @@ export class PooledCluster implements HsmCluster {
   recordHung(failure: NativeFailure): void {
     const member = this.#memberSet.memberAt(failure.member);
     const classification = classify(failure, this.#tools.returnValues);
-    if (failure.isOfUse === false) member?.noteFailure(failure, classification);
-    else member?.recordFailure(failure, classification);
+    if (failure.isOfUse) member?.recordFailure(failure, classification);
+    else member?.noteFailure(failure, classification);
   }
 
   /** Ends the timers of its breakers. */

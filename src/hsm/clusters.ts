@@ -7,13 +7,13 @@ import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
 import { type HedgeListener, Hedging } from './hedging.js';
 import { AbandonedPools } from './abandoned-pools.js';
-import { type LastingMember, MemberOpenError, type MemberCredential } from './login.js';
+import { type LastingMember, type LoginTools, type MemberCredential, MemberOpenError } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { openMembers } from './opening-members.js';
-import type { RecoverySettings } from './recovery.js';
+import { defaultRecoverySettings, type RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
 import type { AttemptListener } from './attempts.js';
@@ -41,7 +41,8 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
   breaker: BreakerSettings;
   /** Ask a second member where the first is late; left out: no. */
   hedging?: boolean;
-  recovery: RecoverySettings;
+  /** Left out: the defaults. */
+  recovery?: RecoverySettings;
 }
 
 /** What all clusters of the process share. Given by `compose.ts`. */
@@ -152,7 +153,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
-    const { maxStuckOpenings } = options.recovery;
+    const { maxStuckOpenings } = recoveryOf(options);
     // Each would leave more threads behind, and perhaps another copy of the library.
     if (this.#abandonedPools.count(clusterId) > maxStuckOpenings) {
       return failed('NETWORK_ERRORS', true, 'Too many former connections of the cluster hang in its modules.');
@@ -162,7 +163,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
     } catch (error) {
       await this.#close(open, deadlineMs);
-      this.#abandonedPools.connectFailed(options, error);
+      this.#abandonedPools.connectFailed({ ...options, recovery: recoveryOf(options) }, error);
       if (!(error instanceof MemberOpenError)) return failed('INTERNAL_ERROR', true, error);
       return failed(error.errorCode, error.transient, error);
     }
@@ -173,10 +174,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   /** A pool with all members of the configuration, none of which is open yet. */
   #prepare(options: ClusterOptions, { pin: given, credentialVersion }: MemberCredential): OpenCluster {
-    const { operationTimeoutMs, breaker, recovery, clusterId } = options;
+    const { operationTimeoutMs, breaker, clusterId } = options;
+    const recovery = recoveryOf(options);
     const pin = given.share();
     const pool = this.#tools.addon.createPool(options.queueLimit);
-    const tools: ClusterTools = {
+    const tools: ClusterTools & LoginTools = {
       ...this.#tools,
       random: this.#tools.random ?? Math.random,
       pool,
@@ -201,7 +203,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
           this.#tokenOwners.claim(place, token.module, found);
         },
       };
-      const connection = new MemberConnection(this.#tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
+      const connection = new MemberConnection(tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
       return new Member(tools, place, connection);
     });
     const cluster = new PooledCluster(clusterId, tools, members);
@@ -229,6 +231,10 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {
   return { connected: false, errorCode, transient, cause };
+}
+
+function recoveryOf({ recovery = defaultRecoverySettings }: ClusterOptions): RecoverySettings {
+  return recovery;
 }
 
 function describeOptions(options: ClusterOptions): ClusterDescription {

@@ -56,6 +56,7 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
     functionName: 'C_Encrypt',
     callerFault: false,
     hsmCleared: false,
+    isOfUse: true,
     member: 0,
     epoch: 1,
   } as const;

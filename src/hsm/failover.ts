@@ -115,7 +115,8 @@ export class Failover {
     }
     // A refusal before any member was reached names none: then it is the one that was asked.
     const asked = this.#memberSet.memberAt(failure.member) ?? state.target;
-    (mayBeAskedAgain(failure) && !state.lost.has(asked) ? state.lost : state.failed).add(asked);
+    const mayAskAgain = mayBeAskedAgain(failure, this.#tools.returnValues) && !state.lost.has(asked);
+    (mayAskAgain ? state.lost : state.failed).add(asked);
     const untried = this.#memberSet.untried(state.failed);
     const another =
       untried.find((candidate) => !state.lost.has(candidate)) ?? untried[0] ?? slowMember(state, asked, failure);
@@ -163,7 +164,8 @@ export class Failover {
     if (inTime && failure.kind === 'queue-deadline') return undefined;
     const refusal = end.failures.find((each) => isProvisional(each.failure, each.classification));
     for (const each of end.failures) {
-      if (each !== refusal && !mayBeAskedAgain(each.failure)) state.failed.add(each.member);
+      if (each === refusal || mayBeAskedAgain(each.failure, this.#tools.returnValues)) continue;
+      state.failed.add(each.member);
     }
     state.tries = Math.max(1, state.failed.size);
     if (refusal !== undefined) {

@@ -13,6 +13,7 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
     functionName: '',
     callerFault: false,
     hsmCleared: false,
+    isOfUse: true,
     member: 0,
     epoch: 1,
   } as const;
@@ -103,9 +104,8 @@ test("only what speaks of time alone can be the caller's own deadline", () => {
 });
 
 test('a table with a code that nobody knows is refused', () => {
-  const row = { name: 'CKR_X', value: 1, code: 'NO_SUCH_CODE', transient: false };
-  const flags = { poisonsSession: false, poisonsMember: false, countsAgainstBreaker: false };
-  expect(() => readReturnValues([{ ...row, ...flags }])).toThrow(/CKR_X to NO_SUCH_CODE/);
+  const [row] = rows.filter(({ name }) => name === 'CKR_CANCEL').map((real) => ({ ...real, code: 'NO_SUCH_CODE' }));
+  expect(() => readReturnValues(row === undefined ? [] : [row])).toThrow(/CKR_CANCEL to NO_SUCH_CODE/);
 });
 
 test.each([0x6f, 0x7fff, 0x8000_0001, 0x8000_0011, 0xffff_fffe])(

@@ -22,9 +22,6 @@ export interface Classification {
   alert: MaterialAlert | null;
 }
 
-/** CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID (PKCS#11 v2.40 §5.1). */
-const returnValuesOfWhatWasLost: ReadonlySet<number> = new Set([0x60, 0x82, 0xb0, 0xb3]);
-
 /** Whether the addon made it (`NativeFailure`): anything else is a fault of ours, and says nothing about an HSM. */
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
@@ -34,9 +31,10 @@ export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
  * The member may be asked once more: the token had dropped the session, or the handle of the key, also in the midst of the
  * operation, and the lane opens another session and finds the key anew; or key and HSM worked after it.
  */
-export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure): boolean {
-  if (kind === 'rv') return hsmCleared || returnValuesOfWhatWasLost.has(rv);
-  return kind === 'handle-revoked';
+export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure, returnValues: ReturnValues): boolean {
+  if (kind !== 'rv') return kind === 'handle-revoked';
+  const { sessionLost, objectLost } = returnValues(rv);
+  return hsmCleared || sessionLost || objectLost;
 }
 
 /** The canary decrypted after the ciphertext did not. If no HSM was asked, there is no doubt. */

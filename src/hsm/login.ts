@@ -14,6 +14,7 @@ import type {
   NativePool,
   NativeTokenInfo,
 } from './native.js';
+import type { ReturnValues } from './return-values.js';
 import { effectiveProfile, nativeProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { planLanes } from './profiles/lane-plan.js';
 import type { VendorProfile } from './profiles/profile.js';
@@ -31,6 +32,7 @@ const requiredMechanisms = [
 export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
+  returnValues: ReturnValues;
   clock: Clock;
   /** Folder (0700, ours) of the lock files that serialise initialise-and-login across processes. */
   lockDirectory: string;
@@ -221,7 +223,7 @@ async function underModuleLock<T>(
       lock.release();
     }
   } catch (error) {
-    throw isNativeFailure(error) ? memberOpenError(error) : error;
+    throw isNativeFailure(error) ? memberOpenError(error, tools.returnValues) : error;
   }
 }
 
@@ -299,9 +301,9 @@ async function tryOnce(
   try {
     opened = await logInWith(pool, member, pin, bounds);
   } catch (error) {
-    const outcome = attemptOutcome(error);
+    const outcome = attemptOutcome(error, tools.returnValues);
     if (outcome !== 'unknown') await record(outcome);
-    throw isNativeFailure(error) ? memberOpenError(error, token) : error;
+    throw isNativeFailure(error) ? memberOpenError(error, tools.returnValues, token) : error;
   }
   await record('succeeded');
   return opened;
@@ -348,20 +350,24 @@ async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentia
  * What an attempt's failure says about the PIN. `unknown`: the token may have counted it, so that the claim stays open
  * and counts as failed while the token says that its PIN count is low.
  */
-function attemptOutcome(error: unknown): 'failed' | 'not-tried' | 'unknown' {
+function attemptOutcome(error: unknown, returnValues: ReturnValues): 'failed' | 'not-tried' | 'unknown' {
   if (error instanceof MemberOpenError) return 'not-tried';
   if (!isNativeFailure(error)) return 'unknown';
   if (error.kind !== 'rv') return error.kind === 'lane-deadline' ? 'unknown' : 'not-tried';
   if (error.functionName !== 'C_Login') return 'not-tried';
-  return loginAnswer(error.rv).attempt;
+  return loginAnswer(returnValues(error.rv)).attempt;
 }
 
 /** How a failure to open a member is told. @param token whose login failed, where it came so far */
-export function memberOpenError(failure: NativeFailure, token?: NativeTokenInfo): MemberOpenError {
+export function memberOpenError(
+  failure: NativeFailure,
+  returnValues: ReturnValues,
+  token?: NativeTokenInfo,
+): MemberOpenError {
   const told = (errorCode: ConnectionErrorCode, transient: boolean) =>
     new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token });
   if (failure.kind === 'rv' && failure.functionName === 'C_Login') {
-    const { errorCode, transient } = loginAnswer(failure.rv);
+    const { errorCode, transient } = loginAnswer(returnValues(failure.rv));
     return told(errorCode, transient);
   }
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);

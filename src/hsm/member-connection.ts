@@ -92,7 +92,7 @@ export class MemberConnection {
       await this.#pool.inventory(this.index, deadlineMs);
       this.#isOpen = true;
     } catch (error) {
-      const told = isNativeFailure(error) ? memberOpenError(error) : error;
+      const told = isNativeFailure(error) ? memberOpenError(error, this.#tools.returnValues) : error;
       if (told instanceof MemberOpenError && told.errorCode === 'INVALID_CREDENTIALS') this.#noteRefusal(told);
       throw told;
     }

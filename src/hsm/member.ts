@@ -176,7 +176,7 @@ export class Member {
 
   #suspend(cause: unknown): void {
     this.#failedProbes = 0;
-    this.#loggedOut = isLoggedOut(cause);
+    this.#loggedOut = isLoggedOut(cause, this.#tools.returnValues);
     this.#tools.pool.suspend(this.index);
     if (this.#connection.isOpen) this.#tools.events.memberSuspended(this.place, cause);
   }

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type { NativeProcess } from './native-process.js';
+import type { NativeReturnValue } from './native-return-value.js';
 
 /** How to load one PKCS#11 module (PKCS#11 v2.40 §5.1, §5.4). */
 export interface NativeModuleOptions {
@@ -208,22 +209,10 @@ export interface NativeFailure extends Error {
   /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;
   /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
-  isOfUse?: boolean;
+  isOfUse: boolean;
   /** Index of the member; -1 where the operation was for any of them and reached none. */
   member: number;
   epoch: number;
-}
-
-/** One row of the table of return values (`native/src/return_values.cc`). */
-export interface NativeReturnValue {
-  name: string;
-  value: number;
-  /** The `ErrorCode` a caller gets. */
-  code: string;
-  transient: boolean;
-  poisonsSession: boolean;
-  poisonsMember: boolean;
-  countsAgainstBreaker: boolean;
 }
 
 /** An exclusive `flock` that serialises initialise-and-login across processes. */
@@ -253,12 +242,6 @@ export interface NativePool {
    */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
-   * How this member's token differs from others, from its next login on. Without it the token is taken for one that nobody
-   * knows. `laneCount` replaces the count (and the most quarantined lanes) of its options, now that the token is known.
-   * Throws a NativeFailure of kind `closed`.
-   */
-  setProfile(member: number, profile: NativeProfile, laneCount: number): void;
-  /**
    * Opens a member again (or for the first time), under its old index: it leaves the rotation, its lanes end, its sessions close, and the
    * module is finalised where nobody is inside and nobody else uses the instance; then as `openMember`. What hangs inside is left behind
    * after a quarter of the time; a private instance is then another copy. Rejects with `worn-out` where too much was left behind already.
@@ -266,12 +249,23 @@ export interface NativePool {
    */
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
+   * How this member's token differs from others, from its next login on. Without it the token is taken for one that nobody
+   * knows. `laneCount` replaces the count (and the most quarantined lanes) of its options, now that the token is known.
+   * Throws a NativeFailure of kind `closed`.
+   */
+  setProfile(member: number, profile: NativeProfile, laneCount: number): void;
+  /**
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
    * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
    * logged in, it begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process.
-   * `attempt` (of `acquireLoginLock`) is held until `C_Login` has come back; what hangs before it gives it back at the deadline and never logs in.
+   * `attempt` (of `acquireLoginLock`; null without a lock) is held until `C_Login` has come back; what hangs before it gives it back at the deadline and never logs in.
    */
-  loginMember(member: number, pin: Uint8Array, deadlineMs: number, attempt?: NativeLock): Promise<{ epoch: number }>;
+  loginMember(
+    member: number,
+    pin: Uint8Array,
+    deadlineMs: number,
+    attempt: NativeLock | null,
+  ): Promise<{ epoch: number }>;
   /** Reads the whole token once and fills the member's handle cache. */
   inventory(member: number, deadlineMs: number): Promise<NativeInventoryEntry[]>;
   /** Fresh `C_GetTokenInfo` of a member. */
@@ -290,6 +284,17 @@ export interface NativePool {
   closeMember(member: number, deadlineMs: number): Promise<void>;
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
   close(deadlineMs: number): Promise<number>;
+
+  /** The number of the operation that was posted last, 0 before the first: for `cancel`, in the same turn of the event loop. */
+  lastTicket(): number;
+  /**
+   * Rejects an operation that has no answer yet with `cancelled`. Where it waits, the token never sees it; where it runs, its lane goes on
+   * and what it gives is thrown away. Harmless for one that is answered, and on a closed pool.
+   */
+  cancel(ticket: number): void;
+
+  /** State for describe, metrics and tests; members that are closed or closing are left out. */
+  statistics(): NativeMemberStatistics[];
 
   /**
    * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads them back, encrypts its canary and decrypts it, all through
@@ -336,17 +341,6 @@ export interface NativePool {
     deadlineMs: number,
   ): Promise<NativeResult<NativeDataKey>>;
   random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
-
-  /** The number of the operation that was posted last, 0 before the first: for `cancel`, in the same turn of the event loop. */
-  lastTicket(): number;
-  /**
-   * Rejects an operation that has no answer yet with `cancelled`. Where it waits, the token never sees it; where it runs, its lane goes on
-   * and what it gives is thrown away. Harmless for one that is answered, and on a closed pool.
-   */
-  cancel(ticket: number): void;
-
-  /** State for describe, metrics and tests; members that are closed or closing are left out. */
-  statistics(): NativeMemberStatistics[];
 }
 
 /** An open member at this moment. `logins` counts from `addMember` on, through all its openings. */

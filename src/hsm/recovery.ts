@@ -16,10 +16,16 @@ export interface RecoverySettings {
   maxStuckOpenings: number;
 }
 
+/** What applies where configuration says nothing. */
+export const defaultRecoverySettings: RecoverySettings = {
+  openTimeoutMs: 15_000,
+  reopenAfterProbes: 2,
+  maximumProbeDelayMs: 30_000,
+  maxStuckOpenings: 2,
+};
+
 /** `wait`: probe once more; `log-in`: one login on the open token; `reopen`: sessions, module and token anew. */
 export type Remedy = 'wait' | 'log-in' | 'reopen';
-
-const userNotLoggedIn = 0x101;
 
 /** What a probe's failure asks for. @param failedProbes how many have failed in a row, this one included */
 export function remedyFor(
@@ -29,7 +35,7 @@ export function remedyFor(
   returnValues: ReturnValues,
 ): Remedy {
   if (isNativeFailure(cause)) {
-    if (isLoggedOut(cause) && failedProbes === 1) return 'log-in';
+    if (isLoggedOut(cause, returnValues) && failedProbes === 1) return 'log-in';
     if (isLost(cause, returnValues)) return 'reopen';
   }
   return failedProbes >= settings.reopenAfterProbes ? 'reopen' : 'wait';
@@ -39,9 +45,9 @@ export function remedyFor(
  * The session says that nobody is logged in. Some tokens answer so for a key that they refuse, too: what another function
  * answers proves nothing, and each login writes to the token.
  */
-export function isLoggedOut(cause: unknown): boolean {
+export function isLoggedOut(cause: unknown, returnValues: ReturnValues): boolean {
   if (!isNativeFailure(cause) || cause.kind !== 'rv') return false;
-  return cause.rv === userNotLoggedIn && cause.functionName === 'C_GetSessionInfo';
+  return returnValues(cause.rv).loginLost && cause.functionName === 'C_GetSessionInfo';
 }
 
 /** No probe will ever succeed again on what is open. */
@@ -49,8 +55,7 @@ function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
   // A member without lanes, or that is not open.
   if (failure.kind === 'no-member' || failure.kind === 'token-missing') return true;
   if (failure.kind !== 'rv' && failure.kind !== 'self-test-failed') return false;
-  const { poisonsMember, poisonsSession } = returnValues(failure.rv);
-  return poisonsMember && poisonsSession;
+  return returnValues(failure.rv).tokenLost;
 }
 
 /** The token refused the credential, or will not be asked: only an operator can change that. */

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCodes } from '../errors.js';
-import type { NativeReturnValue } from './native.js';
+import type { NativeReturnValue } from './native-return-value.js';
 
 /** What a CK_RV means: a row of the addon's table (`native/src/return_values.cc`), with its code checked. */
 export interface ReturnValue extends Omit<NativeReturnValue, 'code'> {
@@ -9,9 +9,6 @@ export interface ReturnValue extends Omit<NativeReturnValue, 'code'> {
 /** Looks up what a CK_RV means. */
 export type ReturnValues = (value: number) => ReturnValue;
 
-/** CKR_VENDOR_DEFINED, PKCS#11 v2.40 §5.1.7. */
-const vendorDefined = 0x8000_0000;
-
 /**
  * The table of the addon as a look-up. A value that it does not know is treated as the addon treats it: like
  * CKR_VENDOR_DEFINED.
@@ -20,7 +17,7 @@ const vendorDefined = 0x8000_0000;
  */
 export function readReturnValues(rows: readonly NativeReturnValue[]): ReturnValues {
   const byValue = new Map(rows.map((row) => [row.value, { ...row, code: requireCode(row) }]));
-  const unknown = byValue.get(vendorDefined);
+  const unknown = [...byValue.values()].find(({ name }) => name === 'CKR_VENDOR_DEFINED');
   if (unknown === undefined) throw new Error('The addon has no row for CKR_VENDOR_DEFINED.');
   return (value) => byValue.get(value) ?? { ...unknown, value, name: `0x${value.toString(16)}` };
 }

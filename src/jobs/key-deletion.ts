@@ -1,9 +1,6 @@
 import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
 import { HoldfastError } from '../errors.js';
 import { keyArn } from '../keys/arn.js';
-import { type HeldLease, type LeaseTools, underLease } from '../coordination/held-lease.js';
-import { LeaseLostError } from '../coordination/leases.js';
-import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
@@ -14,7 +11,6 @@ export interface DeletionOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
-  leases: LeaseTools;
   /** Default one minute. */
   intervalMs?: number | undefined;
   /** How long one material's destruction on its cluster may take. Default 30 s. */
@@ -30,7 +26,7 @@ const batchSize = 100;
  * or rescue a key whose material is half gone; what a crash left in `Deleting` is taken up by the next round. A key whose
  * cluster is not connected stays pending deletion until it is.
  *
- * One process at a time does this, under a lease. Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
+ * Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
  */
 export class KeyDeletion {
   readonly #core: DeletionOptions['core'];
@@ -48,9 +44,7 @@ export class KeyDeletion {
       clock: options.core.clock,
       intervalMs: options.intervalMs ?? 60_000,
       name: 'deleting the keys that are due',
-      round: async (signal) => {
-        await underLease(options.leases, 'key-deletion', (held) => this.#round(signal, held));
-      },
+      round: (signal) => this.#round(signal),
       onBackgroundError: options.core.onBackgroundError,
     });
   }
@@ -68,7 +62,7 @@ export class KeyDeletion {
     return this.#rounds.runNow();
   }
 
-  async #round(signal: AbortSignal, held: HeldLease): Promise<void> {
+  async #round(signal: AbortSignal): Promise<void> {
     const seen = new Set<string>();
     const now = await this.#timeWatch.verifiedNow();
     if (now === undefined) return;
@@ -79,25 +73,24 @@ export class KeyDeletion {
       for (const key of due.filter(({ keyId }) => !seen.has(keyId))) {
         if (signal.aborted) return;
         seen.add(key.keyId);
-        await this.#deleteAndReport(key, held);
+        await this.#deleteAndReport(key);
       }
       if (due.length < limit) return;
     }
   }
 
-  /** One key's failure is no reason to leave the others; an audit log that cannot be written is, and so is a lost lease. */
-  async #deleteAndReport(key: KeyRecord, held: HeldLease): Promise<void> {
+  /** One key's failure is no reason to leave the others; an audit log that cannot be written is. */
+  async #deleteAndReport(key: KeyRecord): Promise<void> {
     try {
-      await this.#delete(key, held);
+      await this.#delete(key);
     } catch (error) {
-      if (error instanceof ActUnauditedError || error instanceof LeaseLostError) throw error;
+      if (error instanceof ActUnauditedError) throw error;
       this.#core.onBackgroundError(error, `deleting key ${keyArn(this.#core.identity, key)}`);
     }
   }
 
-  async #delete(key: KeyRecord, held: HeldLease): Promise<void> {
+  async #delete(key: KeyRecord): Promise<void> {
     const { catalog, clock, keyStores, identity } = this.#core;
-    const fenced = catalog.underLease(held.lease);
     const cluster = keyStores.connectedCluster(key.clusterId);
     if (cluster === undefined || !(await this.#isStillDue(key))) return;
     const materials = await catalog.listMaterialsOfKey(key.keyId);
@@ -111,10 +104,8 @@ export class KeyDeletion {
       },
     };
     await this.#audit.perform(act, async () => {
-      await this.#begin(key, fenced);
+      await this.#begin(key);
       for (const { materialId } of materials) {
-        // No HSM checks a fence.
-        await held.confirm();
         await cluster.perform(
           'destroyKeyMaterial',
           { materialId },
@@ -123,7 +114,7 @@ export class KeyDeletion {
       }
     });
     // Last, so that a key whose destruction could not be recorded is taken up again until it is.
-    await fenced.completeDeletion(key, key.keyId, clock.now());
+    await catalog.completeDeletion(key, key.keyId, clock.now());
   }
 
   /** It may have been cancelled, or scheduled anew, since it was listed. */
@@ -133,10 +124,10 @@ export class KeyDeletion {
   }
 
   /** By the time of this moment: the clock may have jumped since the round began. */
-  async #begin(key: KeyRecord, fenced: Pick<KeyCatalog, 'beginDeletion'>): Promise<void> {
+  async #begin(key: KeyRecord): Promise<void> {
     const now = await this.#timeWatch.verifiedNow();
     if (now !== undefined && key.state === 'Deleting') return;
-    if (now !== undefined && (await fenced.beginDeletion(key, key.keyId, now))) return;
+    if (now !== undefined && (await this.#core.catalog.beginDeletion(key, key.keyId, now))) return;
     throw new HoldfastError('KMS_INVALID_STATE', 'The deletion was cancelled, or is held, since the round began.', {
       retryable: false,
     });

@@ -20,6 +20,9 @@ const crowdedBlockSize = 512;
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
 
+/** The default for the count from which every reservation warns. */
+export const encryptionWarningThreshold = 2 ** 31;
+
 /** When this part of a block is left, the next reservation begins: no caller has to wait for it. */
 const reserveAheadShare = 4;
 
@@ -44,8 +47,8 @@ export interface EncryptionUse {
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;
-  /** Every reservation that brings a material to so many encryptions, or above, warns. */
-  warningThreshold: number;
+  /** Default `encryptionWarningThreshold`. */
+  warningThreshold?: number | undefined;
   /** For a failed reservation ahead: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;
   /** Default 10,000. */
@@ -85,8 +88,8 @@ export class EncryptionBudget implements EncryptionSpending {
 
   /** How many of the materials that this process has recently encrypted under are beyond the warning threshold. */
   warnedMaterials(): number {
-    const { warningThreshold } = this.#tools;
-    return [...this.#blocks.values()].filter((block) => block.reserved >= warningThreshold).length;
+    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
+    return [...this.#blocks.values()].filter((block) => block.reserved >= threshold).length;
   }
 
   #blockOf(materialId: string): MaterialBlock {
@@ -175,7 +178,8 @@ class MaterialBlock {
     this.#isExhausted = total >= encryptionLimit;
     this.#reserved = total;
     this.#onReserved(total);
-    if (total >= this.#tools.warningThreshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
+    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
+    if (total >= threshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
   }
 }
 

@@ -97,7 +97,6 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
-        'leases',
         'counters',
         'time_record',
         'encryption_reservations',

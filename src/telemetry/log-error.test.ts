@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import { memberOpenError } from '../hsm/login.js';
-import type { NativeFailure, NativeTokenInfo } from '../hsm/native.js';
+import { loadAddon, type NativeFailure, type NativeTokenInfo } from '../hsm/native.js';
 import { softhsm } from '../hsm/profiles/softhsm.js';
+import { readReturnValues } from '../hsm/return-values.js';
 import {
   auditEvents,
   backgroundErrorEvent,
@@ -32,6 +33,7 @@ function failure(message: string, cause?: unknown): NativeFailure {
   return Object.assign(new Error(message, cause === undefined ? {} : { cause }), fields) as unknown as NativeFailure;
 }
 
+const returnValues = readReturnValues(loadAddon().returnValues());
 const sentence = 'C_Login answered CKR_PIN_INCORRECT on token payments';
 const tries = failure('C_Encrypt answered CKR_DEVICE_ERROR', failure('C_Encrypt answered CKR_DEVICE_ERROR'));
 const noSpace = Object.assign(new Error('ENOSPC: no space left on device, write'), {
@@ -41,7 +43,7 @@ const noSpace = Object.assign(new Error('ENOSPC: no space left on device, write'
 
 /** By kind of problem. */
 const causes: Record<string, unknown> = {
-  'a token with hundreds of mechanisms': memberOpenError(failure(sentence), token),
+  'a token with hundreds of mechanisms': memberOpenError(failure(sentence), returnValues, token),
   'the same failure at each try': new HoldfastError('KEY_UNAVAILABLE', 'No HSM takes work now.', {
     cause: tries,
     retryable: true,

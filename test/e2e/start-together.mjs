@@ -23,7 +23,7 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
     maxStuckOpenings: 2,
   };
   const { member } = await pool.openMember(options, deadline());
-  await pool.loginMember(member, new TextEncoder().encode(pin), deadline());
+  await pool.loginMember(member, new TextEncoder().encode(pin), deadline(), null);
   lock.release();
   const entries = await pool.inventory(member, deadline());
   pool.resume(member);

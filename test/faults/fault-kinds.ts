@@ -1,5 +1,6 @@
 /** Every way in which the HSM of the matrix fails, and what is expected of it. */
-import { loadAddon, type NativeReturnValue } from '../../src/hsm/native.js';
+import { loadAddon } from '../../src/hsm/native.js';
+import type { NativeReturnValue } from '../../src/hsm/native-return-value.js';
 import type { FaultHsm, RemovalKind } from '../native/fault-hsm.js';
 
 export interface FaultKind {

@@ -24,7 +24,7 @@ async function connect() {
     maxStuckOpenings: 2,
   };
   const { member } = await pool.openMember(options, inMs(20_000));
-  await pool.loginMember(member, bytes('1234'), inMs(20_000));
+  await pool.loginMember(member, bytes('1234'), inMs(20_000), null);
   await pool.inventory(member, inMs(20_000));
   pool.resume(member);
   return { pool, member };
@@ -54,7 +54,7 @@ function callEverything({ pool, member }, material) {
     pool.generateKey(member, new Uint8Array(randomBytes(32)), 'other', bytes('known'), bytes(''), later()),
     pool.inventory(member, later()),
     pool.tokenInfo(member, later()),
-    pool.loginMember(member, bytes('1234'), later()),
+    pool.loginMember(member, bytes('1234'), later(), null),
   ];
   if (job.destroys) calls.push(pool.destroyKey(member, material.id, later()));
   for (const call of calls) call.catch(() => undefined);

@@ -53,7 +53,7 @@ const canaryOf = ({ material }: TestKey) =>
 /** What is asked of the member that is to be ill, by the name of the call. */
 export const callers = {
   reopen: ({ pool, ill }: HungPool) => pool.reopenMember(ill, inMilliseconds(openingMs)),
-  login: ({ pool, ill }: HungPool) => pool.loginMember(ill, text(pin), within()),
+  login: ({ pool, ill }: HungPool) => pool.loginMember(ill, text(pin), within(), null),
   inventory: ({ pool, ill }: HungPool) => pool.inventory(ill, within()),
   tokenInfo: ({ pool, ill }: HungPool) => pool.tokenInfo(ill, within()),
   random: ({ pool, ill }: HungPool) => pool.random(ill, 8, within()),
@@ -112,7 +112,7 @@ export async function comesBack(rig: HungPool): Promise<string> {
   const { pool, ill } = rig;
   const steps = [
     () => pool.reopenMember(ill, inMilliseconds(openingMs)),
-    () => pool.loginMember(ill, text(pin), inMilliseconds(openingMs)),
+    () => pool.loginMember(ill, text(pin), inMilliseconds(openingMs), null),
     () => pool.inventory(ill, inMilliseconds(openingMs)),
   ];
   for (const step of steps) {

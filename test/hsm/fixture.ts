@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
 import type { HoldfastError } from '../../src/errors.js';
+import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import type { HsmEvents } from '../../src/hsm/events.js';
+import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
 import { detectProfile } from '../../src/hsm/profiles/profiles.js';
@@ -22,7 +24,6 @@ import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
-import { defaultBreakerSettings, defaultRecoverySettings } from './default-settings.js';
 
 export const clusterId = 'cluster-1234567abcd';
 export const pin = 'a user PIN';
@@ -106,7 +107,7 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     const opened = await pool.openMember(token, soon());
     // Its keys are made as those of a cluster are.
     pool.setProfile(opened.member, nativeProfile(detectProfile(opened.token)), token.laneCount);
-    await pool.loginMember(opened.member, Buffer.from(pin), soon());
+    await pool.loginMember(opened.member, Buffer.from(pin), soon(), null);
     pool.resume(opened.member);
     return { pool, member: opened.member };
   };

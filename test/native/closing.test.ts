@@ -26,7 +26,7 @@ afterAll(() => {
 describe('on a closed pool', () => {
   const calls: [string, () => Promise<unknown>][] = [
     ['openMember', () => closed.openMember(memberOptions(moduleOf(hsm), 'alpha'), soon())],
-    ['loginMember', () => closed.loginMember(0, text('1234'), soon())],
+    ['loginMember', () => closed.loginMember(0, text('1234'), soon(), null)],
     ['inventory', () => closed.inventory(0, soon())],
     ['tokenInfo', () => closed.tokenInfo(0, soon())],
     ['closeMember', () => closed.closeMember(0, soon())],
@@ -91,10 +91,15 @@ describe('the table of return values', () => {
       name: 'CKR_DEVICE_REMOVED',
       value: 0x32,
       code: 'KMS_INVALID_STATE',
+      login: 'not-judged',
       transient: true,
       poisonsSession: true,
       poisonsMember: true,
       countsAgainstBreaker: true,
+      sessionLost: false,
+      objectLost: false,
+      loginLost: false,
+      tokenLost: true,
     });
     const invalid = rows.filter(({ code }) => code === 'INVALID_CIPHERTEXT').map(({ value }) => value);
     expect(invalid).toEqual([0x40, 0x41, 0x42]);

@@ -20,7 +20,7 @@ async function openPool(module) {
     maxStuckOpenings: 2,
   };
   const { member } = await pool.openMember(options, inMs(20_000));
-  await pool.loginMember(member, new TextEncoder().encode(job.pin), inMs(20_000));
+  await pool.loginMember(member, new TextEncoder().encode(job.pin), inMs(20_000), null);
   pool.resume(member);
   return pool;
 }

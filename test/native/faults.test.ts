@@ -120,11 +120,11 @@ describe('a call that hangs', () => {
     second.heal();
     const opened = await pool.openMember(options, soon());
     second.obey('C_Login hang');
-    const login = pool.loginMember(opened.member, text('1234'), inMilliseconds(150));
+    const login = pool.loginMember(opened.member, text('1234'), inMilliseconds(150), null);
     expect(await failureOf(login)).toMatchObject({ kind: 'lane-deadline', member: opened.member });
     second.heal();
     // The hung C_Login succeeded meanwhile: this process did log in, so a second one is a success.
-    expect((await pool.loginMember(opened.member, text('1234'), soon())).epoch).toBeGreaterThan(0);
+    expect((await pool.loginMember(opened.member, text('1234'), soon(), null)).epoch).toBeGreaterThan(0);
   });
 
   test('in the first C_OpenSession of a lane: it is quarantined, and others open', async () => {
@@ -394,7 +394,7 @@ describe('an HSM that fails', () => {
     const locked = putFaultsBefore(hsm, 'locked');
     locked.obey('C_Login rv 0xa4');
     const opened = await pool.openMember(memberOptions(locked.module, 'alpha'), soon());
-    const failure = await failureOf(pool.loginMember(opened.member, text('1234'), soon()));
+    const failure = await failureOf(pool.loginMember(opened.member, text('1234'), soon(), null));
     expect(failure).toMatchObject({ kind: 'rv', rv: 0xa4, functionName: 'C_Login', member: opened.member });
     expect(locked.calls('C_Login')).toBe(1);
   });

@@ -47,7 +47,7 @@ export function memberOptions(
 /** Opens, logs in, takes the inventory, and puts the member into the rotation. */
 export async function connect(pool: NativePool, options: NativeMemberOptions, pin: string): Promise<number> {
   const { member } = await pool.openMember(options, soon());
-  await pool.loginMember(member, text(pin), soon());
+  await pool.loginMember(member, text(pin), soon(), null);
   await pool.inventory(member, soon());
   pool.resume(member);
   return member;

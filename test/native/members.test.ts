@@ -56,7 +56,7 @@ describe('members', () => {
 
   test('a wrong PIN is tried exactly once', async () => {
     const { member } = await pool.openMember(memberOptions(moduleOf(first), 'alpha'), soon());
-    const failure = await failureOf(pool.loginMember(member, text('4321'), soon()));
+    const failure = await failureOf(pool.loginMember(member, text('4321'), soon(), null));
     expect(failure).toMatchObject({ kind: 'rv', rv: 0xa0, functionName: 'C_Login', member });
     expect(failure.message).toContain('CKR_PIN_INCORRECT');
     expect(failure.message).not.toContain('4321');

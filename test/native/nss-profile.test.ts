@@ -20,7 +20,7 @@ test.skipIf(library === undefined)('NSS is recognised, and is as its profile say
     expect(token.mechanisms).toEqual(expect.arrayContaining([...profile.keyWrapWithPaddingMechanisms.value]));
     expect(token).toMatchObject({ maxSessionCount: null, maxRwSessionCount: null });
     pool.setProfile(member, nativeProfile(profile), profile.recommendedLanes.value);
-    await pool.loginMember(member, text(pin), soon());
+    await pool.loginMember(member, text(pin), soon(), null);
     pool.resume(member);
     const key = await makeKey(pool, member);
     for (const length of [1, 65_536]) {

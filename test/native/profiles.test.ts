@@ -24,7 +24,7 @@ afterEach(async () => {
 async function connectTo(module = putVendorBefore(hsm).module, profile?: NativeProfile): Promise<number> {
   const { member } = await pool.openMember(memberOptions(module, 'alpha'), soon());
   if (profile !== undefined) pool.setProfile(member, profile, 2);
-  await pool.loginMember(member, text(pin), soon());
+  await pool.loginMember(member, text(pin), soon(), null);
   pool.resume(member);
   return member;
 }

@@ -43,7 +43,7 @@ describe('a handle proves itself before use', () => {
     await connect(intruder, memberOptions(moduleOf(hsm), 'alpha'), '1234');
     await plantKey(intruder, 0, key.id, 'key');
     // The key was proved when it was made: it is found anew in the next epoch.
-    await pool.loginMember(0, text('1234'), soon());
+    await pool.loginMember(0, text('1234'), soon(), null);
     expect(await failureOf(encrypt())).toMatchObject({ kind: 'material-ambiguous', member: 0, rv: 0 });
     expect(await failureOf(pool.probe(0, key.reference, soon()))).toMatchObject({ kind: 'material-ambiguous' });
     expect((await pool.readAttributes(0, key.id, soon())).value).toHaveLength(2);
@@ -89,7 +89,7 @@ describe('a handle proves itself before use', () => {
 
   test('a new epoch proves again', async () => {
     const before = (await encrypt()).epoch;
-    const { epoch } = await pool.loginMember(0, text('1234'), soon());
+    const { epoch } = await pool.loginMember(0, text('1234'), soon(), null);
     expect(epoch).toBeGreaterThan(before);
     expect(pool.statistics()[0]).toMatchObject({ cachedHandles: 0, logins: 2, lanes: 2 });
     expect((await encrypt()).epoch).toBe(epoch);

@@ -1,32 +1,69 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
-import { addon } from './fixture.js';
+import { addon, failureOf } from './fixture.js';
 
 /** The seam between TypeScript and C++ is declared in two places, which nothing but this compares. */
 
-const files = ['native.ts', 'native-process.ts'].map((name) =>
+const files = ['native.ts', 'native-process.ts', 'native-return-value.ts'].map((name) =>
   ts.createSourceFile(
     name,
     readFileSync(new URL(`../../src/hsm/${name}`, import.meta.url), 'utf8'),
     ts.ScriptTarget.Latest,
+    true,
   ),
 );
 
-function methodsOf(interfaceName: string): string[] {
+function interfaceNamed(name: string): ts.InterfaceDeclaration {
   const declared = files
     .flatMap((file) => [...file.statements])
-    .find((statement) => ts.isInterfaceDeclaration(statement) && statement.name.text === interfaceName);
-  if (declared === undefined || !ts.isInterfaceDeclaration(declared)) throw new Error(`No interface ${interfaceName}.`);
-  return declared.members.filter(ts.isMethodSignature).map((member) => (member.name as ts.Identifier).text);
+    .find((statement) => ts.isInterfaceDeclaration(statement) && statement.name.text === name);
+  if (declared === undefined || !ts.isInterfaceDeclaration(declared)) throw new Error(`No interface ${name}.`);
+  return declared;
 }
 
-test('the addon exports the functions of NativeAddon', () => {
-  expect(Object.keys(addon).sort()).toEqual([...methodsOf('NativeAddon'), ...methodsOf('NativeProcess')].sort());
+const nameOf = (member: ts.TypeElement): string => (member.name as ts.Identifier).text;
+
+function methodsOf(interfaceName: string): string[] {
+  return interfaceNamed(interfaceName).members.filter(ts.isMethodSignature).map(nameOf);
+}
+
+function propertiesOf(interfaceName: string): string[] {
+  return interfaceNamed(interfaceName).members.filter(ts.isPropertySignature).map(nameOf);
+}
+
+test('the addon exports the functions of NativeAddon, in their order', () => {
+  expect(Object.keys(addon)).toEqual([...methodsOf('NativeAddon'), ...methodsOf('NativeProcess')]);
 });
 
-test('a pool has the methods of NativePool', () => {
+test('a pool has the methods of NativePool, in their order', () => {
   const prototype: unknown = Object.getPrototypeOf(addon.createPool(1));
   const names = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
-  expect(names.sort()).toEqual(methodsOf('NativePool').sort());
+  expect(names).toEqual(methodsOf('NativePool'));
+});
+
+test('a row of the table has the properties of NativeReturnValue, in their order', () => {
+  const [row = {}] = addon.returnValues();
+  expect(Object.keys(row)).toEqual(propertiesOf('NativeReturnValue'));
+});
+
+test('a failure has the properties of NativeFailure, in their order', async () => {
+  const failure = await failureOf(addon.createPool(1).random(null, 16, 0));
+  expect(Object.keys(failure)).toEqual(propertiesOf('NativeFailure'));
+});
+
+test('nothing at the seam is optional: null is none, and undefined never crosses', () => {
+  const optional: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const mayBeAbsent =
+      (ts.isPropertySignature(node) || ts.isParameter(node) || ts.isMethodSignature(node)) && node.questionToken;
+    if (mayBeAbsent || node.kind === ts.SyntaxKind.UndefinedKeyword) optional.push(node.getText());
+    ts.forEachChild(node, visit);
+  };
+  for (const file of files) {
+    for (const statement of file.statements) {
+      if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) visit(statement);
+    }
+  }
+  expect(optional).toEqual([]);
 });

@@ -24,7 +24,7 @@ afterEach(async () => {
 async function connect(laneCount: number): Promise<number> {
   const options = memberOptions(vendor.module, 'alpha', { laneCount, maxQuarantinedLanes: laneCount });
   const { member } = await pool.openMember(options, soon());
-  await pool.loginMember(member, text(pin), soon());
+  await pool.loginMember(member, text(pin), soon(), null);
   pool.resume(member);
   return member;
 }
@@ -80,10 +80,10 @@ describe('a token that has no session for one more', () => {
   test('refuses a login where there is none for a single lane', async () => {
     vendor.limitSessions(1);
     const { member } = await pool.openMember(memberOptions(vendor.module, 'alpha'), soon());
-    const failure = await failureOf(pool.loginMember(member, text(pin), soon()));
+    const failure = await failureOf(pool.loginMember(member, text(pin), soon(), null));
     expect(failure).toMatchObject({ kind: 'rv', rv: 0xb1, functionName: 'C_OpenSession', member });
     vendor.limitSessions(10);
-    await pool.loginMember(member, text(pin), soon());
+    await pool.loginMember(member, text(pin), soon(), null);
     pool.resume(member);
     await workload();
   });
@@ -102,7 +102,7 @@ describe('a token that has no session for one more', () => {
     while (statistics().lanes < 4) await workload();
     vendor.limitSessions(3);
     // A new epoch: every lane closes its session and opens another.
-    await pool.loginMember(member, text(pin), soon());
+    await pool.loginMember(member, text(pin), soon(), null);
     await workload();
     expect(statistics().lanes).toBeLessThanOrEqual(2);
     expect(statistics()).toMatchObject({ admitted: true, queued: 0 });

@@ -25,7 +25,7 @@ async function start() {
     maxStuckOpenings: 2,
   };
   const { member } = await pool.openMember(options, deadline());
-  await pool.loginMember(member, new TextEncoder().encode(job.pin), deadline());
+  await pool.loginMember(member, new TextEncoder().encode(job.pin), deadline(), null);
   if (lock) lock.release();
   pool.resume(member);
   const { value } = await pool.random(null, 16, deadline());

@@ -8,7 +8,7 @@ namespace holdfast {
 namespace {
 
 Failure tooShort() {
-  auto failure = rvFailure("", CKR_ENCRYPTED_DATA_LEN_RANGE);
+  auto failure = rvFailure(Function::kNone, CKR_ENCRYPTED_DATA_LEN_RANGE);
   failure.callerFault = true;
   return failure;
 }

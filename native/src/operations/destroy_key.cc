@@ -42,13 +42,13 @@ class DestroyKey final : public Operation {
 
   void destroy(OperationContext& context, CK_OBJECT_HANDLE handle) {
     if (!destroyed_.insert(handle).second)
-      throw badOutput("C_DestroyObject", "an object is there after it was destroyed");
+      throw badOutput(Function::C_DestroyObject, "an object is there after it was destroyed");
     if (destroyed_.size() > kMostDestroyed)
-      throw badOutput("C_FindObjects", "there is no end of objects with one CKA_ID");
+      throw badOutput(Function::C_FindObjects, "there is no end of objects with one CKA_ID");
     requireTimeLeft(context);
     requireFound(context, id_, handle);
     auto& functions = context.functions();
-    check("C_DestroyObject", functions.C_DestroyObject(context.session.handle(), handle));
+    check(Function::C_DestroyObject, functions.C_DestroyObject(context.session.handle(), handle));
   }
 
   /// A search that finds nothing is no proof: the object itself is asked.
@@ -56,7 +56,7 @@ class DestroyKey final : public Operation {
     requireTimeLeft(context);
     const auto read = readSummary(context.session, handle);
     if (read && read->objectClass == CKO_SECRET_KEY && read->id == id_)
-      throw badOutput(destroyed_.contains(handle) ? "C_DestroyObject" : "C_FindObjects",
+      throw badOutput(destroyed_.contains(handle) ? Function::C_DestroyObject : Function::C_FindObjects,
                       "an object that should be gone is there, though no search finds it");
   }
 

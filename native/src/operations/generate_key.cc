@@ -3,6 +3,7 @@
 #include "key_finding.h"
 #include "key_proof.h"
 #include "operations/operations.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
@@ -79,9 +80,9 @@ class GenerateKey final : public Operation {
     const bool withCopyable = context.profile.knowsCopyable;
     CK_RV rv = generate(context, withCopyable, made);
     // The standard's answer of a v2.20 module that no profile knows: it has made nothing.
-    if (withCopyable && rv == CKR_ATTRIBUTE_TYPE_INVALID) rv = generate(context, false, made);
-    check("C_GenerateKey", rv);
-    if (made == CK_INVALID_HANDLE) throw badOutput("C_GenerateKey", "the key has no handle");
+    if (withCopyable && returnValue(rv).attributeUnknown) rv = generate(context, false, made);
+    check(Function::C_GenerateKey, rv);
+    if (made == CK_INVALID_HANDLE) throw badOutput(Function::C_GenerateKey, "the key has no handle");
     return made;
   }
 
@@ -98,7 +99,7 @@ class GenerateKey final : public Operation {
       checkAttributes(context, key, {material_.id, material_.label, material_.extractable});
     } catch (const Failure& failure) {
       if (failure.kind != FailureKind::kMaterialMismatch) throw;
-      throw badOutput("C_GenerateKey", "the key is not as it was asked for: " + failure.detail);
+      throw badOutput(Function::C_GenerateKey, "the key is not as it was asked for: " + failure.detail);
     }
   }
 

@@ -8,7 +8,8 @@ namespace holdfast {
 namespace {
 
 void requireNew(const Nonce& nonce) {
-  if (!SeenRandom::ofProcess().note(nonce)) throw badOutput("C_Encrypt", "a nonce that a token gave before");
+  if (!SeenRandom::ofProcess().note(nonce))
+    throw badOutput(Function::C_Encrypt, "a nonce that a token gave before");
 }
 
 }  // namespace

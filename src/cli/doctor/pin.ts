@@ -6,6 +6,7 @@ import { destroySecrets, resolveSecrets } from '../../config/secrets.js';
 import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
 import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
 import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
+import { readReturnValues } from '../../hsm/return-values.js';
 import { defaultStoreTarget } from '../../keystores/connection-targets.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { openSqliteCatalog } from '../../storage/sqlite.js';
@@ -54,7 +55,8 @@ async function logIn(
   try {
     const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
     const { lockDirectory } = configuration;
-    const tools = { addon, loginAttempts: catalog, clock: systemClock, lockDirectory };
+    const returnValues = readReturnValues(addon.returnValues());
+    const tools = { addon, returnValues, loginAttempts: catalog, clock: systemClock, lockDirectory };
     const kind = { profile: automaticProfile, laneCount: 1 };
     await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, credential, deadlineMs);
   } finally {

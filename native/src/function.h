@@ -1,0 +1,64 @@
+/// \file The PKCS#11 functions that the addon calls (v2.40 §5), and what follows from which of them failed.
+#pragma once
+
+#include <cstdint>
+
+// A test compares it with the calls in these sources. C_GetFunctionList gives the others and is not among
+// them.
+#define HOLDFAST_CALLED_FUNCTIONS(X) \
+  X(C_CloseSession)                  \
+  X(C_Decrypt)                       \
+  X(C_DecryptInit)                   \
+  X(C_DestroyObject)                 \
+  X(C_Encrypt)                       \
+  X(C_EncryptInit)                   \
+  X(C_Finalize)                      \
+  X(C_FindObjects)                   \
+  X(C_FindObjectsFinal)              \
+  X(C_FindObjectsInit)               \
+  X(C_GenerateKey)                   \
+  X(C_GenerateRandom)                \
+  X(C_GetAttributeValue)             \
+  X(C_GetInfo)                       \
+  X(C_GetMechanismList)              \
+  X(C_GetSessionInfo)                \
+  X(C_GetSlotList)                   \
+  X(C_GetTokenInfo)                  \
+  X(C_Initialize)                    \
+  X(C_Login)                         \
+  X(C_OpenSession)
+
+namespace holdfast {
+
+/// A function by its name in the standard.
+enum class Function : uint8_t {
+  /// No function answered.
+  kNone,
+  C_GetFunctionList,
+#define HOLDFAST_ENUMERATOR(name) name,
+  HOLDFAST_CALLED_FUNCTIONS(HOLDFAST_ENUMERATOR)
+#undef HOLDFAST_ENUMERATOR
+};
+
+/// Its name; '' for none.
+[[nodiscard]] const char* nameOf(Function function);
+
+/// What a failure of a function may mean.
+struct FunctionTraits {
+  /// It works on one key, which may be why it failed.
+  bool usesKey = false;
+  /// It searches for objects.
+  bool searches = false;
+  /// It reads attributes.
+  bool reads = false;
+  /// It judges a caller's input: only a proof of the key afterwards says whether input, key or HSM is at
+  /// fault (invariant 5).
+  bool judgesInput = false;
+  /// It may have encrypted although it failed, so that a nonce is spent (invariant 9).
+  bool mayHaveEncrypted = false;
+};
+
+/// Has a row for every function: one without does not compile.
+[[nodiscard]] FunctionTraits traitsOf(Function function);
+
+}  // namespace holdfast
