@@ -24,7 +24,7 @@ export default tseslint.config(
   { files: ['**/*.mjs', '*.js'], extends: [...tseslint.configs.strict] },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/clock-system.ts', 'src/ids-random.ts', 'src/cli/**', '**/*.test.ts'],
+    ignores: ['src/clock-system.ts', 'src/ids.ts', 'src/cli/**', '**/*.test.ts'],
     rules: {
       'no-restricted-properties': ['error', ...timeAndRandomness],
       'no-restricted-globals': [

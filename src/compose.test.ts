@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectedKeyStore, connectionState, Deployment } from '../test/e2e/deployment.js';
 import type { CompositionOverrides } from './composition/foundation.js';
-import { randomIdentifiers } from './ids-random.js';
+import { randomIdentifiers } from './ids.js';
 
 describe('compose', () => {
   let deployment: Deployment;

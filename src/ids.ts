@@ -1,3 +1,5 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
 /** The port for identifiers that must be random. */
 export interface Identifiers {
   /** A UUID: the id of a KMS key. */
@@ -9,3 +11,11 @@ export interface Identifiers {
   /** A UUID that names one request in logs, audit and errors. */
   requestId(): string;
 }
+
+/** Identifiers from the operating system's random number generator. */
+export const randomIdentifiers: Identifiers = {
+  keyId: () => randomUUID(),
+  materialId: () => randomBytes(32).toString('hex'),
+  customKeyStoreId: () => `cks-${randomBytes(9).toString('hex').slice(0, 17)}`,
+  requestId: () => randomUUID(),
+};

@@ -7,7 +7,7 @@ import { systemClock } from '../src/clock-system.js';
 import type { Dispatcher, IncomingCall } from '../src/api/dispatcher.js';
 import type { ConnectionRefusal } from '../src/faces/grpc/refusals.js';
 import { type GrpcFace, type GrpcFaceOptions, startGrpcFace } from '../src/faces/grpc/server.js';
-import { randomIdentifiers } from '../src/ids-random.js';
+import { randomIdentifiers } from '../src/ids.js';
 import type { Principal } from '../src/calls/principal.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from './certificates.js';
 

@@ -5,7 +5,7 @@ import { ActAudit, serviceActor } from '../src/audit/act-audit.js';
 import type { AuditEvent } from '../src/audit/event.js';
 import type { RequestContext } from '../src/calls/request-context.js';
 import { HoldfastError } from '../src/errors.js';
-import { randomIdentifiers } from '../src/ids-random.js';
+import { randomIdentifiers } from '../src/ids.js';
 import type { KeysCore } from '../src/keys/core.js';
 import { createKey } from '../src/operations/keys/create-key.js';
 import type { KeyRecord } from '../src/keys/key.js';

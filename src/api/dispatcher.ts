@@ -9,10 +9,9 @@ import type { Principal } from '../calls/principal.js';
 import { Secret } from '../secret.js';
 import type { OperationTrace } from '../calls/trace.js';
 import type { AccessCheck, Operation, OperationsCore } from '../operations/operation.js';
-import { fieldName } from './field-name.js';
 import type { OperationName, Operations } from '../operations/registry.js';
 import { requestConstraints } from './request-constraints.js';
-import { validateRequest } from './validate-request.js';
+import { fieldName, validateRequest } from './validate-request.js';
 
 /** One request, as a face passes it on. */
 export interface IncomingCall {

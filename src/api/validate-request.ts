@@ -1,7 +1,6 @@
 import { type FieldViolation, HoldfastError } from '../errors.js';
 import { Secret } from '../secret.js';
 import type { FieldConstraint, FieldConstraints, Shape } from './constraint.js';
-import { fieldName } from './field-name.js';
 
 /** One broken rule, as a field violation and in AWS's words. */
 interface Violation extends FieldViolation {
@@ -189,4 +188,9 @@ function codePointLengthOfUtf8(bytes: Uint8Array): number {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
+}
+
+/** A field's path in the proto's spelling, which callers and operators know: `tags[0].tagKey` → `tags[0].tag_key`. */
+export function fieldName(path: string): string {
+  return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

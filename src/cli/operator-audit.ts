@@ -22,7 +22,7 @@ export async function asOperator<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const { systemClock: clock } = await import('../clock-system.js');
-  const { randomIdentifiers: identifiers } = await import('../ids-random.js');
+  const { randomIdentifiers: identifiers } = await import('../ids.js');
   const { openAuditFile } = await import('../storage/audit-file.js');
   const path = inheritedStream.test(configuration.audit.file) ? '/dev/stderr' : configuration.audit.file;
   const auditLog = await openAuditFile({ path, clock }).catch((error: unknown) => {

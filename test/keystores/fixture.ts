@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestContext } from '../../src/calls/request-context.js';
-import { randomIdentifiers } from '../../src/ids-random.js';
+import { randomIdentifiers } from '../../src/ids.js';
 import type { KeyStoreAdministration } from '../../src/keystores/administration.js';
 import type { ConnectionEvents } from '../../src/keystores/connection-events.js';
 import { createCustomKeyStore } from '../../src/operations/key-stores/create-custom-key-store.js';

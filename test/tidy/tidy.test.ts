@@ -31,7 +31,6 @@ const ground = [
   'error-guide.ts',
   'errors.ts',
   'ids.ts',
-  'ids-random.ts',
   'path-problem.ts',
   'printable.ts',
   'regular-file.ts',

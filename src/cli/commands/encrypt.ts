@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import { readBlob, writeBlob } from '../blobs.js';
 import { withClient } from '../client-action.js';
 import { addConnectionOptions } from '../connection.js';
 import { addContextOption } from '../encryption-context.js';
+import { usageError } from '../exit-codes.js';
 import { printRecord } from '../output.js';
-import { refuseValueOption } from '../plaintext-option.js';
 import type { Terminal } from '../terminal.js';
 
 interface EncryptOptions {
@@ -52,4 +53,14 @@ export function addEncryptCommand(program: Command, terminal: Terminal): void {
       }
     }),
   );
+}
+
+/** A hidden option that people try first, refused here: every user of the machine can see a command's arguments. */
+function refuseValueOption(flag: string, instead: string): Option {
+  return new Option(`${flag} <value>`).hideHelp().argParser(() => {
+    throw usageError(
+      `${flag} is not taken as an argument: every user of this machine can see it, and the shell keeps it in its history`,
+      `use ${instead}`,
+    );
+  });
 }

@@ -8,7 +8,7 @@ import { operationNames } from '../../operations/registry.js';
 import { requestConstraints } from '../../api/request-constraints.js';
 import { HoldfastError } from '../../errors.js';
 import { Secret } from '../../secret.js';
-import { codecs } from './codec.js';
+import { codecs } from './handler.js';
 import { ErrorInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
 import { EncryptRequest, EncryptResponse, DecryptResponse } from './gen/holdfast/kms/v1/cryptography_service.js';

@@ -4,7 +4,7 @@ import { type ConnectionState } from '../../keystores/store.js';
 import { connectionErrorCodes } from '../../clusters/hsm-cluster.js';
 import { getStatus } from '../../operations/service/get-status.js';
 import { memberStates, type ProcessStatus, type ServiceStatus } from '../../status/service-status.js';
-import { codecs } from './codec.js';
+import { codecs } from './handler.js';
 import { GetStatusResponse } from './gen/holdfast/admin/v1/admin_service.js';
 
 /**

@@ -15,11 +15,15 @@ import type { OperationName } from '../../operations/registry.js';
 import { toHoldfastError } from '../../errors.js';
 import type { Identifiers } from '../../ids.js';
 import type { OperationTrace, RequestTracer } from '../../calls/trace.js';
-import { codecs } from './codec.js';
+import { generatedCodecs } from './gen/codecs.js';
 import type { Connection, Connections } from './connections.js';
 import { toCallError } from './errors.js';
+import type { MethodCodec } from './method-codec.js';
 import { endAnswered, endFailed, traceStart } from './request-trace.js';
 import { methodOf, services } from './services.js';
+
+/** Converts each method's messages to requests and responses of the domain. A method without an rpc does not compile. */
+export const codecs: Readonly<Record<OperationName, MethodCodec>> = generatedCodecs;
 
 /** Shared by the handlers of all methods; `server.ts` makes it once per face. */
 export interface HandlerDependencies {

@@ -5,8 +5,7 @@ import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
 import type { Scope } from '../../calls/scope.js';
 import { keyNotFound } from '../../keys/not-found.js';
 import { resolveKey } from '../../keys/resolve-key.js';
-import { type Envelope, parseEnvelope } from './envelope.js';
-import { invalidCiphertext } from './invalid-ciphertext.js';
+import { type Envelope, invalidCiphertext, parseEnvelope } from './envelope.js';
 import { UnknownKeyError } from './unknown-key.js';
 
 /** A parsed ciphertext, with the key and the generation of material that its header names. */

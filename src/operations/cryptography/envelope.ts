@@ -1,5 +1,5 @@
 import type { Sealed } from '../../clusters/hsm-cluster.js';
-import { invalidCiphertext } from './invalid-ciphertext.js';
+import { HoldfastError } from '../../errors.js';
 
 /**
  * The ciphertext blob, format 1. Bytes:
@@ -120,4 +120,16 @@ export function parseEnvelope(blob: Uint8Array): Envelope {
 
 function uuid(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/**
+ * INVALID_CIPHERTEXT, always in the same words. What was wrong with a ciphertext (its form, its key, its tag, the
+ * encryption context) is for the log only: an attacker who probes would learn from the difference.
+ */
+export function invalidCiphertext(cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'INVALID_CIPHERTEXT',
+    'The ciphertext, or the encryption context that it is bound to, is not valid.',
+    { cause },
+  );
 }

@@ -9,8 +9,7 @@ import type { Secret } from '../../secret.js';
 import { checkAlgorithm } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { encodeHeader, type Envelope, envelopeAdditionalData } from './envelope.js';
-import { invalidCiphertext } from './invalid-ciphertext.js';
+import { encodeHeader, type Envelope, envelopeAdditionalData, invalidCiphertext } from './envelope.js';
 import type { CryptographyCore } from './sealing.js';
 
 /** A checked decryption of a ciphertext blob: only the HSM can still refuse it. */
@@ -59,7 +58,7 @@ export async function prepareOpening(
 
 /**
  * Decrypts. The caller of this function destroys the plaintext.
- * @throws INVALID_CIPHERTEXT in the one wording of `invalid-ciphertext.ts`, and the other errors of `HsmCluster`.
+ * @throws INVALID_CIPHERTEXT in the one wording of `invalidCiphertext`, and the other errors of `HsmCluster`.
  */
 export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
   const { cluster, material, envelope, additionalData } = opening;
