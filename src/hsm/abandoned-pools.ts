@@ -4,7 +4,7 @@ import { isNativeFailure } from './failure.js';
 import type { NativePool } from './native.js';
 import { type RecoverySettings, StuckOpenings } from './recovery.js';
 
-/** How often those that were left behind are asked whether they have come back. */
+/** How often abandoned pools are checked for calls that have returned. */
 const askEveryMs = 1_000;
 
 /** A part of `HsmClustersTools`: of all events only the one that asks for a new process. */
@@ -13,7 +13,7 @@ export interface AbandonedPoolsTools {
   events: Pick<HsmEvents, 'processWornOut'>;
 }
 
-/** What of a cluster it is about. */
+/** The cluster whose connect failed. */
 export interface FailedCluster {
   clusterId: string;
   members: readonly { name: string; module: { privateInstance: boolean } }[];
@@ -21,14 +21,14 @@ export interface FailedCluster {
 }
 
 /**
- * Pools that were closed while calls of theirs hung inside a module: each leaves threads and, with a private instance, a
- * copy of the library behind until those calls return, which may be never. The next connection of the cluster would add
- * to them, or wait behind them in an instance that all share; so they are counted, and connects that only waited are.
+ * Pools that were closed while calls of theirs hung inside a module. Each leaves threads and, with a private instance,
+ * a copy of the library behind until those calls return, which may be never. The next connection of the cluster would
+ * add to them, or wait behind them in a shared instance; so they are counted, and so are connects that only waited.
  */
 export class AbandonedPools {
   readonly #tools: AbandonedPoolsTools;
   readonly #pools = new Map<NativePool, string>();
-  /** By cluster: connects in a row that came to nothing because of what hangs. */
+  /** By cluster: consecutive connects that failed because of hanging calls. */
   readonly #stuck = new Map<string, StuckOpenings>();
   #next: ScheduledTask | undefined;
 
@@ -36,18 +36,18 @@ export class AbandonedPools {
     this.#tools = tools;
   }
 
-  /** A closed pool with something inside its module still. */
+  /** Adds a closed pool with calls still inside its module. */
   add(clusterId: string, pool: NativePool): void {
     this.#pools.set(pool, clusterId);
     this.#next ??= this.#tools.clock.schedule(askEveryMs, () => void this.#look());
   }
 
-  /** How many pools of this cluster have not come back. */
+  /** How many pools of this cluster still have calls inside a module. */
   count(clusterId: string): number {
     return [...this.#pools.values()].filter((id) => id === clusterId).length;
   }
 
-  /** Says so once, where a new process is the only way to connect the cluster by now. */
+  /** Reports once when only a new process can connect the cluster. */
   connectFailed({ clusterId, members, recovery }: FailedCluster, cause: unknown): void {
     const openings = this.#stuck.get(clusterId) ?? new StuckOpenings(recovery);
     this.#stuck.set(clusterId, openings);
@@ -62,7 +62,10 @@ export class AbandonedPools {
     this.#stuck.delete(clusterId);
   }
 
-  /** Whether what hangs keeps the cluster from connecting: so many connects in a row came to nothing, and some still hang. */
+  /**
+   * Whether hanging calls keep the cluster from connecting: enough consecutive connects failed, and some calls still
+   * hang.
+   */
   isWornOut(clusterId: string): boolean {
     return this.count(clusterId) > 0 && this.#stuck.get(clusterId)?.isStuck === true;
   }
@@ -76,7 +79,10 @@ export class AbandonedPools {
   }
 }
 
-/** A pool that is closed already only tells how much of it is still inside; undefined where the system has no thread left to ask with. */
+/**
+ * On a closed pool, `close` only reports how many threads are still inside; undefined if the system has no thread left
+ * for the question.
+ */
 async function stillInside(pool: NativePool, clock: Clock): Promise<number | undefined> {
   try {
     return await pool.close(clock.monotonicMs());

@@ -19,10 +19,10 @@ type PoolOperation =
         : never;
     }[keyof NativePool];
 
-/** What a member can be asked to do, as metrics and traces name it: `generate-key` for the pool's `generateKey`. */
+/** An operation of a member, by its name in metrics and traces: `generate-key` for the pool's `generateKey`. */
 export type HsmOperation = KebabCase<PoolOperation>;
 
-/** Whether keys can be made, destroyed, listed or proved says nothing about what callers use them for. */
+/** Operations whose outcome does not concern the keys that callers use: making, destroying, listing and proving. */
 const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'generate-key',
   'destroy-key',
@@ -31,44 +31,44 @@ const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'probe',
 ]);
 
-/** Whether its outcome speaks about the member's use: only that decides whether the member takes work. */
+/** Whether its outcome concerns the member's use: only that decides whether the member takes work. */
 export function isUse(operation: HsmOperation): boolean {
   return !otherThanUse.has(operation);
 }
 
-/** One try of one operation that has ended. */
+/** A finished attempt of one operation. */
 export interface FinishedAttempt {
   clusterId: string;
-  /** Undefined where no member was reached. */
+  /** Undefined if no member was reached. */
   memberName: string | undefined;
   operation: HsmOperation;
-  /** From handing it to the addon to its answer: waiting, the call, and the way back. */
+  /** From the call of the addon to its answer: waiting, the token calls, and the way back. */
   durationMs: number;
-  /** How long it waited for a lane, and how long the lane had it; undefined where it failed, or needed none. */
+  /** How long it waited for a lane, and how long it held the lane; undefined if it failed, or needed none. */
   lane: { waitMs: number; workMs: number } | undefined;
-  /** Undefined when it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
+  /** Undefined if it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
   failure: { kind: NativeFailure['kind']; returnValue: string | undefined; classification: Classification } | undefined;
 }
 
-/** What of a `NativeResult` tells when it was made; undefined for work that runs on no lane. */
+/** The times in a `NativeResult`; undefined for work that runs on no lane. */
 export interface LaneResult {
   epoch: number | undefined;
   startedMs: number | undefined;
   laneMs: number | undefined;
 }
 
-/** Told of every try. */
+/** Called for every attempt. */
 export type AttemptListener = (finished: FinishedAttempt) => void;
 
-/** What it takes to measure a try; a part of what a cluster has. */
+/** The dependencies for measuring an attempt; a part of a cluster's tools. */
 export interface AttemptTools {
   clock: Clock;
   returnValues: ReturnValues;
-  /** Where nobody listens and the request is not traced, a try costs nothing. */
+  /** Without a listener, and without a trace of the request, an attempt costs nothing. */
   onTried?: AttemptListener | undefined;
 }
 
-/** A try under way. Exactly one of `succeeded` and `failed` ends it. */
+/** An attempt under way. Exactly one of `succeeded` and `failed` ends it. */
 export class WatchedAttempt {
   readonly #tools: AttemptTools;
   readonly #clusterId: string;
@@ -118,7 +118,10 @@ export class WatchedAttempt {
   }
 }
 
-/** @param triesBefore how many tries of the same operation failed. @returns undefined where nobody wants to know. */
+/**
+ * @param triesBefore how many attempts of the same operation failed. @returns undefined if there is no listener and no
+ * trace
+ */
 export function watchAttempt(
   tools: AttemptTools,
   clusterId: string,

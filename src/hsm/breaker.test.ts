@@ -42,7 +42,7 @@ function record(outcome: HsmOutcome, times = 1, epoch = 1): void {
 
 const settled = () => vi.waitFor(() => expect(breaker.state).not.toBe('half-open'));
 
-test('so many failures in a row open it', () => {
+test('the configured number of consecutive failures opens it', () => {
   record(success, 10_000);
   record(failure, 4);
   expect(breaker.state).toBe('closed');
@@ -51,7 +51,7 @@ test('so many failures in a row open it', () => {
   expect(seen).toEqual(['open: CKR_FUNCTION_FAILED']);
 });
 
-test('a success between them begins the count anew', async () => {
+test('a success between them resets the count', async () => {
   for (let round = 0; round < 6; round += 1) {
     record(failure, 4);
     record(success);
@@ -102,7 +102,7 @@ test('one probe after the delay, and no other while it runs', async () => {
   expect(seen.at(-1)).toBe('close');
 });
 
-test('after a failed probe it waits anew', async () => {
+test('after a failed probe it waits again', async () => {
   probe = () => Promise.reject(new Error('still dead'));
   record(deadly);
   clock.advance(1_000);

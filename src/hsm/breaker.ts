@@ -1,9 +1,9 @@
 import CircuitBreaker from 'opossum';
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** When a member is taken out of the rotation, and when it is tried again. */
+/** When a member is suspended, and when it is probed. */
 export interface BreakerSettings {
-  /** So many failures in a row open it. */
+  /** How many consecutive failures open it. */
   consecutiveFailures: number;
   /** More than this share of failures in the window opens it, … */
   failurePercentage: number;
@@ -25,26 +25,26 @@ export const defaultBreakerSettings: BreakerSettings = {
 
 /** What a breaker does to its member, and asks of it. Implemented by `Member`. */
 export interface BreakerHooks {
-  /** The member leaves the rotation. */
+  /** Suspends the member. */
   onOpen(cause: unknown): void;
-  /** Resolves when the member has proved itself, rejects when it has not; always settles. */
+  /** Resolves if the member has proved itself, rejects if not; always settles. */
   probe(): Promise<void>;
   onProbeFailed(cause: unknown): void;
   /** How long to wait before a probe; `failedProbes` counts those since it opened. */
   probeDelayMs(failedProbes: number): number;
-  /** The member returns to the rotation. */
+  /** Resumes the member. */
   onClose(): void;
 }
 
-/** An outcome that speaks about the HSM. A caller's fault is none, and is never recorded. */
+/** An outcome that concerns the HSM. A caller's fault is none, and is never recorded. */
 export type HsmOutcome = { ok: true } | { ok: false; opensAtOnce: boolean; cause: unknown };
 
-/** opossum's longest delay: its own timers and timeouts are not used, ours go through `Clock`. */
+/** opossum's maximum delay: its own timers and timeouts are not used, ours go through `Clock`. */
 const neverMs = 2_147_483_647;
 
 /**
- * The breaker of one member: an opossum circuit that counts, around it what opossum does not know: session epochs,
- * failures in a row, failures that open it at once, and a half-open state that lets one probe through and no caller.
+ * The breaker of one member: an opossum circuit that counts, with additions that opossum lacks: session epochs,
+ * consecutive failures, failures that open it at once, and a half-open state that lets one probe through and no caller.
  */
 export class MemberBreaker {
   readonly #settings: BreakerSettings;
@@ -74,8 +74,8 @@ export class MemberBreaker {
   }
 
   /**
-   * How long until the next probe is due: for one that runs already, the time to the one after it. Undefined while it is closed, and once
-   * it has stopped.
+   * How long until the next probe is due: if one is running, the time to the next. Undefined while it is closed, and
+   * once it has stopped.
    */
   get nextProbeInMs(): number | undefined {
     if (this.#stopped || this.#circuit.closed) return undefined;
@@ -83,14 +83,17 @@ export class MemberBreaker {
     return Math.max(0, this.#nextProbeMs - this.#clock.monotonicMs());
   }
 
-  /** Counts an outcome. One of an older session epoch, or of work that was under way when the breaker opened, says nothing new. */
+  /**
+   * Counts an outcome. One of an older session epoch, or of work that was under way when the breaker opened, is no
+   * news.
+   */
   record(epoch: number, outcome: HsmOutcome): void {
     if (this.#stopped || epoch < this.#epoch || !this.#circuit.closed) return;
     this.#epoch = epoch;
     if (outcome.ok) {
       this.#failuresInARow = 0;
-      // A success is a call that is counted and no failure. To `fire` it would count the same, with six promises and a list
-      // of latencies that grows for as long as the window is.
+      // A success is a counted call that did not fail. Through `fire` it would count the same, but with six promises
+      // and a list of latencies that grows for the length of the window.
       this.#circuit.emit('fire');
       return;
     }
@@ -100,23 +103,23 @@ export class MemberBreaker {
       this.#circuit.open();
       return;
     }
-    // The circuit rejects with the very cause that was just recorded; whoever waits for the operation has it already.
+    // The circuit rejects with the cause that was just recorded; the caller of the operation has it already.
     this.#circuit.fire(outcome.cause).catch(() => undefined);
   }
 
-  /** Opens it whatever it has counted, for a member that is not there at all. */
+  /** Opens it regardless of its counts, for a member that is absent. */
   open(cause: unknown): void {
     if (this.#stopped || !this.#circuit.closed) return;
     this.#lastCause = cause;
     this.#circuit.open();
   }
 
-  /** From now on outcomes of older session epochs say nothing. */
+  /** From now on outcomes of older session epochs are ignored. */
   beginEpoch(epoch: number): void {
     this.#epoch = epoch;
   }
 
-  /** Ends all timers. The member keeps the admission that it has. */
+  /** Ends all timers. The member keeps its present admission. */
   stop(): void {
     this.#stopped = true;
     this.#probeTimer?.cancel();
@@ -163,7 +166,7 @@ export class MemberBreaker {
     }
   }
 
-  /** A new circuit, because the failures in the old one's window would open it again at the next hiccup. */
+  /** A new circuit, because the failures in the old one's window would open it again at the next failure. */
   #close(): void {
     if (this.#isStopped()) return;
     this.#circuit.shutdown();

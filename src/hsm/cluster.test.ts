@@ -34,7 +34,7 @@ const decrypt = (changed: Sealed = sealed) =>
 const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
 const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
 
-/** With a key in use, as before; the events begin anew. */
+/** Reconnects with a key in use, as before; the recorded events start anew. */
 async function reconnectWith(operationTimeoutMs: number): Promise<void> {
   await fixture.clusters().disconnect(clusterId, soon());
   fixture.configure({ operationTimeoutMs });
@@ -53,7 +53,7 @@ beforeEach(async () => {
 afterEach(() => fixture.dispose());
 
 describe('bad ciphertexts', () => {
-  test('10,000 of them leave the breaker closed, and hide nothing', async () => {
+  test('10,000 of them leave the breaker closed, and do not hide a failure', async () => {
     for (let round = 0; round < 20; round += 1) {
       const codes = await Promise.all(Array.from({ length: 500 }, () => codeOf(decrypt(tampered()))));
       expect(new Set(codes)).toEqual(new Set(['INVALID_CIPHERTEXT']));
@@ -95,7 +95,7 @@ describe('the breaker', () => {
     expect((await encrypt()).nonce).toHaveLength(12);
   });
 
-  test('a healthy HSM is resumed though the key of the probe is gone', async () => {
+  test('a healthy HSM is resumed although the key of the probe no longer exists', async () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.obey('C_GenerateRandom rv 0x30');
@@ -106,14 +106,14 @@ describe('the breaker', () => {
   });
 });
 
-describe('what callers are told of a second try', () => {
+describe('the advice to callers about a retry', () => {
   const errorOf = (operation: Promise<unknown>): Promise<unknown> =>
     operation.then(
       () => undefined,
       (error: unknown) => error,
     );
 
-  test('an HSM that is away: no sooner than its next probe, whatever the operation', async () => {
+  test('an absent HSM: no sooner than its next probe, whatever the operation', async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     const probeDelayMs = 30_000;
     fixture.configure({
@@ -138,7 +138,7 @@ describe('what callers are told of a second try', () => {
     }
   });
 
-  test('an HSM whose PIN is no longer right: not before somebody has acted', async () => {
+  test('an HSM that no longer accepts the PIN: not before an operator has acted', async () => {
     fixture.fault.obey('C_Login rv 0xa0');
     fixture.fault.loseLogin();
     await errorOf(encrypt());
@@ -149,7 +149,7 @@ describe('what callers are told of a second try', () => {
     expect(await errorOf(makeMaterial(cluster))).toMatchObject({ retryable: false, retryAfterMs: undefined });
   });
 
-  test('a key that is gone from an HSM that is well: never', async () => {
+  test('a key that is missing from a healthy HSM: never', async () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.loseSessions();
@@ -164,7 +164,7 @@ describe('a token that is lost', () => {
   const tokens = () => join(fixture.hsm.directory, 'tokens');
   const lost = () => join(fixture.hsm.directory, 'lost');
 
-  test('is never taken for a missing key or a bad ciphertext, and serves again by itself once it is back', async () => {
+  test('is never taken for a missing key or a bad ciphertext, and serves again once it is back', async () => {
     renameSync(tokens(), lost());
     const codes = [];
     for (let attempt = 0; attempt < 10; attempt += 1) codes.push(await codeOf(encrypt()), await codeOf(decrypt()));
@@ -178,14 +178,14 @@ describe('a token that is lost', () => {
   });
 });
 
-test('making a key searches for nothing, so that its cost does not grow with the token, and neither does the first use', async () => {
+test('making a key and its first use search for nothing: their cost does not grow with the token', async () => {
   const called = ['C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
   const before = called.map((name) => fixture.fault.calls(name));
   const searches = fixture.fault.calls('C_FindObjectsInit');
   const made = await makeMaterial(cluster);
   expect(called.map((name, index) => fixture.fault.calls(name) - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1, 1]);
   await cluster.perform('encrypt', { material: made, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
-  // What was encrypted first is decrypted once.
+  // The first ciphertext is decrypted once.
   expect(fixture.fault.calls('C_DecryptInit') - (before[4] ?? 0)).toBe(2);
   expect(fixture.fault.calls('C_FindObjectsInit')).toBe(searches);
 });
@@ -193,9 +193,9 @@ test('making a key searches for nothing, so that its cost does not grow with the
 describe('material that is not what the catalog says', () => {
   const id = () => Buffer.from(material.materialId, 'hex');
 
-  test('a second object with its id is used by nobody, and alerts', async () => {
+  test('is not used, and alerts, if a second object has its id', async () => {
     const { pool, member } = await fixture.intruder();
-    // The token makes keys of one id without complaint.
+    // The token accepts several keys with one id.
     await plantKey(pool, member, id(), material.label);
     await fixture.clusters().disconnect(clusterId, soon());
     cluster = await fixture.connected();
@@ -205,7 +205,7 @@ describe('material that is not what the catalog says', () => {
     expect(fixture.events).not.toContain('suspended one');
   });
 
-  test('another key under its id and label is used by nobody, and alerts', async () => {
+  test('is not used, and alerts, if another key has its id and label', async () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, id(), soon());
     await plantKey(pool, member, id(), material.label);
@@ -215,7 +215,7 @@ describe('material that is not what the catalog says', () => {
     expect(fixture.events).not.toContain('suspended one');
   });
 
-  test('a key of another label is not used', async () => {
+  test('is not used if its label differs', async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     cluster = await fixture.connected();
     material = { ...material, label: 'another' };
@@ -246,7 +246,7 @@ describe('callers with short deadlines', () => {
     expect((await encrypt()).nonce).toHaveLength(12);
   });
 
-  test('are told so, where the deadline was their own', async () => {
+  test('learn that the deadline was their own', async () => {
     fixture.fault.obey('C_Encrypt delay 300');
     const callerDeadlineOf = async (deadlineMs: number, deadlineIsCallers: boolean) => {
       const call = { deadlineMs, deadlineIsCallers };
@@ -255,14 +255,14 @@ describe('callers with short deadlines', () => {
         .catch((error: unknown) => error);
       return refused instanceof HoldfastError && refused.callerDeadline;
     };
-    // Inside the HSM, in the queue, and past its end before it began.
+    // Inside the HSM, in the queue, and past the deadline before it began.
     for (const leftMs of [20, 1, -1]) {
       expect(await callerDeadlineOf(systemClock.monotonicMs() + leftMs, true)).toBe(true);
       expect(await callerDeadlineOf(systemClock.monotonicMs() + leftMs, false)).toBe(false);
     }
   });
 
-  test('do not hide that the HSM hangs: its lane is given up when its patience is over', async () => {
+  test('do not hide that the HSM hangs: its lane is quarantined after the operation timeout', async () => {
     await reconnectWith(1_000);
     fixture.fault.obey('C_EncryptInit hang');
     expect(await codeOf(encrypt(systemClock.monotonicMs() + 50))).toBe('DEPENDENCY_TIMEOUT');
@@ -277,7 +277,7 @@ describe('callers with short deadlines', () => {
 });
 
 test.each(['generate', 'destroy'] as const)(
-  'a call to %s a key that hangs, after its caller had an answer, suspends nobody',
+  'a hanging call to %s a key, whose caller has an answer, suspends no member',
   async (what) => {
     await reconnectWith(300);
     const doomed = await makeMaterial(cluster);
@@ -294,13 +294,14 @@ test.each(['generate', 'destroy'] as const)(
   },
 );
 
-describe('an HSM each of whose calls takes long', () => {
-  test('and none of them too long, keeps its lanes and its place, and answers the first use of a key', async () => {
+describe('an HSM whose calls each take long', () => {
+  test('but within the timeout keeps its lanes and its admission, and answers the first use of a key', async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     fixture.configure({ operationTimeoutMs: 1_000 });
     cluster = await fixture.connected();
     fixture.events.length = 0;
-    // Attributes, forged canaries and canary, nonce, encryption and its check: twelve calls, of which each has a second.
+    // Attributes, forged canaries and canary, nonce, encryption and its check: twelve calls, each with a second of its
+    // own.
     fixture.fault.obey('latency * 100');
     expect(await codeOf(encrypt())).toBe('no error');
     expect(await codeOf(decrypt())).toBe('no error');
@@ -309,7 +310,7 @@ describe('an HSM each of whose calls takes long', () => {
   });
 });
 
-test('an HSM that decrypts what was changed is out of the rotation before it has served anybody', async () => {
+test('an HSM that decrypts changed ciphertexts is suspended before it has served a caller', async () => {
   fixture.fault.obey('C_Decrypt no-tag');
   await fixture.clusters().disconnect(clusterId, soon());
   cluster = await fixture.connected();
@@ -322,12 +323,12 @@ test('an HSM that decrypts what was changed is out of the rotation before it has
   expect((await decrypt()).byteLength).toBe(1);
 });
 
-describe('an HSM that makes no keys', () => {
+describe('an HSM that cannot make keys', () => {
   test.each([
     ['is full', 'C_GenerateKey rv 0x31'],
     ['is write-protected', 'C_GenerateKey rv 0xe2'],
     ['hangs over it', 'C_GenerateKey hang'],
-  ])('because it %s goes on using those that it has', async (_why, script) => {
+  ])('because it %s keeps using those that it has', async (_why, script) => {
     await reconnectWith(300);
     fixture.fault.obey(script);
     const making = Array.from({ length: 2 }, () => codeOf(makeMaterial(cluster)));
@@ -351,7 +352,7 @@ describe('a cancelled request', () => {
       ),
     );
 
-  test('that waits never reaches the HSM; one that runs is answered, and its lane goes on', async () => {
+  test('never reaches the HSM if it waits; if it runs it is answered, and its lane continues', async () => {
     fixture.fault.obey('C_EncryptInit hang');
     const first = new RequestCancellation();
     const running = cancellableEncrypt(first);
@@ -373,7 +374,7 @@ describe('a cancelled request', () => {
     expect(fixture.events).toEqual(['opened one']);
   });
 
-  test('before it begins costs no encryption', async () => {
+  test('costs no encryption if it was cancelled before it began', async () => {
     const cancellation = new RequestCancellation();
     cancellation.cancel();
     fixture.spending.spent.length = 0;
@@ -386,7 +387,7 @@ describe('the budget of encryptions', () => {
   const generateDataKey = () =>
     cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
 
-  test('is spent by what encrypts, and by nothing else', async () => {
+  test('is spent by encryptions only', async () => {
     fixture.spending.spent.length = 0;
     await encrypt();
     await generateDataKey();
@@ -395,7 +396,7 @@ describe('the budget of encryptions', () => {
     expect(fixture.spending.spent).toEqual([material.materialId, material.materialId]);
   });
 
-  test('is spent before: where it is refused nothing is encrypted', async () => {
+  test('is spent before each attempt: if it is refused nothing is encrypted', async () => {
     const calls = fixture.fault.calls('C_EncryptInit');
     fixture.spending.refusal = new HoldfastError('KMS_INVALID_STATE', 'spent', { retryable: false });
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
@@ -409,7 +410,7 @@ describe('the budget of encryptions', () => {
 });
 
 describe('two members that hold the same keys', () => {
-  /** One token that shows itself as two: what a vendor's own replication looks like from here. */
+  /** One token that appears as two: the view of a vendor's own replication from here. */
   beforeEach(async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     const module = {
@@ -423,7 +424,7 @@ describe('two members that hold the same keys', () => {
     cluster = await fixture.connected();
   });
 
-  test('one that fails is not noticed by callers', async () => {
+  test('callers do not notice one that fails', async () => {
     fixture.fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30', 'C_GenerateRandom rv 0x30');
     const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
     expect(new Set(codes)).toEqual(new Set(['no error']));
@@ -434,7 +435,7 @@ describe('two members that hold the same keys', () => {
     expect(fixture.events).not.toContain('suspended well');
   });
 
-  test('one that hangs costs callers time and no answer', async () => {
+  test('one that hangs costs callers time but no answer', async () => {
     fixture.fault.obey('C_EncryptInit hang', 'C_DecryptInit hang', 'C_GenerateRandom hang');
     const soonEnough = () => systemClock.monotonicMs() + 4_000;
     for (let round = 0; round < 3; round += 1) {
@@ -446,24 +447,24 @@ describe('two members that hold the same keys', () => {
     fixture.fault.heal();
   });
 
-  test('one that hangs while a key is proved holds up nobody, those neither who wait for the proof', async () => {
+  test('one that hangs while a key is proved blocks no caller, not even those that wait for the proof', async () => {
     fixture.fault.obey('C_DecryptInit hang');
     const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
     expect(new Set(codes)).toEqual(new Set(['no error']));
   });
 
-  test('each try of an encryption spends, the retries too', async () => {
+  test('each attempt of an encryption spends, retries included', async () => {
     fixture.fault.obey('C_EncryptInit rv 0x30');
     fixture.spending.spent.length = 0;
     const before = fixture.fault.calls('C_EncryptInit');
     const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(encrypt())));
     expect(new Set(codes)).toEqual(new Set(['no error']));
-    // Within one try a lane may begin several times, which encrypts nothing.
+    // Within one attempt a lane may begin several times, which encrypts nothing.
     expect(fixture.spending.spent.length).toBeGreaterThan(20);
     expect(fixture.spending.spent.length - 20).toBeLessThanOrEqual(fixture.fault.calls('C_EncryptInit') - before);
   });
 
-  test('an operation that may not be repeated is not', async () => {
+  test('an operation that must not be repeated is not', async () => {
     fixture.fault.obey('C_GenerateKey rv 0x30');
     expect(await codeOf(makeMaterial(cluster))).toBe('KEY_UNAVAILABLE');
     expect(fixture.fault.calls('C_GenerateKey')).toBe(2);

@@ -20,21 +20,21 @@ import { Failover, type FailoverTools } from './failover.js';
 import { MemberSet, type OperationTarget } from './member-set.js';
 import { isUse, type LaneResult, watchAttempt } from './attempts.js';
 
-/** What a cluster shares with its members and repetitions; made anew for each connection, as its pool is. */
+/** Shared by a cluster, its members and its failover; made anew for each connection, like its pool. */
 export interface ClusterTools extends MemberTools, FailoverTools {
   pool: NativePool;
   addon: Pick<NativeAddon, 'createMaterial'>;
 }
 
-/** Materials whose references are kept; one takes about 600 bytes in the addon. */
+/** How many references to materials are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
 
 /** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
 const secretKeyClass = 4;
 
 /**
- * A connected cluster over the addon's session pool: what each operation of the port asks of it. `Failover` says who is
- * asked, and who next.
+ * A connected cluster over the addon's session pool, with the operations of the port. `Failover` chooses the member of
+ * each attempt.
  */
 export class PooledCluster implements HsmCluster {
   readonly clusterId: string;
@@ -62,7 +62,7 @@ export class PooledCluster implements HsmCluster {
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
   }
 
-  /** All of the configuration, open or not. */
+  /** All members of the configuration, open or not. */
   get members(): readonly Member[] {
     return this.#memberSet.members;
   }
@@ -75,7 +75,9 @@ export class PooledCluster implements HsmCluster {
     return this.#operations[operation](request, call);
   }
 
-  /** Never repeated: after a failure nobody knows whether the token made the key; the caller's intent accounts for it. */
+  /**
+   * Never retried: after a failure it is unknown whether the token made the key; the caller's intent accounts for it.
+   */
   async #generateKeyMaterial(
     { materialId, label }: ClusterRequest<'generateKeyMaterial'>,
     call: HsmCall,
@@ -163,12 +165,12 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  /** Undefined where it could not be opened. */
+  /** Undefined if it could not be opened. */
   memberNamed(name: string): Member | undefined {
     return this.members.find(({ place }) => place.memberName === name);
   }
 
-  /** A call hangs whose request had a shorter deadline than the HSM's patience, and has its answer already. */
+  /** A call hangs whose request had a deadline before the operation timeout, and has its answer already. */
   recordHung(failure: NativeFailure): void {
     const member = this.#memberSet.memberAt(failure.member);
     const classification = classify(failure, this.#tools.returnValues);
@@ -210,7 +212,7 @@ export class PooledCluster implements HsmCluster {
     }
   }
 
-  /** Waits for all members before it fails, and fails where a member was not there to be asked. */
+  /** Waits for all members before it fails, and fails if a member could not be asked. */
   async #onAll(work: (member: Member) => Promise<unknown>): Promise<void> {
     const absent = this.members.filter((member) => !member.isOpen).map(({ place }) => place.memberName);
     const outcomes = await Promise.allSettled(this.members.filter(isOpen).map(work));
@@ -231,8 +233,9 @@ const noLane = { epoch: undefined, startedMs: undefined, laneMs: undefined };
 const isOpen = (member: Member): boolean => member.isOpen;
 
 /**
- * Without what SoftHSM keeps of a process that was killed while it made a key: an object with neither id nor label, in
- * which there is no key. No catalog can know it, and an operator who is woken for it would look for another catalog.
+ * Without the object that SoftHSM keeps of a process that was killed while it made a key: it has neither id nor label,
+ * and contains no key. No catalog can know it, and an operator who is alerted about it would search for another
+ * catalog.
  */
 function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
   return entries

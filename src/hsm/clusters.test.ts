@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => fixture.dispose());
 
 describe('connect', () => {
-  test('logs in once a member, whatever the lanes', async () => {
+  test('logs in once per member, however many lanes', async () => {
     fixture.configure({ members: [fixture.member({ laneCount: 4 })] });
     const cluster = await fixture.connected();
     await Promise.all(Array.from({ length: 50 }, () => cluster.perform('random', { lengthBytes: 16 }, inTime())));
@@ -29,7 +29,7 @@ describe('connect', () => {
     expect(fixture.events).toEqual(['opened one']);
   });
 
-  test('describes what the configuration says', () => {
+  test('describes the configuration', () => {
     const description = {
       clusterId,
       replication: 'none',
@@ -63,13 +63,13 @@ describe('connect', () => {
     expect(Buffer.from(plaintext.reveal()).toString()).toBe('lasting');
   });
 
-  test('a cluster that is connected already is left alone', async () => {
+  test('a connected cluster is not connected again', async () => {
     const cluster = await fixture.connected();
     expect(await fixture.connect()).toMatchObject({ connected: false, errorCode: 'INTERNAL_ERROR' });
     expect((await cluster.perform('random', { lengthBytes: 4 }, inTime())).byteLength).toBe(4);
   });
 
-  test('disconnecting what is not connected is harmless', async () => {
+  test('disconnecting an unconnected cluster is harmless', async () => {
     await expect(fixture.clusters().disconnect(clusterId, soon())).resolves.toBeUndefined();
     await expect(fixture.clusters().disconnect('cluster-unknown', soon())).resolves.toBeUndefined();
   });
@@ -88,7 +88,7 @@ describe('connect', () => {
     expect(outcome).toMatchObject({ connected: false, errorCode: 'CLUSTER_NOT_FOUND', transient: false });
   });
 
-  test('a module that does not load, or would end the process, and then is put right', async () => {
+  test('a module that does not load, or would end the process, connects once it is corrected', async () => {
     const whole = readFileSync(fixture.fault.module.libraryPath);
     const libraryPath = join(fixture.hsm.directory, 'module.so');
     const module = { ...fixture.fault.module, libraryPath };
@@ -103,7 +103,7 @@ describe('connect', () => {
     expect(await fixture.connect()).toMatchObject({ connected: true });
   });
 
-  test('a token that does not answer is no token that is not there', async () => {
+  test('a token that does not answer is not reported as missing', async () => {
     for (const name of ['C_GetTokenInfo', 'C_GetMechanismList', 'C_GetSlotList']) {
       fixture.fault.obey(`${name} rv 0x30`);
       const outcome = await fixture.connect();
@@ -112,14 +112,14 @@ describe('connect', () => {
     }
   });
 
-  test('a member that cannot be opened does not keep the others away', async () => {
+  test('a member that cannot be opened does not keep the others from opening', async () => {
     fixture.configure({
       members: [fixture.member({ name: 'absent', tokenLabel: 'beta' }), fixture.member({ name: 'present' })],
     });
     const cluster = await fixture.connected();
     expect(fixture.events).toEqual(['not opened absent', 'opened present']);
     const material = await makeMaterial(cluster);
-    // A key is destroyed only when every member has said so.
+    // A key is destroyed only when every member has confirmed it.
     await expect(
       cluster.perform('destroyKeyMaterial', { materialId: material.materialId }, { deadlineMs: soon() }),
     ).rejects.toMatchObject({

@@ -18,39 +18,39 @@ import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
 import type { AttemptListener } from './attempts.js';
 
-/** One token as configuration declares it. */
+/** One token as the configuration declares it. */
 export interface MemberOptions {
   name: string;
   module: NativeModuleOptions;
   /** Exactly one of label and serial number names the token. */
   tokenLabel: string | null;
   tokenSerialNumber: string | null;
-  /** Most lanes; null for as many as the vendor profile recommends. */
+  /** Maximum number of lanes; null for as many as the vendor profile recommends. */
   laneCount: number | null;
   /** Left out: the module is recognised. */
   profile?: ProfileSetting;
 }
 
-/** A cluster as configuration declares it. */
+/** A cluster as the configuration declares it. */
 export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> {
   members: readonly MemberOptions[];
-  /** Most operations that may wait for its lanes. */
+  /** Maximum of operations that wait for its lanes. */
   queueLimit: number;
-  /** Longest time for one try of one operation, whatever the request's deadline. */
+  /** Maximum time for one attempt of one operation, whatever the request's deadline. */
   operationTimeoutMs: number;
   breaker: BreakerSettings;
-  /** Ask a second member where the first is late; left out: no. */
+  /** Try a second member if the first is late; left out: no. */
   hedging?: boolean;
   /** Left out: the defaults. */
   recovery?: RecoverySettings;
 }
 
-/** What all clusters of the process share. Given by `compose.ts`. */
+/** Shared by all clusters of the process. */
 export interface HsmClustersTools {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;
   encryptionBudget: EncryptionSpending;
-  /** Told of every try of every operation, where somebody counts them. */
+  /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
   /** The same for hedges of the cluster. */
   hedgeListener?: ((clusterId: string) => HedgeListener) | undefined;
@@ -62,13 +62,13 @@ export interface HsmClustersTools {
   random?: () => number;
 }
 
-/** How a cluster is at this moment, for metrics. */
+/** The present state of a cluster, for metrics. */
 export interface ClusterStatus {
   clusterId: string;
   /** All members of the configuration. */
   members: {
     name: string;
-    /** Undefined where the cluster is not connected. */
+    /** Undefined if the cluster is not connected. */
     breaker: Member['breakerState'] | undefined;
     /** Whether it is logged in. */
     isOpen: boolean;
@@ -81,7 +81,7 @@ export interface ClusterStatus {
 interface OpenCluster {
   pool: NativePool;
   cluster: PooledCluster;
-  /** Our copy, for as long as it is connected: members that come back have to log in again. */
+  /** Our copy, for as long as it is connected: returning members must log in again. */
   pin: Secret;
 }
 
@@ -91,7 +91,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
   readonly #returnValues: ReturnValues;
   readonly #options: ReadonlyMap<string, ClusterOptions>;
   readonly #open = new Map<string, OpenCluster>();
-  /** Connects and disconnects of one cluster, in the order in which they came. */
+  /** Connects and disconnects of one cluster, in order of arrival. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #abandonedPools: AbandonedPools;
   readonly #tokenOwners = new TokenOwners();
@@ -112,7 +112,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return [...this.#options.values()].map(describeOptions);
   }
 
-  /** Of every cluster of the configuration, connected or not. */
+  /** The state of every cluster of the configuration, connected or not. */
   status(): ClusterStatus[] {
     return [...this.#options.values()].map((options) => {
       const { clusterId, members } = options;
@@ -192,7 +192,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     };
     const members = options.members.map(({ name, laneCount, profile = automaticProfile, ...token }) => {
       const { maxStuckOpenings, openTimeoutMs } = recovery;
-      // Until the token is known; then `setProfile` says how many.
+      // Until the token is known; then `setProfile` sets the count.
       const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
       const place = { clusterId, memberName: name };
       const lasting: LastingMember = {
@@ -217,7 +217,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     cluster.stop();
     await this.#closePool(cluster.clusterId, pool, deadlineMs);
     this.#tokenOwners.release(cluster.clusterId);
-    // What still opens a member in the closed pool is refused there and never sees the PIN.
+    // A member that is still opening in the closed pool is refused there and never gets the PIN.
     pin.destroy();
   }
 

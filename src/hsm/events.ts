@@ -1,13 +1,13 @@
 import type { NativeTokenInfo } from './native.js';
 import type { VendorProfile } from './profiles/profile.js';
 
-/** Which member an event speaks of. */
+/** The member of an event. */
 export interface MemberPlace {
   clusterId: string;
   memberName: string;
 }
 
-/** What may be wrong with a key material on a member; each is worth an alert, since a healthy cluster never shows one. */
+/** Problems of a key material on a member. Each is worth an alert, since a healthy cluster never shows one. */
 export const materialAlerts = [
   'material-missing',
   'material-ambiguous',
@@ -18,9 +18,9 @@ export const materialAlerts = [
 /** One of `materialAlerts`. */
 export type MaterialAlert = (typeof materialAlerts)[number];
 
-/** The port for what HSMs tell the log, the metrics and whoever is on call. Nothing in it is secret. */
+/** The port for the reports of HSMs to the log, the metrics and the operator. Nothing in it is secret. */
 export interface HsmEvents {
-  /** Logged in, inventory read, in the rotation. */
+  /** Logged in, inventory read, admitted. */
   memberOpened(place: MemberPlace, token: NativeTokenInfo, profile: VendorProfile): void;
   /** It could not be opened; the cluster may still connect through others. */
   memberOpenFailed(place: MemberPlace, cause: unknown): void;
@@ -28,17 +28,17 @@ export interface HsmEvents {
   memberSuspended(place: MemberPlace, cause: unknown): void;
   memberProbeFailed(place: MemberPlace, cause: unknown): void;
   memberResumed(place: MemberPlace): void;
-  /** Its token or module was lost: it is opened again, or logged in again. */
+  /** Its token or module was lost: it is reopened, or logged in again. */
   memberReconnecting(place: MemberPlace, cause: unknown): void;
   /** Logged in again in a new session epoch, inventory read. Its breaker closes next. */
   memberReconnected(place: MemberPlace): void;
-  /** It is tried again, after a while; where a token refused the PIN, only once the credential has changed. */
+  /** It is retried after a while; if a token refused the PIN, only once the credential has changed. */
   memberReconnectFailed(place: MemberPlace, cause: unknown): void;
   /** So much of the member hangs in its module that only a new process can open it: this one wants to be replaced. */
   processWornOut(place: MemberPlace, cause: unknown): void;
   /** A call overran its deadline inside the token; its lane was replaced. */
   laneQuarantined(place: MemberPlace, cause: unknown): void;
-  /** An object on the token is not what the catalog says, or does not answer its canary. It was not used. */
+  /** An object on the token differs from the catalog, or fails its canary. It was not used. */
   materialAlert(place: MemberPlace, materialId: string, alert: MaterialAlert): void;
   /** Closing passed its deadline with this many lanes still inside the module. */
   lanesHung(clusterId: string, laneCount: number): void;

@@ -9,13 +9,13 @@ import { Failover } from './failover.js';
 import { readReturnValues } from './return-values.js';
 import { MemberSet } from './member-set.js';
 
-/** Whom each try asked: a member's index, or null for wherever the pool's turn was; and until when. */
+/** The target of each attempt: a member's index, or null for the pool's choice; and its deadline. */
 interface Asked {
   member: number | null;
   untilMs: number;
 }
 
-/** How a try ends: with a failure, or with an answer of this member. */
+/** The end of an attempt: a failure, or an answer of this member. */
 type Ending = { fails: Partial<NativeFailure>; afterMs?: number } | { answers: number };
 
 const requestMs = 1_000;
@@ -63,7 +63,7 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
   return Object.assign(new Error('a failure'), base, change);
 }
 
-/** Runs an encryption whose tries end one after the other as `endings` say. @returns the answer, or the error's code. */
+/** Runs an encryption whose attempts end in turn as `endings` say. @returns the answer, or the error's code. */
 async function run(endings: Ending[], cancellation = new RequestCancellation(), membersThere = members.length) {
   const left = [...endings];
   members.length = membersThere;
@@ -97,14 +97,14 @@ const whom = () => asked.map(({ member }) => member);
 const answer = Uint8Array.of(1);
 
 describe('an operation that may be repeated', () => {
-  test('goes wherever the pool’s turn is, then to each member that has not failed', async () => {
+  test('goes to the member of the pool’s choice, then to each member that has not failed', async () => {
     expect(await run([{ fails: { member: 1 } }, { fails: { member: 0 } }, { answers: 2 }])).toEqual(answer);
     expect(whom()).toEqual([null, 0, 2]);
     expect(spent, 'an encryption may have happened in each').toBe(3);
     expect(members.map(({ failures }) => failures.length)).toEqual([1, 1, 0]);
   });
 
-  test('that fails carries the failure of every try, the last one first', async () => {
+  test('carries the failure of every attempt when it fails, the last one first', async () => {
     const functionNames = ['C_GenerateRandom', 'C_EncryptInit', 'C_Encrypt'];
     await run(functionNames.map((functionName, member) => ({ fails: { member, functionName } })));
     const failures = members.flatMap(({ failures: its }) => its);
@@ -121,17 +121,17 @@ describe('an operation that may be repeated', () => {
 
   const refused = (member: number): Ending => ({ fails: { callerFault: true, functionName: 'C_Decrypt', member } });
 
-  test('whose ciphertext is refused asks another member: the first may have been ill, and healed before its canary', async () => {
+  test('asks another member about a refused ciphertext: the first may have recovered just before its canary', async () => {
     expect(await run([refused(0), refused(1)])).toBe('INVALID_CIPHERTEXT');
     expect(whom()).toEqual([null, 1]);
   });
 
-  test('whose ciphertext is refused asks the same member again, if there is no other', async () => {
+  test('asks the same member again about a refused ciphertext, if there is no other', async () => {
     expect(await run([refused(0), { answers: 0 }], undefined, 1)).toEqual(answer);
     expect(whom()).toEqual([null, 0]);
   });
 
-  test('whose ciphertext was refused once, and not judged again, is not told that it is bad', async () => {
+  test('does not report a ciphertext as bad that was refused only once', async () => {
     expect(await run([refused(0), { fails: { member: 1 } }, { fails: { member: 0 } }], undefined, 2)).toBe(
       'KEY_UNAVAILABLE',
     );
@@ -141,17 +141,17 @@ describe('an operation that may be repeated', () => {
     expect(await run([late])).toBe('DEPENDENCY_TIMEOUT');
   });
 
-  test('whose ciphertext no HSM was asked about is refused at once', async () => {
+  test('refuses a ciphertext at once about which no HSM was asked', async () => {
     expect(await run([{ fails: { callerFault: true, functionName: '' } }])).toBe('INVALID_CIPHERTEXT');
   });
 
-  test('is asked once more of a single member whose calls took long, none of them too long', async () => {
+  test('tries a single member once more whose calls took long but within the timeout', async () => {
     const late: Ending = { fails: { kind: 'overdue', rv: 0, member: 0 }, afterMs: 400 };
     expect(await run([late, { answers: 0 }], undefined, 1)).toEqual(answer);
     expect(await run([late, late, { answers: 0 }], undefined, 1)).toBe('DEPENDENCY_TIMEOUT');
   });
 
-  test('is asked of nobody else where its queue is full, or once it is cancelled', async () => {
+  test('tries no other member if the queue is full, or once it is cancelled', async () => {
     expect(await run([{ fails: { kind: 'queue-full', rv: 0, member: -1 } }])).toBe('LIMIT_EXCEEDED');
     const cancellation = new RequestCancellation();
     const cancelling: Ending = {
@@ -164,7 +164,7 @@ describe('an operation that may be repeated', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('passes members over that have left the memberSet', async () => {
+  test('skips members that have been suspended', async () => {
     const leaving: Ending = {
       get fails() {
         for (const member of members) member.isAdmitted = member.index === 2;
@@ -176,7 +176,7 @@ describe('an operation that may be repeated', () => {
   });
 });
 
-test('a refusal that names no member is that of the one that was asked', async () => {
+test('attributes a refusal without a member to the member it tried', async () => {
   const refused: Ending = { fails: { kind: 'no-member', rv: 0, member: -1 } };
   expect(await run([{ fails: { member: 0 } }, refused, { answers: 2 }])).toEqual(answer);
   expect(whom()).toEqual([null, 1, 2]);
@@ -185,31 +185,31 @@ test('a refusal that names no member is that of the one that was asked', async (
 describe('a member that had lost the session', () => {
   const lost = (member: number): Ending => ({ fails: { rv: sessionHandleInvalid, member } });
 
-  test('is asked once more where it is the only one', async () => {
+  test('is tried once more if it is the only one', async () => {
     expect(await run([lost(0), { answers: 0 }], undefined, 1)).toEqual(answer);
     expect(whom()).toEqual([null, 0]);
   });
 
-  test('is not asked a third time', async () => {
+  test('is not tried a third time', async () => {
     expect(await run([lost(0), lost(0)], undefined, 1)).toBe('KMS_INTERNAL');
     expect(whom()).toEqual([null, 0]);
   });
 
-  test('has its second turn after the others', async () => {
+  test('is tried again after the others', async () => {
     expect(await run([lost(0), { fails: { member: 1 } }, { answers: 0 }], undefined, 2)).toEqual(answer);
     expect(whom()).toEqual([null, 1, 0]);
   });
 });
 
 describe('the time', () => {
-  test('is shared by those who could answer, and the last has what is left', async () => {
+  test('is shared by the members that could answer, and the last one gets the rest', async () => {
     const beganMs = clock.monotonicMs();
     const late = (member: number, afterMs: number): Ending => ({ fails: { kind: 'overdue', rv: 0, member }, afterMs });
     expect(await run([late(0, 300), late(1, 350), { answers: 2 }])).toEqual(answer);
     expect(asked.map(({ untilMs }) => Math.round(untilMs - beganMs))).toEqual([333, 650, 1_000]);
   });
 
-  test('that was spent in a queue costs no member its turn: whoever comes free has the rest', async () => {
+  test('spent in a queue costs no member its turn: the first free one gets the rest', async () => {
     const beganMs = clock.monotonicMs();
     const waited: Ending = { fails: { kind: 'queue-deadline', rv: 0, member: -1, epoch: 0 }, afterMs: 334 };
     expect(await run([waited, { answers: 0 }])).toEqual(answer);
@@ -217,7 +217,7 @@ describe('the time', () => {
     expect(asked[1]?.untilMs, 'not a share of it').toBe(beganMs + requestMs);
   });
 
-  test('that was spent behind another lane of a member is given to the others', async () => {
+  test('spent behind another lane of a member leaves the others their share', async () => {
     const behind = (member: number): Ending => ({ fails: { kind: 'queue-deadline', rv: 0, member }, afterMs: 334 });
     expect(await run([behind(0), { answers: 1 }], undefined, 2)).toEqual(answer);
     expect(whom()).toEqual([null, 1]);

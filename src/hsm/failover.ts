@@ -9,39 +9,42 @@ import type { JudgedFailure, MemberSet, MemberSetTools, OperationTarget } from '
 import { tryShareMs } from './try-deadline.js';
 import { type AttemptListener, watchAttempt } from './attempts.js';
 
-/** What a cluster lends its repetitions: the budget that each try of an encryption spends from, and how to cancel a try. */
+/**
+ * The tools that a cluster gives its failover: the budget that each attempt of an encryption spends from, and the
+ * cancellation of attempts.
+ */
 export interface FailoverTools extends MemberSetTools {
   pool: Pick<NativePool, 'lastTicket' | 'cancel'>;
   encryptionBudget: EncryptionSpending;
-  /** Told of every try of every operation, where somebody counts them. */
+  /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
-  /** Undefined where it is off. */
+  /** Undefined if it is off. */
   hedging?: Hedging | undefined;
 }
 
-/** Posts one try: on this member, or wherever the pool's turn is. */
+/** Posts one attempt: to this member, or to the member of the pool's choice. */
 export type MemberOperation<T> = (member: number | null, deadlineMs: number) => Promise<NativeResult<T>>;
 
-/** Who was asked in one run of an operation, and who is next. */
+/** The members tried in one run of an operation, and the next one. */
 class FailoverState {
   readonly failed = new Set<Member | undefined>();
-  /** Those that had lost a session or a handle, and may be asked once more. */
+  /** Those that had lost a session or a handle, and may be tried once more. */
   readonly lost = new Set<Member | undefined>();
-  /** Undefined: wherever the pool's turn is. */
+  /** Undefined: the member of the pool's choice. */
   target: Member | undefined;
   tries = 0;
   /**
-   * A ciphertext was refused, and the canary decrypted afterwards: the HSM may have healed in between. It is bad if it is
-   * refused once more.
+   * A ciphertext was refused, and the canary decrypted afterwards: the HSM may have recovered in between. The
+   * ciphertext is bad if it is refused once more.
    */
   doubted = false;
-  /** It has waited in a queue for all of its share of the time. */
+  /** It has waited in a queue for its whole share of the time. */
   waited = false;
-  /** A try failed by an HSM's fault. */
+  /** An attempt failed because of an HSM. */
   hsmFailed = false;
   #lastFailure: NativeFailure | undefined;
 
-  /** The log of a request that fails tells of every try, the last one first. */
+  /** The log of a failed request has every attempt, the last one first. */
   note({ failure, classification }: JudgedFailure): void {
     this.hsmFailed ||= classification.countsAgainstBreaker;
     if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;
@@ -50,8 +53,8 @@ class FailoverState {
 }
 
 /**
- * Operations that may be repeated: tried on another member while the failure is a member's own and the deadline allows
- * it, so that callers see nothing while one member is healthy.
+ * Runs operations that may be repeated. They are tried on another member while the failure is a member's own and the
+ * deadline allows it: callers see no error while one member is healthy.
  */
 export class Failover {
   readonly #clusterId: string;
@@ -65,8 +68,8 @@ export class Failover {
   }
 
   /**
-   * First wherever the pool's turn is, then on each admitted member that has not failed yet. One that only had lost a
-   * session or a handle may be asked once more, after the others.
+   * First on the member of the pool's choice, then on each admitted member that has not failed yet. A member that had
+   * only lost a session or a handle may be tried once more, after the others.
    */
   async run<T extends HedgedAnswer>(target: OperationTarget, call: HsmCall, operation: MemberOperation<T>): Promise<T> {
     const { hedging } = this.#tools;
@@ -78,7 +81,7 @@ export class Failover {
     }
     for (;;) {
       call.cancellation?.throwIfCancelled();
-      // Retries too: nobody knows how far the try that failed came (invariant 9).
+      // Retries spend too: it is unknown how far the failed attempt came (invariant 9).
       if (!this.#trySpend(target)) await this.#spend(target);
       const untilMs = this.#shareMs(call, state.waited ? 1 : this.#memberSet.untried(state.failed).length);
       const watched = watchAttempt(this.#tools, this.#clusterId, target.operation, call, state.tries);
@@ -96,7 +99,7 @@ export class Failover {
     }
   }
 
-  /** Chooses who is asked next. @throws HoldfastError where nobody could do better, or no time is left */
+  /** Chooses the next member. @throws HoldfastError if no member could do better, or no time is left */
   #goOn(state: FailoverState, judged: JudgedFailure, untilMs: number, call: HsmCall): void {
     const { failure, classification } = judged;
     state.tries += 1;
@@ -104,7 +107,7 @@ export class Failover {
     const inTime = this.#isInTime(call);
     const goesElsewhere = failure.kind !== 'queue-deadline' || this.#isBehindAnotherLane(state, failure);
     if (inTime && !goesElsewhere && untilMs < call.deadlineMs) {
-      // It waited for all of its share: whoever comes free first has the rest.
+      // It waited for its whole share: the first member with a free lane gets the rest.
       state.target = undefined;
       state.waited = true;
       return;
@@ -113,7 +116,7 @@ export class Failover {
       this.#doubt(state, this.#memberSet.memberAt(failure.member));
       return;
     }
-    // A refusal before any member was reached names none: then it is the one that was asked.
+    // A refusal before any member was reached names none: it is attributed to the member that was tried.
     const asked = this.#memberSet.memberAt(failure.member) ?? state.target;
     const mayAskAgain = mayBeAskedAgain(failure, this.#tools.returnValues) && !state.lost.has(asked);
     (mayAskAgain ? state.lost : state.failed).add(asked);
@@ -131,8 +134,8 @@ export class Failover {
   }
 
   /**
-   * The first try, and one on a second member where that is late. @returns undefined where there is no second member, or
-   * another than those that failed may do better.
+   * The first attempt, and one on a second member if the first is late. @returns undefined if there is no second
+   * member, or if a member that has not failed may do better.
    */
   async #hedged<T extends HedgedAnswer>(
     hedging: Hedging,
@@ -149,7 +152,7 @@ export class Failover {
       operation: target.operation,
       members,
       ask: (member, tryNumber) => {
-        // The second one too leaves its share to those that neither asked.
+        // The second attempt too leaves its share to the members not yet tried.
         const untilMs = tryNumber === 0 ? firstUntilMs : this.#shareMs(call, members.length - 1);
         return this.#hedge(member, target, call, tryNumber, () => this.#post(operation, member, untilMs, call));
       },
@@ -160,7 +163,7 @@ export class Failover {
     const last = end.failures.at(-1) ?? end.failures[0];
     const { failure, classification } = last;
     const inTime = this.#isInTime(call);
-    // It waited for a lane of that member: whoever comes free first has what is left of the time.
+    // It waited for a lane of that member: the first member with a free lane gets the remaining time.
     if (inTime && failure.kind === 'queue-deadline') return undefined;
     const refusal = end.failures.find((each) => isProvisional(each.failure, each.classification));
     for (const each of end.failures) {
@@ -182,7 +185,7 @@ export class Failover {
     return this.#memberSet.callerError(judged, !hsmFailed && this.#memberSet.endedByCaller(call));
   }
 
-  /** One try of a hedged operation, whose end is judged and counted. */
+  /** One attempt of a hedged operation, whose end is classified and counted. */
   async #hedge<T>(
     member: Member,
     target: OperationTarget,
@@ -212,7 +215,7 @@ export class Failover {
     const posted = operation(target?.index ?? null, untilMs);
     if (cancellation === undefined) return posted;
     const { pool } = this.#tools;
-    // Before anything else is posted: the addon knows the operation by its being the last one.
+    // Before anything else is posted: the addon identifies the operation as the last one posted.
     const ticket = pool.lastTicket();
     cancellation.onCancel(() => {
       pool.cancel(ticket);
@@ -229,8 +232,8 @@ export class Failover {
   }
 
   /**
-   * The deadline of one try: its share of what is left where `candidates` members could answer. So a member that hangs
-   * costs its callers time and no answer.
+   * The deadline of one attempt: its share of the remaining time if `candidates` members could answer. So a hanging
+   * member costs its callers time but no answer.
    */
   #shareMs(call: HsmCall, candidates: number): number {
     const { deadlineMs } = call;
@@ -240,8 +243,8 @@ export class Failover {
   }
 
   /**
-   * Whether a lane had it, and it waited there for another one's work on the same key, which may hang: a member that is
-   * left does better than the same one again.
+   * Whether a lane held it, and it waited there for another lane's work on the same key, which may hang: another member
+   * does better than the same one again.
    */
   #isBehindAnotherLane({ failed }: FailoverState, { epoch, member }: NativeFailure): boolean {
     return epoch > 0 && this.#memberSet.untried(failed).some(({ index }) => index !== member);
@@ -253,8 +256,8 @@ export class Failover {
 }
 
 /**
- * The only member left, once more: its calls took long, none of them longer than an HSM may take. The first use of a key
- * makes several, and the next one finds it proved.
+ * The only remaining member, once more: its calls took long, but none longer than an HSM may take. The first use of a
+ * key makes several, and the next one finds it proved.
  */
 function slowMember(state: FailoverState, asked: Member | undefined, { kind }: NativeFailure): Member | undefined {
   if (kind !== 'overdue' || asked?.isAdmitted !== true || state.lost.has(asked)) return undefined;

@@ -1,24 +1,24 @@
-/** What a failure of the addon means: to the caller, to the member's breaker, and for trying elsewhere. */
+/** The meaning of an addon's failure: for the caller, for the member's breaker, and for trying elsewhere. */
 import { type ErrorCode, HoldfastError, type HoldfastErrorOptions } from '../errors.js';
 import type { MaterialAlert } from './events.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
-/** What `judge` makes of a failure. `code` and `message` are for the caller, the rest is for the cluster. */
+/** The classification of a failure. `code` and `message` are for the caller, the rest is for the cluster. */
 export interface Classification {
   code: ErrorCode;
   message: string;
-  /** It says something about the HSM's health: the breaker records it. Everything else the breaker never sees. */
+  /** It concerns the HSM's health: the breaker records it. All other failures are kept from the breaker. */
   countsAgainstBreaker: boolean;
-  /** The member is of no use until it has proved itself again: the breaker opens at once. */
+  /** The member cannot be used until it has proved itself again: the breaker opens at once. */
   poisonsMember: boolean;
-  /** The caller's input was bad; the same answer would come from every member. */
+  /** The caller's input was bad; every member would give the same answer. */
   callerFault: boolean;
-  /** Another member may do better with the same request. */
+  /** Another member may succeed with the same request. */
   retryElsewhere: boolean;
-  /** How long a caller should wait before it tries again, where that helps. */
+  /** How long a caller should wait before a retry, if one helps. */
   retryAfterMs?: number;
-  /** Set when the material on that member is not what the catalog says. */
+  /** Set if the material on that member differs from the catalog. */
   alert: MaterialAlert | null;
 }
 
@@ -28,8 +28,8 @@ export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
 }
 
 /**
- * The member may be asked once more: the token had dropped the session, or the handle of the key, also in the midst of the
- * operation, and the lane opens another session and finds the key anew; or key and HSM worked after it.
+ * The member may be tried once more: the token had dropped the session or the key's handle, perhaps during the
+ * operation, and the lane opens another session and finds the key anew; or key and HSM worked after the failure.
  */
 export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure, returnValues: ReturnValues): boolean {
   if (kind !== 'rv') return kind === 'handle-revoked';
@@ -43,8 +43,8 @@ export function isProvisional({ functionName }: NativeFailure, { callerFault }: 
 }
 
 /**
- * Classifies a failure. For kind `rv` it is the table's, unless the canary put the blame on the ciphertext. Whoever
- * waited on a member for another lane's work on the same key is served by a member where nothing hangs.
+ * Classifies a failure. For kind `rv` the table decides, unless the canary put the blame on the ciphertext. An
+ * operation that waited on a member for another lane's work on the same key is retried on another member.
  */
 export function classify(failure: NativeFailure, returnValues: ReturnValues): Classification {
   if (failure.kind === 'queue-deadline' && failure.member >= 0)
@@ -62,21 +62,21 @@ export function classify(failure: NativeFailure, returnValues: ReturnValues): Cl
     countsAgainstBreaker: value.countsAgainstBreaker,
     poisonsMember: value.poisonsMember,
     callerFault: false,
-    // Our input was checked: whatever this member answers, it was not asked for anything that another would refuse.
+    // Our input was checked: whatever this member answers, the request is one that another may accept.
     retryElsewhere: true,
     alert: null,
   };
 }
 
-/** What a caller is told where its own deadline passed before an HSM had answered, in which no HSM had a part. */
+/** The message when the caller's own deadline passed before an HSM had answered, and no HSM was at fault. */
 const callerDeadlineMessage = 'The deadline of the request passed before an HSM had answered. Allow more time.';
 
-/** What a caller is told of trying again. */
+/** The advice to a caller about a retry. */
 export type RetryOptions = { retryable: boolean } & Pick<HoldfastErrorOptions, 'retryAfterMs'>;
 
 /**
  * The error for the caller; the addon's failure stays as its cause, for the log.
- * @param retry what `retryAfterFailure` says
+ * @param retry the result of `retryAfterFailure`
  * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
  */
 export function callerError(
@@ -89,12 +89,12 @@ export function callerError(
   return new HoldfastError(code, advised(message, retry), { cause: failure, ...retry });
 }
 
-/** What is said to callers must not be tried again where it does not come back by itself. */
+/** A message must not advise a retry if the HSM does not return by itself. */
 export function advised(message: string, { retryable }: RetryOptions): string {
-  return retryable ? message : message.replace(/ Try again\.$/, ' It does not come back until its operator mends it.');
+  return retryable ? message : message.replace(/ Try again\.$/, ' It does not come back until its operator fixes it.');
 }
 
-/** The answer where the caller allowed less time than it took. */
+/** The answer if the caller allowed less time than the operation took. */
 export function callerDeadlinePassed(cause?: NativeFailure): HoldfastError {
   return new HoldfastError('DEPENDENCY_TIMEOUT', callerDeadlineMessage, { cause, callerDeadline: true });
 }
@@ -105,8 +105,8 @@ function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
 }
 
 /**
- * The answer for a CK_RV outside a decryption that the canary cleared: an HSM's failure is never reported as a caller's
- * bad input (invariant 5), so that codes which blame the caller or the request become internal ones here.
+ * The answer for a CK_RV outside a decryption that the canary cleared. An HSM's failure is never reported as a caller's
+ * bad input (invariant 5): codes that blame the caller or the request become internal ones here.
  */
 function callerAnswer(code: ErrorCode): Pick<Classification, 'code' | 'message'> {
   if (code === 'KMS_INVALID_STATE' || code === 'KEY_UNAVAILABLE') {
@@ -135,7 +135,7 @@ function brokenMaterial(alert: MaterialAlert, message: string): Classification {
 }
 
 const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
-  // Every other answer of such an HSM is in doubt too, but one key or one session may be all that is wrong with it.
+  // Every other answer of such an HSM is in doubt too, but perhaps only one key or one session is broken.
   'bad-output': {
     ...healthy,
     code: 'KMS_INTERNAL',
@@ -145,7 +145,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   },
   'queue-deadline': { ...healthy, ...overdue },
   cancelled: { ...healthy, ...cancelledAnswer },
-  // The caller had less time than the HSM may take: that is no fault of the HSM (invariant 5).
+  // The caller had less time than the HSM may take: that is not the HSM's fault (invariant 5).
   overdue: { ...healthy, ...overdue, retryElsewhere: true },
   'lane-deadline': { ...healthy, ...overdue, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
   'material-missing': brokenMaterial('material-missing', 'The key material is not in the HSM.'),
@@ -160,21 +160,21 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
     poisonsMember: true,
     retryElsewhere: true,
   },
-  // What it has found it still works with: it leaves the rotation when nothing else succeeds.
+  // Keys with known handles still work: the member is suspended when nothing else succeeds.
   'look-up-failed': { ...healthy, ...internal, countsAgainstBreaker: true, retryElsewhere: true },
   'handle-revoked': {
     ...healthy,
     ...internal,
     retryElsewhere: true,
   },
-  // Nothing was done. By the hint a healthy HSM has worked off a good part of its queue.
+  // Nothing was done. By the time of the hint, a healthy HSM has worked off much of its queue.
   'queue-full': {
     ...healthy,
     code: 'LIMIT_EXCEEDED',
     message: 'Too many operations wait for the HSM. Try again.',
     retryAfterMs: 200,
   },
-  // It may have left the rotation since it was chosen.
+  // It may have been suspended since it was chosen.
   'no-member': { ...healthy, ...unreachable, retryElsewhere: true },
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
@@ -187,7 +187,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   },
   lock: { ...healthy, ...unreachable },
   'lock-held': { ...healthy, ...unreachable },
-  // Of this HSM, not of the protocol: another vendor's member may take it.
+  // A limit of this HSM, not of the protocol: another vendor's member may take it.
   'too-long': {
     ...healthy,
     code: 'UNSUPPORTED_OPERATION',

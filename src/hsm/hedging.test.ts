@@ -5,7 +5,7 @@ import type { Member } from './member.js';
 
 type Answer = Uint8Array;
 
-/** A try under way, which the test ends. */
+/** An attempt under way, which the test ends. */
 interface OpenTry {
   member: Member;
   tryNumber: number;
@@ -48,7 +48,7 @@ const ask = (): Promise<HedgedEnd<Answer>> =>
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
-/** Calls that take 10 ms each; they earn a second try for each ten. */
+/** Calls that take 10 ms each; ten of them earn one second attempt. */
 async function warmUp(calls = 64): Promise<void> {
   mayAskAgain = false;
   for (let call = 0; call < calls; call += 1) {
@@ -61,7 +61,7 @@ async function warmUp(calls = 64): Promise<void> {
   asked = 0;
 }
 
-/** A first try that is late, and the second. */
+/** A late first attempt, and the second. */
 async function bothUnderWay(): Promise<{ answer: Promise<HedgedEnd<Answer>>; first: OpenTry; second: OpenTry }> {
   await warmUp();
   const answer = ask();
@@ -71,8 +71,8 @@ async function bothUnderWay(): Promise<{ answer: Promise<HedgedEnd<Answer>>; fir
   return { answer, first, second };
 }
 
-describe('who listens', () => {
-  test('hears of a second try, and that it won', async () => {
+describe('the listener', () => {
+  test('is notified of a second attempt, and that it won', async () => {
     const { answer, second } = await bothUnderWay();
     expect(told).toEqual(['decrypt sent']);
     second.end({ value: bytes(2) });
@@ -83,7 +83,7 @@ describe('who listens', () => {
   test.each([
     ['a second try that was late', 0, { value: bytes(1) }],
     ['one that failed', 1, failedOn(member('b'))],
-  ])('hears of no win of %s', async (_which, which, end) => {
+  ])('is notified of no win of %s', async (_which, which, end) => {
     const { answer, first, second } = await bothUnderWay();
     [first, second][which]?.end(end);
     await settled();
@@ -93,14 +93,14 @@ describe('who listens', () => {
     expect(told).toEqual(['decrypt sent']);
   });
 
-  test('hears nothing where the first is in time', async () => {
+  test('is not notified if the first is in time', async () => {
     await warmUp();
     expect(told).toEqual([]);
   });
 });
 
 describe('a second member', () => {
-  test('is asked after the 95th percentile, and not before', async () => {
+  test('is tried after the 95th percentile, and not before', async () => {
     await warmUp();
     void ask();
     clock.advance(9);
@@ -110,14 +110,14 @@ describe('a second member', () => {
     expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));
   });
 
-  test('is not asked while too little is known, nor for another operation', async () => {
+  test('is not tried while there are too few samples, nor for another operation', async () => {
     await warmUp(31);
     void ask();
     clock.advance(10_000);
     expect(tries).toHaveLength(1);
   });
 
-  test('is not asked before a millisecond is over, however fast the first ones were', async () => {
+  test('is not tried within the first millisecond, however fast earlier calls were', async () => {
     for (let call = 0; call < 64; call += 1) {
       const answer = ask();
       tries.pop()?.end({ value: bytes(1) });
@@ -130,7 +130,7 @@ describe('a second member', () => {
     expect(tries).toHaveLength(2);
   });
 
-  test('is not asked where it is not admitted, or cannot be paid', async () => {
+  test('is not tried if it is not admitted, or the budget refuses', async () => {
     await warmUp();
     mayAskAgain = false;
     void ask();
@@ -143,7 +143,7 @@ describe('a second member', () => {
     expect(tries).toHaveLength(2);
   });
 
-  test('is asked for a tenth of the calls at most', async () => {
+  test('is tried for at most a tenth of the calls', async () => {
     await warmUp(1_000);
     for (let call = 0; call < 1_000; call += 1) {
       const answer = ask();
@@ -152,13 +152,13 @@ describe('a second member', () => {
       await answer;
     }
     expect(asked).toBeGreaterThanOrEqual(1_100);
-    // What was saved up before comes on top, and no more than that.
+    // Earlier savings come on top, and no more than that.
     expect(asked).toBeLessThanOrEqual(1_110);
   });
 });
 
-describe('of two tries', () => {
-  test('the first success counts, and what the other answers later is zeroed', async () => {
+describe('of two attempts', () => {
+  test('the first success counts, and the later answer of the other is zeroed', async () => {
     const { answer, first, second } = await bothUnderWay();
     const taken = bytes(7);
     const late = bytes(7);
@@ -178,7 +178,7 @@ describe('of two tries', () => {
     expect(await answer).toEqual({ value: bytes(7) });
   });
 
-  test('both failures are told', async () => {
+  test('both failures are reported', async () => {
     const { answer, first, second } = await bothUnderWay();
     second.end(failedOn(second.member));
     first.end(failedOn(first.member));
@@ -192,7 +192,7 @@ describe('of two tries', () => {
   });
 });
 
-test('a failure before the other is asked is the end of it', async () => {
+test('a failure before the second attempt ends the operation', async () => {
   await warmUp();
   const answer = ask();
   const [first] = tries;
@@ -203,7 +203,7 @@ test('a failure before the other is asked is the end of it', async () => {
   expect(tries).toHaveLength(1);
 });
 
-test('who has least under way is asked first, and equals in turn', async () => {
+test('the least busy member is tried first, and equals in turn', async () => {
   void ask();
   void ask();
   expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));

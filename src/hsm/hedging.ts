@@ -5,47 +5,49 @@ import type { Member } from './member.js';
 import type { NativeDataKey, NativeFailure, NativeSealed } from './native.js';
 import type { HsmOperation } from './attempts.js';
 
-/** A second try before this would cost more than it saves. */
+/** A second attempt before this would cost more than it saves. */
 const leastDelayMs = 1;
-/** Each call earns so much of a second try: of any number of calls, no larger share is asked twice. */
+/** Each call earns this much of a second attempt: the share of calls with two attempts never exceeds it. */
 const hedgedShare = 0.1;
-/** What a quiet time saves up, in second tries. */
+/** The maximum of second attempts that a quiet time saves up. */
 const mostSaved = 10;
 
-/** What an operation that may be repeated answers. */
+/** The answer of an operation that may be repeated. */
 export type HedgedAnswer = Uint8Array | NativeSealed | NativeDataKey;
 
-/** A try that failed, judged and told to the member's breaker. */
+/** A failed attempt, already classified and reported to the member's breaker. */
 export interface FailedTry {
   failure: NativeFailure;
   classification: Classification;
   member: Member;
 }
 
-/** Told of every second try that is sent, and of those that answer first. */
+/** Called for every second attempt, and for those that answer first. */
 export type HedgeListener = (operation: HsmOperation, what: 'sent' | 'won') => void;
 
-/** How one try ended. */
+/** The end of one attempt. */
 export type TryEnd<T> = { value: T } | { failed: FailedTry };
 
-/** One operation that may be asked of two members, as `Failover` hands it over. */
+/** One operation that may be tried on two members, as `Failover` passes it on. */
 export interface HedgedCall<T> {
   operation: HsmOperation;
-  /** At least two; those that are admitted are asked. */
+  /** At least two; only admitted ones are tried. */
   members: readonly Member[];
-  /** One try. @param tryNumber 0, or 1 for the second. Rejects only with what is no failure of the addon. */
+  /**
+   * One attempt. @param tryNumber 0, or 1 for the second. Rejects only with errors that are not failures of the addon.
+   */
   ask(member: Member, tryNumber: number): Promise<TryEnd<T>>;
-  /** Pays for the second try, where that can be paid. */
+  /** Pays for the second attempt, if the budget allows it. */
   mayAskAgain(): boolean;
 }
 
-/** The answer of whoever was first, or whatever failed, in that order. */
+/** The first success, or else the failures in order of the attempts. */
 export type HedgedEnd<T> = { value: T } | { failures: [FailedTry, ...FailedTry[]] };
 
 /**
- * Asks a second member where the first is late: later than 95 % of the latest successful tries of that operation. The
- * first success counts; of the other one only its duration and its classification do. The one that has least under way is asked
- * first. State of one cluster, for as long as it is connected.
+ * Tries a second member if the first is late: later than 95 % of the latest successful attempts of that operation. The
+ * first success counts; the other attempt contributes only its duration and its classification. The least busy member
+ * is tried first. The state belongs to one cluster, for as long as it is connected.
  */
 export class Hedging {
   readonly #clock: Clock;
@@ -65,7 +67,7 @@ export class Hedging {
   async ask<T extends HedgedAnswer>(call: HedgedCall<T>): Promise<HedgedEnd<T>> {
     this.#saved = Math.min(mostSaved, this.#saved + hedgedShare);
     const first = this.#leastBusy(call.members);
-    if (first === undefined) throw new Error('Nobody can be asked.');
+    if (first === undefined) throw new Error('There is no member to try.');
     const p95Ms = this.#latencies.get(call.operation)?.p95Ms;
     if (p95Ms !== undefined) return this.#race(call, first, Math.max(leastDelayMs, p95Ms));
     const end = await this.#try(call, first, 0);
@@ -95,7 +97,7 @@ export class Hedging {
     });
   }
 
-  /** Who is asked too, once that is paid for. */
+  /** The second member, once its attempt is paid for. */
   #second(call: Pick<HedgedCall<unknown>, 'members' | 'mayAskAgain'>, first: Member): Member | undefined {
     const others = call.members.filter((member) => member !== first && member.isAdmitted);
     const second = this.#leastBusy(others);
@@ -123,7 +125,7 @@ export class Hedging {
     return window;
   }
 
-  /** Among equals each has its turn. */
+  /** Equals take turns. */
   #leastBusy(members: readonly Member[]): Member | undefined {
     this.#turn += 1;
     let chosen: Member | undefined;
@@ -139,7 +141,7 @@ export class Hedging {
   }
 }
 
-/** Tries of one call that are under way together. */
+/** The attempts of one call that are under way together. */
 class Race<T extends HedgedAnswer> {
   readonly #onEnd: (end: HedgedEnd<T>) => void;
   readonly #failures: FailedTry[] = [];
@@ -154,7 +156,10 @@ class Race<T extends HedgedAnswer> {
     this.#open += 1;
   }
 
-  /** A failure waits for the other try, unless it is the caller's own: every member would answer the same. @returns whether it ended the race */
+  /**
+   * A failure waits for the other attempt, unless it is the caller's own: every member would answer the same. @returns
+   * whether it ended the race
+   */
   take(end: TryEnd<T>): boolean {
     this.#open -= 1;
     if (this.#ended) {
@@ -179,7 +184,7 @@ class Race<T extends HedgedAnswer> {
   }
 }
 
-/** Zeroes what is secret in an answer that nobody takes (invariant 11). */
+/** Zeroes the secrets in an answer that is not used (invariant 11). */
 function discard(answer: HedgedAnswer): void {
   if (answer instanceof Uint8Array) answer.fill(0);
   else if ('plaintext' in answer) answer.plaintext.fill(0);

@@ -1,6 +1,6 @@
 /** How many of the last durations are kept. */
 const capacity = 256;
-/** Sorting is shared by so many new ones. */
+/** One sort serves this many new durations. */
 const refreshEvery = 16;
 /** Fewer say nothing about a 95th percentile. */
 const leastSamples = 32;

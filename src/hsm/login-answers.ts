@@ -2,16 +2,16 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { NativeLoginOutcome } from './native-return-value.js';
 import type { ReturnValue } from './return-values.js';
 
-/** What an answer of `C_Login` says of the PIN, and how the member's failure is told. */
+/** The meaning of a return value of `C_Login` for the PIN, and for the report about the member. */
 export interface LoginAnswer {
   errorCode: ConnectionErrorCode;
   /**
    * - `failed`: the token judged the PIN, or may have: it is not tried again before it changes.
    * - `not-tried`: the token judged no PIN.
-   * - `unknown`: the claim stays open, and counts as failed while the token says that its PIN count is low.
+   * - `unknown`: the claim stays open, and counts as failed while the token reports a low PIN count.
    */
   attempt: 'failed' | 'not-tried' | 'unknown';
-  /** Worth trying again by itself. */
+  /** Worth retrying without an operator. */
   transient: boolean;
 }
 

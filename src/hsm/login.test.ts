@@ -4,9 +4,9 @@ import { systemClock } from '../clock-system.js';
 import { Secret } from '../secret.js';
 import { loadAddon, type NativeAddon, type NativePool, type NativeTokenInfo } from './native.js';
 
-/** Lets a test change what tokens say of themselves: no SoftHSM locks a PIN or lacks AES-GCM. */
+/** Lets a test change the tokens' description of themselves: no SoftHSM locks a PIN or lacks AES-GCM. */
 let tokenSays: (token: NativeTokenInfo) => NativeTokenInfo;
-/** Done when a PIN that the token has not judged yet is about to wait for its lock. */
+/** Called when a PIN that the token has not judged yet is about to wait for its lock. */
 let beforeLoginLock: () => void;
 let fixture: HsmFixture;
 
@@ -52,8 +52,8 @@ beforeEach(async () => {
 
 afterEach(() => fixture.dispose());
 
-describe('an answer of C_Login that nobody knows', () => {
-  /** After these no PIN was judged, so that it may be tried again. */
+describe('an unknown return value of C_Login', () => {
+  /** After these no PIN was judged, so it may be tried again. */
   const mayTryAgain = [0x3, 0x30, 0x32, 0xa3, 0xa4, 0xb0, 0xb3, 0xe0, 0xe1, 0x100, 0x102, 0x103, 0x104, 0x105, 0x190];
   const vendors = [0x8000_0001, 0x8000_0011, 0x8000_0383, 0xce53_4351, 0x7fff];
   const answers = loadAddon()
@@ -74,7 +74,7 @@ describe('an answer of C_Login that nobody knows', () => {
     expect(Object.entries(tried).filter(([, times]) => times !== 1)).toEqual([]);
   });
 
-  test.each(mayTryAgain)('unless it surely says that no PIN was judged: 0x%i', async (rv) => {
+  test.each(mayTryAgain)('unless it certainly means that no PIN was judged: 0x%i', async (rv) => {
     fixture.fault.obey(`C_Login times 1 rv ${rv}`);
     expect(await fixture.connect()).toMatchObject({ connected: false });
     expect(await fixture.connect()).toMatchObject({ connected: true });
@@ -111,9 +111,9 @@ describe('a wrong PIN', () => {
   });
 });
 
-test('a lock of its PIN that cannot be made is not told as a login that hangs, and nothing is tried', async () => {
+test('a PIN lock that cannot be made is not reported as a hanging login, and nothing is tried', async () => {
   beforeLoginLock = () => {
-    // As where the disk is full, or no file descriptor is left.
+    // As with a full disk, or without a free file descriptor.
     throw Object.assign(new Error('lock: cannot open it'), { kind: 'lock', rv: 0, functionName: '' });
   };
   const outcome = await fixture.connect();
@@ -127,7 +127,7 @@ test('a lock of its PIN that cannot be made is not told as a login that hangs, a
   expect(await fixture.connect()).toMatchObject({ connected: true });
 });
 
-test('the right PIN connects all that start together, though none knows it yet', async () => {
+test('the correct PIN connects all that start together, although none knows it yet', async () => {
   const processes = Array.from({ length: 5 }, () => fixture.configure({}));
   const outcomes = await Promise.all(
     processes.map((clusters) => clusters.connect(clusterId, Secret.fromUtf8(pin), 'store:1', soon())),
@@ -158,8 +158,8 @@ describe('a token that is about to lock, or has', () => {
   });
 });
 
-describe('an attempt whose outcome nobody knows', () => {
-  test('after a device error it is taken over while the PIN count is not low', async () => {
+describe('an attempt with an unknown outcome', () => {
+  test('is taken over after a device error while the PIN count is not low', async () => {
     fixture.fault.obey('C_Login rv 0x30');
     expect(await fixture.connect()).toMatchObject({ errorCode: 'NETWORK_ERRORS', transient: true });
     fixture.fault.heal();
@@ -170,7 +170,7 @@ describe('an attempt whose outcome nobody knows', () => {
     expect(await fixture.connect()).toMatchObject({ connected: true });
   });
 
-  test('one that comes back as refused while another waits for its lock is not taken over', async () => {
+  test('is not taken over if it returns as refused while another waits for its lock', async () => {
     fixture.fault.obey('C_Login hang');
     const deadlineMs = systemClock.monotonicMs() + 500;
     const first = await fixture.clusters().connect(clusterId, Secret.fromUtf8('wrong pin'), 'store:1', deadlineMs);
@@ -182,7 +182,7 @@ describe('an attempt whose outcome nobody knows', () => {
     expect(logins()).toBe(1);
   });
 
-  test('after a crash between claim and login too', async () => {
+  test('is taken over after a crash between claim and login too', async () => {
     await fixture.catalog.claim(await serialNumber(), 'store:1', new Date());
     tokenSays = withFlags(countLow);
     expect(await fixture.connect()).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });

@@ -28,17 +28,19 @@ const requiredMechanisms = [
   { name: 'CKM_AES_GCM', value: 0x1087 },
 ];
 
-/** What a login takes beside the pool: locks that all processes respect, and the durable record of attempts. */
+/**
+ * The dependencies of a login besides the pool: locks that all processes respect, and the durable record of attempts.
+ */
 export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
   returnValues: ReturnValues;
   clock: Clock;
-  /** Folder (0700, ours) of the lock files that serialise initialise-and-login across processes. */
+  /** Folder (0700, ours) of the lock files that serialise initialisation and login across processes. */
   lockDirectory: string;
 }
 
-/** Whose PIN it is, by a name that does not reveal it. */
+/** The PIN and its name, which does not reveal it. */
 export interface MemberCredential {
   pin: Secret;
   credentialVersion: string;
@@ -50,7 +52,7 @@ export interface MemberKind {
   laneCount: number | null;
 }
 
-/** A member that is logged in: its index in the pool, its session epoch, and the profile that it goes by. */
+/** A logged-in member: its index in the pool, its session epoch, and its profile. */
 export interface OpenedMember {
   member: number;
   epoch: number;
@@ -58,18 +60,18 @@ export interface OpenedMember {
   profile: VendorProfile;
 }
 
-/** Why a member could not be opened, as DescribeCustomKeyStores tells it. */
+/** Why a member could not be opened, in the terms of DescribeCustomKeyStores. */
 export class MemberOpenError extends Error {
   override readonly name = 'MemberOpenError';
   readonly errorCode: ConnectionErrorCode;
-  /** Worth trying again by itself. */
+  /** Worth retrying without an operator. */
   readonly transient: boolean;
-  /** Whose login it was, where it came so far. */
+  /** The token of the failed login, if it came that far. */
   readonly token: NativeTokenInfo | undefined;
-  /** It was not tried, because an earlier one still hangs in the module. */
+  /** It was not tried, because an earlier login still hangs in the module. */
   readonly behindHungLogin: boolean;
 
-  /** The token itself judged the PIN just now, and refused it. */
+  /** The token itself has just judged the PIN, and refused it. */
   get tokenRefusedPin(): boolean {
     return this.errorCode === 'INVALID_CREDENTIALS' && this.cause !== undefined;
   }
@@ -94,27 +96,30 @@ interface OpenFailureDetails {
   behindHungLogin?: boolean;
 }
 
-/** A member of a pool that is opened again and again under one index. */
+/** A member of a pool that is reopened under one index. */
 export interface LastingMember {
   index: number;
   module: NativeModuleOptions;
   kind: MemberKind;
-  /** Called with the token that was found, before anything is tried on it. @throws MemberOpenError if it is another member's */
+  /**
+   * Called with the token that was found, before anything is tried on it. @throws MemberOpenError if it belongs to
+   * another member
+   */
   claim(token: NativeTokenInfo): void;
 }
 
-/** How an opening is bounded, and whether it may try a PIN that the token has never accepted. */
+/** The bounds of opening a member, and whether it may try a PIN that the token has never accepted. */
 export interface OpeningBounds {
   deadlineMs: number;
   /** From the moment that the module's lock is held. */
   openTimeoutMs: number;
-  /** The PIN was refused elsewhere: only a token that accepted it before is tried with it. */
+  /** The PIN was refused elsewhere: it is tried only on a token that accepted it before. */
   onlyWhereAccepted: boolean;
 }
 
 /**
- * Initialises the module, finds the token and logs in, under the lock of the module, which other processes respect.
- * The member is suspended afterwards.
+ * Initialises the module, finds the token and logs in, under the lock of the module, which other processes respect. The
+ * member is suspended afterwards.
  * @throws MemberOpenError
  */
 export function openAndLogIn(
@@ -131,7 +136,9 @@ export function openAndLogIn(
   });
 }
 
-/** The same for a member that lasts: it is opened again under its index, or for the first time. @throws MemberOpenError */
+/**
+ * The same for a lasting member: it is reopened under its index, or opened for the first time. @throws MemberOpenError
+ */
 export function reopenAndLogIn(
   tools: LoginTools,
   pool: NativePool,
@@ -148,7 +155,7 @@ export function reopenAndLogIn(
   });
 }
 
-/** Logs in to a token that is open and has forgotten its login. @throws MemberOpenError */
+/** Logs in to a token that is open and has lost its login. @throws MemberOpenError */
 export function logInAgain(
   tools: LoginTools,
   pool: NativePool,
@@ -157,14 +164,14 @@ export function logInAgain(
   deadlineMs: number,
 ): Promise<{ epoch: number }> {
   return underModuleLock(tools, member.module, deadlineMs, async () => {
-    // Anew: its flags tell how many tries are left.
+    // Read again: its flags show how many tries are left.
     const token = await pool.tokenInfo(member.index, deadlineMs);
     member.claim(token);
     return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
   });
 }
 
-/** Whether it is on record that the token refused the credential. The token is not asked. */
+/** Whether it is on record that the token refused the credential. Does not ask the token. */
 export async function wasRefused(
   { loginAttempts }: Pick<LoginTools, 'loginAttempts'>,
   token: NativeTokenInfo,
@@ -194,16 +201,16 @@ async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, creden
   );
 }
 
-/** How one `C_Login` is bounded, and the lock that goes with it. */
+/** The bounds of one `C_Login`, and the lock that goes with it. */
 interface LoginBounds {
   deadlineMs: number;
   attempt: NativeLock;
 }
 
-/** Whoever else tries the same PIN is done within this, or hangs: the module's lock keeps the others out. */
+/** Another holder of the PIN's lock is done within this time, or hangs: the module's lock keeps all others out. */
 const attemptLockMs = 1_000;
 
-/** A token that is open, to log in to. */
+/** An open token to log in to. */
 interface LoginTarget {
   member: number;
   token: NativeTokenInfo;
@@ -258,7 +265,7 @@ async function logInOnce(
   const { member } = target;
   const attempt = await lockAttempt(tools, target.token, credential.credentialVersion);
   try {
-    // Anew: an attempt that hung may have come back while this one waited for its lock, and only the flags tell of it.
+    // Read again: a hanging attempt may have returned while this one waited for its lock, and only the flags show it.
     const token = await pool.tokenInfo(member, deadlineMs);
     refuseAtFinalTry(token);
     return await tryOnce(tools, pool, { member, token }, credential, { deadlineMs, attempt });
@@ -268,9 +275,10 @@ async function logInOnce(
 }
 
 /**
- * A PIN is under a lock for as long as `C_Login` takes, also where it hangs and nobody waits for it any more: the token has
- * not counted that attempt yet, so that its flags say nothing of it. Also one that the token accepted before: it may have
- * been changed since. So a login that hangs keeps its member away until it has come back, or its process is replaced.
+ * A PIN is locked for as long as `C_Login` takes, even if it hangs and its caller has given up: the token has not
+ * counted that attempt yet, so its flags do not show it. The lock also covers a PIN that the token accepted before: it
+ * may have been changed since. So a hanging login keeps its member away until it has returned, or its process is
+ * replaced.
  */
 async function lockAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<NativeLock> {
   const untilMs = tools.clock.monotonicMs() + attemptLockMs;
@@ -333,7 +341,7 @@ function refuseAtFinalTry(token: NativeTokenInfo): void {
 async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
   const claim = await tools.loginAttempts.claim(token.serialNumber, credentialVersion, tools.clock.now());
   if (claim === 'claimed') return;
-  // A process died between claim and outcome. The token's own count tells whether its PIN was wrong.
+  // A process died between claim and outcome. The token's own count shows whether its PIN was wrong.
   if (claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0) {
     await tools.loginAttempts.reclaim(token.serialNumber, credentialVersion, tools.clock.now());
     return;
@@ -347,8 +355,8 @@ async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentia
 }
 
 /**
- * What an attempt's failure says about the PIN. `unknown`: the token may have counted it, so that the claim stays open
- * and counts as failed while the token says that its PIN count is low.
+ * The verdict of an attempt's failure on the PIN. `unknown`: the token may have counted it, so the claim stays open and
+ * counts as failed while the token reports a low PIN count.
  */
 function attemptOutcome(error: unknown, returnValues: ReturnValues): 'failed' | 'not-tried' | 'unknown' {
   if (error instanceof MemberOpenError) return 'not-tried';
@@ -372,7 +380,7 @@ export function memberOpenError(
   }
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
   if (failure.kind === 'module') return told('INTERNAL_ERROR', true);
-  // The configuration says two things of one library: only another one helps.
+  // The configuration contradicts itself about one library: only another configuration helps.
   if (failure.kind === 'module-in-use') return told('INTERNAL_ERROR', false);
   return told('NETWORK_ERRORS', true);
 }

@@ -18,7 +18,7 @@ const material = (digit: string) => ({
   canary: { nonce: new Uint8Array(12), ciphertext: new Uint8Array(48) },
 });
 
-test('copies each material once, and forgets the one that was used longest ago', () => {
+test('copies each material once, and forgets the least recently used', () => {
   const cache = new MaterialCache(addon, 2);
   const first = cache.referenceTo(material('a'));
   cache.referenceTo(material('b'));

@@ -4,8 +4,8 @@ import type { MaterialReference } from '../clusters/hsm-cluster.js';
 import type { NativeAddon, NativeMaterialReference } from './native.js';
 
 /**
- * The materials that were copied into the addon, so that an operation crosses with a reference and not with all fields.
- * A material never changes, so its id is all that is compared. The least recently used ones are forgotten.
+ * The materials that were copied into the addon: an operation passes a reference, not all fields. A material never
+ * changes, so only its id is compared. The least recently used ones are forgotten.
  */
 export class MaterialCache {
   readonly #addon: Pick<NativeAddon, 'createMaterial'>;

@@ -13,7 +13,7 @@ import {
 import type { NativePool, NativeTokenInfo } from './native.js';
 import type { VendorProfile } from './profiles/profile.js';
 
-/** This process's connection to one member's token: opened and logged in to again as often as it takes. */
+/** This process's connection to one member's token: opened and logged in to as often as necessary. */
 export class MemberConnection {
   readonly #tools: LoginTools;
   readonly #pool: NativePool;
@@ -43,7 +43,7 @@ export class MemberConnection {
     return this.#member.index;
   }
 
-  /** Its module's instance is not its own. */
+  /** Whether its module's instance is shared with other members. */
   get sharesInstance(): boolean {
     return !this.#member.module.privateInstance;
   }
@@ -52,7 +52,7 @@ export class MemberConnection {
     return this.#isOpen;
   }
 
-  /** It was never open yet. */
+  /** It has never been open. */
   get isNew(): boolean {
     return this.#opened === undefined;
   }
@@ -77,7 +77,10 @@ export class MemberConnection {
     }, deadlineMs);
   }
 
-  /** Logs in once on what is open, and begins a new session epoch. @throws MemberOpenError: then it is not open any more. */
+  /**
+   * Logs in once to the open token, and begins a new session epoch. @throws MemberOpenError: the member is no longer
+   * open then.
+   */
   async logInAgain(deadlineMs: number): Promise<void> {
     this.#isOpen = false;
     await this.#ready(async () => {
@@ -102,7 +105,7 @@ export class MemberConnection {
     if (error.token !== undefined) this.#refusedBy = { token: error.token, error };
   }
 
-  /** The record is asked and not the token: an operator may have had the attempt forgotten. */
+  /** Asks the record, not the token: an operator may have had the attempt forgotten. */
   async #stayOutWhileRefused(): Promise<void> {
     if (this.#refusedBy === undefined) return;
     const { token, error } = this.#refusedBy;

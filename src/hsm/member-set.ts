@@ -9,39 +9,39 @@ import { bestOutlook, type Outlook, retryAfterFailure } from './outlook.js';
 import type { ReturnValues } from './return-values.js';
 import { type HsmOperation, isUse } from './attempts.js';
 
-/** What it takes to judge a failure and to bound a try. */
+/** The dependencies for classifying a failure and bounding an attempt. */
 export interface MemberSetTools {
   clock: Clock;
   events: HsmEvents;
   returnValues: ReturnValues;
-  /** Longest time for one try. */
+  /** Maximum time for one attempt. */
   operationTimeoutMs: number;
 }
 
-/** What an operation is about, for alerts and for the next probe. */
+/** The object of an operation, for alerts and for the next probe. */
 export interface OperationTarget {
   operation: HsmOperation;
   materialId?: string;
   reference?: NativeMaterialReference;
-  /** The material under which each try encrypts, and spends one of its encryptions. */
+  /** The material under which each attempt encrypts, and spends one of its encryptions. */
   encryptsUnder?: string;
 }
 
-/** The addon begins nothing that has less time left than a millisecond. */
+/** The addon begins nothing with less than a millisecond left. */
 const leastTimeMs = 2;
 
-/** The deadline of a request, and whose it is. */
+/** The deadline of a request, and who set it. */
 type TimeBound = Pick<HsmCall, 'deadlineMs' | 'deadlineIsCallers'>;
 
-/** A failure of the addon with what it means. */
+/** A failure of the addon and its classification. */
 export interface JudgedFailure {
   failure: NativeFailure;
   classification: Classification;
 }
 
-/** The members of a cluster that take turns, and the one place where their failures are judged. */
+/** The members of a cluster that share its work, and the one place that classifies their failures. */
 export class MemberSet {
-  /** All of the configuration, open or not. */
+  /** All members of the configuration, open or not. */
   readonly members: readonly Member[];
   readonly #tools: MemberSetTools;
 
@@ -59,7 +59,7 @@ export class MemberSet {
     return this.members.filter((member) => member.isAdmitted && !failed.has(member));
   }
 
-  /** The deadline of one try. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
+  /** The deadline of one attempt. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
   tryDeadlineMs({ deadlineMs, deadlineIsCallers = false }: TimeBound): number {
     const nowMs = this.#tools.clock.monotonicMs();
     if (deadlineMs > nowMs) return Math.min(deadlineMs, nowMs + this.#tools.operationTimeoutMs);
@@ -73,7 +73,7 @@ export class MemberSet {
   }
 
   /**
-   * The error for the caller of a request that failed for good here, with when it may be worth sending again.
+   * The error for the caller of a request that finally failed here, with the earliest time for a retry.
    * @param callerDeadline the caller's own deadline ended it, and no HSM failed before
    */
   callerError({ failure, classification }: JudgedFailure, callerDeadline: boolean): HoldfastError {
@@ -82,12 +82,15 @@ export class MemberSet {
     return callerError(classification, failure, retryAfterFailure(classification, outlooks), callerDeadline);
   }
 
-  /** When any of the members takes work by itself. */
+  /** When any of the members will take work without an operator. */
   outlook(): Outlook {
     return bestOutlook(this.members.map((member) => member.outlook));
   }
 
-  /** Judges a failure, tells the member's breaker and whoever is on call. Throws what is no failure of the addon. */
+  /**
+   * Classifies a failure and reports it to the member's breaker and to the operator. Rethrows errors that are not
+   * failures of the addon.
+   */
   judge(error: unknown, target: OperationTarget): JudgedFailure {
     if (!isNativeFailure(error)) throw error;
     const classification = classify(error, this.#tools.returnValues);

@@ -51,13 +51,13 @@ function hang(inEpoch: number): void {
   member.recordFailure(failure, classify(failure, returnValues));
 }
 
-test('a call that hangs takes the member out of the rotation', () => {
+test('a call that hangs suspends the member', () => {
   hang(epoch);
   expect(told).toEqual(['quarantined', 'suspend', 'suspended']);
   expect(member.isAdmitted).toBe(false);
 });
 
-test('one of an earlier epoch does not, and the addon, which suspects the member by itself, is told so', () => {
+test('one of an earlier epoch does not, and the addon, which suspended the member by itself, is told to resume it', () => {
   hang(epoch - 1);
   expect(told).toEqual(['quarantined', 'resume']);
   expect(member.isAdmitted).toBe(true);

@@ -16,7 +16,7 @@ import {
 } from './recovery.js';
 import type { ReturnValues } from './return-values.js';
 
-/** What the members of one connected cluster share. */
+/** Shared by the members of one connected cluster. */
 export interface MemberTools {
   pool: NativePool;
   clock: Clock;
@@ -26,7 +26,7 @@ export interface MemberTools {
   recovery: RecoverySettings;
   /** A number from 0 up to 1, for jitter. */
   random: () => number;
-  /** Longest time for a half-open probe. */
+  /** Maximum time for a half-open probe. */
   operationTimeoutMs: number;
   /** Whether a pool of an earlier connection of the cluster still hangs in a module. */
   formerPoolHangs: () => boolean;
@@ -37,25 +37,27 @@ const probeRandomBytes = 16;
 const proofs: ReadonlySet<string> = new Set(['C_GetSessionInfo', 'C_GetTokenInfo']);
 
 /**
- * One member of a cluster, open or not: its place in the rotation, the breaker that decides about it, and the way back.
- * While its breaker is open, one round after the other probes it, and logs in or opens it again where that is what it
- * takes; there is never more than one round at a time.
+ * One member of a cluster, open or not: its admission, the breaker that decides about it, and its recovery. While its
+ * breaker is open, repeated rounds probe it, and log in or reopen it if necessary; there is never more than one round
+ * at a time.
  */
 export class Member {
   readonly place: MemberPlace;
-  /** The addon's index of it, for as long as the cluster is connected. */
+  /** Its index in the addon, for as long as the cluster is connected. */
   readonly index: number;
   readonly #tools: MemberTools;
   readonly #connection: MemberConnection;
   readonly #breaker: MemberBreaker;
   #recentMaterial: NativeMaterialReference | undefined;
   #failedProbes = 0;
-  /** What was last told to be in the way, so that it is told once. */
+  /** The last reported obstacle, so it is reported once. */
   #reported: unknown;
   readonly #stuckOpenings: StuckOpenings;
-  /** Work was told so. A probe without a key would not be: random bytes need no login. */
+  /**
+   * An operation reported that the login is lost. A probe without a key would not show it: random bytes need no login.
+   */
   #loggedOut = false;
-  /** A proof is under way, because something failed that is no use. */
+  /** A proof is under way, because an operation failed that is not a use of keys. */
   #checking = false;
 
   constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
@@ -84,7 +86,7 @@ export class Member {
     return this.#connection.isOpen && this.#breaker.state === 'closed';
   }
 
-  /** When it takes work again by itself. */
+  /** When it will take work again without an operator. */
   get outlook(): Outlook {
     if (this.isAdmitted) return { returns: true, inMs: 0 };
     if (isForGood(this.#reported)) return { returns: false };
@@ -96,14 +98,14 @@ export class Member {
     return this.#stuckOpenings.isStuck;
   }
 
-  /** Whether it is logged in, so that it can be asked by name. */
+  /** Whether it is logged in and can be addressed by index. */
   get isOpen(): boolean {
     return this.#connection.isOpen;
   }
 
   /**
-   * Opens it for the first time and puts it into the rotation.
-   * @param onlyWhereAccepted another token refused the PIN: it is tried only where it was accepted before
+   * Opens it for the first time and admits it.
+   * @param onlyWhereAccepted another token refused the PIN: it is tried only on a token that accepted it before
    * @throws MemberOpenError
    */
   async open(deadlineMs: number, onlyWhereAccepted: boolean): Promise<void> {
@@ -113,7 +115,7 @@ export class Member {
     this.#tools.events.memberOpened(this.place, ...this.#connection.description);
   }
 
-  /** It could not be opened: it is tried again until it can, or until `stop`. */
+  /** It could not be opened: opening is retried until it succeeds, or until `stop`. */
   keepTrying(cause: unknown): void {
     this.#reported = cause;
     this.#breaker.open(cause);
@@ -125,34 +127,34 @@ export class Member {
   }
 
   /**
-   * Failures that say nothing about the HSM leave no trace here.
+   * Ignores failures that do not concern the HSM.
    * @param material the one in whose use it failed
    */
   recordFailure(failure: NativeFailure, classification: Classification, material?: NativeMaterialReference): void {
-    // A probe without a key would meet nothing of what was found out with one.
+    // A probe without a key would miss what an operation with one revealed.
     if (failure.kind === 'self-test-failed') this.#recentMaterial ??= material;
     if (failure.kind === 'lane-deadline') this.#tools.events.laneQuarantined(this.place, failure);
     if (!classification.countsAgainstBreaker) return;
-    // An inventory runs on no lane, so that its failure names no epoch: it speaks of the one that is.
+    // An inventory runs on no lane, so its failure names no epoch: it concerns the present one.
     const epoch = failure.epoch === 0 && this.#connection.isOpen ? this.#connection.epoch : failure.epoch;
     this.#breaker.record(epoch, { ok: false, opensAtOnce: classification.poisonsMember, cause: failure });
-    // The addon suspects it already; where the failure was one of an earlier epoch the breaker does not.
+    // The addon has suspended it already; if the failure came from an earlier epoch, the breaker does not.
     if (failure.kind === 'lane-deadline' && this.isAdmitted) this.#tools.pool.resume(this.index);
   }
 
   /**
-   * Of work that is no use of keys: making, destroying and listing them. It says nothing about their use; but it may be the
-   * first to meet a token that is lost, so that a proof decides, whose failure counts as that of any use.
+   * For operations that are not a use of keys: making, destroying and listing them. Their failure does not concern use.
+   * But it may be the first sign of a lost token, so a proof decides, and its failure counts as that of any use.
    */
   noteFailure(failure: NativeFailure, classification: Classification): void {
     if (failure.kind === 'lane-deadline') {
       this.#tools.events.laneQuarantined(this.place, failure);
-      // The addon suspects it, but nothing that callers use has hung.
+      // The addon has suspended it, but no operation of callers has hung.
       if (this.isAdmitted) this.#tools.pool.resume(this.index);
       return;
     }
     if (!classification.countsAgainstBreaker) return;
-    // They are asked for nothing else than whether token, session and login are there: that is a proof.
+    // These functions only need the token, the session and the login: their failure is a proof.
     if (proofs.has(failure.functionName)) this.recordFailure(failure, classification);
     else if (this.isAdmitted && !this.#checking) void this.#check();
   }
@@ -188,7 +190,7 @@ export class Member {
     this.#tools.events.memberResumed(this.place);
   }
 
-  /** One half-open round: a probe, and what its failure asks for. Rejects while the member is not well. */
+  /** One half-open round: a probe, and the remedy for its failure. Rejects while the member is not well. */
   async #recover(): Promise<void> {
     if (this.#connection.isOpen) {
       try {
@@ -215,7 +217,7 @@ export class Member {
   async #reconnect(remedy: 'log-in' | 'reopen'): Promise<void> {
     const { clock, events, recovery } = this.#tools;
     const first = this.#connection.isNew;
-    // Siblings of the same module may hold its lock for an opening of theirs.
+    // Siblings of the same module may hold its lock for their own opening.
     const deadlineMs = clock.monotonicMs() + 2 * recovery.openTimeoutMs;
     if (remedy === 'log-in') await this.#connection.logInAgain(deadlineMs);
     else await this.#connection.reopen(deadlineMs, false);
@@ -233,7 +235,7 @@ export class Member {
     }
     if (this.#becomesStuck(cause)) events.processWornOut(this.place, cause);
     if (this.isWornOut) return;
-    // A refused PIN is told once; it is not tried again either.
+    // A refused PIN is reported once; it is not tried again either.
     if (isCredentialRefused(cause) && isCredentialRefused(this.#reported)) return;
     this.#reported = cause;
     events.memberReconnectFailed(this.place, cause);
@@ -242,15 +244,15 @@ export class Member {
   #becomesStuck(cause: unknown): boolean {
     const before = this.isWornOut;
     const own = this.#tools.pool.statistics().find(({ member }) => member === this.index);
-    // The opening has failed, so that whatever is inside now hangs, or is late.
+    // The attempt to open has failed, so whatever is inside the module now hangs, or is late.
     const hangs = (own?.threadsInside ?? 0) > 0 || this.#tools.formerPoolHangs();
     this.#stuckOpenings.failed(cause, { hangs, shared: this.#connection.sharesInstance });
     return this.isWornOut && !before;
   }
 
   /**
-   * The canary of a material that was in use lately. Where there is none, or the material itself is what is wrong, the
-   * token's information and its random generator have to do: an ill key must not keep a healthy HSM away.
+   * The canary of a recently used material. Without one, or if the material itself is broken, the token's information
+   * and its random generator must do: a broken key must not keep a healthy HSM away.
    */
   async #prove(): Promise<void> {
     const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs;

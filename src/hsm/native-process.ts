@@ -1,8 +1,10 @@
-/** What the addon does for the process as a whole; the rest of the seam is `native.ts`. */
+/** The addon's functions for the process as a whole; the rest of the seam is `native.ts`. */
 export interface NativeProcess {
   /** Has the allocator overwrite what is freed, in the whole process (`native/src/freed_memory.h`). */
   keepFreedMemoryClean(): void;
-  /** Overwrites what this thread has freed since and keeps for its next allocations, and dead stack; some 20 µs. */
+  /**
+   * Overwrites memory that this thread has freed since and keeps for its next allocations, and dead stack; some 20 µs.
+   */
   cleanFreedMemory(): void;
   /** RLIMIT_CORE 0 and PR_SET_DUMPABLE 0, so that no core dump holds a secret. */
   disableCoreDumps(): void;
@@ -10,6 +12,6 @@ export interface NativeProcess {
   notifyServiceManager(socketPath: string, message: string): void;
   /** Whether a write of up to 4,096 bytes to this descriptor, a pipe or a socket, returns at once. Never waits. */
   takesWrites(fileDescriptor: number): boolean;
-  /** `_exit(2)` for a drain bound that passed with a lane still hung: `process.exit` with a live thread aborts. */
+  /** `_exit(2)`, when the drain's bound has passed and a lane still hangs: `process.exit` with a live thread aborts. */
   exitNow(code: number): void;
 }

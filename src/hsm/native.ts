@@ -1,9 +1,9 @@
 /**
  * The seam between TypeScript and the addon: every function, every transfer type, in the order of `native/src/addon.cc`.
  *
- * Rules: `null` means "none" and `undefined` never crosses; no optional properties; TypeScript checks and explains, C++ assumes checked input
- * and asserts. Byte strings are `Uint8Array`; object handles never cross (they live in the addon, per member and session epoch). Deadlines are
- * absolute, in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
+ * Rules: `null` means "none" and `undefined` never crosses; no optional properties; TypeScript checks and explains, C++ assumes checked input and
+ * asserts. Byte strings are `Uint8Array`; object handles never cross (they live in the addon, per member and session epoch). Deadlines are absolute,
+ * in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
  */
 import { createRequire } from 'node:module';
 import type { NativeProcess } from './native-process.js';
@@ -13,20 +13,17 @@ import type { NativeReturnValue } from './native-return-value.js';
 export interface NativeModuleOptions {
   /** Absolute path of the library as the operator configured it. */
   libraryPath: string;
-  /** Load a copy of the library file of its own, so that it can be finalised while its neighbours work. */
+  /** Load a private copy of the library file, which can be finalised while its neighbours work. */
   privateInstance: boolean;
-  /** Environment variables that stand while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
+  /** Environment variables that are set while the library is loaded, in `C_GetFunctionList` and in `C_Initialize`. */
   environment: Record<string, string>;
   /** `CK_C_INITIALIZE_ARGS.pReserved` (NSS wants its configuration there), or null. */
   initializationString: string | null;
 }
 
-/**
- * What a slot's token says of itself (`C_GetTokenInfo`, `C_GetMechanismList`), and its module (`C_GetInfo`). Texts are
- * trimmed of padding.
- */
+/** A token's description of itself (`C_GetTokenInfo`, `C_GetMechanismList`), and that of its module (`C_GetInfo`). Texts are trimmed of padding. */
 export interface NativeTokenInfo {
-  /** `CK_INFO.manufacturerID` and `libraryDescription`: who made the module. Empty where `C_GetInfo` fails. */
+  /** `CK_INFO.manufacturerID` and `libraryDescription`: the module's maker. Empty if `C_GetInfo` fails. */
   libraryManufacturer: string;
   libraryDescription: string;
   /** Major and minor, e.g. 2.6. */
@@ -39,11 +36,11 @@ export interface NativeTokenInfo {
   firmwareVersion: string;
   /** `CK_TOKEN_INFO.flags`, e.g. CKF_USER_PIN_COUNT_LOW 0x10000, FINAL_TRY 0x20000, LOCKED 0x40000. */
   flags: number;
-  /** Most sessions the token allows; null where it says "unlimited" or does not say. */
+  /** Maximum of sessions; null if the token says "unlimited" or nothing. */
   maxSessionCount: number | null;
-  /** Most read-write sessions; null likewise. */
+  /** Maximum of read-write sessions; null likewise. */
   maxRwSessionCount: number | null;
-  /** Sessions that are open now, of all applications where the token tells; null where it does not. */
+  /** Sessions that are open now, of all applications if the token reports them; otherwise null. */
   sessionCount: number | null;
   rwSessionCount: number | null;
   mechanisms: number[];
@@ -56,19 +53,19 @@ export interface NativeMemberOptions {
   tokenSerialNumber: string | null;
   /** Lanes (threads, each with one session) to run. */
   laneCount: number;
-  /** Most stuck lanes that may be replaced before the member stops taking work. */
+  /** Maximum of hung lanes that are replaced before the member stops taking work. */
   maxQuarantinedLanes: number;
-  /** Most earlier openings of the member that may still hang in its module when it is opened again. */
+  /** Maximum of module instances of the member that may still hang when it is reopened. */
   maxStuckOpenings: number;
 }
 
-/** What of a vendor profile concerns the operations (`hsm/profiles`). */
+/** The parts of a vendor profile that the operations need (`hsm/profiles`). */
 export interface NativeProfile {
-  /** AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Else it is drawn from its RNG. */
+  /** AES-GCM: 12 zero bytes are passed as IV, and the token's own nonce is read back from there. Otherwise the nonce is drawn from its RNG. */
   tokenMakesNonces: boolean;
-  /** Templates of keys may have CKA_COPYABLE (PKCS#11 v2.40). Left out too where it is answered by CKR_ATTRIBUTE_TYPE_INVALID. */
+  /** Templates of keys may have CKA_COPYABLE (PKCS#11 v2.40). It is also left out if the token answers it with CKR_ATTRIBUTE_TYPE_INVALID. */
   knowsCopyable: boolean;
-  /** Most bytes of plaintext in one AES-GCM operation, or null for no limit. */
+  /** Maximum of plaintext bytes in one AES-GCM operation, or null for no limit. */
   maximumGcmBytes: number | null;
 }
 
@@ -79,7 +76,7 @@ export interface NativeInventoryEntry {
   label: string;
 }
 
-/** What a key material must look like and answer before its handle is used (invariant 3). */
+/** The required attributes of a key material, and its known answer, checked before its handle is used (invariant 3). */
 export interface NativeMaterial {
   /** CKA_ID, 32 bytes. */
   id: Uint8Array;
@@ -94,7 +91,7 @@ export interface NativeMaterial {
   canaryPlaintext: Uint8Array;
 }
 
-/** A `NativeMaterial` copied into the addon once, so that an operation crosses with a reference and not with its fields. */
+/** A `NativeMaterial` copied into the addon once: an operation passes a reference, not all fields. */
 export interface NativeMaterialReference {
   readonly nativeMaterial: unique symbol;
 }
@@ -121,24 +118,24 @@ export interface NativeKeyAttributes {
   derive: boolean;
 }
 
-/** A result, which member (by index) in which session epoch gave it, and when. */
+/** A result, the member (by index) and session epoch that gave it, and its times. */
 export interface NativeResult<T> {
   member: number;
   epoch: number;
   value: T;
-  /** When a lane took it up, in milliseconds of `process.hrtime`, and for how long it had it: the token's calls and little else. */
+  /** When a lane took it, in milliseconds of `process.hrtime`, and how long it held the lane: the token's calls and little else. */
   startedMs: number;
   laneMs: number;
 }
 
-/** What an encryption gives. The nonce has 12 bytes. */
+/** The result of an encryption. The nonce has 12 bytes. */
 export interface NativeSealed {
   nonce: Uint8Array;
-  /** Ciphertext with the 16-byte tag behind it. */
+  /** Ciphertext, followed by the 16-byte tag. */
   ciphertext: Uint8Array;
 }
 
-/** A new data key, in plain and encrypted. Whoever gets it zeroes `plaintext`. */
+/** A new data key, as plaintext and encrypted. The receiver zeroes `plaintext`. */
 export interface NativeDataKey extends NativeSealed {
   plaintext: Uint8Array;
 }
@@ -146,29 +143,28 @@ export interface NativeDataKey extends NativeSealed {
 /**
  * Why an operation failed, beyond its CK_RV.
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
- * - `bad-output`: `functionName` answered CKR_OK with an output that cannot be, and was not used: a failure of the HSM, whatever was asked.
- * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the
- *   same key; no lane is lost.
- * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's patience: nothing is known of the HSM, and the
- *   lane goes on. What the call gives is thrown away.
- * - `cancelled`: `cancel` was called. Where it still waited the token was not touched.
- * - `lane-deadline`: the deadline and the pool's patience passed inside a PKCS#11 call; the lane is quarantined.
+ * - `bad-output`: `functionName` answered CKR_OK with an impossible output, which was not used: a failure of the HSM, whatever the request.
+ * - `queue-deadline`: the deadline passed while it waited, in the queue (the token was not touched) or for another lane's work on the same key; no
+ *   lane is lost.
+ * - `overdue`: the deadline passed inside a PKCS#11 call that has run for less than the pool's operation timeout: nothing is known of the HSM, and
+ *   the lane continues. The result of the call is discarded.
+ * - `cancelled`: `cancel` was called. If it still waited, the token was not touched.
+ * - `lane-deadline`: the deadline and the pool's operation timeout passed inside a PKCS#11 call; the lane is quarantined.
  * - `material-missing`: the token is alive and logged in, and has no such object.
  * - `material-ambiguous`: more than one object has this CKA_ID and class.
- * - `material-mismatch`: the object's attributes are not what the catalog says.
- * - `canary-failed`: the handle did not decrypt the material's canary, also once more after the HSM had worked with another key.
- * - `key-refused`: `functionName` answered `rv` for this key, also once more after the HSM had worked with another one; or what it encrypted
- *   does not decrypt.
- * - `self-test-failed`: other keys fail too, those that had worked or one made for the moment, or it decrypted a forged canary: the HSM is ill;
+ * - `material-mismatch`: the object's attributes differ from the catalog.
+ * - `canary-failed`: the handle did not decrypt the material's canary, even after the HSM had worked with another key.
+ * - `key-refused`: `functionName` answered `rv` for this key, even after the HSM had worked with another one; or its own ciphertext does not decrypt.
+ * - `self-test-failed`: other keys fail too, those that had worked or a new one made for this test, or it decrypted a forged canary: the HSM is ill;
  *   nothing is known of the material.
- * - `look-up-failed`: `functionName`, which searches or reads attributes, answered `rv` for this key and fails for others too: the HSM is
- *   ill, and works with the keys that have proved themselves.
- * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is thrown away, and the
- *   next operation finds the key anew.
- * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock
- *   that cannot be made, or a directory not ours alone), `lock-held` (by somebody else at the deadline), `token-missing` (also several of the label).
- * - `module-in-use`: without a private instance, and the process has the library with another environment or initialization string.
- * - `worn-out`: more earlier openings of the member hang in its module than `maxStuckOpenings`; only a new process gets rid of them.
+ * - `look-up-failed`: `functionName`, which searches or reads attributes, answered `rv` for this key and fails for others too: the HSM is ill, and
+ *   works with the keys that have proved themselves.
+ * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is discarded, and the next
+ *   operation finds the key anew.
+ * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock that cannot be made,
+ *   or a directory that is not only ours), `lock-held` (by another process at the deadline), `token-missing` (also if several have the label).
+ * - `module-in-use`: without a private instance, if the process has the library with another environment or initialisation string.
+ * - `worn-out`: more module instances of the member hang than `maxStuckOpenings`; only a new process gets rid of them.
  * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
 export type NativeFailureKind =
@@ -200,13 +196,13 @@ export type NativeFailureKind =
 /** Every rejection of a promise below is an Error with these properties. */
 export interface NativeFailure extends Error {
   kind: NativeFailureKind;
-  /** CK_RV, or 0 where none was given. */
+  /** CK_RV, or 0 if there is none. */
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
   /** Of a decryption: the canary decrypted afterwards on that handle (invariant 5). If `functionName` is empty no HSM was asked. */
   callerFault: boolean;
-  /** Kind `rv`: key and HSM worked afterwards, so that it says nothing about the HSM. It may be the request's, or have passed. */
+  /** Kind `rv`: key and HSM worked afterwards, so the failure does not concern the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;
   /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
   isOfUse: boolean;
@@ -217,29 +213,26 @@ export interface NativeFailure extends Error {
 
 /** An exclusive `flock` that serialises initialise-and-login across processes. */
 export interface NativeLock {
-  /** Of JavaScript's hold: a call into the module that was given the lock keeps it until it has come back. */
+  /** Releases JavaScript's hold: a call into the module that was given the lock keeps it until the call has returned. */
   release(): void;
   /** For the addon. */
   readonly held: unknown;
 }
 
 /**
- * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give.
- * Every method on a closed pool rejects with kind `closed`.
+ * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give. Every method on a closed pool
+ * rejects with kind `closed`.
  */
 export interface NativePool {
   /**
-   * How long a call may run, whatever its request's deadline, before its lane is quarantined; a request whose deadline comes when nine tenths of
-   * it are over ends with it. A lane that opens its first session has as long. Without it, or with 0: until the request's deadline. `onHung` is
-   * told of lanes whose request had its answer already (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
+   * How long a call may run, whatever its request's deadline, before its lane is quarantined. A request whose deadline falls in the last tenth of
+   * that time ends with it. A lane that opens its first session has the same time. Without it, or with 0: until the request's deadline. `onHung` is
+   * called for lanes whose request already had its answer (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
    */
   setPatience(patienceMs: number, onHung: (failure: NativeFailure) => void): void;
   /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
   addMember(options: NativeMemberOptions): number;
-  /**
-   * `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. Where it fails the
-   * member is closed.
-   */
+  /** `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. If it fails the member is closed. */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
    * Opens a member again (or for the first time), under its old index: it leaves the rotation, its lanes end, its sessions close, and the
@@ -268,18 +261,18 @@ export interface NativePool {
   ): Promise<{ epoch: number }>;
   /** Reads the whole token once and fills the member's handle cache. */
   inventory(member: number, deadlineMs: number): Promise<NativeInventoryEntry[]>;
-  /** Fresh `C_GetTokenInfo` of a member. */
+  /** A fresh `C_GetTokenInfo` of a member. */
   tokenInfo(member: number, deadlineMs: number): Promise<NativeTokenInfo>;
   /**
-   * Takes the member out of the rotation; running work and work posted to it by name goes on. Work for any member that still waits is rejected
-   * with `no-member` where this was the last one. Throws a NativeFailure of kind `closed`, as `resume` does.
+   * Suspends the member; running work and work posted to it by name continue. If this was the last one, waiting work for any member is rejected with
+   * `no-member`. Throws a NativeFailure of kind `closed`, as `resume` does.
    */
   suspend(member: number): void;
-  /** Puts the member into the rotation. */
+  /** Admits the member. */
   resume(member: number): void;
   /**
    * Drains the member's lanes until the deadline, closes its sessions, finalises a private instance when no lane is inside. Rejects with
-   * `lane-deadline` where a lane still is; the member is closed all the same, and finalised when that lane comes back.
+   * `lane-deadline` if a lane still is; the member is closed anyway, and finalised when that lane returns.
    */
   closeMember(member: number, deadlineMs: number): Promise<void>;
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
@@ -297,8 +290,8 @@ export interface NativePool {
   statistics(): NativeMemberStatistics[];
 
   /**
-   * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads them back, encrypts its canary and decrypts it, all through
-   * the handle that the token gave. `id`: 32 random bytes drawn for this key, so that no search must show that no other object has it.
+   * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads them back, encrypts its canary and decrypts it, all through the
+   * handle from the token. `id`: 32 random bytes drawn for this key, so no search is needed to show that no other object has it.
    */
   generateKey(
     member: number | null,
@@ -315,7 +308,7 @@ export interface NativePool {
 
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
-  /** Takes a 12-byte nonce of the token's RNG (drawn ahead in blocks, each used once) and encrypts (CKM_AES_GCM, 128-bit tag) in one crossing. */
+  /** Takes a 12-byte nonce of the token's RNG (drawn ahead in blocks, each used once) and encrypts (CKM_AES_GCM, 128-bit tag) in one call. */
   encrypt(
     member: number | null,
     material: NativeMaterialReference,
@@ -332,7 +325,7 @@ export interface NativePool {
     additionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<Uint8Array>>;
-  /** Draws `length` bytes from the token's RNG and encrypts them in the same crossing. */
+  /** Draws `length` bytes from the token's RNG and encrypts them in the same call. */
   generateDataKey(
     member: number | null,
     material: NativeMaterialReference,
@@ -343,43 +336,43 @@ export interface NativePool {
   random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
 }
 
-/** An open member at this moment. `logins` counts from `addMember` on, through all its openings. */
+/** The present state of an open member. `logins` counts from `addMember` on, through all its module instances. */
 export interface NativeMemberStatistics {
   member: number;
   epoch: number;
-  /** In the rotation: resumed, with lanes, and not stopped by too many that hang. */
+  /** Admitted: resumed, with lanes, and not stopped by too many hanging ones. */
   admitted: boolean;
   /** Lanes with a session, idle or at work. */
   lanes: number;
-  /** Lanes that there may be now: `laneCount`, or less where the token had no session for more. */
+  /** The present maximum of lanes: `laneCount`, or less if the token had no session for more. */
   laneTarget: number;
   quarantinedLanes: number;
-  /** What this member could take: work posted to it by name and, while it is admitted, all that waits for any member. */
+  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for any member. */
   queued: number;
   running: number;
   logins: number;
   cachedHandles: number;
-  /** Openings of which something is alive (1 while it is open, one for each that hangs), and the threads that are inside its module. */
+  /** Module instances with something alive (1 while it is open, one for each that hangs), and the threads inside its module. */
   openings: number;
   threadsInside: number;
 }
 
-/** What `holdfast.node` exports (`native/src/addon.cc`). One for the process, from `loadAddon`. */
+/** The exports of `holdfast.node` (`native/src/addon.cc`). One for the process, from `loadAddon`. */
 export interface NativeAddon extends NativeProcess {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
   /**
-   * Waits for the file lock of this module (keyed by its real path, environment and initialisation string) in `directory`, which is made
-   * where it is missing and must be 0700 and ours.
+   * Waits for the file lock of this module (keyed by its real path, environment and initialisation string) in `directory`, which is created if
+   * missing and must be 0700 and ours.
    */
   acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** The same for the file lock of one PIN (`version` of a credential) on one token. Fails with kind `lock-held` at the deadline. */
   acquireLoginLock(serialNumber: string, version: string, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
-  /** A pool; `queueLimit` is the most operations that may wait in it. */
+  /** A pool; `queueLimit` is the maximum of operations that wait in it. */
   createPool(queueLimit: number): NativePool;
-  /** Copies what a material must look like and answer into the addon. */
+  /** Copies the required attributes and the known answer of a material into the addon. */
   createMaterial(material: NativeMaterial): NativeMaterialReference;
 }
 

@@ -1,15 +1,15 @@
-/** Opens the members of a cluster that connects: one proves the PIN, then the others follow together. */
+/** Opens the members of a connecting cluster: one proves the PIN, then the others follow together. */
 import type { HsmEvents } from './events.js';
 import { MemberOpenError } from './login.js';
 import type { Member } from './member.js';
 import { TokenTakenError } from './token-owners.js';
 
 /**
- * Resolves once at least one member is open and every other one had its chance; those without success go on trying by
- * themselves. One after the other until one is open, so that a wrong PIN is tried on one member only; then all at once,
- * so that one that hangs costs nobody else's time.
- * @throws MemberOpenError when none opens: the first reason that asks for an operator, or else the first one. Also when one
- *   opens and another is one token with it, or with a member of another cluster: what was configured is not what would serve.
+ * Resolves once at least one member is open and every other one had its chance; those that failed keep trying. One
+ * after the other until one is open: a wrong PIN is tried on one member only. Then all at once: a hanging one costs no
+ * other its time.
+ * @throws MemberOpenError if none opens: the first reason that needs an operator, or else the first one. Also if one
+ *   opens and another shares its token, or one with a member of another cluster: the members that serve would not be the configured ones.
  */
 export async function openMembers(
   members: readonly Member[],
@@ -19,7 +19,7 @@ export async function openMembers(
   const failures = new Map<Member, Error>();
   let proven = -1;
   for (const [position, member] of members.entries()) {
-    // Refused by a token some time ago: the others are tried only where they are on record as having accepted the PIN.
+    // Refused by a token some time ago: the others are tried only if they are on record as having accepted the PIN.
     const wasRefused = [...failures.values()].some(isRefusal);
     const failure = await failureOf(member.open(deadlineMs, wasRefused));
     if (failure === undefined) {

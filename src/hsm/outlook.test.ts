@@ -11,7 +11,7 @@ const probedLater: Outlook = { returns: true, inMs: 9_000 };
 const stuck: Outlook = { returns: true, inMs: undefined };
 const refused: Outlook = { returns: false };
 
-test('a cluster returns with the first of its members that does', () => {
+test('a cluster returns with the first member that returns', () => {
   expect(bestOutlook([])).toEqual(refused);
   expect(bestOutlook([refused, refused])).toEqual(refused);
   expect(bestOutlook([refused, probedLater, probedSoon])).toEqual(probedSoon);
@@ -20,7 +20,7 @@ test('a cluster returns with the first of its members that does', () => {
   expect(bestOutlook([probedSoon, admitted])).toEqual(admitted);
 });
 
-test('callers wait for the next probe, and for nothing while something takes work', () => {
+test('callers wait for the next probe, and not at all while a member takes work', () => {
   expect(retryOptions(probedSoon)).toEqual({ retryable: true, retryAfterMs: 700 });
   expect(retryOptions(admitted)).toEqual({ retryable: true, retryAfterMs: undefined });
   expect(retryOptions(stuck)).toEqual({ retryable: true, retryAfterMs: undefined });
@@ -62,18 +62,18 @@ const failures = [
     .map(({ value }) => ({ kind: 'rv' as const, rv: value })),
 ];
 
-/** What was judged elsewhere, by where the members stand. */
+/** The advice for a classified failure, given the members' outlook. */
 function retryOf(classification: Classification, whole: Outlook, away: Outlook) {
   return retryAfterFailure(classification, { whole, away });
 }
 
-test('every failure is retryable exactly when its code can be and, for a key out of reach, when the HSM comes back', () => {
+test('a failure is retryable exactly if its code may be and, for an unreachable key, if the HSM returns', () => {
   for (const { kind, rv } of failures) {
     const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
     const classification = classify(failure, returnValues);
     const what = `${kind} ${rv.toString(16)}`;
     if (classification.alert !== null) {
-      // Broken here. A member that is away may hold it well.
+      // Broken here. An absent member may have a sound copy.
       expect(retryOf(classification, admitted, refused), what).toEqual({ retryable: false });
       expect(retryOf(classification, admitted, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
     } else if (classification.code === 'KEY_UNAVAILABLE') {
@@ -86,7 +86,7 @@ test('every failure is retryable exactly when its code can be and, for a key out
   }
 });
 
-test('"Try again" is said exactly where it may help', () => {
+test('"Try again" is said exactly if a retry may help', () => {
   const outlooks = [refused, probedSoon, admitted, stuck];
   for (const { kind, rv } of failures) {
     const failure = { kind, rv, functionName: 'C_Encrypt', epoch: 1, member: 0 } as NativeFailure;
@@ -103,7 +103,7 @@ test('"Try again" is said exactly where it may help', () => {
   }
 });
 
-test('the queue has a hint of its own', () => {
+test('a full queue has its own retry hint', () => {
   const failure = { kind: 'queue-full', rv: 0, epoch: 0, member: -1 } as NativeFailure;
   const classification = classify(failure, returnValues);
   expect(retryOf(classification, admitted, refused)).toEqual({ retryable: true, retryAfterMs: 200 });

@@ -2,12 +2,12 @@ import { retryability } from '../errors.js';
 import type { RetryOptions, Classification } from './failure.js';
 
 /**
- * Whether something that is away comes back by itself, and in how long; `inMs` is undefined when nobody knows. It does not come back when
- * an operator has to act first: a refused PIN, a token without a user PIN.
+ * Whether an absent member returns by itself, and in how long; `inMs` is undefined if that is unknown. It does not
+ * return if an operator must act first: a refused PIN, a token without a user PIN.
  */
 export type Outlook = { returns: true; inMs: number | undefined } | { returns: false };
 
-/** Of several, any of which would do: the first that comes back. */
+/** The first to return, of several of which any suffices. */
 export function bestOutlook(outlooks: readonly Outlook[]): Outlook {
   const returning = outlooks.filter((outlook) => outlook.returns);
   if (returning.length === 0) return { returns: false };
@@ -18,13 +18,13 @@ export function bestOutlook(outlooks: readonly Outlook[]): Outlook {
 /** @param outlook of the members that the request did not reach, or all of them */
 export function retryOptions(outlook: Outlook): RetryOptions {
   if (!outlook.returns) return { retryable: false };
-  // What takes work now has failed this one request only: there is nothing to wait for.
+  // A member that takes work has failed this one request only: there is nothing to wait for.
   return { retryable: true, retryAfterMs: outlook.inMs === 0 ? undefined : outlook.inMs };
 }
 
 /**
- * What a caller may expect after a failure: `whole` is the outlook of all members of the cluster, `away` of those that take no work now. A
- * material that is broken where it was asked for may be sound on a member that is away.
+ * The advice to a caller after a failure: `whole` is the outlook of all members of the cluster, `away` of those that
+ * take no work now. A material that is broken on the member tried may be sound on an absent one.
  */
 export function retryAfterFailure(
   { code, alert, retryAfterMs }: Classification,

@@ -38,7 +38,7 @@ function watching(change: Partial<ReplacementSettings> = {}): ProcessReplacement
   return replacement;
 }
 
-/** Lets time pass in steps, so that everything that looks again does. */
+/** Lets time pass in steps, so periodic checks run. */
 async function pass(durationMs: number): Promise<void> {
   for (let passedMs = 0; passedMs < durationMs; passedMs += 250) {
     clock.advance(250);
@@ -46,7 +46,7 @@ async function pass(durationMs: number): Promise<void> {
   }
 }
 
-test('a process with a member that is stuck, and nothing that serves, asks once that has lasted', async () => {
+test('a process with a stuck member, in which nothing serves, asks once that has lasted', async () => {
   clusters = [['stuck', 'suspended'], ['exhausted']];
   const replacement = watching();
   await pass(70_000);
@@ -61,7 +61,7 @@ test('a process with a member that is stuck, and nothing that serves, asks once 
   expect(replacement.state).toBe('asked');
 });
 
-test('not before it has run for a while, so that an HSM that always hangs makes no loop of restarts', async () => {
+test('not before it has run for a while: an HSM that always hangs must not cause a loop of restarts', async () => {
   clusters = [['stuck']];
   watching().look();
   await pass(59_000);
@@ -70,11 +70,11 @@ test('not before it has run for a while, so that an HSM that always hangs makes 
   expect(states).toEqual(['due', 'asked']);
 });
 
-describe('while another member serves it goes on', () => {
+describe('while another member serves it continues', () => {
   test.each([
     ['of the same cluster', [['stuck', 'serves']]],
     ['of another cluster', [['stuck'], ['serves']]],
-  ] satisfies [string, Condition[][]][])('%s, and asks when that one is gone too', async (_which, now) => {
+  ] satisfies [string, Condition[][]][])('%s, and asks when that one fails too', async (_which, now) => {
     clusters = now.map((members) => [...members]);
     watching().look();
     await pass(200_000);
@@ -85,7 +85,7 @@ describe('while another member serves it goes on', () => {
     clusters = [['stuck'], ['serves']];
     await pass(1_000);
     clusters = [['stuck'], ['suspended']];
-    // From the beginning: what had its chance before had another one meanwhile.
+    // The time starts again: the member served meanwhile.
     await pass(9_000);
     expect([states, asked]).toEqual([['put-off', 'due', 'put-off', 'due'], false]);
     await pass(2_000);
@@ -93,7 +93,7 @@ describe('while another member serves it goes on', () => {
   });
 });
 
-test('what comes back ends it', async () => {
+test('a member that returns ends it', async () => {
   clusters = [['stuck']];
   const replacement = watching({ leastUptimeMs: 0 });
   replacement.look();
@@ -103,14 +103,14 @@ test('what comes back ends it', async () => {
   expect([states, asked]).toEqual([['due', 'none'], false]);
 });
 
-test('switched off it never asks, and says that it is stuck all the same', async () => {
+test('switched off it never asks, but reports that it is stuck', async () => {
   clusters = [['stuck']];
   watching({ replaceWhenStuck: false }).look();
   await pass(200_000);
   expect([states, asked]).toEqual([['put-off'], false]);
 });
 
-test('stopped it looks no more', async () => {
+test('once stopped it no longer checks', async () => {
   clusters = [['stuck']];
   const replacement = watching({ leastUptimeMs: 0, replaceAfterMs: 0 });
   replacement.look();

@@ -3,17 +3,18 @@ import type { ClusterStatus } from './clusters.js';
 
 /** When a process in which an HSM hangs asks to be replaced. */
 export interface ReplacementSettings {
-  /** Whether it asks at all; where it does not it only says that it is stuck. */
+  /** Whether it asks at all; if not, it only reports that it is stuck. */
   replaceWhenStuck: boolean;
-  /** So long nothing has served any more: what is only being tried again has had its chance. */
+  /** How long nothing must have served: members that are being retried have had their chance. */
   replaceAfterMs: number;
-  /** It asks no earlier in its life, so that an HSM that hangs at every start does not make a loop of restarts and logins. */
+  /** It asks no earlier in its life: an HSM that hangs at every start must not cause a loop of restarts and logins. */
   leastUptimeMs: number;
 }
 
 /**
  * - `none`: no member is stuck.
- * - `put-off`: one is, and another still serves (or replacing is switched off): exiting would take from callers what works.
+ * - `put-off`: one is, and another still serves (or replacing is switched off): exiting would take working members from
+ *   callers.
  * - `due`: one is, and nothing serves; the process asks once that has lasted.
  * - `asked`: it stops taking work and ends.
  */
@@ -27,10 +28,10 @@ export interface StuckMember {
   memberName: string;
 }
 
-/** Told of each change of the state, with the members that are stuck then. */
+/** Called for each change of the state, with the members that are stuck then. */
 export type ReplacementListener = (state: ReplacementState, stuck: readonly StuckMember[]) => void;
 
-/** What the decision is made of. `status` is asked at each look, so that it is always the state of now. */
+/** The inputs of the decision. `status` is read at each check, so it is always current. */
 export interface ReplacementTools {
   clock: Clock;
   settings: ReplacementSettings;
@@ -38,15 +39,16 @@ export interface ReplacementTools {
   onChange: ReplacementListener;
 }
 
-/** How often it looks while something is stuck. */
+/** How often it checks while something is stuck. */
 const lookEveryMs = 500;
 
 /**
- * Decides when the process is better replaced: `C_Finalize` is forbidden while a call hangs inside a module, so what is
- * stuck in one comes back with a new process only. Not while any member of any connected cluster takes work.
+ * Decides when the process should be replaced: `C_Finalize` is forbidden while a call hangs inside a module, so a
+ * member that is stuck in one returns only with a new process. Not while any member of any connected cluster takes
+ * work.
  */
 export class ProcessReplacement {
-  /** Resolves when the process is to stop taking work, finish what moves, and exit. Never, where that is never so. */
+  /** Resolves when the process should stop taking work, finish work in flight, and exit. Otherwise it never does. */
   readonly asked: Promise<void>;
   readonly #tools: ReplacementTools;
   readonly #startedMs: number;
@@ -68,7 +70,7 @@ export class ProcessReplacement {
     return this.#state;
   }
 
-  /** Something may have changed. It looks in a moment, when whoever tells of it is done. */
+  /** Something may have changed. It checks in a moment, when the reporter of the change is done. */
   look(): void {
     this.#lookIn(0);
   }

@@ -29,31 +29,31 @@ describe('a member is stuck', () => {
   const rows = kinds.flatMap((one) => kinds.map((other) => [one, other] as const));
 
   test.each(rows)(
-    'after three openings in whatever order, while something hangs in its shared instance: %s, %s',
+    'after three attempts to open it, in any order, while something hangs in its shared instance: %s, %s',
     (one, other) => {
       expect(after([failed(one), failed(other)])).toBe(false);
       expect(after([failed(one), failed(other), failed(one)])).toBe(true);
     },
   );
 
-  test('after three that came to their deadline, though others came between', () => {
+  test('after three that reached their deadline, even with others in between', () => {
     const own = { hangs: true, shared: false };
     const late = failed('lane-deadline');
     expect(after([late, failed('rv'), late, failed('token-missing'), late], own)).toBe(true);
     expect(after([late, failed('rv'), late, failed('token-missing')], own)).toBe(false);
   });
 
-  test('at once where the addon says so', () => {
+  test('at once if the addon says so', () => {
     expect(after([failed('worn-out')])).toBe(true);
   });
 });
 
 describe('a member is not stuck', () => {
-  test.each([true, false])('while nothing hangs, however often it is away (shared: %s)', (shared) => {
+  test.each([true, false])('while nothing hangs, however often it is lost (shared: %s)', (shared) => {
     expect(after(Array(9).fill(failed('token-missing')), { hangs: false, shared })).toBe(false);
   });
 
-  test('by answers of an instance of its own, which what hangs in another has no part in', () => {
+  test('because of answers of its own instance, which a hang in another one does not affect', () => {
     expect(after(Array(9).fill(failed('token-missing')), { hangs: true, shared: false })).toBe(false);
   });
 
@@ -62,7 +62,7 @@ describe('a member is not stuck', () => {
     expect(after(Array(9).fill(refused))).toBe(false);
   });
 
-  test('once it has opened, or what hung has come back', () => {
+  test('once it has opened, or the hanging call has returned', () => {
     const openings = new StuckOpenings(settings);
     const fail = (hangs: boolean) => openings.failed(failed('rv'), { hangs, shared: true });
     for (let count = 0; count < 3; count += 1) fail(true);

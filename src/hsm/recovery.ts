@@ -1,18 +1,18 @@
-/** What brings a member back, by what keeps it away: the cheapest remedy first. */
+/** The remedies for an absent member, by the cause of its absence: the cheapest first. */
 import { isNativeFailure } from './failure.js';
 import { MemberOpenError } from './login.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
-/** How a member that is away is brought back. */
+/** How an absent member is brought back. */
 export interface RecoverySettings {
-  /** Longest time for opening a member once: initialising its module, finding the token, logging in. */
+  /** Maximum time for one attempt to open a member: initialising its module, finding the token, logging in. */
   openTimeoutMs: number;
-  /** So many probes in a row fail before the member is opened again though its failures do not ask for that. */
+  /** How many probes in a row must fail before the member is reopened although its failures do not require that. */
   reopenAfterProbes: number;
-  /** The delay before a probe doubles from the breaker's up to this one; a random half of it is taken off. */
+  /** The delay before a probe doubles from the breaker's up to this one; a random part of up to half is subtracted. */
   maximumProbeDelayMs: number;
-  /** Most earlier openings of one member that may hang in its module when it is opened again; with one more it is stuck. */
+  /** Maximum of module instances of one member that may hang when it is reopened; with one more it is stuck. */
   maxStuckOpenings: number;
 }
 
@@ -42,15 +42,15 @@ export function remedyFor(
 }
 
 /**
- * The session says that nobody is logged in. Some tokens answer so for a key that they refuse, too: what another function
- * answers proves nothing, and each login writes to the token.
+ * The session reports that it is not logged in. Some tokens answer so for a key that they refuse, too: other functions
+ * prove nothing, and each login writes to the token.
  */
 export function isLoggedOut(cause: unknown, returnValues: ReturnValues): boolean {
   if (!isNativeFailure(cause) || cause.kind !== 'rv') return false;
   return returnValues(cause.rv).loginLost && cause.functionName === 'C_GetSessionInfo';
 }
 
-/** No probe will ever succeed again on what is open. */
+/** No probe can ever succeed with the present sessions. */
 function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
   // A member without lanes, or that is not open.
   if (failure.kind === 'no-member' || failure.kind === 'token-missing') return true;
@@ -63,7 +63,7 @@ export function isCredentialRefused(cause: unknown): cause is MemberOpenError {
   return cause instanceof MemberOpenError && cause.errorCode === 'INVALID_CREDENTIALS';
 }
 
-/** It is tried again all the same, in case an operator has mended it; by itself it does not come back. */
+/** It is retried anyway, in case an operator has fixed it; it does not return by itself. */
 export function isForGood(cause: unknown): boolean {
   return cause instanceof MemberOpenError && !cause.transient;
 }
@@ -73,7 +73,7 @@ function isWornOut(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
 }
 
-/** It came to its deadline inside the module, or behind something that hangs there. */
+/** It reached its deadline inside the module, or behind something that hangs there. */
 function isOpeningOverdue(cause: unknown): boolean {
   if (!(cause instanceof MemberOpenError)) return false;
   if (cause.behindHungLogin) return true;
@@ -82,17 +82,17 @@ function isOpeningOverdue(cause: unknown): boolean {
 
 const overdueKinds: ReadonlySet<NativeFailureKind> = new Set(['lane-deadline', 'queue-deadline']);
 
-/** What a failed opening may have met. */
+/** What a failed attempt to open may have met. */
 export interface HangingOpening {
   /** Something of the member hangs in its module, from this opening or an earlier one. */
   hangs: boolean;
-  /** The module's instance is not the member's own, so that what hangs in it is in the way of the next opening too. */
+  /** The module's instance is shared: whatever hangs in it blocks the next attempt too. */
   shared: boolean;
 }
 
 /**
- * Whether a member is stuck: openings in a row came to nothing because of what hangs in its module. An HSM that hangs fails in
- * many ways, so that no failure ends the row as long as something hangs.
+ * Whether a member is stuck: consecutive attempts to open it failed because of hanging calls in its module. A hanging
+ * HSM fails in many ways, so no failure ends the row as long as something hangs.
  */
 export class StuckOpenings {
   readonly #most: number;

@@ -1,18 +1,17 @@
 import { type ErrorCode, errorCodes } from '../errors.js';
 import type { NativeReturnValue } from './native-return-value.js';
 
-/** What a CK_RV means: a row of the addon's table (`native/src/return_values.cc`), with its code checked. */
+/** The meaning of a CK_RV: a row of the addon's table (`native/src/return_values.cc`), with its code checked. */
 export interface ReturnValue extends Omit<NativeReturnValue, 'code'> {
   code: ErrorCode;
 }
 
-/** Looks up what a CK_RV means. */
+/** Looks up the meaning of a CK_RV. */
 export type ReturnValues = (value: number) => ReturnValue;
 
 /**
- * The table of the addon as a look-up. A value that it does not know is treated as the addon treats it: like
- * CKR_VENDOR_DEFINED.
- * @throws when a row has a code that is not of the closed list, or when there is no row for CKR_VENDOR_DEFINED: the
+ * The addon's table as a look-up. An unknown value is treated as the addon treats it: like CKR_VENDOR_DEFINED.
+ * @throws when a row has a code outside the closed list, or when there is no row for CKR_VENDOR_DEFINED: the
  *   addon and this code do not belong together.
  */
 export function readReturnValues(rows: readonly NativeReturnValue[]): ReturnValues {

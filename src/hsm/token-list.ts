@@ -5,8 +5,8 @@ export type { NativeTokenInfo as TokenInfo } from './native.js';
 
 /**
  * Loads a module and describes the tokens in its slots, under the lock that a serving process respects. Never logs in.
- * @param lockDirectory folder of the lock files; made (0700) when it is missing.
- * @throws NativeFailure, or what the loader of the addon throws
+ * @param lockDirectory folder of the lock files; created (0700) if it is missing.
+ * @throws NativeFailure, or the error of the addon's loader
  */
 export async function listTokens(
   module: NativeModuleOptions,

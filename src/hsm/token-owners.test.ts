@@ -47,7 +47,7 @@ const pairs: Pair[] = [
   ['a serial number through two modules', true, [module, token], [otherModule, token]],
   ['a serial number in another slot', true, [module, token], [module, { ...token, slotId: 2n }]],
   [
-    'a serial number whose maker another library names otherwise',
+    'a serial number whose manufacturer another library names differently',
     true,
     [module, token],
     [otherModule, { ...token, manufacturer: 'x', model: 'y' }],
@@ -103,7 +103,7 @@ test.each(pairs)('%s: one token is %s', (_what, same, one, other) => {
   expect(tokenIdentity(...one) === tokenIdentity(...other)).toBe(same);
 });
 
-test('the order of variables means nothing', () => {
+test('the order of variables has no meaning', () => {
   const environment = { A: '1', B: '2' };
   const turned = { B: '2', A: '1' };
   expect(tokenIdentity({ ...module, environment }, withoutNumber)).toBe(
@@ -115,7 +115,7 @@ describe('owners', () => {
   const first = { clusterId: 'one', memberName: 'a' };
   const second = { clusterId: 'two', memberName: 'a' };
 
-  test('a token belongs to who took it first, until its cluster is disconnected', () => {
+  test('a token belongs to the member that claimed it first, until its cluster is disconnected', () => {
     const owners = new TokenOwners();
     owners.claim(first, module, token);
     owners.claim(first, module, token);

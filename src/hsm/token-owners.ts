@@ -4,7 +4,7 @@ import type { MemberPlace } from './events.js';
 import { MemberOpenError } from './login.js';
 import type { NativeModuleOptions, NativeTokenInfo } from './native.js';
 
-/** The token of a member is another member's already: only another configuration helps. */
+/** The member's token already belongs to another member: only another configuration helps. */
 export class TokenTakenError extends MemberOpenError {
   constructor(token: NativeTokenInfo, owner: MemberPlace) {
     super(
@@ -18,15 +18,15 @@ export class TokenTakenError extends MemberOpenError {
 }
 
 /**
- * Which member of which cluster a token belongs to, in this process (invariant 14). A label and a serial number,
- * two modules, or two names of one library may lead to one token; two members that share it would count as two copies of a
+ * Which member of which cluster a token belongs to, in this process (invariant 14). A label and a serial number, two
+ * modules, or two names of one library may lead to one token. Two members that share it would count as two copies of a
  * key, and two clusters would have each other's keys.
  */
 export class TokenOwners {
   readonly #owners = new Map<string, MemberPlace>();
 
   /**
-   * Takes the token for the member, which gives up the one that it had. Nobody has logged in to it yet.
+   * Claims the token for the member, which releases its previous one. There has been no login to it yet.
    * @throws TokenTakenError
    */
   claim(place: MemberPlace, module: NativeModuleOptions, token: NativeTokenInfo): void {
@@ -37,7 +37,7 @@ export class TokenOwners {
     this.#owners.set(identity, place);
   }
 
-  /** The cluster is not connected any more: its tokens are free. */
+  /** The cluster is no longer connected: its tokens are free. */
   release(clusterId: string): void {
     this.#releaseWhere((owner) => owner.clusterId === clusterId);
   }
@@ -48,12 +48,12 @@ export class TokenOwners {
 }
 
 /**
- * What is the same however a token is reached, and different for two tokens.
+ * The identity of a token: the same however it is reached, and different for two tokens.
  *
  * With a serial number: that and the label, whatever the module. Two libraries may show one token, so the module proves
- * nothing; but a serial number may be the device's (PKCS#11 v2.40 §3.2), shared by several tokens in it, and vendors count
- * for themselves, so the number alone would refuse what is right. Without one (blank, or zeros as NSS and tpm2-pkcs11
- * answer): the slot, in a module that is configured alike and says the same of itself.
+ * nothing. But a serial number may be the device's (PKCS#11 v2.40 §3.2), shared by several tokens in it, and vendors
+ * assign numbers independently, so the number alone would refuse valid configurations. Without one (blank, or zeros as
+ * NSS and tpm2-pkcs11 answer): the slot, in a module with the same configuration and the same description of itself.
  */
 export function tokenIdentity(module: NativeModuleOptions, token: NativeTokenInfo): string {
   const { serialNumber, label, slotId, manufacturer, model } = token;
@@ -77,7 +77,9 @@ function describeToken(token: NativeTokenInfo): string {
 /** Paths that stand alone, or in a text like NSS's `configdir='sql:/folder'`. */
 const absolutePaths = /(?<![\w.])\/[^'"\s]+/g;
 
-/** With each file and folder in the place of its names: two names of one, through links or mounts, configure a module alike. */
+/**
+ * With each file and folder in place of its names: two names of one, through links or mounts, configure a module alike.
+ */
 function withFiles(text: string): string {
   return isAbsolute(text) ? fileIdentity(text) : text.replace(absolutePaths, fileIdentity);
 }
@@ -87,7 +89,7 @@ function fileIdentity(path: string): string {
     const { dev, ino } = statSync(path);
     return `file ${dev}:${ino}`;
   } catch {
-    // There is no such file, or it is not a path: it stands for itself.
+    // There is no such file, or it is not a path: kept as it is.
     return path;
   }
 }

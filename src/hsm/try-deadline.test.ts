@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tryShareMs } from './try-deadline.js';
 
-test('two members that hang leave the third as much time as each of them had', () => {
+test('two hanging members leave the third as much time as each of them had', () => {
   const triesMs: number[] = [];
   let leftMs = 9_000;
   for (const candidates of [3, 2, 1]) {
@@ -12,7 +12,7 @@ test('two members that hang leave the third as much time as each of them had', (
   expect(triesMs).toEqual([3_000, 3_000, 3_000]);
 });
 
-test('a try has all that is left where no other can follow, or where a share would be too short', () => {
+test('an attempt gets all the remaining time if no other can follow, or if a share would be too short', () => {
   expect(tryShareMs(1_000, 0)).toBe(1_000);
   expect(tryShareMs(1_000, 1)).toBe(1_000);
   expect(tryShareMs(90, 2)).toBe(90);

@@ -10,7 +10,7 @@ test.each(profileNames)('docs/operating/hsm.md has the row of %s', (name) => {
   expect(page.split('\n')).toContain(profileRow(vendorProfiles[name]));
 });
 
-test('what never ran on its device says so', () => {
+test('a profile that was never tested on its device says so', () => {
   expect(describeProfile(vendorProfiles.luna)).toContain('unverified');
   expect(describeProfile(vendorProfiles.softhsm)).toBe('softhsm (SoftHSM 2.6)');
 });

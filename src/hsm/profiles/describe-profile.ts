@@ -1,6 +1,6 @@
 import type { VendorProfile } from './profile.js';
 
-/** A profile in a few words, for tables and reports; who never ran on its device says so. */
+/** A profile in a few words, for tables and reports; one that was never tested on its device says so. */
 export function describeProfile({ name, title, verification }: VendorProfile): string {
   return verification.verified
     ? `${name} (${title})`

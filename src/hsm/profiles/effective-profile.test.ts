@@ -4,11 +4,11 @@ import { vendorProfiles } from './profiles.js';
 
 const cloudhsm = { libraryManufacturer: 'AWS CloudHSM', libraryDescription: '', manufacturer: '', model: '' };
 
-test('a module is recognised, and its profile is taken as it is', () => {
+test('a module is recognised, and its profile is used unchanged', () => {
   expect(effectiveProfile(automaticProfile, cloudhsm)).toEqual(vendorProfiles.cloudhsm);
 });
 
-test('a profile that is named is not asked for again', () => {
+test('a named profile is used without recognition', () => {
   expect(effectiveProfile({ ...automaticProfile, profile: 'luna' }, cloudhsm)).toEqual(vendorProfiles.luna);
 });
 
@@ -26,7 +26,7 @@ test('single values are overridden, and say so', () => {
   expect(profile.ceremony).toBe(vendorProfiles.cloudhsm.ceremony);
 });
 
-test('the addon gets what concerns it', () => {
+test('the addon gets the values that it needs', () => {
   expect(nativeProfile(vendorProfiles.cloudhsm)).toEqual({
     tokenMakesNonces: true,
     knowsCopyable: true,

@@ -2,7 +2,7 @@ import type { NativeProfile } from '../native.js';
 import type { GcmNonceMaker, ProfileName, Sourced, VendorProfile } from './profile.js';
 import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
 
-/** What configuration says about a module's vendor. Null: as the profile has it. */
+/** The configuration's settings for a module's vendor. Null: the profile's value. */
 export interface ProfileSetting {
   readonly profile: ProfileName | 'auto';
   readonly gcmNonce: GcmNonceMaker | null;
@@ -11,7 +11,7 @@ export interface ProfileSetting {
   readonly maximumSessions: number | null;
 }
 
-/** Recognise the module, and take its profile as it is. */
+/** Recognise the module, and use its profile unchanged. */
 export const automaticProfile: ProfileSetting = {
   profile: 'auto',
   gcmNonce: null,
@@ -20,7 +20,7 @@ export const automaticProfile: ProfileSetting = {
   maximumSessions: null,
 };
 
-/** The profile that a member goes by: the named or recognised one, with what configuration overrides. */
+/** The profile of a member: the named or recognised one, with the configuration's overrides. */
 export function effectiveProfile(setting: ProfileSetting, introduction: Introduction): VendorProfile {
   const profile = setting.profile === 'auto' ? detectProfile(introduction) : vendorProfiles[setting.profile];
   return {
@@ -36,7 +36,7 @@ function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {
   return value === null ? ofProfile : { value, source: 'the configuration' };
 }
 
-/** What of it the addon needs. */
+/** The values that the addon needs. */
 export function nativeProfile(profile: VendorProfile): NativeProfile {
   return {
     tokenMakesNonces: profile.gcmNonce.value === 'token',

@@ -1,6 +1,6 @@
 import { mechanisms, type VendorProfile } from './profile.js';
 
-/** Whatever is not recognised: what PKCS#11 says, and the most careful choice where it leaves one. */
+/** For unrecognised modules: what PKCS#11 says, and the most careful choice if it leaves one. */
 export const generic: VendorProfile = {
   name: 'generic',
   title: 'another PKCS#11 module',

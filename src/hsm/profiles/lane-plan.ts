@@ -1,15 +1,15 @@
 import type { NativeTokenInfo } from '../native.js';
 import type { VendorProfile } from './profile.js';
 
-/** Sessions of ours beside those of the lanes: one keeps the login alive, one reads inventories. */
+/** Sessions of ours besides those of the lanes: one keeps the login alive, one reads inventories. */
 const otherSessions = 2;
 
 type SessionCounts = Pick<NativeTokenInfo, 'maxSessionCount' | 'maxRwSessionCount' | 'sessionCount' | 'rwSessionCount'>;
 
 /**
- * How many lanes a member may grow to: what configuration asks for, else what the profile recommends, and no more than the
- * token's sessions allow (PKCS#11 v2.40 §3.2, CK_TOKEN_INFO) once others keep theirs and have room for a few more.
- * Never less than one.
+ * How many lanes a member may grow to: the configured number, else the profile's recommendation, and no more than the
+ * token's sessions allow (PKCS#11 v2.40 §3.2, CK_TOKEN_INFO) after subtracting those of others and a reserve for them.
+ * At least one.
  * @param token as it was before our first session
  */
 export function planLanes(profile: VendorProfile, token: SessionCounts, configured: number | null): number {

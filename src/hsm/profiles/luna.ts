@@ -2,7 +2,7 @@ import { mechanisms, type VendorProfile } from './profile.js';
 
 const gcmPage = 'Thales Luna Network HSM 7 Product Documentation, "CKM_AES_GCM"';
 
-/** Thales Luna 7, not in FIPS mode: there its own IVs have 16 bytes behind the tag, up to firmware 7.9.2. */
+/** Thales Luna 7, not in FIPS mode: in that mode its own IVs are 16 bytes after the tag, up to firmware 7.9.2. */
 export const luna: VendorProfile = {
   name: 'luna',
   title: 'Thales Luna 7 (not in FIPS mode)',

@@ -37,7 +37,7 @@ describe('the data', () => {
     expect(moduleProfiles).toEqual(['auto', ...profileNames]);
   });
 
-  test.each(profileNames)('%s says for each value where it is from', (name) => {
+  test.each(profileNames)('%s names the source of each value', (name) => {
     const profile = vendorProfiles[name];
     expect(profile.name).toBe(name);
     expect(profile.verification.what).not.toBe('');
@@ -48,12 +48,12 @@ describe('the data', () => {
     for (const [field, { source }] of sourced) expect(source.length, field).toBeGreaterThan(5);
   });
 
-  test('only what the tests run on is verified', () => {
+  test('only profiles that the tests run on are verified', () => {
     const verified = profileNames.filter((name) => vendorProfiles[name].verification.verified);
     expect(verified).toEqual(['softhsm', 'nss']);
   });
 
-  test('a token makes nonces only where a source says that they are random', () => {
+  test('a token makes nonces only if a source says that they are random', () => {
     const makers = profileNames.filter((name) => vendorProfiles[name].gcmNonce.value === 'token');
     expect(makers).toEqual(['cloudhsm']);
     for (const name of makers) expect(vendorProfiles[name].gcmNonce.source).toMatch(/random/);

@@ -7,7 +7,7 @@ import { nss } from './nss.js';
 import type { ProfileName, Recognition, VendorProfile } from './profile.js';
 import { softhsm } from './softhsm.js';
 
-/** Every vendor profile; `generic` is for whatever none of the others recognises. */
+/** Every vendor profile; `generic` is for modules that none of the others recognises. */
 export const vendorProfiles: Readonly<Record<ProfileName, VendorProfile>> = {
   softhsm,
   nss,
@@ -17,7 +17,7 @@ export const vendorProfiles: Readonly<Record<ProfileName, VendorProfile>> = {
   generic,
 };
 
-/** What a module and a token say of themselves (`C_GetInfo`, `C_GetTokenInfo`). */
+/** A module's and a token's description of themselves (`C_GetInfo`, `C_GetTokenInfo`). */
 export type Introduction = Pick<
   NativeTokenInfo,
   'libraryManufacturer' | 'libraryDescription' | 'manufacturer' | 'model'
