@@ -1,6 +1,5 @@
 /**
- * A process that loads the addon alone: `addon-load.ts <JSON of AddonLoad>`, the PIN on stdin. Prints one JSON
- * measurement.
+ * A process with the addon alone: `addon-load.ts <JSON of AddonLoad>`, the PIN on stdin. Prints one JSON measurement.
  */
 import { readFileSync } from 'node:fs';
 import type { NativeMaterialReference, NativePool } from '../src/hsm/native.js';
@@ -19,7 +18,7 @@ export interface AddonLoad {
   seconds: number;
 }
 
-/** What one run at one number in flight needs. */
+/** The inputs of one run at one level of load. */
 interface Loop {
   pool: NativePool;
   reference: NativeMaterialReference;
@@ -29,7 +28,7 @@ interface Loop {
 
 const operationTimeoutMs = 5_000;
 
-/** Keeps `inFlight` encryptions under way for a while. @returns how long each took, in milliseconds. */
+/** Keeps `inFlight` encryptions under way for a while. @returns the duration of each, in milliseconds. */
 async function encryptFor(loop: Loop, inFlight: number, seconds: number): Promise<number[]> {
   const latenciesMs: number[] = [];
   const endMs = performance.now() + seconds * 1000;

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface BenchArguments {
   help: boolean;
   /** One JSON document on stdout instead of a table. */
@@ -9,14 +9,14 @@ export interface BenchArguments {
   quick: boolean;
   /** Write JSON and plots to `bench/results`. */
   store: boolean;
-  /** Set everything up and compile it first, as far as it has changed. */
+  /** Set everything up and compile first whatever has changed. */
   build: boolean;
   rounds: number;
-  /** Length of one measurement; undefined takes the plan's. */
+  /** Length of one measurement, in seconds; undefined: the plan's. */
   seconds: number | undefined;
   /** Lanes (threads with a session) of the member, in the addon's scenarios and in the server. */
   lanes: number;
-  /** Where the result is stored it says this too, e.g. that the machine was shared. */
+  /** Stored with the result, e.g. that the machine was shared. */
   note: string | undefined;
 }
 
@@ -36,7 +36,7 @@ Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server
   --help         print this
 `;
 
-/** A command line that cannot be meant. */
+/** An invalid command line. */
 export class UsageError extends Error {}
 
 /** @throws UsageError */

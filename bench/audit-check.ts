@@ -1,7 +1,7 @@
 import { readFileSync, truncateSync } from 'node:fs';
 
 /**
- * Throws where an audit log tells of a request that did not succeed: h2load counts those too. Then empties the log, which a
+ * Throws if an audit log reports a request that did not succeed: h2load counts those too. Then empties the log, which a
  * fast server fills with gigabytes.
  */
 export function requireNoRefusals(auditPath: string): void {
@@ -10,7 +10,7 @@ export function requireNoRefusals(auditPath: string): void {
   if (refused.length > 0) throw new Error(`${refused.length} requests were refused, e.g. ${refused[0]}`);
 }
 
-/** What h2load had in flight when its time was over, it cancels. */
+/** Requests that h2load had in flight when its time was over, it cancels. */
 function isRefusal(line: string): boolean {
   const isFine = ['"outcome":"success"', '"errorCode":"CANCELLED"', '"notice":'].some((sign) => line.includes(sign));
   return line !== '' && !isFine;

@@ -14,8 +14,8 @@ export const nativePrograms: NativePrograms = {
 };
 
 /**
- * Compiles the programs of the bench itself; the server and the addon are what the set-up has compiled just before, since a figure of
- * yesterday's code says nothing. Throws where that fails.
+ * Compiles the programs of the bench itself. The set-up has just compiled the server and the addon: a result for old
+ * code would be meaningless. Throws if that fails.
  */
 export function buildAll(progress: (line: string) => void): void {
   const steps = [
@@ -29,7 +29,7 @@ export function buildAll(progress: (line: string) => void): void {
   }
 }
 
-/** Throws where something is missing: without its library h2load would only be turned away, silently. */
+/** Throws if something is missing: without its library h2load would only be refused, silently. */
 export function requireBuilt(): void {
   const programs = [...(Object.values(nativePrograms) as string[]), join(root, 'dist/cli/main.js')];
   const missing = programs.filter((path) => !existsSync(path));

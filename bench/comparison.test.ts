@@ -18,7 +18,9 @@ test('one ratio that is far off moves neither the median nor its confidence', ()
   expect(comparisonOf(disturbed)).toEqual(comparisonOf(ratios));
 });
 
-/** From tables of the sign test: the largest rank below which, of so many values, the median lies with at most 2.5 %. */
+/**
+ * From tables of the sign test: the maximum rank below which the median of that many values lies with at most 2.5 %.
+ */
 test.each([
   [5, 0],
   [6, 0],

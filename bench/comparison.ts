@@ -1,18 +1,21 @@
 import { median, percentile } from './statistics.js';
 
-/** What one thing costs more than another, by the ratios of many short measurements of both in turns. */
+/** How much more one thing costs than another, by the ratios of many short alternating measurements. */
 export interface Comparison {
   /** Median of the ratios, less 1: 0.02 is 2 % more. */
   overhead: number;
   /** Half of the ratios, less 1, lie between these. */
   quartiles: [number, number];
-  /** Where the true median lies with 95 % confidence, less 1: wider than a difference means that it is not shown. */
+  /**
+   * The true median lies between these with 95 % confidence, less 1: a difference smaller than the interval is not
+   * shown.
+   */
   confidence95: [number, number];
-  /** How many ratios. */
+  /** The number of ratios. */
   pairs: number;
 }
 
-/** Throws for no ratios. */
+/** Throws if there are no ratios. */
 export function comparisonOf(ratios: readonly number[]): Comparison {
   const sorted = ratios.toSorted((left, right) => left - right);
   const lower = lowerRank(sorted.length);
@@ -26,8 +29,9 @@ export function comparisonOf(ratios: readonly number[]): Comparison {
 }
 
 /**
- * The index from which, and up to its mirror image, the sorted values hold the median with 95 % confidence, whatever their
- * distribution: as many of them lie below it as heads fall among as many coins. The whole range where there are fewer than six.
+ * The index from which, and up to its mirror image, the sorted values contain the median with 95 % confidence, whatever
+ * their distribution: the number of values below it is distributed like the heads of as many coins. The whole range if
+ * there are fewer than six.
  */
 export function lowerRank(count: number): number {
   let probability = 0.5 ** count;

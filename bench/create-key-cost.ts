@@ -6,10 +6,10 @@ import { typescriptHooks, withoutHooks } from './typescript-child.js';
 
 const createKeyLoad = fileURLToPath(new URL('create-key-load.ts', import.meta.url));
 
-/** A file system in memory: SoftHSM waits for the disk with every key, for longer than it computes. */
+/** A file system in memory: SoftHSM waits for the disk at every key, for longer than it computes. */
 const memory = '/dev/shm';
 
-/** What making a key costs on a token with few keys and on one with many, ascending by the keys on it. */
+/** The cost of making a key on a token with few keys and with many, ascending by the keys on it. */
 export async function measureCreateKey(load: CreateKeyLoad): Promise<CreateKeyCost[]> {
   const output = await runProgram({
     program: process.execPath,
@@ -19,7 +19,7 @@ export async function measureCreateKey(load: CreateKeyLoad): Promise<CreateKeyCo
   return JSON.parse(output) as CreateKeyCost[];
 }
 
-/** The last level's CPU time over the first's. Throws for no level. */
+/** The last level's CPU time over the first's. Throws if there is no level. */
 export function createKeyGrowth(costs: readonly CreateKeyCost[]): number {
   const [few, many] = [costs.at(0), costs.at(-1)];
   if (few === undefined || many === undefined) throw new Error('The making of keys was not measured.');

@@ -1,22 +1,22 @@
 /**
- * A process that makes keys on a SoftHSM token of its own: `create-key-load.ts <JSON of CreateKeyLoad>`. Prints one JSON
- * array of `CreateKeyCost`.
+ * A process that makes keys on a SoftHSM token of its own: `create-key-load.ts <JSON of CreateKeyLoad>`. Prints one
+ * JSON array of `CreateKeyCost`.
  */
 import { createHsmFixture, makeMaterial } from '../test/hsm/fixture.js';
 import type { HsmCluster } from '../src/clusters/hsm-cluster.js';
 import { median } from './statistics.js';
 
 export interface CreateKeyLoad {
-  /** Keys on the token, ascending, around which is measured. */
+  /** Numbers of keys on the token, ascending, around which it measures. */
   levels: readonly number[];
-  /** Keys that one measurement makes: half of them before the token holds as many as the level says, half after. */
+  /** Keys that one measurement makes: half of them before the token has as many as the level says, half after. */
   keysPerLevel: number;
 }
 
-/** What the HSM's part of one CreateKey costs while the token holds so many keys. */
+/** The HSM's part in the cost of one CreateKey while the token has that many keys. */
 export interface CreateKeyCost {
   keysOnToken: number;
-  /** Of the whole process, user and system, at the median of the keys that were made. */
+  /** Of the whole process, user and system, at the median of the keys made. */
   cpuMicrosPerKey: number;
 }
 
@@ -52,6 +52,6 @@ async function costsOnNewToken(load: CreateKeyLoad): Promise<CreateKeyCost[]> {
 }
 
 const load = JSON.parse(process.argv[2] ?? '') as CreateKeyLoad;
-// V8 compiles what makes a key on a token that is not measured.
+// V8 compiles the code that makes a key on a token that is not measured.
 await costsOnNewToken({ levels: [200], keysPerLevel: 1 });
 process.stdout.write(JSON.stringify(await costsOnNewToken(load)));

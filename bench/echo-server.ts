@@ -1,6 +1,6 @@
 /**
- * A process with a bare grpc-js server, the floor under every gRPC server in Node: mutual TLS, one method, which answers
- * with the same bytes always and decodes nothing: `echo-server.ts <JSON of EchoOptions>`. Prints its port.
+ * A process with a bare grpc-js server, the floor under every gRPC server in Node: mutual TLS, one method, which always
+ * answers the same bytes and decodes nothing: `echo-server.ts <JSON of EchoOptions>`. Prints its port.
  */
 import { readFileSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';

@@ -21,7 +21,7 @@ const profile = {
   timeDeltas: [1_000, 10, 30, 40, 20],
 };
 
-/** Name and share in percent of each frame that is drawn. */
+/** Name and share in percent of each drawn frame. */
 function framesOf(svg: string): string[] {
   return [...svg.matchAll(/<title>(.*?)<\/title>/g)].map(([, title = '']) => title);
 }

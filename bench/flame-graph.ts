@@ -2,13 +2,13 @@ import { type CpuProfile, frameName, frameOwner } from './profile.js';
 
 export interface NamedFrame {
   name: string;
-  /** Whose code it is; decides the colour. */
+  /** The owner of the code; decides the colour. */
   owner: string;
 }
 
-/** A function, as it was called along one way, and what it called. */
+/** A function, as called along one path, and the functions that it called. */
 export interface FlameFrame extends NamedFrame {
-  /** How much of the time it was running, or waited for what it had called; in any unit. */
+  /** How much of the time it was running, or waited for functions that it called; in any unit. */
   weight: number;
   children: Map<string, FlameFrame>;
 }
@@ -17,7 +17,7 @@ const widthPx = 1200;
 const rowPx = 16;
 /** Frames with a smaller share of the busy time are not drawn. */
 const leastShare = 0.002;
-/** About how wide a letter is. */
+/** The approximate width of a letter. */
 const letterPx = 6.2;
 const waiting = ['(idle)', '(program)'];
 const colours: readonly (readonly [string, string])[] = [
@@ -40,8 +40,8 @@ export function flameGraph(profile: CpuProfile, title: string): string {
 }
 
 /**
- * A flame graph (SVG): callers below what they call, widths are shares of CPU time.
- * @param owners whose colours are told beside the title
+ * A flame graph (SVG): callers below their callees, widths are shares of CPU time.
+ * @param owners whose colours the legend beside the title explains
  */
 export function drawFlameGraph(root: FlameFrame, title: string, owners: readonly string[] = []): string {
   const rows: string[] = [];
@@ -79,7 +79,7 @@ export function newFlameFrame(name: string, owner: string): FlameFrame {
   return { name, owner, weight: 0, children: new Map() };
 }
 
-/** Adds what was seen once, callers first, to the tree. */
+/** Adds one sample, callers first, to the tree. */
 export function addStack(root: FlameFrame, stack: readonly NamedFrame[], weight: number): void {
   let frame = root;
   frame.weight += weight;
@@ -91,7 +91,7 @@ export function addStack(root: FlameFrame, stack: readonly NamedFrame[], weight:
   }
 }
 
-/** @returns how many rows are in use. */
+/** @returns the number of rows in use. */
 function drawChildren(frame: FlameFrame, all: number, at: { x: number; level: number }, rows: string[]): number {
   let { x } = at;
   let depth = at.level;

@@ -10,7 +10,7 @@ const installer = fileURLToPath(new URL('../scripts/install-go-program.mjs', imp
 /** Descriptors of the services, written by the build. */
 const descriptors = fileURLToPath(new URL('../dist/faces/grpc/gen/descriptor.binpb', import.meta.url));
 
-/** Path of ghz, installed where it is missing, or why it cannot be had. */
+/** Path of ghz, which is installed if missing, or why it is unavailable. */
 export function installGhz(): { path: string } | { reason: string } {
   try {
     return { path: execFileSync(process.execPath, [installer, 'ghz'], { encoding: 'utf8', stdio: 'pipe' }).trim() };
@@ -51,7 +51,7 @@ interface GhzReport {
   latencyDistribution: { percentage: number; latency: number }[];
 }
 
-/** The figures in ghz's JSON. Throws where a call was not answered OK. */
+/** The figures in ghz's JSON. Throws if a call was not answered OK. */
 export function parseGhz(output: string): { count: number; rps: number; latencyMs: Measurement['latencyMs'] } {
   const report = JSON.parse(output) as GhzReport;
   const { OK: count = 0, ...others } = report.statusCodeDistribution;

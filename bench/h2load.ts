@@ -7,20 +7,20 @@ import { runProgram } from './program.js';
 import { percentile } from './statistics.js';
 import { method, type Target } from './target.js';
 
-/** Most connections that carry the load; as many requests as are in flight are spread over them. */
+/** Maximum of connections that carry the load; the requests in flight are spread over them. */
 const mostConnections = 8;
 
-/** Where nothing is answered for longer than this, the machine is not merely so busy that it is slow to connect. */
+/** Without any answer for longer than this, a busy machine is no longer the explanation. */
 const longestSeconds = 10;
 
-/** How `inFlight` requests are spread: a connection each, then streams on them. */
+/** How `inFlight` requests are spread: one connection each, then streams on them. */
 export function spread(inFlight: number): { connections: number; streams: number } {
   const connections = Math.min(mostConnections, inFlight);
   if (inFlight % connections !== 0) throw new Error(`${inFlight} is no multiple of ${connections} connections.`);
   return { connections, streams: inFlight / connections };
 }
 
-/** Loads a server with h2load, which `clientCertificateLibrary` gives the client's certificate to. */
+/** Loads a server with h2load, to which `clientCertificateLibrary` gives the client's certificate. */
 export async function measureWithH2load(
   target: Target,
   clientCertificateLibrary: string,
@@ -48,7 +48,7 @@ export async function measureWithH2load(
   }
 }
 
-/** Sends exactly so many requests, and resolves when all have been answered. */
+/** Sends exactly this many requests, and resolves when all have been answered. */
 export async function sendWithH2load(
   target: Target,
   clientCertificateLibrary: string,
@@ -83,7 +83,7 @@ async function runH2load(
   return parsed;
 }
 
-/** The figures in what h2load prints. */
+/** The figures in the output of h2load. */
 export function parseH2load(output: string): { succeeded: number; failed: number; elapsedSeconds: number } {
   const finished = /^finished in ([\d.]+)(us|ms|s|m|h),/m.exec(output);
   const requests = /^requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/m.exec(output);
@@ -97,7 +97,7 @@ export function parseH2load(output: string): { succeeded: number; failed: number
   };
 }
 
-/** Of h2load's `--log-file`: start (µs), HTTP status, duration (µs), a line a request. */
+/** Of h2load's `--log-file`: start (µs), HTTP status, duration (µs), one line per request. */
 export function latenciesOf(log: string): Measurement['latencyMs'] {
   const durationsMs = log
     .split('\n')

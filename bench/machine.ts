@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import type { Machine } from './report.js';
 
-/** What kind of machine this is; nothing that names the one machine. */
+/** The kind of this machine, without anything that identifies it. */
 export function thisMachine(): Machine {
   const all = cpus();
   return {
@@ -14,7 +14,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** `amd-epyc-2-cores`, for a file's name. */
+/** `amd-epyc-2-cores`, for a file name. */
 export function machineName({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): string {
   const name = cpu
     .replaceAll(/\((R|TM)\)|@.*$/gi, '')
@@ -24,7 +24,7 @@ export function machineName({ cpu, cores }: Pick<Machine, 'cpu' | 'cores'>): str
   return `${name}-${cores}-cores`;
 }
 
-/** The commit that is measured, or null where git cannot tell. */
+/** The commit that is measured, or null if git cannot name it. */
 export function measuredCommit(folder: string): string | null {
   try {
     const options = { cwd: folder, encoding: 'utf8', stdio: 'pipe' } as const;

@@ -1,4 +1,4 @@
-/** `npm run bench`: sets up what it needs, then lets the TypeScript sources of the bench run as they are. */
+/** `npm run bench`: sets up its dependencies, then runs the TypeScript sources of the bench directly. */
 import { setup } from '../scripts/setup.mjs';
 import { runMain } from '../scripts/steps.mjs';
 

@@ -17,7 +17,7 @@ import { Workbench } from './workbench.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const resultsFolder = join(root, 'bench/results');
 
-/** Warming up takes as long as V8 needs to optimise what a request runs through; a quick run makes do with most of it. */
+/** The warm-up takes as long as V8 needs to optimise the code of a request; a quick run makes do with most of it. */
 const levels = {
   full: {
     addonLevels: [1, 4, 16, 64],
@@ -84,7 +84,7 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   };
 }
 
-/** Whatever comes of it, nothing is left behind. */
+/** Cleans up in every case. */
 async function stoppedAfter<T extends unknown[]>(
   workbench: Workbench,
   measure: () => Promise<[...T]>,
@@ -96,7 +96,7 @@ async function stoppedAfter<T extends unknown[]>(
   }
 }
 
-/** Round by round, so that what disturbs the machine for a while disturbs every scenario. */
+/** Round by round: a temporary disturbance of the machine affects every scenario. */
 async function measureAll(
   workbench: Workbench,
   plan: Plan,
@@ -118,7 +118,7 @@ async function measureAll(
   return measurements;
 }
 
-/** The servers are compiled by V8 as they run; nobody is served by a server that has just started. */
+/** V8 compiles the servers as they run; a server that has just started represents nobody's production. */
 async function warmUp(scenarios: readonly Scenario[], seconds: number): Promise<void> {
   for (const scenario of scenarios) {
     if (scenario.name.endsWith('-h2load@32')) await scenario.measure(seconds);

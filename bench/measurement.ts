@@ -1,11 +1,11 @@
-/** What one run of one scenario gave. */
+/** The result of one run of one scenario. */
 export interface Measurement {
   /** Successful operations per second. */
   rps: number;
   /** CPU time of the measured process, user and system, per operation. */
   cpuMicrosPerRequest: number;
   latencyMs: { p50: number; p99: number };
-  /** What one operation took inside the simulated HSM, on average; left out elsewhere. */
+  /** The average duration of one operation inside the simulated HSM; left out elsewhere. */
   serviceTimeMs?: number;
 }
 
@@ -13,7 +13,7 @@ export interface Measurement {
 export interface Scenario {
   /** E.g. `encrypt-h2load@32`. */
   name: string;
-  /** Operations in flight at a time. */
+  /** Concurrent operations. */
   inFlight: number;
   measure(seconds: number): Promise<Measurement>;
 }

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import type { FlameFrame } from './flame-graph.js';
 import { foldStacks, lastNames, ofTheLoad, readPerfScript, summariseSamples } from './perf-stacks.js';
 
-/** What perf writes, shortened: the lane in the kernel and in SoftHSM, the main thread from the event loop and from JavaScript, a helper. */
+/**
+ * Output of perf, shortened: the lane in the kernel and in SoftHSM, the main thread from the event loop and from
+ * JavaScript, a helper thread.
+ */
 const script = `
 node 70/70     1.000000: 
 \t          111a719 v8::internal::Runtime_CompileLazy (/usr/bin/node)

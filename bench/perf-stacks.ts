@@ -1,20 +1,20 @@
-/** What `perf script -F comm,pid,tid,time,ip,sym,dso` writes, as stacks of named frames. */
+/** Parses the output of `perf script -F comm,pid,tid,time,ip,sym,dso` as stacks of named frames. */
 import { addStack, type FlameFrame, type NamedFrame, newFlameFrame } from './flame-graph.js';
 import type { ProfileRow } from './profile.js';
 
-/** A thread that was running when perf looked. */
+/** A thread that was running when perf sampled it. */
 export interface PerfSample {
   thread: string;
   timeSeconds: number;
-  /** Callers before what they call. */
+  /** Callers before their callees. */
   frames: readonly NamedFrame[];
 }
 
 export interface PerfSummary {
   threads: ProfileRow[];
-  /** By whose code it is that ran. */
+  /** By the owner of the running code. */
   owners: ProfileRow[];
-  /** By who asked for it: the kernel's and the libraries' time counts for whoever called them. */
+  /** By the owner of the calling code: the time of the kernel and of libraries counts for their caller. */
   callers: ProfileRow[];
 }
 
@@ -22,7 +22,7 @@ export interface PerfSummary {
 const laneThread = 'hf-lane';
 const header = /^(\S.*?)\s+(\d+)\/(\d+)\s+(\d+\.\d+):/;
 const frameLine = /^\s+[0-9a-f]+ (.*) \((.*)\)$/;
-/** A frame by whose owner a stack is told; the others work for it. */
+/** The owners that a stack counts for; the others work for them. */
 const asking = ['SoftHSM', 'holdfast/addon', 'node and V8'];
 const ownersByFile: readonly (readonly [RegExp, string])[] = [
   [/^\[(?!unknown|heap|stack|vdso|anon)/, 'kernel'],
@@ -32,7 +32,7 @@ const ownersByFile: readonly (readonly [RegExp, string])[] = [
   [/\/(libc|libstdc\+\+|libm|libgcc_s|ld-linux)[-.][^/]*$|^\[vdso\]$/, 'libc'],
 ];
 
-/** Reads the samples of one process. Frames whose file perf cannot tell are left out. */
+/** Reads the samples of one process. Frames whose file perf does not know are left out. */
 export function readPerfScript(output: string): PerfSample[] {
   return output.split('\n\n').flatMap((block) => {
     const [first = '', ...lines] = block.replace(/^\n+/, '').split('\n');
@@ -43,7 +43,10 @@ export function readPerfScript(output: string): PerfSample[] {
   });
 }
 
-/** The samples of the load: what came in the `seconds` before the lane's last one. Before them the process starts and warms up. */
+/**
+ * The samples of the load: those in the `seconds` before the lane's last one. Before them the process starts and warms
+ * up.
+ */
 export function ofTheLoad(samples: readonly PerfSample[], seconds: number): PerfSample[] {
   const end = samples.findLast(({ thread }) => thread === laneThread)?.timeSeconds ?? 0;
   return samples.filter(({ timeSeconds }) => timeSeconds > end - seconds && timeSeconds <= end);
@@ -67,8 +70,8 @@ export function summariseSamples(samples: readonly PerfSample[]): PerfSummary {
 }
 
 /**
- * A map of compiled functions (`--perf-basic-prof`: start and length, hexadecimal, and name) without those on whose place V8 has put
- * others since: perf would take either name.
+ * A map of compiled functions (`--perf-basic-prof`: start and length, hexadecimal, and name) without those whose place
+ * V8 has reused since: perf might take either name.
  */
 export function lastNames(map: string): string {
   const functions = map.split('\n').flatMap((line, order) => {
@@ -108,8 +111,8 @@ function fileName(path: string): string {
 }
 
 /**
- * Functions that a library does not name are one frame as long as they call each other. The main thread's stacks begin where the event
- * loop waits: unwinding does not always come further, and what is below is the same for all.
+ * Unnamed functions of one library are one frame as long as they call each other. The main thread's stacks begin where
+ * the event loop waits: unwinding does not always get further, and the rest is the same for all.
  */
 function whole(frames: readonly NamedFrame[]): NamedFrame[] {
   const loop = frames.findLastIndex(({ name }) => name === 'uv__io_poll');
@@ -117,7 +120,7 @@ function whole(frames: readonly NamedFrame[]): NamedFrame[] {
   return inside.filter(({ name }, index) => !name.startsWith('(') || name !== inside[index - 1]?.name);
 }
 
-/** Without versions, arguments of templates, unnamed namespaces, V8's marks of how far it has compiled, and folders. */
+/** Without versions, template arguments, unnamed namespaces, V8's marks of the compilation tier, and folders. */
 function readable(symbol: string): string {
   const script = /^(?:JS|Script|Function|LazyCompile|Eval):[~^*+]*(\S*) (\S+?):(\d+):\d+$/.exec(symbol);
   if (script !== null) {

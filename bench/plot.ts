@@ -5,14 +5,14 @@ export interface Series {
   label: string;
   colour: string;
   dashed?: boolean;
-  /** By rising x. */
+  /** By ascending x. */
   points: { x: number; y: number }[];
 }
 
 export interface Plot {
   title: string;
   yLabel: string;
-  /** Powers of ten on the y axis; the x axis has powers of two always. */
+  /** Powers of ten on the y axis; the x axis always has powers of two. */
   logarithmic: boolean;
   series: Series[];
 }
@@ -98,7 +98,7 @@ function powersOfTen(values: readonly number[]): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => Number(`1e${first + index}`));
 }
 
-/** 0 and multiples of 1, 2 or 5 × 10^n, so that there are four to ten. */
+/** 0 and multiples of 1, 2 or 5 × 10^n: four to ten of them. */
 function roundSteps(values: readonly number[]): number[] {
   const largest = Math.max(...values);
   const magnitude = 10 ** Math.floor(Math.log10(largest / 4));

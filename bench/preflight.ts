@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { method, type Target } from './target.js';
 
 /**
- * Sends one request, byte for byte the one that h2load repeats, and resolves with the response message. Rejects where the
+ * Sends one request, byte for byte the one that h2load repeats, and resolves with the response message. Rejects if the
  * answer is not `grpc-status: 0` or the connection not TLS 1.3: h2load counts every HTTP 200 as a success.
  */
 export async function preflight(target: Target): Promise<Buffer> {
@@ -35,7 +35,7 @@ function post(session: ClientHttp2Session, frame: Buffer): Promise<{ trailers: I
     });
     let trailers: IncomingHttpHeaders = {};
     const chunks: Buffer[] = [];
-    // A refusal without a message comes as headers alone.
+    // A refusal without a message consists of headers only.
     request.on('response', (headers) => (trailers = headers));
     request.on('trailers', (received: IncomingHttpHeaders) => (trailers = received));
     request.on('data', (chunk: Buffer) => chunks.push(chunk));

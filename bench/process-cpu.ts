@@ -8,7 +8,7 @@ export function cpuSecondsOf(pid: number): number {
   return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'), ticksPerSecond);
 }
 
-/** Of the text of a `stat` file. The program's name, in parentheses, may hold anything. */
+/** From the text of a `stat` file. The program's name, in parentheses, may contain anything. */
 export function cpuSecondsIn(stat: string, ticks: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];

@@ -1,24 +1,26 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 
-/** What runs for the bench. */
+/** The running processes of the bench. */
 const running = new Set<ChildProcess>();
 
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A signal ends this process as `process.exit` does, so that what runs at an exit runs. */
+/** Makes a signal end this process as `process.exit` does: exit handlers run. */
 export function exitOnSignals(): void {
   for (const [signal, number] of [
     ['SIGINT', 2],
     ['SIGTERM', 15],
   ] as const) {
-    // Shells tell an end by signal n as 128 + n.
+    // Shells report an end by signal n as 128 + n.
     process.once(signal, () => process.exit(128 + number));
   }
 }
 
-/** Starts a process that does not outlive this one, however this one ends (but for SIGKILL, which it cannot answer). */
+/**
+ * Starts a process that does not outlive this one, however this one ends (except by SIGKILL, which cannot be handled).
+ */
 export function startProcess(program: string, parameters: readonly string[], options: SpawnOptions): ChildProcess {
   const child = spawn(program, parameters, options);
   running.add(child);
@@ -26,12 +28,13 @@ export function startProcess(program: string, parameters: readonly string[], opt
   return child;
 }
 
-/** How long anything may take until it serves: many times what it takes on a busy machine. */
+/** How long anything may take until it serves: many times its duration on a busy machine. */
 const startBoundMs = 60_000;
 
 /**
- * Resolves with what `ready` does. Rejects, with what the process wrote, where it ends before, fails, or takes a minute.
- * @param output what it wrote, and why it is worth reading
+ * Resolves with the result of `ready`. Rejects, with the output of the process, if it ends before, fails, or takes a
+ * minute.
+ * @param output its output, and why it is worth reading
  */
 export async function whenReady<T>(
   name: string,

@@ -1,8 +1,8 @@
 /**
- * `node --import ./test/contract/typescript-hooks.mjs bench/profile-addon.ts [requests in flight] [seconds] [file]`: profiles all threads
- * of a process with the addon alone, on a SoftHSM token with one lane, with Linux `perf`; prints the shares of CPU by thread and
- * by owner, and draws a flame graph (SVG) in the file that is named. After `npm run setup`, which builds the addon. The kernel's
- * functions are seen by root only, or where `kernel.perf_event_paranoid` is 1 or less.
+ * `node --import ./test/contract/typescript-hooks.mjs bench/profile-addon.ts [requests in flight] [seconds] [file]`:
+ * profiles all threads of a process with the addon alone, on a SoftHSM token with one lane, with Linux `perf`. Prints
+ * the shares of CPU by thread and by owner, and draws a flame graph (SVG) to the given file. Run `npm run setup` first,
+ * which builds the addon. Only root sees the kernel's functions, unless `kernel.perf_event_paranoid` is 1 or less.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,8 +21,8 @@ const flameGraphPath = process.argv[4];
 const token = { label: 'profiled', userPin: '1234' };
 const lanes = 1;
 /**
- * Debian's libraries and the addon keep no frame pointers: their stacks are unwound by what their files tell, from so many bytes of
- * each. That ends at a function which V8 has compiled.
+ * Debian's libraries and the addon keep no frame pointers: their stacks are unwound from the information in their
+ * files, from this many bytes of each. That ends at a function that V8 has compiled.
  */
 const callGraph = ['--call-graph', 'dwarf,8192'];
 /** By the clock: virtual machines seldom have hardware counters. */
@@ -34,7 +34,7 @@ function print(title: string, rows: readonly ProfileRow[]): void {
   for (const { name, share } of rows) process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${name}\n`);
 }
 
-/** Runs the load under perf. @returns what it measured */
+/** Runs the load under perf. @returns its measurement */
 async function record(dataPath: string, folder: string): Promise<Measurement> {
   const softHsm = createSoftHsm({ tokens: [token] });
   process.once('exit', () => softHsm.dispose());
@@ -52,7 +52,7 @@ async function script(dataPath: string, fields: string): Promise<string> {
   return runProgram({ program: 'perf', parameters: ['script', '--no-inline', '-i', dataPath, '-F', fields] });
 }
 
-/** What perf has seen, with the names of the functions that V8 compiled, which V8 leaves where perf looks for them. */
+/** The samples of perf, with the names of the functions that V8 compiled, which V8 writes where perf looks for them. */
 async function readSamples(dataPath: string): Promise<string> {
   const pid = Number.parseInt(await script(dataPath, 'pid'));
   const mapPath = `/tmp/perf-${pid}.map`;

@@ -1,4 +1,4 @@
-/** Loaded into the server that is profiled: SIGUSR2 starts a CPU profile, the next one writes it to HOLDFAST_BENCH_PROFILE. */
+/** Loaded into the profiled server: SIGUSR2 starts a CPU profile, the next one writes it to HOLDFAST_BENCH_PROFILE. */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 

@@ -1,8 +1,8 @@
 /**
  * `node --import ./test/contract/typescript-hooks.mjs bench/profile-server.ts [requests in flight] [seconds] [file]`:
- * profiles the main thread of the server under load, prints self time by owner and by function, draws a flame graph (SVG) in
- * the file that is named, and leaves the profile, for the flame charts of a browser's developer tools or of speedscope, in
- * the folder for temporary files. After `npm run bench`, which builds everything.
+ * profiles the main thread of the server under load, prints self time by owner and by function, draws a flame graph
+ * (SVG) to the given file, and leaves the profile in the folder for temporary files, for the flame charts of a
+ * browser's developer tools or of speedscope. Run `npm run bench` first, which builds everything.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Which functions the time of a CPU profile (`Profiler.stop` of the inspector protocol) was spent in. */
+/** The functions that a CPU profile (`Profiler.stop` of the inspector protocol) spent its time in. */
 export interface CpuProfile {
   nodes: ProfileNode[];
   samples: number[];
@@ -18,10 +18,10 @@ export interface ProfileRow {
 }
 
 export interface ProfileSummary {
-  /** Share of the time in which the thread had nothing to do. */
+  /** Share of the time in which the thread was idle. */
   idleShare: number;
   functions: ProfileRow[];
-  /** By whose code it is: our folders, packages, Node, native code. */
+  /** By the owner of the code: our folders, packages, Node, native code. */
   owners: ProfileRow[];
 }
 

@@ -10,7 +10,7 @@ export interface ProgramRun {
   input?: string;
 }
 
-/** Runs a program and resolves with what it wrote to stdout. Rejects with its last lines where it fails. */
+/** Runs a program and resolves with its stdout. Rejects with its last lines if it fails. */
 export function runProgram({ program, parameters, environment, input }: ProgramRun): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = startProcess(program, parameters, { env: { ...process.env, ...environment } });
@@ -29,7 +29,7 @@ export function isInstalled(program: string): boolean {
   return spawnSync(program, ['--version']).error === undefined;
 }
 
-/** What a stream has given so far, whenever that is asked. */
+/** The output of a stream so far, at the time of the call. */
 export function collect(stream: NodeJS.ReadableStream | null): () => string {
   const chunks: Buffer[] = [];
   stream?.on('data', (chunk: Buffer) => chunks.push(chunk));

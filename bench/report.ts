@@ -9,7 +9,7 @@ import type { TelemetryReport } from './telemetry-pairs.js';
 export interface BenchResult extends Measurement {
   name: string;
   inFlight: number;
-  /** Operations per second of each round, in order: how far they lie apart says what the medians are worth. */
+  /** Operations per second of each round, in order: their spread shows how much the medians are worth. */
   roundsRps: number[];
   roundsCpuMicrosPerRequest: number[];
 }
@@ -22,11 +22,11 @@ export interface Machine {
   node: string;
 }
 
-/** The ratios that the targets are about. Each is a median of ratios, of the rounds or of the pairs of `telemetry`. */
+/** The ratios that have targets. Each is a median of ratios, of the rounds or of the pairs of `telemetry`. */
 export interface Ratios {
   /** Addon at 16 in flight ÷ raw C_EncryptInit + C_Encrypt. Target 0.85. */
   addonToRaw: number;
-  /** The same, where the raw loop draws each nonce from the token, as the addon does. */
+  /** The same, with a raw loop that draws each nonce from the token, as the addon does. */
   addonToRawWithNonce: number;
   /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
   encryptToEchoPerCpu: number;
@@ -46,18 +46,18 @@ export interface Ratios {
   createKeyGrowth: number;
 }
 
-/** What `--json` prints and `bench/results` keeps. */
+/** The output of `--json`, and the content of `bench/results`. */
 export interface BenchReport {
   machine: Machine;
   /** ISO 8601. */
   date: string;
-  /** Commit of the working copy, `-dirty` behind it when it has changes; null outside of git. */
+  /** Commit of the working copy, followed by `-dirty` if it has changes; null outside of git. */
   commit: string | null;
   note: string | null;
   rounds: number;
   seconds: number;
   lanes: number;
-  /** What was left out, and why. */
+  /** Skipped measurements, and why. */
   skipped: string[];
   results: BenchResult[];
   telemetry: TelemetryReport;
@@ -93,7 +93,7 @@ function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 
   return times.length === 0 ? {} : { serviceTimeMs: rounded(median(times)) };
 }
 
-/** Throws where a scenario that a ratio needs was not measured. */
+/** Throws if a scenario that a ratio needs was not measured. */
 export function ratiosOf(
   results: readonly BenchResult[],
   { tracingAll, metrics }: Pick<TelemetryReport, 'tracingAll' | 'metrics'>,
@@ -116,8 +116,8 @@ export function ratiosOf(
 }
 
 /**
- * Operations per second ÷ what the lanes could do if they never waited, by the service time as it was: sleeps of a loaded
- * machine are longer than asked for. Twice as many are in flight as there are lanes.
+ * Operations per second ÷ the maximum of the lanes if they never waited, by the measured service time: sleeps of a
+ * loaded machine are longer than requested. Twice as many operations are in flight as there are lanes.
  */
 function laneUse(results: readonly BenchResult[], lanes: number): number {
   const { rps, serviceTimeMs: measuredMs = serviceTimeMs } = resultNamed(results, simulatedName(lanes, 2 * lanes));
@@ -130,7 +130,7 @@ function resultNamed(results: readonly BenchResult[], name: string): BenchResult
   return found;
 }
 
-/** Of the rounds' own ratios: what slowed a whole round down slowed both sides of it. */
+/** From each round's own ratio: a disturbance of a whole round affects both sides of it. */
 function ratio(numerators: readonly number[], denominators: readonly number[]): number {
   return rounded(median(numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN))));
 }

@@ -11,24 +11,24 @@ import type { Target } from './target.js';
 import { typescriptHooks, withoutHooks } from './typescript-child.js';
 import { plaintextBytes, type Workbench } from './workbench.js';
 
-/** What is measured, and for how long. */
+/** The levels and lengths of the measurements. */
 export interface Plan {
   lanes: number;
-  /** In flight, at the addon. Holds 16, which `addonToRaw` is about. */
+  /** In flight, at the addon. Includes 16, for `addonToRaw`. */
   addonLevels: readonly number[];
-  /** In flight, at the servers. Holds 32, which `encryptToEchoPerCpu` is about. */
+  /** In flight, at the servers. Includes 32, for `encryptToEchoPerCpu`. */
   serverLevels: readonly number[];
-  /** Undefined where ghz is not there. */
+  /** Undefined if ghz is missing. */
   ghzPath: string | undefined;
 }
 
-/** Where the native parts of the bench have been built. */
+/** The paths of the native parts of the bench. */
 export interface NativePrograms {
   rawCeiling: string;
   clientCertificateLibrary: string;
 }
 
-/** In flight where servers are compared with each other. */
+/** In flight when servers are compared with each other. */
 export const comparedLevel = 32;
 
 /** In flight in the scenarios of ghz, a load that takes a core for itself. */
@@ -36,7 +36,7 @@ const ghzLevel = 32;
 
 const addonLoad = fileURLToPath(new URL('addon-load.ts', import.meta.url));
 
-/** Lanes, and calls in flight: one alone, then twice as many as lanes, so that no lane ever waits for the next. */
+/** Lanes, and calls in flight: one alone, then twice as many as lanes, so no lane ever waits for the next call. */
 const simulatedLoads = [
   { lanes: 32, inFlight: 1 },
   { lanes: 32, inFlight: 64 },
@@ -49,10 +49,10 @@ const additionalDataBytes = envelopeAdditionalData(
   canonicalContext(new Map()),
 ).byteLength;
 
-/** Of what the addon encrypts. */
+/** The lengths of the addon's inputs. */
 const lengths = { plaintextBytes, additionalDataBytes };
 
-/** All scenarios, in the order of one round: what is compared stands side by side. */
+/** All scenarios, in the order of one round: compared ones are neighbours. */
 export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePrograms): Scenario[] {
   const servers = { echo: workbench.echo, encrypt: workbench.holdfast };
   const each = (measure: (name: string, target: Target) => Scenario): Scenario[] =>
@@ -105,8 +105,8 @@ function addonScenarios(plan: Plan, workbench: Workbench): Scenario[] {
 }
 
 /**
- * The addon before an HSM that takes a millisecond for everything: at one in flight it shows what the addon adds to that, and
- * with more in flight than lanes, whether it keeps the lanes busy.
+ * The addon before an HSM that takes a millisecond for everything. With one call in flight it shows what the addon adds
+ * to that; with more calls in flight than lanes, whether the addon keeps the lanes busy.
  */
 function simulatedScenarios(workbench: Workbench): Scenario[] {
   const simulated = simulateNetworkHsm(workbench.softHsm);

@@ -2,12 +2,12 @@ import type { Measurement } from './measurement.js';
 import type { SoftHsm } from '../test/softhsm.js';
 import { type FaultHsm, putFaultsBefore } from '../test/native/fault-hsm.js';
 
-/** What every operation of the simulated HSM takes, in milliseconds. */
+/** The duration of every operation of the simulated HSM, in milliseconds. */
 export const serviceTimeMs = 1;
 
 /**
- * An HSM behind a network: every operation that it would have to be asked for takes one millisecond, and any number of them
- * are under way at a time. It costs next to no CPU (a toy cipher; SoftHSM's mutex would be the limit otherwise). The
+ * An HSM behind a network: every operation that needs a round trip takes one millisecond, and any number of them may be
+ * under way at a time. It costs hardly any CPU (a toy cipher; otherwise SoftHSM's mutex would be the limit). The
  * `…Init` calls take no time: client libraries send them along with the data.
  */
 export function simulateNetworkHsm(softHsm: Pick<SoftHsm, 'libraryPath' | 'environment' | 'directory'>): FaultHsm {
@@ -17,12 +17,12 @@ export function simulateNetworkHsm(softHsm: Pick<SoftHsm, 'libraryPath' | 'envir
   return simulated;
 }
 
-/** Of the scenario with so many lanes and calls in flight. */
+/** The name of the scenario with that many lanes and calls in flight. */
 export function simulatedName(lanes: number, inFlight: number): string {
   return `addon-simulated-hsm-${lanes}-lanes@${inFlight}`;
 }
 
-/** Adds what one encryption took inside the HSM, with its share of the calls that draw nonces. */
+/** Adds the time of one encryption inside the HSM, with its share of the calls that draw nonces. */
 export async function withServiceTime(simulated: FaultHsm, measure: () => Promise<Measurement>): Promise<Measurement> {
   const spent = () => ({
     encryptions: simulated.calls('C_Encrypt'),

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A collector that takes spans and forgets them. */
+/** A collector that accepts spans and discards them. */
 export class SpanReceiver {
   readonly #server: Server;
-  /** How much has come. */
+  /** How many bytes it has received. */
   bytes = 0;
 
   static async start(): Promise<SpanReceiver> {

@@ -1,4 +1,4 @@
-/** The middle of the values, the mean of the two in the middle of an even number. Throws for none. */
+/** The middle of the values, or the mean of the two in the middle of an even number. Throws if there are none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   const upper = sorted[Math.floor(sorted.length / 2)];
@@ -7,7 +7,10 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** The smallest value that at least this share (0–1) of the values does not exceed (nearest rank). Throws for none. */
+/**
+ * The smallest value that at least this share (0–1) of the values does not exceed (nearest rank). Throws if there are
+ * none.
+ */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = Float64Array.from(values).sort();
   const found = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

@@ -44,7 +44,7 @@ function costsInWords(costs: readonly CreateKeyCost[]): string {
     .join(', ');
 }
 
-/** Median, where it lies with 95 % confidence, and the quartiles. */
+/** Median, its 95 % confidence interval, and the quartiles. */
 function inWords({ overhead, confidence95, quartiles, pairs }: Comparison): string {
   const [lower, upper] = confidence95.map(percent);
   return `${percent(overhead)} (${lower} to ${upper} with 95 % confidence; quartiles ${quartiles.map(percent).join(' and ')}; ${pairs} pairs)`;

@@ -5,7 +5,7 @@ export const method = {
   path: '/holdfast.kms.v1.CryptographyService/Encrypt',
 };
 
-/** A gRPC server under load, and the client that the load is. */
+/** A gRPC server under load, and the client of the load. */
 export interface Target {
   port: number;
   pid: number;

@@ -28,7 +28,7 @@ import {
 
 export interface TelemetryPlan {
   inFlight: number;
-  /** Requests to each server before anything is measured: V8 has to have optimised what a request runs through. */
+  /** Requests to each server before the measurement: V8 must have optimised the code of a request. */
   warmUpRequests: number;
   requestsPerSlice: number;
   /** Of each comparison: two pairs each. */
@@ -43,8 +43,8 @@ interface ComparedServer {
 type Servers = Readonly<Record<ServerName, ComparedServer>>;
 
 /**
- * Servers that differ in their telemetry alone, in one process (`telemetry-server.mjs`), of which one is loaded at a time.
- * They are on the tokens, the catalog and the key of the workbench.
+ * Servers that differ only in their telemetry, in one process (`telemetry-server.mjs`), of which one is loaded at a
+ * time. They use the tokens, the catalog and the key of the workbench.
  */
 export class TelemetryCost {
   readonly #child: ChildProcess;
@@ -78,7 +78,7 @@ export class TelemetryCost {
     this.#servers = servers;
   }
 
-  /** Throws where a request was refused, or nothing was traced: then nothing was measured. */
+  /** Throws if a request was refused, or nothing was traced: the measurement is then void. */
   async measure(
     plan: TelemetryPlan,
     clientCertificateLibrary: string,
@@ -130,7 +130,7 @@ export class TelemetryCost {
   async #allAnswer(): Promise<void> {
     for (const { target, auditPath } of Object.values(this.#servers)) {
       await answered(target);
-      // Requests that came before the key store was there are no failures of the load.
+      // Requests that came before the key store was connected are not failures of the load.
       truncateSync(auditPath);
     }
   }
@@ -157,7 +157,7 @@ function startChild(configurationPaths: readonly string[], logPath: string): Chi
   return child;
 }
 
-/** What `telemetry-server.mjs` tells next. */
+/** The next message of `telemetry-server.mjs`. */
 async function nextMessage<Message>(child: ChildProcess): Promise<Message> {
   const [message] = (await once(child, 'message')) as [Message];
   return message;

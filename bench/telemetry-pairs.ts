@@ -8,7 +8,7 @@ export type ServerName = (typeof serverNames)[number];
 /** Those that are compared with the plain one. */
 export const comparedNames = ['control', 'tracing', 'tracingAll', 'metrics'] as const;
 
-/** CPU per request of two slices, one after the other, in microseconds. */
+/** CPU per request of two successive slices, in microseconds. */
 export interface Pair {
   plainMicros: number;
   otherMicros: number;
@@ -16,26 +16,26 @@ export interface Pair {
 
 export type Pairs = Record<(typeof comparedNames)[number], Pair[]>;
 
-/** What telemetry costs: CPU per request of each server ÷ that of the plain one, in the same process. */
+/** The cost of telemetry: CPU per request of each server ÷ that of the plain one, in the same process. */
 export interface TelemetryReport {
   requestsPerSlice: number;
   /** Of the plain server, the median. */
   plainMicrosPerRequest: number;
-  /** To export the spans of a request that is traced; counted in `tracing` and `tracingAll`. */
+  /** The cost of exporting the spans of a traced request; included in `tracing` and `tracingAll`. */
   exportMicrosPerTracedRequest: number;
-  /** Another plain server: what the method itself makes of no difference. */
+  /** Another plain server: the noise of the method itself. */
   control: Comparison;
   /** 1 % of the requests traced. */
   tracing: Comparison;
-  /** All requests traced: what that costs is a hundred times what it costs at 1 %, and as much easier to see. */
+  /** All requests traced: that costs a hundred times as much as 1 %, and is as much easier to measure. */
   tracingAll: Comparison;
   metrics: Comparison;
 }
 
-/** The share of requests that are traced where tracing is measured. */
+/** The share of traced requests in the tracing measurements. */
 export const sampleRatios = { tracing: 0.01, tracingAll: 1 };
 
-/** @param exportMicrosPerTracedRequest was measured by itself: exports are too rare for each slice to have its share. */
+/** @param exportMicrosPerTracedRequest measured separately: exports are too rare for each slice to have its share. */
 export function telemetryReport(
   pairs: Pairs,
   {
@@ -62,9 +62,9 @@ export function ratioOf({ plainMicros, otherMicros }: Pair): number {
 }
 
 /**
- * Plain, other, other, plain, or the reverse: two pairs of neighbours, of which each side is once the first, so that a machine
- * that grows busier favours none. By chance, so that what comes every so many requests, as V8's large collections do, does not
- * meet the same server always.
+ * Plain, other, other, plain, or the reverse: two pairs of neighbours, in which each side comes first once, so a
+ * machine that grows busier favours neither. The order is random: periodic events, such as V8's large collections, do
+ * not always hit the same server.
  */
 export async function blockOf(
   other: ServerName,
@@ -81,7 +81,7 @@ export async function blockOf(
   return [first, { plainMicros: await measure('plain'), otherMicros: await measure(other) }];
 }
 
-/** The same in an order of chance. */
+/** The same in random order. */
 export function shuffled<T>(values: readonly T[], random = Math.random): T[] {
   return values
     .map((value) => ({ value, place: random() }))

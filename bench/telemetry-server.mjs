@@ -1,11 +1,12 @@
 /**
  * One process with several servers in it, each composed as `serve` composes one, from a configuration of its own:
- * `telemetry-server.mjs <path of a configuration>…`. All run the same compiled code in the same heap, so that what one costs
- * more than another is what its configuration costs, and not what V8 has made of the code in another process. It runs what
- * `npm run build` has compiled: the hooks for TypeScript would bring a compiler into that heap.
+ * `telemetry-server.mjs <path of a configuration>…`. All run the same compiled code in the same heap. A difference in
+ * cost thus comes from the configuration, not from V8's compilation in another process. It runs the output of `npm run
+ * build`: the hooks for TypeScript would bring a compiler into that heap.
  *
- * It tells its parent `{ ports }`, in order, and then answers every message with what its threads have used so far, in microseconds,
- * user and system: `{ cpuMicros, exportMicros }`. After the message `export` no spans wait. Ends when its parent is gone.
+ * It reports `{ ports }` to its parent, in order, and then answers every message with the time that its threads have
+ * used so far, in microseconds, user and system: `{ cpuMicros, exportMicros }`. After the message `export` no spans
+ * wait. Ends when its parent does.
  */
 import { compose } from '../dist/compose.js';
 import { loadConfiguration } from '../dist/config/load.js';
@@ -13,20 +14,20 @@ import { resolveSecrets } from '../dist/config/secrets.js';
 import { createLogger } from '../dist/telemetry/logger.js';
 import { SpanOutlet } from '../dist/telemetry/span-outlet.js';
 
-/** A server as busy as these exports whenever it has so many spans, which is the default of OpenTelemetry's batches. */
+/** A busy server exports whenever it has this many spans, which is the default of OpenTelemetry's batches. */
 const spansOfExport = 512;
 
 /** Spans that have ended and are not exported. */
 const held = [];
 let exportMicros = 0;
 
-// By itself it would export up to two seconds later, in the middle of what is measured then.
+// By itself it would export up to two seconds later, during the next measurement.
 const { onEnd } = SpanOutlet.prototype;
 SpanOutlet.prototype.onEnd = function (span) {
   held.push({ outlet: this, span });
 };
 
-/** In batches, as a server that makes them one after the other does: it drops what is more than it may hold. */
+/** In batches, as in a server that makes them one after the other: it drops spans beyond its bound. */
 async function exportHeld() {
   const before = cpuMicros();
   while (held.length > 0) {

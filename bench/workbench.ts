@@ -17,7 +17,7 @@ import { grpcFrame, type Target } from './target.js';
 import { TelemetryCost } from './telemetry-cost.js';
 import { typescriptHooks, withoutHooks } from './typescript-child.js';
 
-/** Length of the plaintext that everything encrypts. */
+/** Length of the plaintext in all scenarios. */
 export const plaintextBytes = 32;
 const alias = 'alias/app';
 
@@ -28,8 +28,8 @@ export interface WorkbenchOptions {
 }
 
 /**
- * Everything that is measured, running: SoftHSM with a token for the server and one for the addon and the raw loop, the
- * server as an operator would run it, and the echo. The load is the user `app`, which may use one key through its alias.
+ * All measured parts, running: SoftHSM with a token for the server and one for the addon and the raw loop, the server
+ * as an operator would run it, and the echo. The load is the user `app`, which may use one key through its alias.
  */
 export class Workbench {
   readonly #deployment: Deployment;
@@ -47,7 +47,7 @@ export class Workbench {
       customClusters: ['bench'],
       configure: (configuration) => configure(configuration, options.lanes),
     });
-    // Also where the bench is interrupted, or fails where nobody waits: no server outlives it.
+    // Also when the bench is interrupted, or fails outside a caller: no server outlives it.
     const disposeAtExit = () => deployment.dispose();
     process.once('exit', disposeAtExit);
     exitOnSignals();
@@ -79,7 +79,7 @@ export class Workbench {
     return this.#deployment.customCluster;
   }
 
-  /** Throws where a request to the real server did not succeed since it was last asked. */
+  /** Throws if a request to the real server has failed since the last call. */
   checkAudit(): void {
     requireNoRefusals(this.#deployment.auditPath);
   }
@@ -103,7 +103,7 @@ interface Started {
   telemetry: TelemetryCost;
 }
 
-/** As a deployment in production: the log says what an operator must know, and the audit file is on a disk. */
+/** Like a production deployment: the log has what an operator must know, and the audit file is on a disk. */
 function configure(configuration: Message, lanes: number): void {
   configuration['telemetry'] = { logLevel: 'info' };
   for (const cluster of configuration['clusters'] as { members: { lanes: number }[] }[]) {
@@ -116,7 +116,7 @@ async function startOn(deployment: Deployment, options: WorkbenchOptions): Promi
   const operator = server.client('operator');
   const log = () => readFileSync(deployment.logPath, 'utf8');
   await whenReady("The server's key store", server.defaultKeyStoreConnected(operator), log, server.child);
-  // Requests that came before the key store was there are no failures of the load.
+  // Requests that came before the key store was connected are not failures of the load.
   truncateSync(deployment.auditPath);
   const created = await operator.call('CreateKey', {});
   const { key_id: keyId } = created['key_metadata'] as Message;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Builds kryoptic, the PKCS#11 module that tests run on beside SoftHSM and NSS: `npm run test:kryoptic`. */
+/** Builds kryoptic, the PKCS#11 module that tests run on besides SoftHSM and NSS: `npm run test:kryoptic`. */
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -18,11 +18,11 @@ Options:
   --jobs <count>  of cargo (default: one a core)
   --help          show this`;
 
-/** Crates that were built until then are kept: the next run goes on from there. */
+/** Crates built until then are kept: the next run continues from there. */
 const buildLimitMs = 10 * 60_000;
 const fetchLimitMs = 2 * 60_000;
 
-/** What keeps this machine from building it; no defect of the crate. */
+/** This machine cannot build it; that is not a defect of the crate. */
 class Unavailable extends StepFailure {}
 
 /** `timeout` ends cargo and the compilers that it started; its exit code is 124 then. */
@@ -84,7 +84,7 @@ async function compile(jobs) {
   try {
     await execute('nice', ['-n', '10', ...within(buildLimitMs), ...cargo], { cwd: crate });
   } catch (error) {
-    // Another run was quicker, and has removed what both built.
+    // Another run was faster, and has removed the files that both built.
     if (existsSync(kryopticLibrary())) return;
     if (!error.message.includes('(exit code 124)')) throw error;
     throw new Unavailable(
@@ -94,7 +94,7 @@ async function compile(jobs) {
   await publish(join(target, 'release', basename(kryopticLibrary())));
 }
 
-/** In one step, so that a test never loads half a file. */
+/** In one step: a test never loads half a file. */
 async function publish(built) {
   const partial = `${kryopticLibrary()}.${process.pid}`;
   await copyFile(built, partial);

@@ -1,4 +1,7 @@
-/** Lets a TypeScript program of test/faults run as it is, once all is set up: `node scripts/faults-main.mjs <program> [arguments]`. */
+/**
+ * Runs a TypeScript program of test/faults directly, once everything is set up: `node scripts/faults-main.mjs <program>
+ * [arguments]`.
+ */
 import { setup } from './setup.mjs';
 import { runMain } from './steps.mjs';
 

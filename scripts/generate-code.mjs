@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /**
- * The last part of `npm run generate`: what follows from the protos and from AWS's published model, so that nobody writes it
- * again for each operation.
+ * The last part of `npm run generate`: code that follows from the protos and from AWS's published model, and need not
+ * be written again for each operation.
  *
- * - `src/faces/grpc/gen/codecs.ts`: for each rpc, how its messages become requests and responses of the domain.
- * - `src/api/gen/request-shapes.ts`: for each operation of AWS's model that the protos have, the limits of its request's fields.
+ * - `src/faces/grpc/gen/codecs.ts`: for each rpc, the conversion of its messages to requests and responses of the
+ *   domain.
+ * - `src/api/gen/request-shapes.ts`: for each operation of AWS's model that the protos have, the limits of its
+ *   request's fields.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

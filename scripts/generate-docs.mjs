@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Writes the pages of docs/ that are made from code: `npm run generate:docs`, which builds first. */
+/** Writes the pages of docs/ that are generated from code: `npm run generate:docs`, which builds first. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * `install-go-program.mjs <ghz|grpcurl>`: puts the program, pinned, where the bench and the tests look for it, unless it is
- * there already, and prints its path. Ends with 1 and a reason on stderr where that cannot be done: without Go, or without
- * a way to its modules.
+ * `install-go-program.mjs <ghz|grpcurl>`: installs the program, pinned, in the folder where the bench and the tests
+ * look for it, unless it is there already, and prints its path. Ends with 1 and a reason on stderr if that is
+ * impossible: without Go, or without access to its modules.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -15,7 +15,7 @@ const programs = {
 };
 const timeoutMs = 600_000;
 
-/** @returns where the program is, or why it cannot be had. */
+/** @returns the program's path, or why it is unavailable. */
 function install(name) {
   const known = programs[name];
   if (known === undefined) return { reason: `Name one of ${Object.keys(programs).join(', ')}.` };

@@ -1,2 +1,2 @@
-/** Where `scripts/build-kryoptic.mjs` puts the library, whether it is there or not. */
+/** The library path of `scripts/build-kryoptic.mjs`, whether the file exists or not. */
 export function kryopticLibrary(): string;

@@ -1,4 +1,4 @@
-/** Where the built kryoptic is: outside the tree, so that a fresh clone and `npm ci` keep it. */
+/** The place of the built kryoptic: outside the tree, so a fresh clone and `npm ci` keep it. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const crate = fileURLToPath(new URL('../test/kryoptic-module', import.meta.url));
 const sources = ['Cargo.toml', 'Cargo.lock', 'src/lib.rs'];
 
-/** The folder of what is built from exactly these sources, for this architecture. */
+/** The folder of builds from exactly these sources, for this architecture. */
 export function kryopticCache() {
   const hash = createHash('sha256').update(process.arch);
   for (const file of sources) hash.update(readFileSync(join(crate, file)));
@@ -17,7 +17,7 @@ export function kryopticCache() {
   return join(caches, 'holdfast', `kryoptic-${hash.digest('hex').slice(0, 16)}`);
 }
 
-/** The library's path, whether it is there or not. */
+/** The library's path, whether the file exists or not. */
 export function kryopticLibrary() {
   return join(kryopticCache(), 'libkryoptic_module.so');
 }

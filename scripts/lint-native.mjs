@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * clang-tidy over the C++ part, one file a core: `npm run lint:native [-- part of a path …]`. How each file is compiled it
- * learns from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the tests of the core and
- * the programs of the bench those of `native/build-test` and `native/build-bench`, which it makes itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
+ * clang-tidy over the C++ part, one file per core: `npm run lint:native [-- part of a path …]`. It learns how each file
+ * is compiled from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the
+ * tests of the core and the programs of the bench those of `native/build-test` and `native/build-bench`, which it makes
+ * itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -26,7 +27,7 @@ async function configureOthers() {
   await execute('cmake', ['-S', 'bench/native', '-B', 'native/build-bench', ...forBench], { cwd: root });
 }
 
-/** What is compiled and ours, with the folder of its build: what cmake-js brings is not. */
+/** Compiled sources of ours, with the folder of their build; those of cmake-js are not ours. */
 function ourSources({ build, folders }, parts) {
   const database = join(root, build, 'compile_commands.json');
   if (!existsSync(database)) throw new StepFailure(`There is no ${build} yet: npm run build:native`);
@@ -37,7 +38,7 @@ function ourSources({ build, folders }, parts) {
   return [...new Set(files)].sort().map((file) => ({ file, build }));
 }
 
-/** What clang-tidy says about one file; '' where it finds nothing. */
+/** The findings of clang-tidy in one file; '' if there are none. */
 function findingsIn({ file, build }) {
   return new Promise((resolve, reject) => {
     const argumentList = ['-p', join(root, build), '--quiet', join(root, file)];
@@ -49,7 +50,7 @@ function findingsIn({ file, build }) {
   });
 }
 
-/** A header's finding shows in every file that includes it: once is enough. */
+/** A header's finding appears in every file that includes it: once is enough. */
 function withoutRepeats(outputs) {
   const seen = new Set();
   return outputs

@@ -34,7 +34,7 @@ Options:
   --skip-setup       do not install or build anything
   --help             show this`;
 
-/** The command as it is typed from here. */
+/** The command as typed from the working directory. */
 const command = /^\.\.?\//.test(relative(process.cwd(), launcherPath))
   ? relative(process.cwd(), launcherPath)
   : `./${relative(process.cwd(), launcherPath)}`;
@@ -60,17 +60,17 @@ class Quickstart {
     return output.trim() === '' ? {} : JSON.parse(output);
   }
 
-  /** One step: what it did in one line, and how to do the same by hand. */
+  /** One step: its result in one line, and how to do the same by hand. */
   async step(label, { cli, rpc, request, as = 'operator' }, work) {
     await this.steps.run(label, work);
     const name = as === 'operator' ? 'client.yaml' : 'client-app.yaml';
-    // The operator's profile is found by itself where it usually is.
+    // The operator's profile is found by default in its usual place.
     const isFound = as === 'operator' && this.folder === '.holdfast';
     const profile = isFound ? '' : ` --profile ${this.folder}/${name}`;
     this.steps.say(`    $ ${command} ${cli}${profile}`);
     const tls = `-cacert ${this.folder}/ca.pem -cert ${this.folder}/${as}.pem -key ${this.folder}/${as}.key`;
     const target = `localhost:${this.port} holdfast.kms.v1.${rpc}`;
-    // A request with a secret in it is a program that prints it: arguments are seen by every user of the machine.
+    // A request with a secret in it is shown as a program that prints it: every user of the machine can see arguments.
     this.steps.say(
       typeof request === 'string'
         ? `    $ node -p '${request}' | grpcurl ${tls} -d @ ${target}`
@@ -169,8 +169,8 @@ async function keyStore(run) {
 }
 
 /**
- * A store that was connected before the server stopped connects again by itself, which takes a moment; one that failed
- * must be disconnected first.
+ * A store that was connected before the server stopped reconnects by itself after a moment; a failed one must be
+ * disconnected first.
  */
 async function connect(run, id, state) {
   if (state === 'CONNECTION_STATE_CONNECTED') return serves(run, id);
@@ -241,7 +241,7 @@ async function key(run, keyStoreId) {
   return { keyId, keyArn: metadata.arn };
 }
 
-/** The key of an earlier run, when it is still usable and in this store. */
+/** The key of an earlier run, if it is still usable and in this store. */
 async function rememberedKey(run, keyStoreId) {
   const { keyId } = readState(run.at('quickstart.json'));
   const { keys } = await run.cli(['key', 'list']);
@@ -304,7 +304,9 @@ async function custody(run, { keyId, keyArn }) {
   steps.say('    The key was made in the token and cannot leave it.');
 }
 
-/** Finds or starts the server. @returns its process id (undefined: started by hand), and whether it was there before. */
+/**
+ * Finds or starts the server. @returns its process id (undefined: started by hand), and whether it was there before.
+ */
 async function server(steps, at) {
   const isReady = () =>
     execute(process.execPath, [
@@ -342,7 +344,7 @@ async function server(steps, at) {
   return { pid, wasRunning: earlier !== undefined };
 }
 
-/** Once. A folder with an audit log had a catalog: the server says what to do when that is gone. */
+/** Once. A folder with an audit log had a catalog: the server explains what to do if that is missing. */
 async function makeCatalog(steps, at) {
   if (existsSync(at('catalog.sqlite')) || existsSync(at('audit.log'))) return;
   await steps.run('make the catalog', () =>
@@ -379,7 +381,7 @@ async function main() {
   if (values.help) return void process.stdout.write(`${help}\n`);
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new StepFailure('--port must be from 1 to 65535');
-  // Everything that this script and its children write is for this user alone.
+  // Files of this script and its children are for this user only.
   const steps = new Steps({ quiet: false });
   if (!values['skip-setup']) await setup({ quiet: false });
   process.umask(0o077);
@@ -393,7 +395,7 @@ async function main() {
   const stop = async () => {
     if (!stays) await steps.run('stop the server', () => stopServer(context.at, pid));
   };
-  // Ctrl-C also reaches the commands that run now; what is left is the server.
+  // Ctrl-C also reaches the running commands; only the server is left.
   process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
   process.once('SIGTERM', () => void stop().finally(() => process.exit(143)));
   try {

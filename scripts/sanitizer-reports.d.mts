@@ -1,5 +1,5 @@
-/** Errors, and leaks of our code, in what one process wrote. */
+/** Errors, and leaks of our code, in the output of one process. */
 export function findingsIn(report: string): string[];
 
-/** Whether LeakSanitizer looked; it says so only where it found something, which in Node it always does. */
+/** Whether LeakSanitizer ran; it says so only if it found something, which in Node it always does. */
 export function lookedForLeaks(report: string): boolean;

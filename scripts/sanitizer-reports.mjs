@@ -1,19 +1,22 @@
-/** Reads what AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer wrote about programs that run Node. */
+/** Reads the reports of AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer about programs that run Node. */
 
-/** Everything but a leak; what kept a sanitizer from looking counts as well. */
+/** Everything but a leak; failures of a sanitizer to run count as well. */
 const error =
   /^.*(?:ERROR: AddressSanitizer|AddressSanitizer: CHECK failed|LeakSanitizer has encountered|incompatible with sanitizer|: runtime error: )/m;
 
-/** Frames between an allocation and who asked for it. */
+/** Frames between an allocation and the code that asked for it. */
 const onBehalf = /libsanitizer|\/include\/c\+\+\/|libstdc\+\+|node-addon-api/;
 
-/** Of our namespaces or sources (whose paths are relative where ccache compiled); a frame of Node or a library is of neither. */
+/**
+ * Frames of our namespaces or sources (whose paths are relative if ccache compiled them); those of Node or a library
+ * have neither.
+ */
 const ours =
   /\b(?:holdfast|faulthsm)::|(?:native|\.\.)\/src\/\S+:\d|\/(?:fault-hsm|vendor-hsm|token-reader|nss-token|leak-check)\/\S+:\d/;
 
 /**
- * Whether our code allocated what leaked. V8 keeps its objects in memory that LeakSanitizer does not read, so that what Node
- * allocates on behalf of JavaScript always looks lost: those leaks, and those of other programs, are not ours to judge.
+ * Whether our code allocated the leaked memory. V8 keeps its objects in memory that LeakSanitizer does not read, so
+ * allocations of Node on behalf of JavaScript always look lost: those leaks, and those of other programs, are not ours.
  */
 function isOurs(leak) {
   const frames = leak.split('\n').filter((line) => /^ +#\d+ /.test(line));
@@ -22,7 +25,7 @@ function isOurs(leak) {
 }
 
 /**
- * @param {string} report what one process wrote
+ * @param {string} report the output of one process
  * @returns {string[]} errors, and leaks of our code
  */
 export function findingsIn(report) {
@@ -32,8 +35,8 @@ export function findingsIn(report) {
 }
 
 /**
- * @param {string} report what one process wrote
- * @returns {boolean} whether LeakSanitizer looked; it says so only where it found something, which in Node it always does
+ * @param {string} report the output of one process
+ * @returns {boolean} whether LeakSanitizer ran; it says so only if it found something, which in Node it always does
  */
 export function lookedForLeaks(report) {
   return report.includes('LeakSanitizer: detected memory leaks');

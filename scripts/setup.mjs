@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes a fresh clone ready: system packages, npm packages, generated code, the addon, the build. What is there and
- * unchanged (by content) is left alone, so that a second run takes a second.
+ * Makes a fresh clone ready: system packages, npm packages, generated code, the addon, the build. Parts that exist and
+ * are unchanged (by content) are skipped: a second run takes a second.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { installSystemPackages } from './system-packages.mjs';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const minimumNode = [20, 19];
 
-/** Inside node_modules: `npm ci` removes it, and then everything has to be done again anyway. */
+/** Inside node_modules: `npm ci` removes it, and then everything must be redone anyway. */
 const stampFile = join(root, 'node_modules/.cache/holdfast/setup.json');
 
 const help = `Usage: npm run setup [-- --quiet] [--with-lint] [--with-bench]
@@ -22,7 +22,7 @@ Makes a fresh clone ready: installs missing system packages (apt, as root or wit
 the gRPC code, builds the addon and compiles TypeScript. Only what changed is done again.
 --with-lint also installs what the checks of .ci/run want, --with-bench what npm run bench wants (it does so by itself).`;
 
-/** Everything, in order. `output` as `Steps` has it. */
+/** Everything, in order. `output` is that of `Steps`. */
 export async function setup({ quiet, withLint = false, withBench = false, output }) {
   checkNode();
   const steps = new Steps({ quiet, output });
@@ -77,7 +77,7 @@ async function installNpmPackages(steps) {
   const hash = hashOf(['package-lock.json'], process.versions.modules);
   const stamps = readStamps();
   if (stamps.npm === hash) return;
-  // Installed by hand, or by an earlier run that was interrupted later on: what counts is what is there.
+  // Installed by hand, or by an earlier interrupted run: what counts is what exists.
   if (stamps.npm !== undefined || !installedIsLocked()) {
     await steps.run('npm ci (a minute where better-sqlite3 must be compiled)', () =>
       execute('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root }),
@@ -86,7 +86,7 @@ async function installNpmPackages(steps) {
   writeStamps({ ...readStamps(), npm: hash });
 }
 
-/** Whether node_modules holds the versions of the lock file. npm keeps its own record of what it put there. */
+/** Whether node_modules has the versions of the lock file. npm keeps its own record of its installation. */
 function installedIsLocked() {
   const installedFile = join(root, 'node_modules/.package-lock.json');
   if (!existsSync(installedFile)) return false;
@@ -106,7 +106,7 @@ async function whenChanged(steps, { name, label, inputs, output, script }) {
   writeStamps({ ...readStamps(), [name]: hash });
 }
 
-/** SHA-256 over names and contents of files and folders; what is built is no input. */
+/** SHA-256 over names and contents of files and folders; build output is no input. */
 function hashOf(paths, salt) {
   const hash = createHash('sha256').update(salt);
   for (const path of paths.flatMap(filesBelow)) {
@@ -128,7 +128,7 @@ function readStamps() {
   try {
     return JSON.parse(readFileSync(stampFile, 'utf8'));
   } catch {
-    // Half written by a run that was interrupted: as good as none.
+    // Half-written by an interrupted run: counts as none.
     return {};
   }
 }

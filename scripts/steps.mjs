@@ -1,14 +1,18 @@
-/** Running commands one after the other, with a line for each and the seconds of the slow ones. Plain Node: it runs before `npm ci`. */
+/**
+ * Runs commands one after the other, with a line for each and the duration of slow ones. Plain Node: it runs before
+ * `npm ci`.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 
-/** A step that failed, with what to do about it. The scripts print its message and nothing else. */
+/** A failed step and its remedy. The scripts print its message and nothing else. */
 export class StepFailure extends Error {}
 
 const repeatWithoutTerminalMs = 15_000;
 
 /**
- * Prints what is being done, and how long it took when that was more than a second.
- * @param {{ quiet: boolean, output?: NodeJS.WriteStream }} options `output` is stderr for a program whose stdout is its result
+ * Prints the current step, and its duration if that was more than a second.
+ * @param {{ quiet: boolean, output?: NodeJS.WriteStream }} options `output` is stderr for a program whose stdout is its
+ * result
  */
 export class Steps {
   constructor({ quiet, output = process.stdout }) {
@@ -47,7 +51,7 @@ export class Steps {
 }
 
 /**
- * Runs a command to its end. @returns what it wrote to stdout.
+ * Runs a command to its end. @returns its stdout.
  * @throws StepFailure with the end of its output
  */
 export function execute(program, argumentList, { env = {}, cwd, input, interactive = false } = {}) {
@@ -58,7 +62,7 @@ export function execute(program, argumentList, { env = {}, cwd, input, interacti
     const all = [];
     child.stdout?.on('data', (chunk) => stdout.push(chunk) && all.push(chunk));
     child.stderr?.on('data', (chunk) => all.push(chunk));
-    // A program that does not read its input is no error of ours.
+    // A program that does not read its input is not an error.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input ?? '');
     child.on('error', (error) => reject(new StepFailure(`${program} cannot be run: ${error.message}`)));

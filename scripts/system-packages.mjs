@@ -1,4 +1,4 @@
-/** What the machine must have: found, or installed with apt, or asked for. */
+/** The required system packages: found, installed with apt, or requested. */
 import { existsSync } from 'node:fs';
 import { execute, isInstalled, StepFailure } from './steps.mjs';
 
@@ -25,7 +25,7 @@ export function findSoftHsmLibrary() {
   return softHsmLibraries.find((path) => existsSync(path));
 }
 
-/** Debian's name of each package, what it is for, and how to see that it is there. */
+/** Debian's name of each package, its purpose, and how to detect it. */
 const packages = [
   { name: 'g++', purpose: 'C++20 compiler', present: () => isInstalled('c++') },
   { name: 'make', purpose: 'builds the addon', present: () => isInstalled('make') },
@@ -53,20 +53,20 @@ const packages = [
   },
 ];
 
-/** What only the checks of `.ci/run` want. */
+/** Required only by the checks of `.ci/run`. */
 const lintPackages = [
   { name: 'clang-tidy', purpose: 'lint of the C++ part', present: () => isInstalled('clang-tidy') },
   { name: 'clang-format', purpose: 'format of the C++ part', present: () => isInstalled('clang-format') },
 ];
 
-/** What only the bench wants. */
+/** Required only by the bench. */
 const benchPackages = [
   { name: 'nghttp2-client', purpose: 'h2load, which loads the servers', present: () => isInstalled('h2load') },
 ];
 
 /**
- * Installs what is missing, as root or through sudo.
- * @throws StepFailure that names the packages, where that cannot be done
+ * Installs missing packages, as root or through sudo.
+ * @throws StepFailure that names the packages, if that is impossible
  */
 export async function installSystemPackages(steps, { withLint, withBench }) {
   const wanted = [...packages, ...(withLint ? lintPackages : []), ...(withBench ? benchPackages : [])];
@@ -99,7 +99,10 @@ function apt(sudo, argumentList) {
   return execute(program, rest);
 }
 
-/** `[]` for root, the sudo command where it works, undefined where there is no way. Asks for sudo's password on a terminal only. */
+/**
+ * `[]` for root, the sudo command if it works, undefined if there is no way. Asks for sudo's password only on a
+ * terminal.
+ */
 async function howToBecomeRoot() {
   if (process.getuid() === 0) return [];
   if (!isInstalled('sudo')) return undefined;

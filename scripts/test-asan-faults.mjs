@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * `npm run test:asan:faults [-- <vitest arguments>]`: the suites of the addon and of faults, with an addon and a fault-injecting
- * module that are built with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer. They run in a copy of the tree in
- * a temporary folder whose `native/build/Release` is that build, so that the product needs no switch for it.
+ * `npm run test:asan:faults [-- <vitest arguments>]`: the suites of the addon and of faults, with an addon and a
+ * fault-injecting module that are built with AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer. They run
+ * in a copy of the tree in a temporary folder whose `native/build/Release` is that build, so the product needs no
+ * switch for it.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { findingsIn, lookedForLeaks } from './sanitizer-reports.mjs';
 import { root, setup } from './setup.mjs';
 import { execute, runMain, StepFailure } from './steps.mjs';
 
-/** `native/test/run.sh asan` builds there too: whoever runs both, this one first, compiles the core once. */
+/** `native/test/run.sh asan` builds there too: running this one first compiles the core once for both. */
 const build = 'native/build-asan';
 const configuration = 'RelWithDebInfo';
 const suites = ['test/faults', 'test/hsm', 'test/native'];
@@ -25,7 +26,7 @@ async function buildSanitized() {
   await execute('npx', ['cmake-js', 'build', ...place, ...generator, ...options], { cwd: root });
 }
 
-/** The sources themselves and not links to them: the addon and the modules are looked for beside them. */
+/** The sources themselves, not links to them: the addon and the modules are looked for beside them. */
 function copyTree(tree) {
   cpSync(root, tree, { recursive: true, filter: (path) => !left.includes(relative(root, path)) });
   for (const folder of ['native/src', 'native/test']) {
@@ -36,14 +37,17 @@ function copyTree(tree) {
   symlinkSync(join(root, build, configuration), join(tree, 'native/build/Release'));
 }
 
-/** Every process writes what it finds into a file of its own. Leaks alone do not change how it ends: Node always has some. */
+/**
+ * Every process writes its findings to a file of its own. Leaks alone do not change its exit code: Node always has
+ * some.
+ */
 function sanitizedEnvironment(reports) {
   const runtime = execFileText('gcc', ['-print-file-name=libasan.so']);
   const log = `log_path=${join(reports, 'report')}`;
   return {
     ...process.env,
     LD_PRELOAD: runtime,
-    // The tests that look for growth read the size of the quarantine from here.
+    // The tests that check for growth read the size of the quarantine from here.
     ASAN_OPTIONS: `detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=64:abort_on_error=1:${log}`,
     LSAN_OPTIONS: 'exitcode=0',
     UBSAN_OPTIONS: `print_stacktrace=1:abort_on_error=1:${log}`,
@@ -64,7 +68,7 @@ function runSuites(tree, env) {
   return spawnSync(process.execPath, [vitest, 'run', ...settings, ...what], { cwd: tree, stdio: 'inherit', env });
 }
 
-/** @throws StepFailure with what was found, and where nothing was looked for */
+/** @throws StepFailure with the findings, or if no sanitizer ran */
 function judge(reports, { status, signal }) {
   const texts = readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'));
   const findings = texts.flatMap(findingsIn);

@@ -16,7 +16,7 @@ Options:
   --quiet   only errors
   --help    show this`;
 
-/** Where the tests look for what is ready. */
+/** The folder where the tests look for the finished examples. */
 const cache = join(root, 'node_modules/.cache/holdfast-examples');
 const goPlugins = [
   'google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12',

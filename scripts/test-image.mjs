@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Builds the image from what a clone has, looks into it, and works with it: `npm run test:image`. */
+/** Builds the image from the files of a clone, inspects it, and uses it: `npm run test:image`. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -30,7 +30,7 @@ const imageWithToken = 'localhost/holdfast:test-softhsm';
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'holdfast-image');
 const inHistory = /password|passwd|secret|token|_auth|BEGIN [A-Z ]*PRIVATE KEY|\bpin\b/i;
 
-/** The first that works, or a sentence for each that does not. */
+/** The first one that works, or a sentence for each that does not. */
 async function findEngine(wanted) {
   const candidates = ['docker', 'podman', 'buildah'].filter((name) => wanted === undefined || wanted === name);
   const reasons = [];
@@ -47,7 +47,7 @@ async function findEngine(wanted) {
   return { engine: undefined, reasons };
 }
 
-/** @returns what must be nowhere in the image */
+/** @returns the texts that must be nowhere in the image */
 async function build(engine, steps, options) {
   const dockerfile = join(root, 'Dockerfile');
   const { buildArguments, origin } = await baseImages(engine, steps, {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm test [-- <vitest arguments>]`: what `npm run setup` does, silently, then all tests. */
+/** `npm test [-- <vitest arguments>]`: `npm run setup`, silently, then all tests. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setup } from './setup.mjs';

@@ -1,10 +1,11 @@
-/// What a token gives to one thread that does nothing else: C_EncryptInit and C_Encrypt (AES-GCM) in a loop.
+/// The throughput of a token for one thread that does nothing else: C_EncryptInit and C_Encrypt (AES-GCM) in
+/// a loop.
 ///
 ///     raw-ceiling <library> <token label> encrypt|random-encrypt <seconds> <plaintext bytes> <AAD bytes> <
 ///     PIN
 ///
-/// Makes a key with the attributes that the service gives to its keys, measures with a fixed nonce and with
-/// one that the token draws for each encryption, destroys the key, and prints one JSON object on stdout.
+/// Makes a key with the attributes of the service's keys, measures with a fixed nonce and with one that the
+/// token draws for each encryption, destroys the key, and prints one JSON object on stdout.
 #include <dlfcn.h>
 #include <sys/resource.h>
 
@@ -65,7 +66,7 @@ CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, T& value) {
   return {type, &value, sizeof value};
 }
 
-/// As native/src/operations/generate_key.cc makes them.
+/// With the attributes that native/src/operations/generate_key.cc sets.
 CK_OBJECT_HANDLE generateKey(CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE session) {
   CK_BBOOL yes = CK_TRUE;
   CK_BBOOL no = CK_FALSE;

@@ -46,14 +46,14 @@ func connect() (*grpc.ClientConn, error) {
 		grpc.WithDefaultServiceConfig(retryPolicy))
 }
 
-// explanation is what the server says of an error.
+// explanation is the server's information about an error.
 type explanation struct {
 	reason, requestID string
 	retryable         bool
 	delay             *time.Duration
 }
 
-// explain returns nil where the server said nothing, because it was not reached.
+// explain returns nil if the server sent no details, because it was not reached.
 func explain(err error) *explanation {
 	var why *explanation
 	var delay *time.Duration
@@ -77,7 +77,7 @@ func explain(err error) *explanation {
 	return why
 }
 
-// call sends a request, and again while the server says that it may go well.
+// call sends a request, and repeats it while the server says that a retry may succeed.
 func call[Request, Response any](
 	ctx context.Context,
 	method func(context.Context, *Request, ...grpc.CallOption) (*Response, error),

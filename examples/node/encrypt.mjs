@@ -27,7 +27,7 @@ function connect() {
   return new CryptographyService(HOLDFAST_SERVER, tls, { 'grpc.service_config': retryPolicy });
 }
 
-/** What the server says of an error; undefined where it said nothing, because it was not reached. */
+/** The server's information about an error; undefined if it sent none, because it was not reached. */
 function explain(error) {
   const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
   if (bytes === undefined) return undefined;
@@ -46,7 +46,7 @@ function explain(error) {
   };
 }
 
-/** One call, sent again while the server says that it may go well. */
+/** One call, repeated while the server says that a retry may succeed. */
 async function call(client, method, request) {
   for (let attempt = 1; ; attempt += 1) {
     try {

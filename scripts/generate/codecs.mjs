@@ -29,13 +29,13 @@ export function codecsFile(services) {
   return `${header}${imports.join('')}${writer.imports()}\n${body}`;
 }
 
-/** An import of those names that the code uses. */
+/** An import of the names that the code uses. */
 export function importOf(path, names, code) {
   const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(code));
   return `import { ${used.join(', ')} } from '${path}';\n`;
 }
 
-/** Writes messages and enums that are parts of others once, before those that use them. */
+/** Writes nested messages and enums once, before those that use them. */
 class CodecWriter {
   #services;
   #parts = new Map();
@@ -87,7 +87,7 @@ class CodecWriter {
     return field.label === Label.REPEATED ? `listOf(${one})` : one;
   }
 
-  /** A secret text inside a message inside a request is of a field that is refused as a whole. */
+  /** A secret text in a nested message belongs to a field that is refused as a whole. */
   #single(field, isRequest) {
     if (isSecret(field) && field.type === Type.BYTES) return 'secretBlob';
     if (isSecret(field) && field.type === Type.STRING && isRequest) return 'takenSecretText';
@@ -125,7 +125,7 @@ class CodecWriter {
     return `${alias}Messages`;
   }
 
-  /** The one kind of map there is. */
+  /** The only kind of map. */
   #isContext(field) {
     return (
       field.label === Label.REPEATED && field.typeName.endsWith('Entry') && !this.#services.messages.has(field.typeName)

@@ -4,7 +4,7 @@ const header = "// Made by scripts/generate-code.mjs from AWS's published model 
 const documentation = "/** The fields of each operation's request and their limits, as AWS publishes them. */";
 const constraints = 'bytes choice context flag integer list optional required secretText structure text'.split(' ');
 
-/** The limits of all requests that are in the protos and in the model, as TypeScript. */
+/** The limits of all requests that are both in the protos and in the model, as TypeScript. */
 export function requestShapesFile(services, model) {
   const names = services.rpcs.map((rpc) => rpc.name).filter((name) => model.operations[name] !== undefined);
   const operations = names.map((name) => `  ${name}: ${fieldsOf(model.operations[name].input)},\n`);
@@ -44,7 +44,7 @@ function shapeOf(shape, isRequest) {
   }
 }
 
-/** The model leaves the anchors out of some patterns; all of them mean the whole text. */
+/** The model omits the anchors of some patterns; all of them mean the whole text. */
 function wholeText(pattern) {
   const start = pattern.startsWith('^') ? '' : '^';
   const end = pattern.endsWith('$') ? '' : '$';

@@ -1,4 +1,4 @@
-/** What is in a tar archive of an image's root: only there are owner and mode what they are in the image, whoever unpacks it. */
+/** Reads a tar archive of an image's root: only there are owner and mode as in the image, whatever user unpacks it. */
 import { execute } from '../steps.mjs';
 
 /** @returns owner and permission bits of each path, e.g. of `usr/bin/env` */
@@ -7,7 +7,7 @@ export async function archivedOwners(archive) {
   return new Map(listing.split('\n').flatMap(entryOf));
 }
 
-/** E.g. `-rwsr-xr-x 0/0  35664 2026-11-26 11:34 ./usr/bin/su`; a link goes on with ` -> ` or ` link to `. */
+/** E.g. `-rwsr-xr-x 0/0 35664 2026-11-26 11:34 ./usr/bin/su`; a link continues with ` -> ` or ` link to `. */
 function entryOf(line) {
   const fields = /^(\S)(\S{9})\S* (\d+)\/\d+ +\S+ \S+ \S+ (?:\.\/)?(.*)$/.exec(line);
   if (fields === null) return [];
@@ -16,7 +16,7 @@ function entryOf(line) {
   return [[path, { mode: modeOf(permissions), uid: Number(uid) }]];
 }
 
-/** Of `rwxr-xr-x`; `s`, `S`, `t` and `T` are setuid, setgid and sticky in the place of an `x`. */
+/** Parses `rwxr-xr-x`; `s`, `S`, `t` and `T` are setuid, setgid and sticky in place of an `x`. */
 function modeOf(permissions) {
   const bits = [...permissions].map((letter) => (/[-ST]/.test(letter) ? '0' : '1')).join('');
   const special = [2, 5, 8].map((place) => (/[sStT]/.test(permissions[place]) ? '1' : '0')).join('');

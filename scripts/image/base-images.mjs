@@ -1,6 +1,7 @@
 /**
- * The base images: the Dockerfile's default where its registry can be reached, else two that are made here with
- * debootstrap and Node from npm. Those are for tests: the one for building also trusts what this machine trusts.
+ * The base images: the Dockerfile's default if its registry can be reached, else two that are made here with
+ * debootstrap and Node from npm. Those are for tests: the one for building also trusts the certificate authorities of
+ * this machine.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +13,7 @@ const trusted = '/etc/ssl/certs/ca-certificates.crt';
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const repository = 'localhost/holdfast-test-base';
 
-/** @returns the build arguments that name them, and where they come from. */
+/** @returns the build arguments that name them, and their origin. */
 export async function baseImages(engine, steps, { named, dockerfile, fresh }) {
   if (named !== undefined) return { buildArguments: { BUILD_IMAGE: named, RUNTIME_IMAGE: named }, origin: named };
   const standard = /^ARG RUNTIME_IMAGE=(.*)$/m.exec(readFileSync(dockerfile, 'utf8'))[1];
@@ -57,7 +58,7 @@ async function makeBaseImages(engine, nodeMajor, made) {
     const node = await unpack(folder, `node-linux-${process.arch}@${nodeMajor}`);
     cpSync(join(node, 'bin/node'), at('bin/node'));
     await engine.importFolder(root, made.RUNTIME_IMAGE, { PATH: path });
-    // As the official image: npm, and Node's headers.
+    // As in the official image: npm, and Node's headers.
     cpSync(join(node, 'include'), at('include'), { recursive: true });
     cpSync(await unpack(folder, 'npm@11'), at('lib/node_modules/npm'), { recursive: true });
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', at('bin/npm'));

@@ -1,7 +1,7 @@
 /**
- * Builds with buildah, as root, in a storage of its own. buildah runs containers for building only, so the image is
- * started by `namespace-container.sh`: new mount, process, IPC and host-name namespaces, the image's root read-only, its
- * user, no capability, no new privileges. What a real engine adds is named in `unverified`.
+ * Builds with buildah, as root, in a storage of its own. buildah runs containers only for building, so
+ * `namespace-container.sh` starts the image: new mount, process, IPC and host-name namespaces, the image's root
+ * read-only, its user, no capability, no new privileges. `unverified` names what a real engine adds.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -61,7 +61,7 @@ export class BuildahEngine {
     await this.#buildah('bud', ...format, ...given, '--tag', tag, '--file', dockerfile, context);
   }
 
-  /** @returns the image's configuration as Docker writes it, its history, and its size. */
+  /** @returns the image's configuration in Docker's form, its history, and its size. */
   async inspect(tag) {
     const { Docker: image, OCIv1 } = JSON.parse(await this.#buildah('inspect', '--type', 'image', tag));
     const sizes = await this.#buildah('images', '--json', tag);
@@ -192,7 +192,7 @@ class NamespaceContainer {
     return code;
   }
 
-  /** Process 1 itself: it has changed its user, so that it does not die with its parent. */
+  /** Process 1 itself: it has changed its user, so it does not die with its parent. */
   kill() {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const first = this.#firstProcess();

@@ -1,4 +1,4 @@
-/** Docker and Podman: both take the same commands. */
+/** Docker and Podman: both have the same commands. */
 import { execute, StepFailure } from '../steps.mjs';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ export class ContainerEngine {
     this.name = name;
   }
 
-  /** @returns why it cannot be used here, or undefined. A client without an engine is none. */
+  /** @returns why it cannot be used here, or undefined. A client without an engine does not count. */
   problem() {
     return this.#run('info').then(
       () => undefined,
@@ -55,7 +55,7 @@ export class ContainerEngine {
     await this.#run('build', ...format, ...given, '--tag', tag, '--file', dockerfile, context);
   }
 
-  /** @returns the image's configuration as Docker writes it, its history, and its size. */
+  /** @returns the image's configuration in Docker's form, its history, and its size. */
   async inspect(tag) {
     const [image] = JSON.parse(await this.#run('image', 'inspect', tag));
     const configuration = { ...image.Config, Healthcheck: image.Config.Healthcheck ?? image.HealthCheck };
@@ -63,7 +63,10 @@ export class ContainerEngine {
     return { configuration, history: history.split('\n'), size: image.Size };
   }
 
-  /** Calls `look` with the image's root as a folder, and with its owners and modes: who is not root unpacks without them. */
+  /**
+   * Calls `look` with the image's root as a folder, and with its owners and modes: users other than root unpack without
+   * them.
+   */
   async withRoot(tag, look) {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-image-'));
     const container = (await this.#run('create', tag)).trim();
@@ -139,7 +142,7 @@ class EngineContainer {
   async isHealthy() {
     const [container] = JSON.parse(await execute(this.#engine, ['inspect', this.#name]));
     if (container.State.Running !== true) throw new StepFailure(`The container has ended:\n${await this.logs()}`);
-    // Docker runs the check itself. Podman leaves that to systemd, which need not be there.
+    // Docker runs the check itself. Podman leaves that to systemd, which may be absent.
     if (this.#engine === 'docker') return container.State.Health?.Status === 'healthy';
     return execute('podman', ['healthcheck', 'run', this.#name]).then(
       () => true,

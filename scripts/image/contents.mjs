@@ -1,4 +1,4 @@
-/** What may be in the image, and what must not. */
+/** The rules for the content of the image. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../setup.mjs';
@@ -7,7 +7,7 @@ const service = 'opt/holdfast';
 const inService = ['LICENSE', 'THIRD_PARTY_NOTICES.md', 'dist', 'native', 'node_modules', 'package.json', 'proto'];
 const maximumFileBytes = 8 * 1024 * 1024;
 
-/** Compilers, package managers for Node, version control, test tools. apt stays: it is how a vendor's library gets in. */
+/** Compilers, package managers for Node, version control, test tools. apt stays: it installs a vendor's library. */
 const programs =
   /\/(cc|c\+\+|cpp|gcc|g\+\+|clang|ld|as|make|cmake|ninja|python[\d.]*|npm|npx|yarn|corepack|git|tsc|vitest|buf|strace|gdb)(-[\d.]+)?$/;
 const inSources = /\.(ts|mts|cts|cc|h|map|tsbuildinfo|o|a|gyp|gypi|mk)$|\.test\.|(^|\/)(src|test|bench)\/holdfast/;
@@ -17,8 +17,9 @@ const privateKey = /-----BEGIN (RSA |EC |ENCRYPTED |OPENSSH )?PRIVATE KEY-----\s
 const pkcs11Library = /(softhsm|pkcs11|cryptoki|p11-kit-)[^/]*\.so/i;
 
 /**
- * @param owners owner and mode of each path, where those in the folder are of whoever unpacked it; undefined where they are right
- * @returns a sentence for each thing that is wrong with the root of an image.
+ * @param owners owner and mode of each path, if those in the folder come from the user who unpacked it; undefined if
+ * they are right
+ * @returns a sentence for each problem with the root of an image.
  */
 export function contentProblems(folder, { forbiddenTexts, owners }) {
   const files = filesBelow(folder).map((file) => ({ ...file, ...owners?.get(file.path) }));
@@ -88,7 +89,7 @@ function unknownPackages(paths) {
   });
 }
 
-/** Libraries of the base have keys for their self-tests. */
+/** Libraries of the base contain keys for their self-tests. */
 function holds(folder, { path, size }, texts) {
   if (size > maximumFileBytes) return false;
   const content = readFileSync(join(folder, path), 'latin1');

@@ -1,4 +1,4 @@
-/** A build context as a fresh clone has it, with decoys: files that must not get into an image. */
+/** A build context like a fresh clone, with decoys: files that must not get into an image. */
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ const decoys = [
   'src/faces/grpc/gen/decoy.ts',
 ];
 
-/** Copies what git knows or would take; nothing that was built or installed here. */
+/** Copies the files that git tracks or would add; nothing that was built or installed here. */
 export async function makeContext() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-context-'));
   const decoy = `decoy-${randomBytes(16).toString('hex')}`;

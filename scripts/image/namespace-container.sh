@@ -1,7 +1,7 @@
 #!/bin/sh
-# What a container runtime does, as far as unshare(1) and mount(8) can: makes a folder the root of these new namespaces,
-# and becomes the command, as its user. For buildah, which builds images but runs none the way an engine does.
-# Run by `unshare --mount --pid --ipc --uts --fork`. Arguments: root folder, ro or rw, uid, then
+# The work of a container runtime, as far as unshare(1) and mount(8) can do it: makes a folder the root of these new
+# namespaces, and becomes the command, as its user. For buildah, which builds images but does not run them as an engine
+# does. Run by `unshare --mount --pid --ipc --uts --fork`. Arguments: root folder, ro or rw, uid, then
 # tmpfs:<target>:<options>, bind:<target>:<folder> or bind-ro:<target>:<folder>, then -- and the command.
 set -eu
 root=$1 writable=$2 uid=$3

@@ -1,7 +1,7 @@
 /**
- * Runs inside the test image, once, as root: makes tokens, PINs, certificates and sealing key with what the quickstart
- * has for that, and gives it to the user of the service. Reads the example configuration from stdin, and writes it with the
- * token's module, the cluster's id and the port (the argument) in their places. Prints the secrets that it made, as JSON.
+ * Runs inside the test image, once, as root: makes tokens, PINs, certificates and sealing key with the quickstart's
+ * code, and gives them to the user of the service. Reads the example configuration from stdin, and writes it with the
+ * token's module, the cluster's id and the port (the argument) filled in. Prints the secrets that it made, as JSON.
  */
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';

@@ -38,7 +38,7 @@ export async function becomesHealthy(container) {
   });
 }
 
-/** Who it is and what it may do, as the kernel says. */
+/** Its user and its rights, as the kernel reports them. */
 export async function checkConfinement(container) {
   const status = await container.exec(['cat', '/proc/1/status']);
   const expected = [
@@ -71,7 +71,7 @@ export async function checkConfinement(container) {
   if (written !== '') throw new StepFailure(`These can be written:\n${written}`);
 }
 
-/** A key, and a message encrypted and decrypted with it over TLS. @returns what decrypts it later. */
+/** Makes a key, and encrypts and decrypts a message with it over TLS. @returns a function that decrypts it later. */
 export async function encryptAndDecrypt(container, port) {
   const cli = commandLine(container, port);
   await eventually('the token is connected', container, () => cli(['generate-random', '--number-of-bytes', '1']));
@@ -98,7 +98,7 @@ export async function decrypt(container, port, { message, ciphertext, context })
   if (Buffer.from(plaintext, 'base64').toString() !== message) throw new StepFailure(`Decrypted to ${plaintext}`);
 }
 
-/** Stops it. The log has to show a drain to its end. */
+/** Stops it. The log must show a complete drain. */
 export async function drains(container) {
   const code = await container.stop();
   const logs = await container.logs();

@@ -1,4 +1,4 @@
-# The image under test with SoftHSM on top, as an operator would put a vendor's library there. For `npm run test:image` alone.
+# The image under test with SoftHSM on top, as an operator would add a vendor's library. For `npm run test:image` only.
 ARG HOLDFAST_IMAGE
 FROM ${HOLDFAST_IMAGE}
 USER 0:0

@@ -1,4 +1,4 @@
-/** What the quickstart's data folder holds: tokens, PINs, certificates, configuration. Each is made once, and whole. */
+/** The quickstart's data folder: tokens, PINs, certificates, configuration. Each is made once, and completely. */
 import { createPublicKey, randomBytes, randomInt, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const certificateDays = 825;
 /** The two "HSMs": one for the default key store, one for the custom key store. */
 const tokens = ['default', 'payments'];
 
-/** Makes what is missing. @returns where things are, and the ids. */
+/** Makes missing files. @returns their paths, and the ids. */
 export async function prepareFolder(folder, port) {
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700, recursive: true });
   if ((statSync(folder).mode & 0o077) !== 0)
@@ -29,7 +29,7 @@ export async function prepareFolder(folder, port) {
   return { at, clusterId: ids.payments };
 }
 
-/** What an earlier run left to remember: ids. A file that is half written counts as none. */
+/** The ids that an earlier run stored. A half-written file counts as none. */
 export function readState(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
@@ -42,7 +42,7 @@ export function writeState(file, state) {
   writeWhole(file, `${JSON.stringify(state, null, 2)}\n`);
 }
 
-/** The port that the configuration names now. */
+/** The port in the present configuration. */
 export function configuredPort(configurationFile) {
   const [, port] = /^ +port: (\d+)$/m.exec(readFileSync(configurationFile, 'utf8')) ?? [];
   if (port === undefined)
@@ -50,7 +50,7 @@ export function configuredPort(configurationFile) {
   return Number(port);
 }
 
-/** Another port, in the configuration and both profiles; whatever else was edited there stays. */
+/** Changes the port, in the configuration and both profiles; other edits there stay. */
 export function changePort(at, port) {
   replaceIn(at('holdfast.yaml'), /^( +port: )\d+$/m, `$1${port}`);
   for (const name of ['client.yaml', 'client-app.yaml']) replaceIn(at(name), /^(server: [^:]+:)\d+$/m, `$1${port}`);
@@ -83,12 +83,12 @@ async function prepareTokens(at) {
     writeOnce(at(`${name}.so-pin`), () => `${randomPin()}\n`);
     if (new RegExp(`^\\s+Label:\\s+${label}\\s*$`, 'm').test(shown)) continue;
     const read = (file) => readFileSync(at(file), 'utf8').trim();
-    // softhsm2-util takes PINs from a terminal or as arguments only. These open nothing but this folder's tokens.
+    // softhsm2-util takes PINs only from a terminal or as arguments. These open nothing but this folder's tokens.
     const pins = ['--pin', read(`${name}.pin`), '--so-pin', read(`${name}.so-pin`)];
     try {
       await execute('softhsm2-util', ['--init-token', '--free', '--label', label, ...pins], { env });
     } catch {
-      // The failure would print the command line, and the PINs with it.
+      // The error would print the command line, and the PINs with it.
       throw new StepFailure(`softhsm2-util could not initialise the token ${label} in ${at('tokens')}`);
     }
   }
@@ -123,7 +123,7 @@ async function prepareCertificates(at) {
     ]);
     keepPair(at, name);
   };
-  // A new authority makes every older certificate worthless: they are made again then.
+  // A new authority makes every older certificate worthless: they are made again.
   if (!isGoodPair(at, 'ca')) {
     await selfSigned('ca', '/CN=Holdfast quickstart CA');
     for (const name of ['server', 'operator', 'app']) rmSync(at(`${name}.pem`), { force: true });
@@ -160,12 +160,12 @@ async function issue(at, name, subject, extensions) {
   for (const file of [request, extensionFile]) rmSync(file);
 }
 
-/** The certificate last: where it is, its key is too. */
+/** The certificate last: if it exists, its key does too. */
 function keepPair(at, name) {
   for (const kind of ['key', 'pem']) renameSync(at(`${name}.${kind}.new`), at(`${name}.${kind}`));
 }
 
-/** There, in time for another day, and of its key. */
+/** Exists, is valid for another day, and fits its key. */
 function isGoodPair(at, name) {
   if (!existsSync(at(`${name}.pem`)) || !existsSync(at(`${name}.key`))) return false;
   const certificate = new X509Certificate(readFileSync(at(`${name}.pem`)));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Asks a token for the attributes of one key, in a process and a PKCS#11 session of its own: what the token says, not
- * what the server says. Arguments: configuration file, token label, PIN file, ARN of the key (its CKA_LABEL).
+ * Asks a token for the attributes of one key, in a process and a PKCS#11 session of its own: the token's answer, not
+ * the server's. Arguments: configuration file, token label, PIN file, ARN of the key (its CKA_LABEL).
  */
 import { readFileSync } from 'node:fs';
 import { loadConfiguration } from '../../dist/config/load.js';

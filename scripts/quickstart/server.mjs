@@ -20,19 +20,19 @@ export function runningServer(at) {
   if (!existsSync(at('server.pid'))) return undefined;
   const pid = Number(readFileSync(at('server.pid'), 'utf8'));
   const commandLine = `/proc/${pid}/cmdline`;
-  // A process id is used again in time: what counts is what runs under it.
+  // Process ids are reused: what counts is the program that runs under it.
   const isOurs = existsSync(commandLine) && readFileSync(commandLine, 'utf8').split('\0').includes(at('holdfast.yaml'));
   if (isOurs) return pid;
   rmSync(at('server.pid'), { force: true });
   return undefined;
 }
 
-/** True when the process was started before the code it runs was built. */
+/** True if the process was started before its code was built. */
 export function isOlderThanBuild(at) {
   return statSync(at('server.pid')).mtimeMs < statSync(cliPath).mtimeMs;
 }
 
-/** `wanted` when nothing listens there, otherwise any free port. */
+/** `wanted` if nothing listens there, otherwise any free port. */
 export async function freePort(wanted) {
   return (await tryPort(wanted)) ?? (await tryPort(0));
 }
@@ -79,7 +79,7 @@ export async function startServer(at, isReady) {
   throw new StepFailure(`The server ${what}. The end of ${at('server.log')}:\n${end}`);
 }
 
-/** SIGTERM, which drains; SIGKILL when that takes too long. */
+/** SIGTERM, which drains; SIGKILL if that takes too long. */
 export async function stopServer(at, pid) {
   signal(pid, 'SIGTERM');
   const deadlineMs = performance.now() + stopTimeoutMs;
