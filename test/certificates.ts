@@ -13,7 +13,7 @@ export interface IssuedCertificate {
 
 export interface CertificateRequest {
   commonName: string;
-  /** As openssl writes it: `DNS:localhost,IP:127.0.0.1,URI:spiffe://…`. */
+  /** In openssl's notation: `DNS:localhost,IP:127.0.0.1,URI:spiffe://…`. */
   subjectAlternativeName?: string;
   usage: 'client' | 'server';
   /** Was valid for one day, long ago. */
@@ -40,16 +40,16 @@ unique_subject = no
 commonName = supplied
 `;
 
-/** What is special about an authority. Default: self-signed, of version 3, CA:TRUE, without key usage, 30 days. */
+/** The peculiarities of an authority. Default: self-signed, of version 3, CA:TRUE, without key usage, 30 days. */
 export interface AuthorityOptions {
   name?: string;
-  /** Extensions in the words of openssl; none of the default ones then. */
+  /** Extensions in openssl's notation; they replace all default ones. */
   extensions?: readonly string[];
   validity?: Validity;
   issuer?: CertificateAuthority;
 }
 
-/** `past` was one day, long ago; `future` is one day, long ahead. */
+/** `past` is one day, long ago; `future` is one day, far ahead. */
 export type Validity = 'now' | 'past' | 'future';
 
 const dates = { past: ['20200101000000Z', '20200102000000Z'], future: ['20490101000000Z', '20490102000000Z'] };
@@ -124,7 +124,7 @@ export class CertificateAuthority {
     this.#openssl('ca', '-config', 'openssl.cnf', '-revoke', issued.certificatePath);
   }
 
-  /** A revocation list with everything that was revoked so far, PEM. */
+  /** A revocation list with all revocations so far, PEM. */
   revocationList(validity: Validity = 'now'): Buffer {
     const [from = '', to = ''] = validity === 'now' ? [] : dates[validity];
     const period = validity === 'now' ? [] : ['-crl_lastupdate', from, '-crl_nextupdate', to];

@@ -11,7 +11,7 @@ import { randomIdentifiers } from '../src/ids.js';
 import type { Principal } from '../src/calls/principal.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from './certificates.js';
 
-/** Everything can do its work. */
+/** Every part can do its work. */
 export const ready = { control: true, cryptography: true, keyStores: new Map<string, boolean>() };
 
 export const alice: Principal = {
@@ -21,7 +21,7 @@ export const alice: Principal = {
   region: 'eu-central-1',
 };
 
-/** Answers with what `answer` returns, after decoding; keeps the calls. */
+/** Answers with the result of `answer`, after decoding; keeps the calls. */
 class StubDispatcher implements Dispatcher {
   readonly calls: IncomingCall[] = [];
   readonly requests: Record<string, unknown>[] = [];
@@ -90,7 +90,7 @@ export class FaceUnderTest {
     );
   }
 
-  /** A client on a connection of its own (grpc-js shares connections between equal clients otherwise). */
+  /** A client on a connection of its own (by default grpc-js shares connections between equal clients). */
   open<Opened extends Client>(
     type: new (target: string, credentials: ChannelCredentials, options: object) => Opened,
     target = this.target,
@@ -150,7 +150,7 @@ export function temporarySocketPath(): string {
   return join(mkdtempSync(join(tmpdir(), 'holdfast-socket-')), 'holdfast.sock');
 }
 
-/** Whether somebody accepts a TCP connection there. */
+/** Whether a TCP connection is accepted there. */
 export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket: Socket = connect(port, '127.0.0.1');

@@ -27,7 +27,7 @@ const clusterIds = { default: 'cluster-abcdefghijk', custom: 'cluster-bcdefghijk
 
 /**
  * Keys and operations over a real SQLite catalog and two software clusters: the default key store's, and that of one
- * custom key store which is CONNECTED. Time stands still until a test moves it.
+ * CONNECTED custom key store. Time stands still until a test moves it.
  */
 export interface KeyDomain {
   core: KeysCore;
@@ -40,17 +40,17 @@ export interface KeyDomain {
   own: { audit: ActAudit; timeWatch: TimeWatch };
   /** Audit records of what the service did by itself. */
   auditEvents: AuditEvent[];
-  /** What the audit log answers; undefined: it writes. */
+  /** The failure of the audit log; undefined: it writes. */
   auditFailure: { error: Error | undefined };
-  /** The holds on deletions that were told of. */
+  /** The reported holds on deletions. */
   holds: (DeletionHold | null)[];
-  /** What was reported as `onBackgroundError`. */
+  /** The errors reported to `onBackgroundError`. */
   backgroundErrors: { error: unknown; what: string }[];
   /** A caller of `scope`, or of another one, with ten seconds left. */
   context(of?: Partial<Scope>): RequestContext;
   /** The record of a new key of the default key store, or of the custom one. */
   newKey(where?: 'default' | 'custom'): Promise<KeyRecord>;
-  /** The key as the catalog has it now, tombstones too. */
+  /** The key as the catalog has it now, including tombstones. */
   reread(key: KeyRecord): Promise<KeyRecord>;
   close(): Promise<void>;
 }
@@ -130,7 +130,9 @@ function recordingAudit(clock: ManualClock): Pick<KeyDomain, 'auditEvents' | 'au
   return { audit: new ActAudit(tools), auditEvents, auditFailure };
 }
 
-/** `KeyStores` whose connections a test switches: `disconnected` holds the clusters that this process cannot reach. */
+/**
+ * `KeyStores` whose connections a test switches: `disconnected` contains the clusters that this process cannot reach.
+ */
 class TestKeyStores implements KeyStores {
   readonly disconnected = new Set<string>();
   readonly #catalog: SqliteCatalog;
@@ -143,7 +145,7 @@ class TestKeyStores implements KeyStores {
     this.#byId = new Map(connected.map((cluster) => [cluster.clusterId, cluster]));
   }
 
-  /** What disconnecting the custom key store does: its published state, and the connection of this process. */
+  /** Disconnects the custom key store: its published state, and the connection of this process. */
   async setConnection(state: ConnectionState): Promise<void> {
     const from = ['CONNECTED', 'CONNECTING', 'FAILED', 'DISCONNECTED', 'DISCONNECTING'] as const;
     await this.#catalog.changeConnectionState(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { KmsOperationName } from '../src/api/kms-operations.js';
 
-/** A shape of the published AWS KMS API model, as far as tests walk it. */
+/** A shape of the published AWS KMS API model, as far as tests read it. */
 export interface ModelShape {
   type: string;
   /** Length of a text (characters), a blob (bytes) or a list; value of an integer. */

@@ -14,14 +14,14 @@ export function findKryopticLibrary(): string | undefined {
 /** One kryoptic token with a PIN. */
 export interface KryopticHsm {
   libraryPath: string;
-  /** Must hold around `C_Initialize`. */
+  /** Must be set during `C_Initialize`. */
   environment: { KRYOPTIC_CONF: string };
   tokenLabel: string;
   directory: string;
   dispose(): void;
 }
 
-/** Makes a folder with one token. SoftHSM's tool initialises it, since it takes any module. */
+/** Makes a folder with one token. SoftHSM's tool initialises it, because it accepts any module. */
 export function createKryopticHsm(libraryPath: string, tokenLabel: string, userPin: string): KryopticHsm {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-kryoptic-'));
   const environment = { KRYOPTIC_CONF: join(directory, 'kryoptic.conf') };

@@ -31,7 +31,7 @@ export class ManualClock implements Clock {
     return { bootId: this.bootId, sinceBootMs: this.#monotonicMs };
   }
 
-  /** A step of the wall clock alone, as an operator, NTP or an attacker makes it. */
+  /** A step of the wall clock alone, as made by an operator, NTP or an attacker. */
   stepWall(byMs: number): void {
     this.#wallMs += byMs;
   }
@@ -47,7 +47,7 @@ export class ManualClock implements Clock {
     return this.#tasks.length;
   }
 
-  /** Moves both clocks and runs what has become due, in order. */
+  /** Moves both clocks and runs the tasks that have become due, in order. */
   advance(durationMs: number): void {
     this.#wallMs += durationMs;
     this.#monotonicMs += durationMs;

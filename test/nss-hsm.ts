@@ -27,7 +27,7 @@ export interface NssHsm {
   environment: Record<string, never>;
   /** For `C_Initialize`. */
   initializationString: string;
-  /** Of the token in the database's slot; NSS chooses it. */
+  /** The label of the token in the database's slot; NSS chooses it. */
   tokenLabel: string;
   /** A copy of its library does not find the others. */
   shared: true;
@@ -35,7 +35,7 @@ export interface NssHsm {
   dispose(): void;
 }
 
-/** Makes a folder with an NSS database. A process can hold one at a time: NSS is one instance. */
+/** Makes a folder with an NSS database. A process can use one at a time: NSS is one instance. */
 export function createNssHsm(libraryPath: string, userPin: string): NssHsm {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-nss-'));
   const database = join(directory, 'database');

@@ -1,19 +1,19 @@
-/** What stands in the memory of another process: where a secret is that should be nowhere. */
+/** Searches the memory of another process for secrets that should be nowhere. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** A place in memory where a pattern was found. */
 export interface MemoryPlace {
   address: bigint;
-  /** As `/proc/<pid>/maps` names the mapping: `[heap]`, a file, or nothing. */
+  /** The mapping's name in `/proc/<pid>/maps`: `[heap]`, a file, or nothing. */
   mapping: string;
-  /** The bytes around it, for whoever has to find out who put them there. */
+  /** The bytes around it, which help to find out what put them there. */
   around: Buffer;
 }
 
 const chunkBytes = 8 * 2 ** 20;
 const aroundBytes = 64;
 
-/** Everywhere that the pattern stands in the writable memory of the process. Needs the rights of ptrace(2). */
+/** Every occurrence of the pattern in the writable memory of the process. Needs the rights of ptrace(2). */
 export function findInMemory(pid: number, pattern: Uint8Array): MemoryPlace[] {
   const memory = openSync(`/proc/${pid}/mem`, 'r');
   try {
@@ -34,7 +34,7 @@ function writableMappings(pid: number): Mapping[] {
   return lines.flatMap((line) => {
     const [range = '', permissions = '', , , , name = ''] = line.split(/\s+/);
     const [start = '0', end = '0'] = range.split('-');
-    // Of the kernel, and not to be read.
+    // Mappings of the kernel cannot be read.
     if (!permissions.startsWith('rw') || name === '[vvar]') return [];
     return [{ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), name }];
   });
@@ -55,7 +55,7 @@ function findInMapping(memory: number, { start, end, name }: Mapping, pattern: U
   return places;
 }
 
-/** Pages that were given back since the mappings were listed read as nothing. */
+/** Pages that were returned since the mappings were listed read as empty. */
 function readMemory(memory: number, buffer: Buffer, length: number, address: bigint): number {
   try {
     return readSync(memory, buffer, 0, length, address);

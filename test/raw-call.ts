@@ -5,7 +5,7 @@ import { ErrorInfo } from '../src/faces/grpc/gen/google/rpc/error_details.js';
 import { Status } from '../src/faces/grpc/gen/google/rpc/status.js';
 import type { FaceUnderTest } from './grpc-face.js';
 
-/** One message as gRPC frames it; `length` where it lies. */
+/** One message in a gRPC frame; `length` if the frame should lie about it. */
 export function frame(bytes: Uint8Array, flags = 0, length = bytes.length): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt8(flags, 0);
@@ -24,10 +24,10 @@ export interface RawCall {
 /** An answer without a message, or with one. */
 export interface RawAnswer {
   code: number;
-  /** Of `google.rpc.Status` in the details. */
+  /** From `google.rpc.Status` in the details. */
   message: string;
   info: ErrorInfo | undefined;
-  /** What was answered before the status. */
+  /** The answer before the status. */
   data: Buffer;
 }
 

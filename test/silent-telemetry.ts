@@ -1,8 +1,8 @@
-/** Makes modules of `src/telemetry` report nothing: for `vi.mock`, beside a log that is silent. */
+/** Makes modules of `src/telemetry` report nothing: for `vi.mock`, together with a silent log. */
 
 type Exports = Record<string, unknown>;
 
-/** The same functions; what they give reports to nobody. */
+/** The same functions; their results report nothing. */
 export function silenced<Module extends object>(module: Module): Module {
   const makers = Object.entries(module as Exports).map(([name, made]) => [name, silencedMaker(made)]);
   return Object.fromEntries(makers) as Module;

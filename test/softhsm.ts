@@ -10,21 +10,21 @@ export interface SoftHsmToken {
   /** At most 32 bytes of UTF-8 (`CK_TOKEN_INFO.label`). */
   label: string;
   userPin: string;
-  /** Security officer's PIN; `so-` and the user PIN when left out. */
+  /** Security officer's PIN; default `so-` and the user PIN. */
   soPin?: string;
 }
 
-/** A SoftHSM configuration of its own: what a module option needs to reach it. */
+/** A separate SoftHSM configuration, with the module options to reach it. */
 export interface SoftHsm {
   /** The `softhsm2.conf` file. */
   configPath: string;
   /** The installed `libsofthsm2.so`. */
   libraryPath: string;
-  /** What must stand in the environment around `C_Initialize`. */
+  /** The environment to set during `C_Initialize`. */
   environment: { SOFTHSM2_CONF: string };
   /** The folder with everything in it; the tokens are in `tokens/` below it (move that away and the HSM is "lost"). */
   directory: string;
-  /** Initialises one more token. A running module sees it after it was finalised and initialised again. */
+  /** Initialises one more token. A running module sees it after being finalised and initialised again. */
   addToken(token: SoftHsmToken): void;
   /** Removes the folder. */
   dispose(): void;
@@ -38,7 +38,7 @@ const libraryCandidates = [
   '/usr/local/lib/softhsm/libsofthsm2.so',
 ];
 
-/** Where SoftHSM is installed; an error that says how to install it where it is not. */
+/** The path of the installed SoftHSM; if it is missing, an error that says how to install it. */
 function findSoftHsmLibrary(): string {
   const found = libraryCandidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error('libsofthsm2.so was not found: install the package softhsm2');
@@ -46,8 +46,8 @@ function findSoftHsmLibrary(): string {
 }
 
 /**
- * An "HSM" of its own whose tokens hold the same objects as another's, all attributes alike, under other serial
- * numbers: what a vendor's replication makes. Close every session on the original first.
+ * A separate "HSM" whose tokens hold the same objects as another's, all attributes alike, under other serial numbers,
+ * like a vendor's replication. Close every session on the original first.
  */
 export function cloneSoftHsm(original: SoftHsm): SoftHsm {
   const clone = createSoftHsm({ tokens: [] });
@@ -64,7 +64,7 @@ function changeSerialNumber(path: string): void {
   writeFileSync(path, content.replace(/[0-9a-f]{16}/, randomBytes(8).toString('hex')), 'latin1');
 }
 
-/** Makes a folder with a SoftHSM configuration and the tokens asked for. Each call is one "HSM". */
+/** Makes a folder with a SoftHSM configuration and the requested tokens. Each call is one "HSM". */
 export function createSoftHsm(options: { tokens: SoftHsmToken[] }): SoftHsm {
   const libraryPath = findSoftHsmLibrary();
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-softhsm-'));
@@ -80,7 +80,7 @@ export function createSoftHsm(options: { tokens: SoftHsmToken[] }): SoftHsm {
   };
   for (const token of options.tokens) addToken(token);
   const dispose = (): void => {
-    // A module that is finalised at this moment may still write: try again.
+    // A module that is being finalised may still write: try again.
     rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   return { configPath, libraryPath, environment, directory, addToken, dispose };

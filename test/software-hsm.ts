@@ -25,14 +25,15 @@ interface Action {
 const memberName = 'software';
 
 /**
- * An HSM cluster in memory, on node:crypto, for unit tests of the domain. It keeps the promises of the port (the contract
- * suite runs over it), one member only. `next` scripts a call: let it fail, or do something just before or after it.
+ * An HSM cluster in memory, on node:crypto, for unit tests of the domain. It keeps the promises of the port (the
+ * contract suite runs over it), with one member only. `next` scripts a call: lets it fail, or does something just
+ * before or after it.
  */
 export class SoftwareHsmCluster implements HsmCluster {
   readonly clusterId: string;
   /** Operations called, in order. */
   readonly calls: ClusterOperation[] = [];
-  /** Every plaintext that was handed out, to see whether it was destroyed. */
+  /** Every plaintext that was handed out, to check whether it was destroyed. */
   readonly plaintexts: Secret[] = [];
   readonly #clock: Clock;
   readonly #materials = new Map<string, Buffer>();
@@ -70,12 +71,12 @@ export class SoftwareHsmCluster implements HsmCluster {
     this.#clock = clock;
   }
 
-  /** Runs `run` before (or after) the next call of `operation` that is not scripted yet; what it throws, the call throws. */
+  /** Runs `run` before (or after) the next unscripted call of `operation`; the call throws what it throws. */
   next(operation: ClusterOperation, run: Action['run'], when: Action['when'] = 'before'): void {
     this.#script.push({ operation, when, run });
   }
 
-  /** Puts another key under an id, as anyone with the PIN can; also one that no catalog knows. */
+  /** Puts another key under an id, as anyone with the PIN can; even one that no catalog knows. */
   swapMaterial(materialId: string): void {
     this.#materials.set(materialId, randomBytes(32));
   }
@@ -174,7 +175,7 @@ function seal(key: Buffer, plaintext: Uint8Array, additionalData: Uint8Array): S
   return { nonce: Uint8Array.from(nonce), ciphertext: Uint8Array.from(ciphertext) };
 }
 
-/** Undefined when the tag does not match. */
+/** Undefined if the tag does not match. */
 function open(key: Buffer, sealed: Sealed, additionalData: Uint8Array): Buffer | undefined {
   const tagOffset = sealed.ciphertext.length - 16;
   if (tagOffset < 0) return undefined;

@@ -1,6 +1,6 @@
 /**
- * A second opinion on a token: a program of its own (`test/token-reader/`), in a process and a PKCS#11 session of its
- * own, with nothing of the addon in it. It also does what somebody who has the PIN could do to a token.
+ * A second opinion on a token: a separate program (`test/token-reader/`), in a process and a PKCS#11 session of its
+ * own, without any part of the addon. It can also tamper with a token, as anyone with the PIN could.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import type { SoftHsm } from './softhsm.js';
 /** Built beside the addon. */
 const program = fileURLToPath(new URL('../native/build/Release/token-reader', import.meta.url));
 
-/** A CK_RV that stands where the token did not tell a value. */
+/** The CK_RV in place of a value that the token did not reveal. */
 export interface Untold {
   rv: number;
 }
@@ -67,7 +67,7 @@ export class TokenReader {
     this.#change('plant', id, hexOf(label), Buffer.from(value).toString('hex'));
   }
 
-  /** Has the token make a key: its attributes are those of a genuine one. */
+  /** Makes the token generate a key: its attributes are those of a genuine one. */
   generate(id: string, label: string): void {
     this.#change('generate', id, hexOf(label));
   }

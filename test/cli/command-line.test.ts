@@ -54,7 +54,7 @@ describe('help', () => {
   });
 });
 
-describe('a command line that makes no sense is exit code 2', () => {
+describe('a wrong command line is exit code 2', () => {
   test.each([
     ['nothing', []],
     ['an unknown command', ['kye', 'list']],
@@ -102,7 +102,7 @@ describe('a command line that makes no sense is exit code 2', () => {
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--plaintext-file -')]);
   });
 
-  test('errors are JSON where the output is', async () => {
+  test('errors are JSON if the output is', async () => {
     const { stderr } = await holdfast(['key', 'list', '--output', 'json']);
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'USAGE', message: 'no server is named' } });
     const unknown = await holdfast(['key', 'list', '--loud', '--output', 'json']);
@@ -123,7 +123,7 @@ describe('secrets are never arguments', () => {
   });
 });
 
-describe('what is on this side', () => {
+describe('local problems', () => {
   test('a file that cannot be read is exit code 4', async () => {
     const { exitCode, stderr } = await holdfast([
       'encrypt',
@@ -153,7 +153,7 @@ describe('what is on this side', () => {
     expect([exitCode, stderr]).toEqual([4, expect.stringContaining('it has sever')]);
   });
 
-  test('a server that is not there is exit code 3', async () => {
+  test('an unreachable server is exit code 3', async () => {
     const { exitCode, stderr } = await holdfast(['key', 'list', ...nowhere]);
     expect([exitCode, stderr]).toEqual([
       3,
@@ -203,7 +203,7 @@ describe('token list', () => {
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('Must be a number of seconds')]);
   });
 
-  test('a library that is none is exit code 5', async () => {
+  test('a file that is not a library is exit code 5', async () => {
     const { exitCode, stderr } = await holdfast(['token', 'list', join(folder, 'none.so')]);
     expect([exitCode, stderr]).toEqual([5, expect.stringContaining('error: MODULE:')]);
   });

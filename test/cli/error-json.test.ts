@@ -39,7 +39,7 @@ async function errorOf(error: ReturnType<typeof toCallError>): Promise<unknown> 
   return (JSON.parse(stderr) as { error: unknown }).error;
 }
 
-/** Whole objects are compared: what is not known is not there. */
+/** Whole objects are compared: unknown values are absent. */
 const errors: Record<string, { error: HoldfastError; outlook: Record<string, unknown> }> = {
   'for good': { error: new HoldfastError('NOT_FOUND', 'no'), outlook: { retryable: false } },
   'for the moment, with the time to wait': {
@@ -64,14 +64,14 @@ const errors: Record<string, { error: HoldfastError; outlook: Record<string, unk
   },
 };
 
-test.each(Object.entries(errors))('what the server says of a further try is in the JSON: %s', async (_name, tried) => {
+test.each(Object.entries(errors))('the server’s advice on a retry is in the JSON: %s', async (_name, tried) => {
   const { error, outlook } = tried;
   const { hint, ...rest } = (await errorOf(toCallError(error, 'request-1'))) as Record<string, unknown>;
   expect(['string', 'undefined']).toContain(typeof hint);
   expect(rest).toEqual({ code: error.code, message: 'no', request_id: 'request-1', ...outlook });
 });
 
-test('what nobody can understand is not there', async () => {
+test('unknown details are left out', async () => {
   const info = new Map([
     ['retryable', 'perhaps'],
     ['caller_deadline', ''],
@@ -96,13 +96,13 @@ test('what nobody can understand is not there', async () => {
   });
 });
 
-test('a status that gRPC does not have is UNKNOWN', async () => {
+test('an undefined gRPC status is UNKNOWN', async () => {
   const error = toCallError(new HoldfastError('NOT_FOUND', 'no'), undefined);
   Object.assign(error, { code: 99, metadata: new grpc.Metadata() });
   expect(await errorOf(error)).toEqual({ code: 'UNKNOWN', message: 'no' });
 });
 
-test('a header that gRPC does not allow is not printed', async () => {
+test('a forbidden header is not printed', async () => {
   const { code, details, metadata } = toCallError(new HoldfastError('NOT_FOUND', 'no'), undefined);
   const printed = vi.spyOn(console, 'error');
   const raw = createServer();

@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const health = (...more: string[]): Promise<Outcome> =>
   holdfast(['health', '--server', `unix:${path}`, '--timeout', '5', ...more]);
 
-test('exit code 0 while it is ready, 5 while it is not, 3 when it is gone; liveness and key stores have answers of their own', async () => {
+test('exit code 0 while it is ready, 5 while it is not, 3 when it is gone; liveness and key stores are asked separately', async () => {
   await using face = await FaceUnderTest.start({}, [{ kind: 'unix', path, principal: alice }]);
   expect(await health()).toMatchObject({ exitCode: 0, stdout: 'SERVING\n', stderr: '' });
   expect(JSON.parse((await health('--output', 'json')).stdout)).toEqual({ status: 'SERVING' });

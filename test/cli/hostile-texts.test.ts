@@ -29,7 +29,7 @@ interface Field {
   typeName: string;
 }
 
-/** The type that a field names, found by the end of its name. */
+/** The type of the message in a field, found by the end of the field's name. */
 function fieldsOf(typeName: string): Field[] | undefined {
   const name = typeName.replace(/^\./, '');
   const found = definitions[name] ?? Object.entries(definitions).find(([known]) => known.endsWith(`.${name}`))?.[1];
@@ -37,7 +37,9 @@ function fieldsOf(typeName: string): Field[] | undefined {
   return type?.field;
 }
 
-/** A message whose every text is hostile. Of lists there is one item; of what says whether a list goes on, nothing. */
+/**
+ * A message whose every text is hostile. Lists have one item; fields that say whether a list continues are left out.
+ */
 function hostileMessage(fields: readonly Field[]): Record<string, unknown> {
   const entries = fields
     .filter(({ name }) => name !== 'truncated' && name !== 'next_marker')
@@ -144,20 +146,20 @@ test('the list has every command that takes --server', async () => {
       if ((await holdfast([...command.split(' '), '--help'])).stdout.includes('--server <target>')) found.push(command);
     }
   }
-  // The answer of `health` has no text of anybody.
+  // The answer of `health` has no foreign text.
   expect(found.filter((command) => command !== 'health').sort()).toEqual(Object.keys(commands).sort());
 });
 
 describe.each(Object.keys(commands))('holdfast %s', (command) => {
-  test('shows hostile answers, and obeys none', async () => {
+  test('shows hostile answers, and does not obey them', async () => {
     refusing = false;
     const { exitCode, stdout, stderr } = await run(command);
-    // What `status` finds is its exit code.
+    // The findings of `status` decide its exit code.
     expect(exitCode).toBe(command === 'status' ? 5 : 0);
     expectPrintable(stdout + stderr);
   });
 
-  test('prints JSON that is safe to look at and reads back unchanged', async () => {
+  test('prints JSON that is safe to view and reads back unchanged', async () => {
     refusing = false;
     const { stdout } = await run(command, '--output', 'json');
     if (stdout === 'bytes') return;
@@ -182,7 +184,7 @@ describe.each(Object.keys(commands))('holdfast %s', (command) => {
   });
 });
 
-test('every character that is no visible one is escaped, and no other', () => {
+test('exactly the invisible characters are escaped', () => {
   for (let code = 0; code <= 0x1_ffff; code += 1) {
     const character = String.fromCodePoint(code);
     const shown = printable(character);

@@ -52,13 +52,13 @@ describe('holdfast login-attempts', () => {
     expect(json.login_attempts[1]).toMatchObject({ token_serial_number: 'bbbb', state: 'failed' });
   });
 
-  test('says so when there was none', async () => {
+  test('reports that there was none', async () => {
     await onCatalog(() => Promise.resolve());
     expect(await list()).toMatchObject({ exitCode: 0, stdout: 'no login was tried with this catalog\n' });
     expect(JSON.parse((await list('--output', 'json')).stdout)).toEqual({ login_attempts: [] });
   });
 
-  test('forgets the refusals of one token, which is then tried once more', async () => {
+  test('forgets the refusals of one token, which then gets one more try', async () => {
     for (const token of ['aaaa', 'bbbb']) {
       await claim(token);
       await record(token, 'failed');
@@ -71,14 +71,14 @@ describe('holdfast login-attempts', () => {
     expect(JSON.parse((await forget('aaaa', '--output', 'json')).stdout)).toEqual({ forgotten: 1 });
   });
 
-  test('says that it knows no such token', async () => {
+  test('reports an unknown token', async () => {
     await claim('aaaa');
     const { exitCode, stdout, stderr } = await forget('aaa');
     expect([exitCode, stdout]).toEqual([5, '']);
     expect(stderr).toContain('error: NOT_FOUND: no login on a token aaa is recorded\nhint: ');
   });
 
-  test('makes no catalog where there is none', async () => {
+  test('creates no catalog if there is none', async () => {
     const { path } = (await loadConfiguration(config)).catalog;
     for (const outcome of [await list(), await forget('aaaa')]) {
       expect(outcome).toMatchObject({
@@ -93,7 +93,7 @@ describe('holdfast login-attempts', () => {
     expect(outcome.stderr).toContain('error: CONFIGURATION: ');
   });
 
-  test('its help tells the risk', async () => {
+  test('its help states the risk', async () => {
     const { stdout } = await holdfast(['login-attempts', 'forget', '--help']);
     expect(stdout).toContain('counts one more failed login');
   });

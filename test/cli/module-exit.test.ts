@@ -12,7 +12,7 @@ function tokenList(how: string): { status: number | null; stdout: string; stderr
   return { status, stdout, stderr };
 }
 
-test('a module that calls exit(0) ends no command as if its work were done', () => {
+test('a module that calls exit(0) does not make a command look successful', () => {
   expect(tokenList('initialize-exit')).toEqual({
     status: 70,
     stdout: '',

@@ -102,7 +102,7 @@ describe('key stores', () => {
     ]);
   });
 
-  test('what the server refuses is exit code 1, with its code', async () => {
+  test('a refusal of the server is exit code 1, with its error code', async () => {
     const again = await run(create('--password-stdin'), { stdin: deployment.customCluster.pin });
     expect([again.exitCode, again.stderr]).toEqual([
       1,
@@ -164,7 +164,7 @@ describe('keys and aliases', () => {
 describe('cryptography', () => {
   const context = ['--context', 'tenant=42', '--context', 'note=a=b'];
 
-  test('binary files survive, and the plaintext is for its owner alone', async () => {
+  test('binary files survive, and only their owner can read the plaintext', async () => {
     const plaintext = randomBytes(4_096);
     deployment.ledger.add('file', plaintext);
     const source = at('source.pin');
@@ -253,8 +253,8 @@ describe('cryptography', () => {
   });
 });
 
-describe('who we are', () => {
-  test('a user may not make keys, a stranger nothing', async () => {
+describe('the caller’s identity', () => {
+  test('a user may not make keys, a stranger may do nothing', async () => {
     const user = await run(['key', 'create'], { as: 'app' });
     expect([user.exitCode, user.stderr]).toEqual([
       1,
@@ -282,14 +282,14 @@ describe('doctor', () => {
   const findings = (outcome: Outcome): { status: string; subject: string; message: string }[] =>
     (JSON.parse(outcome.stdout) as { findings: { status: string; subject: string; message: string }[] }).findings;
 
-  test('finds nothing wrong beside a running server, and the PIN right when told to try it', async () => {
+  test('finds no problem beside a running server, and a correct PIN if asked to try it', async () => {
     const outcome = await doctor('--try-pin');
     expect(findings(outcome).filter(({ status }) => status === 'fail')).toEqual([]);
     expect(outcome.exitCode).toBe(0);
     expect(findings(outcome).at(-1)).toMatchObject({ subject: 'login to the default key store', status: 'ok' });
   });
 
-  test('a sealing key open to others and a token that is gone fail, each by its name', async () => {
+  test('a sealing key open to others and a missing token fail, each by name', async () => {
     chmodSync(at('sealing.key'), 0o644);
     const text = readFileSync(deployment.configurationPath, 'utf8');
     writeFileSync(deployment.configurationPath, text.replace('tokenLabel: custom', 'tokenLabel: costum'));

@@ -1,4 +1,4 @@
-/** Runs command lines of `holdfast` in this process, with a terminal that tests can see through. */
+/** Runs command lines of `holdfast` in this process, with a terminal that tests can read. */
 import { tmpdir } from 'node:os';
 import { PassThrough, Writable } from 'node:stream';
 import { runCli } from '../../src/cli/program.js';

@@ -10,11 +10,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ListKeysResponse } from '../../src/faces/grpc/gen/holdfast/kms/v1/key_service.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from '../certificates.js';
 
-/** What a peer can do so that a command would wait: each must end by its `--timeout`. The command runs as users run it, as a process. */
+/**
+ * The ways of a peer to make a command wait: each must end by its `--timeout`. The command runs as users run it, as a
+ * process.
+ */
 
 const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const timeoutSeconds = 2;
-/** Far above the timeout: only a command that does not end at all comes here. */
+/** Far above the timeout: only a command that does not end at all reaches it. */
 const hungMs = 45_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-silent-'));
@@ -105,7 +108,7 @@ function frame(message: Uint8Array, length = message.length): Buffer {
   return Buffer.concat([head, message]);
 }
 
-/** Writes the same again and again, until the other side closes. */
+/** Writes the same data repeatedly, until the other side closes. */
 function repeat(
   socket: { write(bytes: Buffer): unknown; once(event: 'close', listener: () => void): unknown },
   bytes: Buffer,
@@ -193,13 +196,13 @@ const peers: Record<string, () => Promise<string[]>> = {
 
 const hung = new Map<string, Promise<Ended>>();
 
-/** All at once: each waits for its timeout, and none for another. */
+/** All at once: each waits for its own timeout only. */
 beforeAll(async () => {
   for (const [name, start] of Object.entries(peers)) hung.set(name, run(['key', 'list', ...(await start())]));
 });
 
 test.each(Object.keys(peers))(
-  'a command ends though its peer %s',
+  'a command ends although its peer %s',
   async (name) => {
     const ended = await hung.get(name);
     expect(ended?.exitCode, ended?.stderr).toBeOneOf([1, 3]);
@@ -210,7 +213,7 @@ test.each(Object.keys(peers))(
   60_000,
 );
 
-test('a command ends though the name service hangs in its thread', async () => {
+test('a command ends although the name service hangs in its thread', async () => {
   const source = join(folder, 'name-service.c');
   const library = join(folder, 'name-service.so');
   writeFileSync(source, '#include <unistd.h>\nint getaddrinfo(void) { for (;;) pause(); }\n');
@@ -230,7 +233,7 @@ describe('proxies', () => {
   const names = ['grpc_proxy', 'https_proxy', 'http_proxy'];
   const spellings = names.flatMap((name) => [name, name.toUpperCase()]);
 
-  test('none is asked for the way to this machine, and no hint names one', async () => {
+  test('no proxy is used for this machine, and no hint names one', async () => {
     connections = 0;
     const environment = Object.fromEntries(spellings.map((name) => [name, `http://127.0.0.1:${proxyPort}`]));
     const hosts = ['localhost:1', '127.0.0.1:1', '127.1.2.3:1', '[::1]:1'];
@@ -244,7 +247,7 @@ describe('proxies', () => {
     expect(connections).toBe(0);
   }, 60_000);
 
-  test('one that is silent ends the command too, and the hint names its variable without its password', async () => {
+  test('a silent proxy does not hold the command, and the hint names its variable without its password', async () => {
     connections = 0;
     const all = await Promise.all(
       names.map((name) =>
@@ -262,13 +265,13 @@ describe('proxies', () => {
   }, 60_000);
 });
 
-test('an IP address costs no warning of Node, and its certificate is checked', async () => {
+test('an IP address causes no warning of Node, and its certificate is checked', async () => {
   const { certificate: cert, key } = serverCertificate;
   const server = createTlsServer({ cert, key, ALPNProtocols: ['h2'] }, (socket) => socket.destroy());
   const port = await listen(server);
   const right = await run(['health', '--server', `127.0.0.1:${port}`, ...clientOptions]);
   expect(right.stderr).not.toMatch(/Warning|DEP0123/);
-  // It came as far as HTTP/2: the certificate is of this address.
+  // It reached HTTP/2: the certificate fits this address.
   expect(right.stderr).not.toMatch(/certificate's altnames|does not match/i);
   const wrong = await run([
     'health',

@@ -1,12 +1,12 @@
 /**
- * A process that may write 8 KiB to a file and no more: `setrlimit` makes the kernel take a part of a write and refuse
- * the rest, as a full disk does.
+ * A process that may write 8 KiB to a file and no more: `setrlimit` makes the kernel accept a part of a write and
+ * refuse the rest, like a full disk.
  */
 import { execFileSync } from 'node:child_process';
 import { systemClock } from '../../src/clock-system.js';
 import { openAuditFile } from '../../src/storage/audit-file.js';
 
-// The signal's default is to end the process; with a listener the write fails instead.
+// By default the signal ends the process; with a listener the write fails instead.
 process.on('SIGXFSZ', () => undefined);
 execFileSync('prlimit', ['--fsize=8192', '--pid', String(process.pid)]);
 

@@ -14,7 +14,7 @@ export function aliasContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findAlias(scope, 'alias/App')).toBeUndefined();
   });
 
-  it('gives a name once in a scope', async () => {
+  it('takes a name once in a scope', async () => {
     const { catalog } = opened();
     const [first, second] = [await addKey(catalog), await addKey(catalog)];
     const elsewhere = await addKey(catalog, otherScope);
@@ -24,7 +24,7 @@ export function aliasContract(opened: () => OpenedCatalog): void {
     expect((await catalog.findAlias(scope, 'alias/app'))?.targetKeyId).toBe(first.keyId);
   });
 
-  it('gives a name to one of several that ask at once', async () => {
+  it('gives a name to one of several concurrent callers', async () => {
     const { catalog, another } = opened();
     const key = await addKey(catalog);
     const rivals = [catalog, await another(), catalog, await another()];
@@ -84,7 +84,7 @@ export function aliasContract(opened: () => OpenedCatalog): void {
     expect(rest.map((alias) => alias.aliasName)).toEqual(['alias/3']);
   });
 
-  it('gives a key so many and no more, also to rivals', async () => {
+  it('gives a key the maximum and no more, even to concurrent callers', async () => {
     const { catalog, another } = opened();
     const [key, other] = [await addKey(catalog), await addKey(catalog)];
     const rivals = [catalog, await another(), await another()];

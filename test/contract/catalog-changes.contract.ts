@@ -6,7 +6,10 @@ import type { OpenedCatalog } from './catalog.contract.js';
 import { addKey, addStore, aliasFor, day, intentFor, keyRecord, materialOf, scope } from './catalog-records.js';
 
 const disabled = { state: 'Disabled', deletionDate: null, pendingDeletionWindowInDays: null } as const;
-/** How long a test on a busy machine looks for what must show in `maxStalenessMs`: the bound itself is the implementation's. */
+/**
+ * How long a test on a busy machine waits for a change that must appear in `maxStalenessMs`: the bound itself belongs
+ * to the implementation.
+ */
 const patienceMs = 20 * maxStalenessMs;
 
 async function moves(feed: ChangeFeed, from: number): Promise<boolean> {
@@ -18,7 +21,7 @@ async function moves(feed: ChangeFeed, from: number): Promise<boolean> {
 }
 
 export function changesContract(opened: () => OpenedCatalog): void {
-  it('move at once with an own change, and soon with one of another connection', async () => {
+  it('move at once with a change of this connection, and soon with one of another', async () => {
     const { catalog, another } = opened();
     const there = await another();
     const { keyId } = await addKey(catalog);
@@ -56,7 +59,7 @@ export function changesContract(opened: () => OpenedCatalog): void {
     }
   });
 
-  it('stay with what no cache keeps, whichever connection writes it', async () => {
+  it('do not move with records that no cache keeps, whichever connection writes them', async () => {
     const { catalog, another } = opened();
     const there = await another();
     const key = await addKey(catalog);
@@ -73,7 +76,7 @@ export function changesContract(opened: () => OpenedCatalog): void {
     expect(await catalog.changes.position()).toBe(before.here);
   }, 60_000);
 
-  it('miss no change that follows one that was rolled back, at whichever moment of it the feed was looked at', async () => {
+  it('miss no change after a rolled-back one, whenever the feed was read', async () => {
     const { catalog, another } = opened();
     const there = await another();
     const taken = materialOf(await addKey(catalog));
@@ -82,7 +85,7 @@ export function changesContract(opened: () => OpenedCatalog): void {
       await there.changeKeyDescription(scope, taken.keyId, ['Enabled'], `before ${moment}`);
       const key = keyRecord();
       await nextTurn();
-      // Inserts the key, and is taken back since its material exists.
+      // Inserts the key, and is rolled back because its material exists.
       const refused = catalog.commitKey(key, taken).catch(() => 'refused');
       for (let step = 0; step < moment; step++) await Promise.resolve();
       const during = await catalog.changes.position();

@@ -1,4 +1,6 @@
-/** A process that backs up or restores a catalog, and tells its parent of each step: the parent kills it at one of them. */
+/**
+ * A process that backs up or restores a catalog, and reports each step to its parent, which kills it at one of them.
+ */
 import { systemClock } from '../../src/clock-system.js';
 import { backupCatalog } from '../../src/storage/backup-catalog.js';
 import { createSqliteCatalog } from '../../src/storage/create-catalog.js';

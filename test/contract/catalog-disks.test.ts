@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 /**
- * The commands that make, back up and restore a catalog × what a disk may be: each ends with an error that says what to do,
- * leaves nothing half made and what was there as it was, and succeeds once the disk is well.
+ * The commands that make, back up and restore a catalog × the faults of a disk. Each ends with an error that names the
+ * remedy, leaves nothing half-made and existing files unchanged, and succeeds once the disk is well.
  */
 
 interface Ending {
@@ -28,12 +28,12 @@ const ownNamespace = process.geteuid?.() === 0 ? ['-m'] : ['-rm'];
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-disks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A container may forbid mounts: only the limit of a file's size is left to try then. */
+/** A container may forbid mounts: then only the limit on a file's size can be tested. */
 const canMount =
   spawnSync('unshare', [...ownNamespace, 'mount', '-t', 'tmpfs', '-o', 'size=4k', 'none', folder]).status === 0;
 
 const acts = ['init', 'backup', 'restore', 'backup of one there', 'init, unaudited'];
-/** What the message has to say of each. */
+/** The expected part of the message for each fault. */
 const remedies: Record<string, RegExp> = {
   limited: /ulimit -f/,
   full: /make room/i,
@@ -41,7 +41,7 @@ const remedies: Record<string, RegExp> = {
   'full to the brim': /make room/i,
   'without inodes': /make room|df -i/i,
 };
-/** By default what differs most; the rest are told apart by the system's code alone. */
+/** By default the faults that differ most; the others differ only in the system's code. */
 const isFull = process.env['HOLDFAST_FAULTS'] === 'full';
 const short = (act: string, kind: string): boolean =>
   act === 'init, unaudited'
@@ -49,7 +49,7 @@ const short = (act: string, kind: string): boolean =>
     : Object.keys(remedies).indexOf(kind) < 3;
 const cases = Object.keys(remedies)
   .flatMap((kind) => acts.map((act) => [act, kind] as const))
-  // A few pages are enough for a record, and a limit of the process stops the catalog first.
+  // A few pages suffice for a record, and a limit of the process stops the catalog first.
   .filter(([act, kind]) => act !== 'init, unaudited' || (kind !== 'full' && kind !== 'limited'))
   .filter(([act, kind]) => isFull || short(act, kind));
 const withoutMounts = cases.filter(([, kind]) => kind === 'limited');
@@ -65,7 +65,7 @@ beforeAll(() => {
 });
 
 describe.each(cases)('%s, on a disk that is %s', (act, kind) => {
-  test.skipIf(!canMount && kind !== 'limited')('says what to do, leaves all as it was, and succeeds later', () => {
+  test.skipIf(!canMount && kind !== 'limited')('names the remedy, changes nothing, and succeeds later', () => {
     const outcome = outcomes.find((one) => one.act === act && one.kind === kind);
     expect(outcome?.first).toEqual({ exitCode: 4, stderr: expect.stringMatching(remedies[kind] ?? /never/) as string });
     expect(outcome?.first.stderr).toMatch(act === 'init, unaudited' ? /^error: AUDIT: / : /^error: CATALOG: /);

@@ -3,7 +3,7 @@ import type { OpenedCatalog } from './catalog.contract.js';
 import { addKey, day, hex, scope } from './catalog-records.js';
 
 export function encryptionReservationsContract(opened: () => OpenedCatalog): void {
-  it('adds up what is reserved for each material by itself', async () => {
+  it('adds up the reservations of each material by itself', async () => {
     const { catalog, another } = opened();
     const [one, two] = [await addKey(catalog), await addKey(catalog)];
     expect(await catalog.reserveEncryptions(one.currentMaterialId, 65_536)).toBe(65_536);
@@ -12,7 +12,7 @@ export function encryptionReservationsContract(opened: () => OpenedCatalog): voi
     expect(await catalog.reserveEncryptions(two.currentMaterialId, 3)).toBe(3);
   });
 
-  it('never gives the same encryptions to two of several that ask at once', async () => {
+  it('never gives the same encryptions to two concurrent callers', async () => {
     const { catalog, another } = opened();
     const { currentMaterialId } = await addKey(catalog);
     const rivals = [catalog, await another(), await another()];
@@ -37,7 +37,7 @@ export function encryptionReservationsContract(opened: () => OpenedCatalog): voi
     await expect(catalog.reserveEncryptions(key.currentMaterialId, 1)).rejects.toMatchObject({ code: 'KMS_INTERNAL' });
   });
 
-  it('leaves what was read of keys and materials as it was', async () => {
+  it('does not change keys and materials', async () => {
     const { catalog } = opened();
     const key = await addKey(catalog);
     const before = await catalog.findMaterial(key.currentMaterialId);

@@ -60,7 +60,7 @@ export function intentContract(opened: () => OpenedCatalog): void {
     }
   });
 
-  it('leaves everything as it was when a key with this id exists', async () => {
+  it('changes nothing if a key with this id exists', async () => {
     const { catalog } = opened();
     const first = keyRecord();
     await catalog.openIntent(intentFor(first));
@@ -84,7 +84,7 @@ export function intentContract(opened: () => OpenedCatalog): void {
     },
   );
 
-  it('commits a key of a connected store, but not of one that is gone or has another cluster', async () => {
+  it('commits a key of a connected store, but not of one that was deleted or has another cluster', async () => {
     const { catalog } = opened();
     const store = await addStore(catalog, { connectionState: 'CONNECTED' });
     const { customKeyStoreId, clusterId } = store;
@@ -108,7 +108,7 @@ export function intentContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findIntent(key.currentMaterialId)).toEqual(abandoned);
   });
 
-  it('abandons what was opened before a date and counts it', async () => {
+  it('abandons and counts the intents opened before a date', async () => {
     const { catalog } = opened();
     const keys = [1, 2, 3, 4].map((number) => ({ key: keyRecord(), number }));
     for (const { key, number } of keys) await catalog.openIntent(intentFor(key, day(number)));
@@ -138,7 +138,7 @@ export function intentContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findIntent(third)).toMatchObject({ state: 'destroyed', abandonedDate: day(3) });
   });
 
-  it('marks nothing destroyed that was not abandoned', async () => {
+  it('marks only abandoned intents as destroyed', async () => {
     const { catalog } = opened();
     const key = keyRecord();
     await catalog.openIntent(intentFor(key));

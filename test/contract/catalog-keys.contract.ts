@@ -67,14 +67,14 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await catalog.listKeys(scope, ids.at(-1), 3)).toEqual([]);
   });
 
-  it('goes on after an id that is not there any more', async () => {
+  it('continues after an id that no longer exists', async () => {
     const { catalog } = opened();
     await addKey(catalog, { keyId: 'a' });
     await addKey(catalog, { keyId: 'c' });
     expect((await catalog.listKeys(scope, 'b', 10)).map((key) => key.keyId)).toEqual(['c']);
   });
 
-  it('lists no key that is being deleted or was', async () => {
+  it('lists no key whose deletion has begun or ended', async () => {
     const { catalog } = opened();
     for (const state of ['Enabled', 'Disabled', 'PendingDeletion', 'Deleting', 'Deleted'] as const) {
       const key = await addKey(catalog, { keyId: state });
@@ -118,7 +118,7 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(won.filter((one) => one)).toHaveLength(1);
   });
 
-  it('lists what is due for deletion in all scopes, the most overdue first, and what was left half done', async () => {
+  it('lists keys due for deletion in all scopes, the most overdue first, and unfinished deletions', async () => {
     const { catalog } = opened();
     const schedule = async (keyId: string, date: Date, change: Partial<typeof otherScope> = {}) => {
       const key = await addKey(catalog, { keyId, ...change });
@@ -147,7 +147,7 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await catalog.findKey(scope, key.keyId)).toEqual({ ...key, ...pending(day(10)), state: 'Deleting' });
   });
 
-  it('entombs key and materials and removes the aliases in one step', async () => {
+  it('turns key and materials into tombstones and removes the aliases in one step', async () => {
     const { catalog } = opened();
     const { key, neighbour } = await deletingKey(catalog);
     await catalog.completeDeletion(scope, key.keyId, day(11));
@@ -186,7 +186,7 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await aliasNames(catalog, there)).toEqual(['alias/there']);
   });
 
-  it('counts the keys of a store but for tombstones', async () => {
+  it('counts the keys of a store without tombstones', async () => {
     const { catalog } = opened();
     const store = await addStore(catalog, { connectionState: 'CONNECTED' });
     const { customKeyStoreId, clusterId } = store;

@@ -9,7 +9,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
   const claim = () => opened().catalog.claim(token, credential, day(1));
   const record = (outcome: 'succeeded' | 'failed' | 'not-tried') => opened().catalog.record(token, credential, outcome);
 
-  it('gives the first claim, and every one after a success', async () => {
+  it('grants the first claim, and every one after a success', async () => {
     expect(await claim()).toBe('claimed');
     await record('succeeded');
     expect(await claim()).toBe('claimed');
@@ -17,7 +17,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claim()).toBe('claimed');
   });
 
-  it('never gives a refused credential again', async () => {
+  it('never grants a refused credential again', async () => {
     expect(await claim()).toBe('claimed');
     await record('failed');
     expect(await claim()).toBe('failed');
@@ -48,7 +48,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await catalog.claim(token, credential, day(3))).toBe('claimed');
   });
 
-  it('gives back a claim that was not tried', async () => {
+  it('releases a claim that was not tried', async () => {
     expect(await claim()).toBe('claimed');
     await record('not-tried');
     expect(await claim()).toBe('claimed');
@@ -61,21 +61,21 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claim()).toBe('interrupted');
   });
 
-  it('takes a late refusal for true, whatever was recorded since', async () => {
+  it('accepts a late refusal, whatever was recorded since', async () => {
     await claim();
     await record('succeeded');
     await record('failed');
     expect(await claim()).toBe('failed');
   });
 
-  it('gives a claim to one of several that ask at once', async () => {
+  it('grants a claim to one of several concurrent callers', async () => {
     const { catalog, another } = opened();
     const rivals = [catalog, await another(), catalog, await another()];
     const outcomes = await Promise.all(rivals.map((rival) => rival.claim(token, credential, day(1))));
     expect(outcomes.sort()).toEqual(['claimed', 'interrupted', 'interrupted', 'interrupted']);
   });
 
-  it('lists what it knows by token, the latest attempt first', async () => {
+  it('lists its records by token, the latest attempt first', async () => {
     const { catalog } = opened();
     expect(await catalog.listLoginAttempts()).toEqual([]);
     await catalog.claim('b', 'store:1', day(1));
@@ -90,7 +90,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect((await catalog.listLoginAttempts()).map(({ state }) => state)).toEqual(['open', 'open', 'failed']);
   });
 
-  it('gives refused credentials of a token, and of no other one, again once they are forgotten', async () => {
+  it('grants refused credentials of one token, and of no other, again once they are forgotten', async () => {
     const { catalog, another } = opened();
     await claim();
     await record('failed');
@@ -101,7 +101,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await catalog.claim('other token', credential, day(1))).toBe('interrupted');
   });
 
-  it('takes the refusal of an attempt that was forgotten meanwhile', async () => {
+  it('records the refusal of an attempt that was forgotten meanwhile', async () => {
     await claim();
     await opened().catalog.forgetLoginAttempts(token);
     await record('failed');

@@ -1,6 +1,6 @@
 /**
- * A process that makes, backs up and restores catalogs by the command line, each on a disk that is spoiled first and mended
- * afterwards. It may mount what it likes: it has a mount namespace of its own, which ends with it.
+ * A process that makes, backs up and restores catalogs by the command line, each on a disk that is first spoiled and
+ * then repaired. It may mount anything: its mount namespace is its own, and ends with it.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,15 +19,15 @@ const [root = '', cases = '[]'] = process.argv.slice(2);
 const clusterId = 'cluster-abcdefghijk';
 
 interface Place {
-  /** On a disk that is well: configuration, audit log. */
+  /** On a sound disk: configuration, audit log. */
   own: string;
   /** Its own file system. */
   disk: string;
 }
 
-/** How a disk is spoiled. @returns how it is mended */
+/** Spoils a disk. @returns how to repair it */
 const spoilers: Record<string, (disk: string) => () => void> = {
-  /** Leaves a few pages: a name can be made, a catalog cannot. */
+  /** Leaves a few pages: a name can be created, a catalog cannot. */
   full(disk) {
     const size = fill(join(disk, 'filler'));
     execFileSync('truncate', ['-s', String(size - 5 * 4_096), join(disk, 'filler')]);
@@ -53,7 +53,7 @@ const spoilers: Record<string, (disk: string) => () => void> = {
     execFileSync('mount', ['-o', 'remount,ro', disk]);
     return () => execFileSync('mount', ['-o', 'remount,rw', disk]);
   },
-  /** Of this process, wherever it writes: the soft limit, so that it can be taken back. */
+  /** Of this process, for every file: the soft limit, which can be raised again. */
   limited() {
     const limit = (size: string): unknown =>
       execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(process.pid)]);
@@ -62,7 +62,7 @@ const spoilers: Record<string, (disk: string) => () => void> = {
   },
 };
 
-/** @returns how many bytes it took */
+/** @returns how many bytes were accepted */
 function fill(path: string): number {
   let size = 0;
   try {
@@ -93,7 +93,7 @@ async function usedCatalog(path: string): Promise<void> {
   await catalog.close();
 }
 
-/** The words of a command, after everything that it needs was made; `kept` may not change, `made` is to be there in the end. */
+/** The arguments of a command whose inputs exist; `kept` must not change, `made` must exist at the end. */
 const preparations: Record<string, (place: Place) => Promise<{ words: string[]; kept: string[]; made: string }>> = {
   init: (at) => {
     const made = join(at.disk, 'catalog.sqlite');
@@ -124,7 +124,7 @@ const preparations: Record<string, (place: Place) => Promise<{ words: string[]; 
   },
 };
 
-/** What the directory shows of catalogs: fillers, locks, audit logs, and the files that SQLite keeps beside one are none. */
+/** The catalogs in the directory, without fillers, locks, audit logs, and the files that SQLite keeps beside one. */
 function catalogsIn(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.includes('.sqlite') && !/-(lock|wal|shm)$/.test(name));
 }

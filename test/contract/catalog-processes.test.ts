@@ -13,7 +13,7 @@ import { scope } from './catalog-records.js';
 const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
 const writerSource = fileURLToPath(new URL('catalog-writer.ts', import.meta.url));
 
-/** A writer process and what it has told so far. */
+/** A writer process and its reports so far. */
 class Writer {
   readonly process: ChildProcess;
   readonly ended: Promise<unknown[]>;
@@ -54,7 +54,7 @@ describe('several processes on one catalog', () => {
     writers.push(...Array.from({ length: count }, () => new Writer(path, limit)));
   }
 
-  it('make it together and write to it together', async () => {
+  it('create it together and write to it together', async () => {
     start(4, 25);
     const exits = await Promise.all(writers.map((writer) => writer.ended));
     expect(exits).toEqual(Array.from({ length: 4 }, () => [0, null]));
@@ -62,11 +62,11 @@ describe('several processes on one catalog', () => {
     expect(await storedKeys()).toEqual(writers.flatMap((writer) => writer.acknowledgedKeys).sort());
   });
 
-  it('lose nothing that was acknowledged when they are killed in the middle of their writes', async () => {
+  it('lose no acknowledged write when they are killed while writing', async () => {
     for (let round = 0; round < 3; round++) {
       start(2, Number.POSITIVE_INFINITY);
       const running = writers.slice(-2);
-      // Another count each round, so that the kill meets another moment of the write.
+      // Another count each round: the kill hits another moment of the write.
       await Promise.all(running.map((writer) => writer.acknowledged(5 + 7 * round)));
       for (const writer of running) writer.process.kill('SIGKILL');
       await Promise.all(running.map((writer) => writer.ended));

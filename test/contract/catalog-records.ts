@@ -1,4 +1,4 @@
-/** Records for tests of the catalog, valid unless told otherwise. */
+/** Records for tests of the catalog, valid by default. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord } from '../../src/keys/key.js';
 import type { Scope } from '../../src/calls/scope.js';
@@ -10,7 +10,7 @@ export const scope: Scope = { account: '111122223333', region: 'eu-central-1' };
 /** The same region, another account. */
 export const otherScope: Scope = { account: '444455556666', region: 'eu-central-1' };
 
-/** A day in January 2026, at an odd millisecond so that lost precision shows. */
+/** A day in January 2026, at an odd millisecond, which reveals lost precision. */
 export function day(number: number): Date {
   return new Date(Date.UTC(2026, 0, number, 10, 20, 30, 457));
 }
@@ -114,7 +114,7 @@ export async function addStore(catalog: Catalog, change: Partial<StoreRecord> = 
   return store;
 }
 
-/** The deployment that these records belong to. */
+/** The deployment of these records. */
 export const owner: CatalogOwner = {
   identity: { partition: 'aws', region: scope.region, accounts: [scope.account] },
   clusterIds: ['cluster-default00001'],

@@ -40,7 +40,7 @@ export function storeContract(opened: () => OpenedCatalog): void {
     expect(await catalog.createStore(storeRecord({ ...otherScope, name }), 10)).toBe('created');
   });
 
-  it('counts the limit in each scope, also among those that create at once', async () => {
+  it('enforces the limit in each scope, even for concurrent creates', async () => {
     const { catalog, another } = opened();
     const rivals = [catalog, await another(), catalog, await another()];
     const outcomes = await Promise.all(rivals.map((rival) => rival.createStore(storeRecord(), 2)));
@@ -60,7 +60,7 @@ export function storeContract(opened: () => OpenedCatalog): void {
     expect(await page(ids[2], 3)).toEqual(ids.slice(3));
   });
 
-  it('lists stores of all scopes in the states that are named', async () => {
+  it('lists stores of all scopes in the given states', async () => {
     const { catalog } = opened();
     for (const connectionState of everyState) await addStore(catalog, { connectionState, name: connectionState });
     await addStore(catalog, { ...otherScope, connectionState: 'CONNECTED', name: 'other' });
@@ -97,7 +97,7 @@ export function storeContract(opened: () => OpenedCatalog): void {
     expect(won.filter((one) => one)).toHaveLength(1);
   });
 
-  it('updates what is given and leaves the rest', async () => {
+  it('updates the given properties and leaves the rest', async () => {
     const { catalog } = opened();
     const store = await addStore(catalog);
     const id = store.customKeyStoreId;
@@ -132,7 +132,7 @@ export function storeContract(opened: () => OpenedCatalog): void {
     expect((await catalog.findStore(scope, customKeyStoreId))?.passwordVersion).toBe(2);
   });
 
-  it('updates nothing in another state, of a store that is not there, or to what is taken', async () => {
+  it('updates nothing in another state, of a missing store, or to a name or cluster in use', async () => {
     const { catalog } = opened();
     const other = await addStore(catalog);
     const store = await addStore(catalog, { connectionState: 'CONNECTED' });

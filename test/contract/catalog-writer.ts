@@ -1,4 +1,4 @@
-/** A process that makes keys in a catalog until it is killed, and tells its parent of each that was acknowledged. */
+/** A process that makes keys in a catalog until it is killed, and reports each acknowledged one to its parent. */
 import { systemClock } from '../../src/clock-system.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { addKey, aliasFor } from './catalog-records.js';

@@ -15,7 +15,7 @@ export type CatalogWithFeed = Catalog & { readonly changes: ChangeFeed };
 /** An empty catalog for one test. */
 export interface OpenedCatalog {
   catalog: CatalogWithFeed;
-  /** The same data through another connection, as another process has it. */
+  /** The same data through another connection, as another process sees it. */
   another: () => Promise<CatalogWithFeed>;
   dispose(): Promise<void>;
 }

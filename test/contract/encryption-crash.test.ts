@@ -14,7 +14,7 @@ const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
 const spender = fileURLToPath(new URL('encryption-spender.ts', import.meta.url));
 const block = 65_536;
 
-/** Spends until at least so many are told, and is killed. Gives what was told. */
+/** Spends until the given number is reported, and is killed. @returns the reported number. */
 async function spendUntilKilled(path: string, materialId: string, atLeast: number): Promise<number> {
   const child = fork(spender, [path, materialId], { execArgv: ['--import', hooks] });
   const ended = once(child, 'exit');
@@ -26,7 +26,7 @@ async function spendUntilKilled(path: string, materialId: string, atLeast: numbe
   return told;
 }
 
-it('processes that are killed lose encryptions of the budget, and spend none twice', async () => {
+it('killed processes lose encryptions of the budget, and spend none twice', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-budget-'));
   try {
     const path = join(folder, 'catalog.db');

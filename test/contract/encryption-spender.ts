@@ -1,4 +1,7 @@
-/** A process that spends encryptions of one material until it is killed, and tells its parent how many it has spent. */
+/**
+ * A process that spends encryptions of one material until it is killed, and reports to its parent how many it has
+ * spent.
+ */
 import { systemClock } from '../../src/clock-system.js';
 import { EncryptionBudget } from '../../src/keys/encryption-budget.js';
 import { openSqliteCatalog } from '../../src/storage/sqlite.js';
@@ -11,6 +14,6 @@ const fail = (error: unknown): void => {
 const budget = new EncryptionBudget({ catalog, onWarning: () => undefined, onBackgroundError: fail });
 for (let spent = 1; ; spent += 1) {
   if (!budget.trySpend(materialId)) await budget.spend(materialId);
-  // Told after it was spent: what the parent knows of is never more than what was.
+  // Reported after spending: the parent never knows of more than were spent.
   if (spent % 10_000 === 0) await new Promise((resolve) => process.send?.({ spent }, resolve));
 }

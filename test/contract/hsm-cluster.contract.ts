@@ -9,7 +9,7 @@ import { Secret } from '../../src/secret.js';
 export interface OpenedCluster {
   cluster: HsmCluster;
   clock: Clock;
-  /** Puts another AES-256 key under the material's id and label, behind the cluster's back. */
+  /** Puts another AES-256 key under the material's id and label, without the cluster's knowledge. */
   swapMaterial(materialId: string): void | Promise<void>;
   close(): void | Promise<void>;
 }
@@ -19,7 +19,7 @@ const secret = (bytes: Uint8Array): Secret => new Secret(Uint8Array.from(bytes))
 const revealed = (opened: Secret): Buffer => Buffer.from(opened.reveal());
 const newMaterialId = (): string => randomBytes(32).toString('hex');
 
-/** What every implementation of the key-store port must do. Run it from the implementation's own test file. */
+/** The promises of every implementation of the HSM port. Run it from the implementation's own test file. */
 export function hsmClusterContract(name: string, open: () => Promise<OpenedCluster>): void {
   describe(`HsmCluster contract: ${name}`, () => {
     let opened: OpenedCluster;
@@ -72,7 +72,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       expect(new Set(sealed.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
     });
 
-    it('takes additional data of the longest envelope', async () => {
+    it('accepts the maximum length of additional data', async () => {
       const material = await newMaterial();
       const long = randomBytes(2 + 54 + 8192);
       const sealed = await cluster.perform(
@@ -85,7 +85,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       );
     });
 
-    it('refuses whatever was changed, and goes on working', async () => {
+    it('refuses every change, and keeps working', async () => {
       const material = await newMaterial();
       const other = await newMaterial();
       const sealed = await cluster.perform(
@@ -137,7 +137,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       expect((await cluster.perform('random', { lengthBytes: 1 }, inTime())).byteLength).toBe(1);
     });
 
-    it('lists what it holds, and no longer what was destroyed', async () => {
+    it('lists its materials, and no longer a destroyed one', async () => {
       const { materialId } = await newMaterial();
       const held = async (): Promise<boolean[]> =>
         (await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })).map(({ materialIds }) =>

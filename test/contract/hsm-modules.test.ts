@@ -1,4 +1,4 @@
-/** Every PKCS#11 module that the tests have keeps the promises of the port, through the same cluster and addon. */
+/** Every PKCS#11 module of the tests keeps the promises of the port, through the same cluster and addon. */
 import { describe, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { MemberOptions } from '../../src/hsm/clusters.js';
@@ -16,7 +16,7 @@ interface ModuleToken extends RealHsm {
   dispose(): void;
 }
 
-/** One PKCS#11 implementation: how a token of it is made, or why there is none here. */
+/** One PKCS#11 implementation: how to make a token of it, or why there is none here. */
 type TestedModule = { name: string } & ({ create: () => ModuleToken } | { missing: string });
 
 const nssLibrary = findNssLibrary();
@@ -67,7 +67,7 @@ async function open(
   const fixture = await createHsmFixture();
   const member = fixture.member({ module: moduleOf(token), tokenLabel: token.tokenLabel });
   fixture.configure({ members: [member] });
-  // Where the process has one instance only, the intruder shares it.
+  // If the process has only one instance, the intruder shares it.
   const intruding = token.shared === true ? member : { ...member, module: directly(token) };
   return {
     cluster: await fixture.connected(),

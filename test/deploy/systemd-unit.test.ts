@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 
-/** What systemd itself says of the unit and of the file that adds a local HSM to it. */
+/** systemd's own opinion of the unit and of the file that adds a local HSM to it. */
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-unit-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -14,7 +14,10 @@ const source = (name: string): string => fileURLToPath(new URL(`../../deploy/sys
 /** Skipped on a machine without systemd, such as a container. */
 const isHere = spawnSync('systemd-analyze', ['--version']).status === 0;
 
-/** With a program that every machine has. An unknown directive is a line and no failure: there may be no line. */
+/**
+ * With a program that every machine has. systemd reports an unknown directive as a line without failing: there must be
+ * no line.
+ */
 function verify(text: string): { status: number | null; lines: string } {
   writeFileSync(unit, text.replace(/^(Exec\w+=)\/opt\/holdfast\/holdfast/m, '$1/bin/true'));
   const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });

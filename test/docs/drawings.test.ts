@@ -25,7 +25,7 @@ function drawn(state: string, withLabels: boolean): string[] {
   return arrows(found?.edges ?? [], withLabels);
 }
 
-/** What a key answers that does not allow a change. */
+/** The answer of a key that does not allow a change. */
 const refusals = ['KMS_INVALID_STATE', 'NOT_FOUND'];
 
 const arrows = (edges: readonly Edge[], withLabels: boolean): string[] =>

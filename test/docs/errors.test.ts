@@ -8,7 +8,7 @@ import { type ErrorCode, errorCodes, retryability } from '../../src/errors.js';
 import { statusOfCode } from '../../src/faces/grpc/errors.js';
 
 describe('docs/errors.md', () => {
-  it('is what the closed list says: npm run generate:docs', () => {
+  it('agrees with the closed list: npm run generate:docs', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/errors.md'), 'utf8');
     const statusName = (code: ErrorCode) => status[statusOfCode[code]];
     expect(page).toBe(errorsPage({ errorCodes, errorGuide, retryability, statusName }));
@@ -23,7 +23,7 @@ describe('docs/errors.md', () => {
     }
   });
 
-  it('calls those retryable whose status tells clients to try again', () => {
+  it('calls codes retryable whose status makes clients try again', () => {
     const always = errorCodes.filter((code) => retryability[code] === 'always');
     expect(always).toEqual(['CANCELLED', 'DEPENDENCY_TIMEOUT', 'THROTTLING']);
   });

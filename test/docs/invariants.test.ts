@@ -10,7 +10,7 @@ const sections = [...page.matchAll(/^## (\d+)\. .*\n([\s\S]*?)(?=^## |$(?![\s\S]
   ([, number = '', body = '']) => ({ number: Number(number), body }),
 );
 
-/** Decisions are dated and not changed afterwards; this file spells out what it looks for. */
+/** Decisions are dated and not changed afterwards; this file contains the text that it searches for. */
 const exempt = ['docs/decisions/', 'docs/invariants.md', 'test/docs/invariants.test.ts'];
 const text = /\.(ts|mts|mjs|cc|h|proto|md|yaml|sh)$/;
 
@@ -50,7 +50,7 @@ describe('docs/invariants.md', () => {
     expect(sources.flatMap(({ content }) => citedNumbers(content)).length).toBeGreaterThan(sections.length);
   });
 
-  it('is what the code cites, and not a design that is elsewhere', () => {
+  it('is the only document of its kind that the code cites', () => {
     expect(sources.filter(({ content }) => /\bdesign\s+(§|invariant)/i.test(content)).map(({ path }) => path)).toEqual(
       [],
     );

@@ -8,13 +8,13 @@ export interface Edge {
   label: string;
 }
 
-/** A drawing, read whole. */
+/** A drawing, fully parsed. */
 export interface Drawing {
   kind: 'stateDiagram-v2' | 'sequenceDiagram' | 'flowchart';
   edges: Edge[];
 }
 
-/** @throws for a block that is not one of the three kinds, or a line in it that is not understood */
+/** @throws for a block that is not one of the three kinds, or that has a line which is not understood */
 export function drawingsOf(path: string): Drawing[] {
   return [...readFileSync(path, 'utf8').matchAll(/^```mermaid\n([\s\S]*?)^```$/gm)].map(([, block = '']) =>
     drawing(block),

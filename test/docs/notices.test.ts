@@ -15,7 +15,7 @@ const notices = read('THIRD_PARTY_NOTICES.md');
 const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, LockedPackage> };
 
-/** What ships with the program, dependencies of dependencies included. */
+/** The packages that ship with the program, including dependencies of dependencies. */
 const shipped = Object.entries(packages).filter(
   ([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true,
 );
@@ -34,13 +34,13 @@ describe('THIRD_PARTY_NOTICES.md', () => {
     expect(listed).toEqual(expected.sort());
   });
 
-  it('is right that all that ships is permissively licensed', () => {
+  it('lists only permissive licences', () => {
     expect(shipped.length).toBeGreaterThan(50);
     const others = shipped.filter(([, { license }]) => license === undefined || !permissive.test(license));
     expect(others.map(([path, { license }]) => `${path}: ${String(license)}`)).toEqual([]);
   });
 
-  it('names what lies in this repository and is where it says', () => {
+  it('names the bundled code in this repository, with correct paths', () => {
     for (const path of ['native/third_party/pkcs11.h', 'proto/google/rpc/', 'proto/aws/kms-model.json']) {
       expect(existsSync(join(root, path)), path).toBe(true);
       expect(notices).toContain(`\`${path}\``);

@@ -1,4 +1,4 @@
-/** Who may do what: the table of `access-walk.test.ts`, and the keys and stores that it is about. */
+/** The permissions of callers: the table of `access-walk.test.ts`, and its keys and stores. */
 import { randomBytes } from 'node:crypto';
 import type { HoldfastClient, Message } from './client.js';
 import { account, type Deployment, region } from './deployment.js';
@@ -6,19 +6,19 @@ import { account, type Deployment, region } from './deployment.js';
 export type Answer = 'OK' | 'ACCESS_DENIED';
 
 export interface Row {
-  /** What the audit record says was decided upon. */
+  /** The actions in the audit record. */
   actions: string[];
   user: Answer;
   administrator: Answer;
-  /** Succeeds for an administrator when the rows are walked in their order. */
+  /** Succeeds for an administrator if the rows are run in order. */
   request: Message;
-  /** The resources in the audit record of who was not let in for lack of permission, and of who was. */
+  /** The resources in the audit record of a caller that was denied, and of one that was allowed. */
   resources: string[];
   /** Request fields in the audit record. */
   parameters: Message;
 }
 
-/** What the rows talk about; made by the administrator beforehand. */
+/** The keys and stores of the rows; the administrator makes them beforehand. */
 export interface World {
   appKey: Message;
   otherKey: Message;
@@ -122,7 +122,7 @@ function cryptographyRows(world: World): Record<string, Row> {
   };
 }
 
-/** On no single resource; every field of the request is audited. */
+/** Without a single resource; every field of the request is audited. */
 function forAdministrators(action: string, request: Message): Row {
   return {
     actions: [`kms:${action}`],
@@ -167,7 +167,7 @@ export async function buildWorld(deployment: Deployment, client: HoldfastClient)
   };
 }
 
-/** Every way in which a user names a key: method, field, and what else the request needs. */
+/** Every way in which a user names a key: method, field, and the other fields of the request. */
 export function userKeyRequests(world: World): [method: string, field: string, request: Message][] {
   const ciphertext = { ciphertext_blob: world.appCiphertext };
   const context = { encryption_context: { walk: 'yes' } };

@@ -18,11 +18,11 @@ import { account, type Caller, Deployment, region, type RunningServer } from './
 import { health, reflectedServices } from './standard-services.js';
 
 /**
- * Who may do what: every method of the service descriptors × every kind of caller. A method without a row fails, and so
- * does a row without a method.
+ * The permissions of callers: every method of the service descriptors × every kind of caller. A method without a row
+ * fails, and so does a row without a method.
  */
 
-/** All that a caller sees of a refusal, but for the request's id. */
+/** Everything that a caller sees of a refusal, except the request's id. */
 function answerOf({ status, message, reason, domain, fieldViolations, metadata }: CallError): string {
   const { 'x-request-id': _id, 'grpc-status-details-bin': _details, date: _date, ...rest } = metadata.getMap();
   return JSON.stringify({ status, message, reason, domain, fieldViolations, rest });
@@ -138,7 +138,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     }
   });
 
-  it('lets a user use its keys, and denies all else', async () => {
+  it('lets a user use its keys, and denies everything else', async () => {
     const client = clientOf('app');
     for (const [method, row] of Object.entries(rows)) {
       const answer = await callAudited(client, method, row, { principal: arnOf('app') });
@@ -146,7 +146,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     }
   });
 
-  it('lets a user use a key of its list by every name, and says the same of all other keys', async () => {
+  it('lets a user use a key of its list by every name, and gives the same answer for all other keys', async () => {
     const client = clientOf('app');
     const names = (key: Message, alias: string) => [
       key['key_id'],
@@ -177,7 +177,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     }
   });
 
-  it('says the same of a ciphertext of a key that the user may not use, whatever key the request names', async () => {
+  it('gives the same answer for a ciphertext of a forbidden key, whatever key the request names', async () => {
     const client = clientOf('app');
     const request = { ciphertext_blob: world.otherCiphertext, encryption_context: { walk: 'yes' } };
     const answers = new Set<string>();
@@ -218,7 +218,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     }
   });
 
-  it('answers health and reflection to whoever passes the listener, and audits neither', async () => {
+  it('answers health and reflection to every admitted connection, and audits neither', async () => {
     const before = deployment.auditRecords().length;
     const doors: [string, grpc.ChannelCredentials][] =
       door === 'tls'
@@ -242,7 +242,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     expect(deployment.auditRecords().length).toBe(before);
   });
 
-  // Last: it changes what the others look at.
+  // Last: it changes what the others read.
   it('lets an administrator do everything', async () => {
     for (const [method, row] of Object.entries(rows)) {
       const answer = await callAudited(operator, method, row, { principal: arnOf('operator') });
@@ -251,7 +251,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
   });
 });
 
-/** What a create answers that it has made: its audit record must name it. */
+/** The resource in a create's answer: its audit record must name it. */
 function madeBy(method: string, response: Message): string[] {
   if (method === 'CreateKey') return [(response['key_metadata'] as Message)['arn'] as string];
   return method === 'CreateCustomKeyStore' ? [response['custom_key_store_id'] as string] : [];

@@ -1,4 +1,6 @@
-/** Whether catalog and token agree after a server was killed: every key has its material, every object has its row. */
+/**
+ * Checks that catalog and token agree after a server was killed: every key has its material, every object has its row.
+ */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'vitest';
@@ -11,7 +13,7 @@ import type { Deployment } from './deployment.js';
 
 const minuteMs = 60_000;
 
-/** The machine's clocks, with a wall that a test moves. */
+/** The machine's clocks, with a wall clock that a test moves. */
 class MovedClock implements Clock {
   offsetMs = 0;
   now = (): Date => new Date(systemClock.now().getTime() + this.offsetMs);
@@ -21,17 +23,17 @@ class MovedClock implements Clock {
 }
 
 /**
- * SoftHSM writes a new object in steps. Killed between the first ones it leaves a shell: an object that is not yet a
- * token object and has neither id nor label nor value. There is no key in it.
+ * SoftHSM writes a new object in steps. Killed between the first ones it leaves an empty object: it is not yet a token
+ * object, has neither id nor label nor value, and contains no key.
  */
 function isShell(object: TokenObject): boolean {
   const hasValue = typeof object['CKA_VALUE_LEN'] === 'number' && object['CKA_VALUE_LEN'] > 0;
   return object.CKA_ID === '' && object.CKA_LABEL === '' && object['CKA_TOKEN'] !== true && !hasValue;
 }
 
-/** Of the default cluster. */
+/** For the default cluster. */
 export class Accounting {
-  /** Ids of keys that callers were told of. */
+  /** Ids of keys in answers to callers. */
   readonly acknowledged = new Set<string>();
   readonly #deployment: Deployment;
   readonly #token: TokenReader;
@@ -42,7 +44,9 @@ export class Accounting {
     this.#token = new TokenReader(softHsm, defaultCluster.tokenLabel, defaultCluster.pin);
   }
 
-  /** What the catalog says of every material: of a key, of a create that was interrupted, and what it may encrypt. */
+  /**
+   * The catalog's account of every material: of a key, of an interrupted create, and of the encryptions it may make.
+   */
   readCatalog() {
     const database = new Database(join(this.#deployment.folder, 'catalog.sqlite'), { readonly: true });
     try {
@@ -91,7 +95,7 @@ export class Accounting {
     expect([...this.acknowledged].filter((keyId) => !known.has(keyId))).toEqual([]);
   }
 
-  /** Whether every key of the catalog that is enabled, acknowledged or not, encrypts and decrypts. */
+  /** Whether every enabled key of the catalog, acknowledged or not, encrypts and decrypts. */
   async expectAllKeysWork(client: HoldfastClient): Promise<void> {
     for (const { key_id: keyId, state } of this.readCatalog().keys) {
       if (state !== 'Enabled') continue;
@@ -103,8 +107,8 @@ export class Accounting {
   }
 
   /**
-   * Intents that are too old are abandoned, left alone for their quarantine, and then what they made is destroyed; keys
-   * whose destruction was interrupted are gone too.
+   * Intents that are too old are abandoned, left alone for their quarantine, and then their material is destroyed; keys
+   * whose destruction was interrupted are removed too.
    */
   async cleanUp(): Promise<void> {
     const clock = new MovedClock();

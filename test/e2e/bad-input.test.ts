@@ -7,7 +7,10 @@ import { type CallError, type HoldfastClient, type Message, methods } from './cl
 import { account, connectedKeyStore, Deployment, region, type RunningServer } from './deployment.js';
 import { field, numberField, pair } from './wire.js';
 
-/** What no sound client sends. Nothing of it may reach an HSM's reputation, the log of errors, or the next caller. */
+/**
+ * Requests that no sound client sends. They must affect neither an HSM's breaker, nor the log of errors, nor the next
+ * caller.
+ */
 
 const otherAccount = '999988887777';
 const keyArn = (keyId: string, owner = account) => `arn:aws:kms:${region}:${owner}:key/${keyId}`;
@@ -62,7 +65,7 @@ describe('bad input', () => {
     server = await deployment.start();
     client = server.client();
     await server.defaultKeyStoreConnected(client);
-    // Requests while it connected were answered KEY_UNAVAILABLE, which is an operator's business and logged as such.
+    // Requests during the connect were answered KEY_UNAVAILABLE, which concerns an operator and is logged accordingly.
     logOffset = readFileSync(deployment.logPath).length;
     const createKey = async () => ((await client.call('CreateKey'))['key_metadata'] as Message)['key_id'] as string;
     keyId = await createKey();
@@ -79,7 +82,7 @@ describe('bad input', () => {
     deployment.dispose();
   });
 
-  describe('bytes that are no request', () => {
+  describe('bytes that are not a request', () => {
     const garbage: [string, Buffer][] = [
       ['a zero byte', Buffer.from([0])],
       ['a zero byte and more', Buffer.from([0, 0xff, 0x0a])],
@@ -102,14 +105,14 @@ describe('bad input', () => {
       }
     });
 
-    it('and an empty request is one wherever something is required', async () => {
+    it('and so is an empty request if a field is required', async () => {
       for (const { method } of methods) {
         if (emptyRequestsAllowed.includes(method)) await client.callRaw(method, Buffer.alloc(0));
         else expectValidation(await client.rawRefusal(method, Buffer.alloc(0)));
       }
     });
 
-    it('and invalid UTF-8 is one in every text', async () => {
+    it('and so is invalid UTF-8 in every text', async () => {
       for (const bad of [Buffer.from([0xff]), Buffer.from([0xc0, 0x80]), Buffer.from([0xed, 0xa0, 0x80])]) {
         for (const method of textFirst) expectValidation(await client.rawRefusal(method, field(1, 'a', bad)));
         expectValidation(await client.rawRefusal('CreateCustomKeyStore', field(4, 'PIN-', bad)));
@@ -120,7 +123,7 @@ describe('bad input', () => {
       }
     });
 
-    it('and an enum value that the proto does not know is one, whatever its size', async () => {
+    it('and so is an unknown enum value, whatever its size', async () => {
       for (const value of [99, 2 ** 31 - 1, -1, -(2 ** 31), 2n ** 63n - 1n]) {
         expectValidation(await client.rawRefusal('CreateKey', numberField(5, value)), 'key_spec');
         const request = Buffer.concat([field(1, keyId), field(2, 'x'), numberField(5, value)]);
@@ -155,7 +158,7 @@ describe('bad input', () => {
       }
     });
 
-    it('are refused with a short answer, however much is wrong with them', async () => {
+    it('are refused with a short answer, however many rules they break', async () => {
       const emptyTags = Buffer.concat(Array.from({ length: 200_000 }, () => field(9)));
       const refusal = await client.rawRefusal('CreateKey', emptyTags);
       expectValidation(refusal);
@@ -163,7 +166,7 @@ describe('bad input', () => {
       expect(refusal.fieldViolations.length).toBeLessThanOrEqual(10);
     });
 
-    it('are refused also when they come compressed', async () => {
+    it('are refused even if they are compressed', async () => {
       const bomb = Buffer.alloc(64 * 1_048_576);
       expect(gzipSync(bomb).length).toBeLessThan(200_000);
       const status = await callCompressed(server.port, deployment.credentials('operator'), bomb);
@@ -189,7 +192,7 @@ describe('bad input', () => {
       expect(({} as Message)['polluted']).toBeUndefined();
     });
 
-    it('must name nothing twice', async () => {
+    it('must not repeat a name', async () => {
       for (const values of [
         ['a', 'a'],
         ['a', 'b'],
@@ -257,7 +260,7 @@ describe('bad input', () => {
       }
     });
 
-    it('are invalid when they are cut, lengthened, or something else', async () => {
+    it('are invalid if they are cut, extended, or other bytes', async () => {
       for (let length = 1; length < ciphertext.length; length += 7) {
         await expectInvalidCiphertext(ciphertext.subarray(0, length));
         await expectInvalidCiphertext(ciphertext.subarray(length));
@@ -271,7 +274,7 @@ describe('bad input', () => {
 
     it('belong to one key', async () => {
       const other = await encrypt(otherKeyId);
-      // Key id, material id and both, of the other key's envelope (header in the additional data).
+      // Key id, material id and both, of the other key's ciphertext (header in the additional data).
       for (const [start, end] of [
         [4, 20],
         [20, 52],
@@ -305,7 +308,7 @@ describe('bad input', () => {
     });
   });
 
-  it('an alias where only an id fits is answered with what does fit', async () => {
+  it('an alias in place of an id is refused with the accepted forms', async () => {
     const byId = [
       'EnableKey',
       'DisableKey',
@@ -371,7 +374,7 @@ describe('bad input', () => {
   });
 
   // Last: after all of the above.
-  it('leaves a server that works, HSMs in good standing, and no error in the log', async () => {
+  it('leaves a working server, closed breakers, and no error in the log', async () => {
     const storeId = await connectedKeyStore(client, deployment);
     const created = await client.call('CreateKey', { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: storeId });
     const { key_id: customKeyId } = created['key_metadata'] as Message;
@@ -388,7 +391,7 @@ describe('bad input', () => {
   });
 });
 
-/** The status that a gzip-compressed message of these bytes is refused with. */
+/** The status of the refusal of a gzip-compressed message of these bytes. */
 function callCompressed(port: number, credentials: grpc.ChannelCredentials, message: Buffer): Promise<grpc.status> {
   const client = new grpc.Client(`localhost:${port}`, credentials, {
     'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip,

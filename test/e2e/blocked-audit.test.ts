@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Deployment } from './deployment.js';
 
-/** The audit log goes to a pipe of this process that nobody reads (`… | something that hangs`). */
+/** The audit log goes to a pipe of this process without a reader (`… | something that hangs`). */
 describe('an audit log that blocks', () => {
   let deployment: Deployment;
   let pipe: number;
@@ -24,13 +24,13 @@ describe('an audit log that blocks', () => {
   });
 
   afterEach(() => {
-    // Reads to the end, so that the thread that writes comes back.
+    // Reads to the end, which releases the writing thread.
     createReadStream('', { fd: openSync(pipePath, constants.O_RDONLY) }).resume();
     closeSync(pipe);
     deployment.dispose();
   });
 
-  it('has callers answered and the server stopped within their bounds', async () => {
+  it('delays neither answers nor the stop beyond their bounds', async () => {
     const server = await deployment.start();
     const client = server.client();
     await server.defaultKeyStoreConnected(client);

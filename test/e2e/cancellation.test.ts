@@ -34,7 +34,7 @@ it('a cancelled call that waits for an HSM never reaches it, and is audited', as
   const plaintext = randomBytes(32);
   deployment.ledger.add('plaintext', plaintext);
   const { ciphertext_blob: ciphertext } = await client.call('Encrypt', { key_id: keyId, plaintext });
-  // A key's first two ciphertexts are decrypted before they go out; those that hang below are not among them.
+  // A key's first two ciphertexts are decrypted before they go out; those that hang below must not be among them.
   await client.call('Encrypt', { key_id: keyId, plaintext });
   const fault = deployment.fault('custom');
   const decrypt = () => client.call('Decrypt', { ciphertext_blob: ciphertext });
@@ -63,7 +63,7 @@ it('a cancelled call that waits for an HSM never reaches it, and is audited', as
 
   fault.heal();
   await Promise.all(hung);
-  // Behind it, had it still been in the queue.
+  // Behind it, if it were still in the queue.
   await decrypt();
   expect(fault.calls('C_Decrypt')).toBe(before + 2 * ofOne);
 });

@@ -38,7 +38,7 @@ const moveAway = (): void => {
 };
 
 describe('a start without its catalog', () => {
-  it('is refused until the catalog is made by an act', async () => {
+  it('is refused until the catalog is created explicitly', async () => {
     deployment.dispose();
     begin(false);
     await expect(deployment.start()).rejects.toThrow(/There is no catalog at .*holdfast catalog init/);
@@ -66,7 +66,7 @@ describe('a start without its catalog', () => {
     ['empty', () => truncateSync(path)],
     ['cut off', () => truncateSync(path, 4_096)],
     [
-      'a link to nothing',
+      'a dangling link',
       () => {
         moveAway();
         symlinkSync(join(deployment.folder, 'gone'), path);
@@ -74,7 +74,7 @@ describe('a start without its catalog', () => {
     ],
     ['no database', () => writeFileSync(path, 'text'.repeat(2_000))],
   ])(
-    'makes no second one where a first was used and is %s, though create is still true; nor does doctor call it fine',
+    'creates no second one if a first was used and is %s, although create is still true; and doctor reports it',
     async (_, spoil) => {
       await usedOnce();
       spoil();
@@ -98,7 +98,7 @@ describe('a start without its catalog', () => {
 });
 
 describe('a token whose keys the catalog does not know', () => {
-  it('is an error state that alerts at the start, until the right catalog is back', async () => {
+  it('causes an alert from the start until the right catalog is back', async () => {
     await usedOnce();
     moveAway();
     rmSync(deployment.auditPath);

@@ -1,6 +1,6 @@
 /**
- * A client made by another tool-chain than the server: @grpc/proto-loader reads the published .proto files at run time.
- * Requests and responses are plain objects with the names of the proto.
+ * A client made by another tool-chain than the server's: @grpc/proto-loader reads the published .proto files at run
+ * time. Requests and responses are plain objects with the names of the proto.
  */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ export interface FieldViolation {
   description: string;
 }
 
-/** What a call was refused with: the gRPC status and what `google.rpc.Status` in its details says. */
+/** A refusal: the gRPC status and the `google.rpc.Status` in its details. */
 export class CallError extends Error {
   constructor(
     readonly status: grpc.status,
@@ -27,7 +27,7 @@ export class CallError extends Error {
     readonly domain: string | undefined,
     readonly fieldViolations: readonly FieldViolation[],
     readonly metadata: grpc.Metadata,
-    /** What `RetryInfo` says, in milliseconds. */
+    /** From `RetryInfo`, in milliseconds. */
     readonly retryDelayMs: number | undefined,
     /** `ErrorInfo.metadata`. */
     readonly info: Readonly<Record<string, string>>,
@@ -52,7 +52,7 @@ const services = Object.entries(definitions)
   .filter(([name]) => name.endsWith('Service'))
   .map(([name, definition]) => ({ name, definition: definition as grpc.ServiceDefinition }));
 
-/** Every method of every service, as the descriptors say. */
+/** Every method of every service in the descriptors. */
 export const methods: readonly MethodDescription[] = services.flatMap(({ name, definition }) =>
   Object.values(definition).map((method) => ({
     service: name,
@@ -65,7 +65,7 @@ const details = new protobuf.Root();
 details.resolvePath = (_origin, target) => `${protoFolder}/${target}`;
 details.loadSync(['google/rpc/status.proto', 'google/rpc/error_details.proto']);
 
-/** Where a server listens, and who calls. */
+/** The address of a server, and the caller's identity. */
 export interface ClientOptions {
   /** `address:port` or `unix:path`. */
   target: string;
@@ -74,9 +74,9 @@ export interface ClientOptions {
 
 export class HoldfastClient {
   readonly #clients: ReadonlyMap<string, { client: grpc.Client; definition: grpc.ServiceDefinition }>;
-  /** Told of every refusal, so that a test can look for secrets in them. */
+  /** Called for every refusal; a test searches them for secrets. */
   onError: (error: CallError) => void = () => undefined;
-  /** Headers that every call carries. */
+  /** Headers of every call. */
   headers: Readonly<Record<string, string>> = {};
 
   constructor(options: ClientOptions) {
@@ -102,20 +102,20 @@ export class HoldfastClient {
     );
   }
 
-  /** Calls a method and gives it up when the signal is aborted; rejects with CANCELLED then. */
+  /** Calls a method and cancels it when the signal is aborted; rejects with CANCELLED then. */
   cancellable(method: string, request: Message, signal: AbortSignal): Promise<Message> {
     const found = this.#find(method);
     const { client, path, requestSerialize, responseDeserialize } = found;
     return this.#unary(client, path, requestSerialize, responseDeserialize, request, 30_000, signal);
   }
 
-  /** Sends bytes as they are in place of a request message. */
+  /** Sends raw bytes in place of a request message. */
   callRaw(method: string, bytes: Uint8Array, deadlineMs = 30_000): Promise<Message> {
     const found = this.#find(method);
     return this.#unary(found.client, found.path, asIs, found.responseDeserialize, bytes, deadlineMs);
   }
 
-  /** The refusal that a call ends in; fails when it succeeds. */
+  /** The refusal of a call; fails if the call succeeds. */
   async refusal(method: string, request: Message = {}): Promise<CallError> {
     return this.#refusalOf(this.call(method, request), method);
   }
@@ -183,7 +183,7 @@ export class HoldfastClient {
   }
 }
 
-/** protobufjs drops names that it does not know, of fields and of enum values: a test would send nothing and not see it. */
+/** protobufjs drops unknown names of fields and of enum values: a test would send nothing without noticing. */
 function serializeWhole(definition: grpc.MethodDefinition<unknown, unknown>, request: Message): Buffer {
   const bytes = definition.requestSerialize(request);
   const sent = definition.requestDeserialize(bytes) as Message;

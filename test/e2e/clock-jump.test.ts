@@ -11,7 +11,7 @@ import { Deployment, type RunningServer } from './deployment.js';
 
 const dayMs = 24 * 3_600_000;
 
-/** The machine's clocks, with a wall that lies. */
+/** The machine's clocks, with a wall clock that lies. */
 const clock: Clock & { liesByMs: number } = {
   ...systemClock,
   liesByMs: 0,
@@ -55,7 +55,7 @@ function onDatabase<T>(work: (database: Database.Database) => T): T {
   }
 }
 
-it('destroys nothing when the clock jumps beyond the day, says so, and goes on holding after a restart', async () => {
+it('destroys nothing if the clock jumps beyond the date, reports it, and keeps the hold after a restart', async () => {
   expect(await command('describe')).toMatchObject({ exitCode: 0 });
   clock.liesByMs = 8 * dayMs;
   await server.server.keyDeletion.runNow();
@@ -77,7 +77,7 @@ it('destroys nothing when the clock jumps beyond the day, says so, and goes on h
   expect(records('HoldDeletions')).toHaveLength(1);
 });
 
-it('is released by an operator, with a record; keys that are due are named first', async () => {
+it('is released by an operator, with a record, after the due keys were listed', async () => {
   onDatabase((database) => database.prepare('update keys set deletion_date = ?').run(Date.now() - 1_000));
   const refused = await command('release');
   expect(refused).toMatchObject({ exitCode: 5, stderr: expect.stringContaining(arn) as string });
@@ -104,7 +104,7 @@ it('is released by an operator, with a record; keys that are due are named first
   expect(await command('release')).toMatchObject({ exitCode: 0, stdout: 'no deletion is held\n' });
 });
 
-it('a machine that was off for a month asks before it destroys', async () => {
+it('a machine that was off for a month asks before it destroys keys', async () => {
   await server.stop();
   onDatabase((database) =>
     database
@@ -119,7 +119,7 @@ it('a machine that was off for a month asks before it destroys', async () => {
   expect(await metrics()).toContain('holdfast_deletions_held 0');
 });
 
-it('an operator who cannot be recorded releases nothing', async () => {
+it('an operator’s release that cannot be recorded has no effect', async () => {
   const configuration = readFileSync(deployment.configurationPath, 'utf8');
   const unwritable = join(deployment.folder, 'unwritable.yaml');
   writeFileSync(unwritable, configuration.replace(deployment.auditPath, '/dev/full'));

@@ -14,7 +14,10 @@ const connections = Number(process.env['HOLDFAST_CONNECTIONS'] ?? 3_000);
 const mostRounds = 3;
 const slices = 3;
 const atOnce = 20;
-/** `getPeerX509Certificate` loses about 5 KiB a connection. A single slice may show a step of the heap, the median does not. */
+/**
+ * `getPeerX509Certificate` leaks about 5 KiB per connection. A single slice may show a step of the heap, the median
+ * does not.
+ */
 const allowedBytesPerConnection = 2_560;
 
 let child: ChildProcess;
@@ -48,7 +51,7 @@ async function connectOnce(options: tls.ConnectionOptions): Promise<void> {
   await once(socket, 'close');
 }
 
-/** @returns by how many bytes the server grew for each connection, in each slice */
+/** @returns how many bytes the server grew for each connection, in each slice */
 async function growthPerConnection(options: tls.ConnectionOptions): Promise<number[]> {
   const growth: number[] = [];
   let before = await residentBytes();
@@ -75,7 +78,7 @@ test('short connections with client certificates leave no memory behind', { time
   const options = { host: '127.0.0.1', port, ca: authority.certificate, cert, key, ALPNProtocols: ['h2'] };
   await connect(options, connections / 2);
   const rounds: number[][] = [];
-  // The allocator gives memory back when it likes; what leaks grows in every round.
+  // The allocator returns memory at its own pace; a leak grows in every round.
   do rounds.push(await growthPerConnection(options));
   while (rounds.length < mostRounds && median(rounds.at(-1)) >= allowedBytesPerConnection);
   expect(median(rounds.at(-1)), `bytes a connection: ${rounds.join(' | ')}`).toBeLessThan(allowedBytesPerConnection);

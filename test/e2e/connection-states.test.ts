@@ -17,14 +17,14 @@ import {
 const invalidState = { reason: 'CUSTOM_KEY_STORE_INVALID_STATE' };
 const finalTry = 0x2_0000;
 
-/** Long enough for a login on a busy machine; a test that lets it pass waits this long. */
+/** Long enough for a login on a busy machine; a test that uses it up waits this long. */
 const connectTimeoutMs = 5_000;
 
 let deployment: Deployment;
 let server: RunningServer;
 let client: HoldfastClient;
 
-/** A deployment with two custom clusters: `custom`, whose module does wrong on demand, and `missing`, which has no token. */
+/** A deployment with two custom clusters: `custom`, whose module fails on demand, and `missing`, which has no token. */
 function newDeployment(faulty: string[]): Deployment {
   return new Deployment({
     customClusters: ['custom', 'missing'],
@@ -80,7 +80,7 @@ async function disconnected(id: string): Promise<void> {
   expect(store).not.toHaveProperty('connection_error_code');
 }
 
-/** A password that the token's is not. */
+/** A password that is not the token's. */
 function wrongPassword(): string {
   const password = randomPin();
   deployment.ledger.add('wrong password', password);
@@ -95,7 +95,7 @@ describe('custom key stores on real tokens', () => {
 
   afterEach(dispose);
 
-  it('a wrong password: FAILED after one login, however often it is tried again, until it is updated', async () => {
+  it('a wrong password: FAILED after one login, however often a connect is repeated, until it is updated', async () => {
     const token = new TokenReader(deployment.softHsm, 'custom', deployment.customCluster.pin);
     const id = await createStore(deployment.customCluster, wrongPassword());
     expect(await inState(id, 'DISCONNECTED')).toBeDefined();
@@ -162,7 +162,7 @@ describe('custom key stores on real tokens', () => {
     expect(customLogins()).toBe(1);
   });
 
-  it('a token that is not there: CLUSTER_NOT_FOUND; one that breaks: NETWORK_ERRORS', async () => {
+  it('a missing token: CLUSTER_NOT_FOUND; a broken one: NETWORK_ERRORS', async () => {
     const [, missing] = deployment.customClusters;
     if (missing === undefined) throw new Error('There are two custom clusters.');
     const nowhere = await createStore(missing);
@@ -205,13 +205,13 @@ describe('custom key stores on real tokens', () => {
     await inState(id, 'CONNECTED');
   });
 
-  it('a login that hangs past its time: NETWORK_ERRORS, and the password is not held against it', async () => {
+  it('a login that hangs beyond its time: NETWORK_ERRORS, and the password does not count as refused', async () => {
     const fault = deployment.fault('custom');
     fault.obey('C_Login hang');
     const id = await createStore(deployment.customCluster);
     await connect(id);
     await expectFailed(id, 'NETWORK_ERRORS');
-    // The other stores of the server, and the server itself, went on meanwhile.
+    // The other stores of the server, and the server itself, kept working meanwhile.
     await server.defaultKeyStoreConnected(client);
     fault.heal();
     await disconnected(id);
@@ -219,7 +219,7 @@ describe('custom key stores on real tokens', () => {
     await inState(id, 'CONNECTED');
   });
 
-  it('a store that is not connected: its keys are unavailable, nothing is made in it, it keeps its keys', async () => {
+  it('an unconnected store: its keys are unavailable, none is made in it, and it keeps its keys', async () => {
     const id = await connectedKeyStore(client, deployment);
     const inStore = { origin: 'ORIGIN_AWS_CLOUDHSM', ...on(id) };
     const { key_id: keyId, arn } = (await client.call('CreateKey', inStore))['key_metadata'] as Message;
@@ -246,7 +246,7 @@ describe('custom key stores on real tokens', () => {
     expect(await stateOf()).toBe('KEY_STATE_UNAVAILABLE');
     expect(await client.refusal('DeleteCustomKeyStore', on(id))).toMatchObject({ reason: 'CUSTOM_KEY_STORE_HAS_CMKS' });
     expect(await client.refusal('DisconnectCustomKeyStore', on(id))).toMatchObject(invalidState);
-    // AWS key states, note 12: what was changed meanwhile shows when the store is connected again.
+    // AWS key states, note 12: changes made meanwhile take effect when the store is connected again.
     await client.call('DisableKey', { key_id: keyId });
     expect(await stateOf()).toBe('KEY_STATE_UNAVAILABLE');
 
@@ -283,7 +283,7 @@ describe('custom key stores on real tokens', () => {
     await inState(id, 'CONNECTED');
   });
 
-  it('killed while it connects: it goes on after the restart with the same password', async () => {
+  it('killed while it connects: after the restart it continues with the same password', async () => {
     const fault = deployment.fault('custom');
     const id = await createStore(deployment.customCluster);
     await server.stop();

@@ -7,10 +7,10 @@ import { Accounting } from './accounting.js';
 import type { HoldfastClient, Message } from './client.js';
 import { Deployment, eventually } from './deployment.js';
 
-/** Kills that come at instants spread over what a few creates take, … */
+/** Kills at instants spread over the duration of a few creates, … */
 const sweptRounds = 25;
 const createsInFlight = 4;
-/** … and kills while a create is known to be inside one call: before the key is made, before and after its canary is. */
+/** … and kills while a create is known to be inside one call: before the key is made, before and after its canary. */
 const stoppedAt = ['C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
 
 const deployment = new Deployment({ customClusters: [], faulty: ['default'] });
@@ -33,7 +33,10 @@ async function createAndRemember(client: HoldfastClient): Promise<void> {
   }
 }
 
-/** One life of a server: creates begin, `untilKilled` resolves, the server is killed. @returns how long it took, in ms. */
+/**
+ * One life of a server: creates begin, `untilKilled` resolves, the server is killed. @returns how long that took, in
+ * ms.
+ */
 async function life(untilKilled: (creates: Promise<unknown>) => Promise<unknown>): Promise<number> {
   const server = await deployment.spawn();
   const client = server.client();
@@ -49,7 +52,7 @@ async function life(untilKilled: (creates: Promise<unknown>) => Promise<unknown>
   return tookMs;
 }
 
-it('CreateKey killed at any instant loses nothing that was acknowledged, and leaves nothing unaccounted', async () => {
+it('CreateKey killed at any instant loses no acknowledged key, and leaves no unaccounted material', async () => {
   const wholeMs = await life((creates) => creates);
   expect(acknowledged.size).toBe(createsInFlight);
   for (let round = 0; round < sweptRounds; round += 1) {
@@ -80,11 +83,11 @@ it('CreateKey killed at any instant loses nothing that was acknowledged, and lea
   await accounting.cleanUp();
 }, 300_000);
 
-it('what a kill leaves of a half-made object keeps the token from nobody', async () => {
+it('a half-made object left by a kill does not make the token unusable', async () => {
   // As found after a kill inside C_GenerateKey: an object of SoftHSM that has CKA_KEY_TYPE and not yet CKA_CLASS.
   const remains = '0000000000000002' + '0000000000000100' + '0000000000000002' + '000000000000001f';
   const tokens = join(softHsm.directory, 'tokens');
-  // And one that has its class already, and neither id nor label nor value.
+  // And one that already has its class, and neither id nor label nor value.
   const later = `${remains.slice(0, 16)}000000000000000000000000000000020000000000000004${remains.slice(16)}`;
   for (const content of [Buffer.alloc(0), Buffer.from(remains, 'hex'), Buffer.from(later, 'hex')]) {
     for (const folder of readdirSync(tokens)) {

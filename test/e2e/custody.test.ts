@@ -10,7 +10,7 @@ import { connectedKeyStore, Deployment, type RunningServer } from './deployment.
 const actionProhibited = 0x1b;
 const attributeSensitive = 0x11;
 
-/** What every key of ours must look like on a token without replication. */
+/** The required attributes of every key of ours on a token without replication. */
 const custody = {
   CKA_KEY_TYPE: 31,
   CKA_VALUE_LEN: 32,
@@ -81,7 +81,7 @@ async function keyWithCiphertext() {
   return { keyId, arn, plaintext, ciphertext, materialId: objectOf(defaultToken, arn).CKA_ID };
 }
 
-/** Every operation that would use a key's material is refused, and says why. */
+/** Every operation that would use the key's material is refused with a reason. */
 async function expectUnusable(keyId: string, ciphertext: Uint8Array, message: string): Promise<void> {
   const refused = { reason: 'KMS_INVALID_STATE', message };
   const plaintext = newPlaintext();
@@ -112,7 +112,7 @@ afterAll(async () => {
 });
 
 describe('the token, read in another session', () => {
-  it('holds keys that nobody can read, change or copy, and nothing else', async () => {
+  it('contains only keys that cannot be read, changed or copied', async () => {
     const storeId = await connectedKeyStore(client, deployment);
     const inStore = { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: storeId };
     const places = [
@@ -132,14 +132,14 @@ describe('the token, read in another session', () => {
     }
   });
 
-  it('names each material as the ciphertext and DescribeKey do', async () => {
+  it('has the material ids of the ciphertext and DescribeKey', async () => {
     const { keyId, materialId, ciphertext } = await keyWithCiphertext();
     const described = (await client.call('DescribeKey', { key_id: keyId }))['key_metadata'] as Message;
     expect(described['current_key_material_id']).toBe(materialId);
     expect(parseEnvelope(ciphertext)).toMatchObject({ keyId, materialId });
   });
 
-  it('refuses every change to a key, also to the holder of the PIN', async () => {
+  it('refuses every change to a key, even to the holder of the PIN', async () => {
     const { materialId } = await keyWithCiphertext();
     const before = defaultToken.withId(materialId);
     const changes: [string, boolean][] = [
@@ -176,7 +176,7 @@ describe('a second object with the CKA_ID of a key', () => {
     await expectUnusable(keyId, ciphertext, 'The HSM has more than one object for this key material.');
   });
 
-  it('does not disturb the keys beside it', async () => {
+  it('does not affect other keys', async () => {
     const bystander = await keyWithCiphertext();
     const { keyId, arn, ciphertext, materialId } = await keyWithCiphertext();
     defaultToken.plant(materialId, arn, randomBytes(32));
@@ -194,7 +194,7 @@ describe('a second object with the CKA_ID of a key', () => {
     const later = newPlaintext();
     const laterCiphertext = await encrypt(keyId, later);
     expect((await decrypt(laterCiphertext)).equals(later)).toBe(true);
-    // Whoever knows the planted value can read nothing of it.
+    // The planter of the known value cannot read anything of it.
     const { nonce, ciphertext: sealed } = parseEnvelope(laterCiphertext);
     const opened = createDecipheriv('aes-256-gcm', planted, nonce).update(sealed.subarray(0, -16));
     expect(opened.equals(later)).toBe(false);
@@ -204,11 +204,11 @@ describe('a second object with the CKA_ID of a key', () => {
   });
 });
 
-describe('another key in the place of a key, under its label and CKA_ID', () => {
+describe('another key in place of a key, under its label and CKA_ID', () => {
   const mismatch = 'The key material in the HSM is not what the catalog says.';
   const wrongAnswer = 'The key material in the HSM failed its known-answer check.';
 
-  it('of known value: never used, its attributes tell', async () => {
+  it('of known value: never used, its attributes reveal it', async () => {
     const { keyId, arn, ciphertext, materialId } = await keyWithCiphertext();
     defaultToken.destroy(materialId);
     defaultToken.plant(materialId, arn, randomBytes(32));
@@ -217,7 +217,7 @@ describe('another key in the place of a key, under its label and CKA_ID', () => 
     expect(alerts(materialId)).toContain('material-mismatch');
   });
 
-  it('made in the token, with genuine attributes: never used, the canary tells', async () => {
+  it('made in the token, with genuine attributes: never used, the canary reveals it', async () => {
     const { keyId, arn, ciphertext, materialId } = await keyWithCiphertext();
     defaultToken.destroy(materialId);
     defaultToken.generate(materialId, arn);
@@ -234,7 +234,7 @@ describe('another key in the place of a key, under its label and CKA_ID', () => 
     await expectUnusable(keyId, ciphertext, mismatch);
   });
 
-  it('nothing in its place: the key is not usable, and no ciphertext is called invalid', async () => {
+  it('nothing in its place: the key cannot be used, and no ciphertext is reported as invalid', async () => {
     const { keyId, ciphertext, materialId } = await keyWithCiphertext();
     defaultToken.destroy(materialId);
     await restart();

@@ -88,7 +88,7 @@ afterAll(async () => {
   deployment.dispose();
 });
 
-it('a cancelled deletion leaves the key Disabled and its material where it is', async () => {
+it('a cancelled deletion leaves the key Disabled and its material in place', async () => {
   const { keyId, arn, ciphertext } = await keyWithCiphertext(inStore());
   const scheduled = await schedule(keyId);
   expect(scheduled).toMatchObject({ key_state: 'KEY_STATE_PENDING_DELETION', pending_window_in_days: 7 });
@@ -107,7 +107,7 @@ it('a cancelled deletion leaves the key Disabled and its material where it is', 
   await afterDays(7.01);
 });
 
-it('on its day the material leaves the token, the key and its aliases are gone, a tombstone stays', async () => {
+it('at its date the material is destroyed, the key and its aliases are removed, and a tombstone stays', async () => {
   for (const [token, request] of [
     [customToken, inStore()],
     [defaultToken, {}],
@@ -141,7 +141,7 @@ it('on its day the material leaves the token, the key and its aliases are gone, 
   }
 });
 
-it('waits while the store is disconnected, and is done when it is back', async () => {
+it('waits while the store is disconnected, and is done once it is connected', async () => {
   const { keyId, arn } = await keyWithCiphertext(inStore());
   await schedule(keyId);
   await disconnect();
@@ -154,7 +154,7 @@ it('waits while the store is disconnected, and is done when it is back', async (
   expect(await client.refusal('DescribeKey', { key_id: keyId })).toMatchObject({ reason: 'NOT_FOUND' });
 });
 
-it('what was destroyed and turns up again is destroyed again when the cluster connects', async () => {
+it('destroyed material that reappears is destroyed again when the cluster connects', async () => {
   const { keyId, arn } = await keyWithCiphertext(inStore());
   const [object] = customToken.secretKeys().filter(({ CKA_LABEL }) => CKA_LABEL === arn);
   await schedule(keyId);
@@ -167,7 +167,7 @@ it('what was destroyed and turns up again is destroyed again when the cluster co
   expect(labels(customToken)).not.toContain(arn);
 });
 
-it('a store can be deleted when its last key is really gone', async () => {
+it('a store can be deleted once its last key is destroyed', async () => {
   const keys = labels(customToken).map((arn) => arn.slice(arn.lastIndexOf('/') + 1));
   for (const keyId of keys) await schedule(keyId);
   await disconnect();

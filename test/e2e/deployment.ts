@@ -20,7 +20,7 @@ import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { HoldfastClient, type Message } from './client.js';
 import { SecretLedger } from './secret-ledger.js';
 
-/** Who may be a caller of a deployment. */
+/** The callers of a deployment. */
 export type Caller = 'operator' | 'app' | 'stranger';
 
 export const account = '111122223333';
@@ -29,7 +29,7 @@ export const region = 'eu-central-1';
 /** The compiled command. */
 export const commandLine = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** How often a server that starts is looked at, and how long: many times what a busy machine needs. */
+/** How often a starting server is polled, and how long: many times the need of a busy machine. */
 const startPollMs = 20;
 const startBoundMs = 60_000;
 
@@ -45,9 +45,9 @@ export interface ClusterOfTest {
 }
 
 export interface DeploymentOptions {
-  /** Names of custom clusters beside the default one; one token each. Default: one, `custom`. */
+  /** Names of custom clusters besides the default one; one token each. Default: one, `custom`. */
   customClusters?: string[];
-  /** Names of the clusters (`default` too) that are reached through the fault-injecting module. Default: none. */
+  /** Names of the clusters (including `default`) that are reached through the fault-injecting module. Default: none. */
   faulty?: string[];
   /** Keys that the user `app` may use. Default `alias/app`. */
   appKeys?: string[];
@@ -99,14 +99,14 @@ export class Deployment {
     return cluster;
   }
 
-  /** The faults of a cluster that was named in `faulty`. */
+  /** The faults of a cluster that is named in `faulty`. */
   fault(name: string): FaultHsm {
     const fault = this.#faults.get(name);
     if (fault === undefined) throw new Error(`Cluster ${name} has no faults.`);
     return fault;
   }
 
-  /** Path of the Unix socket that is the operator. */
+  /** Path of the operator's Unix socket. */
   get socketPath(): string {
     return join(this.folder, 'holdfast.sock');
   }
@@ -165,7 +165,7 @@ export class Deployment {
     return issued;
   }
 
-  /** Everything that was written: configuration and PIN files hold secrets by design, the rest must not. */
+  /** Every file that was written: configuration and PIN files contain secrets by design, the rest must not. */
   findSecrets(): string[] {
     const written = this.ledger.findBelow(this.folder, /(\.pin|sealing\.key)$/);
     return [...written, ...this.ledger.findIn('errors that clients got', Buffer.from(this.#errors))];
@@ -176,7 +176,7 @@ export class Deployment {
       .split('\n')
       .filter((line) => line !== '');
     const records = lines.map((line) => JSON.parse(line) as Message);
-    // What the log says of itself is no record of a request.
+    // The log's own notices are not records of requests.
     return records.filter((record) => !('notice' in record));
   }
 
@@ -187,7 +187,7 @@ export class Deployment {
   }
 
   dispose(): void {
-    // A server that a failed test left behind.
+    // A server that a failed test left running.
     for (const child of this.#children) child.kill('SIGKILL');
     for (const client of this.#clients) client.close();
     this.softHsm.dispose();
@@ -255,7 +255,7 @@ export class Deployment {
     };
   }
 
-  /** One for the clusters that work, and one for each that does not. */
+  /** One for the working clusters, and one for each faulty one. */
   #modules(): Message {
     const { libraryPath: path, environment } = this.softHsm;
     const faulty = [...this.#faults].map(([name, { module }]) => [
@@ -290,7 +290,7 @@ export class Deployment {
   }
 }
 
-/** A server that a deployment runs, in this process or in one of its own. */
+/** A server of a deployment, in this process or in one of its own. */
 abstract class ServerOfTest {
   constructor(
     protected readonly deployment: Deployment,
@@ -341,7 +341,7 @@ export class SpawnedServer extends ServerOfTest {
   }
 }
 
-/** Tries until it succeeds; the test's own time-out is the bound. */
+/** Retries until it succeeds; the test's own time-out is the bound. */
 export async function eventually<T>(attempt: () => Promise<T>, intervalMs = 50): Promise<T> {
   for (;;) {
     try {

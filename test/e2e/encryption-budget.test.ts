@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Message } from './client.js';
 import { Deployment } from './deployment.js';
 
-/** What a process reserves at once. */
+/** How much a process reserves at once. */
 const block = 65_536;
 
 describe('the budget of encryptions, in the composed service', () => {
@@ -14,7 +14,7 @@ describe('the budget of encryptions, in the composed service', () => {
   });
   afterAll(() => deployment.dispose());
 
-  /** What is reserved, or whatever the statement answers. */
+  /** The reservation, or any other result of the statement. */
   function inCatalog(statement: string): unknown {
     const connection = new Sqlite(join(deployment.folder, 'catalog.sqlite'));
     try {
@@ -24,7 +24,7 @@ describe('the budget of encryptions, in the composed service', () => {
     }
   }
 
-  it('reserves a block a process, stops under 2^32 and goes on decrypting', async () => {
+  it('reserves a block per process, stops under 2^32 and still decrypts', async () => {
     const first = await deployment.start();
     const client = first.client();
     await first.defaultKeyStoreConnected(client);

@@ -48,7 +48,7 @@ export function keyStoreTests(bench: MethodBench): void {
       });
     });
 
-    it('are refused for a name or a cluster that is taken, a cluster that is not there, another trust anchor', async () => {
+    it('are refused for a name or a cluster in use, an unknown cluster, another trust anchor', async () => {
       const refusals: [Message, string][] = [
         [{ custom_key_store_name: 'store first' }, 'CUSTOM_KEY_STORE_NAME_IN_USE'],
         [{ cloud_hsm_cluster_id: cluster('first').clusterId }, 'CLOUD_HSM_CLUSTER_IN_USE'],
@@ -71,12 +71,12 @@ export function keyStoreTests(bench: MethodBench): void {
       }
     });
 
-    it('connect, and say what they are in the metadata of their keys', async () => {
+    it('connect, and appear in the metadata of their keys', async () => {
       expect(
         await bench.client.refusal('CreateKey', { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: first }),
       ).toMatchObject({ reason: 'CUSTOM_KEY_STORE_INVALID_STATE' });
       await reconnect(first);
-      // Valid, and without effect, on a store that is connected (AWS KMS API Reference, ConnectCustomKeyStore).
+      // Valid, and without effect, on a connected store (AWS KMS API Reference, ConnectCustomKeyStore).
       expect(await call('ConnectCustomKeyStore', { custom_key_store_id: first })).toEqual({});
       const created = await createKey({ origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: first });
       expect(created).toEqual({
@@ -156,7 +156,7 @@ export function keyStoreTests(bench: MethodBench): void {
           key_id: to?.['arn'],
           source_encryption_algorithm: 'ENCRYPTION_ALGORITHM_SYMMETRIC_DEFAULT',
           destination_encryption_algorithm: 'ENCRYPTION_ALGORITHM_SYMMETRIC_DEFAULT',
-          // Material ids are shown of keys with the origin AWS_KMS only.
+          // Material ids are shown only for keys with the origin AWS_KMS.
           ...(from === inDefault ? { source_key_material_id: inDefault['current_key_material_id'] } : {}),
           ...(to === inDefault ? { destination_key_material_id: inDefault['current_key_material_id'] } : {}),
         });
@@ -192,7 +192,7 @@ export function keyStoreTests(bench: MethodBench): void {
       expect(await call('DeleteCustomKeyStore', { custom_key_store_id: third })).toEqual({});
     });
 
-    it('are renamed while they are connected; all else needs them disconnected', async () => {
+    it('can be renamed while connected; every other change needs them disconnected', async () => {
       expect(
         await call('UpdateCustomKeyStore', { custom_key_store_id: first, new_custom_key_store_name: 'renamed' }),
       ).toEqual({});
@@ -227,7 +227,7 @@ export function keyStoreTests(bench: MethodBench): void {
       });
       const random = await bench.client.refusal('GenerateRandom', { number_of_bytes: 8, custom_key_store_id: second });
       expect(random.reason).toBe('CUSTOM_KEY_STORE_INVALID_STATE');
-      // Note 12 of the key state table: it succeeds, and shows once the store is connected.
+      // Note 12 of the key state table: it succeeds, and takes effect once the store is connected.
       expect(await call('DisableKey', { key_id: keyId })).toEqual({});
       expect(await keyState(keyId)).toBe('KEY_STATE_UNAVAILABLE');
       expect(await call('ScheduleKeyDeletion', { key_id: keyId })).toMatchObject({
@@ -240,7 +240,7 @@ export function keyStoreTests(bench: MethodBench): void {
       expect(await keyState(keyId)).toBe('KEY_STATE_DISABLED');
     });
 
-    it('are not deleted while they have keys, also keys that wait for their deletion', async () => {
+    it('are not deleted while they have keys, including those pending deletion', async () => {
       await disconnect(second);
       const { keys } = await call('ListKeys');
       for (const { key_id: keyId } of keys as Message[]) {

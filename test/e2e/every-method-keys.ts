@@ -55,7 +55,7 @@ export function keyTests(bench: MethodBench): void {
       expect(created).toMatchObject({ description: '', key_state: 'KEY_STATE_ENABLED', origin: 'ORIGIN_AWS_KMS' });
     });
 
-    it('are disabled, enabled, scheduled for deletion and saved from it', async () => {
+    it('are disabled, enabled, scheduled for deletion and restored', async () => {
       const { key_id: keyId, arn } = await createKey();
       expect(await call('DisableKey', { key_id: keyId })).toEqual({});
       expect(await keyState(keyId)).toBe('KEY_STATE_DISABLED');
@@ -90,7 +90,7 @@ export function keyTests(bench: MethodBench): void {
       expect(saved).not.toHaveProperty('deletion_date');
     });
 
-    it('refuse everything but their rescue while they wait for deletion', async () => {
+    it('refuse everything but CancelKeyDeletion while pending deletion', async () => {
       const { key_id: keyId, arn } = await createKey();
       const { ciphertext_blob: ciphertext } = await call('Encrypt', { key_id: keyId, plaintext: plaintextOf(20) });
       await call('CreateAlias', { alias_name: 'alias/doomed', target_key_id: keyId });
@@ -117,7 +117,7 @@ export function keyTests(bench: MethodBench): void {
           `${String(arn)} is pending deletion.`,
         ]);
       }
-      // Note 10 of the key state table: the alias may move away from a key that waits for its deletion.
+      // Note 10 of the key state table: the alias may move away from a key pending deletion.
       const { key_id: other } = await createKey();
       expect(await call('UpdateAlias', { alias_name: 'alias/doomed', target_key_id: other })).toEqual({});
       expect(await call('DeleteAlias', { alias_name: 'alias/doomed' })).toEqual({});
@@ -144,7 +144,7 @@ export function keyTests(bench: MethodBench): void {
   });
 
   describe('aliases', () => {
-    it('name keys for DescribeKey and cryptography, move, and go', async () => {
+    it('name keys for DescribeKey and cryptography, move, and are deleted', async () => {
       const { key_id: one, arn } = await createKey();
       const { key_id: two } = await createKey();
       expect(await call('CreateAlias', { alias_name: 'alias/app/Main:1_x', target_key_id: one })).toEqual({});
@@ -278,7 +278,7 @@ export function keyTests(bench: MethodBench): void {
       expect(bytes(unsealed['plaintext'])).toHaveLength(lengthBytes);
     });
 
-    it('wants exactly one length of a data key', async () => {
+    it('requires exactly one length of a data key', async () => {
       const { key_id: keyId } = await createKey();
       for (const method of ['GenerateDataKey', 'GenerateDataKeyWithoutPlaintext']) {
         const both = { key_spec: 'DATA_KEY_SPEC_AES_128', number_of_bytes: 16 };

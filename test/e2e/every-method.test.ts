@@ -4,7 +4,7 @@ import { keyStoreTests } from './every-method-key-stores.js';
 import { keyTests } from './every-method-keys.js';
 import { MethodBench } from './method-bench.js';
 
-/** Whole answers of every method, as a client made by another tool-chain reads them. */
+/** Complete answers of every method, as a client made by another tool-chain reads them. */
 describe('every method', () => {
   const bench = new MethodBench();
 
@@ -15,7 +15,7 @@ describe('every method', () => {
   keyTests(bench);
   keyStoreTests(bench);
 
-  it('GetStatus tells of the default key store, which no other method does', async () => {
+  it('GetStatus reports the default key store, which no other method does', async () => {
     const { key_stores: stores, process: process_ } = await bench.call('GetStatus');
     const connected = { cluster_name: 'default', connection_state: 'CONNECTION_STATE_CONNECTED', serving: true };
     expect((stores as Message[])[0]).toMatchObject(connected);

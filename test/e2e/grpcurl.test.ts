@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Message, methods } from './client.js';
 import { type Caller, Deployment, type RunningServer } from './deployment.js';
 
-/** A client that is not ours at all: the grpcurl command, which knows the interface by server reflection alone. */
+/** An independent client: the grpcurl command, which learns the interface by server reflection alone. */
 
 const installer = fileURLToPath(new URL('../../scripts/install-go-program.mjs', import.meta.url));
 const installed = spawnSync(process.execPath, [installer, 'grpcurl'], { encoding: 'utf8' });
@@ -14,7 +14,7 @@ const grpcurl = installed.stdout.trim();
 const reason = installed.stderr.trim();
 if (grpcurl === '') process.stderr.write(`test/e2e/grpcurl.test.ts is skipped: ${reason}\n`);
 
-/** grpcurl ends with this and the gRPC status. */
+/** grpcurl's exit code is this plus the gRPC status. */
 const exitCodeOffset = 64;
 
 interface Ended {
@@ -147,16 +147,19 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
     expect(unknown.exitCode).toBe(exitCodeOffset + grpc.status.NOT_FOUND);
   });
 
-  it.runIf(door === 'TLS')('is not let in without a certificate, and denied with one that names nobody', async () => {
-    const { address } = connection();
-    // It tries until its own time is over: with TLS 1.3 a client learns after the handshake that it was refused.
-    const patience = ['-connect-timeout', '2'];
-    const without = await run([...patience, '-cacert', deployment.authority.certificatePath, address, 'list']);
-    expect(without.exitCode).not.toBe(0);
-    expect(without.stdout).toBe('');
-    const stranger = connection('stranger');
-    const denied = await run([...stranger.options, stranger.address, 'holdfast.kms.v1.KeyService/ListKeys']);
-    expect(denied.exitCode).toBe(exitCodeOffset + grpc.status.PERMISSION_DENIED);
-    expect(denied.stderr).toContain('The caller is not a principal of this service.');
-  });
+  it.runIf(door === 'TLS')(
+    'is refused without a certificate, and denied with one that maps to no principal',
+    async () => {
+      const { address } = connection();
+      // It retries until its own time is over: with TLS 1.3 a client learns of its refusal after the handshake.
+      const patience = ['-connect-timeout', '2'];
+      const without = await run([...patience, '-cacert', deployment.authority.certificatePath, address, 'list']);
+      expect(without.exitCode).not.toBe(0);
+      expect(without.stdout).toBe('');
+      const stranger = connection('stranger');
+      const denied = await run([...stranger.options, stranger.address, 'holdfast.kms.v1.KeyService/ListKeys']);
+      expect(denied.exitCode).toBe(exitCodeOffset + grpc.status.PERMISSION_DENIED);
+      expect(denied.stderr).toContain('The caller is not a principal of this service.');
+    },
+  );
 });

@@ -11,12 +11,12 @@ import {
   type SpawnedServer,
 } from './deployment.js';
 
-/** Long enough for a call that does not hang, on a machine that has much else to do. */
+/** Long enough for a call that does not hang, on a busy machine. */
 const operationTimeoutMs = 1_500;
-/** No test waits as long as this: it is what a server that does not keep its bounds would take. */
+/** No test waits this long: it is how long a server that misses its bounds would take. */
 const farBeyondMs = 300_000;
 const drainTimeoutMs = 1_500;
-/** Twice the drain, and what a busy machine adds. */
+/** Twice the drain, and a margin for a busy machine. */
 const exitBoundMs = 20_000;
 
 let deployment: Deployment;
@@ -71,7 +71,7 @@ function logLines(message: string): Message[] {
     .map((line) => JSON.parse(line) as Message);
 }
 
-/** Resolves when the faulty module has been asked for a function `count` times more than `before`. */
+/** Resolves when the faulty module has received `count` more calls of a function than `before`. */
 function called(functionName: string, before: number): Promise<void> {
   return eventually(() => {
     const asked = deployment.fault('custom').calls(functionName) > before;
@@ -91,7 +91,7 @@ describe('a call that hangs in the HSM', () => {
   afterEach(() => server.stop());
 
   it.each(['C_Encrypt', 'C_Decrypt'])(
-    '%s: the request is answered while it hangs, other clusters go on, all is well when it comes back',
+    '%s: the request is answered while it hangs, other clusters keep working, and all is well when it returns',
     async (functionName) => {
       const elsewhere = await keyWithCiphertext({});
       const key = await keyInStore();
@@ -134,7 +134,7 @@ describe('a call that hangs in the HSM', () => {
     expect(logLines('request refused').filter(({ errorCode }) => errorCode === 'INVALID_CIPHERTEXT')).toEqual([]);
   });
 
-  it('a hung HSM costs a bounded number of lanes, however long and often it is asked', async () => {
+  it('a hung HSM costs a bounded number of lanes, however long and often it is tried', async () => {
     const key = await keyInStore();
     const fault = deployment.fault('custom');
     const before = fault.calls('C_Encrypt');
@@ -145,7 +145,7 @@ describe('a call that hangs in the HSM', () => {
       await Promise.all(
         Array.from({ length: 8 }, () => client.refusal('Encrypt', { key_id: key.keyId, plaintext: key.plaintext })),
       );
-      // Probes decrypt: while a lane is left each lets the member in again, so that the next request hangs again.
+      // Probes decrypt: while a lane is left, each readmits the member, so the next request hangs again.
       await eventually(() => (probes() > probed ? Promise.resolve() : Promise.reject(new Error('not probed yet'))));
     }
     // Two lanes, and the two that replaced them.
@@ -173,7 +173,7 @@ describe('a call that hangs in the HSM', () => {
     await expectWorks(key);
   });
 
-  it('a create that hangs is answered, and its key is not there afterwards', async () => {
+  it('a create that hangs is answered, and its key does not exist afterwards', async () => {
     const key = await keyInStore();
     const storeId = ((await client.call('DescribeKey', { key_id: key.keyId }))['key_metadata'] as Message)[
       'custom_key_store_id'
@@ -190,7 +190,7 @@ describe('a call that hangs in the HSM', () => {
 });
 
 describe('a module that hangs in C_Initialize', () => {
-  it('keeps no other module from connecting', async () => {
+  it('does not keep other modules from connecting', async () => {
     const server = await deployment.start();
     client = server.client();
     await server.defaultKeyStoreConnected(client);
@@ -257,7 +257,7 @@ describe('SIGTERM', () => {
     await expectQuietExit();
   });
 
-  it('lets what is in flight finish, and answers it', async () => {
+  it('lets requests in flight finish, and answers them', async () => {
     const key = await keyInStore();
     const fault = deployment.fault('custom');
     fault.obey('C_Encrypt delay 200');

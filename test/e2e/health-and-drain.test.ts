@@ -31,7 +31,7 @@ describe('the server process', () => {
     configure: (configuration) => {
       const [listener] = configuration['listeners'] as { certificate: string; key: string }[];
       if (listener === undefined) throw new Error('There is no listener.');
-      // Long enough that a slow machine does not end the calls that these tests let hang.
+      // Long enough that a slow machine does not end the calls that hang in these tests.
       configuration['limits'] = { requestTimeoutMs: 60_000, operationTimeoutMs: 50_000, drainTimeoutMs: 60_000 };
       certificatePath = listener.certificate;
       keyPath = listener.key;
@@ -105,7 +105,7 @@ describe('the server process', () => {
     deployment.dispose();
   });
 
-  it('drains at SIGTERM: NOT_SERVING, no new connections, what is in flight finishes, exit code 0', async () => {
+  it('drains at SIGTERM: NOT_SERVING, no new connections, requests in flight finish, exit code 0', async () => {
     const health = healthClient(`localhost:${server.port}`, deployment.credentials('app'));
     const statuses: string[] = [];
     const { answer } = await hangingCall();
@@ -136,11 +136,11 @@ describe('the server process', () => {
   it('does not wait for the drain at a second SIGTERM', async () => {
     const { answer } = await hangingCall();
     await signalled('SIGTERM', 'draining');
-    // One that comes right after the first counts as the same.
+    // A signal right after the first counts as the same.
     const again = setInterval(() => server.child.kill('SIGTERM'), 100);
     expect(await server.end('SIGTERM')).toBe(1);
     clearInterval(again);
-    // grpc-js names a cut connection by whatever it sees first: the stream's end or the socket's.
+    // grpc-js names a cut connection by whatever it notices first: the stream's end or the socket's.
     const cut: unknown[] = [grpc.status.UNAVAILABLE, grpc.status.INTERNAL];
     const refused = await answer;
     expect(refused).toBeInstanceOf(CallError);
@@ -152,7 +152,7 @@ describe('the server process', () => {
     expect(existsSync(deployment.socketPath)).toBe(false);
   });
 
-  it('opens no inspector at SIGUSR1, and goes on', async () => {
+  it('opens no inspector at SIGUSR1, and keeps running', async () => {
     await signalled('SIGUSR1', 'SIGUSR1 is ignored: there is no inspector in a server');
     await client.call('ListKeys');
     expect(readFileSync(deployment.logPath, 'utf8')).not.toContain('Debugger listening');
@@ -167,7 +167,7 @@ describe('the server process', () => {
     const { ciphertext_blob: ciphertext } = await client.call('Encrypt', { key_id: keyId, plaintext });
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       expect(await server.end(signal)).toBe(signal === 'SIGTERM' ? 0 : 'SIGKILL');
-      // A crash leaves the socket behind: the next start takes its place.
+      // A crash leaves the socket behind: the next start replaces it.
       expect(existsSync(deployment.socketPath)).toBe(signal === 'SIGKILL');
       server = await deployment.spawn();
       client = server.client();
@@ -178,7 +178,7 @@ describe('the server process', () => {
     }
   });
 
-  it('serves a new certificate after SIGHUP, and stays with the old one when the new one is broken', async () => {
+  it('serves a new certificate after SIGHUP, and keeps the old one if the new one is broken', async () => {
     const first = readFileSync(certificatePath);
     expect(await servedCertificate()).toBe(fingerprint(first));
     const renewed = issueServerCertificate(deployment.authority);
@@ -196,7 +196,7 @@ describe('the server process', () => {
     copyFileSync(renewed.certificatePath, certificatePath);
   });
 
-  it('goes on in a new audit file after a rename and SIGHUP, and loses no record', async () => {
+  it('continues in a new audit file after a rename and SIGHUP, and loses no record', async () => {
     await client.call('ListKeys', { limit: 11 });
     const rotated = `${deployment.auditPath}.1`;
     renameSync(deployment.auditPath, rotated);
@@ -214,7 +214,7 @@ describe('the server process', () => {
     expect(after).toContain(13);
   });
 
-  it('refuses to start on a Unix socket that another server listens on, and leaves that one alone', async () => {
+  it('refuses to start on a Unix socket that another server listens on, without disturbing that one', async () => {
     await expect(deployment.spawn()).rejects.toThrow(
       `listener unix ${deployment.socketPath}: another process listens there (EADDRINUSE)`,
     );

@@ -7,8 +7,8 @@ import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, Deployment, type SpawnedServer } from './deployment.js';
 
 /**
- * What the memory of a serving process holds (invariant 11): each PIN once, plaintexts and data keys nowhere soon after
- * their call. `serve` keeps other processes of its user out of its memory, so that only root can look.
+ * The memory of a serving process (invariant 11): it contains each PIN once, and no plaintext or data key soon after
+ * its call. `serve` keeps other processes of its user out of its memory, so only root can read it.
  */
 
 const deployment = new Deployment({ customClusters: ['custom'] });
@@ -35,7 +35,7 @@ const placesOf = (secret: Uint8Array): string[] =>
     return `${mapping} ${address.toString(16)}: ${around.toString('hex')}`;
   });
 
-/** Memory that was freed is overwritten twice a second; a busy machine may take longer. */
+/** Freed memory is overwritten twice a second; a busy machine may take longer. */
 const attempts = 10;
 
 async function expectAtMost(count: number, secret: Uint8Array): Promise<void> {
@@ -53,7 +53,7 @@ const encrypt = async (plaintext: Uint8Array): Promise<unknown> =>
   (await client.call('Encrypt', { key_id: keyId, plaintext }))['ciphertext_blob'];
 
 describe.skipIf(process.getuid?.() !== 0)('the memory of a serving process', () => {
-  test('is searched: a name that must be there is found', () => {
+  test('can be searched: a name that must be there is found', () => {
     expect(placesOf(Buffer.from(deployment.customCluster.clusterId)).length).toBeGreaterThan(0);
   });
 
@@ -62,7 +62,7 @@ describe.skipIf(process.getuid?.() !== 0)('the memory of a serving process', () 
     await expectAtMost(1, Buffer.from(pin));
   });
 
-  // Around the sizes at which V8, Node's pool, HTTP/2 and TLS keep bytes elsewhere.
+  // Around the sizes at which V8, Node's pool, HTTP/2 and TLS move bytes to another place.
   test.each([16, 32, 63, 64, 65, 100, 1_000, 4_096])('has no plaintext of %i bytes', async (size) => {
     const plaintext = randomBytes(size);
     await encrypt(plaintext);
@@ -82,7 +82,7 @@ describe.skipIf(process.getuid?.() !== 0)('the memory of a serving process', () 
     }
   });
 
-  test('has no plaintext of requests that were refused, or given up', async () => {
+  test('has no plaintext of refused or cancelled requests', async () => {
     const refused = randomBytes(32);
     await client.refusal('Encrypt', { key_id: 'no-such-key', plaintext: refused });
     await goneSoon(refused);

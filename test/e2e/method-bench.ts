@@ -5,7 +5,7 @@ import { systemClock } from '../../src/clock-system.js';
 import type { HoldfastClient, Message } from './client.js';
 import { account, type ClusterOfTest, Deployment, region, type RunningServer } from './deployment.js';
 
-/** The server's day stands still, so that dates are known; its timers and deadlines run. */
+/** The server's date stands still, which makes dates known; its timers and deadlines run. */
 export const now = new Date('2026-02-03T04:05:06.789Z');
 const clock: Clock = {
   now: () => new Date(now),
@@ -25,7 +25,7 @@ export const keyArn = (keyId: unknown): string => `arn:aws:kms:${region}:${accou
 export const aliasArn = (aliasName: string): string => `arn:aws:kms:${region}:${account}:${aliasName}`;
 export const bytes = (value: unknown): Buffer => Buffer.from(value as Uint8Array);
 
-/** A server whose every method is called, and the methods that were answered. */
+/** A server whose every method is called, and the methods answered so far. */
 export class MethodBench {
   readonly deployment = new Deployment({ customClusters: ['first', 'second', 'spare'] });
   readonly succeeded = new Set<string>();

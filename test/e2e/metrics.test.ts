@@ -39,7 +39,7 @@ function url(path: string): string {
   return `http://127.0.0.1:${server.server.metricsPort}${path}`;
 }
 
-/** Every sample of a scrape, by name and labels as they stand there. */
+/** Every sample of a scrape, by name and labels as written there. */
 async function scrape(): Promise<ReadonlyMap<string, number>> {
   const text = await (await fetch(url('/metrics'))).text();
   const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -61,7 +61,7 @@ describe('requests', () => {
   const requests = (method: string, code: string) =>
     `holdfast_rpc_requests_total{face="grpc",method="${method}",code="${code}"}`;
 
-  test('are counted by method and code, with how long they took', async () => {
+  test('are counted by method and code, with their duration', async () => {
     const encrypt = () => client.call('Encrypt', { key_id: keyId, plaintext: Buffer.from('counted') });
     expect(await increase(requests('Encrypt', 'OK'), encrypt)).toBe(1);
     expect(await increase('holdfast_rpc_duration_seconds_count{face="grpc",method="Encrypt"}', encrypt)).toBe(1);
@@ -69,7 +69,7 @@ describe('requests', () => {
     expect(await increase(requests('Decrypt', 'INVALID_CIPHERTEXT'), bad)).toBe(1);
   });
 
-  test('nothing that a caller sends makes a series', async () => {
+  test('no text from a caller becomes a series', async () => {
     const secret = 'caller-supplied-a7f3';
     await client.refusal('DescribeKey', { key_id: secret });
     await client.refusal('Encrypt', { key_id: `alias/${secret}`, plaintext: Buffer.from(secret) });
@@ -105,7 +105,7 @@ describe('HSMs', () => {
     const [whole = 0, wait = 0, work = 0] = after.map((sum, index) => sum - (before[index] ?? 0));
     expect(wait).toBeGreaterThan(0);
     expect(work).toBeGreaterThan(0);
-    // What is left is the way back; sums of floating-point numbers are not exact.
+    // The rest is the way back; sums of floating-point numbers are not exact.
     expect(wait + work).toBeLessThanOrEqual(whole + 1e-9);
   });
 
@@ -120,7 +120,7 @@ describe('HSMs', () => {
     expect(samples.get('holdfast_hsm_login_attempts_total')).toBe(1);
   });
 
-  test('failures have the name of their return value, and a suspended member shows', async () => {
+  test('failures have the name of their return value, and a suspended member is visible', async () => {
     const id = await connectedKeyStore(client, deployment);
     const state = (name: string) =>
       `holdfast_key_store_connection_state{key_store="${id}",cluster="custom",state="${name}"}`;
@@ -144,7 +144,7 @@ describe('HSMs', () => {
   });
 });
 
-test('a key store that failed is DISCONNECTED once it is disconnected, and nobody is paged for it any more', async () => {
+test('a failed key store is DISCONNECTED once it is disconnected, and no longer alerts', async () => {
   const password = randomPin();
   deployment.ledger.add('wrong password', password);
   const { custom_key_store_id: id } = await client.call('CreateCustomKeyStore', {
@@ -188,7 +188,7 @@ describe('the endpoint', () => {
     expect((await fetch(url('/metrics'))).headers.get('content-type')).toContain('version=0.0.4');
   });
 
-  test('whoever holds connections open does not keep the server from stopping', async () => {
+  test('open connections do not keep the server from stopping', async () => {
     const socket = connect(server.server.metricsPort ?? 0, '127.0.0.1');
     await new Promise((resolve) => socket.once('connect', resolve));
     const closed = new Promise((resolve) => socket.once('close', resolve));

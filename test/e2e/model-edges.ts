@@ -9,7 +9,7 @@ export interface Edge {
   value: unknown;
   /** Within the limits. */
   inside: boolean;
-  /** The path that a violation names, in the words of the proto. */
+  /** The path in a violation, in the proto's names. */
   field: string;
 }
 
@@ -19,7 +19,7 @@ export function fieldOf(member: string): string {
 }
 
 interface TextPattern {
-  /** A text of this length that matches, as far as one can; one that does not otherwise. */
+  /** A text of this length that matches, if one can; otherwise one that does not. */
   make(length: number): string;
   /** Characters that no text may end in. */
   wrong: string[];
@@ -35,7 +35,7 @@ function xksPath(length: number): string {
   return `/${'a'.repeat(length - 12)}/kms/xks/v1`;
 }
 
-/** By the patterns of the model: a pattern that is not here fails. */
+/** By the patterns of the model: an unlisted pattern fails. */
 const patterns: Record<string, TextPattern> = {
   'cluster-[2-7a-zA-Z]{11,16}': { make: filled('cluster-', 'a'), wrong: ['1', '8', '-', '\n'] },
   '^https://[a-zA-Z0-9.-]+$': { make: filled('https://', 'a'), wrong: ['_', ':', '/', '\n'] },
@@ -53,7 +53,7 @@ const patterns: Record<string, TextPattern> = {
   '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+': { make: filled('', '{'), wrong: ['\u0000', '\u0008', '\u0100'] },
 };
 
-/** Edges of a field. @param field its path in the words of the proto. */
+/** Edges of a field. @param field its path in the proto's names. */
 export function edgesOf(shape: ModelShape, field: string): Edge[] {
   if (shape.enum !== undefined) return choiceEdges(shape.enum, field);
   switch (shape.type) {
@@ -76,7 +76,7 @@ export function edgesOf(shape: ModelShape, field: string): Edge[] {
   }
 }
 
-/** The proto numbers the values of an enum in the model's order; `proto-model.test.ts` says so. */
+/** The proto numbers the values of an enum in the model's order; `proto-model.test.ts` checks that. */
 function choiceEdges(values: readonly string[], field: string): Edge[] {
   const known = values.map((name, index) => ({ what: name, value: index + 1, inside: true, field }));
   const unknown = [values.length + 1, 9999, -1].map((value) => ({
@@ -94,7 +94,7 @@ function textEdges(shape: ModelShape, field: string): Edge[] {
   const longest = shape.max ?? 0;
   const lengths = lengthEdges(shape, field, (length) => pattern.make(length)).map((edge) => ({
     ...edge,
-    // Some patterns cannot be matched at the shortest length that the model gives.
+    // Some patterns cannot match at the minimum length in the model.
     inside: edge.inside && matches(edge.value as string, shape.pattern),
   }));
   const wrong = pattern.wrong.map((character) => ({

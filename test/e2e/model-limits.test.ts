@@ -8,17 +8,17 @@ import { type Edge, edgesOf, fieldOf } from './model-edges.js';
 
 /** Every limit of every request field in the model, at its edges, on a running server. */
 
-/** Where we are not as the model's shape says, and why. */
+/** Deviations from the model's shapes, and why. */
 const differences: Record<string, Partial<ModelShape>> = {
   // The shape of a limit is 1–1,000; the text of ListAliases says 1–100.
   'ListAliases.Limit': { max: 100 },
   // The shape is 1–365; the text of ScheduleKeyDeletion says 7–30.
   'ScheduleKeyDeletion.PendingWindowInDays': { min: 7, max: 30 },
-  // A name without the prefix `alias/` is a ValidationException of the live service.
+  // A name without the prefix `alias/` is a ValidationException in the live service.
   AliasName: { min: 6 },
 };
 
-/** Fields that the model's shape does not require and its text does. */
+/** Fields that the model's text requires although its shape does not. */
 const requiredByText: Partial<Record<KmsOperationName, string[]>> = {
   CreateCustomKeyStore: ['CloudHsmClusterId', 'TrustAnchorCertificate', 'KeyStorePassword'],
   Decrypt: ['CiphertextBlob'],
@@ -26,7 +26,7 @@ const requiredByText: Partial<Record<KmsOperationName, string[]>> = {
   GenerateRandom: ['NumberOfBytes'],
 };
 
-/** What a value that the limits allow may be answered with, beside success and UNSUPPORTED_OPERATION. */
+/** The allowed answers to a valid value, besides success and UNSUPPORTED_OPERATION. */
 const answersToAllowed: Record<string, string> = {
   AliasName: 'NOT_FOUND INVALID_ALIAS_NAME',
   CiphertextBlob: 'INVALID_CIPHERTEXT',
@@ -54,7 +54,7 @@ describe('the limits of the model', () => {
   let server: RunningServer;
   let client: HoldfastClient;
   let bases: Record<KmsOperationName, Message>;
-  /** What a field needs beside it, because of rules between fields. */
+  /** The other fields that a field requires, because of rules between fields. */
   let companions: Record<string, Message>;
   let storeCount = 0;
 
@@ -120,7 +120,7 @@ describe('the limits of the model', () => {
     deployment.dispose();
   });
 
-  /** Takes back what a success changed, so that the next value meets the same server. */
+  /** Undoes the changes of a success: the next value meets the same server. */
   const undo = async (method: KmsOperationName, request: Message, response: Message): Promise<void> => {
     if (response['plaintext'] !== undefined) deployment.ledger.add('answer', response['plaintext'] as Buffer);
     if (method === 'CreateCustomKeyStore') {
@@ -145,7 +145,7 @@ describe('the limits of the model', () => {
     }
   };
 
-  /** @returns what is wrong with the answer, if anything. */
+  /** @returns the problem with the answer, if any. */
   const faultOf = async (method: KmsOperationName, name: string, edge: Edge): Promise<string | undefined> => {
     const place = `${method}.${name}`;
     const companion = { ...companions[place], ...companions[`${place} ${edge.what}`] };
@@ -183,12 +183,12 @@ describe('the limits of the model', () => {
     }
     const all = await answerTo(method, {});
     const named = all === 'OK' ? [] : all.fieldViolations.map(({ field }) => field);
-    // What the text requires and the shape does not is looked at once the shape is kept.
+    // Requirements of the text that the shape lacks are checked once the shape is satisfied.
     const expected = modelOperations[method].input.required ?? requiredByText[method] ?? [];
     for (const name of expected) expect(named).toContain(fieldOf(name));
   });
 
-  it('met a server that could say yes', () => {
+  it('ran against a server that can accept valid values', () => {
     expect(storeCount).toBeGreaterThan(3);
   });
 });

@@ -6,7 +6,7 @@ import { OtlpReceiver } from '../telemetry/otlp-receiver.js';
 import type { Message } from './client.js';
 import { Deployment } from './deployment.js';
 
-/** Metrics and logs of a whole server as a collector receives them, and what `OTEL_*` may decide. */
+/** Metrics and logs of a whole server as a collector receives them, and the effects of `OTEL_*`. */
 
 let receiver: OtlpReceiver;
 beforeEach(async () => void (receiver = await OtlpReceiver.start()));
@@ -56,7 +56,7 @@ test('metrics arrive under the names of Prometheus, and every line of the log', 
       .split('\n')
       .map((line) => JSON.parse(line) as Message);
     const sent = receiver.logRecords.map(({ body }) => body);
-    // What is logged after the last export is in the log alone.
+    // Lines after the last export are in the log alone.
     expect(sent).toEqual(written.map(({ msg }) => msg).slice(0, sent.length));
     expect(sent).toContain('key store connected');
     expect(receiver.spans).toEqual([]);
@@ -88,7 +88,7 @@ test('OTEL_* sets up all three signals if the configuration says so', async () =
   });
 });
 
-test('without that nothing is sent, the log names what is ignored, and no library can read it later', async () => {
+test('without that nothing is sent, the log names the ignored variables, and no library can read them later', async () => {
   Object.assign(process.env, variables(), { OTEL_TRACES_EXPORTER: 'otlp', OTEL_LOG_LEVEL: 'debug' });
   await run({}, (deployment) => {
     expect(receiver.headers).toEqual([]);
@@ -97,7 +97,7 @@ test('without that nothing is sent, the log names what is ignored, and no librar
   });
 });
 
-test('a receiver that is away costs no request, and the server still stops', async () => {
+test('an unreachable receiver affects no request, and the server still stops', async () => {
   receiver.answerWith(500);
   const endpoint = (signal: string) => ({ endpoint: `${receiver.base}/v1/${signal}` });
   const telemetry = { otlpMetrics: endpoint('metrics'), otlpLogs: endpoint('logs'), tracing: endpoint('traces') };

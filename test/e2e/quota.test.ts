@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CallError, type HoldfastClient, type Message } from './client.js';
 import { connectedKeyStore, Deployment, eventually, type RunningServer } from './deployment.js';
 
-/** `operationsPerSecond` of a cluster, seen by its callers and by everybody else. */
+/** `operationsPerSecond` of a cluster, as its callers and all others experience it. */
 
 const operationsPerSecond = 2;
 const callCount = 60;
@@ -54,7 +54,7 @@ it('answers THROTTLING with the time to wait, leaves other stores alone, and rec
   expect(refusalsElsewhere).toEqual([]);
   const served = callCount - refusals.length;
   expect(served).toBeGreaterThanOrEqual(1);
-  // A second's worth at once, and what came in meanwhile.
+  // A second's worth at once, and what accrued meanwhile.
   expect(served).toBeLessThanOrEqual(operationsPerSecond * (1 + passedSeconds));
   for (const refusal of refusals) {
     expect(refusal).toBeInstanceOf(CallError);
@@ -70,7 +70,7 @@ it('answers THROTTLING with the time to wait, leaves other stores alone, and rec
   }
   const audited = deployment.auditRecords().filter(({ errorCode }) => errorCode === 'THROTTLING');
   expect(audited).toHaveLength(refusals.length);
-  // What it does not count goes on as before.
+  // Uncounted operations continue as before.
   expect(await client.call('DescribeKey', { key_id: limited })).toHaveProperty('key_metadata');
 
   const recovered = await eventually(() => encrypt(limited), 1_000 / operationsPerSecond);

@@ -55,7 +55,7 @@ async function counted(kind: string): Promise<number> {
 const sha256Of = (issued: IssuedCertificate): string =>
   new X509Certificate(issued.certificate).fingerprint256.replaceAll(':', '').toLowerCase();
 
-/** Shakes hands and waits until the server closes; whatever it sends before is what a refused caller gets. */
+/** Shakes hands and waits until the server closes; a refused caller gets no more than the bytes received until then. */
 async function received(options: tls.ConnectionOptions): Promise<number> {
   const socket = tls.connect({
     host: '127.0.0.1',
@@ -93,7 +93,7 @@ test.each([
     'INVALID_PURPOSE',
     'CN=a server',
   ],
-] as const)('%s: nothing is sent, and the log says whose certificate it was', async (kind, issue, reason, subject) => {
+] as const)('%s: nothing is sent, and the log identifies the certificate', async (kind, issue, reason, subject) => {
   const issued = issue();
   expect(await received({ cert: issued.certificate, key: issued.key })).toBe(0);
   expect(await refusal(kind)).toMatchObject({
@@ -111,7 +111,7 @@ test('no certificate: nothing is sent', async () => {
   expect(await refusal('no-certificate')).toMatchObject({ level: 'warn' });
 });
 
-test('a TCP probe that says nothing is a line for debugging, and hides nothing', async () => {
+test('a silent TCP probe is a debug line, and hides no other refusal', async () => {
   for (let round = 0; round < 3; round += 1) {
     const probe = connect(server.port, '127.0.0.1');
     await once(probe, 'connect');
@@ -124,7 +124,7 @@ test('a TCP probe that says nothing is a line for debugging, and hides nothing',
   ).toBe(3);
 });
 
-test('a caller whom the configuration does not know: log and audit have subject, names and fingerprint', async () => {
+test('an unknown caller: log and audit have subject, names and fingerprint', async () => {
   const issued = deployment.authority.issue({
     commonName: 'nobody',
     usage: 'client',
@@ -172,7 +172,7 @@ async function callAs(issued: IssuedCertificate): Promise<Message> {
   }
 }
 
-/** A certificate that this authority signed with any subject: what a registration that does not look lets through. */
+/** A certificate that this authority signed with an arbitrary subject, as a careless registration would. */
 function withSubject(subject: string): IssuedCertificate {
   const at = (name: string): string => join(deployment.folder, name);
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('odd.key')];

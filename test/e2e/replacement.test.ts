@@ -9,14 +9,17 @@ import { processHealthName } from '../../src/faces/grpc/health-names.js';
 import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, Deployment, eventually, type SpawnedServer } from './deployment.js';
 
-/** A real `holdfast serve` in whose module an HSM hangs for good: it is replaced, unless that would take away what works. */
+/**
+ * A real `holdfast serve` in whose module an HSM hangs for good: it is replaced, unless that would take a working HSM
+ * from callers.
+ */
 
 const openTimeoutMs = 1_000;
 const drainTimeoutMs = 1_000;
-/** Three openings that hang, the wait for others, two drains; ten times that. */
+/** Three module instances that hang, the wait for others, two drains; ten times that. */
 const exitBoundMs = 10 * (4 * openTimeoutMs + 2 * drainTimeoutMs);
 
-/** Every call that a lane, a probe or an opening makes; logins and sessions are not reached. */
+/** Every call of a lane, of a probe or of opening a member; logins and sessions are not reached. */
 const everythingHangs = ['C_EncryptInit hang', 'C_DecryptInit hang', 'C_GetTokenInfo hang', 'C_GenerateRandom hang'];
 
 let deployment: Deployment;
@@ -81,7 +84,7 @@ function health(server: SpawnedServer, service: string): Promise<string> {
   });
 }
 
-it('with nothing else that serves: drains, exits with its code in bounded time, and its successor serves', async () => {
+it('if nothing else serves: drains, exits with its code in bounded time, and its successor serves', async () => {
   deployment = new Deployment({ customClusters: [], faulty: ['default'], configure });
   const fault = deployment.fault('default');
   const { server, client } = await started();
@@ -111,7 +114,7 @@ it('with nothing else that serves: drains, exits with its code in bounded time, 
   expect(await successor.server.end('SIGTERM')).toBe(0);
 });
 
-it('with another key store that serves: stays, says so, and asks once that one is gone', async () => {
+it('if another key store serves: stays, reports it, and asks once that one fails', async () => {
   deployment = new Deployment({ faulty: ['default', 'custom'], configure });
   const { server, client } = await started();
   await server.defaultKeyStoreConnected(client);
@@ -135,7 +138,7 @@ it('with another key store that serves: stays, says so, and asks once that one i
   expect(await exitOf(server)).toBe(exitCodes.replace);
 });
 
-it('with every connect hanging: is replaced, and a PIN that is refused then is tried once by all successors', async () => {
+it('if every connect hangs: is replaced, and a PIN refused later is tried once by all successors', async () => {
   deployment = new Deployment({
     customClusters: [],
     faulty: ['default'],

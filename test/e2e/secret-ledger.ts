@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Shorter ones would be found by chance. */
+/** Shorter secrets would be found by chance. */
 const shortestSecretBytes = 7;
 
-/** Every secret that a test run used, to look for in everything that was written (invariant 11). */
+/** Every secret that a test run used, for a search in everything that was written (invariant 11). */
 export class SecretLedger {
   readonly #secrets = new Map<string, Buffer>();
 
@@ -18,7 +18,7 @@ export class SecretLedger {
     return this.#secrets.size;
   }
 
-  /** Where a secret stands in clear, hex, base64 or base64url; each as `<what> in <where>`. */
+  /** Where a secret occurs in clear, hex, base64 or base64url; each as `<what> in <where>`. */
   findIn(where: string, content: Buffer): string[] {
     const text = content.toString('latin1');
     return [...this.#secrets]
@@ -26,7 +26,7 @@ export class SecretLedger {
       .map(([what]) => `${what} in ${where}`);
   }
 
-  /** Looks into every file below a folder, except those whose names `ignored` matches. */
+  /** Searches every file below a folder, except those whose names `ignored` matches. */
   findBelow(folder: string, ignored: RegExp): string[] {
     return readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -37,7 +37,7 @@ export class SecretLedger {
 }
 
 function spellings(secret: Buffer): string[] {
-  // Base64 of a part of a longer text depends on the offset; without its last group it is found in any padding.
+  // Base64 of a part of a longer text depends on the offset; without its last group it is found with any padding.
   const base64 = secret.toString('base64').replace(/=+$/, '').slice(0, -1);
   const base64url = base64.replaceAll('+', '-').replaceAll('/', '_');
   return [secret.toString('latin1'), secret.toString('hex'), secret.toString('hex').toUpperCase(), base64, base64url];

@@ -25,7 +25,7 @@ afterAll(async () => {
   deployment.dispose();
 });
 
-/** Remembers a plaintext that a response carried. */
+/** Remembers a plaintext in a response. */
 function remember(what: string, response: Message): Message {
   deployment.ledger.add(what, response['plaintext'] as Uint8Array);
   return response;
@@ -54,14 +54,14 @@ it('the process leaves no core dump, and shows no secret in its arguments and en
   expect(deployment.ledger.findIn('environ', procFile('environ'))).toEqual([]);
 });
 
-it('what the server writes is for its user alone', () => {
+it('only its user can read the files that the server writes', () => {
   const made = readdirSync(deployment.folder).filter((name) => /^(catalog|audit)/.test(name));
   expect(made).toEqual(expect.arrayContaining(['audit.log', 'catalog.sqlite', 'catalog.sqlite-wal']));
   for (const name of made) expect(statSync(join(deployment.folder, name)).mode & 0o077, name).toBe(0);
   expect(statSync(deployment.socketPath).mode & 0o077).toBe(0);
 });
 
-it('every operation that handles secrets leaves none of them behind', async () => {
+it('no operation leaves secrets behind', async () => {
   const created = await client.call('CreateKey', { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: storeId });
   const keyId = (created['key_metadata'] as Message)['key_id'];
   const { key_id: otherKeyId } = (await client.call('CreateKey', {}))['key_metadata'] as Message;
@@ -80,11 +80,11 @@ it('every operation that handles secrets leaves none of them behind', async () =
   remember('data key', await client.call('Decrypt', { ciphertext_blob: sealed }));
   remember('random', await client.call('GenerateRandom', { number_of_bytes: 32 }));
   remember('random', await client.call('GenerateRandom', { number_of_bytes: 32, custom_key_store_id: storeId }));
-  // While it runs, with the write-ahead log; the search after the end is the one of every file of tests.
+  // While it runs, with the write-ahead log; the search after the end covers every file of the tests.
   expect(deployment.findSecrets()).toEqual([]);
 });
 
-it('a plaintext that is refused is not repeated', async () => {
+it('a refused plaintext is not repeated', async () => {
   const { key_id: keyId } = (await client.call('CreateKey', {}))['key_metadata'] as Message;
   const tooLong = randomBytes(4097);
   deployment.ledger.add('part of a plaintext that is too long', tooLong.subarray(0, 16));
@@ -100,7 +100,7 @@ it('a plaintext that is refused is not repeated', async () => {
   expect(await stranger.refusal('Encrypt', { key_id: keyId, plaintext })).toMatchObject({ reason: 'ACCESS_DENIED' });
 });
 
-it('a password that is refused is not repeated', async () => {
+it('a refused password is not repeated', async () => {
   const [, unused] = deployment.customClusters;
   const request = {
     custom_key_store_name: 'another store',
@@ -131,7 +131,7 @@ it('a password that is refused is not repeated', async () => {
   });
 });
 
-it('the catalog has the password sealed, and describes it nowhere', async () => {
+it('the catalog has the password sealed, and never shows it', async () => {
   const database = new Database(join(deployment.folder, 'catalog.sqlite'), { readonly: true });
   const row = database.prepare('select * from custom_key_stores').get() as Record<string, unknown>;
   database.close();

@@ -13,7 +13,7 @@ import {
 } from './deployment.js';
 import { health, healthClient } from './standard-services.js';
 
-/** What operators see of a server: metrics, `holdfast status`, health, log. */
+/** An operator's view of a server: metrics, `holdfast status`, health, log. */
 
 let deployment: Deployment;
 let server: RunningServer;
@@ -73,7 +73,7 @@ async function healthOf(service: string): Promise<string | undefined> {
 const until = <T>(read: () => Promise<T> | T, expected: T): Promise<void> =>
   eventually(async () => expect(await read()).toEqual(expected));
 
-test('a key store that failed pages after more than two reconciliations, and after a restart', async () => {
+test('a failed key store alerts after more than two reconciliations, and after a restart', async () => {
   const password = randomPin();
   deployment.ledger.add('wrong password', password);
   const created = await client.call('CreateCustomKeyStore', {
@@ -114,7 +114,7 @@ test('a key store that failed pages after more than two reconciliations, and aft
   expect(await value(`holdfast_key_store_failed{${labels},error_code="INVALID_CREDENTIALS"}`)).toBeUndefined();
 }, 60_000);
 
-test('a server that is well: exit code 0, and every part is there', async () => {
+test('a healthy server: exit code 0, with every part of the status', async () => {
   const id = await connectedKeyStore(client, deployment);
   const outcome = await status('--output', 'json');
   expect([outcome.exitCode, outcome.stderr]).toEqual([0, '']);
@@ -143,7 +143,7 @@ test('a server that is well: exit code 0, and every part is there', async () => 
   expect(denied.reason).toBe('ACCESS_DENIED');
 });
 
-test('while every HSM is away it answers at once; readiness says no, liveness yes, and both again when it is back', async () => {
+test('while every HSM is away it answers at once; readiness says no, liveness yes, and both say yes when they return', async () => {
   const fault = deployment.fault('default');
   fault.obey('C_GenerateRandom rv 0x30', 'C_GetTokenInfo hang');
   await client.refusal('GenerateRandom', { number_of_bytes: 8 });
@@ -167,7 +167,7 @@ test('while every HSM is away it answers at once; readiness says no, liveness ye
 describe('the audit log', () => {
   const logged = (message: string): boolean => deployment.logLines().some((line) => line['msg'] === message);
 
-  test('a file that was removed is begun anew, also when nobody calls, and that is told', async () => {
+  test('a removed file is begun anew, even without requests, and that is reported', async () => {
     rmSync(deployment.auditPath);
     await until(() => logged('the file of the audit log was removed while it was in use: a new one was begun'), true);
     expect(await value('holdfast_audit_files_removed_total')).toBe(1);
@@ -186,7 +186,7 @@ describe('the audit log', () => {
     expect(await status()).toMatchObject({ exitCode: 0 });
   });
 
-  test('that it cannot be written, and that it can again, are each one line; health follows, and no record is counted twice', async () => {
+  test('losing and regaining it are one line each; health follows, and no record is counted twice', async () => {
     await server.stop();
     deployment.dispose();
     deployment = new Deployment({
@@ -202,7 +202,7 @@ describe('the audit log', () => {
     expect(await health(`localhost:${server.port}`, deployment.credentials('app'))).toBe('NOT_SERVING');
     const lost = await value('holdfast_audit_records_lost_total');
     expect(lost).toBeGreaterThan(0);
-    // The log itself tries once a second: what it writes then is no record.
+    // The log itself tries once a second: its attempts are not records.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(await value('holdfast_audit_records_lost_total')).toBe(lost);
     const told = deployment.logLines().filter((line) => (line['msg'] as string).startsWith('the audit log cannot'));

@@ -1,4 +1,4 @@
-/** Clients of the services that are not ours: health and reflection, from their published proto files. */
+/** Clients of the standard services: health and reflection, from their published proto files. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';

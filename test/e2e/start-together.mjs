@@ -1,7 +1,7 @@
 /**
- * One process of many that start together on one token, as a server starts: module lock, open, log in, inventory, then
- * one encryption. Its job comes as JSON on stdin (so that the PIN is in no command line), see start-together.test.ts;
- * it begins when its parent sends `go`. Prints one line of JSON.
+ * One of many processes that start together on one token, as a server starts: module lock, open, log in, inventory,
+ * then one encryption. Its job comes as JSON on stdin (which keeps the PIN out of command lines), see
+ * start-together.test.ts; it begins when its parent sends `go`. Prints one line of JSON.
  */
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';

@@ -7,7 +7,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Message } from './client.js';
 import { Deployment, eventually } from './deployment.js';
 
-/** The compiled server under a supervisor: what it tells systemd, and what it does at the limits that it is given. */
+/**
+ * The compiled server under a supervisor: its messages to systemd, and its behaviour at the limits that systemd sets.
+ */
 
 let deployment: Deployment;
 
@@ -16,14 +18,14 @@ beforeEach(() => {
 });
 afterEach(() => deployment.dispose());
 
-/** What a datagram socket receives, a line each. Node has none; perl is a part of every Debian. */
+/** The data received on a datagram socket, one line each. Node has no such socket; perl is part of every Debian. */
 const receive = `
   socket(my $socket, AF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
   bind($socket, pack_sockaddr_un($ARGV[0])) or die "bind: $!";
   $| = 1;
   while (defined recv($socket, my $message, 4096, 0)) { $message =~ s/\\n/ /g; print "$message\\n"; }`;
 
-test('systemd is told of ready, reload and stop, and its watchdog is fed from ready to the end', async () => {
+test('systemd is notified of ready, reload and stop, and its watchdog is fed from ready to the end', async () => {
   const path = join(deployment.folder, 'notify.sock');
   const receiver = spawn('perl', ['-MSocket', '-e', receive, path], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
@@ -43,7 +45,7 @@ test('systemd is told of ready, reload and stop, and its watchdog is fed from re
   }
 }, 60_000);
 
-test('where file descriptors run short connections are refused and told, and work with tokens and the audit log goes on', async () => {
+test('if file descriptors run short, connections are refused and reported, and tokens and audit log keep working', async () => {
   const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
   const serve = `ulimit -n 512; exec "${process.execPath}" "${program}" serve --config "${deployment.configurationPath}"`;
   const server = spawn('sh', ['-c', serve], { stdio: ['ignore', 'ignore', openSync(deployment.logPath, 'a')] });

@@ -1,5 +1,5 @@
 /**
- * A process with one TLS listener, and nothing else that could use memory. Each message from its parent is answered with
+ * A process with one TLS listener, and nothing else that could use memory. It answers each message from its parent with
  * the resident memory in bytes, after a garbage collection.
  */
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const listener = await TlsListener.start(
       return undefined;
     },
     accept: (socket) => {
-      // A client that is gone already is no news.
+      // A client that has already left is no event.
       socket.on('error', () => socket.destroy());
       socket.end();
     },

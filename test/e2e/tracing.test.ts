@@ -64,14 +64,14 @@ async function traced(method: string, request: Message): Promise<{ parentId: str
   try {
     await client.call(method, request);
   } catch {
-    // What it was refused with is in the spans.
+    // The refusal is in the spans.
   } finally {
     client.headers = {};
   }
   return { parentId, spans: await arrived(traceId) };
 }
 
-/** The request's own span ends last: with it, all are there. */
+/** The request's own span ends last: when it is there, all are. */
 function arrived(traceId: string): Promise<ReceivedSpan[]> {
   return eventually(() => {
     const spans = receiver.trace(traceId);
@@ -87,7 +87,7 @@ function named(spans: ReceivedSpan[], name: string): ReceivedSpan {
 }
 
 describe('a request whose caller traces it', () => {
-  test('is a tree: the request, the operation of the cluster, the try on a member', async () => {
+  test('is a tree: the request, the operation of the cluster, the attempt on a member', async () => {
     const plaintext = randomBytes(32);
     deployment.ledger.add('plaintext', plaintext);
     const request = { key_id: keyId, plaintext, encryption_context: { purpose: contextValue } };
@@ -154,7 +154,7 @@ describe('a request whose caller traces it', () => {
   });
 });
 
-test("what is not sampled leaves no span: neither by the ratio, nor by the caller's flag, nor for a stranger", async () => {
+test("an unsampled request leaves no span: neither by the ratio, nor by the caller's flag, nor for a stranger", async () => {
   const unsampled = caller(false);
   client.headers = unsampled.headers;
   await client.call('GenerateRandom', { number_of_bytes: 8 });
@@ -167,14 +167,14 @@ test("what is not sampled leaves no span: neither by the ratio, nor by the calle
   stranger.headers = strange.headers;
   await stranger.refusal('GenerateRandom', { number_of_bytes: 8 });
   const before = receiver.spans.length;
-  // Spans leave in order: when these have arrived, those before them would have.
+  // Spans leave in order: when these have arrived, earlier ones would have.
   const { spans } = await traced('GenerateRandom', { number_of_bytes: 8 });
   expect(receiver.spans).toHaveLength(before + spans.length);
   expect(receiver.trace(unsampled.traceId)).toEqual([]);
   expect(receiver.trace(strange.traceId)).toEqual([]);
 });
 
-test('the receiver knows who sends, by the header of the configuration and not of the environment', () => {
+test('the receiver gets the header of the configuration, not of the environment', () => {
   expect(receiver.headers.at(-1)).toMatchObject({
     authorization: exportToken,
     'content-type': 'application/x-protobuf',
@@ -187,7 +187,7 @@ test('the receiver knows who sends, by the header of the configuration and not o
   });
 });
 
-test('a receiver that takes nothing costs no request, and is logged once', async () => {
+test('a receiver that accepts nothing affects no request, and is logged once', async () => {
   receiver.answerWith(400);
   for (let round = 0; round < 3; round += 1) {
     client.headers = caller(true).headers;
@@ -203,7 +203,7 @@ test('a receiver that takes nothing costs no request, and is logged once', async
   expect(lines.filter((line) => line.includes('"msg":"spans were lost"'))).toHaveLength(1);
 });
 
-test('no secret is in what was sent, nor in the log', () => {
+test('no secret is in the sent data, nor in the log', () => {
   expect(receiver.bodies.length).toBeGreaterThan(0);
   expect(deployment.ledger.findIn('what the receiver got', Buffer.concat(receiver.bodies))).toEqual([]);
   expect(deployment.ledger.findIn('the log', readFileSync(deployment.logPath))).toEqual([]);

@@ -5,7 +5,7 @@ import { holdfast } from '../cli/session.js';
 import type { HoldfastClient, Message } from './client.js';
 import { Deployment, type RunningServer } from './deployment.js';
 
-/** What callers were always told. */
+/** The unchanged answer to callers. */
 const plain = 'The ciphertext, or the encryption context that it is bound to, is not valid.';
 
 const deployment = new Deployment({ customClusters: [] });
@@ -29,7 +29,7 @@ async function start(): Promise<void> {
   await server.defaultKeyStoreConnected(operator);
 }
 
-/** A key of a catalog that is gone, and one of the catalog that took its place. */
+/** A key of a lost catalog, and one of the catalog that replaced it. */
 beforeAll(async () => {
   await start();
   lost = await newKey();
@@ -64,7 +64,7 @@ describe.each([
   ];
 
   it.each(requests)(
-    '%s: administrators and the audit log learn which; others what they always did',
+    '%s: administrators and the audit log learn which; others get the usual answer',
     async (method, request) => {
       const toOperator = await operator.refusal(method, request());
       expect(toOperator).toMatchObject({ reason: 'INVALID_CIPHERTEXT' });
@@ -84,7 +84,7 @@ describe.each([
   );
 });
 
-it('a ciphertext of a known key that was changed is told as before, and names nothing', async () => {
+it('a changed ciphertext of a known key gets the usual answer, and names nothing', async () => {
   const changed = Buffer.from(known.ciphertext);
   changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
   const refusal = await operator.refusal('Decrypt', { ciphertext_blob: changed });
@@ -124,7 +124,7 @@ describe('holdfast ciphertext describe', () => {
     ['what was cut off', Buffer.from('HF\u0001' + 'x'.repeat(40)), /43 bytes, and at least 83 are needed/],
     ['what is too long', Buffer.from('HF\u0001' + 'x'.repeat(5_000)), /at most 4178 are possible/],
     ['another algorithm', Buffer.from('HF\u0001' + 'x'.repeat(100)), /does not have/],
-  ])('says why %s is none', async (_, bytes, why) => {
+  ])('says why %s is not a ciphertext', async (_, bytes, why) => {
     writeFileSync(file, bytes);
     expect(await describeFile(file)).toMatchObject({
       exitCode: 5,

@@ -6,9 +6,9 @@ import { commandLine, Deployment, eventually } from './deployment.js';
 let deployment: Deployment;
 afterEach(() => deployment.dispose());
 
-test('a log that nobody reads stops neither requests nor the end of the server', async () => {
+test('a log without a reader blocks neither requests nor the end of the server', async () => {
   deployment = new Deployment();
-  // A pipe takes 64 KiB, and `trace` writes some lines a request.
+  // A pipe holds 64 KiB, and `trace` writes some lines per request.
   const child = spawn(process.execPath, [commandLine, 'serve', '--config', deployment.configurationPath], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

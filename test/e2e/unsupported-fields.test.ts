@@ -9,8 +9,8 @@ import { Deployment, type RunningServer } from './deployment.js';
 import { fieldOf, sampleOf } from './model-edges.js';
 
 /**
- * A field that is not honoured is refused (invariant 13). This table is what callers are told; the test fails where
- * the server's limits or the model know a field that it does not, and the other way round.
+ * A field that is not honoured is refused (invariant 13). This table is the documented list; the test fails if the
+ * server's limits or the model have a field that it lacks, and the other way round.
  */
 const anyValue = 'any value';
 const ifTrue = 'true';
@@ -63,7 +63,7 @@ const refused: Record<string, Record<string, string | string[]>> = {
   GenerateRandom: { recipient: anyValue },
 };
 
-/** As the table above, from the limits that the server keeps. */
+/** Like the table above, from the limits that the server enforces. */
 function refusedByServer(): typeof refused {
   const methods = operationNames.map((method) => {
     const fields = Object.entries(requestConstraints[method]).flatMap(([name, { unsupported }]) => {
@@ -90,7 +90,7 @@ describe('fields that are not honoured', () => {
     key: await client.call('DescribeKey', { key_id: 'alias/app' }),
   });
 
-  /** Every value of a field that is refused. */
+  /** Every refused value of a field. */
   const valuesOf = (method: string, field: string, what: string | string[]): unknown[] => {
     if (Array.isArray(what)) return what.map((value) => `${field.toUpperCase()}_${value}`);
     if (what === ifTrue) return [true];
@@ -164,7 +164,7 @@ describe('fields that are not honoured', () => {
     expect(refusal.fieldViolations.map(({ field }) => field)).toEqual(['policy', 'tags', 'multi_region']);
   });
 
-  it('are accepted where they ask for what is done anyway', async () => {
+  it('are accepted if they ask for the default behaviour', async () => {
     const plain: [string, Message][] = [
       ['CreateKey', { multi_region: false, bypass_policy_lockout_safety_check: false, tags: [] }],
       ['DescribeKey', { grant_tokens: [] }],

@@ -41,7 +41,7 @@ describe('an audit log that cannot be written', () => {
 });
 
 describe('a catalog that another process keeps locked', () => {
-  it('makes no key and reserves no encryptions, and serves what needs neither; all is well afterwards', async () => {
+  it('makes no key and reserves no encryptions, serves everything else, and recovers afterwards', async () => {
     deployment = new Deployment();
     server = await deployment.start();
     const client = server.client();
@@ -57,7 +57,7 @@ describe('a catalog that another process keeps locked', () => {
     const creating = client.refusal('CreateKey', {});
     const encrypted = await client.call('Encrypt', { key_id: keyId, plaintext });
     await client.call('Decrypt', { ciphertext_blob: encrypted['ciphertext_blob'] });
-    // What cannot be counted durably is not encrypted (invariant 9).
+    // Encryptions that cannot be counted durably are refused (invariant 9).
     const uncounted = client.refusal('Encrypt', { key_id: unusedKeyId, plaintext });
     expect(await creating).toMatchObject({ reason: 'KMS_INTERNAL' });
     expect(await uncounted).toMatchObject({ reason: 'KMS_INTERNAL' });

@@ -12,7 +12,7 @@ const at = (...path: string[]): string => join(root, 'examples', ...path);
 
 interface Example {
   program: string;
-  /** Files that `npm run test:examples` makes where the tool-chain is installed. */
+  /** Files that `npm run test:examples` makes if the tool-chain is installed. */
   needs: string[];
   argv: string[];
   environment?: NodeJS.ProcessEnv;
@@ -80,15 +80,15 @@ describe.each(Object.entries(examples))('the example in %s', (language, example)
     });
   });
 
-  it.skipIf(!isReady)(`names what the server refused, and does not try it again${why}`, async () => {
+  it.skipIf(!isReady)(`names the refusal of the server, and does not retry it${why}`, async () => {
     const { stdout, stderr, exitCode } = await run(example, 'alias/missing');
     expect([stdout, exitCode]).toEqual(['', 1]);
     expect(stderr).toMatch(/^NOT_FOUND \(retryable: false, request [\w-]+\): Alias .*alias\/missing is not found\.\n$/);
   });
 
-  it.skipIf(!isReady)(`waits for an HSM that is away, as long as the server says${why}`, async () => {
+  it.skipIf(!isReady)(`waits for an absent HSM, as long as the server says${why}`, async () => {
     const fault = deployment.fault('default');
-    // Away for longer than the policy of gRPC alone is patient: until the example says that it waits.
+    // Absent for longer than gRPC's retry policy alone would wait: until the example says that it waits.
     fault.obey('C_EncryptInit rv 0x30', 'C_DecryptInit rv 0x30');
     const { stdout, stderr, exitCode } = await run(example, keyId, () => fault.heal());
     expect([stdout, exitCode]).toEqual([`decrypted: hello from ${language}\n`, 0]);
@@ -100,7 +100,7 @@ test('the Go example embeds the policy of the others', () => {
   expect(readFileSync(at('go/retry-policy.json'), 'utf8')).toBe(readFileSync(at('retry-policy.json'), 'utf8'));
 });
 
-test('the policy names methods that exist, and none that creates something', () => {
+test('the policy names existing methods, and none that creates something', () => {
   const policy = JSON.parse(readFileSync(at('retry-policy.json'), 'utf8')) as {
     methodConfig: { name: { service: string; method?: string }[] }[];
   };

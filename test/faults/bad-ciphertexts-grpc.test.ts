@@ -1,4 +1,4 @@
-/** Bad ciphertexts as callers send them, over gRPC and TLS; on SoftHSM each is CKR_GENERAL_ERROR (invariant 5). */
+/** Bad ciphertexts from callers, over gRPC and TLS; on SoftHSM each is CKR_GENERAL_ERROR (invariant 5). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decrypt, reasonOf } from './operations.js';
 import { ReplicatedServer } from './replicated-server.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => server.dispose());
 
-/** One of the last bytes, so of the tag, is wrong: its header parses, so that the HSM is asked. */
+/** One of the last bytes, in the tag, is wrong: the header parses, so the HSM is asked. */
 function bad(index: number): Uint8Array {
   const at = good.length - 1 - (index % 16);
   return good.with(at, (good[at] ?? 0) ^ (1 + (index % 255)));
@@ -33,7 +33,7 @@ async function answer(blob: Uint8Array): Promise<string> {
   }
 }
 
-test(`${count} bad ciphertexts are the caller's, the good one goes on to decrypt, and the HSM that dies is seen at once`, async () => {
+test(`${count} bad ciphertexts are the caller's, a good one still decrypts, and a dying HSM is detected at once`, async () => {
   const { fault } = server.member(0);
   const suspended = () => server.events.of('member suspended/a');
   const before = fault.counts('C_Decrypt').failed;
@@ -41,7 +41,7 @@ test(`${count} bad ciphertexts are the caller's, the good one goes on to decrypt
     const answers = await Promise.all(Array.from({ length: atATime }, (_, index) => answer(bad(done + index))));
     expect(new Set(answers)).toEqual(new Set(['INVALID_CIPHERTEXT']));
   }
-  // Each is decrypted once more after its canary, before it is called bad.
+  // Each is decrypted once more after its canary, before it is reported as bad.
   expect(fault.counts('C_Decrypt').failed - before).toBe(2 * count);
   expect(suspended()).toBe(0);
   expect(await answer(good)).toBe('ok');

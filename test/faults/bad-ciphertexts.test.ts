@@ -5,7 +5,7 @@ import { Secret } from '../../src/secret.js';
 import { codeOf } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 
-/** On SoftHSM a wrong tag is CKR_GENERAL_ERROR, the same as a device that is broken (invariant 5). */
+/** On SoftHSM a wrong tag is CKR_GENERAL_ERROR, like a broken device (invariant 5). */
 const count = process.env['HOLDFAST_FAULTS'] === 'full' ? 10_000 : 1_000;
 const additionalData = Uint8Array.of(0xff, 0xff);
 let replicas: ReplicatedCluster;
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => replicas.dispose());
 
-test(`${count} bad ciphertexts open nothing; the HSM that dies right after opens the breaker at once`, async () => {
+test(`${count} bad ciphertexts do not open the breaker; an HSM that dies right after opens it at once`, async () => {
   const bad = { ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) };
   for (let done = 0; done < count; done += 100) {
     const codes = await Promise.all(Array.from({ length: 100 }, () => codeOf(decrypt(bad))));
@@ -37,7 +37,7 @@ test(`${count} bad ciphertexts open nothing; the HSM that dies right after opens
   expect(replicas.events).not.toContain('suspended a');
   expect((await decrypt(sealed)).byteLength).toBe(8);
 
-  // Broken, in the code that a bad ciphertext has.
+  // Broken, with the code of a bad ciphertext.
   replicas.member(0).fault.obey('C_DecryptInit rv 0x5', 'C_EncryptInit rv 0x5');
   for (let attempt = 0; attempt < 5; attempt += 1) expect(await codeOf(decrypt(sealed))).not.toBe('INVALID_CIPHERTEXT');
   expect(replicas.events).toContain('suspended a');
@@ -63,7 +63,7 @@ test.each([
   await expect.poll(() => codeOf(decrypt(sealed)), { timeout: 20_000 }).toBe('no error');
 });
 
-test('a device that says so itself opens it with the first call', async () => {
+test('a device that reports its own failure opens it with the first call', async () => {
   replicas.member(0).fault.heal();
   const { fault } = replicas.member(0);
   await expect.poll(() => codeOf(decrypt(sealed)), { timeout: 20_000 }).toBe('no error');

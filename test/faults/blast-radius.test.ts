@@ -11,7 +11,7 @@ import {
 } from './blast-radius.js';
 import { documentedTable, printTable, updateDocumentedTable } from './outcome-table.js';
 
-/** Set by `npm run test:faults`: every code. Otherwise those that the table treats alike have one for all. */
+/** Set by `npm run test:faults`: every code. Otherwise one of each class that the table treats alike. */
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
 const blasts: Blast[] = [];
 const scopes = Object.keys(functionsOf) as Scope[];
@@ -26,11 +26,11 @@ afterAll(async () => {
   await rig.dispose();
   const table = blastTable(blasts);
   printTable(table);
-  // Two lines of heading; a run of some rows alone must not take the others out.
+  // Two lines of heading; a run of some rows alone must not remove the others.
   if (full && table.length === rows.length + 2) updateDocumentedTable('blast', table);
 });
 
-/** A member that is ill as a whole takes its time to come back. */
+/** A member that is ill as a whole takes time to return. */
 function codesFor(scope: Scope, row: number): number[] {
   if (full) return everyReturnValue();
   const codes = representativeReturnValues();
@@ -62,7 +62,7 @@ test.each(rows.map(([functionName, scope], row) => [functionName, scope, row] as
   full ? 600_000 : 60_000,
 );
 
-test('a ciphertext that was refused once, and not again, is not called bad', async () => {
+test('a ciphertext that was refused only once is not reported as bad', async () => {
   const [key] = rig.keys;
   if (key === undefined) throw new Error('There are keys.');
   for (const rv of everyReturnValue()) {
@@ -72,7 +72,7 @@ test('a ciphertext that was refused once, and not again, is not called bad', asy
   expect(rig.fixture.events).not.toContain('suspended one');
 });
 
-test('docs/faults/outcomes.md has a row for each function and whom it fails for', () => {
+test('docs/faults/outcomes.md has a row for each function and its targets', () => {
   const missing = rows.filter(([name, scope]) => !documentedTable('blast').includes(`| \`${name}\` | ${scope} |`));
   expect(missing).toEqual([]);
 });

@@ -11,7 +11,7 @@ import { codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial } from 
 import { hsmCodes } from './matrix.js';
 import { until } from './replicated-server.js';
 
-/** Whom the fault meets. */
+/** The target of the fault. */
 export type Scope = 'one key of three' | 'all keys' | 'CreateKey' | 'a deletion' | 'one ciphertext';
 
 export interface Cell {
@@ -20,14 +20,14 @@ export interface Cell {
   rv: number;
 }
 
-/** What came of a cell. */
+/** The outcome of a cell. */
 export interface Blast extends Cell {
-  /** Of the key that met it, and of CreateKey or the deletion. */
+  /** For the affected key, and for CreateKey or the deletion. */
   ill: string[];
-  /** Of the keys that did not; empty if all did. */
+  /** For the unaffected keys; empty if all worked. */
   others: string[];
   suspended: boolean;
-  /** An alert said that a key is to blame. */
+  /** An alert blamed a key. */
   blamed: boolean;
   logins: number;
   recoveredMs: number;
@@ -37,7 +37,7 @@ const usedOnKeys = ['C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_Decr
 const searches = ['C_FindObjectsInit', 'C_FindObjects', 'C_FindObjectsFinal'];
 const keyless = ['C_GenerateRandom', 'C_OpenSession', 'C_CloseSession', 'C_GetSessionInfo', 'C_GetTokenInfo'];
 
-/** Which functions an operation calls for whom. */
+/** The functions that an operation calls for each target. */
 export const functionsOf: Record<Scope, readonly string[]> = {
   'one key of three': [...usedOnKeys, ...searches],
   'all keys': [...usedOnKeys, ...searches, ...keyless],
@@ -46,7 +46,7 @@ export const functionsOf: Record<Scope, readonly string[]> = {
   'one ciphertext': ['C_Decrypt'],
 };
 
-/** Five of vendors, one of which looks like none. */
+/** Five of vendors, one of which resembles no other code. */
 const vendorCodes = [0x8000_0001, 0x8000_0011, 0x8000_0383, 0xce53_4351, 0x7fff];
 
 /** Every code of the header but CKR_OK, and those of vendors. */
@@ -57,7 +57,7 @@ export function everyReturnValue(): number[] {
   return [...named.filter((value) => value !== 0), ...vendorCodes];
 }
 
-/** Of the codes that the table treats alike the first, and those that have taken stores down. */
+/** The first of each class that the table treats alike, and those that have taken stores down. */
 export function representativeReturnValues(): number[] {
   const classes = new Map<string, number>();
   for (const { name, value, ...meaning } of loadAddon().returnValues()) {
@@ -71,9 +71,9 @@ export function representativeReturnValues(): number[] {
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 const plaintext = 'a secret';
 
-/** One member with three keys; its cipher is the fault module's, so that a cell takes milliseconds. */
+/** One member with three keys; its cipher is the fault module's, which makes a cell take milliseconds. */
 export class BlastRig {
-  /** Nothing keeps the login from then on: another rig must be opened for what is judged by its logins. */
+  /** From then on nothing keeps the login: a cell that is judged by its logins needs a new rig. */
   lostSessions = false;
 
   private constructor(
@@ -121,14 +121,14 @@ export class BlastRig {
     return scope === 'one key of three' ? this.keys.slice(1) : this.keys;
   }
 
-  /** What is not called for a key that has proved itself is called after its handle, or all sessions, were lost. */
+  /** Functions that are not called for a proved key are called after its handle, or all sessions, were lost. */
   #begin({ functionName, scope, rv }: Cell, otherId: string): void {
     const { fault } = this.fixture;
     const id = scope === 'one key of three' ? this.keys[0]?.material.materialId : otherId;
     const onlyKey = scope === 'all keys' ? '' : `key ${id} `;
     const lines = [`${functionName} ${onlyKey}rv ${rv}`];
     if (scope === 'one ciphertext') {
-      // Its two tries, and not the canaries between them.
+      // Its two attempts, without the canaries between them.
       lines.splice(0, 1, `C_Decrypt times 1 rv ${rv}`, `C_Decrypt after 1 times 1 rv ${rv}`);
     } else if (searches.includes(functionName) && scope !== 'CreateKey' && scope !== 'a deletion') {
       lines.push(`C_EncryptInit ${scope === 'all keys' ? 'times 3 ' : `times 1 ${onlyKey}`}stale-handle`);
@@ -187,7 +187,7 @@ function encrypt(cluster: HsmCluster, material: MaterialReference): Promise<Seal
   );
 }
 
-/** Alerts that an operator takes for damage of one key. */
+/** Alerts that an operator reads as damage to one key. */
 const keyAlerts: ReadonlySet<string> = new Set([
   'canary-failed',
   'key-refused',
@@ -195,10 +195,10 @@ const keyAlerts: ReadonlySet<string> = new Set([
   'material-missing',
 ]);
 
-/** A few seconds with the shortest delays: with those that ship it would be one. */
+/** A few seconds with the minimum delays; with the defaults it would be one. */
 const mostLogins = 3;
 
-/** What is wrong with it; nothing if it is as it must be. */
+/** The problems of the outcome; empty if there are none. */
 export function problemsOf(blast: Blast): string[] {
   const { functionName, scope, rv, ill, others, suspended, blamed, logins } = blast;
   const expected = scope === 'one ciphertext' ? ['INVALID_CIPHERTEXT'] : ['no error', ...hsmCodes];

@@ -1,10 +1,10 @@
-/** Callers of the chaos run: each checks whatever it gets. */
+/** Callers of the chaos run: each checks its answers. */
 import { randomBytes } from 'node:crypto';
 import type { HoldfastClient } from '../e2e/client.js';
 import { decrypt, expectSame, reasonOf, WrongResult } from './operations.js';
 import { SeededRandom } from './seeded-random.js';
 
-/** What callers saw, all together. */
+/** The results of all callers together. */
 export class Tally {
   readonly answers = new Map<string, number>();
   readonly wrong: string[] = [];
@@ -27,7 +27,7 @@ interface Kept {
   plaintext: Uint8Array;
 }
 
-/** Ciphertexts that a caller comes back to: those of before the fault as well as those of during it. */
+/** Ciphertexts that a caller returns to: from before the fault and from during it. */
 const keptCiphertexts = 32;
 
 /** One caller: encrypts, makes data keys, re-encrypts and decrypts what it has, one call after the other. */
@@ -45,12 +45,12 @@ export class ChaosCaller {
     this.#random = new SeededRandom(seed);
   }
 
-  /** Goes on until `stopped` says so. */
+  /** Continues until `stopped` says so. */
   async run(stopped: () => boolean): Promise<void> {
     while (!stopped()) await this.#step();
   }
 
-  /** Everything that it still has must be what it was, now that all HSMs are well. */
+  /** Everything that it still has must be unchanged, now that all HSMs are well. */
   async checkAll(): Promise<void> {
     for (const kept of this.#kept) await this.#checked(() => this.#decrypt(kept));
   }

@@ -17,5 +17,5 @@ const bad = report.wrongResults.length + report.untyped.length + report.failedWh
 process.stderr.write(
   bad === 0 ? 'No wrong result, no failed call while one member was well.\n' : 'NOT as it must be.\n',
 );
-// The addon's threads that still hang must not keep the process.
+// Hanging threads of the addon must not keep the process alive.
 process.exit(bad === 0 ? 0 : 1);

@@ -1,4 +1,4 @@
-/** Random faults on all members but one at a time, many callers over gRPC, and an account of what they saw. */
+/** Random faults on all members but one at a time, many callers over gRPC, and a report of their results. */
 import { ChaosCaller, Tally } from './chaos-callers.js';
 import { type FaultKind, faultKinds } from './fault-kinds.js';
 import { hsmCodes } from './matrix.js';
@@ -9,27 +9,27 @@ import { SeededRandom } from './seeded-random.js';
 
 export interface ChaosOptions {
   durationMs: number;
-  /** It takes as long as these take, too: on a busy machine one round may fill the time. */
+  /** The duration of the rounds counts too: on a busy machine one round may fill the time. */
   fewestRounds?: number;
   seed: number;
   callers: number;
   /** Every size is taken after a collection, with the heap's. */
   measuresHeap?: boolean;
-  /** Told after each round of faults. */
+  /** Called after each round of faults. */
   onRound?: (line: string) => void;
 }
 
-/** A round in which calls failed. */
+/** A round with failed calls. */
 export interface FailedRound {
   round: number;
   failedCalls: number;
-  /** Why, in the HSM's own words. */
+  /** The cause, in the HSM's own words. */
   causes: Record<string, number>;
   /** Kind and duration of the fault of each ill member. */
   ill: Record<string, string>;
-  /** Whether the third member stayed in the rotation. */
+  /** Whether the third member stayed admitted. */
   oneWasWell: boolean;
-  /** What the server logged. */
+  /** The server's log. */
   log: string[];
 }
 
@@ -40,16 +40,16 @@ export interface ChaosReport {
   members: number;
   rounds: number;
   calls: number;
-  /** Calls by what they ended in. */
+  /** Calls by outcome. */
   answers: Record<string, number>;
   failedCalls: number;
   failureCauses: Record<string, number>;
-  /** Those of rounds in which the third member was in the rotation all the time: there may be none (invariant 8). */
+  /** Failures in rounds in which the third member stayed admitted: there may be none (invariant 8). */
   failedWhileOneWasWell: number;
-  /** What was on whom where calls failed. */
+  /** The faults and their members when calls failed. */
   failedRounds: FailedRound[];
   wrongResults: string[];
-  /** Codes that are none, or blame the caller. */
+  /** Codes that are not in the list, or blame the caller. */
   untyped: string[];
   slowestMs: number;
   /** How often each kind of fault was on a member. */
@@ -60,13 +60,16 @@ export interface ChaosReport {
 }
 
 const memberCount = 3;
-/** So long that a healthy member overruns it only where the machine stands still. */
+/** So long that a healthy member overruns it only if the machine stands still. */
 const operationTimeoutMs = 1_500;
 const requestTimeoutMs = 20_000;
 const shortestFaultMs = 100;
 const longestFaultMs = 1_200;
 
-/** What an HSM can recover from while it serves. Slow ones and wrong ones too; one that waits for an operator is none. */
+/**
+ * Faults from which an HSM can recover while it serves, including slow and wrong ones, without those that wait for an
+ * operator.
+ */
 const chaosKinds = faultKinds.filter(({ name, needsOperator }) => needsOperator !== true && !pending.has(name));
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -161,7 +164,7 @@ class Chaos {
     kind.end(member.fault);
   }
 
-  /** It works for callers, and so again a moment later, when a probe that failed late has had its say. */
+  /** It works for callers, and again a moment later, when a late failing probe has had its effect. */
   async #servesAgain({ name, fault }: ReplicaMember): Promise<void> {
     for (let times = 0; times < 2; times += 1) {
       const asked = fault.calls('C_Encrypt');

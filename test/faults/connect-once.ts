@@ -1,4 +1,4 @@
-/** A process of its own that connects a cluster once with a PIN and prints what came of it. */
+/** A separate process that connects a cluster once with a PIN and prints the outcome. */
 import { Secret } from '../../src/secret.js';
 import { clusterId, soon } from '../hsm/fixture.js';
 import { ReplicatedCluster, type ReplicatedClusterState } from './replicated-cluster.js';

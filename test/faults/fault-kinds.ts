@@ -1,4 +1,4 @@
-/** Every way in which the HSM of the matrix fails, and what is expected of it. */
+/** Every way in which the HSM of the matrix fails, and the expected outcome. */
 import { loadAddon } from '../../src/hsm/native.js';
 import type { NativeReturnValue } from '../../src/hsm/native-return-value.js';
 import type { FaultHsm, RemovalKind } from '../native/fault-hsm.js';
@@ -9,17 +9,17 @@ export interface FaultKind {
   begin(fault: FaultHsm, operationTimeoutMs: number): void;
   /** The HSM is well again: nothing else is done to bring it back. */
   end(fault: FaultHsm): void;
-  /** What a single member answers: an error, either, or nothing but success. */
+  /** The expected answers of a single member: an error, either, or only success. */
   alone: 'fails' | 'may pass' | 'passes';
-  /** It does not come back by itself, because it must not: an operator has to act. */
+  /** It does not return by itself, because it must not: an operator has to act. */
   needsOperator?: boolean;
-  /** So often at most is C_Login called while it is ill; any number where it is left out. */
+  /** The maximum number of C_Login calls while it is ill; unlimited if left out. */
   mostLogins?: number;
-  /** Only these operations meet it; all where it is left out. */
+  /** Only these operations are affected; all if left out. */
   operations?: readonly string[];
 }
 
-/** Where each operation's work begins: the fault meets callers, and the way back is open. */
+/** The first functions of each operation's work: the fault affects callers, and recovery stays possible. */
 export const workFunctions = [
   'C_EncryptInit',
   'C_DecryptInit',
@@ -35,14 +35,14 @@ function kind(name: string, begin: FaultKind['begin'], rest: Rest = { alone: 'fa
   return { name, begin, end: (fault) => fault.heal(), ...rest };
 }
 
-/** Each function of the work meets the same. */
+/** Every function of the work has the same fault. */
 function onWork(name: string, action: (operationTimeoutMs: number) => string, rest?: Rest): FaultKind {
   const begin: FaultKind['begin'] = (fault, timeoutMs) =>
     fault.obey(...workFunctions.map((each) => `${each} ${action(timeoutMs)}`));
   return kind(name, begin, rest);
 }
 
-/** Return values that the table treats alike are one class; one of each stands for it. */
+/** Return values that the table treats alike are one class; one of each class stands for it. */
 function representativeReturnValues(): NativeReturnValue[] {
   const classes = new Map<string, NativeReturnValue>();
   for (const row of loadAddon().returnValues()) {
@@ -55,7 +55,7 @@ function representativeReturnValues(): NativeReturnValue[] {
 
 const answers = representativeReturnValues().map(({ name, value }) => onWork(`answers ${name}`, () => `rv ${value}`));
 
-/** SoftHSM's random numbers come from its process, and go on without a token. */
+/** SoftHSM's random numbers come from its process, and continue without a token. */
 const withToken = [
   'Encrypt',
   'Decrypt',
@@ -105,7 +105,7 @@ const connection: FaultKind[] = [
     mostLogins: 1,
     operations: ['Encrypt', 'Decrypt', 'CreateKey'],
   }),
-  // A token that is locked judges no PIN: it is asked again, and serves when an operator has unlocked it.
+  // A locked token judges no PIN: it is asked again, and serves when an operator has unlocked it.
   kind('loses its login and has locked the PIN', (fault) => relogin(fault, 'C_Login rv 0xa4'), passing),
   kind(
     'loses its login after three wrong PINs, at most three',
@@ -129,7 +129,7 @@ const connection: FaultKind[] = [
 
 const withKey = ['Encrypt', 'Decrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext', 'ReEncrypt'];
 
-/** Nobody knows whether the HSM has encrypted: it is asked once more, and that is counted. */
+/** It is unknown whether the HSM has encrypted: it is tried once more, and that is counted. */
 const encrypting: Rest = { alone: 'passes', operations: withKey.filter((name) => name !== 'Decrypt') };
 
 const objects: FaultKind[] = [

@@ -1,4 +1,4 @@
-/** A member that goes and returns, again and again: nothing grows, no PIN is tried in vain, no caller notices. */
+/** A member that leaves and returns repeatedly: nothing grows, no PIN is tried needlessly, no caller notices. */
 import { afterEach, expect, test } from 'vitest';
 import { Secret } from '../../src/secret.js';
 import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
@@ -30,7 +30,7 @@ async function encryptMany(): Promise<void> {
   expect(new Set(codes)).toEqual(new Set(['no error']));
 }
 
-test(`a member that goes and returns ${flaps} times costs no wrong PIN, and nothing that stays`, async () => {
+test(`a member that leaves and returns ${flaps} times costs no wrong PIN, and leaves nothing behind`, async () => {
   replicas = await ReplicatedCluster.make({ memberCount: 2, materialCount: 1, lanes, operationTimeoutMs: 5_000 });
   cluster = await replicas.connected();
   const { fault } = replicas.member(0);
@@ -56,7 +56,7 @@ test(`a member that goes and returns ${flaps} times costs no wrong PIN, and noth
   const end = size();
   process.stdout.write(`${flaps} flaps: ${JSON.stringify({ after, end, logins: fault.calls('C_Login') })}\n`);
   expect(fault.setting('wrongPins')).toBe(0);
-  // One on return, and perhaps one that came too early and met no device.
+  // One on return, and perhaps one that came too early and found no device.
   expect(fault.calls('C_Login')).toBeLessThanOrEqual(2 * flaps + 1);
   expect(end.sessions).toBeLessThanOrEqual(after.sessions + lanes);
   expect(end.threads).toBeLessThanOrEqual(after.threads + 2 * lanes);

@@ -1,13 +1,13 @@
-/** Whether a process grew: medians of windows after a warm-up are compared, because single samples jump about. */
+/** Whether a process grew: medians of windows after a warm-up are compared, because single samples vary. */
 import type { ProcessSize } from './process-size.js';
 
 export interface Growth {
-  /** Medians of the first and the last quarter of what follows the warm-up. */
+  /** Medians of the first and the last quarter after the warm-up. */
   early: ProcessSize;
   late: ProcessSize;
 }
 
-/** The first third is warm-up: caches fill, lanes are made, V8 finds its size. @throws where there are too few samples */
+/** The first third is warm-up: caches fill, lanes are made, V8 finds its size. @throws if there are too few samples */
 export function growthOf(samples: readonly ProcessSize[]): Growth {
   const settled = samples.slice(Math.floor(samples.length / 3));
   const window = Math.floor(settled.length / 4);
@@ -28,7 +28,9 @@ function medianOf(samples: readonly ProcessSize[]): ProcessSize {
   };
 }
 
-/** What grew further than the allowance: a tenth of the memory, and what one reconnect may hold open at the time. */
+/**
+ * Values that grew by more than the allowance: a tenth of the memory, and what one reconnect may hold open at the time.
+ */
 export function grown({ early, late }: Growth): string[] {
   const allowed = {
     threads: early.threads + 12,

@@ -11,9 +11,9 @@ import { type ReplicaMember, until } from './replicated-server.js';
 const hangCount = process.env['HOLDFAST_FAULTS'] === 'full' ? 1_000 : 100;
 const lanes = 16;
 const operationTimeoutMs = 300;
-/** Of the pool beside its lanes: the watchdog, and those that open and log in. */
+/** Of the pool besides its lanes: the watchdog, and the threads that open and log in. */
 const ownThreads = 6;
-/** The addon may keep this much more than after the first rounds: the allocator's, and V8's. */
+/** The addon may keep this much more than after the first rounds, for the allocator and V8. */
 const memoryAllowanceMebibytes = 48 + quarantinedMebibytes;
 
 let replicas: ReplicatedCluster;
@@ -29,7 +29,7 @@ async function connect(memberCount: number): Promise<ProcessSize> {
   return before;
 }
 
-/** Callers of all members at once; each call that hangs on the ill one must be answered by another. */
+/** Callers of all members at once; another member must answer each call that hangs on the ill one. */
 async function encryptMany(count: number): Promise<string[]> {
   const call = () => ({ deadlineMs: systemClock.monotonicMs() + 20 * operationTimeoutMs });
   const encrypt = () =>
@@ -53,7 +53,7 @@ test(`${hangCount} hangs in a row: nothing grows, and no caller of the other mem
     const codes = await encryptMany(4 * lanes);
     expect(new Set(codes)).toEqual(new Set(['no error']));
     expect(fault.inside('C_EncryptInit')).toBeGreaterThan(0);
-    // What hangs goes on hanging, and the others go on working.
+    // Hanging calls keep hanging, and the others keep working.
     const worked = others.map((other) => other.fault.counts('C_Encrypt').returned);
     expect(new Set(await encryptMany(4 * lanes))).toEqual(new Set(['no error']));
     expect(fault.inside('C_EncryptInit')).toBeGreaterThan(0);
@@ -72,7 +72,7 @@ test(`${hangCount} hangs in a row: nothing grows, and no caller of the other mem
   }
   const end = processSize();
   process.stdout.write(`${hung} hangs: ${JSON.stringify({ before, after, end, peakThreads })}\n`);
-  // All lanes of all members, and for each of the ill one a thread that hangs.
+  // All lanes of all members, and for each of the ill one a hanging thread.
   const allOpen = before.threads + 3 * lanes + ownThreads;
   expect(peakThreads).toBeLessThanOrEqual(allOpen + lanes);
   expect(end.threads).toBeLessThanOrEqual(allOpen);
@@ -84,7 +84,7 @@ test(`${hangCount} hangs in a row: nothing grows, and no caller of the other mem
   }
 }, 300_000);
 
-test('an HSM that never comes back costs a bounded number of threads, however often it is tried again', async () => {
+test('an HSM that never returns costs a bounded number of threads, however often it is retried', async () => {
   await connect(2);
   const { fault } = replicas.member(0);
   await encryptMany(4 * lanes);
@@ -96,7 +96,7 @@ test('an HSM that never comes back costs a bounded number of threads, however of
   }
   const hanging = processSize();
   process.stdout.write(`never released: ${JSON.stringify({ before, hanging })}\n`);
-  // Lanes that hang, those in their place, and what hangs while it is opened anew: twice.
+  // Hanging lanes, their replacements, and hangs during a reopen: twice.
   expect(hanging.threads).toBeLessThanOrEqual(before.threads + 4 * lanes);
   expect(replicas.events).not.toContain('suspended b');
 }, 120_000);

@@ -1,4 +1,7 @@
-/** A process that ends while a call hangs inside its module. Its job is argv[2]; its parent says when to go on, by messages. */
+/**
+ * A process that ends while a call hangs inside its module. Its job is argv[2]; its parent says by messages when to
+ * continue.
+ */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -9,7 +12,7 @@ const addon = createRequire(import.meta.url)(job.addon);
 const inMs = (milliseconds) => Number(process.hrtime.bigint()) / 1e6 + milliseconds;
 const later = () => inMs(job.deadlineMs);
 const bytes = (text) => new TextEncoder().encode(text);
-/** To the parent's test, or through the main thread to it. */
+/** To the parent's test, directly or through the main thread. */
 const say = (message) => (isMainThread ? process.send(message) : parentPort.postMessage(message));
 const hear = async () => once(isMainThread ? process : parentPort, 'message');
 
@@ -45,7 +48,7 @@ async function makeMaterial({ pool, member }) {
   return { id, reference };
 }
 
-/** Everything that comes into the module. What becomes of it matters to nobody. */
+/** Everything that enters the module. The outcome is irrelevant. */
 function callEverything({ pool, member }, material) {
   const calls = [
     pool.random(member, 8, later()),

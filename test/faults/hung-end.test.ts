@@ -6,10 +6,10 @@ import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { waysInto } from './hung-pool.js';
 
-/** A process ends while a call hangs inside its module: it does end, as it was told to, and says what it had to say. */
+/** A process ends while a call hangs inside its module: it does end, as requested, and writes all its output. */
 
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
-/** Three seconds for what hangs; the rest is the machine's. */
+/** Three seconds for hanging calls; the rest is the machine's. */
 const endBoundMs = 15_000;
 const exitCodes = { exit: 5, exception: 1, natural: 4, terminate: 6 } as const;
 type End = keyof typeof exitCodes;
@@ -97,7 +97,7 @@ describe('a process ends by', () => {
     90_000,
   );
 
-  test('exit with many pools, whose waits are one', async () => {
+  test('exit with many pools, which are waited for together', async () => {
     const pools = 8;
     const cell: Cell = { functionName: 'C_GenerateRandom', privateInstance: true, end: 'exit', pools };
     const { code, tookMs } = await endWhileItHangs(cell);

@@ -13,8 +13,9 @@ import {
 } from './hung-pool.js';
 
 /**
- * Every PKCS#11 function hangs once, on every way into it, in a private and in a shared instance: its caller is answered,
- * the neighbour serves, and the member comes back while the call still hangs, or fails in the way that recovery counts.
+ * Every PKCS#11 function hangs once, on every path into it, in a private and in a shared instance: its caller is
+ * answered, the neighbour serves, and the member returns while the call still hangs, or fails in a way that recovery
+ * counts.
  */
 
 interface Cell {
@@ -47,7 +48,7 @@ const cells = Object.entries(waysInto)
   .filter((cell) => happens(cell) && (full || short.includes(nameOf(cell))))
   .map((cell) => [nameOf(cell), cell] as const);
 
-/** A login that hangs keeps its PIN away; a slot that hangs in a shared instance keeps its own token out. */
+/** A hanging login keeps its PIN locked; a hanging slot in a shared instance keeps its own token out. */
 function mayStayOut({ functionName, privateInstance }: Cell): boolean {
   const ofSlot = ['C_GetInfo', 'C_GetTokenInfo', 'C_GetMechanismList'].includes(functionName);
   return functionName === 'C_Login' || (!privateInstance && ofSlot);
@@ -90,7 +91,7 @@ describe('closing while a call hangs in', () => {
   const atClose = new Set(['C_Finalize', 'C_CloseSession']);
 
   test.each(closing)(
-    '%s: says how many are inside, by its deadline',
+    '%s: reports by its deadline how many threads are inside',
     async (_name, cell) => {
       const { functionName } = cell;
       rig = await hungPool(cell.privateInstance);

@@ -7,7 +7,7 @@ import { clusterId, pin } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { shortDelays, until } from './replicated-server.js';
 
-/** Invariant 7, where the token has not answered the first attempt yet. */
+/** Invariant 7, when the token has not answered the first attempt yet. */
 
 let replicas: ReplicatedCluster;
 
@@ -23,7 +23,7 @@ function connect(clusters: ConfiguredHsmClusters, tried: string): Promise<Connec
   return clusters.connect(clusterId, Secret.fromUtf8(tried), 'store:1', systemClock.monotonicMs() + 3_000);
 }
 
-test('a wrong PIN is not tried again while its first attempt hangs in the token, by whichever process', async () => {
+test('a wrong PIN is not tried again by any process while its first attempt hangs in the token', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   fault.obey('C_Login hang');
@@ -37,7 +37,7 @@ test('a wrong PIN is not tried again while its first attempt hangs in the token,
   await one.close();
 }, 60_000);
 
-test('nor is one that the token had accepted before and that was changed since', async () => {
+test('nor is a PIN that the token accepted before and that was changed since', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   const first = await one.clusters();
@@ -54,7 +54,7 @@ test('nor is one that the token had accepted before and that was changed since',
   await one.close();
 }, 60_000);
 
-test('the right one connects once the attempt that hung has come back', async () => {
+test('the correct one connects once the hanging attempt has returned', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   fault.obey('C_Login hang');

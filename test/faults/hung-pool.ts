@@ -1,4 +1,7 @@
-/** Two tokens behind one fault-injecting module, one member of a pool each: one that meets the call that hangs, and its neighbour. */
+/**
+ * Two tokens behind one fault-injecting module, one member of a pool each: one with the hanging call, and its
+ * neighbour.
+ */
 import { randomBytes } from 'node:crypto';
 import { expect, vi } from 'vitest';
 import type { NativeModuleOptions, NativePool } from '../../src/hsm/native.js';
@@ -7,7 +10,7 @@ import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { addon, connect, inMilliseconds, makeKey, memberOptions, soon, type TestKey, text } from '../native/fixture.js';
 
 const pin = '1234';
-/** A healthy call on a busy machine, and then some. */
+/** A healthy call on a busy machine, with a margin. */
 const callMs = 400;
 const patienceMs = 300;
 const openingMs = 2_000;
@@ -50,7 +53,7 @@ const empty = new Uint8Array(0);
 const canaryOf = ({ material }: TestKey) =>
   [material.canaryNonce, material.canaryCiphertext, material.canaryAdditionalData] as const;
 
-/** What is asked of the member that is to be ill, by the name of the call. */
+/** The operations for the member that will be ill, by the name of the call. */
 export const callers = {
   reopen: ({ pool, ill }: HungPool) => pool.reopenMember(ill, inMilliseconds(openingMs)),
   login: ({ pool, ill }: HungPool) => pool.loginMember(ill, text(pin), within(), null),
@@ -66,7 +69,7 @@ export const callers = {
 };
 export type CallerName = keyof typeof callers;
 
-/** Every function that the addon calls, with each kind of call that comes to it. */
+/** Every function that the addon calls, with each kind of call that reaches it. */
 export const waysInto: Record<string, readonly CallerName[]> = {
   C_Initialize: ['reopen'],
   C_Finalize: ['reopen'],
@@ -91,7 +94,7 @@ export const waysInto: Record<string, readonly CallerName[]> = {
   C_DestroyObject: ['destroyKey'],
 };
 
-/** What the caller of a call comes to: its failure's kind, or `answered`. */
+/** The outcome of a call: its failure's kind, or `answered`. */
 export async function kindOf(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'answered',
@@ -107,7 +110,7 @@ export async function serves({ pool }: HungPool, member: number): Promise<void> 
   await pool.destroyKey(member, made.id, soon());
 }
 
-/** One attempt as recovery makes it. @returns what kept it out, or `back` */
+/** One attempt like recovery's. @returns the obstacle, or `back` */
 export async function comesBack(rig: HungPool): Promise<string> {
   const { pool, ill } = rig;
   const steps = [
@@ -124,7 +127,7 @@ export async function comesBack(rig: HungPool): Promise<string> {
   return 'back';
 }
 
-/** Until a call hangs in the function. */
+/** Waits until a call hangs in the function. */
 export async function hangsIn({ fault }: HungPool, functionName: string): Promise<void> {
   await vi.waitFor(() => expect(fault.inside(functionName)).toBeGreaterThan(0), { timeout: 20_000 });
 }

@@ -12,7 +12,10 @@ beforeEach(async () => {
 
 afterEach(() => replicas.dispose());
 
-/** Invariant 8: who waits on a lane for another one's proof of the same key is not sent to the same member again. */
+/**
+ * Invariant 8: an operation that waits on a lane for another one's proof of the same key is not sent to the same member
+ * again.
+ */
 test('callers behind a proof that hangs are served by the other member', async () => {
   const cluster = await replicas.connected();
   replicas.member(0).fault.obey('C_DecryptInit hang');

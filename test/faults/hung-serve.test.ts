@@ -5,7 +5,10 @@ import { Deployment } from '../e2e/deployment.js';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { waysInto } from './hung-pool.js';
 
-/** `holdfast serve` in whose module a call hangs ends at SIGTERM, with exit code 0, within the bound that docs/operating/health.md gives. */
+/**
+ * `holdfast serve` with a call that hangs in its module ends at SIGTERM, with exit code 0, within the bound in
+ * docs/operating/health.md.
+ */
 
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
 const drainTimeoutMs = 1_000;
@@ -27,7 +30,7 @@ function configure(privateInstance: boolean, configuration: Message): void {
     module['privateInstance'] = privateInstance;
 }
 
-/** Whatever comes of it: what hangs is answered by its deadline, and the breaker and recovery do their part. */
+/** Ignores the outcome: the hanging call is answered by its deadline, and the breaker and recovery do their part. */
 async function callEverything(client: HoldfastClient, keyId: unknown, ciphertext: unknown): Promise<void> {
   const plaintext = randomBytes(8);
   await Promise.allSettled([

@@ -1,4 +1,6 @@
-/** What a token holds is compared with the catalog when one member comes back, too: its cluster stays connected. */
+/**
+ * The token's keys are compared with the catalog even when a single member returns while its cluster stays connected.
+ */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TokenReader } from '../token-reader.js';
@@ -20,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => server.dispose());
 
-test('a key that came onto the token of a member while it was away is reported when it is back', async () => {
+test('a key that appeared on a member’s token while it was away is reported when it returns', async () => {
   const { tokenLabel, pin } = server.deployment.defaultCluster;
   const { hsm, fault } = server.member(1);
   const connects = server.events.of('key store connected');

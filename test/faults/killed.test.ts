@@ -1,6 +1,6 @@
 /**
- * `holdfast serve`, killed (SIGKILL) while a PKCS#11 call is inside the HSM: it comes back by itself on the same catalog
- * and token, and everything is as if the call had never been asked for, or had been answered.
+ * `holdfast serve`, killed (SIGKILL) while a PKCS#11 call is inside the HSM: a new process starts on the same catalog
+ * and token, and everything is as if the call had never been made, or had been answered.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { documentedTable, printTable, updateDocumentedTable } from './outcome-ta
 import { until } from './replicated-server.js';
 
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
-/** Where each operation is when the server is killed; the first one of each in `npm test`. */
+/** The place of each operation when the server is killed; the first one of each in `npm test`. */
 const inside: Record<string, string[]> = {
   Encrypt: ['C_Encrypt', 'C_EncryptInit'],
   Decrypt: ['C_Decrypt', 'C_DecryptInit'],
@@ -24,7 +24,7 @@ const inside: Record<string, string[]> = {
   GenerateRandom: ['C_GenerateRandom'],
   CreateKey: ['C_Encrypt', 'C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_DecryptInit', 'C_Decrypt'],
 };
-/** While it starts: nobody calls it yet. */
+/** While it starts: it has no callers yet. */
 const starting = ['C_Login', 'C_OpenSession', 'C_FindObjectsInit', 'C_Initialize'];
 const ways = full ? ['hang', 'delay 300'] : ['hang'];
 const killed = (functionNames: string[]) => (full ? functionNames : functionNames.slice(0, 1));
@@ -52,10 +52,10 @@ afterAll(() => {
   if (full) updateDocumentedTable('killed', tableOf(outcomes));
 });
 
-/** What a caller does, once the fault is there; resolves with what it saw. */
+/** The work of a caller, once the fault is set; resolves with its result. */
 type Work = () => Promise<string>;
 
-/** One life of a server: it is killed while `functionName`, that the work asks for, is inside the HSM. */
+/** One life of a server: it is killed while `functionName`, called by the work, is inside the HSM. */
 async function life(functionName: string, way: string, prepare: (client: HoldfastClient) => Promise<Work>) {
   const server = await deployment.spawn();
   const client = server.client();
@@ -78,7 +78,7 @@ async function killedInside(server: SpawnedServer, functionName: string, way: st
   return answer;
 }
 
-/** What was encrypted before any kill decrypts, and no encryption is accounted for twice. */
+/** Ciphertexts from before any kill decrypt, and no encryption is accounted for twice. */
 async function expectAllKept(client: HoldfastClient): Promise<void> {
   for (const { ciphertext, plaintext } of kept) {
     expectSame('What was encrypted before the kill', await decrypt(client, ciphertext), plaintext);
@@ -91,7 +91,7 @@ async function seal(client: HoldfastClient): Promise<void> {
     const { ciphertext_blob: ciphertext } = await client.call('Encrypt', { key_id: keyId, plaintext });
     kept.push({ ciphertext, plaintext });
   }
-  // Whatever the server before had left of its reservations is lost, and never handed out again.
+  // The rest of the previous server's reservations is lost, and never handed out again.
   const { keys, reservations } = accounting.readCatalog();
   for (const keyId of keyIds) {
     const materialId = keys.find((key) => key['key_id'] === keyId)?.['current_material_id'] ?? '';
@@ -197,7 +197,7 @@ test.each(killed(starting))(
   120_000,
 );
 
-/** The round that destroys comes once a minute. */
+/** The destruction round comes once a minute. */
 test.runIf(full)(
   'the destruction of a key, killed while C_DestroyObject is inside the HSM',
   async () => {
@@ -214,7 +214,7 @@ test.runIf(full)(
   240_000,
 );
 
-test('after the bounds of the clean-up the token holds what the catalog knows, and nothing else', async () => {
+test('after the bounds of the clean-up the token contains exactly the keys of the catalog', async () => {
   const { keys, intents } = accounting.readCatalog();
   expect(intents.filter(({ state }) => state !== 'destroyed')).not.toEqual([]);
   await accounting.cleanUp();

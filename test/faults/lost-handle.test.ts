@@ -1,4 +1,4 @@
-/** What becomes of operations whose key's handle turns out to be invalid, or another key's, while they are under way. */
+/** The outcome of operations whose key's handle turns out to be invalid, or another key's, while they are under way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
 import type { HsmCluster, Sealed } from '../../src/clusters/hsm-cluster.js';
@@ -36,7 +36,7 @@ beforeEach(async () => {
 
 afterEach(() => replicas.dispose());
 
-/** Encryptions that the HSM was asked for, and that were accounted for, while `work` was done. */
+/** The encryptions that the HSM received and that were accounted for during `work`. */
 async function counted(work: () => Promise<unknown>): Promise<{ asked: number; spent: number }> {
   const asked = fault.calls('C_Encrypt');
   const spent = replicas.spending.spent.length;
@@ -47,38 +47,41 @@ async function counted(work: () => Promise<unknown>): Promise<{ asked: number; s
 describe.each([
   ['CKR_KEY_HANDLE_INVALID', 0x60],
   ['CKR_OBJECT_HANDLE_INVALID', 0x82],
-])('%s in the midst of an operation', (_name, rv) => {
+])('%s during an operation', (_name, rv) => {
   test.each([
     ['an encryption', () => encrypt()],
     ['a data key', () => dataKey()],
-  ])('%s is done once more, with an encryption accounted for each time', async (_what, work) => {
+  ])('%s is repeated once, with an encryption accounted for each time', async (_what, work) => {
     fault.obey(`C_Encrypt times 1 rv ${rv}`);
     // Two more are the HSM's self-test, with a key of its own.
     expect(await counted(work)).toEqual({ asked: 4, spent: 2 });
     expect(replicas.events).not.toContain('suspended a');
   });
 
-  test('a decryption is done once more', async () => {
+  test('a decryption is repeated once', async () => {
     fault.obey(`C_Decrypt times 1 rv ${rv}`);
     expect(await codeOf(decrypt())).toBe('no error');
   });
 
-  test('so is one whose new handle is lost while it proves itself', async () => {
+  test('so is one whose new handle is lost while it is proved', async () => {
     fault.obey(`C_EncryptInit times 1 rv ${rv}`, `C_DecryptInit times 1 rv ${rv}`);
     expect(await counted(encrypt)).toEqual({ asked: 1, spent: 1 });
   });
 
-  test('a member that knows no handle is not asked for ever', async () => {
+  test('a member that knows no handle is not retried for ever', async () => {
     const begun = fault.calls('C_EncryptInit');
     fault.obey(`C_EncryptInit rv ${rv}`);
     expect(await codeOf(encrypt())).toBe('KMS_INTERNAL');
-    // By the lane, by its test whether another key works, and once more so by the cluster.
+    // By the lane, by its test with another key, and once more by the cluster.
     expect(fault.calls('C_EncryptInit') - begun).toBeLessThanOrEqual(6);
   });
 });
 
-/** Two encryptions hang under a handle; meanwhile its canary fails, as where it has become another key's: the HSM itself is well. */
-test('what was encrypted under a handle that lost its proof meanwhile is thrown away and encrypted anew', async () => {
+/**
+ * Two encryptions hang under a handle; meanwhile its canary fails, as if it had become another key's: the HSM itself is
+ * well.
+ */
+test('a ciphertext under a handle that lost its proof meanwhile is discarded and made anew', async () => {
   fault.obey('C_Encrypt times 2 hang', `C_Decrypt key ${replicas.material().materialId} flip`);
   const work = counted(async () => {
     const running = [encrypt(), dataKey().then((made) => made.sealed)];

@@ -5,14 +5,14 @@ import type { Operation } from './operations.js';
 import { pending } from './pending.js';
 import type { DisposableRig } from './rigs.js';
 
-/** The kinds of faults that the suite runs. */
+/** The fault kinds of the suite. */
 export const suiteKinds = faultKinds.filter(({ name }) => !pending.has(name));
 
 export interface MatrixSuite {
-  /** What the kinds of faults meet. */
+  /** The rig of the fault kinds. */
   name: string;
   open: () => Promise<DisposableRig>;
-  /** Every operation meets every kind. Otherwise each kind meets one, and all operations have their turn. */
+  /** Every operation with every kind. Otherwise one operation for each kind, and all operations take turns. */
   full: boolean;
   outcomes?: CellOutcome[];
 }
@@ -25,7 +25,7 @@ export function describeMatrix({ name: suiteName, open, full, outcomes }: Matrix
     rig = await open();
   };
 
-  /** A cell that leaves the HSM ill, as it must or because of a defect, is the last one of its rig. */
+  /** A cell that leaves the HSM ill, as it must or because of a defect, is the last one on its rig. */
   async function runKind(kind: FaultKind, index: number): Promise<string[]> {
     const problems: string[] = [];
     for (const { name } of operationsFor(kind, index, rig, full)) {

@@ -5,7 +5,7 @@ import { type FaultKind, workFunctions } from './fault-kinds.js';
 import { type Operation, reasonOf } from './operations.js';
 import { type ReplicaMember, until } from './replicated-server.js';
 
-/** Members, and what is done with them. */
+/** Members, and the operations on them. */
 export interface Rig {
   /** `one` or `two`: how many members hold the keys. */
   memberCount: number;
@@ -15,30 +15,33 @@ export interface Rig {
   operationTimeoutMs: number;
 }
 
-/** What came of one cell. */
+/** The outcome of one cell. */
 export interface CellOutcome {
   kind: string;
   operation: string;
   memberCount: number;
   failsOver: boolean;
   calls: number;
-  /** Calls by what they ended in: `ok` or a code. */
+  /** Calls by outcome: `ok` or a code. */
   answers: Record<string, number>;
-  /** How often the ill member was asked for the operation's function while it was ill. */
+  /** How often the ill member received the operation's function while it was ill. */
   met: number;
   slowestMs: number;
-  /** From the end of the fault to the first round in which the member takes part and nothing fails; null: not by itself. */
+  /**
+   * From the end of the fault to the first round in which the member takes part without a failure; null: not without an
+   * operator.
+   */
   recoveredMs: number | null;
 }
 
-/** An answer must come within ten times the deadline of one try. */
+/** An answer must come within ten times the deadline of one attempt. */
 const boundFactor = 10;
 const callsInAWave = 4;
 const waves = 2;
-/** Once it is well. Far longer than it takes: what is bounded here is that it comes at all. */
+/** Once it is well. Far longer than necessary: the bound only shows that it returns at all. */
 const recoveryBoundMs = 15_000;
 
-/** The first member is ill; `problemsOf` judges. @throws WrongResult, and where the member does not come back */
+/** The first member is ill; `problemsOf` judges. @throws WrongResult, or if the member does not return */
 export async function runCell(rig: Rig, kind: FaultKind, operation: Operation): Promise<CellOutcome> {
   const [ill] = rig.members;
   if (ill === undefined) throw new Error('A rig has members.');
@@ -66,7 +69,7 @@ export async function runCell(rig: Rig, kind: FaultKind, operation: Operation): 
   };
 }
 
-/** A device that is away is met before any work. */
+/** A missing device affects calls before any work. */
 const watchedFunctions = [...workFunctions, 'C_OpenSession', 'C_GetSessionInfo', 'C_GetTokenInfo'];
 
 function workCalls(fault: FaultHsm): number {
@@ -97,11 +100,11 @@ async function timed(operation: Operation): Promise<CallOutcome> {
   }
 }
 
-/** Resolves with how long it took until the member works for callers again, by itself. */
+/** Resolves with the time until the member works for callers again, without an operator. */
 async function recovery(member: ReplicaMember, operation: Operation): Promise<number> {
   const startMs = performance.now();
   let goodRounds = 0;
-  // Twice, because once may have been the probe that lets it in again.
+  // Twice, because the first may have been the probe that readmits it.
   const back = async (): Promise<boolean> => {
     const before = member.fault.calls(operation.primary);
     const calls = await round(operation);
@@ -117,7 +120,7 @@ async function recovery(member: ReplicaMember, operation: Operation): Promise<nu
 const recoveryRounds = 5;
 const recoveryRoundMs = 100;
 
-/** @throws where it was logged in to more often, however long it was tried. */
+/** @throws if there were more logins, however long it was retried. */
 async function expectLogins({ name, fault }: ReplicaMember, operation: Operation, most: number): Promise<void> {
   for (let rounds = 0; rounds < recoveryRounds; rounds += 1) {
     await round(operation);
@@ -133,7 +136,7 @@ function countBy(values: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** Codes that speak of the HSM: any other blames the caller for what the HSM did (invariant 5). */
+/** Codes that concern the HSM: any other blames the caller for the HSM's failure (invariant 5). */
 export const hsmCodes: ReadonlySet<string> = new Set([
   'DEPENDENCY_TIMEOUT',
   'KEY_UNAVAILABLE',
@@ -142,7 +145,7 @@ export const hsmCodes: ReadonlySet<string> = new Set([
   'LIMIT_EXCEEDED',
 ] satisfies ErrorCode[]);
 
-/** What is wrong with an outcome; nothing where it is as it must be. */
+/** The problems of an outcome; empty if there are none. */
 export function problemsOf(outcome: CellOutcome, kind: FaultKind, operationTimeoutMs: number): string[] {
   const { answers, memberCount, slowestMs } = outcome;
   const answered = JSON.stringify(answers);

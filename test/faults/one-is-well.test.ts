@@ -6,7 +6,7 @@ import type { FaultHsm } from '../native/fault-hsm.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 
-/** While one member is well, callers see no error (invariant 8), also where it is the last one asked. */
+/** While one member is well, callers see no error (invariant 8), even if it is the last one tried. */
 const additionalData = Uint8Array.of(0xff, 0xff);
 const sessionHandleInvalid = 'rv 0xb3';
 const work = ['C_EncryptInit', 'C_DecryptInit', 'C_GenerateRandom'];
@@ -21,7 +21,7 @@ async function connect(memberCount: number, hedging = false): Promise<void> {
   const options = { memberCount, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000, cluster: { hedging } };
   replicas = await ReplicatedCluster.make(options);
   cluster = await replicas.connected();
-  // All lanes of all members are at work for once, so that each has a session to lose.
+  // All lanes of all members are at work once, which gives each a session to lose.
   await Promise.all(Array.from({ length: 64 }, () => encrypt()));
 }
 
@@ -59,7 +59,7 @@ describe.each([
     expect(replicas.events).not.toContain('suspended c');
   });
 
-  test('loses a session in the very encryption', async () => {
+  test('loses a session during the encryption', async () => {
     beIll('rv 0x6');
     for (let round = 0; round < 10; round += 1) {
       well.obey(`C_Encrypt times 1 ${sessionHandleInvalid}`);
@@ -67,7 +67,7 @@ describe.each([
     }
   });
 
-  test('is asked last, after both have hung', async () => {
+  test('is tried last, after both have hung', async () => {
     beIll('hang');
     const codes = await Promise.all(
       Array.from({ length: 12 }, () => codeOf(encrypt({ deadlineMs: systemClock.monotonicMs() + 9_000 }))),
@@ -88,12 +88,12 @@ describe('a single member', () => {
     expect(fault.calls('C_Encrypt') - encrypted).toBe(32);
   });
 
-  test('that has no living session is not asked for ever', async () => {
+  test('that has no living session is not retried for ever', async () => {
     const { fault } = replicas.member(0);
     const begun = fault.calls('C_EncryptInit');
     fault.obey(`C_EncryptInit ${sessionHandleInvalid}`);
     expect(await codeOf(encrypt())).toBe('KMS_INTERNAL');
-    // Twice on its lane, each time with the HSM's test of another key, and once more so by the cluster.
+    // Twice on its lane, each time with the HSM's test of another key, and once more by the cluster.
     expect(fault.calls('C_EncryptInit') - begun).toBe(8);
   });
 });

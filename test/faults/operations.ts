@@ -1,4 +1,4 @@
-/** What callers of the matrix do: one operation each, whose answer is checked as far as an answer can be. */
+/** The operations of the matrix's callers, each with a check of its answer as far as an answer can be checked. */
 import { randomBytes } from 'node:crypto';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 
@@ -10,11 +10,11 @@ export interface Operation {
   failsOver: boolean;
   /** SoftHSM 2.6.1 cannot make keys side by side (a race with its own searches). */
   oneAtATime: boolean;
-  /** Rejects with the refusal. @returns what is left to check when the HSMs are well again. */
+  /** Rejects with the refusal. @returns the checks that remain when the HSMs are well again. */
   run(): Promise<() => Promise<void>>;
 }
 
-/** What the operations work on. */
+/** The inputs of the operations. */
 export interface Subject {
   client: HoldfastClient;
   keyId: string;
@@ -25,7 +25,7 @@ export interface Subject {
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** Encrypts once, so that there is something to decrypt. */
+/** Encrypts once, which leaves something to decrypt. */
 export async function makeSubject(client: HoldfastClient, keyIds: readonly string[]): Promise<Subject> {
   const [keyId, otherKeyId] = keyIds;
   if (keyId === undefined || otherKeyId === undefined) throw new Error('Two keys are needed.');
@@ -34,20 +34,20 @@ export async function makeSubject(client: HoldfastClient, keyIds: readonly strin
   return { client, keyId, otherKeyId, plaintext, ciphertext: ciphertext as Uint8Array };
 }
 
-/** @throws where it is not what was expected: a wrong result, which no HSM's failure excuses. */
+/** @throws for an unexpected result: a wrong one, which no failure of an HSM excuses. */
 export function expectSame(what: string, got: unknown, expected: Uint8Array): void {
   if (Buffer.from(got as Uint8Array).equals(expected)) return;
   throw new WrongResult(`${what} is not what it was.`);
 }
 
-/** The one outcome that may never be. */
+/** The one outcome that must never occur. */
 export class WrongResult extends Error {}
 
 export async function decrypt(client: HoldfastClient, ciphertext: unknown): Promise<unknown> {
   return (await client.call('Decrypt', { ciphertext_blob: ciphertext }))['plaintext'];
 }
 
-/** Every operation of the API that reaches a token for each call. */
+/** Every API operation that reaches a token for each call. */
 export function grpcOperations(subject: Subject): Operation[] {
   const { client, keyId, otherKeyId, plaintext, ciphertext } = subject;
   const later = (what: string, blob: unknown, expected: Uint8Array | undefined) => async (): Promise<void> => {
@@ -113,13 +113,13 @@ export function grpcOperations(subject: Subject): Operation[] {
   });
 }
 
-/** It is made once: what became of it after a failure is for the intent to find out, not for a second try. */
+/** It is made once: after a failure the intent finds out its outcome, not a second attempt. */
 async function createKey(client: HoldfastClient): Promise<() => Promise<void>> {
   await client.call('CreateKey', {});
   return nothing;
 }
 
-/** The reason of a refusal: an `ErrorCode` where the server kept its word. */
+/** The reason of a refusal: an `ErrorCode` if the server kept its promise. */
 export function reasonOf(error: unknown): string {
   if (error instanceof WrongResult) throw error;
   const { reason, code } = error as Message;

@@ -29,7 +29,7 @@ function halfRow(outcomes: readonly CellOutcome[]): string[] {
   return [answersOf(outcomes), slowest.toFixed(0), back.length === 0 ? 'not by itself' : Math.max(...back).toFixed(0)];
 }
 
-/** Operations that were answered alike share one entry: `ok 12; CreateKey: KMS_INTERNAL 2`. */
+/** Operations with the same answers share one entry: `ok 12; CreateKey: KMS_INTERNAL 2`. */
 function answersOf(outcomes: readonly CellOutcome[]): string {
   const failsOver = sumOf(outcomes.filter((outcome) => outcome.failsOver));
   const others = outcomes

@@ -1,4 +1,7 @@
-/** Rows and claims that do not hold yet, with what they wait for. The suites print them; empty is as it must be. */
+/**
+ * Rows and claims that do not hold yet, with the work that they wait for. The suites print them; the list should be
+ * empty.
+ */
 export const pending: ReadonlyMap<string, string> = new Map<string, string>();
 
 export function printPending(): void {

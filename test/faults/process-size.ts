@@ -1,4 +1,4 @@
-/** How large this process is: what must not grow. */
+/** The size of this process, which must not grow. */
 import { readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,9 +6,9 @@ import { runInNewContext } from 'node:vm';
 export interface ProcessSize {
   threads: number;
   descriptors: number;
-  /** Resident memory outside of V8's heap, which grows by steps of its own for minutes before it is collected. */
+  /** Resident memory outside of V8's heap, which grows in steps of its own for minutes before it is collected. */
   residentMebibytes: number;
-  /** What of V8's heap is in use after a collection. It costs tens of milliseconds, so that only long runs ask. */
+  /** The used part of V8's heap after a collection. It costs tens of milliseconds, so only long runs measure it. */
   heapMebibytes?: number;
 }
 
@@ -30,8 +30,9 @@ export function collectedProcessSize(): ProcessSize {
 }
 
 /**
- * What of the resident memory may be memory that was freed: AddressSanitizer keeps so much of it (`quarantine_size_mb`, with an
- * eighth for its shadow, and as much again for the edges of small blocks), and it cannot be told from growth. 0 without a sanitizer.
+ * The part of the resident memory that may be freed memory: AddressSanitizer keeps this much (`quarantine_size_mb`,
+ * with an eighth for its shadow, and as much again for the edges of small blocks), and it looks like growth. 0 without
+ * a sanitizer.
  */
 export const quarantinedMebibytes =
   1.25 * Number(/quarantine_size_mb=(\d+)/.exec(process.env['ASAN_OPTIONS'] ?? '')?.[1] ?? 0);

@@ -1,4 +1,4 @@
-/** A cluster below any server: several members that hold the same keys, for tests that need its own interface. */
+/** A cluster without a server: several members that hold the same keys, for tests that need its own interface. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,26 +31,26 @@ export interface ReplicatedClusterOptions {
   cluster?: Partial<ClusterOptions>;
 }
 
-/** What another process needs to connect to the same members. */
+/** The information that another process needs to connect to the same members. */
 export interface ReplicatedClusterState {
   options: ReplicatedClusterOptions;
   folder: string;
   members: { name: string; hsm: SoftHsm; folder: string; module: NativeModuleOptions }[];
 }
 
-/** Holds clones of one token and what connects to them; connects when asked. */
+/** Has clones of one token and the means to connect to them; connects on demand. */
 export class ReplicatedCluster {
   readonly events: string[] = [];
-  /** Of all that it opens. */
+  /** Of everything that it opens. */
   readonly spending = new RecordedSpending();
   readonly #opened: { clusters: ConfiguredHsmClusters; catalog: SqliteCatalog }[] = [];
 
   private constructor(
     readonly options: ReplicatedClusterOptions,
     readonly members: readonly ReplicaMember[],
-    /** What every member holds. */
+    /** The keys on every member. */
     readonly materials: readonly MaterialReference[],
-    /** With the catalog and the locks: what restarts share. */
+    /** With the catalog and the locks: shared by restarts. */
     readonly folder: string,
   ) {}
 
@@ -71,7 +71,7 @@ export class ReplicatedCluster {
     return new ReplicatedCluster(options, members, materials, folder);
   }
 
-  /** As a process of its own would: a new handle on the catalog, new pools. */
+  /** Like a separate process: a new handle on the catalog, new pools. */
   async clusters(): Promise<ConfiguredHsmClusters> {
     const catalog = await openTestCatalog({ path: join(this.folder, 'catalog.db'), clock: systemClock });
     const tools = {
@@ -98,12 +98,12 @@ export class ReplicatedCluster {
     return outcome.cluster;
   }
 
-  /** Of the same keys with one member; the folder (catalog, locks) is its own. */
+  /** A cluster of the same keys with one member; the folder (catalog, locks) is its own. */
   only(index: number): ReplicatedCluster {
     return new ReplicatedCluster(this.options, [this.member(index)], this.materials, makeFolder());
   }
 
-  /** The same once more, perhaps in another order; catalog and locks are shared, as after a restart. */
+  /** The same cluster again, perhaps in another order; catalog and locks are shared, as after a restart. */
   restarted(members: readonly ReplicaMember[] = this.members): ReplicatedCluster {
     return new ReplicatedCluster(this.options, members, this.materials, this.folder);
   }
@@ -141,7 +141,7 @@ export class ReplicatedCluster {
     return member;
   }
 
-  /** Disconnects whatever was connected. */
+  /** Disconnects everything that was connected. */
   async close(): Promise<void> {
     for (const { clusters, catalog } of this.#opened.splice(0)) {
       await clusters.disconnect(clusterId, soon());

@@ -1,7 +1,7 @@
 /**
  * The whole server over real gRPC on several members that hold the same keys, each an "HSM" of its own with the
- * fault-injecting module in front. `replication: none` allows a configuration file one member, so the others come in by
- * `CompositionOverrides`.
+ * fault-injecting module in front. `replication: none` allows a configuration file one member, so the others are added
+ * by `CompositionOverrides`.
  */
 import { compose } from '../../src/compose.js';
 import type { HoldfastServer } from '../../src/composition/running-server.js';
@@ -27,14 +27,14 @@ export interface ReplicatedServerOptions {
   /** Keys made before the members are cloned. */
   keyCount: number;
   lanes: number;
-  /** For one try of one operation. */
+  /** For one attempt of one operation. */
   operationTimeoutMs: number;
   requestTimeoutMs: number;
   /** Changes the section `recovery` of the configuration. */
   recovery?: Message;
   /** Nothing is logged, and `events` stays empty. */
   silent?: boolean;
-  /** Changes what the server is told of its cluster. */
+  /** Changes the server's options for its cluster. */
   cluster?: Partial<ClusterOptions>;
 }
 
@@ -57,7 +57,7 @@ function deepestCause(error: LoggedError | undefined): string {
 /** Of one round. */
 const mostNotes = 100;
 
-/** What the server's log said, counted by message and member. */
+/** The lines of the server's log, counted by message and member. */
 class EventCounts {
   readonly #counts = new Map<string, number>();
   readonly #sinceMark: string[] = [];
@@ -78,12 +78,12 @@ class EventCounts {
     }
   }
 
-  /** What was logged since the last call of this, the first lines of it. */
+  /** The lines since the last call, the first ones of them. */
   takeNotes(): string[] {
     return this.#sinceMark.splice(0);
   }
 
-  /** Why requests failed, by the HSM's own words. */
+  /** Why requests failed, in the HSM's own words. */
   causes(): Record<string, number> {
     return Object.fromEntries([...this.#counts].filter(([key]) => key.startsWith('why: ')));
   }
@@ -98,7 +98,7 @@ class EventCounts {
   }
 }
 
-/** Short, so that a test sees many recoveries; everything else as it ships. */
+/** Short, which lets a test see many recoveries; everything else has its default. */
 export const shortDelays = {
   breaker: { ...defaultBreakerSettings, probeDelayMs: 30 },
   recovery: { ...defaultRecoverySettings, openTimeoutMs: 5_000, maximumProbeDelayMs: 100 },
@@ -138,7 +138,7 @@ export class ReplicatedServer {
     return server;
   }
 
-  /** Starts to serve; resolves when every member is in the rotation. */
+  /** Starts to serve; resolves when every member is admitted. */
   async serve(): Promise<void> {
     const configuration = await loadConfiguration(this.deployment.configurationPath);
     const { operationTimeoutMs, silent = false } = this.options;
@@ -165,7 +165,7 @@ export class ReplicatedServer {
     return this.#server.replacementAsked;
   }
 
-  /** What GetStatus says of a member. */
+  /** A member's entry in GetStatus. */
   async memberStatus(index: number): Promise<MemberState> {
     const found = (await this.#memberStatuses())[index];
     if (found === undefined) throw new Error(`There is no member ${index}.`);
@@ -248,7 +248,7 @@ export function memberName(index: number): string {
   return String.fromCharCode('a'.charCodeAt(0) + index);
 }
 
-/** Resolves when it holds. @throws when it does not within the bound: far longer than it takes on a busy machine. */
+/** Resolves when it holds. @throws if it does not within the bound: far longer than it takes on a busy machine. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

@@ -1,4 +1,4 @@
-/** What the matrix runs on: the server with its callers, and below it the operations that no caller asks for by name. */
+/** The rigs of the matrix: the server with its callers, and below it the operations that no caller requests by name. */
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/clock-system.js';
 import type { Rig } from './matrix.js';
@@ -10,7 +10,7 @@ export interface DisposableRig extends Rig {
   dispose(): Promise<void>;
 }
 
-/** Long enough for a healthy HSM on a busy machine, or a second member fails too. */
+/** Long enough for a healthy HSM on a busy machine; otherwise a second member fails too. */
 const operationTimeoutMs = 500;
 const requestTimeoutMs = 4_000;
 const lanes = 4;
@@ -22,7 +22,7 @@ export async function serverRig(memberCount: number, { silent = false } = {}): P
   return { memberCount, members: server.members, operations, operationTimeoutMs, dispose: () => server.dispose() };
 }
 
-/** Clean-up and reconciliation: they must reach every member, so that nothing stands in for one that is ill. */
+/** Clean-up and reconciliation: they must reach every member, so no other can replace an ill one. */
 export async function clusterRig(memberCount: number): Promise<DisposableRig> {
   const materialCount = 8;
   const replicas = await ReplicatedCluster.make({ memberCount, materialCount, lanes, operationTimeoutMs });
@@ -41,7 +41,7 @@ export async function clusterRig(memberCount: number): Promise<DisposableRig> {
   });
   const operations = [
     operation('inventory', () => cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })),
-    // Destroying what is not there is no error, and asks the token all the same.
+    // Destroying a missing key is not an error, and asks the token anyway.
     operation('destroy', () =>
       cluster.perform(
         'destroyKeyMaterial',

@@ -1,4 +1,4 @@
-/** A generator whose seed makes a run happen again: mulberry32 (public domain, Tommy Ettinger). */
+/** A generator whose seed makes a run repeatable: mulberry32 (public domain, Tommy Ettinger). */
 export class SeededRandom {
   #state: number;
 

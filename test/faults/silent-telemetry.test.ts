@@ -1,6 +1,6 @@
 /**
- * Telemetry only listens: a server whose log, metrics, traces and events report nothing meets faults as any other does.
- * The short form of the matrix, and what the service does by itself about its HSMs.
+ * Telemetry only listens: a server whose log, metrics, traces and events report nothing handles faults like any other.
+ * The short form of the matrix, and the service's own reactions to its HSMs.
  */
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
@@ -32,7 +32,7 @@ describeMatrix({
   full: false,
 });
 
-describe('by itself a silent server', () => {
+describe('without a request, a silent server', () => {
   const sizes = { keyCount: 1, lanes: 1, operationTimeoutMs: 500, requestTimeoutMs: 5_000, silent };
   let server: ReplicatedServer;
 
@@ -41,7 +41,7 @@ describe('by itself a silent server', () => {
     expect(server.events.size).toBe(0);
   });
 
-  test('compares what a token holds with the catalog when its member is back', async () => {
+  test('compares a token’s keys with the catalog when its member returns', async () => {
     server = await ReplicatedServer.start({ ...sizes, memberCount: 2 });
     const { tokenLabel, pin } = server.deployment.defaultCluster;
     const { hsm, fault } = server.member(1);

@@ -1,4 +1,6 @@
-/** `npm run soak -- <minutes> [seed]`: random faults for long; memory, threads and descriptors must stay flat. */
+/**
+ * `npm run soak -- <minutes> [seed]`: random faults for a long time; memory, threads and descriptors must stay flat.
+ */
 import { runChaos } from './chaos.js';
 import { grown, growthOf } from './growth.js';
 

@@ -8,8 +8,8 @@ import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
 /**
- * After removal and return the handle of one key is valid for another (invariant 3). What the member seals is
- * opened by another HSM with the same keys, which nothing ever happened to.
+ * After removal and return the handle of one key is valid for another (invariant 3). Another HSM with the same keys,
+ * which had no fault, decrypts the member's ciphertexts.
  */
 
 const additionalData = Uint8Array.of(0xff, 0xff);
@@ -38,7 +38,7 @@ interface Made {
   sealed: Sealed;
 }
 
-/** Encrypts under both keys, many times; what fails is left out. */
+/** Encrypts under both keys, many times; failures are left out. */
 async function encryptUnderBoth(cluster: HsmCluster): Promise<Made[]> {
   const attempts = Array.from({ length: 16 }, async (_, index): Promise<Made> => {
     const material = replicas.material(index % 2);
@@ -114,7 +114,7 @@ test.each(returns.filter(([name]) => !pending.has(name)))(
   90_000,
 );
 
-test('the trap is real: a module that renumbers objects under a living session is believed', async () => {
+test('the test is real: a module that renumbers objects under a living session goes undetected', async () => {
   const { ill, well } = await open(() => undefined);
   await encryptUnderBoth(ill);
   replicas.member(0).fault.renumberObjects();

@@ -8,7 +8,7 @@ import { codeOf } from '../hsm/fixture.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
-/** Invariant 7: not once a lane, a member's reconnect, a process or a restart; once. */
+/** Invariant 7: not once per lane, reconnect, process or restart; once. */
 
 const wrongPin = 'not this PIN';
 const program = fileURLToPath(new URL('../../scripts/faults-main.mjs', import.meta.url));
@@ -49,7 +49,7 @@ async function storm(cluster: ReplicatedCluster): Promise<void> {
 test('over connects, restarts and processes it costs the first member one login, and the others none', async () => {
   await storm(replicas);
   expect(failedLogins()).toEqual([1, 0]);
-  // Whichever member comes first: its own attempt, and no second one of anybody's.
+  // Whichever member comes first: its own attempt, and no second one by any other.
   const reversed = replicas.restarted([...replicas.members].reverse());
   await storm(reversed);
   await reversed.close();
@@ -68,7 +68,7 @@ test('a PIN that is wrong on one member only costs that member one, and the clus
   expect(failedLogins()).toEqual([0, 1]);
 }, 120_000);
 
-test('a PIN that was changed while both were away costs each at most one, however often they are lost and found', async () => {
+test('a PIN that was changed while both were away costs each at most one login, however often they leave and return', async () => {
   const cluster = await replicas.connected();
   const call = () => ({ deadlineMs: systemClock.monotonicMs() + 2_000 });
   const encrypt = () =>

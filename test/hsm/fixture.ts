@@ -27,7 +27,7 @@ import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 
 export const clusterId = 'cluster-1234567abcd';
 export const pin = 'a user PIN';
-/** Of every token that the fixture makes. */
+/** For every token that the fixture makes. */
 export const tokenLabel = 'alpha';
 
 export interface HsmFixture {
@@ -35,7 +35,7 @@ export interface HsmFixture {
   fault: FaultHsm;
   catalog: SqliteCatalog;
   spending: RecordedSpending;
-  /** Events by name, with what tells them apart. */
+  /** Events by name, with their distinguishing fields. */
   events: string[];
   /** Replaces the cluster's options; connect after it. */
   configure(change: Partial<ClusterOptions>): ConfiguredHsmClusters;
@@ -43,7 +43,7 @@ export interface HsmFixture {
   member(change?: Partial<MemberOptions>): MemberOptions;
   connect(attempt?: { pin?: string; credentialVersion?: string }): Promise<ConnectOutcome>;
   connected(): Promise<HsmCluster>;
-  /** A session of its own on the same token (by default that of SoftHSM), as another process with the PIN would have. */
+  /** A separate session on the same token (by default SoftHSM's), like another process with the PIN. */
   intruder(on?: MemberOptions): Promise<{ pool: NativePool; member: number }>;
   dispose(): Promise<void>;
 }
@@ -105,7 +105,7 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
       maxStuckOpenings: 2,
     };
     const opened = await pool.openMember(token, soon());
-    // Its keys are made as those of a cluster are.
+    // Makes keys as a cluster does.
     pool.setProfile(opened.member, nativeProfile(detectProfile(opened.token)), token.laneCount);
     await pool.loginMember(opened.member, Buffer.from(pin), soon(), null);
     pool.resume(opened.member);
@@ -122,7 +122,7 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
   return { hsm, fault, catalog, spending, events, configure, clusters, member, connect, connected, intruder, dispose };
 }
 
-/** Counts what is spent, for materials that no catalog has; refuses while a test has set an error. */
+/** Counts spent encryptions, for materials that no catalog has; refuses while a test has set an error. */
 export class RecordedSpending implements EncryptionSpending {
   readonly spent: string[] = [];
   refusal: Error | undefined;
@@ -138,7 +138,7 @@ export class RecordedSpending implements EncryptionSpending {
   }
 }
 
-/** What a cluster of a test is, without its members. */
+/** A test's cluster without its members. */
 export const clusterOptions: Omit<ClusterOptions, 'members'> = {
   clusterId,
   name: 'a cluster',

@@ -1,4 +1,4 @@
-/** A second member is asked where the first is late: on real tokens, behind modules that hang. */
+/** A second member is tried if the first is late: on real tokens, behind modules that hang. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
@@ -25,7 +25,7 @@ const generateDataKey = () =>
   cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
 const random = () => cluster.perform('random', { lengthBytes: 32 }, inTime());
 
-/** The addon, which keeps what it answered. */
+/** The addon, with a record of its answers. */
 function listenedTo(addon: NativeAddon): NativeAddon {
   const createPool = (queueLimit: number): NativePool => {
     const pool = addon.createPool(queueLimit);
@@ -50,7 +50,7 @@ async function connect(hedging?: boolean): Promise<void> {
   const members = [fixture.member({ name: 'slow' }), fixture.member({ name: 'other', module: other.module })];
   fixture.configure({ members, ...(hedging === undefined ? {} : { hedging }) });
   cluster = await fixture.connected();
-  // Enough of each kind to know how long it takes.
+  // Enough of each kind to know its duration.
   for (let call = 0; call < 48; call += 1) {
     sealed = await encrypt();
     (await decrypt()).destroy();
@@ -78,7 +78,7 @@ const inside = (functionName: string) => {
 };
 const encryptions = () => slow.counts('C_EncryptInit').entered + other.counts('C_EncryptInit').entered;
 
-describe('where it is on', () => {
+describe('if it is on', () => {
   beforeEach(() => connect(true));
 
   test.each([
@@ -86,7 +86,7 @@ describe('where it is on', () => {
     ['decrypt', 'C_DecryptInit', decrypt],
     ['generateDataKey', 'C_EncryptInit', generateDataKey],
     ['random', 'C_GenerateRandom', random],
-  ] as const)('%s is answered while the slow member is still at it', async (_name, functionName, operation) => {
+  ] as const)('%s is answered while the slow member is still working', async (_name, functionName, operation) => {
     slow.obey(`${functionName} hang`);
     // One of them is the slow one's.
     await operation();
@@ -101,7 +101,7 @@ describe('where it is on', () => {
   test.each([
     ['decrypt', decrypt, 'C_DecryptInit'],
     ['generateDataKey', async () => (await generateDataKey()).plaintext, 'C_EncryptInit'],
-  ] as const)('what the slow member answers to %s is zeroed', async (_name, operation, functionName) => {
+  ] as const)('the slow member’s answer to %s is zeroed', async (_name, operation, functionName) => {
     slow.obey(`${functionName} hang`);
     const taken = [await operation(), await operation()].map((secret) => secret.reveal());
     slow.heal();
@@ -113,23 +113,23 @@ describe('where it is on', () => {
     for (const bytes of taken) expect(bytes.some((byte) => byte !== 0)).toBe(true);
   });
 
-  test('each of the two tries spends an encryption', async () => {
+  test('each of the two attempts spends an encryption', async () => {
     const { spent } = fixture.spending;
     const spentBefore = spent.length;
     slow.obey('C_EncryptInit hang');
     await encrypt();
     await encrypt();
-    // On a slow machine the well member may be late too.
+    // On a slow machine the healthy member may be late too.
     expect(spent.length - spentBefore).toBeGreaterThanOrEqual(3);
     expect(new Set(spent)).toEqual(new Set([material.materialId]));
-    // Of all since the key was made, for one that lost may begin late. What was spent may still wait, or be given up.
+    // Of all since the key was made, because a loser may begin late. A spent attempt may still wait, or be given up.
     expect(spent.length).toBeGreaterThanOrEqual(encryptions() - encryptionsBefore);
   });
 
-  test('what fails on both members is tried no more, and both breakers know', async () => {
+  test('an operation that fails on both members is not retried, and both breakers record it', async () => {
     slow.obey('C_EncryptInit rv 0x30');
     other.obey('C_EncryptInit rv 0x30');
-    // The log tells of both tries.
+    // The log has both attempts.
     await expect(encrypt()).rejects.toMatchObject({
       code: 'KEY_UNAVAILABLE',
       cause: { rv: 0x30, cause: { rv: 0x30 } },
@@ -137,14 +137,14 @@ describe('where it is on', () => {
     expect(fixture.events).toEqual(expect.arrayContaining(['suspended slow', 'suspended other']));
   });
 
-  test('what fails on one member is answered by the other', async () => {
+  test('an operation that fails on one member is answered by the other', async () => {
     slow.obey('C_EncryptInit rv 0x30');
     for (let call = 0; call < 4; call += 1) expect((await encrypt()).nonce).toHaveLength(12);
     expect(fixture.events).toContain('suspended slow');
   });
 });
 
-test('it is off by default: each encryption is asked once, however late it is', async () => {
+test('it is off by default: each encryption is tried once, however late it is', async () => {
   await connect();
   const [before, spentBefore] = [encryptions(), fixture.spending.spent.length];
   slow.obey('C_EncryptInit delay 100');

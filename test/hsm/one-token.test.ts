@@ -128,7 +128,7 @@ describe.each(ways)('one token %s', (_way, pair) => {
     expect((await connect(second)).connected).toBe(true);
   });
 
-  test('is no two members of one cluster', async () => {
+  test('cannot be two members of one cluster', async () => {
     const [one, other] = pair();
     configure({ [first]: [one, { ...other, name: 'b' }] }, 2);
     const refused = await connect(first);

@@ -1,4 +1,4 @@
-/** Members that are lost and come back: by themselves, without a restart, and without a wrong login. */
+/** Members that are lost and return: without an operator, without a restart, and without a wrong login. */
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -36,7 +36,7 @@ async function connect(): Promise<void> {
   sealed = await encrypt();
 }
 
-/** A second token that holds the same keys, with faults of its own: what a vendor's replication looks like from here. */
+/** A second token with the same keys, with faults of its own: the view of a vendor's replication from here. */
 function addSibling(change: { privateInstance?: boolean } = {}): FaultHsm {
   const sibling = putFaultsBefore(fixture.hsm, 'sibling', 'replica-2');
   const module = { ...sibling.module, ...change };
@@ -44,7 +44,7 @@ function addSibling(change: { privateInstance?: boolean } = {}): FaultHsm {
   return sibling;
 }
 
-/** Asks until the member was taken out. */
+/** Polls until the member is suspended. */
 async function untilSuspended(): Promise<void> {
   await vi.waitFor(
     async () => {
@@ -56,7 +56,7 @@ async function untilSuspended(): Promise<void> {
 }
 
 describe.each(removalKinds)('a device that is away (%s)', (kind: RemovalKind) => {
-  test('serves again by itself once it is back', async () => {
+  test('serves again once it is back', async () => {
     await connect();
     fixture.fault.remove(kind);
     await untilSuspended();
@@ -68,7 +68,7 @@ describe.each(removalKinds)('a device that is away (%s)', (kind: RemovalKind) =>
     expect(failedLogins()).toBe(0);
   });
 
-  test('is not noticed by callers where another member holds the keys', async () => {
+  test('is not noticed by callers if another member has the keys', async () => {
     addSibling();
     await connect();
     fixture.fault.remove(kind);
@@ -94,7 +94,7 @@ test('a token whose folder vanished and returned serves again while its neighbou
   }
 });
 
-test('a lost login is one login, and nothing else', async () => {
+test('a lost login costs one login, and nothing else', async () => {
   await connect();
   const before = { logins: fixture.fault.calls('C_Login'), starts: fixture.fault.calls('C_Initialize') };
   fixture.fault.loseLogin();
@@ -109,7 +109,7 @@ test('a lost login is one login, and nothing else', async () => {
 test('lost sessions are opened anew', async () => {
   await connect();
   fixture.fault.loseSessions();
-  // Each lane notices by itself, the first time that it works.
+  // Each lane notices by itself, at its first work.
   await vi.waitFor(async () => expect(await codeOf(encrypt())).toBe('no error'), { timeout: 20_000 });
   await vi.waitFor(async () => expect(await codeOf(decrypt())).toBe('no error'), { timeout: 20_000 });
   expect(failedLogins()).toBe(0);
@@ -128,7 +128,7 @@ test('a token that flaps costs no failed login', async () => {
   expect(failedLogins()).toBe(0);
 });
 
-test('a PIN that was changed meanwhile is one failed login; then the member stays out until the credential changes', async () => {
+test('a PIN that was changed meanwhile costs one failed login; then the member stays out until the credential changes', async () => {
   addSibling();
   await connect();
   fixture.fault.remove('device-removed');
@@ -139,7 +139,7 @@ test('a PIN that was changed meanwhile is one failed login; then the member stay
   await vi.waitFor(() => expect(fixture.events.filter((event) => event.startsWith('not reconnected'))).not.toEqual([]));
   const starts = fixture.fault.calls('C_Initialize');
   await new Promise((resolve) => setTimeout(resolve, 500));
-  // The record is asked, and not the token.
+  // The record is read, not the token.
   expect(fixture.fault.calls('C_Initialize')).toBe(starts);
   expect(fixture.fault.calls('C_Login')).toBe(2);
   expect(await codeOf(decrypt())).toBe('no error');
@@ -150,7 +150,7 @@ test('a PIN that was changed meanwhile is one failed login; then the member stay
   expect(failedLogins()).toBe(1);
 });
 
-test('a restart goes on with the tokens that accepted the PIN, where one has refused it', async () => {
+test('a restart continues with the tokens that accepted the PIN, if one has refused it', async () => {
   fixture.hsm.addToken({ label: 'beta', userPin: pin });
   const other = putFaultsBefore(fixture.hsm, 'other');
   const two = fixture.member({ name: 'two', module: other.module, tokenLabel: 'beta' });
@@ -188,7 +188,7 @@ test('after objects got other handles, none is used for another key', async () =
   expect(fixture.events.filter((event) => event.startsWith('material'))).toEqual([]);
 });
 
-test('handles that became another key with the lost sessions are proved before they are used', async () => {
+test('handles that became another key’s with the lost sessions are proved before use', async () => {
   await connect();
   await makeMaterial(cluster);
   fixture.fault.renumberObjects();
@@ -198,7 +198,7 @@ test('handles that became another key with the lost sessions are proved before t
     try {
       made.push(await encrypt());
     } catch {
-      // Lost sessions may be told to callers where there is no other member.
+      // Without another member, lost sessions may show in callers' errors.
     }
   }
   expect(made).not.toEqual([]);
@@ -207,7 +207,7 @@ test('handles that became another key with the lost sessions are proved before t
   for (const one of made) expect((await decrypt(one)).byteLength).toBe(1);
 });
 
-test('a slot number that changed is no matter', async () => {
+test('a changed slot number does not matter', async () => {
   await connect();
   fixture.fault.remove('device-removed');
   await untilSuspended();
@@ -249,7 +249,7 @@ test('a shared module is finalised once all its members are lost', async () => {
   expect(fixture.fault.setting('wrongPins')).toBe(0);
 });
 
-describe('what hangs', () => {
+describe('a hanging call', () => {
   const recovery = { openTimeoutMs: 300, reopenAfterProbes: 1, maximumProbeDelayMs: 50, maxStuckOpenings: 1 };
 
   test('in C_Initialize costs the other members nothing', async () => {
@@ -270,7 +270,7 @@ describe('what hangs', () => {
     await untilEvents('opened two');
   });
 
-  test('is left behind within a bound, says that the process wants to be replaced, and is taken back', async () => {
+  test('is abandoned within a bound, makes the process ask to be replaced, and is forgotten once it returns', async () => {
     await connect();
     await fixture.clusters().disconnect(clusterId, soon());
     fixture.configure({ recovery: { ...recovery, openTimeoutMs: 2_000 }, operationTimeoutMs: 1_000 });
@@ -298,7 +298,7 @@ describe('what hangs', () => {
       .status()[0]
       ?.members.map((member) => member.wornOut);
 
-  test('in an instance that is shared keeps its members out, though only the first opening is inside', async () => {
+  test('in a shared instance keeps its members out, although only the first attempt is inside', async () => {
     const module = { ...fixture.fault.module, privateInstance: false };
     fixture.configure({ members: [fixture.member({ module })], recovery });
     await connect();
@@ -317,7 +317,7 @@ describe('what hangs', () => {
     { privateInstance: true, hung: 2 },
     { privateInstance: false, hung: 1 },
   ])(
-    'at every connect is left behind $hung times at most (private: $privateInstance), and it connects when that is over',
+    'at every connect is abandoned $hung times at most (private: $privateInstance), and the cluster connects when it is over',
     async ({ privateInstance, hung }) => {
       const module = { ...fixture.fault.module, privateInstance };
       fixture.configure({ members: [fixture.member({ module })], recovery });
@@ -342,7 +342,7 @@ describe('what hangs', () => {
   );
 });
 
-test('a disconnect ends the attempts to come back, and no login follows it', async () => {
+test('a disconnect ends recovery, and no login follows it', async () => {
   await connect();
   fixture.fault.remove('device-removed');
   await untilSuspended();

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../src/errors.js';
 import type { ClusterDescription, ConnectOutcome, HsmCluster, HsmClusters } from '../../src/clusters/hsm-cluster.js';
 import type { Secret } from '../../src/secret.js';
 
-/** What the next connect of a cluster answers; `until` holds the answer back. */
+/** The answer to the next connect of a cluster; `until` holds the answer back. */
 export interface ScriptedConnect {
   outcome?: Extract<ConnectOutcome, { connected: false }>;
   until?: Promise<void>;
@@ -47,7 +47,7 @@ export class FakeHsmClusters implements HsmClusters {
   }
 }
 
-/** What a cluster that cannot be reached says of its next probe. */
+/** The retry hint of an unreachable cluster. */
 export const retryAfterUnreachableMs = 1_234;
 
 function unreachableCluster(clusterId: string): HsmCluster {

@@ -20,11 +20,11 @@ import { ManualClock } from '../manual-clock.js';
 import { FakeHsmClusters } from './fake-hsm-clusters.js';
 
 export const defaultCluster = 'cluster-defau2t2345';
-/** A and B have one trust anchor, the other one has another. */
+/** A and B share a trust anchor; the other one has another. */
 export const clusterA = 'cluster-aaaaaaaaaaa';
 export const clusterB = 'cluster-bbbbbbbbbbb';
 export const clusterOther = 'cluster-ccccccccccc';
-/** It has fewer members than it must have. */
+/** It has fewer members than required. */
 export const clusterTooSmall = 'cluster-ddddddddddd';
 
 export interface KeyStoreFixture {
@@ -40,7 +40,7 @@ export interface KeyStoreFixture {
   otherTrustAnchor: string;
   /** Another registry on the same catalog: a second process, or the first after a restart. */
   anotherRegistry(): KeyStoreRegistry;
-  /** Creates a store and gives its id. */
+  /** Creates a store and returns its id. */
   createStore(properties?: Partial<{ name: string; clusterId: string; password: string }>): Promise<string>;
   dispose(): Promise<void>;
 }

@@ -14,7 +14,7 @@ function leak(...frames: string[]): string {
   return ['Direct leak of 32 byte(s) in 1 object(s) allocated from:', operatorNew, ...frames].join('\n');
 }
 
-test('a leak of our code is found, also where a template allocated for it', () => {
+test('a leak of our code is found, even if a template allocated for it', () => {
   const report = `${heading}\n${leak(template, lane)}\n\nSUMMARY: AddressSanitizer: 32 byte(s) leaked in 1 allocation(s).\n`;
   expect(findingsIn(report)).toEqual([leak(template, lane)]);
   expect(lookedForLeaks(report)).toBe(true);
@@ -28,11 +28,11 @@ test.each([
   expect(findingsIn(`${heading}\n${leak(frame)}\n`)).toEqual([leak(frame)]);
 });
 
-test('what Node allocates is for V8 to free, also where our code asked for it', () => {
+test('allocations of Node are V8’s to free, even if our code asked for them', () => {
   expect(findingsIn(`${heading}\n${leak(node, lane)}\n\n${leak(node)}\n`)).toEqual([]);
 });
 
-test('a leak that names nobody is ours until it is known', () => {
+test('a leak without known frames counts as ours', () => {
   expect(findingsIn(`${heading}\n${leak()}\n\n${leak(node)}\n`)).toEqual([leak()]);
 });
 
@@ -47,7 +47,7 @@ test.each([
   ]);
 });
 
-test('a program that found nothing says nothing', () => {
+test('a program without findings reports none', () => {
   expect(findingsIn('')).toEqual([]);
   expect(lookedForLeaks('')).toBe(false);
 });

@@ -1,4 +1,7 @@
-/** For `npm run test:asan:faults`: looks for leaks at the end of each test file, because vitest ends its workers by a signal. */
+/**
+ * For `npm run test:asan:faults`: checks for leaks at the end of each test file, because vitest ends its workers by a
+ * signal.
+ */
 import { createRequire } from 'node:module';
 import { afterAll } from 'vitest';
 
@@ -6,7 +9,7 @@ const leakCheck = createRequire(import.meta.url)('../../native/build/Release/lea
   lookForLeaks(): boolean;
 };
 
-// The hook that is registered first runs last: what the tests opened is closed by then.
+// The hook that is registered first runs last: everything that the tests opened is closed by then.
 afterAll(() => {
   leakCheck.lookForLeaks();
 });

@@ -1,4 +1,4 @@
-/** For `npm run test:asan:faults`: the suites as they are, and a look for leaks after each; everything takes longer. */
+/** For `npm run test:asan:faults`: the suites unchanged, with a leak check after each; everything takes longer. */
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from '../../vitest.config.js';
 
@@ -7,7 +7,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       setupFiles: ['test/leak-check/setup.ts'],
-      // AddressSanitizer keeps what was freed for a while: memory grows.
+      // AddressSanitizer keeps freed memory for a while: memory grows.
       exclude: ['test/faults/soak.test.ts'],
       testTimeout: 240_000,
       hookTimeout: 240_000,

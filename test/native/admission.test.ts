@@ -1,4 +1,4 @@
-/** What waits is bounded, whatever is posted: to a member that hangs, too. */
+/** Waiting work is bounded, whatever is posted, even to a member that hangs. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { NativeFailure, NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -40,7 +40,7 @@ test.each(['to any member', 'to a member by name'])('50,000 operations posted %s
       )
       .finally(() => (settled += 1)),
   );
-  // The two lanes hang, the queue is full, and everybody else knows at once: while the calls still hang.
+  // The two lanes hang, the queue is full, and all others get their answer at once, while the calls still hang.
   while (settled < posted - queueLimit - 2) await new Promise((resolve) => setImmediate(resolve));
   expect(outcomes).toEqual(new Map([['queue-full', posted - queueLimit - 2]]));
   expect(pool.statistics()[0]).toMatchObject({ queued: queueLimit, running: 2, quarantinedLanes: 0 });
@@ -51,7 +51,7 @@ test.each(['to any member', 'to a member by name'])('50,000 operations posted %s
   expect(pool.statistics()[0]).toMatchObject({ queued: 0, running: 0 });
 });
 
-test('work for one of two members that hangs leaves room for the other', async () => {
+test('work for a hanging member leaves room for the other', async () => {
   const other = createSoftHsm({ tokens: [{ label: 'beta', userPin: pin }] });
   try {
     const hung = await connect(pool, memberOptions(fault.module, 'alpha'), pin);

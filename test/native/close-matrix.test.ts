@@ -5,7 +5,10 @@ import { putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, makeKey, memberOptions, moduleOf, soon, text } from './fixture.js';
 import type { TestKey } from './fixture.js';
 
-/** Every method of a pool × {open, draining, closed}. A method without a row does not compile, one that only the addon has fails. */
+/**
+ * Every method of a pool × {open, draining, closed}. A method without a row does not compile; one that only the addon
+ * has fails.
+ */
 
 type Outcome = 'works' | Extract<NativeFailureKind, 'closed'>;
 
@@ -76,7 +79,7 @@ const matrix: Record<keyof NativePool, Row> = {
 };
 const methods = Object.keys(matrix) as (keyof NativePool)[];
 
-/** What a call comes to, thrown or rejected. */
+/** The outcome of a call, thrown or rejected. */
 async function outcomeOf(call: () => unknown): Promise<string> {
   try {
     await call();
@@ -108,7 +111,7 @@ describe('an open pool', () => {
 });
 
 describe('a draining pool', () => {
-  test('answers as its rows say, while the work that it accepted goes on', async () => {
+  test('answers as its rows say, while accepted work continues', async () => {
     const fault = putFaultsBefore(hsm);
     const { pool, key } = await connected(fault.module);
     fault.obey('C_Decrypt times 1 hang');

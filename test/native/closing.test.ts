@@ -53,7 +53,7 @@ describe('on a closed pool', () => {
 });
 
 describe('closing', () => {
-  test('drains what was accepted', async () => {
+  test('drains accepted work', async () => {
     const pool = addon.createPool(1000);
     await connect(pool, memberOptions(moduleOf(hsm), 'alpha'), '1234');
     const work = Array.from({ length: 500 }, () => pool.encrypt(null, key.reference, text('x'), empty, soon()));

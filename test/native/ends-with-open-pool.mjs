@@ -1,4 +1,4 @@
-/** A process that ends while it has a pool open; `how` in its job (argv[2], see start-together.mjs) says in what state. */
+/** A process that ends while it has a pool open; `how` in its job (argv[2], see start-together.mjs) gives the state. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -5,7 +5,10 @@ import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, faultSettings, putFaultsBefore, removalKinds } from './fault-hsm.js';
 import { addon, connect, failureOf, inMilliseconds, makeKey, memberOptions, soon, text } from './fixture.js';
 
-/** What C++ tests of the module (native/test/fault_module*_test.cc) cannot see: that TypeScript speaks its language. */
+/**
+ * Checks that TypeScript speaks the module's language, which the C++ tests of the module
+ * (native/test/fault_module*_test.cc) cannot.
+ */
 
 let hsm: SoftHsm;
 let fault: FaultHsm;
@@ -60,7 +63,7 @@ test('counts, failures, sessions and the trace can be read', async () => {
   }
 });
 
-test('a call that hangs is seen inside, and goes on when it is released', async () => {
+test('a hanging call is seen inside, and continues when it is released', async () => {
   fault.obey('C_GenerateRandom hang');
   const call = pool.random(member, 8, soon());
   while (fault.inside('C_GenerateRandom') === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -79,7 +82,7 @@ test.each(removalKinds)('a device that is away (%s) can be opened again when it 
   expect((await pool.encrypt(member, key.reference, text('x'), text(''), soon())).member).toBe(member);
 });
 
-test('after renumbering no operation of a proved handle goes to the other key unnoticed', async () => {
+test('after renumbering, no operation with a proved handle reaches the other key unnoticed', async () => {
   const key = await makeKey(pool, member);
   const other = await makeKey(pool, member);
   for (const { reference } of [key, other]) await pool.probe(member, reference, soon());
@@ -87,7 +90,7 @@ test('after renumbering no operation of a proved handle goes to the other key un
   fault.renumberObjects();
   const finds = fault.calls('C_FindObjectsInit');
   const decrypted = await pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
-  // The handle names the other key now, which looks like a wrong tag: the canary tells, and the key is found anew.
+  // The handle names the other key now, which looks like a wrong tag: the canary reveals it, and the key is found anew.
   expect(Buffer.from(decrypted.value).toString()).toBe('x');
   expect(fault.calls('C_FindObjectsInit')).toBe(finds + 1);
 });

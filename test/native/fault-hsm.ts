@@ -1,4 +1,4 @@
-/** The fault-injecting module in front of a real one: an HSM that hangs, fails, forgets and locks PINs when a test says so. */
+/** The fault-injecting module in front of a real one: an HSM that hangs, fails, forgets and locks PINs on command. */
 import {
   closeSync,
   existsSync,
@@ -40,7 +40,9 @@ export const faultSettings = [
 ] as const;
 export type FaultSetting = (typeof faultSettings)[number];
 
-/** What `heal` sets to 0; wrong PINs stay counted, and a cipher or a slot number does not change under way. */
+/**
+ * The numbers that `heal` sets to 0; wrong PINs stay counted, and a cipher or a slot number does not change under way.
+ */
 const conditions: readonly FaultSetting[] = [
   'removal',
   'renumberAtStart',
@@ -51,7 +53,7 @@ const conditions: readonly FaultSetting[] = [
   'tokenFlags',
 ];
 
-/** How a device is away: `Removal` in `test/fault-hsm/device.h` says how each looks. */
+/** How a device is away: `Removal` in `test/fault-hsm/device.h` says how each appears. */
 export const removalKinds = ['device-removed', 'device-error', 'softhsm', 'not-initialized'] as const;
 export type RemovalKind = (typeof removalKinds)[number];
 
@@ -61,7 +63,7 @@ export interface FunctionCounts {
   returned: number;
   /** Answers other than CKR_OK. */
   failed: number;
-  /** Time that the calls that returned took, together. */
+  /** Total time of the calls that returned. */
   insideMs: number;
 }
 
@@ -115,14 +117,17 @@ export class FaultHsm {
     for (const kind of ['script', 'progress']) rmSync(join(this.folder, `${kind}.${before}`), { force: true });
   }
 
-  /** Forwards everything again: no script, no condition; hung calls go on. What was lost stays lost, wrong PINs stay counted. */
+  /**
+   * Forwards everything again: no script, no condition; hung calls continue. Lost sessions stay lost, wrong PINs stay
+   * counted.
+   */
   heal(): void {
     if (!existsSync(this.#page)) return;
     for (const condition of conditions) if (this.setting(condition) !== 0) this.set(condition, 0);
     this.obey();
   }
 
-  /** Lets calls that hang now go on; the script stays. */
+  /** Lets presently hanging calls continue; the script stays. */
   release(): void {
     this.#increase('released');
   }
@@ -138,18 +143,18 @@ export class FaultHsm {
     this.#increase('loginsLost');
   }
 
-  /** The device comes back; what else has to happen is the kind's. */
+  /** The device returns; the kind says what else must happen. */
   restore(): void {
     this.set('removal', 0);
   }
 
-  /** Sessions that are open now answer `rv` (CKR_SESSION_HANDLE_INVALID where none is given). */
+  /** Sessions that are open now answer `rv` (by default CKR_SESSION_HANDLE_INVALID). */
   loseSessions(rv = 0): void {
     this.set('sessionLostRv', rv);
     this.#increase('sessionsLost');
   }
 
-  /** Nobody is logged in until `C_Login`. */
+  /** The login is lost until `C_Login`. */
   loseLogin(): void {
     this.#increase('loginsLost');
   }
@@ -236,7 +241,7 @@ export class FaultHsm {
     return wordsAt(this.#read(offset, count * wordBytes), 0, count);
   }
 
-  /** What is not written yet reads as zeros. */
+  /** Unwritten entries read as zeros. */
   #read(offset: number, length: number): Buffer {
     const bytes = Buffer.alloc(length);
     const file = openSync(this.#page, 'r');
@@ -250,25 +255,25 @@ function textAt(bytes: Buffer, offset: number, length: number): string {
   return bytes.toString('latin1', offset, offset + length).replace(/\0.*$/, '');
 }
 
-/** Session handles of up to 64 bits lose their last digits here; nothing that is counted does. */
+/** Session handles of up to 64 bits lose their last digits here; counted values do not. */
 function wordsAt(bytes: Buffer, offset: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => Number(bytes.readBigUInt64LE(offset + index * wordBytes)));
 }
 
-/** A real module, and the folder in which its faults may be kept. */
+/** A real module, and the folder for its faults. */
 export interface RealHsm {
   libraryPath: string;
   environment: Record<string, string>;
   directory: string;
-  /** `C_Initialize` wants it (NSS). */
+  /** Required by `C_Initialize` (NSS). */
   initializationString?: string;
   /** Whether a copy of the library file cannot be loaded (NSS finds its other libraries beside its own). */
   shared?: boolean;
 }
 
 /**
- * Puts the module in front of a real one; its controls live in `<name>.control` of the real one's folder. With a serial
- * number it shows the token as another one that holds the same objects, which is what a vendor's replication makes.
+ * Puts the module in front of a real one; its controls are in `<name>.control` of the real one's folder. With a serial
+ * number it shows the token as another one with the same objects, like a vendor's replication.
  */
 export function putFaultsBefore(hsm: RealHsm, name = 'fault', serialNumber = ''): FaultHsm {
   const folder = join(hsm.directory, `${name}.control`);

@@ -42,7 +42,7 @@ beforeEach(async () => {
   await useKey();
 });
 
-/** Its first two ciphertexts are seen to decrypt. */
+/** Its first two ciphertexts are decrypted as a check. */
 async function useKey(): Promise<void> {
   await pool.probe(member, key.reference, soon());
   for (let time = 0; time < 2; time += 1) await encrypt();
@@ -55,7 +55,7 @@ afterEach(async () => {
 });
 
 describe('a call that hangs', () => {
-  test('is answered at its deadline, its lane is replaced, its late result is thrown away', async () => {
+  test('is answered at its deadline, its lane is replaced, its late result is discarded', async () => {
     fault.obey('C_Encrypt hang');
     const started = inMilliseconds(0);
     const failure = await failureOf(encrypt(inMilliseconds(150)));
@@ -63,7 +63,7 @@ describe('a call that hangs', () => {
     expect(inMilliseconds(0) - started).toBeLessThan(400);
     await until(() => statistics()?.lanes === 2);
     expect(statistics()).toMatchObject({ quarantinedLanes: 1, running: 0, lanes: 2 });
-    // The same member goes on with what does not hang.
+    // The same member continues with everything that does not hang.
     expect((await pool.random(member, 8, soon())).value).toHaveLength(8);
     fault.heal();
     await until(() => statistics()?.quarantinedLanes === 0);
@@ -81,7 +81,7 @@ describe('a call that hangs', () => {
     );
     expect(results.every((result) => result.member === other)).toBe(true);
     const kinds = (await Promise.all(hung)).map(({ kind }) => kind);
-    // The last may find the member stopped, where a third lane hangs before their deadline is noticed.
+    // The last may find the member stopped, if a third lane hangs before their deadline is noticed.
     expect(kinds).toContain('lane-deadline');
     for (const kind of kinds) expect(['lane-deadline', 'queue-deadline', 'no-member']).toContain(kind);
   });
@@ -179,17 +179,17 @@ describe('an HSM that fails', () => {
   /** The faults of one key alone. */
   const ofKey = (): string => `key ${Buffer.from(key.id).toString('hex')}`;
 
-  test('a general error that the canary meets too is no bad ciphertext', async () => {
+  test('a general error that the canary gets too is not a bad ciphertext', async () => {
     fault.obey(`C_Decrypt ${ofKey()} rv 0x5`);
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed', callerFault: false });
   });
 
-  test.each([2, 3, 4])('one that passes after it was met %d times is nobody’s fault', async (times) => {
+  test.each([2, 3, 4])('one that passes after %d occurrences is attributed to nothing', async (times) => {
     fault.obey(`C_Decrypt times ${times} rv 0x5`);
     await decryptGood();
   });
 
-  test.each([1, 2, 3, 4])('nor when it was met %d times while a first ciphertext was checked', async (times) => {
+  test.each([1, 2, 3, 4])('nor if it occurred %d times while a first ciphertext was checked', async (times) => {
     key = await makeKey(pool, member);
     fault.obey(`C_Decrypt times ${times} rv 0x5`);
     const encrypted = fault.calls('C_Encrypt');
@@ -199,7 +199,7 @@ describe('an HSM that fails', () => {
     await pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
   });
 
-  test('a session that is lost while a first ciphertext is checked has nothing encrypted again by itself', async () => {
+  test('a session lost while a first ciphertext is checked causes no further encryption', async () => {
     key = await makeKey(pool, member);
     fault.obey('C_DecryptInit times 1 lose-sessions');
     const encrypted = fault.calls('C_Encrypt');
@@ -208,7 +208,7 @@ describe('an HSM that fails', () => {
     await encrypt();
   });
 
-  test('nor is the key a wrong one where the HSM decrypts nothing, not even what it has just encrypted', async () => {
+  test('nor is the key blamed if the HSM decrypts nothing, not even its own new ciphertext', async () => {
     const made = fault.calls('C_GenerateKey');
     fault.obey('C_Decrypt rv 0x5');
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'self-test-failed', rv: 5, callerFault: false });
@@ -241,14 +241,14 @@ describe('an HSM that fails', () => {
   test.each([
     ['makes no session keys', 'C_GenerateKey rv 0x70'],
     ['refuses to encrypt under one', 'C_Encrypt rv 0x71'],
-  ])('where it %s nothing is known: it is the key', async (_case, refusal) => {
+  ])('if it %s the key is blamed', async (_case, refusal) => {
     const { value } = await encrypt();
     fault.obey('C_Decrypt rv 0x5', refusal);
     const decryption = pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
     expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed' });
   });
 
-  test('where it is lost when it should make one, that is told, and nothing of the key', async () => {
+  test('if it is lost during that, the loss is reported, and the key is not blamed', async () => {
     fault.obey('C_Decrypt rv 0x5', 'C_GenerateKey rv 0x30');
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_GenerateKey' });
   });
@@ -258,7 +258,7 @@ describe('an HSM that fails', () => {
     await decryptGood();
   });
 
-  test('a session that opens after the others were lost trusts no handle, though nobody has noticed yet', async () => {
+  test('a session that opens after the others were lost trusts no handle, even before the loss is noticed', async () => {
     await encrypt();
     const canaries = fault.calls('C_DecryptInit');
     await encrypt();
@@ -271,15 +271,15 @@ describe('an HSM that fails', () => {
     await until(() => statistics()?.lanes === 2);
     pool.resume(member);
     await encrypt();
-    // The canary, and what was encrypted.
+    // The canary, and the ciphertext.
     expect(fault.calls('C_DecryptInit')).toBe(canaries + 2);
   });
 
-  test('an operation that met a lost session begins again on a new one, unless it was in C_Encrypt', async () => {
+  test('an operation that finds its session lost begins again on a new one, unless it was in C_Encrypt', async () => {
     const sessions = fault.calls('C_OpenSession');
     fault.loseSessions();
     await encrypt();
-    // The lane's, and the one that keeps the login.
+    // The lane's session, and the one that keeps the login.
     expect(fault.calls('C_OpenSession')).toBe(sessions + 2);
     const encrypted = fault.calls('C_Encrypt');
     fault.obey('C_Encrypt times 1 rv 0xb3');
@@ -288,7 +288,7 @@ describe('an HSM that fails', () => {
     expect(fault.calls('C_Encrypt')).toBe(encrypted + 3);
   });
 
-  test('sessions that were lost, and one that is changed after that, cost no login: another one keeps it', async () => {
+  test('lost sessions, and one changed after that, cost no login: another session keeps it', async () => {
     const single = putFaultsBefore(hsm, 'single');
     const options = memberOptions(single.module, 'alpha', { laneCount: 1 });
     const index = await connect(pool, options, '1234');
@@ -302,18 +302,18 @@ describe('an HSM that fails', () => {
       await encryptThere();
     }
     expect(single.calls('C_Login')).toBe(1);
-    // The lane's, and the one that keeps the login.
+    // The lane's session, and the one that keeps the login.
     expect(single.sessions()).toBe(2);
   });
 
-  test('a session that is lost by the answer alone is not lost', async () => {
+  test('a session is not lost because an answer says so', async () => {
     const sessions = fault.calls('C_OpenSession');
     fault.obey('C_EncryptInit times 1 rv 0xb3');
     await encrypt();
     expect(fault.calls('C_OpenSession')).toBe(sessions);
   });
 
-  test('what may not be repeated is not, though its session was lost', async () => {
+  test('an operation that must not be repeated is not, even if its session was lost', async () => {
     const made = fault.calls('C_GenerateKey');
     fault.obey('C_GenerateKey times 1 rv 0xb3');
     const generated = plantKey(pool, member, Buffer.alloc(32, 9), 'never made');
@@ -326,7 +326,7 @@ describe('an HSM that fails', () => {
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_EncryptInit' });
     const sessions = fault.calls('C_OpenSession');
     fault.heal();
-    // Either lane may take the next one: go on until the poisoned one had its turn.
+    // Either lane may take the next one: continue until the poisoned one had its turn.
     for (let i = 0; i < 50 && fault.calls('C_OpenSession') === sessions; i += 1)
       await Promise.all([encrypt(), encrypt()]);
     await Promise.all([encrypt(), encrypt()]);
@@ -340,7 +340,7 @@ describe('an HSM that fails', () => {
   test.each([
     ['a general error', () => fault.obey('C_EncryptInit times 4 rv 0x5')],
     ['lost sessions', () => fault.loseSessions()],
-  ])('%s makes no key be searched for again: what the inventory saw proves itself', async (_what, happens) => {
+  ])('%s causes no search for a key: handles from the inventory are proved', async (_what, happens) => {
     const others = [await makeKey(pool, member), await makeKey(pool, member)];
     await pool.inventory(member, soon());
     const useAll = () =>
@@ -365,13 +365,13 @@ describe('an HSM that fails', () => {
     },
   );
 
-  test('one that cannot read the only object there is, and reads another, has met one that was never made whole', async () => {
+  test('one that cannot read a single object has found one that was never completed', async () => {
     fault.obey(`C_GetAttributeValue ${ofKey()} rv 0x5`);
     expect(await pool.inventory(member, soon())).toEqual([]);
   });
 
   test.each(['C_GetAttributeValue', 'C_FindObjectsInit', 'C_FindObjects'])(
-    '%s that fails for every key is the HSM’s failure, and for one key that key’s or nobody’s',
+    '%s that fails for every key is the HSM’s failure, and for one key that key’s or none',
     async (name) => {
       const other = await makeKey(pool, member);
       fault.obey(`${name} rv 0x5`);
@@ -380,7 +380,7 @@ describe('an HSM that fails', () => {
         rv: 0x5,
         functionName: name,
       });
-      // The keys that have proved themselves are used as before.
+      // Proved keys are used as before.
       await pool.encrypt(member, other.reference, text('x'), text(''), soon());
       fault.obey(`${name} ${ofKey()} rv 0x5`);
       const failure = await failureOf(pool.probe(member, key.reference, soon()));

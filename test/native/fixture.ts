@@ -1,4 +1,4 @@
-/** What every test of the addon begins with: a token, a pool with logged-in members, a key with its canary. */
+/** The common beginning of every addon test: a token, a pool with logged-in members, a key with its canary. */
 import { randomBytes } from 'node:crypto';
 import {
   loadAddon,
@@ -15,12 +15,12 @@ export const addon = loadAddon();
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-/** Absolute, as the seam wants it. */
+/** Absolute, as the seam requires. */
 export function inMilliseconds(milliseconds: number): number {
   return Number(process.hrtime.bigint()) / 1e6 + milliseconds;
 }
 
-/** Far enough for every call that should succeed. */
+/** Long enough for every call that should succeed. */
 export const soon = (): number => inMilliseconds(20_000);
 
 export function moduleOf(hsm: SoftHsm, overrides: Partial<NativeModuleOptions> = {}): NativeModuleOptions {
@@ -44,7 +44,7 @@ export function memberOptions(
   };
 }
 
-/** Opens, logs in, takes the inventory, and puts the member into the rotation. */
+/** Opens, logs in, takes the inventory, and admits the member. */
 export async function connect(pool: NativePool, options: NativeMemberOptions, pin: string): Promise<number> {
   const { member } = await pool.openMember(options, soon());
   await pool.loginMember(member, text(pin), soon(), null);
@@ -65,7 +65,7 @@ export async function makeKey(pool: NativePool, member: number, label = 'key'): 
   return plantKey(pool, member, new Uint8Array(randomBytes(32)), label);
 }
 
-/** Makes a key of any id, also one that another key has. */
+/** Makes a key with a given id, even one that another key has. */
 export async function plantKey(pool: NativePool, member: number, id: Uint8Array, label: string): Promise<TestKey> {
   const canaryPlaintext = new Uint8Array(randomBytes(32));
   const canaryAdditionalData = text('canary');
@@ -80,7 +80,7 @@ export async function plantKey(pool: NativePool, member: number, id: Uint8Array,
   return { id, label, material, reference: addon.createMaterial(material) };
 }
 
-/** The failure that a promise is rejected with; an error where it is not. */
+/** The failure that a promise is rejected with; an error if it is not. */
 export async function failureOf(promise: Promise<unknown>): Promise<NativeFailure> {
   try {
     await promise;

@@ -1,6 +1,7 @@
 /**
- * Every PKCS#11 function that the addon calls, with every output of it that is wrong although the answer is CKR_OK: a failure of
- * the HSM or the right answer, never a wrong answer, never the caller's fault, and no more calls than a bound.
+ * Every PKCS#11 function that the addon calls, with every kind of wrong output that comes with CKR_OK: the result is a
+ * failure of the HSM or the right answer, never a wrong answer, never the caller's fault, and no more calls than a
+ * bound.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -19,7 +20,7 @@ let ciphertext: Uint8Array;
 const zeroes = new Uint8Array(64);
 const freshId = () => new Uint8Array(Array.from({ length: 32 }, () => Math.floor(Math.random() * 256)));
 
-/** What the lie is met by. Each resolves only with a right answer, and throws otherwise. */
+/** The operations that receive the lie. Each resolves only with a right answer, and throws otherwise. */
 const operations = {
   async encrypt() {
     const sealed = await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
@@ -34,7 +35,7 @@ const operations = {
     );
     expect(value).toEqual(zeroes);
   },
-  /** The first output of a call that gives the one before is right. */
+  /** The first output of a call that repeats the previous one is right. */
   async 'encrypt twice'() {
     for (const plaintext of [zeroes, zeroes.map((_, index) => index)]) {
       const { value: sealed } = await pool.encrypt(0, key.reference, plaintext, text('data'), soon());
@@ -56,7 +57,7 @@ const operations = {
     fault.heal();
     await pool.probe(0, made.reference, soon());
   },
-  /** Two of the same would be the answer of an RNG that repeats itself. */
+  /** Two equal ones would be the answer of an RNG that repeats itself. */
   async random() {
     const draws = [await pool.random(0, 1_000, soon()), await pool.random(0, 1_000, soon())];
     expect(new Set(draws.map(({ value }) => Buffer.from(value).toString('hex'))).size).toBe(2);
@@ -122,7 +123,7 @@ interface Lie {
   lie: string;
   operation: keyof typeof operations;
   expected: Expected[];
-  /** Calls of the function that the operation may make. */
+  /** The maximum calls of the function for the operation. */
   mostCalls: number;
 }
 
@@ -139,26 +140,26 @@ function told(
     lies.push({ functionName, lie, operation, expected: [expected].flat(), mostCalls });
 }
 
-/** CKR_OPERATION_NOT_INITIALIZED: what was pretended to begin has not begun. */
+/** CKR_OPERATION_NOT_INITIALIZED: the pretended operation has not begun. */
 const notBegun = { rv: 0x91 };
 const selfTestFailed = { kind: 'self-test-failed' } as const;
 
 told('C_Initialize', 'reopen', 'pretend', { rv: 0x190 });
-// Somebody has initialised the module, so that nobody knows with what.
+// Another user has initialised the module, with unknown options.
 told('C_Finalize', 'reopen', 'pretend', { kind: 'module-in-use' });
 told('C_GetInfo', 'token information', 'pretend, garbage', 'right');
 told('C_GetSlotList', 'reopen', 'long, huge, repeat, pretend');
 told('C_GetSlotList', 'reopen', 'grow', 'bad-output', 20);
 told('C_GetSlotList', 'reopen', 'times 2 grow', 'right', 20);
 told('C_GetTokenInfo', 'token information', 'pretend');
-// Another serial number than the token had when it was opened: another token, as far as can be known.
+// Another serial number than when the token was opened: another token, as far as can be known.
 told('C_GetTokenInfo', 'token information', 'garbage, flip', { rv: 0x32 });
 told('C_GetTokenInfo', 'list tokens', 'garbage', 'right');
 told('C_GetMechanismList', 'token information', 'long, huge, pretend');
 told('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
 told('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
 told('C_OpenSession', 'inventory', 'zero, pretend');
-// A number that is in use: the token counts anew, as one does that was away.
+// A number that is in use: the token counts anew, like one that was away.
 told('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
 told('C_CloseSession', 'inventory', 'pretend', 'right');
 told('C_GetSessionInfo', 'destroy what is not there', 'pretend, garbage, flip');
@@ -172,7 +173,7 @@ told('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');
 told('C_FindObjects', 'probe', 'endless', [{ rv: 0x82 }, 'bad-output']);
 told('C_FindObjects', 'destroy', 'long, huge, zero, repeat, wrong-handle');
 told('C_FindObjects', 'destroy', 'endless', { rv: 0x82 });
-// The handle is known from its making, and still reads as the key's.
+// The handle is known from the key's making, and still reads as the key's.
 told('C_FindObjects', 'destroy', 'no-objects');
 told('C_FindObjectsFinal', 'read attributes twice', 'pretend', ['right', 'right']);
 told('C_GetAttributeValue', 'read attributes', 'short, long, huge, garbage, unavailable, pretend');
@@ -220,12 +221,12 @@ async function renewKey(): Promise<void> {
   ({ nonce, ciphertext } = (await pool.encrypt(0, key.reference, zeroes, text('data'), soon())).value);
 }
 
-/** As it was before: what a lie left behind is a token that must be opened again, or a key that was destroyed. */
+/** Restores the state before: a lie may leave a token that must be reopened, or a destroyed key. */
 afterEach(async () => {
   fault.heal();
   await pool.reopenMember(0, soon());
   await pool.loginMember(0, text('1234'), soon(), null);
-  // So that the HSM knows other objects, whose handles it may give.
+  // Gives the HSM other objects whose handles it can return.
   await pool.inventory(0, soon());
   if ((await pool.readAttributes(0, key.id, soon())).value.length === 0) await renewKey();
 });
@@ -262,20 +263,20 @@ describe('a function that says CKR_OK', () => {
   });
 });
 
-describe('a token that does not look at the whole ciphertext', () => {
-  test('and neither at the additional data when it encrypts is not believed', async () => {
+describe('a token that does not check the whole ciphertext', () => {
+  test('nor the additional data when it encrypts is not trusted', async () => {
     fault.obey('C_EncryptInit no-context', 'C_DecryptInit no-context');
     await expect(makeKey(pool, 0)).rejects.toMatchObject(selfTestFailed);
   });
 
-  test('is asked again after it was found out, and is believed when it does', async () => {
+  test('is tested again after it was caught, and trusted once it does', async () => {
     fault.obey('C_Decrypt no-tag');
     for (let tries = 0; tries < 2; tries += 1) await expect(operations.decrypt()).rejects.toMatchObject(selfTestFailed);
     fault.heal();
     await operations.decrypt();
   });
 
-  test('is asked once in an epoch', async () => {
+  test('is tested once per epoch', async () => {
     await operations.decrypt();
     const before = fault.calls('C_Decrypt');
     const other = await makeKey(pool, 0);
@@ -284,7 +285,7 @@ describe('a token that does not look at the whole ciphertext', () => {
   });
 });
 
-test('a key whose first ciphertexts were seen to decrypt costs no further decryption', async () => {
+test('a key whose first ciphertexts decrypted costs no further decryption', async () => {
   await operations['encrypt twice']();
   const before = fault.calls('C_Decrypt');
   for (let tries = 0; tries < 5; tries += 1) await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
@@ -301,7 +302,7 @@ test('of three keys the one that encrypts wrongly is blamed, and the others work
   }
 });
 
-test('one decryption that fails while a ciphertext is checked blames nobody', async () => {
+test('one failed decryption while a ciphertext is checked blames neither key nor HSM', async () => {
   await pool.probe(0, key.reference, soon());
   for (const rv of [0x5, 0x30, 0x68, 0xb3]) {
     const fresh = await makeKey(pool, 0);
@@ -312,7 +313,7 @@ test('one decryption that fails while a ciphertext is checked blames nobody', as
   }
 });
 
-test('a search that lies destroys nothing but what was searched for', async () => {
+test('a lying search destroys only the requested objects', async () => {
   const neighbour = await makeKey(pool, 0, 'neighbour');
   fault.obey('C_FindObjects wrong-handle');
   await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({ kind: 'bad-output' });
@@ -320,7 +321,7 @@ test('a search that lies destroys nothing but what was searched for', async () =
   for (const { id } of [neighbour, key]) expect((await pool.readAttributes(0, id, soon())).value).toHaveLength(1);
 });
 
-test('a search that gives one handle at a time finds the second object too', async () => {
+test('a search that returns one handle at a time finds the second object too', async () => {
   const twice = await makeKey(pool, 0, 'twice');
   await plantKey(pool, 0, twice.id, 'twice');
   fault.obey('C_FindObjects short');
@@ -329,7 +330,7 @@ test('a search that gives one handle at a time finds the second object too', asy
   expect((await pool.destroyKey(0, twice.id, soon())).value).toBe(2);
 });
 
-test('an object that says it was destroyed, and that no search shows any more, is not taken for destroyed', async () => {
+test('an object that the token only claims to have destroyed is not taken for destroyed', async () => {
   fault.obey('C_DestroyObject pretend\nC_FindObjects after 2 no-objects');
   await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({
     kind: 'bad-output',
@@ -339,7 +340,7 @@ test('an object that says it was destroyed, and that no search shows any more, i
 
 describe('a token whose serial number changes after it was found', () => {
   /** Two of the slots (one is empty), the information of the token that is found, one before `C_Login`. */
-  test.each([2, 3])('and gave it %i times is not tried a PIN on', async (answers) => {
+  test.each([2, 3])('and gave it %i times gets no PIN', async (answers) => {
     const logins = fault.calls('C_Login');
     fault.obey(`C_GetTokenInfo after ${answers} flip`);
     expect(await outcomeOf('reopen')).toMatchObject({ rv: 0x32, functionName: 'C_GetTokenInfo' });
@@ -347,7 +348,7 @@ describe('a token whose serial number changes after it was found', () => {
   });
 });
 
-test('a nonce that the token puts in the place of ours is refused when it comes again', async () => {
+test('a nonce that the token puts in place of ours is refused if it repeats', async () => {
   fault.obey('C_EncryptInit garbage');
   const encrypt = () => pool.encrypt(0, key.reference, zeroes, text('data'), soon());
   const nonces: Uint8Array[] = [];
@@ -363,7 +364,7 @@ test('a nonce that the token puts in the place of ours is refused when it comes 
 });
 
 describe('an RNG that repeats itself', () => {
-  /** Nonces, data keys and random bytes, of every length that shows a repetition. */
+  /** Nonces, data keys and random bytes, of every length in which a repetition shows. */
   const draws = {
     'encrypts under no nonce twice': async () => {
       const { value } = await pool.encrypt(0, key.reference, text('x'), text(''), soon());
@@ -402,7 +403,7 @@ describe('an RNG that repeats itself', () => {
     });
   });
 
-  test('after it was opened again gives nothing that it gave before', async () => {
+  test('repeats no earlier value after it was reopened', async () => {
     fault.obey('C_GenerateRandom repeat 3');
     for (let draw = 0; draw < 3; draw += 1) await pool.random(0, 32, soon());
     await pool.reopenMember(0, soon());

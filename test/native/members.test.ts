@@ -82,7 +82,7 @@ describe('members', () => {
     expect(failure.message).toContain('more than one');
   });
 
-  test('a library that is none is refused with kind module', async () => {
+  test('a file that is not a library is refused with kind module', async () => {
     for (const libraryPath of ['/nowhere/lib.so', first.configPath, '/lib/x86_64-linux-gnu/libm.so.6']) {
       if (libraryPath.startsWith('/lib/') && !existsSync(libraryPath)) continue;
       for (const privateInstance of [true, false]) {
@@ -92,7 +92,7 @@ describe('members', () => {
     }
   });
 
-  test('a suspended member still answers what is asked of it by name', async () => {
+  test('a suspended member still does work posted to it by name', async () => {
     const alpha = await connect(pool, memberOptions(moduleOf(first), 'alpha'), '1234');
     const key = await makeKey(pool, alpha);
     pool.suspend(alpha);

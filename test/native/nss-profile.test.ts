@@ -1,4 +1,4 @@
-/** What the profile of NSS says, on NSS itself. */
+/** The claims of NSS's profile, tested on NSS itself. */
 import { expect, test } from 'vitest';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
 import { detectProfile, vendorProfiles } from '../../src/hsm/profiles/profiles.js';

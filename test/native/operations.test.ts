@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 describe('operations on one token', () => {
-  test('encrypt and decrypt give the plaintext back and name the member and the epoch', async () => {
+  test('encrypt and decrypt return the plaintext and name the member and the epoch', async () => {
     const sealed = await pool.encrypt(null, key.reference, text('hello'), text('context'), soon());
     expect(sealed.member).toBe(member);
     expect(sealed.epoch).toBe(pool.statistics()[0]?.epoch);
@@ -32,7 +32,7 @@ describe('operations on one token', () => {
     expect(opened.value).toEqual(text('hello'));
   });
 
-  test('a result says when a lane took it up and how long that had it', async () => {
+  test('a result says when a lane took it and how long it held the lane', async () => {
     const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
     const beforeMs = nowMs();
     const { startedMs, laneMs } = await pool.encrypt(null, key.reference, text('hello'), text(''), soon());
@@ -71,7 +71,7 @@ describe('operations on one token', () => {
     expect(opened.value).toEqual(value.plaintext);
   });
 
-  test('random bytes have the length asked for and differ', async () => {
+  test('random bytes have the requested length and differ', async () => {
     const one = await pool.random(null, 1024, soon());
     const two = await pool.random(null, 1024, soon());
     expect(one.value).toHaveLength(1024);

@@ -26,7 +26,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs one script of this folder with its job; gives what it printed and how it ended. */
+/** Runs one script of this folder with its job; returns its output and how it ended. */
 async function child(script: string, job: object): Promise<{ stdout: string; code: number | string }> {
   const { libraryPath, environment } = hsm;
   const whole = { addon: addonPath, libraryPath, environment, tokenLabel: 'alpha', pin: '1234', ...job };
@@ -92,7 +92,7 @@ describe('the module lock', () => {
     lock.release();
   });
 
-  test('makes its folder 0700 and refuses one that others may use or that is a link', async () => {
+  test('creates its folder with mode 0700 and refuses one that others may use or that is a link', async () => {
     const made = join(folder, 'made');
     (await addon.acquireModuleLock(moduleOf(hsm), made, soon())).release();
     expect(statSync(made).mode & 0o777).toBe(0o700);

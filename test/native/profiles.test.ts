@@ -1,4 +1,4 @@
-/** What a profile changes inside the addon, on a module that behaves as CloudHSM is documented to. */
+/** The effects of a profile inside the addon, on a module that behaves as CloudHSM's documentation says. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NativePool, NativeProfile } from '../../src/hsm/native.js';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
@@ -32,7 +32,7 @@ async function connectTo(module = putVendorBefore(hsm).module, profile?: NativeP
 const cloudhsm = nativeProfile(vendorProfiles.cloudhsm);
 
 describe('modules', () => {
-  test('tell who made them', async () => {
+  test('name their maker', async () => {
     const [real] = await addon.listTokens(moduleOf(hsm), soon());
     expect(real).toMatchObject({ libraryManufacturer: 'SoftHSM', libraryDescription: 'Implementation of PKCS11' });
     expect(real).toMatchObject({
@@ -72,7 +72,7 @@ describe('nonces made by the token', () => {
     expect(failure).toMatchObject({ kind: 'rv', functionName: 'C_EncryptInit', rv: 0x71 });
   });
 
-  test('what was encrypted under a nonce that the token did not make never gets out', async () => {
+  test('a ciphertext under a nonce that the token did not make is never returned', async () => {
     const member = await connectTo(putVendorBefore(hsm, { makesNonces: false }).module, cloudhsm);
     const failure = await failureOf(makeKey(pool, member));
     expect(failure).toMatchObject({ kind: 'rv', functionName: 'C_Encrypt', rv: 0x71, callerFault: false });
@@ -80,7 +80,7 @@ describe('nonces made by the token', () => {
   });
 });
 
-describe('the longest buffer', () => {
+describe('the maximum buffer', () => {
   test('is known before the token is asked', async () => {
     const member = await connectTo(undefined, cloudhsm);
     const key = await makeKey(pool, member);

@@ -50,7 +50,7 @@ describe('a handle proves itself before use', () => {
     expect((await pool.destroyKey(0, key.id, soon())).value).toBe(2);
   });
 
-  test('one planted after the proof shows at the next inventory', async () => {
+  test('one planted after the proof is found at the next inventory', async () => {
     await encrypt();
     await connect(intruder, memberOptions(moduleOf(hsm), 'alpha'), '1234');
     await plantKey(intruder, 0, key.id, 'key');
@@ -71,14 +71,14 @@ describe('a handle proves itself before use', () => {
     expect(other).toMatchObject({ kind: 'canary-failed' });
   });
 
-  test('attributes that are not as recorded are a mismatch', async () => {
+  test('attributes that differ from the record are a mismatch', async () => {
     for (const change of [{ label: 'another' }, { extractable: true }]) {
       const reference = addon.createMaterial({ ...key.material, ...change });
       expect(await failureOf(pool.probe(0, reference, soon()))).toMatchObject({ kind: 'material-mismatch' });
     }
   });
 
-  test('a proof holds for the same content only', async () => {
+  test('a proof is valid only for the same content', async () => {
     await encrypt();
     const same = addon.createMaterial({ ...key.material });
     await pool.encrypt(0, same, text('x'), text(''), soon());
@@ -97,7 +97,7 @@ describe('a handle proves itself before use', () => {
   });
 });
 
-describe('a ciphertext that is not right', () => {
+describe('a wrong ciphertext', () => {
   test('is the caller’s fault: ciphertext, tag, nonce, additional data', async () => {
     const { nonce, ciphertext } = (await encrypt()).value;
     const flip = (bytes: Uint8Array, at: number) => bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));
@@ -112,7 +112,7 @@ describe('a ciphertext that is not right', () => {
     for (const attempt of attempts) {
       expect(await failureOf(attempt())).toMatchObject({ kind: 'rv', functionName: 'C_Decrypt', callerFault: true });
     }
-    // Also when the canary's last success is forgotten.
+    // Even when the canary's last success is forgotten.
     await sleep(1_050);
     expect(await failureOf(decrypt(nonce, flip(ciphertext, 0)))).toMatchObject({ callerFault: true });
     expect((await decrypt(nonce, ciphertext)).value).toEqual(text('x'));

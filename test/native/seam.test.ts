@@ -3,7 +3,7 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { addon, failureOf } from './fixture.js';
 
-/** The seam between TypeScript and C++ is declared in two places, which nothing but this compares. */
+/** The seam between TypeScript and C++ is declared in two places; only this test compares them. */
 
 const files = ['native.ts', 'native-process.ts', 'native-return-value.ts'].map((name) =>
   ts.createSourceFile(

@@ -1,4 +1,4 @@
-/** Lanes on a token whose sessions are limited, as those of most devices are. */
+/** Lanes on a token with limited sessions, like those of most devices. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NativeMemberStatistics, NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -41,7 +41,7 @@ async function workload(count = 300): Promise<void> {
 }
 
 describe('lanes', () => {
-  test('start few and become more as work waits, up to their count', async () => {
+  test('start few and grow as work waits, up to their count', async () => {
     await connect(8);
     expect(statistics()).toMatchObject({ lanes: 2, laneTarget: 8 });
     await workload(1);
@@ -58,26 +58,26 @@ describe('lanes', () => {
   });
 });
 
-describe('a token that has no session for one more', () => {
-  test('keeps the lanes that it has, less one, and fails nobody', async () => {
+describe('a token without a session for one more lane', () => {
+  test('keeps its lanes, less one, and fails no operation', async () => {
     // One keeps the login alive, so four lanes fit.
     vendor.limitSessions(5);
     const member = await connect(16);
     while (statistics().laneTarget === 16) await workload();
     await workload();
     expect(statistics()).toMatchObject({ lanes: 3, laneTarget: 3, admitted: true, quarantinedLanes: 0 });
-    // The session that was left: for this.
+    // The remaining session is for this.
     await pool.inventory(member, soon());
   });
 
-  test('logs in with one lane where the second found no session', async () => {
+  test('logs in with one lane if the second found no session', async () => {
     vendor.limitSessions(2);
     await connect(4);
     await workload();
     expect(statistics()).toMatchObject({ lanes: 1, laneTarget: 1, admitted: true });
   });
 
-  test('refuses a login where there is none for a single lane', async () => {
+  test('refuses a login if there is none for a single lane', async () => {
     vendor.limitSessions(1);
     const { member } = await pool.openMember(memberOptions(vendor.module, 'alpha'), soon());
     const failure = await failureOf(pool.loginMember(member, text(pin), soon(), null));
@@ -88,7 +88,7 @@ describe('a token that has no session for one more', () => {
     await workload();
   });
 
-  test('gives a lane up for an inventory when others took what was left', async () => {
+  test('gives a lane up for an inventory when others took the remaining sessions', async () => {
     const member = await connect(4);
     while (statistics().lanes < 4) await workload();
     vendor.limitSessions(5);
@@ -108,7 +108,7 @@ describe('a token that has no session for one more', () => {
     expect(statistics()).toMatchObject({ admitted: true, queued: 0 });
   });
 
-  test('reads no inventory where that would take the last lane', async () => {
+  test('reads no inventory if that would take the last lane', async () => {
     vendor.limitSessions(2);
     const member = await connect(4);
     expect(await failureOf(pool.inventory(member, soon()))).toMatchObject({ kind: 'rv', rv: 0xb1 });
@@ -116,7 +116,7 @@ describe('a token that has no session for one more', () => {
   });
 });
 
-test('what C_GetTokenInfo says of sessions is told', async () => {
+test('the session counts of C_GetTokenInfo are reported', async () => {
   vendor = putVendorBefore(hsm, { announces: true });
   vendor.limitSessions(12);
   const { token } = await pool.openMember(memberOptions(vendor.module, 'alpha'), soon());

@@ -1,7 +1,7 @@
 /**
- * One process of many that start together on one token. Its job comes as JSON in argv[2]:
- * {"addon", "libraryPath", "environment", "tokenLabel", "pin", "lockDirectory", "startAt"}, where startAt is wall-clock
- * milliseconds and lockDirectory may be null (no lock, to show what then goes wrong). Prints one line of JSON.
+ * One of many processes that start together on one token. Its job comes as JSON in argv[2]: {"addon", "libraryPath",
+ * "environment", "tokenLabel", "pin", "lockDirectory", "startAt"}, where startAt is wall-clock milliseconds and
+ * lockDirectory may be null (no lock, to show what then fails). Prints one line of JSON.
  */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** Whatever is wrong with the file of a library is a message that names it, and never the end of the process. */
+/** Every defect of a library file causes a message that names it, and never the end of the process. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +42,7 @@ function named(name: string, make: (path: string) => void): string {
   return path;
 }
 
-/** Zeros in place of what the loader follows: the rest of the file is as it should be. */
+/** Zeros in place of the structures that the loader follows; the rest of the file is unchanged. */
 function withHole(name: string, fromShare: number, toShare: number): string {
   const changed = Buffer.from(whole);
   changed.fill(0, Math.floor(whole.length * fromShare), Math.floor(whole.length * toShare));
@@ -96,24 +96,24 @@ describe.each([false, true])('with privateInstance %s', (privateInstance) => {
     'list-error',
     'list-null',
   ];
-  /** Of its own, because a process loads what is shared once. */
+  /** In a process of its own, because a process loads a shared library once. */
   const oddCopy = (name: string): string => {
     const path = join(folder, `${name}-${String(privateInstance)}.so`);
     copyFileSync(oddModule, path);
     return path;
   };
 
-  test.each(ways)('a library that goes wrong by %s is refused', async (way) => {
+  test.each(ways)('a library that fails by %s is refused', async (way) => {
     const path = oddCopy(way);
     const module = moduleAt(path, { privateInstance, environment: { HOLDFAST_ODD: way } });
     const failure = await failureOf(addon.listTokens(module, soon()));
     expect(failure.message).toContain(path);
-    // It is the environment that was wrong: put right, the same file serves.
+    // The environment was wrong: once corrected, the same file serves.
     expect(await addon.listTokens(moduleAt(path, { privateInstance }), soon())).toEqual([]);
   });
 
   test.each(['load-hang', 'list-hang'])(
-    'one that hangs by %s is told of in time, and keeps nobody else',
+    'one that hangs by %s is reported in time, and blocks no other',
     async (way) => {
       const module = moduleAt(oddCopy(way), { privateInstance, environment: { HOLDFAST_ODD: way } });
       const hung = failureOf(addon.listTokens(module, inMilliseconds(2_000)));
@@ -123,7 +123,7 @@ describe.each([false, true])('with privateInstance %s', (privateInstance) => {
     },
   );
 
-  test('the environment stands while it is loaded, in C_GetFunctionList and in C_Initialize', async () => {
+  test('the environment is set while it is loaded, in C_GetFunctionList and in C_Initialize', async () => {
     const path = oddCopy('seen');
     // Each is another load of a private copy; a shared one is loaded once.
     for (const value of privateInstance ? ['one', 'two', ''] : ['one']) {

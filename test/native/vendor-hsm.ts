@@ -1,4 +1,4 @@
-/** A stand-in for vendors whose devices are not at hand: see `test/vendor-hsm/vendor_hsm.cc`. */
+/** A stand-in for vendors whose devices are unavailable: see `test/vendor-hsm/vendor_hsm.cc`. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ const vendorHsmLibrary = fileURLToPath(new URL('../../native/build/Release/vendo
 
 export interface VendorHsm {
   module: NativeModuleOptions;
-  /** From now on no more sessions open than so many. */
+  /** From now on at most this many open sessions. */
   limitSessions(count: number): void;
 }
 

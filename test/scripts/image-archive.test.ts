@@ -8,7 +8,7 @@ import { archivedOwners } from '../../scripts/image/archive.mjs';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-archive-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('owners and modes are those of the archive, whoever reads it', async () => {
+test('owners and modes are those of the archive, whatever user reads it', async () => {
   const root = join(folder, 'root');
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   const file = (name: string, mode: number) => {

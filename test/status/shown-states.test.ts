@@ -13,7 +13,10 @@ import { showClusters } from '../../src/telemetry/hsm-metrics.js';
 import { showStatus } from '../../src/telemetry/status-metrics.js';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../keystores/fixture.js';
 
-/** What a scrape shows of key stores and members, by what happened before: in this process, before its start, in another one. */
+/**
+ * The key stores and members in a scrape, depending on what happened before: in this process, before its start, in
+ * another one.
+ */
 
 const reconcileMs = 5_000;
 const wrongPin = { connected: false, errorCode: 'INVALID_CREDENTIALS', transient: false, cause: 'wrong' } as const;
@@ -50,7 +53,7 @@ const stateIs = (state: string) =>
     expect(store?.connectionState).toBe(state);
   });
 
-/** Lets so many reconciliations pass. */
+/** Lets this many reconciliations pass. */
 async function reconcile(times = 3): Promise<void> {
   for (let round = 0; round < times; round += 1) {
     fixture.clock.advance(reconcileMs);
@@ -89,7 +92,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
 
 const metrics = new Metrics(clusters);
 
-/** The lines of a scrape that are 1 (or more) and speak of this store. */
+/** The lines of a scrape that are 1 (or more) and concern this store. */
 async function shownOf(registry: KeyStoreRegistry, keyStore = id): Promise<string[]> {
   showStatus(metrics, await statusOf(registry).status());
   return (await metrics.scrape())
@@ -120,7 +123,7 @@ describe('a key store that failed', () => {
     expect(fixture.events.filter((event) => event === `disconnected ${clusterA}`)).toEqual([]);
   });
 
-  test('is FAILED after a restart, which says so in the log, and in a process that had no part in it', async () => {
+  test('is FAILED after a restart, which logs it, and in a process that was not involved', async () => {
     const registry = await failedStore();
     await registry.stop(0);
     const restarted = await start(fixture.anotherRegistry());
@@ -130,7 +133,7 @@ describe('a key store that failed', () => {
     expect(await shownOf(restarted)).toEqual(failedLines);
   });
 
-  test('is not FAILED any more once it is disconnected, and has no series once it is deleted', async () => {
+  test('is no longer FAILED once it is disconnected, and has no series once it is deleted', async () => {
     const registry = await failedStore();
     await disconnect();
     await stateIs('DISCONNECTED');
@@ -161,7 +164,7 @@ test('a store that another process connected is CONNECTED, and does not serve he
   expect(await shownOf(other)).toEqual(['key_store_connection_state{…,state="CONNECTED"} 1']);
 });
 
-test('a store that is made while the process runs is there at the next scrape', async () => {
+test('a store that is created while the process runs appears at the next scrape', async () => {
   const registry = await start();
   expect(await shownOf(registry)).toEqual(['key_store_connection_state{…,state="DISCONNECTED"} 1']);
 });
@@ -172,7 +175,7 @@ describe('the default key store', () => {
       line.replace(`key_store="default",cluster="${defaultCluster}"`, '…'),
     );
 
-  test('shows that it is tried again, and why', async () => {
+  test('shows that it is being retried, and why', async () => {
     fixture.clusters.script(defaultCluster, { outcome: away });
     const registry = await start();
     await vi.waitFor(() => expect(fixture.events.join()).toContain(`failed ${defaultCluster} NETWORK_ERRORS`));
@@ -194,7 +197,7 @@ describe('refused PINs', () => {
   const refused = async (registry: KeyStoreRegistry) =>
     (await shownOf(registry)).find((line) => line.startsWith('hsm_refused_pins')) ?? 'none';
 
-  test('are shown after a restart, for the PIN that the store has now, until it has another or they are forgotten', async () => {
+  test('are shown after a restart, for the present PIN of the store, until it changes or they are forgotten', async () => {
     const store = await fixture.catalog.findStore(fixture.context.principal, id);
     const registry = await start();
     const [connection] = await registry.customConnections();
@@ -212,7 +215,7 @@ describe('refused PINs', () => {
   });
 });
 
-test('a catalog that cannot be read takes the series of its stores away, and says so', async () => {
+test('a catalog that cannot be read removes the series of its stores, and reports that', async () => {
   const registry = await start();
   await shownOf(registry);
   const broken = vi.spyOn(registry, 'customConnections').mockRejectedValue(new Error('the disk is gone'));
@@ -249,7 +252,7 @@ describe('members', () => {
     expect(await shown(member({ breaker: undefined, isOpen: false, statistics: undefined }))).toEqual([]);
   });
 
-  test('one whose token is lost shows its open breaker: it is not open, and somebody must know', async () => {
+  test('one whose token is lost shows its open breaker, although the member is not open', async () => {
     expect(await shown(member({ breaker: 'open', isOpen: false, statistics: undefined }))).toEqual([
       'member_breaker_state{…,state="open"} 1',
     ]);
@@ -257,8 +260,9 @@ describe('members', () => {
 });
 
 /**
- * Every gauge, by what keeps it true. `asked`: set by what is asked at each scrape (`refreshWith`), series of what is gone
- * included. `event`: set when something happens, from its first value on; there must be a reason why that cannot lie.
+ * Every gauge, by what keeps it true. `asked`: set at each scrape (`refreshWith`), which also removes series of things
+ * that no longer exist. `event`: set when something happens, from its first value on; then a reason must say why it
+ * cannot become false.
  */
 const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string}` | `constant: ${string}`> = {
   certificateNotBefore: 'asked',
@@ -300,7 +304,7 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   buildInfo: 'constant: the process has one version',
 };
 
-test('events set no gauge but those that say why they may', () => {
+test('events set only gauges with a stated reason', () => {
   const events = readFileSync(new URL('../../src/telemetry/events.ts', import.meta.url), 'utf8');
   const set = new Set([...events.matchAll(/gauges\.(\w+)\.(?:set|inc|dec)/g)].map(([, key]) => key));
   const allowed = Object.entries(keptTrue)

@@ -34,7 +34,7 @@ import type { ServiceStatus } from '../../src/status/service-status.js';
 import { Telemetry } from '../../src/telemetry/telemetry.js';
 import { ManualClock } from '../manual-clock.js';
 
-/** Each metric is raised by its event, or shows what it is asked for. One without a row here does not compile. */
+/** Each metric is raised by its event, or shows polled state. One without a row here does not compile. */
 
 const clusterId = 'cluster-1';
 const place = { clusterId, memberName: 'a' };
@@ -73,9 +73,9 @@ const attempts = () =>
   );
 
 interface Event {
-  /** What happens once. */
+  /** The event. */
   happens: () => unknown;
-  /** Which series it raises. */
+  /** The series that it raises. */
   series: string;
 }
 
@@ -204,7 +204,8 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_trace_spans_total{outcome="dropped"}',
   },
   processCpu: {
-    // By as much as was used since, which is no whole number; the kernel may count in steps, and only what ran.
+    // By as much as was used since, which need not be a whole number; the kernel may count in steps, and only running
+    // time.
     happens() {
       const { user } = process.cpuUsage();
       while (process.cpuUsage().user === user);
@@ -385,7 +386,7 @@ describe('a scrape', () => {
   beforeAll(async () => {
     replacementEvent(sink)('put-off', []);
     ownActEvents(sink).onHold({ reason: 'restored', since: new Date(), expected: null, found: null });
-    // So long a turn of the event loop that its watch sees it.
+    // A turn of the event loop so long that its watch notices.
     await pause(25);
     const endMs = performance.now() + 50;
     while (performance.now() < endMs);

@@ -46,7 +46,7 @@ test('every metric has a row with its type and labels, and every row a metric', 
   expect(documentedRows().sort(byName)).toEqual(definedRows().sort(byName));
 });
 
-test('the registry serves what is defined, by that type, and nothing else', async () => {
+test('the registry serves exactly the defined metrics, with their types', async () => {
   const text = await new Metrics([]).scrape();
   const served = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
   expect(served.sort()).toEqual(
@@ -63,11 +63,11 @@ test('names have the prefix, counters end in _total, and nothing else does', () 
   }
 });
 
-/** The base units that we use, and what else a name may end in: a thing that is counted or a state. */
+/** The base units that we use, and the other allowed endings of a name: a counted thing or a state. */
 const otherUnits =
   /_(milliseconds|millis|ms|us|ns|micros|minutes|hours|days|kilobytes|megabytes|mebibytes|kb|mb|gb|bits|percent)(_|$)/;
 
-/** The rules of `promtool check metrics` (promlint of prometheus/client_golang), for machines that do not have it. */
+/** The rules of `promtool check metrics` (promlint of prometheus/client_golang), for machines without it. */
 test.each(definedRows())('$name keeps the rules of promtool check metrics', ({ name, type, labels }) => {
   expect(name).not.toMatch(otherUnits);
   expect(name).not.toMatch(/_(gauge|counter|histogram|summary)(_|$)/);
@@ -76,7 +76,7 @@ test.each(definedRows())('$name keeps the rules of promtool check metrics', ({ n
   for (const label of labels) expect(label).toMatch(/^(?!le$|quantile$)[a-z][a-z_]*$/);
 });
 
-test('what is served is text that Prometheus reads: each name has one HELP and one TYPE before its samples', async () => {
+test('the served text is in Prometheus’s format: each name has one HELP and one TYPE before its samples', async () => {
   const names = [{ id: 'c', name: 'main', members: [{ name: 'a' }] }];
   const lines = (await new Metrics(names).scrape()).split('\n').filter((line) => line !== '');
   let current = '';
@@ -96,7 +96,7 @@ test('what is served is text that Prometheus reads: each name has one HELP and o
 const ruleTests = ['prometheus/holdfast-rules-test.yaml', 'prometheus/holdfast-certificates-test.yaml'];
 type RuleTests = { tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[] };
 
-test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool says the same', async () => {
+test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool agrees', async () => {
   const input = await new Metrics([{ id: 'c', name: 'main', members: [{ name: 'a' }] }]).scrape();
   expect(spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toMatchObject({ status: 0 });
   const rules = ['check', 'rules', '--lint=all', '--lint-fatal', deployedPath('prometheus/holdfast-rules.yaml')];
@@ -106,7 +106,7 @@ test.skipIf(spawnSync('promtool', ['--version']).status !== 0)('promtool says th
   }
 });
 
-test('every alert has a test that sets it off', () => {
+test('every alert has a test that triggers it', () => {
   const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { alert: string }[] }[] };
   const setOff = ruleTests
     .flatMap((file) => (parse(deployed(file)) as RuleTests).tests)
@@ -117,7 +117,7 @@ test('every alert has a test that sets it off', () => {
   expect(alerts.filter((alert) => !setOff.includes(alert))).toEqual([]);
 });
 
-test('counters that alerts count, and others, stand at 0 from the start; the rest say why they cannot', async () => {
+test('counters of alerts, and others, are 0 from the start; the rest state why they cannot', async () => {
   const clusters = [{ id: 'c', name: 'main', members: [{ name: 'a' }] }];
   const text = await new Metrics(clusters).scrape();
   const alerts = deployed('prometheus/holdfast-rules.yaml');
@@ -138,7 +138,7 @@ const deployedPath = (file: string): string => fileURLToPath(new URL(`../../depl
 const deployed = (file: string): string => readFileSync(deployedPath(file), 'utf8');
 
 test.each(['prometheus/holdfast-rules.yaml', ...ruleTests, 'grafana/holdfast.json'])(
-  'deploy/%s names metrics that there are',
+  'deploy/%s names existing metrics',
   (file) => {
     const text = deployed(file);
     const used = [...text.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
@@ -148,7 +148,7 @@ test.each(['prometheus/holdfast-rules.yaml', ...ruleTests, 'grafana/holdfast.jso
   },
 );
 
-test('alerts that one event sets off also see the first event of a series, which is no increase to Prometheus', () => {
+test('alerts on one event also match the first event of a series, which is no increase to Prometheus', () => {
   const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { expr: string }[] }[] };
   const counted = groups
     .flatMap(({ rules }) => rules)

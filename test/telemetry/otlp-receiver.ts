@@ -1,4 +1,7 @@
-/** A receiver of OTLP over HTTP, as a collector is one: it keeps spans, metrics, log records, and every byte that it was sent. */
+/**
+ * A receiver of OTLP over HTTP, like a collector: it keeps spans, metrics, log records, and every byte that it
+ * received.
+ */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +10,7 @@ import protobuf from 'protobufjs';
 export interface ReceivedSpan {
   traceId: string;
   spanId: string;
-  /** Empty where it has none. */
+  /** Empty if there is none. */
   parentSpanId: string;
   traceState: string;
   name: string;
@@ -100,17 +103,17 @@ export class OtlpReceiver {
     });
   }
 
-  /** What `OTEL_EXPORTER_OTLP_ENDPOINT` would be. */
+  /** The value for `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   get base(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Of traces. */
+  /** For traces. */
   get endpoint(): string {
     return `${this.base}/v1/traces`;
   }
 
-  /** Answers everything with this status from now on; what is not 200 is not taken. */
+  /** Answers everything with this status from now on; anything but 200 is a refusal. */
   answerWith(status: number): void {
     this.#answer = status;
   }

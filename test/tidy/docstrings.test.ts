@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
-/** A docstring on every export (CONTRIBUTING, "Style"). Whether it says anything is for the reviewer. */
+/** A docstring on every export (CONTRIBUTING, "Style"). Whether it is useful is for the reviewer. */
 
 const source = fileURLToPath(new URL('../../src', import.meta.url));
 
@@ -13,7 +13,7 @@ function isExport(statement: ts.Statement): boolean {
   return modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) ?? false;
 }
 
-/** One that an empty line separates from the statement is the file's, or of what follows together. */
+/** A comment separated from the statement by an empty line belongs to the file, or to the following group. */
 function hasDocstring(statement: ts.Statement, file: ts.SourceFile): boolean {
   const docstring = ts.getJSDocCommentsAndTags(statement).at(-1);
   return docstring !== undefined && !/\n\s*\n/.test(file.text.slice(docstring.getEnd(), statement.getStart(file)));

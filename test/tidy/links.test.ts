@@ -4,7 +4,10 @@ import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-/** Every relative link of every page leads to a file, and to a heading if it names one; so does every page that code names. */
+/**
+ * Every relative link of every page leads to a file, and to a heading if it names one; so does every page named in
+ * code.
+ */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -60,7 +63,7 @@ test('no link of a page is broken', () => {
   expect(links.filter(isBroken).map(({ page, target }) => `${page}: ${target}`)).toEqual([]);
 });
 
-test('every page that code, configuration or another page names is there', () => {
+test('every page that code, configuration or another page names exists', () => {
   // The changelog is history. `context.mjs` makes a file that must not get into the image.
   const history = ['CHANGELOG.md', 'scripts/image/context.mjs'];
   const named = files
@@ -72,7 +75,7 @@ test('every page that code, configuration or another page names is there', () =>
   );
 });
 
-test('every page of docs is reached from the index', () => {
+test('every page of docs can be reached from the index', () => {
   const reached = new Set(['docs/README.md']);
   for (const page of reached) {
     for (const link of links.filter((each) => each.page === page)) {

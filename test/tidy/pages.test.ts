@@ -12,7 +12,7 @@ const listed = (...patterns: string[]): string[] =>
     .split('\n')
     .filter((path) => path !== '' && existsSync(join(root, path)));
 
-/** What a file logs: each string that is an argument of a call of a logger. */
+/** The log lines of a file: each string that is an argument of a logger's call. */
 function loggedLines(path: string): string[] {
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
@@ -27,7 +27,7 @@ function loggedLines(path: string): string[] {
 
 const maximumCellWords = 40;
 
-/** Written by programs: a cell has what there was. */
+/** Generated pages: a cell contains whatever occurred. */
 const generated = ['docs/errors.md', 'docs/faults/outcomes.md'];
 
 test(`no table has a cell over ${maximumCellWords} words: those are prose`, () => {
@@ -45,8 +45,8 @@ test(`no table has a cell over ${maximumCellWords} words: those are prose`, () =
   expect(long).toEqual([]);
 });
 
-describe('what the pages for operators quote is what the service says', () => {
-  // Texts that are put together from several string literals, or wrapped in comments and Markdown, are compared as one line.
+describe('texts quoted in the pages for operators are those of the service', () => {
+  // Texts from several string literals, or wrapped in comments and Markdown, are compared as one line.
   const said = listed('src/*.ts', 'native/src/*', 'deploy/*.yaml', 'proto/holdfast/*.proto')
     .filter((path) => !path.endsWith('.test.ts'))
     .map((path) =>
@@ -55,7 +55,7 @@ describe('what the pages for operators quote is what the service says', () => {
         .replaceAll("\\'", "'"),
     )
     .join('\n');
-  /** The text between ellipses: each of these is said as it stands. */
+  /** The text between ellipses: each part occurs literally. */
   const pieces = (quote: string): string[] =>
     quote
       .replace(/^([A-Z_]+|failed): /, '')
@@ -87,7 +87,7 @@ describe('what the pages for operators quote is what the service says', () => {
   });
 
   it('in the headings of the night book', () => {
-    // systemd's, Node's and gRPC's own words.
+    // Words of systemd, Node and gRPC.
     const others = [
       'Watchdog timeout',
       'Failed to connect',

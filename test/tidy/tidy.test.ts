@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
-/** The taste that no tool checks: import directions, sizes, names. */
+/** Rules that no tool checks: import directions, sizes, names. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const maximumFileLines = 400;
@@ -22,8 +22,8 @@ const nativeSources = filesBelow('native/src').filter((path) => /\.(cc|h)$/.test
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 /**
- * The floors of the house, from the ground up. A folder, or a file that stands directly in src, imports only what is on a
- * floor below its own; those on the ground floor may import each other.
+ * The floors of the house, from the ground up. A folder, or a file directly in src, imports only from floors below its
+ * own; those on the ground floor may import each other.
  */
 const ground = [
   'clock.ts',
@@ -61,9 +61,9 @@ const floors: readonly (readonly string[])[] = [
   adapters,
   // Listens to the HSM adapter.
   ['telemetry'],
-  // Makes the classes, of what the configuration says, part by part.
+  // Builds the classes from the configuration, part by part.
   ['composition'],
-  // What `serve` needs and `doctor` looks at.
+  // The needs of `serve`, which `doctor` examines.
   ['preconditions'],
   ['compose.ts'],
   ['main.ts'],
@@ -71,7 +71,7 @@ const floors: readonly (readonly string[])[] = [
   ['cli'],
 ];
 
-/** Free of transports, storage and the addon: the domain, and what it stands on. */
+/** Free of transports, storage and the addon: the domain, and everything below it. */
 const pureGround = ['clock.ts', 'error-guide.ts', 'errors.ts', 'ids.ts', 'secret.ts'];
 
 /** The area of a source file: its top folder below src, or the file itself. */
@@ -133,7 +133,7 @@ describe('the source tree', () => {
     expect(floors.flat().filter((name) => !areas.includes(name))).toEqual([]);
   });
 
-  it('imports downwards only, so that no two folders import each other', () => {
+  it('imports downwards only: no two folders import each other', () => {
     const wrong = typescriptSources.flatMap((path) =>
       importsOf(path)
         .filter((specifier) => specifier.startsWith('.'))
@@ -157,7 +157,7 @@ describe('the source tree', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('loads the addon in src/hsm/native.ts alone, and includes napi.h in binding files alone', () => {
+  it('loads the addon only in src/hsm/native.ts, and includes napi.h only in binding files', () => {
     expect(typescriptSources.filter((path) => /holdfast\.node/.test(text(path)))).toEqual(['src/hsm/native.ts']);
     const withNapi = nativeSources.filter((path) => /#include [<"]napi\.h[>"]/.test(text(path)));
     expect(withNapi.filter((path) => !/\/(addon|binding)[^/]*$/.test(path))).toEqual([]);
