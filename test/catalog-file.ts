@@ -12,6 +12,9 @@ export async function openTestCatalog(options: SqliteCatalogOptions): Promise<Sq
 export function takeBackToSchema1(connection: Sqlite.Database): void {
   const names = connection.prepare<[], string>("select name from sqlite_schema where type = 'trigger'").pluck().all();
   for (const name of names) connection.exec(`drop trigger ${name}`);
-  for (const table of ['counters', 'time_record', 'encryption_reservations']) connection.exec(`drop table ${table}`);
+  for (const column of ['claimed_by', 'lock_domain'])
+    connection.exec(`alter table login_attempts drop column ${column}`);
+  for (const table of ['leases', 'counters', 'time_record', 'encryption_reservations'])
+    connection.exec(`drop table ${table}`);
   connection.exec('update catalog_metadata set schema_version = 1');
 }

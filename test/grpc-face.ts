@@ -38,6 +38,8 @@ class StubDispatcher implements Dispatcher {
   }
 }
 
+type FaceChanges = Omit<Partial<GrpcFaceOptions>, 'limits'> & { limits?: Partial<GrpcFaceOptions['limits']> };
+
 /** A face over real TLS on a free port, with an authority of its own and a client that the configuration knows. */
 export class FaceUnderTest {
   readonly authority = new CertificateAuthority();
@@ -49,7 +51,7 @@ export class FaceUnderTest {
   face!: GrpcFace;
 
   static async start(
-    change: Partial<GrpcFaceOptions> = {},
+    { limits, ...change }: FaceChanges = {},
     moreListeners: GrpcFaceOptions['listeners'] = [],
   ): Promise<FaceUnderTest> {
     const test = new FaceUnderTest();
@@ -60,6 +62,8 @@ export class FaceUnderTest {
       listeners: [test.tlsListener(), ...moreListeners],
       principalOf: (certificate) => (certificate.subject === 'CN=alice' ? alice : undefined),
       onConnectionRefused: (refusal) => test.refusals.push(refusal),
+      requestTimeoutMs: 10_000,
+      limits: { maximumMessageBytes: 1024 * 1024, maximumConnections: 1_000, ...limits },
       ...change,
     });
     test.face.setReadiness(ready);

@@ -5,6 +5,7 @@ import { ActAudit, serviceActor } from '../src/audit/act-audit.js';
 import type { AuditEvent } from '../src/audit/event.js';
 import type { RequestContext } from '../src/calls/request-context.js';
 import { HoldfastError } from '../src/errors.js';
+import type { LeaseTools } from '../src/coordination/held-lease.js';
 import { randomIdentifiers } from '../src/ids.js';
 import type { KeysCore } from '../src/keys/core.js';
 import { createKey } from '../src/operations/keys/create-key.js';
@@ -37,7 +38,7 @@ export interface KeyDomain {
   defaultCluster: SoftwareHsmCluster;
   customCluster: SoftwareHsmCluster;
   /** What the rounds of the service work with, beside the core. */
-  own: { audit: ActAudit; timeWatch: TimeWatch };
+  own: { audit: ActAudit; timeWatch: TimeWatch; leases: LeaseTools };
   /** Audit records of what the service did by itself. */
   auditEvents: AuditEvent[];
   /** The failure of the audit log; undefined: it writes. */
@@ -82,6 +83,7 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     onHold: (hold) => void holds.push(hold),
     onBackgroundError: core.onBackgroundError,
   });
+  const leases = { leases: catalog, clock, holder: 'a process' };
   const context: KeyDomain['context'] = (of = {}) => ({
     requestId: 'a-request',
     principal: { ...scope, ...of, name: 'alice', arn: 'arn:aws:iam::111122223333:user/alice' },
@@ -94,7 +96,7 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     keyStores,
     defaultCluster,
     customCluster,
-    own: { audit, timeWatch },
+    own: { audit, timeWatch, leases },
     auditEvents,
     auditFailure,
     holds,

@@ -51,13 +51,13 @@ export async function readTrustAnchor(path: string): Promise<X509Certificate> {
 }
 
 /** When a member is suspended and probed. */
-function breakerSettings(recovery: RecoveryConfiguration): BreakerSettings {
+export function breakerSettings(recovery: RecoveryConfiguration): BreakerSettings {
   const { consecutiveFailures, failurePercentage, minimumOutcomes, failureWindowMs, probeDelayMs } = recovery;
   return { consecutiveFailures, failurePercentage, minimumOutcomes, windowMs: failureWindowMs, probeDelayMs };
 }
 
 /** How a member is brought back. */
-function recoverySettings(recovery: RecoveryConfiguration): RecoverySettings {
+export function recoverySettings(recovery: RecoveryConfiguration): RecoverySettings {
   const { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maximumStuckOpenings } = recovery;
   return { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maxStuckOpenings: maximumStuckOpenings };
 }

@@ -7,7 +7,7 @@ import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
-import { defaultRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
+import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import {
   backgroundErrorEvent,
@@ -58,7 +58,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const { defaultKeyStore, limits } = configuration;
   const registry: KeyStoreRegistry = new KeyStoreRegistry({
-    ...defaultRegistryTimes,
+    ...fixedRegistryTimes,
     keyStoreCatalog: catalog,
     passwordSealer,
     hsmClusters,
@@ -89,8 +89,9 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     clock,
     identifiers,
   };
-  const { createdCatalog, auditFile } = foundation;
-  const jobs = await composeOwnActs(keys, auditFile, ownActEvents(sink), createdCatalog);
+  const { createdCatalog, auditFile, processName } = foundation;
+  const leases = { leases: catalog, clock, holder: processName };
+  const jobs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog);
   const { intentRecovery } = jobs;
   return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
 }

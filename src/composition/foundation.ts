@@ -1,4 +1,5 @@
 /** The parts that are open before anything serves: files, clock, telemetry. */
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
@@ -31,6 +32,8 @@ export interface Foundation {
   logger: Logger;
   clock: Clock;
   identifiers: Identifiers;
+  /** Of this process, among all that use the catalog. */
+  processName: string;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
   /** Path of the catalog, if this start created it. */
@@ -84,7 +87,18 @@ async function openFiles(
     const clusterOverrides = overrides.cluster ?? {};
     const catalogWatch = new CatalogWatch(clock, () => catalog.verifyWritable(), catalogEvents(sink));
     const files = { catalog, createdCatalog, catalogWatch, auditFile, auditWatch };
-    return { configuration, logger, clock, identifiers, principals, ...files, clusterOverrides, telemetry };
+    const processName = `${hostname()}/${process.pid}/${identifiers.requestId()}`;
+    return {
+      configuration,
+      logger,
+      clock,
+      identifiers,
+      processName,
+      principals,
+      ...files,
+      clusterOverrides,
+      telemetry,
+    };
   } catch (error) {
     await catalog.close();
     throw error;

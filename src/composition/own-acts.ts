@@ -1,5 +1,6 @@
 import { ActAudit, type ActListener, serviceActor } from '../audit/act-audit.js';
 import type { AuditLog } from '../audit/log.js';
+import type { LeaseTools } from '../coordination/held-lease.js';
 import type { KeysCore } from '../keys/core.js';
 import { KeyDeletion } from '../jobs/key-deletion.js';
 import { IntentRecovery, type IntentRecoveryOptions } from '../jobs/intent-recovery.js';
@@ -26,6 +27,7 @@ export interface OwnActListeners {
 export async function composeOwnActs(
   core: KeysCore,
   auditLog: AuditLog,
+  leases: LeaseTools,
   listeners: OwnActListeners,
   createdCatalog: string | undefined,
 ): Promise<OwnActs> {
@@ -38,7 +40,7 @@ export async function composeOwnActs(
     await audit.note(act).catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was made'));
   }
   return {
-    keyDeletion: new KeyDeletion({ core, audit, timeWatch }),
-    intentRecovery: new IntentRecovery({ core, audit, timeWatch, onUnaccountedMaterial }),
+    keyDeletion: new KeyDeletion({ core, audit, timeWatch, leases }),
+    intentRecovery: new IntentRecovery({ core, audit, timeWatch, leases, onUnaccountedMaterial }),
   };
 }

@@ -14,15 +14,6 @@ export interface BreakerSettings {
   probeDelayMs: number;
 }
 
-/** What applies where configuration says nothing. */
-export const defaultBreakerSettings: BreakerSettings = {
-  consecutiveFailures: 5,
-  failurePercentage: 50,
-  minimumOutcomes: 20,
-  windowMs: 10_000,
-  probeDelayMs: 1_000,
-};
-
 /** What a breaker does to its member, and asks of it. Implemented by `Member`. */
 export interface BreakerHooks {
   /** Suspends the member. */

@@ -17,8 +17,7 @@ import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../clusters/hsm-cluster.js';
 import { Secret } from '../secret.js';
-import { defaultBreakerSettings } from './breaker.js';
-import { defaultRecoverySettings } from './recovery.js';
+import { defaultBreakerSettings, defaultRecoverySettings } from '../../test/hsm/default-settings.js';
 
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 

@@ -13,7 +13,7 @@ import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { openMembers } from './opening-members.js';
-import { defaultRecoverySettings, type RecoverySettings } from './recovery.js';
+import type { RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
 import type { AttemptListener } from './attempts.js';
@@ -41,8 +41,7 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
   breaker: BreakerSettings;
   /** Try a second member if the first is late; left out: no. */
   hedging?: boolean;
-  /** Left out: the defaults. */
-  recovery?: RecoverySettings;
+  recovery: RecoverySettings;
 }
 
 /** Shared by all clusters of the process. */
@@ -153,7 +152,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
-    const { maxStuckOpenings } = recoveryOf(options);
+    const { maxStuckOpenings } = options.recovery;
     // Each would leave more threads behind, and perhaps another copy of the library.
     if (this.#abandonedPools.count(clusterId) > maxStuckOpenings) {
       return failed('NETWORK_ERRORS', true, 'Too many former connections of the cluster hang in its modules.');
@@ -163,7 +162,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
     } catch (error) {
       await this.#close(open, deadlineMs);
-      this.#abandonedPools.connectFailed({ ...options, recovery: recoveryOf(options) }, error);
+      this.#abandonedPools.connectFailed(options, error);
       if (!(error instanceof MemberOpenError)) return failed('INTERNAL_ERROR', true, error);
       return failed(error.errorCode, error.transient, error);
     }
@@ -174,8 +173,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   /** A pool with all members of the configuration, none of which is open yet. */
   #prepare(options: ClusterOptions, { pin: given, credentialVersion }: MemberCredential): OpenCluster {
-    const { operationTimeoutMs, breaker, clusterId } = options;
-    const recovery = recoveryOf(options);
+    const { operationTimeoutMs, breaker, recovery, clusterId } = options;
     const pin = given.share();
     const pool = this.#tools.addon.createPool(options.queueLimit);
     const tools: ClusterTools & LoginTools = {
@@ -231,10 +229,6 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {
   return { connected: false, errorCode, transient, cause };
-}
-
-function recoveryOf({ recovery = defaultRecoverySettings }: ClusterOptions): RecoverySettings {
-  return recovery;
 }
 
 function describeOptions(options: ClusterOptions): ClusterDescription {

@@ -1,12 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
-import { defaultBreakerSettings } from './breaker.js';
 import { classify } from './failure.js';
 import { Member, type MemberTools } from './member.js';
 import type { MemberConnection } from './member-connection.js';
 import { loadAddon, type NativeFailure } from './native.js';
-import { defaultRecoverySettings } from './recovery.js';
 import { readReturnValues } from './return-values.js';
+import { defaultBreakerSettings, defaultRecoverySettings } from '../../test/hsm/default-settings.js';
 
 const returnValues = readReturnValues(loadAddon().returnValues());
 const epoch = 5;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { MemberOpenError } from './login.js';
 import type { NativeFailureKind } from './native.js';
-import { defaultRecoverySettings, StuckOpenings } from './recovery.js';
+import { StuckOpenings } from './recovery.js';
+import { defaultRecoverySettings } from '../../test/hsm/default-settings.js';
 
 const settings = { ...defaultRecoverySettings, maxStuckOpenings: 2 };
 const hangingShared = { hangs: true, shared: true };

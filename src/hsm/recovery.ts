@@ -16,14 +16,6 @@ export interface RecoverySettings {
   maxStuckOpenings: number;
 }
 
-/** What applies where configuration says nothing. */
-export const defaultRecoverySettings: RecoverySettings = {
-  openTimeoutMs: 15_000,
-  reopenAfterProbes: 2,
-  maximumProbeDelayMs: 30_000,
-  maxStuckOpenings: 2,
-};
-
 /** `wait`: probe once more; `log-in`: one login on the open token; `reopen`: sessions, module and token anew. */
 export type Remedy = 'wait' | 'log-in' | 'reopen';
 

@@ -155,6 +155,45 @@ describe('the recovery of intents', () => {
   });
 });
 
+describe('several processes', () => {
+  const another = (holder: string): IntentRecovery => {
+    const leases = { ...domain.own.leases, holder };
+    return new IntentRecovery({ core: domain.core, ...domain.own, leases, onUnaccountedMaterial: noteUnaccounted });
+  };
+
+  it('clear up each intent once', async () => {
+    await interruptedCreate(materialId('a'));
+    domain.clock.advance(11 * minuteMs);
+    await recovery.runNow();
+    domain.clock.advance(61 * minuteMs);
+    await Promise.all([recovery, another('b'), another('c')].map((process) => process.runNow()));
+    expect(domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
+      'AbandonIntents success',
+      'DestroyAbandonedKeyMaterial started',
+      'DestroyAbandonedKeyMaterial success',
+    ]);
+  });
+
+  it('destroy once what turned up again, and whoever came second looks again with the next round', async () => {
+    const doomed = await domain.newKey();
+    await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
+    domain.clock.advance(8 * 24 * 60 * minuteMs);
+    await new KeyDeletion({ core: domain.core, ...domain.own }).runNow();
+    domain.defaultCluster.swapMaterial(doomed.currentMaterialId);
+    const second = another('b');
+    domain.defaultCluster.next('destroyKeyMaterial', () => second.checkInventory(domain.defaultCluster.clusterId));
+    await recovery.checkInventory(domain.defaultCluster.clusterId);
+    expect(holds(doomed.currentMaterialId)).toBe(false);
+    // On a member that the first one did not see.
+    domain.defaultCluster.swapMaterial(doomed.currentMaterialId);
+    await second.runNow();
+    expect(holds(doomed.currentMaterialId)).toBe(false);
+    const destroyed = domain.auditEvents.filter(({ operation }) => operation === 'DestroyReappearedKeyMaterial');
+    expect(destroyed.map(({ outcome }) => outcome)).toEqual(['started', 'success', 'started', 'success']);
+    expect(domain.backgroundErrors).toEqual([]);
+  });
+});
+
 describe('the inventory of a cluster that has connected', () => {
   it('is accounted for: keys and intents stay, the unknown is reported, what was destroyed is destroyed again', async () => {
     const key = await domain.newKey();

@@ -1,5 +1,8 @@
 import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
 import type { HsmCluster, MemberInventory } from '../clusters/hsm-cluster.js';
+import { type HeldLease, type LeaseTools, underLease } from '../coordination/held-lease.js';
+import { LeaseLostError } from '../coordination/leases.js';
+import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeysCore } from '../keys/core.js';
 import type { IntentRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
@@ -10,6 +13,7 @@ export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  leases: LeaseTools;
   /** Told after each comparison, for each member, what the catalog does not account for, also if that is nothing. It is never touched. */
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
@@ -43,6 +47,7 @@ export class IntentRecovery {
   readonly #core: IntentRecoveryOptions['core'];
   readonly #audit: ActAudit;
   readonly #timeWatch: IntentRecoveryOptions['timeWatch'];
+  readonly #leases: LeaseTools;
   readonly #onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
   readonly #openForAtMostMs: number;
   readonly #quarantineMs: number;
@@ -50,11 +55,14 @@ export class IntentRecovery {
   readonly #rounds: PeriodicJob;
   /** By cluster and member: how many keys the last inventory could not account for. */
   readonly #unaccounted = new Map<string, number>();
+  /** Clusters to be compared with the next round, because another process was at them. */
+  readonly #inventoriesDue = new Set<string>();
 
   constructor(options: IntentRecoveryOptions) {
     this.#core = options.core;
     this.#audit = options.audit;
     this.#timeWatch = options.timeWatch;
+    this.#leases = options.leases;
     this.#onUnaccountedMaterial = options.onUnaccountedMaterial;
     this.#openForAtMostMs = options.openForAtMostMs ?? 10 * 60_000;
     this.#quarantineMs = options.quarantineMs ?? 60 * 60_000;
@@ -63,7 +71,10 @@ export class IntentRecovery {
       clock: options.core.clock,
       intervalMs: options.intervalMs ?? 60_000,
       name: 'recovering the intents of interrupted creates',
-      round: (signal) => this.#round(signal),
+      round: async (signal) => {
+        for (const clusterId of [...this.#inventoriesDue]) await this.checkInventory(clusterId);
+        await underLease(this.#leases, 'intent-recovery', (held) => this.#round(signal, held));
+      },
       onBackgroundError: options.core.onBackgroundError,
     });
   }
@@ -94,20 +105,35 @@ export class IntentRecovery {
     const cluster = this.#core.keyStores.connectedCluster(clusterId);
     if (cluster === undefined) return;
     try {
-      const members = await cluster.perform('listMaterialIds', {}, { deadlineMs: this.#deadlineMs() });
-      const accounts = await this.#accountFor(cluster, members);
-      this.#reportUnaccounted(cluster, members, accounts);
-      await this.#destroyAgain(cluster, accounts);
+      const inventory = await this.#takeInventory(cluster);
+      this.#reportUnaccounted(cluster, inventory);
+      if ([...inventory.accounts.values()].includes('destroyed')) await this.#destroyReappeared(cluster);
     } catch (error) {
       this.#core.onBackgroundError(error, `comparing the inventory of cluster ${clusterId} with the catalog`);
     }
   }
 
-  async #round(signal: AbortSignal): Promise<void> {
+  async #takeInventory(cluster: HsmCluster): Promise<Inventory> {
+    const members = await cluster.perform('listMaterialIds', {}, { deadlineMs: this.#deadlineMs() });
+    return { members, accounts: await this.#accountFor(cluster, members) };
+  }
+
+  /** In one process at a time: the next one finds nothing left. The one at work may not see a member that this one sees. */
+  async #destroyReappeared(cluster: HsmCluster): Promise<void> {
+    const wasFree = await underLease(this.#leases, `inventory/${cluster.clusterId}`, async (held) => {
+      const { accounts } = await this.#takeInventory(cluster);
+      await this.#destroyAgain(cluster, accounts, held);
+    });
+    if (wasFree) this.#inventoriesDue.delete(cluster.clusterId);
+    else this.#inventoriesDue.add(cluster.clusterId);
+  }
+
+  async #round(signal: AbortSignal, held: HeldLease): Promise<void> {
     const { catalog } = this.#core;
+    const fenced = catalog.underLease(held.lease);
     const now = await this.#timeWatch.verifiedNow();
     if (now === undefined) return;
-    await this.#abandonOld(now);
+    await this.#abandonOld(now, fenced);
     const abandonedBefore = new Date(now.getTime() - this.#quarantineMs);
     const seen = new Set<string>();
     for (;;) {
@@ -117,30 +143,34 @@ export class IntentRecovery {
       for (const intent of intents.filter(({ materialId }) => !seen.has(materialId))) {
         if (signal.aborted) return;
         seen.add(intent.materialId);
-        await this.#destroyAbandoned(intent);
+        await this.#destroyAbandoned(intent, held, fenced);
       }
       if (intents.length < limit) return;
     }
   }
 
-  async #abandonOld(now: Date): Promise<void> {
+  async #abandonOld(now: Date, fenced: Pick<KeyCatalog, 'abandonIntentsOpenedBefore'>): Promise<void> {
     const openedBefore = new Date(now.getTime() - this.#openForAtMostMs);
-    const count = await this.#core.catalog.abandonIntentsOpenedBefore(openedBefore, now);
+    const count = await fenced.abandonIntentsOpenedBefore(openedBefore, now);
     const parameters = { count, opened_before: openedBefore.toISOString() };
     if (count > 0) await this.#audit.note({ operation: 'AbandonIntents', resources: [], parameters });
   }
 
-  async #destroyAbandoned(intent: IntentRecord): Promise<void> {
+  async #destroyAbandoned(
+    intent: IntentRecord,
+    held: HeldLease,
+    fenced: Pick<KeyCatalog, 'markIntentDestroyed'>,
+  ): Promise<void> {
     const cluster = this.#core.keyStores.connectedCluster(intent.clusterId);
     if (cluster === undefined) return;
     try {
       if ((await this.#core.catalog.findMaterial(intent.materialId)) !== undefined) {
         throw new Error('The catalog has a key with the material of an abandoned intent. Nothing was destroyed.');
       }
-      await this.#destroy('DestroyAbandonedKeyMaterial', cluster, intent.materialId);
-      await this.#core.catalog.markIntentDestroyed(intent.materialId);
+      await this.#destroy('DestroyAbandonedKeyMaterial', cluster, intent.materialId, held);
+      await fenced.markIntentDestroyed(intent.materialId);
     } catch (error) {
-      if (error instanceof ActUnauditedError) throw error;
+      if (endsTheRound(error)) throw error;
       this.#core.onBackgroundError(error, `destroying the key material ${intent.materialId} of an abandoned intent`);
     }
   }
@@ -163,13 +193,13 @@ export class IntentRecovery {
     return 'unaccounted';
   }
 
-  async #destroyAgain(cluster: HsmCluster, accounts: ReadonlyMap<string, Account>): Promise<void> {
+  async #destroyAgain(cluster: HsmCluster, accounts: ReadonlyMap<string, Account>, held: HeldLease): Promise<void> {
     for (const [materialId, account] of accounts) {
       if (account !== 'destroyed') continue;
       try {
-        await this.#destroy('DestroyReappearedKeyMaterial', cluster, materialId);
+        await this.#destroy('DestroyReappearedKeyMaterial', cluster, materialId, held);
       } catch (error) {
-        if (error instanceof ActUnauditedError) throw error;
+        if (endsTheRound(error)) throw error;
         this.#core.onBackgroundError(error, `destroying the key material ${materialId}, which turned up again`);
       }
     }
@@ -179,18 +209,17 @@ export class IntentRecovery {
     operation: 'DestroyAbandonedKeyMaterial' | 'DestroyReappearedKeyMaterial',
     cluster: HsmCluster,
     materialId: string,
+    held: HeldLease,
   ): Promise<void> {
     const parameters = { cluster_id: cluster.clusterId, material_ids: [materialId] };
-    return this.#audit.perform({ operation, resources: [], parameters }, () =>
-      cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: this.#deadlineMs() }),
-    );
+    return this.#audit.perform({ operation, resources: [], parameters }, async () => {
+      // No HSM checks a fence.
+      await held.confirm();
+      await cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: this.#deadlineMs() });
+    });
   }
 
-  #reportUnaccounted(
-    cluster: HsmCluster,
-    members: readonly MemberInventory[],
-    accounts: ReadonlyMap<string, Account>,
-  ): void {
+  #reportUnaccounted(cluster: HsmCluster, { members, accounts }: Inventory): void {
     for (const { memberName, materialIds } of members) {
       const unaccounted = materialIds.filter((materialId) => accounts.get(materialId) === 'unaccounted');
       this.#unaccounted.set(`${cluster.clusterId}/${memberName}`, unaccounted.length);
@@ -203,5 +232,16 @@ export class IntentRecovery {
   }
 }
 
+/** What is wrong for everything that the round would do. */
+function endsTheRound(error: unknown): boolean {
+  return error instanceof ActUnauditedError || error instanceof LeaseLostError;
+}
+
 /** What the catalog says of a material that a token holds. `kept`: a key's, or an intent's that is not destroyed yet. */
 type Account = 'kept' | 'destroyed' | 'unaccounted';
+
+/** What the members of a cluster hold, and what the catalog says of it. */
+interface Inventory {
+  members: readonly MemberInventory[];
+  accounts: ReadonlyMap<string, Account>;
+}

@@ -3,6 +3,8 @@ import { type KeyDomain, openKeyDomain, scope } from '../../test/key-domain.js';
 import { cancelKeyDeletion } from '../operations/keys/cancel-key-deletion.js';
 import { createAlias } from '../operations/aliases/create-alias.js';
 import { createKey } from '../operations/keys/create-key.js';
+import type { LeaseTools } from '../coordination/held-lease.js';
+import { LeaseLostError } from '../coordination/leases.js';
 import { KeyDeletion } from './key-deletion.js';
 import { IntentRecovery } from './intent-recovery.js';
 import { confirmedRecord, recordAfter } from '../keys/time-record.js';
@@ -145,6 +147,62 @@ describe('the deletion of keys', () => {
     await stopped;
     expect(domain.defaultCluster.calls.filter((call) => call === 'destroyKeyMaterial')).toHaveLength(1);
     expect([await stateOf(first), await stateOf(second)].sort()).toEqual(['Deleted', 'PendingDeletion']);
+  });
+});
+
+describe('several processes', () => {
+  /** Another process on the same catalog and HSM. */
+  const another = (change: Partial<LeaseTools> = {}): KeyDeletion =>
+    new KeyDeletion({
+      core: domain.core,
+      ...domain.own,
+      leases: { ...domain.own.leases, holder: 'another', ...change },
+    });
+  const acts = () => domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`);
+
+  it('delete each key once, though all look at the same time', async () => {
+    const key = await pendingKey();
+    domain.clock.advance(7 * dayMs);
+    const processes = ['b', 'c', 'd'].map((holder) => another({ holder }));
+    await Promise.all([deletion, ...processes].map((process) => process.runNow()));
+    await processes[0]?.runNow();
+    expect(await stateOf(key)).toBe('Deleted');
+    expect(acts()).toEqual(['DeleteKey started', 'DeleteKey success']);
+    expect(domain.backgroundErrors).toEqual([]);
+  });
+
+  it('take over from one that hangs past its lease, whose write comes too late and is refused', async () => {
+    const key = await pendingKey();
+    domain.clock.advance(7 * dayMs);
+    const tooLate: string[] = [];
+    domain.defaultCluster.next('destroyKeyMaterial', async () => {
+      // As a process that is stopped in the call: its renewals do not run.
+      domain.clock.advance(30_000);
+      await another().runNow();
+      tooLate.push(await stateOf(key));
+    });
+    await new KeyDeletion({ core: domain.core, ...domain.own, destroyTimeoutMs: 60_000 }).runNow();
+    expect(tooLate).toEqual(['Deleted']);
+    expect(domain.backgroundErrors).toMatchObject([{ error: expect.any(LeaseLostError) as Error }]);
+    expect(acts()).toEqual(['DeleteKey started', 'DeleteKey started', 'DeleteKey success', 'DeleteKey success']);
+  });
+
+  it('destroy nothing once the lease is lost', async () => {
+    const [first, second] = [await pendingKey(), await pendingKey()];
+    domain.clock.advance(7 * dayMs);
+    const timeWatch = {
+      verifiedNow: async () => {
+        const now = await domain.own.timeWatch.verifiedNow();
+        domain.clock.advance(15_001);
+        return now;
+      },
+    };
+    const renewLease = () => Promise.reject(new Error('the disk'));
+    const leases = { ...domain.own.leases, leases: { ...domain.catalog, renewLease } };
+    await new KeyDeletion({ core: domain.core, ...domain.own, timeWatch, leases }).runNow();
+    expect([await stateOf(first), await stateOf(second)]).toEqual(['PendingDeletion', 'PendingDeletion']);
+    expect(domain.defaultCluster.calls).not.toContain('destroyKeyMaterial');
+    expect(domain.backgroundErrors).toMatchObject([{ error: expect.any(LeaseLostError) as Error }]);
   });
 });
 

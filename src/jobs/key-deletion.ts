@@ -1,6 +1,9 @@
 import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
 import { HoldfastError } from '../errors.js';
 import { keyArn } from '../keys/arn.js';
+import { type HeldLease, type LeaseTools, underLease } from '../coordination/held-lease.js';
+import { LeaseLostError } from '../coordination/leases.js';
+import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
@@ -11,6 +14,7 @@ export interface DeletionOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  leases: LeaseTools;
   /** Default one minute. */
   intervalMs?: number | undefined;
   /** How long one material's destruction on its cluster may take. Default 30 s. */
@@ -26,7 +30,7 @@ const batchSize = 100;
  * or rescue a key whose material is half gone; what a crash left in `Deleting` is taken up by the next round. A key whose
  * cluster is not connected stays pending deletion until it is.
  *
- * Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
+ * One process at a time does this, under a lease. Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
  */
 export class KeyDeletion {
   readonly #core: DeletionOptions['core'];
@@ -44,7 +48,9 @@ export class KeyDeletion {
       clock: options.core.clock,
       intervalMs: options.intervalMs ?? 60_000,
       name: 'deleting the keys that are due',
-      round: (signal) => this.#round(signal),
+      round: async (signal) => {
+        await underLease(options.leases, 'key-deletion', (held) => this.#round(signal, held));
+      },
       onBackgroundError: options.core.onBackgroundError,
     });
   }
@@ -62,7 +68,7 @@ export class KeyDeletion {
     return this.#rounds.runNow();
   }
 
-  async #round(signal: AbortSignal): Promise<void> {
+  async #round(signal: AbortSignal, held: HeldLease): Promise<void> {
     const seen = new Set<string>();
     const now = await this.#timeWatch.verifiedNow();
     if (now === undefined) return;
@@ -73,24 +79,25 @@ export class KeyDeletion {
       for (const key of due.filter(({ keyId }) => !seen.has(keyId))) {
         if (signal.aborted) return;
         seen.add(key.keyId);
-        await this.#deleteAndReport(key);
+        await this.#deleteAndReport(key, held);
       }
       if (due.length < limit) return;
     }
   }
 
-  /** One key's failure is no reason to leave the others; an audit log that cannot be written is. */
-  async #deleteAndReport(key: KeyRecord): Promise<void> {
+  /** One key's failure is no reason to leave the others; an audit log that cannot be written is, and so is a lost lease. */
+  async #deleteAndReport(key: KeyRecord, held: HeldLease): Promise<void> {
     try {
-      await this.#delete(key);
+      await this.#delete(key, held);
     } catch (error) {
-      if (error instanceof ActUnauditedError) throw error;
+      if (error instanceof ActUnauditedError || error instanceof LeaseLostError) throw error;
       this.#core.onBackgroundError(error, `deleting key ${keyArn(this.#core.identity, key)}`);
     }
   }
 
-  async #delete(key: KeyRecord): Promise<void> {
+  async #delete(key: KeyRecord, held: HeldLease): Promise<void> {
     const { catalog, clock, keyStores, identity } = this.#core;
+    const fenced = catalog.underLease(held.lease);
     const cluster = keyStores.connectedCluster(key.clusterId);
     if (cluster === undefined || !(await this.#isStillDue(key))) return;
     const materials = await catalog.listMaterialsOfKey(key.keyId);
@@ -104,8 +111,10 @@ export class KeyDeletion {
       },
     };
     await this.#audit.perform(act, async () => {
-      await this.#begin(key);
+      await this.#begin(key, fenced);
       for (const { materialId } of materials) {
+        // No HSM checks a fence.
+        await held.confirm();
         await cluster.perform(
           'destroyKeyMaterial',
           { materialId },
@@ -114,7 +123,7 @@ export class KeyDeletion {
       }
     });
     // Last, so that a key whose destruction could not be recorded is taken up again until it is.
-    await catalog.completeDeletion(key, key.keyId, clock.now());
+    await fenced.completeDeletion(key, key.keyId, clock.now());
   }
 
   /** It may have been cancelled, or scheduled anew, since it was listed. */
@@ -124,10 +133,10 @@ export class KeyDeletion {
   }
 
   /** By the time of this moment: the clock may have jumped since the round began. */
-  async #begin(key: KeyRecord): Promise<void> {
+  async #begin(key: KeyRecord, fenced: Pick<KeyCatalog, 'beginDeletion'>): Promise<void> {
     const now = await this.#timeWatch.verifiedNow();
     if (now !== undefined && key.state === 'Deleting') return;
-    if (now !== undefined && (await this.#core.catalog.beginDeletion(key, key.keyId, now))) return;
+    if (now !== undefined && (await fenced.beginDeletion(key, key.keyId, now))) return;
     throw new HoldfastError('KMS_INVALID_STATE', 'The deletion was cancelled, or is held, since the round began.', {
       retryable: false,
     });

@@ -1,5 +1,6 @@
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, StoredKeyState } from './key.js';
 import type { Scope } from '../calls/scope.js';
+import type { Lease } from '../coordination/leases.js';
 import type { TimeRecord } from './time-record.js';
 
 /**
@@ -81,6 +82,12 @@ export interface KeyCatalog {
    * In ascending order of name, from the first after `afterAliasName`; only those of one key if `targetKeyId` is given.
    */
   listAliases(query: AliasQuery): Promise<AliasRecord[]>;
+
+  /**
+   * The same catalog for the holder of a lease: a write commits only while the lease is the latest of its name and has not
+   * expired. Otherwise it rejects with `LeaseLostError`, and nothing was changed.
+   */
+  underLease(lease: Lease): KeyCatalog;
 
   /** Undefined until the clock has been checked for the first time. */
   findTimeRecord(): Promise<TimeRecord | undefined>;

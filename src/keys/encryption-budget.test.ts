@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addKey } from '../../test/contract/catalog-records.js';
 import { openKeyDomain } from '../../test/key-domain.js';
 import { HoldfastError } from '../errors.js';
-import { EncryptionBudget, encryptionLimit, encryptionWarningThreshold } from './encryption-budget.js';
+import { EncryptionBudget, encryptionLimit } from './encryption-budget.js';
 
 const block = 65_536;
 const material = 'ab'.repeat(32);
@@ -41,11 +41,14 @@ interface Warning {
   limit: number;
 }
 
+const warningThreshold = 2 ** 31;
+
 function budgetOn(catalog: Reservations, capacity?: number) {
   const warnings: Warning[] = [];
   const backgroundErrors: unknown[] = [];
   const budget = new EncryptionBudget({
     catalog,
+    warningThreshold,
     onWarning: (materialId, used, limit) => void warnings.push({ materialId, used, limit }),
     onBackgroundError: (error) => void backgroundErrors.push(error),
     ...(capacity === undefined ? {} : { capacity }),
@@ -229,7 +232,7 @@ describe('the end of the budget', () => {
 
   it('warns at each reservation once half of it is used', async () => {
     const catalog = new Reservations();
-    catalog.totals.set(material, encryptionWarningThreshold - 2 * block);
+    catalog.totals.set(material, warningThreshold - 2 * block);
     const { budget, warnings } = budgetOn(catalog);
     await spend(budget);
     expect(warnings).toEqual([]);
@@ -237,7 +240,7 @@ describe('the end of the budget', () => {
       await spend(budget, 1_000);
       await settled();
     }
-    expect(warnings.map(({ used }) => used >= encryptionWarningThreshold)).toEqual([true, true]);
+    expect(warnings.map(({ used }) => used >= warningThreshold)).toEqual([true, true]);
     expect(warnings).toHaveLength(2);
   });
 });
@@ -313,7 +316,12 @@ describe('on a real catalog', () => {
   it('reserves for materials that the catalog has, and refuses others', async () => {
     const domain = await openKeyDomain();
     const onWarning = (): void => undefined;
-    const budget = new EncryptionBudget({ catalog: domain.catalog, onWarning, onBackgroundError: onWarning });
+    const budget = new EncryptionBudget({
+      catalog: domain.catalog,
+      warningThreshold,
+      onWarning,
+      onBackgroundError: onWarning,
+    });
     const { currentMaterialId } = await addKey(domain.catalog);
     await budget.spend(currentMaterialId);
     expect(await domain.catalog.reserveEncryptions(currentMaterialId, 1)).toBe(block + 1);

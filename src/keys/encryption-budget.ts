@@ -20,9 +20,6 @@ const crowdedBlockSize = 512;
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
 
-/** The default for the count from which every reservation warns. */
-export const encryptionWarningThreshold = 2 ** 31;
-
 /** When this part of a block is left, the next reservation begins: no caller has to wait for it. */
 const reserveAheadShare = 4;
 
@@ -47,8 +44,8 @@ export interface EncryptionUse {
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;
-  /** Default `encryptionWarningThreshold`. */
-  warningThreshold?: number | undefined;
+  /** Every reservation that brings a material to so many encryptions, or above, warns. */
+  warningThreshold: number;
   /** For a failed reservation ahead: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;
   /** Default 10,000. */
@@ -88,8 +85,8 @@ export class EncryptionBudget implements EncryptionSpending {
 
   /** How many of the materials that this process has recently encrypted under are beyond the warning threshold. */
   warnedMaterials(): number {
-    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
-    return [...this.#blocks.values()].filter((block) => block.reserved >= threshold).length;
+    const { warningThreshold } = this.#tools;
+    return [...this.#blocks.values()].filter((block) => block.reserved >= warningThreshold).length;
   }
 
   #blockOf(materialId: string): MaterialBlock {
@@ -178,8 +175,7 @@ class MaterialBlock {
     this.#isExhausted = total >= encryptionLimit;
     this.#reserved = total;
     this.#onReserved(total);
-    const threshold = this.#tools.warningThreshold ?? encryptionWarningThreshold;
-    if (total >= threshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
+    if (total >= this.#tools.warningThreshold) this.#tools.onWarning(this.#materialId, total, encryptionLimit);
   }
 }
 

@@ -28,10 +28,8 @@ export interface RegistryOptions extends StoreAccess, ConnectionTools {
   reconcileIntervalMs: number;
 }
 
-/** The default bounds for connecting and disconnecting. */
-export const defaultRegistryTimes = {
-  connectTimeoutMs: 60_000,
-  closeTimeoutMs: 10_000,
+/** Bounds of connecting and of following the catalog that configuration does not set. */
+export const fixedRegistryTimes = {
   reconcileIntervalMs: 5_000,
   backoff: { firstDelayMs: 500, maximumDelayMs: 30_000 },
 } as const;

@@ -4,6 +4,7 @@ import type { Catalog, CatalogDatabase } from './database.js';
 import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
+import { fencedDatabase, leaseCatalog } from './leases.js';
 import { loginAttempts } from './login-attempts.js';
 import { storeCatalog } from './stores.js';
 import { timeRecordCatalog } from './time-record.js';
@@ -18,5 +19,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...storeCatalog(database),
     ...loginAttempts(database, clock),
     ...timeRecordCatalog(database),
+    ...leaseCatalog(database),
+    underLease: (lease) => catalogOn(fencedDatabase(database, lease), clock),
   };
 }

@@ -1,11 +1,12 @@
 import type { Kysely, Transaction } from 'kysely';
 import { HoldfastError } from '../errors.js';
+import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
 /** Everything that the catalog records. */
-export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts;
+export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases;
 
 /** What a database must offer below the shared queries. They use portable SQL only; what differs is behind this. */
 export interface CatalogDatabase {
@@ -18,6 +19,16 @@ export interface CatalogDatabase {
    * @throws UniqueConstraintError, or `HoldfastError` KMS_INTERNAL when the database fails; then nothing was changed.
    */
   write<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T>;
+  /** The time now, for use in that transaction. */
+  time(transaction: Transaction<CatalogSchema>): Promise<DatabaseTime>;
+}
+
+/** A moment of the clock by which leases expire: the same one for every process that uses the database. */
+export interface DatabaseTime {
+  /** Which clock it is: times of two clocks have nothing to do with each other. SQLite: one start of the machine. */
+  clock: string;
+  /** Whole milliseconds. */
+  nowMs: number;
 }
 
 /** A constraint of `uniqueConstraints` was violated: an expected outcome for the query that knows what it means. */

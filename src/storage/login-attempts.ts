@@ -97,7 +97,7 @@ async function putState(
 ): Promise<void> {
   await transaction
     .insertInto('login_attempts')
-    .values({ ...attempted, state, claimed_date: now.getTime() })
+    .values({ ...attempted, state, claimed_date: now.getTime(), claimed_by: null, lock_domain: null })
     .onConflict((conflict) =>
       conflict
         .columns(['token_serial_number', 'credential_version'])

@@ -6,6 +6,7 @@ import { createFirstTables } from './schema-1.js';
 import { createEncryptionReservations } from './schema-2.js';
 import { createTimeRecord } from './schema-3.js';
 import { createChangeCounter } from './schema-4.js';
+import { createLeases } from './schema-5.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -22,6 +23,7 @@ const migrations: readonly Migration[] = [
   { version: 2, apply: createEncryptionReservations },
   { version: 3, apply: createTimeRecord },
   { version: 4, apply: createChangeCounter },
+  { version: 5, apply: createLeases },
 ];
 
 /** The newest schema that this binary knows. */

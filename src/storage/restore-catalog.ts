@@ -132,6 +132,8 @@ function adapt(connection: Sqlite.Database, clock: Clock): Omit<RestoredCatalog,
   );
   // Their creates may have ended well since: as intents they would be cleared up, and with them the keys' material.
   const forgotten = connection.prepare("delete from intents where state = 'open'");
+  // Nobody uses a catalog that is restored.
+  connection.prepare('delete from leases').run();
   const { bootId, sinceBootMs } = clock.boot();
   const now = clock.now().getTime();
   connection.prepare('delete from time_record').run();

@@ -19,6 +19,7 @@ export interface CatalogSchema {
   encryption_reservations: EncryptionReservationRow;
   time_record: TimeRecordRow;
   counters: CounterRow;
+  leases: LeaseRow;
 }
 
 /** Exactly one row. */
@@ -103,6 +104,9 @@ export interface LoginAttemptRow {
   credential_version: string;
   state: 'open' | 'succeeded' | 'failed';
   claimed_date: number;
+  /** The `Claimant` of the last claim; null when a binary made it that knew none. */
+  claimed_by: string | null;
+  lock_domain: string | null;
 }
 
 /** There is none for a material under which nobody has encrypted yet. */
@@ -124,10 +128,20 @@ export interface TimeRecordRow {
   hold_found_date: number | null;
 }
 
-/** A number that only rises. `changes`: of the tables that the read cache keeps, by triggers. */
+/** A number that only rises. `changes`: of the tables that the read cache keeps, by triggers. `fence`: of the last lease. */
 export interface CounterRow {
-  name: 'changes';
+  name: 'changes' | 'fence';
   value: number;
+}
+
+/** A `Lease`, unique by name. Its times are of the database's clock, which `clock` tells from another one's. */
+export interface LeaseRow {
+  name: string;
+  holder: string;
+  fence: number;
+  clock: string;
+  renewed_ms: number;
+  expires_ms: number;
 }
 
 /**

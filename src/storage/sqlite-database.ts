@@ -7,6 +7,7 @@ import { HoldfastError } from '../errors.js';
 import {
   type CatalogDatabase,
   CatalogOpenError,
+  type DatabaseTime,
   catalogBusy,
   catalogFailure,
   UniqueConstraintError,
@@ -60,6 +61,12 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
       // Also after a failure: a commit whose sync failed may have become visible.
       writesInProcess += 1;
     }
+  }
+
+  /** The time that the machine has run: all processes on a SQLite file are on one machine. No clock outlives its restart. */
+  time(): Promise<DatabaseTime> {
+    const { bootId, sinceBootMs } = this.#clock.boot();
+    return Promise.resolve({ clock: bootId, nowMs: Math.floor(sinceBootMs) });
   }
 
   /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */

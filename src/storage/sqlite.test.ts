@@ -97,6 +97,7 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'leases',
         'counters',
         'time_record',
         'encryption_reservations',

@@ -1,5 +1,6 @@
 /** Records for tests of the catalog, valid by default. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { KeyCatalog } from '../../src/keys/catalog.js';
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord } from '../../src/keys/key.js';
 import type { Scope } from '../../src/calls/scope.js';
 import type { SealedPassword, StoreRecord } from '../../src/keystores/store.js';
@@ -100,7 +101,7 @@ export function sealedPassword(): SealedPassword {
 }
 
 /** Makes a key as CreateKey does: intent, then commit. */
-export async function addKey(catalog: Catalog, change: Partial<KeyRecord> = {}): Promise<KeyRecord> {
+export async function addKey(catalog: KeyCatalog, change: Partial<KeyRecord> = {}): Promise<KeyRecord> {
   const key = keyRecord(change);
   await catalog.openIntent(intentFor(key));
   if (!(await catalog.commitKey(key, materialOf(key)))) throw new Error('The key was not committed.');

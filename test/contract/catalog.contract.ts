@@ -6,6 +6,7 @@ import { changesContract } from './catalog-changes.contract.js';
 import { intentContract } from './catalog-intents.contract.js';
 import { encryptionReservationsContract } from './catalog-encryption-reservations.contract.js';
 import { keyContract } from './catalog-keys.contract.js';
+import { leasesContract } from './catalog-leases.contract.js';
 import { loginAttemptsContract } from './catalog-login-attempts.contract.js';
 import { storeContract } from './catalog-stores.contract.js';
 
@@ -17,10 +18,14 @@ export interface OpenedCatalog {
   catalog: CatalogWithFeed;
   /** The same data through another connection, as another process sees it. */
   another: () => Promise<CatalogWithFeed>;
+  /** Resolves when the database's clock says so much more. */
+  passTime: (ms: number) => Promise<void>;
+  /** A step of the wall clock of every process. */
+  stepWallClock: (ms: number) => void;
   dispose(): Promise<void>;
 }
 
-/** Every promise of the catalog's ports (`keys/catalog.ts`, `keystores/catalog.ts`), for any database behind them. */
+/** Every promise of the catalog's ports (`keys/catalog.ts`, `keystores/catalog.ts`, `coordination/`), for any database behind them. */
 export function catalogContract(name: string, open: () => Promise<OpenedCatalog>): void {
   describe(name, () => {
     let opened: OpenedCatalog;
@@ -35,6 +40,7 @@ export function catalogContract(name: string, open: () => Promise<OpenedCatalog>
     describe('reserved encryptions', () => encryptionReservationsContract(current));
     describe('aliases', () => aliasContract(current));
     describe('custom key stores', () => storeContract(current));
+    describe('leases', () => leasesContract(current));
     describe('changes', () => changesContract(current));
     describe('login attempts', () => loginAttemptsContract(current));
   });

@@ -7,14 +7,13 @@ import { compose } from '../../src/compose.js';
 import type { HoldfastServer } from '../../src/composition/running-server.js';
 import { loadConfiguration } from '../../src/config/load.js';
 import { resolveSecrets } from '../../src/config/secrets.js';
-import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import type { ClusterOptions, MemberOptions } from '../../src/hsm/clusters.js';
-import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { Deployment } from '../e2e/deployment.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { cloneSoftHsm, type SoftHsm } from '../softhsm.js';
+import { defaultBreakerSettings, defaultRecoverySettings } from '../hsm/default-settings.js';
 
 export interface ReplicaMember {
   name: string;

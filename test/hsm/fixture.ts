@@ -5,10 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
 import type { HoldfastError } from '../../src/errors.js';
-import { defaultBreakerSettings } from '../../src/hsm/breaker.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import type { HsmEvents } from '../../src/hsm/events.js';
-import { defaultRecoverySettings } from '../../src/hsm/recovery.js';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
 import { detectProfile } from '../../src/hsm/profiles/profiles.js';
@@ -24,6 +22,7 @@ import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { defaultBreakerSettings, defaultRecoverySettings } from './default-settings.js';
 
 export const clusterId = 'cluster-1234567abcd';
 export const pin = 'a user PIN';

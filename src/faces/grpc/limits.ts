@@ -35,13 +35,14 @@ export interface GrpcFaceLimits {
   keepaliveTimeoutMs: number;
 }
 
-/** The defaults of `GrpcFaceOptions.limits`. Configuration sets the maximum message length and the connections. */
-export const defaultLimits: GrpcFaceLimits = {
-  maximumMessageBytes: 1024 * 1024,
+/** The limits that configuration sets. */
+export type ConfiguredLimits = Pick<GrpcFaceLimits, 'maximumMessageBytes' | 'maximumConnections'>;
+
+/** All others, which only tests change. */
+export const fixedLimits: Omit<GrpcFaceLimits, keyof ConfiguredLimits> = {
   maximumConcurrentStreams: 100,
   messageTimeoutMs: 10_000,
   maximumReceptionBytes: 64 * 1024 * 1024,
-  maximumConnections: 2_000,
   maximumSessionMemoryMib: 64,
   handshakeTimeoutMs: 10_000,
   maximumHandshakes: 256,

@@ -11,7 +11,13 @@ import { Connections } from './connections.js';
 import { addServices } from './handler.js';
 import { Health } from './health.js';
 import { ConnectionInjection } from './connection-injection.js';
-import { defaultLimits, type GrpcFaceLimits, requestAssemblyLimits, serverOptions } from './limits.js';
+import {
+  type ConfiguredLimits,
+  fixedLimits,
+  type GrpcFaceLimits,
+  requestAssemblyLimits,
+  serverOptions,
+} from './limits.js';
 import type { BoundAddress, Listener } from './listener.js';
 import { OpenStreams } from './open-streams.js';
 import { type PlaintextListenerOptions, startPlaintextListener } from './plaintext-listener.js';
@@ -40,11 +46,11 @@ export interface GrpcFaceOptions {
   onRefusalCounted?: (kind: RefusalReason) => void;
   /** Lines that grpc-js would print to stderr. They quote what clients send. */
   onLibraryLine?: (line: string) => void;
-  /** The deadline of a call whose client sets none, and the maximum for one whose client does. Default 10 s. */
-  requestTimeoutMs?: number;
+  /** The deadline of a call whose client sets none, and the maximum for one whose client does. */
+  requestTimeoutMs: number;
   /** Undefined if tracing is off. */
   tracer?: RequestTracer | undefined;
-  limits?: Partial<GrpcFaceLimits>;
+  limits: ConfiguredLimits & Partial<GrpcFaceLimits>;
   /** How many file descriptors connections may use; left out: all of them. */
   descriptors?: DescriptorBounds;
 }
@@ -71,8 +77,6 @@ export interface GrpcFace {
   drain(boundMs: number): Promise<void>;
 }
 
-const defaultRequestTimeoutMs = 10_000;
-
 /** Starts every listener, or none: a listener that cannot start stops the others and rejects with its reason. */
 export async function startGrpcFace(options: GrpcFaceOptions): Promise<GrpcFace> {
   const say = (line: unknown): void => options.onLibraryLine?.(String(line));
@@ -95,13 +99,13 @@ class RunningGrpcFace implements GrpcFace {
 
   constructor(options: GrpcFaceOptions) {
     this.#options = options;
-    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#limits = { ...fixedLimits, ...options.limits };
     const report = (refusal: ConnectionRefusal): void => options.onConnectionRefused(refusal);
     this.#refusals = new RefusalReporter(options.clock, report, options.onRefusalCounted);
     const bounds = { ...requestAssemblyLimits(this.#limits), refusals: this.#refusals, connections: this.#connections };
     this.#requestAssembly = new RequestAssembly({ ...bounds, clock: options.clock });
     this.#server = new Server(serverOptions(this.#limits, this.#requestAssembly.interceptor));
-    const { dispatcher, clock, identifiers, tracer, requestTimeoutMs = defaultRequestTimeoutMs } = options;
+    const { dispatcher, clock, identifiers, tracer, requestTimeoutMs } = options;
     const connections = this.#connections;
     addServices(this.#server, { dispatcher, clock, identifiers, requestTimeoutMs, connections, tracer });
     const host = this.#streams.host(this.#server);

@@ -1,0 +1,91 @@
+import type { Clock, ScheduledTask } from '../clock.js';
+import { type Lease, LeaseLostError, type Leases } from './leases.js';
+
+/** How long a process that died keeps others from its work, in milliseconds. */
+const defaultTtlMs = 30_000;
+
+/** What holding a lease takes. */
+export interface LeaseTools {
+  leases: Leases;
+  clock: Clock;
+  /** The name of this process, which no other one has. */
+  holder: string;
+  /** How long a lease lasts without renewal. Default 30 s. */
+  ttlMs?: number | undefined;
+}
+
+/** A lease that is renewed in the background until it is released or lost. */
+export class HeldLease {
+  readonly lease: Lease;
+  readonly #tools: LeaseTools;
+  readonly #ttlMs: number;
+  #next: ScheduledTask | undefined;
+  #isOver = false;
+
+  constructor(tools: LeaseTools, lease: Lease, ttlMs: number) {
+    this.lease = lease;
+    this.#tools = tools;
+    this.#ttlMs = ttlMs;
+    this.#scheduleRenewal();
+  }
+
+  /**
+   * Renews the lease now, so that what follows at once is done by its holder. For work outside the catalog, which no fence
+   * protects.
+   * @throws LeaseLostError, or the catalog's error
+   */
+  async confirm(): Promise<void> {
+    if (!(await this.#renew())) throw new LeaseLostError(this.lease);
+  }
+
+  async release(): Promise<void> {
+    this.#end();
+    await this.#tools.leases.releaseLease(this.lease);
+  }
+
+  /** Three attempts fit into the time that it lasts, so a catalog that fails for a moment costs nothing. */
+  #scheduleRenewal(): void {
+    if (!this.#isOver) this.#next = this.#tools.clock.schedule(this.#ttlMs / 3, () => void this.#renewInBackground());
+  }
+
+  async #renewInBackground(): Promise<void> {
+    try {
+      await this.#renew();
+    } catch {
+      // Nothing to report yet: if the lease expires meanwhile, whatever is done under it next is refused, and says so.
+    }
+    this.#scheduleRenewal();
+  }
+
+  async #renew(): Promise<boolean> {
+    const isHeld = await this.#tools.leases.renewLease(this.lease, this.#ttlMs);
+    if (!isHeld) this.#end();
+    return isHeld;
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#next?.cancel();
+  }
+}
+
+/**
+ * Runs `work` under a lease, so in one process at a time. One that cannot be given back afterwards expires by itself.
+ * @returns false when another process has the lease: then nothing was done
+ */
+export async function underLease(
+  tools: LeaseTools,
+  name: string,
+  work: (held: HeldLease) => Promise<void>,
+): Promise<boolean> {
+  const { leases, holder, ttlMs = defaultTtlMs } = tools;
+  const lease = await leases.acquireLease(name, holder, ttlMs);
+  if (lease === undefined) return false;
+  const held = new HeldLease(tools, lease, ttlMs);
+  try {
+    await work(held);
+  } finally {
+    await held.release();
+  }
+  return true;
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { SqliteCatalog } from '../../src/storage/sqlite.js';
+import { openTestCatalog } from '../catalog-file.js';
+import { addKey, scope } from './catalog-records.js';
+import type { Command } from './lease-holder.js';
+
+/** Leases between real processes: killed, stopped, and on a disk that takes nothing. */
+
+const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
+const source = fileURLToPath(new URL('lease-holder.ts', import.meta.url));
+/** So short that a test can wait for it. Nothing else that a test expects depends on it. */
+const ttlMs = 3_000;
+const longMs = 600_000;
+
+class Holder {
+  readonly process: ChildProcess;
+
+  constructor(path: string, name: string) {
+    this.process = fork(source, [path, name], { execArgv: ['--import', hooks] });
+  }
+
+  /** What it answers to the command that was sent last. */
+  async answer(): Promise<{ answer?: unknown; error?: string; message?: string }> {
+    return ((await once(this.process, 'message')) as [{ answer?: unknown }])[0];
+  }
+
+  async obey(command: Command): Promise<unknown> {
+    const answered = this.answer();
+    this.process.send(command);
+    const { answer, error } = await answered;
+    return error ?? answer;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+}
+
+let folder: string;
+let path: string;
+let catalog: SqliteCatalog;
+let holders: Holder[];
+let keyId: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-leases-'));
+  path = join(folder, 'catalog.db');
+  catalog = await openTestCatalog({ path, clock: systemClock, busyTimeoutMs: 60_000 });
+  ({ keyId } = await addKey(catalog));
+  holders = [];
+});
+afterEach(async () => {
+  for (const { process } of holders) {
+    process.kill('SIGKILL');
+    if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
+  }
+  await catalog.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function start(count: number): Promise<Holder[]> {
+  holders.push(...Array.from({ length: count }, (_, index) => new Holder(path, `process ${index}`)));
+  await Promise.all(holders.map((holder) => holder.answer()));
+  return holders;
+}
+
+/** Asks until the lease is given. */
+async function acquired(holder: Holder): Promise<{ fence: number }> {
+  for (;;) {
+    const fence = await holder.obey({ do: 'acquire', ttlMs: longMs });
+    if (typeof fence === 'number') return { fence };
+    await pause(20);
+  }
+}
+
+const describeKey = (holder: Holder, description: string) => holder.obey({ do: 'describe', keyId, description });
+const description = async () => (await catalog.findKey(scope, keyId))?.description;
+
+describe('a lease among processes', () => {
+  it('is given to one of those that ask at once', { timeout: 60_000 }, async () => {
+    const rivals = await start(4);
+    const answers = await Promise.all(rivals.map((rival) => rival.obey({ do: 'acquire', ttlMs: longMs })));
+    expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
+  });
+
+  it('comes to another one when its holder is killed, and not before it has expired', { timeout: 60_000 }, async () => {
+    const [victim, heir] = (await start(2)) as [Holder, Holder];
+    const fence = (await victim.obey({ do: 'acquire', ttlMs: longMs })) as number;
+    const renewedAfterMs = systemClock.boot().sinceBootMs;
+    expect(await victim.obey({ do: 'renew', ttlMs })).toBe(true);
+    victim.kill('SIGKILL');
+    const next = await acquired(heir);
+    expect(next.fence).toBeGreaterThan(fence);
+    // The machine counts its running time in hundredths of a second.
+    expect(systemClock.boot().sinceBootMs).toBeGreaterThanOrEqual(renewedAfterMs + ttlMs - 10);
+    expect(await describeKey(heir, 'by the heir')).toBe(true);
+  });
+
+  it('refuses the writes of a holder that was stopped past its time', { timeout: 60_000 }, async () => {
+    const [stopped, heir] = (await start(2)) as [Holder, Holder];
+    await stopped.obey({ do: 'acquire', ttlMs });
+    stopped.kill('SIGSTOP');
+    await acquired(heir);
+    expect(await describeKey(heir, 'by the heir')).toBe(true);
+    stopped.kill('SIGCONT');
+    expect(await describeKey(stopped, 'too late')).toBe('LeaseLostError');
+    expect(await stopped.obey({ do: 'renew', ttlMs })).toBe(false);
+    expect(await description()).toBe('by the heir');
+    expect(await describeKey(heir, 'still by the heir')).toBe(true);
+  });
+
+  it('is lost where its renewals meet a full disk, and nothing is written under it', { timeout: 60_000 }, async () => {
+    const [full, heir] = (await start(2)) as [Holder, Holder];
+    await full.obey({ do: 'acquire', ttlMs: longMs });
+    const limit = (size: string) => execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(full.process.pid)]);
+    limit('4096');
+    expect(await full.obey({ do: 'renew', ttlMs })).toBe('HoldfastError');
+    expect(await describeKey(full, 'on a full disk')).toBe('HoldfastError');
+    limit('unlimited');
+    expect(await full.obey({ do: 'renew', ttlMs })).toBe(true);
+    limit('4096');
+    await acquired(heir);
+    limit('unlimited');
+    expect(await describeKey(full, 'too late')).toBe('LeaseLostError');
+    expect(await describeKey(heir, 'by the heir')).toBe(true);
+    expect(await description()).toBe('by the heir');
+  });
+});
