@@ -18,6 +18,7 @@ const decoys = [
   'native/build/Release/holdfast.node',
   'node_modules/decoy/index.js',
   'node_modules/better-sqlite3/build/Release/better_sqlite3.node',
+  'src/api/gen/decoy.ts',
   'src/faces/grpc/gen/decoy.ts',
 ];
 
