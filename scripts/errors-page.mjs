@@ -5,28 +5,37 @@ const introduction = `# Errors
 <!-- Made by \`npm run generate:docs\` from src/error-guide.ts: change that. -->
 
 Every error has one of these codes, as \`ErrorInfo.reason\` with the domain \`holdfast.kms\` in the details of the gRPC status
-(\`google.rpc.Status\`). Go by the code; the status beside it is for what knows nothing of us, and the message is for people. The details hold the
-request id, under which the server's log and audit log have the rest (of a flood of failures the log has twenty a second); the fields that broke a rule, if any; and how long to wait (\`RetryInfo\`),
-where that is known. The codes are AWS's exceptions by another spelling: \`KEY_UNAVAILABLE\` is \`KeyUnavailableException\`.
+(\`google.rpc.Status\`). Go by the code. The status beside it is for generic gRPC software, and the message is for people. The details hold
 
-*Again?* says whether the same request may succeed later although nobody changes anything. Programs read it from the error itself,
+- the request id, under which the server's log and audit log have the rest (of a flood of failures the log has twenty a second),
+- the fields that broke a rule, if any,
+- how long to wait (\`RetryInfo\`), if that is known.
+
+The codes are AWS's exceptions by another spelling: \`KEY_UNAVAILABLE\` is \`KeyUnavailableException\`.
+
+*Again?* says whether the same request may succeed later without any change. Programs read it from the error itself,
 in \`ErrorInfo.metadata\`:
 
 | name | on | value |
 | --- | --- | --- |
-| \`retryable\` | every error | \`true\` or \`false\`: away for the moment, or for good. It decides where the table says *it depends* |
+| \`retryable\` | every error | \`true\` or \`false\`: away for the moment, or for good. It decides if the table says *it depends* |
 | \`request_id\` | every error of a request that was read | the id in the server's log and audit log |
 | \`key_state\` | \`DISABLED\`, and \`KMS_INVALID_STATE\` when the key's state is the reason | a value of the enum \`KeyState\`, such as \`KEY_STATE_PENDING_DELETION\` |
 | \`caller_deadline\` | \`DEPENDENCY_TIMEOUT\` | \`true\` when the caller's own deadline passed and no HSM had failed; \`false\` when an HSM was late |
 
 An error that is retryable has a \`RetryInfo\` when the server knows how long it takes: the quota's next token, or the next probe of an HSM
-that is away. \`holdfast … --output json\` prints its errors with the same names, and with \`retry_delay_ms\`. A call that creates something (CreateKey, CreateCustomKeyStore) may have done so: look before it is sent again.
+that is away. \`holdfast … --output json\` prints its errors with the same names, and with \`retry_delay_ms\`. A call that creates something (CreateKey, CreateCustomKeyStore) may have succeeded although its answer was lost: look before you send it again.
 
-Calls that are no request are answered in the same form, without a request id: a method that this version does not have
-(\`UNSUPPORTED_OPERATION\`), a message over the size limit or a connection that sends too much at once (\`LIMIT_EXCEEDED\`), a request that does not
-arrive in time (\`DEPENDENCY_TIMEOUT\`), a compression that is neither gzip nor deflate (\`UNSUPPORTED_OPERATION\`), and a request without a message,
-with more than one, with a part of one or with one that cannot be decompressed, or with a timeout that cannot be read (\`VALIDATION\`). No audit log has
-them, since nothing was read that could be recorded; a metric (\`holdfast_connections_refused_total\`) and the log have.
+Some calls fail before a request was read. They are answered in the same form, without a request id:
+
+| code | call |
+| --- | --- |
+| \`UNSUPPORTED_OPERATION\` | a method that this version does not have, a compression that is neither gzip nor deflate |
+| \`LIMIT_EXCEEDED\` | a message over the size limit, a connection that sends too much at once |
+| \`DEPENDENCY_TIMEOUT\` | a request that does not arrive in time |
+| \`VALIDATION\` | no message, more than one, a part of one, one that cannot be decompressed, a timeout that cannot be read |
+
+They are in no audit log, since nothing was read that could be recorded. A metric (\`holdfast_connections_refused_total\`) and the log have them.
 `;
 
 const again = { never: 'no', always: 'yes', sometimes: 'it depends' };
