@@ -1,5 +1,8 @@
 import { HoldfastError } from '../errors.js';
 
+/** The message of CANCELLED, wherever the request was. */
+export const cancelledMessage = 'The caller cancelled the request.';
+
 /** Signals that the caller is no longer waiting. */
 export interface Cancellation {
   readonly isCancelled: boolean;
@@ -19,7 +22,7 @@ export class RequestCancellation implements Cancellation {
   }
 
   throwIfCancelled(): void {
-    if (this.#isCancelled) throw new HoldfastError('CANCELLED', 'The caller cancelled the request.');
+    if (this.#isCancelled) throw new HoldfastError('CANCELLED', cancelledMessage);
   }
 
   onCancel(listener: () => void): void {

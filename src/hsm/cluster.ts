@@ -11,7 +11,7 @@ import type {
 } from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
-import { advised, classify } from './failure.js';
+import { advised, classify, unreachable } from './failure.js';
 import { MaterialCache, materialIdBytes } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
@@ -222,8 +222,8 @@ export class PooledCluster implements HsmCluster {
 
   #noMember(cause?: string): HoldfastError {
     const retry = retryOptions(this.#memberSet.outlook());
-    const message = advised('No HSM of the cluster takes work now. Try again.', retry);
-    return new HoldfastError('KEY_UNAVAILABLE', message, { cause, ...retry });
+    const message = advised(unreachable.message, retry);
+    return new HoldfastError(unreachable.code, message, { cause, ...retry });
   }
 }
 

@@ -1,4 +1,5 @@
 /** The meaning of an addon's failure: for the caller, for the member's breaker, and for trying elsewhere. */
+import { cancelledMessage } from '../calls/cancellation.js';
 import { type ErrorCode, HoldfastError, type HoldfastErrorOptions } from '../errors.js';
 import type { MaterialAlert } from './events.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
@@ -124,8 +125,12 @@ const healthy = {
 };
 const internal = { code: 'KMS_INTERNAL', message: 'The HSM answered with an error. Try again.' } as const;
 const overdue = { code: 'DEPENDENCY_TIMEOUT', message: 'The HSM did not answer in time. Try again.' } as const;
-const cancelledAnswer = { code: 'CANCELLED', message: 'The caller cancelled the request.' } as const;
-const unreachable = { code: 'KEY_UNAVAILABLE', message: 'No HSM of the cluster takes work now. Try again.' } as const;
+const cancelledAnswer = { code: 'CANCELLED', message: cancelledMessage } as const;
+/** The answer when no member takes work. */
+export const unreachable = {
+  code: 'KEY_UNAVAILABLE',
+  message: 'No HSM of the cluster takes work now. Try again.',
+} as const;
 
 // AWS sends InvalidCiphertextException without a message.
 const invalidCiphertext: Classification = { ...healthy, code: 'INVALID_CIPHERTEXT', message: '', callerFault: true };
@@ -138,8 +143,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
   // Every other answer of such an HSM is in doubt too, but perhaps only one key or one session is broken.
   'bad-output': {
     ...healthy,
-    code: 'KMS_INTERNAL',
-    message: 'The HSM answered with an error. Try again.',
+    ...internal,
     countsAgainstBreaker: true,
     retryElsewhere: true,
   },

@@ -1,4 +1,5 @@
 import { type ErrorCode, HoldfastError } from '../errors.js';
+import { keyUnavailable } from '../keystores/key-stores.js';
 import { willAllow } from '../keystores/connection-state.js';
 import { keyArn } from './arn.js';
 import type { KeysCore } from './core.js';
@@ -40,11 +41,10 @@ export const onlyPendingDeletion: KeyStates = {
 };
 
 /** The notes under the table. The live service omits the guide's parenthesis ("or pending replica deletion"). */
-const refusals: Readonly<Record<Refusal, { code: ErrorCode; sentence: string }>> = {
+const refusals: Readonly<Record<Exclude<Refusal, 'unavailable'>, { code: ErrorCode; sentence: string }>> = {
   disabled: { code: 'DISABLED', sentence: 'is disabled.' },
   'pending-deletion': { code: 'KMS_INVALID_STATE', sentence: 'is pending deletion.' },
   'not-pending-deletion': { code: 'KMS_INVALID_STATE', sentence: 'is not pending deletion.' },
-  unavailable: { code: 'KMS_INVALID_STATE', sentence: 'is unavailable.' },
 };
 
 /**
@@ -54,10 +54,10 @@ const refusals: Readonly<Record<Refusal, { code: ErrorCode; sentence: string }>>
 export function checkKeyState(allowed: KeyStates, { state, isPassing }: KeyStanding, arn: string): void {
   const verdict = allowed[state];
   if (verdict === 'allowed') return;
+  if (verdict === 'unavailable') throw keyUnavailable(arn, isPassing);
   const { code, sentence } = refusals[verdict];
-  // An Unavailable key is not pending deletion, and reconnecting does not make it so.
-  const retryable = isPassing && verdict === 'unavailable';
-  throw new HoldfastError(code, `${arn} ${sentence}`, { retryable, keyState: state });
+  // Waiting helps with none of these: reconnecting does not make an Unavailable key pending deletion.
+  throw new HoldfastError(code, `${arn} ${sentence}`, { retryable: false, keyState: state });
 }
 
 /** The state of a key as callers see it. */

@@ -1,5 +1,6 @@
 import type { Scope } from '../calls/scope.js';
 import type { ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
+import { HoldfastError } from '../errors.js';
 import type { ConnectionState } from './store.js';
 
 /** The key store and cluster of a key. A `KeyRecord` is one. */
@@ -30,6 +31,11 @@ export interface KeyStores {
   /** The connection state of a store as the catalog publishes it (null: the default key store), for the derived key state `Unavailable`. */
   connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState>;
   describeCluster(clusterId: string): ClusterDescription | undefined;
+}
+
+/** AWS KMS Developer Guide, "Key states", note 11: the exact message for a key whose store is not connected. */
+export function keyUnavailable(keyArn: string, retryable: boolean): HoldfastError {
+  return new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`, { retryable, keyState: 'Unavailable' });
 }
 
 /** The place of a new key: the connected cluster, and the store and origin for its record. */

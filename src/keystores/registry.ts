@@ -13,7 +13,7 @@ import {
   type StoreAccess,
 } from './connection-targets.js';
 import type { ClusterDescription, HsmCluster, HsmClusters } from '../clusters/hsm-cluster.js';
-import type { KeyLocation, KeyStores, NewKeyPlace } from './key-stores.js';
+import { type KeyLocation, type KeyStores, keyUnavailable, type NewKeyPlace } from './key-stores.js';
 import { credentialVersionOf } from './password.js';
 import type { ConnectionState, StoreRecord } from './store.js';
 import type { StoreConnection } from './store-connection.js';
@@ -108,10 +108,9 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   clusterOf(location: KeyLocation, keyArn: string): HsmCluster {
     const views = this.#viewsOf(location);
     if (views !== undefined) return views.forKeys;
-    // AWS KMS Developer Guide, "Key states", note 11: the exact message for a key whose store is not connected.
     if (location.customKeyStoreId !== null) {
       const retryable = this.#connections.get(location.customKeyStoreId)?.isOver !== true;
-      throw new HoldfastError('KMS_INVALID_STATE', `${keyArn} is unavailable.`, { retryable, keyState: 'Unavailable' });
+      throw keyUnavailable(keyArn, retryable);
     }
     const isElsewhere = location.clusterId !== this.#options.defaultKeyStore?.clusterId;
     throw isElsewhere ? notOnDefaultCluster() : this.#defaultStoreUnavailable();
