@@ -4,6 +4,7 @@
  * is compiled from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the
  * tests of the core and the programs of the bench those of `native/build-test` and `native/build-bench`, which it makes
  * itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
+ * clang's thread-safety analysis runs along: the annotations of `native/src/mutex.h` say which lock guards what.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -41,7 +42,8 @@ function ourSources({ build, folders }, parts) {
 /** The findings of clang-tidy in one file; '' if there are none. */
 function findingsIn({ file, build }) {
   return new Promise((resolve, reject) => {
-    const argumentList = ['-p', join(root, build), '--quiet', join(root, file)];
+    const threadSafety = ['--extra-arg=-Wthread-safety', '--extra-arg=-Werror=thread-safety'];
+    const argumentList = ['-p', join(root, build), '--quiet', ...threadSafety, join(root, file)];
     execFile('clang-tidy', argumentList, { cwd: root, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       if (error === null) resolve('');
       else if (stdout.trim() !== '') resolve(stdout.trimEnd());

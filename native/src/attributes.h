@@ -47,6 +47,6 @@ struct ObjectSummary {
 };
 
 /// Ids and labels over 512 bytes read as empty. Throws where the token itself fails.
-std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
+[[nodiscard]] std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
 
 }  // namespace holdfast

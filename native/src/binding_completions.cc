@@ -23,14 +23,14 @@ uint64_t CompletionQueue::listen(const Napi::Function& listener) {
 }
 
 void CompletionQueue::wake() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!ended_) wakeUp_.NonBlockingCall();
 }
 
 void CompletionQueue::end() {
   close();
   listeners_.clear();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ended_ = true;
 }
 

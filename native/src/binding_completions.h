@@ -4,10 +4,10 @@
 #include <napi.h>
 
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 #include "binding_values.h"
+#include "mutex.h"
 #include "outbox.h"
 
 namespace holdfast {
@@ -22,11 +22,11 @@ class CompletionQueue final : public Outbox {
     Napi::Value promise;
     std::shared_ptr<Completion> completion;
   };
-  Pending open(Napi::Env env, Shape shape);
+  [[nodiscard]] Pending open(Napi::Env env, Shape shape);
 
   /// A function that is called with every failure that completes this ticket, until it is forgotten. It does
   /// not keep the loop alive. On the JavaScript thread, both.
-  uint64_t listen(const Napi::Function& listener);
+  [[nodiscard]] uint64_t listen(const Napi::Function& listener);
   void forget(uint64_t ticket) { listeners_.erase(ticket); }
 
   /// The environment ends: what comes from now on is destroyed, and nothing wakes the loop.
@@ -48,9 +48,9 @@ class CompletionQueue final : public Outbox {
   using WakeUp = Napi::TypedThreadSafeFunction<CompletionQueue, void, &CompletionQueue::onWakeUp>;
 
   /// Guards `wakeUp_` against the end of the environment.
-  std::mutex mutex_;
+  Mutex mutex_;
   WakeUp wakeUp_;
-  bool ended_ = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
   // Only the JavaScript thread touches these three.
   std::unordered_map<uint64_t, Open> open_;
   std::unordered_map<uint64_t, Napi::FunctionReference> listeners_;

@@ -11,7 +11,7 @@ namespace holdfast {
 /// While it lives, calls of this thread are noted there.
 class CallTime {
  public:
-  explicit CallTime(std::atomic<Clock::time_point>& since);
+  [[nodiscard]] explicit CallTime(std::atomic<Clock::time_point>& since);
   CallTime(const CallTime&) = delete;
   CallTime& operator=(const CallTime&) = delete;
   ~CallTime();

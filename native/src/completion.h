@@ -33,7 +33,7 @@ class Completion {
   Completion(std::shared_ptr<CompletionSink> sink, uint64_t ticket)
       : sink_(std::move(sink)), ticket_(ticket) {}
 
-  bool claim() { return !claimed_.exchange(true); }
+  [[nodiscard]] bool claim() { return !claimed_.exchange(true); }
   uint64_t ticket() const { return ticket_; }
   bool isClaimed() const { return claimed_.load(); }
   /// By the claimer, once.

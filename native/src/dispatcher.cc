@@ -17,18 +17,18 @@ bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeTo
 
 Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
 
-int running(const Member& member) {
-  return static_cast<int>(
-      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.current != nullptr; }));
+int running(const Member& member) REQUIRES(poolState) {
+  return static_cast<int>(std::ranges::count_if(
+      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.current != nullptr; }));
 }
 
-MemberStatistics describe(const Member& member, size_t sharedQueue) {
+MemberStatistics describe(const Member& member, size_t sharedQueue) REQUIRES(poolState) {
   MemberStatistics described;
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
   described.admitted = member.takesSharedWork();
-  described.lanes = static_cast<int>(
-      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
+  described.lanes = static_cast<int>(std::ranges::count_if(
+      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; }));
   described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
   described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
@@ -126,7 +126,7 @@ void Dispatcher::post(const RequestPointer& request) {
     if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
     if (!hasTimeToStart(*request)) throw failure(FailureKind::kQueueDeadline, "posted too late to begin");
     Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
-    const auto serves = [](const auto& member) { return member->takesSharedWork(); };
+    const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
     const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
     if (!served) throw failure(FailureKind::kNoMember, "no member takes this work");
     if (Lane* const lane = idleLaneFor(*request)) return assign(*lane, request);
@@ -191,7 +191,7 @@ Lane* Dispatcher::idleLaneFor(const Request& request) {
 void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
   lane.place.current = request;
   lane.place.idle = false;
-  lane.place.wake.notify_one();
+  lane.place.wake.notifyOne();
 }
 
 void Dispatcher::refuse(const RequestPointer& request, Failure failure) {
@@ -207,7 +207,7 @@ void Dispatcher::refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, 
 }
 
 void Dispatcher::refuseWhereNobodyServes() {
-  const auto serves = [](const auto& member) { return member->takesSharedWork(); };
+  const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
   // A pool that closes drains its queue through members that are closing.
   if (closed_ || std::ranges::any_of(members_, serves)) return;
   refuseAll(shared_, FailureKind::kNoMember, "the last admitted member was suspended");
@@ -276,7 +276,8 @@ void Dispatcher::unwatch(const RequestPointer& request) {
 void Dispatcher::expire(const RequestPointer& request) {
   const Lock lock(mutex_);
   for (const auto& member : members_) {
-    const auto runsIt = [&](const auto& lane) { return expireOn(*lane, request, *member); };
+    const auto runsIt = [&](const auto& lane)
+                            REQUIRES(poolState) { return expireOn(*lane, request, *member); };
     if (std::ranges::any_of(member->lanes, runsIt) || std::ranges::any_of(member->retired, runsIt)) return;
   }
   auto& queue = request->member ? members_[static_cast<size_t>(*request->member)]->pinned : shared_;

@@ -4,10 +4,10 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "member.h"
+#include "mutex.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -32,19 +32,19 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// token never sees it; where it runs, it goes on as an overdue one does.
   void cancel(uint64_t ticket);
   /// Gives the index of a member that is not open yet. Throws `closed`.
-  int addMember(MemberOptions options);
+  [[nodiscard]] int addMember(MemberOptions options);
   /// Counts a control operation that opens a member, for as long as what it gives is held. Throws `closed`.
-  std::shared_ptr<const MemberOptions> beginOpening(int index);
+  [[nodiscard]] std::shared_ptr<const MemberOptions> beginOpening(int index);
   /// Takes the member out of the rotation and its token away, refuses what waits for it, and ends its lanes;
   /// those that do not come back by the deadline are left behind with what they hold.
   void detach(int index, Deadline deadline);
   /// A new opening, once what was alive of the former ones leaves room for it; throws `worn-out`.
-  OpeningPointer newOpening(int index);
+  [[nodiscard]] OpeningPointer newOpening(int index);
   /// Gives a token to a member that has none. Throws `closed`.
   void attach(int index, std::shared_ptr<Token> token, OpeningPointer opening);
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
   /// Throws `closed`; `no-member` while it is not open, or where too many control operations hang in it.
-  std::shared_ptr<Token> acquireToken(int index);
+  [[nodiscard]] std::shared_ptr<Token> acquireToken(int index);
   /// A control operation hangs: others of the member pass as if it held nothing.
   void expel(int index, Holder holder);
   std::shared_ptr<Epoch> epochOf(int index) const;
@@ -57,7 +57,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline);
   /// Ends a lane, so that the token has a session to spare, and waits for it. False where there is none to
   /// spare, or the deadline passes.
-  bool makeRoom(int index, Deadline deadline);
+  [[nodiscard]] bool makeRoom(int index, Deadline deadline);
   void suspend(int index);
   void resume(int index);
   std::vector<MemberStatistics> statistics() const;
@@ -68,12 +68,12 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   bool isClosed() const;
   /// Waits for the lanes, refuses what they could not do in time, and lets go of the token, which may hang.
   /// Gives the number of threads that are still inside the module.
-  int finishClosing(int index, Deadline deadline);
+  [[nodiscard]] int finishClosing(int index, Deadline deadline);
   /// Starts the same for every member, each on a thread of its own.
   void releaseAll(Deadline deadline);
   /// Waits until all members are released, then refuses what still waits. Gives the number of threads that
   /// are still inside modules.
-  int awaitReleased(Deadline deadline);
+  [[nodiscard]] int awaitReleased(Deadline deadline);
   /// Refuses all that still waits.
   void refuseWaiting();
   /// Threads that are inside modules at this moment: lanes, also quarantined ones, and control operations,
@@ -83,17 +83,17 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // For lanes.
   /// The epoch in which the lane works now. Throws `no-member` where its member was opened again without it,
   /// or closed: the handles of later epochs are not for its token.
-  std::shared_ptr<Epoch> epochFor(Lane& lane);
+  [[nodiscard]] std::shared_ptr<Epoch> epochFor(Lane& lane);
   /// Waits for work; the first call says that the lane is ready. Nothing: the lane shall end.
-  RequestPointer next(Lane& lane);
+  [[nodiscard]] RequestPointer next(Lane& lane);
   /// Answers, and gives the next one or waits for it as `next` does.
-  RequestPointer finish(Lane& lane, RequestPointer request, Outcome outcome);
+  [[nodiscard]] RequestPointer finish(Lane& lane, RequestPointer request, Outcome outcome);
   /// Its first session did not open. Gives whether the lane shall go on without one and try again when it is
   /// given work: the last one of a member whose token has no more sessions.
-  bool laneFailed(Lane& lane, Failure failure);
+  [[nodiscard]] bool laneFailed(Lane& lane, Failure failure);
   /// The token has no session for this lane any more. Where there are others, the request is theirs and the
   /// lane shall end.
-  bool requeue(Lane& lane, const RequestPointer& request);
+  [[nodiscard]] bool requeue(Lane& lane, const RequestPointer& request);
   void laneEnded(Lane& lane);
 
   // For the watchdog.
@@ -102,50 +102,50 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void expireOpening(Lane& lane);
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = PoolLock;
 
-  Member& memberAt(int index) const;
-  Lane* idleLaneFor(const Request& request);
-  static Lane* popIdle(Member& member);
-  RequestPointer take(Member& member);
-  RequestPointer popAlive(std::deque<RequestPointer>& queue);
-  static void assign(Lane& lane, const RequestPointer& request);
-  bool cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket);
-  void refuse(const RequestPointer& request, Failure failure);
-  void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail);
-  void refuseWhereNobodyServes();
-  void quarantine(Lane& lane);
-  void setAside(Member& member, Lane& lane);
-  static bool mayReplace(const Member& member);
-  void endOpening(Lane& lane);
-  bool expireOn(Lane& lane, const RequestPointer& request, Member& member);
-  bool hasHungSince(Clock::time_point since) const;
-  void watchAgain(const RequestPointer& request, Deadline deadline);
-  void unwatch(const RequestPointer& request);
-  void addLane(Member& member);
-  void growFor(const Request& request);
-  void grow(Member& member);
-  static void leaveIdle(Member& member, Lane& lane);
-  void retire(Member& member, Lane& lane);
-  void shrink(Member& member);
-  void wakeIdle(Member& member);
-  static void stop(Member& member);
+  Member& memberAt(int index) const REQUIRES(poolState);
+  [[nodiscard]] Lane* idleLaneFor(const Request& request) REQUIRES(poolState);
+  [[nodiscard]] static Lane* popIdle(Member& member) REQUIRES(poolState);
+  [[nodiscard]] RequestPointer take(Member& member) REQUIRES(poolState);
+  [[nodiscard]] RequestPointer popAlive(std::deque<RequestPointer>& queue) REQUIRES(poolState);
+  static void assign(Lane& lane, const RequestPointer& request) REQUIRES(poolState);
+  [[nodiscard]] bool cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket) REQUIRES(poolState);
+  void refuse(const RequestPointer& request, Failure failure) REQUIRES(poolState);
+  void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail) REQUIRES(poolState);
+  void refuseWhereNobodyServes() REQUIRES(poolState);
+  void quarantine(Lane& lane) REQUIRES(poolState);
+  void setAside(Member& member, Lane& lane) REQUIRES(poolState);
+  static bool mayReplace(const Member& member) REQUIRES(poolState);
+  void endOpening(Lane& lane) REQUIRES(poolState);
+  [[nodiscard]] bool expireOn(Lane& lane, const RequestPointer& request, Member& member) REQUIRES(poolState);
+  bool hasHungSince(Clock::time_point since) const REQUIRES(poolState);
+  void watchAgain(const RequestPointer& request, Deadline deadline) REQUIRES(poolState);
+  void unwatch(const RequestPointer& request) REQUIRES(poolState);
+  void addLane(Member& member) REQUIRES(poolState);
+  void growFor(const Request& request) REQUIRES(poolState);
+  void grow(Member& member) REQUIRES(poolState);
+  static void leaveIdle(Member& member, Lane& lane) REQUIRES(poolState);
+  void retire(Member& member, Lane& lane) REQUIRES(poolState);
+  void shrink(Member& member) REQUIRES(poolState);
+  void wakeIdle(Member& member) REQUIRES(poolState);
+  static void stop(Member& member) REQUIRES(poolState);
   /// One more in this count of a member while the caller holds what it gives. With the mutex held.
-  std::shared_ptr<const void> countInside(int& count);
+  [[nodiscard]] std::shared_ptr<const void> countInside(int& count) REQUIRES(poolState);
   void release(int index, Deadline deadline);
-  int insideAll() const;
+  int insideAll() const REQUIRES(poolState);
 
   const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;
-  Clock::duration patience_ = Clock::duration::zero();
-  OnHung onHung_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<RequestPointer> shared_;
-  std::vector<std::unique_ptr<Member>> members_;
-  size_t rotation_ = 0;
-  size_t queuedCount_ = 0;
-  bool closed_ = false;
+  Clock::duration patience_ GUARDED_BY(poolState) = Clock::duration::zero();
+  OnHung onHung_ GUARDED_BY(poolState);
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::deque<RequestPointer> shared_ GUARDED_BY(poolState);
+  std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(poolState);
+  size_t rotation_ GUARDED_BY(poolState) = 0;
+  size_t queuedCount_ GUARDED_BY(poolState) = 0;
+  bool closed_ GUARDED_BY(poolState) = false;
 };
 
 }  // namespace holdfast

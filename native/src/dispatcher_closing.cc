@@ -5,7 +5,7 @@
 namespace holdfast {
 namespace {
 
-bool isDeserted(const Member& member) {
+bool isDeserted(const Member& member) REQUIRES(poolState) {
   return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
          member.tokenHolders == 0 && member.threadsOpening == 0 && member.threadsReleasing == 0;
 }
@@ -13,7 +13,7 @@ bool isDeserted(const Member& member) {
 }  // namespace
 
 int Member::threadsInside() const {
-  const auto busy = [](const auto& lane) { return !lane->place.idle; };
+  const auto busy = [](const auto& lane) REQUIRES(poolState) { return !lane->place.idle; };
   const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
   const int inside = static_cast<int>(lanesInside) + tokenHolders + threadsOpening;
   const bool isToBeReleased = threadsReleasing > 0 || (closing && (token || !lanes.empty()));
@@ -25,13 +25,13 @@ std::shared_ptr<const void> Dispatcher::countInside(int& count) {
   return {&count, [dispatcher = shared_from_this(), &count](const void*) {
             const Lock lock(dispatcher->mutex_);
             --count;
-            dispatcher->changed_.notify_all();
+            dispatcher->changed_.notifyAll();
           }};
 }
 
 void Dispatcher::stop(Member& member) {
   member.closing = true;
-  for (const auto& lane : member.lanes) lane->place.wake.notify_one();
+  for (const auto& lane : member.lanes) lane->place.wake.notifyOne();
 }
 
 void Dispatcher::beginClosing(int index) {
@@ -68,7 +68,7 @@ void Dispatcher::release(int index, Deadline deadline) {
   std::shared_ptr<Token> token;
   Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(index)];
-  changed_.wait_until(lock, deadline, [&member] { return isDeserted(member); });
+  changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return isDeserted(member); });
   refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
   inside = countInside(member.threadsReleasing);
   token = std::move(member.token);
@@ -97,8 +97,9 @@ void Dispatcher::releaseAll(Deadline deadline) {
 
 int Dispatcher::awaitReleased(Deadline deadline) {
   Lock lock(mutex_);
-  const auto isReleased = [](const auto& member) { return member->threadsInside() == 0; };
-  changed_.wait_until(lock, deadline, [&] { return std::ranges::all_of(members_, isReleased); });
+  const auto isReleased = [](const auto& member) REQUIRES(poolState) { return member->threadsInside() == 0; };
+  changed_.waitUntil(lock, deadline,
+                     [&]() REQUIRES(poolState) { return std::ranges::all_of(members_, isReleased); });
   for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
   refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
   return insideAll();

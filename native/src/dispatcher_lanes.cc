@@ -12,15 +12,17 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
   return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
 }
 
-int readyLanes(const Member& member) {
-  return static_cast<int>(
-      std::ranges::count_if(member.lanes, [](const auto& lane) { return lane->place.ready; }));
+int readyLanes(const Member& member) REQUIRES(poolState) {
+  return static_cast<int>(std::ranges::count_if(
+      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; }));
 }
 
-bool hasSurplus(const Member& member) { return std::ssize(member.lanes) > member.budget.target(); }
+bool hasSurplus(const Member& member) REQUIRES(poolState) {
+  return std::ssize(member.lanes) > member.budget.target();
+}
 
 /// A member that closes drains its queue with the lanes that it has.
-bool endsAsSurplus(const Member& member) { return hasSurplus(member) && !member.closing; }
+bool endsAsSurplus(const Member& member) REQUIRES(poolState) { return hasSurplus(member) && !member.closing; }
 
 /// Lanes with which a member starts: one that hangs does not stop it.
 constexpr int kFirstLanes = 2;
@@ -38,7 +40,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   place.ready = true;
   if (isNew) {
     endOpening(lane);
-    changed_.notify_all();
+    changed_.notifyAll();
     grow(member);
   }
   if (endsAsSurplus(member)) {
@@ -50,8 +52,9 @@ RequestPointer Dispatcher::next(Lane& lane) {
   if (member.closing) return nullptr;
   place.idle = true;
   member.idle.push_back(&lane);
-  changed_.notify_all();
-  place.wake.wait(lock, [&place, &member] { return !place.idle || place.retired || member.closing; });
+  changed_.notifyAll();
+  place.wake.wait(lock, [&place, &member]()
+                            REQUIRES(poolState) { return !place.idle || place.retired || member.closing; });
   // Under the same lock: a lane that leaves without work must not be given any on its way out.
   if (place.idle) leaveIdle(member, lane);
   return place.current;
@@ -136,7 +139,7 @@ void Dispatcher::laneEnded(Lane& lane) {
               "the member has no lane");
     refuseWhereNobodyServes();
   }
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 // ---- lanes that start, hang and end ----
@@ -174,7 +177,7 @@ void Dispatcher::expireOpening(Lane& lane) {
     refuseAll(member.pinned, FailureKind::kNoMember, "no lane of the member opens");
     refuseWhereNobodyServes();
   }
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 /// The request waits because no lane is idle: another may open for it, on the member that has the fewest.
@@ -206,15 +209,15 @@ void Dispatcher::retire(Member& member, Lane& lane) {
   leaveIdle(member, lane);
   member.retired.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
-  lane.place.wake.notify_one();
-  changed_.notify_all();
+  lane.place.wake.notifyOne();
+  changed_.notifyAll();
 }
 
 /// The token has no session for more lanes than are ready. Those that are opening will find none either; of
 /// the others, who rests ends now, and who works after that.
 void Dispatcher::shrink(Member& member) {
   member.budget.refused(readyLanes(member), Clock::now());
-  const auto opening = [](const auto& lane) { return !lane->place.ready; };
+  const auto opening = [](const auto& lane) REQUIRES(poolState) { return !lane->place.ready; };
   while (hasSurplus(member)) {
     const auto found = std::ranges::find_if(member.lanes, opening);
     if (found != member.lanes.end())
@@ -232,8 +235,9 @@ bool Dispatcher::makeRoom(int index, Deadline deadline) {
   const auto ending = member.retired.size();
   if (readyLanes(member) < 2) return false;
   shrink(member);
-  return changed_.wait_until(
-      lock, deadline, [&member, ending] { return !hasSurplus(member) && member.retired.size() <= ending; });
+  return changed_.waitUntil(lock, deadline, [&member, ending]() REQUIRES(poolState) {
+    return !hasSurplus(member) && member.retired.size() <= ending;
+  });
 }
 
 bool Dispatcher::mayReplace(const Member& member) {
@@ -259,7 +263,7 @@ void Dispatcher::quarantine(Lane& lane) {
     refuseAll(member.pinned, FailureKind::kNoMember, "too many lanes of the member hang");
     refuseWhereNobodyServes();
   }
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void Dispatcher::wakeIdle(Member& member) {
@@ -280,11 +284,11 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   member.budget.reset(member.limits.laneCount);
   const int first = std::min(kFirstLanes, member.limits.laneCount);
   while (std::ssize(member.lanes) < first && !member.laneFailure) addLane(member);
-  const auto settled = [&member] {
-    const auto ready = [](const auto& lane) { return lane->place.ready; };
+  const auto settled = [&member]() REQUIRES(poolState) {
+    const auto ready = [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; };
     return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, ready);
   };
-  if (!changed_.wait_until(lock, deadline, settled))
+  if (!changed_.waitUntil(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");

@@ -8,7 +8,9 @@ namespace {
 /// Control operations that may be inside one member at a time: those that hang must not use up the threads.
 constexpr int kMaxTokenHolders = 8;
 
-bool hasNobodyInside(const Member& member) { return member.retired.empty() && member.tokenHolders == 0; }
+bool hasNobodyInside(const Member& member) REQUIRES(poolState) {
+  return member.retired.empty() && member.tokenHolders == 0;
+}
 
 }  // namespace
 
@@ -46,14 +48,14 @@ void Dispatcher::detach(int index, Deadline deadline) {
   member.idle.clear();
   for (auto* const lanes : {&member.lanes, &member.quarantined}) {
     for (const auto& lane : *lanes) lane->place.retired = true;
-    for (const auto& lane : *lanes) lane->place.wake.notify_one();
+    for (const auto& lane : *lanes) lane->place.wake.notifyOne();
     std::ranges::move(*lanes, std::back_inserter(member.retired));
     lanes->clear();
   }
   member.exhausted = false;
   refuseAll(member.pinned, FailureKind::kNoMember, "the member is opened again");
   refuseWhereNobodyServes();
-  changed_.wait_until(lock, deadline, [&member] { return hasNobodyInside(member); });
+  changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return hasNobodyInside(member); });
   // In a shared instance the next opening has the same token. Who is still inside hangs, and must not keep it
   // out.
   if (token && !hasNobodyInside(member)) token->objects().expelAll();
@@ -91,7 +93,7 @@ std::shared_ptr<Token> Dispatcher::acquireToken(int index) {
     opening.reset();
     const Lock holdersLock(dispatcher->mutex_);
     --member.tokenHolders;
-    dispatcher->changed_.notify_all();
+    dispatcher->changed_.notifyAll();
   };
   return {member.token.get(), std::move(leave)};
 }

@@ -1,12 +1,11 @@
 #include "environment.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdlib>
-#include <mutex>
 #include <optional>
 
 #include "failure.h"
+#include "mutex.h"
 #include "never_destroyed.h"
 #include "process_settings.h"
 
@@ -15,16 +14,16 @@ namespace {
 
 /// The scopes that stand.
 struct Holders {
-  std::mutex mutex;
-  std::condition_variable left;
-  int count = 0;
+  Mutex mutex;
+  Condition left;
+  int count GUARDED_BY(mutex) = 0;
   /// Changes when scopes that stood too long are passed over.
-  uint64_t turn = 1;
-  Deadline standsUntil;
+  uint64_t turn GUARDED_BY(mutex) = 1;
+  Deadline standsUntil GUARDED_BY(mutex);
   /// What they set, and what was there before.
-  EnvironmentVariables standing;
-  std::map<std::string, std::optional<std::string>> former;
-  ProcessSettings formerSettings;
+  EnvironmentVariables standing GUARDED_BY(mutex);
+  std::map<std::string, std::optional<std::string>> former GUARDED_BY(mutex);
+  ProcessSettings formerSettings GUARDED_BY(mutex);
 };
 
 Holders& holders() {
@@ -41,13 +40,14 @@ std::optional<std::string> current(const std::string& name) {
 }
 
 /// What the process itself has, whatever scopes stand.
-std::optional<std::string> ownValue(const Holders& known, const std::string& name) {
+std::optional<std::string> ownValue(const Holders& known, const std::string& name) REQUIRES(known.mutex) {
   const auto former = known.former.find(name);
   return former == known.former.end() ? current(name) : former->second;
 }
 
 /// What of the variables differs from the process's own.
-EnvironmentVariables changesOf(const Holders& known, const EnvironmentVariables& variables) {
+EnvironmentVariables changesOf(const Holders& known, const EnvironmentVariables& variables)
+    REQUIRES(known.mutex) {
   EnvironmentVariables changes;
   for (const auto& variable : variables) {
     if (ownValue(known, variable.first) != variable.second) changes.insert(variable);
@@ -63,7 +63,7 @@ void set(const std::string& name, const std::optional<std::string>& value) {
   }
 }
 
-void stand(Holders& known, const EnvironmentVariables& changes) {
+void stand(Holders& known, const EnvironmentVariables& changes) REQUIRES(known.mutex) {
   known.formerSettings = ProcessSettings::current();
   for (const auto& [name, value] : changes) {
     known.former[name] = current(name);
@@ -72,23 +72,23 @@ void stand(Holders& known, const EnvironmentVariables& changes) {
   known.standing = changes;
 }
 
-void putFormerBack(Holders& known) {
+void putFormerBack(Holders& known) REQUIRES(known.mutex) {
   for (const auto& [name, value] : known.former) set(name, value);
   known.formerSettings.putBack();
   known.former.clear();
   known.standing.clear();
   known.count = 0;
   ++known.turn;
-  known.left.notify_all();
+  known.left.notifyAll();
 }
 
-void waitForTurn(Holders& known, std::unique_lock<std::mutex>& lock, const EnvironmentVariables& changes,
-                 Deadline deadline) {
+void waitForTurn(Holders& known, MutexLock& lock, const EnvironmentVariables& changes, Deadline deadline)
+    REQUIRES(known.mutex) {
   while (known.count > 0 && known.standing != changes) {
     if (Clock::now() >= known.standsUntil) return putFormerBack(known);
     if (Clock::now() >= deadline)
       throw failure(FailureKind::kLaneDeadline, "another module initialises in another environment");
-    known.left.wait_until(lock, std::min(known.standsUntil, deadline));
+    known.left.waitUntil(lock, std::min(known.standsUntil, deadline));
   }
 }
 
@@ -96,13 +96,13 @@ void waitForTurn(Holders& known, std::unique_lock<std::mutex>& lock, const Envir
 
 bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other) {
   Holders& known = holders();
-  const std::lock_guard lock(known.mutex);
+  const MutexLock lock(known.mutex);
   return changesOf(known, one) == changesOf(known, other);
 }
 
 EnvironmentScope::EnvironmentScope(const EnvironmentVariables& variables, Deadline deadline) {
   Holders& known = holders();
-  std::unique_lock lock(known.mutex);
+  MutexLock lock(known.mutex);
   const auto changes = changesOf(known, variables);
   waitForTurn(known, lock, changes, deadline);
   if (known.count++ == 0) stand(known, changes);
@@ -112,7 +112,7 @@ EnvironmentScope::EnvironmentScope(const EnvironmentVariables& variables, Deadli
 
 EnvironmentScope::~EnvironmentScope() {
   Holders& known = holders();
-  const std::lock_guard lock(known.mutex);
+  const MutexLock lock(known.mutex);
   if (turn_ == known.turn && --known.count == 0) putFormerBack(known);
 }
 

@@ -14,7 +14,7 @@ using EnvironmentVariables = std::map<std::string, std::string>;
 
 /// Whether both leave a module with the same variables, whatever the process itself has of them. An empty
 /// value is not the same as none: `getenv` tells them apart, and so may a module.
-bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other);
+[[nodiscard]] bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other);
 
 /// Sets variables while it lives; the former ones are put back when the last scope ends, and so are signals
 /// and umask
@@ -30,7 +30,7 @@ class EnvironmentScope {
   static constexpr auto kLongestStand = std::chrono::seconds(2);
 
   /// Throws `lane-deadline` if its turn does not come in time.
-  EnvironmentScope(const EnvironmentVariables& variables, Deadline deadline);
+  [[nodiscard]] EnvironmentScope(const EnvironmentVariables& variables, Deadline deadline);
   EnvironmentScope(const EnvironmentScope&) = delete;
   EnvironmentScope& operator=(const EnvironmentScope&) = delete;
   ~EnvironmentScope();

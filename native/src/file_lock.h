@@ -16,13 +16,13 @@ class FileLock {
   /// member that hangs in C_Initialize keeps no member of another token directory out. Waits until the
   /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 where it is missing, and
   /// refused where somebody else owns it or may write to it: a lock that others can hold is a way to stop us.
-  static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module, const std::string& directory,
-                                            Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module,
+                                                          const std::string& directory, Deadline deadline);
   /// The same, named by a token and the version of a credential. Held by a C_Login until it has come back,
   /// however late that is.
-  static std::shared_ptr<FileLock> ofLogin(const std::string& tokenSerialNumber,
-                                           const std::string& credentialVersion, const std::string& directory,
-                                           Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<FileLock> ofLogin(const std::string& tokenSerialNumber,
+                                                         const std::string& credentialVersion,
+                                                         const std::string& directory, Deadline deadline);
 
   explicit FileLock(int descriptor) : descriptor_(descriptor) {}
   FileLock(const FileLock&) = delete;

@@ -7,7 +7,7 @@ namespace holdfast {
 
 /// What C_GetFunctionList answered. Throws a Failure of kind `module` if there is no table, or one that
 /// cannot be initialised.
-CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions);
+[[nodiscard]] CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions);
 
 /// After C_Initialize, because some modules that pass calls on fill in their table only then. Throws a
 /// Failure of kind `module` unless the table has every function that the addon calls: §3.6 wants an entry for

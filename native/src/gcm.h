@@ -10,19 +10,19 @@ namespace holdfast {
 
 /// Ciphertext with the 16-byte tag behind it. Throws `bad-output` for one of another length, without a tag,
 /// or that is its plaintext.
-Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
-                 ByteView plaintext);
+[[nodiscard]] Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
+                               ByteView additionalData, ByteView plaintext);
 
 /// The same where the token makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws where
 /// the token leaves them as they are: what was encrypted under them must never get out.
-Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
-                               ByteView plaintext);
+[[nodiscard]] Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce,
+                                             ByteView additionalData, ByteView plaintext);
 
 /// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext of
 /// another length than the ciphertext without its tag, or one that was not written. `ciphertext` is at least
 /// as long as the tag. Decrypts twice where the plaintext ends in zeroes, to tell it from an untouched
 /// buffer.
-Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteView additionalData,
-                  ByteView ciphertext);
+[[nodiscard]] Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
+                                ByteView additionalData, ByteView ciphertext);
 
 }  // namespace holdfast

@@ -12,7 +12,7 @@ constexpr auto kRefusalMemory = std::chrono::seconds(1);
 }  // namespace
 
 std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!material_) return std::nullopt;
   // Two references may carry one material: the same content is the same proof.
   if (material_ != material && *material_ != *material) return std::nullopt;
@@ -20,7 +20,7 @@ std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer&
 }
 
 void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   handle_ = handle;
   candidate_ = handle;
   material_ = std::move(material);
@@ -29,7 +29,7 @@ void HandleEntry::recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material,
 }
 
 void HandleEntry::revokeProof() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   revocations_.fetch_add(1, std::memory_order_release);
   checkedEncryptions_.store(0, std::memory_order_relaxed);
   material_.reset();
@@ -37,66 +37,66 @@ void HandleEntry::revokeProof() {
 }
 
 std::optional<CK_OBJECT_HANDLE> HandleEntry::candidate() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return candidate_;
 }
 
 void HandleEntry::recordSeen(CK_OBJECT_HANDLE handle) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   candidate_ = handle;
 }
 
 void HandleEntry::forgetCandidate() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   candidate_.reset();
 }
 
 std::optional<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleEntry::proof() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!material_) return std::nullopt;
   return std::pair(handle_, material_);
 }
 
 void HandleEntry::recordRefusal(Clock::time_point when) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   refused_ = when;
 }
 
 bool HandleEntry::wasRefusedLately() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return refused_ && Clock::now() - *refused_ < kRefusalMemory;
 }
 
 bool HandleEntry::canarySucceededSince(Clock::time_point then) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return canarySuccess_ && *canarySuccess_ >= then;
 }
 
 void HandleEntry::recordCanarySuccess(Clock::time_point begun) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (material_) canarySuccess_ = begun;
 }
 
 HandleCache::EntryPointer HandleCache::entry(const Bytes& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto& entry = entries_[id];
   if (!entry) entry = std::make_shared<HandleEntry>();
   return entry;
 }
 
 void HandleCache::drop(const Bytes& id, const EntryPointer& entry) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(id);
   if (found != entries_.end() && found->second == entry) entries_.erase(found);
 }
 
 void HandleCache::drop(const Bytes& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   entries_.erase(id);
 }
 
 void HandleCache::doubtAll() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(entries_, [](const auto& known) { return !known.second->candidate(); });
   for (auto& [id, entry] : entries_) {
     auto doubted = std::make_shared<HandleEntry>();
@@ -107,7 +107,7 @@ void HandleCache::doubtAll() {
 
 std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKeys(const Bytes& except,
                                                                                   size_t most) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> keys;
   for (const auto& [id, entry] : entries_) {
     if (keys.size() == most) break;
@@ -118,14 +118,14 @@ std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKey
 }
 
 size_t HandleCache::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return entries_.size();
 }
 
 void HandleCache::takeInventory(const std::vector<SeenKey>& keys) {
   std::unordered_map<Bytes, std::vector<CK_OBJECT_HANDLE>, HashBytes> handlesById;
   for (const auto& key : keys) handlesById[key.id].push_back(key.handle);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(entries_, [&handlesById](const auto& known) { return !handlesById.contains(known.first); });
   for (const auto& [id, handles] : handlesById) {
     auto& entry = entries_[id];

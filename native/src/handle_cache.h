@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include "clock.h"
 #include "cryptoki.h"
 #include "material.h"
+#include "mutex.h"
 #include "timed_shared_mutex.h"
 
 namespace holdfast {
@@ -55,15 +55,15 @@ class HandleEntry {
   TimedSharedMutex& probe() { return probe_; }
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<unsigned> checkedEncryptions_ = 0;
-  MaterialPointer material_;
-  CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
-  std::optional<CK_OBJECT_HANDLE> candidate_;
-  std::optional<Clock::time_point> refused_;
+  MaterialPointer material_ GUARDED_BY(mutex_);
+  CK_OBJECT_HANDLE handle_ GUARDED_BY(mutex_) = CK_INVALID_HANDLE;
+  std::optional<CK_OBJECT_HANDLE> candidate_ GUARDED_BY(mutex_);
+  std::optional<Clock::time_point> refused_ GUARDED_BY(mutex_);
   /// When the last try that succeeded began.
-  std::optional<Clock::time_point> canarySuccess_;
+  std::optional<Clock::time_point> canarySuccess_ GUARDED_BY(mutex_);
   TimedSharedMutex probe_;
 };
 
@@ -102,8 +102,8 @@ class HandleCache {
   void takeInventory(const std::vector<SeenKey>& keys);
 
  private:
-  mutable std::mutex mutex_;
-  std::unordered_map<Bytes, EntryPointer, HashBytes> entries_;
+  mutable Mutex mutex_;
+  std::unordered_map<Bytes, EntryPointer, HashBytes> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

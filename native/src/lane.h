@@ -1,12 +1,12 @@
 /// \file One thread that owns one session.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
 #include <optional>
 
 #include "epoch.h"
 #include "nonces.h"
+#include "pool_state.h"
 #include "request.h"
 #include "session.h"
 #include "token.h"
@@ -21,18 +21,18 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  public:
   /// Where the lane stands in the dispatcher.
   struct Place {
-    RequestPointer current;
+    RequestPointer current GUARDED_BY(poolState);
     /// The number of the session epoch that it works in.
-    uint64_t epoch = 0;
-    bool ready = false;
-    bool idle = false;
-    bool quarantined = false;
+    uint64_t epoch GUARDED_BY(poolState) = 0;
+    bool ready GUARDED_BY(poolState) = false;
+    bool idle GUARDED_BY(poolState) = false;
+    bool quarantined GUARDED_BY(poolState) = false;
     /// The member was opened again without it, or has more lanes than the token has sessions for: it ends
     /// after the call that it is in.
-    bool retired = false;
+    bool retired GUARDED_BY(poolState) = false;
     /// When the watchdog gives it up, while it opens its first session.
-    std::optional<Deadline> opensUntil;
-    std::condition_variable wake;
+    std::optional<Deadline> opensUntil GUARDED_BY(poolState);
+    Condition wake;
   };
 
   Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
@@ -51,24 +51,24 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   /// Whether the answer just found may wait for those of the next requests, so that they wake the event loop
   /// together. Not for long, and not for more than half of what is under way: the caller of the others must
   /// find time to post again before the lane runs out of work. `waiting`: requests in the queue.
-  bool mayHold(size_t waiting);
+  [[nodiscard]] bool mayHold(size_t waiting);
 
   Place place;
 
  private:
   void run();
-  bool openFirstSession();
+  [[nodiscard]] bool openFirstSession();
   /// Of the epoch. Where the token has dropped the others that it had, its handles have to prove themselves
   /// again: the lanes of those may not have noticed yet.
   void openSession();
   /// Nothing where another lane has the request now, because the token has no session for this one.
-  std::optional<Outcome> perform(const RequestPointer& request);
-  Value operate(Request& request);
+  [[nodiscard]] std::optional<Outcome> perform(const RequestPointer& request);
+  [[nodiscard]] Value operate(Request& request);
   /// As `operate`, and once more on a new session where the token had dropped this one.
-  Value operateOnLivingSession(Request& request);
+  [[nodiscard]] Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   /// Adds member and epoch, and notes the failure.
-  Failure withContext(Failure failure);
+  [[nodiscard]] Failure withContext(Failure failure);
   void proveLogin(Failure& failure);
   /// Draws the consequences for the session and for the cached handles.
   void noteFailure(const Failure& failure);

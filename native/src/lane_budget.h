@@ -16,7 +16,7 @@ class LaneBudget {
   /// The token had no session for one beside these.
   void refused(int lanes, Clock::time_point now);
   /// Whether one may be tried beside these.
-  bool mayGrow(int lanes, Clock::time_point now);
+  [[nodiscard]] bool mayGrow(int lanes, Clock::time_point now);
 
   static constexpr auto kFirstWait = std::chrono::seconds(10);
   static constexpr auto kLongestWait = std::chrono::minutes(10);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -19,6 +18,7 @@
 #include "failure.h"
 #include "library_trial_status.h"
 #include "module_library.h"
+#include "mutex.h"
 #include "never_destroyed.h"
 
 namespace holdfast {
@@ -29,8 +29,8 @@ constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(2);
 
 struct Passed {
   using Trial = std::pair<FileVersion, EnvironmentVariables>;
-  std::mutex mutex;
-  std::set<Trial> trials;
+  Mutex mutex;
+  std::set<Trial> trials GUARDED_BY(mutex);
 };
 
 NeverDestroyed<Passed>& passed() {
@@ -123,7 +123,7 @@ void tryInAnotherProcess(const std::string& realPath, const EnvironmentVariables
                          Deadline deadline) {
   const Passed::Trial trial{fileVersionOf(realPath), environment};
   {
-    const std::lock_guard lock(passed()->mutex);
+    const MutexLock lock(passed()->mutex);
     if (passed()->trials.contains(trial)) return;
   }
   const auto now = Clock::now();
@@ -131,7 +131,7 @@ void tryInAnotherProcess(const std::string& realPath, const EnvironmentVariables
   const auto status = statusBy(start(realPath), now + mayTake);
   const bool survived = status && WIFEXITED(*status) && WEXITSTATUS(*status) == kLibraryTrialSurvived;
   if (!survived) throw failure(FailureKind::kModule, realPath + " " + howItEnded(status));
-  const std::lock_guard lock(passed()->mutex);
+  const MutexLock lock(passed()->mutex);
   passed()->trials.insert(trial);
 }
 

@@ -18,7 +18,7 @@ class LoginAttempt {
   explicit LoginAttempt(std::shared_ptr<FileLock> lock = nullptr) : lock_(std::move(lock)) {}
 
   /// Whether C_Login may be called now; asked once, by the thread that would.
-  bool begin() { return leaveWaiting(State::kBegun); }
+  [[nodiscard]] bool begin() { return leaveWaiting(State::kBegun); }
   /// Its deadline has passed. Lets go of the lock where C_Login was not called yet.
   void giveUp() {
     if (leaveWaiting(State::kGivenUp)) lock_.reset();
@@ -28,7 +28,7 @@ class LoginAttempt {
  private:
   enum class State { kWaiting, kBegun, kGivenUp };
 
-  bool leaveWaiting(State next) {
+  [[nodiscard]] bool leaveWaiting(State next) {
     auto waiting = State::kWaiting;
     return state_.compare_exchange_strong(waiting, next);
   }

@@ -8,6 +8,7 @@
 
 #include "lane.h"
 #include "lane_budget.h"
+#include "pool_state.h"
 
 namespace holdfast {
 
@@ -46,49 +47,49 @@ struct MemberStatistics {
 struct Member {
   int index = -1;
   MemberOptions options;
-  LaneLimits limits;
+  LaneLimits limits GUARDED_BY(poolState);
   /// How many lanes there may be now.
-  LaneBudget budget;
+  LaneBudget budget GUARDED_BY(poolState);
   /// A lane has been open since the last login.
-  bool served = false;
+  bool served GUARDED_BY(poolState) = false;
   /// Of the epochs to come.
-  Profile profile;
+  Profile profile GUARDED_BY(poolState);
   std::shared_ptr<Openings> openings;
   /// Null while it is not open.
-  std::shared_ptr<Token> token;
-  OpeningPointer opening;
-  std::shared_ptr<Epoch> epoch;
-  bool admitted = false;
+  std::shared_ptr<Token> token GUARDED_BY(poolState);
+  OpeningPointer opening GUARDED_BY(poolState);
+  std::shared_ptr<Epoch> epoch GUARDED_BY(poolState);
+  bool admitted GUARDED_BY(poolState) = false;
   /// No new work; lanes end once what was accepted is done.
-  bool closing = false;
+  bool closing GUARDED_BY(poolState) = false;
   /// More lanes hang than may be replaced.
-  bool exhausted = false;
+  bool exhausted GUARDED_BY(poolState) = false;
   /// A call hangs and none has succeeded since: no more shared work until one does, or until it is resumed.
-  bool suspected = false;
+  bool suspected GUARDED_BY(poolState) = false;
   /// Control operations that hold the token.
-  int tokenHolders = 0;
+  int tokenHolders GUARDED_BY(poolState) = 0;
   /// Threads that open it.
-  int threadsOpening = 0;
+  int threadsOpening GUARDED_BY(poolState) = 0;
   /// Threads that release it.
-  int threadsReleasing = 0;
+  int threadsReleasing GUARDED_BY(poolState) = 0;
   /// Logins of earlier openings.
-  uint64_t formerLogins = 0;
-  std::deque<RequestPointer> pinned;
-  std::vector<std::shared_ptr<Lane>> lanes;
-  std::vector<std::shared_ptr<Lane>> quarantined;
+  uint64_t formerLogins GUARDED_BY(poolState) = 0;
+  std::deque<RequestPointer> pinned GUARDED_BY(poolState);
+  std::vector<std::shared_ptr<Lane>> lanes GUARDED_BY(poolState);
+  std::vector<std::shared_ptr<Lane>> quarantined GUARDED_BY(poolState);
   /// Lanes of earlier openings, and those that the token has no session for, that have not ended yet.
-  std::vector<std::shared_ptr<Lane>> retired;
+  std::vector<std::shared_ptr<Lane>> retired GUARDED_BY(poolState);
   /// The last one idle is the next one used: its caches are warm.
-  std::vector<Lane*> idle;
+  std::vector<Lane*> idle GUARDED_BY(poolState);
   /// Why a lane could not open its first session, since the last start.
-  std::optional<Failure> laneFailure;
+  std::optional<Failure> laneFailure GUARDED_BY(poolState);
 
   /// Threads that are inside the module, or will be before the member is closed. A lane at rest only closes
   /// its session, and a release only finalises, so together they count as one, and only while nothing else
   /// does: the release begins at the very deadline at which the others are counted.
-  int threadsInside() const;
-  bool takesSharedWork() const { return admitted && !suspected && takesPinnedWork(); }
-  bool takesPinnedWork() const { return !closing && !exhausted && !lanes.empty(); }
+  int threadsInside() const REQUIRES(poolState);
+  bool takesSharedWork() const REQUIRES(poolState) { return admitted && !suspected && takesPinnedWork(); }
+  bool takesPinnedWork() const REQUIRES(poolState) { return !closing && !exhausted && !lanes.empty(); }
 };
 
 }  // namespace holdfast

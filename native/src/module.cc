@@ -2,6 +2,7 @@
 
 #include "failure.h"
 #include "function_list.h"
+#include "mutex.h"
 #include "never_destroyed.h"
 #include "return_values.h"
 #include "token.h"
@@ -18,7 +19,7 @@ class SharedInstances {
   /// has been replaced since; and a file that it has loaded is the same library under any name.
   std::shared_ptr<Shared> of(const std::string& path) {
     const auto identity = fileVersionOf(path).identity;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto known = byPath_.find(path); known != byPath_.end()) return known->second;
     auto& instance = byFile_[identity];
     if (!instance) instance = std::make_shared<Shared>();
@@ -27,9 +28,9 @@ class SharedInstances {
   }
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Shared>> byPath_;
-  std::map<FileIdentity, std::shared_ptr<Shared>> byFile_;
+  Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Shared>> byPath_ GUARDED_BY(mutex_);
+  std::map<FileIdentity, std::shared_ptr<Shared>> byFile_ GUARDED_BY(mutex_);
 };
 
 std::shared_ptr<Shared> sharedInstance(const std::string& path) {
@@ -38,9 +39,9 @@ std::shared_ptr<Shared> sharedInstance(const std::string& path) {
 }
 
 void leave(Shared& instance) {
-  const std::lock_guard lock(instance.mutex);
+  const MutexLock lock(instance.mutex);
   instance.busy = false;
-  instance.changed.notify_all();
+  instance.changed.notifyAll();
 }
 
 }  // namespace
@@ -60,13 +61,13 @@ std::shared_ptr<Module> Module::open(const ModuleOptions& options, OpeningPointe
 
 std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadline deadline) {
   const auto instance = sharedInstance(realPathOf(options.libraryPath));
-  std::unique_lock lock(instance->mutex);
+  MutexLock lock(instance->mutex);
   std::shared_ptr<Module> module;
-  const auto available = [&] {
+  const auto available = [&]() REQUIRES(instance->mutex) {
     module = instance->module.lock();
     return module || !instance->busy;
   };
-  if (!instance->changed.wait_until(lock, deadline, available))
+  if (!instance->changed.waitUntil(lock, deadline, available))
     throw failure(FailureKind::kLaneDeadline, "another thread initialises or finalises the module");
   if (module) {
     module->requireAlike(options);
@@ -83,7 +84,7 @@ std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadlin
   }
   lock.lock();
   instance->module = module;
-  instance->changed.notify_all();
+  instance->changed.notifyAll();
   return module;
 }
 
@@ -162,7 +163,7 @@ void Module::finalize() {
 }
 
 bool Module::reinitialize(Deadline deadline) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool others = weak_from_this().use_count() > 1;
   if (others || !initializedByUs_) return false;
   const EnvironmentScope scope(options_.environment, deadline);
@@ -172,7 +173,7 @@ bool Module::reinitialize(Deadline deadline) {
 }
 
 std::shared_ptr<Token> Module::token(const TokenInfo& info) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto& known = tokens_[info.slot];
   auto token = known.lock();
   if (!token || token->serialNumber() != info.serialNumber)
@@ -181,12 +182,12 @@ std::shared_ptr<Token> Module::token(const TokenInfo& info) {
 }
 
 bool Module::slotHangs(CK_SLOT_ID slot) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return hungSlots_.contains(slot);
 }
 
 void Module::setSlotHangs(CK_SLOT_ID slot, bool hangs) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (hangs)
     hungSlots_.insert(slot);
   else

@@ -1,16 +1,15 @@
 /// \file One initialised PKCS#11 module (v2.40 §5.4: C_Initialize, C_Finalize).
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "environment.h"
 #include "module_library.h"
+#include "mutex.h"
 #include "openings.h"
 
 namespace holdfast {
@@ -29,11 +28,11 @@ struct ModuleOptions {
 
 /// Shared by the modules of one library; see Module::open.
 struct SharedInstance {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::weak_ptr<Module> module;
+  Mutex mutex;
+  Condition changed;
+  std::weak_ptr<Module> module GUARDED_BY(mutex);
   /// From before C_Initialize until after C_Finalize. No call into the module is made under the mutex.
-  bool busy = false;
+  bool busy GUARDED_BY(mutex) = false;
   /// Used by the one who is busy with it alone. Null until it is loaded.
   std::shared_ptr<ModuleLibrary> library;
   /// The last C_Finalize failed.
@@ -49,8 +48,10 @@ class Module : public std::enable_shared_from_this<Module> {
   /// initialization string share it, and wait until the deadline (then `lane-deadline`) while another
   /// initialises or finalises it; others are refused (`module-in-use`). A private instance holds `opening`
   /// until it is finalised.
-  static std::shared_ptr<Module> open(const ModuleOptions& options, OpeningPointer opening = nullptr,
-                                      Deadline deadline = Clock::now() + std::chrono::minutes(1));
+  [[nodiscard]] static std::shared_ptr<Module> open(const ModuleOptions& options,
+                                                    OpeningPointer opening = nullptr,
+                                                    Deadline deadline = Clock::now() +
+                                                                        std::chrono::minutes(1));
 
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -60,22 +61,22 @@ class Module : public std::enable_shared_from_this<Module> {
 
   /// C_Finalize and C_Initialize, so that a token that the module lost shows again (SoftHSM needs it). Does
   /// nothing and says false while another user of the instance could be inside.
-  bool reinitialize(Deadline deadline);
+  [[nodiscard]] bool reinitialize(Deadline deadline);
 
   /// The one Token object of the token in a slot: members that share an instance share its login state, which
   /// is the module's. Another one where the slot has another token than before. Makes no call.
-  std::shared_ptr<Token> token(const TokenInfo& info);
+  [[nodiscard]] std::shared_ptr<Token> token(const TokenInfo& info);
 
   /// Whether a call that asked the slot's token what it is has not come back yet, long after it should have.
-  bool slotHangs(CK_SLOT_ID slot);
+  [[nodiscard]] bool slotHangs(CK_SLOT_ID slot);
   void setSlotHangs(CK_SLOT_ID slot, bool hangs);
 
  private:
   struct Constructible;
   Module(ModuleOptions options, std::shared_ptr<SharedInstance> instance, OpeningPointer opening,
          Deadline deadline);
-  static std::shared_ptr<Module> openShared(const ModuleOptions& options, Deadline deadline);
-  std::shared_ptr<ModuleLibrary> load(Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<Module> openShared(const ModuleOptions& options, Deadline deadline);
+  [[nodiscard]] std::shared_ptr<ModuleLibrary> load(Deadline deadline);
   void initialize();
   /// One C_Initialize serves all that share the instance, so the options of another would be ignored: throws
   /// `module-in-use` if they differ.
@@ -92,9 +93,9 @@ class Module : public std::enable_shared_from_this<Module> {
   std::shared_ptr<ModuleLibrary> library_;
   /// False if C_Initialize said that it was done before: then it is not ours to finalise.
   bool initializedByUs_ = false;
-  std::mutex mutex_;
-  std::map<CK_SLOT_ID, std::weak_ptr<Token>> tokens_;
-  std::set<CK_SLOT_ID> hungSlots_;
+  Mutex mutex_;
+  std::map<CK_SLOT_ID, std::weak_ptr<Token>> tokens_ GUARDED_BY(mutex_);
+  std::set<CK_SLOT_ID> hungSlots_ GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

@@ -13,7 +13,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -24,6 +23,7 @@
 #include "library_trial.h"
 #include "load_flags.h"
 #include "module_exit.h"
+#include "mutex.h"
 #include "never_destroyed.h"
 #include "return_values.h"
 
@@ -36,8 +36,8 @@ struct Copies {
   /// was loaded, it has for ever.
   using Kind = std::tuple<std::string, FileVersion, EnvironmentVariables>;
 
-  std::mutex mutex;
-  std::map<Kind, std::vector<std::shared_ptr<ModuleLibrary>>> copies;
+  Mutex mutex;
+  std::map<Kind, std::vector<std::shared_ptr<ModuleLibrary>>> copies GUARDED_BY(mutex);
 };
 
 NeverDestroyed<Copies>& known() {
@@ -171,7 +171,7 @@ std::shared_ptr<ModuleLibrary> ModuleLibrary::privateCopy(const std::string& rea
                                                           const EnvironmentVariables& environment,
                                                           Deadline deadline) {
   const Copies::Kind kind{realPath, fileVersionOf(realPath), environment};
-  std::unique_lock lock(known()->mutex);
+  MutexLock lock(known()->mutex);
   for (const auto& copy : known()->copies[kind]) {
     // Only this list holds it: its last user has finalised it.
     if (copy.use_count() == 1) return copy;

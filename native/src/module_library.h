@@ -46,13 +46,14 @@ class ModuleLibrary {
  public:
   /// The instance that the whole process has of this file, by any name: `Module` sees to it that only alike
   /// members share it.
-  static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath,
-                                               const EnvironmentVariables& environment, Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath,
+                                                             const EnvironmentVariables& environment,
+                                                             Deadline deadline);
   /// An instance that nobody else uses: an idle earlier copy that was loaded in the same environment, or a
   /// new one.
-  static std::shared_ptr<ModuleLibrary> privateCopy(const std::string& realPath,
-                                                    const EnvironmentVariables& environment,
-                                                    Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<ModuleLibrary> privateCopy(const std::string& realPath,
+                                                                  const EnvironmentVariables& environment,
+                                                                  Deadline deadline);
 
   ModuleLibrary(const ModuleLibrary&) = delete;
   ModuleLibrary& operator=(const ModuleLibrary&) = delete;
@@ -68,9 +69,9 @@ class ModuleLibrary {
 };
 
 /// The path behind links; fails with kind `module` if there is no such file.
-std::string realPathOf(const std::string& libraryPath);
+[[nodiscard]] std::string realPathOf(const std::string& libraryPath);
 
 /// Fails with kind `module` if it is not a file: a pipe, say, would never be read to its end.
-FileVersion fileVersionOf(const std::string& realPath);
+[[nodiscard]] FileVersion fileVersionOf(const std::string& realPath);
 
 }  // namespace holdfast

@@ -28,7 +28,7 @@ class NonceStock {
 
   /// Draws a block where the stock is empty. Throws where the token gives none, or one that it gave before;
   /// nothing of such a block is used.
-  Nonce take(OperationContext& context);
+  [[nodiscard]] Nonce take(OperationContext& context);
   /// Forgets what is left: the session's end.
   void clear();
 

@@ -19,7 +19,7 @@ class Openings : public std::enable_shared_from_this<Openings> {
   explicit Openings(int most) : most_(most) {}
 
   /// Throws `worn-out` where so many are alive: only a new process gets rid of what hangs in them.
-  OpeningPointer begin() {
+  [[nodiscard]] OpeningPointer begin() {
     if (++alive_ > most_) {
       --alive_;
       throw failure(FailureKind::kWornOut, "too many openings of the member hang in its module");

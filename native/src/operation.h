@@ -62,7 +62,7 @@ class Operation {
   Operation& operator=(const Operation&) = delete;
   virtual ~Operation() = default;
   /// On a lane's thread; throws Failure. May run once only, unless it is repeatable.
-  virtual Value run(OperationContext& context) = 0;
+  [[nodiscard]] virtual Value run(OperationContext& context) = 0;
   /// Whether a run that failed before C_Encrypt leaves nothing behind, so that it may begin again.
   virtual bool isRepeatable() const { return false; }
 };

@@ -16,7 +16,7 @@ void requireSession(const OperationContext& context);
 /// True if, from now on, the HSM encrypts or decrypts with another key: for decryption one that has proved
 /// itself in this epoch, else one made for this moment. Throws `self-test-failed` if other keys fail too, and
 /// as `requireSession`. False if nothing could be learned: no other key is known, and the token makes none.
-bool otherKeysWork(OperationContext& context, const Bytes& troubledId, Direction direction);
+[[nodiscard]] bool otherKeysWork(OperationContext& context, const Bytes& troubledId, Direction direction);
 
 /// After a search, or a reading of attributes, failed for this key: throws `look-up-failed` if the HSM
 /// searches, or reads, no better for another one. That is the HSM's failure, although it works with the keys

@@ -14,7 +14,7 @@ void Outbox::complete(uint64_t ticket, Outcome outcome, Urgency urgency) {
   bool watches = false;
   bool wakes = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) return;
     finished_.push_back({ticket, std::move(outcome)});
     wakes = mustWake(urgency);
@@ -32,7 +32,7 @@ bool Outbox::mustWake(Urgency urgency) {
 void Outbox::onDeadline() {
   bool wakes = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     watched_ = false;
     wakes = mustWake(Urgency::kNow);
   }
@@ -41,14 +41,14 @@ void Outbox::onDeadline() {
 
 std::vector<Outbox::Finished> Outbox::empty() {
   std::vector<Finished> all;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   all.swap(finished_);
   awaited_ = false;
   return all;
 }
 
 void Outbox::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   finished_.clear();
 }

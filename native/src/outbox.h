@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "completion.h"
+#include "mutex.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -28,7 +28,7 @@ class Outbox : public CompletionSink, public TimerTarget, public std::enable_sha
   void onDeadline() final;
 
   /// Everything that has finished since the last time.
-  std::vector<Finished> empty();
+  [[nodiscard]] std::vector<Finished> empty();
   /// What comes from now on is destroyed.
   void close();
 
@@ -38,16 +38,16 @@ class Outbox : public CompletionSink, public TimerTarget, public std::enable_sha
 
  private:
   /// Whether the caller shall wake the loop, once it has let go of the mutex: the loop wants it at once.
-  bool mustWake(Urgency urgency);
+  [[nodiscard]] bool mustWake(Urgency urgency) REQUIRES(mutex_);
 
   const std::shared_ptr<Watchdog> watchdog_;
-  std::mutex mutex_;
-  std::vector<Finished> finished_;
+  Mutex mutex_;
+  std::vector<Finished> finished_ GUARDED_BY(mutex_);
   /// A wake-up is on its way.
-  bool awaited_ = false;
+  bool awaited_ GUARDED_BY(mutex_) = false;
   /// The watchdog will look for answers that wait.
-  bool watched_ = false;
-  bool closed_ = false;
+  bool watched_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace holdfast

@@ -13,7 +13,7 @@ namespace holdfast {
 /// the process over when it starts: SIGTERM would not stop the service any more, and SIGPIPE would end it.
 class ProcessSettings {
  public:
-  static ProcessSettings current();
+  [[nodiscard]] static ProcessSettings current();
   /// Of the signals only those that end the process by convention, and those that it answers itself: the
   /// others, and those that say that a thread went wrong, may be a module's own.
   void putBack() const;

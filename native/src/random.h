@@ -15,6 +15,6 @@ struct OperationContext;
 void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
 /// `length` bytes. Draws at least 16, so that a repetition shows.
-Secret drawSecret(OperationContext& context, size_t length);
+[[nodiscard]] Secret drawSecret(OperationContext& context, size_t length);
 
 }  // namespace holdfast

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "completion.h"
+#include "pool_state.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -37,9 +38,8 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
   const Deadline deadline;
   /// See OperationContext::insideSince. A lane that was given the request may not be awake yet.
   std::atomic<Clock::time_point> insideSince = kNotInside;
-  /// When the watchdog looks again at a lane that goes on after the answer. Guarded by the dispatcher's
-  /// mutex.
-  std::optional<Deadline> watchedAgain;
+  /// When the watchdog looks again at a lane that goes on after the answer.
+  std::optional<Deadline> watchedAgain GUARDED_BY(poolState);
 
  private:
   const std::weak_ptr<Dispatcher> dispatcher_;

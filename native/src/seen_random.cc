@@ -103,7 +103,7 @@ SeenRandom::SeenRandom() : key_(randomKey()) {}
 
 bool SeenRandom::note(ByteView drawn) {
   bool isNew = !repeatsItself(drawn);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   while (drawn.size() >= kShortestPiece) {
     const ByteView piece = drawn.first(std::min(drawn.size(), kPiece));
     // All of them, so that each is known should it come again.

@@ -3,10 +3,10 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 #include "bytes.h"
+#include "mutex.h"
 
 namespace holdfast {
 
@@ -16,7 +16,7 @@ class FingerprintTable {
   static constexpr size_t kEntries = 65'536;
 
   /// False where it is there already.
-  bool insert(uint64_t fingerprint);
+  [[nodiscard]] bool insert(uint64_t fingerprint);
 
  private:
   static constexpr size_t kWays = 8;
@@ -45,17 +45,17 @@ class SeenRandom {
   /// Notes each whole piece, and a last one of at least 8 bytes. False where one came before, or is all
   /// zeroes as an RNG leaves it that writes nothing, or where the draw has the same 8 bytes twice, at
   /// multiples of 8: then nothing of the draw may be used.
-  bool note(ByteView drawn);
+  [[nodiscard]] bool note(ByteView drawn);
 
  private:
-  bool notePiece(ByteView piece);
+  [[nodiscard]] bool notePiece(ByteView piece) REQUIRES(mutex_);
   uint64_t fingerprintOf(ByteView piece) const;
 
-  std::mutex mutex_;
+  Mutex mutex_;
   /// Of this process: fingerprints say nothing about data keys to whoever finds them in memory.
   const std::array<uint64_t, 2> key_;
-  FingerprintTable recent_;
-  FingerprintTable samples_;
+  FingerprintTable recent_ GUARDED_BY(mutex_);
+  FingerprintTable samples_ GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

@@ -10,7 +10,7 @@ namespace holdfast {
 /// this call. False if nothing was learned: the token makes no such key, or has never encrypted under one in
 /// this epoch. Throws `self-test-failed` if what it has encrypted does not decrypt, or if it does not encrypt
 /// any more.
-bool passesSelfTest(OperationContext& context);
+[[nodiscard]] bool passesSelfTest(OperationContext& context);
 
 /// Reads the attributes of a key that lives for this call only; throws C_GetAttributeValue's failure. False
 /// if the token makes no such key.

@@ -1,14 +1,13 @@
 #include "slot_scan.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <set>
 #include <system_error>
 #include <utility>
 #include <variant>
 
+#include "mutex.h"
 #include "return_values.h"
 #include "token_info.h"
 
@@ -41,27 +40,27 @@ Answer ask(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
 }  // namespace
 
 struct SlotScan::Progress {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<CK_SLOT_ID> waiting;
-  std::set<CK_SLOT_ID> asked;
+  Mutex mutex;
+  Condition changed;
+  std::deque<CK_SLOT_ID> waiting GUARDED_BY(mutex);
+  std::set<CK_SLOT_ID> asked GUARDED_BY(mutex);
   /// Of these, those that have had their share of the time.
-  std::set<CK_SLOT_ID> overdue;
-  SlotListing listing;
-  std::optional<Failure> notInitialized;
+  std::set<CK_SLOT_ID> overdue GUARDED_BY(mutex);
+  SlotListing listing GUARDED_BY(mutex);
+  std::optional<Failure> notInitialized GUARDED_BY(mutex);
   /// Threads that hold the module.
-  int scouts = 0;
-  int answers = 0;
+  int scouts GUARDED_BY(mutex) = 0;
+  int answers GUARDED_BY(mutex) = 0;
   /// Nobody waits any more.
-  bool over = false;
+  bool over GUARDED_BY(mutex) = false;
 
-  bool isDone() const { return scouts == 0; }
+  bool isDone() const REQUIRES(mutex) { return scouts == 0; }
   /// Threads that are done with their slots let go of the module first: a reader that goes on earlier would
   /// find it in use by nobody it knows.
-  bool onlyOverdueOnesAreLeft() const {
+  bool onlyOverdueOnesAreLeft() const REQUIRES(mutex) {
     return waiting.empty() && asked == overdue && static_cast<size_t>(scouts) == asked.size();
   }
-  void note(CK_SLOT_ID slot, Answer answer) {
+  void note(CK_SLOT_ID slot, Answer answer) REQUIRES(mutex) {
     asked.erase(slot);
     overdue.erase(slot);
     ++answers;
@@ -74,7 +73,7 @@ struct SlotScan::Progress {
 };
 
 void SlotScan::scout(Progress& progress, Module& module) {
-  std::unique_lock lock(progress.mutex);
+  MutexLock lock(progress.mutex);
   while (!progress.over && !progress.waiting.empty()) {
     const CK_SLOT_ID slot = progress.waiting.front();
     progress.waiting.pop_front();
@@ -85,20 +84,21 @@ void SlotScan::scout(Progress& progress, Module& module) {
     progress.note(slot, std::move(answer));
     // Under the lock, or it would be marked as hung by a reader that has not seen the answer yet.
     module.setSlotHangs(slot, false);
-    progress.changed.notify_all();
+    progress.changed.notifyAll();
   }
 }
 
-void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::shared_ptr<Module>& module) {
+void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::shared_ptr<Module>& module)
+    REQUIRES(progress->mutex) {
   ++progress->scouts;
   const auto work = [progress, held = module, inside = inside_]() mutable {
     scout(*progress, *held);
     // The references first: who waits for the last one goes on to finalise the module.
     held.reset();
     inside.reset();
-    const std::lock_guard lock(progress->mutex);
+    const MutexLock lock(progress->mutex);
     --progress->scouts;
-    progress->changed.notify_all();
+    progress->changed.notifyAll();
   };
   try {
     threads_.start("hf-control", work);
@@ -111,23 +111,26 @@ void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::
 SlotListing SlotScan::read(const std::shared_ptr<Module>& module, const IsEnough& isEnough,
                            Deadline deadline) {
   const auto progress = std::make_shared<Progress>();
-  for (const CK_SLOT_ID slot : slotsWithToken(module->functions())) {
+  const auto slots = slotsWithToken(module->functions());
+  const auto share = (deadline - Clock::now()) / kShares;
+  MutexLock lock(progress->mutex);
+  for (const CK_SLOT_ID slot : slots) {
     if (module->slotHangs(slot))
       progress->listing.failure = overdue(slot);
     else
       progress->waiting.push_back(slot);
   }
-  const auto share = (deadline - Clock::now()) / kShares;
-  std::unique_lock lock(progress->mutex);
   startScout(progress, module);
-  const auto isOver = [&] {
+  const auto isOver = [&]() REQUIRES(progress->mutex) {
     return progress->isDone() || (progress->onlyOverdueOnesAreLeft() && isEnough(progress->listing.tokens));
   };
   while (!isOver() && Clock::now() < deadline) {
     const int answersBefore = progress->answers;
     const int scoutsBefore = progress->scouts;
-    const auto moved = [&] { return progress->answers != answersBefore || progress->scouts != scoutsBefore; };
-    if (progress->changed.wait_until(lock, std::min(deadline, Clock::now() + share), moved)) continue;
+    const auto moved = [&]() REQUIRES(progress->mutex) {
+      return progress->answers != answersBefore || progress->scouts != scoutsBefore;
+    };
+    if (progress->changed.waitUntil(lock, std::min(deadline, Clock::now() + share), moved)) continue;
     progress->overdue = progress->asked;
     for (const CK_SLOT_ID slot : progress->asked) module->setSlotHangs(slot, true);
     if (!progress->waiting.empty()) startScout(progress, module);

@@ -34,7 +34,8 @@ class SlotScan {
 
   /// Gives what is known when every slot has answered, when what is known is enough and the others overdue,
   /// or at the deadline. Throws where C_GetSlotList fails, or a slot says that the module is not initialised.
-  SlotListing read(const std::shared_ptr<Module>& module, const IsEnough& isEnough, Deadline deadline);
+  [[nodiscard]] SlotListing read(const std::shared_ptr<Module>& module, const IsEnough& isEnough,
+                                 Deadline deadline);
 
  private:
   struct Progress;

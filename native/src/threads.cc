@@ -23,7 +23,7 @@ int Threads::aliveInProcess() { return alive.load(); }
 Threads::Threads() : state_(std::make_shared<State>()) {}
 
 Threads::~Threads() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   for (auto& thread : state_->running) thread.detach();
   for (auto& thread : state_->done) thread.detach();
   state_->running.clear();
@@ -31,7 +31,7 @@ Threads::~Threads() {
 }
 
 void Threads::start(const char* name, std::function<void()> work) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   const auto place = state_->running.emplace(state_->running.end());
   ++alive;
   try {
@@ -43,11 +43,11 @@ void Threads::start(const char* name, std::function<void()> work) {
       --alive;
       // The earlier ones here, where nobody waits: a module's thread-local destructors may take their time.
       joinDone(*state);
-      const std::lock_guard own(state->mutex);
+      const MutexLock own(state->mutex);
       const auto self = std::ranges::find(state->running, std::this_thread::get_id(), &std::thread::get_id);
       // Not found where the book was closed meanwhile.
       if (self != state->running.end()) state->done.splice(state->done.end(), state->running, self);
-      state->changed.notify_all();
+      state->changed.notifyAll();
     });
   } catch (...) {
     --alive;
@@ -57,8 +57,9 @@ void Threads::start(const char* name, std::function<void()> work) {
 }
 
 bool Threads::join(Deadline deadline) {
-  std::unique_lock lock(state_->mutex);
-  const bool all = state_->changed.wait_until(lock, deadline, [this] { return state_->running.empty(); });
+  MutexLock lock(state_->mutex);
+  const bool all = state_->changed.waitUntil(
+      lock, deadline, [this]() REQUIRES(state_->mutex) { return state_->running.empty(); });
   lock.unlock();
   joinDone(*state_);
   return all;
@@ -67,7 +68,7 @@ bool Threads::join(Deadline deadline) {
 void Threads::joinDone(State& state) {
   std::list<std::thread> done;
   {
-    const std::lock_guard lock(state.mutex);
+    const MutexLock lock(state.mutex);
     done.swap(state.done);
   }
   for (auto& thread : done) thread.join();

@@ -1,14 +1,13 @@
 /// \file The threads that may call into modules.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include "clock.h"
+#include "mutex.h"
 
 namespace holdfast {
 
@@ -38,10 +37,10 @@ class Threads {
  private:
   /// Shared with the threads: one that was let go still reports its end.
   struct State {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::list<std::thread> running;
-    std::list<std::thread> done;
+    Mutex mutex;
+    Condition changed;
+    std::list<std::thread> running GUARDED_BY(mutex);
+    std::list<std::thread> done GUARDED_BY(mutex);
   };
 
   static void joinDone(State& state);

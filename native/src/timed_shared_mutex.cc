@@ -5,47 +5,48 @@
 namespace holdfast {
 
 TimedSharedMutex::Lock TimedSharedMutex::lockExclusive(Deadline deadline, Holder holder) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   ++waitingExclusive_;
-  const bool held = changed_.wait_until(lock, deadline, [this] { return !exclusive_ && shared_.empty(); });
+  const bool held = changed_.waitUntil(lock, deadline,
+                                       [this]() REQUIRES(mutex_) { return !exclusive_ && shared_.empty(); });
   --waitingExclusive_;
   if (held) exclusive_ = holder;
-  if (!held) changed_.notify_all();
+  if (!held) changed_.notifyAll();
   return {*this, true, holder, held};
 }
 
 TimedSharedMutex::Lock TimedSharedMutex::lockShared(Deadline deadline, Holder holder) {
-  std::unique_lock lock(mutex_);
-  const bool held =
-      changed_.wait_until(lock, deadline, [this] { return !exclusive_ && waitingExclusive_ == 0; });
+  MutexLock lock(mutex_);
+  const bool held = changed_.waitUntil(
+      lock, deadline, [this]() REQUIRES(mutex_) { return !exclusive_ && waitingExclusive_ == 0; });
   if (held) shared_.push_back(holder);
   return {*this, false, holder, held};
 }
 
 /// Finds nothing if the holder was expelled meanwhile.
 void TimedSharedMutex::unlock(bool exclusive, Holder holder) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (exclusive) {
     if (exclusive_ == holder) exclusive_.reset();
   } else {
     const auto own = std::ranges::find(shared_, holder);
     if (own != shared_.end()) shared_.erase(own);
   }
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void TimedSharedMutex::expel(Holder holder) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (exclusive_ == holder) exclusive_.reset();
   std::erase(shared_, holder);
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void TimedSharedMutex::expelAll() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   exclusive_.reset();
   shared_.clear();
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 }  // namespace holdfast

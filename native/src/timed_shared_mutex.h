@@ -2,12 +2,11 @@
 /// that ThreadSanitizer does not know.)
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "clock.h"
+#include "mutex.h"
 
 namespace holdfast {
 
@@ -18,7 +17,7 @@ using Holder = const void*;
 class TimedSharedMutex {
  public:
   /// Holds the mutex while it lives. Test it: the deadline may have passed first.
-  class Lock {
+  class [[nodiscard]] Lock {
    public:
     Lock(TimedSharedMutex& mutex, bool exclusive, Holder holder, bool held)
         : mutex_(held ? &mutex : nullptr), exclusive_(exclusive), holder_(holder) {}
@@ -47,11 +46,11 @@ class TimedSharedMutex {
  private:
   void unlock(bool exclusive, Holder holder);
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Holder> shared_;
-  std::optional<Holder> exclusive_;
-  int waitingExclusive_ = 0;
+  Mutex mutex_;
+  Condition changed_;
+  std::vector<Holder> shared_ GUARDED_BY(mutex_);
+  std::optional<Holder> exclusive_ GUARDED_BY(mutex_);
+  int waitingExclusive_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace holdfast

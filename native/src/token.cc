@@ -99,19 +99,21 @@ class Token::LoginTurn {
  public:
   LoginTurn(Token& token, const std::shared_ptr<LoginAttempt>& attempt, Deadline deadline)
       : token_(token), attempt_(attempt) {
-    std::unique_lock lock(token_.loginMutex_);
-    const auto isFree = [this] { return !token_.loginUnderWay_ || token_.loginUnderWay_->isGivenUp(); };
-    if (!token_.loginEnded_.wait_until(lock, deadline, isFree))
+    MutexLock lock(token_.loginMutex_);
+    const auto isFree = [this]() REQUIRES(token_.loginMutex_) {
+      return !token_.loginUnderWay_ || token_.loginUnderWay_->isGivenUp();
+    };
+    if (!token_.loginEnded_.waitUntil(lock, deadline, isFree))
       throw failure(FailureKind::kLaneDeadline, "another login to the token is under way");
     token_.loginUnderWay_ = attempt_;
   }
   LoginTurn(const LoginTurn&) = delete;
   LoginTurn& operator=(const LoginTurn&) = delete;
   ~LoginTurn() {
-    const std::lock_guard lock(token_.loginMutex_);
+    const MutexLock lock(token_.loginMutex_);
     if (token_.loginUnderWay_ != attempt_) return;
     token_.loginUnderWay_.reset();
-    token_.loginEnded_.notify_all();
+    token_.loginEnded_.notifyAll();
   }
 
  private:
@@ -122,14 +124,14 @@ class Token::LoginTurn {
 std::shared_ptr<Session> Token::livingAnchor() {
   std::shared_ptr<Session> known;
   {
-    const std::lock_guard lock(loginMutex_);
+    const MutexLock lock(loginMutex_);
     known = anchor_;
   }
   if (known && keepsSessions()) return known;
   // A dead anchor means that the token dropped this process's sessions, and with them its login. It goes
   // first, because the token may give its number to the next one.
   if (known) {
-    const std::lock_guard lock(loginMutex_);
+    const MutexLock lock(loginMutex_);
     if (anchor_ == known) anchor_.reset();
   }
   known.reset();
@@ -141,7 +143,7 @@ void Token::keepLogin(const Session& session) {
   if (keepsSessions()) return;
   std::shared_ptr<Session> dead;
   {
-    const std::lock_guard lock(loginMutex_);
+    const MutexLock lock(loginMutex_);
     // A login that is under way brings its own.
     if (loginUnderWay_) return;
     // It goes first, as in livingAnchor.
@@ -152,7 +154,7 @@ void Token::keepLogin(const Session& session) {
   try {
     proveSession(session);
     const auto fresh = std::make_shared<Session>(*this);
-    const std::lock_guard lock(loginMutex_);
+    const MutexLock lock(loginMutex_);
     if (loginUnderWay_ || anchor_) return;
     anchor_ = fresh;
     anchorHandle_ = fresh->handle();
@@ -162,7 +164,7 @@ void Token::keepLogin(const Session& session) {
 }
 
 void Token::install(std::shared_ptr<Session> anchor) {
-  const std::lock_guard lock(loginMutex_);
+  const MutexLock lock(loginMutex_);
   if (anchor == anchor_) return;
   anchor_ = std::move(anchor);
   anchorHandle_ = anchor_->handle();
@@ -203,12 +205,12 @@ CK_SESSION_INFO Token::readSession(const Session& session) const {
 }
 
 bool Token::noteSession(CK_SESSION_HANDLE session) const {
-  const std::lock_guard lock(sessionsMutex_);
+  const MutexLock lock(sessionsMutex_);
   return sessions_.insert(session).second;
 }
 
 void Token::forgetSession(CK_SESSION_HANDLE session) const {
-  const std::lock_guard lock(sessionsMutex_);
+  const MutexLock lock(sessionsMutex_);
   sessions_.erase(session);
 }
 

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +12,7 @@
 #include "fingerprint.h"
 #include "login_attempt.h"
 #include "module.h"
+#include "mutex.h"
 #include "secret.h"
 #include "session.h"
 #include "timed_shared_mutex.h"
@@ -59,10 +58,11 @@ class Token {
   /// `token-missing`, or as the slot did whose token does not answer: it may be the one. Two tokens of one
   /// name are an error too: which one holds the keys would be a guess. Slots that hang while the token is
   /// found in another one are not waited for.
-  static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module, const TokenName& name,
-                                     SlotScan scan, Deadline deadline);
+  [[nodiscard]] static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module,
+                                                   const TokenName& name, SlotScan scan, Deadline deadline);
   /// Every token that the module shows by the deadline.
-  static std::vector<TokenInfo> list(const std::shared_ptr<Module>& module, SlotScan scan, Deadline deadline);
+  [[nodiscard]] static std::vector<TokenInfo> list(const std::shared_ptr<Module>& module, SlotScan scan,
+                                                   Deadline deadline);
 
   CK_FUNCTION_LIST& functions() const {
     CallTime::note();
@@ -73,9 +73,9 @@ class Token {
 
   /// C_GetTokenInfo and C_GetMechanismList, now.
   /// @throws Failure CKR_DEVICE_REMOVED where it has another serial number than when it was found
-  TokenInfo info() const;
+  [[nodiscard]] TokenInfo info() const;
   /// The same, of a token that also still has this name.
-  TokenInfo infoAs(const TokenName& name) const;
+  [[nodiscard]] TokenInfo infoAs(const TokenName& name) const;
 
   /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
   /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
@@ -87,7 +87,7 @@ class Token {
 
   /// Whether the token still has the session of its login. Where it has dropped that one it has dropped all
   /// that were open, and object handles may stand for other objects.
-  bool keepsSessions() const;
+  [[nodiscard]] bool keepsSessions() const;
   /// Where it does not, and a session that was opened since is logged in all the same, opens another one in
   /// the place of that of the login: else the token logs out when a lane changes its session.
   void keepLogin(const Session& session);
@@ -100,11 +100,11 @@ class Token {
   void proveAlive(const Session& session) const;
 
   /// Whether its slot still holds it: slot numbers change.
-  bool isInItsSlot() const;
+  [[nodiscard]] bool isInItsSlot() const;
 
   /// Notes a session that was opened. False where a living session of ours has this number: the token dropped
   /// that one and counts anew, so its object handles mean nothing any more either.
-  bool noteSession(CK_SESSION_HANDLE session) const;
+  [[nodiscard]] bool noteSession(CK_SESSION_HANDLE session) const;
   void forgetSession(CK_SESSION_HANDLE session) const;
 
   /// The most bytes that C_GenerateRandom gives in one call, as far as is known.
@@ -117,25 +117,25 @@ class Token {
  private:
   class LoginTurn;
   /// The session that keeps the login alive, or a new one where it is dead.
-  std::shared_ptr<Session> livingAnchor();
+  [[nodiscard]] std::shared_ptr<Session> livingAnchor();
   void install(std::shared_ptr<Session> anchor);
   /// C_GetSessionInfo. Throws where it is of another slot: what that one holds is not this token's.
   CK_SESSION_INFO readSession(const Session& session) const;
-  bool isPresentWithRetry() const;
+  [[nodiscard]] bool isPresentWithRetry() const;
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;
   // Before the anchor, whose end forgets its number.
-  mutable std::mutex sessionsMutex_;
-  mutable std::set<CK_SESSION_HANDLE> sessions_;
-  std::mutex loginMutex_;
-  std::condition_variable loginEnded_;
-  /// Whose turn it is; one that was given up keeps nobody out. Guarded by `loginMutex_`, as what follows is.
-  std::shared_ptr<LoginAttempt> loginUnderWay_;
-  std::shared_ptr<Session> anchor_;
+  mutable Mutex sessionsMutex_;
+  mutable std::set<CK_SESSION_HANDLE> sessions_ GUARDED_BY(sessionsMutex_);
+  Mutex loginMutex_;
+  Condition loginEnded_;
+  /// The login under way. One that was given up keeps no other out.
+  std::shared_ptr<LoginAttempt> loginUnderWay_ GUARDED_BY(loginMutex_);
+  std::shared_ptr<Session> anchor_ GUARDED_BY(loginMutex_);
   /// For lanes, which look whether it lives.
   std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
-  /// The PIN of the login that stands, without the PIN.
+  /// The fingerprint of the PIN that logged in. Only the login under way touches it.
   std::optional<Fingerprint> loggedInWith_;
   std::atomic<uint64_t> logins_ = 0;
   std::atomic<size_t> longestDraw_ = std::numeric_limits<size_t>::max();

@@ -9,10 +9,10 @@
 namespace holdfast {
 
 /// C_GetSlotList with tokenPresent. A list that cannot be is `bad-output`, as in the next one.
-std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
+[[nodiscard]] std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
 
 /// C_GetTokenInfo, C_GetMechanismList, and C_GetInfo of its module.
-TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
+[[nodiscard]] TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
 /// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO). Some modules terminate it instead:
 /// what is behind a NUL is not the token's. Control characters are escaped (`\x1b`), because names of tokens

@@ -8,9 +8,9 @@ Watchdog::Watchdog() : state_(std::make_shared<State>()), thread_([state = state
 
 Watchdog::~Watchdog() {
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     state_->stopping = true;
-    state_->changed.notify_one();
+    state_->changed.notifyOne();
   }
   // A late request may hold the last reference to its pool and so to this watchdog.
   if (thread_.get_id() == std::this_thread::get_id()) {
@@ -21,21 +21,21 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::watch(Deadline deadline, std::shared_ptr<TimerTarget> target) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->timers.emplace(deadline, std::move(target));
   // It sleeps on when what it waited for is done, so that operations in time, one after the other, never wake
   // it.
-  if (deadline < state_->sleepsUntil) state_->changed.notify_one();
+  if (deadline < state_->sleepsUntil) state_->changed.notifyOne();
 }
 
 void Watchdog::unwatch(Deadline deadline, const std::shared_ptr<TimerTarget>& target) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->timers.erase({deadline, target});
 }
 
 void Watchdog::run(const std::shared_ptr<State>& state) {
   pthread_setname_np(pthread_self(), "hf-watchdog");
-  std::unique_lock lock(state->mutex);
+  MutexLock lock(state->mutex);
   while (!state->stopping) {
     if (state->timers.empty()) {
       state->sleepsUntil = Deadline::max();
@@ -47,7 +47,7 @@ void Watchdog::run(const std::shared_ptr<State>& state) {
       // By value: the entry may be gone when the wait ends.
       const Deadline until = first->first;
       state->sleepsUntil = until;
-      state->changed.wait_until(lock, until);
+      state->changed.waitUntil(lock, until);
       continue;
     }
     auto late = state->timers.extract(first);

@@ -1,13 +1,12 @@
 /// \file The thread that answers for those who are late.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <thread>
 
 #include "clock.h"
+#include "mutex.h"
 #include "threads.h"
 
 namespace holdfast {
@@ -40,12 +39,12 @@ class Watchdog {
  private:
   /// Shared with the thread, which may outlive the watchdog by the moments it needs to see `stopping`.
   struct State {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::set<std::pair<Deadline, std::shared_ptr<TimerTarget>>> timers;
+    Mutex mutex;
+    Condition changed;
+    std::set<std::pair<Deadline, std::shared_ptr<TimerTarget>>> timers GUARDED_BY(mutex);
     /// Until when the thread sleeps unless it is woken.
-    Deadline sleepsUntil = Deadline::max();
-    bool stopping = false;
+    Deadline sleepsUntil GUARDED_BY(mutex) = Deadline::max();
+    bool stopping GUARDED_BY(mutex) = false;
   };
 
   static void run(const std::shared_ptr<State>& state);

@@ -56,10 +56,10 @@ TEST(FunctionList, EveryFunctionThatIsCalledMustBeThere) {
 
 TEST(FunctionList, AModuleWithoutOneIsRefused) {
   try {
-    Module::open({.libraryPath = NO_FUNCTION_LIST,
-                  .privateInstance = true,
-                  .environment = {},
-                  .initializationString = {}});
+    static_cast<void>(Module::open({.libraryPath = NO_FUNCTION_LIST,
+                                    .privateInstance = true,
+                                    .environment = {},
+                                    .initializationString = {}}));
     FAIL() << "a module without a list of functions was opened";
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.kind, FailureKind::kModule);
@@ -70,7 +70,7 @@ TEST(FunctionList, AModuleWithoutOneIsRefused) {
 
 TEST(FunctionList, AnErrorOfC_GetFunctionListIsItsOwn) {
   try {
-    requireFunctionList(CKR_HOST_MEMORY, nullptr);
+    static_cast<void>(requireFunctionList(CKR_HOST_MEMORY, nullptr));
     FAIL() << "no failure";
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.rv, CKR_HOST_MEMORY);

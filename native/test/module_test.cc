@@ -38,7 +38,7 @@ TEST(Module, ASharedInstanceIsInitialisedOnce) {
 
 FailureKind refusalOf(const ModuleOptions& options) {
   try {
-    Module::open(options);
+    static_cast<void>(Module::open(options));
   } catch (const Failure& failure) {
     return failure.kind;
   }
