@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openTestCatalog } from '../../test/catalog-file.js';
 import { ManualClock } from '../../test/manual-clock.js';
 import { systemClock } from '../clock-system.js';
+import { Presence } from '../coordination/presence.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
 import { CatalogWatch } from './catalog-watch.js';
 
@@ -14,6 +15,7 @@ let path: string;
 let catalog: SqliteCatalog;
 let clock: ManualClock;
 let watch: CatalogWatch;
+let presence: Presence;
 const told: string[] = [];
 
 beforeEach(async () => {
@@ -22,7 +24,8 @@ beforeEach(async () => {
   catalog = await openTestCatalog({ path, clock: systemClock, busyTimeoutMs: 20 });
   clock = new ManualClock();
   told.length = 0;
-  watch = new CatalogWatch(clock, () => catalog.verifyWritable(), {
+  presence = new Presence(catalog, 'a process');
+  watch = new CatalogWatch(clock, () => presence.beat(), {
     unwritable: (cause) => told.push(`unwritable: ${(cause as Error).message}`),
     writableAgain: () => told.push('writable again'),
   });
@@ -63,7 +66,7 @@ test('a check is a synced change, so it detects a disk that takes none', async (
   const another = new Sqlite(path, { readonly: true });
   const version = () => another.pragma('data_version', { simple: true });
   const before = version();
-  await catalog.verifyWritable();
+  await presence.beat();
   expect(version()).not.toBe(before);
   another.close();
 });

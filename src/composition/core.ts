@@ -89,8 +89,8 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     clock,
     identifiers,
   };
-  const { createdCatalog, auditFile, processName } = foundation;
-  const leases = { leases: catalog, clock, holder: processName };
+  const { createdCatalog, auditFile, presence } = foundation;
+  const leases = { leases: catalog, clock, holder: presence.processName };
   const jobs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog);
   const { intentRecovery } = jobs;
   return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
@@ -101,14 +101,14 @@ async function composeClusters(
   encryptionBudget: EncryptionBudget,
   reactions: Reactions,
 ): Promise<ConfiguredHsmClusters> {
-  const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
+  const { configuration, clock, catalog, presence, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
   const events = reportAndReact(hsmEvents(telemetry.sink, clock), hsmReactions(reactions));
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
   return new ConfiguredHsmClusters(
-    { addon: loadAddon(), loginAttempts, encryptionBudget, clock, events, lockDirectory, ...counters },
+    { addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
     (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
       (cluster) => ({ ...cluster, ...clusterOverrides }),
     ),

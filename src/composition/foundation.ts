@@ -7,6 +7,7 @@ import { AuditWatch } from './audit-watch.js';
 import { CatalogWatch } from './catalog-watch.js';
 import { beginAuditing } from './begin-auditing.js';
 import { openConfiguredCatalog } from './configured-catalog.js';
+import { Presence } from '../coordination/presence.js';
 import type { Configuration } from '../config/configuration.js';
 import { PrincipalDirectory } from '../callers/principal-directory.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
@@ -33,7 +34,7 @@ export interface Foundation {
   clock: Clock;
   identifiers: Identifiers;
   /** Of this process, among all that use the catalog. */
-  processName: string;
+  presence: Presence;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;
   /** Path of the catalog, if this start created it. */
@@ -85,15 +86,16 @@ async function openFiles(
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
     const clusterOverrides = overrides.cluster ?? {};
-    const catalogWatch = new CatalogWatch(clock, () => catalog.verifyWritable(), catalogEvents(sink));
-    const files = { catalog, createdCatalog, catalogWatch, auditFile, auditWatch };
     const processName = `${hostname()}/${process.pid}/${identifiers.requestId()}`;
+    const presence = new Presence(catalog, processName);
+    const catalogWatch = new CatalogWatch(clock, () => presence.beat(), catalogEvents(sink));
+    const files = { catalog, createdCatalog, catalogWatch, auditFile, auditWatch };
     return {
       configuration,
       logger,
       clock,
       identifiers,
-      processName,
+      presence,
       principals,
       ...files,
       clusterOverrides,

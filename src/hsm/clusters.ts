@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { Presence } from '../coordination/presence.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { Secret } from '../secret.js';
@@ -48,6 +49,7 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
 export interface HsmClustersTools {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;
+  presence: Presence;
   encryptionBudget: EncryptionSpending;
   /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;

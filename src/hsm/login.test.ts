@@ -1,7 +1,11 @@
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clusterId, createHsmFixture, type HsmFixture, pin, soon } from '../../test/hsm/fixture.js';
 import { systemClock } from '../clock-system.js';
+import { Presence } from '../coordination/presence.js';
 import { Secret } from '../secret.js';
+import { lockDomain } from './lock-domain.js';
 import { loadAddon, type NativeAddon, type NativePool, type NativeTokenInfo } from './native.js';
 
 /** Lets a test change the tokens' description of themselves: no SoftHSM locks a PIN or lacks AES-GCM. */
@@ -183,13 +187,49 @@ describe('an attempt with an unknown outcome', () => {
   });
 
   test('is taken over after a crash between claim and login too', async () => {
-    await fixture.catalog.claim(await serialNumber(), 'store:1', new Date());
+    const crashed = { processName: 'crashed', lockDomain: 'another host' };
+    await fixture.catalog.claim(await serialNumber(), 'store:1', crashed, new Date());
     tokenSays = withFlags(countLow);
     expect(await fixture.connect()).toMatchObject({ errorCode: 'INVALID_CREDENTIALS' });
     expect(logins()).toBe(0);
     tokenSays = (token) => token;
     expect(await fixture.connect()).toMatchObject({ connected: true });
   });
+});
+
+test('a PIN that another host tries is not tried here, until that process is dead for sure or has told the outcome', async () => {
+  const elsewhere = { processName: 'elsewhere', lockDomain: 'another host' };
+  await new Presence(fixture.catalog, elsewhere.processName).beat();
+  await fixture.catalog.claim(await serialNumber(), 'store:1', elsewhere, new Date());
+  expect(await fixture.connect()).toMatchObject({ errorCode: 'NETWORK_ERRORS', transient: true });
+  expect(logins()).toBe(0);
+  await fixture.catalog.record(await serialNumber(), 'store:1', elsewhere, 'succeeded');
+  expect(await fixture.connect()).toMatchObject({ connected: true });
+  expect(logins()).toBe(1);
+});
+
+test('a wrong PIN is tried once by hosts that start together, and the right one connects them all', async () => {
+  const hosts = ['a', 'b', 'c', 'd'].map((name) => fixture.onAnotherHost(name));
+  const connectAll = (tried: string, version: string) =>
+    Promise.all(hosts.map((host) => host.connect(clusterId, Secret.fromUtf8(tried), version, soon())));
+  await connectAll('wrong pin', 'store:1');
+  expect(logins()).toBe(1);
+  for (const outcome of await connectAll('wrong pin', 'store:1'))
+    expect(outcome).toMatchObject({ errorCode: 'INVALID_CREDENTIALS', transient: false });
+  expect(logins()).toBe(1);
+  const refusals = ['INVALID_CREDENTIALS', 'USER_LOCKED_OUT'];
+  for (const host of hosts) {
+    const outcome = await host.connect(clusterId, Secret.fromUtf8(pin), 'store:2', soon());
+    expect(refusals).not.toContain((outcome as { errorCode?: string }).errorCode);
+    expect(outcome).toMatchObject({ connected: true });
+  }
+});
+
+test('the locks of one folder are one domain, and those of another folder another one', async () => {
+  const [one, other] = [tmpdir(), dirname(tmpdir())];
+  const domain = (folder: string, name = 'a process') => lockDomain(folder, systemClock, name);
+  expect(await domain(one)).toBe(await domain(one, 'another process'));
+  expect(await domain(one)).not.toBe(await domain(other));
 });
 
 test('a token without AES-GCM fails by that name, before any login', async () => {

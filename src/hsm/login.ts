@@ -1,9 +1,12 @@
 /** Opens one member: a wrong PIN is tried once, by whichever process comes first (invariant 7). */
 import type { Clock } from '../clock.js';
-import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
+import type { Presence } from '../coordination/presence.js';
+import type { Claimant, LoginAttempts } from '../keystores/catalog.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { Secret } from '../secret.js';
 import { isNativeFailure } from './failure.js';
+import { attemptState } from './attempt-state.js';
+import { presentClaimant } from './lock-domain.js';
 import { loginAnswer } from './login-answers.js';
 import type {
   NativeAddon,
@@ -35,6 +38,8 @@ export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
   returnValues: ReturnValues;
+  /** By which processes that share no locks with this one know that it lives. */
+  presence: Presence;
   clock: Clock;
   /** Folder (0700, ours) of the lock files that serialise initialisation and login across processes. */
   lockDirectory: string;
@@ -171,26 +176,6 @@ export function logInAgain(
   });
 }
 
-/** Whether it is on record that the token refused the credential. Does not ask the token. */
-export async function wasRefused(
-  { loginAttempts }: Pick<LoginTools, 'loginAttempts'>,
-  token: NativeTokenInfo,
-  credentialVersion: string,
-): Promise<boolean> {
-  return (await attemptState(loginAttempts, token, credentialVersion)) === 'failed';
-}
-
-async function attemptState(
-  loginAttempts: LoginAttempts,
-  token: NativeTokenInfo,
-  credentialVersion: string,
-): Promise<LoginAttempt['state'] | undefined> {
-  const attempts = await loginAttempts.listLoginAttempts();
-  const isThis = (attempt: LoginAttempt) =>
-    attempt.tokenSerialNumber === token.serialNumber && attempt.credentialVersion === credentialVersion;
-  return attempts.find(isThis)?.state;
-}
-
 async function requireAccepted(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
   if ((await attemptState(tools.loginAttempts, token, credentialVersion)) === 'succeeded') return;
   throw new MemberOpenError(
@@ -302,9 +287,9 @@ async function tryOnce(
   { pin, credentialVersion }: MemberCredential,
   bounds: LoginBounds,
 ): Promise<{ epoch: number }> {
-  await claimAttempt(tools, token, credentialVersion);
+  const claimant = await claimAttempt(tools, token, credentialVersion, bounds.deadlineMs);
   const record = (outcome: 'succeeded' | 'failed' | 'not-tried') =>
-    tools.loginAttempts.record(token.serialNumber, credentialVersion, outcome);
+    tools.loginAttempts.record(token.serialNumber, credentialVersion, claimant, outcome);
   let opened: { epoch: number };
   try {
     opened = await logInWith(pool, member, pin, bounds);
@@ -338,20 +323,33 @@ function refuseAtFinalTry(token: NativeTokenInfo): void {
   );
 }
 
-async function claimAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<void> {
-  const claim = await tools.loginAttempts.claim(token.serialNumber, credentialVersion, tools.clock.now());
-  if (claim === 'claimed') return;
+async function claimAttempt(
+  tools: LoginTools,
+  token: NativeTokenInfo,
+  credentialVersion: string,
+  deadlineMs: number,
+): Promise<Claimant> {
+  const { loginAttempts, clock } = tools;
+  const claimant = await presentClaimant(tools, deadlineMs);
+  const claim = await loginAttempts.claim(token.serialNumber, credentialVersion, claimant, clock.now());
   // A process died between claim and outcome. The token's own count shows whether its PIN was wrong.
-  if (claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0) {
-    await tools.loginAttempts.reclaim(token.serialNumber, credentialVersion, tools.clock.now());
-    return;
-  }
-  throw new MemberOpenError(
-    'INVALID_CREDENTIALS',
-    false,
-    `Token '${token.label}' refused this PIN before; it is not tried again until it is changed.`,
-    { token },
-  );
+  const mayTakeOver = claim === 'interrupted' && (token.flags & tokenFlags.userPinCountLow) === 0;
+  const { serialNumber } = token;
+  const outcome = mayTakeOver
+    ? await loginAttempts.reclaim(serialNumber, credentialVersion, claimant, clock.now())
+    : claim;
+  if (outcome === 'claimed') return claimant;
+  throw outcome === 'in-progress' ? triedElsewhere(token) : refusedBefore(token);
+}
+
+function triedElsewhere(token: NativeTokenInfo): MemberOpenError {
+  const message = `Another process is trying this PIN on token '${token.label}'; it is not tried again before that has ended.`;
+  return new MemberOpenError('NETWORK_ERRORS', true, message, { token });
+}
+
+function refusedBefore(token: NativeTokenInfo): MemberOpenError {
+  const message = `Token '${token.label}' refused this PIN before; it is not tried again until it is changed.`;
+  return new MemberOpenError('INVALID_CREDENTIALS', false, message, { token });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { wasRefused } from './attempt-state.js';
 import { isNativeFailure } from './failure.js';
 import {
   type LastingMember,
@@ -8,7 +9,6 @@ import {
   MemberOpenError,
   type OpenedMember,
   reopenAndLogIn,
-  wasRefused,
 } from './login.js';
 import type { NativePool, NativeTokenInfo } from './native.js';
 import type { VendorProfile } from './profiles/profile.js';

@@ -57,14 +57,30 @@ export interface LoginAttempts {
    * Claims the right to log in with this credential.
    * - `claimed`: go on, then `record` the outcome. Also after an attempt that succeeded.
    * - `failed`: this credential was refused before; do not try it again.
+   * - `in-progress`: a process that lives, and shares no locks with this one, has claimed it; do not try it meanwhile.
    * - `interrupted`: an earlier attempt never reported its outcome; `reclaim` if the token's PIN count is not low.
+   *
+   * To be called while this process holds the lock of the module and that of the credential: then a claimant that shares
+   * its locks has ended, or has left its attempt.
    */
-  claim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<'claimed' | 'failed' | 'interrupted'>;
-  /** Takes over an interrupted attempt. */
-  reclaim(tokenSerialNumber: string, credentialVersion: string, now: Date): Promise<void>;
+  claim(
+    tokenSerialNumber: string,
+    credentialVersion: string,
+    claimant: Claimant,
+    now: Date,
+  ): Promise<'claimed' | 'failed' | 'in-progress' | 'interrupted'>;
+  /** The same, and takes over an interrupted attempt. Of several that ask, one is given it. */
+  reclaim(
+    tokenSerialNumber: string,
+    credentialVersion: string,
+    claimant: Claimant,
+    now: Date,
+  ): Promise<'claimed' | 'failed' | 'in-progress'>;
+  /** A refusal counts whoever reports it, and however late; another outcome only while the claim is the claimant's. */
   record(
     tokenSerialNumber: string,
     credentialVersion: string,
+    claimant: Claimant,
     outcome: 'succeeded' | 'failed' | 'not-tried',
   ): Promise<void>;
   /** The latest attempt with each credential, of all tokens, by serial number and then newest first. For operators. */
@@ -75,6 +91,14 @@ export interface LoginAttempts {
    * @returns how many were recorded.
    */
   forgetLoginAttempts(tokenSerialNumber: string): Promise<number>;
+}
+
+/** A process that claims a login attempt. */
+export interface Claimant {
+  /** As in its `Presence`, which says how long it lives. */
+  processName: string;
+  /** Names the locks that it holds meanwhile: processes of one domain exclude each other by them. */
+  lockDomain: string;
 }
 
 /** The record of the last attempt with one credential on one token. */

@@ -116,5 +116,5 @@ async function nextFence(transaction: Transaction<CatalogSchema>): Promise<numbe
 }
 
 function expiry({ clock, nowMs }: DatabaseTime, ttlMs: number) {
-  return { clock, renewed_ms: nowMs, expires_ms: nowMs + ttlMs };
+  return { clock, renewed_ms: nowMs, expires_ms: nowMs + Math.ceil(ttlMs) };
 }

@@ -1,27 +1,41 @@
 import type { Transaction } from 'kysely';
 import type { Clock } from '../clock.js';
-import { HoldfastError } from '../errors.js';
-import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
+import { presenceLease } from '../coordination/presence.js';
+import type { Claimant, LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogDatabase } from './database.js';
+import { isLeased } from './leases.js';
 import type { CatalogSchema, LoginAttemptRow } from './schema.js';
 
 type Credential = Pick<LoginAttemptRow, 'token_serial_number' | 'credential_version'>;
+type ClaimColumns = Pick<LoginAttemptRow, 'state' | 'claimed_by' | 'lock_domain'>;
 
 /**
  * Login attempts (invariant 7).
  *
- * A live claimant is told from a dead one by where claims are made: under the module's cross-process file lock, which
- * is held from `claim` to `record` and which the kernel releases when its holder dies. So an open claim found by
- * whoever holds that lock was left by a process that died, or that overran the lock's deadline and may have logged in. One
- * whose `C_Login` still hangs holds a lock of its own, on the token and the version of the credential (`hsm/login.ts`).
+ * A live claimant is told from a dead one in two ways. Processes that share lock files hold them from `claim` to `record`,
+ * and the kernel releases them when their holder dies. So an open claim of the caller's own lock domain was left by a
+ * process that died, or that overran its deadline. One whose `C_Login` still hangs holds a lock of its own
+ * (`hsm/login.ts`). Of all other processes the lease on their name tells whether they live.
  */
 export function loginAttempts(database: CatalogDatabase, clock: Clock): LoginAttempts {
   return {
-    claim: (serialNumber, version, now) => claim(database, credential(serialNumber, version), now),
-    reclaim: (serialNumber, version, now) =>
-      database.write((transaction) => reopen(transaction, credential(serialNumber, version), now)),
-    record: (serialNumber, version, outcome) =>
-      record(database, credential(serialNumber, version), outcome, clock.now()),
+    claim: (serialNumber, version, claimant, now) =>
+      database.write(async (transaction) => {
+        const attempted = credential(serialNumber, version);
+        const state = await claimState(database, transaction, attempted, claimant);
+        if (state === 'free') await openClaim(transaction, attempted, claimant, now);
+        return state === 'free' ? 'claimed' : state;
+      }),
+    reclaim: (serialNumber, version, claimant, now) =>
+      database.write(async (transaction) => {
+        const attempted = credential(serialNumber, version);
+        const state = await claimState(database, transaction, attempted, claimant);
+        if (state === 'failed' || state === 'in-progress') return state;
+        await openClaim(transaction, attempted, claimant, now);
+        return 'claimed';
+      }),
+    record: (serialNumber, version, claimant, outcome) =>
+      record(database, credential(serialNumber, version), claimant, outcome, clock.now()),
     listLoginAttempts: () => list(database),
     forgetLoginAttempts: (serialNumber) => forget(database, serialNumber),
   };
@@ -31,43 +45,46 @@ function credential(tokenSerialNumber: string, credentialVersion: string): Crede
   return { token_serial_number: tokenSerialNumber, credential_version: credentialVersion };
 }
 
-function claim(
+async function claimState(
   database: CatalogDatabase,
+  transaction: Transaction<CatalogSchema>,
   attempted: Credential,
+  claimant: Claimant,
+): Promise<'free' | 'failed' | 'in-progress' | 'interrupted'> {
+  const row = await rowOf(transaction, attempted);
+  if (row?.state === 'failed') return 'failed';
+  if (row?.state !== 'open') return 'free';
+  const { claimed_by: processName, lock_domain: lockDomain } = row;
+  // A binary that knew no claimants had the locks alone.
+  if (processName === null || processName === claimant.processName) return 'interrupted';
+  if (lockDomain === claimant.lockDomain) return 'interrupted';
+  const now = await database.time(transaction);
+  return (await isLeased(transaction, presenceLease(processName), now)) ? 'in-progress' : 'interrupted';
+}
+
+function openClaim(
+  transaction: Transaction<CatalogSchema>,
+  attempted: Credential,
+  { processName, lockDomain }: Claimant,
   now: Date,
-): Promise<'claimed' | 'failed' | 'interrupted'> {
-  return database.write(async (transaction) => {
-    const state = await stateOf(transaction, attempted);
-    if (state === 'failed') return 'failed';
-    if (state === 'open') return 'interrupted';
-    await putState(transaction, attempted, 'open', now);
-    return 'claimed';
-  });
+): Promise<void> {
+  return putState(transaction, attempted, { state: 'open', claimed_by: processName, lock_domain: lockDomain }, now);
 }
 
-/** A refusal may have been recorded since `claim` said `interrupted`: then nobody may go on to log in. */
-async function reopen(transaction: Transaction<CatalogSchema>, attempted: Credential, now: Date): Promise<void> {
-  if ((await stateOf(transaction, attempted)) === 'failed') {
-    const message = 'The credential was refused by another process meanwhile.';
-    throw new HoldfastError('KMS_INTERNAL', message, { retryable: false });
-  }
-  await putState(transaction, attempted, 'open', now);
-}
-
-/**
- * A refusal counts whoever reports it, and however late. Success and `not-tried` close an open claim only: a process
- * that comes late must not undo what was found since.
- */
+/** A process that comes late must not undo what was found since, nor close the claim of whoever took over. */
 async function record(
   database: CatalogDatabase,
   attempted: Credential,
+  { processName }: Claimant,
   outcome: 'succeeded' | 'failed' | 'not-tried',
   now: Date,
 ): Promise<void> {
+  const closed = { claimed_by: null, lock_domain: null };
   await database.write(async (transaction) => {
-    if (outcome === 'failed') return putState(transaction, attempted, 'failed', now);
-    if ((await stateOf(transaction, attempted)) !== 'open') return;
-    if (outcome === 'succeeded') return putState(transaction, attempted, 'succeeded', now);
+    if (outcome === 'failed') return putState(transaction, attempted, { state: 'failed', ...closed }, now);
+    const row = await rowOf(transaction, attempted);
+    if (row?.state !== 'open' || row.claimed_by !== processName) return;
+    if (outcome === 'succeeded') return putState(transaction, attempted, { state: 'succeeded', ...closed }, now);
     await transaction
       .deleteFrom('login_attempts')
       .where('token_serial_number', '=', attempted.token_serial_number)
@@ -76,33 +93,26 @@ async function record(
   });
 }
 
-async function stateOf(
-  transaction: Transaction<CatalogSchema>,
-  attempted: Credential,
-): Promise<LoginAttemptRow['state'] | undefined> {
-  const row = await transaction
+function rowOf(transaction: Transaction<CatalogSchema>, attempted: Credential): Promise<ClaimColumns | undefined> {
+  return transaction
     .selectFrom('login_attempts')
-    .select('state')
+    .select(['state', 'claimed_by', 'lock_domain'])
     .where('token_serial_number', '=', attempted.token_serial_number)
     .where('credential_version', '=', attempted.credential_version)
     .executeTakeFirst();
-  return row?.state;
 }
 
 async function putState(
   transaction: Transaction<CatalogSchema>,
   attempted: Credential,
-  state: LoginAttemptRow['state'],
+  claim: ClaimColumns,
   now: Date,
 ): Promise<void> {
+  const columns = { ...claim, claimed_date: now.getTime() };
   await transaction
     .insertInto('login_attempts')
-    .values({ ...attempted, state, claimed_date: now.getTime(), claimed_by: null, lock_domain: null })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['token_serial_number', 'credential_version'])
-        .doUpdateSet({ state, claimed_date: now.getTime() }),
-    )
+    .values({ ...attempted, ...columns })
+    .onConflict((conflict) => conflict.columns(['token_serial_number', 'credential_version']).doUpdateSet(columns))
     .execute();
 }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addKey, addStore, aliasFor, day, keyRecord, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
 import type { ChangeFeed } from '../coordination/change-feed.js';
+import { Presence } from '../coordination/presence.js';
 import { HoldfastError } from '../errors.js';
 import type { KeyRecord } from '../keys/key.js';
 import { confirmedRecord } from '../keys/time-record.js';
@@ -49,13 +50,13 @@ describe('on a shared SQLite file', () => {
     }
   });
 
-  it('keeps what it has while anybody reserves encryptions, looks at the clock, or looks whether the disk takes changes', async () => {
+  it('keeps what it has while anybody reserves encryptions, looks at the clock, or shows that it lives', async () => {
     const key = await addKey(here);
     const first = await here.findKey(scope, key.keyId);
     for (const writer of [here, there]) {
       await writer.reserveEncryptions(key.currentMaterialId, 1);
       await writer.changeTimeRecord(() => confirmedRecord({ date: day(1), bootId: 'a boot', sinceBootMs: 1 }));
-      await writer.verifyWritable();
+      await new Presence(writer, 'a process').beat();
       await nextTurn();
       expect(await here.findKey(scope, key.keyId)).toBe(first);
     }

@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import type Sqlite from 'better-sqlite3';
-import { Kysely, sql, type Transaction } from 'kysely';
+import { Kysely, type Transaction } from 'kysely';
 import { type Clock, delay } from '../clock.js';
 import type { ChangeFeed } from '../coordination/change-feed.js';
 import { HoldfastError } from '../errors.js';
@@ -72,11 +72,6 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */
   watchFiles(file: string): void {
     this.#presence = new FilePresence(file, () => catalogProblem(file, undefined, 0)?.message);
-  }
-
-  /** Commits and syncs one page, because SQLite does neither where nothing changes. Rejects as a write does. */
-  async verifyWritable(): Promise<void> {
-    await this.write((transaction) => sql`pragma user_version = 0`.execute(transaction));
   }
 
   /**

@@ -29,8 +29,6 @@ export type SqliteCatalog = Catalog & {
   /** Random, made with the catalog: tells it from every other one. */
   readonly incarnationId: string;
   readonly changes: ChangeFeed;
-  /** Makes a change that changes nothing. Rejects when the catalog takes none, also because another program holds it. */
-  verifyWritable(): Promise<void>;
   /** Waits for calls under way. The catalog is of no use after it. */
   close(): Promise<void>;
 };
@@ -56,7 +54,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     database.stopBlocking();
     database.watchFiles(file);
     const catalog = withReadCache(catalogOn(database, clock), database, cachedRecords);
-    return { ...catalog, incarnationId, changes: database, verifyWritable: () => database.verifyWritable(), close };
+    return { ...catalog, incarnationId, changes: database, close };
   } catch (thrown) {
     await close();
     throw openError(file, thrown);

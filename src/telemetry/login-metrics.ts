@@ -16,12 +16,14 @@ export function countedLoginAttempts(attempts: LoginAttempts, metrics: Metrics |
       return claim;
     },
     async reclaim(...attempt) {
-      await attempts.reclaim(...attempt);
-      hsmLoginAttempts.inc();
+      const claim = await attempts.reclaim(...attempt);
+      if (claim === 'claimed') hsmLoginAttempts.inc();
+      if (claim === 'failed') hsmLogins.inc({ outcome: 'refused-before' });
+      return claim;
     },
-    record(serialNumber, credentialVersion, outcome) {
+    record(serialNumber, credentialVersion, claimant, outcome) {
       hsmLogins.inc({ outcome });
-      return attempts.record(serialNumber, credentialVersion, outcome);
+      return attempts.record(serialNumber, credentialVersion, claimant, outcome);
     },
     listLoginAttempts: () => attempts.listLoginAttempts(),
     forgetLoginAttempts: (serialNumber) => attempts.forgetLoginAttempts(serialNumber),

@@ -31,9 +31,11 @@ async function onCatalog<T>(work: (catalog: SqliteCatalog) => Promise<T>): Promi
   }
 }
 
-const claim = (token: string) => onCatalog((catalog) => catalog.claim(token, 'cks-1234567890abcdef0:1', new Date()));
+const claimant = { processName: 'a process', lockDomain: 'some locks' };
+const claim = (token: string) =>
+  onCatalog((catalog) => catalog.claim(token, 'cks-1234567890abcdef0:1', claimant, new Date()));
 const record = (token: string, outcome: 'succeeded' | 'failed') =>
-  onCatalog((catalog) => catalog.record(token, 'cks-1234567890abcdef0:1', outcome));
+  onCatalog((catalog) => catalog.record(token, 'cks-1234567890abcdef0:1', claimant, outcome));
 
 describe('holdfast login-attempts', () => {
   test('lists each login and says what it means', async () => {

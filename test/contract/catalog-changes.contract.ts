@@ -63,12 +63,13 @@ export function changesContract(opened: () => OpenedCatalog): void {
     const { catalog, another } = opened();
     const there = await another();
     const key = await addKey(catalog);
+    const claimant = { processName: 'a process', lockDomain: 'some locks' };
     const now = { date: day(1), bootId: 'a boot', sinceBootMs: 1 };
     const before = { here: await catalog.changes.position(), there: await there.changes.position() };
     await catalog.reserveEncryptions(key.currentMaterialId, 1);
     await catalog.changeTimeRecord(() => confirmedRecord(now));
-    await catalog.claim('token', 'credential', day(1));
-    await catalog.record('token', 'credential', 'succeeded');
+    await catalog.claim('token', 'credential', claimant, day(1));
+    await catalog.record('token', 'credential', claimant, 'succeeded');
     await catalog.openIntent(intentFor(keyRecord()));
     expect(await catalog.changeKeyState(scope, key.keyId, ['Disabled'], disabled)).toBe(false);
     await pause(2 * maxStalenessMs);

@@ -70,6 +70,12 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(await there.renewLease(lease, ttlMs)).toBe(false);
   });
 
+  it('may last a fraction of a millisecond, as deadlines do', async () => {
+    const { catalog } = opened();
+    const lease = held(await catalog.acquireLease('a job', 'one', ttlMs + 0.25));
+    expect(await catalog.renewLease(lease, ttlMs + 0.75)).toBe(true);
+  });
+
   it('are free at once after a release, and what was held is held no more', async () => {
     const { catalog } = opened();
     const first = held(await acquire('one'));

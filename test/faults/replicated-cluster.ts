@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
+import { Presence } from '../../src/coordination/presence.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
 import type { ConnectOutcome, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
@@ -77,6 +78,7 @@ export class ReplicatedCluster {
     const tools = {
       addon: loadAddon(),
       loginAttempts: catalog,
+      presence: new Presence(catalog, 'a process'),
       encryptionBudget: this.spending,
       clock: systemClock,
       events: recordingEvents(this.events),

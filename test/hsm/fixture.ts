@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock-system.js';
+import { Presence } from '../../src/coordination/presence.js';
 import type { HoldfastError } from '../../src/errors.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import type { HsmEvents } from '../../src/hsm/events.js';
@@ -38,6 +39,8 @@ export interface HsmFixture {
   events: string[];
   /** Replaces the cluster's options; connect after it. */
   configure(change: Partial<ClusterOptions>): ConfiguredHsmClusters;
+  /** The cluster as a process has it that shares the catalog and the token with this one, and no locks. */
+  onAnotherHost(name: string): ConfiguredHsmClusters;
   clusters(): ConfiguredHsmClusters;
   member(change?: Partial<MemberOptions>): MemberOptions;
   connect(attempt?: { pin?: string; credentialVersion?: string }): Promise<ConnectOutcome>;
@@ -62,6 +65,7 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
   const tools = {
     addon,
     loginAttempts: catalog,
+    presence: new Presence(catalog, 'a process'),
     encryptionBudget: spending,
     clock: systemClock,
     events: recordingEvents(events),
@@ -79,6 +83,15 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
   const pools: NativePool[] = [];
   const configure = (change: Partial<ClusterOptions>): ConfiguredHsmClusters => {
     const clusters = new ConfiguredHsmClusters(tools, [{ ...clusterOptions, members: [member()], ...change }]);
+    made.push(clusters);
+    return clusters;
+  };
+  const onAnotherHost = (name: string): ConfiguredHsmClusters => {
+    const locks = join(folder, name);
+    mkdirSync(locks, { mode: 0o700 });
+    const presence = new Presence(catalog, name);
+    const host = { ...tools, presence, lockDirectory: locks };
+    const clusters = new ConfiguredHsmClusters(host, [{ ...clusterOptions, members: [member()] }]);
     made.push(clusters);
     return clusters;
   };
@@ -118,7 +131,21 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     hsm.dispose();
     rmSync(folder, { recursive: true });
   };
-  return { hsm, fault, catalog, spending, events, configure, clusters, member, connect, connected, intruder, dispose };
+  return {
+    hsm,
+    fault,
+    catalog,
+    spending,
+    events,
+    configure,
+    onAnotherHost,
+    clusters,
+    member,
+    connect,
+    connected,
+    intruder,
+    dispose,
+  };
 }
 
 /** Counts spent encryptions, for materials that no catalog has; refuses while a test has set an error. */

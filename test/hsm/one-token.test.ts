@@ -3,6 +3,7 @@ import { copyFileSync, linkSync, mkdirSync, realpathSync, symlinkSync } from 'no
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
+import { Presence } from '../../src/coordination/presence.js';
 import { ConfiguredHsmClusters, type MemberOptions } from '../../src/hsm/clusters.js';
 import { loadAddon, type NativeModuleOptions } from '../../src/hsm/native.js';
 import type { ConnectOutcome } from '../../src/clusters/hsm-cluster.js';
@@ -49,6 +50,7 @@ function configure(members: Record<string, MemberOptions[]>, minimumMembers = 1)
   const tools = {
     addon: loadAddon(),
     loginAttempts: catalog,
+    presence: new Presence(catalog, 'a process'),
     encryptionBudget: new RecordedSpending(),
     clock: systemClock,
     events: recordingEvents(events),

@@ -203,10 +203,11 @@ describe('refused PINs', () => {
     const [connection] = await registry.customConnections();
     expect(store?.customKeyStoreId).toBe(id);
     const version = connection?.credentialVersion ?? '';
-    await fixture.catalog.claim('4711', version, fixture.clock.now());
-    await fixture.catalog.record('4711', version, 'failed');
-    await fixture.catalog.claim('4711', 'of an older password', fixture.clock.now());
-    await fixture.catalog.record('4711', 'of an older password', 'failed');
+    const claimant = { processName: 'a process', lockDomain: 'some locks' };
+    await fixture.catalog.claim('4711', version, claimant, fixture.clock.now());
+    await fixture.catalog.record('4711', version, claimant, 'failed');
+    await fixture.catalog.claim('4711', 'of an older password', claimant, fixture.clock.now());
+    await fixture.catalog.record('4711', 'of an older password', claimant, 'failed');
     expect(await refused(registry)).toBe('hsm_refused_pins{…} 1');
     const restarted = await start(fixture.anotherRegistry());
     expect(await refused(restarted)).toBe('hsm_refused_pins{…} 1');

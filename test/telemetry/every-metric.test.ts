@@ -66,6 +66,7 @@ const tried = (failure?: FinishedAttempt['failure']) =>
     lane: failure === undefined ? { waitMs: 1, workMs: 3 } : undefined,
     failure,
   });
+const claimant = { processName: 'a process', lockDomain: 'some locks' };
 const attempts = () =>
   countedLoginAttempts(
     { claim: () => Promise.resolve('claimed'), record: () => Promise.resolve() } as unknown as LoginAttempts,
@@ -152,11 +153,11 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_hsm_lanes_hung_total{cluster="main"}',
   },
   hsmLoginAttempts: {
-    happens: () => attempts().claim('1', 'v', new Date(0)),
+    happens: () => attempts().claim('1', 'v', claimant, new Date(0)),
     series: 'holdfast_hsm_login_attempts_total',
   },
   hsmLogins: {
-    happens: () => attempts().record('1', 'v', 'failed'),
+    happens: () => attempts().record('1', 'v', claimant, 'failed'),
     series: 'holdfast_hsm_logins_total{outcome="failed"}',
   },
   hsmProcessWornOut: {

@@ -3,10 +3,12 @@ import { memberOptions } from '../../composition/cluster-options.js';
 import type { Configuration, MemberConfiguration } from '../../config/configuration.js';
 import type { ResolvedSecrets } from '../../config/secrets.js';
 import { destroySecrets, resolveSecrets } from '../../config/secrets.js';
+import { Presence } from '../../coordination/presence.js';
 import { openAndLogIn, type MemberCredential } from '../../hsm/login.js';
 import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
 import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
 import { readReturnValues } from '../../hsm/return-values.js';
+import { randomIdentifiers } from '../../ids.js';
 import { defaultStoreTarget } from '../../keystores/connection-targets.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { openSqliteCatalog } from '../../storage/sqlite.js';
@@ -56,7 +58,8 @@ async function logIn(
     const deadlineMs = systemClock.monotonicMs() + configuration.limits.connectTimeoutMs;
     const { lockDirectory } = configuration;
     const returnValues = readReturnValues(addon.returnValues());
-    const tools = { addon, returnValues, loginAttempts: catalog, clock: systemClock, lockDirectory };
+    const presence = new Presence(catalog, `doctor/${randomIdentifiers.requestId()}`);
+    const tools = { addon, returnValues, loginAttempts: catalog, presence, clock: systemClock, lockDirectory };
     const kind = { profile: automaticProfile, laneCount: 1 };
     await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, credential, deadlineMs);
   } finally {

@@ -1,0 +1,28 @@
+import type { Lease, Leases } from './leases.js';
+
+/** How long a process counts as alive after it was heard last, in milliseconds. It is heard every five seconds. */
+export const presenceTtlMs = 30_000;
+
+/** The name of the lease that a process holds while it lives. */
+export function presenceLease(processName: string): string {
+  return `process/${processName}`;
+}
+
+/** Shows other processes that this one lives: a lease on its own name, which ends some time after the last beat. */
+export class Presence {
+  /** The name of this process, which no other one has. */
+  readonly processName: string;
+  readonly #leases: Leases;
+  #lease: Lease | undefined;
+
+  constructor(leases: Leases, processName: string) {
+    this.#leases = leases;
+    this.processName = processName;
+  }
+
+  /** Shows that the process lives, for `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
+  async beat(ttlMs = presenceTtlMs): Promise<void> {
+    if (this.#lease !== undefined && (await this.#leases.renewLease(this.#lease, ttlMs))) return;
+    this.#lease = await this.#leases.acquireLease(presenceLease(this.processName), this.processName, ttlMs);
+  }
+}

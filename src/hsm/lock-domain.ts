@@ -1,0 +1,29 @@
+import { stat } from 'node:fs/promises';
+import type { Clock } from '../clock.js';
+import { type Presence, presenceTtlMs } from '../coordination/presence.js';
+import type { Claimant } from '../keystores/catalog.js';
+
+/**
+ * A name for the lock files of a folder: processes with the same one exclude each other by them. It is the folder on this
+ * start of this kernel, whatever its path: containers of one host may have folders of their own under one name, and hosts
+ * that share a folder over the network do not share its locks.
+ * @param processName names the domain of a process on a system that cannot tell one start from another
+ */
+export async function lockDomain(directory: string, clock: Clock, processName: string): Promise<string> {
+  const { bootId } = clock.boot();
+  const { dev, ino } = await stat(directory, { bigint: true });
+  return `${bootId === '' ? processName : bootId}/${dev}/${ino}`;
+}
+
+/**
+ * This process as the claimant of a login attempt, after it has shown that it lives: until `deadlineMs`
+ * (`Clock.monotonicMs`) and for some time after it, also when nothing else shows it.
+ */
+export async function presentClaimant(
+  { presence, clock, lockDirectory }: { presence: Presence; clock: Clock; lockDirectory: string },
+  deadlineMs: number,
+): Promise<Claimant> {
+  const { processName } = presence;
+  await presence.beat(Math.max(0, deadlineMs - clock.monotonicMs()) + presenceTtlMs);
+  return { processName, lockDomain: await lockDomain(lockDirectory, clock, processName) };
+}
