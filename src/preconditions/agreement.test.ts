@@ -280,7 +280,7 @@ describe('problems that concern more than a file', () => {
     catalog.exec(
       `insert into custom_key_stores values ('cks-1234567890abcdef0', '111122223333', 'eu-central-1', 'payments',
          'cluster-zyxwvutsrqp', '', 'seal-1', x'00', x'00', 1, 'FAILED', 'USER_LOCKED_OUT', 0);
-       insert into login_attempts values ('serial-1', 'cks-1234567890abcdef0:1', 'failed', 0)`,
+       insert into login_attempts (token_serial_number, credential_version, state, claimed_date) values ('serial-1', 'cks-1234567890abcdef0:1', 'failed', 0)`,
     );
     configure((configuration) => {
       const [cluster] = configuration['clusters'] as Record<string, unknown>[];

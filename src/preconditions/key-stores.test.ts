@@ -61,7 +61,11 @@ function addStore(state: string, errorCode: ConnectionErrorCode | null): void {
 
 function addAttempt(credentialVersion: string, state: string): void {
   rawly((catalog) =>
-    catalog.prepare(`insert into login_attempts values ('serial-1', ?, ?, 0)`).run(credentialVersion, state),
+    catalog
+      .prepare(
+        `insert into login_attempts (token_serial_number, credential_version, state, claimed_date) values ('serial-1', ?, ?, 0)`,
+      )
+      .run(credentialVersion, state),
   );
 }
 
