@@ -27,8 +27,10 @@ MemberStatistics describe(const Member& member, size_t sharedQueue) REQUIRES(poo
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
   described.admitted = member.takesSharedWork();
-  described.lanes = static_cast<int>(std::ranges::count_if(
-      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; }));
+  described.lanes =
+      static_cast<int>(std::ranges::count_if(member.lanes, [](const auto& lane) REQUIRES(poolState) {
+        return lane->place.state != LaneState::kOpening;
+      }));
   described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
   described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
@@ -190,7 +192,7 @@ Lane* Dispatcher::idleLaneFor(const Request& request) {
 
 void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
   lane.place.current = request;
-  lane.place.idle = false;
+  laneTransitions.advance(lane.place.state, LaneEvent::kWake);
   lane.place.wake.notifyOne();
 }
 
@@ -252,7 +254,7 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   // What makes or destroys a key is not repeated.
   late.isOfUse = request->operation->isRepeatable();
   const bool answered = request->completion->complete(late);
-  if (lane.place.retired || !inside) return true;
+  if (lane.place.state == LaneState::kRetired || !inside) return true;
   if (hung) {
     // Others make, destroy and find objects while this call hangs over one.
     if (auto* const token = member.token.get()) token->objects().expel(request->holder());

@@ -125,7 +125,6 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void addLane(Member& member) REQUIRES(poolState);
   void growFor(const Request& request) REQUIRES(poolState);
   void grow(Member& member) REQUIRES(poolState);
-  static void leaveIdle(Member& member, Lane& lane) REQUIRES(poolState);
   void retire(Member& member, Lane& lane) REQUIRES(poolState);
   void shrink(Member& member) REQUIRES(poolState);
   void wakeIdle(Member& member) REQUIRES(poolState);

@@ -13,7 +13,8 @@ bool isDeserted(const Member& member) REQUIRES(poolState) {
 }  // namespace
 
 int Member::threadsInside() const {
-  const auto busy = [](const auto& lane) REQUIRES(poolState) { return !lane->place.idle; };
+  const auto busy = [](const auto& lane)
+                        REQUIRES(poolState) { return lane->place.state != LaneState::kIdle; };
   const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
   const int inside = static_cast<int>(lanesInside) + tokenHolders + threadsOpening;
   const bool isToBeReleased = threadsReleasing > 0 || (closing && (token || !lanes.empty()));

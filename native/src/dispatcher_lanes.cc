@@ -12,9 +12,12 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
   return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
 }
 
+bool isReady(const std::shared_ptr<Lane>& lane) REQUIRES(poolState) {
+  return lane->place.state != LaneState::kOpening;
+}
+
 int readyLanes(const Member& member) REQUIRES(poolState) {
-  return static_cast<int>(std::ranges::count_if(
-      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; }));
+  return static_cast<int>(std::ranges::count_if(member.lanes, isReady));
 }
 
 bool hasSurplus(const Member& member) REQUIRES(poolState) {
@@ -35,10 +38,9 @@ RequestPointer Dispatcher::next(Lane& lane) {
   Lock lock(mutex_);
   auto& place = lane.place;
   Member& member = *members_[static_cast<size_t>(lane.member())];
-  if (place.quarantined || place.retired) return nullptr;
-  const bool isNew = !place.ready;
-  place.ready = true;
-  if (isNew) {
+  if (isLeaving(place.state)) return nullptr;
+  if (place.state == LaneState::kOpening) {
+    laneTransitions.advance(place.state, LaneEvent::kOpen);
     endOpening(lane);
     changed_.notifyAll();
     grow(member);
@@ -50,13 +52,17 @@ RequestPointer Dispatcher::next(Lane& lane) {
   place.current = take(member);
   if (place.current) return place.current;
   if (member.closing) return nullptr;
-  place.idle = true;
+  laneTransitions.advance(place.state, LaneEvent::kRest);
   member.idle.push_back(&lane);
   changed_.notifyAll();
-  place.wake.wait(lock, [&place, &member]()
-                            REQUIRES(poolState) { return !place.idle || place.retired || member.closing; });
+  place.wake.wait(lock, [&place, &member]() REQUIRES(poolState) {
+    return place.state != LaneState::kIdle || member.closing;
+  });
   // Under the same lock: a lane that leaves without work must not be given any on its way out.
-  if (place.idle) leaveIdle(member, lane);
+  if (place.state == LaneState::kIdle) {
+    laneTransitions.advance(place.state, LaneEvent::kWake);
+    std::erase(member.idle, &lane);
+  }
   return place.current;
 }
 
@@ -69,12 +75,11 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     const Lock lock(mutex_);
     unwatch(request);
     Member& member = *members_[static_cast<size_t>(lane.member())];
-    if (member.suspected && !lane.place.quarantined && !lane.place.retired &&
-        std::holds_alternative<Success>(outcome)) {
+    if (member.suspected && !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome)) {
       member.suspected = false;
       wakeIdle(member);
     }
-    const bool ends = lane.place.quarantined || lane.place.retired || endsAsSurplus(member);
+    const bool ends = isLeaving(lane.place.state) || endsAsSurplus(member);
     if (!ends) following = take(member);
     lane.place.current = following;
     waiting = queuedCount_;
@@ -91,7 +96,7 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
   // Given up while it was opening: what became of it is of no interest.
-  if (lane.place.retired || lane.place.quarantined) return false;
+  if (isLeaving(lane.place.state)) return false;
   endOpening(lane);
   if (returnValue(failure.rv).sessionsExhausted) {
     if (member.lanes.size() > 1) {
@@ -109,7 +114,7 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
   const bool alone = member.lanes.size() < 2;
-  if (lane.place.quarantined || lane.place.retired || member.closing || alone) return false;
+  if (isLeaving(lane.place.state) || member.closing || alone) return false;
   unwatch(request);
   // Who is given it next may not be awake at its deadline, and hangs nowhere.
   request->insideSince = kNotInside;
@@ -127,6 +132,7 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
 void Dispatcher::laneEnded(Lane& lane) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
+  laneTransitions.advance(lane.place.state, LaneEvent::kEnd);
   removeLane(member.lanes, lane);
   if (removeLane(member.retired, lane)) {
     // Nothing of it is left to replace.
@@ -170,7 +176,7 @@ void Dispatcher::endOpening(Lane& lane) {
 /// No request hangs with it, so the member is not suspected: those that run speak for it.
 void Dispatcher::expireOpening(Lane& lane) {
   const Lock lock(mutex_);
-  if (lane.place.ready || lane.place.retired) return;
+  if (lane.place.state != LaneState::kOpening) return;
   Member& member = *members_[static_cast<size_t>(lane.member())];
   setAside(member, lane);
   if (member.lanes.empty()) {
@@ -199,14 +205,9 @@ void Dispatcher::grow(Member& member) {
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
-void Dispatcher::leaveIdle(Member& member, Lane& lane) {
-  lane.place.idle = false;
-  std::erase(member.idle, &lane);
-}
-
 void Dispatcher::retire(Member& member, Lane& lane) {
-  lane.place.retired = true;
-  leaveIdle(member, lane);
+  laneTransitions.advance(lane.place.state, LaneEvent::kRetire);
+  std::erase(member.idle, &lane);
   member.retired.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
   lane.place.wake.notifyOne();
@@ -217,9 +218,8 @@ void Dispatcher::retire(Member& member, Lane& lane) {
 /// the others, who rests ends now, and who works after that.
 void Dispatcher::shrink(Member& member) {
   member.budget.refused(readyLanes(member), Clock::now());
-  const auto opening = [](const auto& lane) REQUIRES(poolState) { return !lane->place.ready; };
   while (hasSurplus(member)) {
-    const auto found = std::ranges::find_if(member.lanes, opening);
+    const auto found = std::ranges::find_if_not(member.lanes, isReady);
     if (found != member.lanes.end())
       retire(member, **found);
     else if (!member.idle.empty())
@@ -245,7 +245,7 @@ bool Dispatcher::mayReplace(const Member& member) {
 }
 
 void Dispatcher::setAside(Member& member, Lane& lane) {
-  lane.place.quarantined = true;
+  laneTransitions.advance(lane.place.state, LaneEvent::kHang);
   lane.place.current.reset();
   member.quarantined.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
@@ -285,8 +285,7 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   const int first = std::min(kFirstLanes, member.limits.laneCount);
   while (std::ssize(member.lanes) < first && !member.laneFailure) addLane(member);
   const auto settled = [&member]() REQUIRES(poolState) {
-    const auto ready = [](const auto& lane) REQUIRES(poolState) { return lane->place.ready; };
-    return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, ready);
+    return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, isReady);
   };
   if (!changed_.waitUntil(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");

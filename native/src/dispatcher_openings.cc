@@ -47,7 +47,7 @@ void Dispatcher::detach(int index, Deadline deadline) {
   if (token) member.formerLogins += token->logins();
   member.idle.clear();
   for (auto* const lanes : {&member.lanes, &member.quarantined}) {
-    for (const auto& lane : *lanes) lane->place.retired = true;
+    for (const auto& lane : *lanes) laneTransitions.advance(lane->place.state, LaneEvent::kRetire);
     for (const auto& lane : *lanes) lane->place.wake.notifyOne();
     std::ranges::move(*lanes, std::back_inserter(member.retired));
     lanes->clear();

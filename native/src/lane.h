@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "epoch.h"
+#include "lane_state.h"
 #include "nonces.h"
 #include "pool_state.h"
 #include "request.h"
@@ -24,12 +25,7 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
     RequestPointer current GUARDED_BY(poolState);
     /// The number of the session epoch that it works in.
     uint64_t epoch GUARDED_BY(poolState) = 0;
-    bool ready GUARDED_BY(poolState) = false;
-    bool idle GUARDED_BY(poolState) = false;
-    bool quarantined GUARDED_BY(poolState) = false;
-    /// The member was opened again without it, or has more lanes than the token has sessions for: it ends
-    /// after the call that it is in.
-    bool retired GUARDED_BY(poolState) = false;
+    LaneState state GUARDED_BY(poolState) = LaneState::kOpening;
     /// When the watchdog gives it up, while it opens its first session.
     std::optional<Deadline> opensUntil GUARDED_BY(poolState);
     Condition wake;

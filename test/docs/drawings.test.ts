@@ -25,6 +25,19 @@ function drawn(state: string, withLabels: boolean): string[] {
   return arrows(found?.edges ?? [], withLabels);
 }
 
+/** The arrows of a `TransitionTable`, whose rows read `/* state *\/ {kNext, kRefused, …},`. */
+function nativeTransitions(path: string, first: string, last: string): string[] {
+  const rows = readFileSync(join(root, path), 'utf8').matchAll(/^ *\/\* (\w+) +\*\/ \{([\w, ]+)\},$/gm);
+  const changes = [...rows].flatMap(([, from = '', cells = '']) =>
+    cells
+      .split(', ')
+      .map((cell) => cell.trim().slice(1).toLowerCase())
+      .filter((to) => to !== 'refused' && to !== from)
+      .map((to) => `${from} --> ${to === last ? '[*]' : to}`),
+  );
+  return [...new Set([`[*] --> ${first}`, ...changes])].sort();
+}
+
 /** The answer of a key that does not allow a change. */
 const refusals = ['KMS_INVALID_STATE', 'NOT_FOUND'];
 
@@ -161,4 +174,8 @@ test('a breaker changes as it is drawn', async () => {
   }
   breaker.stop();
   expect(drawn('half-open', false)).toEqual([...found].sort());
+});
+
+test('a lane changes as it is drawn', () => {
+  expect(drawn('quarantined', false)).toEqual(nativeTransitions('native/src/lane_state.cc', 'opening', 'ended'));
 });
