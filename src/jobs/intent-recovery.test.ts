@@ -26,7 +26,7 @@ const materialId = (digit: string) => digit.repeat(64);
 const holds = (id: string) => domain.defaultCluster.has(id);
 const intentState = async (id: string) => (await domain.catalog.findIntent(id))?.state;
 
-/** What a process that dies after its call to the token leaves: an open intent and material. */
+/** The remains of a process that died after its call to the token: an open intent and material. */
 async function interruptedCreate(id: string, where: 'default' | 'custom' = 'default'): Promise<void> {
   const cluster = where === 'default' ? domain.defaultCluster : domain.customCluster;
   const { account, region } = domain.context().principal;
@@ -238,7 +238,7 @@ describe('the inventory of a cluster that has connected', () => {
 
   it('does not call a key unaccounted that is committed while it looks', async () => {
     const key = await domain.newKey();
-    // As it was before the commit: the look-up of the intent comes first and finds none only after the commit.
+    // As before the commit: the look-up of the intent comes first and finds none only after the commit.
     const order: string[] = [];
     const catalog = {
       ...domain.catalog,

@@ -8,7 +8,7 @@ import type { IntentRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
 
-/** What the rounds of recovery work with, and their times in milliseconds. */
+/** The dependencies of recovery, and its times in milliseconds. */
 export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
@@ -18,7 +18,7 @@ export interface IntentRecoveryOptions {
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
   intervalMs?: number | undefined;
-  /** An intent that is open for longer belongs to a create that died. Default 10 min, far beyond any create's deadline. */
+  /** An intent that is open for longer belongs to a dead create. Default 10 min, far beyond any create's deadline. */
   openForAtMostMs?: number | undefined;
   /** How long an abandoned intent's material is left alone: a late call may still be making it. Default 1 h. */
   quarantineMs?: number | undefined;
@@ -27,21 +27,21 @@ export interface IntentRecoveryOptions {
 }
 
 /**
- * Secret keys on one member that no intent and no material of its cluster explains: the catalog is another one or an old
- * one, or another program uses the token.
+ * Secret keys on one member that no intent and no material of its cluster explains: the catalog is another one or an
+ * old one, or another program uses the token.
  */
 export interface UnaccountedMaterial {
   clusterId: string;
   memberName: string;
-  /** CKA_IDs in hex. Empty when every key is accounted for. */
+  /** CKA_IDs in hex. Empty if every key is accounted for. */
   materialIds: string[];
 }
 
 const batchSize = 100;
 
 /**
- * Accounts for what creates left behind (invariant 2). It destroys only material whose intent is abandoned and out
- * of quarantine, or that a tombstone says is destroyed already; whatever belongs to a key is never touched.
+ * Accounts for the remains of creates (invariant 2). It destroys only material whose intent is abandoned and out of
+ * quarantine, or which a tombstone records as destroyed; the material of a key is never touched.
  */
 export class IntentRecovery {
   readonly #core: IntentRecoveryOptions['core'];
@@ -79,7 +79,7 @@ export class IntentRecovery {
     });
   }
 
-  /** Keys on a member's token that the catalog did not know when it was compared last. */
+  /** Keys on a member's token that the catalog did not know at the last comparison. */
   unaccountedMaterials(clusterId: string, memberName: string): number {
     return this.#unaccounted.get(`${clusterId}/${memberName}`) ?? 0;
   }
@@ -98,8 +98,8 @@ export class IntentRecovery {
   }
 
   /**
-   * To be called whenever a cluster has connected: destroys what turned up again although it was destroyed (a member that
-   * was away, a call that hung), and reports what nothing accounts for. Never rejects.
+   * Must be called whenever a cluster has connected: destroys material that reappeared after its destruction (an absent
+   * member, a hanging call), and reports unexplained keys. Never rejects.
    */
   async checkInventory(clusterId: string): Promise<void> {
     const cluster = this.#core.keyStores.connectedCluster(clusterId);
@@ -137,7 +137,7 @@ export class IntentRecovery {
     const abandonedBefore = new Date(now.getTime() - this.#quarantineMs);
     const seen = new Set<string>();
     for (;;) {
-      // Intents of clusters that are not connected stay at the head of the list; they hold up nobody.
+      // Intents of unconnected clusters stay at the head of the list; they must not delay others.
       const limit = batchSize + seen.size;
       const intents = await catalog.listAbandonedIntents(abandonedBefore, limit);
       for (const intent of intents.filter(({ materialId }) => !seen.has(materialId))) {
@@ -183,7 +183,7 @@ export class IntentRecovery {
     return accounts;
   }
 
-  /** Rows of another cluster account for nothing here: what they say was done was done elsewhere. */
+  /** Rows of another cluster account for nothing here: their acts were done elsewhere. */
   async #accountOf(clusterId: string, materialId: string): Promise<Account> {
     // The intent first: a create that commits between the two look-ups turns it into a material, never the reverse.
     const intent = await this.#core.catalog.findIntent(materialId);

@@ -9,7 +9,7 @@ import type { KeyRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
 
-/** What the rounds of deletion work with, and their times in milliseconds. */
+/** The dependencies of deletion, and its times in milliseconds. */
 export interface DeletionOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
@@ -26,9 +26,9 @@ const batchSize = 100;
 /**
  * Destroys the material of keys whose deletion date has come, on their clusters, and leaves tombstones.
  *
- * `Deleting` is entered by compare-and-set before the first call to a token and cannot be cancelled, so no request can use
- * or rescue a key whose material is half gone; what a crash left in `Deleting` is taken up by the next round. A key whose
- * cluster is not connected stays pending deletion until it is.
+ * `Deleting` is entered by compare-and-set before the first call to a token and cannot be cancelled, so no request can
+ * use or restore a key whose material is half destroyed. The next round continues what a crash left in `Deleting`. A
+ * key whose cluster is not connected stays pending deletion until it is.
  *
  * One process at a time does this, under a lease. Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
  */
@@ -73,7 +73,7 @@ export class KeyDeletion {
     const now = await this.#timeWatch.verifiedNow();
     if (now === undefined) return;
     for (;;) {
-      // Keys that had to be left stay at the head of the list: ask for as many more, so that they hold up nobody.
+      // Skipped keys stay at the head of the list: ask for as many more, so they do not delay others.
       const limit = batchSize + seen.size;
       const due = await this.#core.catalog.listKeysToDelete(now, limit);
       for (const key of due.filter(({ keyId }) => !seen.has(keyId))) {

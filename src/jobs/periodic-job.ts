@@ -1,19 +1,19 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 
-/** What is done again and again, how often, and who is told when it fails. */
+/** The work of a periodic job, its interval, and the listener of failures. */
 export interface PeriodicJobOptions {
   clock: Clock;
   /** Pause between the end of a round and the beginning of the next. */
   intervalMs: number;
-  /** What a round does, for the log. */
+  /** The work of a round, for the log. */
   name: string;
   /** Stops early, between two items of work, when the signal is aborted. */
   round: (signal: AbortSignal) => Promise<void>;
   onBackgroundError: BackgroundErrorListener;
 }
 
-/** Work that is done again and again in the background: never two rounds at once, and stopped between two of them. */
+/** Periodic work in the background: never two rounds at once, and stopped between two of them. */
 export class PeriodicJob {
   readonly #options: PeriodicJobOptions;
   readonly #stopping = new AbortController();
@@ -29,14 +29,14 @@ export class PeriodicJob {
     void this.runNow();
   }
 
-  /** Runs a round now or, when one is running, waits for that one. Never rejects: failures go to the listener. */
+  /** Runs a round now or, if one is running, waits for that one. Never rejects: failures go to the listener. */
   runNow(): Promise<void> {
     if (this.#stopping.signal.aborted) return Promise.resolve();
     this.#running ??= this.#run();
     return this.#running;
   }
 
-  /** No further round; resolves when the one that is running has ended. */
+  /** No further round; resolves when the running one has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#next?.cancel();

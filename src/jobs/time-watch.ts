@@ -4,35 +4,37 @@ import type { KeyCatalog } from '../keys/catalog.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import { type DeletionHold, recordAfter, type TimeReading } from '../keys/time-record.js';
 
-/** What the watch looks at, and whom it tells. */
+/** The inputs and listeners of the watch. */
 export interface TimeWatchOptions {
   catalog: Pick<KeyCatalog, 'changeTimeRecord'>;
   clock: Clock;
   audit: ActAudit;
-  /** Told of a hold that this process finds or makes, and of null when there is none any more. Not told twice of one. */
+  /**
+   * Called with a hold that this process finds or makes, and with null when it has ended. Each change is reported once.
+   */
   onHold: (hold: DeletionHold | null) => void;
   onBackgroundError: BackgroundErrorListener;
 }
 
-/** What the clocks say now. */
+/** The present reading of the clocks. */
 export function readTime(clock: Clock): TimeReading {
   return { date: clock.now(), ...clock.boot() };
 }
 
 /**
- * Says by which time deletions may be judged, and when by none: a clock that jumps would destroy keys before their day
- * (invariant 17). What it found is in the catalog, for every process and the next start.
+ * Supplies the time by which deletions are judged, or none: a jumping clock would destroy keys before their date
+ * (invariant 17). Its findings are in the catalog, for every process and the next start.
  */
 export class TimeWatch {
   readonly #options: TimeWatchOptions;
-  /** Since when the hold is that was told of; null: that there is none was told. */
+  /** The beginning of the reported hold; null if the last report was that there is none. */
   #toldMs: number | null | undefined;
 
   constructor(options: TimeWatchOptions) {
     this.#options = options;
   }
 
-  /** @returns the time, when it can be trusted; undefined while deletions are held. Rejects when the catalog fails. */
+  /** @returns the time, if it can be trusted; undefined while deletions are held. Rejects if the catalog fails. */
   async verifiedNow(): Promise<Date | undefined> {
     const now = readTime(this.#options.clock);
     const { before, after } = await this.#options.catalog.changeTimeRecord((known) => recordAfter(known, now));
@@ -48,7 +50,7 @@ export class TimeWatch {
     this.#options.onHold(hold);
   }
 
-  /** The hold holds without its record, too: it destroys nothing. */
+  /** The hold is effective even without its record: nothing is destroyed. */
   async #recordHold({ reason, expected, found }: DeletionHold): Promise<void> {
     const parameters = { reason, expected: expected?.toISOString() ?? null, found: found?.toISOString() ?? null };
     try {

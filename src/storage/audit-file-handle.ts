@@ -2,7 +2,7 @@ import { constants, type Stats, statSync, write } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** How much of a buffer was written, and what stopped the rest. */
+/** How much of a buffer was written, and the error that stopped the rest. */
 export interface WriteOutcome {
   writtenBytes: number;
   error: Error | undefined;
@@ -11,10 +11,10 @@ export interface WriteOutcome {
 /** See `AuditFileHandle.look`. */
 export type AuditFileCondition = 'whole' | 'removed' | 'cut-off';
 
-/** What the log needs of its file. */
+/** The part of the file that the log needs. */
 export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'look' | 'acceptLength' | 'isAt' | 'close'>;
 
-/** Our own standard streams, which may be pipes: whoever started us reads them. */
+/** Our own standard streams, which may be pipes: the process that started us reads them. */
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 const newline = 0x0a;
@@ -23,9 +23,9 @@ const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 /** An open audit file: only appends, so that several processes may write to one. */
 export class AuditFileHandle {
   readonly #handle: FileHandle;
-  /** Devices and pipes (`/dev/stdout`) have no end to look at and nothing to sync. */
+  /** Devices and pipes (`/dev/stdout`) have no end to check and nothing to sync. */
   readonly #isRegular: boolean;
-  /** What it had when it was opened, and what this process has written since: others only append. */
+  /** Its size when it was opened, plus the bytes that this process has written since: others only append. */
   #leastBytes: number;
 
   private constructor(handle: FileHandle, found: Stats) {
@@ -35,8 +35,8 @@ export class AuditFileHandle {
   }
 
   /**
-   * Makes the file (0600) when it is missing; its name is then synced too. Rejects for a named pipe, which would block
-   * here until somebody reads it and at any write after that, and for a block device.
+   * Creates the file (0600) if it is missing; its name is then synced too. Rejects for a named pipe, which would block
+   * here until it has a reader, and again at later writes, and for a block device.
    */
   static async open(path: string): Promise<AuditFileHandle> {
     requireFileOrDevice(path);
@@ -51,7 +51,7 @@ export class AuditFileHandle {
     }
   }
 
-  /** Writes until all is written or the system refuses: a nearly full disk takes a part first. Never rejects. */
+  /** Writes until everything is written or the system refuses: a nearly full disk takes a part first. Never rejects. */
   async write(bytes: Uint8Array): Promise<WriteOutcome> {
     let writtenBytes = 0;
     try {
@@ -81,24 +81,25 @@ export class AuditFileHandle {
   }
 
   /**
-   * What became of what was written. `removed`: no folder has the file any more, and what is written then is gone with the
-   * process. `cut-off`: it is shorter than it must be; logrotate's copytruncate does that, and so does whoever hides something.
+   * The condition of the written data. `removed`: no folder has the file any more, and later writes are lost with the
+   * process. `cut-off`: it is shorter than it must be; logrotate's copytruncate does that, and so does a person who
+   * hides something.
    */
   async look(): Promise<AuditFileCondition> {
     if (!this.#isRegular) return 'whole';
-    // Read before: what is written meanwhile may not be in the size yet.
+    // Read before: bytes written meanwhile may not be in the size yet.
     const leastBytes = this.#leastBytes;
     const { nlink, size } = await this.#handle.stat();
     if (nlink === 0) return 'removed';
     return size < leastBytes ? 'cut-off' : 'whole';
   }
 
-  /** After a file was found cut off, and before the next write: it goes on from here. */
+  /** Called after a file was found cut off, and before the next write: it continues from here. */
   async acceptLength(): Promise<void> {
     this.#leastBytes = (await this.#handle.stat()).size;
   }
 
-  /** Whether it is the file that has this path now. A log rotation moves it away before it says so. */
+  /** Whether this path still leads to the file. A log rotation moves it away before it sends SIGHUP. */
   async isAt(path: string): Promise<boolean> {
     if (!this.#isRegular) return true;
     const [ours, named] = await Promise.all([this.#handle.stat(), statOrNothing(path)]);
@@ -126,16 +127,16 @@ function requireFileOrDevice(path: string): void {
   throw new Error(`The audit log ${path} is neither a file nor a character device such as /dev/stdout.`);
 }
 
-/** Whether a file ends in the middle of a line: a process died, or the disk was full, while it wrote there. */
+/** Whether a file ends in the middle of a line: a process died, or the disk was full, during a write. */
 export async function endsInTornLine(path: string): Promise<boolean> {
-  // A device or a pipe has no end to look at, and opening it to read might wait for a writer.
+  // A device or a pipe has no end to check, and opening it to read might wait for a writer.
   if (!(await stat(path)).isFile()) return false;
   const handle = await open(path, 'r');
   try {
     const first = await lastByte(handle);
     if (first.byte === undefined || first.byte === newline) return false;
-    // A sibling may be in the middle of a long write, whose end would be seen in a moment. Only a stop tells. Blocking
-    // is harmless here: it happens when a file is opened after a crash.
+    // A sibling may be in the middle of a long write, whose end would appear in a moment. A pause shows which. Blocking
+    // is harmless: this happens only when a file is opened after a crash.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     const second = await lastByte(handle);
     return second.size === first.size && second.byte !== newline;

@@ -225,7 +225,7 @@ describe('a file that blocks', () => {
     closeSync(reader);
   });
 
-  /** Our own stream is a pipe that nobody reads: writes block once it is full. */
+  /** Our own stream is a pipe without a reader: writes block once it is full. */
   async function openBlocked(): Promise<{
     log: AuditFile;
     time: ManualClock;

@@ -4,24 +4,29 @@ import { type Clock, delay, type ScheduledTask } from '../clock.js';
 import { printableJsonLine } from '../printable.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 
-/** Where the log is, and who is told of what happens to it. */
+/** The path of the log, and its listeners. */
 export interface AuditFileOptions {
-  /** Made (0600) when it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
+  /** Created (0600) if it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
   path: string;
   clock: Clock;
-  /** Told each time that the log could not be written or synced, with how many records of requests that cost; also with 0. */
+  /**
+   * Called each time that the log could not be written or synced, with the number of lost request records, which may be
+   * 0.
+   */
   onLost?: (count: number) => void;
-  /** Told that the file was removed while it was in use, and a new one begun under its path; or that it was cut off. */
+  /**
+   * Called when the file was removed while it was in use, and a new one begun under its path; or when it was cut off.
+   */
   onLoss?: (condition: 'removed' | 'cut-off') => void;
 }
 
 /**
- * What the log says of itself, in a line of its own between the records.
- * - `opened`: a server began to write here. It is also the test whether the log can be written, before anything is done.
+ * The log's own notices, in lines between the records.
+ * - `opened`: a server began to write here. It also tests whether the log can be written, before anything is done.
  * - `torn-record`: the line above was cut off by a crash.
- * - `records-lost`: so many records could not be written (or synced); their requests were refused.
- * - `file-removed`: the file was removed while it was written to; what was written since may be missing.
- * - `file-cut-off`: somebody truncated it; what was in it is missing.
+ * - `records-lost`: this many records could not be written (or synced); their requests were refused.
+ * - `file-removed`: the file was removed while it was in use; lines written since may be missing.
+ * - `file-cut-off`: it was truncated; its earlier lines are missing.
  */
 interface AuditNotice {
   time: string;
@@ -31,26 +36,30 @@ interface AuditNotice {
 
 /** A line on its way to the file. */
 interface Line {
-  /** With its end. */
+  /** With its line end. */
   text: string;
   byteLength: number;
   durable: boolean;
-  /** Of a request, and no notice. */
+  /** A request's record, not a notice. */
   isRecord: boolean;
   settle(error: Error | undefined): void;
 }
 
-/** How often a log that failed is tried again by itself, and how often a busy log looks whether its file is still there. */
+/**
+ * How often a failed log is retried without a request, and how often a busy log checks whether its file still exists.
+ */
 const probeIntervalMs = 1_000;
-/** How long the file may take for one thing before the log is not healthy: a disk that is gone blocks without an error. */
+/**
+ * How long one operation of the file may take before the log counts as unhealthy: a lost disk blocks without an error.
+ */
 const stalledAfterMs = 5_000;
-/** Records that wait for a file which takes none: with more than this the log is not healthy, … */
+/** With more bytes than this waiting for a blocked file, the log is unhealthy, … */
 const fullBytes = 8 * 1024 * 1024;
-/** … and with more than this a record is lost. Between them is room for the requests that had begun before. */
+/** … and with more than this a record is lost. The room between is for requests that had begun before. */
 const overfullBytes = 32 * 1024 * 1024;
 const newline = 0x0a;
 
-/** Opens the log. Rejects when the file cannot be opened or a torn line at its end cannot be closed. */
+/** Opens the log. Rejects if the file cannot be opened or a torn line at its end cannot be closed. */
 export async function openAuditFile(options: AuditFileOptions): Promise<AuditFile> {
   const handle = await AuditFileHandle.open(options.path);
   const file = new AuditFile(options, handle);
@@ -64,10 +73,10 @@ export async function openAuditFile(options: AuditFileOptions): Promise<AuditFil
 }
 
 /**
- * An audit log in a file, one JSON line a record.
+ * An audit log in a file, one JSON line per record.
  *
- * Group commit: what is appended while a write is under way goes with the next write, and what waits for the disk
- * shares a sync. Writes go on while a sync is under way, so that data-plane records never wait for the disk.
+ * Group commit: records appended during a write go with the next write, and records that wait for the disk share a
+ * sync. Writes continue during a sync, so data-plane records never wait for the disk.
  */
 export class AuditFile implements AuditLog {
   readonly #options: AuditFileOptions;
@@ -78,9 +87,9 @@ export class AuditFile implements AuditLog {
   #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
-  /** A failed sync is not forgotten because of a write that nobody synced. */
+  /** A failed sync is not forgotten because of an unsynced write. */
   #failure: { at: 'write' | 'sync'; cause: Error } | undefined;
-  /** Since the last line that said so. */
+  /** Since the last notice about it. */
   #lostRecords = 0;
   #allLostRecords = 0;
   #writtenRecords = 0;
@@ -89,7 +98,7 @@ export class AuditFile implements AuditLog {
   #probe: ScheduledTask | undefined;
   #presenceCheckedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
-  /** When what the file is busy with began, in `Clock.monotonicMs`. */
+  /** When the file's present operation began, in `Clock.monotonicMs`. */
   readonly #busySinceMs: Record<'write' | 'sync', number | undefined> = { write: undefined, sync: undefined };
 
   /** See `openAuditFile`. */
@@ -106,7 +115,7 @@ export class AuditFile implements AuditLog {
     return this.trouble() === undefined;
   }
 
-  /** Why it cannot be written now; undefined when it can. */
+  /** Why it cannot be written now; undefined if it can. */
   trouble(): Error | undefined {
     if (this.#closed) return closedError();
     if (this.#failure !== undefined) return this.#failure.cause;
@@ -126,15 +135,15 @@ export class AuditFile implements AuditLog {
   }
 
   /**
-   * Looks whether the file at the path is still the one that is written to. One that was removed is begun anew, and of one
-   * that was cut off it is told, also where nobody writes; one that was moved is written to until `reopen`.
+   * Checks whether the path still leads to the file. A removed file is begun anew, and a cut-off one is reported, even
+   * without writes; a moved one is written to until `reopen`.
    */
   async isInPlace(): Promise<boolean> {
     if (this.#closed) return true;
     const handle = this.#handle;
     if ((await handle.look()) !== 'whole') this.#startWriting();
     const inPlace = await handle.isAt(this.#options.path);
-    // One that was replaced meanwhile was opened at the path just now.
+    // A file that was replaced meanwhile was opened at the path just now.
     return inPlace || handle !== this.#handle;
   }
 
@@ -145,7 +154,10 @@ export class AuditFile implements AuditLog {
     return this.#options.clock.monotonicMs() - sinceMs > stalledAfterMs;
   }
 
-  /** Goes on in a new file under the same path, for a log rotation that has moved the old one away. On failure the old one stays. */
+  /**
+   * Continues in a new file under the same path, for a log rotation that has moved the old one away. On failure the old
+   * one stays.
+   */
   reopen(): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
@@ -155,8 +167,8 @@ export class AuditFile implements AuditLog {
   }
 
   /**
-   * Writes and syncs what was appended, then closes. Later appends reject.
-   * @returns false when that took longer than `boundMs`: the file blocks, and so would a normal end of the process.
+   * Writes and syncs the appended records, then closes. Later appends reject.
+   * @returns false if that took longer than `boundMs`: the file blocks, and so would a normal end of the process.
    */
   async close(boundMs: number): Promise<boolean> {
     if (this.#closed) return true;
@@ -181,7 +193,7 @@ export class AuditFile implements AuditLog {
     }
   }
 
-  /** Writes what the log has to say of itself. */
+  /** Writes a notice of the log itself. */
   async note(notice: AuditNotice['notice']): Promise<void> {
     // A torn line has no end: ours must begin on a line of its own.
     this.#midLine ||= notice === 'torn-record';
@@ -213,7 +225,7 @@ export class AuditFile implements AuditLog {
 
   async #writeAll(): Promise<void> {
     do {
-      // Lets everything that is appended in this turn of the event loop come along: each write wakes another thread.
+      // Takes along everything that is appended in this turn of the event loop: each write wakes another thread.
       await new Promise((resolve) => setImmediate(resolve));
       this.#busySinceMs.write = this.#options.clock.monotonicMs();
       if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
@@ -222,7 +234,7 @@ export class AuditFile implements AuditLog {
       this.#waitingBytes = 0;
       await this.#writeLines(lines);
     } while (this.#waiting.length > 0 || this.#reopenings.length > 0);
-    // No `await` since the check: nothing can have been added that nobody writes.
+    // No `await` since the check: no line can have been added unseen.
     this.#busySinceMs.write = undefined;
     this.#writing = undefined;
   }
@@ -239,13 +251,13 @@ export class AuditFile implements AuditLog {
     const start = this.#midLine ? '\n' : '';
     const bytes = Buffer.from(lines.reduce((all, line) => all + line.text, start));
     const { writtenBytes, error } = await this.#handle.write(bytes);
-    // Before anybody is told: whoever was waited for may look at once whether the log is well.
+    // Before the listeners: a waiter may check at once whether the log is well.
     this.#busySinceMs.write = undefined;
     if (writtenBytes > 0) this.#midLine = bytes[writtenBytes - 1] !== newline;
     this.#settleWritten(lines, writtenBytes - start.length, error);
   }
 
-  /** A write that broke off has still recorded the lines before the break. */
+  /** An interrupted write has still recorded the lines before the interruption. */
   #settleWritten(lines: readonly Line[], writtenBytes: number, error: Error | undefined): void {
     let end = 0;
     const written = lines.filter((line) => {
@@ -290,14 +302,14 @@ export class AuditFile implements AuditLog {
     this.#allLostRecords += count;
     this.#options.onLost?.(count);
     for (const line of lines) line.settle(error);
-    // Nobody may come and append, since callers are refused while the log is not healthy.
+    // No append may come, since callers are refused while the log is unhealthy.
     this.#probe ??= this.#options.clock.schedule(probeIntervalMs, () => {
       this.#probe = undefined;
       if (this.#failure !== undefined && !this.#closed) this.#startWriting();
     });
   }
 
-  /** The first line after a failure says how many records are missing; it is also the test whether the log is well again. */
+  /** The first line after a failure says how many records are missing; it also tests whether the log is well again. */
   #lostNotice(): Line[] {
     const count = this.#lostRecords;
     if (count === 0 && this.#failure === undefined) return [];
@@ -333,7 +345,9 @@ export class AuditFile implements AuditLog {
     this.#midLine = await endsInTornLine(this.#options.path);
   }
 
-  /** Looks before each durable write, otherwise once a second. @returns what to say at the top of a new file. */
+  /**
+   * Checks the file before each durable write, otherwise once a second. @returns the notices at the top of a new file.
+   */
   async #mendFile(records: readonly Line[]): Promise<Line[]> {
     const nowMs = this.#options.clock.monotonicMs();
     const isDue = nowMs - this.#presenceCheckedMs >= probeIntervalMs || records.some((line) => line.durable);

@@ -47,7 +47,7 @@ const remove = (): void => {
   for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
 };
 
-/** Rows with much in them, so that a copy takes several steps. */
+/** Large rows: a copy takes several steps. */
 function fill(rows: number): void {
   const database = new Sqlite(path);
   const intent = database.prepare(
@@ -127,7 +127,7 @@ describe('a restore', () => {
     expect(await restored.reserveEncryptions(used.currentMaterialId, 1)).toBe(65_536 + restoredEncryptions + 1);
     expect(await restored.reserveEncryptions(unused.currentMaterialId, 1)).toBe(restoredEncryptions + 1);
     expect((await restored.findTimeRecord())?.hold?.reason).toBe('restored');
-    // Its create may have committed after the backup: then this material is a key's.
+    // Its create may have committed after the backup: this material is then a key's.
     expect(await restored.findIntent(underWay.currentMaterialId)).toBeUndefined();
     await restored.close();
   });

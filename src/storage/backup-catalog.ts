@@ -6,25 +6,25 @@ import { CatalogOpenError } from './database.js';
 import { PartialFile } from './partial-file.js';
 import { openConnection } from './sqlite-connection.js';
 
-/** What a copy of a catalog holds. */
+/** The content of a catalog's copy. */
 export interface CatalogContent {
   bytes: number;
-  /** Tombstones left out. */
+  /** Without tombstones. */
   keys: number;
   schemaVersion: number;
   incarnationId: string;
 }
 
-/** Told of how far a copy is, from 0 to 1. */
+/** Called with the progress of a copy, from 0 to 1. */
 export type ProgressListener = (share: number) => void;
 
 const busyTimeoutMs = 5_000;
-/** A mebibyte of SQLite's pages: between two steps the listener is told. */
+/** A mebibyte of SQLite's pages: the listener is called between two steps. */
 const pagesPerStep = 256;
 
 /**
- * Copies a catalog to a file of its own while it may be in use, as it is at one moment. The file (0600) appears whole and
- * checked, or not at all, and replaces nothing.
+ * Copies a catalog to a file of its own while it may be in use, as it is at one moment. The file (0600) appears
+ * complete and checked, or not at all, and replaces nothing.
  * @throws CatalogOpenError
  */
 export async function backupCatalog(
@@ -43,7 +43,7 @@ export async function backupCatalog(
   });
 }
 
-/** Whether something has that name. @throws CatalogOpenError when it cannot be looked at */
+/** Whether the path is in use. @throws CatalogOpenError if it cannot be examined */
 export function isTaken(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -52,7 +52,9 @@ export function isTaken(path: string): boolean {
   }
 }
 
-/** Work on a partial file, which is gone afterwards; errors of SQLite and the system become those of an operator. */
+/**
+ * Works on a partial file, which is removed afterwards; errors of SQLite and the system become those for an operator.
+ */
 export async function withPartial<T>(target: string, work: (partial: PartialFile) => Promise<T>): Promise<T> {
   let partial: PartialFile | undefined;
   try {
@@ -65,7 +67,7 @@ export async function withPartial<T>(target: string, work: (partial: PartialFile
   }
 }
 
-/** The read transaction pins one moment: without it SQLite begins the copy anew whenever another process writes. */
+/** The read transaction pins one moment: without it SQLite restarts the copy whenever another process writes. */
 async function copy(from: string, to: string, onProgress: ProgressListener): Promise<void> {
   const connection = openConnection(from, busyTimeoutMs);
   try {
@@ -83,7 +85,7 @@ async function copy(from: string, to: string, onProgress: ProgressListener): Pro
   }
 }
 
-/** Makes one file of it and checks it, all of it, as a restore will. */
+/** Puts everything into one file and checks all of it, as a restore will. */
 function finish(path: string): Promise<CatalogContent> {
   const connection = new Sqlite(path, { fileMustExist: true });
   try {
@@ -95,7 +97,7 @@ function finish(path: string): Promise<CatalogContent> {
   }
 }
 
-/** @throws CatalogOpenError when a page, an index or a reference is broken */
+/** @throws CatalogOpenError if a page, an index or a reference is broken */
 export function requireSound(connection: Sqlite.Database, path: string): void {
   const integrity = String(connection.pragma('integrity_check(1)', { simple: true }));
   const references = connection.pragma('foreign_key_check') as unknown[];
@@ -104,7 +106,7 @@ export function requireSound(connection: Sqlite.Database, path: string): void {
   throw new CatalogOpenError(`The catalog ${path} is damaged: ${what}. Take another copy.`);
 }
 
-/** Counts what is in it. */
+/** Counts its content. */
 export function contentOf(connection: Sqlite.Database, path: string): CatalogContent {
   const value = (query: string): unknown => connection.prepare(query).pluck().get();
   return {

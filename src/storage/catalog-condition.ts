@@ -4,21 +4,21 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { openError } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
 
-/** What the catalog remembers that keeps key stores from serving. Read without an HSM. */
+/** The facts in the catalog that keep key stores from serving. Read without an HSM. */
 export interface CatalogCondition {
   stores: {
     customKeyStoreId: string;
     name: string;
     state: ConnectionState;
     errorCode: ConnectionErrorCode | null;
-    /** As `LoginAttempts` names the store's password. */
+    /** The name of the store's password in `LoginAttempts`. */
     credentialVersion: string;
   }[];
   /** Credentials that a token refused: none of them is tried again. */
   refusedCredentials: { tokenSerialNumber: string; credentialVersion: string; date: Date }[];
 }
 
-/** Reads a sound catalog, through a connection that cannot write. One that was never migrated has nothing to say. */
+/** Reads a sound catalog, through a read-only connection. One that was never migrated has no such facts. */
 export function readCatalogCondition(file: string): CatalogCondition {
   const connection = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
@@ -45,9 +45,9 @@ export function readCatalogCondition(file: string): CatalogCondition {
 }
 
 /**
- * Whether a catalog takes a change now: begins one, and takes it back before anything is written.
+ * Whether a catalog accepts a change now: begins one, and rolls it back before anything is written.
  * @param busyTimeoutMs how long to wait, blocking, for another process that holds it
- * @returns what to tell the operator, or undefined
+ * @returns the message for the operator, or undefined
  */
 export function catalogWriteProblem(file: string, busyTimeoutMs: number): string | undefined {
   try {

@@ -9,9 +9,9 @@ interface Group {
 }
 
 /**
- * What a catalog holds that the configuration cannot name: keys and stores of another account or region, or of another
- * deployment's clusters alone. Tombstones count for nothing.
- * @returns a sentence; undefined when it belongs to this deployment, or is new
+ * The content of a catalog that the configuration cannot name: keys and stores of another account or region, or only of
+ * another deployment's clusters. Tombstones do not count.
+ * @returns a sentence; undefined if it belongs to this deployment, or is new
  */
 export function strangersIn(connection: Sqlite.Database, { identity, clusterIds }: CatalogOwner): string | undefined {
   const groups = [...groupsOf(connection, keysQuery), ...groupsOf(connection, storesQuery)];

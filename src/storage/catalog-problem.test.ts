@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(template, { recursive: true }));
 
-/** A catalog of a deployment that was used: some keys, all in the one file. */
+/** A catalog of a used deployment: some keys, all in the one file. */
 async function used(records?: Parameters<typeof addKey>[1][]): Promise<void> {
   if (records === undefined) {
     copyFileSync(join(template, 'catalog.db'), path);
@@ -61,7 +61,7 @@ function rawly(task: (connection: Sqlite.Database) => void): void {
   chmodSync(path, 0o600);
 }
 
-/** One thing after the other. */
+/** Runs the parts in sequence. */
 function steps(...parts: (() => void)[]): () => void {
   return () => {
     for (const part of parts) part();
@@ -71,7 +71,10 @@ function steps(...parts: (() => void)[]): () => void {
 /** In place of the catalog. */
 const instead = (make: () => void): (() => void) => steps(() => rmSync(path), make);
 
-/** Every way in which a catalog can be no catalog of ours; `used` made one before, where it is not the name of nothing. */
+/**
+ * Every way in which a file can fail to be a catalog of ours; `used` makes one before, unless the path should not
+ * exist.
+ */
 const problems: [string, () => void | Promise<void>, string, RegExp][] = [
   ['no file', () => rmSync(path, { force: true }), 'missing', /holdfast catalog init.*restore/],
   ['an empty file', () => truncateSync(path), 'empty', /is empty.*restore/],
@@ -291,7 +294,7 @@ describe('a catalog that goes away while it is open', () => {
   });
 });
 
-/** Names and bytes of all that is there; SQLite's shared memory is nobody's content. */
+/** Names and bytes of all files; SQLite's shared memory is not content. */
 function contentOf(place: string): Record<string, string> {
   const found: Record<string, string> = {};
   try {

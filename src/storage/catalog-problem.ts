@@ -27,13 +27,13 @@ export interface CatalogProblem {
     | 'busy'
     | 'full'
     | 'unusable';
-  /** What is wrong, as a sentence. */
+  /** The problem, as a sentence. */
   message: string;
-  /** What the operator does about it, as a sentence. */
+  /** The remedy, as a sentence. */
   remedy: string;
 }
 
-/** Which deployment a catalog is to belong to: what configuration says. */
+/** The deployment that a catalog should belong to, from the configuration. */
 export interface CatalogOwner {
   identity: Identity;
   clusterIds: readonly string[];
@@ -44,11 +44,11 @@ const mend =
   'Stop every process that uses it, move the file and its -wal and -shm away, and restore a backup: holdfast catalog restore.';
 
 /**
- * Looks whether a catalog can be served, and changes nothing: the one list of preconditions that `serve` and `doctor`
- * share. Reads all of it, to find pages that are missing or broken: half a second for 100,000 keys (74 MB, measured).
- * @param owner left out where no configuration says whose catalog it is to be
+ * Checks whether a catalog can be served, and changes nothing: the one list of preconditions that `serve` and `doctor`
+ * share. Reads all of it, to find missing or broken pages: half a second for 100,000 keys (74 MB, measured).
+ * @param owner left out if no configuration names the owner
  * @param busyTimeoutMs how long to wait, blocking, for another process that holds the file
- * @returns undefined when it can
+ * @returns undefined if it can
  */
 export function catalogProblem(path: string, owner?: CatalogOwner, busyTimeoutMs = 5_000): CatalogProblem | undefined {
   return explained(
@@ -57,7 +57,7 @@ export function catalogProblem(path: string, owner?: CatalogOwner, busyTimeoutMs
   );
 }
 
-/** Why no catalog can be put at a path where there is none; undefined if one can. Changes nothing. */
+/** Why no catalog can be created at a free path; undefined if one can. Changes nothing. */
 export function placeProblem(path: string): CatalogProblem | undefined {
   return explained(resolve(path), (file) => {
     const problem = folderProblem(dirname(file)) ?? leftOver(file);
@@ -75,7 +75,7 @@ function explained(file: string, look: (file: string) => CatalogProblem | undefi
   }
 }
 
-/** Only that there is nothing is an answer. @throws the system's error: a file as a folder, no right to look, … */
+/** Only a missing file is an answer. @throws the system's error: a file as a folder, missing rights, … */
 function lookFor(path: string, look: (path: string) => Stats): Stats | undefined {
   try {
     return look(path);
@@ -85,12 +85,12 @@ function lookFor(path: string, look: (path: string) => Stats): Stats | undefined
   }
 }
 
-/** Stops an open when there is a problem. @throws CatalogOpenError with what is wrong and what to do */
+/** Stops an open if there is a problem. @throws CatalogOpenError with the problem and its remedy */
 export function requireNone(problem: CatalogProblem | undefined): void {
   if (problem !== undefined) throw new CatalogOpenError(`${problem.message} ${problem.remedy}`);
 }
 
-/** Anyone who may write to the folder could put another catalog, or another write-ahead log, in place of ours. */
+/** Anyone who may write to the folder could replace the catalog or its write-ahead log. */
 function folderProblem(folder: string): CatalogProblem | undefined {
   const problem = (message: string, remedy: string): CatalogProblem => ({ kind: 'folder', message, remedy });
   const found = lookFor(folder, statSync);
@@ -109,7 +109,9 @@ function folderProblem(folder: string): CatalogProblem | undefined {
   return undefined;
 }
 
-/** Root may use what belongs to others: SQLite gives the files that it makes beside a database to its owner. */
+/**
+ * Root may use other users' files: SQLite gives the files that it creates beside a database to the database's owner.
+ */
 function isOurs(found: Stats): boolean {
   const user = process.geteuid?.();
   return user === 0 || found.uid === user;
@@ -121,7 +123,7 @@ function fileProblem(file: string): CatalogProblem | undefined {
   if (found === undefined) return missing(file);
   if (!found.isFile()) return noRegularFile(file, found);
   if (!isOurs(found)) return anotherUser(file, found);
-  // Before its mode: whoever is told to change that takes the file for the right one.
+  // Before its mode: advice to change that would present the file as the right one.
   if (found.size === 0) return empty(file);
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
     const stats = lookFor(name, lstatSync);
@@ -145,8 +147,8 @@ function missing(file: string): CatalogProblem {
 }
 
 /**
- * SQLite's files without their database: it was removed or renamed under a process that used it. SQLite would take them
- * for those of whatever comes to have the name.
+ * SQLite's files without their database: it was removed or renamed while in use. SQLite would take them for those of
+ * the next file with the name.
  */
 function leftOver(file: string): CatalogProblem | undefined {
   const names = [`${file}-wal`, `${file}-shm`, `${file}-journal`];
@@ -197,14 +199,14 @@ function accessProblem(file: string, found: Stats): CatalogProblem | undefined {
   if (!found.isFile()) return noRegularFile(file, found);
   if (!isOurs(found)) return anotherUser(file, found);
   if ((found.mode & 0o077) !== 0) {
-    // Not opened to see what it is: SQLite makes files beside it, and gives them its mode.
+    // Not opened to see what it is: SQLite creates files beside it, and gives them its mode.
     const message = `Other users may use the file ${file} of the catalog: it was not looked into.`;
     return { kind: 'mode', message, remedy: `If it is this deployment's catalog, forbid it: chmod 600 ${file}` };
   }
   return undefined;
 }
 
-/** What is in it, through a connection that cannot write. */
+/** Its content, through a read-only connection. */
 function contentProblem(
   file: string,
   owner: CatalogOwner | undefined,
@@ -262,7 +264,7 @@ function ownerProblem(connection: Sqlite.Database, owner: CatalogOwner | undefin
   };
 }
 
-/** What to throw instead of an error of SQLite or of the system; other errors are given back as they are. */
+/** The error to throw in place of one of SQLite or of the system; other errors are returned unchanged. */
 export function openError(file: string, thrown: unknown): unknown {
   const cause = thrown instanceof HoldfastError ? thrown.cause : thrown;
   if (!isSqliteError(cause) && !isSystemError(cause)) return thrown;
@@ -291,7 +293,7 @@ function sqliteProblem(file: string, error: InstanceType<Sqlite.SqliteError>): C
       "Let the service's user read and write the file and its folder, on a file system that is mounted for writing.";
     return { kind: 'not-writable', message: what, remedy };
   }
-  // Both say nothing of what the system answered: a full disk, a quota, a limit, or a disk that is broken.
+  // Neither reveals the system's error: a full disk, a quota, a limit, or a broken disk.
   if (/^SQLITE_(FULL|IOERR_(SHMSIZE|WRITE))$/.test(code)) {
     const remedy = `Make room on the disk of ${dirname(file)} (df -h, df -i), and let this process make files that large (ulimit -f); then look after the disk.`;
     return { kind: 'full', message: what, remedy };

@@ -4,16 +4,16 @@ import { openError } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
 import { isBusy } from './sqlite-connection.js';
 
-/** Says to the system that the catalog of this name is in use, until it is released or the process ends. */
+/** Marks the catalog of this name as in use, until it is released or the process ends. */
 export interface CatalogUse {
   release(): void;
 }
 
 /**
- * For processes that read and write a catalog: several may. The lock is on a file beside the catalog, so that it is known
- * also of a catalog that was removed or renamed under its process. SQLite's own locks carry it: the kernel
- * releases them, however a process ends.
- * @throws CatalogOpenError while a catalog is made or restored there, or when nothing can be written there
+ * For processes that read and write a catalog: several may. The lock is on a file beside the catalog, so it also works
+ * for a catalog that was removed or renamed while in use. SQLite's own locks carry it: the kernel releases them,
+ * however a process ends.
+ * @throws CatalogOpenError while a catalog is created or restored there, or if nothing can be written there
  */
 export function useCatalog(file: string, busyTimeoutMs: number): CatalogUse {
   return lock(file, busyTimeoutMs, ['begin', 'select count(*) from sqlite_schema']);
@@ -48,7 +48,7 @@ function hold(connection: Sqlite.Database, statements: readonly string[]): Catal
   }
 }
 
-/** Never opened once it exists: to close a file that SQLite has locked in this process would release its locks. */
+/** Never opened once it exists: closing a file that SQLite has locked in this process would release its locks. */
 function makeFile(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));

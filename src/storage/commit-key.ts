@@ -5,8 +5,8 @@ import { keyRow, materialRow } from './rows.js';
 import type { CatalogSchema } from './schema.js';
 
 /**
- * The commit that acknowledges a key (invariant 2). Clean-up abandons the intent and an operator disconnects or
- * deletes the store in transactions of their own: whichever comes first here decides, and the other sees it.
+ * The commit that acknowledges a key (invariant 2). Clean-up abandons the intent, and an operator disconnects or
+ * deletes the store, in transactions of their own: whichever comes first decides, and the other sees it.
  */
 export function commitKey(database: CatalogDatabase, key: KeyRecord, material: MaterialRecord): Promise<boolean> {
   return database.write(async (transaction) => {
@@ -18,7 +18,9 @@ export function commitKey(database: CatalogDatabase, key: KeyRecord, material: M
   });
 }
 
-/** The cluster is compared too: a store that was pointed at another one meanwhile must not own material on the old one. */
+/**
+ * The cluster is compared too: a store that was moved to another one meanwhile must not own material on the old one.
+ */
 async function storeTakesKey(transaction: Transaction<CatalogSchema>, key: KeyRecord): Promise<boolean> {
   if (key.customKeyStoreId === null) return true;
   const store = await transaction

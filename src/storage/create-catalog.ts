@@ -9,14 +9,14 @@ import { applicationId, openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
 import { columnTypes } from './sqlite-types.js';
 
-/** Nobody else knows the file while it is made. */
+/** No other process knows the file while it is made. */
 const busyTimeoutMs = 1_000;
 
 /**
- * Makes a new, empty catalog (0600). It appears whole or not at all, and never in place of anything: of several processes
- * that make one at once, one does.
- * @returns false when something has that name already, whatever it is.
- * @throws CatalogOpenError when it cannot be made there.
+ * Creates a new, empty catalog (0600). It appears complete or not at all, and never replaces anything: of several
+ * processes that create one at once, one succeeds.
+ * @returns false if the path is in use, by anything.
+ * @throws CatalogOpenError if it cannot be created there.
  */
 export async function createSqliteCatalog(path: string, clock: Clock): Promise<boolean> {
   const file = resolve(path);
@@ -43,7 +43,7 @@ async function fill(path: string, clock: Clock): Promise<void> {
       await sql`pragma application_id = ${sql.lit(applicationId)}`.execute(transaction);
     });
     await migrate(database, columnTypes);
-    // All of it in the one file: what is published has no write-ahead log beside it.
+    // Everything in the one file: the published file has no write-ahead log beside it.
     connection.pragma('journal_mode = DELETE');
   } finally {
     await database.close();

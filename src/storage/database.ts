@@ -8,9 +8,12 @@ import type { CatalogSchema, UniqueConstraint } from './schema.js';
 /** Everything that the catalog records. */
 export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases;
 
-/** What a database must offer below the shared queries. They use portable SQL only; what differs is behind this. */
+/**
+ * The operations that a database must offer below the shared queries. Those use portable SQL only; the differences are
+ * behind this interface.
+ */
 export interface CatalogDatabase {
-  /** One statement outside a transaction. Rejects with `HoldfastError` KMS_INTERNAL when the database fails. */
+  /** One statement outside a transaction. Rejects with `HoldfastError` KMS_INTERNAL if the database fails. */
   read<T>(query: (database: Kysely<CatalogSchema>) => Promise<T>): Promise<T>;
   /**
    * A serialisable transaction that sees no other writer between its first statement and its commit, which is synced
@@ -31,7 +34,7 @@ export interface DatabaseTime {
   nowMs: number;
 }
 
-/** A constraint of `uniqueConstraints` was violated: an expected outcome for the query that knows what it means. */
+/** A constraint of `uniqueConstraints` was violated: an expected outcome for the query that knows its meaning. */
 export class UniqueConstraintError extends Error {
   override readonly name = 'UniqueConstraintError';
 
@@ -43,17 +46,19 @@ export class UniqueConstraintError extends Error {
   }
 }
 
-/** The catalog cannot be used at all: wrong file, newer schema, unsafe modes. Its message tells the operator what to do. */
+/**
+ * The catalog cannot be used at all: wrong file, newer schema, unsafe modes. Its message tells the operator the remedy.
+ */
 export class CatalogOpenError extends Error {
   override readonly name = 'CatalogOpenError';
 }
 
-/** What callers see of a database that failed; the cause is for the log. */
+/** The error for callers when the database failed; the cause is for the log. */
 export function catalogFailure(cause: unknown): HoldfastError {
   return new HoldfastError('KMS_INTERNAL', 'The catalog is not available.', { cause, retryable: true });
 }
 
-/** What callers see when other writers held the catalog for too long. */
+/** The error for callers when other writers held the catalog for too long. */
 export function catalogBusy(cause: unknown): HoldfastError {
   const message = 'The catalog is busy. Try again.';
   return new HoldfastError('KMS_INTERNAL', message, { cause, retryable: true, retryAfterMs: 1_000 });

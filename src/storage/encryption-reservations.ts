@@ -3,8 +3,8 @@ import type { KeyCatalog } from '../keys/catalog.js';
 import type { CatalogDatabase } from './database.js';
 
 /**
- * Encryptions that processes have reserved (invariant 9). A transaction that is run again reserves once, because
- * the one before was rolled back; a commit of which nobody knows whether it happened loses what it reserved, no more.
+ * Encryptions that processes have reserved (invariant 9). A repeated transaction reserves once, because the earlier one
+ * was rolled back; a commit with an unknown outcome loses its reservation and no more.
  */
 export function encryptionReservations(database: CatalogDatabase): Pick<KeyCatalog, 'reserveEncryptions'> {
   return { reserveEncryptions: (materialId, count) => reserve(database, materialId, count) };

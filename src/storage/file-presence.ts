@@ -1,21 +1,21 @@
 import { statSync } from 'node:fs';
 
 /**
- * Whether a database that is open is still the one that its path names, and whole. After `rm`, `mv` or a copy over it SQLite goes on
- * in the file that nothing names any more, and what is committed there is gone with the process; and it goes on from
- * memory after a file was cut off, which the next start finds damaged.
+ * Whether an open database is still the file at its path, and complete. After `rm`, `mv` or a copy over it SQLite
+ * continues in the unnamed file, and its commits are lost with the process. After a file was cut off it continues from
+ * memory, and the next start finds the file damaged.
  */
 export class FilePresence {
   readonly #files: { path: string; identity: string; bytes: bigint }[];
   readonly #damage: () => string | undefined;
 
   /**
-   * @param file of a database that is open and in its write-ahead log, so that all its files exist
-   * @param damage reads the whole database: asked when a file became shorter, as it also does by VACUUM and by a
-   *   checkpoint that another program asks for
+   * @param file of an open database in write-ahead mode: all its files exist
+   * @param damage reads the whole database: called when a file became shorter, which VACUUM and a checkpoint of another
+   * program cause too
    */
   constructor(file: string, damage: () => string | undefined) {
-    // Without the index (-shm) the next process makes one of its own, and the two do not see each other's locks.
+    // Without the index (-shm) the next process creates one of its own, and the two do not see each other's locks.
     const paths = [file, `${file}-wal`, `${file}-shm`];
     this.#files = paths.map((path) => ({ path, ...look(path) }));
     this.#damage = damage;

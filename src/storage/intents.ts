@@ -13,7 +13,7 @@ type IntentCatalog = Pick<
   | 'findIntent'
 >;
 
-/** The life of intents but for its good end, which is `commitKey`. */
+/** The life of intents except its good end, which is `commitKey`. */
 export function intentCatalog(database: CatalogDatabase): IntentCatalog {
   return {
     openIntent: (intent) => openIntent(database, intent),

@@ -5,7 +5,7 @@ import type { CatalogDatabase } from './database.js';
 import { keyRecord } from './rows.js';
 import type { CatalogSchema } from './schema.js';
 
-/** Longest overdue first. */
+/** The most overdue first. */
 export async function listKeysToDelete(database: CatalogDatabase, now: Date, limit: number): Promise<KeyRecord[]> {
   const rows = await database.read((tables) =>
     tables
@@ -25,7 +25,7 @@ export async function listKeysToDelete(database: CatalogDatabase, now: Date, lim
   return rows.map(keyRecord);
 }
 
-/** A compare-and-set in one statement: of several processes one is told true. Throws KMS_INTERNAL. */
+/** A compare-and-set in one statement: of several processes one gets true. Throws KMS_INTERNAL. */
 export async function beginDeletion(
   database: CatalogDatabase,
   scope: Scope,
@@ -49,7 +49,7 @@ export async function beginDeletion(
   return result.numUpdatedRows === 1n;
 }
 
-/** A key that is not `Deleting` is left alone: another process may have completed it. */
+/** A key that is not `Deleting` stays unchanged: another process may have completed it. */
 export async function completeDeletion(
   database: CatalogDatabase,
   scope: Scope,

@@ -134,7 +134,7 @@ async function list(database: CatalogDatabase): Promise<LoginAttempt[]> {
   }));
 }
 
-/** A process that logs in just now still records a refusal: it counts whatever was forgotten. */
+/** A process that is logging in still records a refusal, which counts whatever was forgotten. */
 async function forget(database: CatalogDatabase, tokenSerialNumber: string): Promise<number> {
   const result = await database.write((transaction) =>
     transaction.deleteFrom('login_attempts').where('token_serial_number', '=', tokenSerialNumber).executeTakeFirst(),

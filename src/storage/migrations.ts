@@ -13,7 +13,7 @@ import { createLeases } from './schema-5.js';
  * because processes are replaced one after the other. A released migration never changes.
  */
 interface Migration {
-  /** Rises by one. */
+  /** Ascending by one. */
   version: number;
   apply(transaction: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void>;
 }
@@ -30,10 +30,10 @@ const migrations: readonly Migration[] = [
 export const schemaVersion = migrations.length;
 
 /**
- * Brings the schema of an existing catalog up to this binary's, each step in a transaction; several processes may do so
- * at once.
+ * Migrates an existing catalog to this binary's schema, each step in a transaction; several processes may do so at
+ * once.
  * @returns the catalog's incarnation.
- * @throws CatalogOpenError when the catalog is newer than this binary.
+ * @throws CatalogOpenError if the catalog is newer than this binary.
  */
 export async function migrate(database: CatalogDatabase, types: ColumnTypes): Promise<string> {
   for (const migration of migrations) {
@@ -47,7 +47,7 @@ export async function migrate(database: CatalogDatabase, types: ColumnTypes): Pr
   return metadata.incarnation_id;
 }
 
-/** What makes a database a catalog: schema 0, which `migrate` brings up to date. */
+/** The tables that make a database a catalog: schema 0, which `migrate` brings up to date. */
 export async function createMetadata(
   transaction: Transaction<CatalogSchema>,
   types: ColumnTypes,

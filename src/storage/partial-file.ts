@@ -2,22 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, lstatSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** File systems without hard links (exFAT, some network and FUSE mounts) answer one of these. */
+/** File systems without hard links (exFAT, some network and FUSE mounts) answer with one of these. */
 const withoutLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** SQLite's files beside a database; they go with it. */
 const besideDatabase = ['', '-journal', '-wal', '-shm'];
 
 /**
- * A file that is written beside its place and appears there whole, or not at all. A crash leaves at most a partial file,
- * named after its process, which the next one for the same place removes.
+ * A file that is written beside its destination and appears there complete, or not at all. A crash leaves at most a
+ * partial file, named after its process, which the next one for the same destination removes.
  */
 export class PartialFile {
-  /** Where to write. The file is empty and private (0600). */
+  /** The path to write to. The file is empty and private (0600). */
   readonly path: string;
   readonly #target: string;
 
-  /** @throws the system's error when the folder cannot be written. */
+  /** @throws the system's error if the folder cannot be written. */
   constructor(target: string) {
     this.#target = target;
     removeAbandoned(target);
@@ -26,8 +26,8 @@ export class PartialFile {
   }
 
   /**
-   * Syncs what was written and gives it its name. Never replaces anything.
-   * @returns false when something has that name already.
+   * Syncs the content and gives it its name. Never replaces anything.
+   * @returns false if the name is in use.
    */
   publish(): boolean {
     sync(this.path);
@@ -36,7 +36,7 @@ export class PartialFile {
     return true;
   }
 
-  /** Removes what is left of it. Harmless after `publish`. */
+  /** Removes its remains. Harmless after `publish`. */
   discard(): void {
     for (const end of besideDatabase) rmSync(this.path + end, { force: true });
   }
@@ -56,7 +56,7 @@ export class PartialFile {
   }
 }
 
-/** Without it a new file's name may be gone after a power cut, however often its content was synced. */
+/** Without it a new file's name may be lost in a power cut, however often its content was synced. */
 function sync(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -66,7 +66,7 @@ function sync(path: string): void {
   }
 }
 
-/** Partial files whose process is gone: each may be as large as the catalog. */
+/** Partial files of dead processes: each may be as large as the catalog. */
 function removeAbandoned(target: string): void {
   const prefix = `.${basename(target)}.`;
   for (const name of readdirSync(dirname(target))) {

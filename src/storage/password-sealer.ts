@@ -14,7 +14,7 @@ import type { Secret } from '../secret.js';
 /** One sealing key of the configuration. */
 export interface SealingKey {
   id: string;
-  /** 32 bytes. The sealer keeps nothing of it but keys derived from it: the caller may destroy it. */
+  /** 32 bytes. The sealer keeps only keys derived from it: the caller may destroy it. */
   key: Secret;
 }
 
@@ -30,7 +30,7 @@ export class SealError extends Error {
   }
 }
 
-/** NIST SP 800-38D: 96 bits; few passwords are sealed under one key, so that random ones do not repeat. */
+/** NIST SP 800-38D: 96 bits. Few passwords are sealed under one key, so random nonces do not repeat. */
 const nonceBytes = 12;
 const tagBytes = 16;
 const keyBytes = 32;
@@ -42,10 +42,10 @@ const fingerprintPurpose = 'holdfast credential fingerprint v1';
  * sealed before a rotation.
  *
  * Fingerprints come from the last, the oldest: a refused credential must keep its name when a new sealing key is put in
- * front, or its wrong PIN would be tried once more (invariant 7). Only when the oldest key is taken out of the
- * configuration do they change; every credential then gets one attempt anew.
+ * front. Otherwise its wrong PIN would be tried once more (invariant 7). They change only when the oldest key is
+ * removed from the configuration; every credential then gets one new attempt.
  *
- * @throws Error when there is no sealing key, one is not 32 bytes long, or two have the same id.
+ * @throws Error if there is no sealing key, one is not 32 bytes long, or two have the same id.
  */
 export function createPasswordSealer(sealingKeys: readonly SealingKey[]): PasswordSealer {
   checkSealingKeys(sealingKeys);
@@ -70,7 +70,7 @@ function checkSealingKeys(sealingKeys: readonly SealingKey[]): void {
   }
 }
 
-/** One key for each purpose, so that nothing sealed says anything about a fingerprint, or the other way round. */
+/** One key for each purpose: sealed bytes reveal nothing about a fingerprint, and the other way round. */
 function derive(key: Secret, purpose: string): KeyObject {
   const derived = Buffer.from(hkdfSync('sha256', key.reveal(), '', purpose, keyBytes));
   try {
@@ -109,11 +109,11 @@ function decrypt(key: KeyObject, sealed: SealedPassword, binding: string): Uint8
   try {
     // In GCM all bytes come from `update`; `final` only checks the tag.
     decipher.final();
-    // The same memory: a copy this short would lie on V8's heap (`Secret`).
+    // The same memory: a copy this short would be on V8's heap (`Secret`).
     return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
   } catch {
     plaintext.fill(0);
-    // OpenSSL's own error says no more than this, so that it is no cause worth keeping.
+    // OpenSSL's own error adds nothing, so it is not kept as a cause.
     throw broken(sealed);
   }
 }
@@ -126,7 +126,7 @@ function broken(sealed: SealedPassword): SealError {
   );
 }
 
-/** Binds the seal to its place and to the id of its key, each with its length, so that no two pairs look alike. */
+/** Binds the sealed password to its place and to the id of its key, each with its length: no two pairs look alike. */
 function additionalData(sealingKeyId: string, binding: string): Buffer {
   return lengthPrefixed([sealPurpose, sealingKeyId, binding]);
 }

@@ -18,36 +18,36 @@ import { openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
 import { columnTypes } from './sqlite-types.js';
 
-/** What a restore did beside copying. */
+/** The effects of a restore besides copying. */
 export interface RestoredCatalog extends CatalogContent {
   /** Key materials whose count of encryptions was raised. */
   raisedMaterials: number;
-  /** Creates that were under way at the time of the backup: what became of them is not known here. */
+  /** Creates that were under way at the time of the backup: their outcome is unknown here. */
   forgottenIntents: number;
 }
 
 /**
- * Added to every count of encryptions: more than can have been made since any backup that is worth restoring
- * (invariant 9). 3,000 a second under one key, for a day.
+ * Added to every count of encryptions: more than can have been made since any backup that is worth restoring (invariant
+ * 9). 3,000 a second under one key, for a day.
  */
 export const restoredEncryptions = 2 ** 28;
 
 const busyTimeoutMs = 1_000;
 const chunkBytes = 4 * 1024 * 1024;
 
-/** Where a backup comes from and goes to. */
+/** The source and destination of a restore. */
 export interface RestoreOptions {
   source: string;
   target: string;
-  /** Whose the backup has to be. */
+  /** The owner that the backup must have. */
   owner: CatalogOwner;
   clock: Clock;
   onProgress: ProgressListener;
 }
 
 /**
- * Puts a backup in the place of a catalog that is gone. It appears whole and checked, or not at all, and replaces nothing.
- * In it the counts of encryptions are raised, and deletions are held: which were cancelled since, it does not know.
+ * Restores a missing catalog from a backup. It appears complete and checked, or not at all, and replaces nothing. The
+ * counts of encryptions are raised in it, and deletions are held: it does not know which were cancelled since.
  * @throws CatalogOpenError also while a process uses the catalog of that name
  */
 export async function restoreCatalog(options: RestoreOptions): Promise<RestoredCatalog> {
@@ -81,7 +81,7 @@ function occupied(target: string): CatalogOpenError {
   );
 }
 
-/** The file and nothing beside it: a catalog that is in use has its last changes elsewhere. */
+/** The file and nothing beside it: a catalog in use has its last changes in other files. */
 function copyFile(source: string, target: string, onProgress: ProgressListener): void {
   const log = lstatSync(`${source}-wal`, { throwIfNoEntry: false });
   if (log !== undefined && log.size > 0) {
@@ -130,7 +130,7 @@ function adapt(connection: Sqlite.Database, clock: Clock): Omit<RestoredCatalog,
      select material_id, @count from materials where destroyed_date is null
      on conflict (material_id) do update set reserved_encryptions = reserved_encryptions + @count`,
   );
-  // Their creates may have ended well since: as intents they would be cleared up, and with them the keys' material.
+  // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
   const forgotten = connection.prepare("delete from intents where state = 'open'");
   // Nobody uses a catalog that is restored.
   connection.prepare('delete from leases').run();

@@ -131,7 +131,7 @@ export function aliasRecord(row: AliasRow): AliasRecord {
   };
 }
 
-/** The password goes in as it is: sealed. */
+/** The password stays as it is: sealed. */
 export function storeRow(store: StoreRecord): StoreRow {
   return {
     custom_key_store_id: store.customKeyStoreId,
@@ -148,7 +148,10 @@ export function storeRow(store: StoreRecord): StoreRow {
   };
 }
 
-/** Of a sealed password, for a new store and for a new password of an old one. The version is not among them. */
+/**
+ * The columns of a sealed password, for a new store and for a new password of an existing one. The version is not among
+ * them.
+ */
 export function passwordColumns(
   password: SealedPassword,
 ): Pick<StoreRow, 'sealing_key_id' | 'password_nonce' | 'password_ciphertext'> {
@@ -180,7 +183,7 @@ export function storeRecord(row: StoreRow): StoreRecord {
   };
 }
 
-/** Drivers give a Buffer, whose `slice` and `toString` are not those of the Uint8Array that the port promises. */
+/** Drivers return a Buffer, whose `slice` and `toString` differ from those of the Uint8Array that the port promises. */
 function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }

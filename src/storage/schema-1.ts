@@ -11,7 +11,7 @@ export async function createFirstTables(transaction: Transaction<CatalogSchema>,
   await createLoginAttempts(transaction, types);
 }
 
-/** A store's id is no foreign key: the tombstone of a key outlives the store. */
+/** A store's id is not a foreign key: the tombstone of a key outlives the store. */
 async function createKeys({ schema }: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void> {
   const states = sql`state in ('Enabled', 'Disabled', 'PendingDeletion', 'Deleting', 'Deleted')`;
   await schema

@@ -3,7 +3,7 @@ import type { CatalogSchema, ColumnTypes } from './schema.js';
 
 /**
  * Migration 2: how many encryptions under each material processes have reserved. A table of its own, because a row of
- * `materials` is cached and never changes but when its destruction is recorded.
+ * `materials` is cached and changes only when its destruction is recorded.
  */
 export async function createEncryptionReservations(
   { schema }: Transaction<CatalogSchema>,

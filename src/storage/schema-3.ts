@@ -1,7 +1,10 @@
 import { sql, type Transaction } from 'kysely';
 import type { CatalogSchema, ColumnTypes } from './schema.js';
 
-/** Migration 3: when the service last looked at the clock, and whether deletions are held since it jumped. One row at most. */
+/**
+ * Migration 3: when the service last checked the clock, and whether deletions are held since it jumped. At most one
+ * row.
+ */
 export async function createTimeRecord({ schema }: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void> {
   const reasons = sql`hold_reason in ('clock-forward', 'clock-backward', 'restored')`;
   await schema

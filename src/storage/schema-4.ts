@@ -5,8 +5,8 @@ import type { CatalogSchema, ColumnTypes } from './schema.js';
 const cachedTables = ['keys', 'materials', 'aliases', 'custom_key_stores'] as const;
 
 /**
- * Migration 4: the number of changes to what read caches keep. The database counts by triggers: so the changes of a binary
- * that knows schema 3 and still runs are counted too, and no write can forget to count.
+ * Migration 4: the number of changes to the records in read caches. The database counts by triggers, so the changes of
+ * a still running binary with schema 3 are counted too, and no write can omit the count.
  */
 export async function createChangeCounter(transaction: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void> {
   await transaction.schema

@@ -6,7 +6,7 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /**
  * The catalog's tables as kysely sees them, the same on every database. Dates are milliseconds since the epoch (int8),
- * flags are 0 or 1, bytes are blob or bytea. What belongs to a tenant carries its account and region.
+ * flags are 0 or 1, bytes are blob or bytea. Rows of a tenant carry its account and region.
  */
 export interface CatalogSchema {
   catalog_metadata: CatalogMetadataRow;
@@ -25,7 +25,7 @@ export interface CatalogSchema {
 /** Exactly one row. */
 export interface CatalogMetadataRow {
   id: 1;
-  /** Random; tells this catalog from every other one, also from one that was made anew at the same path. */
+  /** Random; distinguishes this catalog from every other one, including one created anew at the same path. */
   incarnation_id: string;
   schema_version: number;
   creation_date: number;
@@ -98,7 +98,7 @@ export interface StoreRow extends ScopeColumns {
   creation_date: number;
 }
 
-/** Belongs to a token, which tenants may share: so without account and region. */
+/** Belongs to a token, which tenants may share: therefore without account and region. */
 export interface LoginAttemptRow {
   token_serial_number: string;
   credential_version: string;
@@ -109,7 +109,7 @@ export interface LoginAttemptRow {
   lock_domain: string | null;
 }
 
-/** There is none for a material under which nobody has encrypted yet. */
+/** There is none for a material without any encryption yet. */
 export interface EncryptionReservationRow {
   material_id: string;
   reserved_encryptions: number;
@@ -156,15 +156,15 @@ export const uniqueConstraints = {
 /** A constraint's name in the migrations, which PostgreSQL would report. */
 export type UniqueConstraint = keyof typeof uniqueConstraints;
 
-/** Where databases differ in how they declare columns and tables. */
+/** Differences between databases in the declaration of columns and tables. */
 export interface ColumnTypes {
   /** Text that compares by its bytes (PostgreSQL: `text collate "C"`): lists are paged in that order. */
   text: RawBuilder<unknown>;
   /** 64 bits. */
   integer: RawBuilder<unknown>;
   bytes: RawBuilder<unknown>;
-  /** Behind the closing parenthesis of a table. */
+  /** After the closing parenthesis of a table. */
   tableOptions: RawBuilder<unknown>;
-  /** Triggers that run `statement` in the transaction of whoever inserts, updates or deletes rows of `table`. */
+  /** Triggers that run `statement` in every transaction that inserts, updates or deletes rows of `table`. */
   triggersOnChange: (table: keyof CatalogSchema, statement: RawBuilder<unknown>) => readonly RawBuilder<unknown>[];
 }

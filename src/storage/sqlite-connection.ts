@@ -4,11 +4,11 @@ import { CatalogOpenError } from './database.js';
 /** "Hold": marks a SQLite file as a Holdfast catalog (SQLite file format, header offset 68). */
 export const applicationId = 0x486f6c64;
 
-/** How often an open is tried again while another process holds the file, and the pause between. */
+/** How often an open is retried while another process holds the file, and the pause between. */
 const openRetryMs = 10;
 
 /**
- * Opens a catalog's file, which was looked at by `catalogProblem` or made by us, with every setting that durability needs.
+ * Opens a catalog's file, which `catalogProblem` checked or we created, with every setting that durability needs.
  * @param busyTimeoutMs how long to wait, blocking, for other processes that open the same file.
  * @throws CatalogOpenError
  */
@@ -28,19 +28,19 @@ export function openConnection(file: string, busyTimeoutMs: number): Sqlite.Data
   }
 }
 
-/** Whether SQLite itself said no; its `code` is the extended one, e.g. SQLITE_CONSTRAINT_UNIQUE. */
+/** Whether SQLite itself refused; its `code` is the extended one, e.g. SQLITE_CONSTRAINT_UNIQUE. */
 export function isSqliteError(thrown: unknown): thrown is InstanceType<Sqlite.SqliteError> {
   return thrown instanceof Sqlite.SqliteError;
 }
 
-/** Another connection holds the file: worth trying again. Extended codes (SQLITE_BUSY_SNAPSHOT) count too. */
+/** Another connection holds the file: worth retrying. Extended codes (SQLITE_BUSY_SNAPSHOT) count too. */
 export function isBusy(thrown: unknown): boolean {
   return isSqliteError(thrown) && /^SQLITE_(BUSY|LOCKED)/.test(thrown.code);
 }
 
 /**
  * SQLite does not wait, whatever the busy timeout, when two connections switch a new file to the write-ahead log at
- * once. Only the first start on a new file can meet that; it may block, nothing is served yet.
+ * once. Only the first start on a new file can hit that; it may block, because nothing is served yet.
  */
 function enterWriteAheadLog(connection: Sqlite.Database, busyTimeoutMs: number): void {
   for (let waitedMs = 0; ; waitedMs += openRetryMs) {

@@ -18,11 +18,14 @@ import { type CatalogSchema, type UniqueConstraint, uniqueConstraints } from './
 import { isBusy, isSqliteError } from './sqlite-connection.js';
 import { ImmediateSqliteDialect } from './sqlite-dialect.js';
 
-/** First and longest pause before a write is tried again that found another process writing. */
+/** First and maximum pause before retrying a write that found another process writing. */
 const firstPauseMs = 1;
 const longestPauseMs = 32;
 
-/** Writes through any connection of this process that may have become visible: SQLite tells a connection of others' only. */
+/**
+ * Writes through any connection of this process that may have become visible: SQLite reports only those of other
+ * connections.
+ */
 let writesInProcess = 0;
 
 /** One SQLite connection behind the port of the shared queries. */
@@ -32,12 +35,12 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   readonly #dataVersion: Sqlite.Statement<[], number>;
   readonly #clock: Clock;
   readonly #busyTimeoutMs: number;
-  /** Ends with the last task that was given to the connection. Kysely's own queue wakes all waiters for each task. */
+  /** Settles with the last task of the connection. Kysely's own queue wakes all waiters for each task. */
   #lastTask: Promise<unknown> = Promise.resolve();
   #presence: FilePresence | undefined;
   #changeCounter: Sqlite.Statement<[], number> | undefined;
   #position = 0;
-  /** What the position stands for; undefined: nobody could tell. */
+  /** The state behind the position; undefined if it is unknown. */
   #seen: { dataVersion: number | undefined; writes: number; changes: number | undefined } | undefined;
   /** `writesInProcess` when the data version was last read in this turn of the event loop; undefined before it was. */
   #lookedAtWrites: number | undefined;
@@ -75,20 +78,23 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   }
 
   /**
-   * Asks SQLite once in a turn of the event loop, and again after a write of this process: it takes three file locks, a
-   * request asks five times, and many requests come in one turn. So what another process commits shows in the next turn.
+   * Asks SQLite once per turn of the event loop, and again after a write of this process: it takes three file locks, a
+   * request asks five times, and many requests come in one turn. So another process's commit appears in the next turn.
    */
   position(): number {
     if (this.#lookedAtWrites !== writesInProcess) this.#lookForChanges();
     return this.#position;
   }
 
-  /** Until then SQLite's own waiting for other processes stops this whole process; from then on it waits aside. */
+  /**
+   * Until then SQLite's own waiting for other processes blocks this whole process; from then on it waits
+   * asynchronously.
+   */
   stopBlocking(): void {
     this.#connection.pragma('busy_timeout = 0');
   }
 
-  /** Waits for what is under way, then closes. */
+  /** Waits for work under way, then closes. */
   async close(): Promise<void> {
     await this.#lastTask;
     this.#connection.close();
@@ -97,15 +103,15 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   async #transact<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
     this.#presence?.require();
     const result = await this.#tables.transaction().execute(work);
-    // Also afterwards: what was committed to a file that is gone must not be acknowledged.
+    // Also afterwards: commits to a removed file must not be acknowledged.
     this.#presence?.require();
     return result;
   }
 
-  /** A failure leaves all as it was, and the next call looks again. */
+  /** A failure changes nothing, and the next call checks again. */
   #lookForChanges(): void {
     const writes = writesInProcess;
-    // In this order: what commits between the two is in the counter now and in the data version of the next look.
+    // In this order: a commit between the two is in the counter now and in the data version of the next check.
     const dataVersion = this.#unlessBusy(this.#dataVersion);
     const isUnchanged =
       dataVersion !== undefined && dataVersion === this.#seen?.dataVersion && writes === this.#seen.writes;
@@ -114,14 +120,16 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     this.#lookedAtWrites = writes;
   }
 
-  /** Somebody wrote: the counter says whether it was something that is cached. Where nobody can tell, it counts as a change. */
+  /**
+   * There was a write: the counter says whether it changed cached records. If that is unknown, it counts as a change.
+   */
   #compareChanges(dataVersion: number | undefined, writes: number): void {
     const changes = this.#countChanges();
     if (changes === undefined || changes !== this.#seen?.changes) this.#position += 1;
     this.#seen = { dataVersion, writes, changes };
   }
 
-  /** Undefined while our own transaction is open: what it counts may be rolled back, and then be counted a second time. */
+  /** Undefined while our own transaction is open: its count may be rolled back, and then be counted a second time. */
   #countChanges(): number | undefined {
     if (this.#connection.inTransaction) return undefined;
     const text = "select value from counters where name = 'changes'";
@@ -139,7 +147,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     }
   }
 
-  /** Tries again, without blocking, while another process holds the lock. Others take their turn in the pauses. */
+  /** Retries, without blocking, while another process holds the lock. Others take their turn in the pauses. */
   async #untilNotBusy<T>(task: () => Promise<T>): Promise<T> {
     const deadlineMs = this.#clock.monotonicMs() + this.#busyTimeoutMs;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -153,7 +161,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     }
   }
 
-  /** A clock's timers do not keep the process alive, but a process that starts may have nothing else yet to wait for. */
+  /** A clock's timers do not keep the process alive, but a starting process may have nothing else to wait for yet. */
   async #pause(pauseMs: number): Promise<void> {
     const { port1 } = new MessageChannel();
     port1.ref();

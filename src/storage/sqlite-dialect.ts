@@ -41,7 +41,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
   }
 }
 
-/** The texts of our queries are few (parameters are bound), so that the prepared statements need no bound. */
+/** Our queries have few texts (parameters are bound), so the prepared statements need no bound. */
 function configuration(connection: Sqlite.Database): SqliteDialectConfig {
   const prepared = new Map<string, Sqlite.Statement>();
   return {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { ColumnTypes } from './schema.js';
 
-/** How SQLite declares columns and tables. */
+/** SQLite's declarations of columns and tables. */
 export const columnTypes: ColumnTypes = {
   text: sql`text`,
   integer: sql`integer`,

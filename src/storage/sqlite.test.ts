@@ -24,7 +24,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = (): Promise<SqliteCatalog> => openSqliteCatalog({ path, clock: systemClock });
 
-/** Makes one where there is none, closes it, and leaves it behind. */
+/** Creates one, closes it, and leaves it in place. */
 async function makeCatalog(): Promise<string> {
   const catalog = await openTestCatalog({ path, clock: systemClock });
   await catalog.close();
@@ -237,7 +237,7 @@ async function fill(task: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Root may write to a file of any mode, but not to an immutable one. @returns how to undo it. */
+/** Root may write to a file of any mode, but not to an immutable one. @returns a function that undoes it. */
 function makeReadOnly(file: string): (() => void) | undefined {
   if (process.geteuid?.() !== 0) {
     chmodSync(file, 0o400);

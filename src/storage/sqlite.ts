@@ -11,12 +11,14 @@ import { openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
 import { columnTypes } from './sqlite-types.js';
 
-/** Where the catalog is, and what it may take of time and memory. */
+/** The catalog's path, and its bounds of time and memory. */
 export interface SqliteCatalogOptions {
-  /** A catalog that `createSqliteCatalog` made: none is made here. */
+  /** A catalog from `createSqliteCatalog`: none is created here. */
   path: string;
   clock: Clock;
-  /** Whether the caller has just asked `catalogProblem`, which reads the whole file. Default false: it is asked here. */
+  /**
+   * Whether the caller has just called `catalogProblem`, which reads the whole file. Default false: it is called here.
+   */
   checked?: boolean;
   /** How long a call waits while other processes write; then it fails with KMS_INTERNAL. Default 5,000. */
   busyTimeoutMs?: number;
@@ -26,7 +28,7 @@ export interface SqliteCatalogOptions {
 
 /** A catalog in a SQLite file that several processes of one machine may share. */
 export type SqliteCatalog = Catalog & {
-  /** Random, made with the catalog: tells it from every other one. */
+  /** Random, made with the catalog: distinguishes it from every other one. */
   readonly incarnationId: string;
   readonly changes: ChangeFeed;
   /** Waits for calls under way. The catalog is of no use after it. */
@@ -34,8 +36,8 @@ export type SqliteCatalog = Catalog & {
 };
 
 /**
- * Opens an existing catalog, migrating it if it is older than this binary.
- * @throws CatalogOpenError as `catalogProblem` finds, or when it cannot be migrated.
+ * Opens an existing catalog, and migrates one that is older than this binary.
+ * @throws CatalogOpenError as `catalogProblem`, or if it cannot be migrated.
  */
 export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<SqliteCatalog> {
   const { path, clock, checked = false, busyTimeoutMs = 5_000, cachedRecords = 10_000 } = options;

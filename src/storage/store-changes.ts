@@ -9,7 +9,7 @@ type Outcome<Method extends 'createStore' | 'updateStore' | 'deleteStore'> = Awa
   ReturnType<KeyStoreCatalog[Method]>
 >;
 
-/** The limit is looked at first: where it is reached, no name or cluster would help. */
+/** The limit is checked first: once it is reached, no name or cluster would help. */
 export function createStore(
   database: CatalogDatabase,
   store: StoreRecord,
@@ -30,7 +30,7 @@ export function createStore(
   );
 }
 
-/** Unique names and clusters are the database's to check, so that no other process can come between. */
+/** The database checks unique names and clusters: no other process can come between. */
 export function updateStore(
   database: CatalogDatabase,
   customKeyStoreId: string,
@@ -55,7 +55,7 @@ export function updateStore(
   );
 }
 
-/** `commitKey` looks at the store in its own transaction: a key comes before and is counted here, or after and fails. */
+/** `commitKey` reads the store in its own transaction: a key comes before and is counted here, or after and fails. */
 export function deleteStore(database: CatalogDatabase, customKeyStoreId: string): Promise<Outcome<'deleteStore'>> {
   return database.write(async (transaction) => {
     const store = await findStore(transaction, customKeyStoreId);

@@ -4,7 +4,7 @@ import type { DeletionHold, TimeRecord } from '../keys/time-record.js';
 import type { CatalogDatabase } from './database.js';
 import type { CatalogSchema, TimeRecordRow } from './schema.js';
 
-/** What the catalog knows of time. The read cache keeps none of it. */
+/** The catalog's record of time. The read cache does not keep it. */
 export function timeRecordCatalog(database: CatalogDatabase): Pick<KeyCatalog, 'changeTimeRecord' | 'findTimeRecord'> {
   return {
     changeTimeRecord: (change) => database.write((transaction) => changeRow(transaction, change)),
