@@ -16,7 +16,7 @@ export interface FlameFrame extends NamedFrame {
 const widthPx = 1200;
 const rowPx = 16;
 /** Frames with a smaller share of the busy time are not drawn. */
-const leastShare = 0.002;
+const minShare = 0.002;
 /** The approximate width of a letter. */
 const letterPx = 6.2;
 const waiting = ['(idle)', '(program)'];
@@ -97,7 +97,7 @@ function drawChildren(frame: FlameFrame, all: number, at: { x: number; level: nu
   let depth = at.level;
   for (const child of [...frame.children.values()].toSorted((left, right) => right.weight - left.weight)) {
     const share = child.weight / all;
-    if (share < leastShare) break;
+    if (share < minShare) break;
     const width = share * widthPx;
     rows.push(rectangle(child, share, { x, y: at.level * rowPx, width }));
     depth = Math.max(depth, drawChildren(child, all, { x, level: at.level + 1 }, rows));

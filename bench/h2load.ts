@@ -8,14 +8,14 @@ import { percentile } from './statistics.js';
 import { method, type Target } from './target.js';
 
 /** Maximum of connections that carry the load; the requests in flight are spread over them. */
-const mostConnections = 8;
+const maxConnections = 8;
 
 /** Without any answer for longer than this, a busy machine is no longer the explanation. */
-const longestSeconds = 10;
+const maxSeconds = 10;
 
 /** How `inFlight` requests are spread: one connection each, then streams on them. */
 export function spread(inFlight: number): { connections: number; streams: number } {
-  const connections = Math.min(mostConnections, inFlight);
+  const connections = Math.min(maxConnections, inFlight);
   if (inFlight % connections !== 0) throw new Error(`${inFlight} is no multiple of ${connections} connections.`);
   return { connections, streams: inFlight / connections };
 }
@@ -35,7 +35,7 @@ export async function measureWithH2load(
     const { succeeded, elapsedSeconds } = await runH2load(target, clientCertificateLibrary, inFlight, amount);
     const cpuSeconds = cpuSecondsOf(target.pid) - cpuBefore;
     if (succeeded === 0) {
-      if (seconds > longestSeconds) throw new Error(`Nothing was answered in ${seconds} s.`);
+      if (seconds > maxSeconds) throw new Error(`Nothing was answered in ${seconds} s.`);
       return await measureWithH2load(target, clientCertificateLibrary, inFlight, 2 * seconds);
     }
     return {

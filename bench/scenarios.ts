@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { encodeHeader, envelopeAdditionalData } from '../src/operations/cryptography/envelope.js';
+import { encodeHeader, ciphertextAdditionalData } from '../src/operations/cryptography/ciphertext-blob.js';
 import { canonicalContext } from '../src/operations/cryptography/encryption-context.js';
 import type { AddonLoad } from './addon-load.js';
 import { measureWithGhz } from './ghz.js';
@@ -44,7 +44,7 @@ const simulatedLoads = [
 ];
 
 /** As long as the additional data of an Encrypt without an encryption context. */
-const additionalDataBytes = envelopeAdditionalData(
+const additionalDataBytes = ciphertextAdditionalData(
   encodeHeader({ keyId: '00000000-0000-0000-0000-000000000000', materialId: '00'.repeat(32) }),
   canonicalContext(new Map()),
 ).byteLength;

@@ -5,7 +5,7 @@ import {
   closeFoundation,
   type CompositionOverrides,
   type Foundation,
-  leastAuditCloseMs,
+  minAuditCloseMs,
   openFoundation,
 } from './composition/foundation.js';
 import { ReadinessWatch } from './composition/readiness-watch.js';
@@ -70,7 +70,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     return new RunningServer(foundation, core, { face, certificates, replacement, readiness });
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
-    await closeFoundation(foundation, leastAuditCloseMs);
+    await closeFoundation(foundation, minAuditCloseMs);
     throw error;
   }
 }

@@ -203,9 +203,9 @@ export class AuditedDispatcher implements Dispatcher {
    */
   #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
     const { clock, auditLog } = this.#dependencies;
-    const leastMs = clock.monotonicMs() + leastAuditTimeMs;
+    const earliestMs = clock.monotonicMs() + minAuditTimeMs;
     // An unhealthy log gets the minimum only: the request was refused anyway.
-    const untilMs = auditLog.healthy() ? Math.max(leastMs, deadlineMs) : leastMs;
+    const untilMs = auditLog.healthy() ? Math.max(earliestMs, deadlineMs) : earliestMs;
     return new Promise((resolve, reject) => {
       const deadline = this.#auditDeadlines.add(untilMs, () => {
         reject(auditUnavailable(new Error('The audit record was not written in time.')));
@@ -225,7 +225,7 @@ export class AuditedDispatcher implements Dispatcher {
 }
 
 /** Time for the record of a request that was answered, or failed, just before its deadline. */
-const leastAuditTimeMs = 1_000;
+const minAuditTimeMs = 1_000;
 
 function auditUnavailable(cause: unknown): HoldfastError {
   return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {
@@ -312,7 +312,7 @@ function auditedParameters(request: Record<string, unknown>, fields: readonly Au
 }
 
 /** The longest legal description, and the longest legal encryption context: a legal request is recorded whole. */
-const longestAuditedText = 8_192;
+const maxAuditedTextLength = 8_192;
 
 /**
  * Refused requests are audited too, whoever sent them, so their records must be bounded: a message of 1 MiB would make
@@ -324,15 +324,15 @@ function auditedValue(value: unknown): unknown {
 }
 
 function auditedText(text: string): string {
-  if (text.length <= longestAuditedText) return text;
-  return `${text.slice(0, longestAuditedText)}… (cut; ${text.length} characters)`;
+  if (text.length <= maxAuditedTextLength) return text;
+  return `${text.slice(0, maxAuditedTextLength)}… (cut; ${text.length} characters)`;
 }
 
 function auditedContext(context: ReadonlyMap<string, string>): unknown {
   let length = 0;
   for (const [name, value] of context) {
     length += name.length + value.length;
-    if (length > longestAuditedText) return `(${context.size} pairs, longer than an encryption context can be)`;
+    if (length > maxAuditedTextLength) return `(${context.size} pairs, longer than an encryption context can be)`;
   }
   return Object.fromEntries(context);
 }

@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
  * The maximum of violations reported of one list. Half a million elements fit into one message, and a request is
  * checked before its caller is authorised: reporting all of them takes ten seconds in which no other request is served.
  */
-const mostViolationsOfList = 10;
+const maxViolationsPerList = 10;
 
 /**
  * Checks a decoded request against the limits of its method.
@@ -150,7 +150,7 @@ function checkList(value: unknown, shape: Extract<Shape, { kind: 'list' }>, path
   if (!Array.isArray(value)) return [violation(path, 'Member must be a list')];
   const violations = checkLength(value.length, shape, path);
   for (const [index, item] of value.entries()) {
-    if (violations.length >= mostViolationsOfList) break;
+    if (violations.length >= maxViolationsPerList) break;
     violations.push(...checkShape(item, shape.of, `${path}[${index}]`));
   }
   return violations;

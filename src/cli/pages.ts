@@ -8,7 +8,7 @@ export interface Page<Item> {
 }
 
 /** AWS KMS API Reference, ListKeys, NextMarker. */
-const longestMarker = 1_024;
+const maxMarkerLength = 1_024;
 
 /** All items of all pages. Throws CliError if the pages cannot end, or would silently leave items out. */
 export async function allPages<Item>(read: (marker: string | undefined) => Promise<Page<Item>>): Promise<Item[]> {
@@ -25,7 +25,7 @@ export async function allPages<Item>(read: (marker: string | undefined) => Promi
 
 function nextMarker(marker: string | undefined, seen: Set<string>): string {
   if (marker === undefined || marker === '') throw badList('says that there is more, but not where it begins');
-  if (marker.length > longestMarker) throw badList(`has a marker of ${marker.length} characters`);
+  if (marker.length > maxMarkerLength) throw badList(`has a marker of ${marker.length} characters`);
   if (seen.has(marker)) throw badList('leads back to a page that was read before');
   seen.add(marker);
   return marker;

@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.js';
 import { write } from './terminal.js';
 
 /** The maximum that any cluster allows (`maximumPinLength`); the server knows its own limit. */
-const longestPassword = 255;
+const maxPasswordLength = 255;
 
 /** The password options as commander parses them. */
 export interface PasswordOptions {
@@ -67,7 +67,7 @@ function refuseArgument(): never {
 async function readPasswordFile(path: string): Promise<string> {
   try {
     using secret = await resolveSecret({ kind: 'file', path });
-    const problem = pinProblem(secret.reveal(), longestPassword);
+    const problem = pinProblem(secret.reveal(), maxPasswordLength);
     if (problem !== undefined) throw new SecretUnavailableError(`${path} ${problem}`);
     return Buffer.from(secret.reveal()).toString('utf8');
   } catch (error) {

@@ -121,7 +121,7 @@ async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
 }
 
 /** For the last records, even if the drain has used up its time. */
-export const leastAuditCloseMs = 1_000;
+export const minAuditCloseMs = 1_000;
 
 /** @returns whether the audit log could be closed within the bound. */
 export async function closeFoundation(foundation: Foundation, auditBoundMs: number): Promise<boolean> {

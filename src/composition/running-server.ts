@@ -6,7 +6,7 @@ import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { CertificateReload } from './certificate-reload.js';
 import type { Core } from './core.js';
 import type { Face } from './face.js';
-import { closeFoundation, type Foundation, leastAuditCloseMs } from './foundation.js';
+import { closeFoundation, type Foundation, minAuditCloseMs } from './foundation.js';
 import type { ReadinessWatch } from './readiness-watch.js';
 
 /** The threads that hang after a stop: the process must then end by `exitNow`. */
@@ -102,7 +102,7 @@ export class RunningServer implements HoldfastServer {
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
     const { registry, keyDeletion, intentRecovery } = this.#core;
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), keyDeletion.stop(), intentRecovery.stop()]);
-    const leftMs = Math.max(leastAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
+    const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
     return { lanesHung: this.#core.hangTracker.lanesHung || !allClosed, auditHung: !auditClosed };
   }

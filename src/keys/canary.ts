@@ -5,7 +5,7 @@
 
 /**
  * Two bytes that begin no other additional data given to a token: that of ciphertext blobs begins with FF FF
- * (`operations/cryptography/envelope.ts`), and an XKS caller's with a u16 length of at most 8,192 (XKS proxy API,
+ * (`operations/cryptography/ciphertext-blob.ts`), and an XKS caller's with a u16 length of at most 8,192 (XKS proxy API,
  * "AAD").
  */
 const canaryPrefix = Uint8Array.of(0xff, 0xfe);

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { ListenerConfiguration, UnixListener } from '../config/configuration.js';
-import { longestSocketPathBytes, socketPathBytes } from '../faces/grpc/unix-listener.js';
+import { maxSocketPathBytes, socketPathBytes } from '../faces/grpc/unix-listener.js';
 import { isProblem, lookAt } from '../path-problem.js';
 import { folderProblem } from './directories.js';
 import type { Finding } from './finding.js';
@@ -62,8 +62,8 @@ function listenError(host: string, port: number): Promise<string | undefined> {
 
 async function checkSocket({ path }: UnixListener, asks: Surroundings['asks']): Promise<Finding> {
   const subject = `listener unix ${path}`;
-  if (socketPathBytes(path) > longestSocketPathBytes)
-    return refuse(subject, `its path has more than ${longestSocketPathBytes} bytes`, 'name a shorter path');
+  if (socketPathBytes(path) > maxSocketPathBytes)
+    return refuse(subject, `its path has more than ${maxSocketPathBytes} bytes`, 'name a shorter path');
   const folder = dirname(path);
   const problem = await folderProblem(folder, `make it: mkdir -m 700 ${folder}`);
   if (problem !== undefined) return refuse(subject, `its folder ${folder} ${problem.reason}`, problem.remedy);

@@ -27,11 +27,12 @@ function libraryLineEvent({ logger }: EventSink, clock: Clock): (line: string) =
   const lines = new LineLimit(clock);
   return (text) => {
     const line = lines.admit('grpc');
-    if (line !== undefined) logger.debug({ line: text.slice(0, longestLibraryLine), ...line }, 'the gRPC library says');
+    if (line !== undefined)
+      logger.debug({ line: text.slice(0, maxLibraryLineLength), ...line }, 'the gRPC library says');
   };
 }
 
-const longestLibraryLine = 512;
+const maxLibraryLineLength = 512;
 
 /** The events of the gRPC face about connections that it refuses. */
 export function faceEvents(sink: EventSink, clock: Clock) {

@@ -18,7 +18,7 @@ import {
 import { createLogger } from './logger.js';
 
 /** Longer lines are unreadable in an emergency. */
-const longestLine = 1_000;
+const maxLineLength = 1_000;
 
 const token = {
   label: 'payments',
@@ -93,7 +93,7 @@ function tellEverything(sink: EventSink, cause: unknown): void {
 test.each(Object.entries(causes))('%s makes short lines', (_, cause) => {
   const lines = logged((sink) => tellEverything(sink, cause));
   expect(lines.length).toBeGreaterThan(15);
-  expect(lines.filter((line) => line.length > longestLine)).toEqual([]);
+  expect(lines.filter((line) => line.length > maxLineLength)).toEqual([]);
 });
 
 test.each(Object.entries(causes))('%s is not repeated in a line', (_, cause) => {

@@ -3,11 +3,11 @@ import { isNativeFailure } from '../hsm/failure.js';
 import { MemberOpenError } from '../hsm/login.js';
 
 /** Messages of the system and of modules are not ours, and may be long. */
-const longestText = 160;
+const maxTextLength = 160;
 /** More than the number of attempts of one request that fail in different ways. */
-const mostCauses = 4;
+const maxCauses = 4;
 /** Enough to find the place. */
-const mostFrames = 3;
+const maxFrames = 3;
 
 /** The fields of an error in the log. */
 export interface LoggedError {
@@ -34,7 +34,7 @@ export function logError(thrown: unknown): LoggedError {
   const chain = chainOf(thrown);
   const [first = thrown] = chain;
   const message = messageOf(first);
-  const causes = newMessages(message, chain.slice(1).map(messageOf)).slice(0, mostCauses);
+  const causes = newMessages(message, chain.slice(1).map(messageOf)).slice(0, maxCauses);
   const failure = chain.find(isNativeFailure);
   const unforeseen = chain.findLast((error): error is Error => error instanceof Error && !isForeseen(error));
   const code = chain.map(codeOf).find((found) => found !== undefined);
@@ -62,7 +62,7 @@ function chainOf(thrown: unknown): unknown[] {
 
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.length <= longestText ? text : `${text.slice(0, longestText)}…`;
+  return text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}…`;
 }
 
 /** The messages that add something to those before them. */
@@ -92,10 +92,10 @@ function isForeseen(error: Error): boolean {
 /** The first line of a stack repeats the message. Paths begin at our own folder. */
 function framesOf(stack: string): string[] {
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
-  return frames.slice(0, mostFrames).map((line) =>
+  return frames.slice(0, maxFrames).map((line) =>
     line
       .trim()
       .replace(/(file:\/\/)?\/\S*?\/(?=(src|dist|test|node_modules)\/)/, '')
-      .slice(0, longestText),
+      .slice(0, maxTextLength),
   );
 }

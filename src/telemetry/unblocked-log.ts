@@ -11,7 +11,7 @@ export interface LogDescriptor {
 /** A pipe takes this many bytes whole or not at all (PIPE_BUF). */
 const chunkBytes = 4_096;
 /** The maximum that waits for a reader; further lines are lost, and counted. */
-const longestWaitingBytes = 1024 * 1024;
+const maxWaitingBytes = 1024 * 1024;
 const retryMs = 50;
 /** How long the last lines wait for a reader. */
 const flushBoundMs = 500;
@@ -34,7 +34,7 @@ export class UnblockedLog {
   }
 
   write(line: string): void {
-    if (this.#waitingBytes > longestWaitingBytes) {
+    if (this.#waitingBytes > maxWaitingBytes) {
       this.#lostLines += 1;
       return;
     }

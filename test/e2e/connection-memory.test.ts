@@ -11,7 +11,7 @@ const authority = new CertificateAuthority();
 
 /** `HOLDFAST_CONNECTIONS=10000` for the long form. */
 const connections = Number(process.env['HOLDFAST_CONNECTIONS'] ?? 3_000);
-const mostRounds = 3;
+const maxRounds = 3;
 const slices = 3;
 const atOnce = 20;
 /**
@@ -80,6 +80,6 @@ test('short connections with client certificates leave no memory behind', { time
   const rounds: number[][] = [];
   // The allocator returns memory at its own pace; a leak grows in every round.
   do rounds.push(await growthPerConnection(options));
-  while (rounds.length < mostRounds && median(rounds.at(-1)) >= allowedBytesPerConnection);
+  while (rounds.length < maxRounds && median(rounds.at(-1)) >= allowedBytesPerConnection);
   expect(median(rounds.at(-1)), `bytes a connection: ${rounds.join(' | ')}`).toBeLessThan(allowedBytesPerConnection);
 });

@@ -1,7 +1,7 @@
 import { createDecipheriv, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseEnvelope } from '../../src/operations/cryptography/envelope.js';
+import { parseCiphertextBlob } from '../../src/operations/cryptography/ciphertext-blob.js';
 import { type TokenObject, TokenReader } from '../token-reader.js';
 import type { HoldfastClient, Message } from './client.js';
 import { connectedKeyStore, Deployment, type RunningServer } from './deployment.js';
@@ -136,7 +136,7 @@ describe('the token, read in another session', () => {
     const { keyId, materialId, ciphertext } = await keyWithCiphertext();
     const described = (await client.call('DescribeKey', { key_id: keyId }))['key_metadata'] as Message;
     expect(described['current_key_material_id']).toBe(materialId);
-    expect(parseEnvelope(ciphertext)).toMatchObject({ keyId, materialId });
+    expect(parseCiphertextBlob(ciphertext)).toMatchObject({ keyId, materialId });
   });
 
   it('refuses every change to a key, even to the holder of the PIN', async () => {
@@ -195,7 +195,7 @@ describe('a second object with the CKA_ID of a key', () => {
     const laterCiphertext = await encrypt(keyId, later);
     expect((await decrypt(laterCiphertext)).equals(later)).toBe(true);
     // The planter of the known value cannot read anything of it.
-    const { nonce, ciphertext: sealed } = parseEnvelope(laterCiphertext);
+    const { nonce, ciphertext: sealed } = parseCiphertextBlob(laterCiphertext);
     const opened = createDecipheriv('aes-256-gcm', planted, nonce).update(sealed.subarray(0, -16));
     expect(opened.equals(later)).toBe(false);
     await restart();

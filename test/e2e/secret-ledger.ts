@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Shorter secrets would be found by chance. */
-const shortestSecretBytes = 7;
+const minSecretBytes = 7;
 
 /** Every secret that a test run used, for a search in everything that was written (invariant 11). */
 export class SecretLedger {
@@ -11,7 +11,7 @@ export class SecretLedger {
   /** @param what names it in the report, e.g. `PIN of the default key store`. */
   add(what: string, secret: Uint8Array | string): void {
     const bytes = Buffer.from(secret);
-    if (bytes.length >= shortestSecretBytes) this.#secrets.set(`${what} #${this.#secrets.size}`, bytes);
+    if (bytes.length >= minSecretBytes) this.#secrets.set(`${what} #${this.#secrets.size}`, bytes);
   }
 
   get size(): number {

@@ -196,7 +196,7 @@ const keyAlerts: ReadonlySet<string> = new Set([
 ]);
 
 /** A few seconds with the minimum delays; with the defaults it would be one. */
-const mostLogins = 3;
+const maxLogins = 3;
 
 /** The problems of the outcome; empty if there are none. */
 export function problemsOf(blast: Blast): string[] {
@@ -208,7 +208,7 @@ export function problemsOf(blast: Blast): string[] {
     [ill.some((code) => !expected.includes(code)), `it was answered ${ill.join(', ')}`],
     [alone && suspended, 'the member was suspended'],
     [!alone && blamed, 'a key was blamed'],
-    [logins > (alone ? 0 : mostLogins), `${logins} times C_Login`],
+    [logins > (alone ? 0 : maxLogins), `${logins} times C_Login`],
   ];
   const name = `${functionName} answers 0x${rv.toString(16)} for ${scope}`;
   return wrong.filter(([is]) => is).map(([, what]) => `${name}: ${what}`);

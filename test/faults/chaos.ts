@@ -63,8 +63,8 @@ const memberCount = 3;
 /** So long that a healthy member overruns it only if the machine stands still. */
 const operationTimeoutMs = 1_500;
 const requestTimeoutMs = 20_000;
-const shortestFaultMs = 100;
-const longestFaultMs = 1_200;
+const minFaultMs = 100;
+const maxFaultMs = 1_200;
 
 /**
  * Faults from which an HSM can recover while it serves, including slow and wrong ones, without those that wait for an
@@ -135,7 +135,7 @@ class Chaos {
     const plans = ill.map((member) => ({
       member,
       kind: this.#random.pick(chaosKinds),
-      durationMs: shortestFaultMs + this.#random.below(longestFaultMs - shortestFaultMs),
+      durationMs: minFaultMs + this.#random.below(maxFaultMs - minFaultMs),
     }));
     await Promise.all(plans.map((plan) => this.#beIll(plan)));
     const healedMs = performance.now();

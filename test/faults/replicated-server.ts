@@ -54,7 +54,7 @@ function deepestCause(error: LoggedError | undefined): string {
 }
 
 /** Of one round. */
-const mostNotes = 100;
+const maxNotes = 100;
 
 /** The lines of the server's log, counted by message and member. */
 class EventCounts {
@@ -70,7 +70,7 @@ class EventCounts {
   note(line: string): void {
     const { msg, memberName, err } = JSON.parse(line) as { msg?: string; memberName?: string; err?: LoggedError };
     if (msg === 'request failed') this.#count(`why: ${deepestCause(err)}`);
-    if (msg !== undefined && this.#sinceMark.length < mostNotes)
+    if (msg !== undefined && this.#sinceMark.length < maxNotes)
       this.#sinceMark.push([msg, memberName, deepestCause(err)].join(' / '));
     for (const key of [msg, `${msg}/${memberName}`]) {
       if (key !== undefined) this.#count(key);

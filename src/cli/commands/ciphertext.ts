@@ -30,8 +30,8 @@ export function addCiphertextCommands(program: Command, terminal: Terminal): voi
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .addHelpText('after', examples)
     .action(async (file: string, options: DescribeOptions) => {
-      const { describeEnvelope } = await import('../../operations/cryptography/describe-envelope.js');
-      const found = describeEnvelope(asBytes(await readBlob(terminal, file, '<file>'), options.base64 === true));
+      const { describeCiphertext } = await import('../../operations/cryptography/describe-ciphertext.js');
+      const found = describeCiphertext(asBytes(await readBlob(terminal, file, '<file>'), options.base64 === true));
       if ('problem' in found) {
         throw new CliError(
           exitCodes.checkFailed,

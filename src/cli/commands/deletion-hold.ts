@@ -18,7 +18,7 @@ interface DeletionHoldOptions {
 }
 
 /** More than anyone would read; the rest is only counted. */
-const mostKeysShown = 1_000;
+const maxKeysShown = 1_000;
 
 const meanings: Record<DeletionHold['reason'], string> = {
   'clock-forward': 'the clock jumped forward, and keys could be destroyed before their date',
@@ -105,7 +105,7 @@ async function look(catalog: SqliteCatalog, { identity }: Configuration): Promis
   const { keyArn } = await import('../../keys/arn.js');
   const now = systemClock.now();
   const hold = (await catalog.findTimeRecord())?.hold ?? null;
-  const due = (await catalog.listKeysToDelete(now, mostKeysShown)).map((key: KeyRecord) => keyArn(identity, key));
+  const due = (await catalog.listKeysToDelete(now, maxKeysShown)).map((key: KeyRecord) => keyArn(identity, key));
   const shown = {
     held: hold !== null,
     reason: hold?.reason ?? null,
@@ -119,7 +119,7 @@ async function look(catalog: SqliteCatalog, { identity }: Configuration): Promis
 }
 
 function dueKeys(due: readonly string[]): CliError {
-  const several = due.length === mostKeysShown ? `at least ${due.length} keys` : `${due.length} keys`;
+  const several = due.length === maxKeysShown ? `at least ${due.length} keys` : `${due.length} keys`;
   const count = due.length === 1 ? 'one key' : several;
   return new CliError(
     exitCodes.checkFailed,

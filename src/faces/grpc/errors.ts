@@ -58,9 +58,9 @@ const errorDomain = 'holdfast.kms';
  * clients close the call when those exceed their limit (8 KiB by default in some): a message that quotes a long field
  * must not.
  */
-const longestMessage = 512;
-const longestDescription = 128;
-const mostFieldViolations = 10;
+const maxMessageLength = 512;
+const maxDescriptionLength = 128;
+const maxFieldViolations = 10;
 
 type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
@@ -70,7 +70,7 @@ type CallError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
  */
 export function toCallError(error: HoldfastError, requestId: string | undefined): CallError {
   const code = statusOfCode[error.code];
-  const message = shorten(error.message, longestMessage);
+  const message = shorten(error.message, maxMessageLength);
   const metadata = new Metadata();
   if (requestId !== undefined) metadata.set('x-request-id', requestId);
   const details = Status.encode({ code, message, details: detailsOf(error, requestId) }).finish();
@@ -101,9 +101,9 @@ function infoMetadata(error: HoldfastError, requestId: string | undefined): Map<
 
 function badRequest(error: HoldfastError): BadRequest {
   return {
-    fieldViolations: error.fieldViolations.slice(0, mostFieldViolations).map(({ field, description }) => ({
-      field: shorten(field, longestDescription),
-      description: shorten(description, longestDescription),
+    fieldViolations: error.fieldViolations.slice(0, maxFieldViolations).map(({ field, description }) => ({
+      field: shorten(field, maxDescriptionLength),
+      description: shorten(description, maxDescriptionLength),
       reason: '',
       localizedMessage: undefined,
     })),

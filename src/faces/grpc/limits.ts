@@ -57,8 +57,8 @@ export const fixedLimits: Omit<GrpcFaceLimits, keyof ConfiguredLimits> = {
  * The minimum for one connection. Otherwise it is eight maximum messages; two for a connection without a principal,
  * whose calls are all denied.
  */
-const leastConnectionBytes = 8 * 1024 * 1024;
-const leastUnknownBytes = 2 * 1024 * 1024;
+const minConnectionBytes = 8 * 1024 * 1024;
+const minUnknownBytes = 2 * 1024 * 1024;
 
 /** The limits that `RequestAssembly` enforces: the memory of unfinished requests, in total and per connection. */
 export function requestAssemblyLimits(limits: GrpcFaceLimits) {
@@ -66,8 +66,8 @@ export function requestAssemblyLimits(limits: GrpcFaceLimits) {
     messageTimeoutMs: limits.messageTimeoutMs,
     maximumMessageBytes: limits.maximumMessageBytes,
     maximumBytes: limits.maximumReceptionBytes,
-    maximumBytesOfConnection: Math.max(leastConnectionBytes, 8 * limits.maximumMessageBytes),
-    maximumBytesOfUnknown: Math.max(leastUnknownBytes, 2 * limits.maximumMessageBytes),
+    maximumBytesOfConnection: Math.max(minConnectionBytes, 8 * limits.maximumMessageBytes),
+    maximumBytesOfUnknown: Math.max(minUnknownBytes, 2 * limits.maximumMessageBytes),
   };
 }
 

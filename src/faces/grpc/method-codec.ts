@@ -52,7 +52,7 @@ export function methodCodec<Request, Response>(
 }
 
 /** For a longer response the writer and its memory are not kept. */
-const longestReused = 16_384;
+const maxReusedBytes = 16_384;
 
 /** Encodes with one writer repeatedly: a new one grows its memory in six steps for each response. */
 class ResponseEncoder<Response> {
@@ -74,14 +74,14 @@ class ResponseEncoder<Response> {
     const bytes = this.#wipes ? moveOffHeap(written) : written;
     // `finish` has copied the bytes and reset the writer to its beginning.
     if (this.#wipes) writer.raw(new Uint8Array(bytes.length)).finish();
-    if (bytes.length <= longestReused) this.#writer = writer;
+    if (bytes.length <= maxReusedBytes) this.#writer = writer;
     return bytes;
   }
 
   /** If it wipes, it has its final size from the start: memory that a writer outgrows keeps its content. */
   #newWriter(): BinaryWriter {
     const writer = new BinaryWriter();
-    if (this.#wipes) writer.raw(new Uint8Array(longestReused)).finish();
+    if (this.#wipes) writer.raw(new Uint8Array(maxReusedBytes)).finish();
     return writer;
   }
 }

@@ -26,10 +26,10 @@ export interface LocalListenerDependencies {
 }
 
 /** sun_path of Linux, without the NUL (unix(7)). */
-export const longestSocketPathBytes = 107;
+export const maxSocketPathBytes = 107;
 
 /**
- * The length that `longestSocketPathBytes` bounds: of the socket's path, or of its temporary name if that is longer.
+ * The length that `maxSocketPathBytes` bounds: of the socket's path, or of its temporary name if that is longer.
  */
 export function socketPathBytes(path: string): number {
   return Math.max(Buffer.byteLength(path), Buffer.byteLength(join(dirname(path), '.01234567')));
@@ -46,8 +46,8 @@ export async function startUnixListener(
 ): Promise<Listener> {
   const { path, principal } = options;
   const ownPath = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
-  if (socketPathBytes(path) > longestSocketPathBytes) {
-    throw new Error(`The path of a Unix socket has at most ${longestSocketPathBytes} bytes: ${path}`);
+  if (socketPathBytes(path) > maxSocketPathBytes) {
+    throw new Error(`The path of a Unix socket has at most ${maxSocketPathBytes} bytes: ${path}`);
   }
   const server = createServer((socket) => dependencies.accept(socket, { principal, sourceAddress: 'unix' }));
   guardAccepts(server, dependencies.maximumConnections, dependencies.descriptors);

@@ -11,7 +11,7 @@ interface RegisteredMethod {
 }
 
 /** The maximum length of a path quoted in an answer, in characters. */
-const longestPath = 200;
+const maxPathLength = 200;
 
 /**
  * Treats calls of unregistered methods like all others: bounded by `RequestAssembly`, and answered
@@ -43,7 +43,7 @@ class CompleteMethodTable extends Map<string, unknown> {
 
   #unknown(path: string): RegisteredMethod {
     const kind = this.#services.has(serviceOf(path)) ? 'method' : 'service';
-    const quoted = path.length <= longestPath ? path : `${path.slice(0, longestPath)}…`;
+    const quoted = path.length <= maxPathLength ? path : `${path.slice(0, maxPathLength)}…`;
     const details = `This version of Holdfast does not have the ${kind} of ${quoted}. Is the client newer than the server?`;
     return {
       path,

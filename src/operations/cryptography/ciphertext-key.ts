@@ -5,14 +5,14 @@ import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
 import type { Scope } from '../../calls/scope.js';
 import { keyNotFound } from '../../keys/not-found.js';
 import { resolveKey } from '../../keys/resolve-key.js';
-import { type Envelope, invalidCiphertext, parseEnvelope } from './envelope.js';
+import { type CiphertextBlob, invalidCiphertext, parseCiphertextBlob } from './ciphertext-blob.js';
 import { UnknownKeyError } from './unknown-key.js';
 
 /** A parsed ciphertext, with the key and the generation of material that its header names. */
 export interface CiphertextKey {
   key: KeyRecord;
   material: MaterialRecord;
-  envelope: Envelope;
+  blob: CiphertextBlob;
 }
 
 /**
@@ -32,17 +32,17 @@ export async function resolveCiphertextKey(
   ciphertextBlob: Uint8Array,
   keyIdentifier?: string,
 ): Promise<CiphertextKey> {
-  const envelope = parseEnvelope(ciphertextBlob);
-  const key = await core.catalog.findKey(scope, envelope.keyId);
-  const material = await core.catalog.findMaterial(envelope.materialId);
-  if (key === undefined) throw invalidCiphertext(new UnknownKeyError(envelope, scope));
-  if (material?.keyId !== key.keyId) throw invalidCiphertext(new UnknownKeyError(envelope, undefined));
+  const blob = parseCiphertextBlob(ciphertextBlob);
+  const key = await core.catalog.findKey(scope, blob.keyId);
+  const material = await core.catalog.findMaterial(blob.materialId);
+  if (key === undefined) throw invalidCiphertext(new UnknownKeyError(blob, scope));
+  if (material?.keyId !== key.keyId) throw invalidCiphertext(new UnknownKeyError(blob, undefined));
   if (keyIdentifier !== undefined) {
     const named = await resolveKey(core, scope, keyIdentifier, { aliasesAllowed: true });
     if (named.keyId !== key.keyId) throw incorrectKey();
   }
   if (key.state === 'Deleting' || key.state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
-  return { key, material, envelope };
+  return { key, material, blob };
 }
 
 /** The live service's wording. */

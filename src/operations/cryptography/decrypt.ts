@@ -7,8 +7,8 @@ import type { Secret } from '../../secret.js';
 import { symmetricDefault } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { openEnvelope, prepareOpening } from './opening.js';
-import type { CryptographyCore } from './sealing.js';
+import { decryptPrepared, prepareDecryption } from './decryption.js';
+import type { CryptographyCore } from './encryption.js';
 
 /** AWS KMS API Reference, Decrypt, without ciphertext and key: `resolveCiphertextKey` has taken them. */
 export interface DecryptRequest {
@@ -29,16 +29,16 @@ export interface DecryptResponse {
 
 /**
  * Decrypts a ciphertext from `resolveCiphertextKey`, under that key and material and no other.
- * @throws as `prepareOpening` and `openEnvelope`.
+ * @throws as `prepareDecryption` and `decryptPrepared`.
  */
 export async function decrypt(
   core: CryptographyCore,
   call: CiphertextKey & { request: DecryptRequest },
   context: RequestContext,
 ): Promise<DecryptResponse> {
-  const opening = await prepareOpening(core, call, call.request);
-  const plaintext = await openEnvelope(opening, context);
-  const { keyId, keyMaterialId } = opening;
+  const decryption = await prepareDecryption(core, call, call.request);
+  const plaintext = await decryptPrepared(decryption, context);
+  const { keyId, keyMaterialId } = decryption;
   return { keyId, plaintext, encryptionAlgorithm: symmetricDefault, keyMaterialId };
 }
 

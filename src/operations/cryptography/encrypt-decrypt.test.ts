@@ -9,7 +9,7 @@ import { resolveCiphertextKey } from './ciphertext-key.js';
 import { decrypt } from './decrypt.js';
 import { encrypt } from './encrypt.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { encodeHeader, parseEnvelope, serializeEnvelope } from './envelope.js';
+import { encodeHeader, parseCiphertextBlob, serializeCiphertextBlob } from './ciphertext-blob.js';
 
 let domain: KeyDomain;
 let key: KeyRecord;
@@ -169,7 +169,7 @@ describe('the key of a ciphertext', () => {
     const found = await resolve(blob);
     expect(found.key).toEqual(key);
     expect(found.material.materialId).toBe(key.currentMaterialId);
-    expect(found.envelope).toEqual(parseEnvelope(blob));
+    expect(found.blob).toEqual(parseCiphertextBlob(blob));
     expect((await resolve(blob, key.keyId)).key).toEqual(key);
     expect((await resolve(blob, arnOf(key))).key).toEqual(key);
   });
@@ -186,7 +186,7 @@ describe('the key of a ciphertext', () => {
 
   it('is not found if the header names an unknown key, an unknown material or the material of another key', async () => {
     const other = await domain.newKey();
-    const envelope = parseEnvelope(await sealed());
+    const envelope = parseCiphertextBlob(await sealed());
     for (const change of [
       { keyId: '00000000-0000-4000-8000-000000000000' },
       { keyId: `mrk-${key.keyId.replaceAll('-', '')}` },
@@ -195,7 +195,7 @@ describe('the key of a ciphertext', () => {
       { keyId: other.keyId },
     ]) {
       const changed = { ...envelope, ...change };
-      await expect(resolve(serializeEnvelope(encodeHeader(changed), changed))).rejects.toMatchObject(invalid);
+      await expect(resolve(serializeCiphertextBlob(encodeHeader(changed), changed))).rejects.toMatchObject(invalid);
     }
   });
 

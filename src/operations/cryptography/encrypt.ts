@@ -5,7 +5,7 @@ import type { KeyRecord } from '../../keys/key.js';
 import type { Secret } from '../../secret.js';
 import { symmetricDefault } from './algorithm.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { type CryptographyCore, prepareSealing } from './sealing.js';
+import { type CryptographyCore, prepareEncryption } from './encryption.js';
 
 /** AWS KMS API Reference, Encrypt, without the key: the dispatcher has resolved it. */
 export interface EncryptRequest {
@@ -15,7 +15,7 @@ export interface EncryptRequest {
   encryptionAlgorithm?: string | undefined;
 }
 
-/** AWS KMS API Reference, Encrypt. The blob is 82 bytes longer than the plaintext (`envelope.ts`). */
+/** AWS KMS API Reference, Encrypt. The blob is 82 bytes longer than the plaintext (`ciphertext-blob.ts`). */
 export interface EncryptResponse {
   ciphertextBlob: Uint8Array;
   /** ARN of the key. */
@@ -23,7 +23,7 @@ export interface EncryptResponse {
   encryptionAlgorithm: 'SYMMETRIC_DEFAULT';
 }
 
-/** Encrypts under the key's current material, in its cluster. @throws as `prepareSealing` and `HsmCluster.encrypt`. */
+/** Encrypts under the key's current material, in its cluster. @throws as `prepareEncryption` and `HsmCluster.encrypt`. */
 export async function encrypt(
   core: CryptographyCore,
   call: { key: KeyRecord; request: EncryptRequest },
@@ -31,13 +31,13 @@ export async function encrypt(
 ): Promise<EncryptResponse> {
   const { plaintext, encryptionContext, encryptionAlgorithm } = call.request;
   try {
-    const sealing = await prepareSealing(core, call.key, {
+    const encryption = await prepareEncryption(core, call.key, {
       encryptionContext,
       encryptionAlgorithm,
     });
-    const { cluster, material, additionalData, keyId } = sealing;
+    const { cluster, material, additionalData, keyId } = encryption;
     const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
-    return { ciphertextBlob: sealing.envelope(sealed), keyId, encryptionAlgorithm: symmetricDefault };
+    return { ciphertextBlob: encryption.ciphertextBlob(sealed), keyId, encryptionAlgorithm: symmetricDefault };
   } finally {
     plaintext.destroy();
   }

@@ -6,7 +6,7 @@ import { cryptographicUse } from '../../keys/key-state.js';
 import type { Secret } from '../../secret.js';
 import { type Keyed, onKey } from '../operation.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { type CryptographyCore, prepareSealing } from './sealing.js';
+import { type CryptographyCore, prepareEncryption } from './encryption.js';
 
 /** The fields of both requests (AWS KMS API Reference), without those of an enclave. */
 export interface DataKeyRequest {
@@ -41,7 +41,7 @@ const lengthsBytes = { AES_128: 16, AES_256: 32 } as const;
 
 /**
  * Random bytes made in the token, in the clear and encrypted there under the key.
- * @throws VALIDATION unless exactly one of the lengths is given; as `prepareSealing` and `HsmCluster.perform`.
+ * @throws VALIDATION unless exactly one of the lengths is given; as `prepareEncryption` and `HsmCluster.perform`.
  */
 export async function generateDataKey(
   core: CryptographyCore,
@@ -50,12 +50,12 @@ export async function generateDataKey(
 ): Promise<DataKey> {
   const lengthBytes = lengthOf(request);
   const { encryptionContext } = request;
-  const sealing = await prepareSealing(core, key, { encryptionContext });
-  const { cluster, material, additionalData, keyId, keyMaterialId } = sealing;
+  const encryption = await prepareEncryption(core, key, { encryptionContext });
+  const { cluster, material, additionalData, keyId, keyMaterialId } = encryption;
   const asked = { material, lengthBytes, additionalData };
   const { plaintext, sealed } = await cluster.perform('generateDataKey', asked, context);
   try {
-    return { ciphertextBlob: sealing.envelope(sealed), plaintext, keyId, keyMaterialId };
+    return { ciphertextBlob: encryption.ciphertextBlob(sealed), plaintext, keyId, keyMaterialId };
   } catch (error) {
     plaintext.destroy();
     throw error;

@@ -4,7 +4,7 @@ import type { Operation, PreparedRequest } from '../operation.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { invalidField } from '../../keys/invalid-field.js';
 import type { Secret } from '../../secret.js';
-import type { CryptographyCore } from './sealing.js';
+import type { CryptographyCore } from './encryption.js';
 
 /** AWS KMS API Reference, GenerateRandom, without the fields for enclaves. */
 export interface GenerateRandomRequest {

@@ -8,8 +8,8 @@ import type { KeyRecord } from '../../keys/key.js';
 import { symmetricDefault } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import type { EncryptionContext } from './encryption-context.js';
-import { openEnvelope, prepareOpening } from './opening.js';
-import { type CryptographyCore, prepareSealing } from './sealing.js';
+import { decryptPrepared, prepareDecryption } from './decryption.js';
+import { type CryptographyCore, prepareEncryption } from './encryption.js';
 
 /** AWS KMS API Reference, ReEncrypt, without ciphertext and keys: the dispatcher has resolved them. */
 export interface ReEncryptRequest {
@@ -36,7 +36,7 @@ export interface ReEncryptResponse {
 /**
  * Decrypts under the source key and encrypts under the destination key, which may be in another cluster: the plaintext
  * passes through this process and is destroyed. Both sides are checked before an HSM is asked.
- * @throws as `prepareOpening`, `prepareSealing`, `openEnvelope` and `HsmCluster.encrypt`.
+ * @throws as `prepareDecryption`, `prepareEncryption`, `decryptPrepared` and `HsmCluster.encrypt`.
  */
 export async function reEncrypt(
   core: CryptographyCore,
@@ -44,28 +44,28 @@ export async function reEncrypt(
   context: RequestContext,
 ): Promise<ReEncryptResponse> {
   const { source, destination, request } = call;
-  const opening = await prepareOpening(core, source, {
+  const decryption = await prepareDecryption(core, source, {
     encryptionContext: request.sourceEncryptionContext,
     contextField: 'source_encryption_context',
     encryptionAlgorithm: request.sourceEncryptionAlgorithm,
   });
-  const sealing = await prepareSealing(core, destination.key, {
+  const encryption = await prepareEncryption(core, destination.key, {
     encryptionContext: request.destinationEncryptionContext,
     contextField: 'destination_encryption_context',
     encryptionAlgorithm: request.destinationEncryptionAlgorithm,
   });
-  const plaintext = await openEnvelope(opening, context);
+  const plaintext = await decryptPrepared(decryption, context);
   try {
-    const { cluster, material, additionalData } = sealing;
+    const { cluster, material, additionalData } = encryption;
     const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
     return {
-      ciphertextBlob: sealing.envelope(sealed),
-      sourceKeyId: opening.keyId,
-      keyId: sealing.keyId,
+      ciphertextBlob: encryption.ciphertextBlob(sealed),
+      sourceKeyId: decryption.keyId,
+      keyId: encryption.keyId,
       sourceEncryptionAlgorithm: symmetricDefault,
       destinationEncryptionAlgorithm: symmetricDefault,
-      sourceKeyMaterialId: opening.keyMaterialId,
-      destinationKeyMaterialId: sealing.keyMaterialId,
+      sourceKeyMaterialId: decryption.keyMaterialId,
+      destinationKeyMaterialId: encryption.keyMaterialId,
     };
   } finally {
     plaintext.destroy();

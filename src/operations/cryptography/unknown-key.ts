@@ -1,5 +1,5 @@
 import type { Scope } from '../../calls/scope.js';
-import type { EnvelopeHeader } from './envelope.js';
+import type { CiphertextHeader } from './ciphertext-blob.js';
 
 /**
  * The cause behind INVALID_CIPHERTEXT when the ciphertext is well formed and names a key or key material that the
@@ -12,7 +12,7 @@ export class UnknownKeyError extends Error {
   readonly materialId: string;
 
   /** @param scope where the key was searched; undefined if the key is known and its material is not */
-  constructor({ keyId, materialId }: EnvelopeHeader, scope: Scope | undefined) {
+  constructor({ keyId, materialId }: CiphertextHeader, scope: Scope | undefined) {
     super(
       scope === undefined
         ? `The ciphertext names key ${keyId}, which this catalog knows, and key material ${materialId}, which it does not know. ` +

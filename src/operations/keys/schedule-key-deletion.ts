@@ -7,8 +7,8 @@ import { checkRange } from '../../keys/invalid-field.js';
 import type { KeyRecord } from '../../keys/key.js';
 
 /** AWS KMS API Reference, ScheduleKeyDeletion: the shape says 1–365, the text 7–30, default 30. */
-const shortestWindowInDays = 7;
-const longestWindowInDays = 30;
+const minWindowInDays = 7;
+const maxWindowInDays = 30;
 const defaultWindowInDays = 30;
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -36,7 +36,7 @@ export async function scheduleKeyDeletion(
   call: { key: KeyRecord; request: ScheduleKeyDeletionRequest },
 ): Promise<ScheduleKeyDeletionResponse> {
   const days = call.request.pendingWindowInDays ?? defaultWindowInDays;
-  checkRange('pending_window_in_days', 'pendingWindowInDays', days, shortestWindowInDays, longestWindowInDays);
+  checkRange('pending_window_in_days', 'pendingWindowInDays', days, minWindowInDays, maxWindowInDays);
   const deletionDate = new Date(core.clock.now().getTime() + days * dayMs);
   const change = { state: 'PendingDeletion', deletionDate, pendingDeletionWindowInDays: days } as const;
   await changeKeyState(core, call.key, unlessPendingDeletion, ['Enabled', 'Disabled'], change);

@@ -4,17 +4,17 @@ import { HoldfastError } from '../../errors.js';
 import { canaryAdditionalData } from '../../keys/canary.js';
 import {
   encodeHeader,
-  type Envelope,
-  envelopeAdditionalData,
-  envelopeOverhead,
-  parseEnvelope,
-  serializeEnvelope,
-} from './envelope.js';
+  type CiphertextBlob,
+  ciphertextAdditionalData,
+  ciphertextOverhead,
+  parseCiphertextBlob,
+  serializeCiphertextBlob,
+} from './ciphertext-blob.js';
 
 const hex = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((raw) => Buffer.from(raw).toString('hex'));
 const uuid = hex(16).map((digits) => digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));
-const envelopes: fc.Arbitrary<Envelope> = fc.record({
+const blobs: fc.Arbitrary<CiphertextBlob> = fc.record({
   keyId: fc.oneof(
     uuid,
     hex(16).map((digits) => `mrk-${digits}`),
@@ -23,19 +23,19 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record({
   nonce: fc.uint8Array({ minLength: 12, maxLength: 12 }),
   ciphertext: fc.uint8Array({ minLength: 17, maxLength: 4112, size: 'max' }),
 });
-const known: Envelope = {
+const known: CiphertextBlob = {
   keyId: '1234abcd-12ab-34cd-56ef-1234567890ab',
   materialId: '0f'.repeat(32),
   nonce: new Uint8Array(12).fill(0xaa),
   ciphertext: new Uint8Array(17).fill(0xbb),
 };
 
-const serialized = (envelope: Envelope): Uint8Array => serializeEnvelope(encodeHeader(envelope), envelope);
+const serialized = (envelope: CiphertextBlob): Uint8Array => serializeCiphertextBlob(encodeHeader(envelope), envelope);
 
 /** The parsed blob, or undefined for INVALID_CIPHERTEXT. Any other error fails the test. */
-function parsed(blob: Uint8Array): Envelope | undefined {
+function parsed(blob: Uint8Array): CiphertextBlob | undefined {
   try {
-    return parseEnvelope(blob);
+    return parseCiphertextBlob(blob);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') return undefined;
     throw error;
@@ -53,18 +53,18 @@ describe('the ciphertext blob', () => {
     const bytes =
       '48460100' + '1234abcd12ab34cd56ef1234567890ab' + '0f'.repeat(32) + '010c' + 'aa'.repeat(12) + 'bb'.repeat(17);
     expect(Buffer.from(serialized(known)).toString('hex')).toBe(bytes);
-    expect(parseEnvelope(Buffer.from(bytes, 'hex'))).toEqual(known);
+    expect(parseCiphertextBlob(Buffer.from(bytes, 'hex'))).toEqual(known);
   });
 
   it('is at most 96 bytes longer than the plaintext', () => {
-    expect(serialized(known).length - 1).toBe(envelopeOverhead);
-    expect(envelopeOverhead).toBeLessThanOrEqual(96);
+    expect(serialized(known).length - 1).toBe(ciphertextOverhead);
+    expect(ciphertextOverhead).toBeLessThanOrEqual(96);
   });
 
   it('parses to the fields that were serialised', () => {
     fc.assert(
-      fc.property(envelopes, (envelope) => {
-        expect(parseEnvelope(serialized(envelope))).toEqual(envelope);
+      fc.property(blobs, (envelope) => {
+        expect(parseCiphertextBlob(serialized(envelope))).toEqual(envelope);
       }),
     );
   });
@@ -80,7 +80,7 @@ describe('the ciphertext blob', () => {
   it('has one encoding only, however it is mutated', () => {
     const mutation = fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }));
     fc.assert(
-      fc.property(envelopes, fc.array(mutation, { minLength: 1, maxLength: 4 }), (envelope, mutations) => {
+      fc.property(blobs, fc.array(mutation, { minLength: 1, maxLength: 4 }), (envelope, mutations) => {
         const blob = serialized(envelope);
         for (const [position, mask] of mutations) blob[position % blob.length]! ^= mask;
         expectCanonical(blob);
@@ -116,7 +116,7 @@ describe('the ciphertext blob', () => {
 
   it('shares no memory with the blob that it was parsed from', () => {
     const blob = serialized(known);
-    const envelope = parseEnvelope(blob);
+    const envelope = parseCiphertextBlob(blob);
     blob.fill(0);
     expect(envelope).toEqual(known);
   });
@@ -128,7 +128,7 @@ describe('the ciphertext blob', () => {
   it('gives additional data that begins with FF FF and covers the whole header', () => {
     const context = Uint8Array.of(0, 0);
     const header = serialized(known).subarray(0, 54);
-    expect(Buffer.from(envelopeAdditionalData(encodeHeader(known), context))).toEqual(
+    expect(Buffer.from(ciphertextAdditionalData(encodeHeader(known), context))).toEqual(
       Buffer.concat([Uint8Array.of(0xff, 0xff), header, context]),
     );
     expect(canaryAdditionalData(known.materialId)[1]).not.toBe(0xff);

@@ -7,13 +7,13 @@ import { visibleMaterialId } from '../../keys/key-metadata.js';
 import type { HsmCluster, MaterialReference, Sealed } from '../../clusters/hsm-cluster.js';
 import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { encodeHeader, envelopeAdditionalData, serializeEnvelope } from './envelope.js';
+import { encodeHeader, ciphertextAdditionalData, serializeCiphertextBlob } from './ciphertext-blob.js';
 
 /** The part of `KeysCore` that cryptographic operations use: they read keys from the catalog and change none. */
 export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
 
 /** A checked encryption under a key: only the HSM can still refuse it. */
-export interface Sealing {
+export interface PreparedEncryption {
   cluster: HsmCluster;
   material: MaterialReference;
   additionalData: Uint8Array;
@@ -22,11 +22,11 @@ export interface Sealing {
   /** As responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
   /** Makes the caller's ciphertext blob from the HSM's result. */
-  envelope(sealed: Sealed): Uint8Array;
+  ciphertextBlob(sealed: Sealed): Uint8Array;
 }
 
 /** The fields of Encrypt, of data keys, and of the destination side of ReEncrypt that determine an encryption. */
-export interface SealingRequest {
+export interface EncryptionRequest {
   encryptionContext: EncryptionContext;
   /** The request's field with the context, if it is not `encryption_context`. */
   contextField?: string | undefined;
@@ -38,11 +38,11 @@ export interface SealingRequest {
  * @throws INVALID_KEY_USAGE, the errors of the state table, VALIDATION of the context, and the errors of
  * `KeyStores.clusterOf`.
  */
-export async function prepareSealing(
+export async function prepareEncryption(
   core: CryptographyCore,
   key: KeyRecord,
-  request: SealingRequest,
-): Promise<Sealing> {
+  request: EncryptionRequest,
+): Promise<PreparedEncryption> {
   checkAlgorithm(key, request.encryptionAlgorithm);
   await requireKeyState(core, key, cryptographicUse);
   const context = canonicalContext(request.encryptionContext, request.contextField);
@@ -52,10 +52,10 @@ export async function prepareSealing(
   return {
     cluster: core.keyStores.clusterOf(key, keyId),
     material: materialReference(material),
-    additionalData: envelopeAdditionalData(header, context),
+    additionalData: ciphertextAdditionalData(header, context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
-    envelope: (sealed) => serializeEnvelope(header, sealed),
+    ciphertextBlob: (sealed) => serializeCiphertextBlob(header, sealed),
   };
 }
 

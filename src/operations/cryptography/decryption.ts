@@ -9,14 +9,14 @@ import type { Secret } from '../../secret.js';
 import { checkAlgorithm } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { encodeHeader, type Envelope, envelopeAdditionalData, invalidCiphertext } from './envelope.js';
-import type { CryptographyCore } from './sealing.js';
+import { encodeHeader, type CiphertextBlob, ciphertextAdditionalData, invalidCiphertext } from './ciphertext-blob.js';
+import type { CryptographyCore } from './encryption.js';
 
 /** A checked decryption of a ciphertext blob: only the HSM can still refuse it. */
-export interface Opening {
+export interface PreparedDecryption {
   cluster: HsmCluster;
   material: MaterialReference;
-  envelope: Envelope;
+  blob: CiphertextBlob;
   additionalData: Uint8Array;
   /** ARN of the key. */
   keyId: string;
@@ -28,20 +28,20 @@ export interface Opening {
  * The fields of Decrypt, and of the source side of ReEncrypt, that determine whether and how a ciphertext may be
  * decrypted.
  */
-export interface OpeningRequest {
+export interface DecryptionRequest {
   encryptionContext: EncryptionContext;
   /** The request's field with the context, if it is not `encryption_context`. */
   contextField?: string | undefined;
   encryptionAlgorithm?: string | undefined;
 }
 
-/** Prepares the decryption of a ciphertext blob. @throws as `prepareSealing`. */
-export async function prepareOpening(
+/** Prepares the decryption of a ciphertext blob. @throws as `prepareEncryption`. */
+export async function prepareDecryption(
   core: CryptographyCore,
   source: CiphertextKey,
-  request: OpeningRequest,
-): Promise<Opening> {
-  const { key, material, envelope } = source;
+  request: DecryptionRequest,
+): Promise<PreparedDecryption> {
+  const { key, material, blob } = source;
   checkAlgorithm(key, request.encryptionAlgorithm);
   await requireKeyState(core, key, cryptographicUse);
   const context = canonicalContext(request.encryptionContext, request.contextField);
@@ -49,8 +49,8 @@ export async function prepareOpening(
   return {
     cluster: core.keyStores.clusterOf(key, keyId),
     material: materialReference(material),
-    envelope,
-    additionalData: envelopeAdditionalData(encodeHeader(envelope), context),
+    blob,
+    additionalData: ciphertextAdditionalData(encodeHeader(blob), context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
   };
@@ -60,10 +60,10 @@ export async function prepareOpening(
  * Decrypts. The caller of this function destroys the plaintext.
  * @throws INVALID_CIPHERTEXT in the one wording of `invalidCiphertext`, and the other errors of `HsmCluster`.
  */
-export async function openEnvelope(opening: Opening, call: HsmCall): Promise<Secret> {
-  const { cluster, material, envelope, additionalData } = opening;
+export async function decryptPrepared(decryption: PreparedDecryption, call: HsmCall): Promise<Secret> {
+  const { cluster, material, blob, additionalData } = decryption;
   try {
-    return await cluster.perform('decrypt', { material, sealed: envelope, additionalData }, call);
+    return await cluster.perform('decrypt', { material, sealed: blob, additionalData }, call);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') throw invalidCiphertext(error);
     throw error;

@@ -19,7 +19,7 @@ import { HoldfastError } from '../../errors.js';
  * The header is everything before the nonce. No part can be changed unnoticed: header and encryption context are GCM's
  * additional data, the nonce is its input, and ciphertext and tag are what it checks.
  */
-export interface EnvelopeHeader {
+export interface CiphertextHeader {
   /** A lower-case UUID, or `mrk-` and 32 lower-case hex digits. */
   keyId: string;
   /** 64 lower-case hex digits. */
@@ -27,7 +27,7 @@ export interface EnvelopeHeader {
 }
 
 /** A parsed ciphertext blob: which key and material it names, and the parts that the HSM decrypts. */
-export interface Envelope extends EnvelopeHeader, Sealed {}
+export interface CiphertextBlob extends CiphertextHeader, Sealed {}
 
 /** `HF`: the first bytes of every ciphertext blob. */
 export const magic = Uint8Array.of(0x48, 0x46);
@@ -50,10 +50,10 @@ const bodyOffset = offsets.nonce + nonceLength;
 const plaintextLength = { minimum: 1, maximum: 4096 } as const;
 
 /** How much longer a ciphertext blob is than its plaintext: 82 bytes. */
-export const envelopeOverhead = bodyOffset + tagLength;
+export const ciphertextOverhead = bodyOffset + tagLength;
 
 /** The bytes of a header, the same for every encryption under one material. Callers must not change them. */
-export function encodeHeader(header: EnvelopeHeader): Uint8Array {
+export function encodeHeader(header: CiphertextHeader): Uint8Array {
   const multiRegion = header.keyId.startsWith('mrk-');
   const keyIdDigits = multiRegion ? header.keyId.slice(4) : header.keyId.replaceAll('-', '');
   return Buffer.concat([
@@ -70,7 +70,7 @@ export function encodeHeader(header: EnvelopeHeader): Uint8Array {
  * it apart from canaries (FF FE, `keys/canary.ts`) and from the additional data of XKS callers, which begins with a u16
  * length of at most 8,192.
  */
-export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> {
+export function ciphertextAdditionalData(header: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.allocUnsafe(2 + header.length + context.length);
   bytes[0] = 0xff;
   bytes[1] = 0xff;
@@ -80,7 +80,7 @@ export function envelopeAdditionalData(header: Uint8Array, context: Uint8Array):
 }
 
 /** Throws a plain error for a nonce of another length, which no token may return. */
-export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
+export function serializeCiphertextBlob(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
   if (nonce.length !== nonceLength) {
     throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
   }
@@ -97,8 +97,8 @@ export function serializeEnvelope(header: Uint8Array, { nonce, ciphertext }: Sea
  * The parts are copies.
  * @throws INVALID_CIPHERTEXT and nothing else.
  */
-export function parseEnvelope(blob: Uint8Array): Envelope {
-  const plaintextBytes = blob.length - envelopeOverhead;
+export function parseCiphertextBlob(blob: Uint8Array): CiphertextBlob {
+  const plaintextBytes = blob.length - ciphertextOverhead;
   if (plaintextBytes < plaintextLength.minimum || plaintextBytes > plaintextLength.maximum) throw invalidCiphertext();
   const bytes = Buffer.from(blob);
   const keyIdKind = bytes[offsets.keyIdKind];

@@ -1,7 +1,7 @@
-import { envelopeOverhead, magic, parseEnvelope } from './envelope.js';
+import { ciphertextOverhead, magic, parseCiphertextBlob } from './ciphertext-blob.js';
 
 /** The header fields of a ciphertext. None of it is proved: only the key can do that. */
-export interface EnvelopeDescription {
+export interface CiphertextDescription {
   formatVersion: number;
   keyId: string;
   materialId: string;
@@ -20,11 +20,11 @@ const tagBytes = 16;
  * Reads a ciphertext without a server, a key or a catalog. @returns its description, or why it is not a ciphertext of
  * Holdfast.
  */
-export function describeEnvelope(blob: Uint8Array): EnvelopeDescription | { problem: string } {
+export function describeCiphertext(blob: Uint8Array): CiphertextDescription | { problem: string } {
   const problem = whyNone(blob);
   if (problem !== undefined) return { problem };
   try {
-    const { keyId, materialId, nonce, ciphertext } = parseEnvelope(blob);
+    const { keyId, materialId, nonce, ciphertext } = parseCiphertextBlob(blob);
     return {
       formatVersion: blob[magic.length] ?? 0,
       keyId,
@@ -46,9 +46,9 @@ function whyNone(blob: Uint8Array): string | undefined {
     return 'it does not begin with HF, as every ciphertext of Holdfast does';
   const version = blob[magic.length];
   if (version !== 1) return `it has format ${version ?? 'none'}, and this version knows format 1`;
-  if (blob.length <= envelopeOverhead)
-    return `it has ${blob.length} bytes, and at least ${envelopeOverhead + 1} are needed: it was cut off`;
-  if (blob.length > envelopeOverhead + 4_096)
-    return `it has ${blob.length} bytes, and at most ${envelopeOverhead + 4_096} are possible`;
+  if (blob.length <= ciphertextOverhead)
+    return `it has ${blob.length} bytes, and at least ${ciphertextOverhead + 1} are needed: it was cut off`;
+  if (blob.length > ciphertextOverhead + 4_096)
+    return `it has ${blob.length} bytes, and at most ${ciphertextOverhead + 4_096} are possible`;
   return undefined;
 }
