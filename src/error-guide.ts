@@ -4,7 +4,7 @@ import type { ErrorCode } from './errors.js';
 export interface ErrorExplanation {
   /** Why the server answers it. */
   cause: string;
-  /** What to do, and who does it. */
+  /** The remedy, and who applies it. */
   remedy: string;
 }
 

@@ -37,9 +37,9 @@ export interface KeyDomain {
   keyStores: TestKeyStores;
   defaultCluster: SoftwareHsmCluster;
   customCluster: SoftwareHsmCluster;
-  /** What the rounds of the service work with, beside the core. */
+  /** The dependencies of the periodic jobs, besides the core. */
   own: { audit: ActAudit; timeWatch: TimeWatch; leases: LeaseTools };
-  /** Audit records of what the service did by itself. */
+  /** Audit records of the service's own acts. */
   auditEvents: AuditEvent[];
   /** The failure of the audit log; undefined: it writes. */
   auditFailure: { error: Error | undefined };

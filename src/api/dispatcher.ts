@@ -61,7 +61,7 @@ export interface DispatcherDependencies {
 interface RequestRecord {
   request: Record<string, unknown>;
   accesses: readonly AccessCheck[];
-  /** What decided about each access, up to the first that was denied. */
+  /** The policy statement or list entry that decided about each access, up to the first that was denied. */
   decidedBy: string[];
   response: object | undefined;
 }

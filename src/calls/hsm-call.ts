@@ -1,7 +1,7 @@
 import type { Cancellation } from './cancellation.js';
 import type { OperationTrace } from './trace.js';
 
-/** What a cluster knows about the request behind an operation. A `RequestContext` is one. */
+/** The request behind a cluster operation. A `RequestContext` is one. */
 export interface HsmCall {
   /** Absolute, in `Clock.monotonicMs`: the call is answered by then. */
   deadlineMs: number;

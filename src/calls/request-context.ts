@@ -1,7 +1,7 @@
 import type { HsmCall } from './hsm-call.js';
 import type { Principal } from './principal.js';
 
-/** What an operation knows about the request around it. */
+/** The request around an operation. */
 export interface RequestContext extends HsmCall {
   requestId: string;
   /** Its account and region are the scope of every name in the request. */

@@ -14,7 +14,7 @@ export interface BreakerSettings {
   probeDelayMs: number;
 }
 
-/** What a breaker does to its member, and asks of it. Implemented by `Member`. */
+/** The breaker's effects on its member, and its questions to it. Implemented by `Member`. */
 export interface BreakerHooks {
   /** Suspends the member. */
   onOpen(cause: unknown): void;

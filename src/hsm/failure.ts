@@ -23,7 +23,7 @@ export interface Classification {
   alert: MaterialAlert | null;
 }
 
-/** Whether the addon made it (`NativeFailure`): anything else is a fault of ours, and says nothing about an HSM. */
+/** Whether the addon made it (`NativeFailure`). Any other error is an internal one, and does not concern an HSM. */
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }

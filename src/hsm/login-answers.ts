@@ -28,7 +28,7 @@ const answers: Record<NativeLoginOutcome, LoginAnswer> = {
   // A wrong PIN is tried once (invariant 7).
   refused: { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false },
   'not-judged': away,
-  // The token's own flags tell.
+  // The token's own flags show which.
   unknown: { ...away, attempt: 'unknown' },
   // After the operator has acted, the same PIN may be tried.
   expired: byOperator('INVALID_CREDENTIALS'),

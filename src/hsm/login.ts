@@ -364,7 +364,7 @@ function attemptOutcome(error: unknown, returnValues: ReturnValues): 'failed' | 
   return loginAnswer(returnValues(error.rv)).attempt;
 }
 
-/** How a failure to open a member is told. @param token whose login failed, where it came so far */
+/** The error for a failure to open a member. @param token the token of the failed login, if it came that far */
 export function memberOpenError(
   failure: NativeFailure,
   returnValues: ReturnValues,

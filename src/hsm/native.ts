@@ -235,16 +235,16 @@ export interface NativePool {
   /** `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. If it fails the member is closed. */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
-   * Opens a member again (or for the first time), under its old index: it leaves the rotation, its lanes end, its sessions close, and the
-   * module is finalised where nobody is inside and nobody else uses the instance; then as `openMember`. What hangs inside is left behind
-   * after a quarter of the time; a private instance is then another copy. Rejects with `worn-out` where too much was left behind already.
-   * After a failure the member is not open. Never logs in.
+   * Reopens a member (or opens it for the first time) under its old index: it is suspended, its lanes end, its sessions close, and the module is
+   * finalised if no thread is inside and no other member uses the instance; then as `openMember`. Threads that hang inside are abandoned after a
+   * quarter of the time; a private instance is then another copy. Rejects with `worn-out` if too much was abandoned already. After a failure the
+   * member is not open. Never logs in.
    */
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
-   * How this member's token differs from others, from its next login on. Without it the token is taken for one that nobody
-   * knows. `laneCount` replaces the count (and the most quarantined lanes) of its options, now that the token is known.
-   * Throws a NativeFailure of kind `closed`.
+   * The differences of this member's token from others, from its next login on. Without it the token counts as unknown. `laneCount`
+   * replaces the count (and the maximum of quarantined lanes) of its options, now that the token is known. Throws a NativeFailure of
+   * kind `closed`.
    */
   setProfile(member: number, profile: NativeProfile, laneCount: number): void;
   /**

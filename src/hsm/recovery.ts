@@ -19,7 +19,7 @@ export interface RecoverySettings {
 /** `wait`: probe once more; `log-in`: one login on the open token; `reopen`: sessions, module and token anew. */
 export type Remedy = 'wait' | 'log-in' | 'reopen';
 
-/** What a probe's failure asks for. @param failedProbes how many have failed in a row, this one included */
+/** The remedy for a probe's failure. @param failedProbes how many have failed in a row, including this one */
 export function remedyFor(
   cause: unknown,
   failedProbes: number,
@@ -74,7 +74,7 @@ function isOpeningOverdue(cause: unknown): boolean {
 
 const overdueKinds: ReadonlySet<NativeFailureKind> = new Set(['lane-deadline', 'queue-deadline']);
 
-/** What a failed attempt to open may have met. */
+/** The circumstances of a failed attempt to open. */
 export interface HangingOpening {
   /** Something of the member hangs in its module, from this opening or an earlier one. */
   hangs: boolean;

@@ -85,7 +85,7 @@ export class KeyDeletion {
     }
   }
 
-  /** One key's failure is no reason to leave the others; an audit log that cannot be written is, and so is a lost lease. */
+  /** One key's failure does not stop the others; an audit log that cannot be written does, and so does a lost lease. */
   async #deleteAndReport(key: KeyRecord, held: HeldLease): Promise<void> {
     try {
       await this.#delete(key, held);
@@ -122,7 +122,7 @@ export class KeyDeletion {
         );
       }
     });
-    // Last, so that a key whose destruction could not be recorded is taken up again until it is.
+    // Last, so a key whose destruction could not be recorded is retried until it is.
     await fenced.completeDeletion(key, key.keyId, clock.now());
   }
 

@@ -128,7 +128,7 @@ export interface TimeRecordRow {
   hold_found_date: number | null;
 }
 
-/** A number that only rises. `changes`: of the tables that the read cache keeps, by triggers. `fence`: of the last lease. */
+/** An ascending number. `changes`: of the tables that the read cache keeps, by triggers. `fence`: of the last lease. */
 export interface CounterRow {
   name: 'changes' | 'fence';
   value: number;

@@ -72,7 +72,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     return Promise.resolve({ clock: bootId, nowMs: Math.floor(sinceBootMs) });
   }
 
-  /** From here on a write fails when the files are no longer where they were, instead of going nowhere. */
+  /** From here on a write fails if the files are no longer in place, instead of being lost. */
   watchFiles(file: string): void {
     this.#presence = new FilePresence(file, () => catalogProblem(file, undefined, 0)?.message);
   }
