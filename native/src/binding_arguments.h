@@ -27,7 +27,7 @@ std::optional<std::string> stringOrNull(const Napi::Value& value);
 int intOf(const Napi::Value& value);
 /// A whole number that is not negative: lengths, limits, CK_RVs.
 size_t sizeOf(const Napi::Value& value);
-/// The index of a member; nothing for null, which is whoever is next.
+/// The index of a member; nothing for null, which means the next member in turn.
 std::optional<int> memberOrNull(const Napi::Value& value);
 /// From absolute milliseconds of `process.hrtime`.
 Deadline deadlineOf(const Napi::Value& value);

@@ -41,7 +41,7 @@ void CompletionQueue::onWakeUp(Napi::Env env, Napi::Function /*callback*/, Compl
   try {
     queue->drain(env);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated runs no JavaScript any more: nobody waits for these promises.
+    // A worker that is being terminated runs no more JavaScript: nothing waits for these promises.
   }
 }
 

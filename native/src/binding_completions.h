@@ -12,7 +12,7 @@
 
 namespace holdfast {
 
-/// Settles promises with what the outbox gives. Keeps the loop alive while a promise is open.
+/// Settles promises with the outbox's answers. Keeps the loop alive while a promise is open.
 class CompletionQueue final : public Outbox {
  public:
   CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchdog);
@@ -29,7 +29,7 @@ class CompletionQueue final : public Outbox {
   [[nodiscard]] uint64_t listen(const Napi::Function& listener);
   void forget(uint64_t ticket) { listeners_.erase(ticket); }
 
-  /// The environment ends: what comes from now on is destroyed, and nothing wakes the loop.
+  /// The environment ends: later answers are destroyed, and nothing wakes the loop.
   void end();
 
  private:

@@ -8,7 +8,7 @@
 namespace holdfast {
 namespace {
 
-/// How long all that ends waits for calls that run, together. Only a hung one takes so long.
+/// How long all environments that end wait, together, for calls that run. Only a hung call takes so long.
 constexpr auto kEndBound = std::chrono::seconds(3);
 
 /// When the wait of the process's main environment is over. Workers that end because of it wait no longer.
@@ -19,7 +19,7 @@ void endAtOnceWhereCallsHang(int exitCode, void* /*unused*/) {
   if (Threads::aliveInProcess() > 0) ::_exit(exitCode);
 }
 
-/// Once for an environment: the event `exit` and the cleanup hook share its time.
+/// Set once per environment: the event `exit` and the cleanup hook share its time.
 Deadline endOf(AddonState& state) {
   if (state.endsBy) return *state.endsBy;
   state.endsBy = std::min(Clock::now() + kEndBound, processEnd.load());
@@ -27,15 +27,16 @@ Deadline endOf(AddonState& state) {
   return *state.endsBy;
 }
 
-/// Runs before Node takes the environment apart: afterwards nothing may call into it. Twice does no harm.
+/// Runs before Node takes the environment apart: afterwards nothing may call into it. May run twice.
 void endEnvironment(AddonState* state) {
   const Deadline deadline = endOf(*state);
   state->completions->end();
   for (const auto& pool : state->pools) pool->beginAbandoning(deadline);
-  // Also where everything was closed long ago: threads that end beside `exit` crash in OpenSSL's clean-up.
+  // Needed even if everything was closed long ago: a thread that ends beside `exit` crashes in OpenSSL's
+  // clean-up.
   state->watchdog->threads().join(deadline);
-  // Handlers run in the opposite order, so this one before those of every module that is loaded by now.
-  // Nobody can say so earlier: what Node has to tell of an uncaught exception comes after the event `exit`.
+  // Handlers run in the opposite order, so this one runs before those of every module loaded by now. It
+  // cannot be set earlier: Node reports an uncaught exception after the event `exit`.
   if (Threads::aliveInProcess() > 0) ::on_exit(endAtOnceWhereCallsHang, nullptr);
 }
 

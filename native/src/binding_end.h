@@ -7,9 +7,9 @@
 
 namespace holdfast {
 
-/// Closes what is open when the environment ends, however it does, and waits three seconds at most, for
-/// everything together. A process that ends while calls still hang ends then too, with its exit code, but
-/// without its exit handlers: those of a module crash beside a thread that is inside it.
+/// Closes all open pools when the environment ends, for whatever reason, and waits at most three seconds for
+/// all of them together. If calls still hang then, the process ends with its exit code but without its exit
+/// handlers: a module's handlers crash beside a thread that is inside it.
 void registerEnd(Napi::Env env, AddonState* state);
 
 }  // namespace holdfast

@@ -50,9 +50,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value cancel(const Info& info);
   Napi::Value statistics(const Info& info);
 
-  /// Opens a promise and starts what settles it.
+  /// Opens a promise and starts the operation that settles it.
   static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
-  /// Any operation of lanes: which one is a row of the table in binding_pool.cc.
+  /// Any operation of lanes: a row of the table in binding_pool.cc.
   Napi::Value postOperation(const Info& info);
 
   std::shared_ptr<Pool> pool_;

@@ -1,4 +1,4 @@
-/// \file What one environment (main thread or worker thread) owns.
+/// \file The state that one environment (main thread or worker thread) owns.
 #pragma once
 
 #include <napi.h>
@@ -23,8 +23,8 @@ struct AddonState {
 
   std::shared_ptr<Watchdog> watchdog;
   std::shared_ptr<CompletionQueue> completions;
-  /// The pools that scripts made and have not closed, so that the environment's end can close them, also
-  /// where a script let one go.
+  /// The pools that scripts made and have not closed. The environment's end closes them, even those that no
+  /// script refers to any more.
   std::vector<std::shared_ptr<Pool>> pools;
   /// Until when its end waits for calls inside modules, once it has begun.
   std::optional<Deadline> endsBy;

@@ -11,7 +11,7 @@
 
 namespace holdfast {
 
-/// What a promise resolves with.
+/// The form of the value that a promise resolves with.
 enum class Shape {
   /// The value itself.
   kPlain,
@@ -21,10 +21,10 @@ enum class Shape {
   kEpoch,
 };
 
-/// What `held` of a `NativeLock` points at: the lock until JavaScript releases it.
+/// The target of `held` in a `NativeLock`: the lock, until JavaScript releases it.
 using HeldLock = std::shared_ptr<std::shared_ptr<FileLock>>;
 
-/// Copies the value; what is secret in `success` is zeroed when that goes.
+/// Copies the value. Secrets in `success` are zeroed when it is destroyed.
 Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape);
 /// An Error with the properties of `NativeFailure`.
 Napi::Value toJavaScript(Napi::Env env, const Failure& failure);

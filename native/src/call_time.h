@@ -1,5 +1,4 @@
-/// \file Since when a lane's thread is inside the PKCS#11 call that it makes now: its patience counts from
-/// there.
+/// \file When a lane's thread entered the PKCS#11 call that it makes now: its patience counts from there.
 #pragma once
 
 #include <atomic>
@@ -8,7 +7,7 @@
 
 namespace holdfast {
 
-/// While it lives, calls of this thread are noted there.
+/// While it lives, the calls of this thread are noted in it.
 class CallTime {
  public:
   [[nodiscard]] explicit CallTime(std::atomic<Clock::time_point>& since);
@@ -16,8 +15,8 @@ class CallTime {
   CallTime& operator=(const CallTime&) = delete;
   ~CallTime();
 
-  /// A call begins, or the one before has come back: an operation that makes ten calls, each in good time,
-  /// does not hang. Nothing on a thread that nobody watches.
+  /// A call begins, or the one before has returned: an operation that makes ten calls, each in good time,
+  /// does not hang. Does nothing on a thread that is not watched.
   static void note();
 };
 

@@ -5,14 +5,14 @@
 
 namespace holdfast {
 
-/// Never goes back, and is not set by anybody.
+/// Never goes back, and cannot be set.
 using Clock = std::chrono::steady_clock;
 /// A time of that clock, never a duration.
 using Deadline = Clock::time_point;
 
 /// A deadline from absolute milliseconds of CLOCK_MONOTONIC.
 inline Deadline deadlineFromMilliseconds(double milliseconds) {
-  // What a caller means by "never" must not overflow the clock's 63 bits of nanoseconds.
+  // A deadline that stands for "never" must not overflow the clock's 63 bits of nanoseconds.
   constexpr double kFarthest = 9.0e12;
   const double bounded = milliseconds < 0 ? 0 : (milliseconds < kFarthest ? milliseconds : kFarthest);
   const std::chrono::duration<double, std::milli> since(bounded);

@@ -16,7 +16,7 @@ enum class Urgency {
   kSoon,
 };
 
-/// Where answers go: the binding's completion queue, or a test.
+/// The receiver of answers: the binding's completion queue, or a test.
 class CompletionSink {
  public:
   CompletionSink() = default;
@@ -27,7 +27,7 @@ class CompletionSink {
   virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
-/// The first to claim it answers. The loser's outcome is destroyed, and thereby zeroed (invariant 6).
+/// The first thread to claim it answers. The loser's outcome is destroyed and so zeroed (invariant 6).
 class Completion {
  public:
   Completion(std::shared_ptr<CompletionSink> sink, uint64_t ticket)

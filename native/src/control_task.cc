@@ -45,7 +45,7 @@ void ControlTask::run() {
   } catch (const std::exception& error) {
     completion_->complete(exhausted(error));
   }
-  // What the work holds (tokens, a PIN's block) goes now and not when the last reference to the task does.
+  // Frees what the work holds (tokens, a PIN's block) now, not with the last reference to the task.
   work_ = nullptr;
   watchdog_->unwatch(deadline_, shared_from_this());
 }

@@ -9,14 +9,14 @@
 
 namespace holdfast {
 
-/// Never on libuv's pool, whose four threads hung modules would use up. Owned by its thread and by the
-/// watchdog; nobody waits for the thread without a deadline, because a module may never let it go.
+/// Never on libuv's pool: hung modules would use up its four threads. Owned by its thread and by the
+/// watchdog. Every wait for the thread has a deadline, because a module may never let it go.
 class ControlTask final : public TimerTarget, public std::enable_shared_from_this<ControlTask> {
  public:
-  /// Does the work and completes the answer; what it throws becomes the answer. Late work must undo itself:
-  /// see Completion::claim.
+  /// Does the work and completes the answer; an exception becomes the answer. Late work must undo itself: see
+  /// Completion::claim.
   using Work = std::function<void(Completion&)>;
-  /// What the promise gets at the deadline.
+  /// The promise's outcome at the deadline.
   using Late = std::function<Outcome()>;
 
   static void start(const std::shared_ptr<Watchdog>& watchdog, const std::shared_ptr<Completion>& completion,

@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned kChecked = 2;
 
-/// What would have the lane, or KeyTrouble, encrypt once more by itself.
+/// Whether the lane, or KeyTrouble, would encrypt again by itself after this failure.
 bool mayBeginAgain(const Failure& failure) {
   return failure.kind == FailureKind::kRv && (returnValue(failure.rv).sessionLost || mayBeOfKey(failure));
 }
@@ -27,8 +27,8 @@ class Check {
         additionalData_(additionalData),
         sealed_(sealed) {}
 
-  /// As with a caller's ciphertext, it is only called bad if it fails again after the canary succeeded, under
-  /// the handle that is the key's by then.
+  /// As with a caller's ciphertext: it is bad only if it fails again after the canary succeeded, under the
+  /// handle that is the key's by then.
   void run() const {
     if (decryptsUnder(key_.handle)) return;
     const bool holds = stillProves(context_, material_, key_, Proof::kCanary);
@@ -48,7 +48,7 @@ class Check {
     }
   }
 
-  /// A key that encrypts wrongly again and again must not have the HSM make another one each time.
+  /// A key that keeps encrypting wrongly must not make the HSM create another key each time.
   Failure verdict() const {
     auto wrong = badOutput(Function::C_Encrypt, "what the key encrypted does not decrypt to what it was");
     wrong.kind = FailureKind::kKeyRefused;

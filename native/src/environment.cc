@@ -12,7 +12,7 @@
 namespace holdfast {
 namespace {
 
-/// The scopes that stand.
+/// The scopes in force.
 struct Holders {
   Mutex mutex;
   Condition left;
@@ -20,7 +20,7 @@ struct Holders {
   /// Changes when scopes that stood too long are passed over.
   uint64_t turn GUARDED_BY(mutex) = 1;
   Deadline standsUntil GUARDED_BY(mutex);
-  /// What they set, and what was there before.
+  /// The values they set, and those from before.
   EnvironmentVariables standing GUARDED_BY(mutex);
   std::map<std::string, std::optional<std::string>> former GUARDED_BY(mutex);
   ProcessSettings formerSettings GUARDED_BY(mutex);
@@ -31,7 +31,7 @@ Holders& holders() {
   return *instance;
 }
 
-// Our mutex keeps nobody else of the process away from its variables; native/README.md says what to do then.
+// Our mutex does not stop other code of the process from using its variables; see native/README.md.
 // NOLINTBEGIN(concurrency-mt-unsafe)
 
 std::optional<std::string> current(const std::string& name) {
@@ -39,13 +39,13 @@ std::optional<std::string> current(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-/// What the process itself has, whatever scopes stand.
+/// The process's own value, whichever scopes are in force.
 std::optional<std::string> ownValue(const Holders& known, const std::string& name) REQUIRES(known.mutex) {
   const auto former = known.former.find(name);
   return former == known.former.end() ? current(name) : former->second;
 }
 
-/// What of the variables differs from the process's own.
+/// The variables that differ from the process's own.
 EnvironmentVariables changesOf(const Holders& known, const EnvironmentVariables& variables)
     REQUIRES(known.mutex) {
   EnvironmentVariables changes;

@@ -12,19 +12,18 @@ namespace holdfast {
 /// Values by name, as `NativeModuleOptions.environment` gives them.
 using EnvironmentVariables = std::map<std::string, std::string>;
 
-/// Whether both leave a module with the same variables, whatever the process itself has of them. An empty
-/// value is not the same as none: `getenv` tells them apart, and so may a module.
+/// Whether both give a module the same variables, whatever the process itself has. An empty value is not the
+/// same as none: `getenv` distinguishes them, and so may a module.
 [[nodiscard]] bool leaveTheSame(const EnvironmentVariables& one, const EnvironmentVariables& other);
 
-/// Sets variables while it lives; the former ones are put back when the last scope ends, and so are signals
-/// and umask
-/// (`ProcessSettings`), which the module may have changed. Modules read theirs
-/// when they are loaded (pkcs11-spy), in `C_GetFunctionList` or in `C_Initialize` (SoftHSM), and two members
-/// may need two values: the second waits until the first is through, also if it sets none, because it must
-/// not see those of another. Scopes that leave the same variables stand together. A module that hangs has
-/// read its environment long ago: after `kLongestStand` its scope is over for the others. The C library
-/// cannot make this safe against a `getenv` on another thread at the same instant; hence the window is as
-/// short as that, and nothing is set while another scope stands.
+/// Sets variables while it lives. The end of the last scope restores the former values, and the signals and
+/// umask that the module may have changed (`ProcessSettings`). Modules read their variables when they are
+/// loaded (pkcs11-spy), in `C_GetFunctionList` or in `C_Initialize` (SoftHSM), and two members may need two
+/// values. So the second waits until the first is through, even if it sets none, because it must not see
+/// another member's values. Scopes with the same variables run together. A module that hangs read its
+/// environment long ago: after `kLongestStand` its scope no longer blocks others. The C library cannot make
+/// this safe against a `getenv` on another thread at the same instant. Hence the window is short, and nothing
+/// is set while another scope is in force.
 class EnvironmentScope {
  public:
   static constexpr auto kLongestStand = std::chrono::seconds(2);

@@ -10,9 +10,9 @@
 
 namespace holdfast {
 
-/// What the HSM has shown of itself in this epoch, whatever the key.
+/// Proofs of the HSM in this epoch that do not depend on a key.
 struct SelfTest {
-  /// When the last test began in which it decrypted what it had just encrypted: see self_test.h.
+  /// When the last successful self-test began: see self_test.h.
   std::atomic<Clock::time_point> passed = Clock::time_point{};
   /// See forgeries.h.
   std::atomic<bool> refusesForgeries = false;

@@ -1,4 +1,4 @@
-/// \file Why an operation failed: what is thrown inside the core and what a promise is rejected with.
+/// \file Why an operation failed: thrown inside the core, and the reason a promise is rejected with.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace holdfast {
 
-/// The kinds of `NativeFailureKind` in src/hsm/native.ts; that file says what each means.
+/// The kinds of `NativeFailureKind` in src/hsm/native.ts, which explains each.
 enum class FailureKind {
   kRv,
   kBadOutput,
@@ -41,11 +41,11 @@ enum class FailureKind {
 /// The name that TypeScript sees.
 [[nodiscard]] const char* nameOf(FailureKind kind);
 
-/// Thrown by operations and caught where a lane or a control thread settles its request.
+/// Thrown by operations. A lane or a control thread catches it and settles its request with it.
 struct Failure : std::exception {
   FailureKind kind = FailureKind::kRv;
   CK_RV rv = CKR_OK;
-  /// The PKCS#11 function that answered `rv`, or whose output cannot be.
+  /// The PKCS#11 function that answered `rv`, or whose output is impossible.
   Function function = Function::kNone;
   /// For the log; never holds a secret.
   std::string detail;

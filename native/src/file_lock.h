@@ -12,14 +12,14 @@ namespace holdfast {
 /// An exclusive flock(2), until its end. The kernel drops it when the process dies.
 class FileLock {
  public:
-  /// Named by what the module is initialised with: its real path, environment and initialisation string. So a
+  /// Named by the module's real path, environment and initialisation string. So a
   /// member that hangs in C_Initialize keeps no member of another token directory out. Waits until the
-  /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 where it is missing, and
-  /// refused where somebody else owns it or may write to it: a lock that others can hold is a way to stop us.
+  /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 if it is missing, and refused
+  /// if another user owns it or may write to it: a lock that others can hold is a way to stop us.
   [[nodiscard]] static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module,
                                                           const std::string& directory, Deadline deadline);
-  /// The same, named by a token and the version of a credential. Held by a C_Login until it has come back,
-  /// however late that is.
+  /// The same, named by a token and the version of a credential. A C_Login holds it until it returns, however
+  /// late.
   [[nodiscard]] static std::shared_ptr<FileLock> ofLogin(const std::string& tokenSerialNumber,
                                                          const std::string& credentialVersion,
                                                          const std::string& directory, Deadline deadline);

@@ -7,7 +7,7 @@ namespace holdfast {
 
 /// From now on the allocator overwrites what is freed (`M_PERTURB` of mallopt(3)), of all threads and
 /// libraries of the process. What the thread keeps for its next allocations (glibc's thread cache, seven
-/// blocks each of up to 1 KiB) is not, which is what `overwriteThreadCache` is for. Does nothing where the C
+/// blocks each of up to 1 KiB) is not, which is what `overwriteThreadCache` is for. Does nothing if the C
 /// library has no such option.
 void overwriteFreedMemory();
 

@@ -57,7 +57,7 @@ Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& paramet
   return ciphertext;
 }
 
-/// `unwritten`: what the buffer holds before the call.
+/// `unwritten`: the buffer's bytes before the call.
 Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters,
                    ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
@@ -88,7 +88,7 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
 
 Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext) {
-  // Room for tokens that write a block of AES in its place, or what the counter begins with.
+  // Room for tokens that write an AES block in its place, or the initial counter.
   std::array<uint8_t, 64> room{};
   auto parameters = parametersFor(ByteView(room).first(kNonceLength), additionalData);
   Bytes ciphertext = encryptWith(session, key, parameters, plaintext);
@@ -106,8 +106,7 @@ Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVi
   auto parameters = parametersFor(nonce, additionalData);
   Secret plaintext = decryptOver(0x00, session, key, parameters, ciphertext);
   if (plaintext.size() == 0 || !endsInZeroes(plaintext.view())) return plaintext;
-  // Those zeroes may be the buffer's own. If they are the plaintext's, they come out of another buffer as
-  // well.
+  // The zeroes may be the buffer's own. The plaintext's own zeroes appear in another buffer too.
   parameters = parametersFor(nonce, additionalData);
   const Secret again = decryptOver(0xff, session, key, parameters, ciphertext);
   if (!std::ranges::equal(again.view(), plaintext.view()))

@@ -13,15 +13,15 @@ namespace holdfast {
 [[nodiscard]] Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                ByteView additionalData, ByteView plaintext);
 
-/// The same where the token makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws where
-/// the token leaves them as they are: what was encrypted under them must never get out.
+/// The same for a token that makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws if the
+/// token leaves it zero: a ciphertext under that nonce must never get out.
 [[nodiscard]] Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce,
                                              ByteView additionalData, ByteView plaintext);
 
 /// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext of
 /// another length than the ciphertext without its tag, or one that was not written. `ciphertext` is at least
-/// as long as the tag. Decrypts twice where the plaintext ends in zeroes, to tell it from an untouched
-/// buffer.
+/// as long as the tag. Decrypts twice if the plaintext ends in zeroes, because an untouched buffer looks the
+/// same.
 [[nodiscard]] Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                 ByteView additionalData, ByteView ciphertext);
 

@@ -35,7 +35,7 @@ void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
   }
 }
 
-/// The handle, or the key, is not what it was: provenKey finds out once.
+/// The handle, or the key, may have changed: provenKey finds out once.
 void KeyTrouble::settleLostProof(const Failure& failure) {
   if (provedAnew_ || mayHaveEncrypted(failure)) throw Failure(failure);
   provedAnew_ = true;
@@ -44,7 +44,7 @@ void KeyTrouble::settleLostProof(const Failure& failure) {
 /// The canary decrypted once more on the same handle.
 void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure) {
   if (failure.function == Function::C_DecryptInit) {
-    // The canary's has succeeded, so that it was the parameters of this ciphertext, or has passed.
+    // The canary succeeded, so the cause was this ciphertext's parameters, or has passed.
     if (cleared_) throw hsmCleared(failure);
   } else if (failure.function == Function::C_EncryptInit && cleared_) {
     recordRefusal(key);
@@ -59,7 +59,7 @@ void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure)
   cleared_ = true;
 }
 
-/// A key that is refused again and again must not have the HSM make another one each time.
+/// A key that keeps being refused must not make the HSM create another key each time.
 bool KeyTrouble::otherKeysEncrypt(const ProvenKey& key) {
   if (key.entry->wasRefusedLately()) return true;
   examined_ = otherKeysWork(context_, material_->id, Direction::kEncrypt);

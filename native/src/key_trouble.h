@@ -1,4 +1,4 @@
-/// \file Whose fault it is that an operation under a proven key failed (invariants 5 and 16).
+/// \file What is at fault when an operation under a proven key fails (invariants 5 and 16).
 #pragma once
 
 #include "key_proof.h"
@@ -14,12 +14,12 @@ class KeyTrouble {
   KeyTrouble& operator=(const KeyTrouble&) = delete;
   ~KeyTrouble() = default;
 
-  /// Returns if the operation may begin again, and throws what came of it otherwise:
+  /// Returns if the operation may begin again, and otherwise throws the verdict:
   /// - `callerFault`: C_Decrypt refused the ciphertext, and the canary decrypted afterwards on the same
   /// handle;
   /// - `key-refused`, `canary-failed` or another verdict on the material;
   /// - the failure with `hsmCleared`: key and HSM worked afterwards, so that it may be the request's;
-  /// - the failure as it was, if nothing could be learned; or what shows that the HSM is ill.
+  /// - the original failure, if nothing could be learned, or the failure that shows that the HSM is ill.
   void settle(const ProvenKey& key, const Failure& failure);
 
  private:
@@ -33,7 +33,7 @@ class KeyTrouble {
   /// Key and HSM have worked since the first failure.
   bool cleared_ = false;
   bool provedAnew_ = false;
-  /// That they have was asked now, and is not remembered from a moment ago.
+  /// The above was tested now, not remembered from a moment ago.
   bool examined_ = false;
 };
 

@@ -47,7 +47,7 @@ std::string trialProgram() {
   return path + "library-trial";
 }
 
-/// Owns what posix_spawn wants to be told.
+/// Owns the arguments of posix_spawn.
 class SpawnSettings {
  public:
   SpawnSettings() {

@@ -1,4 +1,4 @@
-/// \file What the program `library-trial` says.
+/// \file The exit status of the program `library-trial`.
 #pragma once
 
 namespace holdfast {

@@ -1,4 +1,4 @@
-/// \file One try of a PIN, from before C_Login until it has come back.
+/// \file One attempt with a PIN, from before C_Login until it has returned.
 #pragma once
 
 #include <atomic>
@@ -9,17 +9,17 @@
 
 namespace holdfast {
 
-/// What keeps every other try of the same PIN away. Nobody may try it while `C_Login` hangs, because the
-/// token has not counted that one yet (invariant 7). What hangs before `C_Login` is given up with its
-/// deadline, and never gets that far: the next try need not wait for it.
+/// Keeps all other attempts with the same PIN away. None may start while `C_Login` hangs, because the token
+/// has not counted that one yet (invariant 7). An attempt that hangs before `C_Login` is given up at its
+/// deadline and never reaches it: the next one need not wait.
 class LoginAttempt {
  public:
-  /// `lock`: of the PIN, across processes; none where there is no other try to keep away.
+  /// `lock`: of the PIN, across processes; none if there is no other attempt to keep away.
   explicit LoginAttempt(std::shared_ptr<FileLock> lock = nullptr) : lock_(std::move(lock)) {}
 
   /// Whether C_Login may be called now; asked once, by the thread that would.
   [[nodiscard]] bool begin() { return leaveWaiting(State::kBegun); }
-  /// Its deadline has passed. Lets go of the lock where C_Login was not called yet.
+  /// The deadline has passed. Releases the lock if C_Login was not called yet.
   void giveUp() {
     if (leaveWaiting(State::kGivenUp)) lock_.reset();
   }

@@ -1,4 +1,4 @@
-/// \file What a key material must look like and answer (`NativeMaterial` of src/hsm/native.ts,
+/// \file The attributes and canary that a key material must show (`NativeMaterial` of src/hsm/native.ts,
 /// invariant 3).
 #pragma once
 

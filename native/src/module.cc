@@ -116,7 +116,7 @@ void Module::initialize() {
   if (options_.initializationString) arguments.pReserved = text.data();
   CK_RV rv = functions().C_Initialize(&arguments);
   if (returnValue(rv).alreadyInitialized && (options_.privateInstance || instance_->leftInitialized)) {
-    // Ours alone: its last user's C_Finalize failed, and it still serves what that one initialised.
+    // Used by us alone: its last user's C_Finalize failed, and that user's initialisation is still in force.
     functions().C_Finalize(nullptr);
     rv = functions().C_Initialize(&arguments);
   }
@@ -129,7 +129,7 @@ void Module::initialize() {
   try {
     requireFunctions(functions());
   } catch (const Failure&) {
-    // The constructor's caller gets no module whose end would do it.
+    // The constructor throws, so no destructor will finalise.
     finalize();
     throw;
   }

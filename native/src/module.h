@@ -33,14 +33,15 @@ struct SharedInstance {
   std::weak_ptr<Module> module GUARDED_BY(mutex);
   /// From before C_Initialize until after C_Finalize. No call into the module is made under the mutex.
   bool busy GUARDED_BY(mutex) = false;
-  /// Used by the one who is busy with it alone. Null until it is loaded.
+  /// Used only by the thread that set `busy`. Null until it is loaded.
   std::shared_ptr<ModuleLibrary> library;
   /// The last C_Finalize failed.
   bool leftInitialized = false;
 };
 
-/// Between C_Initialize and C_Finalize. Whoever may be inside the module (lanes, quarantined ones included,
-/// through their token) holds a reference, so the destructor, which finalises, runs only when nobody is.
+/// Lives between C_Initialize and C_Finalize. Every thread that may be inside the module (lanes, quarantined
+/// ones included, through their token) holds a reference. So the destructor, which finalises, runs only when
+/// none is.
 class Module : public std::enable_shared_from_this<Module> {
  public:
   /// Loads and initialises; the environment stands over both. Without `privateInstance` the process has one
@@ -59,15 +60,15 @@ class Module : public std::enable_shared_from_this<Module> {
 
   CK_FUNCTION_LIST& functions() const { return library_->functions(); }
 
-  /// C_Finalize and C_Initialize, so that a token that the module lost shows again (SoftHSM needs it). Does
-  /// nothing and says false while another user of the instance could be inside.
+  /// C_Finalize and C_Initialize, to make a token that the module lost show again (SoftHSM needs it). Does
+  /// nothing and returns false while another user of the instance could be inside.
   [[nodiscard]] bool reinitialize(Deadline deadline);
 
   /// The one Token object of the token in a slot: members that share an instance share its login state, which
-  /// is the module's. Another one where the slot has another token than before. Makes no call.
+  /// is the module's. A new one if the slot's token has changed. Makes no call.
   [[nodiscard]] std::shared_ptr<Token> token(const TokenInfo& info);
 
-  /// Whether a call that asked the slot's token what it is has not come back yet, long after it should have.
+  /// Whether a call about the slot's token is long overdue.
   [[nodiscard]] bool slotHangs(CK_SLOT_ID slot);
   void setSlotHangs(CK_SLOT_ID slot, bool hangs);
 

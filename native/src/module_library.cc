@@ -32,8 +32,8 @@ namespace {
 
 /// Private copies, kept for ever (see ModuleLibrary).
 struct Copies {
-  /// A library that was upgraded in place is another library; and what a copy read of its environment when it
-  /// was loaded, it has for ever.
+  /// A library that was upgraded in place is another library. A copy keeps for ever what it read of its
+  /// environment when it was loaded.
   using Kind = std::tuple<std::string, FileVersion, EnvironmentVariables>;
 
   Mutex mutex;
@@ -64,8 +64,8 @@ class Descriptor {
   int number_;
 };
 
-/// An anonymous file: it needs no writable folder, works where /tmp is mounted noexec, and nobody can change
-/// it between copy and load. Left open for ever, because the loader knows libraries by name and
+/// An anonymous file: it needs no writable folder, works if /tmp is mounted noexec, and cannot be changed
+/// between copy and load. Left open for ever, because the loader knows libraries by name and
 /// `/proc/self/fd/N` must never come to name another one.
 int anonymousFile() {
   constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, which kernels before 6.3 refuse and newer ones want.

@@ -49,8 +49,8 @@ class ModuleLibrary {
   [[nodiscard]] static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath,
                                                              const EnvironmentVariables& environment,
                                                              Deadline deadline);
-  /// An instance that nobody else uses: an idle earlier copy that was loaded in the same environment, or a
-  /// new one.
+  /// An instance with no other user: an idle earlier copy that was loaded in the same environment, or a new
+  /// one.
   [[nodiscard]] static std::shared_ptr<ModuleLibrary> privateCopy(const std::string& realPath,
                                                                   const EnvironmentVariables& environment,
                                                                   Deadline deadline);

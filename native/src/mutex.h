@@ -25,7 +25,7 @@
 /// Of a function: takes the mutexes, or without arguments the object itself.
 #define ACQUIRE(...) THREAD_SAFETY(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) THREAD_SAFETY(release_capability(__VA_ARGS__))
-/// Of a function whose locking clang cannot follow. Say why.
+/// Of a function with locking that clang cannot follow. Say why.
 #define NO_THREAD_SAFETY_ANALYSIS THREAD_SAFETY(no_thread_safety_analysis)
 
 namespace holdfast {

@@ -14,8 +14,8 @@ struct OperationContext;
 using Nonce = std::array<uint8_t, kNonceLength>;
 
 /// A lane's own stock, for one session; every nonce leaves it once. It is taken before the encryption is
-/// tried and never put back, whatever comes of that; its place is wiped. A process that forks takes no stock
-/// along: the child has none of the lanes' threads, and nobody else can reach it.
+/// tried, its place is wiped, and it is never put back, whatever the outcome. A forked process uses no stock:
+/// the child has none of the lanes' threads, and only they can reach it.
 class NonceStock {
  public:
   /// Nonces in one draw: so many encryptions cost one C_GenerateRandom.
@@ -26,10 +26,10 @@ class NonceStock {
   NonceStock& operator=(const NonceStock&) = delete;
   ~NonceStock() { clear(); }
 
-  /// Draws a block where the stock is empty. Throws where the token gives none, or one that it gave before;
+  /// Draws a block if the stock is empty. Throws if the token gives none, or one that it gave before;
   /// nothing of such a block is used.
   [[nodiscard]] Nonce take(OperationContext& context);
-  /// Forgets what is left: the session's end.
+  /// Forgets the rest: the session has ended.
   void clear();
 
  private:

@@ -9,7 +9,7 @@
 namespace holdfast {
 
 /// Held by everything that may still be inside the module on behalf of one opening: a private module
-/// instance, lanes, control operations. The opening is over when nobody holds it any more.
+/// instance, lanes, control operations. The opening is over when nothing holds it any more.
 using OpeningPointer = std::shared_ptr<const void>;
 
 /// A member that is opened again while calls of its former opening hang leaves those behind: threads, a copy
@@ -18,7 +18,7 @@ class Openings : public std::enable_shared_from_this<Openings> {
  public:
   explicit Openings(int most) : most_(most) {}
 
-  /// Throws `worn-out` where so many are alive: only a new process gets rid of what hangs in them.
+  /// Throws `worn-out` if that many are alive: only a new process gets rid of the calls that hang in them.
   [[nodiscard]] OpeningPointer begin() {
     if (++alive_ > most_) {
       --alive_;

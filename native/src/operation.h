@@ -1,4 +1,4 @@
-/// \file What a lane runs, and what comes out of it.
+/// \file The operations that a lane runs, and their outcomes.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct Success {
   int member = -1;
   uint64_t epoch = 0;
   Value value;
-  /// When a lane took it up, and for how long it had it. The epoch of the clock where no lane did.
+  /// When a lane took it up, and for how long it had it. The clock's epoch if no lane did.
   Clock::time_point started{};
   Clock::duration taken{};
 };

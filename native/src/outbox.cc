@@ -5,7 +5,7 @@
 namespace holdfast {
 namespace {
 
-/// How long an answer waits for others where the lane that holds it back hangs in its next call.
+/// How long an answer waits for others if the lane that holds it back hangs in its next call.
 constexpr auto kLongestWait = std::chrono::milliseconds(5);
 
 }  // namespace

@@ -29,7 +29,7 @@ class Outbox : public CompletionSink, public TimerTarget, public std::enable_sha
 
   /// Everything that has finished since the last time.
   [[nodiscard]] std::vector<Finished> empty();
-  /// What comes from now on is destroyed.
+  /// Later answers are destroyed.
   void close();
 
  protected:

@@ -1,4 +1,4 @@
-/// \file What of the process a module may change for itself and must not change for us.
+/// \file Settings of the process that a module may change while it is loaded, and that are restored after.
 #pragma once
 
 #include <sys/types.h>

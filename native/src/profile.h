@@ -1,4 +1,5 @@
-/// \file In what a token's PKCS#11 differs from another's: what of a vendor profile concerns the operations.
+/// \file The part of a vendor profile that concerns operations: how one token's PKCS#11 differs from
+/// another's.
 #pragma once
 
 #include <cstddef>
@@ -6,15 +7,15 @@
 
 namespace holdfast {
 
-/// `NativeProfile` of src/hsm/native.ts. The defaults are the careful ones, for a token that nobody knows.
+/// `NativeProfile` of src/hsm/native.ts. The defaults are careful ones, for an unknown token.
 struct Profile {
-  /// AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Else we draw
-  /// it.
+  /// AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Otherwise the
+  /// addon draws the nonce.
   bool tokenMakesNonces = false;
-  /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module without it cannot copy what is
-  /// sensitive into what is not either.
+  /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module without it cannot copy a
+  /// sensitive object into one that is not, either.
   bool knowsCopyable = true;
-  /// Most plaintext in one AES-GCM operation, in bytes.
+  /// Maximum plaintext of one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();
 
   /// Throws `too-long`, before the token is touched.

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kShortestDraw = 8;
 constexpr size_t kShortestSecret = 16;
 
-/// One call, for as many bytes as the token gives at a time. Where it refuses so many, half as many are
-/// tried: what it gives then is remembered, so that only the first draws of an opening pay for it.
+/// One call, for as many bytes as the token gives at a time. If it refuses that many, half as many are tried.
+/// The accepted length is remembered, so only the first draws of an opening pay for this.
 size_t drawOnce(OperationContext& context, std::span<uint8_t> room) {
   auto& longest = context.token.longestDraw();
   size_t length = std::min(room.size(), longest.load());

@@ -14,7 +14,7 @@ struct OperationContext;
 /// nothing of such a draw may be used.
 void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
-/// `length` bytes. Draws at least 16, so that a repetition shows.
+/// `length` bytes. Draws at least 16, or a repetition would not show.
 [[nodiscard]] Secret drawSecret(OperationContext& context, size_t length);
 
 }  // namespace holdfast

@@ -155,7 +155,7 @@ constexpr ReturnValue kTable[] = {
 };
 // clang-format on
 
-// Sorted by value once, at compile time, so that a look-up is a binary search.
+// Sorted by value at compile time: a look-up is a binary search.
 constexpr auto kByValue = [] {
   std::array<ReturnValue, std::size(kTable)> sorted{};
   std::ranges::copy(kTable, sorted.begin());

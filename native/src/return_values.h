@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-/// What an answer of C_Login says of the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
+/// What C_Login's answer says about the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
 enum class LoginOutcome {
   /// The token judged the PIN, or may have. So every value that no row excuses: a wrong PIN is tried once
   /// (invariant 7).
@@ -19,7 +19,7 @@ enum class LoginOutcome {
   kUnknown,
   /// The PIN was right, and has expired.
   kExpired,
-  /// A locked token judges none.
+  /// The PIN is locked: the token judges none.
   kLocked,
   /// The token has no user PIN yet.
   kNoPin,
@@ -45,7 +45,8 @@ struct ReturnValue {
   bool sessionLost = false;
   /// A cached object handle no longer names an object.
   bool objectLost = false;
-  /// Nobody is logged in. Only C_GetSessionInfo proves it: some tokens answer so for a key that they refuse.
+  /// No user is logged in. Only C_GetSessionInfo proves it: some tokens answer this for a key that they
+  /// refuse.
   bool loginLost = false;
   /// The token has no session for one more.
   bool sessionsExhausted = false;

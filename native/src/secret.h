@@ -25,7 +25,7 @@ class Secret {
   size_t size() const { return size_; }
   ByteView view() const { return {data(), size_}; }
 
-  /// Shortens it and zeroes what is cut off.
+  /// Shortens it and zeroes the rest.
   void truncate(size_t size);
   /// Zeroes and frees it now.
   void clear();

@@ -106,7 +106,7 @@ bool SeenRandom::note(ByteView drawn) {
   const MutexLock lock(mutex_);
   while (drawn.size() >= kShortestPiece) {
     const ByteView piece = drawn.first(std::min(drawn.size(), kPiece));
-    // All of them, so that each is known should it come again.
+    // All of them: each must be known if it comes again.
     isNew = notePiece(piece) && isNew;
     drawn = drawn.subspan(piece.size());
   }

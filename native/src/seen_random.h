@@ -1,4 +1,4 @@
-/// \file What tokens gave as random, remembered to notice an RNG that repeats itself (invariant 9).
+/// \file A memory of tokens' random bytes, to notice an RNG that repeats itself (invariant 9).
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ class FingerprintTable {
  public:
   static constexpr size_t kEntries = 65'536;
 
-  /// False where it is there already.
+  /// False if it is already there.
   [[nodiscard]] bool insert(uint64_t fingerprint);
 
  private:
@@ -28,7 +28,7 @@ class FingerprintTable {
 };
 
 /// Random bytes are looked at in pieces of a nonce's length, whatever they are for: an RNG that begins anew
-/// gives a data key whose bytes were somebody's nonce. One memory serves all tokens of the process, because
+/// gives a data key whose bytes were an earlier nonce. One memory serves all tokens of the process, because
 /// members hold the same keys, and survives a token's return, because that is when an RNG begins anew.
 ///
 /// The bound: the last 65,536 pieces in full (1,024 draws of nonces), and of all earlier ones each 1,024th,
@@ -42,8 +42,8 @@ class SeenRandom {
 
   SeenRandom();
 
-  /// Notes each whole piece, and a last one of at least 8 bytes. False where one came before, or is all
-  /// zeroes as an RNG leaves it that writes nothing, or where the draw has the same 8 bytes twice, at
+  /// Notes each whole piece, and a last one of at least 8 bytes. False if one came before, or is all zeroes,
+  /// as an RNG that writes nothing leaves it, or if the draw has the same 8 bytes twice, at
   /// multiples of 8: then nothing of the draw may be used.
   [[nodiscard]] bool note(ByteView drawn);
 
@@ -52,7 +52,7 @@ class SeenRandom {
   uint64_t fingerprintOf(ByteView piece) const;
 
   Mutex mutex_;
-  /// Of this process: fingerprints say nothing about data keys to whoever finds them in memory.
+  /// The key of this process: fingerprints found in memory reveal nothing about data keys.
   const std::array<uint64_t, 2> key_;
   FingerprintTable recent_ GUARDED_BY(mutex_);
   FingerprintTable samples_ GUARDED_BY(mutex_);

@@ -13,7 +13,7 @@
 namespace holdfast {
 namespace {
 
-/// More than two blocks, and none like another: what puts them out in another order is noticed.
+/// More than two blocks, all different: an output in another order is noticed.
 constexpr std::string_view kPlaintext = "what the HSM encrypts decrypts to what it was";
 constexpr std::string_view kAdditionalData = "self-test";
 
@@ -23,8 +23,8 @@ ByteView viewOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-/// A session object (PKCS#11 v2.40 §4.4): it goes with the session, also where destroying it fails. Two
-/// encryptions are made with it, so that their nonces may be counted.
+/// A session object (PKCS#11 v2.40 §4.4): it ends with the session, even if destroying it fails. It makes
+/// only two encryptions, so a counter serves as their nonce.
 class SessionKey {
  public:
   explicit SessionKey(OperationContext& context) : context_(context), renewals_(context.session.renewals()) {
@@ -121,7 +121,7 @@ bool passesSelfTest(OperationContext& context) {
   const auto begun = Clock::now();
   const SessionKey key(context);
   if (!key.handle()) return false;
-  // What puts out the output of the call before shows it in the second round.
+  // A token that repeats the previous call's output shows it in the second round.
   for (const uint8_t number : {1, 2}) {
     const auto sample = encryptOnce(context, *key.handle(), number);
     if (!sample) return false;

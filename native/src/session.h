@@ -27,9 +27,9 @@ class Session {
     return functions_;
   }
 
-  /// Calls a `C_…Init`. An operation that an earlier call left in the session, as some tokens do when they
-  /// refuse a ciphertext, is nobody's any more: it goes with the session (§5.6.2), and the call is made in a
-  /// new one.
+  /// Calls a `C_…Init`. If an earlier call left its operation in the session, as some tokens do when they
+  /// refuse a ciphertext, that session is closed and the operation with it (§5.6.2). The call is then made in
+  /// a new session.
   template <typename Call>
   void begin(Function function, const Call& call) {
     CK_RV rv = call(handle_);

@@ -14,8 +14,8 @@
 namespace holdfast {
 namespace {
 
-/// Which part of the time one slot may take before the others are asked beside it. Also the most threads of
-/// one scan, where every slot hangs.
+/// A slot may take one such share of the time before the others are asked beside it. Also the maximum number
+/// of threads of one scan, reached when every slot hangs.
 constexpr int kShares = 4;
 
 Failure inSlot(Failure failure, CK_SLOT_ID slot) {
@@ -25,7 +25,7 @@ Failure inSlot(Failure failure, CK_SLOT_ID slot) {
 
 Failure overdue(CK_SLOT_ID slot) { return inSlot(failure(FailureKind::kLaneDeadline, ""), slot); }
 
-/// Nothing where the card was pulled just now.
+/// Nothing if the card was pulled just now.
 using Answer = std::variant<std::monostate, TokenInfo, Failure>;
 
 Answer ask(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
@@ -51,12 +51,12 @@ struct SlotScan::Progress {
   /// Threads that hold the module.
   int scouts GUARDED_BY(mutex) = 0;
   int answers GUARDED_BY(mutex) = 0;
-  /// Nobody waits any more.
+  /// No reader waits any more.
   bool over GUARDED_BY(mutex) = false;
 
   bool isDone() const REQUIRES(mutex) { return scouts == 0; }
-  /// Threads that are done with their slots let go of the module first: a reader that goes on earlier would
-  /// find it in use by nobody it knows.
+  /// Threads that are done with their slots release the module first: a reader that went on earlier would
+  /// find it in use for no reason it knows.
   bool onlyOverdueOnesAreLeft() const REQUIRES(mutex) {
     return waiting.empty() && asked == overdue && static_cast<size_t>(scouts) == asked.size();
   }
@@ -93,7 +93,7 @@ void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::
   ++progress->scouts;
   const auto work = [progress, held = module, inside = inside_]() mutable {
     scout(*progress, *held);
-    // The references first: who waits for the last one goes on to finalise the module.
+    // The references first: the thread that waits for the last one goes on to finalise the module.
     held.reset();
     inside.reset();
     const MutexLock lock(progress->mutex);

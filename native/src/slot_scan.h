@@ -1,4 +1,4 @@
-/// \file What the tokens in a module's slots say of themselves, also while one of them hangs.
+/// \file Reads the descriptions of the tokens in a module's slots, even while one of them hangs.
 #pragma once
 
 #include <functional>
@@ -13,10 +13,10 @@
 
 namespace holdfast {
 
-/// What a scan has read by now.
+/// The descriptions that a scan has read so far.
 struct SlotListing {
   std::vector<TokenInfo> tokens;
-  /// Of a slot whose token does not answer, or has not answered yet.
+  /// For a slot with a token that does not answer, or has not answered yet.
   std::optional<Failure> failure;
 };
 
@@ -32,8 +32,8 @@ class SlotScan {
   /// Whether the slots that have not answered need not be waited for.
   using IsEnough = std::function<bool(const std::vector<TokenInfo>&)>;
 
-  /// Gives what is known when every slot has answered, when what is known is enough and the others overdue,
-  /// or at the deadline. Throws where C_GetSlotList fails, or a slot says that the module is not initialised.
+  /// Returns when every slot has answered, when the answers are enough and the other slots overdue, or at the
+  /// deadline. Throws if C_GetSlotList fails, or if a slot says that the module is not initialised.
   [[nodiscard]] SlotListing read(const std::shared_ptr<Module>& module, const IsEnough& isEnough,
                                  Deadline deadline);
 

@@ -10,7 +10,7 @@
 namespace holdfast {
 namespace {
 
-/// No destructor, so that threads may end while the process does.
+/// No destructor: threads may end while the process does.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): it counts threads of the process.
 std::atomic<int> alive = 0;
 
@@ -38,14 +38,14 @@ void Threads::start(const char* name, std::function<void()> work) {
     *place = std::thread([state = state_, name, work = std::move(work)]() mutable {
       pthread_setname_np(pthread_self(), name);
       work();
-      // What the work holds goes before its end is told.
+      // Frees what the work holds before its end is reported.
       work = nullptr;
       --alive;
-      // The earlier ones here, where nobody waits: a module's thread-local destructors may take their time.
+      // Joins earlier threads here, where nothing waits: a module's thread-local destructors may take long.
       joinDone(*state);
       const MutexLock own(state->mutex);
       const auto self = std::ranges::find(state->running, std::this_thread::get_id(), &std::thread::get_id);
-      // Not found where the book was closed meanwhile.
+      // Not found if the book was closed meanwhile.
       if (self != state->running.end()) state->done.splice(state->done.end(), state->running, self);
       state->changed.notifyAll();
     });

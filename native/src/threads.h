@@ -14,9 +14,9 @@ namespace holdfast {
 /// Whether this is the thread that the process began with, which is Node's main one.
 bool onMainThread();
 
-/// Knows its threads, so that the end of an environment can join those that have done their work: OpenSSL's
-/// clean-up of a thread that ends beside `exit` crashes. One that hangs in a module is never waited for
-/// without a deadline, and not at all by the destructor, which lets it go.
+/// The book of threads. The end of an environment joins those that have done their work, because OpenSSL's
+/// clean-up of a thread that ends beside `exit` crashes. Waiting for one that hangs in a module always has a
+/// deadline; the destructor does not wait and abandons it.
 class Threads {
  public:
   Threads();
@@ -24,11 +24,11 @@ class Threads {
   Threads& operator=(const Threads&) = delete;
   ~Threads();
 
-  /// `name` is at most 15 characters. Throws std::system_error where the system has no more threads.
+  /// `name` has at most 15 characters. Throws std::system_error if the system has no more threads.
   void start(const char* name, std::function<void()> work);
 
-  /// Waits until all have done their work, then joins them. False where the deadline passed first; those that
-  /// were done are joined all the same. Not from one of the threads.
+  /// Waits until all have done their work, then joins them. False if the deadline passed first; finished ones
+  /// are still joined. Must not be called from one of the threads.
   bool join(Deadline deadline);
 
   /// Threads of the whole process that have not done their work yet, also those that an environment let go.

@@ -12,11 +12,11 @@
 namespace holdfast {
 namespace {
 
-/// How often, and how far apart, a token is looked for that does not answer C_GetTokenInfo.
+/// How often, and how far apart, a token that does not answer C_GetTokenInfo is asked.
 constexpr int kLooks = 5;
 constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(10);
 
-/// The part of its time that a list keeps for saying what it found.
+/// A list keeps one such share of its time for reporting what it found.
 constexpr int kReportShare = 8;
 
 bool matches(const TokenInfo& info, const TokenName& name) {
@@ -38,7 +38,7 @@ Failure anotherToken() {
 
 struct Matches {
   std::vector<TokenInfo> tokens;
-  /// Of a slot that may hold what is looked for: its token does not answer.
+  /// For a slot that may hold the wanted token: its token does not answer.
   std::optional<Failure> failure;
 };
 
@@ -58,7 +58,7 @@ Token::Token(std::shared_ptr<Module> module, const TokenInfo& info)
 
 std::vector<TokenInfo> Token::list(const std::shared_ptr<Module>& module, SlotScan scan, Deadline deadline) {
   const auto never = [](const auto& /*tokens*/) { return false; };
-  // Before the deadline, so that it can be said which one does not answer.
+  // Ends before the deadline, to leave time to name the slot that does not answer.
   auto listing = scan.read(module, never, deadline - (deadline - Clock::now()) / kReportShare);
   const bool isHung = listing.failure && listing.failure->kind == FailureKind::kLaneDeadline;
   if (listing.failure && (listing.tokens.empty() || isHung)) throw Failure(*listing.failure);
@@ -174,10 +174,10 @@ void Token::install(std::shared_ptr<Session> anchor) {
 void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<LoginAttempt>& attempt) {
   const LoginTurn turn(*this, attempt, deadline);
   const auto anchor = livingAnchor();
-  // The attempt is on record for the token that was found, not for what is in its slot by now.
+  // The attempt is recorded for the token that was found, not for the one in its slot by now.
   if (!isPresentWithRetry()) throw anotherToken();
   readSession(*anchor);
-  // From here on nobody else installs one, or tries the PIN, before this thread is done.
+  // From here on no other thread installs one, or tries the PIN, before this thread is done.
   if (Clock::now() >= deadline || !attempt->begin())
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
   install(anchor);

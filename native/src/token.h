@@ -51,13 +51,13 @@ class SlotScan;
 /// away.
 class Token {
  public:
-  /// Made by Module::token, so that one slot of one instance has one login state.
+  /// Made by Module::token only: one slot of one instance has one login state.
   Token(std::shared_ptr<Module> module, const TokenInfo& info);
 
-  /// Finds the token; looks once more after finalising and initialising again, then fails with
-  /// `token-missing`, or as the slot did whose token does not answer: it may be the one. Two tokens of one
-  /// name are an error too: which one holds the keys would be a guess. Slots that hang while the token is
-  /// found in another one are not waited for.
+  /// Finds the token; looks again after finalising and initialising, then fails with `token-missing`. If a
+  /// slot's token does not answer it may be the one, so that slot's failure is thrown instead. Two tokens of
+  /// one name are an error too: the choice would be a guess. If the token is found in another slot, slots
+  /// that hang are not waited for.
   [[nodiscard]] static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module,
                                                    const TokenName& name, SlotScan scan, Deadline deadline);
   /// Every token that the module shows by the deadline.
@@ -72,24 +72,24 @@ class Token {
   const std::string& serialNumber() const { return serialNumber_; }
 
   /// C_GetTokenInfo and C_GetMechanismList, now.
-  /// @throws Failure CKR_DEVICE_REMOVED where it has another serial number than when it was found
+  /// @throws Failure CKR_DEVICE_REMOVED if it has another serial number than when it was found
   [[nodiscard]] TokenInfo info() const;
   /// The same, of a token that also still has this name.
   [[nodiscard]] TokenInfo infoAs(const TokenName& name) const;
 
   /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
-  /// module says it whatever the PIN is. Past the deadline C_Login is not called any more: the attempt was
+  /// module says it whatever the PIN is. Past the deadline C_Login is no longer called: the attempt was
   /// counted as failed, and a PIN is tried once (invariant 7).
   void login(const Secret& pin, Deadline deadline,
              const std::shared_ptr<LoginAttempt>& attempt = std::make_shared<LoginAttempt>());
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
 
-  /// Whether the token still has the session of its login. Where it has dropped that one it has dropped all
-  /// that were open, and object handles may stand for other objects.
+  /// Whether the token still has the session of its login. If it has dropped that one it has dropped all open
+  /// sessions, and object handles may stand for other objects.
   [[nodiscard]] bool keepsSessions() const;
-  /// Where it does not, and a session that was opened since is logged in all the same, opens another one in
-  /// the place of that of the login: else the token logs out when a lane changes its session.
+  /// If it does not, and `session`, opened since, is logged in anyway, replaces the login's session.
+  /// Otherwise the token would log out when a lane changes its session.
   void keepLogin(const Session& session);
 
   /// Throws unless the token knows the session, and has it logged in.
@@ -99,10 +99,10 @@ class Token {
   /// mean nothing before that (invariant 4).
   void proveAlive(const Session& session) const;
 
-  /// Whether its slot still holds it: slot numbers change.
+  /// Whether its slot still holds this token: slot numbers change.
   [[nodiscard]] bool isInItsSlot() const;
 
-  /// Notes a session that was opened. False where a living session of ours has this number: the token dropped
+  /// Notes a session that was opened. False if a living session of ours has this number: the token dropped
   /// that one and counts anew, so its object handles mean nothing any more either.
   [[nodiscard]] bool noteSession(CK_SESSION_HANDLE session) const;
   void forgetSession(CK_SESSION_HANDLE session) const;
@@ -111,15 +111,15 @@ class Token {
   std::atomic<size_t>& longestDraw() { return longestDraw_; }
 
   /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
-  /// CKR_GENERAL_ERROR where the two race (its issue 573).
+  /// CKR_GENERAL_ERROR when the two race (its issue 573).
   TimedSharedMutex& objects() { return objects_; }
 
  private:
   class LoginTurn;
-  /// The session that keeps the login alive, or a new one where it is dead.
+  /// The session that keeps the login alive, or a new one if it is dead.
   [[nodiscard]] std::shared_ptr<Session> livingAnchor();
   void install(std::shared_ptr<Session> anchor);
-  /// C_GetSessionInfo. Throws where it is of another slot: what that one holds is not this token's.
+  /// C_GetSessionInfo. Throws if the session is of another slot: its objects are not this token's.
   CK_SESSION_INFO readSession(const Session& session) const;
   [[nodiscard]] bool isPresentWithRetry() const;
 

@@ -15,11 +15,11 @@ namespace holdfast {
 [[nodiscard]] TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
 /// A text field: padded with blanks, not terminated (§3, CK_TOKEN_INFO). Some modules terminate it instead:
-/// what is behind a NUL is not the token's. Control characters are escaped (`\x1b`), because names of tokens
+/// bytes after a NUL are not the token's. Control characters are escaped (`\x1b`), because names of tokens
 /// are shown to operators and compared.
 std::string printable(const unsigned char* field, size_t size);
 
-/// The same for a field whose size its type tells.
+/// The same for a field with its size in its type.
 template <size_t N>
 std::string textOf(const unsigned char (&field)[N]) {
   return printable(field, N);

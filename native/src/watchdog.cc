@@ -23,8 +23,7 @@ Watchdog::~Watchdog() {
 void Watchdog::watch(Deadline deadline, std::shared_ptr<TimerTarget> target) {
   const MutexLock lock(state_->mutex);
   state_->timers.emplace(deadline, std::move(target));
-  // It sleeps on when what it waited for is done, so that operations in time, one after the other, never wake
-  // it.
+  // It sleeps on when the operation it waited for is done. So operations that are in time never wake it.
   if (deadline < state_->sleepsUntil) state_->changed.notifyOne();
 }
 

@@ -1,4 +1,4 @@
-/// \file The thread that answers for those who are late.
+/// \file The thread that answers requests whose deadline has passed.
 #pragma once
 
 #include <memory>

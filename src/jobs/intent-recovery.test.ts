@@ -36,7 +36,7 @@ async function interruptedCreate(id: string, where: 'default' | 'custom' = 'defa
 }
 
 describe('the recovery of intents', () => {
-  it('abandons what is open for too long, waits out the quarantine, destroys, and keeps a tombstone', async () => {
+  it('abandons an intent that is open too long, waits out the quarantine, destroys, and keeps a tombstone', async () => {
     const id = materialId('a');
     await interruptedCreate(id);
     domain.clock.advance(10 * minuteMs);
@@ -60,7 +60,7 @@ describe('the recovery of intents', () => {
     ]);
   });
 
-  it('destroys what a failed create left', async () => {
+  it('destroys the material of a failed create', async () => {
     domain.defaultCluster.next('generateKeyMaterial', () => Promise.reject(new Error('the HSM')), 'after');
     await createKey(domain.core, { request: {} }, domain.context()).catch(() => undefined);
     domain.clock.advance(60 * minuteMs + 1);
@@ -73,7 +73,7 @@ describe('the recovery of intents', () => {
     expect(materialIds).toEqual([]);
   });
 
-  it('leaves a create alone that ends after its intent was abandoned', async () => {
+  it('spares the material of a create that ends after its intent was abandoned', async () => {
     domain.customCluster.next('generateKeyMaterial', async () => {
       domain.clock.advance(9_000);
       await domain.catalog.abandonIntentsOpenedBefore(new Date('2100-01-01'), domain.clock.now());
@@ -107,7 +107,7 @@ describe('the recovery of intents', () => {
     ]);
   });
 
-  it('tries again what the HSM refused', async () => {
+  it('tries again after the HSM refused', async () => {
     await interruptedCreate(materialId('a'));
     await interruptedCreate(materialId('b'));
     domain.clock.advance(11 * minuteMs);
@@ -121,7 +121,7 @@ describe('the recovery of intents', () => {
     expect([holds(materialId('a')), holds(materialId('b'))]).toEqual([false, false]);
   });
 
-  it('destroys nothing that it cannot record', async () => {
+  it('destroys nothing if it cannot record it', async () => {
     await interruptedCreate(materialId('a'));
     domain.clock.advance(11 * minuteMs);
     await recovery.runNow();
@@ -174,7 +174,7 @@ describe('several processes', () => {
     ]);
   });
 
-  it('destroy once what turned up again, and whoever came second looks again with the next round', async () => {
+  it('destroy reappeared material once, and the second one looks again in its next round', async () => {
     const doomed = await domain.newKey();
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
     domain.clock.advance(8 * 24 * 60 * minuteMs);
@@ -184,7 +184,7 @@ describe('several processes', () => {
     domain.defaultCluster.next('destroyKeyMaterial', () => second.checkInventory(domain.defaultCluster.clusterId));
     await recovery.checkInventory(domain.defaultCluster.clusterId);
     expect(holds(doomed.currentMaterialId)).toBe(false);
-    // On a member that the first one did not see.
+    // On a member that the first process did not see.
     domain.defaultCluster.swapMaterial(doomed.currentMaterialId);
     await second.runNow();
     expect(holds(doomed.currentMaterialId)).toBe(false);
@@ -195,7 +195,7 @@ describe('several processes', () => {
 });
 
 describe('the inventory of a cluster that has connected', () => {
-  it('is accounted for: keys and intents stay, the unknown is reported, what was destroyed is destroyed again', async () => {
+  it('is accounted for: keys and intents stay, unknown objects are reported, destroyed ones that reappear are destroyed again', async () => {
     const key = await domain.newKey();
     const doomed = await domain.newKey();
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
@@ -225,7 +225,7 @@ describe('the inventory of a cluster that has connected', () => {
     expect(domain.backgroundErrors).toEqual([]);
   });
 
-  it('is not judged by the rows of another cluster', async () => {
+  it('is not compared with the rows of another cluster', async () => {
     const doomed = await domain.newKey('custom');
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
     domain.clock.advance(8 * 24 * 60 * minuteMs);
@@ -236,9 +236,9 @@ describe('the inventory of a cluster that has connected', () => {
     expect(unaccounted).toMatchObject([{ materialIds: [doomed.currentMaterialId] }]);
   });
 
-  it('does not call a key unaccounted that is committed while it looks', async () => {
+  it('does not report a key as unaccounted if it is committed meanwhile', async () => {
     const key = await domain.newKey();
-    // As before the commit: the look-up of the intent comes first and finds none only after the commit.
+    // The state before the commit: the intent is looked up first and is missing only after the commit.
     const order: string[] = [];
     const catalog = {
       ...domain.catalog,
@@ -254,7 +254,7 @@ describe('the inventory of a cluster that has connected', () => {
     expect([order, unaccounted]).toEqual([['intent', 'material'], []]);
   });
 
-  it('is left for the next time when the cluster is away or fails', async () => {
+  it('is left for the next round if the cluster is away or fails', async () => {
     await recovery.checkInventory('cluster-of-nobody');
     expect(domain.backgroundErrors).toEqual([]);
     domain.defaultCluster.next('listMaterialIds', () => Promise.reject(new Error('the HSM')));

@@ -34,7 +34,7 @@ const stateOf = async (key: KeyRecord) => (await domain.reread(key)).state;
 const holds = (key: KeyRecord) => domain.defaultCluster.has(key.currentMaterialId);
 
 describe('the deletion of keys', () => {
-  it('destroys what is due, and nothing earlier', async () => {
+  it('destroys keys that are due, and none earlier', async () => {
     const named = await domain.newKey();
     await createAlias(domain.core, { key: named, request: { aliasName: 'alias/a' } });
     const key = await pending(named, 7);
@@ -57,7 +57,7 @@ describe('the deletion of keys', () => {
     expect(domain.backgroundErrors).toEqual([]);
   });
 
-  it('cannot be cancelled any more when the material is destroyed', async () => {
+  it('cannot be cancelled once the material is being destroyed', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     let cancelled: unknown;
@@ -69,7 +69,7 @@ describe('the deletion of keys', () => {
     expect(await stateOf(key)).toBe('Deleted');
   });
 
-  it('spares a key that was cancelled, or scheduled anew, after it was listed', async () => {
+  it('spares a key that was cancelled or rescheduled after it was listed', async () => {
     const [first, cancelled, postponed] = [await pendingKey(), await pendingKey(), await pendingKey()];
     domain.clock.advance(7 * dayMs);
     const listed = await domain.catalog.listKeysToDelete(domain.clock.now(), 10);
@@ -86,7 +86,7 @@ describe('the deletion of keys', () => {
     expect([holds(first), holds(cancelled), holds(postponed)]).toEqual([false, true, true]);
   });
 
-  it('leaves the keys of a cluster that is not connected for another round, and holds up no other', async () => {
+  it('leaves the keys of a disconnected cluster for another round, and delays no other', async () => {
     const waiting: KeyRecord[] = [];
     for (let index = 0; index < 101; index += 1) waiting.push(await pendingKey('custom'));
     domain.clock.advance(1);
@@ -101,7 +101,7 @@ describe('the deletion of keys', () => {
     expect(new Set(await Promise.all(waiting.map(stateOf)))).toEqual(new Set(['Deleted']));
   });
 
-  it('takes up what failed or was left half done, and goes on with the others', async () => {
+  it('resumes failed and half-done deletions, and goes on with the others', async () => {
     const [failing, other] = [await pendingKey(), await pendingKey()];
     domain.clock.advance(7 * dayMs);
     domain.defaultCluster.next('destroyKeyMaterial', () => Promise.reject(new Error('the HSM')));
@@ -114,7 +114,7 @@ describe('the deletion of keys', () => {
     expect([await stateOf(failing), await stateOf(other)]).toEqual(['Deleted', 'Deleted']);
   });
 
-  it('runs each minute until it is stopped, and says when the catalog fails', async () => {
+  it('runs each minute until it is stopped, and reports when the catalog fails', async () => {
     let failing = true;
     const listKeysToDelete = () => (failing ? Promise.reject(new Error('the disk')) : Promise.resolve([]));
     let rounds = 0;
@@ -171,12 +171,12 @@ describe('several processes', () => {
     expect(domain.backgroundErrors).toEqual([]);
   });
 
-  it('take over from one that hangs past its lease, whose write comes too late and is refused', async () => {
+  it('take over from one that hangs past its lease; its late write is refused', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     const tooLate: string[] = [];
     domain.defaultCluster.next('destroyKeyMaterial', async () => {
-      // As a process that is stopped in the call: its renewals do not run.
+      // Like a process that is stopped in the call: its renewals do not run.
       domain.clock.advance(30_000);
       await another().runNow();
       tooLate.push(await stateOf(key));
@@ -206,10 +206,10 @@ describe('several processes', () => {
   });
 });
 
-describe('what the service destroys', () => {
+describe('a destruction by the service', () => {
   const outcomes = () => domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`);
 
-  it('is recorded before it is done, and with how it ended', async () => {
+  it('is recorded before it begins, and again with its outcome', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     let before: unknown;
@@ -234,7 +234,7 @@ describe('what the service destroys', () => {
     ]);
   });
 
-  it('is not destroyed, nor past saving, while no record can be written; no key is tried after the first', async () => {
+  it('does not begin, and can be cancelled, while no record can be written; no key is tried after the first', async () => {
     const [key, other] = [await pendingKey(), await pendingKey()];
     domain.clock.advance(7 * dayMs);
     domain.auditFailure.error = new Error('the disk is full');
@@ -255,7 +255,7 @@ describe('what the service destroys', () => {
     expect([await stateOf(key), holds(key), await stateOf(other)]).toEqual(['Disabled', true, 'Deleted']);
   });
 
-  it('is taken up again until its end is recorded', async () => {
+  it('is resumed until its end is recorded', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     domain.defaultCluster.next('destroyKeyMaterial', () => void (domain.auditFailure.error = new Error('the disk')));
@@ -299,7 +299,7 @@ describe('a clock that jumps', () => {
     expect(domain.holds.at(-1)).toBeNull();
   });
 
-  it('is held for the clean-up of half-made keys, too, and for what a round has listed', async () => {
+  it('also holds the clean-up of half-made keys, and keys that a round has listed', async () => {
     const [first, second] = [await pendingKey(), await pendingKey()];
     await deletion.runNow();
     domain.clock.advance(7 * dayMs);
@@ -315,7 +315,7 @@ describe('a clock that jumps', () => {
     expect(domain.defaultCluster.calls).toHaveLength(before);
   });
 
-  it('is held by whichever process sees it, and no other one begins a deletion', async () => {
+  it('is held by the process that sees it, and no other begins a deletion', async () => {
     const key = await pendingKey();
     await deletion.runNow();
     domain.clock.advance(7 * dayMs);
@@ -328,7 +328,7 @@ describe('a clock that jumps', () => {
     expect(domain.holds).toMatchObject([null, { reason: 'clock-forward' }]);
   });
 
-  it('holds also where the hold cannot be recorded', async () => {
+  it('holds deletions even if the hold cannot be recorded', async () => {
     const key = await pendingKey();
     await deletion.runNow();
     domain.clock.stepWall(30 * dayMs);

@@ -31,7 +31,7 @@ import { printableJsonLine } from '../printable.js';
 let folder: string;
 let path: string;
 let opened: AuditFile[];
-/** Tasks that the log has scheduled: its own attempts after a failure. */
+/** Tasks that the log scheduled: its own attempts after a failure. */
 let scheduled: (() => void)[];
 
 const clock: Clock = {
@@ -89,7 +89,7 @@ const lines = (file = path): Line[] =>
 const names = (file = path): (string | undefined)[] => lines(file).map((line) => line.requestId ?? line.notice);
 
 describe('writing', () => {
-  it('makes a file for this user only, one line a record, there when the append resolves', async () => {
+  it('makes a file for this user only, with one line a record, written before the append resolves', async () => {
     const log = await open();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     await log.append(event('1'), { durable: false });
@@ -99,7 +99,7 @@ describe('writing', () => {
     expect(log.healthy()).toBe(true);
   });
 
-  it('shows what callers wrote, and holds nothing that a terminal obeys', async () => {
+  it('shows the callers’ text without anything that a terminal obeys', async () => {
     const log = await open();
     const hostile = { ...event('1'), parameters: { description: 'a\n\u001b[2J\u009b31m\u202e\u2066\u{e0041}é漢🔑' } };
     await log.append(hostile, { durable: false });
@@ -125,7 +125,7 @@ describe('writing', () => {
     expect(new Set(names()).size).toBe(300);
   });
 
-  it('writes what was appended before it closes, and refuses the rest', async () => {
+  it('writes pending records before it closes, and refuses later ones', async () => {
     const log = await open();
     const appended = log.append(event('1'), { durable: true });
     await log.close(10_000);
@@ -136,14 +136,14 @@ describe('writing', () => {
     await expect(log.reopen()).rejects.toThrow('closed');
   });
 
-  it('takes a device that cannot be synced', async () => {
+  it('accepts a device that cannot be synced', async () => {
     path = '/dev/null';
     const log = await open();
     await log.append(event('1'), { durable: true });
   });
 });
 
-describe('a line that a crash has cut off', () => {
+describe('a line cut off by a crash', () => {
   it('is kept, closed and noted', async () => {
     const whole = `${JSON.stringify(event('1'))}\n`;
     writeFileSync(path, `${whole}{"time":"2026-01-01T0`);
@@ -157,15 +157,15 @@ describe('a line that a crash has cut off', () => {
     expect(rest).toEqual(['']);
   });
 
-  it('is not seen where there is none', async () => {
+  it('is not reported if there is none', async () => {
     writeFileSync(path, `${JSON.stringify(event('1'))}\n`);
     await open();
     expect(names()).toEqual(['1']);
   });
 });
 
-describe('a disk that is full', () => {
-  it('rejects what was not written and is unhealthy until something is', async () => {
+describe('a full disk', () => {
+  it('rejects unwritten records and is unhealthy until a write succeeds', async () => {
     symlinkSync('/dev/full', path);
     const log = await open();
     const failed = await Promise.allSettled([
@@ -183,7 +183,7 @@ describe('a disk that is full', () => {
     expect(lines()).toEqual([expect.objectContaining({ notice: 'records-lost', count: 2 }), event('3')]);
   });
 
-  it('tries again by itself, with nobody appending', async () => {
+  it('tries again by itself, without another append', async () => {
     symlinkSync('/dev/full', path);
     const log = await open();
     for (const id of ['1', '2', '3']) await expect(log.append(event(id), { durable: false })).rejects.toThrow('ENOSPC');
@@ -199,7 +199,7 @@ describe('a disk that is full', () => {
     expect(lines()).toEqual([expect.objectContaining({ notice: 'records-lost', count: 3 })]);
   });
 
-  it('knows which of several lines were written before it was full', async () => {
+  it('knows which of several lines were written before the disk was full', async () => {
     const child = fork(fileURLToPath(new URL('../../test/contract/audit-file-limited.ts', import.meta.url)), [path], {
       execArgv: ['--import', fileURLToPath(new URL('../../test/contract/typescript-hooks.mjs', import.meta.url))],
     });
@@ -217,7 +217,7 @@ describe('a disk that is full', () => {
 });
 
 describe('a file that blocks', () => {
-  it('is refused where that can be known: a named pipe, read or not', async () => {
+  it('is refused if that is known beforehand: a named pipe, read or not', async () => {
     execFileSync('mkfifo', [path]);
     await expect(open()).rejects.toThrow('is neither a file nor a character device');
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -248,7 +248,7 @@ describe('a file that blocks', () => {
     return { log, time, waiting, drain };
   }
 
-  it('makes the log unhealthy after a while, and healthy again when it takes the records', async () => {
+  it('makes the log unhealthy after a while, and healthy again once it accepts records', async () => {
     const { log, time, waiting, drain } = await openBlocked();
     await setImmediate();
     expect(log.healthy()).toBe(true);
@@ -259,7 +259,7 @@ describe('a file that blocks', () => {
     expect(log.healthy()).toBe(true);
   });
 
-  it('bounds what waits for it: unhealthy at a part of the bound, refused at the whole', async () => {
+  it('has a bound on waiting records: near it the log is unhealthy, at it records are refused', async () => {
     const { log, waiting, drain } = await openBlocked();
     await setImmediate();
     const large = { ...event('large'), parameters: { description: 'x'.repeat(1024 * 1024) } };
@@ -273,7 +273,7 @@ describe('a file that blocks', () => {
     expect(refused).toHaveLength(39 - 31);
   });
 
-  it('does not keep close beyond its bound', async () => {
+  it('does not delay close beyond its bound', async () => {
     const { log, time, waiting, drain } = await openBlocked();
     const closed = log.close(3_000);
     await setImmediate();
@@ -285,7 +285,7 @@ describe('a file that blocks', () => {
 });
 
 describe('rotation', () => {
-  it('goes on in a new file after reopen, losing nothing', async () => {
+  it('continues in a new file after reopen and loses nothing', async () => {
     const log = await open();
     const appends = ['1', '2'].map((id) => log.append(event(id), { durable: true }));
     await Promise.all(appends);
@@ -298,7 +298,7 @@ describe('rotation', () => {
     expect(names()).toContain('5');
   });
 
-  it('stays with the old file when there can be no new one', async () => {
+  it('stays with the old file if no new one can be opened', async () => {
     const log = await open();
     rmSync(folder, { recursive: true });
     await expect(log.reopen()).rejects.toMatchObject({ code: 'ENOENT' });
@@ -307,7 +307,7 @@ describe('rotation', () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-audit-'));
   });
 
-  it('makes a new file, and says so, when the file was removed', async () => {
+  it('makes a new file, and records it, when the file was removed', async () => {
     const log = await open();
     await log.append(event('1'), { durable: true });
     unlinkSync(path);
@@ -333,7 +333,7 @@ describe('rotation', () => {
     );
   });
 
-  it('takes records of another process for no cut, and its own neither', async () => {
+  it('does not mistake another process’s records, or its own, for a cut line', async () => {
     const log = await open();
     for (let record = 0; record < 5; record += 1) {
       appendFileSync(path, '{"requestId":"another"}\n');
@@ -343,7 +343,7 @@ describe('rotation', () => {
     expect(names()).not.toContain('file-cut-off');
   });
 
-  it('begins on a line of its own when the new file ends in a torn one', async () => {
+  it('begins on a new line when the new file ends in a torn one', async () => {
     const log = await open();
     renameSync(path, `${path}.1`);
     appendFileSync(path, 'torn');

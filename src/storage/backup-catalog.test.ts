@@ -68,7 +68,7 @@ function start(name: string, ...words: string[]): { child: ChildProcess; ended: 
 }
 
 describe('a backup', () => {
-  it('is one private file that is whole, of a catalog in use, with what was acknowledged before it', async () => {
+  it('copies a catalog in use to one whole private file, with everything acknowledged before', async () => {
     const catalog = await open();
     const key = await addKey(catalog);
     expect(await backup()).toMatchObject({ keys: 1, incarnationId: catalog.incarnationId, bytes: statSync(copy).size });
@@ -81,7 +81,7 @@ describe('a backup', () => {
     await copied.close();
   });
 
-  it('ends while another process writes all the time, and is of one moment', async () => {
+  it('ends while another process writes all the time, and shows one moment', async () => {
     await (await open()).close();
     fill(1_000);
     const writer = start('catalog-writer', path);
@@ -96,7 +96,7 @@ describe('a backup', () => {
     database.close();
   });
 
-  it('replaces nothing, and is made of no catalog but a sound one', async () => {
+  it('replaces no file, and is made only of a sound catalog', async () => {
     await (await open()).close();
     writeFileSync(copy, 'an older backup');
     await expect(backup()).rejects.toThrow(/There is something at .*copy.db, and nothing was changed/);
@@ -110,7 +110,7 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  it('brings back what was there, raises every count, holds deletions, and forgets creates under way', async () => {
+  it('brings back the records, raises every count, holds deletions, and forgets creates under way', async () => {
     const catalog = await open();
     const [used, unused] = [await addKey(catalog), await addKey(catalog)];
     await catalog.reserveEncryptions(used.currentMaterialId, 65_536);
@@ -127,12 +127,12 @@ describe('a restore', () => {
     expect(await restored.reserveEncryptions(used.currentMaterialId, 1)).toBe(65_536 + restoredEncryptions + 1);
     expect(await restored.reserveEncryptions(unused.currentMaterialId, 1)).toBe(restoredEncryptions + 1);
     expect((await restored.findTimeRecord())?.hold?.reason).toBe('restored');
-    // Its create may have committed after the backup: this material is then a key's.
+    // Its create may have committed after the backup; then this material belongs to a key.
     expect(await restored.findIntent(underWay.currentMaterialId)).toBeUndefined();
     await restored.close();
   });
 
-  it('takes a backup of an older version, and one that is restored twice is raised twice', async () => {
+  it('accepts a backup of an older version, and raises the counts twice if restored twice', async () => {
     const catalog = await open();
     const key = await addKey(catalog);
     await catalog.close();
@@ -197,7 +197,7 @@ describe('a restore', () => {
   });
 });
 
-describe('a process that is killed in the midst of it', () => {
+describe('a process that is killed in the middle of it', () => {
   it.each([
     ['init', [1]],
     ['backup', [2, 5]],

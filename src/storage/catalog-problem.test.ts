@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(template, { recursive: true }));
 
-/** A catalog of a used deployment: some keys, all in the one file. */
+/** The catalog of a used deployment: some keys, all in one file. */
 async function used(records?: Parameters<typeof addKey>[1][]): Promise<void> {
   if (records === undefined) {
     copyFileSync(join(template, 'catalog.db'), path);
@@ -61,14 +61,14 @@ function rawly(task: (connection: Sqlite.Database) => void): void {
   chmodSync(path, 0o600);
 }
 
-/** Runs the parts in sequence. */
+/** Runs the steps in order. */
 function steps(...parts: (() => void)[]): () => void {
   return () => {
     for (const part of parts) part();
   };
 }
 
-/** In place of the catalog. */
+/** Puts something else in place of the catalog. */
 const instead = (make: () => void): (() => void) => steps(() => rmSync(path), make);
 
 /**
@@ -138,8 +138,8 @@ function zeroPage(): void {
   writeFileSync(path, bytes);
 }
 
-describe('what is no catalog of ours', () => {
-  it.each(problems)('%s is refused with what to do, and left as it was', async (_, spoil, kind, remedy) => {
+describe('a file that is not our catalog', () => {
+  it.each(problems)('%s is refused with a remedy, and left as it was', async (_, spoil, kind, remedy) => {
     await used();
     if (kind === 'left-over') writeFileSync(`${path}-wal`, 'changes', { mode: 0o600 });
     await spoil();
@@ -168,7 +168,7 @@ describe('what is no catalog of ours', () => {
     }
   });
 
-  it('a catalog that is in use is no problem, and neither is one whose process was killed', async () => {
+  it('a catalog in use is accepted, and so is one whose process was killed', async () => {
     await used();
     const catalog = await open();
     await addKey(catalog);
@@ -181,7 +181,7 @@ describe('what is no catalog of ours', () => {
   });
 });
 
-describe('whose catalog it is', () => {
+describe('the owner of a catalog', () => {
   const clusterIds = ['cluster-abcdefghijk'];
   const owner = (change: object = {}, clusters = clusterIds) => ({
     identity: { partition: 'aws', region: scope.region, accounts: [scope.account], ...change },
@@ -202,7 +202,7 @@ describe('whose catalog it is', () => {
     expect(catalogProblem(path, owner({ accounts: ['999999999999', scope.account] }))).toBeUndefined();
   });
 
-  it('is anybody’s while nothing is in it, and one key of a stranger is enough to refuse it', async () => {
+  it('is open while the catalog is empty; one foreign key is enough to refuse it', async () => {
     await used([]);
     expect(catalogProblem(path, owner({ region: 'mars-1' }))).toBeUndefined();
     await used([scope, otherScope]);
@@ -210,7 +210,7 @@ describe('whose catalog it is', () => {
   });
 });
 
-describe('making one', () => {
+describe('making a catalog', () => {
   it.each(problems.filter(([, , kind]) => !['missing', 'folder', 'left-over'].includes(kind)))(
     'never replaces %s',
     async (_, spoil) => {
@@ -222,7 +222,7 @@ describe('making one', () => {
     },
   );
 
-  it('refuses where the files beside one are left, or the folder is not ours alone', async () => {
+  it('is refused if files beside an old one are left, or the folder is not ours alone', async () => {
     writeFileSync(`${path}-wal`, 'changes', { mode: 0o600 });
     await expect(createSqliteCatalog(path, systemClock)).rejects.toThrow(/removed or renamed/);
     rmSync(`${path}-wal`);
@@ -231,13 +231,13 @@ describe('making one', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is done by one of several, and leaves one file', async () => {
+  it('is done by one of several processes, and leaves one file', async () => {
     const made = await Promise.all(Array.from({ length: 8 }, () => createSqliteCatalog(path, systemClock)));
     expect(made.filter(Boolean)).toHaveLength(1);
     expect(readdirSync(folder)).toEqual(['catalog.db']);
   });
 
-  it('removes what a process that died left, and nothing of one that lives', async () => {
+  it('removes files of a dead process, and none of a living one', async () => {
     const abandoned = '.catalog.db.4194304-0123456789ab.partial';
     const living = `.catalog.db.${process.ppid}-0123456789ab.partial`;
     for (const name of [abandoned, `${abandoned}-wal`, living]) writeFileSync(join(folder, name), 'half');
@@ -276,7 +276,7 @@ describe('a catalog that goes away while it is open', () => {
     await catalog.close();
   });
 
-  it('goes on when another program made its files smaller and left them whole', async () => {
+  it('goes on if another program made its files smaller but left them whole', async () => {
     await used();
     const catalog = await open();
     for (let keys = 0; keys < 50; keys += 1) await addKey(catalog);
@@ -294,7 +294,7 @@ describe('a catalog that goes away while it is open', () => {
   });
 });
 
-/** Names and bytes of all files; SQLite's shared memory is not content. */
+/** Names and bytes of all files, without SQLite's shared memory, which holds no records. */
 function contentOf(place: string): Record<string, string> {
   const found: Record<string, string> = {};
   try {

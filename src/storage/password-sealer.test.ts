@@ -24,7 +24,7 @@ describe('sealing', () => {
     );
   });
 
-  it('never seals twice the same way and leaves the password to its owner', () => {
+  it('never seals twice the same way, and leaves the password to its owner', () => {
     const bytes = password();
     const [first, second] = [sealer.seal(bytes, binding), sealer.seal(bytes, binding)];
     expect(first.nonce).not.toEqual(second.nonce);
@@ -44,14 +44,14 @@ describe('sealing', () => {
     for (const one of changed) expect(() => sealer.unseal(one, binding)).toThrow(SealError);
   });
 
-  it('opens nowhere else', () => {
+  it('does not open a password in another place', () => {
     const sealed = sealer.seal(password(), binding);
     for (const place of ['', `${binding} `, binding.replace('/1', '/2')]) {
       expect(() => sealer.unseal(sealed, place)).toThrow(/does not open/);
     }
   });
 
-  it('is bound to the id of its sealing key', () => {
+  it('binds a sealed password to the id of its sealing key', () => {
     const sealed = sealer.seal(password(), binding);
     const renamed = createPasswordSealer([sealingKey('renamed', 1)]);
     expect(() => renamed.unseal({ ...sealed, sealingKeyId: 'renamed' }, binding)).toThrow(/does not open/);
@@ -73,7 +73,7 @@ describe('sealing', () => {
 });
 
 describe('rotation of sealing keys', () => {
-  it('seals with the first and opens with all', () => {
+  it('seals with the first key and opens with all', () => {
     const before = createPasswordSealer([sealingKey('old', 1)]);
     const sealedBefore = before.seal(password(), binding);
     const after = createPasswordSealer([sealingKey('new', 2), sealingKey('old', 1)]);
@@ -93,7 +93,7 @@ describe('rotation of sealing keys', () => {
 describe('fingerprints', () => {
   const sealer = createPasswordSealer([sealingKey('one', 1)]);
 
-  it('tell passwords, places and installations apart', () => {
+  it('distinguish passwords, places and installations', () => {
     const own = sealer.fingerprint(password(), binding);
     expect(own).toMatch(/^[0-9a-f]{64}$/);
     expect(sealer.fingerprint(password(), binding)).toBe(own);
@@ -109,13 +109,13 @@ describe('fingerprints', () => {
 });
 
 describe('the configuration of sealing keys', () => {
-  it('refuses none, a wrong length and one id twice', () => {
+  it('refuses an empty list, a wrong length and a repeated id', () => {
     expect(() => createPasswordSealer([])).toThrow(/No sealing key/);
     expect(() => createPasswordSealer([sealingKey('one', 1, 31)])).toThrow(/'one' is 31 bytes/);
     expect(() => createPasswordSealer([sealingKey('one', 1), sealingKey('one', 2)])).toThrow(/same id/);
   });
 
-  it('needs the key only while it is made', () => {
+  it('needs the key only while the sealer is made', () => {
     const keys = [sealingKey('one', 1)];
     const sealer = createPasswordSealer(keys);
     for (const { key } of keys) key.destroy();

@@ -50,7 +50,7 @@ describe('on a shared SQLite file', () => {
     }
   });
 
-  it('keeps what it has while anybody reserves encryptions, looks at the clock, or shows that it lives', async () => {
+  it('keeps its entries while any process reserves encryptions, reads the clock, or sends a heartbeat', async () => {
     const key = await addKey(here);
     const first = await here.findKey(scope, key.keyId);
     for (const writer of [here, there]) {
@@ -81,7 +81,7 @@ describe('on a shared SQLite file', () => {
     expect(await look()).toEqual({ alias: two.keyId, aliases: 0, store: 'CONNECTING', destroyed: day(6) });
   });
 
-  it('never serves what was true before an acknowledged write, however reads and writes interleave', async () => {
+  it('never serves a value older than an acknowledged write, however reads and writes interleave', async () => {
     const { keyId } = await addKey(here);
     for (let round = 0; round < 50; round++) {
       const writer = round % 2 === 0 ? here : there;
@@ -97,7 +97,7 @@ describe('on a shared SQLite file', () => {
     }
   });
 
-  it('tells questions with other limits and starting points apart', async () => {
+  it('distinguishes questions with different limits and starting points', async () => {
     const key = await addKey(here);
     for (const name of ['alias/a', 'alias/b', 'alias/c']) await here.createAlias(aliasFor(key, name), 50);
     const query = { scope, targetKeyId: key.keyId, afterAliasName: undefined, limit: 2 };
@@ -110,7 +110,7 @@ describe('on a shared SQLite file', () => {
     expect(await names({ targetKeyId: undefined })).toEqual(['alias/a', 'alias/b']);
   });
 
-  it('gives records that nobody can change for the others', async () => {
+  it('gives records that one caller cannot change for the others', async () => {
     const key = await addKey(here);
     const found = (await here.findKey(scope, key.keyId)) as KeyRecord;
     const material = await here.findMaterial(key.currentMaterialId);
@@ -145,13 +145,13 @@ describe('in memory', () => {
     } as Catalog;
   });
 
-  it('keeps as many as it may and lets go of what was not used for longest', async () => {
+  it('keeps as many as it may and drops the least recently used', async () => {
     const cached = opened(2);
     for (const keyId of ['a', 'b', 'a', 'c', 'a', 'b']) await cached.findKey(scope, keyId);
     expect(asked).toEqual(['a', 'b', 'c', 'b']);
   });
 
-  it('asks once for what many want at the same time', async () => {
+  it('asks once for a record that many callers want at the same time', async () => {
     const cached = opened(10);
     const found = await Promise.all(Array.from({ length: 1_000 }, () => cached.findKey(scope, 'a')));
     expect(asked).toEqual(['a']);
@@ -168,7 +168,7 @@ describe('in memory', () => {
     expect(asked).toEqual(['a', 'a']);
   });
 
-  it('keeps neither failures nor what was not found', async () => {
+  it('keeps neither failures nor misses', async () => {
     const cached = opened(10);
     existing = () => Promise.reject(new Error('busy'));
     await expect(cached.findKey(scope, 'a')).rejects.toThrow('busy');
@@ -179,14 +179,14 @@ describe('in memory', () => {
     expect(asked).toEqual(['a', 'a', 'a']);
   });
 
-  it('makes no promise of its own for what it knows', async () => {
+  it('makes no promise of its own for a cached record', async () => {
     const cached = opened(10);
     const first = cached.findKey(scope, 'a');
     await first;
     expect(cached.findKey(scope, 'a')).toBe(first);
   });
 
-  it('waits for a position that has to be asked for, and forgets when it has moved', async () => {
+  it('waits for a position that must be asked for, and forgets its entries when it has moved', async () => {
     const cached = opened(10);
     position = () => Promise.resolve(changes);
     const first = await cached.findKey(scope, 'a');
@@ -196,7 +196,7 @@ describe('in memory', () => {
     expect(asked).toEqual(['a', 'a']);
   });
 
-  it('serves nothing of before a change, in whichever order positions become known', async () => {
+  it('serves nothing older than a change, in whatever order positions arrive', async () => {
     const cached = opened(10);
     const pending: ((position: number) => void)[] = [];
     position = () => new Promise((resolve) => pending.push(resolve));
@@ -211,7 +211,7 @@ describe('in memory', () => {
     expect([asked.length, served !== undefined]).toEqual([3, true]);
   });
 
-  it('gives no answer while nobody knows whether it is still true', async () => {
+  it('gives no answer while it is unknown whether it is still true', async () => {
     const cached = opened(10);
     await cached.findKey(scope, 'a');
     position = () => Promise.reject(new Error('the connection'));
@@ -225,7 +225,7 @@ describe('in memory', () => {
     expect(asked).toEqual(['a']);
   });
 
-  it('keeps nothing when it may not', async () => {
+  it('keeps nothing if its size is zero', async () => {
     const cached = opened(0);
     await cached.findKey(scope, 'a');
     await cached.findKey(scope, 'a');

@@ -24,7 +24,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = (): Promise<SqliteCatalog> => openSqliteCatalog({ path, clock: systemClock });
 
-/** Creates one, closes it, and leaves it in place. */
+/** Makes a catalog if there is none, closes it, and leaves the file. */
 async function makeCatalog(): Promise<string> {
   const catalog = await openTestCatalog({ path, clock: systemClock });
   await catalog.close();
@@ -93,7 +93,7 @@ describe('opening', () => {
     }
   });
 
-  it('opens once more after its migration was interrupted', async () => {
+  it('opens again after an interrupted migration', async () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
@@ -119,7 +119,7 @@ describe('opening', () => {
 });
 
 describe('migrating', () => {
-  it('brings schema 1 up to date and keeps what is in it', async () => {
+  it('brings schema 1 up to date and keeps its contents', async () => {
     await makeCatalog();
     const first = await open();
     const key = await addKey(first);
@@ -171,7 +171,7 @@ describe('a database that fails', () => {
     await database.close();
   });
 
-  it('answers a catalog that may not be written with a typed error', async () => {
+  it('answers a read-only catalog with a typed error', async () => {
     await makeCatalog();
     const connection = openConnection(path, 100);
     const database = new SqliteCatalogDatabase(connection, systemClock, 100);
@@ -200,7 +200,7 @@ describe('a database that fails', () => {
     await catalog.close();
   });
 
-  it('answers calls after its end with a typed error', async () => {
+  it('answers calls after close with a typed error', async () => {
     await makeCatalog();
     const catalog = await open();
     await catalog.close();
@@ -208,7 +208,7 @@ describe('a database that fails', () => {
     await expect(addKey(catalog)).rejects.toMatchObject({ code: 'KMS_INTERNAL' });
   });
 
-  it('finishes what is under way before it closes', async () => {
+  it('finishes calls under way before it closes', async () => {
     await makeCatalog();
     const catalog = await open();
     const writes = Array.from({ length: 20 }, () =>

@@ -90,7 +90,7 @@ std::optional<CK_RV> BuiltinCipher::finish(CK_SESSION_HANDLE session, Direction 
   const CK_ULONG needed = encrypts ? inputLength + kTagLength : inputLength - (tooShort ? 0 : kTagLength);
   const CK_ULONG room = *outputLength;
   *outputLength = needed;
-  // Asked for the length, or given too little room: the operation goes on (§5.2).
+  // Only the length was asked for, or the room is too small: the operation goes on (§5.2).
   if (output == nullptr) return CKR_OK;
   if (room < needed) return CKR_BUFFER_TOO_SMALL;
   end(session);

@@ -1,5 +1,5 @@
 /// \file A cipher that costs next to nothing, for simulating an HSM that is faster than any software token.
-/// FOR TESTS ONLY: it hides nothing from anyone.
+/// FOR TESTS ONLY: it protects nothing.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@ class BuiltinCipher {
  public:
   enum class Direction { kEncrypt, kDecrypt };
 
-  /// For C_EncryptInit and C_DecryptInit. `identity`: what Objects knows of the key.
+  /// For C_EncryptInit and C_DecryptInit. `identity`: the key's identity in Objects.
   CK_RV begin(CK_SESSION_HANDLE session, Direction direction, const CK_MECHANISM& mechanism,
               const std::string& identity);
-  /// For C_Encrypt and C_Decrypt. Nothing where the session's operation is not one of these.
+  /// For C_Encrypt and C_Decrypt. Nothing if the session's operation is not one of these.
   std::optional<CK_RV> finish(CK_SESSION_HANDLE session, Direction direction, const unsigned char* input,
                               CK_ULONG inputLength, unsigned char* output, CK_ULONG* outputLength);
 
@@ -43,7 +43,7 @@ class BuiltinCipher {
 /// For C_GenerateRandom.
 CK_RV drawBuiltinRandom(unsigned char* output, CK_ULONG length);
 
-/// The one of this copy of the library.
+/// This copy of the library has one.
 BuiltinCipher& builtinCipher();
 
 }  // namespace faulthsm

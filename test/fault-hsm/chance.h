@@ -1,5 +1,4 @@
-/// \file Chance that can be repeated: the n-th draw of a seed is the same in every run, whichever thread
-/// makes it.
+/// \file Repeatable chance: the n-th draw of a seed is the same in every run, whichever thread makes it.
 #pragma once
 
 #include <cmath>
@@ -15,7 +14,7 @@ constexpr uint64_t mix(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-/// The draw number `index` of a seed, in [0, 1).
+/// Draw number `index` of a seed, in [0, 1).
 inline double uniform(uint64_t seed, uint64_t index) {
   return static_cast<double>(mix(mix(seed) ^ index) >> 11) * 0x1p-53;
 }

@@ -11,14 +11,14 @@ namespace {
 
 using Direction = BuiltinCipher::Direction;
 
-/// One bit wrong, where the script says so.
+/// Flips one bit if the script says so.
 CK_RV flipped(CK_RV rv, const std::optional<Decision>& decision, unsigned char* output, CK_ULONG length) {
   const bool told = decision && decision->action == Action::kFlip;
   if (told && rv == CKR_OK && output != nullptr && length > 0) output[length / 2] ^= 1;
   return rv;
 }
 
-/// The key of the operation that this thread has begun last: a session is one thread's.
+/// The key of the operation that this thread began last: each session belongs to one thread.
 CK_OBJECT_HANDLE& begunHandle() {
   static thread_local CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
   return key;
@@ -50,7 +50,7 @@ CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
       [&] { return keyBehind(key, session); });
 }
 
-/// What a script's line makes of the bytes that a cipher puts out.
+/// Changes a cipher's output as a script's line orders.
 template <FunctionNumber Number>
 void tellOfBytes(const std::optional<Decision>& decision, const unsigned char* input, CK_ULONG inputLength,
                  unsigned char* output, CK_ULONG outputLength) {
@@ -68,7 +68,7 @@ CK_RV finish(CK_SESSION_HANDLE session, unsigned char* input, CK_ULONG inputLeng
   return guarded(
       Number, session,
       [&](const auto& decision) {
-        // What is pretended is written elsewhere.
+        // The real output goes elsewhere.
         const bool pretends = Lie(decision).is(Action::kPretend);
         std::vector<unsigned char> elsewhere(pretends ? *outputLength : 0);
         unsigned char* const place = pretends ? elsewhere.data() : output;

@@ -1,4 +1,4 @@
-/// \file The memory that an HSM shares with those who tell it what to do: the file `page` of its folder.
+/// \file The memory that an HSM shares with the tests that control it: the file `page` of its folder.
 #pragma once
 
 #include <atomic>
@@ -22,12 +22,12 @@ enum Setting : size_t {
   kLoginsLost,       ///< Changed: logins made before are lost.
   kRenumberings,     ///< Changed: object handles known by now change places.
   kRenumberAtStart,  ///< Not 0: they do so at C_Initialize too.
-  kSlotShift,        ///< What slot numbers are greater by, from the next C_Initialize on.
+  kSlotShift,        ///< Added to slot numbers from the next C_Initialize on.
   kTokenFull,        ///< Not 0: nothing new is made.
-  kSessionLimit,     ///< Most sessions, over all processes; 0: none.
-  kRwSessionLimit,   ///< Most read-write sessions; 0: none.
+  kSessionLimit,     ///< Maximum number of sessions, over all processes; 0: no limit.
+  kRwSessionLimit,   ///< Maximum number of read-write sessions; 0: no limit.
   kPinLimit,         ///< Wrong user PINs that lock the PIN; 0: never.
-  kWrongPins,        ///< User PINs that were wrong since the last right one.
+  kWrongPins,        ///< Wrong user PINs since the last right one.
   kTokenFlags,       ///< Added to CK_TOKEN_INFO.flags.
   kBuiltinCipher,    ///< Not 0: AES-GCM and random bytes come from the module itself (see builtin_cipher.h).
   kSettingCount
@@ -36,18 +36,18 @@ enum Setting : size_t {
 using Word = std::atomic<uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 
-/// Calls of one function, over all processes. Where a process died inside, `returned` stays behind.
+/// Calls of one function, over all processes. If a process died inside, `returned` stays behind.
 struct Counts {
   char name[40];
   Word entered;
   Word returned;
   /// Answers other than CKR_OK.
   Word failed;
-  /// Time that calls took, together.
+  /// Total time of the calls.
   Word insideNs;
 };
 
-/// Sessions that one instance holds. `owner` is its process, 0 where the row is free.
+/// Sessions that one instance holds. `owner` is its process, 0 if the row is free.
 struct Census {
   Word owner;
   Word sessions;
@@ -57,7 +57,7 @@ struct Census {
 
 /// One call that returned. Times are nanoseconds of CLOCK_MONOTONIC.
 struct TraceEntry {
-  /// Number of the call from 1 on; 0 while it is written.
+  /// The call's number, from 1; 0 while the row is being written.
   Word number;
   Word function;
   Word session;
@@ -84,8 +84,8 @@ struct ControlPage {
   TraceEntry trace[kTraceRoom];
 };
 
-/// Maps the page of a folder, which is made where it is missing; memory of this process alone where the
-/// folder is not there. Never unmapped: a call that hangs may come back at any time.
+/// Maps the page of a folder and makes it if it is missing; without the folder, memory of this process alone.
+/// Never unmapped: a call that hangs may come back at any time.
 ControlPage& mapControlPage(const std::string& folder);
 
 }  // namespace faulthsm

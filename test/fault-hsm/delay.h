@@ -11,10 +11,10 @@ namespace faulthsm {
 class Delay {
  public:
   /// Reads `5`, `uniform 1 10`, `exponential 5` (its mean) or `lognormal 5 0.5` (its median, and sigma of its
-  /// logarithm): milliseconds, with decimals. Nothing where it is none of these.
+  /// logarithm): milliseconds, with decimals. Nothing if it is none of these.
   static std::optional<Delay> read(std::istream& words);
 
-  /// The draw number `index` of a seed.
+  /// Draw number `index` of a seed.
   double milliseconds(uint64_t seed, uint64_t index) const;
 
  private:
@@ -25,7 +25,7 @@ class Delay {
   double second_ = 0;
 };
 
-/// Sleeps, to some ten microseconds. No lock is held: calls of other threads go on.
+/// Sleeps, accurate to about ten microseconds. Holds no lock: calls of other threads go on.
 void sleepFor(double milliseconds);
 
 }  // namespace faulthsm

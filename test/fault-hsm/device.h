@@ -12,7 +12,7 @@
 
 namespace faulthsm {
 
-/// How a device is away.
+/// The ways in which a device can be away.
 enum class Removal : uint64_t {
   kPresent,
   /// Pulled out: CKR_DEVICE_REMOVED; its sessions and logins are lost when it comes back.
@@ -27,7 +27,7 @@ enum class Removal : uint64_t {
   kNotInitialized,
 };
 
-/// The HSM that an application sees in this instance. All members may be called from any thread.
+/// The HSM as an application sees it in this instance. All members may be called from any thread.
 class Device {
  public:
   /// Before C_Initialize is forwarded. A value means: answer this.
@@ -36,9 +36,9 @@ class Device {
   /// Before C_Finalize is forwarded.
   void stopped();
 
-  /// Does what a script's line orders of the whole device.
+  /// Carries out a script's order to the whole device.
   void obey(const Decision& decision);
-  /// What the device answers instead of doing the call. `first` is the call's session or slot.
+  /// The device's answer in place of the call, or nothing. `first` is the call's session or slot.
   std::optional<CK_RV> refuse(FunctionNumber function, CK_ULONG first);
 
   CK_SLOT_ID realSlot(CK_SLOT_ID shown) const { return shown - slotShift_; }
@@ -54,7 +54,7 @@ class Device {
   /// Slot and state of C_GetSessionInfo.
   void describe(CK_SESSION_HANDLE session, CK_SESSION_INFO& info) const;
 
-  /// What C_Login answers without the real module, or nothing.
+  /// C_Login's answer without the real module, or nothing.
   std::optional<CK_RV> refuseLogin(CK_SESSION_HANDLE session, const std::string& pin);
   void loggedIn(CK_SESSION_HANDLE session, const std::string& pin, CK_RV rv);
   void loggedOut(CK_SLOT_ID slot);
@@ -68,7 +68,7 @@ class Device {
  private:
   /// The login of one slot.
   struct Login {
-    /// Hash of the PIN, to know it again.
+    /// Hash of the PIN, to recognise it.
     uint64_t pin = 0;
     uint64_t loginsLost = 0;
     /// Keeps the real login alive while the application's sessions are lost.
@@ -92,7 +92,7 @@ class Device {
   std::atomic<bool> initialized_ = false;
 };
 
-/// The one of this copy of the library.
+/// This copy of the library has one.
 Device& device();
 
 }  // namespace faulthsm

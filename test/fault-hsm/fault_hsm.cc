@@ -1,9 +1,9 @@
-/// \file A PKCS#11 module that forwards every function to a real one and does wrong what it is told: it
+/// \file A PKCS#11 module that forwards every function to a real one and misbehaves as a script says. It
 /// stands for HSMs that hang, fail, forget and lock PINs, which SoftHSM never does. docs/faults.md describes
 /// all of it.
 ///
 /// Environment, read at C_Initialize: HOLDFAST_FAULT_MODULE (the real library), HOLDFAST_FAULT_CONTROL (a
-/// folder, through which the HSM is told what to do and tells what was asked of it).
+/// folder that brings the HSM its orders and records the calls it got).
 #include "forward.h"
 #include "special.h"
 

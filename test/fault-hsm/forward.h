@@ -1,4 +1,4 @@
-/// \file The way of a call: counted, delayed, perhaps refused, its handles translated, forwarded.
+/// \file A call's path: counted, delayed, perhaps refused, its handles translated, forwarded.
 #pragma once
 
 #include <string>
@@ -27,9 +27,9 @@ inline std::string keyIn(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
   return "";
 }
 
-/// Meets the script and the device, then calls `work` with the script's decision (or none), unless something
-/// told what to answer. What ends an operation is called all the same, or the session would be left inside
-/// it.
+/// Asks the script and the device, then calls `work` with the script's decision (or none), unless one of them
+/// gave an answer. A function that ends an operation is called all the same, or the session would be left
+/// inside it.
 template <typename Work>
 CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const KeyOfCall& key = noKey) {
   TracedCall call(function, has(function, kSession) ? first : 0);
@@ -51,7 +51,7 @@ inline CK_RV invalidHandle(FunctionNumber function) {
   return has(function, kUsesKey) ? CKR_KEY_HANDLE_INVALID : CKR_OBJECT_HANDLE_INVALID;
 }
 
-/// Puts the real handle in the place of the one that was given out; false where it is valid no longer.
+/// Replaces the handle that was given out by the real one; false if it is no longer valid.
 inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
                       const std::optional<Decision>& decision) {
   if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(handle);

@@ -1,4 +1,4 @@
-/// \file Every function of PKCS#11 v2.40, with what the module has to know of its parameters.
+/// \file Every function of PKCS#11 v2.40, with the module's knowledge of its parameters.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace faulthsm {
 
-/// What a function does, as far as a broken HSM treats it differently.
+/// Properties of a function that matter to a broken HSM.
 enum Trait : unsigned {
   kSession = 1,       ///< The first parameter is a session.
   kSlot = 2,          ///< The first parameter is a slot.
@@ -19,16 +19,15 @@ enum Trait : unsigned {
   kUsesKey = 8,       ///< Needs a key, and so a login.
   kReadsObject = 16,  ///< Needs an object, and so a login.
   kMakesObject = 32,  ///< Makes an object: needs a login, and room.
-  /// Ends an operation or a session also where it fails (§5.8.2, §5.9.2), so the real module hears of it
-  /// always.
+  /// Ends an operation or a session even if it fails (§5.8.2, §5.9.2), so it is always forwarded.
   kEndsOperation = 64,
   kFinds = 128,  ///< Part of a search.
-  /// Puts out bytes or a list: where it pretends, it tells their length all the same.
+  /// Puts out bytes or a list: when it pretends, it still gives their length.
   kPutsOut = 256,
 };
 
 /// One function. `handles`: the parameters (bit 0 is the first) that are object handles; `made`: those that
-/// point to where a new handle goes.
+/// point to the place of a new handle.
 struct Function {
   std::string_view name;
   unsigned traits;

@@ -10,7 +10,7 @@
 
 namespace faulthsm {
 
-/// What this instance is told, read anew at each call. All members may be called from any thread.
+/// This instance's orders, read anew at each call. All members may be called from any thread.
 class Instance {
  public:
   Instance();
@@ -19,7 +19,7 @@ class Instance {
   /// C_Initialize, because that is when it stands in the environment.
   void readEnvironment();
 
-  /// What the token shows as its serial number; empty: its own.
+  /// The serial number that the token shows; empty: its own.
   std::string serialNumber();
 
   ControlPage& page() const { return *page_.load(); }
@@ -27,8 +27,8 @@ class Instance {
   void set(Setting setting, uint64_t value) { page().settings[setting].store(value); }
   void increase(Setting setting) { page().settings[setting].fetch_add(1); }
 
-  /// Takes the call's time, then gives what the script has for it. Hangs where it says so, until more are
-  /// released than `released`: whoever sees the call inside can release it, however far it came.
+  /// Takes the call's time, then returns the script's decision. If that is to hang, hangs until the release
+  /// counter exceeds `released`: a test that sees the call inside can release it, however far it came.
   std::optional<Decision> meet(FunctionNumber function, uint64_t released, const KeyOfCall& key);
 
  private:
@@ -44,10 +44,10 @@ class Instance {
   uint64_t scriptNumber_ = 0;
 };
 
-/// The one of this copy of the library.
+/// This copy of the library has one.
 Instance& instance();
 
-/// A call on the way: counts it and, at its end, writes it into the trace.
+/// A call under way: counts it and, at its end, writes it into the trace.
 class TracedCall {
  public:
   TracedCall(FunctionNumber function, CK_ULONG session);
@@ -55,10 +55,10 @@ class TracedCall {
   TracedCall& operator=(const TracedCall&) = delete;
   ~TracedCall();
 
-  /// How often calls were released before this one could be seen inside.
+  /// The release counter before this call could be seen inside.
   uint64_t released() const { return released_; }
 
-  /// What is answered.
+  /// The answer.
   CK_RV answer(CK_RV rv) {
     rv_ = rv;
     return rv;

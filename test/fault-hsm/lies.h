@@ -15,7 +15,7 @@ struct KeptOutput {
   std::vector<unsigned char> bytes;
 };
 
-/// What a script's line makes of the outputs of one call. Each member does nothing unless the line says so.
+/// Changes the outputs of one call as a script's line orders. Each member does nothing unless it does.
 class Lie {
  public:
   explicit Lie(const std::optional<Decision>& decision) : decision_(decision) {}
@@ -32,11 +32,11 @@ class Lie {
   /// more than there was room for, `repeat` puts the first entry in the place of all, the others are those of
   /// aboutLength.
   CK_RV aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const;
-  /// `garbage`: bytes that are no text, no flag and no number that anybody expects.
+  /// `garbage`: bytes that are no text, no flag and no expected number.
   void aboutBytes(void* bytes, CK_ULONG length) const;
   /// `rotate`, `headless`, `tag-first`: the bytes of a cipher's output in other places.
   void aboutOrder(unsigned char* bytes, CK_ULONG length) const;
-  /// `previous`: what was put out before, where it is as long. `kept` is where it is kept.
+  /// `previous`: the previous output, if it is as long. `kept` stores it.
   void aboutTurn(unsigned char* bytes, CK_ULONG length, KeptOutput& kept) const;
   /// `no-tag`: CKR_OK and some plaintext for a ciphertext that was refused.
   CK_RV aboutTag(CK_RV rv, const unsigned char* ciphertext, CK_ULONG length, unsigned char* plaintext,
@@ -48,7 +48,7 @@ class Lie {
   const std::optional<Decision>& decision_;
 };
 
-/// `repeat N`: as an RNG whose draws begin anew after every N of them.
+/// `repeat N`: acts as an RNG that starts over after every N draws.
 CK_RV drawRepeatedly(uint64_t period, unsigned char* output, CK_ULONG length);
 
 }  // namespace faulthsm

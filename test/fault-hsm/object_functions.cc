@@ -11,7 +11,7 @@ namespace {
 /// Searches that never reached the real module must not be asked of it.
 bool searchesNothing() { return device().isAwayLikeSoftHsm(); }
 
-/// What this thread has looked for last: a session is one thread's.
+/// The CKA_ID of this thread's last search: each session belongs to one thread.
 std::string& keyWanted() {
   static thread_local std::string key;
   return key;
@@ -34,7 +34,7 @@ bool asks(const std::optional<Decision>& decision, Action action) {
   return decision && decision->action == action;
 }
 
-/// Handles that nobody ever gave out, as many as are asked for.
+/// As many handles as are asked for, none of them ever given out.
 CK_RV findForEver(CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
   static std::atomic<CK_OBJECT_HANDLE> last = 0x70000000;
   for (CK_ULONG i = 0; i < most; ++i) found[i] = last.fetch_add(1);

@@ -23,7 +23,7 @@ class Objects {
 
   /// The handle to give out for a real one. `identify`: remember class and CKA_ID too.
   CK_OBJECT_HANDLE shown(CK_OBJECT_HANDLE real, CK_SESSION_HANDLE session, bool identify);
-  /// The real handle; nothing where this one is valid no longer.
+  /// The real handle; nothing if this one is no longer valid.
   std::optional<CK_OBJECT_HANDLE> real(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session);
   /// Class and CKA_ID of the object behind a handle: the same on every HSM that has the key.
   std::string identity(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session);
@@ -34,12 +34,12 @@ class Objects {
   void makeStale(CK_OBJECT_HANDLE shown);
   /// Every known handle becomes valid for the next object.
   void rotate();
-  /// The handle of another object; an invalid one where no other is known.
+  /// The handle of another object; an invalid one if no other is known.
   CK_OBJECT_HANDLE another(CK_OBJECT_HANDLE shown) const;
 
  private:
   struct Object {
-    /// 0 where it was not found since C_Initialize.
+    /// 0 if it was not found since C_Initialize.
     CK_OBJECT_HANDLE real = 0;
     std::string identity;
   };

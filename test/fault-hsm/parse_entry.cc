@@ -86,7 +86,7 @@ std::optional<std::string> readKey(std::istream& words) {
   return id;
 }
 
-/// Reads `after N`, `times N`, `chance P`, `seed N` and `key HEX` up to the action's word, which it gives.
+/// Reads `after N`, `times N`, `chance P`, `seed N` and `key HEX`. @returns the action's word after them
 std::optional<std::string> readModifiers(std::istream& words, Entry& entry) {
   std::string word;
   while (words >> word) {

@@ -20,7 +20,7 @@ namespace {
 
 std::atomic<CK_FUNCTION_LIST*> chosen = nullptr;
 
-/// Where a copy of the file can be loaded from; left open, since the loader knows libraries by their path.
+/// The path of a loadable copy of the file. It stays open, since the loader knows libraries by their path.
 std::string copyOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> content{std::istreambuf_iterator<char>(file), {}};

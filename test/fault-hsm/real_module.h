@@ -1,4 +1,4 @@
-/// \file The module behind.
+/// \file The real module behind this one.
 #pragma once
 
 #define CRYPTOKI_COMPAT 1
@@ -6,13 +6,13 @@
 
 namespace faulthsm {
 
-/// Loads the library that HOLDFAST_FAULT_MODULE names, or takes the one loaded before: at C_Initialize,
-/// because that is when it stands in the environment. A copy of its own, since two copies of this module are
-/// two HSMs and must not meet in one instance of SoftHSM; except where HOLDFAST_FAULT_MODULE_SHARED stands
-/// too (NSS finds its other libraries beside its own file). False where that fails.
+/// Loads the library that HOLDFAST_FAULT_MODULE names, or reuses the one loaded before. Call it in
+/// C_Initialize, when the variable is set. It loads a copy of its own: two copies of this module are two HSMs
+/// and must not meet in one instance of SoftHSM. With HOLDFAST_FAULT_MODULE_SHARED it loads the library
+/// itself (NSS finds its other libraries beside its own file). False if that fails.
 bool chooseRealModule();
 
-/// The one chosen last; null before.
+/// The one loaded last; null before that.
 CK_FUNCTION_LIST* loadRealModule();
 
 }  // namespace faulthsm

@@ -12,7 +12,7 @@
 namespace faulthsm {
 namespace {
 
-/// Stands for a line that is not understood.
+/// The entry for a line that is not understood.
 Entry refuseEverything() {
   Entry entry;
   entry.function = "*";
@@ -31,7 +31,7 @@ std::shared_ptr<const Script> Script::load(const std::string& folder, uint64_t n
   for (std::string line; std::getline(file, line);) {
     if (line.empty()) continue;
     auto entry = parseEntry(line).value_or(refuseEverything());
-    // Lines without a seed of their own draw differently all the same.
+    // Lines without a seed of their own still draw differently.
     if (entry.seed == 0) entry.seed = script->entries_.size() + script->latencies_.size() + 1;
     auto& list = line.starts_with("latency ") && entry.delay ? script->latencies_ : script->entries_;
     list.push_back(std::move(entry));
@@ -45,8 +45,8 @@ void Script::mapProgress(const std::string& path) {
   if (size == 0) return;
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const bool sized = file >= 0 && ::ftruncate(file, static_cast<off_t>(size)) == 0;
-  // Without the folder, which a test may have removed, in memory of its own: an exception from here would
-  // leave the module through whatever function was called, C_CloseSession in a destructor among them.
+  // If the folder is gone (a test may have removed it), uses memory of its own. An exception would leave the
+  // module through any function, even C_CloseSession in a destructor.
   const int sharing = sized ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
   void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, sharing, sized ? file : -1, 0);
   if (file >= 0) ::close(file);
@@ -93,7 +93,7 @@ std::optional<Decision> Script::next(FunctionNumber function, const KeyOfCall& k
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (!isFor(entries_[i], name) || !isAbout(entries_[i]) || !applies(i)) continue;
       const uint64_t met = progress_[i].met.fetch_add(1);
-      // Its turn, but not yet: calls before the n-th go through, and later lines of the function wait.
+      // Calls before the n-th go through, and later lines of the function wait.
       if (met < entries_[i].after) break;
       // Another thread took the last one.
       if (entries_[i].times && met >= entries_[i].after + *entries_[i].times) continue;

@@ -1,4 +1,4 @@
-/// \file What the calls meet, in order: one line an entry, see docs/faults.md for the whole language.
+/// \file Scripts: the faults that calls meet, one entry a line. docs/faults.md has the whole language.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace faulthsm {
 
-/// What happens to a call.
+/// A fault that a call meets.
 enum class Action {
   kAnswer,        ///< `rv <code>`
   kLeaveOpen,     ///< `leave-open <code>`: this answer, and an operation that it should end goes on.
@@ -24,15 +24,15 @@ enum class Action {
   kLong,          ///< `long [n]`: they are more.
   kHuge,          ///< `huge`: they are 2^40.
   kZero,          ///< `zero`: handles are 0.
-  kRepeat,        ///< `repeat [n]`: what was put out before comes again.
+  kRepeat,        ///< `repeat [n]`: earlier output comes again.
   kEndless,       ///< `endless`, of C_FindObjects: there is always one more.
   kGrow,          ///< `grow`: a list is longer when it is read than when it was asked for.
-  kPretend,       ///< `pretend`: CKR_OK, and nothing was done or written.
-  kGarbage,       ///< `garbage`: what is put out has its length, and makes no sense.
+  kPretend,       ///< `pretend`: CKR_OK, but nothing was done or written.
+  kGarbage,       ///< `garbage`: the output has its length but makes no sense.
   kUnavailable,   ///< `unavailable`, of C_GetAttributeValue: attributes have no length.
   kEcho,          ///< `echo [n]`: ciphertext is plaintext; random bytes are n that repeat.
   kNoTag,         ///< `no-tag`, of C_Decrypt: a ciphertext that it would refuse gives some plaintext.
-  kNoContext,     ///< `no-context`, of C_EncryptInit, C_DecryptInit: the additional data is not looked at.
+  kNoContext,     ///< `no-context`, of C_EncryptInit, C_DecryptInit: the additional data is ignored.
   kPrevious,      ///< `previous`, of C_Encrypt, C_Decrypt: the output of the call before, if it is as long.
   kRotate,        ///< `rotate`: the first byte of their output is the last one.
   kHeadless,      ///< `headless`: their output begins with its second block, and ends with garbage.
@@ -40,7 +40,7 @@ enum class Action {
   kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.
-  kStaleHandle,   ///< `stale-handle`: the handles it uses are valid no longer.
+  kStaleHandle,   ///< `stale-handle`: the handles it uses are no longer valid.
   kRemove,        ///< `remove <how>`: the device goes away.
   kLoseSessions,  ///< `lose-sessions [code]`
   kLoseLogin,     ///< `lose-login`
@@ -58,15 +58,15 @@ struct Entry {
   /// Only calls about the key with this CKA_ID.
   std::optional<std::string> key;
   Action action = Action::kAnswer;
-  /// A code, a mask or a way of removal; nothing where the line gave none.
+  /// A code, a mask or a way of removal; nothing if the line gave none.
   std::optional<uint64_t> value;
   std::optional<Delay> delay;
 };
 
-/// The CKA_ID of the key that a call is about, '' if it is about none; asked only if an entry wants to know.
+/// The CKA_ID of a call's key, '' if it has none; asked only if an entry needs it.
 using KeyOfCall = std::function<std::string()>;
 
-/// What was decided for one call.
+/// The script's decision for one call.
 struct Decision {
   Action action;
   std::optional<uint64_t> value;
@@ -76,8 +76,8 @@ struct Decision {
 /// A script and how far it has been consumed, which all processes share.
 class Script {
  public:
-  /// Reads `script.<number>` of the folder; null where it is not there (the script has changed meanwhile).
-  /// A line that is not understood makes every call answer CKR_FUNCTION_NOT_SUPPORTED: no test passes by it.
+  /// Reads `script.<number>` of the folder; null if it is not there (the script has changed meanwhile).
+  /// A line that is not understood makes every call answer CKR_FUNCTION_NOT_SUPPORTED: then no test passes.
   static std::shared_ptr<const Script> load(const std::string& folder, uint64_t number);
 
   ~Script();
@@ -104,7 +104,7 @@ class Script {
   Progress* progress_ = nullptr;
 };
 
-/// One line, `latency` ones with the action kDelay; nothing where it is not understood.
+/// One line, `latency` ones with the action kDelay; nothing if it is not understood.
 std::optional<Entry> parseEntry(const std::string& line);
 
 }  // namespace faulthsm

@@ -49,7 +49,7 @@ void Sessions::count(bool readWrite, uint64_t change) {
 
 bool Sessions::reserve(bool readWrite) {
   const std::lock_guard lock(mutex_);
-  // Counted before it is compared: of two processes that race, one may be refused too much, none too little.
+  // Counted before it is compared: if two processes race, the limit may refuse one too many, never too few.
   count(readWrite, 1);
   const auto [sessions, rwSessions] = totals();
   const bool over = isOver(sessions, instance().setting(kSessionLimit)) ||

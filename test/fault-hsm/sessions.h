@@ -12,22 +12,22 @@ namespace faulthsm {
 /// Sessions of one instance. All members may be called from any thread.
 class Sessions {
  public:
-  /// From C_Initialize to C_Finalize.
+  /// A row is held from C_Initialize to C_Finalize.
   void begin();
   void end();
 
-  /// Takes room for one more before it is opened. Nothing where the token's limits are reached.
+  /// Reserves room for a session before it is opened. False if the token's limits are reached.
   bool reserve(bool readWrite);
   void cancel(bool readWrite);
   void opened(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool readWrite);
-  /// @returns whether that was the slot's last session that is not lost.
+  /// @returns whether it was the slot's last session that is not lost
   bool closed(CK_SESSION_HANDLE session);
   void allClosed(CK_SLOT_ID slot);
 
   bool isLost(CK_SESSION_HANDLE session) const;
   std::optional<CK_SLOT_ID> slotOf(CK_SESSION_HANDLE session) const;
 
-  /// Over all processes that live.
+  /// Over all living processes.
   struct Totals {
     uint64_t sessions = 0;
     uint64_t rwSessions = 0;

@@ -1,4 +1,4 @@
-/// \file Functions that need more than being forwarded.
+/// \file Functions that need more than forwarding.
 #pragma once
 
 #define CRYPTOKI_COMPAT 1
@@ -6,7 +6,7 @@
 
 namespace faulthsm {
 
-/// Puts them into the list, in the place of those that only forward.
+/// Replaces the forwarding ones in the list by them.
 void addLifeFunctions(CK_FUNCTION_LIST& list);
 void addTokenFunctions(CK_FUNCTION_LIST& list);
 void addObjectFunctions(CK_FUNCTION_LIST& list);

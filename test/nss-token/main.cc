@@ -12,7 +12,7 @@
 
 namespace {
 
-/// The slot of the database; slot 1 is for keys that nobody keeps.
+/// The slot of the database; slot 1 is for keys that are not kept.
 constexpr CK_SLOT_ID kDatabaseSlot = 2;
 
 void check(const char* functionName, CK_RV rv) {

@@ -1,7 +1,7 @@
-/// \file A PKCS#11 module without tokens. HOLDFAST_ODD says where it goes wrong, and how: `load-exit`,
+/// \file A PKCS#11 module without tokens. HOLDFAST_ODD says how it misbehaves: `load-exit`,
 /// `load-abort`, `load-crash`, `load-hang`, the same for `list-` (in C_GetFunctionList), `list-null`,
-/// `list-error`, and `initialize-exit`. HOLDFAST_SEEN is read when it is loaded, in C_GetFunctionList and in
-/// C_Initialize, which answers CKR_ARGUMENTS_BAD unless it was the same each time.
+/// `list-error`, and `initialize-exit`. HOLDFAST_SEEN is read at loading, in C_GetFunctionList and in
+/// C_Initialize, which answers CKR_ARGUMENTS_BAD unless the value was the same each time.
 #include <unistd.h>
 
 #include <csignal>

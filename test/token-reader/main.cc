@@ -1,5 +1,4 @@
-/// \file token-reader <library> <token label> <command> …; the PIN is the one line of stdin (none: not logged
-/// in).
+/// \file token-reader <library> <token label> <command> …; stdin is the PIN, one line (empty: no login).
 ///
 ///     flags                          CK_TOKEN_INFO.flags
 ///     list                           every object with its attributes
@@ -9,7 +8,7 @@
 ///     change <id> <name> true|false  C_SetAttributeValue on every one; the last answer
 ///     copy <id> <name> true|false    C_CopyObject of every one; the last answer
 ///
-/// Prints one line of JSON. Ends with 1 and a line on stderr when the session cannot be had.
+/// Prints one line of JSON. If no session can be opened, exits with 1 and a line on stderr.
 #include <iostream>
 #include <span>
 

@@ -66,7 +66,7 @@ std::string describeAttribute(const Session& session, CK_OBJECT_HANDLE object, c
   return render(attribute.kind, room);
 }
 
-/// What both ways of planting a key have in common.
+/// The attributes that both ways of planting a key share.
 class Template {
  public:
   Template(const std::string& id, const std::string& label)

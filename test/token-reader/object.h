@@ -8,14 +8,14 @@
 namespace reader {
 
 /// Every attribute that an AES key has, by name; texts and bytes in hex, flags as true or false, numbers as
-/// they are. One that the token does not tell stands as {"rv": …}.
+/// they are. An attribute that the token does not reveal is {"rv": …}.
 std::string describeObject(const Session& session, CK_OBJECT_HANDLE object);
 
-/// C_CreateObject of a private AES token key; its value is known to whoever planted it.
+/// C_CreateObject of a private AES token key with a known value.
 CK_RV plantKey(const Session& session, const std::string& id, const std::string& label,
                const std::string& value);
 
-/// C_GenerateKey: nobody knows its value, and all its attributes are like those of a key of ours.
+/// C_GenerateKey: its value is unknown, and all its attributes are like those of a key of ours.
 CK_RV generateKey(const Session& session, const std::string& id, const std::string& label);
 
 /// C_SetAttributeValue of one flag.

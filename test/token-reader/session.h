@@ -1,4 +1,4 @@
-/// \file A logged-in session on a token, with nothing of the addon in it: what it sees is a second opinion.
+/// \file A logged-in session on a token that shares no code with the addon: its view is a second opinion.
 #pragma once
 
 #include <stdexcept>
@@ -20,7 +20,7 @@ void check(const char* function, CK_RV rv);
 
 class Session {
  public:
-  /// Loads the module, finds the token by its label, and logs in as CKU_USER where a PIN is given.
+  /// Loads the module, finds the token by its label, and logs in as CKU_USER if a PIN is given.
   Session(const char* library, const std::string& label, const std::string& pin);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -1,11 +1,11 @@
-/// \file A PKCS#11 module in front of SoftHSM that behaves as AWS documents CloudHSM to: it says so in
-/// C_GetInfo, makes the nonces of AES-GCM itself (and insists on zeroed ones), takes 16,224 bytes at a time,
-/// and answers CKR_FUNCTION_FAILED for a wrong tag. It also limits sessions, as most devices do and SoftHSM
-/// does not.
+/// \file A PKCS#11 module in front of SoftHSM that behaves as AWS documents for CloudHSM: it names itself so
+/// in C_GetInfo, makes the nonces of AES-GCM itself (and insists on zeroed ones), takes 16,224 bytes at a
+/// time, and answers CKR_FUNCTION_FAILED for a wrong tag. It also limits sessions, as most devices do and
+/// SoftHSM does not.
 ///
 /// Environment, read at C_Initialize: HOLDFAST_VENDOR_MODULE (the real library), HOLDFAST_VENDOR_NONCE=none
-/// (it forgets to make nonces), HOLDFAST_VENDOR_SESSIONS (a file with the most sessions that there may be,
-/// read at each C_OpenSession), HOLDFAST_VENDOR_ANNOUNCES=1 (C_GetTokenInfo tells them).
+/// (it forgets to make nonces), HOLDFAST_VENDOR_SESSIONS (a file with the maximum number of sessions, read at
+/// each C_OpenSession), HOLDFAST_VENDOR_ANNOUNCES=1 (C_GetTokenInfo reports that number).
 #include <dlfcn.h>
 #include <sys/random.h>
 
@@ -31,7 +31,7 @@ constexpr CK_ULONG kMostPlaintext = 16'224;
 
 using Nonce = std::array<CK_BYTE, kNonceLength>;
 
-/// Where the nonce of a session's encryption goes once it is done.
+/// The address for the nonce of a session's encryption once it is done.
 struct PendingNonce {
   CK_BYTE* target = nullptr;
   Nonce nonce{};
@@ -171,7 +171,7 @@ CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE* encrypted, CK_ULONG length, CK
   return rv == CKR_GENERAL_ERROR ? CKR_FUNCTION_FAILED : rv;
 }
 
-/// What is not overridden goes straight to SoftHSM, from C_Initialize on: only then its path is known.
+/// Functions not overridden go straight to SoftHSM, from C_Initialize on: only then is its path known.
 void forwardTo(const CK_FUNCTION_LIST& real, CK_FUNCTION_LIST& list) {
   list = real;
   list.C_GetFunctionList = C_GetFunctionList;
