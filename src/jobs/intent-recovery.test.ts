@@ -192,6 +192,21 @@ describe('several processes', () => {
     expect(destroyed.map(({ outcome }) => outcome)).toEqual(['started', 'success', 'started', 'success']);
     expect(domain.backgroundErrors).toEqual([]);
   });
+
+  it('stop comparing with every round once nothing is left of what turned up again', async () => {
+    const doomed = await domain.newKey();
+    await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
+    domain.clock.advance(8 * 24 * 60 * minuteMs);
+    await new KeyDeletion({ core: domain.core, ...domain.own }).runNow();
+    domain.defaultCluster.swapMaterial(doomed.currentMaterialId);
+    const second = another('b');
+    domain.defaultCluster.next('destroyKeyMaterial', () => second.checkInventory(domain.defaultCluster.clusterId));
+    await recovery.checkInventory(domain.defaultCluster.clusterId);
+    const comparisons = () => domain.defaultCluster.calls.filter((call) => call === 'listMaterialIds').length;
+    const before = comparisons();
+    for (let round = 0; round < 3; round++) await second.runNow();
+    expect(comparisons()).toBe(before + 1);
+  });
 });
 
 describe('the inventory of a cluster that has connected', () => {

@@ -107,7 +107,10 @@ export class IntentRecovery {
     try {
       const inventory = await this.#takeInventory(cluster);
       this.#reportUnaccounted(cluster, inventory);
-      if ([...inventory.accounts.values()].includes('destroyed')) await this.#destroyReappeared(cluster);
+      const hasReappeared = [...inventory.accounts.values()].includes('destroyed');
+      const isDone = !hasReappeared || (await this.#destroyReappeared(cluster));
+      if (isDone) this.#inventoriesDue.delete(clusterId);
+      else this.#inventoriesDue.add(clusterId);
     } catch (error) {
       this.#core.onBackgroundError(error, `comparing the inventory of cluster ${clusterId} with the catalog`);
     }
@@ -118,14 +121,15 @@ export class IntentRecovery {
     return { members, accounts: await this.#accountFor(cluster, members) };
   }
 
-  /** In one process at a time: the next one finds nothing left. The one at work may not see a member that this one sees. */
-  async #destroyReappeared(cluster: HsmCluster): Promise<void> {
-    const wasFree = await underLease(this.#leases, `inventory/${cluster.clusterId}`, async (held) => {
+  /**
+   * In one process at a time: the next one finds nothing left. The one at work may not see a member that this one sees.
+   * @returns false when another process is at it
+   */
+  #destroyReappeared(cluster: HsmCluster): Promise<boolean> {
+    return underLease(this.#leases, `inventory/${cluster.clusterId}`, async (held) => {
       const { accounts } = await this.#takeInventory(cluster);
       await this.#destroyAgain(cluster, accounts, held);
     });
-    if (wasFree) this.#inventoriesDue.delete(cluster.clusterId);
-    else this.#inventoriesDue.add(cluster.clusterId);
   }
 
   async #round(signal: AbortSignal, held: HeldLease): Promise<void> {
