@@ -11,7 +11,9 @@ import { until } from './replicated-server.js';
 /** Invariant 7: not once per lane, reconnect, process or restart; once. */
 
 const wrongPin = 'not this PIN';
-const program = fileURLToPath(new URL('../../scripts/faults-main.mjs', import.meta.url));
+// Not through `scripts/faults-main.mjs`, which installs packages and builds: that would pull them from under this run.
+const hooks = fileURLToPath(new URL('../contract/typescript-hooks.mjs', import.meta.url));
+const program = fileURLToPath(new URL('connect-once.ts', import.meta.url));
 let replicas: ReplicatedCluster;
 
 beforeEach(async () => {
@@ -25,7 +27,7 @@ afterEach(() => replicas.dispose());
 const failedLogins = (): number[] => replicas.members.map(({ fault }) => fault.counts('C_Login').failed);
 
 async function connectInNewProcess(cluster: ReplicatedCluster): Promise<string> {
-  const argumentList = [program, 'connect-once', JSON.stringify(cluster.state), wrongPin];
+  const argumentList = ['--import', hooks, program, JSON.stringify(cluster.state), wrongPin];
   const { stdout } = await promisify(execFile)(process.execPath, argumentList);
   return stdout;
 }
