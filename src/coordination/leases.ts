@@ -19,12 +19,13 @@ export interface Lease {
  */
 export interface Leases {
   /**
-   * Takes a lease that is free or has expired. A holder that has it already gets it anew, with another fence.
+   * Takes a lease that is free or has expired. A holder that has it already gets it anew, with another fence, and for no
+   * shorter a time than before.
    * @param ttlMs how long it lasts unless it is renewed
    * @returns undefined when another holder has it
    */
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
-  /** Lets it last `ttlMs` from now. @returns false when it has expired, or was released or taken anew: it is lost for good. */
+  /** Lets it last at least `ttlMs` from now; never shortens it. @returns false when it has expired, or was released or taken anew: it is lost for good. */
   renewLease(lease: Lease, ttlMs: number): Promise<boolean>;
   /** Gives it back. Harmless when it was lost. */
   releaseLease(lease: Lease): Promise<void>;

@@ -20,7 +20,7 @@ export class Presence {
     this.processName = processName;
   }
 
-  /** Shows that the process lives, for `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
+  /** Shows that the process lives, for at least `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
   async beat(ttlMs = presenceTtlMs): Promise<void> {
     if (this.#lease !== undefined && (await this.#leases.renewLease(this.#lease, ttlMs))) return;
     this.#lease = await this.#leases.acquireLease(presenceLease(this.processName), this.processName, ttlMs);

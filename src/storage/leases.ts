@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import { type Lease, LeaseLostError, type Leases } from '../coordination/leases.js';
 import type { CatalogDatabase, DatabaseTime } from './database.js';
-import type { CatalogSchema } from './schema.js';
+import type { CatalogSchema, LeaseRow } from './schema.js';
 
 /** Leases in the catalog. A row is there as long as its lease is held, or has expired and nobody has looked. */
 export function leaseCatalog(database: CatalogDatabase): Leases {
@@ -31,17 +31,17 @@ export async function isLeased(
   name: string,
   now: DatabaseTime,
 ): Promise<boolean> {
-  return (await holderOf(transaction, name, now)) !== undefined;
+  return (await validLease(transaction, name, now)) !== undefined;
 }
 
 function acquire(database: CatalogDatabase, name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
   return database.write(async (transaction) => {
     const now = await database.time(transaction);
-    const current = await holderOf(transaction, name, now);
-    if (current !== undefined && current !== holder) return undefined;
+    const current = await validLease(transaction, name, now);
+    if (current !== undefined && current.holder !== holder) return undefined;
     await forgetExpired(transaction, now);
     const fence = await nextFence(transaction);
-    const columns = { holder, fence, ...expiry(now, ttlMs) };
+    const columns = { holder, fence, ...expiry(now, ttlMs, current) };
     await transaction
       .insertInto('leases')
       .values({ name, ...columns })
@@ -54,8 +54,13 @@ function acquire(database: CatalogDatabase, name: string, holder: string, ttlMs:
 async function renew(database: CatalogDatabase, lease: Lease, ttlMs: number): Promise<boolean> {
   return database.write(async (transaction) => {
     const now = await database.time(transaction);
-    if (!(await isHeld(transaction, lease, now))) return false;
-    await transaction.updateTable('leases').set(expiry(now, ttlMs)).where('name', '=', lease.name).execute();
+    const current = await validLease(transaction, lease.name, now);
+    if (current?.fence !== lease.fence) return false;
+    await transaction
+      .updateTable('leases')
+      .set(expiry(now, ttlMs, current))
+      .where('name', '=', lease.name)
+      .execute();
     return true;
   });
 }
@@ -67,25 +72,21 @@ async function release(database: CatalogDatabase, { name, fence }: Lease): Promi
 }
 
 async function requireLease(transaction: Transaction<CatalogSchema>, lease: Lease, now: DatabaseTime): Promise<void> {
-  if (!(await isHeld(transaction, lease, now))) throw new LeaseLostError(lease);
+  const current = await validLease(transaction, lease.name, now);
+  if (current?.fence !== lease.fence) throw new LeaseLostError(lease);
 }
 
-async function isHeld(transaction: Transaction<CatalogSchema>, lease: Lease, now: DatabaseTime): Promise<boolean> {
-  const row = await validLeases(transaction, now)
-    .select('fence')
-    .where('name', '=', lease.name)
-    .where('fence', '=', lease.fence)
-    .executeTakeFirst();
-  return row !== undefined;
-}
+type ValidLease = Pick<LeaseRow, 'holder' | 'fence' | 'expires_ms'>;
 
-async function holderOf(
+function validLease(
   transaction: Transaction<CatalogSchema>,
   name: string,
   now: DatabaseTime,
-): Promise<string | undefined> {
-  const row = await validLeases(transaction, now).select('holder').where('name', '=', name).executeTakeFirst();
-  return row?.holder;
+): Promise<ValidLease | undefined> {
+  return validLeases(transaction, now)
+    .select(['holder', 'fence', 'expires_ms'])
+    .where('name', '=', name)
+    .executeTakeFirst();
 }
 
 /** One that would last longer than it was given for is of a time that the clock has gone back from: it counts as expired. */
@@ -115,6 +116,8 @@ async function nextFence(transaction: Transaction<CatalogSchema>): Promise<numbe
   return value;
 }
 
-function expiry({ clock, nowMs }: DatabaseTime, ttlMs: number) {
-  return { clock, renewed_ms: nowMs, expires_ms: nowMs + Math.ceil(ttlMs) };
+/** Never earlier than before: a heartbeat must not take back what a login was promised for all its time. */
+function expiry({ clock, nowMs }: DatabaseTime, ttlMs: number, current: ValidLease | undefined) {
+  const expiresMs = Math.max(nowMs + Math.ceil(ttlMs), current?.expires_ms ?? 0);
+  return { clock, renewed_ms: nowMs, expires_ms: expiresMs };
 }

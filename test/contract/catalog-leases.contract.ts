@@ -70,6 +70,17 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(await there.renewLease(lease, ttlMs)).toBe(false);
   });
 
+  it.each(['renewed', 'acquired anew'])('are never shortened when they are %s', async (how) => {
+    const { catalog, passTime } = opened();
+    const lease = held(await acquire('one'));
+    if (how === 'renewed') expect(await catalog.renewLease(lease, 1)).toBe(true);
+    else held(await catalog.acquireLease('a job', 'one', 1));
+    await passTime(ttlMs - 30_000);
+    expect(await acquire('two')).toBeUndefined();
+    await passTime(30_000);
+    held(await acquire('two'));
+  });
+
   it('may last a fraction of a millisecond, as deadlines do', async () => {
     const { catalog } = opened();
     const lease = held(await catalog.acquireLease('a job', 'one', ttlMs + 0.25));

@@ -132,6 +132,18 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect([await claimRemotely('claim'), await claimRemotely('reclaim')]).toEqual(['interrupted', 'claimed']);
   });
 
+  it('leaves it to a process for all the time that its login may take, whatever heartbeats come meanwhile', async () => {
+    const { catalog, another, passTime } = opened();
+    const [presence, claimRemotely] = [new Presence(catalog, local.processName), claimAs(await another(), remote)];
+    await Promise.all([presence.beat(3 * presenceTtlMs), presence.beat()]);
+    await claim();
+    await presence.beat();
+    await passTime(2 * presenceTtlMs);
+    expect(await claimRemotely('claim')).toBe('in-progress');
+    await passTime(presenceTtlMs);
+    expect(await claimRemotely('claim')).toBe('interrupted');
+  });
+
   it('is interrupted by a process that never showed that it lives', async () => {
     const { another } = opened();
     await claim();
