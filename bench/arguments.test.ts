@@ -40,7 +40,7 @@ test.each([
   );
 });
 
-test('the help tells every option', () => {
+test('the help names every option', () => {
   for (const option of [
     'json',
     'quick',

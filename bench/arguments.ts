@@ -9,7 +9,7 @@ export interface BenchArguments {
   quick: boolean;
   /** Write JSON and plots to `bench/results`. */
   store: boolean;
-  /** Set everything up and compile first whatever has changed. */
+  /** Set everything up and compile changed code first. */
   build: boolean;
   rounds: number;
   /** Length of one measurement, in seconds; undefined: the plan's. */

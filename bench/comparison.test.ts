@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { comparisonOf, lowerRank } from './comparison.js';
 
-test('a comparison tells the median, the quartiles and the confidence of the ratios, as what is above 1', () => {
+test('a comparison gives the median, the quartiles and the confidence of the ratios, less 1', () => {
   const ratios = [1.05, 0.98, 1.02, 1.01, 1.03, 1.0, 1.04, 1.02, 0.99];
   expect(comparisonOf(ratios)).toEqual({
     overhead: 0.02,

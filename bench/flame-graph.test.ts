@@ -41,7 +41,7 @@ test('frames are as wide as their share of the busy time, one for each way to th
   expect(svg).toContain('A &amp; B');
 });
 
-test('what is too narrow to be seen is left out', () => {
+test('frames too narrow to be seen are left out', () => {
   const [idle, ...deltas] = profile.timeDeltas;
   const svg = flameGraph({ ...profile, timeDeltas: [idle ?? 0, ...deltas.slice(0, 1), 0.1, ...deltas.slice(2)] }, '');
   expect(framesOf(svg).some((frame) => frame.includes('encode'))).toBe(false);

@@ -35,7 +35,7 @@ test.each([
   expect(spread(inFlight)).toEqual(expected);
 });
 
-test('what cannot be spread evenly is refused', () => {
+test('a load that cannot be spread evenly is refused', () => {
   expect(() => spread(9)).toThrow('no multiple');
 });
 

@@ -118,7 +118,7 @@ async function measureAll(
   return measurements;
 }
 
-/** V8 compiles the servers as they run; a server that has just started represents nobody's production. */
+/** V8 compiles the servers as they run; a server that has just started is not like one in production. */
 async function warmUp(scenarios: readonly Scenario[], seconds: number): Promise<void> {
   for (const scenario of scenarios) {
     if (scenario.name.endsWith('-h2load@32')) await scenario.measure(seconds);

@@ -77,13 +77,13 @@ test('stacks are folded by thread, with names to read and without the folders of
   ]);
 });
 
-test('what came before the load and after it is not counted', () => {
+test('samples before and after the load are not counted', () => {
   const times = (seconds: number) => ofTheLoad(readPerfScript(script), seconds).map(({ timeSeconds }) => timeSeconds);
   expect(times(100)).toEqual([1, 7.1, 7.2, 7.3, 7.4, 7.5, 7.6]);
   expect(times(0.35)).toEqual([7.3, 7.4, 7.5, 7.6]);
 });
 
-test('time is told by thread, by whose code ran, and by who called the kernel and the libraries', () => {
+test('time is reported by thread, by owner of the code, and by caller of the kernel and the libraries', () => {
   const samples = ofTheLoad(readPerfScript(script), 0.55).slice(0, 4);
   const { threads, owners, callers } = summariseSamples(samples);
   expect(threads).toEqual([

@@ -11,7 +11,7 @@ function node(script: string) {
   return startProcess(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-test('what is ready in time is waited for', async () => {
+test('waits for a process that is ready in time', async () => {
   const child = node('console.log(42); setInterval(() => {}, 1000)');
   const line = await whenReady('A server', once(child.stdout ?? child, 'data'), () => '', child);
   expect(String(line)).toContain('42');
@@ -25,7 +25,7 @@ test('a process that never serves is not waited for for ever', async () => {
   child.kill('SIGKILL');
 });
 
-test('a process that ends before it serves is told with what it wrote', async () => {
+test('a process that ends before it serves is reported with its output', async () => {
   const child = node('console.error("no such token"); process.exit(3)');
   const ready = whenReady('A server', forever, collect(child.stderr), child);
   await expect(ready).rejects.toThrow('A server ended with 3 before it was ready: no such token');

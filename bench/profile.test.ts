@@ -3,7 +3,7 @@ import { summariseProfile } from './profile.js';
 
 const node = (id: number, functionName: string, url = '') => ({ id, callFrame: { functionName, url, lineNumber: 9 } });
 
-test('self time is told by function and by owner, as a share of the busy time', () => {
+test('self time is reported by function and by owner, as a share of the busy time', () => {
   const summary = summariseProfile({
     nodes: [
       node(1, '(idle)'),

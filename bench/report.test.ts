@@ -28,7 +28,7 @@ test('a result is the median of each figure by itself, beside what each round ga
   });
 });
 
-test('a ratio is the median of the rounds’ own ratios, so that a slow round does not bend it', () => {
+test('a ratio is the median of the rounds’ own ratios, unaffected by a slow round', () => {
   const results = summarise(
     new Map([
       scenario('raw-encrypt', [100, 1], [50, 1], [100, 1]),
@@ -59,6 +59,6 @@ test('a ratio is the median of the rounds’ own ratios, so that a slow round do
   });
 });
 
-test('ratios of what was not measured are refused', () => {
+test('ratios without a measurement are refused', () => {
   expect(() => ratiosOf([], telemetry, [])).toThrow('addon-encrypt@16 was not measured.');
 });

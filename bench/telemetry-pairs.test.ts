@@ -19,7 +19,7 @@ test('a block has each side once first, beginning with either of them', async ()
   expect(order).toEqual([...['plain', 'metrics', 'metrics', 'plain'], ...['metrics', 'plain', 'plain', 'metrics']]);
 });
 
-test('the export of spans is counted where they come from, and nowhere else', () => {
+test('the export of spans is counted for their server only', () => {
   const pair = { plainMicros: 100, otherMicros: 101 };
   const pairs = { control: [pair], tracing: [pair], tracingAll: [pair], metrics: [pair] };
   const report = telemetryReport(pairs, { requestsPerSlice: 10, exportMicrosPerTracedRequest: 50 });

@@ -89,7 +89,7 @@ function cleanFreedMemoryAgain(addon: NativeAddon, clock: Clock): void {
 }
 
 /**
- * Anyone who reaches Node's inspector reads every secret and runs code in this process, and it authenticates nobody.
+ * Anyone who reaches Node's inspector reads every secret and runs code in this process, and it does not authenticate.
  */
 function refuseInspector(): void {
   const url = inspectorUrl();

@@ -22,8 +22,8 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
 
 namespace {
 
-/// An operation of lanes: its name in JavaScript, and how it is made of the arguments. The first is the
-/// member, the last the deadline.
+/// An operation of lanes: its name in JavaScript, and the function that makes it from the arguments. The
+/// first argument is the member, the last the deadline.
 struct PostedOperation {
   const char* name;
   OperationPointer (*make)(const Napi::CallbackInfo& info);
@@ -72,7 +72,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
       InstanceMethod<&PoolBinding::cancel>("cancel"),
       InstanceMethod<&PoolBinding::statistics>("statistics")};
   for (const PostedOperation& operation : kPostedOperations) {
-    // node-addon-api takes no pointer to const; what it gives back is only read.
+    // node-addon-api takes no pointer to const; the row is only read.
     void* const row = const_cast<PostedOperation*>(&operation);
     methods.push_back(InstanceMethod<&PoolBinding::postOperation>(operation.name, napi_default, row));
   }

@@ -1,4 +1,4 @@
-/// \file The PKCS#11 functions that the addon calls (v2.40 §5), and what follows from which of them failed.
+/// \file The PKCS#11 functions that the addon calls (v2.40 §5), and the meaning of a failure of each.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ enum class Function : uint8_t {
 /// Its name; '' for none.
 [[nodiscard]] const char* nameOf(Function function);
 
-/// What a failure of a function may mean.
+/// The possible meanings of a function's failure.
 struct FunctionTraits {
   /// It works on one key, which may be why it failed.
   bool usesKey = false;
@@ -54,7 +54,7 @@ struct FunctionTraits {
   /// It judges a caller's input: only a proof of the key afterwards says whether input, key or HSM is at
   /// fault (invariant 5).
   bool judgesInput = false;
-  /// It may have encrypted although it failed, so that a nonce is spent (invariant 9).
+  /// It may have encrypted although it failed: then a nonce is spent (invariant 9).
   bool mayHaveEncrypted = false;
 };
 

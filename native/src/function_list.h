@@ -5,7 +5,7 @@
 
 namespace holdfast {
 
-/// What C_GetFunctionList answered. Throws a Failure of kind `module` if there is no table, or one that
+/// The answer of C_GetFunctionList. Throws a Failure of kind `module` if there is no table, or one that
 /// cannot be initialised.
 [[nodiscard]] CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions);
 

@@ -5,7 +5,7 @@
 
 namespace holdfast {
 
-/// Of one operation.
+/// The trouble of one operation with its key.
 class KeyTrouble {
  public:
   KeyTrouble(OperationContext& context, const MaterialPointer& material)
@@ -18,7 +18,7 @@ class KeyTrouble {
   /// - `callerFault`: C_Decrypt refused the ciphertext, and the canary decrypted afterwards on the same
   /// handle;
   /// - `key-refused`, `canary-failed` or another verdict on the material;
-  /// - the failure with `hsmCleared`: key and HSM worked afterwards, so that it may be the request's;
+  /// - the failure with `hsmCleared`: key and HSM worked afterwards, so the request may be at fault;
   /// - the original failure, if nothing could be learned, or the failure that shows that the HSM is ill.
   void settle(const ProvenKey& key, const Failure& failure);
 

@@ -86,7 +86,7 @@ class Module : public std::enable_shared_from_this<Module> {
   void requireNothingToIgnore() const;
   void finalize();
 
-  /// First, so that it is given back after everything else is gone.
+  /// The first member: it is released after all others are destroyed.
   const OpeningPointer opening_;
   const ModuleOptions options_;
   /// Null for a private instance.

@@ -13,7 +13,7 @@
 
 namespace holdfast {
 
-/// By which the loader knows a file again, whatever it is called.
+/// Identifies a file to the loader, whatever its name.
 struct FileIdentity {
   dev_t device = 0;
   ino_t inode = 0;

@@ -63,7 +63,7 @@ class Operation {
   virtual ~Operation() = default;
   /// On a lane's thread; throws Failure. May run once only, unless it is repeatable.
   [[nodiscard]] virtual Value run(OperationContext& context) = 0;
-  /// Whether a run that failed before C_Encrypt leaves nothing behind, so that it may begin again.
+  /// Whether a run that failed before C_Encrypt leaves nothing behind, and may begin again.
   virtual bool isRepeatable() const { return false; }
 };
 

@@ -6,11 +6,11 @@
 
 namespace holdfast {
 
-/// What failed.
+/// The direction that failed.
 enum class Direction { kEncrypt, kDecrypt };
 
 /// Throws unless the token keeps the session and the login: C_GetSessionInfo's failure, or its
-/// CKR_USER_NOT_LOGGED_IN. What another function answers proves neither.
+/// CKR_USER_NOT_LOGGED_IN. No other function's answer proves either.
 void requireSession(const OperationContext& context);
 
 /// True if, from now on, the HSM encrypts or decrypts with another key: for decryption one that has proved

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kSignals = 32;
 constexpr std::array kEnding{SIGHUP, SIGINT, SIGTERM};
-/// Runtimes make exceptions of them.
+/// Runtimes turn these into exceptions.
 constexpr std::array kOfThread{SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 
 bool isOurs(int signal, const struct sigaction& answer) {
@@ -18,7 +18,7 @@ bool isOurs(int signal, const struct sigaction& answer) {
   return answer.sa_handler != SIG_DFL || std::ranges::find(kEnding, signal) != kEnding.end();
 }
 
-/// It can only be read by setting it: files of that instant are closed to others.
+/// The umask can only be read by setting it. 077: a file made at that instant is private.
 mode_t readUmask() {
   const mode_t current = ::umask(077);
   ::umask(current);

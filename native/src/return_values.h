@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-/// What C_Login's answer says about the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
+/// C_Login's verdict on the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
 enum class LoginOutcome {
   /// The token judged the PIN, or may have. So every value that no row excuses: a wrong PIN is tried once
   /// (invariant 7).
@@ -25,7 +25,7 @@ enum class LoginOutcome {
   kNoPin,
 };
 
-/// One return value and what follows from it.
+/// One return value and its consequences.
 struct ReturnValue {
   const char* name = "";
   CK_RV value = CKR_OK;
@@ -55,7 +55,7 @@ struct ReturnValue {
   /// C_Initialize was not called, or its effect is gone.
   bool notInitialized = false;
   bool alreadyInitialized = false;
-  /// Says nothing of the PIN: the module answers so whatever it is.
+  /// Says nothing about the PIN: the module answers this for any PIN.
   bool alreadyLoggedIn = false;
   /// An earlier operation is still open in the session.
   bool operationActive = false;

@@ -20,7 +20,7 @@ void Session::open() {
 
 void Session::close() {
   if (handle_ == CK_INVALID_HANDLE) return;
-  // Before it is closed: from then on the token may give its number to another.
+  // Forgotten before it is closed: afterwards the token may give its number to another session.
   token_.forgetSession(handle_);
   functions_.C_CloseSession(handle_);
   handle_ = CK_INVALID_HANDLE;

@@ -55,7 +55,7 @@ class Token {
   Token(std::shared_ptr<Module> module, const TokenInfo& info);
 
   /// Finds the token; looks again after finalising and initialising, then fails with `token-missing`. If a
-  /// slot's token does not answer it may be the one, so that slot's failure is thrown instead. Two tokens of
+  /// slot's token does not answer it may be the one, and that slot's failure is thrown instead. Two tokens of
   /// one name are an error too: the choice would be a guess. If the token is found in another slot, slots
   /// that hang are not waited for.
   [[nodiscard]] static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module,

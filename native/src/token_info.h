@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-/// C_GetSlotList with tokenPresent. A list that cannot be is `bad-output`, as in the next one.
+/// C_GetSlotList with tokenPresent. An impossible list is `bad-output`, as in the next function.
 [[nodiscard]] std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions);
 
 /// C_GetTokenInfo, C_GetMechanismList, and C_GetInfo of its module.

@@ -114,7 +114,7 @@ T valueOf(Outcome outcome) {
   throw std::runtime_error(messageOf(std::get<Failure>(outcome)));
 }
 
-/// The failure; throws where there is none.
+/// The failure; throws if there is none.
 Failure failureOf(Outcome outcome);
 
 /// Polls until it holds, for at most five seconds.

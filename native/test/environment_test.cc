@@ -55,7 +55,7 @@ TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
   EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);
   EXPECT_EQ(std::signal(SIGHUP, SIG_DFL), SIG_DFL);
   EXPECT_EQ(std::signal(SIGPIPE, SIG_DFL), SIG_IGN);
-  // Nobody has had a use for it.
+  // Nothing has used it.
   EXPECT_NE(std::signal(SIGUSR2, former), SIG_DFL);
   EXPECT_EQ(::umask(umask), mode_t(0077));
 }

@@ -19,7 +19,7 @@ class FaultyHsm {
   /// C_Finalize, then C_Initialize.
   void restart();
 
-  /// The only token's slot; throws where there is none.
+  /// The only token's slot; throws if there is none.
   CK_SLOT_ID slot() const;
   CK_SESSION_HANDLE open(CK_FLAGS flags = CKF_RW_SESSION) const;
   CK_RV login(CK_SESSION_HANDLE session, const std::string& pin = TestToken::kPin) const;
@@ -27,7 +27,7 @@ class FaultyHsm {
   /// A token key with this CKA_ID.
   CK_OBJECT_HANDLE makeKey(CK_SESSION_HANDLE session, const std::string& id) const;
   std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, const std::string& id) const;
-  /// CKA_ID of what the handle names; the error where it names nothing.
+  /// CKA_ID of the object that the handle names; the error if it names none.
   std::string idOf(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) const;
   /// AES-GCM with a fixed nonce.
   CK_RV encrypt(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, Bytes& output) const;

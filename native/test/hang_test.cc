@@ -21,7 +21,7 @@ class Hang : public testing::TestWithParam<bool> {
  protected:
   int connect() { return pool_.connect(module_, {2, 2}); }
   void hangOnce(const std::string& function) { token_.obey(function + " times 1 hang"); }
-  /// What would come back only with the call that hangs must have come back before it.
+  /// Work that depends on the hanging call must have come back before it.
   void expectHanging(const std::string& function) { EXPECT_EQ(token_.inside(function), 1) << function; }
   /// Sessions, login and everything that finds or makes objects.
   void expectServes(int member) {

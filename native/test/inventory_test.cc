@@ -69,7 +69,7 @@ TEST(Inventory, AnotherKeyInItsPlaceFailsTheCanary) {
   on.remove();
   on.plant();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
-  // Also where the inventory saw nothing else.
+  // Even if the inventory saw nothing else.
   on.takeInventory();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
 }

@@ -3,7 +3,7 @@
 namespace holdfast {
 namespace {
 
-/// One lane, so that every operation meets the session that the one before has left.
+/// One lane: every operation meets the session that the previous one left.
 class LeftOpen : public testing::Test {
  protected:
   const Sealed& sealed() const { return sealed_; }

@@ -64,7 +64,7 @@ TEST(Nonces, WithoutANonceNothingIsEncrypted) {
   // A token that fails, and one that answers OK and writes nothing.
   for (const char* const rule : {"C_GenerateRandom rv 0x5", "C_GenerateRandom rv 0x0"}) {
     lane.loginAgain();
-    // The handle is proved again before the encryption, so that what counts is the encryption's own call.
+    // The handle is proved again before the encryption, so only the encryption's own call counts.
     valueOf<std::monostate>(lane.pool.run(lane.member, makeProbe(lane.key)));
     lane.token.obey(rule);
     const int encryptions = lane.token.calls("C_EncryptInit");

@@ -13,7 +13,7 @@ std::string hexOf(const Bytes& bytes) {
   return text;
 }
 
-/// Every session of the process would: an inventory would tell of a key that nothing accounts for.
+/// Every session of the process would: an inventory would report a key that nothing accounts for.
 TEST(SelfTest, NobodySeesItsKeyInTheToken) {
   const TestToken token;
   TestPool pool;

@@ -72,7 +72,7 @@ describe('validateRequest', () => {
     expect(refusal('DescribeKey', { keyId: 'k', grantTokens }).fieldViolations[0]).toEqual(tooMany);
   });
 
-  it('refuses what is not honoured, by name, once it is valid', () => {
+  it('refuses valid fields that are not honoured, by name', () => {
     const error = refusal('CreateKey', { policy: '{}', multiRegion: true, keySpec: 'RSA_2048' });
     expect(error.code).toBe('UNSUPPORTED_OPERATION');
     expect(error.fieldViolations.map((violation) => violation.field)).toEqual(['policy', 'key_spec', 'multi_region']);

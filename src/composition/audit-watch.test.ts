@@ -6,7 +6,7 @@ import { AuditFile } from '../storage/audit-file.js';
 import type { AuditFileTarget } from '../storage/audit-file-handle.js';
 import { type AuditEvents, AuditWatch } from './audit-watch.js';
 
-/** A disk with a given amount of room; like a real one it takes a part of what is too much. */
+/** A disk with a given amount of room; like a real one it writes the part that fits. */
 class Disk implements AuditFileTarget {
   room = Number.POSITIVE_INFINITY;
   syncs: 'succeed' | 'fail' = 'succeed';

@@ -34,7 +34,7 @@ export interface AuditEvents {
 }
 
 /**
- * Reports at run time what requests may not reveal: that the audit log stopped, or that its file is not where it should
+ * Reports at run time problems that requests may not reveal: the audit log stopped, or its file is not where it should
  * be.
  */
 export class AuditWatch {

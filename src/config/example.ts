@@ -6,21 +6,21 @@ export function exampleConfiguration(clusterId: string = newClusterId()): string
 }
 
 const template = `# Holdfast's configuration. Check it with: holdfast config check holdfast.yaml
-# Relative paths start at the folder of this file. Secrets never stand here, only where they are to be had:
+# Relative paths start at the folder of this file. This file never contains secrets; it names where they are stored:
 #   { file: path }                 a file with mode 0600 or stricter that belongs to the user of the service
 #   { env: NAME }                  an environment variable; no child process gets it, /proc/<pid>/environ shows it
-#   { command: [program, arg] }    what a program prints; run without a shell, for at most ten seconds
+#   { command: [program, arg] }    a program's output; run without a shell, for at most ten seconds
 version: 1
 
-# What the ARNs of keys are made of. Quote account ids: leading zeroes count.
+# The parts of the keys' ARNs. Quote account ids: leading zeroes count.
 identity:
   partition: aws
   region: eu-central-1
   accounts: ["111122223333"]
 
-# Where the service listens; at least one.
+# The addresses and sockets of the service; at least one.
 listeners:
-  # TLS 1.3, and only for clients with a certificate of this authority. Port 0 takes any free one.
+  # TLS 1.3, and only for clients with a certificate of this authority. Port 0 takes any free port.
   - kind: tls
     address: 0.0.0.0
     port: 7443
@@ -28,48 +28,49 @@ listeners:
     key: server.key
     clientCertificateAuthority: ca.pem
     # certificateRevocationList: crl.pem
-  # A Unix socket (mode 0600). Whoever can open it is the principal named here.
+  # A Unix socket (mode 0600). Every process that can open it is the principal named here.
   - kind: unix
     path: holdfast.sock
     principal: local-operator
   # Without TLS, for loopback addresses only: every user of this machine is the principal named here.
   # - { kind: plaintext, address: 127.0.0.1, port: 7080, principal: local-operator }
 
-# Who may call. A client certificate is one principal, by exactly one of
+# The callers. A client certificate is one principal, identified by exactly one of
 # commonName, uri, dns (of its subject alternative name) and sha256 (of the whole certificate).
 principals:
-  # May do everything in their account. account: the first of identity.accounts where it is left out.
+  # May do everything in their account. account: by default the first of identity.accounts.
   administrators:
     - name: operator
       # account: "111122223333"
       certificate: { commonName: holdfast-operator }
-    # Without a certificate: only the socket that names it.
+    # Without a certificate: reached only through the socket that names it.
     - name: local-operator
-  # May use the keys named here (key id, key ARN, or alias), and draw random bytes. Nobody else may do anything.
+  # May use the keys named here (key id, key ARN, or alias), and draw random bytes. All other callers are refused.
   users:
     - name: payments
       certificate: { uri: "spiffe://example.com/payments" }
       keys: [alias/payments]
 
-# PKCS#11 libraries. \`holdfast token list <path>\` shows what is in one, and the lines for this file.
+# PKCS#11 libraries. \`holdfast token list <path>\` shows the tokens of one, and the lines for this file.
 modules:
   softhsm:
     path: /usr/lib/softhsm/libsofthsm2.so
-    # Stands while the library is loaded and initialised; what it reads later must be in the service's own. Paths: SOFTHSM2_CONF and its like, and values that begin with ./ or ../
+    # Set while the library is loaded and initialised. Variables that it reads later must be in the service's own environment.
+    # Taken as paths: SOFTHSM2_CONF and the like, and values that begin with ./ or ../
     environment:
       SOFTHSM2_CONF: softhsm2.conf
-    # Load a copy of the library for each member, so that one can be restarted while the others work. auto: for SoftHSM.
+    # Load a copy of the library for each member: then one can be restarted while the others work. auto: for SoftHSM only.
     privateInstance: auto
-    # What some libraries want at C_Initialize (NSS does).
+    # The string that some libraries need at C_Initialize (NSS does).
     # initializationString: "configdir='nssdb'"
-    # Whose library it is, where HSMs differ: softhsm, nss, cloudhsm, luna, nshield or generic. auto: what it says of itself.
+    # The vendor profile: softhsm, nss, cloudhsm, luna, nshield or generic. auto: as the library describes itself.
     profile: auto
-    # Single values in place of the profile's; \`holdfast token list\` shows those.
+    # Replace single values of the profile; \`holdfast token list\` shows the profile's.
     # profileOverrides:
     #   gcmNonce: token-rng        # token: the HSM makes the nonces, and its vendor says that they are random
     #   maximumGcmBytes: 16224
-    #   sessionHeadroom: 8         # sessions to leave for others, of those that the token allows
-    #   maximumSessions: 100       # where the token does not tell
+    #   sessionHeadroom: 8         # of the sessions that the token allows, how many to leave for others
+    #   maximumSessions: 100       # if the token reports none
 
 # Sets of tokens that hold the same keys.
 clusters:
@@ -78,25 +79,25 @@ clusters:
     name: main
     # A custom key store on this cluster must be created with the same certificate.
     trustAnchorCertificate: anchor.pem
-    # none: one member, keys that never leave it, no replica and no backup of them.
+    # none: one member, and keys that never leave it: no replica, no backup.
     replication: none
-    # On how many members a key must be before it is acknowledged. 2 where it is left out; one member must say 1.
+    # A new key is acknowledged when this many members have it. Default 2; a cluster of one member needs 1.
     minimumMembers: 1
     # In characters. AWS's limit is 32.
     maximumPinLength: 32
-    # Cryptographic operations a second; more are answered THROTTLING. Left out: no quota. AWS's for a custom key store is 1800.
+    # Cryptographic operations a second; more are answered THROTTLING. Default: no quota. AWS's for a custom key store is 1800.
     # operationsPerSecond: 1800
-    # true: where a member answers later than 95 % of its kind, a second one is asked too; costs up to 10 % more operations.
+    # true: if an answer takes longer than 95 % of its kind, a second member is asked too; costs up to 10 % more operations.
     hedging: false
     members:
       - name: a
         module: softhsm
         # Or tokenSerialNumber. Slot numbers change, so tokens are not found by them.
         tokenLabel: holdfast
-        # Threads with one session each, at most. auto: what the profile recommends (SoftHSM: 1, HSMs in the network: 16).
+        # Maximum number of threads, with one session each. auto: the profile's value (SoftHSM: 1, network HSMs: 16).
         lanes: auto
 
-# Where keys live that are created without a custom key store. No custom key store may use this cluster.
+# The home of keys that are created without a custom key store. No custom key store may use this cluster.
 # Without this section every key needs a custom key store.
 defaultKeyStore:
   cluster: <cluster id>
@@ -106,17 +107,17 @@ defaultKeyStore:
 catalog:
   kind: sqlite
   path: catalog.sqlite
-  # false: holdfast catalog init makes it, once, and a start without it is refused. true: a first start makes it, which is
-  # one whose audit log is empty too.
+  # false: holdfast catalog init makes it, once, and a start without it is refused. true: a first start makes it; a start
+  # counts as first if the audit log is empty too.
   create: false
 
 # AES-256 keys (32 bytes, base64 or hex: openssl rand -base64 32) that seal the passwords of key stores in the catalog.
-# The first seals; keep the older ones until nothing is sealed with them.
+# The first one seals; keep older ones until nothing is sealed with them.
 sealingKeys:
   - id: seal-1
     key: { file: sealing.key }
 
-# All of these may be left out; the values are the defaults.
+# All of these are optional; the values are the defaults.
 limits:
   requestTimeoutMs: 10000
   operationTimeoutMs: 3000
@@ -124,31 +125,31 @@ limits:
   drainTimeoutMs: 15000
   # Operations that may wait for one cluster.
   queueLimit: 2000
-  # Encryptions under one key material from which on the log warns, of somewhat under 2^32.
+  # The log warns from this many encryptions under one key material; the limit is a little under 2^32.
   encryptionWarningThreshold: 2147483648
   maximumMessageBytes: 1048576
   maximumConnections: 1000
 
-# When an HSM is taken out of the rotation and how it is brought back. All of these may be left out; the values are the defaults.
+# When a member is suspended and how it is brought back. All of these are optional; the values are the defaults.
 recovery:
-  # It is suspended after so many failures in a row, ...
+  # It is suspended after this many failures in a row, ...
   consecutiveFailures: 5
-  # ... or more than this share of failures, once there were so many operations in the window. 100: only failures in a row.
+  # ... or above this share of failures, if the window has at least minimumOutcomes operations. 100: only failures in a row.
   failurePercentage: 50
   minimumOutcomes: 20
   failureWindowMs: 10000
-  # Pause before it is probed. It doubles with each probe that fails, up to the longest; a random half is taken off.
+  # Pause before it is probed. It doubles with each failed probe, up to the maximum; up to half is taken off at random.
   probeDelayMs: 1000
   maximumProbeDelayMs: 30000
-  # After so many failed probes it is opened again, also where its failures do not ask for that.
+  # After this many failed probes it is opened again, even if its failures do not require that.
   reopenAfterProbes: 2
-  # For opening it once: initialising the module, finding the token, logging in.
+  # Time for opening it once: initialising the module, finding the token, logging in.
   openTimeoutMs: 15000
-  # So many of its openings may hang in its module and be left behind; with one more it is stuck until those calls return.
+  # This many of its openings may hang in its module and be abandoned; with one more it is stuck until those calls return.
   maximumStuckOpenings: 2
   # When an HSM is stuck and nothing else serves, the process drains and exits with 75, for a supervisor to start another.
   replaceWhenStuck: true
-  # Nothing has served for so long, and the process has run for so long, before it does.
+  # It does so only after nothing has served for replaceAfterMs, and the process has run for leastUptimeMs.
   replaceAfterMs: 10000
   leastUptimeMs: 120000
 
@@ -159,7 +160,7 @@ audit:
 telemetry:
   # trace, debug, info, warn, error, fatal or silent. To stderr, as JSON.
   logLevel: info
-  # For Prometheus: http://127.0.0.1:9464/metrics. Without TLS and to anybody who asks, so on a loopback address only.
+  # For Prometheus: http://127.0.0.1:9464/metrics. Without TLS and for every client, so on a loopback address only.
   # Without this section nothing is counted.
   # metrics:
   #   address: 127.0.0.1
@@ -170,9 +171,9 @@ telemetry:
   #   endpoint: http://127.0.0.1:4318/v1/traces
   #   # The share of requests that are traced.
   #   sampleRatio: 0.01
-  #   # A caller that the configuration knows may decide for its own requests, by the sampled flag of its traceparent.
+  #   # A known caller may decide for its own requests, by the sampled flag of its traceparent.
   #   followCallers: true
-  #   # Of each export; the values are secrets.
+  #   # Sent with each export; the values are secrets.
   #   headers:
   #     authorization: { file: tracing.token }
   # The metrics by OTLP too, under the same names; with or without the section for Prometheus.
@@ -182,13 +183,13 @@ telemetry:
   # The log by OTLP too. It is still written to stderr.
   # otlpLogs:
   #   endpoint: http://127.0.0.1:4318/v1/logs
-  # The service.name of all that is sent by OTLP.
+  # The service.name in everything sent by OTLP.
   # serviceName: holdfast
-  # Whether the standard OTEL_* variables are honoured, for what this section leaves out.
+  # Whether the standard OTEL_* variables are honoured for settings that this section leaves out.
   environment: false
 
-# Folder (0700) of the locks that keep processes of one machine from initialising one library at once.
-# The same for all of them. Where it is left out: $RUNTIME_DIRECTORY/locks, $XDG_RUNTIME_DIR/holdfast or
-# /tmp/holdfast-locks-<uid>, the first that there is.
+# Folder (0700) of the locks that keep processes of one machine from initialising one library at the same time.
+# It must be the same for all of them. Default: $RUNTIME_DIRECTORY/locks, or else
+# $XDG_RUNTIME_DIR/holdfast, or else /tmp/holdfast-locks-<uid>.
 # lockDirectory: /run/holdfast/locks
 `;

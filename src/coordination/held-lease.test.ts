@@ -6,7 +6,7 @@ import { LeaseLostError, type Leases } from './leases.js';
 const ttlMs = 30_000;
 let domain: KeyDomain;
 let renewals: boolean[];
-/** What the catalog answers to renewals; undefined: it works. */
+/** The catalog's answer to renewals; undefined: it works. */
 let failure: Error | undefined;
 let one: LeaseTools;
 let two: LeaseTools;
@@ -39,7 +39,7 @@ async function passThird(): Promise<void> {
 }
 
 describe('work under a lease', () => {
-  it('is done by nobody else, however long it takes, and by others once it has ended', async () => {
+  it('is done by no other process, however long it takes, until it has ended', async () => {
     const ran = await underLease(one, 'a job', async () => {
       for (let third = 0; third < 10; third++) await passThird();
       expect(await isFree()).toBe(false);
@@ -66,7 +66,7 @@ describe('work under a lease', () => {
     });
   });
 
-  it('is refused when the catalog failed until the lease had expired, also before anybody else takes it', async () => {
+  it('is refused when the catalog failed until the lease had expired, even before another process takes it', async () => {
     await underLease(one, 'a job', async (held) => {
       failure = new Error('the disk is full');
       for (let third = 0; third < 3; third++) await passThird();

@@ -4,11 +4,11 @@ import { type Lease, LeaseLostError, type Leases } from './leases.js';
 /** How long a process that died keeps others from its work, in milliseconds. */
 const defaultTtlMs = 30_000;
 
-/** What holding a lease takes. */
+/** The dependencies of a held lease. */
 export interface LeaseTools {
   leases: Leases;
   clock: Clock;
-  /** The name of this process, which no other one has. */
+  /** The unique name of this process. */
   holder: string;
   /** How long a lease lasts without renewal. Default 30 s. */
   ttlMs?: number | undefined;
@@ -30,7 +30,7 @@ export class HeldLease {
   }
 
   /**
-   * Renews the lease now, so that what follows at once is done by its holder. For work outside the catalog, which no fence
+   * Renews the lease now, so work that follows at once is done by its holder. For work outside the catalog, which no fence
    * protects.
    * @throws LeaseLostError, or the catalog's error
    */

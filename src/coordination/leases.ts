@@ -31,7 +31,7 @@ export interface Leases {
   releaseLease(lease: Lease): Promise<void>;
 }
 
-/** What was to be done under a lease was not, because it is held no more. */
+/** The work under a lease was not done, because the lease is no longer held. */
 export class LeaseLostError extends HoldfastError {
   constructor(lease: Lease) {
     const message = `This process has lost the lease '${lease.name}' (fence ${lease.fence}).`;

@@ -37,7 +37,7 @@ describe('a CK_RV', () => {
     }
   });
 
-  test('that only a vendor knows is internal, and counts', () => {
+  test('of a vendor is internal, and counts', () => {
     expect(returnValues(0x8000_1234)).toMatchObject({ name: '0x80001234', code: 'KMS_INTERNAL', transient: true });
     expect(classify(failure({ rv: 0x8000_1234 }), returnValues)).toMatchObject({
       countsAgainstBreaker: true,
@@ -82,19 +82,19 @@ test.each(Object.entries(expected))('%s', (kind, verdict) => {
   expect(classify(failure({ kind: kind as NativeFailureKind }), returnValues)).toMatchObject(verdict);
 });
 
-test('who waited on a member for another lane is served elsewhere, who waited for any member is not', () => {
+test('a request that waited for a lane of one member is retried elsewhere, one that waited for any member is not', () => {
   expect(classify(failure({ kind: 'queue-deadline', member: 0 }), returnValues).retryElsewhere).toBe(true);
   expect(classify(failure({ kind: 'queue-deadline', member: -1 }), returnValues).retryElsewhere).toBe(false);
 });
 
-test('the cause stays behind', () => {
+test('the cause is kept out of the message', () => {
   const cause = failure({ rv: 0x30, message: 'C_Encrypt: CKR_DEVICE_ERROR' });
   const error = callerError(classify(cause, returnValues), cause, { retryable: true });
   expect(error.cause).toBe(cause);
   expect(error.message).not.toContain('CKR');
 });
 
-test("only what speaks of time alone can be the caller's own deadline", () => {
+test("only a failure about time alone can be the caller's own deadline", () => {
   for (const kind of Object.keys(expected) as NativeFailureKind[]) {
     const its = failure({ kind });
     const error = callerError(classify(its, returnValues), its, { retryable: true }, true);
@@ -103,7 +103,7 @@ test("only what speaks of time alone can be the caller's own deadline", () => {
   }
 });
 
-test('a table with a code that nobody knows is refused', () => {
+test('a table with an unknown code is refused', () => {
   const [row] = rows.filter(({ name }) => name === 'CKR_CANCEL').map((real) => ({ ...real, code: 'NO_SUCH_CODE' }));
   expect(() => readReturnValues(row === undefined ? [] : [row])).toThrow(/CKR_CANCEL to NO_SUCH_CODE/);
 });

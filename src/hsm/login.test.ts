@@ -197,7 +197,7 @@ describe('an attempt with an unknown outcome', () => {
   });
 });
 
-test('a PIN that another host tries is not tried here, until that process is dead for sure or has told the outcome', async () => {
+test('a PIN that another host tries is not tried here, until that process is certainly dead or has reported the outcome', async () => {
   const elsewhere = { processName: 'elsewhere', lockDomain: 'another host' };
   await new Presence(fixture.catalog, elsewhere.processName).beat();
   await fixture.catalog.claim(await serialNumber(), 'store:1', elsewhere, new Date());

@@ -56,7 +56,7 @@ test('a call that hangs suspends the member', () => {
   expect(member.isAdmitted).toBe(false);
 });
 
-test('one of an earlier epoch does not, and the addon, which suspended the member by itself, is told to resume it', () => {
+test('one of an earlier epoch does not, and the addon, which suspended the member by itself, has to resume it', () => {
   hang(epoch - 1);
   expect(told).toEqual(['quarantined', 'resume']);
   expect(member.isAdmitted).toBe(true);

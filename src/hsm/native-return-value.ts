@@ -26,8 +26,8 @@ export interface NativeReturnValue {
   sessionLost: boolean;
   /** An object handle no longer names an object. */
   objectLost: boolean;
-  /** Nobody is logged in; proved only if `C_GetSessionInfo` answered it. */
+  /** No user is logged in; proved only if `C_GetSessionInfo` answered it. */
   loginLost: boolean;
-  /** Token or module are gone: no probe ever succeeds again on what is open. */
+  /** Token or module are gone: no probe ever succeeds again on this opening. */
   tokenLost: boolean;
 }

@@ -206,7 +206,7 @@ export interface NativeFailure extends Error {
   hsmCleared: boolean;
   /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
   isOfUse: boolean;
-  /** Index of the member; -1 where the operation was for any of them and reached none. */
+  /** Index of the member; -1 if the operation was for any of them and reached none. */
   member: number;
   epoch: number;
 }
@@ -281,8 +281,8 @@ export interface NativePool {
   /** The number of the operation that was posted last, 0 before the first: for `cancel`, in the same turn of the event loop. */
   lastTicket(): number;
   /**
-   * Rejects an operation that has no answer yet with `cancelled`. Where it waits, the token never sees it; where it runs, its lane goes on
-   * and what it gives is thrown away. Harmless for one that is answered, and on a closed pool.
+   * Rejects an operation that has no answer yet with `cancelled`. If it waits, the token never sees it. If it runs, its lane goes on
+   * and its result is thrown away. Harmless for one that is answered, and on a closed pool.
    */
   cancel(ticket: number): void;
 

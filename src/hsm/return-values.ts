@@ -23,6 +23,6 @@ export function readReturnValues(rows: readonly NativeReturnValue[]): ReturnValu
 
 function requireCode(row: NativeReturnValue): ErrorCode {
   const code = errorCodes.find((known) => known === row.code);
-  if (code === undefined) throw new Error(`The addon maps ${row.name} to ${row.code}, which is no error code.`);
+  if (code === undefined) throw new Error(`The addon maps ${row.name} to ${row.code}, which is not an error code.`);
   return code;
 }

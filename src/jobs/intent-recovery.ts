@@ -14,7 +14,7 @@ export interface IntentRecoveryOptions {
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
   leases: LeaseTools;
-  /** Told after each comparison, for each member, what the catalog does not account for, also if that is nothing. It is never touched. */
+  /** Called after each comparison, for each member, with the unaccounted materials, even if there are none. They are never touched. */
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
   intervalMs?: number | undefined;
@@ -236,15 +236,15 @@ export class IntentRecovery {
   }
 }
 
-/** What is wrong for everything that the round would do. */
+/** The problem that affects the whole round. */
 function endsTheRound(error: unknown): boolean {
   return error instanceof ActUnauditedError || error instanceof LeaseLostError;
 }
 
-/** What the catalog says of a material that a token holds. `kept`: a key's, or an intent's that is not destroyed yet. */
+/** The catalog's view of a material that a token holds. `kept`: a key's, or that of an intent that is not destroyed yet. */
 type Account = 'kept' | 'destroyed' | 'unaccounted';
 
-/** What the members of a cluster hold, and what the catalog says of it. */
+/** The materials of a cluster's members, and the catalog's view of them. */
 interface Inventory {
   members: readonly MemberInventory[];
   accounts: ReadonlyMap<string, Account>;

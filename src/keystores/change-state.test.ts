@@ -33,7 +33,7 @@ test('applies the rules again to the state that another process left', async () 
   });
 });
 
-test('refuses what the new state does not allow', async () => {
+test('refuses an operation that the new state does not allow', async () => {
   await overtake('FAILED');
   const refused = { code: 'CUSTOM_KEY_STORE_INVALID_STATE', message: expect.stringContaining('FAILED') as string };
   await expect(changeState(fixture.core, store, 'connect')).rejects.toMatchObject(refused);

@@ -23,7 +23,7 @@ export interface AccessCheck {
   encryptionContext?: ReadonlyMap<string, string> | undefined;
 }
 
-/** A request whose names have been resolved: what is authorised is what is used, whatever an alias does meanwhile. */
+/** A request whose names have been resolved: the authorised key is the one used, whatever happens to an alias meanwhile. */
 export interface PreparedRequest {
   accesses: readonly AccessCheck[];
   execute(): Promise<object>;

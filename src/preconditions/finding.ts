@@ -40,7 +40,7 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The remedy for a file that could not be used: that of the system's error, or else the given one. */
+/** The remedy for an unusable file: the error's own, or else the given one. */
 export function remedyOf(error: unknown, otherwise: string): string {
   return error instanceof UnreadableFileError ? (error.remedy ?? otherwise) : otherwise;
 }

@@ -70,7 +70,7 @@ async function readProblem(path: string): Promise<PathProblem | undefined> {
     return undefined;
   } catch (error) {
     const problem = pathProblem(error, 'read');
-    // A socket cannot be opened, and may well be what the module needs.
+    // A socket cannot be opened, but the module may need one.
     return problem.code === 'ENXIO' ? undefined : problem;
   }
 }

@@ -5,7 +5,7 @@ import type { Finding } from './finding.js';
 import { fail, ok, refuse } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** Other users must not be able to change the configuration, which grants permissions. It has been read already. */
+/** Other users must not be able to change the configuration, because it grants permissions. */
 export async function checkConfigurationFile({ configuration }: Surroundings): Promise<Finding[]> {
   return [await checkNotWritable(`configuration ${configuration.path}`, configuration.path)];
 }

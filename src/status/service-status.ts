@@ -91,7 +91,7 @@ export interface ProcessStatus {
   version: string;
   nodeVersion: string;
   startTime: Date;
-  /** Whether an HSM is stuck in the process, and what follows (`hsm/process-replacement.ts`). */
+  /** Whether an HSM is stuck in the process, and the consequence (`hsm/process-replacement.ts`). */
   replacement: 'none' | 'put-off' | 'due' | 'asked';
   openFileDescriptors: number;
   maximumFileDescriptors: number;

@@ -20,7 +20,7 @@ const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/
 const newline = 0x0a;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
-/** An open audit file: only appends, so that several processes may write to one. */
+/** An open audit file. It only appends: several processes may write to one file. */
 export class AuditFileHandle {
   readonly #handle: FileHandle;
   /** Devices and pipes (`/dev/stdout`) have no end to check and nothing to sync. */

@@ -129,7 +129,7 @@ export class AuditFile implements AuditLog {
     return this.#allLostRecords;
   }
 
-  /** Records that were written since it was opened, and synced where they are durable. */
+  /** Records that were written since it was opened, and synced if they are durable. */
   get writtenRecords(): number {
     return this.#writtenRecords;
   }

@@ -199,7 +199,7 @@ function accessProblem(file: string, found: Stats): CatalogProblem | undefined {
   if (!found.isFile()) return noRegularFile(file, found);
   if (!isOurs(found)) return anotherUser(file, found);
   if ((found.mode & 0o077) !== 0) {
-    // Not opened to see what it is: SQLite creates files beside it, and gives them its mode.
+    // Not opened for inspection: SQLite creates files beside it, and gives them its mode.
     const message = `Other users may use the file ${file} of the catalog: it was not looked into.`;
     return { kind: 'mode', message, remedy: `If it is this deployment's catalog, forbid it: chmod 600 ${file}` };
   }

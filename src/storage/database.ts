@@ -47,7 +47,7 @@ export class UniqueConstraintError extends Error {
 }
 
 /**
- * The catalog cannot be used at all: wrong file, newer schema, unsafe modes. Its message tells the operator the remedy.
+ * The catalog cannot be used at all: wrong file, newer schema, unsafe modes. Its message names the remedy.
  */
 export class CatalogOpenError extends Error {
   override readonly name = 'CatalogOpenError';

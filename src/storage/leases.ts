@@ -3,7 +3,7 @@ import { type Lease, LeaseLostError, type Leases } from '../coordination/leases.
 import type { CatalogDatabase, DatabaseTime } from './database.js';
 import type { CatalogSchema, LeaseRow } from './schema.js';
 
-/** Leases in the catalog. A row is there as long as its lease is held, or has expired and nobody has looked. */
+/** Leases in the catalog. A row exists while its lease is held, or has expired and was not yet replaced. */
 export function leaseCatalog(database: CatalogDatabase): Leases {
   return {
     acquireLease: (name, holder, ttlMs) => acquire(database, name, holder, ttlMs),
@@ -25,7 +25,7 @@ export function fencedDatabase(database: CatalogDatabase, lease: Lease): Catalog
   };
 }
 
-/** Whether anybody holds a lease of this name. */
+/** Whether any process holds a lease of this name. */
 export async function isLeased(
   transaction: Transaction<CatalogSchema>,
   name: string,

@@ -12,10 +12,10 @@ type ClaimColumns = Pick<LoginAttemptRow, 'state' | 'claimed_by' | 'lock_domain'
 /**
  * Login attempts (invariant 7).
  *
- * A live claimant is told from a dead one in two ways. Processes that share lock files hold them from `claim` to `record`,
+ * A live claimant is distinguished from a dead one in two ways. Processes that share lock files hold them from `claim` to `record`,
  * and the kernel releases them when their holder dies. So an open claim of the caller's own lock domain was left by a
  * process that died, or that overran its deadline. One whose `C_Login` still hangs holds a lock of its own
- * (`hsm/login.ts`). Of all other processes the lease on their name tells whether they live.
+ * (`hsm/login.ts`). For all other processes, the lease on their name shows whether they live.
  */
 export function loginAttempts(database: CatalogDatabase, clock: Clock): LoginAttempts {
   return {
@@ -71,7 +71,7 @@ function openClaim(
   return putState(transaction, attempted, { state: 'open', claimed_by: processName, lock_domain: lockDomain }, now);
 }
 
-/** A process that comes late must not undo what was found since, nor close the claim of whoever took over. */
+/** A late process must not undo what was found since, nor close the claim of its successor. */
 async function record(
   database: CatalogDatabase,
   attempted: Credential,

@@ -102,7 +102,7 @@ describe('fingerprints', () => {
     expect(createPasswordSealer([sealingKey('one', 2)]).fingerprint(password(), binding)).not.toBe(own);
   });
 
-  it('do not confuse where the place ends and the password begins', () => {
+  it('keep place and password apart', () => {
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
     expect(sealer.fingerprint(encode('bc'), 'a')).not.toBe(sealer.fingerprint(encode('c'), 'ab'));
   });

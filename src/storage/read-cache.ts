@@ -64,7 +64,7 @@ class ReadCache {
   }
 
   /**
-   * A promise is kept, not its value, so that a thousand requests after a write ask the database once. Sharing a read
+   * A promise is kept, not its value: then a thousand requests after a write ask the database once. Sharing a read
    * that is under way is sound: nothing has changed since it began, or the position would have moved.
    */
   #at<T>(position: number, question: string, read: () => Promise<T>): Promise<T> {
@@ -79,7 +79,7 @@ class ReadCache {
     return answer;
   }
 
-  /** "Not found" is not kept: whoever guesses names could push out everything that is used. */
+  /** "Not found" is not kept: a caller that guesses names could evict all entries in use. */
   #ask<T>(question: string, read: () => Promise<T>): Promise<T> {
     const answer = read().then(
       (found) => {

@@ -132,7 +132,7 @@ function adapt(connection: Sqlite.Database, clock: Clock): Omit<RestoredCatalog,
   );
   // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
   const forgotten = connection.prepare("delete from intents where state = 'open'");
-  // Nobody uses a catalog that is restored.
+  // No process uses a catalog that is being restored.
   connection.prepare('delete from leases').run();
   const { bootId, sinceBootMs } = clock.boot();
   const now = clock.now().getTime();

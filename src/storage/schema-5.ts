@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { CatalogSchema, ColumnTypes } from './schema.js';
 
 /**
- * Migration 5: leases, and by whom a login attempt was claimed. A binary that knows schema 4 leaves the new columns empty,
+ * Migration 5: leases, and the claimant of a login attempt. A binary that knows schema 4 leaves the new columns empty,
  * and takes no leases.
  */
 export async function createLeases(transaction: Transaction<CatalogSchema>, types: ColumnTypes): Promise<void> {

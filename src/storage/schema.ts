@@ -134,7 +134,7 @@ export interface CounterRow {
   value: number;
 }
 
-/** A `Lease`, unique by name. Its times are of the database's clock, which `clock` tells from another one's. */
+/** A `Lease`, unique by name. Its times are of the database's clock, which `clock` distinguishes from another one's. */
 export interface LeaseRow {
   name: string;
   holder: string;

@@ -44,7 +44,7 @@ const noSpace = Object.assign(new Error('ENOSPC: no space left on device, write'
 /** By kind of problem. */
 const causes: Record<string, unknown> = {
   'a token with hundreds of mechanisms': memberOpenError(failure(sentence), returnValues, token),
-  'the same failure at each try': new HoldfastError('KEY_UNAVAILABLE', 'No HSM takes work now.', {
+  'the same failure at each attempt': new HoldfastError('KEY_UNAVAILABLE', 'No HSM takes work now.', {
     cause: tries,
     retryable: true,
   }),
@@ -53,7 +53,7 @@ const causes: Record<string, unknown> = {
     cause: noSpace,
     retryable: true,
   }),
-  'one that nobody foresaw': toHoldfastError(new TypeError('undefined is not a function')),
+  'an unforeseen error': toHoldfastError(new TypeError('undefined is not a function')),
   'no error at all': 'unplugged',
   'a chain of a hundred': Array.from({ length: 100 }).reduce(
     (cause: unknown, _, index) => new Error(`cause ${index} of a long story that has no end`, { cause }),
@@ -123,7 +123,7 @@ test('a line has the code, the function and its CK_RV, and a stack only for unex
     message: 'The audit log cannot be written.',
     causes: ['ENOSPC: no space left on device, write'],
   });
-  expect(errorOf(causes['one that nobody foresaw'])).toMatchObject({
+  expect(errorOf(causes['an unforeseen error'])).toMatchObject({
     causes: ['undefined is not a function'],
     stack: expect.arrayContaining([expect.stringContaining('log-error.test.ts')]) as unknown,
   });

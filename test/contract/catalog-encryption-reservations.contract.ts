@@ -3,7 +3,7 @@ import type { OpenedCatalog } from './catalog.contract.js';
 import { addKey, day, hex, scope } from './catalog-records.js';
 
 export function encryptionReservationsContract(opened: () => OpenedCatalog): void {
-  it('adds up the reservations of each material by itself', async () => {
+  it('adds up the reservations of each material separately', async () => {
     const { catalog, another } = opened();
     const [one, two] = [await addKey(catalog), await addKey(catalog)];
     expect(await catalog.reserveEncryptions(one.currentMaterialId, 65_536)).toBe(65_536);

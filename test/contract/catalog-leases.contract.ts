@@ -23,7 +23,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
   });
 
-  it('have fences that rise, whoever acquires which, and after a release too', async () => {
+  it('have fences that rise with every acquisition by any holder, also after a release', async () => {
     const { catalog, another } = opened();
     const fences: number[] = [];
     for (const from of [catalog, await another()]) {
@@ -87,7 +87,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(await catalog.renewLease(lease, ttlMs + 0.75)).toBe(true);
   });
 
-  it('are free at once after a release, and what was held is held no more', async () => {
+  it('are free at once after a release, and no longer held', async () => {
     const { catalog } = opened();
     const first = held(await acquire('one'));
     await catalog.releaseLease(first);
@@ -142,7 +142,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(await stateOf(catalog, prepared)).not.toEqual(before);
   });
 
-  it.each(Object.keys(writes))('that were lost let nobody write: %s', async (name) => {
+  it.each(Object.keys(writes))('that were lost allow no write: %s', async (name) => {
     const { catalog, another, passTime } = opened();
     const prepared = await prepare(catalog);
     const before = await stateOf(catalog, prepared);
@@ -157,7 +157,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(await stateOf(catalog, prepared)).toEqual(before);
   });
 
-  it('that were lost let everybody read', async () => {
+  it('that were lost do not stop reads', async () => {
     const { catalog, passTime } = opened();
     const { keyId } = await addKey(catalog);
     const under = catalog.underLease(held(await acquire('one')));

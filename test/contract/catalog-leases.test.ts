@@ -12,11 +12,11 @@ import { openTestCatalog } from '../catalog-file.js';
 import { addKey, scope } from './catalog-records.js';
 import type { Command } from './lease-holder.js';
 
-/** Leases between real processes: killed, stopped, and on a disk that takes nothing. */
+/** Leases between real processes: killed, stopped, and on a full disk. */
 
 const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
 const source = fileURLToPath(new URL('lease-holder.ts', import.meta.url));
-/** So short that a test can wait for it. Nothing else that a test expects depends on it. */
+/** Short enough to wait for. No other expectation depends on it. */
 const ttlMs = 3_000;
 const longMs = 600_000;
 
@@ -27,7 +27,7 @@ class Holder {
     this.process = fork(source, [path, name], { execArgv: ['--import', hooks] });
   }
 
-  /** What it answers to the command that was sent last. */
+  /** The answer to the last command. */
   async answer(): Promise<{ answer?: unknown; error?: string; message?: string }> {
     return ((await once(this.process, 'message')) as [{ answer?: unknown }])[0];
   }
@@ -85,13 +85,15 @@ const describeKey = (holder: Holder, description: string) => holder.obey({ do: '
 const description = async () => (await catalog.findKey(scope, keyId))?.description;
 
 describe('a lease among processes', () => {
-  it('is given to one of those that ask at once', { timeout: 60_000 }, async () => {
+  it('is given to one of several that ask at the same time', { timeout: 60_000 }, async () => {
     const rivals = await start(4);
     const answers = await Promise.all(rivals.map((rival) => rival.obey({ do: 'acquire', ttlMs: longMs })));
     expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
   });
 
-  it('comes to another one when its holder is killed, and not before it has expired', { timeout: 60_000 }, async () => {
+  it('passes to another process when its holder is killed, but not before it has expired', {
+    timeout: 60_000,
+  }, async () => {
     const [victim, heir] = (await start(2)) as [Holder, Holder];
     const fence = (await victim.obey({ do: 'acquire', ttlMs: longMs })) as number;
     const renewedAfterMs = systemClock.boot().sinceBootMs;
@@ -104,7 +106,7 @@ describe('a lease among processes', () => {
     expect(await describeKey(heir, 'by the heir')).toBe(true);
   });
 
-  it('refuses the writes of a holder that was stopped past its time', { timeout: 60_000 }, async () => {
+  it('refuses the writes of a holder that was stopped past its expiry', { timeout: 60_000 }, async () => {
     const [stopped, heir] = (await start(2)) as [Holder, Holder];
     await stopped.obey({ do: 'acquire', ttlMs });
     stopped.kill('SIGSTOP');
@@ -117,7 +119,7 @@ describe('a lease among processes', () => {
     expect(await describeKey(heir, 'still by the heir')).toBe(true);
   });
 
-  it('is lost where its renewals meet a full disk, and nothing is written under it', { timeout: 60_000 }, async () => {
+  it('is lost if its renewals meet a full disk, and nothing is written under it', { timeout: 60_000 }, async () => {
     const [full, heir] = (await start(2)) as [Holder, Holder];
     await full.obey({ do: 'acquire', ttlMs: longMs });
     const limit = (size: string) => execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(full.process.pid)]);

@@ -150,7 +150,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claimAs(await another(), remote)('claim')).toBe('interrupted');
   });
 
-  it('is told by locks among those that share them, however alive the claimant is', async () => {
+  it('is decided by locks among processes that share them, however alive the claimant is', async () => {
     const { catalog, another } = opened();
     await new Presence(catalog, local.processName).beat();
     await claim();
@@ -173,7 +173,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(outcomes.sort()).toEqual(['claimed', 'in-progress', 'in-progress', 'in-progress']);
   });
 
-  it.each(['succeeded', 'not-tried'] as const)('is not closed as %s by whoever lost it', async (outcome) => {
+  it.each(['succeeded', 'not-tried'] as const)('is not closed as %s by a claimant that lost it', async (outcome) => {
     const { catalog, another } = opened();
     const there = await another();
     await claim();
@@ -185,7 +185,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect((await catalog.listLoginAttempts()).map(({ state }) => state)).toEqual(['succeeded']);
   });
 
-  it('counts a refusal of whoever lost it', async () => {
+  it('counts a refusal from a claimant that lost it', async () => {
     const there = await opened().another();
     await claim();
     expect(await claimAs(there, remote)('reclaim')).toBe('claimed');

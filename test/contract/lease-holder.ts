@@ -1,10 +1,10 @@
-/** A process that does with leases what its parent tells it, one command after the other, and answers each. */
+/** A process that carries out its parent's commands about leases, one after the other, and answers each. */
 import { systemClock } from '../../src/clock-system.js';
 import type { Lease } from '../../src/coordination/leases.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { scope } from './catalog-records.js';
 
-/** What the parent may tell. */
+/** The parent's commands. */
 export type Command =
   | { do: 'acquire'; ttlMs: number }
   | { do: 'renew'; ttlMs: number }

@@ -144,7 +144,7 @@ describe('bad input', () => {
       await encrypt(keyId);
     });
 
-    it('leave a short audit record, whoever sends them', async () => {
+    it('leave a short audit record, whoever the caller', async () => {
       const long = 'x'.repeat(500_000);
       const requests: [string, Message][] = [
         ['DescribeKey', { key_id: long }],

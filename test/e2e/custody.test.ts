@@ -230,7 +230,7 @@ describe('another key in place of a key, under its label and CKA_ID', () => {
     const { keyId, arn, ciphertext, materialId } = await keyWithCiphertext();
     defaultToken.destroy(materialId);
     defaultToken.plant(materialId, arn, randomBytes(32));
-    // The old handle is dead; what is found in its place is judged anew.
+    // The old handle is dead; the one found in its place is judged anew.
     await expectUnusable(keyId, ciphertext, mismatch);
   });
 

@@ -41,7 +41,7 @@ function writtenSoFar(): string {
   return files.map((file) => readFileSync(join(file.parentPath, file.name)).toString('latin1')).join('\n');
 }
 
-it('the search finds what is there', () => {
+it('the search finds a secret that is present', () => {
   const known = new SecretLedger();
   known.add('cluster id', deployment.customCluster.clusterId);
   const places = known.findBelow(deployment.folder, /holdfast\.yaml$/).join('\n');

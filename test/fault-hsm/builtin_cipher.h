@@ -14,7 +14,7 @@
 namespace faulthsm {
 
 /// Stands in for CKM_AES_GCM: the same parameters, lengths, order of calls and answers to a wrong tag. The
-/// "key" is a hash of the object's class and CKA_ID, so that HSMs with the same keys read each other.
+/// "key" is a hash of the object's class and CKA_ID, so HSMs with the same keys read each other.
 class BuiltinCipher {
  public:
   enum class Direction { kEncrypt, kDecrypt };

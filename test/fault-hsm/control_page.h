@@ -74,7 +74,7 @@ constexpr size_t kCensusRoom = 256;
 constexpr size_t kTraceRoom = 4096;
 static_assert(kSettingCount <= kSettingRoom && kFunctionCount <= kFunctionRoom);
 
-/// The file's layout: 64-bit words in the machine's byte order, so that a test reads and writes them with
+/// The file's layout: 64-bit words in the machine's byte order: a test reads and writes them with
 /// `pread` and `pwrite`.
 struct ControlPage {
   Word settings[kSettingRoom];

@@ -15,7 +15,8 @@ struct KeptOutput {
   std::vector<unsigned char> bytes;
 };
 
-/// Changes the outputs of one call as a script's line orders. Each member does nothing unless it does.
+/// Changes the outputs of one call as a script's line orders. A member does nothing if the line orders
+/// something else.
 class Lie {
  public:
   explicit Lie(const std::optional<Decision>& decision) : decision_(decision) {}
@@ -29,7 +30,7 @@ class Lie {
   /// `zero`: a handle. `repeat`: one that was given out before.
   void aboutHandle(CK_ULONG& handle, CK_ULONG earlier) const;
   /// The entries of a list and their count, or its count alone: `grow` answers CKR_BUFFER_TOO_SMALL with one
-  /// more than there was room for, `repeat` puts the first entry in the place of all, the others are those of
+  /// more than there was room for, `repeat` replaces all entries by the first, the others act as in
   /// aboutLength.
   CK_RV aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const;
   /// `garbage`: bytes that are no text, no flag and no expected number.
@@ -41,7 +42,7 @@ class Lie {
   /// `no-tag`: CKR_OK and some plaintext for a ciphertext that was refused.
   CK_RV aboutTag(CK_RV rv, const unsigned char* ciphertext, CK_ULONG length, unsigned char* plaintext,
                  CK_ULONG& plaintextLength) const;
-  /// All of them, of a template.
+  /// All of the above, for the attributes of a template.
   void aboutAttributes(CK_ATTRIBUTE* attributes, CK_ULONG count) const;
 
  private:

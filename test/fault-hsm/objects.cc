@@ -84,8 +84,7 @@ std::string Objects::identity(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session)
   const auto behind = real(shown, session);
   if (!behind) return "";
   const std::lock_guard lock(mutex_);
-  // Made stale by another thread meanwhile: put back, it would be what every later search gives for this
-  // object.
+  // Another thread has made it stale meanwhile: if it came back, every later search would return it.
   if (stale_.contains(shown)) return "";
   Object& object = objects_[shown];
   if (object.real == 0) {
@@ -123,7 +122,7 @@ void Objects::rotateLocked() {
   std::vector<Object> behind;
   for (auto& [shown, object] : objects_) behind.push_back(std::move(object));
   if (behind.empty()) return;
-  // Not of std::ranges: clang-tidy 14 cannot read what GCC's returns.
+  // Not std::ranges::rotate: clang-tidy 14 cannot parse GCC's return type.
   std::rotate(behind.begin(), behind.begin() + 1, behind.end());
   shownByReal_.clear();
   auto next = behind.begin();

@@ -19,7 +19,7 @@ enum class Action {
   kDelay,         ///< `delay <time>`
   kHang,          ///< `hang [code]`: until the script changes or calls are released.
   kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
-  kFlip,          ///< `flip`: one bit of what it puts out is wrong.
+  kFlip,          ///< `flip`: one bit of its output is wrong.
   kShort,         ///< `short [n]`: lengths and counts are less by n (1) than they are.
   kLong,          ///< `long [n]`: they are more.
   kHuge,          ///< `huge`: they are 2^40.

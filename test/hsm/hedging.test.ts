@@ -8,7 +8,7 @@ import { createHsmFixture, type HsmFixture, inTime, makeMaterial } from './fixtu
 
 const additionalData = Uint8Array.of(1, 2, 3);
 
-/** Bytes that the addon handed over and that were secret then. */
+/** Secret bytes that the addon has returned. */
 let plaintexts: Uint8Array[];
 let fixture: HsmFixture;
 let slow: FaultHsm;
@@ -88,7 +88,7 @@ describe('if it is on', () => {
     ['random', 'C_GenerateRandom', random],
   ] as const)('%s is answered while the slow member is still working', async (_name, functionName, operation) => {
     slow.obey(`${functionName} hang`);
-    // One of them is the slow one's.
+    // One of the two goes to the slow member first.
     await operation();
     await operation();
     await vi.waitFor(() => expect(inside(functionName)).toBeGreaterThan(0));
@@ -122,7 +122,7 @@ describe('if it is on', () => {
     // On a slow machine the healthy member may be late too.
     expect(spent.length - spentBefore).toBeGreaterThanOrEqual(3);
     expect(new Set(spent)).toEqual(new Set([material.materialId]));
-    // Of all since the key was made, because a loser may begin late. A spent attempt may still wait, or be given up.
+    // Counts all since the key was made, because a loser may begin late. A spent attempt may still wait, or be given up.
     expect(spent.length).toBeGreaterThanOrEqual(encryptions() - encryptionsBefore);
   });
 

@@ -184,12 +184,12 @@ describe('an HSM that fails', () => {
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'canary-failed', callerFault: false });
   });
 
-  test.each([2, 3, 4])('one that passes after %d occurrences is attributed to nothing', async (times) => {
+  test.each([2, 3, 4])('an error that passes after %d occurrences blames neither key nor ciphertext', async (times) => {
     fault.obey(`C_Decrypt times ${times} rv 0x5`);
     await decryptGood();
   });
 
-  test.each([1, 2, 3, 4])('nor if it occurred %d times while a first ciphertext was checked', async (times) => {
+  test.each([1, 2, 3, 4])('nor does one that occurs %d times while a first ciphertext is checked', async (times) => {
     key = await makeKey(pool, member);
     fault.obey(`C_Decrypt times ${times} rv 0x5`);
     const encrypted = fault.calls('C_Encrypt');
@@ -248,7 +248,7 @@ describe('an HSM that fails', () => {
     expect(await failureOf(decryption)).toMatchObject({ kind: 'canary-failed' });
   });
 
-  test('if it is lost during that, the loss is reported, and the key is not blamed', async () => {
+  test('if the HSM is lost during that test, the loss is reported, and the key is not blamed', async () => {
     fault.obey('C_Decrypt rv 0x5', 'C_GenerateKey rv 0x30');
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'rv', rv: 0x30, functionName: 'C_GenerateKey' });
   });
@@ -321,7 +321,7 @@ describe('an HSM that fails', () => {
     expect(fault.calls('C_GenerateKey')).toBe(made + 1);
   });
 
-  test('a session that it lost is opened again, and a stale handle is proved again', async () => {
+  test('a lost session is opened again, and a stale handle is proved again', async () => {
     fault.obey('C_EncryptInit rv 0xb3');
     expect(await failureOf(encrypt())).toMatchObject({ rv: 0xb3, functionName: 'C_EncryptInit' });
     const sessions = fault.calls('C_OpenSession');
@@ -371,7 +371,7 @@ describe('an HSM that fails', () => {
   });
 
   test.each(['C_GetAttributeValue', 'C_FindObjectsInit', 'C_FindObjects'])(
-    '%s that fails for every key is the HSM’s failure, and for one key that key’s or none',
+    '%s failing for every key is the HSM’s failure; failing for one key it never is',
     async (name) => {
       const other = await makeKey(pool, member);
       fault.obey(`${name} rv 0x5`);

@@ -43,7 +43,7 @@ describe('docstrings', () => {
     expect(files.flatMap((path) => undocumented(path, readFileSync(join(source, path), 'utf8')))).toEqual([]);
   });
 
-  it('are missed where there is none, and where there is only a comment or one for the file', () => {
+  it('are reported missing if there is none, or only a comment or one for the file', () => {
     const text = [
       '/** Of the file. */',
       '',

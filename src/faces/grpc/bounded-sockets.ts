@@ -3,7 +3,7 @@ import { sourceAddressOf } from './connections.js';
 import type { RefusalReporter } from './refusals.js';
 
 /**
- * Bounds the connections of a listener that may be anybody's, and leaves the rest of the listener to principals:
+ * Bounds the unauthenticated connections of a listener, and leaves the rest of the listener to principals:
  * connections whose TLS handshake is not done, and those whose certificate maps to no principal. Beyond the bound the
  * oldest is closed: an honest handshake takes milliseconds, and a stranger's requests are denied at once.
  */

@@ -186,7 +186,7 @@ export class RequestAssembly {
     }
   }
 
-  /** Ends a call because of what it has sent. */
+  /** Ends a call because of its input. */
   #refuse(arrival: PendingRequest, error: HoldfastError): void {
     this.#end(arrival, error, error.code === 'LIMIT_EXCEEDED' ? ownReasons.messageTooLong : ownReasons.malformed);
   }

@@ -70,7 +70,7 @@ export class RequestFrames {
     this.#messages += 1;
     this.#length = 0;
     if (this.#messages > 1 && !this.#rules.isStream) return malformed('The request has more than one message.');
-    if (flags > compressedFlag) return malformed(`The message of the request has flags that nobody knows: ${flags}.`);
+    if (flags > compressedFlag) return malformed(`The message of the request has unknown flags: ${flags}.`);
     if (flags === compressedFlag && this.#rules.encoding === 'identity') {
       return malformed('The message of the request is marked as compressed, and grpc-encoding does not say how.');
     }

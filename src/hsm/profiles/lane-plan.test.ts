@@ -7,7 +7,7 @@ const unlimited = { maxSessionCount: null, maxRwSessionCount: null, sessionCount
 const headroom = generic.sessionHeadroom.value;
 
 describe('the plan of lanes', () => {
-  test('is the configured number, else what the profile recommends', () => {
+  test('is the configured number, or else the profile’s', () => {
     expect(planLanes(generic, unlimited, 32)).toBe(32);
     expect(planLanes(generic, unlimited, null)).toBe(4);
     expect(planLanes(softhsm, unlimited, null)).toBe(1);

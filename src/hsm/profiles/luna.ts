@@ -14,11 +14,11 @@ export const luna: VendorProfile = {
   ],
   gcmNonce: {
     value: 'token-rng',
-    source: `${gcmPage}, "Initialization Vector": not in FIPS mode the caller specifies it, 12 bytes at best; in FIPS mode the HSM's has 16`,
+    source: `${gcmPage}, "Initialization Vector": not in FIPS mode the caller specifies it, preferably 12 bytes; in FIPS mode the HSM makes one of 16 bytes`,
   },
   maximumGcmBytes: {
     value: null,
-    source: `${gcmPage}: data is accumulated up to a maximum, which the excerpt that we read does not give; 4,096 bytes are taken to be below it`,
+    source: `${gcmPage}: data is accumulated up to a maximum, which our excerpt does not give; 4,096 bytes are assumed to be below it`,
   },
   knowsCopyable: { value: true, source: 'PKCS#11 v2.40 §4.4; not confirmed for Luna' },
   keyWrapWithPaddingMechanisms: {
@@ -29,10 +29,10 @@ export const luna: VendorProfile = {
     value: ['SHA-1'],
     source: 'PKCS#11 v2.40, Current Mechanisms §2.1.7: what every module takes; not confirmed for Luna',
   },
-  privateInstance: { value: false, source: 'not documented; one client with connections of its own' },
+  privateInstance: { value: false, source: 'not documented; one client library with its own connections' },
   recommendedLanes: { value: 16, source: 'no figure: network latency, so more lanes than cores' },
   sessionHeadroom: { value: 8, source: 'our choice: room for the vendor’s tools' },
-  maximumSessions: { value: null, source: 'C_GetTokenInfo tells (PKCS#11 v2.40 §3.2)' },
+  maximumSessions: { value: null, source: 'C_GetTokenInfo reports it (PKCS#11 v2.40 §3.2)' },
   ceremony: {
     value: 'unsupported',
     source: 'not examined: the security officer of a Luna partition does not operate on keys',

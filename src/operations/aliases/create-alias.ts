@@ -39,7 +39,7 @@ export async function createAlias(
   return {};
 }
 
-/** CreateAlias: on the key that the alias will point at, by id. */
+/** CreateAlias. Its target is a key id, for the key that the alias will point at. */
 export const createAliasOperation = onTargetKey<CreateAliasRequest & { targetKeyId: string }>({
   plane: 'control',
   audited: ['aliasName', 'targetKeyId'],

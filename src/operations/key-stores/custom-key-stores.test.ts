@@ -192,7 +192,7 @@ describe('describe', () => {
 });
 
 describe('update', () => {
-  test('a new password is sealed under the next version, so that it may be tried', async () => {
+  test('a new password is sealed under the next version, and may be tried', async () => {
     const { customKeyStoreId } = await create();
     const before = credentialVersionOf(await storedStore(customKeyStoreId));
     await update({ customKeyStoreId, keyStorePassword: Secret.fromUtf8('password2') });
