@@ -17,24 +17,16 @@ bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeTo
 
 Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
 
-int running(const Member& member) REQUIRES(poolState) {
-  return static_cast<int>(std::ranges::count_if(
-      member.lanes, [](const auto& lane) REQUIRES(poolState) { return lane->place.current != nullptr; }));
-}
-
 MemberStatistics describe(const Member& member, size_t sharedQueue) REQUIRES(poolState) {
   MemberStatistics described;
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
   described.admitted = member.takesSharedWork();
-  described.lanes =
-      static_cast<int>(std::ranges::count_if(member.lanes, [](const auto& lane) REQUIRES(poolState) {
-        return lane->place.state != LaneState::kOpening;
-      }));
+  described.lanes = member.readyLanes();
   described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
   described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
-  described.running = running(member);
+  described.running = member.runningLanes();
   described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
   described.openings = member.openings->alive();
@@ -63,7 +55,7 @@ void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
 
 Member& Dispatcher::memberAt(int index) const {
   const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
-  if (!known || closed_ || members_[static_cast<size_t>(index)]->closing) {
+  if (!known || closed_ || members_[static_cast<size_t>(index)]->isClosing()) {
     throw withMember(failure(FailureKind::kClosed, "the member is closed"), index);
   }
   return *members_[static_cast<size_t>(index)];
@@ -97,15 +89,14 @@ Profile Dispatcher::profileOf(int index) const {
 
 void Dispatcher::suspend(int index) {
   const Lock lock(mutex_);
-  memberAt(index).admitted = false;
+  memberTransitions.advance(memberAt(index).state, MemberEvent::kSuspend);
   refuseWhereNobodyServes();
 }
 
 void Dispatcher::resume(int index) {
   const Lock lock(mutex_);
   Member& member = memberAt(index);
-  member.admitted = true;
-  member.suspected = false;
+  memberTransitions.advance(member.state, MemberEvent::kResume);
   wakeIdle(member);
 }
 
@@ -113,7 +104,7 @@ std::vector<MemberStatistics> Dispatcher::statistics() const {
   const Lock lock(mutex_);
   std::vector<MemberStatistics> all;
   for (const auto& member : members_) {
-    if (!member->closing) all.push_back(describe(*member, shared_.size()));
+    if (!member->isClosing()) all.push_back(describe(*member, shared_.size()));
   }
   return all;
 }
@@ -228,7 +219,7 @@ RequestPointer Dispatcher::popAlive(std::deque<RequestPointer>& queue) {
 
 RequestPointer Dispatcher::take(Member& member) {
   if (auto request = popAlive(member.pinned)) return request;
-  const bool shares = member.takesSharedWork() || (closed_ && member.admitted);
+  const bool shares = member.takesSharedWork() || member.state == MemberState::kDraining;
   return shares ? popAlive(shared_) : nullptr;
 }
 

@@ -116,7 +116,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void refuseWhereNobodyServes() REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);
   void setAside(Member& member, Lane& lane) REQUIRES(poolState);
-  static bool mayReplace(const Member& member) REQUIRES(poolState);
+  void replaceHanging(Member& member) REQUIRES(poolState);
   void endOpening(Lane& lane) REQUIRES(poolState);
   [[nodiscard]] bool expireOn(Lane& lane, const RequestPointer& request, Member& member) REQUIRES(poolState);
   bool hasHungSince(Clock::time_point since) const REQUIRES(poolState);
@@ -128,7 +128,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void retire(Member& member, Lane& lane) REQUIRES(poolState);
   void shrink(Member& member) REQUIRES(poolState);
   void wakeIdle(Member& member) REQUIRES(poolState);
-  static void stop(Member& member) REQUIRES(poolState);
+  static void stop(Member& member, MemberEvent why) REQUIRES(poolState);
   /// One more in this count of a member while the caller holds what it gives. With the mutex held.
   [[nodiscard]] std::shared_ptr<const void> countInside(int& count) REQUIRES(poolState);
   void release(int index, Deadline deadline);

@@ -12,15 +12,6 @@ bool isDeserted(const Member& member) REQUIRES(poolState) {
 
 }  // namespace
 
-int Member::threadsInside() const {
-  const auto busy = [](const auto& lane)
-                        REQUIRES(poolState) { return lane->place.state != LaneState::kIdle; };
-  const auto lanesInside = std::ranges::count_if(lanes, busy) + std::ssize(quarantined) + std::ssize(retired);
-  const int inside = static_cast<int>(lanesInside) + tokenHolders + threadsOpening;
-  const bool isToBeReleased = threadsReleasing > 0 || (closing && (token || !lanes.empty()));
-  return inside == 0 && isToBeReleased ? 1 : inside;
-}
-
 std::shared_ptr<const void> Dispatcher::countInside(int& count) {
   ++count;
   return {&count, [dispatcher = shared_from_this(), &count](const void*) {
@@ -30,23 +21,21 @@ std::shared_ptr<const void> Dispatcher::countInside(int& count) {
           }};
 }
 
-void Dispatcher::stop(Member& member) {
-  member.closing = true;
+void Dispatcher::stop(Member& member, MemberEvent why) {
+  memberTransitions.advance(member.state, why);
   for (const auto& lane : member.lanes) lane->place.wake.notifyOne();
 }
 
 void Dispatcher::beginClosing(int index) {
   const Lock lock(mutex_);
-  Member& member = memberAt(index);
-  member.admitted = false;
-  stop(member);
+  stop(memberAt(index), MemberEvent::kClose);
   refuseWhereNobodyServes();
 }
 
 void Dispatcher::beginClosingAll() {
   const Lock lock(mutex_);
   closed_ = true;
-  for (const auto& member : members_) stop(*member);
+  for (const auto& member : members_) stop(*member, MemberEvent::kClosePool);
 }
 
 bool Dispatcher::isClosed() const {

@@ -12,20 +12,10 @@ bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
   return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
 }
 
-bool isReady(const std::shared_ptr<Lane>& lane) REQUIRES(poolState) {
-  return lane->place.state != LaneState::kOpening;
-}
-
-int readyLanes(const Member& member) REQUIRES(poolState) {
-  return static_cast<int>(std::ranges::count_if(member.lanes, isReady));
-}
-
-bool hasSurplus(const Member& member) REQUIRES(poolState) {
-  return std::ssize(member.lanes) > member.budget.target();
-}
-
 /// A member that closes drains its queue with the lanes that it has.
-bool endsAsSurplus(const Member& member) REQUIRES(poolState) { return hasSurplus(member) && !member.closing; }
+bool endsAsSurplus(const Member& member) REQUIRES(poolState) {
+  return member.hasSurplus() && !member.isClosing();
+}
 
 /// Lanes with which a member starts: one that hangs does not stop it.
 constexpr int kFirstLanes = 2;
@@ -51,12 +41,12 @@ RequestPointer Dispatcher::next(Lane& lane) {
   }
   place.current = take(member);
   if (place.current) return place.current;
-  if (member.closing) return nullptr;
+  if (member.isClosing()) return nullptr;
   laneTransitions.advance(place.state, LaneEvent::kRest);
   member.idle.push_back(&lane);
   changed_.notifyAll();
   place.wake.wait(lock, [&place, &member]() REQUIRES(poolState) {
-    return place.state != LaneState::kIdle || member.closing;
+    return place.state != LaneState::kIdle || member.isClosing();
   });
   // Under the same lock: a lane that leaves without work must not be given any on its way out.
   if (place.state == LaneState::kIdle) {
@@ -75,8 +65,9 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     const Lock lock(mutex_);
     unwatch(request);
     Member& member = *members_[static_cast<size_t>(lane.member())];
-    if (member.suspected && !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome)) {
-      member.suspected = false;
+    const bool speaksForIt = !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome);
+    if (speaksForIt && member.state == MemberState::kSuspected) {
+      memberTransitions.advance(member.state, MemberEvent::kSucceed);
       wakeIdle(member);
     }
     const bool ends = isLeaving(lane.place.state) || endsAsSurplus(member);
@@ -114,7 +105,7 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(lane.member())];
   const bool alone = member.lanes.size() < 2;
-  if (isLeaving(lane.place.state) || member.closing || alone) return false;
+  if (isLeaving(lane.place.state) || member.isClosing() || alone) return false;
   unwatch(request);
   // Who is given it next may not be awake at its deadline, and hangs nowhere.
   request->insideSince = kNotInside;
@@ -137,11 +128,9 @@ void Dispatcher::laneEnded(Lane& lane) {
   if (removeLane(member.retired, lane)) {
     // Nothing of it is left to replace.
   } else if (removeLane(member.quarantined, lane)) {
-    // The stuck call came back: there is room for a lane again.
-    member.exhausted = false;
-    if (!member.closing) addLane(member);
+    replaceHanging(member);
   } else if (member.lanes.empty()) {
-    refuseAll(member.pinned, member.closing ? FailureKind::kClosed : FailureKind::kNoMember,
+    refuseAll(member.pinned, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
               "the member has no lane");
     refuseWhereNobodyServes();
   }
@@ -201,7 +190,7 @@ void Dispatcher::growFor(const Request& request) {
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(std::ssize(member.lanes));
   const bool wanted =
-      queuedCount_ > 0 && readyLanes(member) == lanes && member.takesPinnedWork() && mayReplace(member);
+      queuedCount_ > 0 && member.readyLanes() == lanes && member.takesPinnedWork() && member.mayReplace();
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
@@ -217,9 +206,10 @@ void Dispatcher::retire(Member& member, Lane& lane) {
 /// The token has no session for more lanes than are ready. Those that are opening will find none either; of
 /// the others, who rests ends now, and who works after that.
 void Dispatcher::shrink(Member& member) {
-  member.budget.refused(readyLanes(member), Clock::now());
-  while (hasSurplus(member)) {
-    const auto found = std::ranges::find_if_not(member.lanes, isReady);
+  member.budget.refused(member.readyLanes(), Clock::now());
+  const auto opening = [](const auto& lane) REQUIRES(poolState) { return !lane->isReady(); };
+  while (member.hasSurplus()) {
+    const auto found = std::ranges::find_if(member.lanes, opening);
     if (found != member.lanes.end())
       retire(member, **found);
     else if (!member.idle.empty())
@@ -233,15 +223,11 @@ bool Dispatcher::makeRoom(int index, Deadline deadline) {
   Lock lock(mutex_);
   Member& member = memberAt(index);
   const auto ending = member.retired.size();
-  if (readyLanes(member) < 2) return false;
+  if (member.readyLanes() < 2) return false;
   shrink(member);
   return changed_.waitUntil(lock, deadline, [&member, ending]() REQUIRES(poolState) {
-    return !hasSurplus(member) && member.retired.size() <= ending;
+    return !member.hasSurplus() && member.retired.size() <= ending;
   });
-}
-
-bool Dispatcher::mayReplace(const Member& member) {
-  return std::ssize(member.quarantined) <= member.limits.maxQuarantinedLanes;
 }
 
 void Dispatcher::setAside(Member& member, Lane& lane) {
@@ -249,16 +235,23 @@ void Dispatcher::setAside(Member& member, Lane& lane) {
   lane.place.current.reset();
   member.quarantined.push_back(lane.shared_from_this());
   removeLane(member.lanes, lane);
-  if (mayReplace(member) && !member.closing) addLane(member);
+  replaceHanging(member);
+}
+
+/// Within the bound. A member that closes needs no more lanes.
+void Dispatcher::replaceHanging(Member& member) {
+  if (!member.mayReplace()) return;
+  member.exhausted = false;
+  if (!member.isClosing()) addLane(member);
 }
 
 void Dispatcher::quarantine(Lane& lane) {
   Member& member = *members_[static_cast<size_t>(lane.member())];
   setAside(member, lane);
   // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
-  member.suspected = true;
+  memberTransitions.advance(member.state, MemberEvent::kHang);
   refuseWhereNobodyServes();
-  if (!mayReplace(member)) {
+  if (!member.mayReplace()) {
     member.exhausted = true;
     refuseAll(member.pinned, FailureKind::kNoMember, "too many lanes of the member hang");
     refuseWhereNobodyServes();
@@ -285,12 +278,12 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   const int first = std::min(kFirstLanes, member.limits.laneCount);
   while (std::ssize(member.lanes) < first && !member.laneFailure) addLane(member);
   const auto settled = [&member]() REQUIRES(poolState) {
-    return member.laneFailure || member.closing || std::ranges::all_of(member.lanes, isReady);
+    return member.laneFailure || member.isClosing() || member.readyLanes() == std::ssize(member.lanes);
   };
   if (!changed_.waitUntil(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
-  if (member.closing) throw failure(FailureKind::kClosed, "the member was closed");
+  if (member.isClosing()) throw failure(FailureKind::kClosed, "the member was closed");
   if (member.lanes.empty()) throw failure(FailureKind::kLaneDeadline, "no lane opened");
   member.served = true;
 }

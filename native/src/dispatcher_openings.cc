@@ -40,7 +40,7 @@ void Dispatcher::detach(int index, Deadline deadline) {
   std::shared_ptr<Epoch> epoch;
   Lock lock(mutex_);
   Member& member = memberAt(index);
-  member.admitted = false;
+  memberTransitions.advance(member.state, MemberEvent::kSuspend);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
   opening = std::move(member.opening);

@@ -41,6 +41,8 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   void start(Threads& threads);
 
   int member() const { return member_; }
+  /// Its first session is open.
+  bool isReady() const REQUIRES(poolState) { return place.state != LaneState::kOpening; }
   /// What it has sessions on. On its thread.
   const Token* token() const { return token_.get(); }
 

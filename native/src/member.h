@@ -8,6 +8,7 @@
 
 #include "lane.h"
 #include "lane_budget.h"
+#include "member_state.h"
 #include "pool_state.h"
 
 namespace holdfast {
@@ -59,13 +60,9 @@ struct Member {
   std::shared_ptr<Token> token GUARDED_BY(poolState);
   OpeningPointer opening GUARDED_BY(poolState);
   std::shared_ptr<Epoch> epoch GUARDED_BY(poolState);
-  bool admitted GUARDED_BY(poolState) = false;
-  /// No new work; lanes end once what was accepted is done.
-  bool closing GUARDED_BY(poolState) = false;
-  /// More lanes hang than may be replaced.
+  MemberState state GUARDED_BY(poolState) = MemberState::kSuspended;
+  /// A call hung when no more lanes may be replaced: no work at all, whatever the state, until one may again.
   bool exhausted GUARDED_BY(poolState) = false;
-  /// A call hangs and none has succeeded since: no more shared work until one does, or until it is resumed.
-  bool suspected GUARDED_BY(poolState) = false;
   /// Control operations that hold the token.
   int tokenHolders GUARDED_BY(poolState) = 0;
   /// Threads that open it.
@@ -84,12 +81,20 @@ struct Member {
   /// Why a lane could not open its first session, since the last start.
   std::optional<Failure> laneFailure GUARDED_BY(poolState);
 
+  bool isClosing() const REQUIRES(poolState) { return holdfast::isClosing(state); }
+  bool takesSharedWork() const REQUIRES(poolState);
+  bool takesPinnedWork() const REQUIRES(poolState);
+  /// Lanes whose first session is open.
+  int readyLanes() const REQUIRES(poolState);
+  int runningLanes() const REQUIRES(poolState);
+  /// More lanes than the budget allows.
+  bool hasSurplus() const REQUIRES(poolState);
+  /// Whether a lane that hangs may have another in its place.
+  bool mayReplace() const REQUIRES(poolState);
   /// Threads that are inside the module, or will be before the member is closed. A lane at rest only closes
   /// its session, and a release only finalises, so together they count as one, and only while nothing else
   /// does: the release begins at the very deadline at which the others are counted.
   int threadsInside() const REQUIRES(poolState);
-  bool takesSharedWork() const REQUIRES(poolState) { return admitted && !suspected && takesPinnedWork(); }
-  bool takesPinnedWork() const REQUIRES(poolState) { return !closing && !exhausted && !lanes.empty(); }
 };
 
 }  // namespace holdfast

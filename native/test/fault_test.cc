@@ -142,6 +142,26 @@ TEST(Fault, AThousandHangsAreBoundedAndANeighbourDoesNotNotice) {
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
+TEST(Fault, AMemberTakesNoWorkWhileMoreLanesHangThanMayBeReplaced) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.connect(token.faultyModule(), {2, 0});
+  const auto key = pool.makeKey(member);
+  token.obey("C_Decrypt hang\nC_GenerateRandom hang");
+  auto probe = pool.post(member, makeProbe(key), after(2'000));
+  auto random = pool.post(member, makeRandom(8), after(2'000));
+  EXPECT_EQ(failureOf(probe.get()).kind, FailureKind::kLaneDeadline);
+  EXPECT_EQ(failureOf(random.get()).kind, FailureKind::kLaneDeadline);
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 2; }));
+  // One comes back; the other one is still more than none.
+  token.obey("C_GenerateRandom hang");
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 1; }));
+  EXPECT_EQ(failureOf(pool.run(member, makeProbe(key))).kind, FailureKind::kNoMember);
+  token.heal();
+  EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
+  valueOf<std::monostate>(pool.run(member, makeProbe(key)));
+}
+
 TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
   const TestToken ill;
   const TestToken well;

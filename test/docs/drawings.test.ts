@@ -26,7 +26,7 @@ function drawn(state: string, withLabels: boolean): string[] {
 }
 
 /** The arrows of a `TransitionTable`, whose rows read `/* state *\/ {kNext, kRefused, …},`. */
-function nativeTransitions(path: string, first: string, last: string): string[] {
+function nativeTransitions(path: string, first: string, last?: string): string[] {
   const rows = readFileSync(join(root, path), 'utf8').matchAll(/^ *\/\* (\w+) +\*\/ \{([\w, ]+)\},$/gm);
   const changes = [...rows].flatMap(([, from = '', cells = '']) =>
     cells
@@ -178,4 +178,8 @@ test('a breaker changes as it is drawn', async () => {
 
 test('a lane changes as it is drawn', () => {
   expect(drawn('quarantined', false)).toEqual(nativeTransitions('native/src/lane_state.cc', 'opening', 'ended'));
+});
+
+test('a member in the session pool changes as it is drawn', () => {
+  expect(drawn('suspected', false)).toEqual(nativeTransitions('native/src/member_state.cc', 'suspended'));
 });
