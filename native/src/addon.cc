@@ -94,10 +94,10 @@ void notifyServiceManager(const Napi::CallbackInfo& info) {
   const int failed = notifyService(stringOf(info[0]), stringOf(info[1]));
   if (failed == 0) return;
   const std::string reason = std::system_category().message(failed);
-  throw Napi::Error::New(info.Env(), "the service manager could not be told: " + reason);
+  throw Napi::Error::New(info.Env(), "the service manager could not be notified: " + reason);
 }
 
-// Nothing to wait for: a descriptor that is closed or broken takes writes too, which then say so.
+// Does not wait. A closed or broken descriptor takes writes too, and those report the error.
 Napi::Value takesWrites(const Napi::CallbackInfo& info) {
   pollfd asked{intOf(info[0]), POLLOUT, 0};
   return Napi::Boolean::New(info.Env(), ::poll(&asked, 1, 0) > 0);

@@ -13,7 +13,7 @@ namespace holdfast {
 class FileLock {
  public:
   /// Named by the module's real path, environment and initialisation string. So a
-  /// member that hangs in C_Initialize keeps no member of another token directory out. Waits until the
+  /// member that hangs in C_Initialize does not block members of other token directories. Waits until the
   /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 if it is missing, and refused
   /// if another user owns it or may write to it: a lock that others can hold is a way to stop us.
   [[nodiscard]] static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module,

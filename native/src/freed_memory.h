@@ -5,16 +5,17 @@
 
 namespace holdfast {
 
-/// From now on the allocator overwrites what is freed (`M_PERTURB` of mallopt(3)), of all threads and
-/// libraries of the process. What the thread keeps for its next allocations (glibc's thread cache, seven
-/// blocks each of up to 1 KiB) is not, which is what `overwriteThreadCache` is for. Does nothing if the C
-/// library has no such option.
+/// From now on the allocator overwrites freed memory (`M_PERTURB` of mallopt(3)) of all threads and libraries
+/// of the process. It does not overwrite blocks that a thread keeps for its next allocations (glibc's thread
+/// cache, seven blocks each of up to 1 KiB); `overwriteThreadCache` does. Does nothing if the C library has
+/// no such option.
 void overwriteFreedMemory();
 
-/// Overwrites what the calling thread has freed and keeps for its next allocations. Takes about 20 µs.
+/// Overwrites the blocks that the calling thread has freed and keeps for its next allocations. Takes about
+/// 20 µs.
 void overwriteThreadCache();
 
-/// Overwrites what earlier calls have left on the stack of the calling thread, below its caller: Node reads
+/// Overwrites the remains of earlier calls on the stack of the calling thread, below its caller: Node reads
 /// TLS through a buffer of 16 KiB there.
 void overwriteDeadStack();
 

@@ -8,14 +8,14 @@
 namespace holdfast {
 namespace {
 
-/// An output whose end is as it was: PKCS#11 has no other sign of a call that answered CKR_OK and wrote
-/// nothing, or not all. Eight zeroes at the end of random bytes are one in 2^64.
+/// Whether the end of an output is unchanged: PKCS#11 has no other sign of a call that answered CKR_OK and
+/// wrote nothing, or not all. Random bytes end in eight zeroes with a chance of 2^-64.
 bool endsInZeroes(ByteView bytes) {
   return std::ranges::all_of(bytes.last(std::min<size_t>(bytes.size(), 8)),
                              [](uint8_t byte) { return byte == 0; });
 }
 
-/// Whether one begins with the other: by chance that is one in 2^128, for those that are long enough.
+/// Whether the ciphertext begins with the plaintext. For the lengths checked, the chance of that is 2^-128.
 bool isEcho(ByteView ciphertext, ByteView plaintext) {
   return plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext);
 }

@@ -1,5 +1,5 @@
 /// \file THE table of CK_RVs (PKCS#11 v2.40 §5.1 and §5.1.6). Nothing else in the product interprets a CK_RV:
-/// all other code asks a row. `test/tidy/return-values.test.ts` holds that.
+/// all other code asks a row. `test/tidy/return-values.test.ts` checks that.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@ namespace holdfast {
 
 /// C_Login's verdict on the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
 enum class LoginOutcome {
-  /// The token judged the PIN, or may have. So every value that no row excuses: a wrong PIN is tried once
+  /// The token judged the PIN, or may have. The default for every value: a wrong PIN is tried once
   /// (invariant 7).
   kRefused,
   /// No token, session or library could have judged it, or another login stood in the way.

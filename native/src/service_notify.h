@@ -4,9 +4,9 @@
 
 namespace holdfast {
 
-/// Sends a message of sd_notify(3) to the datagram socket that NOTIFY_SOCKET names: a path, or with '@' in
-/// front a name in the abstract namespace. Node has no datagram sockets of that kind. Never blocks: a
-/// receiver that is full loses it.
+/// Sends a message of sd_notify(3) to the datagram socket that NOTIFY_SOCKET names: a path, or '@' and a
+/// name in the abstract namespace. Node has no datagram sockets of that kind. Never blocks: if the
+/// receiver's buffer is full the message is lost.
 /// @returns 0, or the errno of the call that failed.
 int notifyService(const std::string& address, const std::string& message) noexcept;
 

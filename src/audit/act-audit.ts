@@ -87,7 +87,7 @@ export class ActAudit {
     return ended.result;
   }
 
-  /** Records an act that is already done and takes nothing away. @throws ActUnauditedError */
+  /** Records an act that is already done and destroys nothing. @throws ActUnauditedError */
   async note(act: Act): Promise<void> {
     const requestId = this.#tools.identifiers.requestId();
     this.#tools.onActed(act, undefined);

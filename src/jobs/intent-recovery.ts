@@ -55,7 +55,7 @@ export class IntentRecovery {
   readonly #rounds: PeriodicJob;
   /** By cluster and member: how many keys the last inventory could not account for. */
   readonly #unaccounted = new Map<string, number>();
-  /** Clusters to be compared with the next round, because another process was at them. */
+  /** Clusters to be compared with the next round, because another process was working on them. */
   readonly #inventoriesDue = new Set<string>();
 
   constructor(options: IntentRecoveryOptions) {

@@ -30,7 +30,7 @@ const batchSize = 100;
  * use or restore a key whose material is half destroyed. The next round continues what a crash left in `Deleting`. A
  * key whose cluster is not connected stays pending deletion until it is.
  *
- * One process at a time does this, under a lease. Each is recorded in the audit log before it begins, and is not begun otherwise; and only by a time that is verified.
+ * One process at a time does this, under a lease. A deletion begins only after the audit log has its record, and only by a verified time.
  */
 export class KeyDeletion {
   readonly #core: DeletionOptions['core'];

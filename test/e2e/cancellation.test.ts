@@ -63,7 +63,7 @@ it('a cancelled call that waits for an HSM never reaches it, and is audited', as
 
   fault.heal();
   await Promise.all(hung);
-  // Behind it, if it were still in the queue.
+  // The cancelled call would run before this one if it were still in the queue.
   await decrypt();
   expect(fault.calls('C_Decrypt')).toBe(before + 2 * ofOne);
 });

@@ -121,8 +121,8 @@ describe('holdfast ciphertext describe', () => {
     ['nothing', Buffer.alloc(0), /does not begin with HF/],
     ['a text', Buffer.from('hello'), /does not begin with HF/],
     ['a newer format', Buffer.from('HF\u0007' + 'x'.repeat(100)), /has format 7/],
-    ['what was cut off', Buffer.from('HF\u0001' + 'x'.repeat(40)), /43 bytes, and at least 83 are needed/],
-    ['what is too long', Buffer.from('HF\u0001' + 'x'.repeat(5_000)), /at most 4178 are possible/],
+    ['a truncated file', Buffer.from('HF\u0001' + 'x'.repeat(40)), /43 bytes, and at least 83 are needed/],
+    ['a file that is too long', Buffer.from('HF\u0001' + 'x'.repeat(5_000)), /at most 4178 are possible/],
     ['another algorithm', Buffer.from('HF\u0001' + 'x'.repeat(100)), /does not have/],
   ])('says why %s is not a ciphertext', async (_, bytes, why) => {
     writeFileSync(file, bytes);

@@ -70,7 +70,7 @@ function run({ program, argv, environment }: Example, key: string, onComplaint =
 
 describe.each(Object.entries(examples))('the example in %s', (language, example) => {
   const isReady = example.needs.every((file) => existsSync(file));
-  const why = isReady ? '' : ' (skipped: npm run test:examples makes it ready, where the tool-chain is installed)';
+  const why = isReady ? '' : ' (skipped: npm run test:examples makes it ready if the tool-chain is installed)';
 
   it.skipIf(!isReady)(`encrypts and decrypts over mutual TLS${why}`, async () => {
     expect(await run(example, keyId)).toEqual({

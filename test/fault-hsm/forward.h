@@ -90,7 +90,7 @@ struct Forward<Number, Member, CK_RV (*)(Parameters...)> {
   }
 
  private:
-  /// Of the first parameter that is an object's handle.
+  /// The CKA_ID behind the first parameter that is an object's handle.
   template <size_t... Index>
   static std::string keyOf(const Arguments& arguments, std::index_sequence<Index...> /*indices*/) {
     std::string key;

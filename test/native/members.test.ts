@@ -75,7 +75,7 @@ describe('members', () => {
     expect(failure.message).toContain('gamma');
   });
 
-  test('two tokens of one label are not chosen between', async () => {
+  test('two tokens of one label are refused, not chosen from', async () => {
     first.addToken({ label: 'alpha', userPin: '1234' });
     const failure = await failureOf(pool.openMember(memberOptions(moduleOf(first), 'alpha'), soon()));
     expect(failure).toMatchObject({ kind: 'token-missing' });

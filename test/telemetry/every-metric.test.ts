@@ -205,7 +205,7 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_trace_spans_total{outcome="dropped"}',
   },
   processCpu: {
-    // By as much as was used since, which need not be a whole number; the kernel may count in steps, and only running
+    // Rises by the time used since, which need not be a whole number. The kernel may count in steps, and only running
     // time.
     happens() {
       const { user } = process.cpuUsage();

@@ -36,7 +36,7 @@ export const cloudhsm: VendorProfile = {
   },
   recommendedLanes: { value: 16, source: 'no figure: network latency, so more lanes than cores' },
   sessionHeadroom: { value: 8, source: 'our choice: room for the vendor’s tools' },
-  maximumSessions: { value: null, source: 'C_GetTokenInfo tells (PKCS#11 v2.40 §3.2)' },
+  maximumSessions: { value: null, source: 'C_GetTokenInfo reports it (PKCS#11 v2.40 §3.2)' },
   ceremony: {
     value: 'user-made-then-marked',
     source: 'AWS CloudHSM User Guide, "Mark a key as trusted": only a crypto officer may set CKA_TRUSTED',

@@ -23,7 +23,7 @@ export const generic: VendorProfile = {
   privateInstance: { value: false, source: 'most libraries keep process-wide state' },
   recommendedLanes: { value: 4, source: 'our choice' },
   sessionHeadroom: { value: 2, source: 'our choice: room for the vendor’s tools' },
-  maximumSessions: { value: null, source: 'C_GetTokenInfo tells (PKCS#11 v2.40 §3.2)' },
+  maximumSessions: { value: null, source: 'C_GetTokenInfo reports it (PKCS#11 v2.40 §3.2)' },
   ceremony: { value: 'unsupported', source: 'not examined' },
   initializationString: { value: 'none', source: 'PKCS#11 v2.40 §5.4: pReserved should be null' },
   pinFormat: { value: 'plain', source: 'PKCS#11 v2.40 §5.6, C_Login' },
