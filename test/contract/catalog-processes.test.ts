@@ -34,7 +34,10 @@ class Writer {
   }
 }
 
-describe('several processes on one catalog', () => {
+/** Each process compiles its sources first, which takes a busy machine most of this time. */
+const timeout = 240_000;
+
+describe('several processes on one catalog', { timeout }, () => {
   let folder: string;
   let path: string;
   let writers: Writer[];

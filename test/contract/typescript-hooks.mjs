@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 
 if (process.env.HOLDFAST_TYPESCRIPT_HOOKS === undefined) {
   // The hooks run in a thread of their own, which loads this file again.
@@ -21,6 +20,7 @@ export async function resolve(specifier, context, next) {
 
 export async function load(url, context, next) {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context);
+  const { default: ts } = await import('typescript');
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
   const { outputText } = ts.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), { compilerOptions });
   return { format: 'module', source: outputText, shortCircuit: true };
