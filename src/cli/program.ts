@@ -130,9 +130,24 @@ function errorAsJson({ code, message, details, hint, requestId, outlook }: CliEr
   };
 }
 
+/**
+ * Node opens a program's files hundreds at a time: a low limit is reached before any of our checks runs. A package whose
+ * `package.json` it cannot open for that reason is one that it cannot find.
+ */
+function ranOutOfFiles(thrown: unknown): boolean {
+  if (!(thrown instanceof Error && 'code' in thrown)) return false;
+  if (thrown.code === 'EMFILE' || thrown.code === 'ENFILE') return true;
+  return thrown.code === 'ERR_MODULE_NOT_FOUND' && hasFewFiles();
+}
+
+/** Whether this process may open so few files that loading the program can take all of them. */
+function hasFewFiles(): boolean {
+  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } };
+  return Number(userLimits?.open_files?.soft) < 512;
+}
+
 function internalError(thrown: unknown, terminal: Terminal): CliError {
-  if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'EMFILE' || thrown.code === 'ENFILE')) {
-    // Node opens a program's files hundreds at a time: a low limit is reached before any of our checks runs.
+  if (ranOutOfFiles(thrown)) {
     const hint = 'raise the limit: ulimit -n 4096, or LimitNOFILE= in the systemd unit';
     return new CliError(exitCodes.local, 'OPEN_FILES', 'the limit of open files is too low', { cause: thrown, hint });
   }

@@ -34,12 +34,16 @@ describe('the launcher', () => {
     expect(spawnSync(link, ['--version'], { encoding: 'utf8' }).stdout).toBe(`${version}\n`);
   });
 
-  test.skipIf(!isBuilt)('says that the limit of open files is too low, whatever file it was', () => {
-    const command = `ulimit -n 100; exec "${launcher}" doctor --config "${join(folder, 'missing.yaml')}"`;
-    const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
-    expect(stderr).toMatch(/^error: OPEN_FILES: .*\nhint: .*ulimit -n/);
-    expect(status).toBe(4);
-  });
+  // Which file is the first that cannot be opened differs with the limit, and from run to run.
+  test.skipIf(!isBuilt).each([60, 100, 140])(
+    'says that the limit of %i open files is too low, whatever file it was',
+    (limit) => {
+      const command = `ulimit -n ${limit}; exec "${launcher}" doctor --config "${join(folder, 'missing.yaml')}"`;
+      const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
+      expect(stderr).toMatch(/^error: OPEN_FILES: .*\nhint: .*ulimit -n/);
+      expect(status).toBe(4);
+    },
+  );
 
   test('says what to do before anything is built', () => {
     const copy = join(folder, 'copy');
