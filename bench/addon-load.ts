@@ -1,6 +1,7 @@
 /**
  * A process with the addon alone: `addon-load.ts <JSON of AddonLoad>`, the PIN on stdin. Prints one JSON measurement.
  */
+import { secretKeyClass } from '../src/hsm/material-cache.js';
 import { readFileSync } from 'node:fs';
 import type { NativeMaterialReference, NativePool } from '../src/hsm/native.js';
 import { addon, connect, inMilliseconds, makeKey, memberOptions, soon } from '../test/native/fixture.js';
@@ -68,7 +69,7 @@ async function run(load: AddonLoad, pin: string): Promise<Measurement> {
   const plaintext = new Uint8Array(load.plaintextBytes).fill(0x61);
   const additionalData = new Uint8Array(load.additionalDataBytes).fill(0x62);
   const measurement = await measure({ pool, reference, plaintext, additionalData }, load.inFlight, load.seconds);
-  await pool.destroyKey(member, id, soon());
+  await pool.destroyKey(member, secretKeyClass, id, soon());
   await pool.close(soon());
   return measurement;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bytes.h"
+#include "object_identity.h"
 #include "session.h"
 
 namespace holdfast {
@@ -35,7 +36,7 @@ struct KeyAttributes {
 
 /// In one call. What the token lacks or hides keeps its default (§5.7); throws where it answers anything
 /// else, and `bad-output` for lengths, flags and numbers that cannot be.
-KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
+[[nodiscard]] KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 
 /// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was
 /// never made whole.
@@ -44,6 +45,10 @@ struct ObjectSummary {
   CK_OBJECT_CLASS objectClass = 0;
   Bytes id;
   std::string label;
+
+  [[nodiscard]] bool isOf(const ObjectIdentity& identity) const {
+    return objectClass == identity.objectClass && id == identity.id;
+  }
 };
 
 /// Ids and labels over 512 bytes read as empty. Throws where the token itself fails.

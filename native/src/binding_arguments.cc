@@ -76,16 +76,20 @@ Profile profileOf(const Napi::Value& value) {
   return profile;
 }
 
+ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id) {
+  return {sizeOf(objectClass), bytesOf(id)};
+}
+
 Material materialOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Material material;
-  material.id = bytesOf(given.Get("id"));
+  material.identity = identityOf(given.Get("objectClass"), given.Get("id"));
   material.label = stringOf(given.Get("label"));
   material.extractable = given.Get("extractable").As<Napi::Boolean>().Value();
-  material.canaryNonce = bytesOf(given.Get("canaryNonce"));
-  material.canaryCiphertext = bytesOf(given.Get("canaryCiphertext"));
-  material.canaryAdditionalData = bytesOf(given.Get("canaryAdditionalData"));
-  material.canaryPlaintext = bytesOf(given.Get("canaryPlaintext"));
+  material.knownAnswer = DecryptionCanary{.nonce = bytesOf(given.Get("canaryNonce")),
+                                          .ciphertext = bytesOf(given.Get("canaryCiphertext")),
+                                          .additionalData = bytesOf(given.Get("canaryAdditionalData")),
+                                          .plaintext = bytesOf(given.Get("canaryPlaintext"))};
   return material;
 }
 

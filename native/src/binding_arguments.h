@@ -39,6 +39,8 @@ ModuleOptions moduleOptionsOf(const Napi::Value& value);
 MemberOptions memberOptionsOf(const Napi::Value& value);
 /// From `NativeProfile`; without a maximum the length is unlimited.
 Profile profileOf(const Napi::Value& value);
+/// CKA_CLASS and CKA_ID.
+ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id);
 /// From `NativeMaterial`.
 Material materialOf(const Napi::Value& value);
 

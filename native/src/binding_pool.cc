@@ -34,8 +34,8 @@ constexpr PostedOperation kPostedOperations[] = {
      [](const auto& info) {
        return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
      }},
-    {"destroyKey", [](const auto& info) { return makeDestroyKey(bytesOf(info[1])); }},
-    {"readAttributes", [](const auto& info) { return makeReadAttributes(bytesOf(info[1])); }},
+    {"destroyKey", [](const auto& info) { return makeDestroyKey(identityOf(info[1], info[2])); }},
+    {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
     {"encrypt",
      [](const auto& info) {

@@ -53,7 +53,7 @@ class Check {
     auto wrong = badOutput(Function::C_Encrypt, "what the key encrypted does not decrypt to what it was");
     wrong.kind = FailureKind::kKeyRefused;
     if (key_.entry->wasRefusedLately()) return wrong;
-    if (otherKeysWork(context_, material_->id, Direction::kEncrypt)) {
+    if (otherKeysWork(context_, material_->identity, Direction::kEncrypt)) {
       key_.entry->recordRefusal(Clock::now());
       return wrong;
     }

@@ -14,7 +14,7 @@ namespace holdfast {
 struct SelfTest {
   /// When the last successful self-test began: see self_test.h.
   std::atomic<Clock::time_point> passed = Clock::time_point{};
-  /// See forgeries.h.
+  /// See known_answer.h.
   std::atomic<bool> refusesForgeries = false;
 };
 

@@ -77,41 +77,41 @@ void HandleEntry::recordCanarySuccess(Clock::time_point begun) {
   if (material_) canarySuccess_ = begun;
 }
 
-HandleCache::EntryPointer HandleCache::entry(const Bytes& id) {
+HandleCache::EntryPointer HandleCache::entry(const ObjectIdentity& identity) {
   const MutexLock lock(mutex_);
-  auto& entry = entries_[id];
+  auto& entry = entries_[identity];
   if (!entry) entry = std::make_shared<HandleEntry>();
   return entry;
 }
 
-void HandleCache::drop(const Bytes& id, const EntryPointer& entry) {
+void HandleCache::drop(const ObjectIdentity& identity, const EntryPointer& entry) {
   const MutexLock lock(mutex_);
-  const auto found = entries_.find(id);
+  const auto found = entries_.find(identity);
   if (found != entries_.end() && found->second == entry) entries_.erase(found);
 }
 
-void HandleCache::drop(const Bytes& id) {
+void HandleCache::drop(const ObjectIdentity& identity) {
   const MutexLock lock(mutex_);
-  entries_.erase(id);
+  entries_.erase(identity);
 }
 
 void HandleCache::doubtAll() {
   const MutexLock lock(mutex_);
   std::erase_if(entries_, [](const auto& known) { return !known.second->candidate(); });
-  for (auto& [id, entry] : entries_) {
+  for (auto& [identity, entry] : entries_) {
     auto doubted = std::make_shared<HandleEntry>();
     doubted->recordSeen(*entry->candidate());
     entry = std::move(doubted);
   }
 }
 
-std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKeys(const Bytes& except,
-                                                                                  size_t most) const {
+std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKeys(
+    const ObjectIdentity& except, size_t most) const {
   const MutexLock lock(mutex_);
   std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> keys;
-  for (const auto& [id, entry] : entries_) {
+  for (const auto& [identity, entry] : entries_) {
     if (keys.size() == most) break;
-    auto proof = id == except ? std::nullopt : entry->proof();
+    auto proof = identity == except ? std::nullopt : entry->proof();
     if (proof) keys.push_back(std::move(*proof));
   }
   return keys;
@@ -123,12 +123,12 @@ size_t HandleCache::size() const {
 }
 
 void HandleCache::takeInventory(const std::vector<SeenKey>& keys) {
-  std::unordered_map<Bytes, std::vector<CK_OBJECT_HANDLE>, HashBytes> handlesById;
-  for (const auto& key : keys) handlesById[key.id].push_back(key.handle);
+  std::unordered_map<ObjectIdentity, std::vector<CK_OBJECT_HANDLE>, HashIdentity> seen;
+  for (const auto& key : keys) seen[key.identity].push_back(key.handle);
   const MutexLock lock(mutex_);
-  std::erase_if(entries_, [&handlesById](const auto& known) { return !handlesById.contains(known.first); });
-  for (const auto& [id, handles] : handlesById) {
-    auto& entry = entries_[id];
+  std::erase_if(entries_, [&seen](const auto& known) { return !seen.contains(known.first); });
+  for (const auto& [identity, handles] : seen) {
+    auto& entry = entries_[identity];
     if (!entry) entry = std::make_shared<HandleEntry>();
     if (handles.size() == 1) {
       entry->recordSeen(handles.front());

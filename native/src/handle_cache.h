@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -18,7 +17,7 @@
 
 namespace holdfast {
 
-/// What is known of one CKA_ID among the secret keys.
+/// What is known of the key with one identity.
 class HandleEntry {
  public:
   /// The handle, where it was proved against this very material in this epoch.
@@ -67,16 +66,9 @@ class HandleEntry {
   TimedSharedMutex probe_;
 };
 
-/// For maps by CKA_ID: std::hash has none for a vector.
-struct HashBytes {
-  size_t operator()(const Bytes& bytes) const {
-    return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
-};
-
-/// A secret key that an inventory saw.
+/// A key that an inventory saw.
 struct SeenKey {
-  Bytes id;
+  ObjectIdentity identity;
   CK_OBJECT_HANDLE handle;
 };
 
@@ -85,25 +77,25 @@ class HandleCache {
  public:
   using EntryPointer = std::shared_ptr<HandleEntry>;
 
-  /// The entry of a CKA_ID, made where there is none.
-  EntryPointer entry(const Bytes& id);
+  /// The entry of a key, made if there is none.
+  [[nodiscard]] EntryPointer entry(const ObjectIdentity& identity);
   /// Forgets an entry, unless another took its place.
-  void drop(const Bytes& id, const EntryPointer& entry);
-  void drop(const Bytes& id);
+  void drop(const ObjectIdentity& identity, const EntryPointer& entry);
+  void drop(const ObjectIdentity& identity);
   /// Every handle must prove itself again, and stays a candidate. Work under way keeps the entry that it has.
   void doubtAll();
   size_t size() const;
   /// Keys with a proof, other than this one, at most so many.
-  std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(const Bytes& except,
+  std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(const ObjectIdentity& except,
                                                                        size_t most) const;
 
-  /// Takes in one inventory pass over all secret keys, where objects may share an id. Ids that are
-  /// shared or gone lose their proof, so that their next use finds and judges them again.
+  /// Takes in one inventory pass over all keys, some of which may share an identity. Those that share it or
+  /// are gone lose their proof: their next use finds and judges them again.
   void takeInventory(const std::vector<SeenKey>& keys);
 
  private:
   mutable Mutex mutex_;
-  std::unordered_map<Bytes, EntryPointer, HashBytes> entries_ GUARDED_BY(mutex_);
+  std::unordered_map<ObjectIdentity, EntryPointer, HashIdentity> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

@@ -1,17 +1,36 @@
 #include "key_finding.h"
 
 #include <array>
+#include <string>
 
 #include "attributes.h"
+#include "known_answer.h"
 #include "search.h"
 
 namespace holdfast {
+namespace {
 
-std::vector<CK_OBJECT_HANDLE> findSecretKeys(OperationContext& context, const Bytes& id, size_t most) {
-  CK_OBJECT_CLASS secretKey = CKO_SECRET_KEY;
-  std::array<CK_ATTRIBUTE, 2> wanted{
-      {{CKA_CLASS, &secretKey, sizeof secretKey}, {CKA_ID, pointerFor(id), id.size()}}};
-  Search search(context.session, wanted.data(), wanted.size());
+std::string describe(const ObjectIdentity& identity) {
+  switch (identity.objectClass) {
+    case CKO_SECRET_KEY:
+      return "secret key";
+    case CKO_PRIVATE_KEY:
+      return "private key";
+    case CKO_PUBLIC_KEY:
+      return "public key";
+    default:
+      return "object";
+  }
+}
+
+}  // namespace
+
+std::vector<CK_OBJECT_HANDLE> findObjects(OperationContext& context, const ObjectIdentity& wanted,
+                                          size_t most) {
+  CK_OBJECT_CLASS objectClass = wanted.objectClass;
+  std::array<CK_ATTRIBUTE, 2> query{
+      {{CKA_CLASS, &objectClass, sizeof objectClass}, {CKA_ID, pointerFor(wanted.id), wanted.id.size()}}};
+  Search search(context.session, query.data(), query.size());
   std::vector<CK_OBJECT_HANDLE> handles;
   for (auto more = search.next(most); !more.empty(); more = search.next(most - handles.size())) {
     handles.insert(handles.end(), more.begin(), more.end());
@@ -21,54 +40,51 @@ std::vector<CK_OBJECT_HANDLE> findSecretKeys(OperationContext& context, const By
   return handles;
 }
 
-std::vector<CK_OBJECT_HANDLE> findSecretKeysInTurn(OperationContext& context, const Bytes& id, size_t most) {
+std::vector<CK_OBJECT_HANDLE> findObjectsInTurn(OperationContext& context, const ObjectIdentity& wanted,
+                                                size_t most) {
   const auto lock = lockShared(context, context.token.objects());
   requireTime(context, bool(lock));
-  return findSecretKeys(context, id, most);
+  return findObjects(context, wanted, most);
 }
 
-void requireFound(OperationContext& context, const Bytes& id, CK_OBJECT_HANDLE handle) {
+void requireFound(OperationContext& context, const ObjectIdentity& wanted, CK_OBJECT_HANDLE handle) {
   const auto read = readSummary(context.session, handle);
-  if (!read || (read->objectClass == CKO_SECRET_KEY && read->id == id)) return;
+  if (!read || read->isOf(wanted)) return;
   throw badOutput(Function::C_FindObjects, "an object that was not searched for");
 }
 
-CK_OBJECT_HANDLE findOneSecretKey(OperationContext& context, const Bytes& id) {
-  auto handles = findSecretKeysInTurn(context, id, 2);
+CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& wanted) {
+  auto handles = findObjectsInTurn(context, wanted, 2);
   if (handles.empty()) {
     context.token.proveAlive(context.session);
     // Once more: the token may have been away, and back by the time it proved itself.
-    handles = findSecretKeysInTurn(context, id, 2);
+    handles = findObjectsInTurn(context, wanted, 2);
   }
   if (handles.empty())
-    throw failure(FailureKind::kMaterialMissing, "the token has no secret key with this CKA_ID");
-  for (const CK_OBJECT_HANDLE handle : handles) requireFound(context, id, handle);
+    throw failure(FailureKind::kMaterialMissing,
+                  "the token has no " + describe(wanted) + " with this CKA_ID");
+  for (const CK_OBJECT_HANDLE handle : handles) requireFound(context, wanted, handle);
   if (handles.size() > 1) {
     // Throws where there is no such object: a handle alone is no second key.
     for (const CK_OBJECT_HANDLE handle : handles)
       static_cast<void>(readKeyAttributes(context.session, handle));
-    throw failure(FailureKind::kMaterialAmbiguous, "more than one secret key has this CKA_ID");
+    throw failure(FailureKind::kMaterialAmbiguous, "more than one " + describe(wanted) + " has this CKA_ID");
   }
   return handles.front();
 }
 
-void checkAttributes(OperationContext& context, CK_OBJECT_HANDLE key, const ExpectedKey& expected) {
+void checkAttributes(OperationContext& context, CK_OBJECT_HANDLE key, const Material& expected) {
   const auto read = readKeyAttributes(context.session, key);
-  const auto require = [](bool holds, const char* what) {
-    if (!holds) throw failure(FailureKind::kMaterialMismatch, what);
-  };
-  require(read.objectClass == CKO_SECRET_KEY, "CKA_CLASS is not a secret key's");
-  require(read.id == expected.id, "CKA_ID is another");
-  require(read.label == expected.label, "CKA_LABEL is another");
-  require(read.keyType == CKK_AES, "CKA_KEY_TYPE is not AES");
-  // Not every token says the length of every key (SoftHSM 2.6.1 says 0 after an unwrapping).
-  require(read.valueLength.value_or(0) == 0 || read.valueLength == 32, "CKA_VALUE_LEN is not 32");
+  requireAttribute(read.objectClass == expected.identity.objectClass, "CKA_CLASS is another");
+  requireAttribute(read.id == expected.identity.id, "CKA_ID is another");
+  requireAttribute(read.label == expected.label, "CKA_LABEL is another");
   // A session object is gone with its session.
-  require(read.isToken, "CKA_TOKEN is not true");
-  require(read.sensitive, "CKA_SENSITIVE is not true");
-  require(read.extractable == expected.extractable, "CKA_EXTRACTABLE is not as recorded");
-  require(read.neverExtractable == !expected.extractable, "CKA_NEVER_EXTRACTABLE is not as recorded");
-  require(read.encrypt && read.decrypt, "CKA_ENCRYPT and CKA_DECRYPT are not both true");
+  requireAttribute(read.isToken, "CKA_TOKEN is not true");
+  requireAttribute(read.sensitive, "CKA_SENSITIVE is not true");
+  requireAttribute(read.extractable == expected.extractable, "CKA_EXTRACTABLE is not as recorded");
+  requireAttribute(read.neverExtractable == !expected.extractable,
+                   "CKA_NEVER_EXTRACTABLE is not as recorded");
+  requireKindOf(expected.knownAnswer, read);
 }
 
 }  // namespace holdfast

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "forgeries.h"
-#include "gcm.h"
 #include "key_finding.h"
+#include "known_answer.h"
 #include "other_keys.h"
 
 namespace holdfast {
@@ -17,9 +16,8 @@ bool isOfCanary(const Failure& failure) {
 }
 
 void prove(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle, Proof proof) {
-  if (proof == Proof::kAttributesAndCanary)
-    checkAttributes(context, handle, {material.id, material.label, material.extractable});
-  tryCanaryAndForgeries(context, material, handle);
+  if (proof == Proof::kAttributesAndCanary) checkAttributes(context, handle, material);
+  tryKnownAnswerAndForgeries(context, material.knownAnswer, handle);
 }
 
 void proveAll(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle) {
@@ -29,15 +27,15 @@ void proveAll(OperationContext& context, const Material& material, CK_OBJECT_HAN
 /// If the probe in flight hangs, its entry is left to it, so that later operations do not wait behind it too.
 void requireProbe(OperationContext& context, const Material& material, const HandleCache::EntryPointer& entry,
                   bool passed) {
-  if (!passed) context.cache.drop(material.id, entry);
+  if (!passed) context.cache.drop(material.identity, entry);
   requireTime(context, passed);
 }
 
 /// Throws the verdict on a first failure unless another key worked after it.
 void requireOtherKeysAfter(OperationContext& context, const Material& material, const Failure& failure) {
   if (!mayBeOfKey(failure) || failure.kind == FailureKind::kMaterialMismatch) throw Failure(failure);
-  if (otherKeysWork(context, material.id, Direction::kDecrypt))
-    return requireLookUpOfOthers(context, material.id, failure);
+  if (otherKeysWork(context, material.identity, Direction::kDecrypt))
+    return requireLookUpOfOthers(context, material.identity, failure);
   // Nothing is known of the HSM. That the canary is another key's is likelier than that nothing decrypts.
   throw isOfCanary(failure) ? keyFault(failure) : failure;
 }
@@ -63,7 +61,7 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
 
 /// That a search fails is not the HSM's fault if it works with keys all the same.
 CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, HandleEntry& entry) {
-  const auto find = [&] { return findOneSecretKey(context, material.id); };
+  const auto find = [&] { return findOneObject(context, material.identity); };
   const auto isOfSearch = [](const Failure& failure) {
     return failure.kind == FailureKind::kRv && traitsOf(failure.function).searches;
   };
@@ -73,8 +71,8 @@ CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, Ha
     if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
     // What was found is looked at, too.
     if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
-    if (!otherKeysWork(context, material.id, Direction::kDecrypt)) throw;
-    requireLookUpOfOthers(context, material.id, failure);
+    if (!otherKeysWork(context, material.identity, Direction::kDecrypt)) throw;
+    requireLookUpOfOthers(context, material.identity, failure);
   }
   try {
     return find();
@@ -107,15 +105,6 @@ CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& materia
 
 }  // namespace
 
-void tryCanary(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key) {
-  const auto failed = [](const char* detail) { return failure(FailureKind::kCanaryFailed, detail); };
-  if (material.canaryCiphertext.size() < kTagLength) throw failed("the canary is shorter than its tag");
-  const Secret plaintext = gcmDecrypt(context.session, key, material.canaryNonce,
-                                      material.canaryAdditionalData, material.canaryCiphertext);
-  if (std::ranges::equal(plaintext.view(), material.canaryPlaintext)) return;
-  throw failed("the key under this CKA_ID does not decrypt the material's canary");
-}
-
 bool mayBeOfKey(const Failure& failure) {
   if (failure.kind == FailureKind::kMaterialMismatch || failure.kind == FailureKind::kCanaryFailed)
     return true;
@@ -136,7 +125,7 @@ Failure keyFault(Failure failure) {
 }
 
 ProvenKey provenKey(OperationContext& context, const MaterialPointer& material) {
-  auto entry = context.cache.entry(material->id);
+  auto entry = context.cache.entry(material->identity);
   uint64_t revocations = entry->revocations();
   const auto proven = [&](CK_OBJECT_HANDLE handle) {
     return ProvenKey{handle, std::move(entry), revocations};
@@ -153,15 +142,15 @@ ProvenKey provenKey(OperationContext& context, const MaterialPointer& material) 
     return proven(handle);
   } catch (const Failure&) {
     // Ids that are not there must not fill the cache.
-    if (!entry->candidate()) context.cache.drop(material->id, entry);
+    if (!entry->candidate()) context.cache.drop(material->identity, entry);
     throw;
   }
 }
 
 void proveNewKey(OperationContext& context, const MaterialPointer& material, CK_OBJECT_HANDLE key) {
   const auto begun = Clock::now();
-  tryCanaryAndForgeries(context, *material, key);
-  context.cache.entry(material->id)->recordProof(key, material, begun);
+  tryKnownAnswerAndForgeries(context, material->knownAnswer, key);
+  context.cache.entry(material->identity)->recordProof(key, material, begun);
 }
 
 void requireStillProven(const ProvenKey& key) {

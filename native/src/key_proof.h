@@ -1,4 +1,4 @@
-/// \file The proof that a handle stands for a material: attributes and canary (invariant 3).
+/// \file The proof that a handle stands for a material: attributes and known answer (invariant 3).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct ProvenKey {
 
 /// From the cache, or found, checked and tried on the canary now. Throws `key-refused` or `canary-failed` if
 /// the key fails after the HSM has worked with another one, and what the HSM answers if it does not.
-ProvenKey provenKey(OperationContext& context, const MaterialPointer& material);
+[[nodiscard]] ProvenKey provenKey(OperationContext& context, const MaterialPointer& material);
 
 /// Tries the canary on the handle of a key just made, whose attributes were checked, and remembers the proof.
 void proveNewKey(OperationContext& context, const MaterialPointer& material, CK_OBJECT_HANDLE key);
@@ -32,16 +32,13 @@ enum class Proof { kCanary, kAttributesAndCanary };
 
 /// After something failed with a proven key: whether its proof holds on that same handle, asked now or by
 /// another lane since. If not, the proof is revoked. Throws if the session or the login is lost.
-bool stillProves(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
-                 Proof proof);
-
-/// Throws the failure of a canary that does not decrypt.
-void tryCanary(OperationContext& context, const Material& material, CK_OBJECT_HANDLE key);
+[[nodiscard]] bool stillProves(OperationContext& context, const MaterialPointer& material,
+                               const ProvenKey& key, Proof proof);
 
 /// Whether a function that works on a key failed, so that the key may be why.
-bool mayBeOfKey(const Failure& failure);
+[[nodiscard]] bool mayBeOfKey(const Failure& failure);
 
 /// The failure of a key that fails although the HSM works with another one.
-Failure keyFault(Failure failure);
+[[nodiscard]] Failure keyFault(Failure failure);
 
 }  // namespace holdfast

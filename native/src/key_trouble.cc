@@ -62,7 +62,7 @@ void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure)
 /// A key that keeps being refused must not make the HSM create another key each time.
 bool KeyTrouble::otherKeysEncrypt(const ProvenKey& key) {
   if (key.entry->wasRefusedLately()) return true;
-  examined_ = otherKeysWork(context_, material_->id, Direction::kEncrypt);
+  examined_ = otherKeysWork(context_, material_->identity, Direction::kEncrypt);
   return examined_;
 }
 

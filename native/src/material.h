@@ -4,20 +4,33 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "bytes.h"
+#include "object_identity.h"
 
 namespace holdfast {
 
+/// A ciphertext that the key decrypts to a plaintext that is known (AES-GCM).
+struct DecryptionCanary {
+  Bytes nonce;
+  Bytes ciphertext;
+  Bytes additionalData;
+  Bytes plaintext;
+
+  bool operator==(const DecryptionCanary&) const = default;
+};
+
+/// By what a key proves which material it is. A further kind (a signature that verifies, a known MAC, a known
+/// derivation) is one more alternative, and known_answer.h asks for the rest of it.
+using KnownAnswer = std::variant<DecryptionCanary>;
+
 /// Immutable once made; shared by the requests that use it.
 struct Material {
-  Bytes id;
+  ObjectIdentity identity;
   std::string label;
   bool extractable = false;
-  Bytes canaryNonce;
-  Bytes canaryCiphertext;
-  Bytes canaryAdditionalData;
-  Bytes canaryPlaintext;
+  KnownAnswer knownAnswer;
 
   bool operator==(const Material&) const = default;
 };

@@ -5,6 +5,7 @@
 #include "attributes.h"
 #include "key_finding.h"
 #include "key_proof.h"
+#include "known_answer.h"
 #include "return_values.h"
 #include "self_test.h"
 
@@ -19,11 +20,11 @@ bool saysTokenIsLost(const Failure& failure) {
 }
 
 /// Nothing if no other key is known.
-std::optional<bool> witnessesDecrypt(OperationContext& context, const Bytes& troubledId) {
+std::optional<bool> witnessesDecrypt(OperationContext& context, const ObjectIdentity& troubled) {
   std::optional<Failure> last;
-  for (const auto& [handle, material] : context.cache.provenKeys(troubledId, kMostWitnesses)) {
+  for (const auto& [handle, material] : context.cache.provenKeys(troubled, kMostWitnesses)) {
     try {
-      tryCanary(context, *material, handle);
+      tryKnownAnswer(context, material->knownAnswer, handle);
       return true;
     } catch (const Failure& failure) {
       if (!mayBeOfKey(failure)) throw;
@@ -38,9 +39,9 @@ std::optional<bool> witnessesDecrypt(OperationContext& context, const Bytes& tro
 }
 
 /// One that has proved itself, else one made for this moment.
-void readAnotherKey(OperationContext& context, const Bytes& troubledId) {
+void readAnotherKey(OperationContext& context, const ObjectIdentity& troubled) {
   std::optional<Failure> last;
-  for (const auto& [handle, material] : context.cache.provenKeys(troubledId, kMostWitnesses)) {
+  for (const auto& [handle, material] : context.cache.provenKeys(troubled, kMostWitnesses)) {
     try {
       static_cast<void>(readKeyAttributes(context.session, handle));
       return;
@@ -58,12 +59,14 @@ bool isOfReading(const Failure& failure) { return traitsOf(failure.function).rea
 
 }  // namespace
 
-void requireLookUpOfOthers(OperationContext& context, const Bytes& troubledId, const Failure& failure) {
+void requireLookUpOfOthers(OperationContext& context, const ObjectIdentity& troubled,
+                           const Failure& failure) {
   if (failure.kind != FailureKind::kRv) return;
   try {
     // That no key has this id does not matter.
-    if (isOfSearch(failure)) findSecretKeysInTurn(context, Bytes(troubledId.size()), 1);
-    if (isOfReading(failure)) readAnotherKey(context, troubledId);
+    if (isOfSearch(failure))
+      static_cast<void>(findObjectsInTurn(context, {troubled.objectClass, Bytes(troubled.id.size())}, 1));
+    if (isOfReading(failure)) readAnotherKey(context, troubled);
   } catch (const Failure& other) {
     if (other.kind != FailureKind::kRv || !(isOfSearch(other) || isOfReading(other))) throw;
     Failure verdict = failure;
@@ -75,9 +78,9 @@ void requireLookUpOfOthers(OperationContext& context, const Bytes& troubledId, c
 
 void requireSession(const OperationContext& context) { context.token.proveSession(context.session); }
 
-bool otherKeysWork(OperationContext& context, const Bytes& troubledId, Direction direction) {
+bool otherKeysWork(OperationContext& context, const ObjectIdentity& troubled, Direction direction) {
   requireSession(context);
-  const bool witnessed = direction == Direction::kDecrypt && witnessesDecrypt(context, troubledId);
+  const bool witnessed = direction == Direction::kDecrypt && witnessesDecrypt(context, troubled);
   return witnessed || passesSelfTest(context);
 }
 

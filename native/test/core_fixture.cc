@@ -139,13 +139,15 @@ Outcome TestPool::logIn(int member, Deadline deadline) {
 MaterialPointer TestPool::makeKey(int member) {
   Material material;
   const auto id = valueOf<Secret>(run(member, makeRandom(32)));
-  material.id.assign(id.view().begin(), id.view().end());
+  material.identity = {CKO_SECRET_KEY, {id.view().begin(), id.view().end()}};
   material.label = "key";
-  material.canaryPlaintext = bytesOf("a known answer");
+  DecryptionCanary canary;
+  canary.plaintext = bytesOf("a known answer");
   auto sealed = valueOf<Sealed>(
-      run(member, makeGenerateKey(material.id, material.label, material.canaryPlaintext, {})));
-  material.canaryNonce.assign(sealed.nonce.begin(), sealed.nonce.end());
-  material.canaryCiphertext = std::move(sealed.ciphertext);
+      run(member, makeGenerateKey(material.identity.id, material.label, canary.plaintext, {})));
+  canary.nonce.assign(sealed.nonce.begin(), sealed.nonce.end());
+  canary.ciphertext = std::move(sealed.ciphertext);
+  material.knownAnswer = std::move(canary);
   return std::make_shared<const Material>(std::move(material));
 }
 

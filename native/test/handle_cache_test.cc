@@ -5,9 +5,11 @@
 namespace holdfast {
 namespace {
 
+ObjectIdentity secretKey(Bytes id) { return {CKO_SECRET_KEY, std::move(id)}; }
+
 MaterialPointer material(const std::string& label) {
   Material made;
-  made.id = {1, 2, 3};
+  made.identity = secretKey({1, 2, 3});
   made.label = label;
   return std::make_shared<const Material>(std::move(made));
 }
@@ -36,9 +38,9 @@ TEST(HandleCache, ATryOfTheCanaryIsOfTheMomentWhenItBegan) {
 
 TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   HandleCache cache;
-  const Bytes once{1};
-  const Bytes twice{2};
-  const Bytes gone{3};
+  const auto once = secretKey({1});
+  const auto twice = secretKey({2});
+  const auto gone = secretKey({3});
   for (const auto& id : {once, twice, gone}) cache.entry(id)->recordProof(1, material("a"), Clock::now());
   cache.takeInventory({{once, 7}, {twice, 8}, {twice, 9}});
   EXPECT_EQ(cache.size(), 2U);
@@ -51,14 +53,26 @@ TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   EXPECT_FALSE(cache.entry(once)->candidate());
 }
 
+TEST(HandleCache, TheKeysOfAPairShareTheirIdAndNotTheirEntry) {
+  HandleCache cache;
+  const ObjectIdentity privateKey{CKO_PRIVATE_KEY, {1}};
+  const ObjectIdentity publicKey{CKO_PUBLIC_KEY, {1}};
+  cache.takeInventory({{privateKey, 7}, {publicKey, 8}});
+  EXPECT_EQ(cache.entry(privateKey)->candidate(), 7U);
+  EXPECT_EQ(cache.entry(publicKey)->candidate(), 8U);
+  cache.drop(publicKey);
+  EXPECT_EQ(cache.entry(privateKey)->candidate(), 7U);
+  EXPECT_FALSE(cache.entry(publicKey)->candidate());
+}
+
 TEST(HandleCache, DropsAnEntryOnlyIfItIsStillThere) {
   HandleCache cache;
-  const auto old = cache.entry({1});
-  cache.drop({1}, old);
-  const auto next = cache.entry({1});
+  const auto old = cache.entry(secretKey({1}));
+  cache.drop(secretKey({1}), old);
+  const auto next = cache.entry(secretKey({1}));
   EXPECT_NE(old, next);
-  cache.drop({1}, old);
-  EXPECT_EQ(cache.entry({1}), next);
+  cache.drop(secretKey({1}), old);
+  EXPECT_EQ(cache.entry(secretKey({1})), next);
 }
 
 }  // namespace

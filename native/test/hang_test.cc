@@ -27,7 +27,7 @@ class Hang : public testing::TestWithParam<bool> {
   void expectServes(int member) {
     const auto key = pool_.makeKey(member);
     valueOf<std::monostate>(pool_.run(member, makeProbe(key)));
-    valueOf<uint64_t>(pool_.run(member, makeDestroyKey(key->id)));
+    valueOf<uint64_t>(pool_.run(member, makeDestroyKey(key->identity)));
     pool_.admit(member);
     valueOf<Secret>(pool_.run(member, makeRandom(8)));
   }

@@ -11,9 +11,10 @@ struct SeenKeyOnToken {
   void connect() { member = pool.connect(token.faultyModule(), {1, 1}); }
   Outcome encrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
   void plant() {
-    valueOf<Sealed>(intruder.run(intruderMember, makeGenerateKey(key->id, key->label, bytesOf("known"), {})));
+    valueOf<Sealed>(
+        intruder.run(intruderMember, makeGenerateKey(key->identity.id, key->label, bytesOf("known"), {})));
   }
-  void remove() { valueOf<uint64_t>(intruder.run(intruderMember, makeDestroyKey(key->id))); }
+  void remove() { valueOf<uint64_t>(intruder.run(intruderMember, makeDestroyKey(key->identity))); }
   int finds() const { return token.calls("C_FindObjectsInit"); }
   void takeInventory() {
     auto pending =

@@ -56,7 +56,7 @@ TEST(Pool, GeneratingAndFindingDoNotDisturbEachOther) {
       for (int round = 0; round < 6; ++round) {
         const auto key = pool.makeKey(member);
         valueOf<std::monostate>(pool.run(member, makeProbe(key)));
-        valueOf<uint64_t>(pool.run(member, makeDestroyKey(key->id)));
+        valueOf<uint64_t>(pool.run(member, makeDestroyKey(key->identity)));
         EXPECT_EQ(failureOf(pool.run(member, makeProbe(key))).kind, FailureKind::kMaterialMissing);
       }
     });

@@ -20,7 +20,7 @@ TEST(SelfTest, NobodySeesItsKeyInTheToken) {
   const int member = pool.connect(token.faultyModule());
   const auto key = pool.makeKey(member);
   const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
-  const std::string ill = "C_Decrypt key " + hexOf(key->id) + " rv 0x5";
+  const std::string ill = "C_Decrypt key " + hexOf(key->identity.id) + " rv 0x5";
   token.obey(ill + "\nC_Encrypt hang");
   const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
   auto decryption = pool.post(member, makeDecrypt(key, nonce, sealed.ciphertext, {}));

@@ -28,7 +28,7 @@ try {
   await pool.loginMember(member, readFileSync(pinFile).subarray(0, -1), deadlineMs, null);
   const ids = (await pool.inventory(member, deadlineMs)).filter(({ label }) => label === keyArn).map(({ id }) => id);
   const objects = [];
-  for (const id of ids) objects.push(...(await pool.readAttributes(member, id, deadlineMs)).value);
+  for (const id of ids) objects.push(...(await pool.readAttributes(member, 4, id, deadlineMs)).value);
   process.stdout.write(`${JSON.stringify(objects)}\n`);
 } finally {
   lock.release();

@@ -1,3 +1,4 @@
+import { secretKeyClass } from './material-cache.js';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -96,7 +97,7 @@ describe('the breaker', () => {
 
   test('a healthy HSM is resumed although the key of the probe no longer exists', async () => {
     const { pool, member } = await fixture.intruder();
-    await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
+    await pool.destroyKey(member, secretKeyClass, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.obey('C_GenerateRandom rv 0x30');
     expect(await codeOf(cluster.perform('random', { lengthBytes: 8 }, inTime()))).toBe('KEY_UNAVAILABLE');
     fixture.fault.heal();
@@ -150,7 +151,7 @@ describe('the advice to callers about a retry', () => {
 
   test('a key that is missing from a healthy HSM: never', async () => {
     const { pool, member } = await fixture.intruder();
-    await pool.destroyKey(member, Buffer.from(material.materialId, 'hex'), soon());
+    await pool.destroyKey(member, secretKeyClass, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.loseSessions();
     await vi.waitFor(
       async () => expect(await errorOf(encrypt())).toMatchObject({ code: 'KMS_INVALID_STATE', retryable: false }),
@@ -206,7 +207,7 @@ describe('material that is not what the catalog says', () => {
 
   test('is not used, and alerts, if another key has its id and label', async () => {
     const { pool, member } = await fixture.intruder();
-    await pool.destroyKey(member, id(), soon());
+    await pool.destroyKey(member, secretKeyClass, id(), soon());
     await plantKey(pool, member, id(), material.label);
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
     expect(await codeOf(decrypt())).toBe('KMS_INVALID_STATE');

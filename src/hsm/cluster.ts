@@ -12,7 +12,7 @@ import type {
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
 import { advised, classify, unreachable } from './failure.js';
-import { MaterialCache, materialIdBytes } from './material-cache.js';
+import { MaterialCache, materialIdBytes, secretKeyClass } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
 import { retryOptions } from './outlook.js';
@@ -28,9 +28,6 @@ export interface ClusterTools extends MemberTools, FailoverTools {
 
 /** How many references to materials are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
-
-/** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
-const secretKeyClass = 4;
 
 /**
  * A connected cluster over the addon's session pool, with the operations of the port. `Failover` chooses the member of
@@ -103,7 +100,7 @@ export class PooledCluster implements HsmCluster {
     const id = materialIdBytes(materialId);
     await this.#onAll((member) =>
       this.#once(member, { operation: 'destroy-key', materialId }, undefined, () =>
-        this.#tools.pool.destroyKey(member.index, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
+        this.#tools.pool.destroyKey(member.index, secretKeyClass, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
       ),
     );
   }

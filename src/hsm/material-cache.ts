@@ -35,6 +35,7 @@ export class MaterialCache {
 
   #create({ materialId, label, extractable, canary }: MaterialReference): NativeMaterialReference {
     return this.#addon.createMaterial({
+      objectClass: secretKeyClass,
       id: materialIdBytes(materialId),
       label,
       extractable,
@@ -45,6 +46,9 @@ export class MaterialCache {
     });
   }
 }
+
+/** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */
+export const secretKeyClass = 4;
 
 /** The CKA_ID of a material: the bytes of its 64 hex digits. */
 export function materialIdBytes(materialId: string): Uint8Array {

@@ -78,6 +78,8 @@ export interface NativeInventoryEntry {
 
 /** The required attributes of a key material, and its known answer, checked before its handle is used (invariant 3). */
 export interface NativeMaterial {
+  /** CKA_CLASS: one of `CK_OBJECT_CLASS`. With the id it names the object; the keys of a pair share their id. */
+  objectClass: number;
   /** CKA_ID, 32 bytes. */
   id: Uint8Array;
   /** CKA_LABEL that the object must carry. */
@@ -301,10 +303,15 @@ export interface NativePool {
     canaryAdditionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<NativeSealed>>;
-  /** Destroys every secret-key object with this CKA_ID; resolves with how many there were. */
-  destroyKey(member: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
-  /** Attributes of every secret-key object with this CKA_ID. */
-  readAttributes(member: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<NativeKeyAttributes[]>>;
+  /** Destroys every object with this class and CKA_ID; resolves with how many there were. */
+  destroyKey(member: number, objectClass: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
+  /** Attributes of every object with this class and CKA_ID. */
+  readAttributes(
+    member: number,
+    objectClass: number,
+    id: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<NativeKeyAttributes[]>>;
 
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;

@@ -1,4 +1,5 @@
 /** Every PKCS#11 module of the tests keeps the promises of the port, through the same cluster and addon. */
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { describe, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { MemberOptions } from '../../src/hsm/clusters.js';
@@ -83,8 +84,8 @@ async function open(
 async function swapMaterial(fixture: HsmFixture, on: MemberOptions, materialId: string): Promise<void> {
   const { pool, member } = await fixture.intruder(on);
   const id = Buffer.from(materialId, 'hex');
-  const { value } = await pool.readAttributes(member, id, soon());
-  await pool.destroyKey(member, id, soon());
+  const { value } = await pool.readAttributes(member, secretKeyClass, id, soon());
+  await pool.destroyKey(member, secretKeyClass, id, soon());
   await plantKey(pool, member, id, value[0]?.label ?? '');
 }
 

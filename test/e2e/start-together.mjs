@@ -28,6 +28,7 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
   const entries = await pool.inventory(member, deadline());
   pool.resume(member);
   const reference = addon.createMaterial({
+    objectClass: 4,
     id: bytes(material.id),
     label: material.label,
     extractable: false,

@@ -37,6 +37,7 @@ async function makeMaterial({ pool, member }) {
   const id = new Uint8Array(randomBytes(32));
   const { value } = await pool.generateKey(member, id, 'key', bytes('known'), bytes(''), inMs(20_000));
   const reference = addon.createMaterial({
+    objectClass: 4,
     id,
     label: 'key',
     extractable: false,
@@ -59,7 +60,7 @@ function callEverything({ pool, member }, material) {
     pool.tokenInfo(member, later()),
     pool.loginMember(member, bytes('1234'), later(), null),
   ];
-  if (job.destroys) calls.push(pool.destroyKey(member, material.id, later()));
+  if (job.destroys) calls.push(pool.destroyKey(member, 4, material.id, later()));
   for (const call of calls) call.catch(() => undefined);
   if (job.reopens) pool.reopenMember(member, later()).catch(() => undefined);
 }

@@ -2,6 +2,7 @@
  * Two tokens behind one fault-injecting module, one member of a pool each: one with the hanging call, and its
  * neighbour.
  */
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { randomBytes } from 'node:crypto';
 import { expect, vi } from 'vitest';
 import type { NativeModuleOptions, NativePool } from '../../src/hsm/native.js';
@@ -65,7 +66,7 @@ export const callers = {
   decrypt: ({ pool, ill, key }: HungPool) => pool.decrypt(ill, key.reference, ...canaryOf(key), within()),
   generateKey: ({ pool, ill }: HungPool) =>
     pool.generateKey(ill, randomBytes(32), 'another', text('known'), empty, within()),
-  destroyKey: ({ pool, ill, key }: HungPool) => pool.destroyKey(ill, key.id, within()),
+  destroyKey: ({ pool, ill, key }: HungPool) => pool.destroyKey(ill, secretKeyClass, key.id, within()),
 };
 export type CallerName = keyof typeof callers;
 
@@ -107,7 +108,7 @@ export async function serves({ pool }: HungPool, member: number): Promise<void> 
   const made = await makeKey(pool, member);
   await pool.probe(member, made.reference, soon());
   await pool.inventory(member, soon());
-  await pool.destroyKey(member, made.id, soon());
+  await pool.destroyKey(member, secretKeyClass, made.id, soon());
 }
 
 /** One attempt like recovery's. @returns the obstacle, or `back` */

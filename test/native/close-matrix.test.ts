@@ -1,3 +1,4 @@
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeFailure, NativeFailureKind, NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -52,8 +53,11 @@ const matrix: Record<keyof NativePool, Row> = {
     call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', text('known'), empty, soon()),
     ...refusedWhenClosing,
   },
-  destroyKey: { call: (pool) => pool.destroyKey(0, unknownId, soon()), ...refusedWhenClosing },
-  readAttributes: { call: (pool, key) => pool.readAttributes(0, key.id, soon()), ...refusedWhenClosing },
+  destroyKey: { call: (pool) => pool.destroyKey(0, secretKeyClass, unknownId, soon()), ...refusedWhenClosing },
+  readAttributes: {
+    call: (pool, key) => pool.readAttributes(0, secretKeyClass, key.id, soon()),
+    ...refusedWhenClosing,
+  },
   probe: { call: (pool, key) => pool.probe(0, key.reference, soon()), ...refusedWhenClosing },
   encrypt: { call: (pool, key) => pool.encrypt(null, key.reference, text('x'), empty, soon()), ...refusedWhenClosing },
   decrypt: {

@@ -1,3 +1,4 @@
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -31,8 +32,8 @@ describe('on a closed pool', () => {
     ['tokenInfo', () => closed.tokenInfo(0, soon())],
     ['closeMember', () => closed.closeMember(0, soon())],
     ['generateKey', () => closed.generateKey(null, id, 'x', empty, empty, soon())],
-    ['destroyKey', () => closed.destroyKey(0, id, soon())],
-    ['readAttributes', () => closed.readAttributes(0, id, soon())],
+    ['destroyKey', () => closed.destroyKey(0, secretKeyClass, id, soon())],
+    ['readAttributes', () => closed.readAttributes(0, secretKeyClass, id, soon())],
     ['probe', () => closed.probe(0, key.reference, soon())],
     ['encrypt', () => closed.encrypt(null, key.reference, empty, empty, soon())],
     ['decrypt', () => closed.decrypt(null, key.reference, empty, new Uint8Array(16), empty, soon())],

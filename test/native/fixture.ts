@@ -1,4 +1,5 @@
 /** The common beginning of every addon test: a token, a pool with logged-in members, a key with its canary. */
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { randomBytes } from 'node:crypto';
 import {
   loadAddon,
@@ -76,7 +77,7 @@ export async function plantKey(pool: NativePool, member: number, id: Uint8Array,
     canaryAdditionalData,
     canaryPlaintext,
   };
-  const material = { id, label, extractable: false, ...canary };
+  const material = { objectClass: secretKeyClass, id, label, extractable: false, ...canary };
   return { id, label, material, reference: addon.createMaterial(material) };
 }
 

@@ -3,6 +3,7 @@
  * failure of the HSM or the right answer, never a wrong answer, never the caller's fault, and no more calls than a
  * bound.
  */
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeFailure, NativePool, NativeTokenInfo } from '../../src/hsm/native.js';
@@ -69,16 +70,16 @@ const operations = {
   /** Finds it, reads its attributes, tries its canary. */
   probe: () => pool.probe(0, key.reference, soon()),
   async destroy() {
-    const doomed = await pool.destroyKey(0, key.id, soon());
+    const doomed = await pool.destroyKey(0, secretKeyClass, key.id, soon());
     expect(doomed.value).toBe(1);
     fault.heal();
-    expect((await pool.readAttributes(0, key.id, soon())).value).toEqual([]);
+    expect((await pool.readAttributes(0, secretKeyClass, key.id, soon())).value).toEqual([]);
   },
   async 'destroy what is not there'() {
-    expect((await pool.destroyKey(0, freshId(), soon())).value).toBe(0);
+    expect((await pool.destroyKey(0, secretKeyClass, freshId(), soon())).value).toBe(0);
   },
   async 'read attributes'() {
-    const { value } = await pool.readAttributes(0, key.id, soon());
+    const { value } = await pool.readAttributes(0, secretKeyClass, key.id, soon());
     expect(value).toMatchObject([
       { label: 'key', sensitive: true, extractable: false, keyType: 0x1f, valueLength: 32 },
     ]);
@@ -228,7 +229,7 @@ afterEach(async () => {
   await pool.loginMember(0, text('1234'), soon(), null);
   // Gives the HSM other objects whose handles it can return.
   await pool.inventory(0, soon());
-  if ((await pool.readAttributes(0, key.id, soon())).value.length === 0) await renewKey();
+  if ((await pool.readAttributes(0, secretKeyClass, key.id, soon())).value.length === 0) await renewKey();
 });
 
 afterAll(async () => {
@@ -316,23 +317,24 @@ test('one failed decryption while a ciphertext is checked blames neither key nor
 test('a lying search destroys only the requested objects', async () => {
   const neighbour = await makeKey(pool, 0, 'neighbour');
   fault.obey('C_FindObjects wrong-handle');
-  await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({ kind: 'bad-output' });
+  await expect(pool.destroyKey(0, secretKeyClass, key.id, soon())).rejects.toMatchObject({ kind: 'bad-output' });
   fault.heal();
-  for (const { id } of [neighbour, key]) expect((await pool.readAttributes(0, id, soon())).value).toHaveLength(1);
+  for (const { id } of [neighbour, key])
+    expect((await pool.readAttributes(0, secretKeyClass, id, soon())).value).toHaveLength(1);
 });
 
 test('a search that returns one handle at a time finds the second object too', async () => {
   const twice = await makeKey(pool, 0, 'twice');
   await plantKey(pool, 0, twice.id, 'twice');
   fault.obey('C_FindObjects short');
-  expect((await pool.readAttributes(0, twice.id, soon())).value).toHaveLength(2);
+  expect((await pool.readAttributes(0, secretKeyClass, twice.id, soon())).value).toHaveLength(2);
   fault.heal();
-  expect((await pool.destroyKey(0, twice.id, soon())).value).toBe(2);
+  expect((await pool.destroyKey(0, secretKeyClass, twice.id, soon())).value).toBe(2);
 });
 
 test('an object that the token only claims to have destroyed is not taken for destroyed', async () => {
   fault.obey('C_DestroyObject pretend\nC_FindObjects after 2 no-objects');
-  await expect(pool.destroyKey(0, key.id, soon())).rejects.toMatchObject({
+  await expect(pool.destroyKey(0, secretKeyClass, key.id, soon())).rejects.toMatchObject({
     kind: 'bad-output',
     functionName: 'C_DestroyObject',
   });

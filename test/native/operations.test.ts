@@ -1,3 +1,4 @@
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -79,7 +80,7 @@ describe('operations on one token', () => {
   });
 
   test('a generated key has exactly the attributes of the design', async () => {
-    const { value } = await pool.readAttributes(member, key.id, soon());
+    const { value } = await pool.readAttributes(member, secretKeyClass, key.id, soon());
     const yes = { isToken: true, isPrivate: true, sensitive: true, encrypt: true, decrypt: true };
     const proofs = { alwaysSensitive: true, neverExtractable: true, local: true };
     const no = { extractable: false, sign: false, verify: false, wrap: false, unwrap: false, derive: false };
@@ -96,8 +97,8 @@ describe('operations on one token', () => {
   test('a destroyed key is missing, and its destruction counts', async () => {
     const doomed = await makeKey(pool, member, 'doomed');
     await pool.probe(member, doomed.reference, soon());
-    expect((await pool.destroyKey(member, doomed.id, soon())).value).toBe(1);
-    expect((await pool.destroyKey(member, doomed.id, soon())).value).toBe(0);
+    expect((await pool.destroyKey(member, secretKeyClass, doomed.id, soon())).value).toBe(1);
+    expect((await pool.destroyKey(member, secretKeyClass, doomed.id, soon())).value).toBe(0);
     const failure = await failureOf(pool.encrypt(null, doomed.reference, text('x'), text(''), soon()));
     expect(failure).toMatchObject({ kind: 'material-missing', rv: 0, member, callerFault: false });
   });

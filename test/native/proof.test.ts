@@ -1,3 +1,4 @@
+import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NativePool } from '../../src/hsm/native.js';
@@ -46,8 +47,8 @@ describe('a handle proves itself before use', () => {
     await pool.loginMember(0, text('1234'), soon(), null);
     expect(await failureOf(encrypt())).toMatchObject({ kind: 'material-ambiguous', member: 0, rv: 0 });
     expect(await failureOf(pool.probe(0, key.reference, soon()))).toMatchObject({ kind: 'material-ambiguous' });
-    expect((await pool.readAttributes(0, key.id, soon())).value).toHaveLength(2);
-    expect((await pool.destroyKey(0, key.id, soon())).value).toBe(2);
+    expect((await pool.readAttributes(0, secretKeyClass, key.id, soon())).value).toHaveLength(2);
+    expect((await pool.destroyKey(0, secretKeyClass, key.id, soon())).value).toBe(2);
   });
 
   test('one planted after the proof is found at the next inventory', async () => {
@@ -63,7 +64,7 @@ describe('a handle proves itself before use', () => {
   test('another key under the same label and id fails the canary, proved or not', async () => {
     await encrypt();
     await connect(intruder, memberOptions(moduleOf(hsm), 'alpha'), '1234');
-    await intruder.destroyKey(0, key.id, soon());
+    await intruder.destroyKey(0, secretKeyClass, key.id, soon());
     await plantKey(intruder, 0, key.id, 'key');
     expect(await failureOf(encrypt())).toMatchObject({ kind: 'canary-failed', callerFault: false });
     expect(await failureOf(pool.probe(0, key.reference, soon()))).toMatchObject({ kind: 'canary-failed' });

@@ -13,16 +13,16 @@ constexpr size_t kSlice = 64;
 /// them would keep the exclusive lock for ever. The next clean-up goes on where this one stopped.
 constexpr size_t kMostDestroyed = 1024;
 
-/// C_DestroyObject (PKCS#11 v2.40 §5.7) on every secret key with this CKA_ID.
+/// C_DestroyObject (PKCS#11 v2.40 §5.7) on every object with this class and CKA_ID.
 class DestroyKey final : public Operation {
  public:
-  explicit DestroyKey(Bytes id) : id_(std::move(id)) {}
+  explicit DestroyKey(ObjectIdentity doomed) : doomed_(std::move(doomed)) {}
 
   Value run(OperationContext& context) override {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
-    const auto known = context.cache.entry(id_)->candidate();
-    context.cache.drop(id_);
+    const auto known = context.cache.entry(doomed_)->candidate();
+    context.cache.drop(doomed_);
     // Each pass finds what the one before left, so that no number of duplicates survives.
     for (auto handles = find(context); !handles.empty(); handles = find(context)) {
       for (const CK_OBJECT_HANDLE handle : handles) destroy(context, handle);
@@ -37,7 +37,7 @@ class DestroyKey final : public Operation {
  private:
   std::vector<CK_OBJECT_HANDLE> find(OperationContext& context) const {
     requireTimeLeft(context);
-    return findSecretKeys(context, id_, kSlice);
+    return findObjects(context, doomed_, kSlice);
   }
 
   void destroy(OperationContext& context, CK_OBJECT_HANDLE handle) {
@@ -46,7 +46,7 @@ class DestroyKey final : public Operation {
     if (destroyed_.size() > kMostDestroyed)
       throw badOutput(Function::C_FindObjects, "there is no end of objects with one CKA_ID");
     requireTimeLeft(context);
-    requireFound(context, id_, handle);
+    requireFound(context, doomed_, handle);
     auto& functions = context.functions();
     check(Function::C_DestroyObject, functions.C_DestroyObject(context.session.handle(), handle));
   }
@@ -55,17 +55,19 @@ class DestroyKey final : public Operation {
   void requireGone(OperationContext& context, CK_OBJECT_HANDLE handle) const {
     requireTimeLeft(context);
     const auto read = readSummary(context.session, handle);
-    if (read && read->objectClass == CKO_SECRET_KEY && read->id == id_)
+    if (read && read->isOf(doomed_))
       throw badOutput(destroyed_.contains(handle) ? Function::C_DestroyObject : Function::C_FindObjects,
                       "an object that should be gone is there, though no search finds it");
   }
 
-  Bytes id_;
+  ObjectIdentity doomed_;
   std::unordered_set<CK_OBJECT_HANDLE> destroyed_;
 };
 
 }  // namespace
 
-OperationPointer makeDestroyKey(Bytes id) { return std::make_unique<DestroyKey>(std::move(id)); }
+OperationPointer makeDestroyKey(ObjectIdentity doomed) {
+  return std::make_unique<DestroyKey>(std::move(doomed));
+}
 
 }  // namespace holdfast

@@ -52,20 +52,21 @@ class KeyTemplate {
 class GenerateKey final : public Operation {
  public:
   GenerateKey(Bytes id, std::string label, Bytes canaryPlaintext, Bytes canaryAdditionalData) {
-    material_.id = std::move(id);
+    material_.identity = {CKO_SECRET_KEY, std::move(id)};
     material_.label = std::move(label);
-    material_.canaryPlaintext = std::move(canaryPlaintext);
-    material_.canaryAdditionalData = std::move(canaryAdditionalData);
+    canary_.plaintext = std::move(canaryPlaintext);
+    canary_.additionalData = std::move(canaryAdditionalData);
   }
 
   Value run(OperationContext& context) override {
     const CK_OBJECT_HANDLE key = make(context);
     requireTimeLeft(context);
     checkNewKey(context, key);
-    Sealed canary = seal(context, key, material_.canaryPlaintext, material_.canaryAdditionalData);
+    Sealed canary = seal(context, key, canary_.plaintext, canary_.additionalData);
     requireTimeLeft(context);
-    material_.canaryNonce.assign(canary.nonce.begin(), canary.nonce.end());
-    material_.canaryCiphertext = canary.ciphertext;
+    canary_.nonce.assign(canary.nonce.begin(), canary.nonce.end());
+    canary_.ciphertext = canary.ciphertext;
+    material_.knownAnswer = std::move(canary_);
     proveNewKey(context, std::make_shared<const Material>(std::move(material_)), key);
     return canary;
   }
@@ -75,7 +76,7 @@ class GenerateKey final : public Operation {
   CK_OBJECT_HANDLE make(OperationContext& context) const {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
-    context.cache.drop(material_.id);
+    context.cache.drop(material_.identity);
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     const bool withCopyable = context.profile.knowsCopyable;
     CK_RV rv = generate(context, withCopyable, made);
@@ -87,7 +88,7 @@ class GenerateKey final : public Operation {
   }
 
   CK_RV generate(OperationContext& context, bool withCopyable, CK_OBJECT_HANDLE& made) const {
-    KeyTemplate wanted(material_.id, material_.label, withCopyable);
+    KeyTemplate wanted(material_.identity.id, material_.label, withCopyable);
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
     return context.functions().C_GenerateKey(context.session.handle(), &mechanism, wanted.data(),
                                              wanted.size(), &made);
@@ -96,7 +97,7 @@ class GenerateKey final : public Operation {
   /// Nobody has had the key since: whatever is not as it was asked for is the token's doing.
   void checkNewKey(OperationContext& context, CK_OBJECT_HANDLE key) const {
     try {
-      checkAttributes(context, key, {material_.id, material_.label, material_.extractable});
+      checkAttributes(context, key, material_);
     } catch (const Failure& failure) {
       if (failure.kind != FailureKind::kMaterialMismatch) throw;
       throw badOutput(Function::C_GenerateKey, "the key is not as it was asked for: " + failure.detail);
@@ -105,6 +106,7 @@ class GenerateKey final : public Operation {
 
   /// As the catalog will know it, once the canary is there.
   Material material_;
+  DecryptionCanary canary_;
 };
 
 }  // namespace

@@ -20,11 +20,15 @@ std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
   return all;
 }
 
-std::vector<SeenKey> secretKeys(const std::vector<ObjectSummary>& objects) {
+/// Materials are secret keys; what else is in the token is not looked for by its handle.
+bool couldBeMaterial(const ObjectSummary& object) {
+  return object.objectClass == CKO_SECRET_KEY && !object.id.empty();
+}
+
+std::vector<SeenKey> keysAmong(const std::vector<ObjectSummary>& objects) {
   std::vector<SeenKey> keys;
   for (const auto& object : objects) {
-    if (object.objectClass == CKO_SECRET_KEY && !object.id.empty())
-      keys.push_back({object.id, object.handle});
+    if (couldBeMaterial(object)) keys.push_back({{object.objectClass, object.id}, object.handle});
   }
   return keys;
 }
@@ -49,7 +53,7 @@ std::vector<ObjectSummary> takeInventory(OperationContext& context) {
   if (objects.empty() && !handles.empty()) requireReading(context, handles.front());
   // A token that vanished also shows no objects, or fewer of them.
   context.token.proveAlive(context.session);
-  context.cache.takeInventory(secretKeys(objects));
+  context.cache.takeInventory(keysAmong(objects));
   return objects;
 }
 

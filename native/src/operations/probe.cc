@@ -13,8 +13,8 @@ class Probe final : public Operation {
 
   Value run(OperationContext& context) override {
     // A proof of an earlier minute says nothing of an HSM that may have failed since.
-    context.cache.drop(material_->id);
-    provenKey(context, material_);
+    context.cache.drop(material_->identity);
+    static_cast<void>(provenKey(context, material_));
     return std::monostate{};
   }
 

@@ -8,14 +8,14 @@ namespace {
 
 constexpr size_t kMostObjects = 64;
 
-/// The attributes of every secret key with this CKA_ID.
+/// The attributes of every object with this class and CKA_ID.
 class ReadAttributes final : public Operation {
  public:
-  explicit ReadAttributes(Bytes id) : id_(std::move(id)) {}
+  explicit ReadAttributes(ObjectIdentity wanted) : wanted_(std::move(wanted)) {}
 
   Value run(OperationContext& context) override {
     std::vector<KeyAttributes> attributes;
-    const auto handles = findSecretKeysInTurn(context, id_, kMostObjects);
+    const auto handles = findObjectsInTurn(context, wanted_, kMostObjects);
     if (handles.empty()) context.token.proveAlive(context.session);
     attributes.reserve(handles.size());
     for (const CK_OBJECT_HANDLE handle : handles) {
@@ -26,11 +26,13 @@ class ReadAttributes final : public Operation {
   }
 
  private:
-  Bytes id_;
+  ObjectIdentity wanted_;
 };
 
 }  // namespace
 
-OperationPointer makeReadAttributes(Bytes id) { return std::make_unique<ReadAttributes>(std::move(id)); }
+OperationPointer makeReadAttributes(ObjectIdentity wanted) {
+  return std::make_unique<ReadAttributes>(std::move(wanted));
+}
 
 }  // namespace holdfast

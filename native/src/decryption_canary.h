@@ -1,0 +1,20 @@
+/// \file The known answer of an AES-256 key: a ciphertext that it decrypts (known_answer.h).
+#pragma once
+
+#include "attributes.h"
+#include "material.h"
+#include "operation_context.h"
+
+namespace holdfast {
+
+/// An AES key of 256 bits that encrypts and decrypts.
+void requireKind(const DecryptionCanary& canary, const KeyAttributes& read);
+
+/// Throws `canary-failed` for another plaintext, and what C_DecryptInit and C_Decrypt answer.
+void tryAnswer(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key);
+
+/// The canary with a bit of its tag changed, and with a bit of its additional data changed: all that AES-GCM
+/// promises beyond secrecy. Throws `self-test-failed` if the HSM decrypts either.
+void requireForgeriesRefused(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key);
+
+}  // namespace holdfast

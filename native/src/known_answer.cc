@@ -1,0 +1,29 @@
+#include "known_answer.h"
+
+#include <variant>
+
+#include "decryption_canary.h"
+
+namespace holdfast {
+
+void requireAttribute(bool holds, const char* what) {
+  if (!holds) throw failure(FailureKind::kMaterialMismatch, what);
+}
+
+void requireKindOf(const KnownAnswer& answer, const KeyAttributes& read) {
+  std::visit([&](const auto& kind) { requireKind(kind, read); }, answer);
+}
+
+void tryKnownAnswer(OperationContext& context, const KnownAnswer& answer, CK_OBJECT_HANDLE key) {
+  std::visit([&](const auto& kind) { tryAnswer(context, kind, key); }, answer);
+}
+
+void tryKnownAnswerAndForgeries(OperationContext& context, const KnownAnswer& answer, CK_OBJECT_HANDLE key) {
+  auto& refuses = context.selfTest.refusesForgeries;
+  const bool isKnown = refuses.load();
+  if (!isKnown) std::visit([&](const auto& kind) { requireForgeriesRefused(context, kind, key); }, answer);
+  tryKnownAnswer(context, answer, key);
+  if (!isKnown) refuses = true;
+}
+
+}  // namespace holdfast
