@@ -7,17 +7,12 @@
 namespace holdfast {
 namespace {
 
-/// What is left to a request that begins: less would cost a lane for an answer that nobody can wait for.
-constexpr auto kLeastTimeToStart = std::chrono::milliseconds(1);
-
 /// A request that ends with so small a part of the patience left had all of it.
 constexpr int kPatienceMargin = 10;
 
-bool hasTimeToStart(const Request& request) { return Clock::now() + kLeastTimeToStart < request.deadline; }
-
 Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
 
-MemberStatistics describe(const Member& member, size_t sharedQueue) REQUIRES(poolState) {
+MemberStatistics describe(const Member& member, const RequestQueue& requests) REQUIRES(poolState) {
   MemberStatistics described;
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
@@ -25,7 +20,8 @@ MemberStatistics describe(const Member& member, size_t sharedQueue) REQUIRES(poo
   described.lanes = member.readyLanes();
   described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.quarantined.size());
-  described.queued = static_cast<int>(member.pinned.size() + (described.admitted ? sharedQueue : 0));
+  const size_t shared = described.admitted ? requests.sharedSize() : 0;
+  described.queued = static_cast<int>(requests.pinnedSize(member.index) + shared);
   described.running = member.runningLanes();
   described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
@@ -42,7 +38,7 @@ void Request::onDeadline() {
 }
 
 Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
-    : queueLimit_(queueLimit), watchdog_(std::move(watchdog)) {}
+    : watchdog_(std::move(watchdog)), requests_(queueLimit, watchdog_) {}
 
 void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
   const Lock lock(mutex_);
@@ -104,7 +100,7 @@ std::vector<MemberStatistics> Dispatcher::statistics() const {
   const Lock lock(mutex_);
   std::vector<MemberStatistics> all;
   for (const auto& member : members_) {
-    if (!member->isClosing()) all.push_back(describe(*member, shared_.size()));
+    if (!member->isClosing()) all.push_back(describe(*member, requests_));
   }
   return all;
 }
@@ -117,41 +113,23 @@ void Dispatcher::post(const RequestPointer& request) {
   const Lock lock(mutex_);
   try {
     if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
-    if (!hasTimeToStart(*request)) throw failure(FailureKind::kQueueDeadline, "posted too late to begin");
+    if (!request->hasTimeToStart()) throw failure(FailureKind::kQueueDeadline, "posted too late to begin");
     Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
     const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
     const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
     if (!served) throw failure(FailureKind::kNoMember, "no member takes this work");
     if (Lane* const lane = idleLaneFor(*request)) return assign(*lane, request);
-    // Work for one member that hangs must not take the room of all.
-    const bool memberFull = pinned != nullptr && members_.size() > 1 &&
-                            pinned->pinned.size() >= std::max<size_t>(1, queueLimit_ / 2);
-    if (memberFull || queuedCount_ >= queueLimit_)
-      throw failure(FailureKind::kQueueFull, "too many operations wait");
-    (pinned != nullptr ? pinned->pinned : shared_).push_back(request);
-    ++queuedCount_;
+    requests_.push(request);
     growFor(*request);
   } catch (const Failure& failure) {
-    refuse(request, failure);
+    requests_.refuse(request, failure);
   }
-}
-
-bool Dispatcher::cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket) {
-  const auto found =
-      std::ranges::find_if(queue, [ticket](const auto& one) { return one->completion->ticket() == ticket; });
-  if (found == queue.end()) return false;
-  const RequestPointer request = std::move(*found);
-  queue.erase(found);
-  --queuedCount_;
-  refuse(request, cancelled());
-  return true;
 }
 
 void Dispatcher::cancel(uint64_t ticket) {
   const Lock lock(mutex_);
-  if (cancelQueued(shared_, ticket)) return;
+  if (requests_.refuseTicket(ticket, cancelled())) return;
   for (const auto& member : members_) {
-    if (cancelQueued(member->pinned, ticket)) return;
     for (const auto* const lanes : {&member->lanes, &member->retired}) {
       for (const auto& lane : *lanes) {
         const auto& request = lane->place.current;
@@ -187,40 +165,16 @@ void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
   lane.place.wake.notifyOne();
 }
 
-void Dispatcher::refuse(const RequestPointer& request, Failure failure) {
-  watchdog_->unwatch(request->deadline, request);
-  if (request->member && failure.member < 0) failure.member = *request->member;
-  request->completion->complete(std::move(failure));
-}
-
-void Dispatcher::refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail) {
-  queuedCount_ -= queue.size();
-  for (const auto& request : queue) refuse(request, failure(kind, detail));
-  queue.clear();
-}
-
 void Dispatcher::refuseWhereNobodyServes() {
   const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
   // A pool that closes drains its queue through members that are closing.
   if (closed_ || std::ranges::any_of(members_, serves)) return;
-  refuseAll(shared_, FailureKind::kNoMember, "the last admitted member was suspended");
-}
-
-RequestPointer Dispatcher::popAlive(std::deque<RequestPointer>& queue) {
-  while (!queue.empty()) {
-    RequestPointer request = std::move(queue.front());
-    queue.pop_front();
-    --queuedCount_;
-    if (hasTimeToStart(*request)) return request;
-    refuse(request, failure(FailureKind::kQueueDeadline, "too little time was left when its turn came"));
-  }
-  return nullptr;
+  requests_.refuseShared(FailureKind::kNoMember, "the last admitted member was suspended");
 }
 
 RequestPointer Dispatcher::take(Member& member) {
-  if (auto request = popAlive(member.pinned)) return request;
   const bool shares = member.takesSharedWork() || member.state == MemberState::kDraining;
-  return shares ? popAlive(shared_) : nullptr;
+  return requests_.pop(member.index, shares);
 }
 
 bool Dispatcher::hasHungSince(Clock::time_point since) const {
@@ -273,16 +227,11 @@ void Dispatcher::expire(const RequestPointer& request) {
                             REQUIRES(poolState) { return expireOn(*lane, request, *member); };
     if (std::ranges::any_of(member->lanes, runsIt) || std::ranges::any_of(member->retired, runsIt)) return;
   }
-  auto& queue = request->member ? members_[static_cast<size_t>(*request->member)]->pinned : shared_;
-  const auto found = std::ranges::find(queue, request);
+  const bool waited = requests_.remove(request);
   // Neither running nor queued. One that never began is answered all the same: whatever went wrong, no caller
   // waits past its deadline. One that did begin has its answer, or its lane is about to give it.
-  if (found == queue.end() && request->insideSince.load() != kNotInside) return;
-  if (found != queue.end()) {
-    queue.erase(found);
-    --queuedCount_;
-  }
-  refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
+  if (!waited && request->insideSince.load() != kNotInside) return;
+  requests_.refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
 }
 
 }  // namespace holdfast

@@ -1,13 +1,13 @@
-/// \file Who runs what: the queue, the rotation over members, the lanes' comings and goings.
+/// \file Who runs what: the rotation over members, the lanes that start, hang and end.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "member.h"
 #include "mutex.h"
+#include "request_queue.h"
 #include "watchdog.h"
 
 namespace holdfast {
@@ -108,11 +108,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   [[nodiscard]] Lane* idleLaneFor(const Request& request) REQUIRES(poolState);
   [[nodiscard]] static Lane* popIdle(Member& member) REQUIRES(poolState);
   [[nodiscard]] RequestPointer take(Member& member) REQUIRES(poolState);
-  [[nodiscard]] RequestPointer popAlive(std::deque<RequestPointer>& queue) REQUIRES(poolState);
   static void assign(Lane& lane, const RequestPointer& request) REQUIRES(poolState);
-  [[nodiscard]] bool cancelQueued(std::deque<RequestPointer>& queue, uint64_t ticket) REQUIRES(poolState);
-  void refuse(const RequestPointer& request, Failure failure) REQUIRES(poolState);
-  void refuseAll(std::deque<RequestPointer>& queue, FailureKind kind, const char* detail) REQUIRES(poolState);
   void refuseWhereNobodyServes() REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);
   void setAside(Member& member, Lane& lane) REQUIRES(poolState);
@@ -134,16 +130,14 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void release(int index, Deadline deadline);
   int insideAll() const REQUIRES(poolState);
 
-  const size_t queueLimit_;
   const std::shared_ptr<Watchdog> watchdog_;
   Clock::duration patience_ GUARDED_BY(poolState) = Clock::duration::zero();
   OnHung onHung_ GUARDED_BY(poolState);
   mutable Mutex mutex_;
   Condition changed_;
-  std::deque<RequestPointer> shared_ GUARDED_BY(poolState);
+  RequestQueue requests_ GUARDED_BY(poolState);
   std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(poolState);
   size_t rotation_ GUARDED_BY(poolState) = 0;
-  size_t queuedCount_ GUARDED_BY(poolState) = 0;
   bool closed_ GUARDED_BY(poolState) = false;
 };
 

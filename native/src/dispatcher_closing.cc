@@ -59,7 +59,7 @@ void Dispatcher::release(int index, Deadline deadline) {
   Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return isDeserted(member); });
-  refuseAll(member.pinned, FailureKind::kClosed, "the member was closed");
+  requests_.refusePinned(index, FailureKind::kClosed, "the member was closed");
   inside = countInside(member.threadsReleasing);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
@@ -71,7 +71,8 @@ void Dispatcher::releaseAll(Deadline deadline) {
   {
     const Lock lock(mutex_);
     for (const auto& member : members_) {
-      if (member->threadsInside() > 0 || !member->pinned.empty()) open.push_back(member->index);
+      if (member->threadsInside() > 0 || requests_.pinnedSize(member->index) > 0)
+        open.push_back(member->index);
     }
   }
   // Each on a thread of its own: one that hangs keeps none of the others open.
@@ -90,15 +91,13 @@ int Dispatcher::awaitReleased(Deadline deadline) {
   const auto isReleased = [](const auto& member) REQUIRES(poolState) { return member->threadsInside() == 0; };
   changed_.waitUntil(lock, deadline,
                      [&]() REQUIRES(poolState) { return std::ranges::all_of(members_, isReleased); });
-  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
-  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
+  requests_.refuseAll(FailureKind::kClosed, "the pool was closed");
   return insideAll();
 }
 
 void Dispatcher::refuseWaiting() {
   const Lock lock(mutex_);
-  for (const auto& member : members_) refuseAll(member->pinned, FailureKind::kClosed, "the pool was closed");
-  refuseAll(shared_, FailureKind::kClosed, "the pool was closed");
+  requests_.refuseAll(FailureKind::kClosed, "the pool was closed");
 }
 
 int Dispatcher::busyLanes() const {

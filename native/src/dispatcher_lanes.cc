@@ -73,7 +73,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     const bool ends = isLeaving(lane.place.state) || endsAsSurplus(member);
     if (!ends) following = take(member);
     lane.place.current = following;
-    waiting = queuedCount_;
+    waiting = requests_.size();
   }
   const bool hold = following != nullptr && lane.mayHold(waiting);
   request->completion->complete(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
@@ -112,8 +112,7 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   lane.place.current.reset();
   retire(member, lane);
   shrink(member);
-  (request->member ? member.pinned : shared_).push_front(request);
-  ++queuedCount_;
+  requests_.pushFront(request);
   // Also those of other members: nothing else may wake them before its deadline.
   for (const auto& each : members_) wakeIdle(*each);
   refuseWhereNobodyServes();
@@ -130,8 +129,8 @@ void Dispatcher::laneEnded(Lane& lane) {
   } else if (removeLane(member.quarantined, lane)) {
     replaceHanging(member);
   } else if (member.lanes.empty()) {
-    refuseAll(member.pinned, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
-              "the member has no lane");
+    requests_.refusePinned(member.index, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
+                           "the member has no lane");
     refuseWhereNobodyServes();
   }
   changed_.notifyAll();
@@ -169,7 +168,7 @@ void Dispatcher::expireOpening(Lane& lane) {
   Member& member = *members_[static_cast<size_t>(lane.member())];
   setAside(member, lane);
   if (member.lanes.empty()) {
-    refuseAll(member.pinned, FailureKind::kNoMember, "no lane of the member opens");
+    requests_.refusePinned(member.index, FailureKind::kNoMember, "no lane of the member opens");
     refuseWhereNobodyServes();
   }
   changed_.notifyAll();
@@ -190,7 +189,7 @@ void Dispatcher::growFor(const Request& request) {
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(std::ssize(member.lanes));
   const bool wanted =
-      queuedCount_ > 0 && member.readyLanes() == lanes && member.takesPinnedWork() && member.mayReplace();
+      requests_.size() > 0 && member.readyLanes() == lanes && member.takesPinnedWork() && member.mayReplace();
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
@@ -253,7 +252,7 @@ void Dispatcher::quarantine(Lane& lane) {
   refuseWhereNobodyServes();
   if (!member.mayReplace()) {
     member.exhausted = true;
-    refuseAll(member.pinned, FailureKind::kNoMember, "too many lanes of the member hang");
+    requests_.refusePinned(member.index, FailureKind::kNoMember, "too many lanes of the member hang");
     refuseWhereNobodyServes();
   }
   changed_.notifyAll();

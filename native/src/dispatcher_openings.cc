@@ -22,6 +22,7 @@ int Dispatcher::addMember(MemberOptions options) {
   member->limits = options.lanes;
   member->openings = std::make_shared<Openings>(1 + options.maxStuckOpenings);
   member->options = std::move(options);
+  requests_.addMember();
   members_.push_back(std::move(member));
   return members_.back()->index;
 }
@@ -53,7 +54,7 @@ void Dispatcher::detach(int index, Deadline deadline) {
     lanes->clear();
   }
   member.exhausted = false;
-  refuseAll(member.pinned, FailureKind::kNoMember, "the member is opened again");
+  requests_.refusePinned(index, FailureKind::kNoMember, "the member is opened again");
   refuseWhereNobodyServes();
   changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return hasNobodyInside(member); });
   // In a shared instance the next opening has the same token. Who is still inside hangs, and must not keep it

@@ -1,7 +1,6 @@
 /// \file What the dispatcher knows of one member.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -71,7 +70,6 @@ struct Member {
   int threadsReleasing GUARDED_BY(poolState) = 0;
   /// Logins of earlier openings.
   uint64_t formerLogins GUARDED_BY(poolState) = 0;
-  std::deque<RequestPointer> pinned GUARDED_BY(poolState);
   std::vector<std::shared_ptr<Lane>> lanes GUARDED_BY(poolState);
   std::vector<std::shared_ptr<Lane>> quarantined GUARDED_BY(poolState);
   /// Lanes of earlier openings, and those that the token has no session for, that have not ended yet.

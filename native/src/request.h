@@ -28,6 +28,9 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   void onDeadline() override;
 
+  /// Less time than this would cost a lane for an answer that nobody can wait for.
+  bool hasTimeToStart() const { return Clock::now() + kMinTimeToStart < deadline; }
+
   /// The holder of the locks that its run takes.
   Holder holder() const { return &insideSince; }
 
@@ -42,6 +45,8 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
   std::optional<Deadline> watchedAgain GUARDED_BY(poolState);
 
  private:
+  static constexpr auto kMinTimeToStart = std::chrono::milliseconds(1);
+
   const std::weak_ptr<Dispatcher> dispatcher_;
 };
 
