@@ -17,12 +17,12 @@ MemberStatistics describe(const Member& member, const RequestQueue& requests) RE
   described.member = member.index;
   described.epoch = member.epoch ? member.epoch->number : 0;
   described.admitted = member.takesSharedWork();
-  described.lanes = member.readyLanes();
+  described.lanes = static_cast<int>(member.lanes.ready());
   described.laneTarget = member.budget.target();
-  described.quarantinedLanes = static_cast<int>(member.quarantined.size());
+  described.quarantinedLanes = static_cast<int>(member.lanes.quarantined());
   const size_t shared = described.admitted ? requests.sharedSize() : 0;
   described.queued = static_cast<int>(requests.pinnedSize(member.index) + shared);
-  described.running = member.runningLanes();
+  described.running = static_cast<int>(member.lanes.running());
   described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
   described.openings = member.openings->alive();
@@ -49,6 +49,8 @@ void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
 
 // ---- members ----
 
+Member& Dispatcher::memberOf(const Lane& lane) const { return *members_[static_cast<size_t>(lane.member())]; }
+
 Member& Dispatcher::memberAt(int index) const {
   const bool known = index >= 0 && static_cast<size_t>(index) < members_.size();
   if (!known || closed_ || members_[static_cast<size_t>(index)]->isClosing()) {
@@ -64,7 +66,7 @@ std::shared_ptr<Epoch> Dispatcher::epochOf(int index) const {
 
 std::shared_ptr<Epoch> Dispatcher::epochFor(Lane& lane) {
   const Lock lock(mutex_);
-  const Member& member = *members_[static_cast<size_t>(lane.member())];
+  const Member& member = memberOf(lane);
   if (!member.epoch || member.token.get() != lane.token())
     throw failure(FailureKind::kNoMember, "the member was opened again, or closed");
   lane.place.epoch = member.epoch->number;
@@ -129,29 +131,19 @@ void Dispatcher::post(const RequestPointer& request) {
 void Dispatcher::cancel(uint64_t ticket) {
   const Lock lock(mutex_);
   if (requests_.refuseTicket(ticket, cancelled())) return;
+  const auto hasTicket = [ticket](const Request& request) { return request.completion->ticket() == ticket; };
   for (const auto& member : members_) {
-    for (const auto* const lanes : {&member->lanes, &member->retired}) {
-      for (const auto& lane : *lanes) {
-        const auto& request = lane->place.current;
-        if (request && request->completion->ticket() == ticket) request->completion->complete(cancelled());
-      }
-    }
+    if (const Lane* const lane = member->lanes.runnerOf(hasTicket))
+      lane->place.current->completion->complete(cancelled());
   }
 }
 
-Lane* Dispatcher::popIdle(Member& member) {
-  if (member.idle.empty()) return nullptr;
-  Lane* const lane = member.idle.back();
-  member.idle.pop_back();
-  return lane;
-}
-
 Lane* Dispatcher::idleLaneFor(const Request& request) {
-  if (request.member) return popIdle(memberAt(*request.member));
+  if (request.member) return memberAt(*request.member).lanes.nextIdle();
   for (size_t step = 0; step < members_.size(); ++step) {
     const size_t index = (rotation_ + step) % members_.size();
-    Member& member = *members_[index];
-    Lane* const lane = member.takesSharedWork() ? popIdle(member) : nullptr;
+    const Member& member = *members_[index];
+    Lane* const lane = member.takesSharedWork() ? member.lanes.nextIdle() : nullptr;
     if (lane == nullptr) continue;
     rotation_ = index + 1;
     return lane;
@@ -161,8 +153,7 @@ Lane* Dispatcher::idleLaneFor(const Request& request) {
 
 void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
   lane.place.current = request;
-  laneTransitions.advance(lane.place.state, LaneEvent::kWake);
-  lane.place.wake.notifyOne();
+  memberOf(lane).lanes.wake(lane);
 }
 
 void Dispatcher::refuseWhereNobodyServes() {
@@ -182,8 +173,7 @@ bool Dispatcher::hasHungSince(Clock::time_point since) const {
 }
 
 /// The caller's deadline says nothing about the HSM (invariant 5): the lane has its patience.
-bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
-  if (lane.place.current != request) return false;
+void Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
   const auto since = request->insideSince.load();
   // A lane that waits for another lane comes back by itself; one that is inside the module may never do so.
   const bool inside = since != kNotInside;
@@ -199,7 +189,7 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   // What makes or destroys a key is not repeated.
   late.isOfUse = request->operation->isRepeatable();
   const bool answered = request->completion->complete(late);
-  if (lane.place.state == LaneState::kRetired || !inside) return true;
+  if (lane.place.state == LaneState::kRetired || !inside) return;
   if (hung) {
     // Others make, destroy and find objects while this call hangs over one.
     if (auto* const token = member.token.get()) token->objects().expel(request->holder());
@@ -208,7 +198,6 @@ bool Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
   } else {
     watchAgain(request, since + patience_);
   }
-  return true;
 }
 
 void Dispatcher::watchAgain(const RequestPointer& request, Deadline deadline) {
@@ -222,10 +211,9 @@ void Dispatcher::unwatch(const RequestPointer& request) {
 
 void Dispatcher::expire(const RequestPointer& request) {
   const Lock lock(mutex_);
+  const auto isIt = [&request](const Request& running) { return &running == request.get(); };
   for (const auto& member : members_) {
-    const auto runsIt = [&](const auto& lane)
-                            REQUIRES(poolState) { return expireOn(*lane, request, *member); };
-    if (std::ranges::any_of(member->lanes, runsIt) || std::ranges::any_of(member->retired, runsIt)) return;
+    if (Lane* const lane = member->lanes.runnerOf(isIt)) return expireOn(*lane, request, *member);
   }
   const bool waited = requests_.remove(request);
   // Neither running nor queued. One that never began is answered all the same: whatever went wrong, no caller

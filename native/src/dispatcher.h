@@ -104,17 +104,18 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
  private:
   using Lock = PoolLock;
 
+  /// Throws `closed`.
   Member& memberAt(int index) const REQUIRES(poolState);
+  Member& memberOf(const Lane& lane) const REQUIRES(poolState);
   [[nodiscard]] Lane* idleLaneFor(const Request& request) REQUIRES(poolState);
-  [[nodiscard]] static Lane* popIdle(Member& member) REQUIRES(poolState);
   [[nodiscard]] RequestPointer take(Member& member) REQUIRES(poolState);
-  static void assign(Lane& lane, const RequestPointer& request) REQUIRES(poolState);
+  void assign(Lane& lane, const RequestPointer& request) REQUIRES(poolState);
   void refuseWhereNobodyServes() REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);
   void setAside(Member& member, Lane& lane) REQUIRES(poolState);
   void replaceHanging(Member& member) REQUIRES(poolState);
   void endOpening(Lane& lane) REQUIRES(poolState);
-  [[nodiscard]] bool expireOn(Lane& lane, const RequestPointer& request, Member& member) REQUIRES(poolState);
+  void expireOn(Lane& lane, const RequestPointer& request, Member& member) REQUIRES(poolState);
   bool hasHungSince(Clock::time_point since) const REQUIRES(poolState);
   void watchAgain(const RequestPointer& request, Deadline deadline) REQUIRES(poolState);
   void unwatch(const RequestPointer& request) REQUIRES(poolState);

@@ -6,8 +6,8 @@ namespace holdfast {
 namespace {
 
 bool isDeserted(const Member& member) REQUIRES(poolState) {
-  return member.lanes.empty() && member.quarantined.empty() && member.retired.empty() &&
-         member.tokenHolders == 0 && member.threadsOpening == 0 && member.threadsReleasing == 0;
+  return member.lanes.isDeserted() && member.tokenHolders == 0 && member.threadsOpening == 0 &&
+         member.threadsReleasing == 0;
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ std::shared_ptr<const void> Dispatcher::countInside(int& count) {
 
 void Dispatcher::stop(Member& member, MemberEvent why) {
   memberTransitions.advance(member.state, why);
-  for (const auto& lane : member.lanes) lane->place.wake.notifyOne();
+  member.lanes.notifyAll();
 }
 
 void Dispatcher::beginClosing(int index) {

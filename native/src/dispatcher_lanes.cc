@@ -8,10 +8,6 @@
 namespace holdfast {
 namespace {
 
-bool removeLane(std::vector<std::shared_ptr<Lane>>& lanes, const Lane& lane) {
-  return std::erase_if(lanes, [&lane](const auto& known) { return known.get() == &lane; }) > 0;
-}
-
 /// A member that closes drains its queue with the lanes that it has.
 bool endsAsSurplus(const Member& member) REQUIRES(poolState) {
   return member.hasSurplus() && !member.isClosing();
@@ -27,10 +23,10 @@ constexpr int kFirstLanes = 2;
 RequestPointer Dispatcher::next(Lane& lane) {
   Lock lock(mutex_);
   auto& place = lane.place;
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+  Member& member = memberOf(lane);
   if (isLeaving(place.state)) return nullptr;
   if (place.state == LaneState::kOpening) {
-    laneTransitions.advance(place.state, LaneEvent::kOpen);
+    member.lanes.opened(lane);
     endOpening(lane);
     changed_.notifyAll();
     grow(member);
@@ -42,17 +38,13 @@ RequestPointer Dispatcher::next(Lane& lane) {
   place.current = take(member);
   if (place.current) return place.current;
   if (member.isClosing()) return nullptr;
-  laneTransitions.advance(place.state, LaneEvent::kRest);
-  member.idle.push_back(&lane);
+  member.lanes.rest(lane);
   changed_.notifyAll();
   place.wake.wait(lock, [&place, &member]() REQUIRES(poolState) {
     return place.state != LaneState::kIdle || member.isClosing();
   });
   // Under the same lock: a lane that leaves without work must not be given any on its way out.
-  if (place.state == LaneState::kIdle) {
-    laneTransitions.advance(place.state, LaneEvent::kWake);
-    std::erase(member.idle, &lane);
-  }
+  if (place.state == LaneState::kIdle) member.lanes.wake(lane);
   return place.current;
 }
 
@@ -64,7 +56,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
     const Lock lock(mutex_);
     unwatch(request);
-    Member& member = *members_[static_cast<size_t>(lane.member())];
+    Member& member = memberOf(lane);
     const bool speaksForIt = !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome);
     if (speaksForIt && member.state == MemberState::kSuspected) {
       memberTransitions.advance(member.state, MemberEvent::kSucceed);
@@ -85,7 +77,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
 
 bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   const Lock lock(mutex_);
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+  Member& member = memberOf(lane);
   // Given up while it was opening: what became of it is of no interest.
   if (isLeaving(lane.place.state)) return false;
   endOpening(lane);
@@ -103,7 +95,7 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
 
 bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const Lock lock(mutex_);
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+  Member& member = memberOf(lane);
   const bool alone = member.lanes.size() < 2;
   if (isLeaving(lane.place.state) || member.isClosing() || alone) return false;
   unwatch(request);
@@ -121,14 +113,11 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
 
 void Dispatcher::laneEnded(Lane& lane) {
   const Lock lock(mutex_);
-  Member& member = *members_[static_cast<size_t>(lane.member())];
-  laneTransitions.advance(lane.place.state, LaneEvent::kEnd);
-  removeLane(member.lanes, lane);
-  if (removeLane(member.retired, lane)) {
-    // Nothing of it is left to replace.
-  } else if (removeLane(member.quarantined, lane)) {
+  Member& member = memberOf(lane);
+  const auto before = member.lanes.end(lane);
+  if (before == LaneState::kQuarantined) {
     replaceHanging(member);
-  } else if (member.lanes.empty()) {
+  } else if (before != LaneState::kRetired && member.lanes.isEmpty()) {
     requests_.refusePinned(member.index, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
                            "the member has no lane");
     refuseWhereNobodyServes();
@@ -139,7 +128,7 @@ void Dispatcher::laneEnded(Lane& lane) {
 // ---- lanes that start, hang and end ----
 
 void Dispatcher::addLane(Member& member) {
-  if (!member.token || std::ssize(member.lanes) >= member.budget.target()) return;
+  if (!member.token || static_cast<int>(member.lanes.size()) >= member.budget.target()) return;
   auto lane =
       std::make_shared<Lane>(shared_from_this(), member.index, member.token, member.epoch, member.opening);
   try {
@@ -149,7 +138,7 @@ void Dispatcher::addLane(Member& member) {
       lane->place.opensUntil = Clock::now() + patience_;
       watchdog_->watch(*lane->place.opensUntil, lane);
     }
-    member.lanes.push_back(std::move(lane));
+    member.lanes.add(std::move(lane));
   } catch (const std::system_error& error) {
     member.laneFailure = rvFailure(Function::kNone, CKR_HOST_MEMORY);
     member.laneFailure->detail = error.what();
@@ -165,9 +154,9 @@ void Dispatcher::endOpening(Lane& lane) {
 void Dispatcher::expireOpening(Lane& lane) {
   const Lock lock(mutex_);
   if (lane.place.state != LaneState::kOpening) return;
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+  Member& member = memberOf(lane);
   setAside(member, lane);
-  if (member.lanes.empty()) {
+  if (member.lanes.isEmpty()) {
     requests_.refusePinned(member.index, FailureKind::kNoMember, "no lane of the member opens");
     refuseWhereNobodyServes();
   }
@@ -187,53 +176,41 @@ void Dispatcher::growFor(const Request& request) {
 
 /// One after the other, so that it is known how many the token had sessions for.
 void Dispatcher::grow(Member& member) {
-  const auto lanes = static_cast<int>(std::ssize(member.lanes));
+  const auto lanes = static_cast<int>(member.lanes.size());
   const bool wanted =
-      requests_.size() > 0 && member.readyLanes() == lanes && member.takesPinnedWork() && member.mayReplace();
+      requests_.size() > 0 && member.lanes.areAllReady() && member.takesPinnedWork() && member.mayReplace();
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
 void Dispatcher::retire(Member& member, Lane& lane) {
-  laneTransitions.advance(lane.place.state, LaneEvent::kRetire);
-  std::erase(member.idle, &lane);
-  member.retired.push_back(lane.shared_from_this());
-  removeLane(member.lanes, lane);
-  lane.place.wake.notifyOne();
+  member.lanes.retire(lane);
   changed_.notifyAll();
 }
 
 /// The token has no session for more lanes than are ready. Those that are opening will find none either; of
 /// the others, who rests ends now, and who works after that.
 void Dispatcher::shrink(Member& member) {
-  member.budget.refused(member.readyLanes(), Clock::now());
-  const auto opening = [](const auto& lane) REQUIRES(poolState) { return !lane->isReady(); };
+  member.budget.refused(static_cast<int>(member.lanes.ready()), Clock::now());
   while (member.hasSurplus()) {
-    const auto found = std::ranges::find_if(member.lanes, opening);
-    if (found != member.lanes.end())
-      retire(member, **found);
-    else if (!member.idle.empty())
-      retire(member, *member.idle.front());
-    else
-      return;
+    Lane* const lane = member.lanes.leastNeeded();
+    if (lane == nullptr) return;
+    retire(member, *lane);
   }
 }
 
 bool Dispatcher::makeRoom(int index, Deadline deadline) {
   Lock lock(mutex_);
   Member& member = memberAt(index);
-  const auto ending = member.retired.size();
-  if (member.readyLanes() < 2) return false;
+  const auto ending = member.lanes.retired();
+  if (member.lanes.ready() < 2) return false;
   shrink(member);
   return changed_.waitUntil(lock, deadline, [&member, ending]() REQUIRES(poolState) {
-    return !member.hasSurplus() && member.retired.size() <= ending;
+    return !member.hasSurplus() && member.lanes.retired() <= ending;
   });
 }
 
 void Dispatcher::setAside(Member& member, Lane& lane) {
-  laneTransitions.advance(lane.place.state, LaneEvent::kHang);
-  lane.place.current.reset();
-  member.quarantined.push_back(lane.shared_from_this());
-  removeLane(member.lanes, lane);
+  member.lanes.quarantine(lane);
   replaceHanging(member);
 }
 
@@ -245,7 +222,7 @@ void Dispatcher::replaceHanging(Member& member) {
 }
 
 void Dispatcher::quarantine(Lane& lane) {
-  Member& member = *members_[static_cast<size_t>(lane.member())];
+  Member& member = memberOf(lane);
   setAside(member, lane);
   // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
   memberTransitions.advance(member.state, MemberEvent::kHang);
@@ -259,10 +236,10 @@ void Dispatcher::quarantine(Lane& lane) {
 }
 
 void Dispatcher::wakeIdle(Member& member) {
-  while (!member.idle.empty()) {
-    auto request = take(member);
+  while (Lane* const lane = member.lanes.nextIdle()) {
+    const auto request = take(member);
     if (!request) return;
-    assign(*popIdle(member), request);
+    assign(*lane, request);
   }
 }
 
@@ -275,15 +252,15 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   member.served = false;
   member.budget.reset(member.limits.laneCount);
   const int first = std::min(kFirstLanes, member.limits.laneCount);
-  while (std::ssize(member.lanes) < first && !member.laneFailure) addLane(member);
+  while (static_cast<int>(member.lanes.size()) < first && !member.laneFailure) addLane(member);
   const auto settled = [&member]() REQUIRES(poolState) {
-    return member.laneFailure || member.isClosing() || member.readyLanes() == std::ssize(member.lanes);
+    return member.laneFailure || member.isClosing() || member.lanes.areAllReady();
   };
   if (!changed_.waitUntil(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.isClosing()) throw failure(FailureKind::kClosed, "the member was closed");
-  if (member.lanes.empty()) throw failure(FailureKind::kLaneDeadline, "no lane opened");
+  if (member.lanes.isEmpty()) throw failure(FailureKind::kLaneDeadline, "no lane opened");
   member.served = true;
 }
 

@@ -1,5 +1,3 @@
-#include <iterator>
-
 #include "dispatcher.h"
 
 namespace holdfast {
@@ -9,7 +7,7 @@ namespace {
 constexpr int kMaxTokenHolders = 8;
 
 bool hasNobodyInside(const Member& member) REQUIRES(poolState) {
-  return member.retired.empty() && member.tokenHolders == 0;
+  return member.lanes.retired() == 0 && member.tokenHolders == 0;
 }
 
 }  // namespace
@@ -46,13 +44,7 @@ void Dispatcher::detach(int index, Deadline deadline) {
   epoch = std::move(member.epoch);
   opening = std::move(member.opening);
   if (token) member.formerLogins += token->logins();
-  member.idle.clear();
-  for (auto* const lanes : {&member.lanes, &member.quarantined}) {
-    for (const auto& lane : *lanes) laneTransitions.advance(lane->place.state, LaneEvent::kRetire);
-    for (const auto& lane : *lanes) lane->place.wake.notifyOne();
-    std::ranges::move(*lanes, std::back_inserter(member.retired));
-    lanes->clear();
-  }
+  member.lanes.retireAll();
   member.exhausted = false;
   requests_.refusePinned(index, FailureKind::kNoMember, "the member is opened again");
   refuseWhereNobodyServes();

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "lane.h"
 #include "lane_budget.h"
+#include "lane_set.h"
 #include "member_state.h"
 #include "pool_state.h"
 
@@ -43,7 +43,7 @@ struct MemberStatistics {
   int threadsInside = 0;
 };
 
-/// Guarded by the dispatcher's mutex. Lanes are here from their start to their end, also while they hang.
+/// Guarded by the dispatcher's mutex.
 struct Member {
   int index = -1;
   MemberOptions options;
@@ -70,21 +70,13 @@ struct Member {
   int threadsReleasing GUARDED_BY(poolState) = 0;
   /// Logins of earlier openings.
   uint64_t formerLogins GUARDED_BY(poolState) = 0;
-  std::vector<std::shared_ptr<Lane>> lanes GUARDED_BY(poolState);
-  std::vector<std::shared_ptr<Lane>> quarantined GUARDED_BY(poolState);
-  /// Lanes of earlier openings, and those that the token has no session for, that have not ended yet.
-  std::vector<std::shared_ptr<Lane>> retired GUARDED_BY(poolState);
-  /// The last one idle is the next one used: its caches are warm.
-  std::vector<Lane*> idle GUARDED_BY(poolState);
+  LaneSet lanes GUARDED_BY(poolState);
   /// Why a lane could not open its first session, since the last start.
   std::optional<Failure> laneFailure GUARDED_BY(poolState);
 
   bool isClosing() const REQUIRES(poolState) { return holdfast::isClosing(state); }
   bool takesSharedWork() const REQUIRES(poolState);
   bool takesPinnedWork() const REQUIRES(poolState);
-  /// Lanes whose first session is open.
-  int readyLanes() const REQUIRES(poolState);
-  int runningLanes() const REQUIRES(poolState);
   /// More lanes than the budget allows.
   bool hasSurplus() const REQUIRES(poolState);
   /// Whether a lane that hangs may have another in its place.
