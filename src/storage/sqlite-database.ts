@@ -66,10 +66,13 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     }
   }
 
-  /** The time that the machine has run: all processes on a SQLite file are on one machine. No clock outlives its restart. */
+  /**
+   * All processes on a SQLite file are on one machine, and CLOCK_MONOTONIC is the same for all of them. The uptime is not:
+   * containers may be shown their own. No clock outlives a restart of the machine.
+   */
   time(): Promise<DatabaseTime> {
-    const { bootId, sinceBootMs } = this.#clock.boot();
-    return Promise.resolve({ clock: bootId, nowMs: Math.floor(sinceBootMs) });
+    const { bootId } = this.#clock.boot();
+    return Promise.resolve({ clock: bootId, nowMs: Math.floor(this.#clock.monotonicMs()) });
   }
 
   /** From here on a write fails if the files are no longer in place, instead of being lost. */

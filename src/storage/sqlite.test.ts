@@ -40,6 +40,27 @@ function withRawConnection<T>(task: (connection: Sqlite.Database) => T): T {
   }
 }
 
+describe('leases', () => {
+  it('are given to one process, though each container is shown an uptime of its own', async () => {
+    await makeCatalog();
+    const shown = (uptimeMs: number) => ({
+      ...systemClock,
+      boot: () => ({ ...systemClock.boot(), sinceBootMs: uptimeMs }),
+    });
+    const catalogs = [
+      await openSqliteCatalog({ path, clock: shown(1_000_000) }),
+      await openSqliteCatalog({ path, clock: shown(1_000) }),
+      await openSqliteCatalog({ path, clock: shown(9_000_000) }),
+    ];
+    const given: boolean[] = [];
+    for (const [index, catalog] of catalogs.entries()) {
+      given.push((await catalog.acquireLease('a job', `process ${index}`, 60_000)) !== undefined);
+    }
+    for (const catalog of catalogs) await catalog.close();
+    expect(given).toEqual([true, false, false]);
+  });
+});
+
 describe('opening', () => {
   it('makes the file for this user only and keeps its incarnation', async () => {
     const first = await openTestCatalog({ path, clock: systemClock });

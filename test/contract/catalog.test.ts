@@ -15,6 +15,7 @@ async function openInTemporaryFolder(cachedRecords: number): Promise<OpenedCatal
   const clock: Clock = {
     ...systemClock,
     now: () => new Date(Date.now() + moved.wallMs),
+    monotonicMs: () => systemClock.monotonicMs() + moved.ranMs,
     boot: () => movedBoot(moved.ranMs),
   };
   const passTime = (ms: number): Promise<void> => Promise.resolve(void (moved.ranMs += ms));
