@@ -28,8 +28,8 @@ struct TransitionTable {
   void advance(State& state, Event event) const {
     const auto after = next(state, event);
     if (!after) {
-      std::fprintf(stderr, "holdfast: a %s that is %s does not allow the event \"%s\"\n", subject,
-                   states.at(static_cast<size_t>(state)), events.at(static_cast<size_t>(event)));
+      (void)std::fprintf(stderr, "holdfast: a %s that is %s does not allow the event \"%s\"\n", subject,
+                         states.at(static_cast<size_t>(state)), events.at(static_cast<size_t>(event)));
       std::abort();
     }
     state = *after;
