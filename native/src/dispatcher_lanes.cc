@@ -26,7 +26,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   Member& member = memberOf(lane);
   if (isLeaving(place.state)) return nullptr;
   if (place.state == LaneState::kOpening) {
-    member.lanes.opened(lane);
+    LaneSet::opened(lane);
     endOpening(lane);
     changed_.notifyAll();
     grow(member);

@@ -45,7 +45,7 @@ class LaneSet {
   }
 
   void add(std::shared_ptr<Lane> lane) REQUIRES(poolState) { active_.push_back(std::move(lane)); }
-  void opened(Lane& lane) REQUIRES(poolState);
+  static void opened(Lane& lane) REQUIRES(poolState);
   void rest(Lane& lane) REQUIRES(poolState);
   void wake(Lane& lane) REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);

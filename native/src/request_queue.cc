@@ -78,7 +78,7 @@ RequestQueue::Requests& RequestQueue::queueOf(const Request& request) {
   return request.member ? pinned_[static_cast<size_t>(*request.member)] : shared_;
 }
 
-RequestPointer RequestQueue::takeOut(Requests& queue, Requests::iterator found) {
+RequestPointer RequestQueue::takeOut(Requests& queue, const Requests::iterator& found) {
   RequestPointer request = std::move(*found);
   queue.erase(found);
   --size_;

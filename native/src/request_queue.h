@@ -53,7 +53,7 @@ class RequestQueue {
   Requests& queueOf(const Request& request) REQUIRES(poolState);
   [[nodiscard]] RequestPointer popFrom(Requests& queue) REQUIRES(poolState);
   /// The request, out of its queue.
-  RequestPointer takeOut(Requests& queue, Requests::iterator found) REQUIRES(poolState);
+  RequestPointer takeOut(Requests& queue, const Requests::iterator& found) REQUIRES(poolState);
   void refuseIn(Requests& queue, FailureKind kind, const char* detail) REQUIRES(poolState);
 
   const size_t limit_;
