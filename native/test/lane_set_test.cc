@@ -16,7 +16,7 @@ class LaneSetTest : public testing::Test {
   }
   Lane& addOpen() REQUIRES(poolState) {
     Lane& lane = add();
-    lanes_.opened(lane);
+    LaneSet::opened(lane);
     return lane;
   }
 
