@@ -44,6 +44,8 @@ TEST(Environment, StandsWhileTheScopeLives) {
 /// As the runtime of another language does when a module brings one.
 TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  // Under nohup the tests begin with SIGHUP ignored.
+  for (const int signal : {SIGTERM, SIGHUP}) static_cast<void>(std::signal(signal, SIG_DFL));
   const auto former = std::signal(SIGUSR2, SIG_DFL);
   const mode_t umask = ::umask(0077);
   {
