@@ -53,6 +53,15 @@ describe('work under a lease', () => {
     expect([await isFree(), domain.clock.scheduled]).toEqual([true, 0]);
   });
 
+  it('reports its own failure when the lease cannot be given back either', async () => {
+    const failing = underLease(one, 'a job', async () => {
+      await domain.catalog.close();
+      throw new Error('the HSM');
+    });
+    await expect(failing).rejects.toThrow('the HSM');
+    expect(domain.clock.scheduled).toBe(0);
+  });
+
   it('goes on when the catalog fails for a moment', async () => {
     await underLease(one, 'a job', async (held) => {
       failure = new Error('the disk is full');

@@ -70,8 +70,9 @@ export class HeldLease {
 }
 
 /**
- * Runs `work` under a lease, so in one process at a time. One that cannot be given back afterwards expires by itself.
+ * Runs `work` under a lease, so in one process at a time. A lease that cannot be given back afterwards expires by itself.
  * @returns false when another process has the lease: then nothing was done
+ * @throws the failure of the work; or the catalog's, also when only the release failed and the work is done
  */
 export async function underLease(
   tools: LeaseTools,
@@ -84,8 +85,11 @@ export async function underLease(
   const held = new HeldLease(tools, lease, ttlMs);
   try {
     await work(held);
-  } finally {
-    await held.release();
+  } catch (error) {
+    // The failure of the work is reported. That of the release is not: the lease expires by itself.
+    await Promise.allSettled([held.release()]);
+    throw error;
   }
+  await held.release();
   return true;
 }
