@@ -72,7 +72,10 @@ export class IntentRecovery {
       intervalMs: options.intervalMs ?? 60_000,
       name: 'recovering the intents of interrupted creates',
       round: async (signal) => {
-        for (const clusterId of [...this.#inventoriesDue]) await this.checkInventory(clusterId);
+        for (const clusterId of [...this.#inventoriesDue]) {
+          if (signal.aborted) return;
+          await this.checkInventory(clusterId);
+        }
         await underLease(this.#leases, 'intent-recovery', (held) => this.#round(signal, held));
       },
       onBackgroundError: options.core.onBackgroundError,
