@@ -11,8 +11,8 @@ enum class MemberState : uint8_t {
   /// Runs only what is posted to it by name.
   kSuspended,
   kAdmitted,
-  /// Admitted, but a call hangs and none has succeeded since. It takes no shared work until one does, or until
-  /// it is resumed.
+  /// Admitted, but a call hangs and none has succeeded since. Until one does, or it is
+  /// resumed, it takes no shared work.
   kSuspected,
   /// No new work; lanes end once they have done what was posted to it.
   kClosing,
