@@ -7,6 +7,7 @@ import type { NativeMaterialReference, NativePool } from '../src/hsm/native.js';
 import { addon, connect, inMilliseconds, makeKey, memberOptions, soon } from '../test/native/fixture.js';
 import type { Measurement } from './measurement.js';
 import { percentile } from './statistics.js';
+import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
 export interface AddonLoad {
   libraryPath: string;
@@ -48,14 +49,13 @@ async function encryptFor(loop: Loop, inFlight: number, seconds: number): Promis
 
 async function measure(loop: Loop, inFlight: number, seconds: number): Promise<Measurement> {
   await encryptFor(loop, inFlight, seconds / 5);
-  const before = process.cpuUsage();
   const startMs = performance.now();
-  const latenciesMs = await encryptFor(loop, inFlight, seconds);
+  const { result: latenciesMs, cpu } = await withThreadCpu(process.pid, () => encryptFor(loop, inFlight, seconds));
   const elapsedMs = performance.now() - startMs;
-  const used = process.cpuUsage(before);
   return {
     rps: (latenciesMs.length / elapsedMs) * 1000,
-    cpuMicrosPerRequest: (used.user + used.system) / latenciesMs.length,
+    cpuMicrosPerRequest: totalOf(cpu) / latenciesMs.length,
+    cpuMicrosByThread: perOperation(cpu, latenciesMs.length),
     latencyMs: { p50: percentile(latenciesMs, 0.5), p99: percentile(latenciesMs, 0.99) },
   };
 }

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { spread } from './h2load.js';
 import type { Measurement } from './measurement.js';
-import { cpuSecondsOf } from './process-cpu.js';
 import { runProgram } from './program.js';
 import { method, type Target } from './target.js';
+import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
 const installer = fileURLToPath(new URL('../scripts/install-go-program.mjs', import.meta.url));
 /** Descriptors of the services, written by the build. */
@@ -26,11 +26,15 @@ export async function measureWithGhz(
   inFlight: number,
   seconds: number,
 ): Promise<Measurement> {
-  const cpuBefore = cpuSecondsOf(target.pid);
-  const output = await runProgram({ program: ghzPath, parameters: ghzParameters(target, inFlight, seconds) });
-  const cpuSeconds = cpuSecondsOf(target.pid) - cpuBefore;
-  const { count, ...measurement } = parseGhz(output);
-  return { ...measurement, cpuMicrosPerRequest: (cpuSeconds * 1e6) / count };
+  const { result, cpu } = await withThreadCpu(target.pid, () =>
+    runProgram({ program: ghzPath, parameters: ghzParameters(target, inFlight, seconds) }),
+  );
+  const { count, ...measurement } = parseGhz(result);
+  return {
+    ...measurement,
+    cpuMicrosPerRequest: totalOf(cpu) / count,
+    cpuMicrosByThread: perOperation(cpu, count),
+  };
 }
 
 function ghzParameters(target: Target, inFlight: number, seconds: number): string[] {

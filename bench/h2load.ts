@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Measurement } from './measurement.js';
-import { cpuSecondsOf } from './process-cpu.js';
-import { runProgram } from './program.js';
+import { ProgramFailure, runProgram } from './program.js';
 import { percentile } from './statistics.js';
 import { method, type Target } from './target.js';
+import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
 /** Maximum of connections that carry the load; the requests in flight are spread over them. */
 const maxConnections = 8;
@@ -31,16 +31,18 @@ export async function measureWithH2load(
   const logPath = join(folder, 'requests.tsv');
   const amount = ['--duration', `${Math.round(seconds * 1000)}ms`, '--log-file', logPath];
   try {
-    const cpuBefore = cpuSecondsOf(target.pid);
-    const { succeeded, elapsedSeconds } = await runH2load(target, clientCertificateLibrary, inFlight, amount);
-    const cpuSeconds = cpuSecondsOf(target.pid) - cpuBefore;
+    const { result, cpu } = await withThreadCpu(target.pid, () =>
+      runH2load(target, clientCertificateLibrary, inFlight, amount),
+    );
+    const { succeeded, elapsedSeconds } = result;
     if (succeeded === 0) {
       if (seconds > maxSeconds) throw new Error(`Nothing was answered in ${seconds} s.`);
       return await measureWithH2load(target, clientCertificateLibrary, inFlight, 2 * seconds);
     }
     return {
       rps: succeeded / elapsedSeconds,
-      cpuMicrosPerRequest: (cpuSeconds * 1e6) / succeeded,
+      cpuMicrosPerRequest: totalOf(cpu) / succeeded,
+      cpuMicrosByThread: perOperation(cpu, succeeded),
       latencyMs: latenciesOf(readFileSync(logPath, 'utf8')),
     };
   } finally {
@@ -79,15 +81,18 @@ async function runH2load(
   };
   const output = await runProgram({ program: 'h2load', parameters, environment });
   const parsed = parseH2load(output);
-  if (parsed.failed > 0) throw new Error(`h2load saw failures: ${output}`);
+  if (parsed.failed > 0) throw new ProgramFailure('h2load', 'saw failures', output);
   return parsed;
 }
 
-/** The figures in the output of h2load. */
+/**
+ * The figures in the output of h2load.
+ * @throws ProgramFailure if they are not in it: h2load has ended early
+ */
 export function parseH2load(output: string): { succeeded: number; failed: number; elapsedSeconds: number } {
   const finished = /^finished in ([\d.]+)(us|ms|s|m|h),/m.exec(output);
   const requests = /^requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/m.exec(output);
-  if (finished === null || requests === null) throw new Error(`h2load printed something else: ${output}`);
+  if (finished === null || requests === null) throw new ProgramFailure('h2load', 'printed no result', output);
   const unitSeconds = { us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 }[finished[2] ?? ''] ?? Number.NaN;
   const [succeeded = 0, ...failures] = requests.slice(1).map(Number);
   return {

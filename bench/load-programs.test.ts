@@ -18,7 +18,7 @@ test('h2load: what succeeded, what did not, and for how long', () => {
     elapsedSeconds: expect.closeTo(0.40278) as number,
   });
   expect(parseH2load(h2load('s', counts)).elapsedSeconds).toBe(402.78);
-  expect(() => parseH2load('error: cannot connect')).toThrow('h2load printed something else');
+  expect(() => parseH2load('error: cannot connect')).toThrow('h2load printed no result: error: cannot connect');
 });
 
 test('h2load: latencies are in its log, in microseconds', () => {

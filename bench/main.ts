@@ -8,7 +8,8 @@ import { installGhz } from './ghz.js';
 import { machineName, measuredCommit, thisMachine } from './machine.js';
 import type { Measurement, Scenario } from './measurement.js';
 import { plotsOf } from './plot.js';
-import { isInstalled } from './program.js';
+import { isInstalled, ProgramFailure } from './program.js';
+import { shuffledBlocks } from './random-order.js';
 import { type BenchReport, ratiosOf, summarise } from './report.js';
 import { comparedLevel, type Plan, scenariosOf } from './scenarios.js';
 import { asTable } from './table.js';
@@ -96,21 +97,25 @@ async function stoppedAfter<T extends unknown[]>(
   }
 }
 
-/** Round by round: a temporary disturbance of the machine affects every scenario. */
+/**
+ * Round by round, in random order: a temporary disturbance of the machine affects every scenario, and none always comes
+ * after the same other one.
+ */
 async function measureAll(
   workbench: Workbench,
   plan: Plan,
   rounds: number,
   { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
 ): Promise<Map<Scenario, Measurement[]>> {
-  const scenarios = scenariosOf(plan, workbench, nativePrograms);
+  const blocks = scenariosOf(plan, workbench, nativePrograms);
+  const scenarios = blocks.flat();
   const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
   await warmUp(scenarios, warmUpSeconds);
   for (let round = 1; round <= rounds; round += 1) {
-    for (const [scenario, measured] of measurements) {
+    for (const scenario of shuffledBlocks(blocks)) {
       const measurement = await scenario.measure(seconds);
       workbench.checkAudit();
-      measured.push(measurement);
+      measurements.get(scenario)?.push(measurement);
       const figures = `${Math.round(measurement.rps)}/s, ${measurement.cpuMicrosPerRequest.toFixed(1)} µs CPU`;
       progress(`round ${round}/${rounds}  ${scenario.name}: ${figures}`);
     }
@@ -150,7 +155,11 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\nnpm run bench -- --help tells the options.\n`);
-  process.exitCode = 2;
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\nnpm run bench -- --help tells the options.\n`);
+    process.exitCode = 2;
+  } else if (error instanceof ProgramFailure) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  } else throw error;
 }

@@ -1,9 +1,13 @@
+import type { ThreadCpu } from './thread-cpu.js';
+
 /** The result of one run of one scenario. */
 export interface Measurement {
   /** Successful operations per second. */
   rps: number;
   /** CPU time of the measured process, user and system, per operation. */
   cpuMicrosPerRequest: number;
+  /** The same by what the threads do; left out where the process is not Node. */
+  cpuMicrosByThread?: ThreadCpu;
   latencyMs: { p50: number; p99: number };
   /** The average duration of one operation inside the simulated HSM; left out elsewhere. */
   serviceTimeMs?: number;

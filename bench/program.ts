@@ -6,20 +6,36 @@ export interface ProgramRun {
   parameters: readonly string[];
   /** Added to this process's environment. */
   environment?: NodeJS.ProcessEnv;
-  /** Written to its standard input. */
+  /** Written to its standard input. A program that ends without reading it has not failed for that. */
   input?: string;
 }
 
-/** Runs a program and resolves with its stdout. Rejects with its last lines if it fails. */
+/** How much of a program's output an error repeats, in characters. */
+const tailLength = 1000;
+
+/** A program that could not be run, failed, or printed something else than its result. The message has its last lines. */
+export class ProgramFailure extends Error {
+  /** @param how continues the sentence that begins with the program's name */
+  constructor(program: string, how: string, output: string) {
+    super(`${program} ${how}: ${output.trim().slice(-tailLength)}`);
+  }
+}
+
+/**
+ * Runs a program and resolves with its stdout.
+ * @throws ProgramFailure unless it ends with 0
+ */
 export function runProgram({ program, parameters, environment, input }: ProgramRun): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = startProcess(program, parameters, { env: { ...process.env, ...environment } });
     const [output, errors] = [collect(child.stdout), collect(child.stderr)];
-    child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('error', ({ message }) => reject(new ProgramFailure(program, 'cannot be run', message)));
+    child.on('close', (code, signal) => {
       if (code === 0) resolve(output());
-      else reject(new Error(`${program} ended with ${code}: ${`${output()}\n${errors()}`.trim().slice(-1000)}`));
+      else reject(new ProgramFailure(program, `ended with ${code ?? signal}`, `${output()}\n${errors()}`));
     });
+    // Without a listener, a program that has closed its input (EPIPE) would end the bench.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(input ?? '');
   });
 }

@@ -4,6 +4,7 @@ import type { Measurement, Scenario } from './measurement.js';
 import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
 import type { TelemetryReport } from './telemetry-pairs.js';
+import { type ThreadCpu, threadKinds } from './thread-cpu.js';
 
 /** One scenario's medians. */
 export interface BenchResult extends Measurement {
@@ -81,11 +82,20 @@ export function summarise(rounds: Rounds): BenchResult[] {
         p50: medianOf(({ latencyMs }) => latencyMs.p50),
         p99: medianOf(({ latencyMs }) => latencyMs.p99),
       },
+      ...threadsOf(measurements),
       ...serviceTimeOf(measurements),
       roundsRps: measurements.map(({ rps }) => rounded(rps)),
       roundsCpuMicrosPerRequest: measurements.map((measurement) => rounded(measurement.cpuMicrosPerRequest)),
     };
   });
+}
+
+/** Each kind's median by itself: their sum is not quite the median of the sum. */
+function threadsOf(measurements: readonly Measurement[]): Pick<Measurement, 'cpuMicrosByThread'> {
+  const measured = measurements.flatMap(({ cpuMicrosByThread: cpu }) => (cpu === undefined ? [] : [cpu]));
+  if (measured.length === 0) return {};
+  const medians = threadKinds.map((kind) => [kind, rounded(median(measured.map((cpu) => cpu[kind])))]);
+  return { cpuMicrosByThread: Object.fromEntries(medians) as ThreadCpu };
 }
 
 function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 'serviceTimeMs'> {

@@ -52,12 +52,12 @@ const additionalDataBytes = ciphertextAdditionalData(
 /** The lengths of the addon's inputs. */
 const lengths = { plaintextBytes, additionalDataBytes };
 
-/** All scenarios, in the order of one round: compared ones are neighbours. */
-export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePrograms): Scenario[] {
+/** All scenarios. Those of a block are compared with each other, and so measured one right after the other. */
+export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePrograms): Scenario[][] {
   const servers = { echo: workbench.echo, encrypt: workbench.holdfast };
   const each = (measure: (name: string, target: Target) => Scenario): Scenario[] =>
     Object.entries(servers).map(([name, target]) => measure(name, target));
-  const withH2load = plan.serverLevels.flatMap((inFlight) =>
+  const withH2load = plan.serverLevels.map((inFlight) =>
     each((name, target) => ({
       name: `${name}-h2load@${inFlight}`,
       inFlight,
@@ -73,8 +73,8 @@ export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePr
           inFlight: ghzLevel,
           measure: (seconds) => measureWithGhz(ghzPath, target, ghzLevel, seconds),
         }));
-  const addon = [...addonScenarios(plan, workbench), ...simulatedScenarios(workbench)];
-  return [...rawScenarios(workbench, programs), ...addon, ...withH2load, ...withGhz];
+  const alone = [...rawScenarios(workbench, programs), ...addonScenarios(plan, workbench)];
+  return [alone, simulatedScenarios(workbench), ...withH2load, withGhz];
 }
 
 function rawScenarios(workbench: Workbench, { rawCeiling }: NativePrograms): Scenario[] {

@@ -2,18 +2,20 @@ import Table from 'cli-table3';
 import type { Comparison } from './comparison.js';
 import type { CreateKeyCost } from './create-key-load.js';
 import type { BenchReport } from './report.js';
+import { type ThreadKind, threadKinds } from './thread-cpu.js';
 
 /** The report for people. */
 export function asTable(report: BenchReport): string {
   const table = new Table({
-    head: ['scenario', 'operations/s', 'rounds', 'CPU µs/operation', 'p50 ms', 'p99 ms'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
+    head: ['scenario', 'operations/s', 'rounds', 'CPU µs/operation', ...threadKinds.map(headOf), 'p50 ms', 'p99 ms'],
+    colAligns: ['left', ...Array.from({ length: 5 + threadKinds.length }, () => 'right' as const)],
     style: { head: [], border: [] },
   });
-  for (const { name, rps, roundsRps, cpuMicrosPerRequest, latencyMs } of report.results) {
+  for (const { name, rps, roundsRps, cpuMicrosPerRequest, cpuMicrosByThread: cpu, latencyMs } of report.results) {
     const spread = `${Math.round(Math.min(...roundsRps))}–${Math.round(Math.max(...roundsRps))}`;
+    const threads = threadKinds.map((kind) => cpu?.[kind].toFixed(1) ?? '');
     const latencies = [latencyMs.p50, latencyMs.p99].map((value) => value.toPrecision(3));
-    table.push([name, String(Math.round(rps)), spread, cpuMicrosPerRequest.toFixed(1), ...latencies]);
+    table.push([name, String(Math.round(rps)), spread, cpuMicrosPerRequest.toFixed(1), ...threads, ...latencies]);
   }
   const { machine, ratios, telemetry } = report;
   return [
@@ -36,6 +38,11 @@ export function asTable(report: BenchReport): string {
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+/** `V8` and the other kinds as a column's head. */
+function headOf(kind: ThreadKind): string {
+  return { eventLoop: 'event loop', lanes: 'lanes', libuv: 'libuv', v8: 'V8', other: 'other' }[kind];
 }
 
 function costsInWords(costs: readonly CreateKeyCost[]): string {

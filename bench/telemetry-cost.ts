@@ -10,6 +10,7 @@ import { requireNoRefusals } from './audit-check.js';
 import { sendWithH2load } from './h2load.js';
 import { preflight } from './preflight.js';
 import { startProcess, whenReady } from './processes.js';
+import { shuffled } from './random-order.js';
 import { SpanReceiver } from './span-receiver.js';
 import { median } from './statistics.js';
 import type { Target } from './target.js';
@@ -21,7 +22,6 @@ import {
   sampleRatios,
   type ServerName,
   serverNames,
-  shuffled,
   type TelemetryReport,
   telemetryReport,
 } from './telemetry-pairs.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { blockOf, comparedNames, type ServerName, shuffled, telemetryReport } from './telemetry-pairs.js';
+import { blockOf, comparedNames, type ServerName, telemetryReport } from './telemetry-pairs.js';
 
 test('a block has each side once first, beginning with either of them', async () => {
   const order: ServerName[] = [];
@@ -25,10 +25,4 @@ test('the export of spans is counted for their server only', () => {
   const report = telemetryReport(pairs, { requestsPerSlice: 10, exportMicrosPerTracedRequest: 50 });
   expect(report).toMatchObject({ plainMicrosPerRequest: 100, exportMicrosPerTracedRequest: 50 });
   expect(comparedNames.map((name) => report[name].overhead)).toEqual([0.01, 0.015, 0.51, 0.01]);
-});
-
-test('shuffling loses nothing', () => {
-  expect(shuffled(comparedNames).toSorted()).toEqual(comparedNames.toSorted());
-  const rising = [0.3, 0.2, 0.1];
-  expect(shuffled([1, 2, 3], () => rising.shift() ?? 0)).toEqual([3, 2, 1]);
 });

@@ -80,11 +80,3 @@ export async function blockOf(
   const first = { otherMicros, plainMicros: await measure('plain') };
   return [first, { plainMicros: await measure('plain'), otherMicros: await measure(other) }];
 }
-
-/** The same in random order. */
-export function shuffled<T>(values: readonly T[], random = Math.random): T[] {
-  return values
-    .map((value) => ({ value, place: random() }))
-    .toSorted((left, right) => left.place - right.place)
-    .map(({ value }) => value);
-}
