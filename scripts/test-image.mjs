@@ -110,14 +110,14 @@ async function work(engine, steps) {
   let container = await steps.run('start it read-only, as its own user', start);
   await steps.run('its health check turns healthy', () => becomesHealthy(container));
   await steps.run('it is confined: user, capabilities, core dumps, read-only root', () => checkConfinement(container));
-  const sealed = await steps.run('create a key, encrypt and decrypt over TLS', () =>
+  const encrypted = await steps.run('create a key, encrypt and decrypt over TLS', () =>
     encryptAndDecrypt(container, port),
   );
   const logs = [await steps.run('SIGTERM drains it, exit code 0', () => drains(container))];
   container = await steps.run('start it again on the same volumes', start);
-  await steps.run('what was encrypted before decrypts', () => decrypt(container, port, sealed));
+  await steps.run('what was encrypted before decrypts', () => decrypt(container, port, encrypted));
   logs.push(await drains(container));
-  const told = [...secrets, sealed.message].filter((secret) => logs.some((log) => log.includes(secret)));
+  const told = [...secrets, encrypted.message].filter((secret) => logs.some((log) => log.includes(secret)));
   if (told.length > 0) throw new StepFailure('The log has a PIN, a sealing key or a plaintext.');
 }
 

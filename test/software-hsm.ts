@@ -8,10 +8,10 @@ import type {
   ClusterRequest,
   ClusterResult,
   ConnectOutcome,
+  EncryptedData,
   HsmCluster,
   HsmClusters,
   MaterialReference,
-  Sealed,
 } from '../src/clusters/hsm-cluster.js';
 import type { HsmCall } from '../src/calls/hsm-call.js';
 import { Secret } from '../src/secret.js';
@@ -44,23 +44,23 @@ export class SoftwareHsmCluster implements HsmCluster {
     generateKeyMaterial: ({ materialId }) => {
       const key = randomBytes(32);
       this.#materials.set(materialId, key);
-      return seal(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
+      return encryptWith(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
     },
     destroyKeyMaterial: ({ materialId }) => {
       this.#materials.delete(materialId);
       return undefined;
     },
     encrypt: ({ material, plaintext, additionalData }) =>
-      seal(this.#proved(material), plaintext.reveal(), additionalData),
-    decrypt: ({ material, sealed, additionalData }) => {
-      const plaintext = open(this.#proved(material), sealed, additionalData);
+      encryptWith(this.#proved(material), plaintext.reveal(), additionalData),
+    decrypt: ({ material, encrypted, additionalData }) => {
+      const plaintext = decryptWith(this.#proved(material), encrypted, additionalData);
       if (plaintext === undefined) throw new HoldfastError('INVALID_CIPHERTEXT', 'The tag does not match.');
       return this.#handOut(plaintext);
     },
     generateDataKey: ({ material, lengthBytes, additionalData }) => {
       const key = this.#proved(material);
       const plaintext = this.#handOut(randomBytes(lengthBytes));
-      return { plaintext, sealed: seal(key, plaintext.reveal(), additionalData) };
+      return { plaintext, encrypted: encryptWith(key, plaintext.reveal(), additionalData) };
     },
     random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
     listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()] }],
@@ -113,7 +113,7 @@ export class SoftwareHsmCluster implements HsmCluster {
   /** The key under an id, if it decrypts the canary. */
   #proved({ materialId, canary }: MaterialReference): Buffer {
     const key = this.#materials.get(materialId);
-    const answer = key === undefined ? undefined : open(key, canary, canaryAdditionalData(materialId));
+    const answer = key === undefined ? undefined : decryptWith(key, canary, canaryAdditionalData(materialId));
     if (key === undefined || answer?.equals(canaryPlaintext(materialId)) !== true) {
       throw new HoldfastError('KMS_INVALID_STATE', 'The key material is missing or is not what the catalog says.', {
         retryable: false,
@@ -168,7 +168,7 @@ export class SoftwareHsmClusters implements HsmClusters {
   }
 }
 
-function seal(key: Buffer, plaintext: Uint8Array, additionalData: Uint8Array): Sealed {
+function encryptWith(key: Buffer, plaintext: Uint8Array, additionalData: Uint8Array): EncryptedData {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(additionalData);
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
@@ -176,13 +176,13 @@ function seal(key: Buffer, plaintext: Uint8Array, additionalData: Uint8Array): S
 }
 
 /** Undefined if the tag does not match. */
-function open(key: Buffer, sealed: Sealed, additionalData: Uint8Array): Buffer | undefined {
-  const tagOffset = sealed.ciphertext.length - 16;
+function decryptWith(key: Buffer, encrypted: EncryptedData, additionalData: Uint8Array): Buffer | undefined {
+  const tagOffset = encrypted.ciphertext.length - 16;
   if (tagOffset < 0) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.nonce, { authTagLength: 16 })
+  const decipher = createDecipheriv('aes-256-gcm', key, encrypted.nonce, { authTagLength: 16 })
     .setAAD(additionalData)
-    .setAuthTag(sealed.ciphertext.subarray(tagOffset));
-  const plaintext = decipher.update(sealed.ciphertext.subarray(0, tagOffset));
+    .setAuthTag(encrypted.ciphertext.subarray(tagOffset));
+  const plaintext = decipher.update(encrypted.ciphertext.subarray(0, tagOffset));
   try {
     return Buffer.concat([plaintext, decipher.final()]);
   } catch {

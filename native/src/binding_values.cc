@@ -30,10 +30,10 @@ Napi::Value arrayOf(Napi::Env env, const Range& range, const Convert& convert) {
   return array;
 }
 
-Napi::Object sealedObject(Napi::Env env, const Sealed& sealed) {
+Napi::Object encryptedDataObject(Napi::Env env, const EncryptedData& encrypted) {
   auto object = Napi::Object::New(env);
-  object.Set("nonce", bytes(env, sealed.nonce));
-  object.Set("ciphertext", bytes(env, sealed.ciphertext));
+  object.Set("nonce", bytes(env, encrypted.nonce));
+  object.Set("ciphertext", bytes(env, encrypted.ciphertext));
   return object;
 }
 
@@ -95,9 +95,9 @@ struct ToJavaScript {
   Napi::Value operator()(std::monostate /*nothing*/) const { return env.Null(); }
   Napi::Value operator()(uint64_t value) const { return number(env, value); }
   Napi::Value operator()(const Secret& secret) const { return bytes(env, secret.view()); }
-  Napi::Value operator()(const Sealed& sealed) const { return sealedObject(env, sealed); }
+  Napi::Value operator()(const EncryptedData& encrypted) const { return encryptedDataObject(env, encrypted); }
   Napi::Value operator()(const DataKey& key) const {
-    auto object = sealedObject(env, key.sealed);
+    auto object = encryptedDataObject(env, key.encrypted);
     object.Set("plaintext", bytes(env, key.plaintext.view()));
     return object;
   }

@@ -19,13 +19,13 @@ bool mayBeginAgain(const Failure& failure) {
 class Check {
  public:
   Check(OperationContext& context, const MaterialPointer& material, const ProvenKey& key, ByteView plaintext,
-        ByteView additionalData, const Sealed& sealed)
+        ByteView additionalData, const EncryptedData& encrypted)
       : context_(context),
         material_(material),
         key_(key),
         plaintext_(plaintext),
         additionalData_(additionalData),
-        sealed_(sealed) {}
+        encrypted_(encrypted) {}
 
   /// As with a caller's ciphertext: it is bad only if it fails again after the canary succeeded, under the
   /// handle that is the key's by then.
@@ -39,8 +39,8 @@ class Check {
  private:
   bool decryptsUnder(CK_OBJECT_HANDLE handle) const {
     try {
-      const Secret opened = gcmDecrypt(context_.session, handle, {sealed_.nonce.data(), kNonceLength},
-                                       additionalData_, sealed_.ciphertext);
+      const Secret opened = gcmDecrypt(context_.session, handle, {encrypted_.nonce.data(), kNonceLength},
+                                       additionalData_, encrypted_.ciphertext);
       return std::ranges::equal(opened.view(), plaintext_);
     } catch (const Failure& failure) {
       if (!mayBeOfKey(failure) && failure.kind != FailureKind::kBadOutput) throw;
@@ -66,16 +66,16 @@ class Check {
   const ProvenKey& key_;
   ByteView plaintext_;
   ByteView additionalData_;
-  const Sealed& sealed_;
+  const EncryptedData& encrypted_;
 };
 
 }  // namespace
 
 void requireDecryptable(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
-                        ByteView plaintext, ByteView additionalData, const Sealed& sealed) {
+                        ByteView plaintext, ByteView additionalData, const EncryptedData& encrypted) {
   if (key.entry->checkedEncryptions() >= kChecked) return;
   try {
-    Check(context, material, key, plaintext, additionalData, sealed).run();
+    Check(context, material, key, plaintext, additionalData, encrypted).run();
   } catch (const Failure& failure) {
     if (!mayBeginAgain(failure)) throw;
     Failure unchecked = failure;

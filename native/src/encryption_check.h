@@ -14,6 +14,6 @@ namespace holdfast {
 /// known, and provenKey's failure if the key no longer proves itself. A failure after which a lane would
 /// begin again becomes `handle-revoked`, because an encryption was spent.
 void requireDecryptable(OperationContext& context, const MaterialPointer& material, const ProvenKey& key,
-                        ByteView plaintext, ByteView additionalData, const Sealed& sealed);
+                        ByteView plaintext, ByteView additionalData, const EncryptedData& encrypted);
 
 }  // namespace holdfast

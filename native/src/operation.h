@@ -18,15 +18,15 @@ namespace holdfast {
 
 class FileLock;
 
-/// `NativeSealed`: nonce, and ciphertext with its tag.
-struct Sealed {
+/// `NativeEncryptedData`: nonce, and ciphertext with its tag.
+struct EncryptedData {
   Nonce nonce;
   Bytes ciphertext;
 };
 
 /// `NativeDataKey`.
 struct DataKey {
-  Sealed sealed;
+  EncryptedData encrypted;
   Secret plaintext;
 };
 
@@ -37,9 +37,9 @@ struct MemberOpened {
 };
 
 /// Everything that a promise may be resolved with.
-using Value =
-    std::variant<std::monostate, uint64_t, Secret, Sealed, DataKey, std::vector<KeyAttributes>, MemberOpened,
-                 TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
+using Value = std::variant<std::monostate, uint64_t, Secret, EncryptedData, DataKey,
+                           std::vector<KeyAttributes>, MemberOpened, TokenInfo, std::vector<TokenInfo>,
+                           std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
 
 /// A result, and which member in which session epoch gave it.
 struct Success {

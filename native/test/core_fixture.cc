@@ -143,10 +143,10 @@ MaterialPointer TestPool::makeKey(int member) {
   material.label = "key";
   DecryptionCanary canary;
   canary.plaintext = bytesOf("a known answer");
-  auto sealed = valueOf<Sealed>(
+  auto encrypted = valueOf<EncryptedData>(
       run(member, makeGenerateKey(material.identity.id, material.label, canary.plaintext, {})));
-  canary.nonce.assign(sealed.nonce.begin(), sealed.nonce.end());
-  canary.ciphertext = std::move(sealed.ciphertext);
+  canary.nonce.assign(encrypted.nonce.begin(), encrypted.nonce.end());
+  canary.ciphertext = std::move(encrypted.ciphertext);
   material.knownAnswer = std::move(canary);
   return std::make_shared<const Material>(std::move(material));
 }

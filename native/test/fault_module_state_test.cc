@@ -186,12 +186,12 @@ TEST_F(FaultModuleState, TheBuiltinCipherOpensOnlyWithTheSameKeyAndForwardsNothi
   const auto session = hsm_.openLoggedIn();
   const auto first = hsm_.makeKey(session, "a");
   const auto second = hsm_.makeKey(session, "b");
-  Bytes sealed;
+  Bytes encrypted;
   Bytes opened;
-  EXPECT_EQ(hsm_.encrypt(session, first, sealed), CKR_OK);
-  EXPECT_EQ(hsm_.decrypt(session, second, sealed, opened), CKR_ENCRYPTED_DATA_INVALID);
+  EXPECT_EQ(hsm_.encrypt(session, first, encrypted), CKR_OK);
+  EXPECT_EQ(hsm_.decrypt(session, second, encrypted, opened), CKR_ENCRYPTED_DATA_INVALID);
   EXPECT_EQ(hsm_.decrypt(session, first, Bytes(3), opened), CKR_ENCRYPTED_DATA_LEN_RANGE);
-  EXPECT_EQ(hsm_.encrypt(session, 0x7777, sealed), CKR_KEY_HANDLE_INVALID);
+  EXPECT_EQ(hsm_.encrypt(session, 0x7777, encrypted), CKR_KEY_HANDLE_INVALID);
 }
 
 TEST_F(FaultModuleState, InstancesFailEachOnItsOwn) {

@@ -21,7 +21,7 @@ TEST(Fault, AHungCallIsAnsweredAndItsLaneReplaced) {
   valueOf<Secret>(pool.run(member, makeRandom(8)));
   token.heal();
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
-  valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
   EXPECT_EQ(pool.close(), 0U);
 }
 
@@ -98,11 +98,11 @@ TEST(Fault, ARequestThatIsHandedBackGoesToAnotherMemberThatRests) {
   TestPool pool;
   const int member = pool.connect(full.faultyModule(), {2, 2});
   const auto key = pool.makeKey(member);
-  const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  const auto encrypted = valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
   pool.connect(other.module(), {1, 1});
   full.obey("C_DecryptInit hang\nC_GenerateRandom times 1 rv 0xb3\nC_OpenSession rv 0xb1");
-  const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
-  auto busy = pool.post(member, makeDecrypt(key, nonce, sealed.ciphertext, {}));
+  const Bytes nonce(encrypted.nonce.begin(), encrypted.nonce.end());
+  auto busy = pool.post(member, makeDecrypt(key, nonce, encrypted.ciphertext, {}));
   ASSERT_TRUE(eventually([&] { return full.inside("C_DecryptInit") == 1; }));
   const int before = full.calls("C_GenerateRandom");
   for (int turn = 0; turn < 2; ++turn) {
@@ -272,7 +272,7 @@ TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
   token.heal();
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
-  valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
 }
 
 TEST(Fault, LoginTriesOnceWhateverTheAnswer) {

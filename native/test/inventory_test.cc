@@ -11,7 +11,7 @@ struct SeenKeyOnToken {
   void connect() { member = pool.connect(token.faultyModule(), {1, 1}); }
   Outcome encrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
   void plant() {
-    valueOf<Sealed>(
+    valueOf<EncryptedData>(
         intruder.run(intruderMember, makeGenerateKey(key->identity.id, key->label, bytesOf("known"), {})));
   }
   void remove() { valueOf<uint64_t>(intruder.run(intruderMember, makeDestroyKey(key->identity))); }
@@ -34,7 +34,7 @@ TEST(Inventory, WhatItSawIsProvedWithoutAFind) {
   SeenKeyOnToken on;
   on.connect();
   const int before = on.finds();
-  valueOf<Sealed>(on.encrypt());
+  valueOf<EncryptedData>(on.encrypt());
   EXPECT_EQ(on.finds(), before);
   // A probe looks for itself.
   valueOf<std::monostate>(on.pool.run(on.member, makeProbe(on.key)));
@@ -52,7 +52,7 @@ TEST(Inventory, ADoublePlantedAfterItIsNoticedByTheNextOne) {
   SeenKeyOnToken on;
   on.connect();
   on.plant();
-  valueOf<Sealed>(on.encrypt());
+  valueOf<EncryptedData>(on.encrypt());
   on.takeInventory();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialAmbiguous);
 }

@@ -6,9 +6,9 @@ namespace {
 /// One lane: every operation meets the session that the previous one left.
 class LeftOpen : public testing::Test {
  protected:
-  const Sealed& sealed() const { return sealed_; }
+  const EncryptedData& encrypted() const { return encrypted_; }
   Outcome decrypt(const Bytes& ciphertext) {
-    const Bytes nonce(sealed_.nonce.begin(), sealed_.nonce.end());
+    const Bytes nonce(encrypted_.nonce.begin(), encrypted_.nonce.end());
     return pool_.run(member_, makeDecrypt(key_, nonce, ciphertext, {}));
   }
   Outcome encrypt() { return pool_.run(member_, makeEncrypt(key_, Secret(Bytes(8)), {})); }
@@ -20,27 +20,27 @@ class LeftOpen : public testing::Test {
   TestPool pool_;
   int member_ = pool_.connect(token_.faultyModule(), {1, 1});
   MaterialPointer key_ = pool_.makeKey(member_);
-  Sealed sealed_ = valueOf<Sealed>(encrypt());
+  EncryptedData encrypted_ = valueOf<EncryptedData>(encrypt());
 };
 
 TEST_F(LeftOpen, ARefusedCiphertextIsTheCallersFaultWhereTheTokenDoesNotEndTheOperation) {
-  Bytes changed = sealed().ciphertext;
+  Bytes changed = encrypted().ciphertext;
   changed.front() ^= 1U;
   token().obey("C_Decrypt times 1 leave-open 0x40");
   EXPECT_TRUE(failureOf(decrypt(changed)).callerFault);
-  EXPECT_EQ(valueOf<Secret>(decrypt(sealed().ciphertext)).size(), 8U);
+  EXPECT_EQ(valueOf<Secret>(decrypt(encrypted().ciphertext)).size(), 8U);
 }
 
 TEST_F(LeftOpen, AnEncryptionThatFailedAndGoesOnKeepsNobodyOut) {
   token().obey("C_Encrypt times 1 leave-open 0x6");
   static_cast<void>(failureOf(encrypt()));
-  EXPECT_EQ(valueOf<Sealed>(encrypt()).ciphertext.size(), 8U + kTagLength);
+  EXPECT_EQ(valueOf<EncryptedData>(encrypt()).ciphertext.size(), 8U + kTagLength);
 }
 
 TEST_F(LeftOpen, ASearchThatDoesNotEndKeepsNobodyOut) {
   token().obey("C_FindObjectsFinal times 1 leave-open 0x6");
   static_cast<void>(valueOf<std::monostate>(probe()));
-  EXPECT_EQ(valueOf<Secret>(decrypt(sealed().ciphertext)).size(), 8U);
+  EXPECT_EQ(valueOf<Secret>(decrypt(encrypted().ciphertext)).size(), 8U);
   static_cast<void>(valueOf<std::monostate>(probe()));
 }
 
@@ -48,7 +48,7 @@ TEST_F(LeftOpen, ASearchThatDoesNotEndKeepsNobodyOut) {
 TEST_F(LeftOpen, AnotherSessionIsTriedOnce) {
   token().obey("C_DecryptInit rv 0x90");
   const int before = token().calls("C_DecryptInit");
-  EXPECT_EQ(failureOf(decrypt(sealed().ciphertext)).kind, FailureKind::kSelfTestFailed);
+  EXPECT_EQ(failureOf(decrypt(encrypted().ciphertext)).kind, FailureKind::kSelfTestFailed);
   EXPECT_LT(token().calls("C_DecryptInit") - before, 20);
 }
 

@@ -12,7 +12,7 @@ struct OneLane {
   OneLane() : member(pool.connect(token.faultyModule(), {1, 1})), key(pool.makeKey(member)) {}
 
   Outcome tryEncrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
-  Nonce encrypt() { return valueOf<Sealed>(tryEncrypt()).nonce; }
+  Nonce encrypt() { return valueOf<EncryptedData>(tryEncrypt()).nonce; }
   /// Since the canary took the first nonce of the first block.
   int draws() const { return token.calls("C_GenerateRandom") - before; }
   void loginAgain() {

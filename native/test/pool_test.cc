@@ -8,12 +8,12 @@ TEST(Pool, RoundTrip) {
   TestPool pool;
   const int member = pool.connect(token.module());
   const auto key = pool.makeKey(member);
-  const auto sealed =
-      valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(bytesOf("hello")), bytesOf("aad"))));
-  const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
-  const auto opened = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("aad")));
+  const auto encrypted =
+      valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(bytesOf("hello")), bytesOf("aad"))));
+  const Bytes nonce(encrypted.nonce.begin(), encrypted.nonce.end());
+  const auto opened = pool.run(member, makeDecrypt(key, nonce, encrypted.ciphertext, bytesOf("aad")));
   EXPECT_EQ(std::get<Success>(opened).member, member);
-  const auto wrong = pool.run(member, makeDecrypt(key, nonce, sealed.ciphertext, bytesOf("other")));
+  const auto wrong = pool.run(member, makeDecrypt(key, nonce, encrypted.ciphertext, bytesOf("other")));
   EXPECT_TRUE(std::get<Failure>(wrong).callerFault);
   EXPECT_EQ(pool.close(), 0U);
 }
@@ -31,11 +31,11 @@ TEST(Pool, ManyThreadsPostAtOnce) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < 50; ++round) {
         auto random = pool.post(std::nullopt, makeRandom(16));
-        auto sealing = pool.post(first, makeEncrypt(key, Secret(Bytes(32)), {}));
+        auto encrypting = pool.post(first, makeEncrypt(key, Secret(Bytes(32)), {}));
         if (i == 0) pool.pool().suspend(second);
         if (i == 0) pool.pool().resume(second);
         valueOf<Secret>(random.get());
-        valueOf<Sealed>(sealing.get());
+        valueOf<EncryptedData>(encrypting.get());
         // Lanes open as work waits, and never more than there may be.
         done += pool.statistics(first).lanes <= 3 ? 1 : 0;
       }

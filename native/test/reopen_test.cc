@@ -29,7 +29,7 @@ TEST(Reopen, ATokenThatWentAwayServesAgainWhileItsNeighbourWorks) {
   const int member = pool.connect(lost.module());
   const int neighbour = pool.connect(other.module());
   const auto key = pool.makeKey(member);
-  const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(bytesOf("x")), {})));
+  const auto encrypted = valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(bytesOf("x")), {})));
   const uint64_t epoch = pool.statistics(member).epoch;
   for (int round = 0; round < 3; ++round) {
     std::filesystem::rename(lost.folder() / "tokens", lost.folder() / "away");
@@ -38,8 +38,8 @@ TEST(Reopen, ATokenThatWentAwayServesAgainWhileItsNeighbourWorks) {
     valueOf<Secret>(pool.run(neighbour, makeRandom(8)));
     std::filesystem::rename(lost.folder() / "away", lost.folder() / "tokens");
     reconnect(pool, member);
-    valueOf<Secret>(pool.run(
-        member, makeDecrypt(key, Bytes(sealed.nonce.begin(), sealed.nonce.end()), sealed.ciphertext, {})));
+    valueOf<Secret>(pool.run(member, makeDecrypt(key, Bytes(encrypted.nonce.begin(), encrypted.nonce.end()),
+                                                 encrypted.ciphertext, {})));
   }
   EXPECT_GT(pool.statistics(member).epoch, epoch);
   EXPECT_EQ(pool.statistics(member).logins, 4U);

@@ -19,11 +19,11 @@ TEST(SelfTest, NobodySeesItsKeyInTheToken) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
   const auto key = pool.makeKey(member);
-  const auto sealed = valueOf<Sealed>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
+  const auto encrypted = valueOf<EncryptedData>(pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})));
   const std::string ill = "C_Decrypt key " + hexOf(key->identity.id) + " rv 0x5";
   token.obey(ill + "\nC_Encrypt hang");
-  const Bytes nonce(sealed.nonce.begin(), sealed.nonce.end());
-  auto decryption = pool.post(member, makeDecrypt(key, nonce, sealed.ciphertext, {}));
+  const Bytes nonce(encrypted.nonce.begin(), encrypted.nonce.end());
+  auto decryption = pool.post(member, makeDecrypt(key, nonce, encrypted.ciphertext, {}));
   ASSERT_TRUE(eventually([&] { return token.inside("C_Encrypt") == 1; }));
   const int before = token.calls("C_FindObjectsInit");
   auto inventory =

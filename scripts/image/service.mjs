@@ -86,9 +86,9 @@ export async function encryptAndDecrypt(container, port) {
     { as: 'app', input: message },
   );
   if (Buffer.from(ciphertext, 'base64').includes(message)) throw new StepFailure('The ciphertext has the plaintext.');
-  const sealed = { message, ciphertext, context };
-  await decrypt(container, port, sealed);
-  return sealed;
+  const encrypted = { message, ciphertext, context };
+  await decrypt(container, port, encrypted);
+  return encrypted;
 }
 
 export async function decrypt(container, port, { message, ciphertext, context }) {

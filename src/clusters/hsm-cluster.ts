@@ -34,7 +34,7 @@ export interface MaterialReference {
 }
 
 /** The result of an AES-256-GCM encryption in a token. It omits the additional data, which those who decrypt have. */
-export interface Sealed {
+export interface EncryptedData {
   /** 12 bytes from the token's RNG. */
   nonce: Uint8Array;
   /** Ciphertext, followed by the 16-byte tag. */
@@ -65,16 +65,16 @@ export interface ClusterOperations {
   destroyKeyMaterial: { request: { materialId: string }; result: undefined };
   encrypt: {
     request: { material: MaterialReference; plaintext: Secret; additionalData: Uint8Array };
-    result: Sealed;
+    result: EncryptedData;
   };
   decrypt: {
-    request: { material: MaterialReference; sealed: Sealed; additionalData: Uint8Array };
+    request: { material: MaterialReference; encrypted: EncryptedData; additionalData: Uint8Array };
     result: Secret;
   };
   /** Random bytes, made in the token and encrypted in the same call to the addon. */
   generateDataKey: {
     request: { material: MaterialReference; lengthBytes: number; additionalData: Uint8Array };
-    result: { plaintext: Secret; sealed: Sealed };
+    result: { plaintext: Secret; encrypted: EncryptedData };
   };
   random: { request: { lengthBytes: number }; result: Secret };
   /** Ids (hex) of all secret keys on each open member. Custody reports and clean-up compare them with the catalog. */

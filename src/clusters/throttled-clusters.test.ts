@@ -70,19 +70,19 @@ describe('a quota', () => {
     const material = { materialId, label: 'a label', extractable: false, canary };
     const aad = new Uint8Array(0);
     for (let i = 0; i < 3; i += 1) {
-      const sealed = await cluster.perform(
+      const encrypted = await cluster.perform(
         'encrypt',
         { material, plaintext: Secret.fromUtf8('hello'), additionalData: aad },
         call(),
       );
-      await cluster.perform('decrypt', { material, sealed, additionalData: aad }, call());
+      await cluster.perform('decrypt', { material, encrypted, additionalData: aad }, call());
       await cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData: aad }, call());
     }
     await cluster.perform('random', { lengthBytes: 8 }, call());
     const calls = behind.calls.length;
     const refused = [
       cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('hello'), additionalData: aad }, call()),
-      cluster.perform('decrypt', { material, sealed: { nonce: aad, ciphertext: aad }, additionalData: aad }, call()),
+      cluster.perform('decrypt', { material, encrypted: { nonce: aad, ciphertext: aad }, additionalData: aad }, call()),
       cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData: aad }, call()),
       cluster.perform('random', { lengthBytes: 8 }, call()),
     ];

@@ -16,7 +16,7 @@ import { plantKey } from '../../test/native/fixture.js';
 import { RequestCancellation } from '../calls/cancellation.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../clusters/hsm-cluster.js';
 import { Secret } from '../secret.js';
 import { defaultBreakerSettings, defaultRecoverySettings } from '../../test/hsm/default-settings.js';
 
@@ -25,13 +25,16 @@ const additionalData = Uint8Array.of(0xff, 0xff, 1);
 let fixture: HsmFixture;
 let cluster: HsmCluster;
 let material: MaterialReference;
-let sealed: Sealed;
+let encrypted: EncryptedData;
 
 const encrypt = (deadlineMs = soon()) =>
   cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, { deadlineMs });
-const decrypt = (changed: Sealed = sealed) =>
-  cluster.perform('decrypt', { material, sealed: changed, additionalData }, inTime());
-const tampered = (): Sealed => ({ ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) });
+const decrypt = (changed: EncryptedData = encrypted) =>
+  cluster.perform('decrypt', { material, encrypted: changed, additionalData }, inTime());
+const tampered = (): EncryptedData => ({
+  ...encrypted,
+  ciphertext: encrypted.ciphertext.with(0, (encrypted.ciphertext[0] ?? 0) ^ 1),
+});
 const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
 
 /** Reconnects with a key in use, as before; the recorded events start anew. */
@@ -47,7 +50,7 @@ beforeEach(async () => {
   fixture = await createHsmFixture();
   cluster = await fixture.connected();
   material = await makeMaterial(cluster);
-  sealed = await encrypt();
+  encrypted = await encrypt();
 });
 
 afterEach(() => fixture.dispose());

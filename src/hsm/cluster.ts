@@ -5,9 +5,9 @@ import type {
   ClusterOperation,
   ClusterRequest,
   ClusterResult,
+  EncryptedData,
   HsmCluster,
   MemberInventory,
-  Sealed,
 } from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { Secret } from '../secret.js';
@@ -105,7 +105,7 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  #encrypt({ material, plaintext, additionalData }: ClusterRequest<'encrypt'>, call: HsmCall): Promise<Sealed> {
+  #encrypt({ material, plaintext, additionalData }: ClusterRequest<'encrypt'>, call: HsmCall): Promise<EncryptedData> {
     const reference = this.#materials.referenceTo(material);
     const { materialId } = material;
     const target: OperationTarget = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
@@ -114,11 +114,11 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  async #decrypt({ material, sealed, additionalData }: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
+  async #decrypt({ material, encrypted, additionalData }: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
     const reference = this.#materials.referenceTo(material);
     const target: OperationTarget = { operation: 'decrypt', materialId: material.materialId, reference };
     const plaintext = await this.#failover.run(target, call, (member, until) =>
-      this.#tools.pool.decrypt(member, reference, sealed.nonce, sealed.ciphertext, additionalData, until),
+      this.#tools.pool.decrypt(member, reference, encrypted.nonce, encrypted.ciphertext, additionalData, until),
     );
     return new Secret(plaintext);
   }
@@ -138,7 +138,7 @@ export class PooledCluster implements HsmCluster {
     const { plaintext, nonce, ciphertext } = await this.#failover.run(target, call, (member, until) =>
       this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
     );
-    return { plaintext: new Secret(plaintext), sealed: { nonce, ciphertext } };
+    return { plaintext: new Secret(plaintext), encrypted: { nonce, ciphertext } };
   }
 
   async #random({ lengthBytes }: ClusterRequest<'random'>, call: HsmCall): Promise<Secret> {

@@ -45,7 +45,7 @@ describe('connect', () => {
   test('keys outlive the connection', async () => {
     const first = await fixture.connected();
     const material = await makeMaterial(first);
-    const sealed = await first.perform(
+    const encrypted = await first.perform(
       'encrypt',
       { material, plaintext: Secret.fromUtf8('lasting'), additionalData: new Uint8Array(2) },
       inTime(),
@@ -57,7 +57,7 @@ describe('connect', () => {
     const second = await fixture.connected();
     const plaintext = await second.perform(
       'decrypt',
-      { material, sealed, additionalData: new Uint8Array(2) },
+      { material, encrypted, additionalData: new Uint8Array(2) },
       inTime(),
     );
     expect(Buffer.from(plaintext.reveal()).toString()).toBe('lasting');

@@ -2,7 +2,7 @@ import { type Clock, Deadlines } from '../clock.js';
 import type { Classification } from './failure.js';
 import { LatencyWindow } from './latency-window.js';
 import type { Member } from './member.js';
-import type { NativeDataKey, NativeFailure, NativeSealed } from './native.js';
+import type { NativeDataKey, NativeEncryptedData, NativeFailure } from './native.js';
 import type { HsmOperation } from './attempts.js';
 
 /** A second attempt before this would cost more than it saves. */
@@ -13,7 +13,7 @@ const hedgedShare = 0.1;
 const mostSaved = 10;
 
 /** The answer of an operation that may be repeated. */
-export type HedgedAnswer = Uint8Array | NativeSealed | NativeDataKey;
+export type HedgedAnswer = Uint8Array | NativeEncryptedData | NativeDataKey;
 
 /** A failed attempt, already classified and reported to the member's breaker. */
 export interface FailedTry {

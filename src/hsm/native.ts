@@ -131,14 +131,14 @@ export interface NativeResult<T> {
 }
 
 /** The result of an encryption. The nonce has 12 bytes. */
-export interface NativeSealed {
+export interface NativeEncryptedData {
   nonce: Uint8Array;
   /** Ciphertext, followed by the 16-byte tag. */
   ciphertext: Uint8Array;
 }
 
 /** A new data key, as plaintext and encrypted. The receiver zeroes `plaintext`. */
-export interface NativeDataKey extends NativeSealed {
+export interface NativeDataKey extends NativeEncryptedData {
   plaintext: Uint8Array;
 }
 
@@ -302,7 +302,7 @@ export interface NativePool {
     canaryPlaintext: Uint8Array,
     canaryAdditionalData: Uint8Array,
     deadlineMs: number,
-  ): Promise<NativeResult<NativeSealed>>;
+  ): Promise<NativeResult<NativeEncryptedData>>;
   /** Destroys every object with this class and CKA_ID; resolves with how many there were. */
   destroyKey(member: number, objectClass: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
   /** Attributes of every object with this class and CKA_ID. */
@@ -322,7 +322,7 @@ export interface NativePool {
     plaintext: Uint8Array,
     additionalData: Uint8Array,
     deadlineMs: number,
-  ): Promise<NativeResult<NativeSealed>>;
+  ): Promise<NativeResult<NativeEncryptedData>>;
   /** Decrypts. After any failure of `C_Decrypt`, whatever its code, the canary is tried on the same handle. */
   decrypt(
     member: number | null,

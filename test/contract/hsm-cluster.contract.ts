@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { canaryAdditionalData, canaryPlaintext } from '../../src/keys/canary.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import type { HsmCall } from '../../src/calls/hsm-call.js';
 import { Secret } from '../../src/secret.js';
 
@@ -47,7 +47,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       expect(canary.ciphertext.length).toBe(32 + 16);
       const answer = await cluster.perform(
         'decrypt',
-        { material, sealed: canary, additionalData: canaryAdditionalData(materialId) },
+        { material, encrypted: canary, additionalData: canaryAdditionalData(materialId) },
         inTime(),
       );
       expect(revealed(answer)).toEqual(Buffer.from(canaryPlaintext(materialId)));
@@ -57,74 +57,80 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       const material = await newMaterial();
       const bytes = randomBytes(length);
       const plaintext = secret(bytes);
-      const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, inTime());
-      expect(sealed.nonce.length).toBe(12);
-      expect(sealed.ciphertext.length).toBe(length + 16);
+      const encrypted = await cluster.perform('encrypt', { material, plaintext, additionalData }, inTime());
+      expect(encrypted.nonce.length).toBe(12);
+      expect(encrypted.ciphertext.length).toBe(length + 16);
       expect(revealed(plaintext), 'the plaintext is still the caller’s').toEqual(bytes);
-      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime()))).toEqual(bytes);
+      expect(revealed(await cluster.perform('decrypt', { material, encrypted, additionalData }, inTime()))).toEqual(
+        bytes,
+      );
     });
 
     it('never uses a nonce twice', async () => {
       const material = await newMaterial();
-      const encrypt = (): Promise<Sealed> =>
+      const encrypt = (): Promise<EncryptedData> =>
         cluster.perform('encrypt', { material, plaintext: secret(Uint8Array.of(1)), additionalData }, inTime());
-      const sealed = await Promise.all(Array.from({ length: 64 }, encrypt));
-      expect(new Set(sealed.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
+      const encrypted = await Promise.all(Array.from({ length: 64 }, encrypt));
+      expect(new Set(encrypted.map(({ nonce }) => Buffer.from(nonce).toString('hex'))).size).toBe(64);
     });
 
     it('accepts the maximum length of additional data', async () => {
       const material = await newMaterial();
       const long = randomBytes(2 + 54 + 8192);
-      const sealed = await cluster.perform(
+      const encrypted = await cluster.perform(
         'encrypt',
         { material, plaintext: secret(Uint8Array.of(7)), additionalData: long },
         inTime(),
       );
-      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData: long }, inTime()))).toEqual(
-        Buffer.of(7),
-      );
+      expect(
+        revealed(await cluster.perform('decrypt', { material, encrypted, additionalData: long }, inTime())),
+      ).toEqual(Buffer.of(7));
     });
 
     it('refuses every change, and keeps working', async () => {
       const material = await newMaterial();
       const other = await newMaterial();
-      const sealed = await cluster.perform(
+      const encrypted = await cluster.perform(
         'encrypt',
         { material, plaintext: secret(Buffer.from('a secret')), additionalData },
         inTime(),
       );
       const flipped = (bytes: Uint8Array, index: number): Uint8Array => bytes.with(index, (bytes[index] ?? 0) ^ 1);
-      const attempts: [MaterialReference, Sealed, Uint8Array][] = [
-        [material, { ...sealed, ciphertext: flipped(sealed.ciphertext, 0) }, additionalData],
-        [material, { ...sealed, ciphertext: flipped(sealed.ciphertext, sealed.ciphertext.length - 1) }, additionalData],
-        [material, { ...sealed, ciphertext: sealed.ciphertext.subarray(0, -1) }, additionalData],
-        [material, { ...sealed, ciphertext: new Uint8Array([...sealed.ciphertext, 0]) }, additionalData],
-        [material, { ...sealed, nonce: flipped(sealed.nonce, 0) }, additionalData],
-        [material, sealed, flipped(additionalData, 0)],
-        [material, sealed, additionalData.subarray(0, -1)],
-        [other, sealed, additionalData],
+      const attempts: [MaterialReference, EncryptedData, Uint8Array][] = [
+        [material, { ...encrypted, ciphertext: flipped(encrypted.ciphertext, 0) }, additionalData],
+        [
+          material,
+          { ...encrypted, ciphertext: flipped(encrypted.ciphertext, encrypted.ciphertext.length - 1) },
+          additionalData,
+        ],
+        [material, { ...encrypted, ciphertext: encrypted.ciphertext.subarray(0, -1) }, additionalData],
+        [material, { ...encrypted, ciphertext: new Uint8Array([...encrypted.ciphertext, 0]) }, additionalData],
+        [material, { ...encrypted, nonce: flipped(encrypted.nonce, 0) }, additionalData],
+        [material, encrypted, flipped(additionalData, 0)],
+        [material, encrypted, additionalData.subarray(0, -1)],
+        [other, encrypted, additionalData],
       ];
       for (const [reference, changed, data] of attempts) {
         await expect(
-          cluster.perform('decrypt', { material: reference, sealed: changed, additionalData: data }, inTime()),
+          cluster.perform('decrypt', { material: reference, encrypted: changed, additionalData: data }, inTime()),
         ).rejects.toMatchObject({
           code: 'INVALID_CIPHERTEXT',
         });
       }
       expect(
-        revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime())).toString(),
+        revealed(await cluster.perform('decrypt', { material, encrypted, additionalData }, inTime())).toString(),
       ).toBe('a secret');
     });
 
     it.each([1, 16, 32, 1024])('makes data keys: %i bytes', async (length) => {
       const material = await newMaterial();
-      const { plaintext, sealed } = await cluster.perform(
+      const { plaintext, encrypted } = await cluster.perform(
         'generateDataKey',
         { material, lengthBytes: length, additionalData },
         inTime(),
       );
       expect(plaintext.byteLength).toBe(length);
-      expect(revealed(await cluster.perform('decrypt', { material, sealed, additionalData }, inTime()))).toEqual(
+      expect(revealed(await cluster.perform('decrypt', { material, encrypted, additionalData }, inTime()))).toEqual(
         revealed(plaintext),
       );
     });
@@ -151,14 +157,14 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
 
     it('does not use material that is missing', async () => {
       const material = await newMaterial();
-      const sealed = await cluster.perform(
+      const encrypted = await cluster.perform(
         'encrypt',
         { material, plaintext: secret(Uint8Array.of(1)), additionalData },
         inTime(),
       );
       await cluster.perform('destroyKeyMaterial', { materialId: material.materialId }, { deadlineMs: soon() });
-      await expectUnusable(material, sealed);
-      await expectUnusable({ ...material, materialId: newMaterialId() }, sealed);
+      await expectUnusable(material, encrypted);
+      await expectUnusable({ ...material, materialId: newMaterialId() }, encrypted);
     });
 
     it('does not use material that was swapped', async () => {
@@ -167,7 +173,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       await expectUnusable(material, { nonce: new Uint8Array(12), ciphertext: new Uint8Array(17) });
     });
 
-    async function expectUnusable(material: MaterialReference, sealed: Sealed): Promise<void> {
+    async function expectUnusable(material: MaterialReference, encrypted: EncryptedData): Promise<void> {
       const code = { code: 'KMS_INVALID_STATE' };
       const encryption = cluster.perform(
         'encrypt',
@@ -175,7 +181,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
         inTime(),
       );
       await expect(encryption).rejects.toMatchObject(code);
-      await expect(cluster.perform('decrypt', { material, sealed, additionalData }, inTime())).rejects.toMatchObject(
+      await expect(cluster.perform('decrypt', { material, encrypted, additionalData }, inTime())).rejects.toMatchObject(
         code,
       );
       await expect(

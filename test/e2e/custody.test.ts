@@ -195,8 +195,8 @@ describe('a second object with the CKA_ID of a key', () => {
     const laterCiphertext = await encrypt(keyId, later);
     expect((await decrypt(laterCiphertext)).equals(later)).toBe(true);
     // The planter of the known value cannot read anything of it.
-    const { nonce, ciphertext: sealed } = parseCiphertextBlob(laterCiphertext);
-    const opened = createDecipheriv('aes-256-gcm', planted, nonce).update(sealed.subarray(0, -16));
+    const { nonce, ciphertext: encrypted } = parseCiphertextBlob(laterCiphertext);
+    const opened = createDecipheriv('aes-256-gcm', planted, nonce).update(encrypted.subarray(0, -16));
     expect(opened.equals(later)).toBe(false);
     await restart();
     await expectUnusable(keyId, ciphertext, 'The HSM has more than one object for this key material.');

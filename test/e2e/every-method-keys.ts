@@ -264,18 +264,18 @@ export function keyTests(bench: MethodBench): void {
         encryption_context: { tenant: '7' },
       });
       expect(opened['plaintext']).toEqual(dataKey['plaintext']);
-      const sealed = await call('GenerateDataKeyWithoutPlaintext', request);
-      expect(sealed).toEqual({
+      const encrypted = await call('GenerateDataKeyWithoutPlaintext', request);
+      expect(encrypted).toEqual({
         ciphertext_blob: expect.any(Buffer) as Buffer,
         key_id: arn,
         key_material_id: materialId,
       });
-      const unsealed = await call('Decrypt', {
-        ciphertext_blob: sealed['ciphertext_blob'],
+      const decrypted = await call('Decrypt', {
+        ciphertext_blob: encrypted['ciphertext_blob'],
         encryption_context: { tenant: '7' },
       });
-      bench.deployment.ledger.add('data key', bytes(unsealed['plaintext']));
-      expect(bytes(unsealed['plaintext'])).toHaveLength(lengthBytes);
+      bench.deployment.ledger.add('data key', bytes(decrypted['plaintext']));
+      expect(bytes(decrypted['plaintext'])).toHaveLength(lengthBytes);
     });
 
     it('requires exactly one length of a data key', async () => {

@@ -73,11 +73,11 @@ it('no operation leaves secrets behind', async () => {
   await client.call('ReEncrypt', { ciphertext_blob: ciphertext, destination_key_id: otherKeyId });
   const dataKey = await client.call('GenerateDataKey', { key_id: keyId, key_spec: 'DATA_KEY_SPEC_AES_256' });
   remember('data key', dataKey);
-  const { ciphertext_blob: sealed } = await client.call('GenerateDataKeyWithoutPlaintext', {
+  const { ciphertext_blob: encrypted } = await client.call('GenerateDataKeyWithoutPlaintext', {
     key_id: keyId,
     number_of_bytes: 64,
   });
-  remember('data key', await client.call('Decrypt', { ciphertext_blob: sealed }));
+  remember('data key', await client.call('Decrypt', { ciphertext_blob: encrypted }));
   remember('random', await client.call('GenerateRandom', { number_of_bytes: 32 }));
   remember('random', await client.call('GenerateRandom', { number_of_bytes: 32, custom_key_store_id: storeId }));
   // While it runs, with the write-ahead log; the search after the end covers every file of the tests.

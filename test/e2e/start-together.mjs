@@ -37,12 +37,12 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
     canaryAdditionalData: bytes(material.canaryAdditionalData),
     canaryPlaintext: bytes(material.canaryPlaintext),
   });
-  const sealed = await pool.encrypt(null, reference, bytes('00'.repeat(32)), bytes(''), deadline());
+  const encrypted = await pool.encrypt(null, reference, bytes('00'.repeat(32)), bytes(''), deadline());
   const opened = await pool.decrypt(
     null,
     reference,
-    sealed.value.nonce,
-    sealed.value.ciphertext,
+    encrypted.value.nonce,
+    encrypted.value.ciphertext,
     bytes(''),
     deadline(),
   );

@@ -12,8 +12,8 @@ beforeAll(async () => {
   const limits = { operationTimeoutMs: 5_000, requestTimeoutMs: 20_000 };
   server = await ReplicatedServer.start({ memberCount: 1, keyCount: 1, lanes: 4, ...limits });
   const [keyId] = server.keyIds;
-  const sealed = await server.client().call('Encrypt', { key_id: keyId, plaintext: Buffer.from('a secret') });
-  good = sealed['ciphertext_blob'] as Uint8Array;
+  const encrypted = await server.client().call('Encrypt', { key_id: keyId, plaintext: Buffer.from('a secret') });
+  good = encrypted['ciphertext_blob'] as Uint8Array;
 });
 
 afterAll(() => server.dispose());

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/clock-system.js';
 import { loadAddon } from '../../src/hsm/native.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial } from '../hsm/fixture.js';
 import { hsmCodes } from './matrix.js';
@@ -79,7 +79,7 @@ export class BlastRig {
   private constructor(
     readonly fixture: HsmFixture,
     readonly cluster: HsmCluster,
-    readonly keys: readonly { material: MaterialReference; sealed: Sealed }[],
+    readonly keys: readonly { material: MaterialReference; encrypted: EncryptedData }[],
   ) {}
 
   static async open(): Promise<BlastRig> {
@@ -87,10 +87,10 @@ export class BlastRig {
     fixture.fault.set('builtinCipher', 1);
     fixture.configure({ operationTimeoutMs: 5_000 });
     const cluster = await fixture.connected();
-    const keys: { material: MaterialReference; sealed: Sealed }[] = [];
+    const keys: { material: MaterialReference; encrypted: EncryptedData }[] = [];
     while (keys.length < 3) {
       const material = await makeMaterial(cluster);
-      keys.push({ material, sealed: await encrypt(cluster, material) });
+      keys.push({ material, encrypted: await encrypt(cluster, material) });
     }
     return new BlastRig(fixture, cluster, keys);
   }
@@ -166,8 +166,8 @@ export class BlastRig {
     return Promise.all(work.map((each) => codeOf(each)));
   }
 
-  async decrypt({ material, sealed }: BlastRig['keys'][number]): Promise<void> {
-    const opened = await this.cluster.perform('decrypt', { material, sealed, additionalData }, inTime());
+  async decrypt({ material, encrypted }: BlastRig['keys'][number]): Promise<void> {
+    const opened = await this.cluster.perform('decrypt', { material, encrypted, additionalData }, inTime());
     if (Buffer.from(opened.reveal()).toString() !== plaintext) throw new Error('A wrong result.');
   }
 
@@ -178,7 +178,7 @@ export class BlastRig {
   }
 }
 
-function encrypt(cluster: HsmCluster, material: MaterialReference): Promise<Sealed> {
+function encrypt(cluster: HsmCluster, material: MaterialReference): Promise<EncryptedData> {
   const deadlineMs = systemClock.monotonicMs() + 20_000;
   return cluster.perform(
     'encrypt',

@@ -61,7 +61,7 @@ async function life(functionName: string, way: string, prepare: (client: Holdfas
   const client = server.client();
   await server.defaultKeyStoreConnected(client);
   await expectAllKept(client);
-  await seal(client);
+  await encryptWithEveryKey(client);
   const work = await prepare(client);
   const answer = await killedInside(server, functionName, way, work);
   client.close();
@@ -85,7 +85,7 @@ async function expectAllKept(client: HoldfastClient): Promise<void> {
   }
 }
 
-async function seal(client: HoldfastClient): Promise<void> {
+async function encryptWithEveryKey(client: HoldfastClient): Promise<void> {
   for (const keyId of keyIds) {
     const plaintext = randomBytes(24);
     const { ciphertext_blob: ciphertext } = await client.call('Encrypt', { key_id: keyId, plaintext });
@@ -163,7 +163,7 @@ test('two keys are made', async () => {
     accounting.acknowledged.add(created['key_id'] as string);
   }
   keyIds = [...accounting.acknowledged];
-  await seal(client);
+  await encryptWithEveryKey(client);
   client.close();
   expect(await server.end('SIGTERM')).toBe(0);
 }, 60_000);

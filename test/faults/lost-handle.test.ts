@@ -1,7 +1,7 @@
 /** The outcome of operations whose key's handle turns out to be invalid, or another key's, while they are under way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
-import type { HsmCluster, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { codeOf, inTime } from '../hsm/fixture.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
@@ -13,7 +13,7 @@ const additionalData = Uint8Array.of(0xff, 0xff);
 let replicas: ReplicatedCluster;
 let cluster: HsmCluster;
 let fault: FaultHsm;
-let sealed: Sealed;
+let encrypted: EncryptedData;
 
 const encrypt = () =>
   cluster.perform(
@@ -23,15 +23,15 @@ const encrypt = () =>
   );
 const dataKey = () =>
   cluster.perform('generateDataKey', { material: replicas.material(), lengthBytes: 32, additionalData }, inTime());
-const decrypt = (given = sealed) =>
-  cluster.perform('decrypt', { material: replicas.material(), sealed: given, additionalData }, inTime());
+const decrypt = (given = encrypted) =>
+  cluster.perform('decrypt', { material: replicas.material(), encrypted: given, additionalData }, inTime());
 
 beforeEach(async () => {
   const options = { memberCount: 1, materialCount: 1, lanes: 4, operationTimeoutMs: 5_000 };
   replicas = await ReplicatedCluster.make(options);
   cluster = await replicas.connected();
   fault = replicas.member(0).fault;
-  sealed = await encrypt();
+  encrypted = await encrypt();
 });
 
 afterEach(() => replicas.dispose());
@@ -84,9 +84,9 @@ describe.each([
 test('a ciphertext under a handle that lost its proof meanwhile is discarded and made anew', async () => {
   fault.obey('C_Encrypt times 2 hang', `C_Decrypt key ${replicas.material().materialId} flip`);
   const work = counted(async () => {
-    const running = [encrypt(), dataKey().then((made) => made.sealed)];
+    const running = [encrypt(), dataKey().then((made) => made.encrypted)];
     await until('both are inside', () => fault.inside('C_Encrypt') === 2);
-    const bad = { ...sealed, ciphertext: sealed.ciphertext.with(0, (sealed.ciphertext[0] ?? 0) ^ 1) };
+    const bad = { ...encrypted, ciphertext: encrypted.ciphertext.with(0, (encrypted.ciphertext[0] ?? 0) ^ 1) };
     await expect(decrypt(bad)).rejects.toThrow(HoldfastError);
     expect(replicas.events).toContain('canary-failed');
     fault.heal();

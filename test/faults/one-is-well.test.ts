@@ -47,9 +47,9 @@ describe.each([
   ])('has lost its sessions (%s)', async (_name, rv) => {
     beIll('rv 0x6');
     well.loseSessions(rv);
-    const sealed = await encrypt();
+    const encrypted = await encrypt();
     const decrypt = () =>
-      cluster.perform('decrypt', { material: replicas.material(), sealed, additionalData }, inTime());
+      cluster.perform('decrypt', { material: replicas.material(), encrypted, additionalData }, inTime());
     const calls = Array.from({ length: 10 }, () => [
       encrypt(),
       decrypt(),

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
 import { pending } from './pending.js';
@@ -35,7 +35,7 @@ async function open(prepare: (fault: FaultHsm) => void): Promise<{ ill: HsmClust
 interface Made {
   material: MaterialReference;
   text: string;
-  sealed: Sealed;
+  encrypted: EncryptedData;
 }
 
 /** Encrypts under both keys, many times; failures are left out. */
@@ -46,16 +46,20 @@ async function encryptUnderBoth(cluster: HsmCluster): Promise<Made[]> {
     return {
       material,
       text,
-      sealed: await cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8(text), additionalData }, call()),
+      encrypted: await cluster.perform(
+        'encrypt',
+        { material, plaintext: Secret.fromUtf8(text), additionalData },
+        call(),
+      ),
     };
   });
   const settled = await Promise.allSettled(attempts);
   return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
-async function opens(well: HsmCluster, { material, text, sealed }: Made): Promise<boolean> {
+async function opens(well: HsmCluster, { material, text, encrypted }: Made): Promise<boolean> {
   try {
-    const opened = await well.perform('decrypt', { material, sealed, additionalData }, call());
+    const opened = await well.perform('decrypt', { material, encrypted, additionalData }, call());
     return Buffer.from(opened.reveal()).toString() === text;
   } catch {
     return false;
@@ -107,7 +111,7 @@ test.each(returns.filter(([name]) => !pending.has(name)))(
       return again.length === 16;
     });
     for (const each of made) {
-      expect(await opens(well, each), 'sealed under the key that was named').toBe(true);
+      expect(await opens(well, each), 'encrypted under the key that was named').toBe(true);
       expect(await opens(ill, each), 'opened by the key that was named').toBe(true);
     }
   },

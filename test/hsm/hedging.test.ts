@@ -1,7 +1,7 @@
 /** A second member is tried if the first is late: on real tokens, behind modules that hang. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createHsmFixture, type HsmFixture, inTime, makeMaterial } from './fixture.js';
@@ -15,12 +15,12 @@ let slow: FaultHsm;
 let other: FaultHsm;
 let cluster: HsmCluster;
 let material: MaterialReference;
-let sealed: Sealed;
+let encrypted: EncryptedData;
 let encryptionsBefore: number;
 
 const encrypt = () =>
   cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
-const decrypt = () => cluster.perform('decrypt', { material, sealed, additionalData }, inTime());
+const decrypt = () => cluster.perform('decrypt', { material, encrypted, additionalData }, inTime());
 const generateDataKey = () =>
   cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
 const random = () => cluster.perform('random', { lengthBytes: 32 }, inTime());
@@ -52,7 +52,7 @@ async function connect(hedging?: boolean): Promise<void> {
   cluster = await fixture.connected();
   // Enough of each kind to know its duration.
   for (let call = 0; call < 48; call += 1) {
-    sealed = await encrypt();
+    encrypted = await encrypt();
     (await decrypt()).destroy();
     (await generateDataKey()).plaintext.destroy();
     (await random()).destroy();

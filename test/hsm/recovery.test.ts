@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../src/clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore, type RemovalKind, removalKinds } from '../native/fault-hsm.js';
 import { clusterId, codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial, pin, soon } from './fixture.js';
@@ -13,12 +13,12 @@ const additionalData = Uint8Array.of(0xff, 0xff, 1);
 let fixture: HsmFixture;
 let cluster: HsmCluster;
 let material: MaterialReference;
-let sealed: Sealed;
+let encrypted: EncryptedData;
 
 const encrypt = () =>
   cluster.perform('encrypt', { material, plaintext: Secret.fromUtf8('x'), additionalData }, inTime());
-const decrypt = (from: Sealed = sealed) =>
-  cluster.perform('decrypt', { material, sealed: from, additionalData }, inTime());
+const decrypt = (from: EncryptedData = encrypted) =>
+  cluster.perform('decrypt', { material, encrypted: from, additionalData }, inTime());
 const events = (wanted: string) => fixture.events.filter((event) => event === wanted).length;
 const untilEvents = (event: string, times = 1) =>
   vi.waitFor(() => expect(events(event)).toBeGreaterThanOrEqual(times), { timeout: 20_000, interval: 5 });
@@ -33,7 +33,7 @@ afterEach(() => fixture.dispose());
 async function connect(): Promise<void> {
   cluster = await fixture.connected();
   material = await makeMaterial(cluster);
-  sealed = await encrypt();
+  encrypted = await encrypt();
 }
 
 /** A second token with the same keys, with faults of its own: the view of a vendor's replication from here. */
@@ -180,9 +180,9 @@ test('after objects got other handles, none is used for another key', async () =
     await pool.inventory(member, soon());
     expect((await decrypt()).byteLength).toBe(1);
     expect((await decrypt(again)).byteLength).toBe(1);
-    expect(await codeOf(cluster.perform('decrypt', { material: other, sealed: again, additionalData }, inTime()))).toBe(
-      'INVALID_CIPHERTEXT',
-    );
+    expect(
+      await codeOf(cluster.perform('decrypt', { material: other, encrypted: again, additionalData }, inTime())),
+    ).toBe('INVALID_CIPHERTEXT');
     await pool.close(soon());
   }
   expect(fixture.events.filter((event) => event.startsWith('material'))).toEqual([]);
@@ -193,7 +193,7 @@ test('handles that became another key’s with the lost sessions are proved befo
   await makeMaterial(cluster);
   fixture.fault.renumberObjects();
   fixture.fault.loseSessions();
-  const made: Sealed[] = [];
+  const made: EncryptedData[] = [];
   for (let attempt = 0; attempt < 20; attempt += 1) {
     try {
       made.push(await encrypt());

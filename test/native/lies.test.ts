@@ -24,13 +24,13 @@ const freshId = () => new Uint8Array(Array.from({ length: 32 }, () => Math.floor
 /** The operations that receive the lie. Each resolves only with a right answer, and throws otherwise. */
 const operations = {
   async encrypt() {
-    const sealed = await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
+    const encrypted = await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
     fault.heal();
     const { value } = await pool.decrypt(
       0,
       key.reference,
-      sealed.value.nonce,
-      sealed.value.ciphertext,
+      encrypted.value.nonce,
+      encrypted.value.ciphertext,
       text('data'),
       soon(),
     );
@@ -39,8 +39,8 @@ const operations = {
   /** The first output of a call that repeats the previous one is right. */
   async 'encrypt twice'() {
     for (const plaintext of [zeroes, zeroes.map((_, index) => index)]) {
-      const { value: sealed } = await pool.encrypt(0, key.reference, plaintext, text('data'), soon());
-      const opened = await pool.decrypt(0, key.reference, sealed.nonce, sealed.ciphertext, text('data'), soon());
+      const { value: encrypted } = await pool.encrypt(0, key.reference, plaintext, text('data'), soon());
+      const opened = await pool.decrypt(0, key.reference, encrypted.nonce, encrypted.ciphertext, text('data'), soon());
       expect(opened.value).toEqual(plaintext);
     }
   },

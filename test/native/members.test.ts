@@ -41,8 +41,8 @@ describe('members', () => {
     expect(await failureOf(pool.random(alpha, 8, soon()))).toMatchObject({ kind: 'closed', member: alpha });
     const again = await connect(pool, memberOptions(moduleOf(first), 'alpha'), '1234');
     expect(again).not.toBe(alpha);
-    const sealed = await pool.encrypt(again, key.reference, text('x'), text(''), soon());
-    expect(sealed.epoch).toBeGreaterThan(0);
+    const encrypted = await pool.encrypt(again, key.reference, text('x'), text(''), soon());
+    expect(encrypted.epoch).toBeGreaterThan(0);
     await work;
   });
 

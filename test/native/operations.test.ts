@@ -23,12 +23,12 @@ afterAll(async () => {
 
 describe('operations on one token', () => {
   test('encrypt and decrypt return the plaintext and name the member and the epoch', async () => {
-    const sealed = await pool.encrypt(null, key.reference, text('hello'), text('context'), soon());
-    expect(sealed.member).toBe(member);
-    expect(sealed.epoch).toBe(pool.statistics()[0]?.epoch);
-    expect(sealed.value.nonce).toHaveLength(12);
-    expect(sealed.value.ciphertext).toHaveLength(5 + 16);
-    const { nonce, ciphertext } = sealed.value;
+    const encrypted = await pool.encrypt(null, key.reference, text('hello'), text('context'), soon());
+    expect(encrypted.member).toBe(member);
+    expect(encrypted.epoch).toBe(pool.statistics()[0]?.epoch);
+    expect(encrypted.value.nonce).toHaveLength(12);
+    expect(encrypted.value.ciphertext).toHaveLength(5 + 16);
+    const { nonce, ciphertext } = encrypted.value;
     const opened = await pool.decrypt(member, key.reference, nonce, ciphertext, text('context'), soon());
     expect(opened.value).toEqual(text('hello'));
   });
@@ -58,9 +58,9 @@ describe('operations on one token', () => {
 
   test('copies its inputs before the call returns', async () => {
     const plaintext = text('before');
-    const sealing = pool.encrypt(null, key.reference, plaintext, text(''), soon());
+    const encrypting = pool.encrypt(null, key.reference, plaintext, text(''), soon());
     plaintext.fill(0);
-    const { value } = await sealing;
+    const { value } = await encrypting;
     const opened = await pool.decrypt(null, key.reference, value.nonce, value.ciphertext, text(''), soon());
     expect(opened.value).toEqual(text('before'));
   });

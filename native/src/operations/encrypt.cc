@@ -15,7 +15,7 @@ class Encrypt final : public Operation {
 
   Value run(OperationContext& context) override {
     context.profile.requireFits(plaintext_.size());
-    return sealUnder(context, material_, plaintext_.view(), additionalData_);
+    return encryptUnder(context, material_, plaintext_.view(), additionalData_);
   }
 
   bool isRepeatable() const override { return true; }

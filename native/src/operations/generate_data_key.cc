@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-/// Random bytes of the token, returned and sealed in the same crossing.
+/// Random bytes of the token, returned and encrypted in the same crossing.
 class GenerateDataKey final : public Operation {
  public:
   GenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData)
@@ -15,8 +15,8 @@ class GenerateDataKey final : public Operation {
   Value run(OperationContext& context) override {
     context.profile.requireFits(length_);
     Secret plaintext = drawSecret(context, length_);
-    auto sealed = sealUnder(context, material_, plaintext.view(), additionalData_);
-    return DataKey{std::move(sealed), std::move(plaintext)};
+    auto encrypted = encryptUnder(context, material_, plaintext.view(), additionalData_);
+    return DataKey{std::move(encrypted), std::move(plaintext)};
   }
 
   bool isRepeatable() const override { return true; }

@@ -62,7 +62,7 @@ class GenerateKey final : public Operation {
     const CK_OBJECT_HANDLE key = make(context);
     requireTimeLeft(context);
     checkNewKey(context, key);
-    Sealed canary = seal(context, key, canary_.plaintext, canary_.additionalData);
+    EncryptedData canary = encryptWith(context, key, canary_.plaintext, canary_.additionalData);
     requireTimeLeft(context);
     canary_.nonce.assign(canary.nonce.begin(), canary.nonce.end());
     canary_.ciphertext = canary.ciphertext;

@@ -1,4 +1,4 @@
-import type { Sealed } from '../../clusters/hsm-cluster.js';
+import type { EncryptedData } from '../../clusters/hsm-cluster.js';
 import { HoldfastError } from '../../errors.js';
 
 /**
@@ -27,7 +27,7 @@ export interface CiphertextHeader {
 }
 
 /** A parsed ciphertext blob: which key and material it names, and the parts that the HSM decrypts. */
-export interface CiphertextBlob extends CiphertextHeader, Sealed {}
+export interface CiphertextBlob extends CiphertextHeader, EncryptedData {}
 
 /** `HF`: the first bytes of every ciphertext blob. */
 export const magic = Uint8Array.of(0x48, 0x46);
@@ -80,7 +80,10 @@ export function ciphertextAdditionalData(header: Uint8Array, context: Uint8Array
 }
 
 /** Throws a plain error for a nonce of another length, which no token may return. */
-export function serializeCiphertextBlob(header: Uint8Array, { nonce, ciphertext }: Sealed): Uint8Array<ArrayBuffer> {
+export function serializeCiphertextBlob(
+  header: Uint8Array,
+  { nonce, ciphertext }: EncryptedData,
+): Uint8Array<ArrayBuffer> {
   if (nonce.length !== nonceLength) {
     throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
   }

@@ -67,7 +67,7 @@ describe('GenerateDataKey', () => {
     defaultCluster.perform = async (operation, request, call) => {
       const result = await original(operation, request, call);
       if (operation === 'generateDataKey') {
-        (result as ClusterResult<'generateDataKey'>).sealed.nonce = new Uint8Array(16);
+        (result as ClusterResult<'generateDataKey'>).encrypted.nonce = new Uint8Array(16);
       }
       return result;
     };

@@ -63,7 +63,7 @@ export async function prepareDecryption(
 export async function decryptPrepared(decryption: PreparedDecryption, call: HsmCall): Promise<Secret> {
   const { cluster, material, blob, additionalData } = decryption;
   try {
-    return await cluster.perform('decrypt', { material, sealed: blob, additionalData }, call);
+    return await cluster.perform('decrypt', { material, encrypted: blob, additionalData }, call);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'INVALID_CIPHERTEXT') throw invalidCiphertext(error);
     throw error;

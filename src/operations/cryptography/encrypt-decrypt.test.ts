@@ -23,11 +23,11 @@ const noContext: EncryptionContext = new Map();
 const arnOf = (of: KeyRecord) => `arn:aws:kms:eu-central-1:111122223333:key/${of.keyId}`;
 const secret = (text = 'a secret') => Secret.fromUtf8(text);
 
-async function sealed(of = key, encryptionContext = noContext, text?: string): Promise<Uint8Array> {
+async function encryptToBlob(of = key, encryptionContext = noContext, text?: string): Promise<Uint8Array> {
   const request = { plaintext: secret(text), encryptionContext };
   return (await encrypt(domain.core, { key: of, request }, domain.context())).ciphertextBlob;
 }
-async function opened(blob: Uint8Array, encryptionContext = noContext, keyId?: string) {
+async function decrypted(blob: Uint8Array, encryptionContext = noContext, keyId?: string) {
   const found = await resolveCiphertextKey(domain.core, scope, blob, keyId);
   return decrypt(domain.core, { ...found, request: { encryptionContext } }, domain.context());
 }
@@ -45,14 +45,14 @@ describe('Encrypt and Decrypt', () => {
     const request = { plaintext: secret(), encryptionContext: noContext, encryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
     const { ciphertextBlob, ...rest } = await encrypt(domain.core, { key, request }, domain.context());
     expect(rest).toEqual({ keyId: arnOf(key), encryptionAlgorithm: 'SYMMETRIC_DEFAULT' });
-    const { plaintext, ...answer } = await opened(ciphertextBlob);
+    const { plaintext, ...answer } = await decrypted(ciphertextBlob);
     expect(Buffer.from(plaintext.reveal()).toString()).toBe('a secret');
     expect(answer).toEqual({ ...rest, keyMaterialId: key.currentMaterialId });
   });
 
   it('hide the material of a key in a custom key store', async () => {
     const custom = await domain.newKey('custom');
-    const { keyId, keyMaterialId } = await opened(await sealed(custom));
+    const { keyId, keyMaterialId } = await decrypted(await encryptToBlob(custom));
     expect({ keyId, keyMaterialId }).toEqual({ keyId: arnOf(custom), keyMaterialId: undefined });
   });
 
@@ -61,8 +61,8 @@ describe('Encrypt and Decrypt', () => {
       ['purpose', 'backup'],
       ['tenant', '1'],
     ]);
-    const blob = await sealed(key, context);
-    const { plaintext } = await opened(
+    const blob = await encryptToBlob(key, context);
+    const { plaintext } = await decrypted(
       blob,
       new Map([
         ['tenant', '1'],
@@ -83,15 +83,15 @@ describe('Encrypt and Decrypt', () => {
       ],
     ];
     for (const other of others as [string, string][][]) {
-      await expect(opened(blob, new Map(other))).rejects.toMatchObject({ code: 'INVALID_CIPHERTEXT' });
+      await expect(decrypted(blob, new Map(other))).rejects.toMatchObject({ code: 'INVALID_CIPHERTEXT' });
     }
   });
 
   it('refuse every change of any byte, always in the same words', async () => {
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     const messages = new Set<string>();
     for (let position = 0; position < blob.length; position += 1) {
-      const error: unknown = await opened(blob.with(position, (blob[position] ?? 0) ^ 1)).catch(
+      const error: unknown = await decrypted(blob.with(position, (blob[position] ?? 0) ^ 1)).catch(
         (thrown: unknown) => thrown,
       );
       if (!(error instanceof HoldfastError))
@@ -117,7 +117,7 @@ describe('Encrypt and Decrypt', () => {
   });
 
   it('do not destroy the plaintext that they return', async () => {
-    const { plaintext } = await opened(await sealed());
+    const { plaintext } = await decrypted(await encryptToBlob());
     expect(isDestroyed(plaintext)).toBe(false);
   });
 
@@ -129,33 +129,33 @@ describe('Encrypt and Decrypt', () => {
     const request = { encryptionContext: noContext, encryptionAlgorithm: 'RSAES_OAEP_SHA_256' };
     const encryption = encrypt(domain.core, { key, request: { ...request, plaintext: secret() } }, domain.context());
     await expect(encryption).rejects.toMatchObject(refused);
-    const found = await resolveCiphertextKey(domain.core, scope, await sealed());
+    const found = await resolveCiphertextKey(domain.core, scope, await encryptToBlob());
     await expect(decrypt(domain.core, { ...found, request }, domain.context())).rejects.toMatchObject(refused);
   });
 
   it('are refused unless the key’s state allows them', async () => {
     const custom = await domain.newKey('custom');
-    const [ofDefault, ofCustom] = [await sealed(), await sealed(custom)];
+    const [ofDefault, ofCustom] = [await encryptToBlob(), await encryptToBlob(custom)];
     await disableKey(domain.core, { key });
     await domain.keyStores.setConnection('DISCONNECTED');
     const disabled = { code: 'DISABLED', message: `${arnOf(key)} is disabled.` };
     const unavailable = { code: 'KMS_INVALID_STATE', message: `${arnOf(custom)} is unavailable.` };
-    await expect(opened(ofDefault)).rejects.toMatchObject(disabled);
-    await expect(opened(ofCustom)).rejects.toMatchObject(unavailable);
-    await expect(sealed(await domain.reread(key))).rejects.toMatchObject(disabled);
-    await expect(sealed(custom)).rejects.toMatchObject(unavailable);
+    await expect(decrypted(ofDefault)).rejects.toMatchObject(disabled);
+    await expect(decrypted(ofCustom)).rejects.toMatchObject(unavailable);
+    await expect(encryptToBlob(await domain.reread(key))).rejects.toMatchObject(disabled);
+    await expect(encryptToBlob(custom)).rejects.toMatchObject(unavailable);
   });
 
   it('say KEY_UNAVAILABLE while the default key store is not connected', async () => {
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     domain.keyStores.disconnected.add(key.clusterId);
-    await expect(opened(blob)).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
-    await expect(sealed()).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    await expect(decrypted(blob)).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+    await expect(encryptToBlob()).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
   });
 
   it('refuse a context that is too long without any HSM', async () => {
     const context = new Map([['a', 'x'.repeat(9_000)]]);
-    await expect(sealed(key, context)).rejects.toMatchObject({ code: 'VALIDATION' });
+    await expect(encryptToBlob(key, context)).rejects.toMatchObject({ code: 'VALIDATION' });
     expect(domain.defaultCluster.calls).toEqual(['generateKeyMaterial']);
   });
 });
@@ -165,7 +165,7 @@ describe('the key of a ciphertext', () => {
   const resolve = (blob: Uint8Array, keyId?: string, of = scope) => resolveCiphertextKey(domain.core, of, blob, keyId);
 
   it('is the one that the header names, with its material', async () => {
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     const found = await resolve(blob);
     expect(found.key).toEqual(key);
     expect(found.material.materialId).toBe(key.currentMaterialId);
@@ -176,7 +176,7 @@ describe('the key of a ciphertext', () => {
 
   it('must be the one that the request names', async () => {
     const other = await domain.newKey();
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     await expect(resolve(blob, other.keyId)).rejects.toMatchObject({
       code: 'INCORRECT_KEY',
       message: 'The key ID in the request does not identify a CMK that can perform this operation.',
@@ -186,7 +186,7 @@ describe('the key of a ciphertext', () => {
 
   it('is not found if the header names an unknown key, an unknown material or the material of another key', async () => {
     const other = await domain.newKey();
-    const envelope = parseCiphertextBlob(await sealed());
+    const parsed = parseCiphertextBlob(await encryptToBlob());
     for (const change of [
       { keyId: '00000000-0000-4000-8000-000000000000' },
       { keyId: `mrk-${key.keyId.replaceAll('-', '')}` },
@@ -194,19 +194,19 @@ describe('the key of a ciphertext', () => {
       { materialId: other.currentMaterialId },
       { keyId: other.keyId },
     ]) {
-      const changed = { ...envelope, ...change };
+      const changed = { ...parsed, ...change };
       await expect(resolve(serializeCiphertextBlob(encodeHeader(changed), changed))).rejects.toMatchObject(invalid);
     }
   });
 
   it('is not found in another account or region', async () => {
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     await expect(resolve(blob, undefined, { ...scope, account: '444455556666' })).rejects.toMatchObject(invalid);
     await expect(resolve(blob, undefined, { ...scope, region: 'us-east-1' })).rejects.toMatchObject(invalid);
   });
 
   it('does not exist any more once its deletion has begun', async () => {
-    const blob = await sealed();
+    const blob = await encryptToBlob();
     const gone = { state: 'Deleting', deletionDate: domain.clock.now(), pendingDeletionWindowInDays: 7 } as const;
     await domain.catalog.changeKeyState(scope, key.keyId, ['Enabled'], gone);
     const words = { code: 'NOT_FOUND', message: `Key '${arnOf(key)}' does not exist` };

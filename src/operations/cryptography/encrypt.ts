@@ -36,8 +36,8 @@ export async function encrypt(
       encryptionAlgorithm,
     });
     const { cluster, material, additionalData, keyId } = encryption;
-    const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
-    return { ciphertextBlob: encryption.ciphertextBlob(sealed), keyId, encryptionAlgorithm: symmetricDefault };
+    const encrypted = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
+    return { ciphertextBlob: encryption.ciphertextBlob(encrypted), keyId, encryptionAlgorithm: symmetricDefault };
   } finally {
     plaintext.destroy();
   }

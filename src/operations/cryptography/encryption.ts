@@ -4,7 +4,7 @@ import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
 import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { currentMaterial, materialReference } from '../../keys/material.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
-import type { HsmCluster, MaterialReference, Sealed } from '../../clusters/hsm-cluster.js';
+import type { EncryptedData, HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
 import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { encodeHeader, ciphertextAdditionalData, serializeCiphertextBlob } from './ciphertext-blob.js';
@@ -22,7 +22,7 @@ export interface PreparedEncryption {
   /** As responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
   /** Makes the caller's ciphertext blob from the HSM's result. */
-  ciphertextBlob(sealed: Sealed): Uint8Array;
+  ciphertextBlob(encrypted: EncryptedData): Uint8Array;
 }
 
 /** The fields of Encrypt, of data keys, and of the destination side of ReEncrypt that determine an encryption. */
@@ -55,7 +55,7 @@ export async function prepareEncryption(
     additionalData: ciphertextAdditionalData(header, context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
-    ciphertextBlob: (sealed) => serializeCiphertextBlob(header, sealed),
+    ciphertextBlob: (encrypted) => serializeCiphertextBlob(header, encrypted),
   };
 }
 

@@ -53,9 +53,9 @@ export async function generateDataKey(
   const encryption = await prepareEncryption(core, key, { encryptionContext });
   const { cluster, material, additionalData, keyId, keyMaterialId } = encryption;
   const asked = { material, lengthBytes, additionalData };
-  const { plaintext, sealed } = await cluster.perform('generateDataKey', asked, context);
+  const { plaintext, encrypted } = await cluster.perform('generateDataKey', asked, context);
   try {
-    return { ciphertextBlob: encryption.ciphertextBlob(sealed), plaintext, keyId, keyMaterialId };
+    return { ciphertextBlob: encryption.ciphertextBlob(encrypted), plaintext, keyId, keyMaterialId };
   } catch (error) {
     plaintext.destroy();
     throw error;

@@ -57,9 +57,9 @@ export async function reEncrypt(
   const plaintext = await decryptPrepared(decryption, context);
   try {
     const { cluster, material, additionalData } = encryption;
-    const sealed = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
+    const encrypted = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
     return {
-      ciphertextBlob: encryption.ciphertextBlob(sealed),
+      ciphertextBlob: encryption.ciphertextBlob(encrypted),
       sourceKeyId: decryption.keyId,
       keyId: encryption.keyId,
       sourceEncryptionAlgorithm: symmetricDefault,

@@ -75,7 +75,7 @@ describe('CreateKey', () => {
     const additionalData = canaryAdditionalData(material.materialId);
     const answer: Secret = await domain.defaultCluster.perform(
       'decrypt',
-      { material: materialReference(material), sealed: material.canary, additionalData },
+      { material: materialReference(material), encrypted: material.canary, additionalData },
       domain.context(),
     );
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));
