@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type SignalActions, ServerSignals } from './server-signals.js';
+import { waitFor } from '../test/wait-for.js';
 
 function recorded(): { actions: SignalActions; done: string[] } {
   const done: string[] = [];
@@ -37,7 +38,7 @@ describe('the signals of a server', () => {
     source.emit('SIGTERM');
     expect(await signals.stopRequested).toBe('SIGINT');
     expect(done).toEqual([]);
-    await vi.waitFor(() => {
+    await waitFor(() => {
       source.emit('SIGTERM');
       expect(done).toContain('stop at once');
     });

@@ -2,13 +2,14 @@ import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestCatalog } from '../../test/catalog-file.js';
 import { ManualClock } from '../../test/manual-clock.js';
 import { systemClock } from '../clock-system.js';
 import { Presence } from '../coordination/presence.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
 import { CatalogWatch } from './catalog-watch.js';
+import { waitFor } from '../../test/wait-for.js';
 
 let folder: string;
 let path: string;
@@ -39,7 +40,7 @@ afterEach(async () => {
 
 /** Checks until it is so, because nothing else writes. */
 const becomes = (writable: boolean) =>
-  vi.waitFor(() => {
+  waitFor(() => {
     clock.advance(5_000);
     expect(watch.writable).toBe(writable);
   });

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type KeyDomain, openKeyDomain } from '../../test/key-domain.js';
 import { type HeldLease, type LeaseTools, underLease } from './held-lease.js';
 import { LeaseLostError, type Leases } from './leases.js';
+import { waitFor } from '../../test/wait-for.js';
 
 const ttlMs = 30_000;
 let domain: KeyDomain;
@@ -34,8 +35,8 @@ const isFree = () => underLease(two, 'a job', () => Promise.resolve());
 async function passThird(): Promise<void> {
   const before = renewals.length;
   domain.clock.advance(ttlMs / 3);
-  if (failure === undefined) await vi.waitFor(() => expect(renewals.length).toBe(before + 1));
-  await vi.waitFor(() => expect(domain.clock.scheduled).toBe(1));
+  if (failure === undefined) await waitFor(() => expect(renewals.length).toBe(before + 1));
+  await waitFor(() => expect(domain.clock.scheduled).toBe(1));
 }
 
 describe('work under a lease', () => {

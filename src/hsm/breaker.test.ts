@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { type HsmOutcome, MemberBreaker } from './breaker.js';
+import { waitFor } from '../../test/wait-for.js';
 
 const settings = {
   consecutiveFailures: 5,
@@ -40,7 +41,7 @@ function record(outcome: HsmOutcome, times = 1, epoch = 1): void {
   for (let count = 0; count < times; count += 1) breaker.record(epoch, outcome);
 }
 
-const settled = () => vi.waitFor(() => expect(breaker.state).not.toBe('half-open'));
+const settled = () => waitFor(() => expect(breaker.state).not.toBe('half-open'));
 
 test('the configured number of consecutive failures opens it', () => {
   record(success, 10_000);
@@ -67,7 +68,7 @@ test('more failures than successes in the window open it too', async () => {
     record(failure, 2);
     record(success);
   }
-  await vi.waitFor(() => expect(breaker.state).toBe('open'));
+  await waitFor(() => expect(breaker.state).toBe('open'));
 });
 
 test('a failure that poisons the member opens it at once', () => {

@@ -1,7 +1,7 @@
 import { secretKeyClass } from './material-cache.js';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   clusterId,
   codeOf,
@@ -19,6 +19,7 @@ import { HoldfastError } from '../errors.js';
 import type { EncryptedData, HsmCluster, MaterialReference } from '../clusters/hsm-cluster.js';
 import { Secret } from '../secret.js';
 import { defaultBreakerSettings, defaultRecoverySettings } from '../../test/hsm/default-settings.js';
+import { waitFor } from '../../test/wait-for.js';
 
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 
@@ -35,7 +36,7 @@ const tampered = (): EncryptedData => ({
   ...encrypted,
   ciphertext: encrypted.ciphertext.with(0, (encrypted.ciphertext[0] ?? 0) ^ 1),
 });
-const untilEvent = (event: string) => vi.waitFor(() => expect(fixture.events).toContain(event), { timeout: 10_000 });
+const untilEvent = (event: string) => waitFor(() => expect(fixture.events).toContain(event));
 
 /** Reconnects with a key in use, as before; the recorded events start anew. */
 async function reconnectWith(operationTimeoutMs: number): Promise<void> {
@@ -145,9 +146,8 @@ describe('the advice to callers about a retry', () => {
     fixture.fault.obey('C_Login rv 0xa0');
     fixture.fault.loseLogin();
     await errorOf(encrypt());
-    await vi.waitFor(
-      async () => expect(await errorOf(encrypt())).toMatchObject({ code: 'KEY_UNAVAILABLE', retryable: false }),
-      { timeout: 10_000 },
+    await waitFor(async () =>
+      expect(await errorOf(encrypt())).toMatchObject({ code: 'KEY_UNAVAILABLE', retryable: false }),
     );
     expect(await errorOf(makeMaterial(cluster))).toMatchObject({ retryable: false, retryAfterMs: undefined });
   });
@@ -156,9 +156,8 @@ describe('the advice to callers about a retry', () => {
     const { pool, member } = await fixture.intruder();
     await pool.destroyKey(member, secretKeyClass, Buffer.from(material.materialId, 'hex'), soon());
     fixture.fault.loseSessions();
-    await vi.waitFor(
-      async () => expect(await errorOf(encrypt())).toMatchObject({ code: 'KMS_INVALID_STATE', retryable: false }),
-      { timeout: 10_000 },
+    await waitFor(async () =>
+      expect(await errorOf(encrypt())).toMatchObject({ code: 'KMS_INVALID_STATE', retryable: false }),
     );
   });
 });
@@ -360,7 +359,7 @@ describe('a cancelled request', () => {
     const first = new RequestCancellation();
     const running = cancellableEncrypt(first);
     const other = encrypt();
-    await vi.waitFor(() => expect(fixture.fault.inside('C_EncryptInit')).toBe(2), { timeout: 10_000 });
+    await waitFor(() => expect(fixture.fault.inside('C_EncryptInit')).toBe(2));
     const before = fixture.fault.calls('C_EncryptInit');
     const second = new RequestCancellation();
     const waiting = Array.from({ length: 5 }, () => cancellableEncrypt(second));

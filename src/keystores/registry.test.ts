@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../../test/keystores/fixture.js';
 import { retryAfterUnreachableMs } from '../../test/keystores/fake-hsm-clusters.js';
 import { Secret } from '../secret.js';
@@ -6,6 +6,7 @@ import { connectCustomKeyStore } from '../operations/key-stores/connect-custom-k
 import { disconnectCustomKeyStore } from '../operations/key-stores/disconnect-custom-key-store.js';
 import type { KeyStoreRegistry } from './registry.js';
 import { updateCustomKeyStore } from '../operations/key-stores/update-custom-key-store.js';
+import { waitFor } from '../../test/wait-for.js';
 
 const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/1';
 const networkError = { connected: false, errorCode: 'NETWORK_ERRORS', transient: true, cause: 'unplugged' } as const;
@@ -41,12 +42,9 @@ async function storeOf(customKeyStoreId: string) {
 }
 
 const untilState = (customKeyStoreId: string, state: string) =>
-  vi.waitFor(async () => expect((await storeOf(customKeyStoreId)).state).toBe(state), { timeout: 5_000, interval: 2 });
+  waitFor(async () => expect((await storeOf(customKeyStoreId)).state).toBe(state), 2);
 const untilEvent = (event: string, count = 1) =>
-  vi.waitFor(() => expect(fixture.events.filter((seen) => seen === event)).toHaveLength(count), {
-    timeout: 5_000,
-    interval: 2,
-  });
+  waitFor(() => expect(fixture.events.filter((seen) => seen === event)).toHaveLength(count), 2);
 
 async function connectedStore(): Promise<string> {
   const customKeyStoreId = await fixture.createStore();
@@ -243,7 +241,7 @@ describe('the default key store', () => {
     expect(await registry.connectionStateOf(null)).toBe('CONNECTING');
     const location = { customKeyStoreId: null, clusterId: defaultCluster };
     const away = { code: 'KEY_UNAVAILABLE', retryable: true, retryAfterMs: 100 };
-    await vi.waitFor(() => expect(() => registry.clusterOf(location, keyArn)).toThrow(expect.objectContaining(away)));
+    await waitFor(() => expect(() => registry.clusterOf(location, keyArn)).toThrow(expect.objectContaining(away)));
     await expect(registry.clusterForNewKey(fixture.context.principal, undefined)).rejects.toMatchObject(away);
     fixture.clock.advance(100);
     await untilEvent(`connected ${defaultCluster}`);

@@ -5,6 +5,7 @@ import { HoldfastError } from '../errors.js';
 import { connectCustomKeyStore } from '../operations/key-stores/connect-custom-key-store.js';
 import { disconnectCustomKeyStore } from '../operations/key-stores/disconnect-custom-key-store.js';
 import type { KeyStoreRegistry } from './registry.js';
+import { waitFor } from '../../test/wait-for.js';
 
 /**
  * The errors of CreateKey and GenerateRandom for a store that cannot be used, for each state. They advise a retry if
@@ -42,12 +43,12 @@ async function start(clusterId: string, ...script: ScriptedConnect[]): Promise<K
 }
 
 const request = () => ({ request: { customKeyStoreId: id } });
-const event = (name: string) => vi.waitFor(() => expect(fixture.events.join('\n')).toContain(name));
+const event = (name: string) => waitFor(() => expect(fixture.events.join('\n')).toContain(name));
 async function connect(registry: KeyStoreRegistry): Promise<void> {
   await connectCustomKeyStore({ ...fixture.core, connectionJobs: registry }, request(), fixture.context);
 }
 const inCatalog = (state: string) =>
-  vi.waitFor(async () =>
+  waitFor(async () =>
     expect((await fixture.catalog.findStore(fixture.context.principal, id))?.connectionState).toBe(state),
   );
 
@@ -118,7 +119,7 @@ const states: Record<string, { bring: () => Promise<KeyStoreRegistry>; message: 
       await other.stop(0);
       const registry = await start(clusterA, { outcome: refused });
       await event(`failed ${clusterA} INVALID_CREDENTIALS for good`);
-      await vi.waitFor(async () => expect(await thrownBy(registry, id)).toMatchObject({ retryable: false }));
+      await waitFor(async () => expect(await thrownBy(registry, id)).toMatchObject({ retryable: false }));
       return registry;
     },
     message: /is FAILED/,
@@ -155,7 +156,7 @@ describe('the default key store that is', () => {
   ] as const)('%s', async (_, step, retryable) => {
     const registry = await start(defaultCluster, step());
     if ('outcome' in step()) await event(`failed ${defaultCluster}`);
-    await vi.waitFor(async () => expect(await thrownBy(registry, undefined)).toMatchObject({ retryable }));
+    await waitFor(async () => expect(await thrownBy(registry, undefined)).toMatchObject({ retryable }));
     const error = await thrownBy(registry, undefined);
     expect(error.code).toBe('KEY_UNAVAILABLE');
     expect(error.message).toMatch(retryable ? /Try again\.$/ : /operator/);

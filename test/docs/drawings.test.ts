@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { toHoldfastError } from '../../src/errors.js';
 import { MemberBreaker } from '../../src/hsm/breaker.js';
 import type { StoredKeyState } from '../../src/keys/key.js';
@@ -14,6 +14,7 @@ import { scheduleKeyDeletion } from '../../src/operations/keys/schedule-key-dele
 import { type KeyDomain, openKeyDomain } from '../key-domain.js';
 import { ManualClock } from '../manual-clock.js';
 import { drawingsOf, type Edge } from './mermaid.js';
+import { waitFor } from '../wait-for.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
@@ -169,7 +170,7 @@ test('a breaker changes as it is drawn', async () => {
   look();
   for (healthy of [false, true]) {
     clock.advance(settings.probeDelayMs);
-    await vi.waitFor(() => expect(breaker.state).not.toBe('half-open'));
+    await waitFor(() => expect(breaker.state).not.toBe('half-open'));
     look();
   }
   breaker.stop();

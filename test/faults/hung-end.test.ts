@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { waysInto } from './hung-pool.js';
+import { waitFor } from '../wait-for.js';
 
 /** A process ends while a call hangs inside its module: it does end, as requested, and writes all its output. */
 
@@ -76,8 +77,7 @@ async function endWhileItHangs({ functionName, privateInstance, end, pools = 1 }
   const called = once(child, 'message');
   child.send('call');
   await called;
-  if (functionName !== 'C_Finalize')
-    await vi.waitFor(() => expect(fault.inside(functionName)).toBeGreaterThan(0), { timeout: 20_000 });
+  if (functionName !== 'C_Finalize') await waitFor(() => expect(fault.inside(functionName)).toBeGreaterThan(0));
   const startedMs = performance.now();
   child.send('end');
   const [code, signal] = (await ended) as unknown[];

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { inMilliseconds, soon } from '../native/fixture.js';
 import {
   callers,
@@ -11,6 +11,7 @@ import {
   serves,
   waysInto,
 } from './hung-pool.js';
+import { waitFor } from '../wait-for.js';
 
 /**
  * Every PKCS#11 function hangs once, on every path into it, in a private and in a shared instance: its caller is
@@ -77,8 +78,8 @@ describe('a call that hangs in', () => {
       expect(rig.fault.inside(functionName)).toBe(1);
       await serves(rig, rig.well);
       rig.fault.heal();
-      await vi.waitFor(() => expect(rig.fault.inside(functionName)).toBe(0), { timeout: 20_000 });
-      await vi.waitFor(async () => expect(await comesBack(rig)).toBe('back'), { timeout: 20_000 });
+      await waitFor(() => expect(rig.fault.inside(functionName)).toBe(0));
+      await waitFor(async () => expect(await comesBack(rig)).toBe('back'));
     },
     60_000,
   );

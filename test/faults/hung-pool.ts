@@ -4,11 +4,12 @@
  */
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { randomBytes } from 'node:crypto';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { NativeModuleOptions, NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { addon, connect, inMilliseconds, makeKey, memberOptions, soon, type TestKey, text } from '../native/fixture.js';
+import { waitFor } from '../wait-for.js';
 
 const pin = '1234';
 /** A healthy call on a busy machine, with a margin. */
@@ -130,5 +131,5 @@ export async function comesBack(rig: HungPool): Promise<string> {
 
 /** Waits until a call hangs in the function. */
 export async function hangsIn({ fault }: HungPool, functionName: string): Promise<void> {
-  await vi.waitFor(() => expect(fault.inside(functionName)).toBeGreaterThan(0), { timeout: 20_000 });
+  await waitFor(() => expect(fault.inside(functionName)).toBeGreaterThan(0));
 }

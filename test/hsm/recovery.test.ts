@@ -1,12 +1,13 @@
 /** Members that are lost and return: without an operator, without a restart, and without a wrong login. */
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore, type RemovalKind, removalKinds } from '../native/fault-hsm.js';
 import { clusterId, codeOf, createHsmFixture, type HsmFixture, inTime, makeMaterial, pin, soon } from './fixture.js';
+import { waitFor } from '../wait-for.js';
 
 const additionalData = Uint8Array.of(0xff, 0xff, 1);
 
@@ -20,8 +21,7 @@ const encrypt = () =>
 const decrypt = (from: EncryptedData = encrypted) =>
   cluster.perform('decrypt', { material, encrypted: from, additionalData }, inTime());
 const events = (wanted: string) => fixture.events.filter((event) => event === wanted).length;
-const untilEvents = (event: string, times = 1) =>
-  vi.waitFor(() => expect(events(event)).toBeGreaterThanOrEqual(times), { timeout: 20_000, interval: 5 });
+const untilEvents = (event: string, times = 1) => waitFor(() => expect(events(event)).toBeGreaterThanOrEqual(times), 5);
 const failedLogins = () => fixture.fault.counts('C_Login').failed;
 
 beforeEach(async () => {
@@ -46,13 +46,10 @@ function addSibling(change: { privateInstance?: boolean } = {}): FaultHsm {
 
 /** Polls until the member is suspended. */
 async function untilSuspended(): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      await codeOf(encrypt());
-      expect(fixture.events).toContain('suspended one');
-    },
-    { timeout: 20_000, interval: 5 },
-  );
+  await waitFor(async () => {
+    await codeOf(encrypt());
+    expect(fixture.events).toContain('suspended one');
+  }, 5);
 }
 
 describe.each(removalKinds)('a device that is away (%s)', (kind: RemovalKind) => {
@@ -86,7 +83,7 @@ test('a token whose folder vanished and returned serves again while its neighbou
   const tokens = join(fixture.hsm.directory, 'tokens');
   for (let round = 1; round <= 3; round += 1) {
     renameSync(tokens, `${tokens}.away`);
-    await vi.waitFor(async () => expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE'));
+    await waitFor(async () => expect(await codeOf(encrypt())).toBe('KEY_UNAVAILABLE'));
     await untilEvents('not reconnected one', round);
     renameSync(`${tokens}.away`, tokens);
     await untilEvents('resumed one', round);
@@ -110,8 +107,8 @@ test('lost sessions are opened anew', async () => {
   await connect();
   fixture.fault.loseSessions();
   // Each lane notices by itself, at its first work.
-  await vi.waitFor(async () => expect(await codeOf(encrypt())).toBe('no error'), { timeout: 20_000 });
-  await vi.waitFor(async () => expect(await codeOf(decrypt())).toBe('no error'), { timeout: 20_000 });
+  await waitFor(async () => expect(await codeOf(encrypt())).toBe('no error'));
+  await waitFor(async () => expect(await codeOf(decrypt())).toBe('no error'));
   expect(failedLogins()).toBe(0);
 });
 
@@ -135,8 +132,8 @@ test('a PIN that was changed meanwhile costs one failed login; then the member s
   await untilSuspended();
   fixture.fault.obey('C_Login rv 0xa0');
   fixture.fault.restore();
-  await vi.waitFor(() => expect(fixture.fault.calls('C_Login')).toBe(2), { timeout: 20_000 });
-  await vi.waitFor(() => expect(fixture.events.filter((event) => event.startsWith('not reconnected'))).not.toEqual([]));
+  await waitFor(() => expect(fixture.fault.calls('C_Login')).toBe(2));
+  await waitFor(() => expect(fixture.events.filter((event) => event.startsWith('not reconnected'))).not.toEqual([]));
   const starts = fixture.fault.calls('C_Initialize');
   await new Promise((resolve) => setTimeout(resolve, 500));
   // The record is read, not the token.
@@ -284,7 +281,7 @@ describe('a hanging call', () => {
         .clusters()
         .status()[0]
         ?.members.map((member) => member.wornOut);
-    await vi.waitFor(() => expect(wornOut()).toEqual([true]));
+    await waitFor(() => expect(wornOut()).toEqual([true]));
     fixture.fault.heal();
     await untilEvents('resumed one');
     expect(wornOut()).toEqual([false]);
@@ -333,10 +330,8 @@ describe('a hanging call', () => {
       expect(events('worn out one')).toBe(1);
       expect(fixture.fault.inside('C_Initialize')).toBe(hung);
       fixture.fault.heal();
-      await vi.waitFor(() => expect(wornOut()).toEqual([false]), { timeout: 20_000 });
-      await vi.waitFor(async () => expect(await tryToConnect()).toMatchObject({ connected: true }), {
-        timeout: 20_000,
-      });
+      await waitFor(() => expect(wornOut()).toEqual([false]));
+      await waitFor(async () => expect(await tryToConnect()).toMatchObject({ connected: true }));
       expect(failedLogins()).toBe(0);
     },
   );

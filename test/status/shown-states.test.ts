@@ -12,6 +12,7 @@ import { Metrics } from '../../src/telemetry/metrics.js';
 import { showClusters } from '../../src/telemetry/hsm-metrics.js';
 import { showStatus } from '../../src/telemetry/status-metrics.js';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../keystores/fixture.js';
+import { waitFor } from '../wait-for.js';
 
 /**
  * The key stores and members in a scrape, depending on what happened before: in this process, before its start, in
@@ -48,7 +49,7 @@ const request = () => ({ request: { customKeyStoreId: id } });
 const connect = () => connectCustomKeyStore(fixture.core, request(), fixture.context);
 const disconnect = () => disconnectCustomKeyStore(fixture.core, request(), fixture.context);
 const stateIs = (state: string) =>
-  vi.waitFor(async () => {
+  waitFor(async () => {
     const store = await fixture.catalog.findStore(fixture.context.principal, id);
     expect(store?.connectionState).toBe(state);
   });
@@ -149,7 +150,7 @@ test('a store that connects is CONNECTED and serves; a new name changes no serie
   await connect();
   await stateIs('CONNECTED');
   const connected = ['key_store_connection_state{…,state="CONNECTED"} 1', 'key_store_serving{…} 1'];
-  await vi.waitFor(async () => expect(await shownOf(registry)).toEqual(connected));
+  await waitFor(async () => expect(await shownOf(registry)).toEqual(connected));
   const renamed = { request: { customKeyStoreId: id, newCustomKeyStoreName: 'another name' } };
   await updateCustomKeyStore(fixture.core, renamed, fixture.context);
   expect(await shownOf(registry)).toEqual(connected);
@@ -178,7 +179,7 @@ describe('the default key store', () => {
   test('shows that it is being retried, and why', async () => {
     fixture.clusters.script(defaultCluster, { outcome: away });
     const registry = await start();
-    await vi.waitFor(() => expect(fixture.events.join()).toContain(`failed ${defaultCluster} NETWORK_ERRORS`));
+    await waitFor(() => expect(fixture.events.join()).toContain(`failed ${defaultCluster} NETWORK_ERRORS`));
     expect(await shown(registry)).toEqual(['key_store_connection_state{…,state="CONNECTING"} 1']);
     const { keyStores } = await statusOf(registry).status();
     expect(keyStores[0]).toMatchObject({ customKeyStoreId: null, connectionErrorCode: 'NETWORK_ERRORS' });
@@ -187,7 +188,7 @@ describe('the default key store', () => {
   test('is FAILED for good when its PIN is refused, with its code', async () => {
     fixture.clusters.script(defaultCluster, { outcome: wrongPin });
     const registry = await start();
-    await vi.waitFor(async () => expect(await shown(registry)).toEqual(failedLines));
+    await waitFor(async () => expect(await shown(registry)).toEqual(failedLines));
     await reconcile();
     expect(await shown(registry)).toEqual(failedLines);
   });

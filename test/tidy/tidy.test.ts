@@ -175,6 +175,12 @@ describe('the source tree', () => {
     expect([...typescriptSources.flatMap(longFunctions), ...nativeSources.flatMap(longNativeFunctions)]).toEqual([]);
   });
 
+  it('waits in tests only as long as a busy machine needs', () => {
+    const tests = ['src', 'test', 'bench'].flatMap(filesBelow).filter((path) => path.endsWith('.ts'));
+    const waiters = tests.filter((path) => /\bvi\.waitFor\(/.test(text(path)));
+    expect(waiters.filter((path) => path !== 'test/tidy/tidy.test.ts')).toEqual(['test/wait-for.ts']);
+  });
+
   it('has no generic drawers', () => {
     const folders = ['src', 'native/src', 'native/test', 'test', 'scripts', 'docs'].flatMap(filesBelow);
     expect(
