@@ -5,7 +5,7 @@ export interface BenchArguments {
   help: boolean;
   /** One JSON document on stdout instead of a table. */
   json: boolean;
-  /** Under a minute: short runs at fewer levels of load, not stored unless `--store` says so. */
+  /** About a minute: short runs at fewer levels of load, not stored unless `--store` says so. */
   quick: boolean;
   /** Write JSON and plots to `bench/results`. */
   store: boolean;
@@ -25,7 +25,7 @@ export const usage = `Usage: npm run bench -- [options]
 Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server and the real server, and prints medians.
 
   --json         print exactly one JSON document on stdout; progress goes to stderr
-  --quick        take under a minute; not stored unless --store is given
+  --quick        take about a minute; not stored unless --store is given
   --store        store JSON and plots in bench/results (what a run without --quick does)
   --no-store     do not
   --no-build     do not install or compile anything first

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { spread } from './h2load.js';
 import type { Measurement } from './measurement.js';
 import { runProgram } from './program.js';
-import { method, type Target } from './target.js';
+import { service, type Target } from './target.js';
 import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
 const installer = fileURLToPath(new URL('../scripts/install-go-program.mjs', import.meta.url));
@@ -39,7 +39,7 @@ export async function measureWithGhz(
 
 function ghzParameters(target: Target, inFlight: number, seconds: number): string[] {
   return [
-    ...['--protoset', descriptors, '--call', `${method.service}.${method.name}`],
+    ...['--protoset', descriptors, '--call', `${service}.${target.method}`],
     ...['--binary-file', target.messagePath],
     ...['--cacert', target.authorityPath, '--cert', target.clientCertificatePath, '--key', target.clientKeyPath],
     ...['--connections', String(spread(inFlight).connections), '--concurrency', String(inFlight)],

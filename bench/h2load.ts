@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Measurement } from './measurement.js';
 import { ProgramFailure, runProgram } from './program.js';
 import { percentile } from './statistics.js';
-import { method, type Target } from './target.js';
+import { pathOf, type Target } from './target.js';
 import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
 /** Maximum of connections that carry the load; the requests in flight are spread over them. */
@@ -72,7 +72,7 @@ async function runH2load(
     ...['--clients', String(connections), '--max-concurrent-streams', String(streams), '--threads', '1'],
     ...amount,
     ...['--data', target.framePath, '--header', 'content-type: application/grpc', '--header', 'te: trailers'],
-    `https://127.0.0.1:${target.port}${method.path}`,
+    `https://127.0.0.1:${target.port}${pathOf(target)}`,
   ];
   const environment = {
     LD_PRELOAD: clientCertificateLibrary,

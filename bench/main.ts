@@ -7,6 +7,7 @@ import { measureCreateKey } from './create-key-cost.js';
 import { installGhz } from './ghz.js';
 import { machineName, measuredCommit, thisMachine } from './machine.js';
 import type { Measurement, Scenario } from './measurement.js';
+import { measuredMethods } from './methods.js';
 import { plotsOf } from './plot.js';
 import { isInstalled, ProgramFailure } from './program.js';
 import { shuffledBlocks } from './random-order.js';
@@ -18,21 +19,23 @@ import { Workbench } from './workbench.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const resultsFolder = join(root, 'bench/results');
 
-/** The warm-up takes as long as V8 needs to optimise the code of a request; a quick run makes do with most of it. */
+/** The warm-up of each method takes as long as V8 needs to optimise its code; a quick run makes do with most of it. */
 const levels = {
   full: {
     addonLevels: [1, 4, 16, 64],
     serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    keysOnToken: [100, 3_000],
     seconds: 4,
-    warmUpSeconds: 10,
+    warmUpSeconds: 5,
     telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
     createKey: { levels: [30, 3_000], keysPerLevel: 60 },
   },
   quick: {
     addonLevels: [16],
-    serverLevels: [1, 32],
+    serverLevels: [1, 8, 32],
+    keysOnToken: [],
     seconds: 0.4,
-    warmUpSeconds: 2,
+    warmUpSeconds: 1,
     telemetry: { warmUpRequests: 4_000, requestsPerSlice: 600, blocks: 2 },
     createKey: { levels: [30, 300], keysPerLevel: 30 },
   },
@@ -51,6 +54,7 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
     warmUpSeconds,
     telemetry: telemetryPlan,
     createKey: createKeyPlan,
+    keysOnToken,
     ...chosen
   } = options.quick ? levels.quick : levels.full;
   const seconds = options.seconds ?? planned;
@@ -60,7 +64,7 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
   progress(`CreateKey with up to ${createKeyPlan.levels.at(-1)} keys on the token`);
   const createKey = await measureCreateKey(createKeyPlan);
-  const workbench = await Workbench.start({ lanes: plan.lanes });
+  const workbench = await Workbench.start({ lanes: plan.lanes, keysOnToken });
   const [results, telemetry] = await stoppedAfter(workbench, async () => [
     summarise(await measureAll(workbench, plan, options.rounds, { seconds, warmUpSeconds })),
     await workbench.telemetry.measure(
@@ -108,9 +112,8 @@ async function measureAll(
   { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
 ): Promise<Map<Scenario, Measurement[]>> {
   const blocks = scenariosOf(plan, workbench, nativePrograms);
-  const scenarios = blocks.flat();
-  const measurements = new Map(scenarios.map((scenario) => [scenario, [] as Measurement[]]));
-  await warmUp(scenarios, warmUpSeconds);
+  const measurements = new Map(blocks.flat().map((scenario) => [scenario, [] as Measurement[]]));
+  await warmUp(blocks, warmUpSeconds);
   for (let round = 1; round <= rounds; round += 1) {
     for (const scenario of shuffledBlocks(blocks)) {
       const measurement = await scenario.measure(seconds);
@@ -123,10 +126,14 @@ async function measureAll(
   return measurements;
 }
 
-/** V8 compiles the servers as they run; a server that has just started is not like one in production. */
-async function warmUp(scenarios: readonly Scenario[], seconds: number): Promise<void> {
-  for (const scenario of scenarios) {
-    if (scenario.name.endsWith('-h2load@32')) await scenario.measure(seconds);
+/**
+ * V8 compiles the servers as they run; a server that has just started is not like one in production. A server that is
+ * loaded with one method gets as much of it as the others get of all.
+ */
+async function warmUp(blocks: readonly (readonly Scenario[])[], seconds: number): Promise<void> {
+  for (const scenario of blocks.flat()) {
+    if (!scenario.name.endsWith(`-h2load@${comparedLevel}`)) continue;
+    await scenario.measure(scenario.ofVariant === true ? seconds * measuredMethods.length : seconds);
   }
 }
 

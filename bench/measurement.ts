@@ -19,5 +19,9 @@ export interface Scenario {
   name: string;
   /** Concurrent operations. */
   inFlight: number;
+  /** The scenario of the echo with the same sizes of messages; left out where there is none. */
+  echo?: string;
+  /** Whether its server is loaded with one method only. */
+  ofVariant?: boolean;
   measure(seconds: number): Promise<Measurement>;
 }

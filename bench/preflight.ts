@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { method, type Target } from './target.js';
+import { pathOf, type Target } from './target.js';
 
 /**
  * Sends one request, byte for byte the one that h2load repeats, and resolves with the response message. Rejects if the
@@ -14,7 +14,7 @@ export async function preflight(target: Target): Promise<Buffer> {
     key: readFileSync(target.clientKeyPath),
   });
   try {
-    const { trailers, body } = await post(session, readFileSync(target.framePath));
+    const { trailers, body } = await post(session, pathOf(target), readFileSync(target.framePath));
     const protocol = (session.socket as TLSSocket).getProtocol();
     if (protocol !== 'TLSv1.3') throw new Error(`The server speaks ${protocol}, not TLSv1.3.`);
     if (trailers['grpc-status'] !== '0') throw new Error(`The server answered ${JSON.stringify(trailers)}.`);
@@ -24,12 +24,16 @@ export async function preflight(target: Target): Promise<Buffer> {
   }
 }
 
-function post(session: ClientHttp2Session, frame: Buffer): Promise<{ trailers: IncomingHttpHeaders; body: Buffer }> {
+function post(
+  session: ClientHttp2Session,
+  path: string,
+  frame: Buffer,
+): Promise<{ trailers: IncomingHttpHeaders; body: Buffer }> {
   return new Promise((resolve, reject) => {
     session.on('error', reject);
     const request = session.request({
       ':method': 'POST',
-      ':path': method.path,
+      ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
     });

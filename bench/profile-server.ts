@@ -12,7 +12,7 @@ import { nativePrograms, requireBuilt } from './build.js';
 import { flameGraph } from './flame-graph.js';
 import { measureWithH2load } from './h2load.js';
 import { type CpuProfile, type ProfileRow, summariseProfile } from './profile.js';
-import { Workbench } from './workbench.js';
+import { MeasuredServer } from './measured-server.js';
 
 const path = join(tmpdir(), 'holdfast-bench.cpuprofile');
 const hook = fileURLToPath(new URL('profile-hook.mjs', import.meta.url));
@@ -27,13 +27,14 @@ function print(title: string, rows: readonly ProfileRow[]): void {
 requireBuilt();
 rmSync(path, { force: true });
 const environment = { NODE_OPTIONS: `--import=${hook}`, HOLDFAST_BENCH_PROFILE: path };
-const workbench = await Workbench.start({ lanes: 1, environment });
+const server = await MeasuredServer.start({ lanes: 1, environment });
+const target = server.target('encrypt');
 try {
-  const load = () => measureWithH2load(workbench.holdfast, nativePrograms.clientCertificateLibrary, inFlight, seconds);
+  const load = () => measureWithH2load(target, nativePrograms.clientCertificateLibrary, inFlight, seconds);
   await load();
-  process.kill(workbench.holdfast.pid, 'SIGUSR2');
+  process.kill(target.pid, 'SIGUSR2');
   const { rps, cpuMicrosPerRequest } = await load();
-  process.kill(workbench.holdfast.pid, 'SIGUSR2');
+  process.kill(target.pid, 'SIGUSR2');
   while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 100));
   await new Promise((resolve) => setTimeout(resolve, 500));
   const profile = JSON.parse(readFileSync(path, 'utf8')) as CpuProfile;
@@ -49,5 +50,5 @@ try {
   print('By owner', owners);
   print('By function', functions.slice(0, 60));
 } finally {
-  await workbench.stop();
+  await server.stop();
 }

@@ -10,6 +10,8 @@ import { type ThreadCpu, threadKinds } from './thread-cpu.js';
 export interface BenchResult extends Measurement {
   name: string;
   inFlight: number;
+  /** The scenario of its floor: the echo with the same sizes of messages. */
+  echo?: string;
   /** Operations per second of each round, in order: their spread shows how much the medians are worth. */
   roundsRps: number[];
   roundsCpuMicrosPerRequest: number[];
@@ -31,6 +33,13 @@ export interface Ratios {
   addonToRawWithNonce: number;
   /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
   encryptToEchoPerCpu: number;
+  /**
+   * The same for every scenario of a server: CPU of the echo with the same sizes ÷ CPU of the server. By the name of the
+   * scenario, without the tool: `decrypt@32`.
+   */
+  toEchoPerCpu: Record<string, number>;
+  /** CPU of Encrypt with so many keys on the token ÷ with one, at 32 in flight. Target at most 1.05 at 3,000. */
+  encryptGrowth: Record<string, number>;
   /** Operations per second of Encrypt ÷ of the echo, at 32 in flight. */
   encryptToEchoRps: number;
   /** A hundredth of the `overhead` of `telemetry.tracingAll`. Target at most 0.03. */
@@ -67,15 +76,16 @@ export interface BenchReport {
 }
 
 /** All measurements of a run: by scenario, one for each round. */
-export type Rounds = ReadonlyMap<Pick<Scenario, 'name' | 'inFlight'>, readonly Measurement[]>;
+export type Rounds = ReadonlyMap<Pick<Scenario, 'name' | 'inFlight' | 'echo'>, readonly Measurement[]>;
 
 /** The medians of each scenario. */
 export function summarise(rounds: Rounds): BenchResult[] {
-  return [...rounds].map(([{ name, inFlight }, measurements]) => {
+  return [...rounds].map(([{ name, inFlight, echo }, measurements]) => {
     const medianOf = (value: (measurement: Measurement) => number) => rounded(median(measurements.map(value)));
     return {
       name,
       inFlight,
+      ...(echo === undefined ? {} : { echo }),
       rps: medianOf(({ rps }) => rps),
       cpuMicrosPerRequest: medianOf((measurement) => measurement.cpuMicrosPerRequest),
       latencyMs: {
@@ -115,6 +125,8 @@ export function ratiosOf(
     addonToRaw: ratio(rps('addon-encrypt@16'), rps('raw-encrypt')),
     addonToRawWithNonce: ratio(rps('addon-encrypt@16'), rps('raw-random-encrypt')),
     encryptToEchoPerCpu: ratio(cpu('echo-h2load@32'), cpu('encrypt-h2load@32')),
+    toEchoPerCpu: toEchoPerCpu(results),
+    encryptGrowth: encryptGrowth(results),
     encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
     tracingAt1PercentOverhead: rounded(tracingAll.overhead / 100),
     metricsOverhead: metrics.overhead,
@@ -123,6 +135,26 @@ export function ratiosOf(
     addedLatencyMs: rounded(resultNamed(results, simulatedName(32, 1)).latencyMs.p50 - serviceTimeMs),
     createKeyGrowth: rounded(createKeyGrowth(createKey)),
   };
+}
+
+function toEchoPerCpu(results: readonly BenchResult[]): Record<string, number> {
+  const ratios = results.flatMap(({ name, echo, roundsCpuMicrosPerRequest: cpu }) => {
+    if (echo === undefined) return [];
+    const echoCpu = resultNamed(results, echo).roundsCpuMicrosPerRequest;
+    return [[name.replace('-h2load@', '@'), ratio(echoCpu, cpu)] as const];
+  });
+  return Object.fromEntries(ratios);
+}
+
+const manyKeys = /^encrypt-(\d+)-keys-h2load@32$/;
+
+function encryptGrowth(results: readonly BenchResult[]): Record<string, number> {
+  const one = resultNamed(results, 'encrypt-h2load@32').roundsCpuMicrosPerRequest;
+  const growths = results.flatMap(({ name, roundsCpuMicrosPerRequest: cpu }) => {
+    const keys = manyKeys.exec(name)?.[1];
+    return keys === undefined ? [] : [[keys, ratio(cpu, one)] as const];
+  });
+  return Object.fromEntries(growths);
 }
 
 /**

@@ -7,9 +7,10 @@ import { measureWithH2load } from './h2load.js';
 import type { Measurement, Scenario } from './measurement.js';
 import { type ProgramRun, runProgram } from './program.js';
 import { simulatedName, simulateNetworkHsm, withServiceTime } from './simulated-hsm.js';
-import type { Target } from './target.js';
 import { typescriptHooks, withoutHooks } from './typescript-child.js';
-import { plaintextBytes, type Workbench } from './workbench.js';
+import type { MeasuredServer } from './measured-server.js';
+import { measuredMethods, type MethodName, plaintextBytes } from './methods.js';
+import type { Workbench } from './workbench.js';
 
 /** The levels and lengths of the measurements. */
 export interface Plan {
@@ -54,27 +55,43 @@ const lengths = { plaintextBytes, additionalDataBytes };
 
 /** All scenarios. Those of a block are compared with each other, and so measured one right after the other. */
 export function scenariosOf(plan: Plan, workbench: Workbench, programs: NativePrograms): Scenario[][] {
-  const servers = { echo: workbench.echo, encrypt: workbench.holdfast };
-  const each = (measure: (name: string, target: Target) => Scenario): Scenario[] =>
-    Object.entries(servers).map(([name, target]) => measure(name, target));
-  const withH2load = plan.serverLevels.map((inFlight) =>
-    each((name, target) => ({
-      name: `${name}-h2load@${inFlight}`,
-      inFlight,
-      measure: (seconds) => measureWithH2load(target, programs.clientCertificateLibrary, inFlight, seconds),
-    })),
-  );
+  const withH2load = plan.serverLevels.map((inFlight) => loadedScenarios(workbench, programs, inFlight));
   const { ghzPath } = plan;
   const withGhz =
     ghzPath === undefined
       ? []
-      : each((name, target) => ({
+      : Object.entries({ echo: workbench.echo, encrypt: workbench.holdfast }).map(([name, server]) => ({
           name: `${name}-ghz@${ghzLevel}`,
           inFlight: ghzLevel,
-          measure: (seconds) => measureWithGhz(ghzPath, target, ghzLevel, seconds),
+          measure: (seconds: number) => measureWithGhz(ghzPath, server.target('encrypt'), ghzLevel, seconds),
         }));
   const alone = [...rawScenarios(workbench, programs), ...addonScenarios(plan, workbench)];
   return [alone, simulatedScenarios(workbench), ...withH2load, withGhz];
+}
+
+/** The echo's name for a method; that of Encrypt is the floor of its variants too. */
+function echoName(method: MethodName): string {
+  return method === 'encrypt' ? 'echo' : `echo-${method}`;
+}
+
+/** All methods at the level at which servers are compared, and their echoes; Encrypt alone at the others. */
+function loadedScenarios(workbench: Workbench, programs: NativePrograms, inFlight: number): Scenario[] {
+  const scenario = (name: string, method: MethodName, server: Pick<MeasuredServer, 'target'>): Scenario => ({
+    name: `${name}-h2load@${inFlight}`,
+    inFlight,
+    ...(server === workbench.echo ? {} : { echo: `${echoName(method)}-h2load@${inFlight}` }),
+    measure: (seconds) =>
+      measureWithH2load(server.target(method), programs.clientCertificateLibrary, inFlight, seconds),
+  });
+  const methods = inFlight === comparedLevel ? measuredMethods : measuredMethods.slice(0, 1);
+  const variants = inFlight === comparedLevel ? workbench.variants : [];
+  return [
+    ...methods.flatMap(({ name }) => [
+      scenario(echoName(name), name, workbench.echo),
+      scenario(name, name, workbench.holdfast),
+    ]),
+    ...variants.map(({ name, server }) => ({ ...scenario(`encrypt-${name}`, 'encrypt', server), ofVariant: true })),
+  ];
 }
 
 function rawScenarios(workbench: Workbench, { rawCeiling }: NativePrograms): Scenario[] {

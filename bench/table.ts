@@ -25,6 +25,8 @@ export function asTable(report: BenchReport): string {
     `addon / raw C                      ${ratios.addonToRaw.toFixed(3)}  (target 0.85)`,
     `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
     `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
+    ...Object.entries(ratios.toEchoPerCpu).map(([name, value]) => `  ${name.padEnd(32)} ${value.toFixed(3)}`),
+    ...Object.entries(ratios.encryptGrowth).map(([keys, value]) => `${growthLabel(keys)}${value.toFixed(3)}`),
     `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
     `tracing 1 % of requests, CPU       ${percent(ratios.tracingAt1PercentOverhead)}  (target at most 3 %): a hundredth of`,
     `  all requests traced              ${inWords(telemetry.tracingAll)}`,
@@ -38,6 +40,10 @@ export function asTable(report: BenchReport): string {
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+function growthLabel(keys: string): string {
+  return `Encrypt CPU, ${keys} keys / 1 key`.padEnd(35);
 }
 
 /** `V8` and the other kinds as a column's head. */

@@ -1,14 +1,12 @@
-/** The method that both servers serve. */
-export const method = {
-  service: 'holdfast.kms.v1.CryptographyService',
-  name: 'Encrypt',
-  path: '/holdfast.kms.v1.CryptographyService/Encrypt',
-};
+/** The service of the measured methods. */
+export const service = 'holdfast.kms.v1.CryptographyService';
 
-/** A gRPC server under load, and the client of the load. */
+/** A gRPC server under load, the request, and the client of the load. */
 export interface Target {
   port: number;
   pid: number;
+  /** Of `CryptographyService`, e.g. `Encrypt`. */
+  method: string;
   authorityPath: string;
   clientCertificatePath: string;
   clientKeyPath: string;
@@ -16,6 +14,11 @@ export interface Target {
   messagePath: string;
   /** A file with the request message in a gRPC frame. */
   framePath: string;
+}
+
+/** The `:path` of a target's requests. */
+export function pathOf({ method }: Pick<Target, 'method'>): string {
+  return `/${service}/${method}`;
 }
 
 /** A length-prefixed message (gRPC over HTTP/2, "Length-Prefixed-Message"): not compressed, u32 length, the message. */

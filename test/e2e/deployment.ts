@@ -55,6 +55,12 @@ export interface DeploymentOptions {
   configure?: (configuration: Message) => void;
 }
 
+export interface SpawnOptions {
+  configurationPath?: string;
+  /** Another version's compiled command. */
+  program?: string | undefined;
+}
+
 export class Deployment {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
   readonly ledger = new SecretLedger();
@@ -123,10 +129,13 @@ export class Deployment {
   }
 
   /** Starts the compiled server as a process of its own: for tests that kill it. Run `npm run build:ts` before. */
-  async spawn(environment: NodeJS.ProcessEnv = {}, configurationPath = this.configurationPath): Promise<SpawnedServer> {
+  async spawn(
+    environment: NodeJS.ProcessEnv = {},
+    { configurationPath = this.configurationPath, program = commandLine }: SpawnOptions = {},
+  ): Promise<SpawnedServer> {
     const log = openSync(this.logPath, 'a');
     const before = readFileSync(this.logPath, 'utf8').length;
-    const child = spawn(process.execPath, [commandLine, 'serve', '--config', configurationPath], {
+    const child = spawn(process.execPath, [program, 'serve', '--config', configurationPath], {
       stdio: ['ignore', 'ignore', log],
       env: { ...process.env, ...environment },
     });
