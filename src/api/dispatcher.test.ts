@@ -80,6 +80,10 @@ class Bench {
   }
 }
 
+function thrown(): never {
+  throw new HoldfastError('DISABLED', 'at once');
+}
+
 async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
@@ -190,6 +194,59 @@ describe('AuditedDispatcher', () => {
     const unknown = new Bench('Decrypt', { prepare }, systemClock, failing);
     expect(await codeOf(unknown.dispatch('Decrypt', {}))).toBe('KMS_INTERNAL');
     expect([bench.executed, bench.records.length, unknown.records.length]).toEqual([[], 1, 1]);
+  });
+
+  it.each<[string, Partial<Operation<never>>, Authorizer['decide'] | undefined]>([
+    ['prepare', { prepare: thrown }, undefined],
+    ['the authorizer', {}, thrown],
+    ['the operation', { prepare: () => ({ accesses: [], execute: thrown }) }, undefined],
+  ])(
+    'takes an error that %s throws at once as one that rejects: recorded, then answered',
+    async (_name, facts, decide) => {
+      const plaintext = new Secret(Uint8Array.of(1, 2, 3));
+      const bench = new Bench('Encrypt', facts, systemClock, decide === undefined ? undefined : { decide });
+      expect(await codeOf(bench.dispatch('Encrypt', { keyId: 'k', plaintext }))).toBe('DISABLED');
+      expect(bench.records.map(({ outcome, errorCode }) => [outcome, errorCode])).toEqual([['failed', 'DISABLED']]);
+      expect([bench.executed, plaintext.isDestroyed]).toEqual([[], true]);
+    },
+  );
+
+  it('answers what is known at once only after its record is written', async () => {
+    const bench = new Bench('ListKeys', { prepare: () => ({ accesses: [], execute: () => ({}) }) });
+    bench.appendBlocks = true;
+    let answered = false;
+    void bench.dispatch('ListKeys', {}).then(() => (answered = true));
+    // The record is on its way before anything is awaited.
+    expect(bench.records).toHaveLength(1);
+    await setImmediate();
+    expect(answered).toBe(false);
+  });
+
+  it('tells only administrators of an unknown key, also when both are known at once', async () => {
+    const unknownKey = new UnknownKeyError({ keyId: 'k', materialId: 'm' }, undefined);
+    const prepare = () => {
+      throw new HoldfastError('INVALID_CIPHERTEXT', 'no', { cause: unknownKey });
+    };
+    const bench = new Bench('Decrypt', { prepare });
+    await expect(bench.dispatch('Decrypt', {})).rejects.toThrow(unknownKey.message);
+    await expect(bench.dispatch('Decrypt', {}, { principal: stranger })).rejects.toThrow(/^no$/);
+  });
+
+  it('makes one decision after the other, and none after the first that denies', async () => {
+    const asked: string[] = [];
+    const access = (action: string) => ({ action, resource: { kind: 'account' } }) as const;
+    const prepare = () => ({ accesses: ['a', 'b', 'c', 'd'].map(access), execute: thrown });
+    const decide: Authorizer['decide'] = ({ action }) => {
+      asked.push(action);
+      const decision = { allowed: action !== 'c', by: action, reason: '' };
+      return action === 'b' ? setImmediate(decision) : decision;
+    };
+    const bench = new Bench('ListKeys', { prepare }, systemClock, { decide });
+    expect(await codeOf(bench.dispatch('ListKeys', {}))).toBe('ACCESS_DENIED');
+    expect([asked, bench.records[0]?.decidedBy]).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
   });
 
   it('records the resource that a create has made, and none if it failed', async () => {

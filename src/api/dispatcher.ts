@@ -1,6 +1,7 @@
 import type { AuditEvent, CallerCertificate } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
 import type { Cancellation } from '../calls/cancellation.js';
+import { type Eventual, orElse, whenKnown } from '../calls/eventual.js';
 import { type Clock, Deadlines } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
@@ -8,7 +9,7 @@ import type { AccessContext, AccessResource, Authorizer, Decision } from '../pol
 import type { Principal } from '../calls/principal.js';
 import { Secret } from '../secret.js';
 import type { OperationTrace } from '../calls/trace.js';
-import type { AccessCheck, Operation, OperationsCore } from '../operations/operation.js';
+import type { AccessCheck, Operation, OperationsCore, PreparedRequest } from '../operations/operation.js';
 import type { OperationName, Operations } from '../operations/registry.js';
 import { requestConstraints } from './request-constraints.js';
 import { fieldName, validateRequest } from './validate-request.js';
@@ -58,18 +59,26 @@ export interface DispatcherDependencies {
 }
 
 /** Collects what the audit record needs as a request is processed. */
-interface RequestRecord {
-  request: Record<string, unknown>;
-  accesses: readonly AccessCheck[];
+class RequestRecord {
+  readonly startedMs: number;
+  request: Record<string, unknown> = {};
+  accesses: readonly AccessCheck[] = [];
   /** The policy statement or list entry that decided about each access, up to the first that was denied. */
-  decidedBy: string[];
+  readonly decidedBy: string[] = [];
   response: object | undefined;
+  error: HoldfastError | undefined;
+
+  constructor(startedMs: number) {
+    this.startedMs = startedMs;
+  }
 }
 
 /**
  * The dispatcher of all faces. Nothing is answered before the audit log has its record. If the record cannot be written
  * the answer is KMS_INTERNAL, even if the operation is done by then. A log that blocks is waited for until the
  * request's deadline, and at least a second. Secrets of request and response are zeroed at the end.
+ *
+ * This is on the path of every request: it awaits only what is really a promise, and keeps no closure while it waits.
  */
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
@@ -83,18 +92,22 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   async dispatch(call: IncomingCall): Promise<Uint8Array> {
-    const startedMs = this.#dependencies.clock.monotonicMs();
-    const record: RequestRecord = { request: {}, accesses: [], decidedBy: [], response: undefined };
+    const record = new RequestRecord(this.#dependencies.clock.monotonicMs());
     try {
-      const error = await this.#run(call, record);
-      await this.#audit(call, record, error, startedMs);
-      if (error !== undefined) throw error;
+      try {
+        const running = this.#run(call, record);
+        record.response = running instanceof Promise ? await running : running;
+      } catch (thrown) {
+        record.error = await this.#refusal(thrown, call);
+      }
+      await this.#audit(call, record);
+      if (record.error !== undefined) throw record.error;
       const answer = call.encode(record.response ?? {});
-      this.#completed(call, undefined, startedMs);
+      this.#completed(call, undefined, record.startedMs);
       return answer;
     } catch (thrown) {
       const error = toHoldfastError(thrown);
-      this.#completed(call, error, startedMs);
+      this.#completed(call, error, record.startedMs);
       throw error;
     } finally {
       destroySecrets(record.request);
@@ -106,60 +119,64 @@ export class AuditedDispatcher implements Dispatcher {
     this.#dependencies.onCompleted(call, error, this.#dependencies.clock.monotonicMs() - startedMs);
   }
 
-  /** Fills the record. @returns the error to answer with: it is audited before it is thrown. */
-  async #run(call: IncomingCall, record: RequestRecord): Promise<HoldfastError | undefined> {
-    try {
-      // While the log cannot be written nothing is done. The record of this refusal is itself the attempt that may heal
-      // the log.
-      if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
-      record.request = call.decode() as Record<string, unknown>;
-      if (call.principal === undefined) {
-        throw new HoldfastError('ACCESS_DENIED', 'The caller is not a principal of this service.');
-      }
-      validateRequest(record.request, requestConstraints[call.method]);
-      record.response = await this.#execute(call, call.principal, record);
-      return undefined;
-    } catch (thrown) {
-      const error = toHoldfastError(thrown);
-      if (call.principal === undefined) return error;
-      // A failing authorizer must not keep the refusal out of the audit log.
-      return this.#forAdministrators(error, call, call.principal).catch(toHoldfastError);
+  /** Fills the record. @returns the response. Throws or rejects with the reason for a refusal. */
+  #run(call: IncomingCall, record: RequestRecord): Eventual<object> {
+    // While the log cannot be written nothing is done. The record of this refusal is itself the attempt that may heal the
+    // log.
+    if (!this.#dependencies.auditLog.healthy()) throw auditUnavailable(undefined);
+    record.request = call.decode() as Record<string, unknown>;
+    const { principal } = call;
+    if (principal === undefined) {
+      throw new HoldfastError('ACCESS_DENIED', 'The caller is not a principal of this service.');
     }
+    validateRequest(record.request, requestConstraints[call.method]);
+    return whenKnown(this.#prepare(call, principal, record), (prepared) => {
+      record.accesses = prepared.accesses;
+      const allowed = this.#requireAllowed(principal, record, this.#accessContext(call));
+      return whenKnown(allowed, () => prepared.execute());
+    });
+  }
+
+  #prepare(call: IncomingCall, principal: Principal, record: RequestRecord): Eventual<PreparedRequest> {
+    const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
+    const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
+    const operation = this.#dependencies.operations[call.method];
+    return operation.prepare(this.#dependencies.core, record.request as never, context);
+  }
+
+  /** One decision after the other, from the first that is not made yet. @throws ACCESS_DENIED at the first that denies. */
+  #requireAllowed(principal: Principal, record: RequestRecord, circumstances: AccessContext): Eventual<undefined> {
+    const access = record.accesses[record.decidedBy.length];
+    if (access === undefined) return undefined;
+    return whenKnown(this.#decide(principal, access, circumstances), (decision) => {
+      record.decidedBy.push(decision.by);
+      if (!decision.allowed) throw accessDenied(principal, access, decision);
+      return this.#requireAllowed(principal, record, circumstances);
+    });
   }
 
   /**
-   * An unknown key may be the catalog's fault, and only callers who may see every key learn of it: all others could
-   * find out which keys exist.
+   * The error to answer with. An unknown key may be the catalog's fault, and only callers who may see every key learn of
+   * it: all others could find out which keys exist.
    */
-  async #forAdministrators(error: HoldfastError, call: IncomingCall, principal: Principal): Promise<HoldfastError> {
+  #refusal(thrown: unknown, call: IncomingCall): Eventual<HoldfastError> {
+    const error = toHoldfastError(thrown);
     const { cause } = error;
-    if (!(cause instanceof UnknownKeyError)) return error;
+    const { principal } = call;
+    if (principal === undefined || !(cause instanceof UnknownKeyError)) return error;
     const context = this.#accessContext(call);
     const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' }, context } as const;
-    const { allowed } = await this.#dependencies.authorizer.decide(access);
-    return allowed ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause }) : error;
-  }
-
-  async #execute(call: IncomingCall, principal: Principal, record: RequestRecord): Promise<object> {
-    const { requestId, deadlineMs, deadlineIsCallers, trace, cancellation } = call;
-    const context = { requestId, principal, deadlineMs, deadlineIsCallers, trace, cancellation };
-    const prepared = await this.#dependencies.operations[call.method].prepare(
-      this.#dependencies.core,
-      record.request as never,
-      context,
+    // A failing authorizer must not keep the refusal out of the audit log.
+    return orElse(
+      () =>
+        whenKnown(this.#dependencies.authorizer.decide(access), ({ allowed }) =>
+          allowed ? new HoldfastError('INVALID_CIPHERTEXT', cause.message, { cause }) : error,
+        ),
+      toHoldfastError,
     );
-    record.accesses = prepared.accesses;
-    const circumstances = this.#accessContext(call);
-    for (const access of prepared.accesses) {
-      const decided = this.#decide(principal, access, circumstances);
-      const decision = decided instanceof Promise ? await decided : decided;
-      record.decidedBy.push(decision.by);
-      if (!decision.allowed) throw accessDenied(principal, access, decision);
-    }
-    return prepared.execute();
   }
 
-  #decide(principal: Principal, access: AccessCheck, circumstances: AccessContext): Decision | Promise<Decision> {
+  #decide(principal: Principal, access: AccessCheck, circumstances: AccessContext): Eventual<Decision> {
     const { action, resource, encryptionContext } = access;
     const context = encryptionContext === undefined ? circumstances : { ...circumstances, encryptionContext };
     return this.#dependencies.authorizer.decide({ principal, action, resource, context });
@@ -169,12 +186,8 @@ export class AuditedDispatcher implements Dispatcher {
     return { sourceAddress, face, time: this.#dependencies.clock.now() };
   }
 
-  #audit(
-    call: IncomingCall,
-    record: RequestRecord,
-    error: HoldfastError | undefined,
-    startedMs: number,
-  ): Promise<void> {
+  #audit(call: IncomingCall, record: RequestRecord): Promise<void> {
+    const { error, startedMs } = record;
     const operation = this.#dependencies.operations[call.method];
     const event: AuditEvent = {
       time: this.#dependencies.clock.now().toISOString(),
@@ -186,7 +199,7 @@ export class AuditedDispatcher implements Dispatcher {
       sourceAddress: call.sourceAddress,
       actions: record.accesses.map((access) => access.action),
       decidedBy: record.decidedBy,
-      resources: auditedResources(record, operation, error),
+      resources: auditedResources(record, operation),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
       parameters: {
@@ -255,14 +268,10 @@ function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
   return error.code === 'ACCESS_DENIED' ? 'denied' : 'failed';
 }
 
-function auditedResources(
-  record: RequestRecord,
-  operation: Operation<never>,
-  error: HoldfastError | undefined,
-): string[] {
-  const named = record.accesses.flatMap((access) => resourceName(access.resource));
-  if (error !== undefined || record.response === undefined || operation.created === undefined) return named;
-  return [...named, operation.created(record.response)];
+function auditedResources({ accesses, response, error }: RequestRecord, { created }: Operation<never>): string[] {
+  const named = accesses.flatMap((access) => resourceName(access.resource));
+  if (error !== undefined || response === undefined || created === undefined) return named;
+  return [...named, created(response)];
 }
 
 function resourceName(resource: AccessResource): string[] {

@@ -1,5 +1,6 @@
 /** Clusters behind their quotas of operations per second. */
 import type { Clock } from '../clock.js';
+import { toHoldfastError } from '../errors.js';
 import type { ClusterOperation, HsmCluster, HsmClusters } from './hsm-cluster.js';
 import { OperationQuota } from './operation-quota.js';
 
@@ -33,9 +34,12 @@ const free: ReadonlySet<ClusterOperation> = new Set(['generateKeyMaterial', 'des
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
   return {
     clusterId: cluster.clusterId,
-    // Async: exceeding the quota is a rejection, like every other failure.
-    async perform(operation, request, call) {
-      if (!free.has(operation)) quota.spend();
+    perform(operation, request, call) {
+      try {
+        if (!free.has(operation)) quota.spend();
+      } catch (error) {
+        return Promise.reject(toHoldfastError(error));
+      }
       return cluster.perform(operation, request, call);
     },
   };

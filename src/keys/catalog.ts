@@ -1,11 +1,13 @@
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord, StoredKeyState } from './key.js';
+import type { Eventual } from '../calls/eventual.js';
 import type { Scope } from '../calls/scope.js';
 import type { Lease } from '../coordination/leases.js';
 import type { TimeRecord } from './time-record.js';
 
 /**
  * The port to the durable record of keys. Implementations: `storage/`. Every promise that resolves after a write means
- * "committed and synced". Expected outcomes are return values; nothing here throws for them.
+ * "committed and synced". Expected outcomes are return values; nothing here throws for them. The reads that are on the path
+ * of every request answer without a promise if they know (`storage/read-cache.ts`); they never throw, and reject instead.
  */
 export interface KeyCatalog {
   /** Records the material that a create will make. Commits before it resolves. */
@@ -27,7 +29,7 @@ export interface KeyCatalog {
   findIntent(materialId: string): Promise<IntentRecord | undefined>;
 
   /** Tombstones (`Deleted`) are returned too: the caller decides what they mean. */
-  findKey(scope: Scope, keyId: string): Promise<KeyRecord | undefined>;
+  findKey(scope: Scope, keyId: string): Eventual<KeyRecord | undefined>;
   /** Keys that are not `Deleting` or `Deleted`, in ascending order of id, from the first one after `afterKeyId`. */
   listKeys(scope: Scope, afterKeyId: string | undefined, limit: number): Promise<KeyRecord[]>;
   /**
@@ -55,7 +57,7 @@ export interface KeyCatalog {
   /** Counts the keys of a store in any state but `Deleted`. */
   countKeysOfStore(customKeyStoreId: string): Promise<number>;
 
-  findMaterial(materialId: string): Promise<MaterialRecord | undefined>;
+  findMaterial(materialId: string): Eventual<MaterialRecord | undefined>;
   listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
   /**
    * Takes `count` more encryptions under a material out of its budget, for this caller alone (invariant 9). It enforces
@@ -77,11 +79,11 @@ export interface KeyCatalog {
   ): Promise<'updated' | 'not-found' | 'limit-exceeded'>;
   /** @returns false if there is no such alias. */
   deleteAlias(scope: Scope, aliasName: string): Promise<boolean>;
-  findAlias(scope: Scope, aliasName: string): Promise<AliasRecord | undefined>;
+  findAlias(scope: Scope, aliasName: string): Eventual<AliasRecord | undefined>;
   /**
    * In ascending order of name, from the first after `afterAliasName`; only those of one key if `targetKeyId` is given.
    */
-  listAliases(query: AliasQuery): Promise<AliasRecord[]>;
+  listAliases(query: AliasQuery): Eventual<AliasRecord[]>;
 
   /**
    * The same catalog for the holder of a lease: a write commits only while the lease is the latest of its name and has not

@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import { describe, expect, it } from 'vitest';
 import type { ConnectionState } from '../keystores/store.js';
 import type { KeyStores } from '../keystores/key-stores.js';
@@ -20,7 +21,7 @@ describe('the state that callers see', () => {
     state: StoredKeyState,
     customKeyStoreId: string | null,
     connection: ConnectionState,
-  ): Promise<KeyStanding> {
+  ): Eventual<KeyStanding> {
     const key = { state, customKeyStoreId, keyId: 'k', account: '111122223333', region: 'eu-central-1' } as KeyRecord;
     const keyStores = { connectionStateOf: () => Promise.resolve(connection) } as unknown as KeyStores;
     return keyStandingOf({ keyStores, identity }, key);

@@ -1,6 +1,8 @@
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import { keyUnavailable } from '../keystores/key-stores.js';
 import { willAllow } from '../keystores/connection-state.js';
+import type { ConnectionState } from '../keystores/store.js';
+import { type Eventual, whenKnown } from '../calls/eventual.js';
 import { keyArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, KeyState } from './key.js';
@@ -72,23 +74,26 @@ export interface KeyStanding {
  * PendingDeletion wins (AWS note 13). Keys of the default key store are never `Unavailable`.
  * @throws NOT_FOUND for a key whose deletion has begun or ended.
  */
-export async function keyStandingOf(
-  core: Pick<KeysCore, 'keyStores' | 'identity'>,
-  key: KeyRecord,
-): Promise<KeyStanding> {
+export function keyStandingOf(core: Pick<KeysCore, 'keyStores' | 'identity'>, key: KeyRecord): Eventual<KeyStanding> {
   const { state, customKeyStoreId } = key;
   if (state === 'Deleting' || state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
   if (state === 'PendingDeletion' || customKeyStoreId === null) return { state, isPassing: false };
-  const connection = await core.keyStores.connectionStateOf(customKeyStoreId);
+  return whenKnown(core.keyStores.connectionStateOf(customKeyStoreId), (connection) => standingOver(state, connection));
+}
+
+function standingOver(state: KeyState, connection: ConnectionState): KeyStanding {
   if (connection === 'CONNECTED') return { state, isPassing: false };
   return { state: 'Unavailable', isPassing: willAllow(connection, 'use') };
 }
 
 /** @throws the errors of `keyStandingOf` and `checkKeyState`. */
-export async function requireKeyState(
+export function requireKeyState(
   core: Pick<KeysCore, 'keyStores' | 'identity'>,
   key: KeyRecord,
   allowed: KeyStates,
-): Promise<void> {
-  checkKeyState(allowed, await keyStandingOf(core, key), keyArn(core.identity, key));
+): Eventual<undefined> {
+  return whenKnown(keyStandingOf(core, key), (standing) => {
+    checkKeyState(allowed, standing, keyArn(core.identity, key));
+    return undefined;
+  });
 }

@@ -1,4 +1,5 @@
 import type { MaterialReference } from '../clusters/hsm-cluster.js';
+import { type Eventual, whenKnown } from '../calls/eventual.js';
 import type { KeyCatalog } from './catalog.js';
 import type { KeyRecord, MaterialRecord } from './key.js';
 
@@ -15,8 +16,9 @@ export function materialReference(material: MaterialRecord): MaterialReference {
 /**
  * The generation under which a key encrypts now. Every committed key has one: if it is missing, the catalog is broken.
  */
-export async function currentMaterial(catalog: KeyCatalog, key: KeyRecord): Promise<MaterialRecord> {
-  const material = await catalog.findMaterial(key.currentMaterialId);
-  if (material === undefined) throw new Error(`The catalog has key ${key.keyId} without its current key material.`);
-  return material;
+export function currentMaterial(catalog: KeyCatalog, key: KeyRecord): Eventual<MaterialRecord> {
+  return whenKnown(catalog.findMaterial(key.currentMaterialId), (material) => {
+    if (material === undefined) throw new Error(`The catalog has key ${key.keyId} without its current key material.`);
+    return material;
+  });
 }

@@ -17,7 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => domain.close());
 
-const resolve = (identifier: string, aliasesAllowed = true, of = scope) =>
+// Async: what is refused at once is a rejection here.
+const resolve = async (identifier: string, aliasesAllowed = true, of = scope) =>
   resolveKey(domain.core, of, identifier, { aliasesAllowed });
 const notFound = (message: string) => ({ code: 'NOT_FOUND', message });
 

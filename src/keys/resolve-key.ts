@@ -1,3 +1,4 @@
+import { type Eventual, whenKnown } from '../calls/eventual.js';
 import { HoldfastError } from '../errors.js';
 import { aliasArn, keyArn, looksLikeArn, parseArn } from './arn.js';
 import type { KeysCore } from './core.js';
@@ -22,12 +23,12 @@ type ResolveCore = Pick<KeysCore, 'catalog' | 'identity'>;
  * The key that a key id, key ARN, alias name or alias ARN names in a scope. Keys whose deletion has begun do not exist.
  * @throws NOT_FOUND, also for ARNs of another partition, region or account; INVALID_ARN for text that is not a KMS ARN.
  */
-export async function resolveKey(
+export function resolveKey(
   core: ResolveCore,
   scope: Scope,
   identifier: string,
   options: ResolveOptions,
-): Promise<KeyRecord> {
+): Eventual<KeyRecord> {
   const name = looksLikeArn(identifier) ? localName(core, scope, identifier) : identifier;
   if (name.startsWith('alias/')) {
     if (!options.aliasesAllowed) throw aliasWhereKeyIdBelongs(identifier, options.field ?? 'key_id');
@@ -38,18 +39,20 @@ export async function resolveKey(
 }
 
 /** @throws NOT_FOUND, also for a tombstone. */
-export async function findVisibleKey(core: ResolveCore, scope: Scope, keyId: string): Promise<KeyRecord> {
-  const key = await core.catalog.findKey(scope, keyId);
-  if (key === undefined || key.state === 'Deleting' || key.state === 'Deleted') {
-    throw keyNotFound(keyArn(core.identity, { ...scope, keyId }));
-  }
-  return key;
+export function findVisibleKey(core: ResolveCore, scope: Scope, keyId: string): Eventual<KeyRecord> {
+  return whenKnown(core.catalog.findKey(scope, keyId), (key) => {
+    if (key === undefined || key.state === 'Deleting' || key.state === 'Deleted') {
+      throw keyNotFound(keyArn(core.identity, { ...scope, keyId }));
+    }
+    return key;
+  });
 }
 
-async function resolveAlias(core: ResolveCore, scope: Scope, aliasName: string): Promise<KeyRecord> {
-  const alias = await core.catalog.findAlias(scope, aliasName);
-  if (alias === undefined) throw aliasNotFound(aliasArn(core.identity, { ...scope, aliasName }));
-  return findVisibleKey(core, scope, alias.targetKeyId);
+function resolveAlias(core: ResolveCore, scope: Scope, aliasName: string): Eventual<KeyRecord> {
+  return whenKnown(core.catalog.findAlias(scope, aliasName), (alias) => {
+    if (alias === undefined) throw aliasNotFound(aliasArn(core.identity, { ...scope, aliasName }));
+    return findVisibleKey(core, scope, alias.targetKeyId);
+  });
 }
 
 /** The key id, or the alias name with its prefix, of an ARN that belongs to the scope. */

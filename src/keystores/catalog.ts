@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import type { Scope } from '../calls/scope.js';
 import type { ConnectionState, SealedPassword, StoreRecord } from './store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
@@ -9,7 +10,7 @@ export interface KeyStoreCatalog {
     store: StoreRecord,
     limit: number,
   ): Promise<'created' | 'name-in-use' | 'cluster-in-use' | 'limit-exceeded'>;
-  findStore(scope: Scope, customKeyStoreId: string): Promise<StoreRecord | undefined>;
+  findStore(scope: Scope, customKeyStoreId: string): Eventual<StoreRecord | undefined>;
   findStoreByName(scope: Scope, name: string): Promise<StoreRecord | undefined>;
   findStoreByCluster(clusterId: string): Promise<StoreRecord | undefined>;
   /** In ascending order of id, from the first after `afterStoreId`. */

@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import type { Scope } from '../calls/scope.js';
 import type { ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
 import { HoldfastError } from '../errors.js';
@@ -24,12 +25,12 @@ export interface KeyStores {
    *   UNSUPPORTED_OPERATION (the configuration has no default store).
    */
   clusterForNewKey(scope: Scope, customKeyStoreId: string | undefined): Promise<NewKeyPlace>;
-  /** The cluster for GenerateRandom. Throws as `clusterForNewKey`. */
-  clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Promise<HsmCluster>;
+  /** The cluster for GenerateRandom. Throws or rejects as `clusterForNewKey`. */
+  clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Eventual<HsmCluster>;
   /** The connected cluster if there is one, for clean-up; undefined otherwise. Never throws. */
   connectedCluster(clusterId: string): HsmCluster | undefined;
   /** The connection state of a store as the catalog publishes it (null: the default key store), for the derived key state `Unavailable`. */
-  connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState>;
+  connectionStateOf(customKeyStoreId: string | null): Eventual<ConnectionState>;
   describeCluster(clusterId: string): ClusterDescription | undefined;
 }
 

@@ -1,5 +1,6 @@
 import { delay, type ScheduledTask } from '../clock.js';
 import { HoldfastError } from '../errors.js';
+import type { Eventual } from '../calls/eventual.js';
 import type { Scope } from '../calls/scope.js';
 import { type ConnectionJobs, storeNotFound } from './administration.js';
 import type { ClusterViews } from '../clusters/cluster-views.js';
@@ -124,8 +125,9 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return this.#customPlace(store);
   }
 
-  async clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Promise<HsmCluster> {
-    return (await this.clusterForNewKey(scope, customKeyStoreId)).cluster;
+  clusterForRandom(scope: Scope, customKeyStoreId: string | undefined): Eventual<HsmCluster> {
+    if (customKeyStoreId === undefined) return this.#defaultPlace().cluster;
+    return this.clusterForNewKey(scope, customKeyStoreId).then(({ cluster }) => cluster);
   }
 
   connectedCluster(clusterId: string): HsmCluster | undefined {
@@ -133,9 +135,13 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return open.find((cluster) => cluster?.clusterId === clusterId);
   }
 
-  async connectionStateOf(customKeyStoreId: string | null): Promise<ConnectionState> {
+  connectionStateOf(customKeyStoreId: string | null): Eventual<ConnectionState> {
     if (customKeyStoreId === null) return this.#defaultState();
     if (this.#connections.get(customKeyStoreId)?.views !== undefined) return 'CONNECTED';
+    return this.#publishedState(customKeyStoreId);
+  }
+
+  async #publishedState(customKeyStoreId: string): Promise<ConnectionState> {
     const stores = await this.#options.keyStoreCatalog.listStoresInStates(connectionStates);
     const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
     return store?.connectionState ?? 'DISCONNECTED';

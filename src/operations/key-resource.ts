@@ -1,3 +1,4 @@
+import { type Eventual, orElse, whenKnown } from '../calls/eventual.js';
 import { HoldfastError } from '../errors.js';
 import { maximumAliasesPerKey } from '../keys/alias-rules.js';
 import { keyArn } from '../keys/arn.js';
@@ -9,8 +10,8 @@ import type { AccessCheck, PreparedRequest } from './operation.js';
 import type { RequestContext } from '../calls/request-context.js';
 
 /** A request on the whole account (`*` in AWS policies). */
-export function forAccount(action: string, execute: () => Promise<object>): Promise<PreparedRequest> {
-  return Promise.resolve({ accesses: [{ action, resource: { kind: 'account' } }], execute });
+export function forAccount(action: string, execute: () => Eventual<object>): PreparedRequest {
+  return { accesses: [{ action, resource: { kind: 'account' } }], execute };
 }
 
 /** The key that a request names, and the action on it. */
@@ -22,27 +23,35 @@ interface KeyRequest {
 }
 
 /** A request on the key that it names. The record that is authorised is the one that the operation gets. */
-export async function forKey(
+export function forKey(
   core: KeysCore,
   context: RequestContext,
   { action, identifier, naming, encryptionContext }: KeyRequest,
-  run: (key: KeyRecord) => Promise<object>,
-): Promise<PreparedRequest> {
-  const found = await resolveForAccess(core, context, identifier, naming);
-  if ('refusal' in found) return { accesses: [unknownKey(action)], execute: () => Promise.reject(found.refusal) };
-  const resource = await keyResource(core, found.key);
-  return { accesses: [{ action, resource, encryptionContext }], execute: () => run(found.key) };
+  run: (key: KeyRecord) => Eventual<object>,
+): Eventual<PreparedRequest> {
+  return whenKnown(resolveForAccess(core, context, identifier, naming), (found): Eventual<PreparedRequest> => {
+    if ('refusal' in found) return { accesses: [unknownKey(action)], execute: () => Promise.reject(found.refusal) };
+    return whenKnown(keyResource(core, found.key), (resource) => ({
+      accesses: [{ action, resource, encryptionContext }],
+      execute: () => run(found.key),
+    }));
+  });
 }
 
 /** A key as policies see it: its ARN, and the names of all aliases that point at it now. */
-export async function keyResource(core: KeysCore, key: KeyRecord): Promise<AccessResource> {
-  const aliases = await core.catalog.listAliases({
+export function keyResource(core: KeysCore, key: KeyRecord): Eventual<AccessResource> {
+  const aliases = core.catalog.listAliases({
     scope: { account: key.account, region: key.region },
     targetKeyId: key.keyId,
     afterAliasName: undefined,
     limit: maximumAliasesPerKey,
   });
-  return { kind: 'key', keyId: key.keyId, keyArn: keyArn(core.identity, key), aliasNames: namesOf(aliases) };
+  return whenKnown(aliases, (known) => ({
+    kind: 'key',
+    keyId: key.keyId,
+    keyArn: keyArn(core.identity, key),
+    aliasNames: namesOf(known),
+  }));
 }
 
 /** Keyed by list: the catalog's cache returns the same object until something changes. */
@@ -64,20 +73,24 @@ export function unknownKey(action: string): AccessCheck {
   return { action, resource: { kind: 'unknown-key' } };
 }
 
-/**
- * The key, or the refusal that only callers who may see all keys get: whether a key exists is not for everyone. A
- * malformed ARN is not secret and throws.
- */
-export async function resolveForAccess(
+/** A key that a request names, or the refusal that only callers who may see all keys get. */
+export type NamedKey = { key: KeyRecord } | { refusal: HoldfastError };
+
+/** Whether a key exists is not for everyone. A malformed ARN is not secret and throws. */
+export function resolveForAccess(
   core: KeysCore,
   context: RequestContext,
   identifier: string,
   options: ResolveOptions,
-): Promise<{ key: KeyRecord } | { refusal: HoldfastError }> {
-  try {
-    return { key: await resolveKey(core, context.principal, identifier, options) };
-  } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'NOT_FOUND') return { refusal: error };
-    throw error;
-  }
+): Eventual<NamedKey> {
+  return orElse<NamedKey, NamedKey>(
+    () => whenKnown(resolveKey(core, context.principal, identifier, options), (key) => ({ key })),
+    refusalOf,
+  );
+}
+
+/** @throws the error, if every caller may see it */
+function refusalOf(error: unknown): NamedKey {
+  if (error instanceof HoldfastError && error.code === 'NOT_FOUND') return { refusal: error };
+  throw error;
 }

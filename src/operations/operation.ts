@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import type { RequestContext } from '../calls/request-context.js';
 import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
@@ -26,7 +27,7 @@ export interface AccessCheck {
 /** A request whose names have been resolved: the authorised key is the one used, whatever happens to an alias meanwhile. */
 export interface PreparedRequest {
   accesses: readonly AccessCheck[];
-  execute(): Promise<object>;
+  execute(): Eventual<object>;
 }
 
 /** An operation's facts for the dispatcher, the audit log and the policies. */
@@ -54,7 +55,7 @@ export interface Operation<Request> extends OperationFacts<Request> {
    * Resolves the names in the request. Throws only errors that every caller may see (a malformed ARN, a broken
    * ciphertext).
    */
-  prepare(core: OperationsCore, request: Request, context: RequestContext): Promise<PreparedRequest>;
+  prepare(core: OperationsCore, request: Request, context: RequestContext): Eventual<PreparedRequest>;
 }
 
 /** A request with the usual key field. */
@@ -138,10 +139,7 @@ export function onKeyStore<Request extends { customKeyStoreId: string }>(
     ...operation,
     prepare: ({ keyStores }, request, context) => {
       const resource = { kind: 'custom-key-store', customKeyStoreId: request.customKeyStoreId } as const;
-      return Promise.resolve({
-        accesses: [{ action, resource }],
-        execute: () => run(keyStores, { request }, context),
-      });
+      return { accesses: [{ action, resource }], execute: () => run(keyStores, { request }, context) };
     },
   };
 }

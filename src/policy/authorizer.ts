@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import type { Principal } from '../calls/principal.js';
 
 /** The question: may this principal do one action on one resource? */
@@ -43,5 +44,5 @@ export type AccessResource =
 /** The port that decides. Deny is the default. */
 export interface Authorizer {
   /** A decision that needs no waiting is returned without a promise: this is on the path of every request. */
-  decide(request: AccessRequest): Decision | Promise<Decision>;
+  decide(request: AccessRequest): Eventual<Decision>;
 }

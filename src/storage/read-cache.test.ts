@@ -153,7 +153,8 @@ describe('in memory', () => {
 
   it('asks once for a record that many callers want at the same time', async () => {
     const cached = opened(10);
-    const found = await Promise.all(Array.from({ length: 1_000 }, () => cached.findKey(scope, 'a')));
+    const callers = Array.from({ length: 1_000 }, async () => cached.findKey(scope, 'a'));
+    const found = await Promise.all(callers);
     expect(asked).toEqual(['a']);
     expect(new Set(found).size).toBe(1);
   });
@@ -179,11 +180,37 @@ describe('in memory', () => {
     expect(asked).toEqual(['a', 'a', 'a']);
   });
 
-  it('makes no promise of its own for a cached record', async () => {
+  it('gives a cached record without a promise, and shares the promise of a read that is under way', async () => {
     const cached = opened(10);
     const first = cached.findKey(scope, 'a');
-    await first;
+    expect(first).toBeInstanceOf(Promise);
     expect(cached.findKey(scope, 'a')).toBe(first);
+    const found = await first;
+    expect(cached.findKey(scope, 'a')).toBe(found);
+    changes += 1;
+    expect(cached.findKey(scope, 'a')).toBeInstanceOf(Promise);
+  });
+
+  it('does not keep what a read found that began before a change', async () => {
+    const cached = opened(10);
+    const before = cached.findKey(scope, 'a');
+    changes += 1;
+    const after = cached.findKey(scope, 'a');
+    const found = await after;
+    await before;
+    expect(cached.findKey(scope, 'a')).toBe(found);
+    changes += 1;
+    expect(cached.findKey(scope, 'a')).toBeInstanceOf(Promise);
+  });
+
+  it('fails with a rejection, never with a throw', async () => {
+    const cached = opened(10);
+    existing = () => {
+      throw new Error('at once');
+    };
+    await expect(cached.findKey(scope, 'a')).rejects.toBeInstanceOf(HoldfastError);
+    existing = (keyId) => Promise.resolve(keyRecord({ keyId }));
+    expect(await cached.findKey(scope, 'a')).toBeDefined();
   });
 
   it('waits for a position that must be asked for, and forgets its entries when it has moved', async () => {

@@ -1,3 +1,4 @@
+import type { Eventual } from '../calls/eventual.js';
 import type { ChangeFeed } from '../coordination/change-feed.js';
 import { LRUCache } from 'lru-cache';
 import { toHoldfastError } from '../errors.js';
@@ -41,10 +42,19 @@ function aliasesKey(query: AliasQuery, targetKeyId: string): string {
   return `${cacheKey('aliases', query.scope, targetKeyId)}\0${query.limit}`;
 }
 
+/** An answer of the database: the promise of the read that is under way, then what it found. */
+class Answer<T> {
+  content: Eventual<T>;
+
+  constructor(reading: Promise<T>) {
+    this.content = reading;
+  }
+}
+
 /** Answers by their question. */
 class ReadCache {
   readonly #changes: ChangeFeed;
-  readonly #answers: LRUCache<string, Promise<unknown>>;
+  readonly #answers: LRUCache<string, Answer<unknown>>;
   #position: number | undefined;
 
   constructor(changes: ChangeFeed, capacity: number) {
@@ -52,8 +62,8 @@ class ReadCache {
     this.#answers = new LRUCache({ max: capacity });
   }
 
-  /** A position that is known without waiting costs no promise. */
-  get<T>(question: string, read: () => Promise<T>): Promise<T> {
+  /** Neither a position that is known without waiting nor a known answer costs a promise. Rejects, and never throws. */
+  get<T>(question: string, read: () => Eventual<T>): Eventual<T> {
     try {
       const position = this.#changes.position();
       if (typeof position === 'number') return this.#at(position, question, read);
@@ -64,37 +74,36 @@ class ReadCache {
   }
 
   /**
-   * A promise is kept, not its value: then a thousand requests after a write ask the database once. Sharing a read
-   * that is under way is sound: nothing has changed since it began, or the position would have moved.
+   * A read is shared while it is under way: then a thousand requests after a write ask the database once. That is
+   * sound: nothing has changed since it began, or the position would have moved.
    */
-  #at<T>(position: number, question: string, read: () => Promise<T>): Promise<T> {
+  #at<T>(position: number, question: string, read: () => Eventual<T>): Eventual<T> {
     if (position !== this.#position) {
       this.#answers.clear();
       this.#position = position;
     }
-    const known = this.#answers.get(question) as Promise<T> | undefined;
-    if (known !== undefined) return known;
-    const answer = this.#ask(question, read);
-    this.#answers.set(question, answer);
-    return answer;
+    const known = this.#answers.get(question) as Answer<T> | undefined;
+    return known === undefined ? this.#ask(question, read) : known.content;
   }
 
   /** "Not found" is not kept: a caller that guesses names could evict all entries in use. */
-  #ask<T>(question: string, read: () => Promise<T>): Promise<T> {
-    const answer = read().then(
+  #ask<T>(question: string, read: () => Eventual<T>): Promise<T> {
+    const reading: Promise<T> = Promise.resolve(read()).then(
       (found) => {
         if (found === undefined) this.#forget(question, answer);
-        return freezeDeeply(found);
+        return (answer.content = freezeDeeply(found));
       },
       (error: unknown) => {
         this.#forget(question, answer);
         throw error;
       },
     );
-    return answer;
+    const answer = new Answer<T>(reading);
+    this.#answers.set(question, answer);
+    return reading;
   }
 
-  #forget(question: string, answer: Promise<unknown>): void {
+  #forget(question: string, answer: Answer<unknown>): void {
     if (this.#answers.peek(question) === answer) this.#answers.delete(question);
   }
 }

@@ -111,26 +111,56 @@ function dispatch(
   trace: OperationTrace | undefined,
   dependencies: HandlerDependencies,
 ): Promise<Uint8Array> {
-  const codec = codecs[method];
-  return dependencies.dispatcher.dispatch({
-    face: 'grpc',
-    method,
-    principal: connection.principal,
-    certificate: connection.certificate,
-    sourceAddress: connection.sourceAddress,
-    requestId,
-    ...deadlineOf(call, dependencies),
-    trace,
-    cancellation: cancellationOf(call),
-    decode: () => {
-      try {
-        return codec.decode(call.request);
-      } finally {
-        if (codec.carriesSecrets) call.request.fill(0);
-      }
-    },
-    encode: (response) => codec.encode(response),
-  });
+  return dependencies.dispatcher.dispatch(new GrpcRequest(method, call, connection, requestId, trace, dependencies));
+}
+
+/** A call as the dispatcher sees it. */
+class GrpcRequest implements IncomingCall {
+  readonly face = 'grpc';
+  readonly method: OperationName;
+  readonly principal: Connection['principal'];
+  readonly certificate: Connection['certificate'];
+  readonly sourceAddress: string;
+  readonly requestId: string;
+  readonly deadlineMs: number;
+  readonly deadlineIsCallers: boolean;
+  readonly trace: OperationTrace | undefined;
+  readonly cancellation: Cancellation;
+  readonly #message: Buffer;
+
+  constructor(
+    method: OperationName,
+    call: UnaryCall,
+    connection: Connection,
+    requestId: string,
+    trace: OperationTrace | undefined,
+    dependencies: HandlerDependencies,
+  ) {
+    const { deadlineMs, deadlineIsCallers } = deadlineOf(call, dependencies);
+    this.method = method;
+    this.principal = connection.principal;
+    this.certificate = connection.certificate;
+    this.sourceAddress = connection.sourceAddress;
+    this.requestId = requestId;
+    this.deadlineMs = deadlineMs;
+    this.deadlineIsCallers = deadlineIsCallers;
+    this.trace = trace;
+    this.cancellation = cancellationOf(call);
+    this.#message = call.request;
+  }
+
+  decode(): object {
+    const codec = codecs[this.method];
+    try {
+      return codec.decode(this.#message);
+    } finally {
+      if (codec.carriesSecrets) this.#message.fill(0);
+    }
+  }
+
+  encode(response: object): Uint8Array {
+    return codecs[this.method].encode(response);
+  }
 }
 
 function cancellationOf(call: UnaryCall): Cancellation {
@@ -148,7 +178,7 @@ function cancellationOf(call: UnaryCall): Cancellation {
 function deadlineOf(
   call: UnaryCall,
   { clock, requestTimeoutMs }: HandlerDependencies,
-): Pick<IncomingCall, 'deadlineMs' | 'deadlineIsCallers'> {
+): { deadlineMs: number; deadlineIsCallers: boolean } {
   // grpc-js gives the client's deadline in the machine's wall time, whatever clock this server was composed with.
   const clientMs = Number(call.getDeadline()) - systemClock.now().getTime();
   const usableMs = clientMs - Math.min(answerReserveMs, clientMs / 10);

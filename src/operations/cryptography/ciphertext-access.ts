@@ -1,8 +1,9 @@
+import { type Eventual, orElse, whenKnown } from '../../calls/eventual.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { HoldfastError } from '../../errors.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { AccessResource } from '../../policy/authorizer.js';
-import { keyResource, resolveForAccess } from '../key-resource.js';
+import { keyResource, type NamedKey, resolveForAccess } from '../key-resource.js';
 import type { AccessCheck } from '../operation.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type CiphertextKey, resolveCiphertextKey } from './ciphertext-key.js';
@@ -15,8 +16,8 @@ export interface Ciphertext {
 /** A ciphertext in a request: the access checks, and the key to use once they pass. */
 export interface CiphertextSide {
   accesses: AccessCheck[];
-  /** Rejects with an error that only an allowed caller may see. */
-  resolved(): Promise<CiphertextKey>;
+  /** Throws or rejects with an error that only an allowed caller may see. */
+  resolved: () => Eventual<CiphertextKey>;
 }
 
 /** A ciphertext in a request, with the request's other fields about it. */
@@ -32,41 +33,63 @@ interface CiphertextRequest {
  * The access checks for the key that a ciphertext names, and for the key that the *request* names if that differs or is
  * unknown. Whether it is the ciphertext's key, another or no key at all would reveal to a user which keys exist.
  */
-export async function ciphertextSide(
+export function ciphertextSide(
   core: KeysCore,
   { action, ciphertextBlob, identifier, encryptionContext }: CiphertextRequest,
   context: RequestContext,
-): Promise<CiphertextSide> {
+): Eventual<CiphertextSide> {
   if (ciphertextBlob === undefined) throw missingCiphertext();
-  const accessTo = (resource: AccessResource): AccessCheck => ({ action, resource, encryptionContext });
-  const source = await keyOfCiphertext(core, accessTo, ciphertextBlob, context);
-  if (identifier === undefined) return source;
-  const named = await resolveForAccess(core, context, identifier, { aliasesAllowed: true });
+  const accessTo: AccessTo = (resource) => ({ action, resource, encryptionContext });
+  return whenKnown(keyOfCiphertext(core, accessTo, ciphertextBlob, context), (source): Eventual<CiphertextSide> => {
+    if (identifier === undefined) return source;
+    const resolved = (keyId: string) => resolveCiphertextKey(core, context.principal, ciphertextBlob, keyId);
+    return whenKnown(resolveForAccess(core, context, identifier, { aliasesAllowed: true }), (named) =>
+      withNamedKey(core, accessTo, source, named, resolved),
+    );
+  });
+}
+
+type AccessTo = (resource: AccessResource) => AccessCheck;
+
+/** @param resolved finds the ciphertext's key, and refuses any but the one with this id. */
+function withNamedKey(
+  core: KeysCore,
+  accessTo: AccessTo,
+  source: CiphertextSide,
+  named: NamedKey,
+  resolved: (keyId: string) => Eventual<CiphertextKey>,
+): Eventual<CiphertextSide> {
   if ('refusal' in named) {
     return {
       accesses: [...source.accesses, accessTo({ kind: 'unknown-key' })],
       resolved: () => Promise.reject(named.refusal),
     };
   }
-  const resource = await keyResource(core, named.key);
-  const others = source.accesses.some((access) => isSameKey(access.resource, resource)) ? [] : [accessTo(resource)];
-  const resolved = () => resolveCiphertextKey(core, context.principal, ciphertextBlob, named.key.keyId);
-  return { accesses: [...source.accesses, ...others], resolved };
+  return whenKnown(keyResource(core, named.key), (resource) => {
+    const others = source.accesses.some((access) => isSameKey(access.resource, resource)) ? [] : [accessTo(resource)];
+    return { accesses: [...source.accesses, ...others], resolved: () => resolved(named.key.keyId) };
+  });
 }
 
-async function keyOfCiphertext(
+function keyOfCiphertext(
   core: KeysCore,
-  accessTo: (resource: AccessResource) => AccessCheck,
+  accessTo: AccessTo,
   ciphertextBlob: Uint8Array,
   context: RequestContext,
-): Promise<CiphertextSide> {
-  try {
-    const found = await resolveCiphertextKey(core, context.principal, ciphertextBlob);
-    return { accesses: [accessTo(await keyResource(core, found.key))], resolved: () => Promise.resolve(found) };
-  } catch (error) {
-    if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
-    return { accesses: [accessTo({ kind: 'unknown-key' })], resolved: () => Promise.reject(error) };
-  }
+): Eventual<CiphertextSide> {
+  return orElse<CiphertextSide, CiphertextSide>(
+    () =>
+      whenKnown(resolveCiphertextKey(core, context.principal, ciphertextBlob), (found) =>
+        whenKnown(keyResource(core, found.key), (resource) => ({
+          accesses: [accessTo(resource)],
+          resolved: () => found,
+        })),
+      ),
+    (error) => {
+      if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND') throw error;
+      return { accesses: [accessTo({ kind: 'unknown-key' })], resolved: () => Promise.reject(error) };
+    },
+  );
 }
 
 function isSameKey(left: AccessResource, right: AccessResource): boolean {

@@ -1,3 +1,4 @@
+import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import { HoldfastError } from '../../errors.js';
 import { keyArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
@@ -15,6 +16,8 @@ export interface CiphertextKey {
   blob: CiphertextBlob;
 }
 
+type ResolveCore = Pick<KeysCore, 'catalog' | 'identity'>;
+
 /**
  * Finds the key of a ciphertext, before anything is authorised and without any call to an HSM.
  *
@@ -26,23 +29,37 @@ export interface CiphertextKey {
  * @throws INVALID_CIPHERTEXT; NOT_FOUND and INVALID_ARN as `resolveKey`; INCORRECT_KEY when the request names another
  * key.
  */
-export async function resolveCiphertextKey(
-  core: Pick<KeysCore, 'catalog' | 'identity'>,
+export function resolveCiphertextKey(
+  core: ResolveCore,
   scope: Scope,
   ciphertextBlob: Uint8Array,
   keyIdentifier?: string,
-): Promise<CiphertextKey> {
+): Eventual<CiphertextKey> {
   const blob = parseCiphertextBlob(ciphertextBlob);
-  const key = await core.catalog.findKey(scope, blob.keyId);
-  const material = await core.catalog.findMaterial(blob.materialId);
-  if (key === undefined) throw invalidCiphertext(new UnknownKeyError(blob, scope));
-  if (material?.keyId !== key.keyId) throw invalidCiphertext(new UnknownKeyError(blob, undefined));
-  if (keyIdentifier !== undefined) {
-    const named = await resolveKey(core, scope, keyIdentifier, { aliasesAllowed: true });
+  return whenKnown(core.catalog.findKey(scope, blob.keyId), (key) =>
+    whenKnown(core.catalog.findMaterial(blob.materialId), (material) => {
+      if (key === undefined) throw invalidCiphertext(new UnknownKeyError(blob, scope));
+      if (material?.keyId !== key.keyId) throw invalidCiphertext(new UnknownKeyError(blob, undefined));
+      return whenKnown(requireNamed(core, scope, key, keyIdentifier), () => {
+        if (key.state === 'Deleting' || key.state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
+        return { key, material, blob };
+      });
+    }),
+  );
+}
+
+/** @throws INCORRECT_KEY if the request names another key */
+function requireNamed(
+  core: ResolveCore,
+  scope: Scope,
+  key: KeyRecord,
+  keyIdentifier: string | undefined,
+): Eventual<undefined> {
+  if (keyIdentifier === undefined) return undefined;
+  return whenKnown(resolveKey(core, scope, keyIdentifier, { aliasesAllowed: true }), (named) => {
     if (named.keyId !== key.keyId) throw incorrectKey();
-  }
-  if (key.state === 'Deleting' || key.state === 'Deleted') throw keyNotFound(keyArn(core.identity, key));
-  return { key, material, blob };
+    return undefined;
+  });
 }
 
 /** The live service's wording. */

@@ -1,3 +1,4 @@
+import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import type { KeysCore } from '../../keys/core.js';
 import { cryptographicUse } from '../../keys/key-state.js';
 import type { Keyed, Operation, PreparedRequest } from '../operation.js';
@@ -36,7 +37,8 @@ export async function decrypt(
   call: CiphertextKey & { request: DecryptRequest },
   context: RequestContext,
 ): Promise<DecryptResponse> {
-  const decryption = await prepareDecryption(core, call, call.request);
+  const prepared = prepareDecryption(core, call, call.request);
+  const decryption = prepared instanceof Promise ? await prepared : prepared;
   const plaintext = await decryptPrepared(decryption, context);
   const { keyId, keyMaterialId } = decryption;
   return { keyId, plaintext, encryptionAlgorithm: symmetricDefault, keyMaterialId };
@@ -53,15 +55,11 @@ export const decryptOperation: Operation<DecryptCall> = {
 
 type DecryptCall = DecryptRequest & Ciphertext & Partial<Keyed>;
 
-async function prepareDecrypt(core: KeysCore, request: DecryptCall, context: RequestContext): Promise<PreparedRequest> {
+function prepareDecrypt(core: KeysCore, request: DecryptCall, context: RequestContext): Eventual<PreparedRequest> {
   const { ciphertextBlob, keyId: identifier, encryptionContext } = request;
-  const source = await ciphertextSide(
-    core,
-    { action: 'kms:Decrypt', ciphertextBlob, identifier, encryptionContext },
-    context,
-  );
-  return {
-    accesses: source.accesses,
-    execute: async () => decrypt(core, { ...(await source.resolved()), request }, context),
-  };
+  const asked = { action: 'kms:Decrypt', ciphertextBlob, identifier, encryptionContext };
+  return whenKnown(ciphertextSide(core, asked, context), ({ accesses, resolved }) => ({
+    accesses,
+    execute: () => whenKnown(resolved(), (found) => decrypt(core, { ...found, request }, context)),
+  }));
 }

@@ -1,3 +1,4 @@
+import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import { HoldfastError } from '../../errors.js';
 import { keyArn } from '../../keys/arn.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
@@ -36,24 +37,25 @@ export interface DecryptionRequest {
 }
 
 /** Prepares the decryption of a ciphertext blob. @throws as `prepareEncryption`. */
-export async function prepareDecryption(
+export function prepareDecryption(
   core: CryptographyCore,
   source: CiphertextKey,
   request: DecryptionRequest,
-): Promise<PreparedDecryption> {
+): Eventual<PreparedDecryption> {
   const { key, material, blob } = source;
   checkAlgorithm(key, request.encryptionAlgorithm);
-  await requireKeyState(core, key, cryptographicUse);
-  const context = canonicalContext(request.encryptionContext, request.contextField);
-  const keyId = keyArn(core.identity, key);
-  return {
-    cluster: core.keyStores.clusterOf(key, keyId),
-    material: materialReference(material),
-    blob,
-    additionalData: ciphertextAdditionalData(encodeHeader(blob), context),
-    keyId,
-    keyMaterialId: visibleMaterialId(key, material),
-  };
+  return whenKnown(requireKeyState(core, key, cryptographicUse), () => {
+    const context = canonicalContext(request.encryptionContext, request.contextField);
+    const keyId = keyArn(core.identity, key);
+    return {
+      cluster: core.keyStores.clusterOf(key, keyId),
+      material: materialReference(material),
+      blob,
+      additionalData: ciphertextAdditionalData(encodeHeader(blob), context),
+      keyId,
+      keyMaterialId: visibleMaterialId(key, material),
+    };
+  });
 }
 
 /**

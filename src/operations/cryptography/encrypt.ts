@@ -4,6 +4,7 @@ import type { RequestContext } from '../../calls/request-context.js';
 import type { KeyRecord } from '../../keys/key.js';
 import type { Secret } from '../../secret.js';
 import { symmetricDefault } from './algorithm.js';
+import { serializeCiphertextBlob } from './ciphertext-blob.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type CryptographyCore, prepareEncryption } from './encryption.js';
 
@@ -31,13 +32,11 @@ export async function encrypt(
 ): Promise<EncryptResponse> {
   const { plaintext, encryptionContext, encryptionAlgorithm } = call.request;
   try {
-    const encryption = await prepareEncryption(core, call.key, {
-      encryptionContext,
-      encryptionAlgorithm,
-    });
-    const { cluster, material, additionalData, keyId } = encryption;
+    const prepared = prepareEncryption(core, call.key, { encryptionContext, encryptionAlgorithm });
+    const { cluster, material, header, additionalData, keyId } =
+      prepared instanceof Promise ? await prepared : prepared;
     const encrypted = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
-    return { ciphertextBlob: encryption.ciphertextBlob(encrypted), keyId, encryptionAlgorithm: symmetricDefault };
+    return { ciphertextBlob: serializeCiphertextBlob(header, encrypted), keyId, encryptionAlgorithm: symmetricDefault };
   } finally {
     plaintext.destroy();
   }

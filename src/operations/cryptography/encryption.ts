@@ -1,13 +1,14 @@
+import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import { keyArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
 import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { currentMaterial, materialReference } from '../../keys/material.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
-import type { EncryptedData, HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
+import type { HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
 import { checkAlgorithm } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { encodeHeader, ciphertextAdditionalData, serializeCiphertextBlob } from './ciphertext-blob.js';
+import { ciphertextAdditionalData, encodeHeader } from './ciphertext-blob.js';
 
 /** The part of `KeysCore` that cryptographic operations use: they read keys from the catalog and change none. */
 export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identity'>;
@@ -16,13 +17,13 @@ export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identit
 export interface PreparedEncryption {
   cluster: HsmCluster;
   material: MaterialReference;
+  /** Of the ciphertext blob; `serializeCiphertextBlob` puts it before the HSM's result. */
+  header: Uint8Array;
   additionalData: Uint8Array;
   /** ARN of the key. */
   keyId: string;
   /** As responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
-  /** Makes the caller's ciphertext blob from the HSM's result. */
-  ciphertextBlob(encrypted: EncryptedData): Uint8Array;
 }
 
 /** The fields of Encrypt, of data keys, and of the destination side of ReEncrypt that determine an encryption. */
@@ -38,24 +39,33 @@ export interface EncryptionRequest {
  * @throws INVALID_KEY_USAGE, the errors of the state table, VALIDATION of the context, and the errors of
  * `KeyStores.clusterOf`.
  */
-export async function prepareEncryption(
+export function prepareEncryption(
   core: CryptographyCore,
   key: KeyRecord,
   request: EncryptionRequest,
-): Promise<PreparedEncryption> {
+): Eventual<PreparedEncryption> {
   checkAlgorithm(key, request.encryptionAlgorithm);
-  await requireKeyState(core, key, cryptographicUse);
-  const context = canonicalContext(request.encryptionContext, request.contextField);
-  const material = await currentMaterial(core.catalog, key);
+  return whenKnown(requireKeyState(core, key, cryptographicUse), () => {
+    const context = canonicalContext(request.encryptionContext, request.contextField);
+    return whenKnown(currentMaterial(core.catalog, key), (material) => preparedUnder(core, key, material, context));
+  });
+}
+
+function preparedUnder(
+  core: CryptographyCore,
+  key: KeyRecord,
+  material: MaterialRecord,
+  context: Uint8Array,
+): PreparedEncryption {
   const header = headerOf(material);
   const keyId = keyArn(core.identity, key);
   return {
     cluster: core.keyStores.clusterOf(key, keyId),
     material: materialReference(material),
+    header,
     additionalData: ciphertextAdditionalData(header, context),
     keyId,
     keyMaterialId: visibleMaterialId(key, material),
-    ciphertextBlob: (encrypted) => serializeCiphertextBlob(header, encrypted),
   };
 }
 

@@ -5,6 +5,7 @@ import type { KeyRecord } from '../../keys/key.js';
 import { cryptographicUse } from '../../keys/key-state.js';
 import type { Secret } from '../../secret.js';
 import { type Keyed, onKey } from '../operation.js';
+import { serializeCiphertextBlob } from './ciphertext-blob.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { type CryptographyCore, prepareEncryption } from './encryption.js';
 
@@ -50,12 +51,13 @@ export async function generateDataKey(
 ): Promise<DataKey> {
   const lengthBytes = lengthOf(request);
   const { encryptionContext } = request;
-  const encryption = await prepareEncryption(core, key, { encryptionContext });
-  const { cluster, material, additionalData, keyId, keyMaterialId } = encryption;
+  const prepared = prepareEncryption(core, key, { encryptionContext });
+  const encryption = prepared instanceof Promise ? await prepared : prepared;
+  const { cluster, material, header, additionalData, keyId, keyMaterialId } = encryption;
   const asked = { material, lengthBytes, additionalData };
   const { plaintext, encrypted } = await cluster.perform('generateDataKey', asked, context);
   try {
-    return { ciphertextBlob: encryption.ciphertextBlob(encrypted), plaintext, keyId, keyMaterialId };
+    return { ciphertextBlob: serializeCiphertextBlob(header, encrypted), plaintext, keyId, keyMaterialId };
   } catch (error) {
     plaintext.destroy();
     throw error;

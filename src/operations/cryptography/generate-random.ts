@@ -29,7 +29,8 @@ export async function generateRandom(
   const { numberOfBytes, customKeyStoreId } = call.request;
   // The live service's wording.
   if (numberOfBytes === undefined) throw invalidField('number_of_bytes', 'NumberOfBytes is required.');
-  const cluster = await core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
+  const found = core.keyStores.clusterForRandom(context.principal, customKeyStoreId);
+  const cluster = found instanceof Promise ? await found : found;
   return { plaintext: await cluster.perform('random', { lengthBytes: numberOfBytes }, context) };
 }
 
@@ -41,14 +42,10 @@ export const generateRandomOperation: Operation<GenerateRandomRequest> = {
   prepare: ({ keys }, request, context) => prepareRandom(keys, request, context),
 };
 
-function prepareRandom(
-  core: KeysCore,
-  request: GenerateRandomRequest,
-  context: RequestContext,
-): Promise<PreparedRequest> {
+function prepareRandom(core: KeysCore, request: GenerateRandomRequest, context: RequestContext): PreparedRequest {
   const execute = () => generateRandom(core, { request }, context);
   const { customKeyStoreId } = request;
   if (customKeyStoreId === undefined) return forAccount('kms:GenerateRandom', execute);
   const resource = { kind: 'custom-key-store', customKeyStoreId } as const;
-  return Promise.resolve({ accesses: [{ action: 'kms:GenerateRandom', resource }], execute });
+  return { accesses: [{ action: 'kms:GenerateRandom', resource }], execute };
 }

@@ -1,12 +1,14 @@
+import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import type { KeysCore } from '../../keys/core.js';
 import { cryptographicUse } from '../../keys/key-state.js';
-import { keyResource, resolveForAccess, unknownKey } from '../key-resource.js';
+import { keyResource, type NamedKey, resolveForAccess, unknownKey } from '../key-resource.js';
 import type { Operation, PreparedRequest } from '../operation.js';
-import { type Ciphertext, ciphertextSide } from './ciphertext-access.js';
+import { type Ciphertext, type CiphertextSide, ciphertextSide } from './ciphertext-access.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import type { KeyRecord } from '../../keys/key.js';
 import { symmetricDefault } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
+import { serializeCiphertextBlob } from './ciphertext-blob.js';
 import type { EncryptionContext } from './encryption-context.js';
 import { decryptPrepared, prepareDecryption } from './decryption.js';
 import { type CryptographyCore, prepareEncryption } from './encryption.js';
@@ -56,10 +58,10 @@ export async function reEncrypt(
   });
   const plaintext = await decryptPrepared(decryption, context);
   try {
-    const { cluster, material, additionalData } = encryption;
+    const { cluster, material, header, additionalData } = encryption;
     const encrypted = await cluster.perform('encrypt', { material, plaintext, additionalData }, context);
     return {
-      ciphertextBlob: encryption.ciphertextBlob(encrypted),
+      ciphertextBlob: serializeCiphertextBlob(header, encrypted),
       sourceKeyId: decryption.keyId,
       keyId: encryption.keyId,
       sourceEncryptionAlgorithm: symmetricDefault,
@@ -90,22 +92,30 @@ export const reEncryptOperation: Operation<ReEncryptCall> = {
 
 type ReEncryptCall = ReEncryptRequest & Ciphertext & { sourceKeyId?: string | undefined; destinationKeyId: string };
 
-async function prepareReEncrypt(
-  core: KeysCore,
-  request: ReEncryptCall,
-  context: RequestContext,
-): Promise<PreparedRequest> {
+function prepareReEncrypt(core: KeysCore, request: ReEncryptCall, context: RequestContext): Eventual<PreparedRequest> {
   const { ciphertextBlob, sourceKeyId: identifier, sourceEncryptionContext: encryptionContext } = request;
   const asked = { action: 'kms:ReEncryptFrom', ciphertextBlob, identifier, encryptionContext };
-  const source = await ciphertextSide(core, asked, context);
-  const destination = await resolveForAccess(core, context, request.destinationKeyId, { aliasesAllowed: true });
+  return whenKnown(ciphertextSide(core, asked, context), (source) =>
+    whenKnown(resolveForAccess(core, context, request.destinationKeyId, { aliasesAllowed: true }), (destination) =>
+      withDestination(core, source, destination, request, context),
+    ),
+  );
+}
+
+function withDestination(
+  core: KeysCore,
+  { accesses, resolved }: CiphertextSide,
+  destination: NamedKey,
+  request: ReEncryptCall,
+  context: RequestContext,
+): Eventual<PreparedRequest> {
   const action = 'kms:ReEncryptTo';
   if ('refusal' in destination) {
-    return { accesses: [...source.accesses, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
+    return { accesses: [...accesses, unknownKey(action)], execute: () => Promise.reject(destination.refusal) };
   }
-  const resource = await keyResource(core, destination.key);
-  return {
-    accesses: [...source.accesses, { action, resource, encryptionContext: request.destinationEncryptionContext }],
-    execute: async () => reEncrypt(core, { source: await source.resolved(), destination, request }, context),
-  };
+  const { destinationEncryptionContext: encryptionContext } = request;
+  return whenKnown(keyResource(core, destination.key), (resource) => ({
+    accesses: [...accesses, { action, resource, encryptionContext }],
+    execute: () => whenKnown(resolved(), (source) => reEncrypt(core, { source, destination, request }, context)),
+  }));
 }
