@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import type { AuditEvent } from '../audit/event.js';
-import type { Clock } from '../clock.js';
+import { type Clock, delay } from '../clock.js';
 import { systemClock } from '../clock-system.js';
 import { HoldfastError } from '../errors.js';
 import { AccessList } from '../policy/access-list.js';
@@ -53,11 +53,12 @@ class Bench {
       authorizer,
       auditLog: {
         healthy: () => this.logIsHealthy,
-        append: (event, { durable }) => {
+        append: (event, { durable, untilMs = Number.POSITIVE_INFINITY }) => {
           if (this.appendFails) return Promise.reject(new Error('No space left on device'));
           this.records.push(event);
           this.durable.push(durable);
-          return this.appendBlocks ? new Promise(() => undefined) : Promise.resolve();
+          if (!this.appendBlocks) return Promise.resolve();
+          return delay(clock, untilMs - clock.monotonicMs()).then(() => Promise.reject(new Error('not in time')));
         },
       },
       clock,

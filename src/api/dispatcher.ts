@@ -2,7 +2,7 @@ import type { AuditEvent, CallerCertificate } from '../audit/event.js';
 import type { AuditLog } from '../audit/log.js';
 import type { Cancellation } from '../calls/cancellation.js';
 import { type Eventual, orElse, whenKnown } from '../calls/eventual.js';
-import { type Clock, Deadlines } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
 import type { AccessContext, AccessResource, Authorizer, Decision } from '../policy/authorizer.js';
@@ -82,12 +82,10 @@ class RequestRecord {
  */
 export class AuditedDispatcher implements Dispatcher {
   readonly #dependencies: DispatcherDependencies;
-  readonly #auditDeadlines: Deadlines;
   readonly #auditedFields: ReadonlyMap<OperationName, readonly AuditedField[]>;
 
   constructor(dependencies: DispatcherDependencies) {
     this.#dependencies = dependencies;
-    this.#auditDeadlines = new Deadlines(dependencies.clock);
     this.#auditedFields = auditedFieldsOf(dependencies.operations);
   }
 
@@ -219,26 +217,16 @@ export class AuditedDispatcher implements Dispatcher {
     const earliestMs = clock.monotonicMs() + minAuditTimeMs;
     // An unhealthy log gets the minimum only: the request was refused anyway.
     const untilMs = auditLog.healthy() ? Math.max(earliestMs, deadlineMs) : earliestMs;
-    return new Promise((resolve, reject) => {
-      const deadline = this.#auditDeadlines.add(untilMs, () => {
-        reject(auditUnavailable(new Error('The audit record was not written in time.')));
-      });
-      auditLog.append(event, { durable }).then(
-        () => {
-          deadline.cancel();
-          resolve();
-        },
-        (cause: unknown) => {
-          deadline.cancel();
-          reject(auditUnavailable(cause));
-        },
-      );
-    });
+    return auditLog.append(event, { durable, untilMs }).catch(refuseUnaudited);
   }
 }
 
 /** Time for the record of a request that was answered, or failed, just before its deadline. */
 const minAuditTimeMs = 1_000;
+
+function refuseUnaudited(cause: unknown): never {
+  throw auditUnavailable(cause);
+}
 
 function auditUnavailable(cause: unknown): HoldfastError {
   return new HoldfastError('KMS_INTERNAL', 'The audit log cannot be written, so nothing is done. Ask the operator.', {

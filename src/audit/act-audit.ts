@@ -1,4 +1,4 @@
-import { type Clock, delay } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { type HoldfastError, toHoldfastError } from '../errors.js';
 import type { Identifiers } from '../ids.js';
 import type { AuditEvent } from './event.js';
@@ -120,22 +120,10 @@ export class ActAudit {
       ...rest,
     };
     try {
-      await this.#inTime(auditLog.append(event, { durable: true }));
+      await auditLog.append(event, { durable: true, untilMs: clock.monotonicMs() + recordTimeoutMs });
     } catch (cause) {
       const message = `The audit record of ${operation} could not be written${ending.outcome === 'started' ? ': nothing was done' : ''}.`;
       throw new ActUnauditedError(message, { cause: earlier ?? cause });
-    }
-  }
-
-  async #inTime(appended: Promise<void>): Promise<void> {
-    const settled = new AbortController();
-    const overdue = delay(this.#tools.clock, recordTimeoutMs, settled.signal).then(() => {
-      if (!settled.signal.aborted) throw new Error('The record was not written in time.');
-    });
-    try {
-      await Promise.race([appended, overdue]);
-    } finally {
-      settled.abort();
     }
   }
 }

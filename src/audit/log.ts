@@ -1,12 +1,21 @@
 import type { AuditEvent } from './event.js';
 
+/** How a record is appended. */
+export interface AppendOptions {
+  /** It must be on the disk, not only in the kernel. */
+  durable: boolean;
+  /** How long the log is waited for if it blocks, absolute in `Clock.monotonicMs`. Left out: without an end. */
+  untilMs?: number;
+}
+
 /** The port to the audit log. */
 export interface AuditLog {
   /**
    * Resolves when the record has reached the kernel or, with `durable`, the disk. Rejects when it cannot be written;
-   * the request is then refused (nothing is done unaudited, invariant 10).
+   * the request is then refused (nothing is done unaudited, invariant 10). Also rejects after `untilMs`; the log still
+   * keeps the record, and writes it when it can.
    */
-  append(event: AuditEvent, options: { durable: boolean }): Promise<void>;
+  append(event: AuditEvent, options: AppendOptions): Promise<void>;
   /** False after a failed append until one succeeds: the dispatcher refuses work before it starts. */
   healthy(): boolean;
 }

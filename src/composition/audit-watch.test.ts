@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import type { AuditEvent } from '../audit/event.js';
 import { AuditFile } from '../storage/audit-file.js';
-import type { AuditFileTarget } from '../storage/audit-file-handle.js';
+import type { AuditFileTarget, WriteListener } from '../storage/audit-file-handle.js';
 import { type AuditEvents, AuditWatch } from './audit-watch.js';
 
 /** A disk with a given amount of room; like a real one it writes the part that fits. */
@@ -13,10 +13,11 @@ class Disk implements AuditFileTarget {
   unseen: Error | undefined;
   moved = false;
 
-  write(bytes: Uint8Array) {
-    const writtenBytes = Math.min(bytes.byteLength, this.room);
+  write(text: string, onWritten: WriteListener) {
+    const writtenBytes = Math.min(Buffer.byteLength(text), this.room);
     this.room -= writtenBytes;
-    return Promise.resolve({ writtenBytes, error: writtenBytes < bytes.byteLength ? new Error('ENOSPC') : undefined });
+    const error = writtenBytes < Buffer.byteLength(text) ? new Error('ENOSPC') : undefined;
+    queueMicrotask(() => onWritten(writtenBytes, error));
   }
   sync() {
     return this.syncs === 'fail' ? Promise.reject(new Error('EIO')) : Promise.resolve();

@@ -2,11 +2,12 @@ import { constants, type Stats, statSync, write } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** How much of a buffer was written, and the error that stopped the rest. */
-export interface WriteOutcome {
-  writtenBytes: number;
-  error: Error | undefined;
-}
+/**
+ * Called when a text was written, or when the system refused a part of it.
+ * @param writtenBytes of its UTF-8 form
+ * @param error why the rest was not written
+ */
+export type WriteListener = (writtenBytes: number, error: Error | undefined) => void;
 
 /** See `AuditFileHandle.look`. */
 export type AuditFileCondition = 'whole' | 'removed' | 'cut-off';
@@ -18,6 +19,9 @@ export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'look' | 
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 const newline = 0x0a;
+const nothing = new Uint8Array(0);
+/** Room for the records of some fifty requests. */
+const keptBytes = 64 * 1024;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
 /** An open audit file. It only appends: several processes may write to one file. */
@@ -27,6 +31,12 @@ export class AuditFileHandle {
   readonly #isRegular: boolean;
   /** Its size when it was opened, plus the bytes that this process has written since: others only append. */
   #leastBytes: number;
+  /** For the bytes of a usual write: there is one at a time. */
+  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
+  /** The present write. */
+  #bytes: Uint8Array = nothing;
+  #writtenBytes = 0;
+  #onWritten: WriteListener = () => undefined;
 
   private constructor(handle: FileHandle, found: Stats) {
     this.#handle = handle;
@@ -51,30 +61,43 @@ export class AuditFileHandle {
     }
   }
 
-  /** Writes until everything is written or the system refuses: a nearly full disk takes a part first. Never rejects. */
-  async write(bytes: Uint8Array): Promise<WriteOutcome> {
-    let writtenBytes = 0;
-    try {
-      while (writtenBytes < bytes.byteLength) {
-        const once = await this.#writeOnce(bytes, writtenBytes);
-        writtenBytes += once;
-        this.#leastBytes += once;
-      }
-      return { writtenBytes, error: undefined };
-    } catch (error) {
-      return { writtenBytes, error: error as Error };
-    }
+  /**
+   * Writes until everything is written or the system refuses: a nearly full disk takes a part first. One text at a time;
+   * the listener is called later, once.
+   *
+   * This is done for nearly every request. So it goes by descriptor (`FileHandle.write` costs twice as much), from a
+   * buffer that is kept, and makes no promise.
+   */
+  write(text: string, onWritten: WriteListener): void {
+    this.#bytes = this.#encode(text);
+    this.#writtenBytes = 0;
+    this.#onWritten = onWritten;
+    this.#writeRest();
   }
 
-  /** By descriptor: `FileHandle.write` costs twice as much, and this is done for nearly every request. */
-  #writeOnce(bytes: Uint8Array, offset: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      write(this.#handle.fd, bytes, offset, bytes.byteLength - offset, null, (error, writtenBytes) => {
-        if (error === null) resolve(writtenBytes);
-        else reject(error);
-      });
-    });
+  #encode(text: string): Uint8Array {
+    // A UTF-16 unit takes three bytes at most.
+    if (text.length * 3 > this.#kept.byteLength) return Buffer.from(text);
+    return this.#kept.subarray(0, this.#kept.write(text));
   }
+
+  #writeRest(): void {
+    const leftBytes = this.#bytes.byteLength - this.#writtenBytes;
+    write(this.#handle.fd, this.#bytes, this.#writtenBytes, leftBytes, null, this.#onWrittenOnce);
+  }
+
+  readonly #onWrittenOnce = (error: Error | null, onceBytes: number): void => {
+    if (error === null) {
+      this.#writtenBytes += onceBytes;
+      this.#leastBytes += onceBytes;
+      if (this.#writtenBytes < this.#bytes.byteLength) {
+        this.#writeRest();
+        return;
+      }
+    }
+    this.#bytes = nothing;
+    this.#onWritten(this.#writtenBytes, error ?? undefined);
+  };
 
   async sync(): Promise<void> {
     if (this.#isRegular) await this.#handle.datasync();

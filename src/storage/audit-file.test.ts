@@ -273,6 +273,30 @@ describe('a file that blocks', () => {
     expect(refused).toHaveLength(39 - 31);
   });
 
+  it('is not waited for longer than asked, and still gets the records', async () => {
+    const { log, time, waiting, drain } = await openBlocked();
+    const untilMs = time.monotonicMs() + 1_000;
+    const overdue: string[] = [];
+    const append = (id: string, durable: boolean, moreMs: number): Promise<unknown> =>
+      log.append(event(id), { durable, untilMs: untilMs + moreMs }).catch(() => overdue.push(id));
+    const appends = [append('1', false, 0), append('2', true, 0), append('3', false, 500), append('4', false, 60_000)];
+    await setImmediate();
+    time.advance(999);
+    await setImmediate();
+    expect(overdue).toEqual([]);
+    time.advance(1);
+    await setImmediate();
+    expect(overdue).toEqual(['1', '2']);
+    time.advance(500);
+    await setImmediate();
+    expect(overdue).toEqual(['1', '2', '3']);
+    drain();
+    await Promise.all([...appends, waiting]);
+    expect(overdue).toEqual(['1', '2', '3']);
+    await log.append(event('5'), { durable: false });
+    expect(log).toMatchObject({ writtenRecords: 6, lostRecords: 0 });
+  });
+
   it('does not delay close beyond its bound', async () => {
     const { log, time, waiting, drain } = await openBlocked();
     const closed = log.close(3_000);

@@ -1,8 +1,10 @@
 import type { AuditEvent } from '../audit/event.js';
-import type { AuditLog } from '../audit/log.js';
+import type { AppendOptions, AuditLog } from '../audit/log.js';
 import { type Clock, delay, type ScheduledTask } from '../clock.js';
 import { printableJsonLine } from '../printable.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
+import { AppendedLine, type AuditLine, type AuditNotice, NoticeLine, wholeLines } from './audit-line.js';
+import { OverdueAppends } from './overdue-appends.js';
 
 /** The path of the log, and its listeners. */
 export interface AuditFileOptions {
@@ -21,31 +23,6 @@ export interface AuditFileOptions {
 }
 
 /**
- * The log's own notices, in lines between the records.
- * - `opened`: a server began to write here. It also tests whether the log can be written, before anything is done.
- * - `torn-record`: the line above was cut off by a crash.
- * - `records-lost`: this many records could not be written (or synced); their requests were refused.
- * - `file-removed`: the file was removed while it was in use; lines written since may be missing.
- * - `file-cut-off`: it was truncated; its earlier lines are missing.
- */
-interface AuditNotice {
-  time: string;
-  notice: 'opened' | 'torn-record' | 'records-lost' | 'file-removed' | 'file-cut-off';
-  count?: number;
-}
-
-/** A line on its way to the file. */
-interface Line {
-  /** With its line end. */
-  text: string;
-  byteLength: number;
-  durable: boolean;
-  /** A request's record, not a notice. */
-  isRecord: boolean;
-  settle(error: Error | undefined): void;
-}
-
-/**
  * How often a failed log is retried without a request, and how often a busy log checks whether its file still exists.
  */
 const probeIntervalMs = 1_000;
@@ -53,11 +30,13 @@ const probeIntervalMs = 1_000;
  * How long one operation of the file may take before the log counts as unhealthy: a lost disk blocks without an error.
  */
 const stalledAfterMs = 5_000;
-/** With more bytes than this waiting for a blocked file, the log is unhealthy, … */
-const fullBytes = 8 * 1024 * 1024;
+/**
+ * With more than this waiting for a blocked file, the log is unhealthy, … In characters (UTF-16 units), nearly all of
+ * which are one byte: the bytes are counted once, when they are written.
+ */
+const fullLength = 8 * 1024 * 1024;
 /** … and with more than this a record is lost. The room between is for requests that had begun before. */
-const overfullBytes = 32 * 1024 * 1024;
-const newline = 0x0a;
+const overfullLength = 32 * 1024 * 1024;
 
 /** Opens the log. Rejects if the file cannot be opened or a torn line at its end cannot be closed. */
 export async function openAuditFile(options: AuditFileOptions): Promise<AuditFile> {
@@ -81,11 +60,20 @@ export async function openAuditFile(options: AuditFileOptions): Promise<AuditFil
 export class AuditFile implements AuditLog {
   readonly #options: AuditFileOptions;
   #handle: AuditFileTarget;
-  #waiting: Line[] = [];
-  #waitingBytes = 0;
-  #unsynced: Line[] = [];
+  /** For the next write. */
+  #waiting: AuditLine[] = [];
+  #waitingLength = 0;
+  /** In the present write. */
+  #beingWritten: readonly AuditLine[] = [];
+  /** For the next sync. */
+  #unsynced: AuditLine[] = [];
+  /** In the present sync. */
+  #beingSynced: readonly AuditLine[] = [];
   #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
-  #writing: Promise<void> | undefined;
+  /** From the first line that waits until none does. */
+  #isWriting = false;
+  /** Called when writing ends. */
+  #onIdle: (() => void)[] = [];
   #syncing: Promise<void> | undefined;
   /** A failed sync is not forgotten because of an unsynced write. */
   #failure: { at: 'write' | 'sync'; cause: Error } | undefined;
@@ -96,7 +84,8 @@ export class AuditFile implements AuditLog {
   /** Whether the file ends in the middle of a line. */
   #midLine = false;
   #probe: ScheduledTask | undefined;
-  #presenceCheckedMs = Number.NEGATIVE_INFINITY;
+  readonly #overdue: OverdueAppends;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   /** When the file's present operation began, in `Clock.monotonicMs`. */
   readonly #busySinceMs: Record<'write' | 'sync', number | undefined> = { write: undefined, sync: undefined };
@@ -105,10 +94,12 @@ export class AuditFile implements AuditLog {
   constructor(options: AuditFileOptions, handle: AuditFileTarget) {
     this.#options = options;
     this.#handle = handle;
+    const unsettled = () => [this.#beingSynced, this.#unsynced, this.#beingWritten, this.#waiting];
+    this.#overdue = new OverdueAppends(options.clock, unsettled);
   }
 
-  append(event: AuditEvent, options: { durable: boolean }): Promise<void> {
-    return this.#add(printableJsonLine(event), options.durable, true);
+  append(event: AuditEvent, options: AppendOptions): Promise<void> {
+    return this.#add(new AppendedLine(printableJsonLine(event), options, true), options.untilMs);
   }
 
   healthy(): boolean {
@@ -119,7 +110,7 @@ export class AuditFile implements AuditLog {
   trouble(): Error | undefined {
     if (this.#closed) return closedError();
     if (this.#failure !== undefined) return this.#failure.cause;
-    if (this.#waitingBytes > fullBytes) return new Error('Too many records wait for the audit log.');
+    if (this.#waitingLength > fullLength) return new Error('Too many records wait for the audit log.');
     if (this.#isStalled()) return new Error(`The disk has not answered for ${stalledAfterMs / 1_000} seconds.`);
     return undefined;
   }
@@ -184,8 +175,9 @@ export class AuditFile implements AuditLog {
   }
 
   async #closeWhenWritten(): Promise<void> {
-    await this.#writing;
+    if (this.#isWriting) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
     await this.#syncing;
+    this.#overdue.cancel();
     try {
       await this.#handle.sync();
     } finally {
@@ -197,105 +189,145 @@ export class AuditFile implements AuditLog {
   async note(notice: AuditNotice['notice']): Promise<void> {
     // A torn line has no end: ours must begin on a line of its own.
     this.#midLine ||= notice === 'torn-record';
-    await this.#add(this.#notice({ notice }), true, false);
+    await this.#add(new AppendedLine(this.#notice({ notice }), { durable: true }, false));
   }
 
   #notice(notice: Omit<AuditNotice, 'time'>): string {
     return JSON.stringify({ time: this.#options.clock.now().toISOString(), ...notice } satisfies AuditNotice);
   }
 
-  #add(text: string, durable: boolean, isRecord: boolean): Promise<void> {
+  #add(line: AppendedLine, untilMs?: number): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    return new Promise((resolve, reject) => {
-      const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const line = newLine(text, { durable, isRecord }, settle);
-      if (this.#waitingBytes + line.byteLength > overfullBytes) {
-        this.#failed('write', [line], new Error('Too many records wait for the audit log.'));
-        return;
-      }
-      this.#waiting.push(line);
-      this.#waitingBytes += line.byteLength;
-      this.#startWriting();
-    });
+    if (this.#waitingLength + line.text.length > overfullLength) {
+      this.#failed('write', [line], new Error('Too many records wait for the audit log.'));
+      return line.settled;
+    }
+    this.#waiting.push(line);
+    this.#waitingLength += line.text.length;
+    if (untilMs !== undefined) this.#overdue.add(untilMs);
+    this.#startWriting();
+    return line.settled;
   }
 
   #startWriting(): void {
-    this.#writing ??= this.#writeAll();
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    // Takes along everything that is appended in this turn of the event loop: each write wakes another thread.
+    setImmediate(this.#beginWrite);
   }
 
-  async #writeAll(): Promise<void> {
-    do {
-      // Takes along everything that is appended in this turn of the event loop: each write wakes another thread.
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#busySinceMs.write = this.#options.clock.monotonicMs();
-      if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
-      const lines = this.#waiting;
-      this.#waiting = [];
-      this.#waitingBytes = 0;
-      await this.#writeLines(lines);
-    } while (this.#waiting.length > 0 || this.#reopenings.length > 0);
-    // No `await` since the check: no line can have been added unseen.
-    this.#busySinceMs.write = undefined;
-    this.#writing = undefined;
+  /** No promise on the way of a usual write: it is on the way of every request. */
+  readonly #beginWrite = (): void => {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#busySinceMs.write = nowMs;
+    if (this.#mustPrepare(nowMs)) void this.#prepareAndWrite();
+    else this.#writeLines(this.#takeWaiting());
+  };
+
+  #mustPrepare(nowMs: number): boolean {
+    if (this.#reopenings.length > 0 || this.#failure !== undefined || this.#lostRecords > 0) return true;
+    return this.#isLookDue(nowMs, this.#waiting);
   }
 
-  async #writeLines(records: readonly Line[]): Promise<void> {
-    let lines: readonly Line[];
+  async #prepareAndWrite(): Promise<void> {
+    if (this.#reopenings.length > 0) await this.#reopenNow(this.#reopenings.splice(0));
+    const records = this.#takeWaiting();
+    let notices: AuditLine[];
     try {
-      lines = [...(await this.#mendFile(records)), ...this.#lostNotice(), ...records];
+      notices = [...(await this.#mendFile(records)), ...this.#lostNotice()];
     } catch (error) {
       this.#failed('write', records, error as Error);
+      this.#writeEnded();
       return;
     }
-    if (lines.length === 0) return;
-    const start = this.#midLine ? '\n' : '';
-    const bytes = Buffer.from(lines.reduce((all, line) => all + line.text, start));
-    const { writtenBytes, error } = await this.#handle.write(bytes);
+    this.#writeLines([...notices, ...records]);
+  }
+
+  #takeWaiting(): AuditLine[] {
+    const lines = this.#waiting;
+    this.#waiting = [];
+    this.#waitingLength = 0;
+    return lines;
+  }
+
+  #writeLines(lines: readonly AuditLine[]): void {
+    if (lines.length === 0) {
+      this.#writeEnded();
+      return;
+    }
+    this.#beingWritten = lines;
+    let text = this.#midLine ? '\n' : '';
+    for (const line of lines) text += line.text;
+    this.#handle.write(text, this.#onWritten);
+  }
+
+  readonly #onWritten = (writtenBytes: number, error: Error | undefined): void => {
+    const lines = this.#beingWritten;
+    this.#beingWritten = [];
     // Before the listeners: a waiter may check at once whether the log is well.
     this.#busySinceMs.write = undefined;
-    if (writtenBytes > 0) this.#midLine = bytes[writtenBytes - 1] !== newline;
-    this.#settleWritten(lines, writtenBytes - start.length, error);
-  }
+    this.#settleWritten(lines, error === undefined ? lines.length : this.#countWhole(lines, writtenBytes), error);
+    this.#writeEnded();
+  };
 
   /** An interrupted write has still recorded the lines before the interruption. */
-  #settleWritten(lines: readonly Line[], writtenBytes: number, error: Error | undefined): void {
-    let end = 0;
-    const written = lines.filter((line) => {
-      end += line.byteLength;
-      return end <= writtenBytes;
-    });
-    const lost = lines.slice(written.length);
-    this.#written(written.filter((line) => !line.durable));
-    if (lost.length > 0) this.#failed('write', lost, error);
-    else if (this.#failure?.at === 'write') this.#failure = undefined;
-    this.#unsynced.push(...written.filter((line) => line.durable));
-    if (this.#unsynced.length > 0) this.#syncing ??= this.#syncAll();
-    for (const line of written) if (!line.durable) line.settle(undefined);
+  #countWhole(lines: readonly AuditLine[], writtenBytes: number): number {
+    if (writtenBytes === 0) return 0;
+    const { count, endsMidLine } = wholeLines(lines, writtenBytes - (this.#midLine ? 1 : 0));
+    this.#midLine = endsMidLine;
+    return count;
   }
 
-  #written(lines: readonly Line[]): void {
-    this.#writtenRecords += lines.filter(({ isRecord }) => isRecord).length;
+  #settleWritten(lines: readonly AuditLine[], writtenCount: number, error: Error | undefined): void {
+    const inKernel: AuditLine[] = [];
+    for (const line of lines.slice(0, writtenCount)) (line.durable ? this.#unsynced : inKernel).push(line);
+    this.#countWritten(inKernel);
+    if (writtenCount < lines.length) this.#failed('write', lines.slice(writtenCount), error);
+    else this.#wroteAll();
+    if (this.#unsynced.length > 0) this.#syncing ??= this.#syncAll();
+    for (const line of inKernel) line.settle(undefined);
+  }
+
+  #wroteAll(): void {
+    this.#midLine = false;
+    if (this.#failure?.at === 'write') this.#failure = undefined;
+  }
+
+  #writeEnded(): void {
+    if (this.#waiting.length > 0 || this.#reopenings.length > 0) {
+      setImmediate(this.#beginWrite);
+      return;
+    }
+    this.#busySinceMs.write = undefined;
+    this.#isWriting = false;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #countWritten(lines: readonly AuditLine[]): void {
+    for (const line of lines) if (line.isRecord) this.#writtenRecords += 1;
   }
 
   async #syncAll(): Promise<void> {
     while (this.#unsynced.length > 0) {
       const lines = this.#unsynced;
       this.#unsynced = [];
+      this.#beingSynced = lines;
       this.#busySinceMs.sync = this.#options.clock.monotonicMs();
       try {
         await this.#handle.sync();
         if (this.#failure?.at === 'sync') this.#failure = undefined;
-        this.#written(lines);
+        this.#countWritten(lines);
         for (const line of lines) line.settle(undefined);
       } catch (error) {
         this.#failed('sync', lines, error as Error);
       }
     }
+    this.#beingSynced = [];
     this.#busySinceMs.sync = undefined;
     this.#syncing = undefined;
   }
 
-  #failed(at: 'write' | 'sync', lines: readonly Line[], error: Error | undefined): void {
+  #failed(at: 'write' | 'sync', lines: readonly AuditLine[], error: Error | undefined): void {
     this.#failure = { at, cause: error ?? new Error('The disk took a part of it.') };
     const count = lines.filter(({ isRecord }) => isRecord).length;
     this.#lostRecords += count;
@@ -310,14 +342,11 @@ export class AuditFile implements AuditLog {
   }
 
   /** The first line after a failure says how many records are missing; it also tests whether the log is well again. */
-  #lostNotice(): Line[] {
+  #lostNotice(): AuditLine[] {
     const count = this.#lostRecords;
     if (count === 0 && this.#failure === undefined) return [];
     this.#lostRecords = 0;
-    const settle = (error: Error | undefined): void => {
-      if (error !== undefined) this.#lostRecords += count;
-    };
-    return [newLine(this.#notice({ notice: 'records-lost', count }), noticeKind, settle)];
+    return [new NoticeLine(this.#notice({ notice: 'records-lost', count }), () => (this.#lostRecords += count))];
   }
 
   async #reopenNow(requests: readonly { resolve: () => void; reject: (error: unknown) => void }[]): Promise<void> {
@@ -345,29 +374,23 @@ export class AuditFile implements AuditLog {
     this.#midLine = await endsInTornLine(this.#options.path);
   }
 
-  /**
-   * Checks the file before each durable write, otherwise once a second. @returns the notices at the top of a new file.
-   */
-  async #mendFile(records: readonly Line[]): Promise<Line[]> {
+  /** The file is looked at before each durable write, otherwise once a second. */
+  #isLookDue(nowMs: number, records: readonly AuditLine[]): boolean {
+    return nowMs - this.#lookedAtMs >= probeIntervalMs || records.some((line) => line.durable);
+  }
+
+  /** @returns the notices at the top of a new file. */
+  async #mendFile(records: readonly AuditLine[]): Promise<AuditLine[]> {
     const nowMs = this.#options.clock.monotonicMs();
-    const isDue = nowMs - this.#presenceCheckedMs >= probeIntervalMs || records.some((line) => line.durable);
-    if (!isDue) return [];
-    this.#presenceCheckedMs = nowMs;
+    if (!this.#isLookDue(nowMs, records)) return [];
+    this.#lookedAtMs = nowMs;
     const condition = await this.#handle.look();
     if (condition === 'whole') return [];
     if (condition === 'removed') await this.#replaceHandle();
     else await this.#goOnAfterCut();
     this.#options.onLoss?.(condition);
-    return [newLine(this.#notice({ notice: `file-${condition}` }), noticeKind, () => undefined)];
+    return [new NoticeLine(this.#notice({ notice: `file-${condition}` }))];
   }
-}
-
-type LineKind = Pick<Line, 'durable' | 'isRecord'>;
-
-const noticeKind: LineKind = { durable: true, isRecord: false };
-
-function newLine(text: string, kind: LineKind, settle: Line['settle']): Line {
-  return { text: `${text}\n`, byteLength: Buffer.byteLength(text) + 1, ...kind, settle };
 }
 
 function closedError(): Error {
