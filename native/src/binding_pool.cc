@@ -56,7 +56,7 @@ constexpr PostedOperation kPostedOperations[] = {
 
 Napi::Function PoolBinding::define(Napi::Env env) {
   std::vector<Napi::ClassPropertyDescriptor<PoolBinding>> methods = {
-      InstanceMethod<&PoolBinding::setPatience>("setPatience"),
+      InstanceMethod<&PoolBinding::setOperationTimeout>("setOperationTimeout"),
       InstanceMethod<&PoolBinding::addMember>("addMember"),
       InstanceMethod<&PoolBinding::openMember>("openMember"),
       InstanceMethod<&PoolBinding::reopenMember>("reopenMember"),
@@ -104,11 +104,11 @@ Napi::Value PoolBinding::postOperation(const Info& info) {
 
 // ---- control ----
 
-Napi::Value PoolBinding::setPatience(const Info& info) {
+Napi::Value PoolBinding::setOperationTimeout(const Info& info) {
   const auto completions = AddonState::of(info.Env()).completions;
   const auto ticket = completions->listen(info[1].As<Napi::Function>());
   try {
-    pool_->setPatience(std::chrono::milliseconds(sizeOf(info[0])), [completions, ticket](Failure failure) {
+    pool_->setOperationTimeout(std::chrono::milliseconds(sizeOf(info[0])), [completions, ticket](Failure failure) {
       completions->complete(ticket, std::move(failure), Urgency::kNow);
     });
   } catch (const Failure& failure) {

@@ -34,7 +34,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   using Info = Napi::CallbackInfo;
   using Start = std::function<void(const Pool::Answer&)>;
 
-  Napi::Value setPatience(const Info& info);
+  Napi::Value setOperationTimeout(const Info& info);
   Napi::Value addMember(const Info& info);
   Napi::Value openMember(const Info& info);
   Napi::Value setProfile(const Info& info);
@@ -57,7 +57,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   std::shared_ptr<Pool> pool_;
   uint64_t lastTicket_ = 0;
-  /// Of setPatience, until the pool is closed.
+  /// Of setOperationTimeout, until the pool is closed.
   std::optional<uint64_t> listener_;
 };
 

@@ -1,4 +1,4 @@
-/// \file When a lane's thread entered the PKCS#11 call that it makes now: its patience counts from there.
+/// \file When a lane's thread entered the PKCS#11 call that it makes now: the operation timeout counts from there.
 #pragma once
 
 #include <atomic>

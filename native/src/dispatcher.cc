@@ -7,8 +7,8 @@
 namespace holdfast {
 namespace {
 
-/// A request that ends with so small a part of the patience left had all of it.
-constexpr int kPatienceMargin = 10;
+/// A call that has only this part of the operation timeout left counts as hung.
+constexpr int kTimeoutTolerance = 10;
 
 Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
 
@@ -40,10 +40,10 @@ void Request::onDeadline() {
 Dispatcher::Dispatcher(size_t queueLimit, std::shared_ptr<Watchdog> watchdog)
     : watchdog_(std::move(watchdog)), requests_(queueLimit, watchdog_) {}
 
-void Dispatcher::setPatience(Clock::duration patience, OnHung onHung) {
+void Dispatcher::setOperationTimeout(Clock::duration timeout, OnHung onHung) {
   const Lock lock(mutex_);
   if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
-  patience_ = patience;
+  operationTimeout_ = timeout;
   onHung_ = std::move(onHung);
 }
 
@@ -169,10 +169,10 @@ RequestPointer Dispatcher::take(Member& member) {
 }
 
 bool Dispatcher::hasHungSince(Clock::time_point since) const {
-  return Clock::now() - since >= patience_ - patience_ / kPatienceMargin;
+  return Clock::now() - since >= operationTimeout_ - operationTimeout_ / kTimeoutTolerance;
 }
 
-/// The caller's deadline says nothing about the HSM (invariant 5): the lane has its patience.
+/// The caller's deadline says nothing about the HSM (invariant 5): the lane has the operation timeout.
 void Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& member) {
   const auto since = request->insideSince.load();
   // A lane that waits for another lane comes back by itself; one that is inside the module may never do so.
@@ -196,7 +196,7 @@ void Dispatcher::expireOn(Lane& lane, const RequestPointer& request, Member& mem
     quarantine(lane);
     if (!answered && onHung_) onHung_(std::move(late));
   } else {
-    watchAgain(request, since + patience_);
+    watchAgain(request, since + operationTimeout_);
   }
 }
 

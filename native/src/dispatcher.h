@@ -26,7 +26,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // For the pool and the binding.
   /// How long a call may go on, whatever its request's deadline, before its lane is given up. Without it:
   /// until the deadline; a lane that opens its first session, which has none, is then waited for.
-  void setPatience(Clock::duration patience, OnHung onHung);
+  void setOperationTimeout(Clock::duration timeout, OnHung onHung);
   void post(const RequestPointer& request);
   /// Answers the request of this ticket, if it has no answer yet, with `cancelled`. Where it still waits the
   /// token never sees it; where it runs, it goes on as an overdue one does.
@@ -38,7 +38,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Takes the member out of the rotation and its token away, refuses what waits for it, and ends its lanes;
   /// those that do not come back by the deadline are left behind with what they hold.
   void detach(int index, Deadline deadline);
-  /// A new opening, once what was alive of the former ones leaves room for it; throws `worn-out`.
+  /// A new opening, once what was alive of the former ones leaves room for it; throws `stuck`.
   [[nodiscard]] OpeningPointer newOpening(int index);
   /// Gives a token to a member that has none. Throws `closed`.
   void attach(int index, std::shared_ptr<Token> token, OpeningPointer opening);
@@ -98,7 +98,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
 
   // For the watchdog.
   void expire(const RequestPointer& request);
-  /// The lane's first session has taken the pool's patience.
+  /// The lane's first session has taken the operation timeout.
   void expireOpening(Lane& lane);
 
  private:
@@ -132,7 +132,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   int insideAll() const REQUIRES(poolState);
 
   const std::shared_ptr<Watchdog> watchdog_;
-  Clock::duration patience_ GUARDED_BY(poolState) = Clock::duration::zero();
+  Clock::duration operationTimeout_ GUARDED_BY(poolState) = Clock::duration::zero();
   OnHung onHung_ GUARDED_BY(poolState);
   mutable Mutex mutex_;
   Condition changed_;

@@ -134,8 +134,8 @@ void Dispatcher::addLane(Member& member) {
   try {
     lane->place.epoch = member.epoch->number;
     lane->start(watchdog_->threads());
-    if (patience_ > Clock::duration::zero()) {
-      lane->place.opensUntil = Clock::now() + patience_;
+    if (operationTimeout_ > Clock::duration::zero()) {
+      lane->place.opensUntil = Clock::now() + operationTimeout_;
       watchdog_->watch(*lane->place.opensUntil, lane);
     }
     member.lanes.add(std::move(lane));

@@ -56,8 +56,8 @@ const char* nameOf(FailureKind kind) {
       return "token-missing";
     case FailureKind::kTooLong:
       return "too-long";
-    case FailureKind::kWornOut:
-      return "worn-out";
+    case FailureKind::kStuck:
+      return "stuck";
   }
   return "rv";
 }

@@ -35,7 +35,7 @@ enum class FailureKind {
   kLockHeld,
   kTokenMissing,
   kTooLong,
-  kWornOut,
+  kStuck,
 };
 
 /// The name that TypeScript sees.

@@ -18,11 +18,11 @@ class Openings : public std::enable_shared_from_this<Openings> {
  public:
   explicit Openings(int most) : most_(most) {}
 
-  /// Throws `worn-out` if that many are alive: only a new process gets rid of the calls that hang in them.
+  /// Throws `stuck` if that many are alive: only a new process gets rid of the calls that hang in them.
   [[nodiscard]] OpeningPointer begin() {
     if (++alive_ > most_) {
       --alive_;
-      throw failure(FailureKind::kWornOut, "too many openings of the member hang in its module");
+      throw failure(FailureKind::kStuck, "too many openings of the member hang in its module");
     }
     return {this, [self = shared_from_this()](const void*) { --self->alive_; }};
   }

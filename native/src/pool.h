@@ -45,8 +45,8 @@ class Pool {
     dispatcher_->setProfile(member, profile, laneCount);
   }
   /// See Dispatcher.
-  void setPatience(Clock::duration patience, Dispatcher::OnHung onHung) {
-    dispatcher_->setPatience(patience, std::move(onHung));
+  void setOperationTimeout(Clock::duration timeout, Dispatcher::OnHung onHung) {
+    dispatcher_->setOperationTimeout(timeout, std::move(onHung));
   }
   void suspend(int member) { dispatcher_->suspend(member); }
   void resume(int member) { dispatcher_->resume(member); }

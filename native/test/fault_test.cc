@@ -30,7 +30,7 @@ TEST(Fault, ACallThatOutlivesItsRequestCostsNoLane) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {1, 1});
   std::atomic<int> hung = 0;
-  pool.pool().setPatience(std::chrono::seconds(20), [&](const Failure&) { ++hung; });
+  pool.pool().setOperationTimeout(std::chrono::seconds(20), [&](const Failure&) { ++hung; });
   token.obey("C_GenerateRandom hang");
   const auto late = failureOf(pool.run(member, makeRandom(8), after(50)));
   EXPECT_EQ(late.kind, FailureKind::kOverdue);
@@ -68,12 +68,12 @@ TEST(Fault, ACancelledRequestThatWaitsNeverReachesTheToken) {
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
-TEST(Fault, ACallThatHangsLosesItsLaneAfterThePatienceThoughItsRequestIsAnswered) {
+TEST(Fault, ACallThatHangsLosesItsLaneAfterTheOperationTimeoutThoughItsRequestIsAnswered) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
   std::promise<Failure> told;
-  pool.pool().setPatience(std::chrono::milliseconds(500),
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(500),
                           [&](Failure failure) { told.set_value(std::move(failure)); });
   token.obey("C_GenerateRandom hang");
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(20))).kind, FailureKind::kOverdue);
@@ -191,7 +191,7 @@ TEST(Fault, ALaneThatHangsInItsFirstSessionDoesNotStopTheGrowth) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {4, 2});
-  pool.pool().setPatience(std::chrono::milliseconds(200), [](const Failure&) {});
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(200), [](const Failure&) {});
   token.obey("C_OpenSession times 1 hang\nlatency C_GenerateRandom 50");
   auto pending = postMuch(pool);
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 1; }));
@@ -209,7 +209,7 @@ TEST(Fault, LanesThatHangInTheirFirstSessionAreBoundedAndTheOthersServe) {
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {8, 1});
   const int before = token.calls("C_OpenSession");
-  pool.pool().setPatience(std::chrono::milliseconds(50), [](const Failure&) {});
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(50), [](const Failure&) {});
   token.obey("C_OpenSession hang\nlatency C_GenerateRandom 20");
   for (auto& one : postMuch(pool)) valueOf<Secret>(one.get());
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 2; }));
@@ -223,7 +223,7 @@ TEST(Fault, LanesThatHangInTheirFirstSessionAreBoundedAndTheOthersServe) {
 TEST(Fault, ALoginSucceedsWithTheLanesThatOpen) {
   const TestToken token;
   TestPool pool;
-  pool.pool().setPatience(std::chrono::milliseconds(100), [](const Failure&) {});
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(100), [](const Failure&) {});
   // The first session keeps the login alive.
   token.obey("C_OpenSession after 1 times 1 hang");
   const int member = pool.connect(token.faultyModule(), {2, 1});
@@ -236,7 +236,7 @@ TEST(Fault, ALoginSucceedsWithTheLanesThatOpen) {
 TEST(Fault, ALoginFailsWhereNoLaneOpens) {
   const TestToken token;
   TestPool pool;
-  pool.pool().setPatience(std::chrono::milliseconds(50), [](const Failure&) {});
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(50), [](const Failure&) {});
   token.obey("C_OpenSession after 1 hang");
   const MemberOptions options{token.faultyModule(), {TestToken::kLabel, std::nullopt}, {2, 1}};
   auto opening =

@@ -59,7 +59,7 @@ TEST_P(HandoverStress, EveryRequestIsAnswered) {
   const TestToken one;
   const TestToken two;
   TestPool pool(64);
-  pool.pool().setPatience(std::chrono::milliseconds(150), [](const Failure&) {});
+  pool.pool().setOperationTimeout(std::chrono::milliseconds(150), [](const Failure&) {});
   const int first = pool.connect(one.faultyModule(), {3, 2});
   const int second = pool.connect(two.faultyModule(), {2, 2});
   std::atomic<bool> posting = true;

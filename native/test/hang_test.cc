@@ -7,13 +7,13 @@ namespace {
 /// What hangs for ever costs what it is inside of, and nothing beside it. The first call of a function hangs;
 /// those after it do not, as with an HSM that lost one answer.
 
-constexpr auto kPatience = std::chrono::milliseconds(150);
+constexpr auto kOperationTimeout = std::chrono::milliseconds(150);
 
 /// In an instance of its own, and in one that is shared.
 class Hang : public testing::TestWithParam<bool> {
  public:
   Hang() {
-    pool_.pool().setPatience(kPatience, [](const Failure&) {});
+    pool_.pool().setOperationTimeout(kOperationTimeout, [](const Failure&) {});
     module_.privateInstance = GetParam();
   }
   ~Hang() override { token_.heal(); }
@@ -56,8 +56,8 @@ TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyFromObjects) {
 TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyOutWhenTheMemberIsOpenedAgain) {
   const int member = connect();
   hangOnce("C_GenerateKey");
-  // Not quarantined yet when it is opened again: the patience is not over.
-  pool_.pool().setPatience(std::chrono::minutes(1), [](const Failure&) {});
+  // Not quarantined yet when it is opened again: the operation timeout has not passed.
+  pool_.pool().setOperationTimeout(std::chrono::minutes(1), [](const Failure&) {});
   auto pending = pool_.post(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}), after(200));
   ASSERT_TRUE(eventually([&] { return token_.inside("C_GenerateKey") == 1; }));
   reconnect(member);

@@ -76,7 +76,7 @@ TEST(Reopen, WhatHangsIsLeftBehindAndBounded) {
     EXPECT_EQ(pool.statistics(member).openings, openings + 1);
   }
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(50))).kind, FailureKind::kLaneDeadline);
-  EXPECT_EQ(failureOf(pool.reopen(member, after(500))).kind, FailureKind::kWornOut);
+  EXPECT_EQ(failureOf(pool.reopen(member, after(500))).kind, FailureKind::kStuck);
   // Counted while it is not open too.
   EXPECT_EQ(pool.statistics(member).openings, 3);
   token.heal();
@@ -94,7 +94,7 @@ TEST(Reopen, OpeningsThatHangAreBoundedAndCountedAtClose) {
   token.obey("C_Initialize hang");
   EXPECT_EQ(failureOf(pool.reopen(member, after(50))).kind, FailureKind::kLaneDeadline);
   EXPECT_EQ(failureOf(pool.reopen(member, after(50))).kind, FailureKind::kLaneDeadline);
-  EXPECT_EQ(failureOf(pool.reopen(member, after(5'000))).kind, FailureKind::kWornOut);
+  EXPECT_EQ(failureOf(pool.reopen(member, after(5'000))).kind, FailureKind::kStuck);
   EXPECT_EQ(pool.close(after(50)), 2U);
   token.heal();
 }

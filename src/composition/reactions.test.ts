@@ -50,7 +50,7 @@ test.each([
   tell(() => hsm.memberOpened(place, {} as never, {} as never));
   tell(() => hsm.memberReconnected(place));
   tell(() => connections.connected({ customKeyStoreId: null, clusterId: 'd' }));
-  tell(() => hsm.processWornOut(place, undefined));
+  tell(() => hsm.memberStuck(place, undefined));
   expect(done).toEqual(['check c', 'check c', 'check d', 'replacement']);
   await nextTurn();
   expect(done.slice(4)).toEqual(['look', 'look']);

@@ -23,7 +23,7 @@ export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: R
     memberSuspended: () => void setImmediate(lookAtReadiness),
     memberResumed: () => void setImmediate(lookAtReadiness),
     memberReconnecting: () => void setImmediate(lookAtReadiness),
-    processWornOut: () => hangTracker.memberIsStuck(),
+    memberStuck: () => hangTracker.memberIsStuck(),
     lanesHung: () => hangTracker.laneHangs(),
   };
 }

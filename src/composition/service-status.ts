@@ -137,8 +137,8 @@ function refusedTokens({ credentialVersion }: StoreConnection, attempts: readonl
     .map(({ tokenSerialNumber }) => tokenSerialNumber);
 }
 
-function memberState({ breaker, isOpen, statistics, wornOut }: ClusterStatus['members'][number]): MemberState {
-  if (wornOut) return 'STUCK';
+function memberState({ breaker, isOpen, statistics, isStuck }: ClusterStatus['members'][number]): MemberState {
+  if (isStuck) return 'STUCK';
   if (breaker === undefined) return 'CLOSED';
   if (!isOpen) return 'AWAY';
   if (breaker === 'half-open') return 'PROBING';

@@ -10,7 +10,7 @@ const askEveryMs = 1_000;
 /** A part of `HsmClustersTools`: of all events only the one that asks for a new process. */
 export interface AbandonedPoolsTools {
   clock: Clock;
-  events: Pick<HsmEvents, 'processWornOut'>;
+  events: Pick<HsmEvents, 'memberStuck'>;
 }
 
 /** The cluster whose connect failed. */
@@ -51,11 +51,11 @@ export class AbandonedPools {
   connectFailed({ clusterId, members, recovery }: FailedCluster, cause: unknown): void {
     const openings = this.#stuck.get(clusterId) ?? new StuckOpenings(recovery);
     this.#stuck.set(clusterId, openings);
-    const before = this.isWornOut(clusterId);
+    const before = this.isStuck(clusterId);
     const shared = members.some(({ module }) => !module.privateInstance);
     openings.failed(cause, { hangs: this.count(clusterId) > 0, shared });
-    if (before || !this.isWornOut(clusterId)) return;
-    for (const { name } of members) this.#tools.events.processWornOut({ clusterId, memberName: name }, cause);
+    if (before || !this.isStuck(clusterId)) return;
+    for (const { name } of members) this.#tools.events.memberStuck({ clusterId, memberName: name }, cause);
   }
 
   connected(clusterId: string): void {
@@ -66,7 +66,7 @@ export class AbandonedPools {
    * Whether hanging calls keep the cluster from connecting: enough consecutive connects failed, and some calls still
    * hang.
    */
-  isWornOut(clusterId: string): boolean {
+  isStuck(clusterId: string): boolean {
     return this.count(clusterId) > 0 && this.#stuck.get(clusterId)?.isStuck === true;
   }
 

@@ -75,7 +75,7 @@ export interface ClusterStatus {
     isOpen: boolean;
     statistics: NativeMemberStatistics | undefined;
     /** Only a new process can open it. */
-    wornOut: boolean;
+    isStuck: boolean;
   }[];
 }
 
@@ -118,15 +118,15 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return [...this.#options.values()].map((options) => {
       const { clusterId, members } = options;
       const open = this.#open.get(clusterId);
-      const wornOut = open === undefined && this.#abandonedPools.isWornOut(clusterId);
+      const poolIsStuck = open === undefined && this.#abandonedPools.isStuck(clusterId);
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
         members: members.map(({ name }) => {
           const member = open?.cluster.memberNamed(name);
           const own = statistics.find((candidate) => candidate.member === member?.index);
-          const { breakerState: breaker, isOpen = false, isWornOut = false } = member ?? {};
-          return { name, breaker, isOpen, statistics: own, wornOut: wornOut || isWornOut };
+          const { breakerState: breaker, isOpen = false, isStuck = false } = member ?? {};
+          return { name, breaker, isOpen, statistics: own, isStuck: poolIsStuck || isStuck };
         }),
       };
     });
@@ -207,7 +207,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       return new Member(tools, place, connection);
     });
     const cluster = new PooledCluster(clusterId, tools, members);
-    pool.setPatience(operationTimeoutMs, (failure) => {
+    pool.setOperationTimeout(operationTimeoutMs, (failure) => {
       cluster.recordHung(failure);
     });
     return { pool, pin, cluster };

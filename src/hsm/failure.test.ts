@@ -75,7 +75,7 @@ const expected: Record<Exclude<NativeFailureKind, 'rv'>, Partial<Classification>
   'lock-held': { code: 'KEY_UNAVAILABLE', countsAgainstBreaker: false },
   'token-missing': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
   'too-long': { code: 'UNSUPPORTED_OPERATION', countsAgainstBreaker: false, callerFault: false },
-  'worn-out': { code: 'KEY_UNAVAILABLE', poisonsMember: true },
+  stuck: { code: 'KEY_UNAVAILABLE', poisonsMember: true },
 };
 
 test.each(Object.entries(expected))('%s', (kind, verdict) => {

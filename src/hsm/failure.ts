@@ -198,7 +198,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
     message: 'The data is longer than the HSM takes at a time.',
     retryElsewhere: true,
   },
-  'worn-out': { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
+  stuck: { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },
   'token-missing': {
     ...healthy,
     ...unreachable,

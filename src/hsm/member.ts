@@ -94,7 +94,7 @@ export class Member {
   }
 
   /** Whether so much of it hangs in its module that only a new process can open it. */
-  get isWornOut(): boolean {
+  get isStuck(): boolean {
     return this.#stuckOpenings.isStuck;
   }
 
@@ -233,8 +233,8 @@ export class Member {
       events.memberProbeFailed(this.place, cause);
       return;
     }
-    if (this.#becomesStuck(cause)) events.processWornOut(this.place, cause);
-    if (this.isWornOut) return;
+    if (this.#becomesStuck(cause)) events.memberStuck(this.place, cause);
+    if (this.isStuck) return;
     // A refused PIN is reported once; it is not tried again either.
     if (isCredentialRefused(cause) && isCredentialRefused(this.#reported)) return;
     this.#reported = cause;
@@ -242,12 +242,12 @@ export class Member {
   }
 
   #becomesStuck(cause: unknown): boolean {
-    const before = this.isWornOut;
+    const before = this.isStuck;
     const own = this.#tools.pool.statistics().find(({ member }) => member === this.index);
     // The attempt to open has failed, so whatever is inside the module now hangs, or is late.
     const hangs = (own?.threadsInside ?? 0) > 0 || this.#tools.formerPoolHangs();
     this.#stuckOpenings.failed(cause, { hangs, shared: this.#connection.sharesInstance });
-    return this.isWornOut && !before;
+    return this.isStuck && !before;
   }
 
   /**

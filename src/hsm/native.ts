@@ -166,7 +166,7 @@ export interface NativeDataKey extends NativeEncryptedData {
  * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock that cannot be made,
  *   or a directory that is not only ours), `lock-held` (by another process at the deadline), `token-missing` (also if several have the label).
  * - `module-in-use`: without a private instance, if the process has the library with another environment or initialisation string.
- * - `worn-out`: more module instances of the member hang than `maxStuckOpenings`; only a new process gets rid of them.
+ * - `stuck`: more module instances of the member hang than `maxStuckOpenings`; only a new process gets rid of them.
  * - `too-long`: more than `NativeProfile.maximumGcmBytes`; the token was not touched.
  */
 export type NativeFailureKind =
@@ -193,7 +193,7 @@ export type NativeFailureKind =
   | 'lock-held'
   | 'token-missing'
   | 'too-long'
-  | 'worn-out';
+  | 'stuck';
 
 /** Every rejection of a promise below is an Error with these properties. */
 export interface NativeFailure extends Error {
@@ -231,7 +231,7 @@ export interface NativePool {
    * that time ends with it. A lane that opens its first session has the same time. Without it, or with 0: until the request's deadline. `onHung` is
    * called for lanes whose request already had its answer (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
    */
-  setPatience(patienceMs: number, onHung: (failure: NativeFailure) => void): void;
+  setOperationTimeout(operationTimeoutMs: number, onHung: (failure: NativeFailure) => void): void;
   /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
   addMember(options: NativeMemberOptions): number;
   /** `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. If it fails the member is closed. */
@@ -239,7 +239,7 @@ export interface NativePool {
   /**
    * Reopens a member (or opens it for the first time) under its old index: it is suspended, its lanes end, its sessions close, and the module is
    * finalised if no thread is inside and no other member uses the instance; then as `openMember`. Threads that hang inside are abandoned after a
-   * quarter of the time; a private instance is then another copy. Rejects with `worn-out` if too much was abandoned already. After a failure the
+   * quarter of the time; a private instance is then another copy. Rejects with `stuck` if too much was abandoned already. After a failure the
    * member is not open. Never logs in.
    */
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;

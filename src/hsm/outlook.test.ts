@@ -47,7 +47,7 @@ const kinds = Object.keys({
   'self-test-failed': 0,
   'token-missing': 0,
   'too-long': 0,
-  'worn-out': 0,
+  stuck: 0,
   cancelled: 0,
   closed: 0,
   lock: 0,

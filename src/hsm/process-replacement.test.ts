@@ -26,7 +26,7 @@ function status(): ClusterStatus[] {
       breaker: condition === 'stuck' ? undefined : condition === 'suspended' ? 'open' : 'closed',
       statistics: { admitted: condition === 'serves' } as ClusterStatus['members'][number]['statistics'],
       isOpen: condition !== 'stuck',
-      wornOut: condition === 'stuck',
+      isStuck: condition === 'stuck',
     })),
   }));
 }

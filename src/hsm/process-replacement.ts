@@ -117,7 +117,7 @@ export class ProcessReplacement {
 
 function stuckMembers(clusters: readonly ClusterStatus[]): StuckMember[] {
   return clusters.flatMap(({ clusterId, members }) =>
-    members.filter(({ wornOut }) => wornOut).map(({ name }) => ({ clusterId, memberName: name })),
+    members.filter(({ isStuck }) => isStuck).map(({ name }) => ({ clusterId, memberName: name })),
   );
 }
 

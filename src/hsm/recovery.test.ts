@@ -45,7 +45,7 @@ describe('a member is stuck', () => {
   });
 
   test('at once if the addon says so', () => {
-    expect(after([failed('worn-out')])).toBe(true);
+    expect(after([failed('stuck')])).toBe(true);
   });
 });
 

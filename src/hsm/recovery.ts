@@ -60,9 +60,9 @@ export function isForGood(cause: unknown): boolean {
   return cause instanceof MemberOpenError && !cause.transient;
 }
 
-/** Too much of the member hangs in its module; a new process is the only remedy while it does. */
-function isWornOut(cause: unknown): boolean {
-  return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'worn-out';
+/** The pool refuses to open the member: too much of it hangs in its module. */
+function isPoolStuck(cause: unknown): boolean {
+  return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'stuck';
 }
 
 /** It reached its deadline inside the module, or behind something that hangs there. */
@@ -89,26 +89,26 @@ export interface HangingOpening {
 export class StuckOpenings {
   readonly #most: number;
   #count = 0;
-  #wornOut = false;
+  #isPoolStuck = false;
 
   constructor({ maxStuckOpenings }: RecoverySettings) {
     this.#most = maxStuckOpenings;
   }
 
   get isStuck(): boolean {
-    return this.#wornOut || this.#count > this.#most;
+    return this.#isPoolStuck || this.#count > this.#most;
   }
 
   failed(cause: unknown, { hangs, shared }: HangingOpening): void {
-    this.#wornOut = isWornOut(cause);
+    this.#isPoolStuck = isPoolStuck(cause);
     // An operator has to act; another process would be refused as well.
-    if (this.#wornOut || isCredentialRefused(cause)) return;
+    if (this.#isPoolStuck || isCredentialRefused(cause)) return;
     if (isOpeningOverdue(cause) || (hangs && shared)) this.#count += 1;
     else if (!hangs) this.#count = 0;
   }
 
   opened(): void {
     this.#count = 0;
-    this.#wornOut = false;
+    this.#isPoolStuck = false;
   }
 }

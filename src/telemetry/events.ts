@@ -98,7 +98,7 @@ export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEven
       logger.error({ ...place, err: cause }, 'member did not reconnect');
       counters?.hsmMemberOpenFailures.inc(labels(place));
     },
-    processWornOut(place, cause) {
+    memberStuck(place, cause) {
       logger.error({ ...place, err: cause }, 'ALERT: a member is stuck: only a new process can open it');
       counters?.hsmProcessWornOut.inc(labels(place));
     },

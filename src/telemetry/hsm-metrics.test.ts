@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { hedgeCounter, showClusters, tryCounter } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
 
-const cluster = (clusterId: string, ...wornOut: boolean[]) => ({
+const cluster = (clusterId: string, ...isStuck: boolean[]) => ({
   clusterId,
-  members: wornOut.map((each, index) => ({
+  members: isStuck.map((each, index) => ({
     name: `m${index}`,
     breaker: undefined,
     isOpen: false,
     statistics: undefined,
-    wornOut: each,
+    isStuck: each,
   })),
 });
 

@@ -51,8 +51,8 @@ function outcomeOf({
 /** Shows the present state of the clusters. A member that is not open has only zeroes. */
 export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[]): void {
   const { gauges } = metrics;
-  const wornOut = clusters.some(({ members }) => members.some((member) => member.wornOut));
-  gauges.processWornOut.set(wornOut ? 1 : 0);
+  const isStuck = clusters.some(({ members }) => members.some((member) => member.isStuck));
+  gauges.processWornOut.set(isStuck ? 1 : 0);
   for (const { clusterId, members } of clusters) {
     for (const { name, breaker, statistics } of members) {
       const place = { cluster: metrics.cluster(clusterId), member: name };

@@ -14,7 +14,7 @@ import { waitFor } from '../wait-for.js';
 const pin = '1234';
 /** A healthy call on a busy machine, with a margin. */
 const callMs = 400;
-const patienceMs = 300;
+const operationTimeoutMs = 300;
 const openingMs = 2_000;
 
 export interface HungPool {
@@ -38,7 +38,7 @@ export async function hungPool(privateInstance: boolean): Promise<HungPool> {
   const fault = putFaultsBefore(hsm);
   const module: NativeModuleOptions = { ...fault.module, privateInstance };
   const pool = addon.createPool(100);
-  pool.setPatience(patienceMs, () => undefined);
+  pool.setOperationTimeout(operationTimeoutMs, () => undefined);
   const ill = await connect(pool, memberOptions(module, 'alpha'), pin);
   const well = await connect(pool, memberOptions(module, 'beta'), pin);
   const key = await makeKey(pool, ill);

@@ -206,7 +206,7 @@ export function recordingEvents(events: string[]): HsmEvents {
     memberReconnecting: ({ memberName }) => void events.push(`reconnecting ${memberName}`),
     memberReconnected: ({ memberName }) => void events.push(`reconnected ${memberName}`),
     memberReconnectFailed: ({ memberName }) => void events.push(`not reconnected ${memberName}`),
-    processWornOut: ({ memberName }) => void events.push(`worn out ${memberName}`),
+    memberStuck: ({ memberName }) => void events.push(`stuck ${memberName}`),
     laneQuarantined: ({ memberName }) => void events.push(`quarantined ${memberName}`),
     materialAlert: (_place, _materialId, alert) => void events.push(alert),
     lanesHung: (_clusterId, laneCount) => void events.push(`hung ${laneCount}`),

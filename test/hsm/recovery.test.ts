@@ -274,26 +274,26 @@ describe('a hanging call', () => {
     cluster = await fixture.connected();
     fixture.fault.obey('C_DecryptInit hang', 'C_EncryptInit hang', 'C_GetTokenInfo hang');
     expect(await codeOf(encrypt())).toBe('DEPENDENCY_TIMEOUT');
-    await untilEvents('worn out one');
-    expect(events('worn out one')).toBe(1);
-    const wornOut = () =>
+    await untilEvents('stuck one');
+    expect(events('stuck one')).toBe(1);
+    const isStuck = () =>
       fixture
         .clusters()
         .status()[0]
-        ?.members.map((member) => member.wornOut);
-    await waitFor(() => expect(wornOut()).toEqual([true]));
+        ?.members.map((member) => member.isStuck);
+    await waitFor(() => expect(isStuck()).toEqual([true]));
     fixture.fault.heal();
     await untilEvents('resumed one');
-    expect(wornOut()).toEqual([false]);
+    expect(isStuck()).toEqual([false]);
     expect((await decrypt()).byteLength).toBe(1);
     expect(failedLogins()).toBe(0);
   });
 
-  const wornOut = () =>
+  const isStuck = () =>
     fixture
       .clusters()
       .status()[0]
-      ?.members.map((member) => member.wornOut);
+      ?.members.map((member) => member.isStuck);
 
   test('in a shared instance keeps its members out, although only the first attempt is inside', async () => {
     const module = { ...fixture.fault.module, privateInstance: false };
@@ -302,12 +302,12 @@ describe('a hanging call', () => {
     fixture.fault.obey('C_Initialize hang');
     fixture.fault.remove('softhsm');
     await untilSuspended();
-    await untilEvents('worn out one');
+    await untilEvents('stuck one');
     expect(fixture.fault.inside('C_Initialize')).toBe(1);
     fixture.fault.restore();
     fixture.fault.heal();
     await untilEvents('resumed one');
-    expect(wornOut()).toEqual([false]);
+    expect(isStuck()).toEqual([false]);
   });
 
   test.each([
@@ -324,13 +324,13 @@ describe('a hanging call', () => {
           .clusters()
           .connect(clusterId, Secret.fromUtf8(pin), 'store:1', systemClock.monotonicMs() + recovery.openTimeoutMs);
       for (let attempt = 0; attempt < 5; attempt += 1) {
-        expect(wornOut()).toEqual([attempt > recovery.maxStuckOpenings]);
+        expect(isStuck()).toEqual([attempt > recovery.maxStuckOpenings]);
         expect(await tryToConnect()).toMatchObject({ connected: false, errorCode: 'NETWORK_ERRORS', transient: true });
       }
-      expect(events('worn out one')).toBe(1);
+      expect(events('stuck one')).toBe(1);
       expect(fixture.fault.inside('C_Initialize')).toBe(hung);
       fixture.fault.heal();
-      await waitFor(() => expect(wornOut()).toEqual([false]));
+      await waitFor(() => expect(isStuck()).toEqual([false]));
       await waitFor(async () => expect(await tryToConnect()).toMatchObject({ connected: true }));
       expect(failedLogins()).toBe(0);
     },

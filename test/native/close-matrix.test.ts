@@ -37,7 +37,7 @@ afterAll(() => {
 const options = () => memberOptions(moduleOf(hsm), 'alpha');
 
 const matrix: Record<keyof NativePool, Row> = {
-  setPatience: { call: (pool) => pool.setPatience(1_000, () => undefined), ...refusedWhenClosing },
+  setOperationTimeout: { call: (pool) => pool.setOperationTimeout(1_000, () => undefined), ...refusedWhenClosing },
   addMember: { call: (pool) => pool.addMember(options()), ...refusedWhenClosing },
   openMember: { call: (pool) => pool.openMember(options(), soon()), ...refusedWhenClosing },
   setProfile: { call: (pool) => pool.setProfile(0, profile, 2), ...refusedWhenClosing },

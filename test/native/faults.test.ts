@@ -130,7 +130,7 @@ describe('a call that hangs', () => {
   test('in the first C_OpenSession of a lane: it is quarantined, and others open', async () => {
     const growing = addon.createPool(1_000);
     const third = putFaultsBefore(hsm, 'third');
-    growing.setPatience(100, () => undefined);
+    growing.setOperationTimeout(100, () => undefined);
     const index = await connect(growing, memberOptions(third.module, 'alpha', { laneCount: 3 }), '1234');
     third.obey('C_OpenSession times 1 hang', 'latency C_GenerateRandom 30');
     const work = Promise.all(Array.from({ length: 60 }, () => growing.random(null, 8, soon())));

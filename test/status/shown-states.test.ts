@@ -75,7 +75,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
             breaker: fixture.clusters.open.has(clusterId) ? ('closed' as const) : undefined,
             isOpen: fixture.clusters.open.has(clusterId),
             statistics: { admitted: true } as ClusterStatus['members'][number]['statistics'],
-            wornOut: false,
+            isStuck: false,
           },
         ],
       })),
@@ -236,7 +236,7 @@ describe('members', () => {
   const member = (change: Partial<ClusterStatus['members'][number]>): ClusterStatus[] => [
     {
       clusterId: clusterA,
-      members: [{ name: 'one', breaker: 'closed', isOpen: true, statistics, wornOut: false, ...change }],
+      members: [{ name: 'one', breaker: 'closed', isOpen: true, statistics, isStuck: false, ...change }],
     },
   ];
   const shown = async (status: ClusterStatus[]) => {

@@ -161,7 +161,7 @@ const counted: Record<keyof typeof counterDefinitions | keyof typeof histogramDe
     series: 'holdfast_hsm_logins_total{outcome="failed"}',
   },
   hsmProcessWornOut: {
-    happens: () => hsm().processWornOut(place, cause),
+    happens: () => hsm().memberStuck(place, cause),
     series: `holdfast_hsm_process_worn_out_total{${member}}`,
   },
   materialAlerts: {
@@ -274,7 +274,7 @@ const status: ServiceStatus = {
 const failedStore = 'key_store="cks-1",cluster="main"';
 const sources = {
   clusters: () => [
-    { clusterId, members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, wornOut: true }] },
+    { clusterId, members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, isStuck: true }] },
   ],
   encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
   status: () => Promise.resolve(status),
