@@ -26,8 +26,13 @@ int intOf(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value
 
 size_t sizeOf(const Napi::Value& value) { return static_cast<size_t>(value.As<Napi::Number>().Int64Value()); }
 
-std::optional<int> memberOrNull(const Napi::Value& value) {
-  return value.IsNull() ? std::nullopt : std::optional(intOf(value));
+Members membersOf(const Napi::Value& value) {
+  if (value.IsNull()) return Members::all();
+  if (value.IsNumber()) return Members::only(intOf(value));
+  auto members = Members::anyOf({});
+  const auto given = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < given.Length(); ++i) members.add(intOf(given[i]));
+  return members;
 }
 
 std::shared_ptr<FileLock> lockOf(const Napi::Value& value) {

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "material.h"
+#include "members.h"
 #include "pool.h"
 
 namespace holdfast {
@@ -27,8 +28,8 @@ std::optional<std::string> stringOrNull(const Napi::Value& value);
 int intOf(const Napi::Value& value);
 /// A whole number that is not negative: lengths, limits, CK_RVs.
 size_t sizeOf(const Napi::Value& value);
-/// The index of a member; nothing for null, which means the next member in turn.
-std::optional<int> memberOrNull(const Napi::Value& value);
+/// From `NativeMembers`: null, an index, or an array of indices.
+Members membersOf(const Napi::Value& value);
 /// From absolute milliseconds of `process.hrtime`.
 Deadline deadlineOf(const Napi::Value& value);
 /// Of a `NativeLock`; nothing for null, and for one that was released.

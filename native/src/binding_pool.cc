@@ -23,7 +23,7 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
 namespace {
 
 /// An operation of lanes: its name in JavaScript, and the function that makes it from the arguments. The
-/// first argument is the member, the last the deadline.
+/// first argument says which members may run it, the last is the deadline.
 struct PostedOperation {
   const char* name;
   OperationPointer (*make)(const Napi::CallbackInfo& info);
@@ -98,7 +98,7 @@ Napi::Value PoolBinding::postOperation(const Info& info) {
   const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
   const auto deadline = deadlineOf(info[info.Length() - 1]);
   lastTicket_ = pending.completion->ticket();
-  pool_->post(pending.completion, memberOrNull(info[0]), std::move(operation), deadline);
+  pool_->post(pending.completion, membersOf(info[0]), std::move(operation), deadline);
   return pending.promise;
 }
 
@@ -108,9 +108,10 @@ Napi::Value PoolBinding::setOperationTimeout(const Info& info) {
   const auto completions = AddonState::of(info.Env()).completions;
   const auto ticket = completions->listen(info[1].As<Napi::Function>());
   try {
-    pool_->setOperationTimeout(std::chrono::milliseconds(sizeOf(info[0])), [completions, ticket](Failure failure) {
-      completions->complete(ticket, std::move(failure), Urgency::kNow);
-    });
+    pool_->setOperationTimeout(std::chrono::milliseconds(sizeOf(info[0])),
+                               [completions, ticket](Failure failure) {
+                                 completions->complete(ticket, std::move(failure), Urgency::kNow);
+                               });
   } catch (const Failure& failure) {
     completions->forget(ticket);
     throw Napi::Error(info.Env(), toJavaScript(info.Env(), failure));

@@ -1,4 +1,5 @@
-/// \file When a lane's thread entered the PKCS#11 call that it makes now: the operation timeout counts from there.
+/// \file When a lane's thread entered the PKCS#11 call that it makes now: the operation timeout counts from
+/// there.
 #pragma once
 
 #include <atomic>

@@ -20,8 +20,7 @@ MemberStatistics describe(const Member& member, const RequestQueue& requests) RE
   described.lanes = static_cast<int>(member.lanes.ready());
   described.laneTarget = member.budget.target();
   described.quarantinedLanes = static_cast<int>(member.lanes.quarantined());
-  const size_t shared = described.admitted ? requests.sharedSize() : 0;
-  described.queued = static_cast<int>(requests.pinnedSize(member.index) + shared);
+  described.queued = static_cast<int>(requests.sizeFor(member.index, described.admitted));
   described.running = static_cast<int>(member.lanes.running());
   described.logins = member.formerLogins + (member.token ? member.token->logins() : 0);
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
@@ -88,7 +87,7 @@ Profile Dispatcher::profileOf(int index) const {
 void Dispatcher::suspend(int index) {
   const Lock lock(mutex_);
   memberTransitions.advance(memberAt(index).state, MemberEvent::kSuspend);
-  refuseWhereNobodyServes();
+  refuseUnserved();
 }
 
 void Dispatcher::resume(int index) {
@@ -116,9 +115,10 @@ void Dispatcher::post(const RequestPointer& request) {
   try {
     if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
     if (!request->hasTimeToStart()) throw failure(FailureKind::kQueueDeadline, "posted too late to begin");
-    Member* const pinned = request->member ? &memberAt(*request->member) : nullptr;
-    const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
-    const bool served = pinned != nullptr ? pinned->takesPinnedWork() : std::ranges::any_of(members_, serves);
+    const Members members = request->members;
+    if (members.isNamed()) (void)memberAt(members.name());
+    const auto takes = [members](const auto& member) REQUIRES(poolState) { return member->takes(members); };
+    const bool served = std::ranges::any_of(members_, takes);
     if (!served) throw failure(FailureKind::kNoMember, "no member takes this work");
     if (Lane* const lane = idleLaneFor(*request)) return assign(*lane, request);
     requests_.push(request);
@@ -139,11 +139,11 @@ void Dispatcher::cancel(uint64_t ticket) {
 }
 
 Lane* Dispatcher::idleLaneFor(const Request& request) {
-  if (request.member) return memberAt(*request.member).lanes.nextIdle();
+  if (request.members.isNamed()) return memberAt(request.members.name()).lanes.nextIdle();
   for (size_t step = 0; step < members_.size(); ++step) {
     const size_t index = (rotation_ + step) % members_.size();
     const Member& member = *members_[index];
-    Lane* const lane = member.takesSharedWork() ? member.lanes.nextIdle() : nullptr;
+    Lane* const lane = member.takes(request.members) ? member.lanes.nextIdle() : nullptr;
     if (lane == nullptr) continue;
     rotation_ = index + 1;
     return lane;
@@ -156,11 +156,14 @@ void Dispatcher::assign(Lane& lane, const RequestPointer& request) {
   memberOf(lane).lanes.wake(lane);
 }
 
-void Dispatcher::refuseWhereNobodyServes() {
-  const auto serves = [](const auto& member) REQUIRES(poolState) { return member->takesSharedWork(); };
+void Dispatcher::refuseUnserved() {
   // A pool that closes drains its queue through members that are closing.
-  if (closed_ || std::ranges::any_of(members_, serves)) return;
-  requests_.refuseShared(FailureKind::kNoMember, "the last admitted member was suspended");
+  if (closed_) return;
+  auto serving = Members::anyOf({});
+  for (const auto& member : members_) {
+    if (member->takesSharedWork()) serving.add(member->index);
+  }
+  requests_.refuseUnserved(serving, FailureKind::kNoMember, "the last admitted member was suspended");
 }
 
 RequestPointer Dispatcher::take(Member& member) {

@@ -110,7 +110,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   [[nodiscard]] Lane* idleLaneFor(const Request& request) REQUIRES(poolState);
   [[nodiscard]] RequestPointer take(Member& member) REQUIRES(poolState);
   void assign(Lane& lane, const RequestPointer& request) REQUIRES(poolState);
-  void refuseWhereNobodyServes() REQUIRES(poolState);
+  /// Refuses what waits for admitted members, and has none.
+  void refuseUnserved() REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);
   void setAside(Member& member, Lane& lane) REQUIRES(poolState);
   void replaceHanging(Member& member) REQUIRES(poolState);

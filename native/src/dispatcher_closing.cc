@@ -29,7 +29,7 @@ void Dispatcher::stop(Member& member, MemberEvent why) {
 void Dispatcher::beginClosing(int index) {
   const Lock lock(mutex_);
   stop(memberAt(index), MemberEvent::kClose);
-  refuseWhereNobodyServes();
+  refuseUnserved();
 }
 
 void Dispatcher::beginClosingAll() {
@@ -59,7 +59,7 @@ void Dispatcher::release(int index, Deadline deadline) {
   Lock lock(mutex_);
   Member& member = *members_[static_cast<size_t>(index)];
   changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return isDeserted(member); });
-  requests_.refusePinned(index, FailureKind::kClosed, "the member was closed");
+  requests_.refuseNamed(index, FailureKind::kClosed, "the member was closed");
   inside = countInside(member.threadsReleasing);
   token = std::move(member.token);
   epoch = std::move(member.epoch);
@@ -71,7 +71,7 @@ void Dispatcher::releaseAll(Deadline deadline) {
   {
     const Lock lock(mutex_);
     for (const auto& member : members_) {
-      if (member->threadsInside() > 0 || requests_.pinnedSize(member->index) > 0)
+      if (member->threadsInside() > 0 || requests_.sizeFor(member->index, false) > 0)
         open.push_back(member->index);
     }
   }

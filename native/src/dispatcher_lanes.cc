@@ -107,7 +107,7 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   requests_.pushFront(request);
   // Also those of other members: nothing else may wake them before its deadline.
   for (const auto& each : members_) wakeIdle(*each);
-  refuseWhereNobodyServes();
+  refuseUnserved();
   return true;
 }
 
@@ -118,9 +118,9 @@ void Dispatcher::laneEnded(Lane& lane) {
   if (before == LaneState::kQuarantined) {
     replaceHanging(member);
   } else if (before != LaneState::kRetired && member.lanes.isEmpty()) {
-    requests_.refusePinned(member.index, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
-                           "the member has no lane");
-    refuseWhereNobodyServes();
+    requests_.refuseNamed(member.index, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
+                          "the member has no lane");
+    refuseUnserved();
   }
   changed_.notifyAll();
 }
@@ -157,8 +157,8 @@ void Dispatcher::expireOpening(Lane& lane) {
   Member& member = memberOf(lane);
   setAside(member, lane);
   if (member.lanes.isEmpty()) {
-    requests_.refusePinned(member.index, FailureKind::kNoMember, "no lane of the member opens");
-    refuseWhereNobodyServes();
+    requests_.refuseNamed(member.index, FailureKind::kNoMember, "no lane of the member opens");
+    refuseUnserved();
   }
   changed_.notifyAll();
 }
@@ -167,7 +167,7 @@ void Dispatcher::expireOpening(Lane& lane) {
 void Dispatcher::growFor(const Request& request) {
   Member* smallest = nullptr;
   for (const auto& member : members_) {
-    const bool takes = request.member ? member->index == *request.member : member->takesSharedWork();
+    const bool takes = member->takes(request.members);
     if (takes && (smallest == nullptr || member->lanes.size() < smallest->lanes.size()))
       smallest = member.get();
   }
@@ -178,7 +178,7 @@ void Dispatcher::growFor(const Request& request) {
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(member.lanes.size());
   const bool wanted =
-      requests_.size() > 0 && member.lanes.areAllReady() && member.takesPinnedWork() && member.mayReplace();
+      requests_.size() > 0 && member.lanes.areAllReady() && member.takesNamedWork() && member.mayReplace();
   if (wanted && member.budget.mayGrow(lanes, Clock::now())) addLane(member);
 }
 
@@ -226,11 +226,11 @@ void Dispatcher::quarantine(Lane& lane) {
   setAside(member, lane);
   // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
   memberTransitions.advance(member.state, MemberEvent::kHang);
-  refuseWhereNobodyServes();
+  refuseUnserved();
   if (!member.mayReplace()) {
     member.exhausted = true;
-    requests_.refusePinned(member.index, FailureKind::kNoMember, "too many lanes of the member hang");
-    refuseWhereNobodyServes();
+    requests_.refuseNamed(member.index, FailureKind::kNoMember, "too many lanes of the member hang");
+    refuseUnserved();
   }
   changed_.notifyAll();
 }

@@ -15,6 +15,7 @@ bool hasNobodyInside(const Member& member) REQUIRES(poolState) {
 int Dispatcher::addMember(MemberOptions options) {
   const Lock lock(mutex_);
   if (closed_) throw failure(FailureKind::kClosed, "the pool is closed");
+  if (members_.size() >= kMaxMembers) throw failure(FailureKind::kNoMember, "a pool has at most 64 members");
   auto member = std::make_unique<Member>();
   member->index = static_cast<int>(members_.size());
   member->limits = options.lanes;
@@ -46,8 +47,8 @@ void Dispatcher::detach(int index, Deadline deadline) {
   if (token) member.formerLogins += token->logins();
   member.lanes.retireAll();
   member.exhausted = false;
-  requests_.refusePinned(index, FailureKind::kNoMember, "the member is opened again");
-  refuseWhereNobodyServes();
+  requests_.refuseNamed(index, FailureKind::kNoMember, "the member is opened again");
+  refuseUnserved();
   changed_.waitUntil(lock, deadline, [&member]() REQUIRES(poolState) { return hasNobodyInside(member); });
   // In a shared instance the next opening has the same token. Who is still inside hangs, and must not keep it
   // out.

@@ -2,9 +2,13 @@
 
 namespace holdfast {
 
-bool Member::takesSharedWork() const { return state == MemberState::kAdmitted && takesPinnedWork(); }
+bool Member::takes(Members members) const {
+  return members.has(index) && (members.isNamed() ? takesNamedWork() : takesSharedWork());
+}
 
-bool Member::takesPinnedWork() const { return !isClosing() && !exhausted && !lanes.isEmpty(); }
+bool Member::takesSharedWork() const { return state == MemberState::kAdmitted && takesNamedWork(); }
+
+bool Member::takesNamedWork() const { return !isClosing() && !exhausted && !lanes.isEmpty(); }
 
 bool Member::hasSurplus() const { return static_cast<int>(lanes.size()) > budget.target(); }
 

@@ -8,6 +8,7 @@
 #include "lane_budget.h"
 #include "lane_set.h"
 #include "member_state.h"
+#include "members.h"
 #include "pool_state.h"
 
 namespace holdfast {
@@ -75,8 +76,10 @@ struct Member {
   std::optional<Failure> laneFailure GUARDED_BY(poolState);
 
   bool isClosing() const REQUIRES(poolState) { return holdfast::isClosing(state); }
+  /// Whether its lanes may run a request for these members.
+  bool takes(Members members) const REQUIRES(poolState);
   bool takesSharedWork() const REQUIRES(poolState);
-  bool takesPinnedWork() const REQUIRES(poolState);
+  bool takesNamedWork() const REQUIRES(poolState);
   /// More lanes than the budget allows.
   bool hasSurplus() const REQUIRES(poolState);
   /// Whether a lane that hangs may have another in its place.

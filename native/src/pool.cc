@@ -196,9 +196,8 @@ void Pool::close(const Answer& answer, Deadline deadline) {
   ControlTask::start(watchdog_, answer, deadline, work, late);
 }
 
-void Pool::post(const Answer& answer, std::optional<int> member, OperationPointer operation,
-                Deadline deadline) {
-  dispatcher_->post(std::make_shared<Request>(dispatcher_, answer, std::move(operation), member, deadline));
+void Pool::post(const Answer& answer, Members members, OperationPointer operation, Deadline deadline) {
+  dispatcher_->post(std::make_shared<Request>(dispatcher_, answer, std::move(operation), members, deadline));
 }
 
 void Pool::beginAbandoning(Deadline deadline) {

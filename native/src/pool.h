@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "completion.h"
@@ -34,8 +33,8 @@ class Pool {
   void closeMember(const Answer& answer, int member, Deadline deadline);
   void close(const Answer& answer, Deadline deadline);
 
-  /// An operation for a lane of this member, or of the next admitted one.
-  void post(const Answer& answer, std::optional<int> member, OperationPointer operation, Deadline deadline);
+  /// An operation for a lane of one of these members.
+  void post(const Answer& answer, Members members, OperationPointer operation, Deadline deadline);
 
   /// See Dispatcher.
   void cancel(uint64_t ticket) { dispatcher_->cancel(ticket); }

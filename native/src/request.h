@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "completion.h"
+#include "members.h"
 #include "pool_state.h"
 #include "watchdog.h"
 
@@ -19,10 +20,10 @@ class Lane;
 class Request final : public TimerTarget, public std::enable_shared_from_this<Request> {
  public:
   Request(std::weak_ptr<Dispatcher> dispatcher, std::shared_ptr<Completion> completion,
-          OperationPointer operation, std::optional<int> member, Deadline deadline)
+          OperationPointer operation, Members members, Deadline deadline)
       : completion(std::move(completion)),
         operation(std::move(operation)),
-        member(member),
+        members(members),
         deadline(deadline),
         dispatcher_(std::move(dispatcher)) {}
 
@@ -36,8 +37,8 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   const std::shared_ptr<Completion> completion;
   const OperationPointer operation;
-  /// The member that must run it, or none: the next admitted one.
-  const std::optional<int> member;
+  /// Those that may run it.
+  const Members members;
   const Deadline deadline;
   /// See OperationContext::insideSince. A lane that was given the request may not be awake yet.
   std::atomic<Clock::time_point> insideSince = kNotInside;

@@ -5,27 +5,24 @@
 namespace holdfast {
 
 void RequestQueue::push(const RequestPointer& request) {
-  auto& queue = queueOf(*request);
-  const bool isMemberFull =
-      request->member && pinned_.size() > 1 && queue.size() >= std::max<size_t>(1, limit_ / 2);
-  if (isMemberFull || size_ >= limit_) throw failure(FailureKind::kQueueFull, "too many operations wait");
-  queue.push_back(request);
+  auto& [members, requests] = lineFor(request->members);
+  const bool mayFillHalf = memberCount_ > 1 && !members.areAll();
+  const bool isLineFull = mayFillHalf && requests.size() >= std::max<size_t>(1, limit_ / 2);
+  if (isLineFull || size_ >= limit_) throw failure(FailureKind::kQueueFull, "too many operations wait");
+  requests.push_back({++newest_, request});
   ++size_;
 }
 
 void RequestQueue::pushFront(const RequestPointer& request) {
-  queueOf(*request).push_front(request);
+  lineFor(request->members).requests.push_front({--oldest_, request});
   ++size_;
 }
 
 RequestPointer RequestQueue::pop(int member, bool takesShared) {
-  if (auto request = popFrom(pinned_[static_cast<size_t>(member)])) return request;
-  return takesShared ? popFrom(shared_) : nullptr;
-}
-
-RequestPointer RequestQueue::popFrom(Requests& queue) {
-  while (!queue.empty()) {
-    auto request = takeOut(queue, queue.begin());
+  while (Line* const line = nextLine(member, takesShared)) {
+    auto request = std::move(line->requests.front().request);
+    line->requests.pop_front();
+    --size_;
     if (request->hasTimeToStart()) return request;
     refuse(request, failure(FailureKind::kQueueDeadline, "too little time was left when its turn came"));
   }
@@ -33,56 +30,87 @@ RequestPointer RequestQueue::popFrom(Requests& queue) {
 }
 
 bool RequestQueue::remove(const RequestPointer& request) {
-  auto& queue = queueOf(*request);
-  const auto found = std::ranges::find(queue, request);
-  if (found == queue.end()) return false;
-  takeOut(queue, found);
-  return true;
+  const auto isIt = [&request](const Waiting& waiting) { return waiting.request == request; };
+  return std::ranges::any_of(lines_, [&](Line& line) REQUIRES(poolState) {
+    return line.members == request->members && takeFirst(line, isIt) != nullptr;
+  });
 }
 
 void RequestQueue::refuse(const RequestPointer& request, Failure failure) {
   watchdog_->unwatch(request->deadline, request);
-  if (request->member && failure.member < 0) failure.member = *request->member;
+  if (failure.member < 0) failure.member = request->members.name();
   request->completion->complete(std::move(failure));
 }
 
 bool RequestQueue::refuseTicket(uint64_t ticket, const Failure& failure) {
-  const auto refuseFrom = [&](Requests& queue) REQUIRES(poolState) {
-    const auto hasTicket = [ticket](const auto& request) { return request->completion->ticket() == ticket; };
-    const auto found = std::ranges::find_if(queue, hasTicket);
-    if (found == queue.end()) return false;
-    refuse(takeOut(queue, found), failure);
-    return true;
+  const auto hasTicket = [ticket](const Waiting& waiting) {
+    return waiting.request->completion->ticket() == ticket;
   };
-  return refuseFrom(shared_) || std::ranges::any_of(pinned_, refuseFrom);
+  return std::ranges::any_of(lines_, [&](Line& line) REQUIRES(poolState) {
+    const auto request = takeFirst(line, hasTicket);
+    if (request) refuse(request, failure);
+    return request != nullptr;
+  });
 }
 
-void RequestQueue::refusePinned(int member, FailureKind kind, const char* detail) {
-  refuseIn(pinned_[static_cast<size_t>(member)], kind, detail);
+void RequestQueue::refuseNamed(int member, FailureKind kind, const char* detail) {
+  for (Line& line : lines_) {
+    if (line.members.name() == member) refuseIn(line, kind, detail);
+  }
 }
 
-void RequestQueue::refuseShared(FailureKind kind, const char* detail) { refuseIn(shared_, kind, detail); }
+void RequestQueue::refuseUnserved(Members serving, FailureKind kind, const char* detail) {
+  for (Line& line : lines_) {
+    if (!line.members.isNamed() && !line.members.overlaps(serving)) refuseIn(line, kind, detail);
+  }
+}
 
 void RequestQueue::refuseAll(FailureKind kind, const char* detail) {
-  for (auto& queue : pinned_) refuseIn(queue, kind, detail);
-  refuseIn(shared_, kind, detail);
+  for (Line& line : lines_) refuseIn(line, kind, detail);
 }
 
-void RequestQueue::refuseIn(Requests& queue, FailureKind kind, const char* detail) {
-  size_ -= queue.size();
-  for (const auto& request : queue) refuse(request, failure(kind, detail));
-  queue.clear();
+size_t RequestQueue::sizeFor(int member, bool takesShared) const {
+  size_t size = 0;
+  for (const Line& line : lines_) {
+    if (line.isFor(member, takesShared)) size += line.requests.size();
+  }
+  return size;
 }
 
-RequestQueue::Requests& RequestQueue::queueOf(const Request& request) {
-  return request.member ? pinned_[static_cast<size_t>(*request.member)] : shared_;
+RequestQueue::Line& RequestQueue::lineFor(Members members) {
+  const auto own = std::ranges::find(lines_, members, &Line::members);
+  if (own != lines_.end()) return *own;
+  const auto unused = std::ranges::find_if(lines_, [](const Line& line) { return line.requests.empty(); });
+  if (unused == lines_.end()) return lines_.emplace_back(Line{members, {}});
+  unused->members = members;
+  return *unused;
 }
 
-RequestPointer RequestQueue::takeOut(Requests& queue, const Requests::iterator& found) {
-  RequestPointer request = std::move(*found);
-  queue.erase(found);
+RequestQueue::Line* RequestQueue::nextLine(int member, bool takesShared) {
+  Line* next = nullptr;
+  for (Line& line : lines_) {
+    if (line.requests.empty() || !line.isFor(member, takesShared)) continue;
+    if (line.members.isNamed()) return &line;
+    const bool isOlder = next == nullptr || line.requests.front().order < next->requests.front().order;
+    if (isOlder) next = &line;
+  }
+  return next;
+}
+
+template <typename Predicate>
+RequestPointer RequestQueue::takeFirst(Line& line, Predicate matches) {
+  const auto found = std::ranges::find_if(line.requests, matches);
+  if (found == line.requests.end()) return nullptr;
+  auto request = std::move(found->request);
+  line.requests.erase(found);
   --size_;
   return request;
+}
+
+void RequestQueue::refuseIn(Line& line, FailureKind kind, const char* detail) {
+  size_ -= line.requests.size();
+  for (const auto& waiting : line.requests) refuse(waiting.request, failure(kind, detail));
+  line.requests.clear();
 }
 
 }  // namespace holdfast

@@ -1,10 +1,12 @@
-/// \file Requests that wait: for any member in one queue, or each for the member that it names.
+/// \file Requests that wait for a lane of one of their members.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <vector>
 
+#include "members.h"
 #include "pool_state.h"
 #include "request.h"
 #include "watchdog.h"
@@ -12,56 +14,76 @@
 namespace holdfast {
 
 /// Bounded over all of them. A request that leaves it without a lane gets its answer here.
+///
+/// Requests for the same members wait in one line. So a lane looks at the first request of each line and at
+/// no other, however many wait: there are few sets of members, because keys are on few.
 class RequestQueue {
  public:
   /// `limit`: requests that may wait, for all members together.
   RequestQueue(size_t limit, std::shared_ptr<Watchdog> watchdog)
       : limit_(limit), watchdog_(std::move(watchdog)) {}
 
-  void addMember() REQUIRES(poolState) { pinned_.emplace_back(); }
+  void addMember() REQUIRES(poolState) { ++memberCount_; }
 
-  /// Throws `queue-full`. Of several members none may fill more than half: work for one that hangs must not
-  /// take the room of all.
+  /// Throws `queue-full`. In a pool of several members no line but that for all may fill more than half: work
+  /// for members that hang must not take the room of the others.
   void push(const RequestPointer& request) REQUIRES(poolState);
-  /// What a lane hands back: before all others, and beyond the limit.
+  /// Puts a request that a lane gives back before all others, and beyond the limit.
   void pushFront(const RequestPointer& request) REQUIRES(poolState);
-  /// The next one that names the member, else the next one for any. Nothing if none waits. What has too
-  /// little time left is refused on the way.
+  /// The next request for a lane of this member, or null. First those that name it, because no other member
+  /// can run them, then with `takesShared` the oldest of the others. Refuses on the way what has too little
+  /// time left.
   [[nodiscard]] RequestPointer pop(int member, bool takesShared) REQUIRES(poolState);
   /// Whether it waited.
-  bool remove(const RequestPointer& request) REQUIRES(poolState);
+  [[nodiscard]] bool remove(const RequestPointer& request) REQUIRES(poolState);
 
   /// Answers a request that no lane has begun, whether it waits or never did.
   void refuse(const RequestPointer& request, Failure failure) REQUIRES(poolState);
-  /// Takes out the one of this ticket and answers it. Whether it waited.
+  /// Takes out the request of this ticket and answers it. Whether it waited.
   [[nodiscard]] bool refuseTicket(uint64_t ticket, const Failure& failure) REQUIRES(poolState);
-  /// Those that name the member.
-  void refusePinned(int member, FailureKind kind, const char* detail) REQUIRES(poolState);
-  /// Those for any member.
-  void refuseShared(FailureKind kind, const char* detail) REQUIRES(poolState);
+  /// Refuses those that name the member.
+  void refuseNamed(int member, FailureKind kind, const char* detail) REQUIRES(poolState);
+  /// Refuses those that name no member, and are for none of `serving`.
+  void refuseUnserved(Members serving, FailureKind kind, const char* detail) REQUIRES(poolState);
   void refuseAll(FailureKind kind, const char* detail) REQUIRES(poolState);
 
   size_t size() const REQUIRES(poolState) { return size_; }
-  size_t sharedSize() const REQUIRES(poolState) { return shared_.size(); }
-  size_t pinnedSize(int member) const REQUIRES(poolState) {
-    return pinned_[static_cast<size_t>(member)].size();
-  }
+  /// How many `pop` could give to a lane of this member.
+  size_t sizeFor(int member, bool takesShared) const REQUIRES(poolState);
 
  private:
-  using Requests = std::deque<RequestPointer>;
+  struct Waiting {
+    /// Lower is older.
+    int64_t order;
+    RequestPointer request;
+  };
+  using Requests = std::deque<Waiting>;
+  /// Those for the same members, the oldest first.
+  struct Line {
+    Members members;
+    Requests requests;
 
-  Requests& queueOf(const Request& request) REQUIRES(poolState);
-  [[nodiscard]] RequestPointer popFrom(Requests& queue) REQUIRES(poolState);
-  /// The request, out of its queue.
-  RequestPointer takeOut(Requests& queue, const Requests::iterator& found) REQUIRES(poolState);
-  void refuseIn(Requests& queue, FailureKind kind, const char* detail) REQUIRES(poolState);
+    bool isFor(int member, bool takesShared) const {
+      return members.has(member) && (takesShared || members.isNamed());
+    }
+  };
+
+  /// The line for these members: a new one, or an empty one of others, if they have none.
+  Line& lineFor(Members members) REQUIRES(poolState);
+  Line* nextLine(int member, bool takesShared) REQUIRES(poolState);
+  /// Takes the first request that matches out of its line; null if there is none.
+  template <typename Predicate>
+  RequestPointer takeFirst(Line& line, Predicate matches) REQUIRES(poolState);
+  void refuseIn(Line& line, FailureKind kind, const char* detail) REQUIRES(poolState);
 
   const size_t limit_;
   const std::shared_ptr<Watchdog> watchdog_;
-  Requests shared_ GUARDED_BY(poolState);
-  /// By member.
-  std::vector<Requests> pinned_ GUARDED_BY(poolState);
+  size_t memberCount_ GUARDED_BY(poolState) = 0;
+  /// As many as different sets have waited at the same time.
+  std::vector<Line> lines_ GUARDED_BY(poolState);
   size_t size_ GUARDED_BY(poolState) = 0;
+  int64_t newest_ GUARDED_BY(poolState) = 0;
+  int64_t oldest_ GUARDED_BY(poolState) = 0;
 };
 
 }  // namespace holdfast

@@ -98,11 +98,11 @@ TestPool::~TestPool() {
   watchdog_->threads().join(deadline);
 }
 
-TestPool::Pending TestPool::post(std::optional<int> member, OperationPointer operation, Deadline deadline,
+TestPool::Pending TestPool::post(Members members, OperationPointer operation, Deadline deadline,
                                  uint64_t ticket) {
   const auto sink = std::make_shared<FutureSink>();
   auto pending = sink->future();
-  pool_->post(std::make_shared<Completion>(sink, ticket), member, std::move(operation), deadline);
+  pool_->post(std::make_shared<Completion>(sink, ticket), members, std::move(operation), deadline);
   return pending;
 }
 

@@ -66,8 +66,13 @@ class TestPool {
   template <typename Start>
   Pending start(const Start& start);
 
-  Pending post(std::optional<int> member, OperationPointer operation, Deadline deadline = after(20'000),
+  Pending post(Members members, OperationPointer operation, Deadline deadline = after(20'000),
                uint64_t ticket = 1);
+  /// To this member by name.
+  Pending post(int member, OperationPointer operation, Deadline deadline = after(20'000),
+               uint64_t ticket = 1) {
+    return post(Members::only(member), std::move(operation), deadline, ticket);
+  }
   Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
   /// Opens, logs in, takes the inventory, resumes; gives the member's index.
   int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});

@@ -52,7 +52,7 @@ TEST(Fault, ACancelledRequestThatWaitsNeverReachesTheToken) {
   auto running = pool.post(member, makeRandom(8), after(20'000), 7);
   EXPECT_TRUE(eventually([&] { return token.inside("C_GenerateRandom") == 1; }));
   auto pinned = pool.post(member, makeRandom(8), after(20'000), 8);
-  auto shared = pool.post(std::nullopt, makeRandom(8), after(20'000), 9);
+  auto shared = pool.post(Members::all(), makeRandom(8), after(20'000), 9);
   const int before = token.calls("C_GenerateRandom");
   for (const uint64_t ticket : {8, 9, 1'000}) pool.pool().cancel(ticket);
   EXPECT_EQ(failureOf(pinned.get()).kind, FailureKind::kCancelled);
@@ -74,7 +74,7 @@ TEST(Fault, ACallThatHangsLosesItsLaneAfterTheOperationTimeoutThoughItsRequestIs
   const int member = pool.connect(token.faultyModule());
   std::promise<Failure> told;
   pool.pool().setOperationTimeout(std::chrono::milliseconds(500),
-                          [&](Failure failure) { told.set_value(std::move(failure)); });
+                                  [&](Failure failure) { told.set_value(std::move(failure)); });
   token.obey("C_GenerateRandom hang");
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(20))).kind, FailureKind::kOverdue);
   auto hung = told.get_future();
@@ -106,7 +106,7 @@ TEST(Fault, ARequestThatIsHandedBackGoesToAnotherMemberThatRests) {
   ASSERT_TRUE(eventually([&] { return full.inside("C_DecryptInit") == 1; }));
   const int before = full.calls("C_GenerateRandom");
   for (int turn = 0; turn < 2; ++turn) {
-    const auto outcome = pool.post(std::nullopt, makeRandom(8), after(1'000)).get();
+    const auto outcome = pool.post(Members::all(), makeRandom(8), after(1'000)).get();
     EXPECT_TRUE(std::holds_alternative<Success>(outcome));
   }
   EXPECT_EQ(full.calls("C_GenerateRandom"), before + 1);
@@ -170,10 +170,10 @@ TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
   ill.obey("C_GenerateRandom hang");
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(50))).kind, FailureKind::kLaneDeadline);
   EXPECT_FALSE(pool.statistics(member).admitted);
-  EXPECT_EQ(failureOf(pool.post(std::nullopt, makeRandom(8)).get()).kind, FailureKind::kNoMember);
+  EXPECT_EQ(failureOf(pool.post(Members::all(), makeRandom(8)).get()).kind, FailureKind::kNoMember);
   const int neighbour = pool.connect(well.module(), {2, 2});
   for (int i = 0; i < 20; ++i)
-    EXPECT_EQ(std::get<Success>(pool.post(std::nullopt, makeRandom(8)).get()).member, neighbour);
+    EXPECT_EQ(std::get<Success>(pool.post(Members::all(), makeRandom(8)).get()).member, neighbour);
   ill.heal();
   // A success clears it.
   valueOf<Secret>(pool.run(member, makeRandom(8)));
@@ -183,7 +183,7 @@ TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
 /// More work than two lanes do in a while.
 std::vector<TestPool::Pending> postMuch(TestPool& pool) {
   std::vector<TestPool::Pending> pending;
-  for (int i = 0; i < 60; ++i) pending.push_back(pool.post(std::nullopt, makeRandom(8)));
+  for (int i = 0; i < 60; ++i) pending.push_back(pool.post(Members::all(), makeRandom(8)));
   return pending;
 }
 

@@ -1,3 +1,4 @@
+#include <array>
 #include <atomic>
 #include <future>
 #include <random>
@@ -34,7 +35,7 @@ TEST(Handover, ALaneThatEndsAtCloseIsGivenNoWork) {
   auto busy = pool.post(first, makeRandom(8));
   other.obey("C_GenerateRandom hang");
   std::vector<TestPool::Pending> backlog;
-  for (int i = 0; i < 4; ++i) backlog.push_back(pool.post(std::nullopt, makeRandom(8)));
+  for (int i = 0; i < 4; ++i) backlog.push_back(pool.post(Members::all(), makeRandom(8)));
   ASSERT_TRUE(eventually(
       [&] { return suspected.inside("C_GenerateRandom") == 2 && other.inside("C_GenerateRandom") == 1; }));
   suspected.obey("C_GenerateRandom hang\nC_CloseSession times 1 hang");
@@ -65,13 +66,15 @@ TEST_P(HandoverStress, EveryRequestIsAnswered) {
   std::atomic<bool> posting = true;
   std::atomic<uint64_t> ticket = 0;
   std::atomic<int> unanswered = 0;
+  const std::array targets = {Members::only(first), Members::all(), Members::anyOf({second}),
+                              Members::anyOf({first, second})};
   std::vector<std::thread> callers;
-  for (int i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < targets.size(); ++i) {
     callers.emplace_back([&, i] {
       while (posting) {
-        const auto member = i == 0 ? std::optional(first) : std::nullopt;
+        const Members members = targets.at(i);
         const uint64_t own = ++ticket;
-        auto pending = pool.post(member, makeRandom(8), after(100 * (i + 1)), own);
+        auto pending = pool.post(members, makeRandom(8), after(100 * (static_cast<int>(i) + 1)), own);
         if (i == 3) pool.pool().cancel(own);
         if (!isAnswered(pending)) ++unanswered;
         std::this_thread::sleep_for(std::chrono::microseconds(200));

@@ -72,7 +72,8 @@ struct NotingSink final : CompletionSink {
 void postRandom(TestPool& pool, int member, const std::shared_ptr<NotingSink>& sink, int count,
                 size_t length) {
   for (int i = 0; i < count; ++i)
-    pool.pool().post(std::make_shared<Completion>(sink, 1), member, makeRandom(length), after(60'000));
+    pool.pool().post(std::make_shared<Completion>(sink, 1), Members::only(member), makeRandom(length),
+                     after(60'000));
 }
 
 TEST(Outbox, ALaneHoldsAnswersBackOnlyWhileMoreRequestsWait) {

@@ -30,7 +30,7 @@ TEST(Pool, ManyThreadsPostAtOnce) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < 50; ++round) {
-        auto random = pool.post(std::nullopt, makeRandom(16));
+        auto random = pool.post(Members::all(), makeRandom(16));
         auto encrypting = pool.post(first, makeEncrypt(key, Secret(Bytes(32)), {}));
         if (i == 0) pool.pool().suspend(second);
         if (i == 0) pool.pool().resume(second);
@@ -73,7 +73,7 @@ TEST(Pool, ClosingRacesWithPosting) {
     std::vector<TestPool::Pending> pending;
     for (int i = 0; i < 100; ++i) pending.push_back(pool.post(member, makeRandom(8)));
     std::thread poster([&] {
-      for (int i = 0; i < 100; ++i) pool.post(std::nullopt, makeRandom(8)).get();
+      for (int i = 0; i < 100; ++i) pool.post(Members::all(), makeRandom(8)).get();
     });
     EXPECT_EQ(pool.close(), 0U);
     for (auto& one : pending) valueOf<Secret>(one.get());

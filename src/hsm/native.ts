@@ -163,7 +163,7 @@ export interface NativeDataKey extends NativeEncryptedData {
  *   works with the keys that have proved themselves.
  * - `handle-revoked`: while it encrypted, another lane saw that the handle is no longer this key's; the ciphertext is discarded, and the next
  *   operation finds the key anew.
- * - `queue-full`, `no-member` (none admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock that cannot be made,
+ * - `queue-full`, `no-member` (none of its members admitted, or not open), `closed`, `module` (the library cannot be used), `lock` (a file lock that cannot be made,
  *   or a directory that is not only ours), `lock-held` (by another process at the deadline), `token-missing` (also if several have the label).
  * - `module-in-use`: without a private instance, if the process has the library with another environment or initialisation string.
  * - `stuck`: more module instances of the member hang than `maxStuckOpenings`; only a new process gets rid of them.
@@ -208,7 +208,7 @@ export interface NativeFailure extends Error {
   hsmCleared: boolean;
   /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
   isOfUse: boolean;
-  /** Index of the member; -1 if the operation was for any of them and reached none. */
+  /** Index of the member; -1 if the operation was for several and reached none. */
   member: number;
   epoch: number;
 }
@@ -222,6 +222,13 @@ export interface NativeLock {
 }
 
 /**
+ * The members that may run an operation: any admitted one (`null`), any admitted one of these, or one by name, even if it is suspended. Named work
+ * goes before other work of that member. Otherwise a member's lanes take the oldest operation that they may run. An operation that is not posted by
+ * name is rejected with `no-member` when the last of its members is suspended or closes.
+ */
+type NativeMembers = number | readonly number[] | null;
+
+/**
  * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give. Every method on a closed pool
  * rejects with kind `closed`.
  */
@@ -232,7 +239,7 @@ export interface NativePool {
    * called for lanes whose request already had its answer (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
    */
   setOperationTimeout(operationTimeoutMs: number, onHung: (failure: NativeFailure) => void): void;
-  /** Declares a member, which is not open yet: `reopenMember` opens it. Throws a NativeFailure of kind `closed`. */
+  /** Declares a member, which `reopenMember` opens. Throws a NativeFailure of kind `closed`, or `no-member` if the pool has 64 of them. */
   addMember(options: NativeMemberOptions): number;
   /** `addMember`, then loads the module, calls `C_Initialize` and finds the token. Opens no lane and never logs in. If it fails the member is closed. */
   openMember(options: NativeMemberOptions, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
@@ -244,16 +251,15 @@ export interface NativePool {
    */
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
-   * The differences of this member's token from others, from its next login on. Without it the token counts as unknown. `laneCount`
-   * replaces the count (and the maximum of quarantined lanes) of its options, now that the token is known. Throws a NativeFailure of
-   * kind `closed`.
+   * The differences of this member's token from others, from its next login on. Without it the token counts as unknown. `laneCount` replaces the
+   * count (and the maximum of quarantined lanes) of its options, now that the token is known. Throws a NativeFailure of kind `closed`.
    */
   setProfile(member: number, profile: NativeProfile, laneCount: number): void;
   /**
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
-   * (or, where `C_Login` hangs, when it returns). Rejects if any lane cannot open its session. Called again on a member that is
-   * logged in, it begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process.
-   * `attempt` (of `acquireLoginLock`; null without a lock) is held until `C_Login` has come back; what hangs before it gives it back at the deadline and never logs in.
+   * (or, if `C_Login` hangs, when it returns). Rejects if no lane can open its session. Called again on a member that is logged in, it begins a new
+   * epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process. `attempt` (of `acquireLoginLock`; null without a lock)
+   * is held until `C_Login` has come back. What hangs before it gives it back at the deadline and never logs in.
    */
   loginMember(
     member: number,
@@ -266,8 +272,8 @@ export interface NativePool {
   /** A fresh `C_GetTokenInfo` of a member. */
   tokenInfo(member: number, deadlineMs: number): Promise<NativeTokenInfo>;
   /**
-   * Suspends the member; running work and work posted to it by name continue. If this was the last one, waiting work for any member is rejected with
-   * `no-member`. Throws a NativeFailure of kind `closed`, as `resume` does.
+   * Suspends the member; running work and work posted to it by name continue. Other waiting work is rejected with `no-member` if this was the last of
+   * its members. Throws a NativeFailure of kind `closed`, as `resume` does.
    */
   suspend(member: number): void;
   /** Admits the member. */
@@ -296,7 +302,7 @@ export interface NativePool {
    * handle from the token. `id`: 32 random bytes drawn for this key, so no search is needed to show that no other object has it.
    */
   generateKey(
-    member: number | null,
+    members: NativeMembers,
     id: Uint8Array,
     label: string,
     canaryPlaintext: Uint8Array,
@@ -317,7 +323,7 @@ export interface NativePool {
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
   /** Takes a 12-byte nonce of the token's RNG (drawn ahead in blocks, each used once) and encrypts (CKM_AES_GCM, 128-bit tag) in one call. */
   encrypt(
-    member: number | null,
+    members: NativeMembers,
     material: NativeMaterialReference,
     plaintext: Uint8Array,
     additionalData: Uint8Array,
@@ -325,7 +331,7 @@ export interface NativePool {
   ): Promise<NativeResult<NativeEncryptedData>>;
   /** Decrypts. After any failure of `C_Decrypt`, whatever its code, the canary is tried on the same handle. */
   decrypt(
-    member: number | null,
+    members: NativeMembers,
     material: NativeMaterialReference,
     nonce: Uint8Array,
     ciphertext: Uint8Array,
@@ -334,13 +340,13 @@ export interface NativePool {
   ): Promise<NativeResult<Uint8Array>>;
   /** Draws `length` bytes from the token's RNG and encrypts them in the same call. */
   generateDataKey(
-    member: number | null,
+    members: NativeMembers,
     material: NativeMaterialReference,
     length: number,
     additionalData: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<NativeDataKey>>;
-  random(member: number | null, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
+  random(members: NativeMembers, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
 }
 
 /** The present state of an open member. `logins` counts from `addMember` on, through all its module instances. */
@@ -354,7 +360,7 @@ export interface NativeMemberStatistics {
   /** The present maximum of lanes: `laneCount`, or less if the token had no session for more. */
   laneTarget: number;
   quarantinedLanes: number;
-  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for any member. */
+  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for members it is one of. */
   queued: number;
   running: number;
   logins: number;
