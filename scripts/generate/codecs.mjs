@@ -106,11 +106,14 @@ class CodecWriter {
 
   #enumPart(typeName) {
     const { name, file } = this.#services.enums.get(typeName);
-    return this.#part(name, () => `choice(${this.#alias(file)}.${name}, enumNames('${name}'))`);
+    return this.#part(name, () => {
+      const alias = this.#alias(file);
+      return `choice(${alias}.${name}, enumNames('${name}'), ${alias}.${uncapitalised(name)}FromJSON)`;
+    });
   }
 
   #part(typeName, code) {
-    const name = `${typeName.charAt(0).toLowerCase()}${typeName.slice(1)}`;
+    const name = uncapitalised(typeName);
     if (!this.#parts.has(name)) this.#parts.set(name, code());
     return name;
   }
@@ -131,6 +134,10 @@ class CodecWriter {
       field.label === Label.REPEATED && field.typeName.endsWith('Entry') && !this.#services.messages.has(field.typeName)
     );
   }
+}
+
+function uncapitalised(name) {
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
 }
 
 function isSecret(field) {

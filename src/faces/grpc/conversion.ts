@@ -1,4 +1,5 @@
 import { Secret } from '../../secret.js';
+import { type PlainKind, PlainRequestReader } from './plain-request.js';
 
 /**
  * Converts one value of a protobuf message to a value of the domain and back. The tables of conversions are generated
@@ -9,6 +10,10 @@ export interface Conversion<Wire> {
   readonly absent?: () => Wire;
   /** Values of this kind are secrets, or contain some. */
   readonly isSecret?: boolean;
+  /** How a plain request carries it; undefined: it cannot. */
+  readonly plainKind?: PlainKind;
+  /** The domain value of an enum's number. */
+  readonly ofNumber?: (number: number) => unknown;
   /** Undefined leaves the field out. */
   toDomain(wire: Wire): unknown;
   /** Throws for a domain value that the wire cannot carry: a programming error, answered KMS_INTERNAL. */
@@ -20,14 +25,15 @@ export type FieldConversions<Message> = {
   readonly [Name in keyof Message]-?: Conversion<Exclude<Message[Name], undefined>>;
 };
 
-function unchanged<Wire>(): Conversion<Wire> {
-  return { toDomain: (wire) => wire, toWire: (domain) => domain as Wire };
+function unchanged<Wire>(plainKind?: PlainKind): Conversion<Wire> {
+  const conversion = { toDomain: (wire: Wire) => wire, toWire: (domain: unknown) => domain as Wire };
+  return plainKind === undefined ? conversion : { ...conversion, plainKind };
 }
 
 /** A string that is the same on both sides. The decoder refuses invalid UTF-8. */
-export const text = unchanged<string>();
+export const text = unchanged<string>('text');
 /** A 32-bit whole number, the same on both sides. */
-export const integer = unchanged<number>();
+export const integer = unchanged<number>('integer');
 /** A double, the same on both sides. */
 export const fraction = unchanged<number>();
 /** A 64-bit whole number of the wire. In the domain it is a number, exact up to 2^53. */
@@ -36,18 +42,20 @@ export const wholeNumber: Conversion<bigint> = {
   toWire: (domain) => BigInt(domain as number),
 };
 /** A bool, the same on both sides. */
-export const flag = unchanged<boolean>();
+export const flag = unchanged<boolean>('flag');
 /** A `google.protobuf.Timestamp`, which is a Date in the generated code: to the millisecond. */
 export const timestamp = unchanged<Date>();
 
 /** Bytes that are not secret. The generated decoder has copied them out of the frame. */
 export const blob: Conversion<Buffer> = {
+  plainKind: 'blob',
   toDomain: (wire) => wire,
   toWire: (domain) => asBuffer(domain as Uint8Array),
 };
 
 /** Bytes that are a `Secret` in the domain. The `Secret` takes over the wire's copy. */
 export const secretBlob: Conversion<Buffer> = {
+  plainKind: 'secret',
   isSecret: true,
   toDomain: (wire) => new Secret(wire),
   toWire: (domain) => asBuffer((domain as Secret).reveal()),
@@ -63,7 +71,7 @@ export const takenSecretText: Conversion<string> = {
 
 /** An encryption context. Absent means empty, in protobuf and in the domain. */
 export const context: Conversion<Map<string, string>> = {
-  ...unchanged<Map<string, string>>(),
+  ...unchanged<Map<string, string>>('context'),
   absent: () => new Map(),
 };
 
@@ -80,21 +88,25 @@ export function listOf<Wire>(element: Conversion<Wire>): Conversion<Wire[]> {
 /**
  * A protobuf enum that is a string of the AWS API in the domain: its name without the prefix, unless `renamed`.
  * UNSPECIFIED means absent; a number that the proto does not have is 'UNRECOGNIZED', which the request's limits refuse.
+ * @param ofNumber how the generated code reads a number; without it, no plain request carries the enum
  */
 export function choice<Name extends string, Wire extends string>(
   values: Readonly<Record<Name, Wire>>,
   renamed: Partial<Record<Name, string>> = {},
+  ofNumber?: (number: number) => Wire,
 ): Conversion<Wire> {
   const pairs = (Object.entries(values) as [Name, Wire][]).map(
     ([name, wire]) => [renamed[name] ?? name, wire] as const,
   );
   const wireOf = new Map<unknown, Wire>(pairs);
   const domainOf = new Map<Wire, string>(pairs.map(([domain, wire]) => [wire, domain]));
+  const toDomain = (wire: Wire): string | undefined => {
+    const domain = domainOf.get(wire);
+    return domain === 'UNSPECIFIED' ? undefined : domain;
+  };
   return {
-    toDomain(wire) {
-      const domain = domainOf.get(wire);
-      return domain === 'UNSPECIFIED' ? undefined : domain;
-    },
+    ...(ofNumber === undefined ? {} : { plainKind: 'choice', ofNumber: (number) => toDomain(ofNumber(number)) }),
+    toDomain,
     toWire(domain) {
       const wire = wireOf.get(domain);
       if (wire === undefined) throw new Error(`The proto has no value ${String(domain)}.`);
@@ -107,6 +119,7 @@ export function choice<Name extends string, Wire extends string>(
 export interface StructureConversion<Message> extends Conversion<Message> {
   /** The number of its fields. They are numbered from 1 without gaps (`proto-model.test.ts`). */
   readonly fieldCount: number;
+  readonly plainReader: PlainRequestReader;
 }
 
 /** A message. A domain value with a field that the message lacks is refused: no answer loses a field silently. */
@@ -115,6 +128,7 @@ export function structure<Message extends object>(fields: FieldConversions<Messa
   const byName = new Map(conversions);
   return {
     fieldCount: conversions.length,
+    plainReader: new PlainRequestReader(conversions),
     isSecret: conversions.some(([, conversion]) => conversion.isSecret),
     toDomain(wire) {
       const domain: Record<string, unknown> = {};
@@ -138,7 +152,8 @@ export function structure<Message extends object>(fields: FieldConversions<Messa
   };
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
+/** The same bytes, not a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

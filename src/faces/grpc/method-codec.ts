@@ -1,7 +1,7 @@
 import { type BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
 import { moveOffHeap } from '../../secret.js';
-import type { Conversion, StructureConversion } from './conversion.js';
+import { asBuffer, type Conversion, type StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
 /** The generated functions of a message. */
@@ -46,7 +46,8 @@ export function methodCodec<Request, Response>(
   const encoder = new ResponseEncoder(messages.response, messages.responseFields.isSecret ?? false);
   return {
     carriesSecrets,
-    decode: (frame) => decodeRequest(methodName, messages, frame),
+    decode: (frame) =>
+      messages.requestFields.plainReader.read(asBuffer(frame)) ?? decodeStrictly(methodName, messages, frame),
     encode: (response) => encoder.encode(messages.responseFields.toWire(response)),
   };
 }
@@ -86,7 +87,8 @@ class ResponseEncoder<Response> {
   }
 }
 
-function decodeRequest<Request, Response>(
+/** Also reads what is not plain, and words every refusal. */
+function decodeStrictly<Request, Response>(
   methodName: string,
   messages: MethodMessages<Request, Response>,
   frame: Uint8Array,
