@@ -21,6 +21,7 @@ export interface BenchArguments {
 }
 
 export const usage = `Usage: npm run bench -- [options]
+       npm run bench -- compare <commit> <commit> [options]   (compare --help)
 
 Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server and the real server, and prints medians.
 
@@ -78,7 +79,13 @@ function parse(parameters: readonly string[]) {
   }
 }
 
-function atLeast(minimum: number, given: string | undefined, option: string, whole: boolean): number | undefined {
+/** An option's number. @throws UsageError */
+export function atLeast(
+  minimum: number,
+  given: string | undefined,
+  option: string,
+  whole: boolean,
+): number | undefined {
   if (given === undefined) return undefined;
   const value = Number(given);
   if (given.trim() !== '' && value >= minimum && Number.isFinite(value) && (!whole || Number.isInteger(value))) {

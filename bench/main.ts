@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BenchArguments, parseBenchArguments, UsageError, usage } from './arguments.js';
 import { buildAll, nativePrograms, requireBuilt } from './build.js';
+import { compareMain } from './compare.js';
 import { measureCreateKey } from './create-key-cost.js';
 import { installGhz } from './ghz.js';
 import { machineName, measuredCommit, thisMachine } from './machine.js';
@@ -149,6 +150,11 @@ function store(report: BenchReport): void {
 }
 
 async function main(): Promise<void> {
+  const [command, ...parameters] = process.argv.slice(2);
+  if (command === 'compare') {
+    await compareMain(parameters, progress);
+    return;
+  }
   const options = parseBenchArguments(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(usage);

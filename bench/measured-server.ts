@@ -15,7 +15,7 @@ export interface MeasuredServerOptions {
   /** For the server's process. */
   environment?: NodeJS.ProcessEnv;
   /** The compiled command; default: this working copy's. */
-  program?: string;
+  program?: string | undefined;
   /** Keys on its token; default 1. */
   keysOnToken?: number;
   /** Whether the token encrypts at next to no cost, so that the service's own share shows (docs/faults.md, `builtinCipher`). */

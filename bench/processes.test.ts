@@ -31,28 +31,35 @@ test('a process that ends before it serves is reported with its output', async (
   await expect(ready).rejects.toThrow('A server ended with 3 before it was ready: no such token');
 });
 
-test.each(['throw new Error()', 'process.kill(process.pid, "SIGINT")'])(
-  'a bench that ends by %s leaves no process behind',
-  async (end) => {
-    const processes = JSON.stringify(new URL('processes.ts', import.meta.url).href);
-    const script = `
+/** Commands that print the number of a process that goes on: of their own, and of one that they started. */
+const itself = 'echo $$; exec sleep 1000';
+const child = 'sleep 1000 & echo $!; wait';
+
+test.each([
+  ['throw new Error()', itself, false],
+  ['process.kill(process.pid, "SIGINT")', itself, false],
+  ['process.kill(process.pid, "SIGHUP")', itself, false],
+  ['process.kill(process.pid, "SIGTERM")', child, true],
+])('a bench that ends by %s leaves no process behind: %s', async (end, command, detached) => {
+  const processes = JSON.stringify(new URL('processes.ts', import.meta.url).href);
+  const script = `
       import { startProcess, exitOnSignals } from ${processes};
       exitOnSignals();
-      const child = startProcess(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-      process.stdout.write(String(child.pid), () => setTimeout(() => { ${end} }));
+      const options = { stdio: ['ignore', 'pipe', 'ignore'], detached: ${String(detached)} };
+      const child = startProcess('sh', ['-c', ${JSON.stringify(command)}], options);
+      child.stdout.once('data', (line) => process.stdout.write(line, () => setTimeout(() => { ${end} })));
       setInterval(() => {}, 1000);`;
-    const bench = startProcess(process.execPath, ['--import', typescriptHooks, '--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: withoutHooks(),
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-    });
-    const output = collect(bench.stdout);
-    await once(bench, 'close');
-    const pid = Number(output());
-    expect(pid).toBeGreaterThan(0);
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
-  },
-);
+  const bench = startProcess(process.execPath, ['--import', typescriptHooks, '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: withoutHooks(),
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+  });
+  const output = collect(bench.stdout);
+  await once(bench, 'close');
+  const pid = Number(output());
+  expect(pid).toBeGreaterThan(0);
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+});
 
 function isAlive(pid: number): boolean {
   try {

@@ -1,15 +1,28 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 
 /** The running processes of the bench. */
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, { group: boolean }>();
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, { group }] of running) kill(child, group);
 });
+
+function kill(child: ChildProcess, group: boolean): void {
+  if (!group || child.pid === undefined) {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
+}
 
 /** Makes a signal end this process as `process.exit` does: exit handlers run. */
 export function exitOnSignals(): void {
   for (const [signal, number] of [
+    ['SIGHUP', 1],
     ['SIGINT', 2],
     ['SIGTERM', 15],
   ] as const) {
@@ -20,10 +33,11 @@ export function exitOnSignals(): void {
 
 /**
  * Starts a process that does not outlive this one, however this one ends (except by SIGKILL, which cannot be handled).
+ * A detached one leads a process group (spawn's `detached`), all of which ends.
  */
 export function startProcess(program: string, parameters: readonly string[], options: SpawnOptions): ChildProcess {
   const child = spawn(program, parameters, options);
-  running.add(child);
+  running.set(child, { group: options.detached === true });
   child.once('close', () => running.delete(child));
   return child;
 }

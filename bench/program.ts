@@ -8,6 +8,10 @@ export interface ProgramRun {
   environment?: NodeJS.ProcessEnv;
   /** Written to its standard input. A program that ends without reading it has not failed for that. */
   input?: string;
+  /** Its working directory; default: this process's. */
+  folder?: string;
+  /** Whether it is ended together with all that it starts: builds start compilers. */
+  ownGroup?: boolean;
 }
 
 /** How much of a program's output an error repeats, in characters. */
@@ -25,9 +29,14 @@ export class ProgramFailure extends Error {
  * Runs a program and resolves with its stdout.
  * @throws ProgramFailure unless it ends with 0
  */
-export function runProgram({ program, parameters, environment, input }: ProgramRun): Promise<string> {
+export function runProgram(run: ProgramRun): Promise<string> {
+  const { program, parameters, environment, input, folder, ownGroup } = run;
   return new Promise((resolve, reject) => {
-    const child = startProcess(program, parameters, { env: { ...process.env, ...environment } });
+    const child = startProcess(program, parameters, {
+      env: { ...process.env, ...environment },
+      cwd: folder,
+      detached: ownGroup ?? false,
+    });
     const [output, errors] = [collect(child.stdout), collect(child.stderr)];
     child.on('error', ({ message }) => reject(new ProgramFailure(program, 'cannot be run', message)));
     child.on('close', (code, signal) => {
