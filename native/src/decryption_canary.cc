@@ -24,7 +24,7 @@ bool isRefused(OperationContext& context, const DecryptionCanary& forgery, CK_OB
     static_cast<void>(decrypt(context, forgery, key));
     return false;
   } catch (const Failure& failure) {
-    // It was never asked about the ciphertext, or answered what cannot be.
+    // The token was never asked to judge the ciphertext, or its output was impossible.
     if (failure.kind != FailureKind::kRv || !traitsOf(failure.function).judgesInput) throw;
     return true;
   }
@@ -34,7 +34,7 @@ bool isRefused(OperationContext& context, const DecryptionCanary& forgery, CK_OB
 
 void requireKind(const DecryptionCanary& /*canary*/, const KeyAttributes& read) {
   requireAttribute(read.keyType == CKK_AES, "CKA_KEY_TYPE is not AES");
-  // Not every token says the length of every key (SoftHSM 2.6.1 says 0 after an unwrapping).
+  // Some tokens do not report the length of every key (SoftHSM 2.6.1 reports 0 after unwrapping).
   requireAttribute(read.valueLength.value_or(0) == 0 || read.valueLength == 32, "CKA_VALUE_LEN is not 32");
   requireAttribute(read.encrypt && read.decrypt, "CKA_ENCRYPT and CKA_DECRYPT are not both true");
 }
@@ -49,10 +49,10 @@ void tryAnswer(OperationContext& context, const DecryptionCanary& canary, CK_OBJ
 
 void requireForgeriesRefused(OperationContext& context, const DecryptionCanary& canary,
                              CK_OBJECT_HANDLE key) {
-  // Left to tryAnswer, which says so.
+  // tryAnswer reports this.
   if (canary.ciphertext.size() < kTagLength) return;
   DecryptionCanary changed = canary;
-  // Its last bit: a tag that is compared in part is compared from its beginning.
+  // Changes the tag's last bit: a token that compares only part of a tag compares its first bytes.
   changed.ciphertext.back() ^= 1;
   if (!isRefused(context, changed, key))
     throw forgeryAccepted("the HSM decrypts a ciphertext whose tag was changed");

@@ -10,7 +10,7 @@ namespace holdfast {
 /// An AES key of 256 bits that encrypts and decrypts.
 void requireKind(const DecryptionCanary& canary, const KeyAttributes& read);
 
-/// Throws `canary-failed` for another plaintext, and what C_DecryptInit and C_Decrypt answer.
+/// Throws `canary-failed` if the plaintext differs, and the failures of C_DecryptInit and C_Decrypt.
 void tryAnswer(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key);
 
 /// The canary with a bit of its tag changed, and with a bit of its additional data changed: all that AES-GCM

@@ -1,4 +1,4 @@
-/// \file Why an operation failed: thrown inside the core, and the reason a promise is rejected with.
+/// \file Why an operation failed: thrown inside the core, and the reason with which a promise is rejected.
 #pragma once
 
 #include <cstdint>
@@ -49,12 +49,12 @@ struct Failure : std::exception {
   Function function = Function::kNone;
   /// For the log; never holds a secret.
   std::string detail;
-  /// The canary decrypted on the same handle, so the ciphertext is at fault and not the HSM
-  /// (invariant 5).
+  /// The canary decrypted through the same handle, so the ciphertext is at fault and not the HSM (invariant
+  /// 5).
   bool callerFault = false;
-  /// Key and HSM worked after it: it says nothing about the HSM, and may be the request's.
+  /// Key and HSM worked afterwards: the failure says nothing about the HSM, and the request may be at fault.
   bool hsmCleared = false;
-  /// Of a lane that hangs: its operation uses keys, and does not make, destroy or list them.
+  /// For a lane that hangs: its operation uses keys, and does not make, destroy or list them.
   bool isOfUse = true;
   int member = -1;
   uint64_t epoch = 0;
@@ -67,20 +67,20 @@ struct Failure : std::exception {
 [[nodiscard]] Failure failure(FailureKind kind, std::string detail);
 
 /// The function answered CKR_OK with an output that the standard or the mechanism rules out. `detail` names
-/// the output and never contains it: it may be secret.
+/// the output and never contains it, because it may be secret.
 [[nodiscard]] Failure badOutput(Function function, std::string detail);
 
 /// A failure that a PKCS#11 function answered.
 [[nodiscard]] Failure rvFailure(Function function, CK_RV rv);
 
-/// The same failure, of that member.
+/// The same failure, attributed to that member.
 [[nodiscard]] Failure withMember(Failure failure, int member);
 
 /// Throws the `rvFailure` unless the answer is CKR_OK.
 void check(Function function, CK_RV rv);
 
-/// The call that failed may have encrypted all the same: another encryption has to be accounted for before it
-/// is tried (invariant 9).
+/// The call may have encrypted although it failed: another encryption must be counted before it is tried
+/// (invariant 9).
 [[nodiscard]] bool mayHaveEncrypted(const Failure& failure);
 
 /// One line for the log: `C_Login: CKR_PIN_INCORRECT (0xa0)`, or kind and detail.

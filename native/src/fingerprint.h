@@ -1,4 +1,4 @@
-/// \file Whether two secrets are the same, without keeping either.
+/// \file Compares two secrets without keeping either.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 
 namespace holdfast {
 
-/// SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys that are drawn once a process: 128 bits that say
-/// nothing to anyone without the keys, and that two secrets share by a chance of 2^-128.
+/// SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys that each process draws once. Its 128 bits
+/// reveal nothing without the keys, and two secrets share them with a probability of 2^-128.
 class Fingerprint {
  public:
   /// Throws std::system_error if the system has no random bytes.

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-// A test compares it with the calls in these sources. C_GetFunctionList gives the others and is not among
-// them.
+// A test compares it with the calls in these sources. C_GetFunctionList is not in it, because it gives the
+// others.
 #define HOLDFAST_CALLED_FUNCTIONS(X) \
   X(C_CloseSession)                  \
   X(C_Decrypt)                       \
@@ -43,7 +43,7 @@ enum class Function : uint8_t {
 /// Its name; '' for none.
 [[nodiscard]] const char* nameOf(Function function);
 
-/// The possible meanings of a function's failure.
+/// What it can mean that this function failed.
 struct FunctionTraits {
   /// It works on one key, which may be why it failed.
   bool usesKey = false;
@@ -58,7 +58,7 @@ struct FunctionTraits {
   bool mayHaveEncrypted = false;
 };
 
-/// Has a row for every function: one without does not compile.
+/// Has a row for every function; it does not compile if one is missing.
 [[nodiscard]] FunctionTraits traitsOf(Function function);
 
 }  // namespace holdfast

@@ -5,13 +5,13 @@
 
 namespace holdfast {
 
-/// The answer of C_GetFunctionList. Throws a Failure of kind `module` if there is no table, or one that
-/// cannot be initialised.
+/// Calls C_GetFunctionList. Throws a Failure of kind `module` if there is no table, or if the table cannot be
+/// used to initialise.
 [[nodiscard]] CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions);
 
-/// After C_Initialize, because some modules that pass calls on fill in their table only then. Throws a
-/// Failure of kind `module` unless the table has every function that the addon calls: §3.6 wants an entry for
-/// each, and a call through a NULL would end the process.
+/// Called after C_Initialize, because some modules that forward calls fill in their table only then. Throws a
+/// Failure of kind `module` unless the table has every function that the addon calls. §3.6 demands an entry
+/// for each, and a call through NULL would end the process.
 void requireFunctions(const CK_FUNCTION_LIST& functions);
 
 }  // namespace holdfast

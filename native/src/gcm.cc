@@ -8,22 +8,24 @@
 namespace holdfast {
 namespace {
 
-/// Whether the end of an output is unchanged: PKCS#11 has no other sign of a call that answered CKR_OK and
-/// wrote nothing, or not all. Random bytes end in eight zeroes with a chance of 2^-64.
+/// Whether the end of an output buffer is unchanged. PKCS#11 gives no other sign that a call answered CKR_OK
+/// and wrote nothing, or not everything. Random bytes end in eight zeroes with a probability of 2^-64.
 bool endsInZeroes(ByteView bytes) {
   return std::ranges::all_of(bytes.last(std::min<size_t>(bytes.size(), 8)),
                              [](uint8_t byte) { return byte == 0; });
 }
 
-/// Whether the ciphertext begins with the plaintext. For the lengths checked, the chance of that is 2^-128.
+/// Whether the ciphertext begins with the plaintext. For the lengths checked, the probability of that is
+/// 2^-128.
 bool isEcho(ByteView ciphertext, ByteView plaintext) {
   return plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext);
 }
 
-/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted again.
+/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted.
 void requireCiphertext(ByteView ciphertext, CK_ULONG length, ByteView plaintext) {
   if (length != ciphertext.size())
-    throw badOutput(Function::C_Encrypt, "the ciphertext is not as long as plaintext and tag");
+    throw badOutput(Function::C_Encrypt,
+                    "the ciphertext does not have the length of the plaintext and a tag");
   if (endsInZeroes(ciphertext)) throw badOutput(Function::C_Encrypt, "the ciphertext has no tag");
   if (isEcho(ciphertext, plaintext)) throw badOutput(Function::C_Encrypt, "the ciphertext is the plaintext");
 }
@@ -57,21 +59,22 @@ Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& paramet
   return ciphertext;
 }
 
-/// `unwritten`: the buffer's bytes before the call.
+/// `unwritten`: the bytes that fill the buffer before the call.
 Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters,
                    ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
   session.begin(Function::C_DecryptInit,
                 [&](CK_SESSION_HANDLE handle) { return functions.C_DecryptInit(handle, &mechanism, key); });
-  // SoftHSM wants room for the tag too.
+  // SoftHSM demands room for the tag too.
   Secret plaintext(ciphertext.size());
   std::fill_n(plaintext.data(), plaintext.size(), unwritten);
   CK_ULONG length = plaintext.size();
   check(Function::C_Decrypt, functions.C_Decrypt(session.handle(), pointerFor(ciphertext), ciphertext.size(),
                                                  plaintext.data(), &length));
   if (length != ciphertext.size() - kTagLength)
-    throw badOutput(Function::C_Decrypt, "the plaintext is not as long as the ciphertext without its tag");
+    throw badOutput(Function::C_Decrypt,
+                    "the plaintext does not have the length of the ciphertext without its tag");
   plaintext.truncate(length);
   if (isEcho(ciphertext, plaintext.view()))
     throw badOutput(Function::C_Decrypt, "the plaintext is the ciphertext");
@@ -88,12 +91,12 @@ Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVie
 
 Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce, ByteView additionalData,
                                ByteView plaintext) {
-  // Room for tokens that write an AES block in its place, or the initial counter.
+  // Room for tokens that write a whole AES block there, or the initial counter.
   std::array<uint8_t, 64> room{};
   auto parameters = parametersFor(ByteView(room).first(kNonceLength), additionalData);
   Bytes ciphertext = encryptWith(session, key, parameters, plaintext);
   if (parameters.ulIvLen != kNonceLength)
-    throw badOutput(Function::C_Encrypt, "the nonce is not of 12 bytes");
+    throw badOutput(Function::C_Encrypt, "the nonce does not have 12 bytes");
   std::copy_n(room.begin(), nonce.size(), nonce.begin());
   if (std::ranges::any_of(nonce, [](unsigned char byte) { return byte != 0; })) return ciphertext;
   Failure noNonce = rvFailure(Function::C_Encrypt, CKR_MECHANISM_PARAM_INVALID);
@@ -106,11 +109,12 @@ Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce, ByteVi
   auto parameters = parametersFor(nonce, additionalData);
   Secret plaintext = decryptOver(0x00, session, key, parameters, ciphertext);
   if (plaintext.size() == 0 || !endsInZeroes(plaintext.view())) return plaintext;
-  // The zeroes may be the buffer's own. The plaintext's own zeroes appear in another buffer too.
+  // The zeroes may be those of the untouched buffer. Zeroes of the plaintext also appear in a buffer that was
+  // filled with other bytes.
   parameters = parametersFor(nonce, additionalData);
   const Secret again = decryptOver(0xff, session, key, parameters, ciphertext);
   if (!std::ranges::equal(again.view(), plaintext.view()))
-    throw badOutput(Function::C_Decrypt, "the plaintext was not written, or not all of it");
+    throw badOutput(Function::C_Decrypt, "the plaintext was not written, or only in part");
   return plaintext;
 }
 

@@ -8,19 +8,19 @@
 
 namespace holdfast {
 
-/// Ciphertext with the 16-byte tag behind it. Throws `bad-output` for one of another length, without a tag,
-/// or that is its plaintext.
+/// The ciphertext, followed by the 16-byte tag. Throws `bad-output` if it has another length, has no tag, or
+/// equals the plaintext.
 [[nodiscard]] Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                ByteView additionalData, ByteView plaintext);
 
-/// The same for a token that makes the nonce: `nonce` is 12 zero bytes and becomes the token's. Throws if the
-/// token leaves it zero: a ciphertext under that nonce must never get out.
+/// The same for a token that makes the nonce: pass 12 zero bytes as `nonce`; the token's replaces them.
+/// Throws if the token leaves it zero: a ciphertext under that nonce must never get out.
 [[nodiscard]] Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce,
                                              ByteView additionalData, ByteView plaintext);
 
-/// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext of
-/// another length than the ciphertext without its tag, or one that was not written. `ciphertext` is at least
-/// as long as the tag. Decrypts twice if the plaintext ends in zeroes, because an untouched buffer looks the
+/// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext that
+/// is not 16 bytes shorter than the ciphertext, or that was not written. `ciphertext` is at least as long as
+/// the tag. If the plaintext ends in zeroes, decrypts a second time, because an untouched buffer looks the
 /// same.
 [[nodiscard]] Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                 ByteView additionalData, ByteView ciphertext);

@@ -5,8 +5,8 @@
 namespace holdfast {
 namespace {
 
-/// A key that is refused is asked about once a second at most: whoever uses it again and again must not have
-/// the token searched, or another key made, each time.
+/// A refused key is asked about again once a second at most. Otherwise every use of it would search the
+/// token, or have another key made.
 constexpr auto kRefusalMemory = std::chrono::seconds(1);
 
 }  // namespace
@@ -14,7 +14,7 @@ constexpr auto kRefusalMemory = std::chrono::seconds(1);
 std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
   const MutexLock lock(mutex_);
   if (!material_) return std::nullopt;
-  // Two references may carry one material: the same content is the same proof.
+  // Two references may be to one material: the same content is the same proof.
   if (material_ != material && *material_ != *material) return std::nullopt;
   return handle_;
 }

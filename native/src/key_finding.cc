@@ -50,14 +50,14 @@ std::vector<CK_OBJECT_HANDLE> findObjectsInTurn(OperationContext& context, const
 void requireFound(OperationContext& context, const ObjectIdentity& wanted, CK_OBJECT_HANDLE handle) {
   const auto read = readSummary(context.session, handle);
   if (!read || read->isOf(wanted)) return;
-  throw badOutput(Function::C_FindObjects, "an object that was not searched for");
+  throw badOutput(Function::C_FindObjects, "the search gave an object with another CKA_ID or class");
 }
 
 CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& wanted) {
   auto handles = findObjectsInTurn(context, wanted, 2);
   if (handles.empty()) {
     context.token.proveAlive(context.session);
-    // Once more: the token may have been away, and back by the time it proved itself.
+    // Searches once more: the token may have been away, and back by the time it proved itself.
     handles = findObjectsInTurn(context, wanted, 2);
   }
   if (handles.empty())
@@ -65,7 +65,7 @@ CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& 
                   "the token has no " + describe(wanted) + " with this CKA_ID");
   for (const CK_OBJECT_HANDLE handle : handles) requireFound(context, wanted, handle);
   if (handles.size() > 1) {
-    // Throws where there is no such object: a handle alone is no second key.
+    // Throws if there is no such object: a handle alone does not prove a second key.
     for (const CK_OBJECT_HANDLE handle : handles)
       static_cast<void>(readKeyAttributes(context.session, handle));
     throw failure(FailureKind::kMaterialAmbiguous, "more than one " + describe(wanted) + " has this CKA_ID");
@@ -75,10 +75,10 @@ CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& 
 
 void checkAttributes(OperationContext& context, CK_OBJECT_HANDLE key, const Material& expected) {
   const auto read = readKeyAttributes(context.session, key);
-  requireAttribute(read.objectClass == expected.identity.objectClass, "CKA_CLASS is another");
-  requireAttribute(read.id == expected.identity.id, "CKA_ID is another");
-  requireAttribute(read.label == expected.label, "CKA_LABEL is another");
-  // A session object is gone with its session.
+  requireAttribute(read.objectClass == expected.identity.objectClass, "CKA_CLASS is not the expected one");
+  requireAttribute(read.id == expected.identity.id, "CKA_ID is not the expected one");
+  requireAttribute(read.label == expected.label, "CKA_LABEL is not the expected one");
+  // A session object would end with its session.
   requireAttribute(read.isToken, "CKA_TOKEN is not true");
   requireAttribute(read.sensitive, "CKA_SENSITIVE is not true");
   requireAttribute(read.extractable == expected.extractable, "CKA_EXTRACTABLE is not as recorded");

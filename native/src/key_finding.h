@@ -1,4 +1,4 @@
-/// \file The objects with an identity, and what they are (invariants 3 and 4; PKCS#11 v2.40 §5.7).
+/// \file Finds the objects with an identity, and checks them (invariants 3 and 4; PKCS#11 v2.40 §5.7).
 #pragma once
 
 #include <vector>
@@ -12,16 +12,16 @@ namespace holdfast {
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findObjects(OperationContext& context,
                                                         const ObjectIdentity& wanted, size_t most);
 
-/// The same after waiting for whoever makes or destroys objects.
+/// The same, after waiting for other threads that make or destroy objects.
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findObjectsInTurn(OperationContext& context,
                                                               const ObjectIdentity& wanted, size_t most);
 
-/// Throws `bad-output` where the object can be read and is none that a search for this CKA_ID may give: what
-/// a search gives is used, and destroyed, by its word. One that cannot be read may be half-made.
+/// Throws `bad-output` if the object can be read and does not match a search for this CKA_ID. Objects are
+/// used, and destroyed, because a search gave them. One that cannot be read may be half-made.
 void requireFound(OperationContext& context, const ObjectIdentity& wanted, CK_OBJECT_HANDLE handle);
 
-/// The one secret key with this CKA_ID: `material-ambiguous` where there are more, `material-missing` where
-/// the token is alive and has none.
+/// The one secret key with this CKA_ID. Throws `material-ambiguous` if there are several, `material-missing`
+/// if the token is alive and has none.
 [[nodiscard]] CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& wanted);
 
 /// Throws `material-mismatch` unless the object is the key that the catalog describes.

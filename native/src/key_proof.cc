@@ -10,7 +10,7 @@
 namespace holdfast {
 namespace {
 
-/// A canary that does not decrypt, however the token says so.
+/// Whether the canary did not decrypt, however the token reports it.
 bool isOfCanary(const Failure& failure) {
   return failure.kind == FailureKind::kCanaryFailed || traitsOf(failure.function).judgesInput;
 }
@@ -24,7 +24,8 @@ void proveAll(OperationContext& context, const Material& material, CK_OBJECT_HAN
   prove(context, material, handle, Proof::kAttributesAndCanary);
 }
 
-/// If the probe in flight hangs, its entry is left to it, so that later operations do not wait behind it too.
+/// If the probe in progress hangs, it keeps its entry and the key gets a new one. Later operations then do
+/// not wait for it.
 void requireProbe(OperationContext& context, const Material& material, const HandleCache::EntryPointer& entry,
                   bool passed) {
   if (!passed) context.cache.drop(material.identity, entry);
@@ -36,12 +37,12 @@ void requireOtherKeysAfter(OperationContext& context, const Material& material, 
   if (!mayBeOfKey(failure) || failure.kind == FailureKind::kMaterialMismatch) throw Failure(failure);
   if (otherKeysWork(context, material.identity, Direction::kDecrypt))
     return requireLookUpOfOthers(context, material.identity, failure);
-  // Nothing is known of the HSM. That the canary is another key's is likelier than that nothing decrypts.
+  // Nothing is known of the HSM. A wrong key under the handle is likelier than an HSM that decrypts nothing.
   throw isOfCanary(failure) ? keyFault(failure) : failure;
 }
 
-/// A key is only called refused if it fails once more after another one worked: the HSM may have been ill and
-/// healed in between.
+/// A key counts as refused only if it fails again after another one worked: the HSM may have been ill and
+/// recovered in between.
 void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle,
                   HandleEntry& entry) {
   try {
@@ -59,7 +60,7 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
   }
 }
 
-/// That a search fails is not the HSM's fault if it works with keys all the same.
+/// A failing search is not the HSM's fault if it works with other keys.
 CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, HandleEntry& entry) {
   const auto find = [&] { return findOneObject(context, material.identity); };
   const auto isOfSearch = [](const Failure& failure) {
@@ -69,7 +70,7 @@ CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, Ha
     return find();
   } catch (const Failure& failure) {
     if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
-    // What was found is looked at, too.
+    // Reading the object that was found may have failed, too.
     if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
     if (!otherKeysWork(context, material.identity, Direction::kDecrypt)) throw;
     requireLookUpOfOthers(context, material.identity, failure);
@@ -83,8 +84,8 @@ CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, Ha
   }
 }
 
-/// The whole proof of invariant 3. That exactly one object has the id says the inventory of this
-/// epoch, or else a find, which goes through the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
+/// The whole proof of invariant 3. That only one object has the id is known from the inventory of this epoch,
+/// or else from a find, which searches the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
 CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& material, HandleEntry& entry) {
   if (const auto candidate = entry.candidate()) {
     try {
@@ -94,7 +95,7 @@ CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& materia
       if (!mayBeOfKey(failure)) throw;
       requireSession(context);
       if (entry.wasRefusedLately()) throw keyFault(failure);
-      // It may be stale: only a find can tell what is there now.
+      // The handle may be stale: only a find shows what is there now.
     }
   }
   const CK_OBJECT_HANDLE handle = findKey(context, material, entry);
@@ -141,7 +142,7 @@ ProvenKey provenKey(OperationContext& context, const MaterialPointer& material) 
     entry->recordProof(handle, material, begun);
     return proven(handle);
   } catch (const Failure&) {
-    // Ids that are not there must not fill the cache.
+    // Ids that the token does not have must not fill the cache.
     if (!entry->candidate()) context.cache.drop(material->identity, entry);
     throw;
   }

@@ -20,31 +20,31 @@ Failure hsmCleared(Failure failure) {
 void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
   if (failure.kind != FailureKind::kRv || !mayBeOfKey(failure)) throw Failure(failure);
   try {
-    // A wrong key under the handle looks like a wrong tag: only a canary that decrypts afterwards puts the
-    // blame on the ciphertext, whatever the code.
+    // A wrong key under the handle looks like a wrong tag, whatever the code. Only a canary that decrypts
+    // afterwards shows that the ciphertext is at fault.
     const bool byCiphertext = traitsOf(failure.function).judgesInput;
     const Proof proof = byCiphertext ? Proof::kCanary : Proof::kAttributesAndCanary;
     if (!stillProves(context_, material_, key, proof)) return settleLostProof(failure);
     if (byCiphertext) throw callerFault(failure);
     settleWhileProven(key, failure);
   } catch (const Failure& verdict) {
-    // A lane begins again on a new session, but not if C_Encrypt may have encrypted.
+    // A lane may start over in a new session, but not if C_Encrypt may have encrypted.
     if (mayHaveEncrypted(failure) && verdict.kind == FailureKind::kRv)
       throw verdict.hsmCleared ? Failure(verdict) : Failure(failure);
     throw;
   }
 }
 
-/// The handle, or the key, may have changed: provenKey finds out once.
+/// The handle, or the key behind it, may have changed: provenKey checks once.
 void KeyTrouble::settleLostProof(const Failure& failure) {
   if (provedAnew_ || mayHaveEncrypted(failure)) throw Failure(failure);
   provedAnew_ = true;
 }
 
-/// The canary decrypted once more on the same handle.
+/// The canary decrypted again through the same handle.
 void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure) {
   if (failure.function == Function::C_DecryptInit) {
-    // The canary succeeded, so the cause was this ciphertext's parameters, or has passed.
+    // The canary decrypted, so this ciphertext's parameters were the cause, or the cause has passed.
     if (cleared_) throw hsmCleared(failure);
   } else if (failure.function == Function::C_EncryptInit && cleared_) {
     recordRefusal(key);
@@ -59,7 +59,7 @@ void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure)
   cleared_ = true;
 }
 
-/// A key that keeps being refused must not make the HSM create another key each time.
+/// A key that is refused again and again must not make the HSM create another key each time.
 bool KeyTrouble::otherKeysEncrypt(const ProvenKey& key) {
   if (key.entry->wasRefusedLately()) return true;
   examined_ = otherKeysWork(context_, material_->identity, Direction::kEncrypt);

@@ -1,11 +1,11 @@
-/// \file What is at fault when an operation under a proven key fails (invariants 5 and 16).
+/// \file Finds out what is at fault when an operation under a proven key fails (invariants 5 and 16).
 #pragma once
 
 #include "key_proof.h"
 
 namespace holdfast {
 
-/// The trouble of one operation with its key.
+/// One operation's failures with its key, and what they have shown so far.
 class KeyTrouble {
  public:
   KeyTrouble(OperationContext& context, const MaterialPointer& material)
@@ -14,9 +14,9 @@ class KeyTrouble {
   KeyTrouble& operator=(const KeyTrouble&) = delete;
   ~KeyTrouble() = default;
 
-  /// Returns if the operation may begin again, and otherwise throws the verdict:
-  /// - `callerFault`: C_Decrypt refused the ciphertext, and the canary decrypted afterwards on the same
-  /// handle;
+  /// Returns if the operation may start over, and otherwise throws the verdict:
+  /// - `callerFault`: C_Decrypt refused the ciphertext, and the canary decrypted afterwards through the same
+  ///   handle;
   /// - `key-refused`, `canary-failed` or another verdict on the material;
   /// - the failure with `hsmCleared`: key and HSM worked afterwards, so the request may be at fault;
   /// - the original failure, if nothing could be learned, or the failure that shows that the HSM is ill.
@@ -33,12 +33,12 @@ class KeyTrouble {
   /// Key and HSM have worked since the first failure.
   bool cleared_ = false;
   bool provedAnew_ = false;
-  /// The above was tested now, not remembered from a moment ago.
+  /// `cleared_` comes from a test made now, not from one remembered from a moment ago.
   bool examined_ = false;
 };
 
-/// Runs `use(key)` with a proven key; after a failure that may be the key's, once or twice more, unless it
-/// may have encrypted: another encryption has to be accounted for first.
+/// Runs `use(key)` with a proven key. After a failure that the key may have caused, runs it once or twice
+/// more, unless it may have encrypted: another encryption must be counted first.
 template <typename Use>
 auto withProvenKey(OperationContext& context, const MaterialPointer& material, const Use& use) {
   KeyTrouble trouble(context, material);

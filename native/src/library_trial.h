@@ -11,7 +11,7 @@ namespace holdfast {
 /// Loads the library, and asks it for its functions, in a process of its own (`library-trial`, beside this
 /// code): a file that is cut off ends a process by SIGBUS inside the loader, and a constructor may crash,
 /// call `exit`, or hang with the loader's lock held. Once for each file and environment; the caller keeps
-/// that standing (`EnvironmentScope`). Returns if that process survived, also if the library was refused:
+/// that standing (`EnvironmentScope`). Returns if that process survived, even if the library was refused:
 /// then loading it here gives the reason. Throws kind `module` otherwise, and if there is no answer within
 /// ten seconds or three quarters of the time that is left.
 void tryInAnotherProcess(const std::string& realPath, const EnvironmentVariables& environment,

@@ -15,8 +15,8 @@ using Shared = SharedInstance;
 /// The libraries that this process shares, each with every name by which it was opened.
 class SharedInstances {
  public:
-  /// As the loader does it: a name that it knows is the library that it loaded by that name, though the file
-  /// has been replaced since; and a file that it has loaded is the same library under any name.
+  /// Follows the loader. A name it knows stands for the library it loaded under that name, even if the file
+  /// has been replaced. A file it has loaded is the same library under any name.
   std::shared_ptr<Shared> of(const std::string& path) {
     const auto identity = fileVersionOf(path).identity;
     const MutexLock lock(mutex_);
@@ -75,7 +75,7 @@ std::shared_ptr<Module> Module::openShared(const ModuleOptions& options, Deadlin
   }
   instance->busy = true;
   lock.unlock();
-  // If it throws, the destructor did not run.
+  // The destructor does not run if the constructor throws.
   try {
     module = std::make_shared<Constructible>(options, instance, nullptr, deadline);
   } catch (...) {
@@ -116,7 +116,7 @@ void Module::initialize() {
   if (options_.initializationString) arguments.pReserved = text.data();
   CK_RV rv = functions().C_Initialize(&arguments);
   if (returnValue(rv).alreadyInitialized && (options_.privateInstance || instance_->leftInitialized)) {
-    // Used by us alone: its last user's C_Finalize failed, and that user's initialisation is still in force.
+    // No other user is left: the last user's C_Finalize failed, so its initialisation is still in force.
     functions().C_Finalize(nullptr);
     rv = functions().C_Initialize(&arguments);
   }

@@ -17,7 +17,7 @@ void failUnlessOnMainThread(int exitCode, void* /*unused*/) {
   if (onMainThread()) return;
   const std::string line = "error: MODULE: a PKCS#11 module ended this process: it called exit(" +
                            std::to_string(exitCode) + ")\n";
-  // Nothing is left to do if even that cannot be written.
+  // If even this cannot be written, nothing is left to do.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
   ::_exit(kFaultOfSoftware);
 }

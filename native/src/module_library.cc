@@ -32,7 +32,7 @@ namespace {
 
 /// Private copies, kept for ever (see ModuleLibrary).
 struct Copies {
-  /// A library that was upgraded in place is another library. A copy keeps for ever what it read of its
+  /// A library that was upgraded in place is another library. A copy keeps for ever what it read from its
   /// environment when it was loaded.
   using Kind = std::tuple<std::string, FileVersion, EnvironmentVariables>;
 
@@ -65,8 +65,8 @@ class Descriptor {
 };
 
 /// An anonymous file: it needs no writable folder, works if /tmp is mounted noexec, and cannot be changed
-/// between copy and load. Left open for ever, because the loader knows libraries by name and
-/// `/proc/self/fd/N` must never come to name another one.
+/// between copy and load. It stays open for ever, because the loader knows libraries by name, and
+/// `/proc/self/fd/N` must never name another one.
 int anonymousFile() {
   constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, which kernels before 6.3 refuse and newer ones want.
   const int executable = memfd_create("holdfast-pkcs11", MFD_CLOEXEC | kExecutable);
@@ -101,18 +101,18 @@ bool contains(const std::string& path, std::string_view text) {
   return content.find(text) != std::string::npos;
 }
 
-/// A copy in memory has no folder beside which its other libraries could be.
+/// A copy in memory has no folder in which the libraries that it needs could be.
 std::string hintFor(const std::string& realPath, const std::string& loadPath) {
   if (realPath == loadPath || !contains(realPath, "$ORIGIN")) return "";
   return "; it looks for its other libraries beside itself ($ORIGIN), where a private copy finds none: "
          "set privateInstance: false for this module";
 }
 
-/// The loader's message, with the name of the file that was copied in place of the copy's.
+/// The loader's message, in which the original file's name replaces the copy's.
 std::string loaderMessage(const std::string& realPath, const std::string& loadPath) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C libraries that we run on keep a message a thread.
-  const char* const told = dlerror();
-  std::string message = told == nullptr ? "no reason given" : told;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): our C libraries keep one message per thread.
+  const char* const reason = dlerror();
+  std::string message = reason == nullptr ? "no reason given" : reason;
   if (message.starts_with(loadPath)) message.replace(0, loadPath.size(), realPath);
   return message;
 }

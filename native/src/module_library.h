@@ -39,13 +39,13 @@ struct FileVersion {
 /// One loaded copy of a module's code and globals. Never unloaded: vendors' libraries (and the OpenSSL under
 /// SoftHSM) register exit handlers and thread-local destructors that crash once their code is gone. A private
 /// copy that was finalised is used again instead, so a member that reconnects for days does not fill the
-/// address space. The caller keeps the module's environment standing (`EnvironmentScope`).
-/// Whatever is wrong with the file is a failure of kind `module` that names it. One that ends or hangs the
-/// process that loads it is found out by a trial in a process of its own (library_trial.h).
+/// address space. The caller keeps the module's environment set (`EnvironmentScope`).
+/// Any defect of the file is a failure of kind `module` that names it. A trial in another process finds a
+/// file that ends or hangs the process that loads it (library_trial.h).
 class ModuleLibrary {
  public:
-  /// The instance that the whole process has of this file, by any name: `Module` sees to it that only alike
-  /// members share it.
+  /// The process's one instance of this file, whatever its name. `Module` ensures that only members with the
+  /// same options share it.
   [[nodiscard]] static std::shared_ptr<ModuleLibrary> shared(const std::string& realPath,
                                                              const EnvironmentVariables& environment,
                                                              Deadline deadline);
@@ -68,10 +68,10 @@ class ModuleLibrary {
   CK_FUNCTION_LIST* functions_ = nullptr;
 };
 
-/// The path behind links; fails with kind `module` if there is no such file.
+/// The path with its links resolved. Fails with kind `module` if there is no such file.
 [[nodiscard]] std::string realPathOf(const std::string& libraryPath);
 
-/// Fails with kind `module` if it is not a file: a pipe, say, would never be read to its end.
+/// Fails with kind `module` unless it is a regular file: reading a pipe, say, would never end.
 [[nodiscard]] FileVersion fileVersionOf(const std::string& realPath);
 
 }  // namespace holdfast

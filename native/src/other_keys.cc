@@ -12,14 +12,14 @@
 namespace holdfast {
 namespace {
 
-/// One of them may have a fault of its own.
+/// Several, because one of them may have a fault of its own.
 constexpr size_t kMostWitnesses = 3;
 
 bool saysTokenIsLost(const Failure& failure) {
   return failure.kind == FailureKind::kRv && returnValue(failure.rv).tokenLost();
 }
 
-/// Nothing if no other key is known.
+/// Reports nothing if no other key is known.
 std::optional<bool> witnessesDecrypt(OperationContext& context, const ObjectIdentity& troubled) {
   std::optional<Failure> last;
   for (const auto& [handle, material] : context.cache.provenKeys(troubled, kMostWitnesses)) {
@@ -38,7 +38,7 @@ std::optional<bool> witnessesDecrypt(OperationContext& context, const ObjectIden
   throw Failure(*last);
 }
 
-/// One that has proved itself, else one made for this moment.
+/// Tries a key that has proved itself, or else one made for this test.
 void readAnotherKey(OperationContext& context, const ObjectIdentity& troubled) {
   std::optional<Failure> last;
   for (const auto& [handle, material] : context.cache.provenKeys(troubled, kMostWitnesses)) {
@@ -63,7 +63,7 @@ void requireLookUpOfOthers(OperationContext& context, const ObjectIdentity& trou
                            const Failure& failure) {
   if (failure.kind != FailureKind::kRv) return;
   try {
-    // That no key has this id does not matter.
+    // No key need have this id: only whether the search works is of interest.
     if (isOfSearch(failure))
       static_cast<void>(findObjectsInTurn(context, {troubled.objectClass, Bytes(troubled.id.size())}, 1));
     if (isOfReading(failure)) readAnotherKey(context, troubled);
@@ -71,7 +71,7 @@ void requireLookUpOfOthers(OperationContext& context, const ObjectIdentity& trou
     if (other.kind != FailureKind::kRv || !(isOfSearch(other) || isOfReading(other))) throw;
     Failure verdict = failure;
     verdict.kind = FailureKind::kLookUpFailed;
-    verdict.detail = "so does that for another key";
+    verdict.detail = "it fails for another key too";
     throw Failure(verdict);
   }
 }

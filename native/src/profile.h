@@ -1,4 +1,4 @@
-/// \file The part of a vendor profile that concerns operations: how one token's PKCS#11 differs from
+/// \file The part of a vendor profile that concerns operations: in what one token's PKCS#11 differs from
 /// another's.
 #pragma once
 
@@ -7,13 +7,13 @@
 
 namespace holdfast {
 
-/// `NativeProfile` of src/hsm/native.ts. The defaults are careful ones, for an unknown token.
+/// `NativeProfile` of src/hsm/native.ts. The defaults are cautious, for an unknown token.
 struct Profile {
   /// AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Otherwise the
   /// addon draws the nonce.
   bool tokenMakesNonces = false;
   /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module without it cannot copy a
-  /// sensitive object into one that is not, either.
+  /// sensitive object into one that is not sensitive either.
   bool knowsCopyable = true;
   /// Maximum plaintext of one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();

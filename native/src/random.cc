@@ -10,12 +10,12 @@
 namespace holdfast {
 namespace {
 
-/// No token gives less at a time: a challenge of a smart card.
+/// No known token gives less at a time: this is the length of a smart card's challenge.
 constexpr size_t kShortestDraw = 8;
 constexpr size_t kShortestSecret = 16;
 
-/// One call, for as many bytes as the token gives at a time. If it refuses that many, half as many are tried.
-/// The accepted length is remembered, so only the first draws of an opening pay for this.
+/// One call, for as many bytes as the token gives at a time. If it refuses that many, asks for half as many.
+/// The accepted length is remembered, so only the first draws after an opening pay for this.
 size_t drawOnce(OperationContext& context, std::span<uint8_t> room) {
   auto& longest = context.token.longestDraw();
   size_t length = std::min(room.size(), longest.load());
@@ -42,7 +42,8 @@ void drawRandom(OperationContext& context, std::span<uint8_t> room) {
     drawn += drawOnce(context, room.subspan(drawn));
   }
   if (!SeenRandom::ofProcess().note(room))
-    throw badOutput(Function::C_GenerateRandom, "random bytes that a token gave before, or none");
+    throw badOutput(Function::C_GenerateRandom,
+                    "the token gave no random bytes, or some that it gave before");
 }
 
 Secret drawSecret(OperationContext& context, size_t length) {

@@ -9,12 +9,12 @@ namespace holdfast {
 
 struct OperationContext;
 
-/// Fills the room: in as many calls as the token needs, which may give fewer bytes at a time than a nonce
-/// block has. Throws `bad-output` for bytes that some token of this process gave before (seen_random.h);
-/// nothing of such a draw may be used.
+/// Fills the buffer, in as many calls as the token needs: it may give fewer bytes at a time than a nonce
+/// block has. Throws `bad-output` for bytes that some token of this process gave before (seen_random.h); then
+/// nothing of the draw may be used.
 void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
-/// `length` bytes. Draws at least 16, or a repetition would not show.
+/// `length` bytes. Draws at least 16, because a repetition of fewer would not be noticed.
 [[nodiscard]] Secret drawSecret(OperationContext& context, size_t length);
 
 }  // namespace holdfast

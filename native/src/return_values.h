@@ -10,12 +10,12 @@ namespace holdfast {
 
 /// C_Login's verdict on the PIN (§5.6): `NativeLoginOutcome` of src/hsm/native-return-value.ts.
 enum class LoginOutcome {
-  /// The token judged the PIN, or may have. The default for every value: a wrong PIN is tried once
+  /// The token judged the PIN, or may have. The default for every value, because a wrong PIN is tried once
   /// (invariant 7).
   kRefused,
-  /// No token, session or library could have judged it, or another login stood in the way.
+  /// No token, session or library was there to judge it, or another login was in the way.
   kNotJudged,
-  /// The device failed, before it judged the PIN or after that: only the token's flags say which.
+  /// The device failed before or after it judged the PIN: only the token's flags say which.
   kUnknown,
   /// The PIN was right, and has expired.
   kExpired,
@@ -29,30 +29,30 @@ enum class LoginOutcome {
 struct ReturnValue {
   const char* name = "";
   CK_RV value = CKR_OK;
-  /// The `ErrorCode` that a caller gets, unless the operation knows better.
+  /// The `ErrorCode` that the caller gets, unless the operation knows better.
   const char* code = "";
-  /// As an answer of C_Login.
+  /// Its meaning as an answer of C_Login.
   LoginOutcome login = LoginOutcome::kRefused;
   /// Trying again, on another member, may succeed.
   bool transient = false;
-  /// The session is of no more use: the lane opens another before its next operation.
+  /// The session is no longer usable: the lane opens another before its next operation.
   bool poisonsSession = false;
-  /// The member is of no more use until it is opened again.
+  /// The member is unusable until it is opened again.
   bool poisonsMember = false;
-  /// Counts for the member's breaker: it says something about the HSM and not about the request.
+  /// Counts against the member's breaker: it says something about the HSM, not about the request.
   bool countsAgainstBreaker = false;
   /// The token has dropped the session.
   bool sessionLost = false;
   /// A cached object handle no longer names an object.
   bool objectLost = false;
-  /// No user is logged in. Only C_GetSessionInfo proves it: some tokens answer this for a key that they
+  /// No user is logged in. Only C_GetSessionInfo proves it: some tokens also answer this for a key that they
   /// refuse.
   bool loginLost = false;
-  /// The token has no session for one more.
+  /// The token can open no further session.
   bool sessionsExhausted = false;
   /// There is no token in the slot, or none that the module can read.
   bool tokenAbsent = false;
-  /// C_Initialize was not called, or its effect is gone.
+  /// C_Initialize was not called, or is no longer in effect.
   bool notInitialized = false;
   bool alreadyInitialized = false;
   /// Says nothing about the PIN: the module answers this for any PIN.
@@ -66,10 +66,11 @@ struct ReturnValue {
   bool attributeHidden = false;
   /// SoftHSM's answer for an object of a process that was killed inside C_GenerateKey.
   bool couldBeHalfMade = false;
-  /// More may have been asked for at a time than the token gives. The standard has no code for that.
+  /// More may have been asked for than the token gives at a time. The standard has no code for that.
   bool couldBeTooLong = false;
 
-  /// Token or module are gone: no session and no login outlives it, and no probe ever succeeds on them again.
+  /// The token or the module is gone: no session or login outlives it, and probes of this opening can never
+  /// succeed.
   [[nodiscard]] constexpr bool tokenLost() const { return poisonsMember && poisonsSession; }
   /// C_GetAttributeValue has filled in what it could (§5.7).
   [[nodiscard]] constexpr bool attributesPartial() const {
@@ -83,8 +84,8 @@ struct ReturnValue {
 /// The row of a value; for one that no row has (vendor-defined), the row of CKR_VENDOR_DEFINED.
 [[nodiscard]] const ReturnValue& returnValue(CK_RV value);
 
-/// For messages: the name of its row, CKR_VENDOR_DEFINED for vendors' own codes, or that no standard names
-/// it.
+/// For messages: the name of its row, CKR_VENDOR_DEFINED for vendors' own codes, or a text saying that it is
+/// unknown.
 [[nodiscard]] const char* nameOf(CK_RV value);
 
 /// The name that TypeScript sees.

@@ -18,7 +18,8 @@ std::vector<CK_OBJECT_HANDLE> Search::next(size_t most) {
   CK_ULONG found = 0;
   check(Function::C_FindObjects,
         session_.functions().C_FindObjects(session_.handle(), handles.data(), most, &found));
-  if (found > most) throw badOutput(Function::C_FindObjects, "more handles than were asked for");
+  if (found > most)
+    throw badOutput(Function::C_FindObjects, "the search gave more handles than were asked for");
   handles.resize(found);
   for (const CK_OBJECT_HANDLE handle : handles) note(handle);
   return handles;
@@ -26,7 +27,8 @@ std::vector<CK_OBJECT_HANDLE> Search::next(size_t most) {
 
 void Search::note(CK_OBJECT_HANDLE handle) {
   if (handle == CK_INVALID_HANDLE) throw badOutput(Function::C_FindObjects, "an invalid handle");
-  if (!seen_.insert(handle).second) throw badOutput(Function::C_FindObjects, "one handle twice in a search");
+  if (!seen_.insert(handle).second)
+    throw badOutput(Function::C_FindObjects, "the search gave one handle twice");
   if (seen_.size() > kMostObjects) throw badOutput(Function::C_FindObjects, "the search does not end");
 }
 

@@ -8,11 +8,11 @@
 
 namespace holdfast {
 
-/// Ends with the scope: a search left open blocks its session.
+/// Ends with the scope, because a search left open blocks its session.
 class Search {
  public:
-  /// The most objects that one search may find: about 50 MB of ours. A token that shows more is taken for one
-  /// whose search never ends. HSM partitions hold at most some hundred thousand.
+  /// The most objects that one search may find: about 50 MB of our memory. Beyond it the search is taken to
+  /// be endless. HSM partitions hold a few hundred thousand objects at most.
   static constexpr size_t kMostObjects = 1'000'000;
 
   /// An empty template finds every object.
@@ -21,9 +21,9 @@ class Search {
   Search& operator=(const Search&) = delete;
   ~Search();
 
-  /// At most `most` further handles; none when the search is at its end. A token may give fewer than it has
-  /// left (§5.7), so only an empty answer is the end. Throws `bad-output` for more handles than were asked
-  /// for, an invalid one, one that this search gave before, and beyond `kMostObjects`.
+  /// At most `most` further handles; none at the end of the search. A token may give fewer than it has left
+  /// (§5.7), so only an empty answer is the end. Throws `bad-output` for an invalid handle, one that this
+  /// search gave before, more of them than were asked for, and beyond `kMostObjects`.
   std::vector<CK_OBJECT_HANDLE> next(size_t most);
 
  private:

@@ -12,7 +12,7 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kPiece = kNonceLength;
-/// Shorter ones repeat by chance.
+/// Shorter pieces repeat by chance.
 constexpr size_t kShortestPiece = 8;
 constexpr uint64_t kSampleMask = uint64_t(1023) << 54U;
 
@@ -62,7 +62,7 @@ class SipHash {
 };
 
 constexpr size_t kWord = sizeof(uint64_t);
-/// How far apart words are compared: the most that a caller may ask for at once.
+/// The distance within which words are compared: the most that a caller may ask for at once.
 constexpr size_t kWindow = 1024;
 
 uint64_t wordAt(ByteView bytes, size_t offset) {
@@ -71,9 +71,9 @@ uint64_t wordAt(ByteView bytes, size_t offset) {
   return word;
 }
 
-/// Whether a word of 8 bytes comes twice within a kilobyte of a draw, by chance once in 2^50 for a kilobyte.
-/// An RNG that repeats blocks of 16 bytes makes a data key of 32 whose halves are alike and whose pieces are
-/// all new. Compared in place: a copy would have to be wiped.
+/// Whether a word of 8 bytes comes twice within a kilobyte of a draw. By chance that happens once in 2^50
+/// kilobytes. An RNG that repeats blocks of 16 bytes would make a 32-byte data key of two equal halves,
+/// although each piece is new. Compared in place: a copy would have to be wiped.
 bool repeatsItself(ByteView drawn) {
   for (size_t one = 0; one + kWord <= drawn.size(); one += kWord) {
     const size_t end = std::min(drawn.size(), one + kWindow);
@@ -106,7 +106,7 @@ bool SeenRandom::note(ByteView drawn) {
   const MutexLock lock(mutex_);
   while (drawn.size() >= kShortestPiece) {
     const ByteView piece = drawn.first(std::min(drawn.size(), kPiece));
-    // All of them: each must be known if it comes again.
+    // Notes every piece, even after a match: each must be recognised if it comes again.
     isNew = notePiece(piece) && isNew;
     drawn = drawn.subspan(piece.size());
   }
@@ -128,7 +128,7 @@ uint64_t SeenRandom::fingerprintOf(ByteView piece) const {
   words[1] |= uint64_t(piece.size()) << 56U;
   SipHash hash(key_);
   for (const uint64_t word : words) hash.add(word);
-  // 0 is an empty place.
+  // 0 marks an empty place.
   return std::max<uint64_t>(hash.result(), 1);
 }
 

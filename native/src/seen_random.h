@@ -10,7 +10,8 @@
 
 namespace holdfast {
 
-/// Fingerprints in buckets of eight, of which the oldest makes room: about the last `kEntries` that came.
+/// Fingerprints in buckets of eight, in which a new one replaces the oldest: about the last `kEntries` that
+/// came.
 class FingerprintTable {
  public:
   static constexpr size_t kEntries = 65'536;
@@ -27,24 +28,25 @@ class FingerprintTable {
   std::vector<Bucket> buckets_ = std::vector<Bucket>(kEntries / kWays);
 };
 
-/// Random bytes are looked at in pieces of a nonce's length, whatever they are for: an RNG that begins anew
-/// gives a data key whose bytes were an earlier nonce. One memory serves all tokens of the process, because
-/// members hold the same keys, and survives a token's return, because that is when an RNG begins anew.
+/// Random bytes are compared in pieces of a nonce's length, whatever they are for: an RNG that starts again
+/// could give a data key whose bytes were an earlier nonce. One memory serves all tokens of the process,
+/// because members hold the same keys. It survives a token's return, because that is when an RNG starts
+/// again.
 ///
-/// The bound: the last 65,536 pieces in full (1,024 draws of nonces), and of all earlier ones each 1,024th,
-/// the last 65,536 of those: 67 million pieces back. So an RNG that starts again, or whose period is less
-/// than the first number, is noticed with the first piece that repeats, and a longer period within some 1,024
-/// pieces of its second turn. That takes 1.1 MiB. A piece that only looks like another (64
-/// bits each) costs one draw in 2^48.
+/// The bound: it remembers all of the last 65,536 pieces (1,024 draws of nonces). Of earlier pieces it
+/// remembers one in 1,024, the last 65,536 of them: 67 million pieces back. An RNG that starts again, or
+/// whose period is under 65,536 pieces, is noticed at the first piece that repeats. A longer period is
+/// noticed within some 1,024 pieces of its second turn. The memory takes 1.1 MiB. Fingerprints have 64 bits,
+/// so a draw is refused by mistake once in 2^48.
 class SeenRandom {
  public:
   static SeenRandom& ofProcess();
 
   SeenRandom();
 
-  /// Notes each whole piece, and a last one of at least 8 bytes. False if one came before, or is all zeroes,
-  /// as an RNG that writes nothing leaves it, or if the draw has the same 8 bytes twice, at
-  /// multiples of 8: then nothing of the draw may be used.
+  /// Notes each whole piece, and a last one of at least 8 bytes. Returns false if a piece came before, or is
+  /// all zeroes, as an RNG that writes nothing leaves it. Also false if the draw has the same 8 bytes twice,
+  /// at multiples of 8. Then nothing of the draw may be used.
   [[nodiscard]] bool note(ByteView drawn);
 
  private:
@@ -52,7 +54,7 @@ class SeenRandom {
   uint64_t fingerprintOf(ByteView piece) const;
 
   Mutex mutex_;
-  /// The key of this process: fingerprints found in memory reveal nothing about data keys.
+  /// Drawn anew by each process, so fingerprints found in its memory reveal nothing about data keys.
   const std::array<uint64_t, 2> key_;
   FingerprintTable recent_ GUARDED_BY(mutex_);
   FingerprintTable samples_ GUARDED_BY(mutex_);

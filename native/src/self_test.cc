@@ -13,7 +13,7 @@
 namespace holdfast {
 namespace {
 
-/// More than two blocks, all different: an output in another order is noticed.
+/// More than two blocks, all different, so blocks that come back in another order are noticed.
 constexpr std::string_view kPlaintext = "what the HSM encrypts decrypts to what it was";
 constexpr std::string_view kAdditionalData = "self-test";
 
@@ -24,7 +24,7 @@ ByteView viewOf(std::string_view text) {
 }
 
 /// A session object (PKCS#11 v2.40 §4.4): it ends with the session, even if destroying it fails. It makes
-/// only two encryptions, so a counter serves as their nonce.
+/// only two encryptions, so a counter serves as nonce.
 class SessionKey {
  public:
   explicit SessionKey(OperationContext& context) : context_(context), renewals_(context.session.renewals()) {
@@ -48,14 +48,14 @@ class SessionKey {
                                                        wanted.size(), &made);
     if (rv == CKR_OK && made == CK_INVALID_HANDLE)
       throw badOutput(Function::C_GenerateKey, "the key has no handle");
-    // Another function than the one that failed says so too.
+    // A second function, after the one that failed, says that the token is lost.
     if (returnValue(rv).tokenLost()) throw rvFailure(Function::C_GenerateKey, rv);
     if (rv == CKR_OK) handle_ = made;
   }
   SessionKey(const SessionKey&) = delete;
   SessionKey& operator=(const SessionKey&) = delete;
   ~SessionKey() {
-    // Once it went with its session, its handle may be another object's.
+    // If its session has ended, the handle may be another object's by now.
     if (!handle_ || context_.session.renewals() != renewals_) return;
     context_.functions().C_DestroyObject(context_.session.handle(), *handle_);
   }
@@ -79,7 +79,7 @@ Failure selfTestFailed(Failure why, const char* detail) {
   return why;
 }
 
-/// Nothing if the token has never encrypted under such a key: it may not allow that.
+/// Reports nothing if the token has never encrypted under such a key: it may not allow that.
 std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE key, uint8_t number) {
   Sample sample;
   auto& [nonce, ciphertext] = sample;
@@ -94,12 +94,12 @@ std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE ke
   } catch (const Failure& failure) {
     const bool neverPassed = context.selfTest.passed.load() == Clock::time_point{};
     if (failure.kind == FailureKind::kRv && neverPassed) return std::nullopt;
-    throw selfTestFailed(failure, "the HSM does not encrypt any more, under a key just made either");
+    throw selfTestFailed(failure, "the HSM no longer encrypts, even under a key made just now");
   }
 }
 
 void requireDecryption(OperationContext& context, CK_OBJECT_HANDLE key, const Sample& sample) {
-  const auto* const detail = "the HSM does not decrypt what it has encrypted a moment before";
+  const auto* const detail = "the HSM does not decrypt what it has just encrypted";
   try {
     const Secret plaintext =
         gcmDecrypt(context.session, key, viewOf(sample.nonce), viewOf(kAdditionalData), sample.ciphertext);
@@ -114,14 +114,14 @@ void requireDecryption(OperationContext& context, CK_OBJECT_HANDLE key, const Sa
 
 bool passesSelfTest(OperationContext& context) {
   const auto since = Clock::now();
-  // All sessions of the process see the key (PKCS#11 v2.40 §4.4): no inventory may meet it.
+  // All sessions of the process see the key (PKCS#11 v2.40 §4.4), but no inventory may.
   const auto lock = lockExclusive(context, context.token.objects());
   requireTime(context, bool(lock));
   if (context.selfTest.passed.load() >= since) return true;
   const auto begun = Clock::now();
   const SessionKey key(context);
   if (!key.handle()) return false;
-  // A token that repeats the previous call's output shows it in the second round.
+  // The second round finds a token that repeats the previous call's output.
   for (const uint8_t number : {1, 2}) {
     const auto sample = encryptOnce(context, *key.handle(), number);
     if (!sample) return false;

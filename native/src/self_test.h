@@ -1,4 +1,4 @@
-/// \file Whether an HSM decrypts at all, asked when a key fails its canary.
+/// \file Tests whether an HSM decrypts at all, when a key has failed its canary.
 #pragma once
 
 #include "clock.h"
@@ -6,13 +6,14 @@
 
 namespace holdfast {
 
-/// Encrypts and decrypts with a key that lives for this call only, or shares a test that began later than
-/// this call. False if nothing was learned: the token makes no such key, or has never encrypted under one in
-/// this epoch. Throws `self-test-failed` if its own ciphertext does not decrypt, or if it no longer encrypts.
+/// Encrypts and decrypts with a key that lives for this call only, or shares the result of a test that began
+/// after this call. Returns false if nothing was learned: the token makes no such key, or has never encrypted
+/// under one in this epoch. Throws `self-test-failed` if its own ciphertext does not decrypt, or if it no
+/// longer encrypts.
 [[nodiscard]] bool passesSelfTest(OperationContext& context);
 
-/// Reads the attributes of a key that lives for this call only; throws C_GetAttributeValue's failure. False
-/// if the token makes no such key.
+/// Reads the attributes of a key that lives for this call only. Throws C_GetAttributeValue's failure. Returns
+/// false if the token makes no such key.
 bool readsSessionKey(OperationContext& context);
 
 }  // namespace holdfast

@@ -13,7 +13,7 @@ void Session::open() {
   CK_SESSION_HANDLE opened = CK_INVALID_HANDLE;
   check(Function::C_OpenSession, functions_.C_OpenSession(token_.slot(), flags, nullptr, nullptr, &opened));
   if (opened == CK_INVALID_HANDLE) throw badOutput(Function::C_OpenSession, "the session has no handle");
-  // Not closed: another lane has this number too, and may be inside a call with it.
+  // Not closed: another lane's session has this number too, and may be inside a call.
   if (!token_.noteSession(opened)) throw rvFailure(Function::C_OpenSession, CKR_DEVICE_REMOVED);
   handle_ = opened;
 }

@@ -27,9 +27,8 @@ class Session {
     return functions_;
   }
 
-  /// Calls a `C_…Init`. If an earlier call left its operation in the session, as some tokens do when they
-  /// refuse a ciphertext, that session is closed and the operation with it (§5.6.2). The call is then made in
-  /// a new session.
+  /// Calls a `C_…Init`. Some tokens leave an operation open in the session when they refuse a ciphertext.
+  /// Then this closes the session, which ends the operation (§5.6.2), and makes the call in a new one.
   template <typename Call>
   void begin(Function function, const Call& call) {
     CK_RV rv = call(handle_);

@@ -14,7 +14,7 @@
 namespace holdfast {
 namespace {
 
-/// A slot may take one such share of the time before the others are asked beside it. Also the maximum number
+/// How much of the time a slot may take before the other slots are asked in parallel. Also the maximum number
 /// of threads of one scan, reached when every slot hangs.
 constexpr int kShares = 4;
 

@@ -31,7 +31,7 @@ class Threads {
   /// are still joined. Must not be called from one of the threads.
   bool join(Deadline deadline);
 
-  /// Threads of the whole process that have not done their work yet, also those that an environment let go.
+  /// Threads of the whole process that have not finished, including those that an environment let go.
   static int aliveInProcess();
 
  private:

@@ -12,11 +12,11 @@
 namespace holdfast {
 namespace {
 
-/// How often, and how far apart, a token that does not answer C_GetTokenInfo is asked.
+/// How often a token that does not answer C_GetTokenInfo is asked, and at what interval.
 constexpr int kLooks = 5;
 constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(10);
 
-/// A list keeps one such share of its time for reporting what it found.
+/// A list keeps this share of its time for reporting what it found.
 constexpr int kReportShare = 8;
 
 bool matches(const TokenInfo& info, const TokenName& name) {
@@ -29,16 +29,16 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
-/// As if it had been pulled, which it has.
+/// The failure of a token that was pulled out, because that is what has happened.
 Failure anotherToken() {
   Failure failure = rvFailure(Function::C_GetTokenInfo, CKR_DEVICE_REMOVED);
-  failure.detail = "another token is in the slot than a moment before";
+  failure.detail = "the slot now holds another token";
   return failure;
 }
 
 struct Matches {
   std::vector<TokenInfo> tokens;
-  /// For a slot that may hold the wanted token: its token does not answer.
+  /// For a slot that may hold the wanted token, but whose token does not answer.
   std::optional<Failure> failure;
 };
 
@@ -58,7 +58,7 @@ Token::Token(std::shared_ptr<Module> module, const TokenInfo& info)
 
 std::vector<TokenInfo> Token::list(const std::shared_ptr<Module>& module, SlotScan scan, Deadline deadline) {
   const auto never = [](const auto& /*tokens*/) { return false; };
-  // Ends before the deadline, to leave time to name the slot that does not answer.
+  // Ends before the deadline, which leaves time to name the slot that does not answer.
   auto listing = scan.read(module, never, deadline - (deadline - Clock::now()) / kReportShare);
   const bool isHung = listing.failure && listing.failure->kind == FailureKind::kLaneDeadline;
   if (listing.failure && (listing.tokens.empty() || isHung)) throw Failure(*listing.failure);
@@ -94,7 +94,7 @@ bool Token::keepsSessions() const {
   return functions().C_GetSessionInfo(anchorHandle_.load(), &info) == CKR_OK;
 }
 
-/// One login at a time, which waits for its turn no longer than its deadline.
+/// One login at a time. A login waits for its turn until its deadline at most.
 class Token::LoginTurn {
  public:
   LoginTurn(Token& token, const std::shared_ptr<LoginAttempt>& attempt, Deadline deadline)
@@ -128,8 +128,8 @@ std::shared_ptr<Session> Token::livingAnchor() {
     known = anchor_;
   }
   if (known && keepsSessions()) return known;
-  // A dead anchor means that the token dropped this process's sessions, and with them its login. It goes
-  // first, because the token may give its number to the next one.
+  // A dead anchor means that the token dropped this process's sessions, and its login with them. It is
+  // destroyed first, because the token may give its number to the next session.
   if (known) {
     const MutexLock lock(loginMutex_);
     if (anchor_ == known) anchor_.reset();
@@ -139,14 +139,14 @@ std::shared_ptr<Session> Token::livingAnchor() {
 }
 
 void Token::keepLogin(const Session& session) {
-  // Another lane may have done it.
+  // Another lane may have replaced it.
   if (keepsSessions()) return;
   std::shared_ptr<Session> dead;
   {
     const MutexLock lock(loginMutex_);
-    // A login that is under way brings its own.
+    // A login in progress brings its own.
     if (loginUnderWay_) return;
-    // It goes first, as in livingAnchor.
+    // The old one is destroyed first, as in livingAnchor.
     dead = std::exchange(anchor_, nullptr);
     anchorHandle_ = CK_INVALID_HANDLE;
   }
@@ -174,10 +174,10 @@ void Token::install(std::shared_ptr<Session> anchor) {
 void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<LoginAttempt>& attempt) {
   const LoginTurn turn(*this, attempt, deadline);
   const auto anchor = livingAnchor();
-  // The attempt is recorded for the token that was found, not for the one in its slot by now.
+  // The attempt is recorded for the token that was found, not for one that has taken its slot since.
   if (!isPresentWithRetry()) throw anotherToken();
   readSession(*anchor);
-  // From here on no other thread installs one, or tries the PIN, before this thread is done.
+  // From here on no other thread installs a login, or tries the PIN, before this one is done.
   if (Clock::now() >= deadline || !attempt->begin())
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");
   install(anchor);
@@ -199,8 +199,9 @@ CK_SESSION_INFO Token::readSession(const Session& session) const {
   info.state = CK_UNAVAILABLE_INFORMATION;
   check(Function::C_GetSessionInfo, functions().C_GetSessionInfo(session.handle(), &info));
   if (info.state > CKS_RW_SO_FUNCTIONS)
-    throw badOutput(Function::C_GetSessionInfo, "there is no such session state");
-  if (info.slotID != slot_) throw badOutput(Function::C_GetSessionInfo, "the session is another slot's");
+    throw badOutput(Function::C_GetSessionInfo, "the standard has no such session state");
+  if (info.slotID != slot_)
+    throw badOutput(Function::C_GetSessionInfo, "the session belongs to another slot");
   return info;
 }
 
@@ -214,7 +215,7 @@ void Token::forgetSession(CK_SESSION_HANDLE session) const {
   sessions_.erase(session);
 }
 
-/// While another process logs in, SoftHSM 2.6.1 rewrites the file of the token, and C_GetTokenInfo may fail.
+/// While another process logs in, SoftHSM 2.6.1 rewrites the token's file, and C_GetTokenInfo may fail.
 bool Token::isPresentWithRetry() const {
   for (int look = 1; look < kLooks; ++look) {
     if (isInItsSlot()) return true;

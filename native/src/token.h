@@ -38,7 +38,7 @@ struct TokenInfo {
   std::vector<CK_MECHANISM_TYPE> mechanisms;
 };
 
-/// Which token is wanted: exactly one of the two is given. Slot numbers change, so they name nothing.
+/// Names the wanted token: exactly one of the two is set. Slot numbers change, so they cannot name a token.
 struct TokenName {
   std::optional<std::string> label;
   std::optional<std::string> serialNumber;
@@ -47,17 +47,16 @@ struct TokenName {
 class SlotScan;
 
 /// Keeps one session open while it lives, because a token logs out when the last one closes (§5.6,
-/// C_CloseSession); that is also the only way this process logs out: C_Logout would take every lane's login
-/// away.
+/// C_CloseSession). This process logs out in no other way: C_Logout would end the login of every lane.
 class Token {
  public:
-  /// Made by Module::token only: one slot of one instance has one login state.
+  /// Made only by Module::token, because one slot of one instance has one login state.
   Token(std::shared_ptr<Module> module, const TokenInfo& info);
 
-  /// Finds the token; looks again after finalising and initialising, then fails with `token-missing`. If a
-  /// slot's token does not answer it may be the one, and that slot's failure is thrown instead. Two tokens of
-  /// one name are an error too: the choice would be a guess. If the token is found in another slot, slots
-  /// that hang are not waited for.
+  /// Finds the token. If it is missing, finalises and initialises the module, looks again, and then fails
+  /// with `token-missing`. A token that does not answer may be the wanted one: then its slot's failure is
+  /// thrown instead. Two tokens of one name are an error too, because choosing one would be a guess. If the
+  /// token is found, slots that hang are not waited for.
   [[nodiscard]] static std::shared_ptr<Token> find(const std::shared_ptr<Module>& module,
                                                    const TokenName& name, SlotScan scan, Deadline deadline);
   /// Every token that the module shows by the deadline.
@@ -71,43 +70,44 @@ class Token {
   CK_SLOT_ID slot() const { return slot_; }
   const std::string& serialNumber() const { return serialNumber_; }
 
-  /// C_GetTokenInfo and C_GetMechanismList, now.
-  /// @throws Failure CKR_DEVICE_REMOVED if it has another serial number than when it was found
+  /// Calls C_GetTokenInfo and C_GetMechanismList now.
+  /// @throws Failure CKR_DEVICE_REMOVED if the serial number has changed since the token was found
   [[nodiscard]] TokenInfo info() const;
-  /// The same, of a token that also still has this name.
+  /// The same, for a token that must also have this name still.
   [[nodiscard]] TokenInfo infoAs(const TokenName& name) const;
 
-  /// C_Login, once. "Already logged in" is success only if this process logged in with the same PIN: the
-  /// module says it whatever the PIN is. Past the deadline C_Login is no longer called: the attempt was
+  /// Calls C_Login, once. "Already logged in" is success only if this process logged in with the same PIN:
+  /// the module says it for any PIN. After the deadline C_Login is not called: the attempt was already
   /// counted as failed, and a PIN is tried once (invariant 7).
   void login(const Secret& pin, Deadline deadline,
              const std::shared_ptr<LoginAttempt>& attempt = std::make_shared<LoginAttempt>());
   /// How often C_Login was called.
   uint64_t logins() const { return logins_.load(); }
 
-  /// Whether the token still has the session of its login. If it has dropped that one it has dropped all open
-  /// sessions, and object handles may stand for other objects.
+  /// Whether the token still has the session of its login. If not, it has dropped all open sessions, and
+  /// object handles may stand for other objects.
   [[nodiscard]] bool keepsSessions() const;
-  /// If it does not, and `session`, opened since, is logged in anyway, replaces the login's session.
-  /// Otherwise the token would log out when a lane changes its session.
+  /// If it has dropped the login's session and `session`, opened since, is logged in anyway, replaces the
+  /// login's session. Otherwise the token would log out when a lane changes its session.
   void keepLogin(const Session& session);
 
-  /// Throws unless the token knows the session, and has it logged in.
+  /// Throws unless the token knows the session and has it logged in.
   void proveSession(const Session& session) const;
 
-  /// Throws unless the token answers and the session is logged in: "0 objects found" and every other silence
-  /// mean nothing before that (invariant 4).
+  /// Throws unless the token answers and the session is logged in. Until then "0 objects found", or any other
+  /// empty answer, means nothing (invariant 4).
   void proveAlive(const Session& session) const;
 
-  /// Whether its slot still holds this token: slot numbers change.
+  /// Whether its slot still holds this token, because slot numbers change.
   [[nodiscard]] bool isInItsSlot() const;
 
-  /// Notes a session that was opened. False if a living session of ours has this number: the token dropped
-  /// that one and counts anew, so its object handles mean nothing any more either.
+  /// Notes a session that was opened. False if a living session of ours has this number: the token has
+  /// dropped that session and numbers its sessions from the start, so its old object handles mean nothing
+  /// either.
   [[nodiscard]] bool noteSession(CK_SESSION_HANDLE session) const;
   void forgetSession(CK_SESSION_HANDLE session) const;
 
-  /// The most bytes that C_GenerateRandom gives in one call, as far as is known.
+  /// The most bytes that C_GenerateRandom gives in one call, as far as known.
   std::atomic<size_t>& longestDraw() { return longestDraw_; }
 
   /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
@@ -116,26 +116,26 @@ class Token {
 
  private:
   class LoginTurn;
-  /// The session that keeps the login alive, or a new one if it is dead.
+  /// The session that keeps the login alive, or a new one if that one is dead.
   [[nodiscard]] std::shared_ptr<Session> livingAnchor();
   void install(std::shared_ptr<Session> anchor);
-  /// C_GetSessionInfo. Throws if the session is of another slot: its objects are not this token's.
+  /// Calls C_GetSessionInfo. Throws if the session is of another slot, whose objects are not this token's.
   CK_SESSION_INFO readSession(const Session& session) const;
   [[nodiscard]] bool isPresentWithRetry() const;
 
   const std::shared_ptr<Module> module_;
   const CK_SLOT_ID slot_;
-  // Before the anchor, whose end forgets its number.
+  // Declared before the anchor, whose destructor uses it.
   mutable Mutex sessionsMutex_;
   mutable std::set<CK_SESSION_HANDLE> sessions_ GUARDED_BY(sessionsMutex_);
   Mutex loginMutex_;
   Condition loginEnded_;
-  /// The login under way. One that was given up keeps no other out.
+  /// The login in progress. One that was given up blocks no other.
   std::shared_ptr<LoginAttempt> loginUnderWay_ GUARDED_BY(loginMutex_);
   std::shared_ptr<Session> anchor_ GUARDED_BY(loginMutex_);
-  /// For lanes, which look whether it lives.
+  /// For lanes, which check whether it lives.
   std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
-  /// The fingerprint of the PIN that logged in. Only the login under way touches it.
+  /// The fingerprint of the PIN that logged in. Only the login in progress touches it.
   std::optional<Fingerprint> loggedInWith_;
   std::atomic<uint64_t> logins_ = 0;
   std::atomic<size_t> longestDraw_ = std::numeric_limits<size_t>::max();

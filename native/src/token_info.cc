@@ -15,7 +15,7 @@ std::optional<CK_ULONG> limitOf(CK_ULONG count) {
   return unlimited ? std::nullopt : std::optional<CK_ULONG>(count);
 }
 
-/// A count, for which 0 is a number like any other.
+/// For a count, 0 is a number like any other.
 std::optional<CK_ULONG> countOf(CK_ULONG count) {
   return count == CK_UNAVAILABLE_INFORMATION ? std::nullopt : std::optional<CK_ULONG>(count);
 }
@@ -24,7 +24,7 @@ std::string versionOf(const CK_VERSION& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor);
 }
 
-/// Only to recognise the vendor: a module that gives no name is none that we know.
+/// Serves only to recognise the vendor: a module that gives no name is none that we know.
 void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
   CK_INFO raw{};
   if (functions.C_GetInfo(&raw) != CKR_OK) return;
@@ -35,17 +35,18 @@ void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
 
 /// More slots or mechanisms than any module has.
 constexpr CK_ULONG kLongestList = 16'384;
-/// How often a list is read that grows between the two calls, as when a token is plugged in.
+/// How often to read a list that grows between the two calls, as when a token is plugged in.
 constexpr int kReadings = 5;
 
-/// A list of CK_ULONGs: its length, then its entries (§5.2, "Conventions for functions returning output in a
-/// variable-length buffer"). `ask(entries, count)` is the call. It may grow in between, and shrink.
+/// A list of CK_ULONGs: first its length, then its entries (§5.2, "Conventions for functions returning output
+/// in a variable-length buffer"). `ask(entries, count)` makes the call. The list may grow or shrink between
+/// the two.
 template <typename Ask>
 std::vector<CK_ULONG> readList(Function function, const Ask& ask) {
   for (int reading = 0; reading < kReadings; ++reading) {
     CK_ULONG count = 0;
     check(function, ask(nullptr, &count));
-    if (count > kLongestList) throw badOutput(function, "the list is longer than any can be");
+    if (count > kLongestList) throw badOutput(function, "the list is impossibly long");
     if (count == 0) return {};
     std::vector<CK_ULONG> entries(count, CK_UNAVAILABLE_INFORMATION);
     const CK_RV rv = ask(entries.data(), &count);
@@ -57,7 +58,7 @@ std::vector<CK_ULONG> readList(Function function, const Ask& ask) {
       throw badOutput(function, "an entry was not written");
     return entries;
   }
-  throw badOutput(function, "the list grew whenever it was read");
+  throw badOutput(function, "the list grew each time it was read");
 }
 
 std::vector<CK_MECHANISM_TYPE> mechanismsOf(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
@@ -92,7 +93,8 @@ std::vector<CK_SLOT_ID> slotsWithToken(CK_FUNCTION_LIST& functions) {
     return functions.C_GetSlotList(CK_TRUE, entries, count);
   });
   const std::set<CK_SLOT_ID> distinct(slots.begin(), slots.end());
-  if (distinct.size() != slots.size()) throw badOutput(Function::C_GetSlotList, "one slot twice");
+  if (distinct.size() != slots.size())
+    throw badOutput(Function::C_GetSlotList, "the list names one slot twice");
   return slots;
 }
 

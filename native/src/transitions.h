@@ -23,8 +23,8 @@ struct TransitionTable {
     return rows.at(static_cast<size_t>(state)).at(static_cast<size_t>(event));
   }
 
-  /// Changes the state. An event that the state does not allow is a defect of ours and ends the process, in a
-  /// release too (native/README.md says why).
+  /// Changes the state. An event that the state does not allow is a defect in Holdfast and ends the process,
+  /// in a release too (native/README.md says why).
   void advance(State& state, Event event) const {
     const auto after = next(state, event);
     if (!after) {

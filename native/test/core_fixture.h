@@ -14,7 +14,7 @@
 
 namespace holdfast {
 
-/// A SoftHSM configuration of its own with one token; removed with its folder.
+/// A SoftHSM configuration of its own with one token. Removed with its folder.
 class TestToken {
  public:
   TestToken();
@@ -25,18 +25,18 @@ class TestToken {
   static constexpr const char* kLabel = "alpha";
   static constexpr const char* kPin = "1234";
 
-  /// Another one in the same module, with the same PIN.
+  /// Makes another token in the same module, with the same PIN.
   void addToken(const std::string& label) const;
 
   const std::filesystem::path& folder() const { return folder_; }
   ModuleOptions module(bool privateInstance = true) const;
-  /// The fault-injecting module in front of it.
+  /// The fault-injecting module in front of the token.
   ModuleOptions faultyModule() const;
   /// Replaces its script; see docs/faults.md.
   void obey(const std::string& script) const;
   void heal() const { obey(""); }
   int calls(const std::string& functionName) const;
-  /// Calls that have not returned.
+  /// Counts calls that have not returned.
   int inside(const std::string& functionName) const;
   faulthsm::Word& setting(faulthsm::Setting setting) const { return controls_->settings[setting]; }
 
@@ -47,7 +47,7 @@ class TestToken {
   faulthsm::ControlPage* controls_;
 };
 
-/// Where installed SoftHSM is.
+/// The path of the installed SoftHSM.
 std::string softHsmLibrary();
 
 Deadline after(int milliseconds);
@@ -74,13 +74,13 @@ class TestPool {
     return post(Members::only(member), std::move(operation), deadline, ticket);
   }
   Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
-  /// Opens, logs in, takes the inventory, resumes; gives the member's index.
+  /// Opens, logs in, takes the inventory, resumes; returns the member's index.
   int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});
   Outcome reopen(int member, Deadline deadline = after(20'000));
   Outcome logIn(int member, Deadline deadline = after(20'000));
   /// Takes the inventory, resumes.
   void admit(int member);
-  /// A key with its canary on this member.
+  /// Makes a key with its canary on this member.
   MaterialPointer makeKey(int member);
   uint64_t close(Deadline deadline = after(20'000));
   MemberStatistics statistics(int member) const;
@@ -92,7 +92,7 @@ class TestPool {
   std::shared_ptr<Pool> pool_;
 };
 
-/// One promise's worth of a sink.
+/// A sink for one outcome, in place of a promise.
 class FutureSink final : public CompletionSink {
  public:
   void complete(uint64_t /*ticket*/, Outcome outcome, Urgency /*urgency*/) override {
@@ -112,7 +112,7 @@ TestPool::Pending TestPool::start(const Start& start) {
   return pending;
 }
 
-/// The value, or a test failure that says why there is none.
+/// The value, or a test failure that gives the reason why there is none.
 template <typename T>
 T valueOf(Outcome outcome) {
   if (auto* const success = std::get_if<Success>(&outcome)) return std::get<T>(std::move(success->value));
@@ -122,7 +122,7 @@ T valueOf(Outcome outcome) {
 /// The failure; throws if there is none.
 Failure failureOf(Outcome outcome);
 
-/// Polls until it holds, for at most five seconds.
+/// Polls until the condition holds, for at most five seconds.
 bool eventually(const std::function<bool()>& condition);
 
 }  // namespace holdfast

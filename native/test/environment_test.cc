@@ -20,7 +20,7 @@ std::string valueOf(const char* name) {
   return value == nullptr ? "(none)" : value;
 }
 
-/// Whether a scope gets its turn while another stands.
+/// Whether a scope gets its turn while another one is active.
 bool standsBeside(const EnvironmentVariables& variables) {
   try {
     const EnvironmentScope scope(variables, after(20));
@@ -31,7 +31,7 @@ bool standsBeside(const EnvironmentVariables& variables) {
   }
 }
 
-TEST(Environment, StandsWhileTheScopeLives) {
+TEST(Environment, IsSetWhileTheScopeLives) {
   {
     const EnvironmentScope scope({{kOne, "1"}, {kTwo, ""}}, after(1'000));
     EXPECT_EQ(valueOf(kOne), "1");
@@ -41,8 +41,8 @@ TEST(Environment, StandsWhileTheScopeLives) {
   EXPECT_EQ(valueOf(kTwo), "(none)");
 }
 
-/// As the runtime of another language does when a module brings one.
-TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
+/// Acts as a module does that brings the runtime of another language.
+TEST(Environment, AModuleCannotChangeSignalsOrUmask) {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   // Under nohup the tests begin with SIGHUP ignored.
   for (const int signal : {SIGTERM, SIGHUP}) static_cast<void>(std::signal(signal, SIG_DFL));
@@ -62,23 +62,23 @@ TEST(Environment, AModuleKeepsNeitherSignalsNorUmask) {
   EXPECT_EQ(::umask(umask), mode_t(0077));
 }
 
-TEST(Environment, OnlyScopesThatLeaveTheSameStandTogether) {
+TEST(Environment, OnlyEqualScopesMayOverlap) {
   const EnvironmentScope scope({{kOne, "1"}, {kTwo, "2"}}, after(1'000));
   EXPECT_TRUE(standsBeside({{kTwo, "2"}, {kOne, "1"}}));
-  // A module that sets fewer must not see what another has set.
+  // A module that sets fewer variables must not see what another has set.
   EXPECT_FALSE(standsBeside({{kOne, "1"}}));
   EXPECT_FALSE(standsBeside({}));
   EXPECT_FALSE(standsBeside({{kOne, "1"}, {kTwo, "2"}, {"HOLDFAST_TEST_THREE", "3"}}));
   EXPECT_EQ(valueOf(kOne), "1");
 }
 
-TEST(Environment, OneThatSetsNothingKeepsOthersOut) {
+TEST(Environment, AScopeThatSetsNothingExcludesOthers) {
   const EnvironmentScope scope({}, after(1'000));
   EXPECT_TRUE(standsBeside({}));
   EXPECT_FALSE(standsBeside({{kOne, "1"}}));
 }
 
-TEST(Environment, WhatTheProcessHasNeedNotBeSet) {
+TEST(Environment, AValueThatTheProcessHasNeedNotBeSet) {
   ::setenv(kOne, "1", 1);
   {
     const EnvironmentScope scope({{kOne, "1"}}, after(1'000));

@@ -1,4 +1,4 @@
-/// \file The fault-injecting module by itself, through its list of functions.
+/// \file The fault-injecting module by itself, called through its list of functions.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class FaultyHsm {
   /// A token key with this CKA_ID.
   CK_OBJECT_HANDLE makeKey(CK_SESSION_HANDLE session, const std::string& id) const;
   std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, const std::string& id) const;
-  /// CKA_ID of the object that the handle names; the error if it names none.
+  /// CKA_ID of the object that the handle names, or the error if it names none.
   std::string idOf(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) const;
   /// AES-GCM with a fixed nonce.
   CK_RV encrypt(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, Bytes& output) const;

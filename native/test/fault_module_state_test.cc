@@ -21,7 +21,7 @@ class FaultModuleState : public ::testing::Test {
   FaultyHsm hsm_{token_};
 };
 
-TEST_F(FaultModuleState, LostSessionsAnswerSoAndTheLoginStays) {
+TEST_F(FaultModuleState, LostSessionsReportItAndTheLoginStays) {
   const auto session = hsm_.openLoggedIn();
   const auto key = hsm_.makeKey(session, "a");
   token_.setting(faulthsm::kSessionLostRv) = CKR_SESSION_CLOSED;
@@ -41,7 +41,7 @@ TEST_F(FaultModuleState, ALoginEndsWithTheLastSession) {
   EXPECT_EQ(hsm_.login(other), CKR_OK);
 }
 
-TEST_F(FaultModuleState, ALostLoginIsMadeGoodByTheRightPinOnly) {
+TEST_F(FaultModuleState, OnlyTheRightPinRestoresALostLogin) {
   const auto session = hsm_.openLoggedIn();
   const auto key = hsm_.makeKey(session, "a");
   ++token_.setting(faulthsm::kLoginsLost);
@@ -67,7 +67,7 @@ TEST_F(FaultModuleState, RenumberedHandlesNameOtherKeys) {
   EXPECT_EQ(hsm_.find(session, "a"), std::vector{second});
 }
 
-TEST_F(FaultModuleState, RenumberedAtStartTheOldHandleIsValidForAnotherKey) {
+TEST_F(FaultModuleState, AfterRenumberingAtStartAnOldHandleNamesAnotherKey) {
   token_.setting(kRenumberAtStart) = 1;
   auto session = hsm_.openLoggedIn();
   const auto first = hsm_.makeKey(session, "a");
@@ -75,7 +75,7 @@ TEST_F(FaultModuleState, RenumberedAtStartTheOldHandleIsValidForAnotherKey) {
   EXPECT_EQ(hsm_.idOf(session, first), "a");
   hsm_.restart();
   session = hsm_.openLoggedIn();
-  // Before anyone has looked for anything.
+  // Before any search for objects.
   EXPECT_EQ(hsm_.idOf(session, first), "b");
   EXPECT_EQ(hsm_.find(session, "a"), std::vector{second});
   EXPECT_EQ(hsm_.find(session, "b"), std::vector{first});
@@ -120,7 +120,7 @@ TEST_F(FaultModuleState, AFullTokenMakesNothing) {
   EXPECT_EQ(hsm_.encrypt(session, key, output), CKR_OK);
 }
 
-TEST_F(FaultModuleState, SessionsAreLimitedOverAllInstances) {
+TEST_F(FaultModuleState, SessionsAreLimitedAcrossAllInstances) {
   token_.setting(kSessionLimit) = 3;
   token_.setting(kRwSessionLimit) = 1;
   const FaultyHsm other(token_);
@@ -136,7 +136,7 @@ TEST_F(FaultModuleState, SessionsAreLimitedOverAllInstances) {
   EXPECT_NO_THROW(other.open(0));
 }
 
-TEST_F(FaultModuleState, WrongPinsLockItForGood) {
+TEST_F(FaultModuleState, WrongPinsLockTheTokenForGood) {
   token_.setting(kPinLimit) = 3;
   const auto flags = [&] { return hsm_.tokenInfo().flags & 0x70000; };
   const auto session = hsm_.open();
@@ -162,7 +162,7 @@ TEST_F(FaultModuleState, TokenFlagsCanBeAdded) {
   EXPECT_TRUE(flags & CKF_USER_PIN_FINAL_TRY);
 }
 
-TEST_F(FaultModuleState, OutputsCanBeWrongByOneBit) {
+TEST_F(FaultModuleState, AnOutputCanHaveAFlippedBit) {
   for (const bool builtin : {false, true}) {
     token_.setting(kBuiltinCipher) = builtin ? 1 : 0;
     const auto session = builtin ? hsm_.open() : hsm_.openLoggedIn();
@@ -181,7 +181,7 @@ TEST_F(FaultModuleState, OutputsCanBeWrongByOneBit) {
   }
 }
 
-TEST_F(FaultModuleState, TheBuiltinCipherOpensOnlyWithTheSameKeyAndForwardsNothing) {
+TEST_F(FaultModuleState, TheBuiltinCipherDecryptsOnlyWithTheSameKeyAndForwardsNothing) {
   token_.setting(kBuiltinCipher) = 1;
   const auto session = hsm_.openLoggedIn();
   const auto first = hsm_.makeKey(session, "a");
@@ -194,7 +194,7 @@ TEST_F(FaultModuleState, TheBuiltinCipherOpensOnlyWithTheSameKeyAndForwardsNothi
   EXPECT_EQ(hsm_.encrypt(session, 0x7777, encrypted), CKR_KEY_HANDLE_INVALID);
 }
 
-TEST_F(FaultModuleState, InstancesFailEachOnItsOwn) {
+TEST_F(FaultModuleState, EachInstanceFailsOnItsOwn) {
   const TestToken otherToken;
   const FaultyHsm other(otherToken);
   token_.obey("* rv 0x30");

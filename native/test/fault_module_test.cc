@@ -1,4 +1,4 @@
-/// \file The fault-injecting module itself: every kind of fault once. docs/faults.md describes them.
+/// \file The fault-injecting module itself: each kind of fault once. docs/faults.md describes them.
 #include <algorithm>
 #include <thread>
 
@@ -31,7 +31,7 @@ TEST_F(FaultModule, LinesAreConsumedInOrder) {
       "0x5");
   std::vector<CK_RV> answers;
   for (int i = 0; i < 5; ++i) answers.push_back(hsm_.random(session));
-  // The first is let through by its own line, to those of all functions.
+  // The first rule for this function skips one call, which the rule for all functions then answers.
   EXPECT_EQ(answers, (std::vector<CK_RV>{6, 0x30, 0x30, 0x31, 6}));
   token_.heal();
   EXPECT_EQ(hsm_.random(session), CKR_OK);
@@ -52,7 +52,7 @@ TEST_F(FaultModule, ChanceIsRepeatable) {
   EXPECT_LT(failed, 60);
 }
 
-TEST_F(FaultModule, LinesThatAreNotUnderstoodLetNothingPass) {
+TEST_F(FaultModule, ALineThatCannotBeParsedFailsEveryCall) {
   const auto session = hsm_.open();
   for (const char* const line : {"C_Encrpyt rv 1", "C_Encrypt explode", "C_Encrypt rv", "C_Login remove away",
                                  "latency C_Encrypt fast", "C_Encrypt times x hang", "C_Encrypt flip 3"}) {
@@ -61,7 +61,7 @@ TEST_F(FaultModule, LinesThatAreNotUnderstoodLetNothingPass) {
   }
 }
 
-TEST_F(FaultModule, LatencyHoldsUpNobodyElse) {
+TEST_F(FaultModule, LatencyDelaysNoOtherCall) {
   const auto session = hsm_.open();
   for (const char* const time : {"60", "uniform 50 70", "exponential 60", "lognormal 60 0.1"}) {
     token_.obey(std::string("latency C_GenerateRandom ") + time);
@@ -75,7 +75,7 @@ TEST_F(FaultModule, LatencyHoldsUpNobodyElse) {
   }
 }
 
-TEST_F(FaultModule, HungCallsAreReleasedOneWayOrTheOther) {
+TEST_F(FaultModule, HungCallsCanBeReleasedInEitherWay) {
   const auto session = hsm_.open();
   const auto inside = [&] { return token_.inside("C_GenerateRandom") == 1; };
   const auto hangUntil = [&](const char* line, const std::function<void()>& release) {
@@ -107,7 +107,7 @@ TEST_F(FaultModule, ADeviceThatIsPulledOutLosesSessionsAndLogins) {
   EXPECT_EQ(hsm_.encrypt(other, key, output), CKR_OK);
 }
 
-TEST_F(FaultModule, ADeviceThatCannotBeReachedIsAsBeforeAfterwards) {
+TEST_F(FaultModule, AnUnreachableDeviceReturnsUnchanged) {
   const auto session = hsm_.openLoggedIn();
   const auto key = hsm_.makeKey(session, "a");
   orderNow("remove device-error");
@@ -137,7 +137,7 @@ TEST_F(FaultModule, ALostSoftHsmStaysLostUntilItIsInitialisedAgain) {
   EXPECT_EQ(hsm_.find(hsm_.openLoggedIn(), "a").size(), 1U);
 }
 
-TEST_F(FaultModule, AnInitialisationWithoutTheTokenNeverSeesIt) {
+TEST_F(FaultModule, ATokenMissingAtInitialisationIsNeverSeen) {
   orderNow("remove softhsm");
   hsm_.restart();
   EXPECT_THROW(hsm_.slot(), std::runtime_error);
@@ -147,7 +147,7 @@ TEST_F(FaultModule, AnInitialisationWithoutTheTokenNeverSeesIt) {
   EXPECT_NO_THROW(hsm_.slot());
 }
 
-TEST_F(FaultModule, AClientLibraryThatGaveUpWantsToBeInitialised) {
+TEST_F(FaultModule, AClientLibraryThatGaveUpMustBeInitialisedAgain) {
   const auto session = hsm_.open();
   orderNow("remove not-initialized");
   EXPECT_EQ(hsm_.random(session), CKR_CRYPTOKI_NOT_INITIALIZED);

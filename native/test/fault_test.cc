@@ -58,7 +58,7 @@ TEST(Fault, ACancelledRequestThatWaitsNeverReachesTheToken) {
   EXPECT_EQ(failureOf(pinned.get()).kind, FailureKind::kCancelled);
   EXPECT_EQ(failureOf(shared.get()).kind, FailureKind::kCancelled);
   EXPECT_EQ(pool.statistics(member).queued, 0);
-  // One that runs is answered too, and its lane goes on.
+  // A request that is being executed is answered too, and its lane goes on.
   pool.pool().cancel(7);
   EXPECT_EQ(failureOf(running.get()).kind, FailureKind::kCancelled);
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
@@ -68,7 +68,7 @@ TEST(Fault, ACancelledRequestThatWaitsNeverReachesTheToken) {
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
-TEST(Fault, ACallThatHangsLosesItsLaneAfterTheOperationTimeoutThoughItsRequestIsAnswered) {
+TEST(Fault, AHungCallLosesItsLaneAfterTheOperationTimeoutAlthoughItsRequestWasAnswered) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
@@ -90,9 +90,9 @@ TEST(Fault, ACallThatHangsLosesItsLaneAfterTheOperationTimeoutThoughItsRequestIs
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
-/// It is whoever is at rest who has it next, and not only another lane of the member that had no session for
-/// it.
-TEST(Fault, ARequestThatIsHandedBackGoesToAnotherMemberThatRests) {
+/// The next free lane of any member takes the request, not only another lane of the member that had no
+/// session for it.
+TEST(Fault, ARequeuedRequestGoesToAnIdleLaneOfAnotherMember) {
   const TestToken full;
   const TestToken other;
   TestPool pool;
@@ -119,7 +119,7 @@ int threadCount() {
   return static_cast<int>(std::distance(begin(threads), end(threads)));
 }
 
-TEST(Fault, AThousandHangsAreBoundedAndANeighbourDoesNotNotice) {
+TEST(Fault, AThousandHangsAreBoundedAndDoNotAffectANeighbour) {
   const TestToken ill;
   const TestToken well;
   TestPool pool;
@@ -153,7 +153,7 @@ TEST(Fault, AMemberTakesNoWorkWhileMoreLanesHangThanMayBeReplaced) {
   EXPECT_EQ(failureOf(probe.get()).kind, FailureKind::kLaneDeadline);
   EXPECT_EQ(failureOf(random.get()).kind, FailureKind::kLaneDeadline);
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 2; }));
-  // One comes back; the other one is still more than none.
+  // One comes back. The other one still hangs.
   token.obey("C_GenerateRandom hang");
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 1; }));
   EXPECT_EQ(failureOf(pool.run(member, makeProbe(key))).kind, FailureKind::kNoMember);
@@ -162,7 +162,7 @@ TEST(Fault, AMemberTakesNoWorkWhileMoreLanesHangThanMayBeReplaced) {
   valueOf<std::monostate>(pool.run(member, makeProbe(key)));
 }
 
-TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
+TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkEvenIfNotSuspended) {
   const TestToken ill;
   const TestToken well;
   TestPool pool;
@@ -175,12 +175,12 @@ TEST(Fault, AMemberThatHangsTakesNoMoreSharedWorkThoughNobodySuspendsIt) {
   for (int i = 0; i < 20; ++i)
     EXPECT_EQ(std::get<Success>(pool.post(Members::all(), makeRandom(8)).get()).member, neighbour);
   ill.heal();
-  // A success clears it.
+  // A success clears the suspicion.
   valueOf<Secret>(pool.run(member, makeRandom(8)));
   EXPECT_TRUE(pool.statistics(member).admitted);
 }
 
-/// More work than two lanes do in a while.
+/// More work than two lanes can do in a while.
 std::vector<TestPool::Pending> postMuch(TestPool& pool) {
   std::vector<TestPool::Pending> pending;
   for (int i = 0; i < 60; ++i) pending.push_back(pool.post(Members::all(), makeRandom(8)));
@@ -233,7 +233,7 @@ TEST(Fault, ALoginSucceedsWithTheLanesThatOpen) {
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
 }
 
-TEST(Fault, ALoginFailsWhereNoLaneOpens) {
+TEST(Fault, ALoginFailsIfNoLaneOpens) {
   const TestToken token;
   TestPool pool;
   pool.pool().setOperationTimeout(std::chrono::milliseconds(50), [](const Failure&) {});
@@ -250,23 +250,23 @@ TEST(Fault, ALoginFailsWhereNoLaneOpens) {
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 0; }));
 }
 
-TEST(Fault, AHungProbeHoldsUpNobodyForEver) {
+TEST(Fault, AHungProbeBlocksNoRequestForEver) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {4, 4});
   const auto key = pool.makeKey(member);
-  // In the epoch in which it was made it is proved.
+  // In the epoch in which the key was made it is already proved.
   valueOf<uint64_t>(pool.logIn(member));
   token.obey("C_FindObjectsInit hang");
   std::vector<TestPool::Pending> pending;
-  // One for all: whoever gives up the probe's entry does so when it is too late for the others to begin
-  // another.
+  // All wait for one probe. A request that gives up the probe's entry does so too late for the others to
+  // begin another.
   const auto deadline = after(150);
   for (int i = 0; i < 4; ++i)
     pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), deadline));
   int inside = 0;
   for (auto& one : pending) inside += failureOf(one.get()).kind == FailureKind::kLaneDeadline ? 1 : 0;
-  // One lane was inside the module; the others waited for its proof and came back by themselves.
+  // One lane was inside the module. The others waited for its proof and gave up by themselves.
   EXPECT_EQ(inside, 1);
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).lanes == 4; }));
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);
@@ -285,7 +285,7 @@ TEST(Fault, LoginTriesOnceWhateverTheAnswer) {
   }
 }
 
-TEST(Fault, ALoginThatWasGivenUpNeverReachesTheToken) {
+TEST(Fault, AnAbandonedLoginNeverReachesTheToken) {
   const TestToken token;
   TestPool pool;
   const MemberOptions options{token.faultyModule(), {TestToken::kLabel, std::nullopt}, {1, 1}};
@@ -311,7 +311,7 @@ TEST(Fault, SessionsThatCannotOpenFailTheLogin) {
   EXPECT_EQ(token.calls("C_Login"), 0);
 }
 
-TEST(Fault, AModuleWithoutCopyableMakesKeysAllTheSame) {
+TEST(Fault, AModuleWithoutCopyableStillMakesKeys) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule());
@@ -321,7 +321,7 @@ TEST(Fault, AModuleWithoutCopyableMakesKeysAllTheSame) {
   EXPECT_EQ(token.calls("C_GenerateKey"), 2);
 }
 
-TEST(Fault, AnotherErrorOfTheGenerationIsNotTakenForCopyable) {
+TEST(Fault, OtherErrorsOfGenerationAreNotBlamedOnCopyable) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule());

@@ -29,7 +29,7 @@ ModuleOptions softHsm(const std::string& configuration = "") {
   return options;
 }
 
-TEST(FileLock, KeepsOutOnlyWhoInitialisesTheSame) {
+TEST(FileLock, ExcludesOnlyInitialisationsOfTheSameModule) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
   const auto first = FileLock::ofModule(softHsm("one"), folder, after(1'000));
@@ -48,7 +48,7 @@ TEST(FileLock, IsExclusiveAndReleasable) {
   EXPECT_NE(second(), nullptr);
 }
 
-/// As the helper of a module that forks in C_Initialize does, for as long as it lives.
+/// Acts as a module does whose C_Initialize forks a helper, for as long as the helper lives.
 TEST(FileLock, IsNotKeptByAChildThatInheritsIt) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
@@ -63,7 +63,7 @@ TEST(FileLock, IsNotKeptByAChildThatInheritsIt) {
   ::waitpid(child, nullptr, 0);
 }
 
-TEST(FileLock, OfALoginIsForOneTokenAndOneVersionOfItsPin) {
+TEST(FileLock, ALoginLockIsForOneTokenAndOneVersionOfItsPin) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
   const auto first = FileLock::ofLogin("1", "store:1", folder, after(1'000));
@@ -73,7 +73,7 @@ TEST(FileLock, OfALoginIsForOneTokenAndOneVersionOfItsPin) {
             FailureKind::kLockHeld);
 }
 
-TEST(FileLock, ThatCannotBeMadeIsNotTakenForOneThatSomebodyHolds) {
+TEST(FileLock, AFailureToCreateItIsNotReportedAsHeld) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
   FileLock::ofLogin("1", "store:1", folder, after(50)).reset();
@@ -83,7 +83,7 @@ TEST(FileLock, ThatCannotBeMadeIsNotTakenForOneThatSomebodyHolds) {
   EXPECT_EQ(kindOf([&] { return FileLock::ofLogin("1", "store:1", folder, after(50)); }), FailureKind::kLock);
 }
 
-TEST(FileLock, RefusesAFolderThatOthersMayUse) {
+TEST(FileLock, RefusesAFolderThatIsNotPrivate) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";
   std::filesystem::create_directory(folder);

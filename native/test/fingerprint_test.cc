@@ -11,8 +11,8 @@ namespace {
 
 Fingerprint of(const std::string& text) { return Fingerprint(bytesOf(text)); }
 
-TEST(Fingerprint, IsTheSameForTheSameSecretAlone) {
-  // Around the length of a word, because the last one is padded.
+TEST(Fingerprint, IsEqualOnlyForEqualSecrets) {
+  // Lengths around that of a word, because the last word is padded.
   for (const size_t length : {0, 1, 7, 8, 9, 15, 16, 17, 255}) {
     const std::string secret(length, 's');
     EXPECT_EQ(of(secret), of(secret)) << length;

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kFunctions =
     (sizeof(CK_FUNCTION_LIST) - offsetof(CK_FUNCTION_LIST, C_Initialize)) / sizeof(void*);
 
-/// A list that has every function but one.
+/// A list with every function but one.
 CK_FUNCTION_LIST without(size_t missing) {
   CK_FUNCTION_LIST list{};
   std::array<void*, kFunctions> entries;
@@ -25,7 +25,7 @@ CK_FUNCTION_LIST without(size_t missing) {
   return list;
 }
 
-/// Every C_… that the sources of the core call through a list of functions.
+/// Every C_… that the core's sources call through a list of functions.
 std::set<std::string> calledBySources() {
   std::set<std::string> names;
   const std::regex call(R"(functions_?(?:\(\))?\.(C_[A-Za-z]+)\()");
@@ -68,7 +68,7 @@ TEST(FunctionList, AModuleWithoutOneIsRefused) {
   }
 }
 
-TEST(FunctionList, AnErrorOfC_GetFunctionListIsItsOwn) {
+TEST(FunctionList, AnErrorOfC_GetFunctionListNamesIt) {
   try {
     static_cast<void>(requireFunctionList(CKR_HOST_MEMORY, nullptr));
     FAIL() << "no failure";

@@ -14,7 +14,7 @@ MaterialPointer material(const std::string& label) {
   return std::make_shared<const Material>(std::move(made));
 }
 
-TEST(HandleCache, AProofIsForOneContent) {
+TEST(HandleCache, AProofIsForOneMaterialContent) {
   HandleEntry entry;
   EXPECT_FALSE(entry.provenHandle(material("a")));
   entry.recordProof(42, material("a"), Clock::now());
@@ -25,7 +25,7 @@ TEST(HandleCache, AProofIsForOneContent) {
   EXPECT_FALSE(entry.canarySucceededSince({}));
 }
 
-TEST(HandleCache, ATryOfTheCanaryIsOfTheMomentWhenItBegan) {
+TEST(HandleCache, ACanaryAttemptCountsFromWhenItBegan) {
   HandleEntry entry;
   const auto begun = Clock::now();
   entry.recordProof(42, material("a"), begun);
@@ -36,7 +36,7 @@ TEST(HandleCache, ATryOfTheCanaryIsOfTheMomentWhenItBegan) {
   EXPECT_TRUE(entry.canarySucceededSince(later));
 }
 
-TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
+TEST(HandleCache, AnInventoryForgetsMissingKeysAndDoubtsDuplicates) {
   HandleCache cache;
   const auto once = secretKey({1});
   const auto twice = secretKey({2});
@@ -48,12 +48,12 @@ TEST(HandleCache, AnInventoryForgetsWhatIsGoneAndDoubtsWhatIsDouble) {
   EXPECT_FALSE(cache.entry(twice)->provenHandle(material("a")));
   EXPECT_EQ(cache.entry(once)->candidate(), 7U);
   EXPECT_FALSE(cache.entry(twice)->candidate());
-  // What was seen once and is double by now.
+  // One handle was seen before; now the key has two.
   cache.takeInventory({{once, 7}, {once, 8}});
   EXPECT_FALSE(cache.entry(once)->candidate());
 }
 
-TEST(HandleCache, TheKeysOfAPairShareTheirIdAndNotTheirEntry) {
+TEST(HandleCache, TheKeysOfAPairShareAnIdButNotAnEntry) {
   HandleCache cache;
   const ObjectIdentity privateKey{CKO_PRIVATE_KEY, {1}};
   const ObjectIdentity publicKey{CKO_PUBLIC_KEY, {1}};

@@ -9,7 +9,7 @@
 namespace holdfast {
 namespace {
 
-/// Every request is answered, however lanes come and go: none is handed to a lane that is ending.
+/// Every request is answered, however lanes come and go: no request goes to a lane that is ending.
 
 constexpr auto kLongest = std::chrono::seconds(60);
 
@@ -21,8 +21,8 @@ void expectAllAnswered(std::vector<TestPool::Pending>& all) {
   for (auto& one : all) EXPECT_TRUE(isAnswered(one));
 }
 
-/// Two members: the first is suspected, with one lane at rest and one inside a call; the second has a
-/// backlog. While the resting lane closes its session, the call of the other succeeds.
+/// Two members: the first is suspected, with one idle lane and one inside a call; the second has a backlog.
+/// While the idle lane closes its session, the other lane's call succeeds.
 TEST(Handover, ALaneThatEndsAtCloseIsGivenNoWork) {
   const TestToken suspected;
   const TestToken other;
@@ -50,8 +50,8 @@ TEST(Handover, ALaneThatEndsAtCloseIsGivenNoWork) {
   EXPECT_EQ(pool.statistics(second).member, -1);
 }
 
-/// The same where a member is closed, opened again, or gives a request back, again and again: whoever posts
-/// has an answer, and nothing is inside the module once the pool is closed.
+/// The same while a member is closed, opened again, or gives a request back, again and again. Every request
+/// is answered, and nothing is inside the module once the pool is closed.
 class HandoverStress : public testing::TestWithParam<int> {};
 
 TEST_P(HandoverStress, EveryRequestIsAnswered) {

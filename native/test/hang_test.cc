@@ -4,12 +4,12 @@
 namespace holdfast {
 namespace {
 
-/// What hangs for ever costs what it is inside of, and nothing beside it. The first call of a function hangs;
-/// those after it do not, as with an HSM that lost one answer.
+/// A call that hangs for ever blocks what it holds, and nothing else. The first call of a function hangs and
+/// later ones do not, as with an HSM that lost one answer.
 
 constexpr auto kOperationTimeout = std::chrono::milliseconds(150);
 
-/// In an instance of its own, and in one that is shared.
+/// Runs on a private instance and on a shared one.
 class Hang : public testing::TestWithParam<bool> {
  public:
   Hang() {
@@ -21,9 +21,9 @@ class Hang : public testing::TestWithParam<bool> {
  protected:
   int connect() { return pool_.connect(module_, {2, 2}); }
   void hangOnce(const std::string& function) { token_.obey(function + " times 1 hang"); }
-  /// Work that depends on the hanging call must have come back before it.
+  /// Called after work that would have had to wait for the hanging call, if it depended on it.
   void expectHanging(const std::string& function) { EXPECT_EQ(token_.inside(function), 1) << function; }
-  /// Sessions, login and everything that finds or makes objects.
+  /// Uses sessions, the login, and all that finds or makes objects.
   void expectServes(int member) {
     const auto key = pool_.makeKey(member);
     valueOf<std::monostate>(pool_.run(member, makeProbe(key)));
@@ -42,7 +42,7 @@ class Hang : public testing::TestWithParam<bool> {
   TestPool pool_;
 };
 
-TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyFromObjects) {
+TEST_P(Hang, InKeyGenerationDoesNotBlockOtherObjects) {
   const int member = connect();
   hangOnce("C_GenerateKey");
   const auto late =
@@ -53,10 +53,10 @@ TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyFromObjects) {
   expectHanging("C_GenerateKey");
 }
 
-TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyOutWhenTheMemberIsOpenedAgain) {
+TEST_P(Hang, InKeyGenerationDoesNotBlockAReopenedMember) {
   const int member = connect();
   hangOnce("C_GenerateKey");
-  // Not quarantined yet when it is opened again: the operation timeout has not passed.
+  // Not quarantined yet when the member is opened again: the operation timeout has not passed.
   pool_.pool().setOperationTimeout(std::chrono::minutes(1), [](const Failure&) {});
   auto pending = pool_.post(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}), after(200));
   ASSERT_TRUE(eventually([&] { return token_.inside("C_GenerateKey") == 1; }));
@@ -66,7 +66,7 @@ TEST_P(Hang, WhileAKeyIsMadeKeepsNobodyOutWhenTheMemberIsOpenedAgain) {
   expectHanging("C_GenerateKey");
 }
 
-TEST_P(Hang, InAnInventoryKeepsNobodyFromMakingKeys) {
+TEST_P(Hang, InAnInventoryDoesNotBlockKeyGeneration) {
   const int member = connect();
   hangOnce("C_FindObjects");
   auto inventory =
@@ -76,7 +76,7 @@ TEST_P(Hang, InAnInventoryKeepsNobodyFromMakingKeys) {
   expectHanging("C_FindObjects");
 }
 
-TEST_P(Hang, BeforeALoginLetsTheNextOneTry) {
+TEST_P(Hang, BeforeC_LoginLetsTheNextLoginTry) {
   const int member = pool_.pool().addMember({module_, {TestToken::kLabel, std::nullopt}, {2, 2}, 2});
   valueOf<MemberOpened>(pool_.reopen(member));
   const auto lockOfPin = [&](int milliseconds) {
@@ -87,7 +87,7 @@ TEST_P(Hang, BeforeALoginLetsTheNextOneTry) {
     pool_.pool().loginMember(answer, member, Secret(bytesOf(TestToken::kPin)), after(200), lockOfPin(1'000));
   });
   EXPECT_EQ(failureOf(login.get()).kind, FailureKind::kLaneDeadline);
-  // C_Login was not called, and never will be by that thread: the PIN may be tried.
+  // C_Login was not called, and that thread never will call it: the PIN may be tried.
   EXPECT_NO_THROW(lockOfPin(0));
   valueOf<uint64_t>(pool_.logIn(member));
   pool_.admit(member);
@@ -98,7 +98,7 @@ TEST_P(Hang, BeforeALoginLetsTheNextOneTry) {
   EXPECT_EQ(token_.calls("C_Login"), 1);
 }
 
-TEST_P(Hang, InALoginKeepsItsPinAway) {
+TEST_P(Hang, InC_LoginKeepsItsPinFromBeingTried) {
   const int member = pool_.pool().addMember({module_, {TestToken::kLabel, std::nullopt}, {2, 2}, 2});
   valueOf<MemberOpened>(pool_.reopen(member));
   const auto lockOfPin = [&](int milliseconds) {
@@ -133,7 +133,7 @@ TEST_P(Hang, AtCloseIsCounted) {
 INSTANTIATE_TEST_SUITE_P(Instances, Hang, testing::Values(true, false),
                          [](const auto& instance) { return instance.param ? "private" : "shared"; });
 
-TEST(HangOnce, OfOneMemberAtCloseKeepsNoOtherOpen) {
+TEST(HangOnce, OfOneMemberAtCloseDoesNotKeepOthersOpen) {
   const TestToken hung;
   const TestToken well;
   TestPool pool;
@@ -147,8 +147,8 @@ TEST(HangOnce, OfOneMemberAtCloseKeepsNoOtherOpen) {
   EXPECT_EQ(valueOf<uint64_t>(closing.get()), 0U);
 }
 
-/// Which slot comes first is the module's; either may be the one that hangs.
-TEST(HangOnce, OfASlotKeepsOnlyItsOwnTokenOut) {
+/// The module decides which slot comes first; either may be the one that hangs.
+TEST(HangOnce, OfASlotBlocksOnlyItsOwnToken) {
   const TestToken token;
   token.addToken("beta");
   auto module = token.faultyModule();
@@ -173,7 +173,7 @@ TEST(HangOnce, OfASlotKeepsOnlyItsOwnTokenOut) {
   }
   EXPECT_EQ(open, 1);
   EXPECT_EQ(token.inside("C_GetTokenInfo"), 1);
-  // However often: the slot that hangs is asked once.
+  // However often it is looked for, the slot that hangs is asked once.
   for (const int member : members) pool.reopen(member, after(400));
   EXPECT_EQ(token.inside("C_GetTokenInfo"), 1);
   token.heal();

@@ -3,7 +3,7 @@
 namespace holdfast {
 namespace {
 
-/// A key that is on the token before the pool under test logs in; the intruder has the PIN too.
+/// A key that is on the token before the pool under test logs in. The intruder has the PIN too.
 struct SeenKeyOnToken {
   SeenKeyOnToken()
       : intruderMember(intruder.connect(token.module())), key(intruder.makeKey(intruderMember)) {}
@@ -30,25 +30,25 @@ struct SeenKeyOnToken {
   int member = -1;
 };
 
-TEST(Inventory, WhatItSawIsProvedWithoutAFind) {
+TEST(Inventory, AKeyThatItSawIsProvedWithoutAFind) {
   SeenKeyOnToken on;
   on.connect();
   const int before = on.finds();
   valueOf<EncryptedData>(on.encrypt());
   EXPECT_EQ(on.finds(), before);
-  // A probe looks for itself.
+  // A probe searches for itself.
   valueOf<std::monostate>(on.pool.run(on.member, makeProbe(on.key)));
   EXPECT_EQ(on.finds(), before + 1);
 }
 
-TEST(Inventory, ADoubleThatItSawIsAmbiguous) {
+TEST(Inventory, ADuplicateThatItSawIsAmbiguous) {
   SeenKeyOnToken on;
   on.plant();
   on.connect();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialAmbiguous);
 }
 
-TEST(Inventory, ADoublePlantedAfterItIsNoticedByTheNextOne) {
+TEST(Inventory, ADuplicatePlantedAfterItIsNoticedByTheNextOne) {
   SeenKeyOnToken on;
   on.connect();
   on.plant();
@@ -57,14 +57,14 @@ TEST(Inventory, ADoublePlantedAfterItIsNoticedByTheNextOne) {
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialAmbiguous);
 }
 
-TEST(Inventory, AHandleThatIsStaleByNowIsFoundAnew) {
+TEST(Inventory, AStaleHandleLeadsToAFind) {
   SeenKeyOnToken on;
   on.connect();
   on.remove();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kMaterialMissing);
 }
 
-TEST(Inventory, AnotherKeyInItsPlaceFailsTheCanary) {
+TEST(Inventory, AnotherKeyUnderTheHandleFailsTheCanary) {
   SeenKeyOnToken on;
   on.connect();
   on.remove();

@@ -24,7 +24,7 @@ TEST_F(LaneBudgetTest, IsTheLimitWhileTheTokenHasSessions) {
   EXPECT_FALSE(mayGrow(8, std::chrono::hours(1)));
 }
 
-TEST_F(LaneBudgetTest, LeavesOneSessionWhereTheTokenIsFull) {
+TEST_F(LaneBudgetTest, LeavesOneSessionIfTheTokenIsFull) {
   budget_.refused(5, start_);
   EXPECT_EQ(budget_.target(), 4);
   EXPECT_FALSE(mayGrow(4));

@@ -1,4 +1,4 @@
-/// Which lane is next, which is needed least, and where lanes stand until they end.
+/// \file Which lane is next, which is needed least, and where lanes are kept until they end.
 #include "lane_set.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class LaneSetTest : public testing::Test {
   std::vector<std::shared_ptr<Lane>> made_ GUARDED_BY(poolState);
 };
 
-TEST_F(LaneSetTest, TheLastToRestWorksNextAndTheFirstIsNeededLeast) {
+TEST_F(LaneSetTest, TheLastIdleLaneWorksNextAndTheFirstIsNeededLeast) {
   const PoolLock lock(mutex_);
   Lane& first = addOpen();
   Lane& second = addOpen();
@@ -45,7 +45,7 @@ TEST_F(LaneSetTest, TheLastToRestWorksNextAndTheFirstIsNeededLeast) {
   EXPECT_EQ(lanes_.inside(), 2U);
 }
 
-TEST_F(LaneSetTest, ALaneThatLeavesIsThereUntilItEnds) {
+TEST_F(LaneSetTest, ALeavingLaneIsKeptUntilItEnds) {
   const PoolLock lock(mutex_);
   Lane& hung = addOpen();
   Lane& resting = addOpen();
@@ -66,7 +66,7 @@ TEST_F(LaneSetTest, ALaneThatLeavesIsThereUntilItEnds) {
   EXPECT_TRUE(lanes_.isDeserted());
 }
 
-TEST_F(LaneSetTest, AllRetireAlsoThoseThatHang) {
+TEST_F(LaneSetTest, AllRetireIncludingThoseThatHang) {
   const PoolLock lock(mutex_);
   Lane& hung = addOpen();
   Lane& resting = addOpen();

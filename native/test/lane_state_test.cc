@@ -1,4 +1,4 @@
-/// The states of a lane: every cell of the table.
+/// \file The states of a lane: every cell of the table.
 #include "lane_state.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ void forEachCell(const Visit& visit) {
   }
 }
 
-TEST(LaneState, GoesWhereTheTableSaysAndNowhereElse) {
+TEST(LaneState, ChangesOnlyAsTheTableSays) {
   forEachCell([](LaneState state, LaneEvent event) {
     const auto found = kAllowed.find({state, event});
     const auto expected = found == kAllowed.end() ? std::nullopt : std::optional(found->second);

@@ -3,7 +3,7 @@
 namespace holdfast {
 namespace {
 
-/// One lane: every operation meets the session that the previous one left.
+/// One lane, so every operation gets the session that the previous one left.
 class LeftOpen : public testing::Test {
  protected:
   const EncryptedData& encrypted() const { return encrypted_; }
@@ -23,7 +23,7 @@ class LeftOpen : public testing::Test {
   EncryptedData encrypted_ = valueOf<EncryptedData>(encrypt());
 };
 
-TEST_F(LeftOpen, ARefusedCiphertextIsTheCallersFaultWhereTheTokenDoesNotEndTheOperation) {
+TEST_F(LeftOpen, ARefusedCiphertextIsTheCallersFaultEvenIfItsOperationStaysOpen) {
   Bytes changed = encrypted().ciphertext;
   changed.front() ^= 1U;
   token().obey("C_Decrypt times 1 leave-open 0x40");
@@ -31,20 +31,20 @@ TEST_F(LeftOpen, ARefusedCiphertextIsTheCallersFaultWhereTheTokenDoesNotEndTheOp
   EXPECT_EQ(valueOf<Secret>(decrypt(encrypted().ciphertext)).size(), 8U);
 }
 
-TEST_F(LeftOpen, AnEncryptionThatFailedAndGoesOnKeepsNobodyOut) {
+TEST_F(LeftOpen, AnEncryptionLeftOpenBlocksNoLaterOne) {
   token().obey("C_Encrypt times 1 leave-open 0x6");
   static_cast<void>(failureOf(encrypt()));
   EXPECT_EQ(valueOf<EncryptedData>(encrypt()).ciphertext.size(), 8U + kTagLength);
 }
 
-TEST_F(LeftOpen, ASearchThatDoesNotEndKeepsNobodyOut) {
+TEST_F(LeftOpen, ASearchLeftOpenBlocksNoLaterOne) {
   token().obey("C_FindObjectsFinal times 1 leave-open 0x6");
   static_cast<void>(valueOf<std::monostate>(probe()));
   EXPECT_EQ(valueOf<Secret>(decrypt(encrypted().ciphertext)).size(), 8U);
   static_cast<void>(valueOf<std::monostate>(probe()));
 }
 
-/// The token itself says so, whatever session it is asked in.
+/// The token itself answers this, in whatever session it is asked.
 TEST_F(LeftOpen, AnotherSessionIsTriedOnce) {
   token().obey("C_DecryptInit rv 0x90");
   const int before = token().calls("C_DecryptInit");

@@ -1,4 +1,4 @@
-/// The states of a member: every cell of the table.
+/// \file The states of a member: every cell of the table.
 #include "member_state.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ std::optional<MemberState> expectedOf(MemberState state, MemberEvent event) {
   return state;
 }
 
-TEST(MemberState, GoesWhereTheTableSaysAndNowhereElse) {
+TEST(MemberState, ChangesOnlyAsTheTableSays) {
   for (size_t row = 0; row < memberTransitions.states.size(); ++row) {
     for (size_t column = 0; column < memberTransitions.events.size(); ++column) {
       SCOPED_TRACE(std::string(memberTransitions.states.at(row)) + " on " +

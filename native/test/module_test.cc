@@ -23,7 +23,7 @@ TEST(Module, PrivateInstancesAreIndependent) {
   EXPECT_EQ(std::getenv("SOFTHSM2_CONF"), nullptr);
 }
 
-TEST(Module, AFinalisedPrivateCopyIsUsedAgain) {
+TEST(Module, AFinalisedPrivateCopyIsReused) {
   const TestToken token;
   const auto* const first = &Module::open(token.module())->functions();
   EXPECT_EQ(first, &Module::open(token.module())->functions());
@@ -45,7 +45,7 @@ FailureKind refusalOf(const ModuleOptions& options) {
   return FailureKind::kRv;
 }
 
-TEST(Module, ASharedInstanceIsSharedByThoseAlone) {
+TEST(Module, OnlyMembersWithTheSameOptionsShareAnInstance) {
   const TestToken one;
   const TestToken two;
   const auto alive = Module::open(one.module(false));
@@ -106,7 +106,7 @@ TEST(Module, ATokenThatAppearsLaterIsFoundByInitialisingAgain) {
   EXPECT_EQ(find(module)->info().label, TestToken::kLabel);
 }
 
-/// Whether the token is found when this is in the way of looking for it.
+/// Whether finding the token fails while this rule is in force.
 std::optional<Failure> findingFails(const TestToken& token, const std::string& script) {
   token.obey(script);
   const auto module = Module::open(token.faultyModule());
@@ -118,7 +118,7 @@ std::optional<Failure> findingFails(const TestToken& token, const std::string& s
   }
 }
 
-TEST(Token, IsFoundThoughAListGrowsWhileItIsRead) {
+TEST(Token, IsFoundEvenIfAListGrowsWhileRead) {
   const TestToken token;
   for (const char* const list : {"C_GetSlotList", "C_GetMechanismList"}) {
     const std::string name = list;
@@ -126,7 +126,7 @@ TEST(Token, IsFoundThoughAListGrowsWhileItIsRead) {
   }
 }
 
-TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
+TEST(Token, IsNotReportedMissingIfItDoesNotAnswer) {
   const TestToken token;
   for (const char* const name : {"C_GetTokenInfo", "C_GetMechanismList", "C_GetSlotList"}) {
     for (const CK_RV rv : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_MEMORY}) {
@@ -142,7 +142,7 @@ TEST(Token, ThatDoesNotAnswerIsNotCalledMissing) {
   EXPECT_EQ(findingFails(token, "C_GetTokenInfo rv 0xe0")->kind, FailureKind::kTokenMissing);
 }
 
-TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
+TEST(Token, ASecondLoginOfThisProcessSucceeds) {
   const TestToken token;
   const auto found = find(Module::open(token.module()));
   const Secret pin(bytesOf(TestToken::kPin));
@@ -153,7 +153,7 @@ TEST(Token, ASecondLoginOfThisProcessIsASuccess) {
   EXPECT_NO_THROW(found->proveAlive(session));
 }
 
-TEST(Token, AlreadyLoggedInCountsForTheVeryPinAlone) {
+TEST(Token, AlreadyLoggedInCountsOnlyForTheSamePin) {
   const TestToken token;
   const auto found = find(Module::open(token.module()));
   found->login(Secret(bytesOf(TestToken::kPin)), after(5'000));
@@ -168,7 +168,7 @@ TEST(Token, AlreadyLoggedInCountsForTheVeryPinAlone) {
   EXPECT_NO_THROW(found->login(Secret(bytesOf(TestToken::kPin)), after(5'000)));
 }
 
-TEST(Token, IsNotAliveWithoutItsFilesOrWithoutLogin) {
+TEST(Token, IsNotAliveWithoutItsFilesOrALogin) {
   const TestToken token;
   const auto found = find(Module::open(token.module()));
   const auto rvOf = [&](const Session& session) {

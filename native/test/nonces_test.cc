@@ -7,13 +7,13 @@
 namespace holdfast {
 namespace {
 
-/// One lane behind the fault-injecting module, whose first nonce went into the canary.
+/// One lane in front of the fault-injecting module. The first nonce went into the canary.
 struct OneLane {
   OneLane() : member(pool.connect(token.faultyModule(), {1, 1})), key(pool.makeKey(member)) {}
 
   Outcome tryEncrypt() { return pool.run(member, makeEncrypt(key, Secret(Bytes(8)), {})); }
   Nonce encrypt() { return valueOf<EncryptedData>(tryEncrypt()).nonce; }
-  /// Since the canary took the first nonce of the first block.
+  /// How many nonces were used since the canary took the first of the first block.
   int draws() const { return token.calls("C_GenerateRandom") - before; }
   void loginAgain() {
     auto login = pool.start([&](const auto& answer) {
@@ -38,7 +38,7 @@ TEST(Nonces, NoNonceIsGivenTwice) {
   EXPECT_EQ(lane.draws(), 2);
 }
 
-TEST(Nonces, AnEpochTakesNoNonceFromTheOneBefore) {
+TEST(Nonces, AnEpochTakesNoNonceFromThePreviousOne) {
   OneLane lane;
   const Nonce before = lane.encrypt();
   EXPECT_EQ(lane.draws(), 0);

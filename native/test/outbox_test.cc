@@ -18,7 +18,7 @@ struct CountingOutbox final : Outbox {
 
 Outcome answer() { return Success{0, 1, std::monostate{}}; }
 
-TEST(Outbox, OneWakeUpIsForEverything) {
+TEST(Outbox, OneWakeUpDeliversEverything) {
   const auto outbox = std::make_shared<CountingOutbox>();
   for (uint64_t ticket = 1; ticket <= 5; ++ticket) outbox->complete(ticket, answer(), Urgency::kNow);
   EXPECT_EQ(outbox->wakes, 1);
@@ -27,7 +27,7 @@ TEST(Outbox, OneWakeUpIsForEverything) {
   EXPECT_EQ(outbox->wakes, 2);
 }
 
-TEST(Outbox, WhatMayWaitRidesAlong) {
+TEST(Outbox, WhatMayWaitGoesWithTheNextWakeUp) {
   const auto outbox = std::make_shared<CountingOutbox>();
   outbox->complete(1, answer(), Urgency::kSoon);
   outbox->complete(2, answer(), Urgency::kNow);
@@ -37,7 +37,7 @@ TEST(Outbox, WhatMayWaitRidesAlong) {
   EXPECT_EQ(all[0].ticket, 1U);
 }
 
-TEST(Outbox, WhatWaitsForALaneThatHangsGoesOutAllTheSame) {
+TEST(Outbox, AnAnswerHeldBackByAHungLaneIsStillDelivered) {
   const auto outbox = std::make_shared<CountingOutbox>();
   for (int round = 1; round <= 3; ++round) {
     outbox->complete(1, answer(), Urgency::kSoon);
@@ -47,7 +47,7 @@ TEST(Outbox, WhatWaitsForALaneThatHangsGoesOutAllTheSame) {
   }
 }
 
-TEST(Outbox, ClosedItKeepsNothingAndWakesNobody) {
+TEST(Outbox, OnceClosedItKeepsNothingAndWakesNothing) {
   const auto outbox = std::make_shared<CountingOutbox>();
   outbox->close();
   outbox->complete(1, answer(), Urgency::kNow);
@@ -55,7 +55,7 @@ TEST(Outbox, ClosedItKeepsNothingAndWakesNobody) {
   EXPECT_TRUE(outbox->empty().empty());
 }
 
-/// Notes how soon each answer shall be heard of, in their order.
+/// Notes how urgently each answer is to be delivered, in their order.
 struct NotingSink final : CompletionSink {
   void complete(uint64_t /*ticket*/, Outcome /*outcome*/, Urgency urgency) override {
     const std::lock_guard lock(mutex);

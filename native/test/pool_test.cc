@@ -36,7 +36,7 @@ TEST(Pool, ManyThreadsPostAtOnce) {
         if (i == 0) pool.pool().resume(second);
         valueOf<Secret>(random.get());
         valueOf<EncryptedData>(encrypting.get());
-        // Lanes open as work waits, and never more than there may be.
+        // Lanes open as work waits, never more than the maximum.
         done += pool.statistics(first).lanes <= 3 ? 1 : 0;
       }
     });

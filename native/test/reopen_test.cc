@@ -47,7 +47,7 @@ TEST(Reopen, ATokenThatWentAwayServesAgainWhileItsNeighbourWorks) {
   EXPECT_EQ(pool.close(), 0U);
 }
 
-TEST(Reopen, ASharedInstanceIsFinalisedOnceNobodyUsesIt) {
+TEST(Reopen, ASharedInstanceIsFinalisedWhenUnused) {
   const TestToken token;
   TestPool pool;
   const int one = pool.connect(token.module(false));
@@ -56,7 +56,7 @@ TEST(Reopen, ASharedInstanceIsFinalisedOnceNobodyUsesIt) {
   // The slot shows a token that does not answer, and initialising again is not possible.
   EXPECT_EQ(failureOf(pool.reopen(one)).function, Function::C_GetTokenInfo);
   std::filesystem::rename(token.folder() / "away", token.folder() / "tokens");
-  // The other one still uses the instance, in which SoftHSM finds the token no more.
+  // The other member still uses the instance, in which SoftHSM no longer finds the token.
   EXPECT_EQ(failureOf(pool.reopen(one)).function, Function::C_GetTokenInfo);
   reconnect(pool, two);
   reconnect(pool, one);
@@ -64,7 +64,7 @@ TEST(Reopen, ASharedInstanceIsFinalisedOnceNobodyUsesIt) {
   EXPECT_EQ(pool.close(), 0U);
 }
 
-TEST(Reopen, WhatHangsIsLeftBehindAndBounded) {
+TEST(Reopen, HungCallsAreAbandonedWithinABound) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {2, 2});
@@ -77,7 +77,7 @@ TEST(Reopen, WhatHangsIsLeftBehindAndBounded) {
   }
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(50))).kind, FailureKind::kLaneDeadline);
   EXPECT_EQ(failureOf(pool.reopen(member, after(500))).kind, FailureKind::kStuck);
-  // Counted while it is not open too.
+  // Also counted while the member is not open.
   EXPECT_EQ(pool.statistics(member).openings, 3);
   token.heal();
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).openings == 0; }));
@@ -111,7 +111,7 @@ TEST(Reopen, ACopyWhoseFinalisationFailedIsFinalisedBeforeItServesAgain) {
   valueOf<Secret>(another.run(member, makeRandom(8)));
 }
 
-TEST(Reopen, AHungInitialisationKeepsOnlyItselfOut) {
+TEST(Reopen, AHungInitialisationBlocksOnlyItself) {
   const TestToken hung;
   const TestToken well;
   TestPool pool;
@@ -127,7 +127,7 @@ TEST(Reopen, AHungInitialisationKeepsOnlyItselfOut) {
   EXPECT_EQ(std::getenv("SOFTHSM2_CONF"), nullptr);
 }
 
-TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredInTime) {
+TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredByTheirDeadline) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule(), {2, 2});
@@ -139,15 +139,15 @@ TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredInTime) {
   valueOf<uint64_t>(pool.logIn(member));
   const auto late = failureOf(running.get());
   EXPECT_EQ(late.kind, FailureKind::kLaneDeadline);
-  // It says nothing of the opening that serves now.
+  // It says nothing about the opening that serves now.
   EXPECT_EQ(late.epoch, epoch);
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
   token.heal();
   EXPECT_EQ(pool.close(), 0U);
 }
 
-/// A call of the former opening that says only now that its session is gone. The handles of the next one are
-/// not for the instance that it is in.
+/// A call of the previous opening reports only now that its session is lost. The next opening's handles do
+/// not belong to the instance that the call is in.
 TEST(Reopen, ACallOfAnEarlierOpeningThatLostItsSessionDoesNotGoOn) {
   const TestToken token;
   for (const bool loggedIn : {false, true}) {

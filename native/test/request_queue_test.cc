@@ -1,5 +1,5 @@
-/// The order in which requests leave the queue, its bounds, and the answers of those that leave without a
-/// lane.
+/// \file The order in which requests leave the queue, its bounds, and how requests that leave without a lane
+/// are answered.
 #include "request_queue.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace holdfast {
 namespace {
 
-/// For three members.
+/// A queue for three members.
 class RequestQueueTest : public testing::Test {
  public:
   RequestQueueTest() {
@@ -44,7 +44,7 @@ class RequestQueueTest : public testing::Test {
   RequestQueue queue_{6, std::make_shared<Watchdog>()};
 };
 
-TEST_F(RequestQueueTest, GivesAMemberWhatNamesItFirst) {
+TEST_F(RequestQueueTest, GivesAMemberTheRequestsThatNameItFirst) {
   const PoolLock lock(mutex_);
   const auto shared = push(Members::all());
   const auto named = push(Members::only(0));
@@ -127,7 +127,7 @@ TEST_F(RequestQueueTest, IsBoundedAndLeavesHalfToOtherMembers) {
   (void)push(Members::all());
   EXPECT_THROW((void)push(Members::all()), Failure);
   EXPECT_EQ(queue_.size(), 6U);
-  // A lane that hands back has accepted it before.
+  // A lane that gives a request back had accepted it before.
   queue_.pushFront(make(Members::all()).request);
   EXPECT_EQ(queue_.size(), 7U);
 }
@@ -139,7 +139,7 @@ TEST_F(RequestQueueTest, LeavesHalfToMembersOutsideASet) {
   for (int i = 0; i < 3; ++i) (void)push(Members::all());
 }
 
-TEST_F(RequestQueueTest, RefusesWhatIsTooLateOnTheWay) {
+TEST_F(RequestQueueTest, RefusesExpiredRequestsOnTheWay) {
   const PoolLock lock(mutex_);
   auto late = push(Members::all(), 1, after(0));
   auto lateOfTwo = push(Members::anyOf({0, 1}), 1, after(0));

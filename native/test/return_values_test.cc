@@ -40,12 +40,12 @@ TEST(ReturnValues, NoNameAndNoValueTwice) {
   }
 }
 
-TEST(ReturnValues, WhatIsUnknownIsVendorDefined) {
+TEST(ReturnValues, AnUnknownValueIsVendorDefined) {
   EXPECT_STREQ(returnValue(0x80000123).name, "CKR_VENDOR_DEFINED");
   EXPECT_STREQ(returnValue(0x7fff).name, "CKR_VENDOR_DEFINED");
 }
 
-TEST(ReturnValues, AMessageNamesACodeOnlyAsAStandardDoes) {
+TEST(ReturnValues, AMessageNamesOnlyCodesThatAStandardNames) {
   EXPECT_STREQ(nameOf(CKR_PIN_INCORRECT), "CKR_PIN_INCORRECT");
   EXPECT_STREQ(nameOf(0x80000123), "CKR_VENDOR_DEFINED");
   EXPECT_STREQ(nameOf(0x7fff), "unknown return value");
@@ -70,14 +70,14 @@ TEST(ReturnValues, CodesOfVersion3HaveTheirNames) {
   for (const auto& [value, name] : names) EXPECT_EQ(nameOf(value), name);
 }
 
-TEST(ReturnValues, OnlyEncryptedDataIsACiphertextsFault) {
+TEST(ReturnValues, OnlyEncryptedDataCodesBlameTheCiphertext) {
   for (const auto& row : returnValues()) {
     if (std::string(row.code) != "INVALID_CIPHERTEXT") continue;
     EXPECT_FALSE(row.countsAgainstBreaker) << row.name;
   }
 }
 
-TEST(ReturnValues, WhatPoisonsAMemberSpeaksAboutIt) {
+TEST(ReturnValues, WhatPoisonsAMemberCountsAgainstIt) {
   for (const auto& row : returnValues()) {
     EXPECT_TRUE(!row.poisonsMember || row.countsAgainstBreaker) << row.name;
   }

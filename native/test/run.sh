@@ -10,7 +10,7 @@ case "${1:-}" in
 esac
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHOLDFAST_TESTS=ON -DHOLDFAST_SANITIZER="$sanitizer" >/dev/null
 cmake --build "$build" --parallel 2
-# Modules are never unloaded, and what they hold at exit is theirs: leaks of others are not looked for.
+# Modules are never unloaded and hold memory until exit, so leak detection is off.
 export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-}"
 export TSAN_OPTIONS="halt_on_error=0:exitcode=66:suppressions=$PWD/test/tsan.suppressions:${TSAN_OPTIONS:-}"
 exec "$build/test/holdfast-tests" "$@"

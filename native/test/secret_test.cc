@@ -11,13 +11,13 @@ bool isZero(ByteView view) {
   return std::ranges::all_of(view, [](uint8_t byte) { return byte == 0; });
 }
 
-TEST(Secret, CopiesWhatItIsMadeFrom) {
+TEST(Secret, CopiesItsSource) {
   const Bytes pin{1, 2, 3};
   const Secret secret(pin);
   EXPECT_TRUE(std::ranges::equal(secret.view(), pin));
 }
 
-TEST(Secret, ZeroesWhatIsCutOff) {
+TEST(Secret, ZeroesTheBytesCutOff) {
   Secret secret(Bytes{1, 2, 3, 4});
   const ByteView whole(secret.data(), 4);
   secret.truncate(2);
@@ -34,7 +34,7 @@ TEST(Secret, MovesWithoutLeavingACopy) {
   EXPECT_EQ(from.size(), 0U);  // NOLINT(bugprone-use-after-move): that it is empty is the point.
 }
 
-TEST(Secret, HasAPointerAlsoWhenEmpty) {
+TEST(Secret, HasAPointerEvenWhenEmpty) {
   EXPECT_NE(Secret().data(), nullptr);
   EXPECT_EQ(Secret(ByteView{}).size(), 0U);
 }

@@ -9,7 +9,7 @@
 namespace holdfast {
 namespace {
 
-/// Piece number `number` of an RNG.
+/// Piece `number` of an RNG's output.
 Bytes piece(uint64_t number, size_t length = 12) {
   std::mt19937_64 random(number);
   Bytes bytes(length);
@@ -29,7 +29,7 @@ TEST(SeenRandom, APieceIsNewOnce) {
   EXPECT_TRUE(seen.note(piece(2)));
   EXPECT_FALSE(seen.note(piece(1)));
   EXPECT_FALSE(seen.note(joined({piece(3), piece(2), piece(4)})));
-  // What stood in a draw that was refused is known as well.
+  // The pieces of a refused draw are remembered too.
   EXPECT_FALSE(seen.note(piece(4)));
 }
 
@@ -42,7 +42,7 @@ TEST(SeenRandom, ADrawThatRepeatsItselfOrWasNotWrittenIsRefusedAtOnce) {
 
 TEST(SeenRandom, ADrawOfBlocksThatRepeatIsRefusedAtOnceWhateverTheirLength) {
   for (size_t length : {32, 64, 256, 768, 1'024}) {
-    // A word of 8 bytes comes again at a multiple of the period, and of 8.
+    // A word of 8 bytes repeats at the least common multiple of 8 and the period.
     for (size_t period = 4; period < length; period += 4) {
       const size_t again = period % 8 == 0 ? period : 2 * period;
       if (again + 8 > length) continue;
@@ -54,7 +54,7 @@ TEST(SeenRandom, ADrawOfBlocksThatRepeatIsRefusedAtOnceWhateverTheirLength) {
   }
 }
 
-TEST(SeenRandom, AnEndCountsFromEightBytesOnAndIsNoWholePiece) {
+TEST(SeenRandom, ARemainderCountsFromEightBytesOnAndDiffersFromAWholePiece) {
   SeenRandom seen;
   EXPECT_TRUE(seen.note(joined({piece(1), piece(2, 8)})));
   EXPECT_FALSE(seen.note(piece(2, 8)));
@@ -63,13 +63,13 @@ TEST(SeenRandom, AnEndCountsFromEightBytesOnAndIsNoWholePiece) {
   EXPECT_TRUE(seen.note(joined({piece(5), piece(4, 7)})));
 }
 
-TEST(SeenRandom, ThePastIsKnownByItsSamples) {
+TEST(SeenRandom, TheDistantPastIsRememberedBySamples) {
   SeenRandom seen;
   constexpr uint64_t period = 8 * FingerprintTable::kEntries;
   for (uint64_t number = 0; number < period; ++number) ASSERT_TRUE(seen.note(piece(number)));
   uint64_t repeated = 0;
   while (repeated < period && seen.note(piece(repeated))) ++repeated;
-  // One in 1,024 is a sample: that none is among so many has a probability of 2^-23.
+  // One piece in 1,024 is a sample. The probability that so many contain none is 2^-23.
   EXPECT_LT(repeated, 16'384U);
 }
 

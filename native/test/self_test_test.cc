@@ -13,8 +13,8 @@ std::string hexOf(const Bytes& bytes) {
   return text;
 }
 
-/// Every session of the process would: an inventory would report a key that nothing accounts for.
-TEST(SelfTest, NobodySeesItsKeyInTheToken) {
+/// An inventory must not see the key either, or it would report a key that nothing accounts for.
+TEST(SelfTest, ItsKeyIsNeverSeenInTheToken) {
   const TestToken token;
   TestPool pool;
   const int member = pool.connect(token.faultyModule());

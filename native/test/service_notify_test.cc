@@ -13,7 +13,7 @@
 namespace holdfast {
 namespace {
 
-/// A datagram socket as a service manager has it.
+/// A datagram socket such as a service manager opens.
 class Receiver {
  public:
   explicit Receiver(const std::string& name) : descriptor_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {

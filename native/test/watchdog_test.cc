@@ -17,7 +17,7 @@ struct Counter final : TimerTarget {
   std::atomic<int>& count;
 };
 
-TEST(Watchdog, CallsWhoIsLateOnceAndWhoWasUnwatchedNever) {
+TEST(Watchdog, CallsALateTargetOnceAndARemovedOneNever) {
   std::atomic<int> late = 0;
   std::atomic<int> unwatched = 0;
   Watchdog watchdog;
@@ -43,7 +43,7 @@ TEST(Watchdog, ServesAnEarlierDeadlineThatComesLater) {
   EXPECT_EQ(never, 0);
 }
 
-TEST(Watchdog, ServesWhoComesWhileItSleepsForWhatIsDone) {
+TEST(Watchdog, ServesATargetThatArrivesWhileItSleepsForARemovedOne) {
   std::atomic<int> late = 0;
   std::atomic<int> never = 0;
   Watchdog watchdog;
@@ -53,14 +53,14 @@ TEST(Watchdog, ServesWhoComesWhileItSleepsForWhatIsDone) {
     watchdog.watch(deadline, done);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     watchdog.unwatch(deadline, done);
-    // Once before the end of that sleep, once behind it.
+    // The first is due before that sleep ends, the second after it.
     watchdog.watch(after(80), std::make_shared<Counter>(late));
   }
   EXPECT_TRUE(eventually([&] { return late == 2; }));
   EXPECT_EQ(never, 0);
 }
 
-TEST(TimedSharedMutex, OneExclusiveOrManyShared) {
+TEST(TimedSharedMutex, HasOneExclusiveHolderOrManyShared) {
   TimedSharedMutex mutex;
   const char holders[4] = {};
   {
@@ -91,7 +91,7 @@ TEST(TimedSharedMutex, ExcludesThreads) {
   EXPECT_EQ(count, 2'000);
 }
 
-TEST(TimedSharedMutex, AnExpelledHolderKeepsNobodyOutAndLetsNobodyInWhenItLeaves) {
+TEST(TimedSharedMutex, AnExpelledHolderExcludesNoOneAndFreesNothingWhenItLeaves) {
   TimedSharedMutex mutex;
   const char holders[4] = {};
   {

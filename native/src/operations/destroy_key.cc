@@ -9,8 +9,8 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kSlice = 64;
-/// More objects under one CKA_ID than anybody makes by mistake or malice: a token that shows ever more of
-/// them would keep the exclusive lock for ever. The next clean-up goes on where this one stopped.
+/// More objects than anyone gives one CKA_ID by mistake or malice. A token that keeps showing more of them
+/// would keep the exclusive lock for ever. The next clean-up continues where this one stopped.
 constexpr size_t kMostDestroyed = 1024;
 
 /// C_DestroyObject (PKCS#11 v2.40 §5.7) on every object with this class and CKA_ID.
@@ -23,7 +23,7 @@ class DestroyKey final : public Operation {
     requireTime(context, bool(lock));
     const auto known = context.cache.entry(doomed_)->candidate();
     context.cache.drop(doomed_);
-    // Each pass finds what the one before left, so that no number of duplicates survives.
+    // Each pass finds what the previous one left, so no number of duplicates survives.
     for (auto handles = find(context); !handles.empty(); handles = find(context)) {
       for (const CK_OBJECT_HANDLE handle : handles) destroy(context, handle);
     }
@@ -42,22 +42,22 @@ class DestroyKey final : public Operation {
 
   void destroy(OperationContext& context, CK_OBJECT_HANDLE handle) {
     if (!destroyed_.insert(handle).second)
-      throw badOutput(Function::C_DestroyObject, "an object is there after it was destroyed");
+      throw badOutput(Function::C_DestroyObject, "an object still exists after it was destroyed");
     if (destroyed_.size() > kMostDestroyed)
-      throw badOutput(Function::C_FindObjects, "there is no end of objects with one CKA_ID");
+      throw badOutput(Function::C_FindObjects, "the objects with one CKA_ID do not end");
     requireTimeLeft(context);
     requireFound(context, doomed_, handle);
     auto& functions = context.functions();
     check(Function::C_DestroyObject, functions.C_DestroyObject(context.session.handle(), handle));
   }
 
-  /// A search that finds nothing is no proof: the object itself is asked.
+  /// A search that finds nothing proves nothing, so this reads the object itself.
   void requireGone(OperationContext& context, CK_OBJECT_HANDLE handle) const {
     requireTimeLeft(context);
     const auto read = readSummary(context.session, handle);
     if (read && read->isOf(doomed_))
       throw badOutput(destroyed_.contains(handle) ? Function::C_DestroyObject : Function::C_FindObjects,
-                      "an object that should be gone is there, though no search finds it");
+                      "a destroyed object still exists, although no search finds it");
   }
 
   ObjectIdentity doomed_;

@@ -9,7 +9,7 @@ namespace {
 
 void requireNew(const Nonce& nonce) {
   if (!SeenRandom::ofProcess().note(nonce))
-    throw badOutput(Function::C_Encrypt, "a nonce that a token gave before");
+    throw badOutput(Function::C_Encrypt, "the nonce is one that a token gave before");
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ EncryptedData encryptWith(OperationContext& context, CK_OBJECT_HANDLE key, ByteV
   encrypted.nonce = context.nonces.take(context);
   const Nonce drawn = encrypted.nonce;
   encrypted.ciphertext = gcmEncrypt(context.session, key, encrypted.nonce, additionalData, plaintext);
-  // The parameter block is the token's to write to: some put a nonce of their own in the place of ours.
+  // The token may write to the parameter block: some replace our nonce with one of their own.
   if (encrypted.nonce != drawn) requireNew(encrypted.nonce);
   return encrypted;
 }

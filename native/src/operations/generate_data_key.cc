@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-/// Random bytes of the token, returned and encrypted in the same crossing.
+/// Random bytes of the token, returned in plain text and encrypted, in one crossing of the seam.
 class GenerateDataKey final : public Operation {
  public:
   GenerateDataKey(MaterialPointer material, size_t length, Bytes additionalData)

@@ -21,7 +21,7 @@ class KeyTemplate {
     for (const auto type : {CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE})
       add(type, no_);
     if (withCopyable) add(CKA_COPYABLE, no_);
-    // Last: SoftHSM refuses whatever follows it as a change of an object that may not be modified.
+    // Last, because SoftHSM refuses any attribute after it as a change of an unmodifiable object.
     add(CKA_MODIFIABLE, no_);
   }
   KeyTemplate(const KeyTemplate&) = delete;
@@ -41,14 +41,14 @@ class KeyTemplate {
   std::vector<CK_ATTRIBUTE> attributes_;
 };
 
-/// C_GenerateKey (PKCS#11 v2.40 §5.13, CKM_AES_KEY_GEN); then the key is checked, encrypts its canary and
-/// decrypts it again, all through the handle that C_GenerateKey gave. A search for it would cost what the
-/// token holds: SoftHSM needs 35 ms for each at 3,000 keys.
+/// C_GenerateKey (PKCS#11 v2.40 §5.13, CKM_AES_KEY_GEN). Then the key is checked, encrypts its canary and
+/// decrypts it again, all through the handle that C_GenerateKey gave. Searching for the key would take time
+/// that grows with the token's contents: 35 ms on SoftHSM with 3,000 keys.
 ///
-/// That exactly one object has the CKA_ID (invariant 3) needs no search either: the id is 32 random
-/// bytes that were drawn for this key, so no object had it before, and the attributes that are read through
-/// the handle say that this one has it. One that is planted later is noticed as with every other key: by the
-/// next inventory, by a probe, and by the first use in the next epoch.
+/// That exactly one object has the CKA_ID (invariant 3) needs no search either. The id is 32 random bytes
+/// that were drawn for this key, so no object had it before, and the attributes read through the handle show
+/// that this one has it. One that is planted later is noticed as for every other key: by the next inventory,
+/// by a probe, and by the first use in the next epoch.
 class GenerateKey final : public Operation {
  public:
   GenerateKey(Bytes id, std::string label, Bytes canaryPlaintext, Bytes canaryAdditionalData) {
@@ -72,7 +72,7 @@ class GenerateKey final : public Operation {
   }
 
  private:
-  /// Alone: SoftHSM 2.6.1 fails where objects are made and found at a time.
+  /// Alone, because SoftHSM 2.6.1 fails if objects are made and found at the same time.
   CK_OBJECT_HANDLE make(OperationContext& context) const {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
@@ -80,7 +80,7 @@ class GenerateKey final : public Operation {
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     const bool withCopyable = context.profile.knowsCopyable;
     CK_RV rv = generate(context, withCopyable, made);
-    // The standard's answer of a v2.20 module that no profile knows: it has made nothing.
+    // A v2.20 module that no profile knows answers this, as the standard demands. It has made nothing.
     if (withCopyable && returnValue(rv).attributeUnknown) rv = generate(context, false, made);
     check(Function::C_GenerateKey, rv);
     if (made == CK_INVALID_HANDLE) throw badOutput(Function::C_GenerateKey, "the key has no handle");
@@ -94,17 +94,17 @@ class GenerateKey final : public Operation {
                                              wanted.size(), &made);
   }
 
-  /// Nobody has had the key since: whatever is not as it was asked for is the token's doing.
+  /// No one else has had the key, so any deviation from the template is the token's doing.
   void checkNewKey(OperationContext& context, CK_OBJECT_HANDLE key) const {
     try {
       checkAttributes(context, key, material_);
     } catch (const Failure& failure) {
       if (failure.kind != FailureKind::kMaterialMismatch) throw;
-      throw badOutput(Function::C_GenerateKey, "the key is not as it was asked for: " + failure.detail);
+      throw badOutput(Function::C_GenerateKey, "the key is not as requested: " + failure.detail);
     }
   }
 
-  /// As the catalog will know it, once the canary is there.
+  /// As the catalog will know it, once it has the canary.
   Material material_;
   DecryptionCanary canary_;
 };

@@ -20,7 +20,7 @@ std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
   return all;
 }
 
-/// Materials are secret keys; what else is in the token is not looked for by its handle.
+/// Materials are secret keys, so other objects need no handle.
 bool couldBeMaterial(const ObjectSummary& object) {
   return object.objectClass == CKO_SECRET_KEY && !object.id.empty();
 }
@@ -33,8 +33,8 @@ std::vector<SeenKey> keysAmong(const std::vector<ObjectSummary>& objects) {
   return keys;
 }
 
-/// Some objects cannot be read because they were never made whole. If none can be, that is the HSM's failure,
-/// unless it reads one that is made for this moment: else all keys would seem to be missing.
+/// Some objects cannot be read because they were never completed. If none can be read, the HSM has failed,
+/// unless it reads one made for this test. Otherwise all keys would seem to be missing.
 void requireReading(OperationContext& context, CK_OBJECT_HANDLE unread) {
   if (readsSessionKey(context)) return;
   static_cast<void>(readKeyAttributes(context.session, unread));

@@ -9,30 +9,31 @@
 
 namespace holdfast {
 
-/// An AES-256 key with every attribute explicit, checked, and proved by the canary that it has just
-/// encrypted: gives that canary (EncryptedData). `bad-output` where the key is not as it was asked for. The
-/// id is fresh random bytes. Not repeatable: after a failure nobody knows whether the token has the key.
+/// Makes an AES-256 key with every attribute explicit, checks it, and proves it by the canary that it has
+/// just encrypted. Returns that canary (EncryptedData). `bad-output` if the key is not as requested. The id
+/// is fresh random bytes. Not repeatable: after a failure it is unknown whether the token has the key.
 [[nodiscard]] OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
                                                Bytes canaryAdditionalData);
-/// Every object with this class and CKA_ID; gives how many. "None left" counts only from a living token.
+/// Destroys every object with this class and CKA_ID; returns how many. "None left" counts only from a living
+/// token.
 [[nodiscard]] OperationPointer makeDestroyKey(ObjectIdentity doomed);
-/// Of the objects with this class and CKA_ID, at most 64 of them.
+/// Reads the attributes of the objects with this class and CKA_ID, at most 64 of them.
 [[nodiscard]] OperationPointer makeReadAttributes(ObjectIdentity wanted);
 /// Proves the material anew, whatever is known of its handle.
 [[nodiscard]] OperationPointer makeProbe(MaterialPointer material);
-/// `too-long` beyond the maximum of the profile, before the token is touched; so the next two.
+/// Throws `too-long` beyond the profile's maximum, before it touches the token; so do the next two.
 [[nodiscard]] OperationPointer makeEncrypt(MaterialPointer material, Secret plaintext, Bytes additionalData);
-/// `callerFault` where the ciphertext is shorter than a tag, or the canary decrypts on the same handle.
+/// `callerFault` if the ciphertext is shorter than a tag, or if the canary decrypts through the same handle.
 [[nodiscard]] OperationPointer makeDecrypt(MaterialPointer material, Bytes nonce, Bytes ciphertext,
                                            Bytes additionalData);
-/// Bytes of the token's RNG, given in plain and encrypted under the material.
+/// Bytes of the token's RNG, in plain text and encrypted under the material.
 [[nodiscard]] OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length,
                                                    Bytes additionalData);
 /// Bytes of the token's RNG (C_GenerateRandom, PKCS#11 v2.40 §5.16).
 [[nodiscard]] OperationPointer makeRandom(size_t length);
 
-/// Encrypts under the material's key: `handle-revoked` where another lane saw meanwhile that the handle is
-/// another key's. Then the ciphertext is nobody's.
+/// Encrypts under the material's key. Throws `handle-revoked` if another lane saw meanwhile that the handle
+/// is another key's; the ciphertext is then thrown away.
 [[nodiscard]] EncryptedData encryptUnder(OperationContext& context, const MaterialPointer& material,
                                          ByteView plaintext, ByteView additionalData);
 
@@ -40,8 +41,8 @@ namespace holdfast {
 [[nodiscard]] EncryptedData encryptWith(OperationContext& context, CK_OBJECT_HANDLE key, ByteView plaintext,
                                         ByteView additionalData);
 
-/// Reads the whole token into the cache. Not a lane's operation: it takes long and has a session
-/// of its own.
+/// Reads the whole token into the cache. It is no lane's operation: it takes long and has a session of its
+/// own.
 [[nodiscard]] std::vector<ObjectSummary> takeInventory(OperationContext& context);
 
 }  // namespace holdfast

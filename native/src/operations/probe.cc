@@ -12,7 +12,7 @@ class Probe final : public Operation {
   explicit Probe(MaterialPointer material) : material_(std::move(material)) {}
 
   Value run(OperationContext& context) override {
-    // A proof of an earlier minute says nothing of an HSM that may have failed since.
+    // An older proof says nothing about an HSM that may have failed since.
     context.cache.drop(material_->identity);
     static_cast<void>(provenKey(context, material_));
     return std::monostate{};
