@@ -46,7 +46,7 @@ function findSoftHsmLibrary(): string {
 }
 
 /**
- * A separate "HSM" whose tokens hold the same objects as another's, all attributes alike, under other serial numbers,
+ * A separate "HSM" whose tokens hold the same objects as another's, with the same attributes, under other serial numbers,
  * like a vendor's replication. Close every session on the original first.
  */
 export function cloneSoftHsm(original: SoftHsm): SoftHsm {

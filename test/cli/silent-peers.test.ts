@@ -11,7 +11,7 @@ import { ListKeysResponse } from '../../src/faces/grpc/gen/holdfast/kms/v1/key_s
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from '../certificates.js';
 
 /**
- * The ways of a peer to make a command wait: each must end by its `--timeout`. The command runs as users run it, as a
+ * The ways in which a peer can make a command wait: each must end by its `--timeout`. The command runs as users run it, as a
  * process.
  */
 
@@ -146,7 +146,7 @@ const peers: Record<string, () => Promise<string[]>> = {
     return withTls(await listen(stalling));
   },
   'is silent once TLS is up': async () => withTls(await listen(afterHandshake(() => undefined))),
-  'opens HTTP/2 by half': async () => withTls(await listen(afterHandshake((socket) => socket.write(settings)))),
+  'opens HTTP/2 only halfway': async () => withTls(await listen(afterHandshake((socket) => socket.write(settings)))),
   'answers no call': async () => plain(await listen(answering(() => undefined))),
   'answers headers and nothing else': async () =>
     plain(await listen(answering((stream) => stream.respond(grpcHeaders, { waitForTrailers: true })))),
@@ -183,7 +183,7 @@ const peers: Record<string, () => Promise<string[]>> = {
       ),
     );
   },
-  'sends garbage at once and holds on': async () =>
+  'sends garbage at once and keeps the connection open': async () =>
     plain(await listen(createServer((socket) => void socket.write(Buffer.alloc(4_096, 'garbage '))))),
   'sends garbage slowly': async () => plain(await listen(createServer((socket) => repeat(socket, Buffer.from('x'))))),
   'sends garbage where TLS is expected': async () =>

@@ -32,25 +32,25 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const canMount =
   spawnSync('unshare', [...ownNamespace, 'mount', '-t', 'tmpfs', '-o', 'size=4k', 'none', folder]).status === 0;
 
-const acts = ['init', 'backup', 'restore', 'backup of one there', 'init, unaudited'];
+const acts = ['init', 'backup', 'restore', 'backup from the disk', 'init, unaudited'];
 /** The expected part of the message for each fault. */
 const remedies: Record<string, RegExp> = {
   limited: /ulimit -f/,
-  full: /make room/i,
+  'nearly full': /make room/i,
   'read-only': /mount(ed|) .*writing/i,
-  'full to the brim': /make room/i,
+  'completely full': /make room/i,
   'without inodes': /make room|df -i/i,
 };
 /** By default the faults that differ most; the others differ only in the system's code. */
 const isFull = process.env['HOLDFAST_FAULTS'] === 'full';
 const short = (act: string, kind: string): boolean =>
   act === 'init, unaudited'
-    ? kind === 'full to the brim' || kind === 'read-only'
+    ? kind === 'completely full' || kind === 'read-only'
     : Object.keys(remedies).indexOf(kind) < 3;
 const cases = Object.keys(remedies)
   .flatMap((kind) => acts.map((act) => [act, kind] as const))
   // A few pages suffice for a record, and a limit of the process stops the catalog first.
-  .filter(([act, kind]) => act !== 'init, unaudited' || (kind !== 'full' && kind !== 'limited'))
+  .filter(([act, kind]) => act !== 'init, unaudited' || (kind !== 'nearly full' && kind !== 'limited'))
   .filter(([act, kind]) => isFull || short(act, kind));
 const withoutMounts = cases.filter(([, kind]) => kind === 'limited');
 

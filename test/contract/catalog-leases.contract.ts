@@ -16,7 +16,7 @@ function held(lease: Lease | undefined): Lease {
 export function leasesContract(opened: () => OpenedCatalog): void {
   const acquire = (holder: string, name = 'a job') => opened().catalog.acquireLease(name, holder, ttlMs);
 
-  it('belong to one of several that ask at once', async () => {
+  it('go to one of several processes that ask at once', async () => {
     const { catalog, another } = opened();
     const rivals = [catalog, await another(), catalog, await another()];
     const leases = await Promise.all(rivals.map((rival, index) => rival.acquireLease('a job', `p${index}`, ttlMs)));
@@ -95,7 +95,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     held(await acquire('two'));
   });
 
-  it('are given anew to the holder who asks again, and the earlier one is lost', async () => {
+  it('are granted again to a holder that asks again, which loses the earlier one', async () => {
     const { catalog } = opened();
     const [first, second] = [held(await acquire('one')), held(await acquire('one'))];
     expect([await catalog.renewLease(first, ttlMs), await catalog.renewLease(second, ttlMs)]).toEqual([false, true]);

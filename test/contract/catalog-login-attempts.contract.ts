@@ -116,7 +116,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claim()).toBe('failed');
   });
 
-  it('leaves a claim to the process that made it while that lives, if they share no locks', async () => {
+  it('leaves a claim to its process while that lives, if they share no locks', async () => {
     const { catalog, another, passTime } = opened();
     const there = await another();
     const [presence, claimRemotely] = [new Presence(catalog, local.processName), claimAs(there, remote)];
@@ -132,7 +132,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect([await claimRemotely('claim'), await claimRemotely('reclaim')]).toEqual(['interrupted', 'claimed']);
   });
 
-  it('leaves it to a process for all the time that its login may take, whatever heartbeats come meanwhile', async () => {
+  it('leaves a claim to its process for as long as its login may take, whatever heartbeats come meanwhile', async () => {
     const { catalog, another, passTime } = opened();
     const [presence, claimRemotely] = [new Presence(catalog, local.processName), claimAs(await another(), remote)];
     await Promise.all([presence.beat(3 * presenceTtlMs), presence.beat()]);
@@ -144,13 +144,13 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claimRemotely('claim')).toBe('interrupted');
   });
 
-  it('is interrupted by a process that never showed that it lives', async () => {
+  it('is interrupted if its process never showed that it lives', async () => {
     const { another } = opened();
     await claim();
     expect(await claimAs(await another(), remote)('claim')).toBe('interrupted');
   });
 
-  it('is decided by locks among processes that share them, however alive the claimant is', async () => {
+  it('is decided by locks among processes that share them, even if the claimant lives', async () => {
     const { catalog, another } = opened();
     await new Presence(catalog, local.processName).beat();
     await claim();
@@ -158,7 +158,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claim()).toBe('interrupted');
   });
 
-  it('is taken over by one of several, on whichever host', async () => {
+  it('is taken over by one of several processes, on any host', async () => {
     const { catalog, another } = opened();
     const there = await another();
     await claim();

@@ -28,12 +28,12 @@ interface Place {
 /** Spoils a disk. @returns how to repair it */
 const spoilers: Record<string, (disk: string) => () => void> = {
   /** Leaves a few pages: a name can be created, a catalog cannot. */
-  full(disk) {
+  'nearly full'(disk) {
     const size = fill(join(disk, 'filler'));
     execFileSync('truncate', ['-s', String(size - 5 * 4_096), join(disk, 'filler')]);
     return () => rmSync(join(disk, 'filler'));
   },
-  'full to the brim'(disk) {
+  'completely full'(disk) {
     fill(join(disk, 'filler'));
     return () => rmSync(join(disk, 'filler'));
   },
@@ -45,7 +45,7 @@ const spoilers: Record<string, (disk: string) => () => void> = {
         names.push(join(disk, `i${index}`));
       }
     } catch {
-      // The file system has no more.
+      // The file system has no inodes left.
     }
     return () => names.forEach((name) => rmSync(name));
   },
@@ -53,7 +53,7 @@ const spoilers: Record<string, (disk: string) => () => void> = {
     execFileSync('mount', ['-o', 'remount,ro', disk]);
     return () => execFileSync('mount', ['-o', 'remount,rw', disk]);
   },
-  /** Of this process, for every file: the soft limit, which can be raised again. */
+  /** Lowers this process's soft limit on the size of a file, which can be raised again. */
   limited() {
     const limit = (size: string): unknown =>
       execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(process.pid)]);
@@ -104,7 +104,7 @@ const preparations: Record<string, (place: Place) => Promise<{ words: string[]; 
     await usedCatalog(catalog);
     return { words: ['catalog', 'backup', made, '--config', configure(at, catalog)], kept: [catalog], made };
   },
-  async 'backup of one there'(at) {
+  async 'backup from the disk'(at) {
     const [catalog, made] = [join(at.disk, 'catalog.sqlite'), join(at.own, 'copy.sqlite')];
     await usedCatalog(catalog);
     return { words: ['catalog', 'backup', made, '--config', configure(at, catalog)], kept: [catalog], made };

@@ -18,9 +18,9 @@ export interface OpenedCatalog {
   catalog: CatalogWithFeed;
   /** The same data through another connection, as another process sees it. */
   another: () => Promise<CatalogWithFeed>;
-  /** Resolves when the database's clock says so much more. */
+  /** Resolves when the database's clock has advanced this far. */
   passTime: (ms: number) => Promise<void>;
-  /** A step of the wall clock of every process. */
+  /** Steps the wall clock of every process. */
   stepWallClock: (ms: number) => void;
   dispose(): Promise<void>;
 }

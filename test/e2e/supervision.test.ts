@@ -55,8 +55,10 @@ test('if file descriptors run short, connections are refused and reported, and t
     await eventually(() => client.call('GenerateRandom', { number_of_bytes: 1 }));
     const dial = () => void sockets.push(connect(deployment.socketPath).on('error', () => undefined));
     for (let count = 0; count < 300; count += 1) dial();
-    const told = (message: string) => deployment.logLines().some(({ msg }) => (msg as string).startsWith(message));
-    await eventually(() => (told('file descriptors run short') ? Promise.resolve() : Promise.reject(new Error('no'))));
+    const logged = (message: string) => deployment.logLines().some(({ msg }) => (msg as string).startsWith(message));
+    await eventually(() =>
+      logged('file descriptors run short') ? Promise.resolve() : Promise.reject(new Error('no')),
+    );
     const { key_metadata: metadata } = await client.call('CreateKey');
     await client.call('Encrypt', { key_id: (metadata as Message)['key_id'], plaintext: Buffer.from('x') });
     expect(deployment.auditRecords().at(-1)).toMatchObject({ operation: 'Encrypt', outcome: 'success' });

@@ -36,7 +36,7 @@ enum Setting : size_t {
 using Word = std::atomic<uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 
-/// Calls of one function, over all processes. If a process died inside, `returned` stays behind.
+/// Calls of one function, across all processes. If a process died inside, `returned` stays behind.
 struct Counts {
   char name[40];
   Word entered;

@@ -28,7 +28,7 @@ inline std::string keyIn(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
 }
 
 /// Asks the script and the device, then calls `work` with the script's decision (or none), unless one of them
-/// gave an answer. A function that ends an operation is called all the same, or the session would be left
+/// gave an answer. A function that ends an operation is always called, or the session would be left
 /// inside it.
 template <typename Work>
 CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const KeyOfCall& key = noKey) {
@@ -60,7 +60,7 @@ inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
   return real.has_value();
 }
 
-/// The call itself, of a function that needs no more than its row in the table. `Member` is its place in the
+/// The call of a function that needs nothing but its row in the table. `Member` is its place in the
 /// list of functions.
 template <FunctionNumber Number, auto Member, typename Function>
 struct Forward;

@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => server.dispose());
 
-/** One of the last bytes, in the tag, is wrong: the header parses, so the HSM is asked. */
+/** One byte of the tag is wrong: the header parses, so the HSM is asked. */
 function bad(index: number): Uint8Array {
   const at = good.length - 1 - (index % 16);
   return good.with(at, (good[at] ?? 0) ^ (1 + (index % 255)));
@@ -33,7 +33,7 @@ async function answer(blob: Uint8Array): Promise<string> {
   }
 }
 
-test(`${count} bad ciphertexts are the caller's, a good one still decrypts, and a dying HSM is detected at once`, async () => {
+test(`${count} bad ciphertexts are the caller's fault, a good one still decrypts, and a dying HSM is detected at once`, async () => {
   const { fault } = server.member(0);
   const suspended = () => server.events.of('member suspended/a');
   const before = fault.counts('C_Decrypt').failed;

@@ -48,23 +48,26 @@ test.each([
   ['CKR_GENERAL_ERROR', 'rv 0x5'],
   ['CKR_ENCRYPTED_DATA_INVALID', 'rv 0x40'],
   ['a wrong plaintext', 'flip'],
-])('a device that answers every decryption by %s opens it at once too, and blames no caller', async (_name, action) => {
-  const { fault } = replicas.member(0);
-  const suspensions = () => replicas.events.filter((event) => event === 'suspended a').length;
-  fault.heal();
-  await expect.poll(() => codeOf(decrypt(encrypted)), { timeout: 20_000 }).toBe('no error');
-  const before = suspensions();
-  const alerts = replicas.events.filter((event) => event === 'canary-failed').length;
-  fault.obey(`C_Decrypt ${action}`);
-  const bad = { ...encrypted, ciphertext: encrypted.ciphertext.with(0, (encrypted.ciphertext[0] ?? 0) ^ 1) };
-  expect(await codeOf(decrypt(bad))).toBe('KMS_INTERNAL');
-  expect(suspensions()).toBe(before + 1);
-  expect(replicas.events.filter((event) => event === 'canary-failed')).toHaveLength(alerts);
-  fault.heal();
-  await expect.poll(() => codeOf(decrypt(encrypted)), { timeout: 20_000 }).toBe('no error');
-});
+])(
+  'a device that answers every decryption with %s also opens the breaker at once, and blames no caller',
+  async (_name, action) => {
+    const { fault } = replicas.member(0);
+    const suspensions = () => replicas.events.filter((event) => event === 'suspended a').length;
+    fault.heal();
+    await expect.poll(() => codeOf(decrypt(encrypted)), { timeout: 20_000 }).toBe('no error');
+    const before = suspensions();
+    const alerts = replicas.events.filter((event) => event === 'canary-failed').length;
+    fault.obey(`C_Decrypt ${action}`);
+    const bad = { ...encrypted, ciphertext: encrypted.ciphertext.with(0, (encrypted.ciphertext[0] ?? 0) ^ 1) };
+    expect(await codeOf(decrypt(bad))).toBe('KMS_INTERNAL');
+    expect(suspensions()).toBe(before + 1);
+    expect(replicas.events.filter((event) => event === 'canary-failed')).toHaveLength(alerts);
+    fault.heal();
+    await expect.poll(() => codeOf(decrypt(encrypted)), { timeout: 20_000 }).toBe('no error');
+  },
+);
 
-test('a device that reports its own failure opens it with the first call', async () => {
+test('a device that reports its own failure opens the breaker with the first call', async () => {
   replicas.member(0).fault.heal();
   const { fault } = replicas.member(0);
   await expect.poll(() => codeOf(decrypt(encrypted)), { timeout: 20_000 }).toBe('no error');

@@ -26,7 +26,7 @@ afterAll(async () => {
   await rig.dispose();
   const table = blastTable(blasts);
   printTable(table);
-  // Two lines of heading; a run of some rows alone must not remove the others.
+  // Two lines of heading. A run of only some rows must not remove the others.
   if (full && table.length === rows.length + 2) updateDocumentedTable('blast', table);
 });
 

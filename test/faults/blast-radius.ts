@@ -222,7 +222,7 @@ export function blastTable(blasts: readonly Blast[]): string[] {
     rows.set(name, [...(rows.get(name) ?? []), blast]);
   }
   return [
-    '| function | answers for | codes | what met it | other keys | suspended | most `C_Login` | back after, ms |',
+    '| function | answers for | codes | the affected calls | other keys | suspended | most `C_Login` | back after, ms |',
     '| --- | --- | ---: | --- | --- | ---: | ---: | ---: |',
     ...[...rows].map(([name, cells]) => `| ${[name, ...columnsOf(cells)].join(' | ')} |`),
   ];

@@ -60,7 +60,7 @@ export interface ChaosReport {
 }
 
 const memberCount = 3;
-/** So long that a healthy member overruns it only if the machine stands still. */
+/** So long that a healthy member exceeds it only if the machine stands still. */
 const operationTimeoutMs = 1_500;
 const requestTimeoutMs = 20_000;
 const minFaultMs = 100;

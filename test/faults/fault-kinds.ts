@@ -9,7 +9,7 @@ export interface FaultKind {
   begin(fault: FaultHsm, operationTimeoutMs: number): void;
   /** The HSM is well again: nothing else is done to bring it back. */
   end(fault: FaultHsm): void;
-  /** The expected answers of a single member: an error, either, or only success. */
+  /** The expected answers of a single member: errors, errors or success, or only success. */
   alone: 'fails' | 'may pass' | 'passes';
   /** It does not return by itself, because it must not: an operator has to act. */
   needsOperator?: boolean;
@@ -92,7 +92,7 @@ const connection: FaultKind[] = [
     fault.remove('not-initialized');
   }),
   kind(
-    'allows two sessions only',
+    'allows only two sessions',
     (fault) => {
       fault.set('sessionLimit', 2);
       fault.loseSessions();
@@ -134,14 +134,14 @@ const encrypting: Rest = { alone: 'passes', operations: withKey.filter((name) =>
 
 const objects: FaultKind[] = [
   onWork('forgets its object handles', () => 'times 1 stale-handle', { ...passing, operations: withKey }),
-  kind('loses a session in the midst of an encryption', (fault) => fault.obey('C_Encrypt times 1 rv 0xb3'), encrypting),
-  kind('forgets the key in the midst of an encryption', (fault) => fault.obey('C_Encrypt times 1 rv 0x60'), encrypting),
+  kind('loses a session during an encryption', (fault) => fault.obey('C_Encrypt times 1 rv 0xb3'), encrypting),
+  kind('forgets the key during an encryption', (fault) => fault.obey('C_Encrypt times 1 rv 0x60'), encrypting),
   kind('returns with renumbered objects', (fault) => {
     fault.renumberObjects();
     fault.remove('device-removed');
   }),
   kind(
-    'finds other objects than it was asked for',
+    'finds objects that were not asked for',
     (fault) => {
       fault.obey('C_FindObjects wrong-handle');
       fault.loseSessions();
@@ -164,18 +164,14 @@ const objects: FaultKind[] = [
     },
     { ...passing, operations: withKey },
   ),
-  kind('takes every ciphertext for a bad one, by CKR_GENERAL_ERROR', (fault) => fault.obey('C_Decrypt rv 0x5'), {
+  kind('refuses every ciphertext with CKR_GENERAL_ERROR', (fault) => fault.obey('C_Decrypt rv 0x5'), {
     alone: 'fails',
     operations: ['Decrypt'],
   }),
-  kind(
-    'takes every ciphertext for a bad one, by CKR_ENCRYPTED_DATA_INVALID',
-    (fault) => fault.obey('C_Decrypt rv 0x40'),
-    {
-      alone: 'fails',
-      operations: ['Decrypt'],
-    },
-  ),
+  kind('refuses every ciphertext with CKR_ENCRYPTED_DATA_INVALID', (fault) => fault.obey('C_Decrypt rv 0x40'), {
+    alone: 'fails',
+    operations: ['Decrypt'],
+  }),
   kind('is full', (fault) => fault.set('tokenFull', 1), { alone: 'fails', operations: ['CreateKey'] }),
 ];
 

@@ -8,7 +8,7 @@ test('a series that is flat after the warm-up has not grown', () => {
   expect(grown(growthOf(samples))).toEqual([]);
 });
 
-test('a series that keeps rising has', () => {
+test('a series that keeps rising has grown', () => {
   const samples = Array.from({ length: 30 }, (_, index) => size(100 + 10 * index));
   expect(grown(growthOf(samples))).toEqual(['residentMebibytes: 220 → 370']);
 });

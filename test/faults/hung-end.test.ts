@@ -59,7 +59,7 @@ async function endWhileItHangs({ functionName, privateInstance, end, pools = 1 }
   const job = {
     addon: fileURLToPath(new URL('../../native/build/Release/holdfast.node', import.meta.url)),
     module: { ...fault.module, privateInstance },
-    // By itself a process ends when its promises are settled.
+    // Without help a process ends when its promises are settled.
     deadlineMs: end === 'natural' ? 500 : 60_000,
     destroys: functionName === 'C_DestroyObject',
     reopens: ['C_Initialize', 'C_GetSlotList', 'C_GetMechanismList'].includes(functionName),

@@ -37,7 +37,7 @@ test('a wrong PIN is not tried again by any process while its first attempt hang
   await one.close();
 }, 60_000);
 
-test('nor is a PIN that the token accepted before and that was changed since', async () => {
+test('a changed PIN that the token once accepted is not tried again either', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   const first = await one.clusters();
@@ -54,7 +54,7 @@ test('nor is a PIN that the token accepted before and that was changed since', a
   await one.close();
 }, 60_000);
 
-test('the correct one connects once the hanging attempt has returned', async () => {
+test('the correct PIN connects once the hanging attempt has returned', async () => {
   const one = replicas.only(0);
   const { fault } = one.member(0);
   fault.obey('C_Login hang');
@@ -67,7 +67,7 @@ test('the correct one connects once the hanging attempt has returned', async () 
   await one.close();
 }, 60_000);
 
-test('nor is it tried again on a member that never accepted it, while another serves', async () => {
+test('a wrong PIN is not tried again on a member that never accepted it, while another serves', async () => {
   const { fault } = replicas.member(1);
   fault.obey('C_Login hang');
   await replicas.connected();

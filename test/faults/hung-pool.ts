@@ -104,7 +104,7 @@ export async function kindOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Everything that a member does for callers, on new sessions and old ones. */
+/** Everything that a member does for callers, in new sessions and old ones. */
 export async function serves({ pool }: HungPool, member: number): Promise<void> {
   const made = await makeKey(pool, member);
   await pool.probe(member, made.reference, soon());

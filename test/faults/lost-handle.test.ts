@@ -63,7 +63,7 @@ describe.each([
     expect(await codeOf(decrypt())).toBe('no error');
   });
 
-  test('so is one whose new handle is lost while it is proved', async () => {
+  test('an encryption is repeated once too if its new handle is lost during its proof', async () => {
     fault.obey(`C_EncryptInit times 1 rv ${rv}`, `C_DecryptInit times 1 rv ${rv}`);
     expect(await counted(encrypt)).toEqual({ asked: 1, spent: 1 });
   });
@@ -81,7 +81,7 @@ describe.each([
  * Two encryptions hang under a handle; meanwhile its canary fails, as if it had become another key's: the HSM itself is
  * well.
  */
-test('a ciphertext under a handle that lost its proof meanwhile is discarded and made anew', async () => {
+test('a ciphertext under a handle that lost its proof meanwhile is discarded and made again', async () => {
   fault.obey('C_Encrypt times 2 hang', `C_Decrypt key ${replicas.material().materialId} flip`);
   const work = counted(async () => {
     const running = [encrypt(), dataKey().then((made) => made.encrypted)];

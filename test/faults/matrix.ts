@@ -100,7 +100,7 @@ async function timed(operation: Operation): Promise<CallOutcome> {
   }
 }
 
-/** Resolves with the time until the member works for callers again, without an operator. */
+/** Resolves with the time that the member took to work for callers again, without an operator. */
 async function recovery(member: ReplicaMember, operation: Operation): Promise<number> {
   const startMs = performance.now();
   let goodRounds = 0;

@@ -48,10 +48,10 @@ async function storm(cluster: ReplicatedCluster): Promise<void> {
   expect(new Set(outcomes)).toEqual(new Set(['INVALID_CREDENTIALS']));
 }
 
-test('over connects, restarts and processes it costs the first member one login, and the others none', async () => {
+test('across connects, restarts and processes a wrong PIN costs the first member one login, and the others none', async () => {
   await storm(replicas);
   expect(failedLogins()).toEqual([1, 0]);
-  // Whichever member comes first: its own attempt, and no second one by any other.
+  // Whichever member comes first makes its own attempt, and no other member makes a second one.
   const reversed = replicas.restarted([...replicas.members].reverse());
   await storm(reversed);
   await reversed.close();
@@ -60,7 +60,7 @@ test('over connects, restarts and processes it costs the first member one login,
   expect(second).toBeLessThanOrEqual(1);
 }, 120_000);
 
-test('a PIN that is wrong on one member only costs that member one, and the cluster serves from the other', async () => {
+test('a PIN that is wrong on one member costs only that member a login, and the cluster serves from the other', async () => {
   const { fault } = replicas.member(1);
   fault.obey('C_Login rv 0xa0');
   for (let restart = 0; restart < 3; restart += 1) {
@@ -87,7 +87,7 @@ test('a PIN that was changed while both were away costs each at most one login, 
     await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt())));
     for (const { fault } of replicas.members) fault.restore();
     await Promise.all(Array.from({ length: 64 }, () => codeOf(encrypt())));
-    await until('somebody has tried the PIN', () =>
+    await until('a process has tried the PIN', () =>
       failedLogins().some((count, index) => count > (before[index] ?? 0)),
     );
     await new Promise((resolve) => setTimeout(resolve, 300));

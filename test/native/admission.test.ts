@@ -1,4 +1,4 @@
-/** Waiting work is bounded, whatever is posted, even to a member that hangs. */
+/** Waiting work is bounded, however much is posted, even to a member that hangs. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { NativeFailure, NativePool } from '../../src/hsm/native.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';

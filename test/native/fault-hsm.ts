@@ -41,7 +41,7 @@ export const faultSettings = [
 export type FaultSetting = (typeof faultSettings)[number];
 
 /**
- * The numbers that `heal` sets to 0; wrong PINs stay counted, and a cipher or a slot number does not change under way.
+ * The numbers that `heal` sets to 0; wrong PINs stay counted, and a cipher or a slot number does not change while the HSM runs.
  */
 const conditions: readonly FaultSetting[] = [
   'removal',

@@ -28,7 +28,7 @@ const statistics = () => pool.statistics().find((row) => row.member === member);
 async function until(condition: () => boolean): Promise<void> {
   const end = inMilliseconds(5_000);
   while (!condition()) {
-    if (inMilliseconds(0) > end) throw new Error('the condition did not come true');
+    if (inMilliseconds(0) > end) throw new Error('the condition was not met in time');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -189,15 +189,18 @@ describe('an HSM that fails', () => {
     await decryptGood();
   });
 
-  test.each([1, 2, 3, 4])('nor does one that occurs %d times while a first ciphertext is checked', async (times) => {
-    key = await makeKey(pool, member);
-    fault.obey(`C_Decrypt times ${times} rv 0x5`);
-    const encrypted = fault.calls('C_Encrypt');
-    const { value } = await encrypt();
-    // The HSM's self-test, with a key of its own, encrypts twice.
-    expect(fault.calls('C_Encrypt') - encrypted).toBeLessThanOrEqual(3);
-    await pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
-  });
+  test.each([1, 2, 3, 4])(
+    'an error that occurs %d times while a first ciphertext is checked blames neither either',
+    async (times) => {
+      key = await makeKey(pool, member);
+      fault.obey(`C_Decrypt times ${times} rv 0x5`);
+      const encrypted = fault.calls('C_Encrypt');
+      const { value } = await encrypt();
+      // The HSM's self-test, with a key of its own, encrypts twice.
+      expect(fault.calls('C_Encrypt') - encrypted).toBeLessThanOrEqual(3);
+      await pool.decrypt(member, key.reference, value.nonce, value.ciphertext, text(''), soon());
+    },
+  );
 
   test('a session lost while a first ciphertext is checked causes no further encryption', async () => {
     key = await makeKey(pool, member);
@@ -208,7 +211,7 @@ describe('an HSM that fails', () => {
     await encrypt();
   });
 
-  test('nor is the key blamed if the HSM decrypts nothing, not even its own new ciphertext', async () => {
+  test('the key is not blamed if the HSM decrypts nothing, not even its own new ciphertext', async () => {
     const made = fault.calls('C_GenerateKey');
     fault.obey('C_Decrypt rv 0x5');
     expect(await failureOf(decryptGood())).toMatchObject({ kind: 'self-test-failed', rv: 5, callerFault: false });
@@ -219,7 +222,7 @@ describe('an HSM that fails', () => {
   });
 
   test.each(['C_DecryptInit', 'C_EncryptInit'])(
-    'that the HSM works with other keys is remembered for a second: %s of one makes no session key, and no search, each time',
+    'it is remembered for a second that the HSM works with other keys: repeated failures of %s cause neither a session key nor a search each',
     async (name) => {
       const counts = () => fault.calls('C_GenerateKey') + fault.calls('C_FindObjectsInit');
       const { value } = await encrypt();
@@ -275,7 +278,7 @@ describe('an HSM that fails', () => {
     expect(fault.calls('C_DecryptInit')).toBe(canaries + 2);
   });
 
-  test('an operation that finds its session lost begins again on a new one, unless it was in C_Encrypt', async () => {
+  test('an operation that loses its session starts over in a new one, unless it was in C_Encrypt', async () => {
     const sessions = fault.calls('C_OpenSession');
     fault.loseSessions();
     await encrypt();

@@ -63,7 +63,7 @@ const operations = {
     const draws = [await pool.random(0, 1_000, soon()), await pool.random(0, 1_000, soon())];
     expect(new Set(draws.map(({ value }) => Buffer.from(value).toString('hex'))).size).toBe(2);
   },
-  /** As long as a data key. */
+  /** The length of a data key. */
   async 'short random'() {
     await pool.random(0, 32, soon());
   },
@@ -75,7 +75,7 @@ const operations = {
     fault.heal();
     expect((await pool.readAttributes(0, secretKeyClass, key.id, soon())).value).toEqual([]);
   },
-  async 'destroy what is not there'() {
+  async 'destroy a missing key'() {
     expect((await pool.destroyKey(0, secretKeyClass, freshId(), soon())).value).toBe(0);
   },
   async 'read attributes'() {
@@ -130,7 +130,7 @@ interface Lie {
 
 const lies: Lie[] = [];
 
-function told(
+function addLies(
   functionName: string,
   operation: Lie['operation'],
   words: string,
@@ -145,68 +145,68 @@ function told(
 const notBegun = { rv: 0x91 };
 const selfTestFailed = { kind: 'self-test-failed' } as const;
 
-told('C_Initialize', 'reopen', 'pretend', { rv: 0x190 });
+addLies('C_Initialize', 'reopen', 'pretend', { rv: 0x190 });
 // Another user has initialised the module, with unknown options.
-told('C_Finalize', 'reopen', 'pretend', { kind: 'module-in-use' });
-told('C_GetInfo', 'token information', 'pretend, garbage', 'right');
-told('C_GetSlotList', 'reopen', 'long, huge, repeat, pretend');
-told('C_GetSlotList', 'reopen', 'grow', 'bad-output', 20);
-told('C_GetSlotList', 'reopen', 'times 2 grow', 'right', 20);
-told('C_GetTokenInfo', 'token information', 'pretend');
-// Another serial number than when the token was opened: another token, as far as can be known.
-told('C_GetTokenInfo', 'token information', 'garbage, flip', { rv: 0x32 });
-told('C_GetTokenInfo', 'list tokens', 'garbage', 'right');
-told('C_GetMechanismList', 'token information', 'long, huge, pretend');
-told('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
-told('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
-told('C_OpenSession', 'inventory', 'zero, pretend');
-// A number that is in use: the token counts anew, like one that was away.
-told('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
-told('C_CloseSession', 'inventory', 'pretend', 'right');
-told('C_GetSessionInfo', 'destroy what is not there', 'pretend, garbage, flip');
-told('C_GetSessionInfo', 'reopen', 'pretend, garbage, flip');
-told('C_Login', 'reopen', 'pretend', { rv: 0x101 });
-told('C_FindObjectsInit', 'inventory', 'pretend', notBegun);
-told('C_FindObjects', 'inventory', 'long, huge, zero, repeat');
-told('C_FindObjects', 'inventory', 'endless', 'bad-output', 4_000);
-told('C_FindObjects', 'read attributes', 'long, huge, zero, repeat');
-told('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');
-told('C_FindObjects', 'probe', 'endless', [{ rv: 0x82 }, 'bad-output']);
-told('C_FindObjects', 'destroy', 'long, huge, zero, repeat, wrong-handle');
-told('C_FindObjects', 'destroy', 'endless', { rv: 0x82 });
+addLies('C_Finalize', 'reopen', 'pretend', { kind: 'module-in-use' });
+addLies('C_GetInfo', 'token information', 'pretend, garbage', 'right');
+addLies('C_GetSlotList', 'reopen', 'long, huge, repeat, pretend');
+addLies('C_GetSlotList', 'reopen', 'grow', 'bad-output', 20);
+addLies('C_GetSlotList', 'reopen', 'times 2 grow', 'right', 20);
+addLies('C_GetTokenInfo', 'token information', 'pretend');
+// The serial number has changed since the token was opened, so this must be taken for another token.
+addLies('C_GetTokenInfo', 'token information', 'garbage, flip', { rv: 0x32 });
+addLies('C_GetTokenInfo', 'list tokens', 'garbage', 'right');
+addLies('C_GetMechanismList', 'token information', 'long, huge, pretend');
+addLies('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
+addLies('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
+addLies('C_OpenSession', 'inventory', 'zero, pretend');
+// A number that is in use: the token numbers its sessions from the start, like one that was away.
+addLies('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
+addLies('C_CloseSession', 'inventory', 'pretend', 'right');
+addLies('C_GetSessionInfo', 'destroy a missing key', 'pretend, garbage, flip');
+addLies('C_GetSessionInfo', 'reopen', 'pretend, garbage, flip');
+addLies('C_Login', 'reopen', 'pretend', { rv: 0x101 });
+addLies('C_FindObjectsInit', 'inventory', 'pretend', notBegun);
+addLies('C_FindObjects', 'inventory', 'long, huge, zero, repeat');
+addLies('C_FindObjects', 'inventory', 'endless', 'bad-output', 4_000);
+addLies('C_FindObjects', 'read attributes', 'long, huge, zero, repeat');
+addLies('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');
+addLies('C_FindObjects', 'probe', 'endless', [{ rv: 0x82 }, 'bad-output']);
+addLies('C_FindObjects', 'destroy', 'long, huge, zero, repeat, wrong-handle');
+addLies('C_FindObjects', 'destroy', 'endless', { rv: 0x82 });
 // The handle is known from the key's making, and still reads as the key's.
-told('C_FindObjects', 'destroy', 'no-objects');
-told('C_FindObjectsFinal', 'read attributes twice', 'pretend', ['right', 'right']);
-told('C_GetAttributeValue', 'read attributes', 'short, long, huge, garbage, unavailable, pretend');
-told('C_GetAttributeValue', 'inventory', 'short, long, huge, garbage, unavailable, pretend');
-told('C_GetAttributeValue', 'probe', 'short, long, huge, garbage, unavailable, pretend');
-told('C_GetAttributeValue', 'make a key', 'short, long, huge, garbage, unavailable, pretend');
-told('C_GenerateKey', 'make a key', 'zero, repeat, pretend', 'bad-output', 1);
-told('C_DestroyObject', 'destroy', 'pretend', 'bad-output', 1);
-told('C_EncryptInit', 'encrypt', 'pretend', notBegun);
-told('C_Encrypt', 'encrypt', 'short, short 16, long, huge, pretend, echo', 'bad-output', 1);
-// Right in length, and wrong.
-told('C_Encrypt', 'encrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
-told('C_Encrypt', 'generate a data key', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
-told('C_Encrypt', 'encrypt twice', 'previous', selfTestFailed, 4);
-told('C_Encrypt', 'make a key', 'flip, rotate, headless, tag-first', { functionName: 'C_Decrypt' }, 1);
-told('C_Encrypt', 'make a key', 'short, long, huge, pretend', 'bad-output', 1);
-told('C_DecryptInit', 'decrypt', 'pretend', notBegun, 8);
-told('C_Decrypt', 'decrypt', 'short, short 63, short 64, long, long 16, huge, pretend, echo');
-told('C_Decrypt', 'decrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 12);
-told('C_Decrypt', 'encrypt twice', 'previous', ['right', selfTestFailed], 14);
-told('C_Decrypt', 'probe', 'no-tag', selfTestFailed, 2);
-told('C_Decrypt', 'decrypt', 'no-tag', selfTestFailed, 2);
-told('C_Decrypt', 'make a key', 'no-tag', selfTestFailed, 2);
-told('C_DecryptInit', 'decrypt', 'no-context', selfTestFailed, 12);
-told('C_Decrypt', 'probe', 'short, long, huge, pretend');
-told('C_GenerateRandom', 'make a key', 'pretend');
-told('C_GenerateRandom', 'random', 'pretend, repeat', ['bad-output']);
-told('C_GenerateRandom', 'random', 'echo 4, echo 8, echo 12, echo 16, echo 20, echo 256');
-told('C_GenerateRandom', 'short random', 'echo 4, echo 8, echo 12, echo 16');
-told('C_GenerateRandom', 'make a key', 'echo 8, echo 16, echo 384');
-told('C_GenerateRandom', 'random', 'limit 8, limit 100', 'right', 300);
-told('C_GenerateRandom', 'make a key', 'limit 8, limit 767', 'right', 300);
+addLies('C_FindObjects', 'destroy', 'no-objects');
+addLies('C_FindObjectsFinal', 'read attributes twice', 'pretend', ['right', 'right']);
+addLies('C_GetAttributeValue', 'read attributes', 'short, long, huge, garbage, unavailable, pretend');
+addLies('C_GetAttributeValue', 'inventory', 'short, long, huge, garbage, unavailable, pretend');
+addLies('C_GetAttributeValue', 'probe', 'short, long, huge, garbage, unavailable, pretend');
+addLies('C_GetAttributeValue', 'make a key', 'short, long, huge, garbage, unavailable, pretend');
+addLies('C_GenerateKey', 'make a key', 'zero, repeat, pretend', 'bad-output', 1);
+addLies('C_DestroyObject', 'destroy', 'pretend', 'bad-output', 1);
+addLies('C_EncryptInit', 'encrypt', 'pretend', notBegun);
+addLies('C_Encrypt', 'encrypt', 'short, short 16, long, huge, pretend, echo', 'bad-output', 1);
+// Outputs of the right length with wrong content.
+addLies('C_Encrypt', 'encrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
+addLies('C_Encrypt', 'generate a data key', 'flip, rotate, headless, tag-first', selfTestFailed, 3);
+addLies('C_Encrypt', 'encrypt twice', 'previous', selfTestFailed, 4);
+addLies('C_Encrypt', 'make a key', 'flip, rotate, headless, tag-first', { functionName: 'C_Decrypt' }, 1);
+addLies('C_Encrypt', 'make a key', 'short, long, huge, pretend', 'bad-output', 1);
+addLies('C_DecryptInit', 'decrypt', 'pretend', notBegun, 8);
+addLies('C_Decrypt', 'decrypt', 'short, short 63, short 64, long, long 16, huge, pretend, echo');
+addLies('C_Decrypt', 'decrypt', 'flip, rotate, headless, tag-first', selfTestFailed, 12);
+addLies('C_Decrypt', 'encrypt twice', 'previous', ['right', selfTestFailed], 14);
+addLies('C_Decrypt', 'probe', 'no-tag', selfTestFailed, 2);
+addLies('C_Decrypt', 'decrypt', 'no-tag', selfTestFailed, 2);
+addLies('C_Decrypt', 'make a key', 'no-tag', selfTestFailed, 2);
+addLies('C_DecryptInit', 'decrypt', 'no-context', selfTestFailed, 12);
+addLies('C_Decrypt', 'probe', 'short, long, huge, pretend');
+addLies('C_GenerateRandom', 'make a key', 'pretend');
+addLies('C_GenerateRandom', 'random', 'pretend, repeat', ['bad-output']);
+addLies('C_GenerateRandom', 'random', 'echo 4, echo 8, echo 12, echo 16, echo 20, echo 256');
+addLies('C_GenerateRandom', 'short random', 'echo 4, echo 8, echo 12, echo 16');
+addLies('C_GenerateRandom', 'make a key', 'echo 8, echo 16, echo 384');
+addLies('C_GenerateRandom', 'random', 'limit 8, limit 100', 'right', 300);
+addLies('C_GenerateRandom', 'make a key', 'limit 8, limit 767', 'right', 300);
 
 beforeAll(async () => {
   hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: '1234' }] });
@@ -265,12 +265,12 @@ describe('a function that says CKR_OK', () => {
 });
 
 describe('a token that does not check the whole ciphertext', () => {
-  test('nor the additional data when it encrypts is not trusted', async () => {
+  test('or leaves the additional data out of the tag is not trusted', async () => {
     fault.obey('C_EncryptInit no-context', 'C_DecryptInit no-context');
     await expect(makeKey(pool, 0)).rejects.toMatchObject(selfTestFailed);
   });
 
-  test('is tested again after it was caught, and trusted once it does', async () => {
+  test('is tested again after it was caught, and trusted once it checks everything', async () => {
     fault.obey('C_Decrypt no-tag');
     for (let tries = 0; tries < 2; tries += 1) await expect(operations.decrypt()).rejects.toMatchObject(selfTestFailed);
     fault.heal();
@@ -332,7 +332,7 @@ test('a search that returns one handle at a time finds the second object too', a
   expect((await pool.destroyKey(0, secretKeyClass, twice.id, soon())).value).toBe(2);
 });
 
-test('an object that the token only claims to have destroyed is not taken for destroyed', async () => {
+test('an object that the token only claims to have destroyed does not count as destroyed', async () => {
   fault.obey('C_DestroyObject pretend\nC_FindObjects after 2 no-objects');
   await expect(pool.destroyKey(0, secretKeyClass, key.id, soon())).rejects.toMatchObject({
     kind: 'bad-output',
@@ -414,7 +414,7 @@ describe('an RNG that repeats itself', () => {
   });
 });
 
-test('every function that the addon calls has its lies', () => {
+test('every function that the addon calls has a row of lies', () => {
   const list = readFileSync(new URL('../../native/src/function.h', import.meta.url), 'utf8');
   const called = [...list.matchAll(/X\((C_\w+)\)/g)].map(([, name]) => name);
   expect(called.length).toBeGreaterThan(15);

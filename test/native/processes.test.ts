@@ -40,7 +40,7 @@ async function child(script: string, job: object): Promise<{ stdout: string; cod
 }
 
 describe('processes', () => {
-  test('eight that start together on one token all come up, under the module lock', async () => {
+  test('eight that start together on one token all start up, under the module lock', async () => {
     for (let round = 0; round < 3; round += 1) {
       const job = { lockDirectory: folder, startAt: Date.now() + 400 };
       const results = await Promise.all(Array.from({ length: 8 }, () => child('start-together.mjs', job)));
@@ -70,7 +70,7 @@ describe('processes', () => {
 });
 
 describe('the module lock', () => {
-  test('keeps the second one out until it is released, and answers by the deadline', async () => {
+  test('excludes a second process until it is released, and answers by the deadline', async () => {
     const lock = await addon.acquireModuleLock(moduleOf(hsm), folder, soon());
     const started = inMilliseconds(0);
     const failure = await failureOf(addon.acquireModuleLock(moduleOf(hsm), folder, inMilliseconds(100)));
@@ -92,7 +92,7 @@ describe('the module lock', () => {
     lock.release();
   });
 
-  test('creates its folder with mode 0700 and refuses one that others may use or that is a link', async () => {
+  test('creates its folder with mode 0700 and refuses one that other users may open or that is a link', async () => {
     const made = join(folder, 'made');
     (await addon.acquireModuleLock(moduleOf(hsm), made, soon())).release();
     expect(statSync(made).mode & 0o777).toBe(0o700);

@@ -66,7 +66,7 @@ describe('nonces made by the token', () => {
     expect(opened.value).toEqual(plaintext);
   });
 
-  test('a token that insists on them refuses ours', async () => {
+  test('a token that demands its own nonces refuses ours', async () => {
     const member = await connectTo();
     const failure = await failureOf(makeKey(pool, member));
     expect(failure).toMatchObject({ kind: 'rv', functionName: 'C_EncryptInit', rv: 0x71 });

@@ -88,7 +88,7 @@ describe('a token without a session for one more lane', () => {
     await workload();
   });
 
-  test('gives a lane up for an inventory when others took the remaining sessions', async () => {
+  test('gives up a lane for an inventory if others took the remaining sessions', async () => {
     const member = await connect(4);
     while (statistics().lanes < 4) await workload();
     vendor.limitSessions(5);

@@ -65,7 +65,7 @@ const wrongFiles: [what: string, path: () => string][] = [
   ['a file of the other byte order', () => withHeader('order.so', [5, 2])],
   ['a file for another machine', () => withHeader('machine.so', [18, 0x16], [19, 0])],
   ['a program', () => '/bin/true'],
-  ['a library that is none of PKCS#11', () => '/lib/x86_64-linux-gnu/libm.so.6'],
+  ['a library that is not a PKCS#11 module', () => '/lib/x86_64-linux-gnu/libm.so.6'],
   ...[0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99].map((share): (typeof wrongFiles)[number] => [
     `a file that ends after ${share * 100} %`,
     () => written(`cut-${share}.so`, whole.subarray(0, Math.floor(whole.length * share))),
@@ -135,7 +135,7 @@ describe.each([false, true])('with privateInstance %s', (privateInstance) => {
 });
 
 test('a library that looks for its parts beside itself gets a hint when it is copied', async () => {
-  // NSS names no folder; this one asks the loader for a library beside it.
+  // NSS names no folder; this library asks the loader for another one beside it.
   const path = join(folder, 'origin.so');
   const source = join(folder, 'part.c');
   writeFileSync(source, 'int part(void) { return 1; }\n');

@@ -1,4 +1,4 @@
-/// \file Objects of a token as JSON, and how to plant keys beside or in place of those that are there.
+/// \file Objects of a token as JSON, and how to plant keys beside or in place of existing ones.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ std::string describeObject(const Session& session, CK_OBJECT_HANDLE object);
 CK_RV plantKey(const Session& session, const std::string& id, const std::string& label,
                const std::string& value);
 
-/// C_GenerateKey: its value is unknown, and all its attributes are like those of a key of ours.
+/// C_GenerateKey: its value is unknown, and all its attributes are like those of one of our keys.
 CK_RV generateKey(const Session& session, const std::string& id, const std::string& label);
 
 /// C_SetAttributeValue of one flag.
