@@ -28,7 +28,7 @@ async function configureOthers() {
   await execute('cmake', ['-S', 'bench/native', '-B', 'native/build-bench', ...forBench], { cwd: root });
 }
 
-/** Compiled sources of ours, with the folder of their build; those of cmake-js are not ours. */
+/** Our compiled sources, with the folder of their build; those of cmake-js are not ours. */
 function ourSources({ build, folders }, parts) {
   const database = join(root, build, 'compile_commands.json');
   if (!existsSync(database)) throw new StepFailure(`There is no ${build} yet: npm run build:native`);

@@ -26,7 +26,7 @@ async function buildSanitized() {
   await execute('npx', ['cmake-js', 'build', ...place, ...generator, ...options], { cwd: root });
 }
 
-/** The sources themselves, not links to them: the addon and the modules are looked for beside them. */
+/** The sources themselves, not links to them: the addon and the modules are expected beside them. */
 function copyTree(tree) {
   cpSync(root, tree, { recursive: true, filter: (path) => !left.includes(relative(root, path)) });
   for (const folder of ['native/src', 'native/test']) {
@@ -76,7 +76,7 @@ function judge(reports, { status, signal }) {
   if (status !== 0) throw new StepFailure(`The suites failed (${signal ?? status}); the sanitizers found nothing.`);
   const processes = texts.filter(lookedForLeaks).length;
   if (processes === 0) throw new StepFailure('LeakSanitizer looked at no process.');
-  process.stdout.write(`Sanitizers: nothing found; leaks were looked for in ${processes} processes\n`);
+  process.stdout.write(`Sanitizers: nothing found; ${processes} processes were checked for leaks\n`);
 }
 
 await runMain(async () => {

@@ -49,7 +49,7 @@ export const errorGuide = {
   CUSTOM_KEY_STORE_INVALID_STATE: {
     cause: "The operation is not allowed in the store's connection state, or the store's HSMs cannot be used now.",
     remedy:
-      'When it is retryable, wait: the store is moving to a state that allows it, or its HSMs are coming back. When it is not, check the state with DescribeCustomKeyStores, and connect or disconnect the store.',
+      'If it is retryable, wait for the store or its HSMs. Otherwise check the state with DescribeCustomKeyStores, and connect or disconnect the store.',
   },
   CUSTOM_KEY_STORE_NAME_IN_USE: {
     cause: 'A custom key store of this name exists in the account and region.',
@@ -61,9 +61,9 @@ export const errorGuide = {
   },
   DEPENDENCY_TIMEOUT: {
     cause:
-      "The deadline passed before an HSM had answered. It may have done the work anyway. `caller_deadline` says whether the deadline was the caller's own, and no HSM had failed.",
+      'The deadline passed before an HSM had answered. It may have done the work anyway. `caller_deadline` says whose deadline it was.',
     remedy:
-      'Try again, with more time if the deadline was your own. Before a second CreateKey check whether the first one made a key. If it persists, the operator checks the latency and the state of the members.',
+      'Try again, with more time if the deadline was yours. Before a second CreateKey check for a first key. If it persists, the operator checks the members.',
   },
   DISABLED: {
     cause: 'The KMS key is disabled.',
@@ -87,9 +87,9 @@ export const errorGuide = {
   },
   INVALID_CIPHERTEXT: {
     cause:
-      'Either it is not a ciphertext of Holdfast, or it names a key that the catalog does not know: no HSM was asked then. Or the HSM refused it because of its bytes or its encryption context, and proved sound with the same key before this answer.',
+      'It is not a ciphertext of Holdfast, it names a key unknown to the catalog, or a sound HSM refused its bytes or encryption context.',
     remedy:
-      'Send every byte as Encrypt returned it, with the same encryption context, case included. If valid ciphertexts are refused, the catalog may be the wrong one: the error names the unknown key to administrators, the audit log has it as `unknown_key_id`, and `holdfast ciphertext describe` shows the key of a ciphertext.',
+      'Send every byte as Encrypt returned it, with the same encryption context, case included. If valid ciphertexts are refused, see [unknown keys](#unknown-keys).',
   },
   INVALID_KEY_USAGE: {
     cause: "The operation or algorithm does not fit the key's usage or spec.",
@@ -102,22 +102,22 @@ export const errorGuide = {
   KEY_UNAVAILABLE: {
     cause: 'No HSM that holds the key takes work now. Nothing was done.',
     remedy:
-      'When it is retryable, wait as long as `RetryInfo` says (until the next probe of an HSM) and try again with growing pauses. When it is not, an operator has to act first: `holdfast doctor`, the log and the metrics say on which HSM.',
+      'If it is retryable, try again after the delay in `RetryInfo`, then with growing pauses. Otherwise an operator must act first: `holdfast doctor` names the HSM.',
   },
   KMS_INTERNAL: {
     cause: 'A defect, or an unforeseen failure. The message deliberately says no more.',
-    remedy: 'Try again once when it is retryable. The operator finds the cause in the server log under the request id.',
+    remedy: 'Try again once if it is retryable. The operator finds the cause in the server log under the request id.',
   },
   KMS_INVALID_STATE: {
     cause:
-      "The key's state does not allow this (pending deletion, unavailable, being changed by another request, its encryptions used up), or its HSMs did not prove themselves.",
+      'The key is pending deletion, unavailable, being changed by another request, or out of encryptions; or no HSM proved to hold it.',
     remedy:
-      'When it is retryable the key is unavailable for a moment: its store is connecting, or its HSMs are; try again. When it is not, go by `key_state`: cancel the deletion, connect the store, or rotate to a new key when the encryptions are used up.',
+      'If it is retryable, try again. Otherwise go by `key_state`: cancel the deletion, connect the store, or use a new key if the encryptions are used up.',
   },
   LIMIT_EXCEEDED: {
     cause: 'A limit was reached: keys, aliases or stores of an account, or the queue before the HSMs.',
     remedy:
-      'When it is retryable wait as long as `RetryInfo` says and try again. When it is not, remove what is not needed or have the operator raise `limits`.',
+      'If it is retryable, try again after the delay in `RetryInfo`. Otherwise remove what is not needed, or have the operator raise `limits`.',
   },
   NOT_FOUND: {
     cause: 'No such key, alias or grant in this account and region.',

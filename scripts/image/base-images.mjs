@@ -22,7 +22,7 @@ export async function baseImages(engine, steps, { named, dockerfile, fresh }) {
     (error) => error.message.trimEnd().split('\n').at(-1),
   );
   if (reason === undefined) return { buildArguments: {}, origin: standard };
-  steps.say(`  ${standard} cannot be had: ${reason}`);
+  steps.say(`  ${standard} is not available: ${reason}`);
   const [, nodeMajor] = /node:(\d+)/.exec(standard);
   const origin = `debootstrap ${debian}, Node ${nodeMajor} of npm`;
   const made = {

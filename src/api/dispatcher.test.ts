@@ -143,7 +143,7 @@ describe('AuditedDispatcher', () => {
     expect(code).toBe('KMS_INTERNAL');
   });
 
-  it('destroys the secrets of request and response, also when the request is refused', async () => {
+  it('destroys the secrets of request and response, even when the request is refused', async () => {
     const bench = new Bench('Encrypt');
     const plaintext = new Secret(Uint8Array.of(1, 2, 3));
     await codeOf(bench.dispatch('Encrypt', { keyId: 'k', plaintext }, { principal: stranger }));

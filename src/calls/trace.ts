@@ -4,7 +4,7 @@
  */
 
 /**
- * Attributes of a part. Only names and numbers of ours: never plaintexts, encryption contexts, PINs, or any other text
+ * Attributes of a part. Only our own names and numbers: never plaintexts, encryption contexts, PINs, or any other text
  * that a caller sent.
  */
 export type TraceAttributes = Readonly<Record<string, string | number | boolean>>;

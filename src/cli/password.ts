@@ -21,7 +21,7 @@ export interface PasswordOptions {
 export function addPasswordOptions(command: Command): Command {
   return command
     .optionsGroup('Password of the HSM user (PIN); the terminal asks for it when neither is given:')
-    .option('--password-file <file>', 'read it from a file (mode 0600 or stricter, ours)')
+    .option('--password-file <file>', 'read it from a file of yours (mode 0600 or stricter)')
     .option('--password-stdin', 'read it from stdin')
     .addOption(new Option('--password [value]').hideHelp().argParser(refuseArgument));
 }

@@ -47,7 +47,7 @@ export function writeLines(stream: Writable, lines: readonly string[]): Promise<
   return write(stream, lines.map((line) => `${printable(line)}\n`).join(''));
 }
 
-/** A text with line breaks of ours, such as a page of help. */
+/** A text with our own line breaks, such as a page of help. */
 export function writeText(stream: Writable, text: string): Promise<void> {
   return write(stream, text.split('\n').map(printable).join('\n'));
 }

@@ -195,7 +195,7 @@ function checkTelemetry({ telemetry, listeners }: Configuration, report: Report)
   if (metrics !== null && !isLoopback(metrics.address)) {
     report(
       'telemetry.metrics.address',
-      'must be a loopback address (127.0.0.1 or ::1): metrics are served without TLS and to anybody who asks',
+      'must be a loopback address (127.0.0.1 or ::1): metrics are served without TLS, to anyone who asks',
     );
   }
   const taken = listeners.findIndex(

@@ -72,7 +72,7 @@ export class HeldLease {
 /**
  * Runs `work` under a lease, so in one process at a time. A lease that cannot be given back afterwards expires by itself.
  * @returns false when another process has the lease: then nothing was done
- * @throws the failure of the work; or the catalog's, also when only the release failed and the work is done
+ * @throws the failure of the work; or the catalog's, even if only the release failed and the work is done
  */
 export async function underLease(
   tools: LeaseTools,

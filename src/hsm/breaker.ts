@@ -27,7 +27,7 @@ export interface BreakerHooks {
   onClose(): void;
 }
 
-/** An outcome that concerns the HSM. A caller's fault is none, and is never recorded. */
+/** An outcome that concerns the HSM. A caller's fault is not an outcome, and is never recorded. */
 export type HsmOutcome = { ok: true } | { ok: false; opensAtOnce: boolean; cause: unknown };
 
 /** opossum's maximum delay: its own timers and timeouts are not used, ours go through `Clock`. */
@@ -75,8 +75,7 @@ export class MemberBreaker {
   }
 
   /**
-   * Counts an outcome. One of an older session epoch, or of work that was under way when the breaker opened, is no
-   * news.
+   * Counts an outcome. Ignores one of an older session epoch, or of work that was in progress when the breaker opened.
    */
   record(epoch: number, outcome: HsmOutcome): void {
     if (this.#stopped || epoch < this.#epoch || !this.#circuit.closed) return;

@@ -100,7 +100,7 @@ export function callerDeadlinePassed(cause?: NativeFailure): HoldfastError {
   return new HoldfastError('DEPENDENCY_TIMEOUT', callerDeadlineMessage, { cause, callerDeadline: true });
 }
 
-/** Time was short, in the queue or inside a call that has not run for longer than an HSM may take. */
+/** The time was too short, in the queue or in a call that did not exceed the time that an HSM may take. */
 function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
   return kind === 'overdue' || kind === 'queue-deadline';
 }

@@ -196,7 +196,7 @@ test('a failure before the second attempt ends the operation', async () => {
   await warmUp();
   const answer = ask();
   const [first] = tries;
-  if (first === undefined) throw new Error('Nobody was asked.');
+  if (first === undefined) throw new Error('No member was asked.');
   first.end(failedOn(first.member));
   expect(await answer).toMatchObject({ failures: [{ member: first.member }] });
   clock.advance(1_000);

@@ -17,7 +17,7 @@ export async function lockDomain(directory: string, clock: Clock, processName: s
 
 /**
  * This process as the claimant of a login attempt, after it has shown that it lives: until `deadlineMs`
- * (`Clock.monotonicMs`) and for some time after it, also when nothing else shows it.
+ * (`Clock.monotonicMs`) and for some time after it, even if nothing else shows it.
  */
 export async function presentClaimant(
   { presence, clock, lockDirectory }: { presence: Presence; clock: Clock; lockDirectory: string },

@@ -78,7 +78,8 @@ function describeToken(token: NativeTokenInfo): string {
 const absolutePaths = /(?<![\w.])\/[^'"\s]+/g;
 
 /**
- * With each file and folder in place of its names: two names of one, through links or mounts, configure a module alike.
+ * Replaces each path by the identity of its file or folder: two names of one file, through links or mounts, configure a
+ * module in the same way.
  */
 function withFiles(text: string): string {
   return isAbsolute(text) ? fileIdentity(text) : text.replace(absolutePaths, fileIdentity);
@@ -89,7 +90,7 @@ function fileIdentity(path: string): string {
     const { dev, ino } = statSync(path);
     return `file ${dev}:${ino}`;
   } catch {
-    // There is no such file, or it is not a path: kept as it is.
+    // No such file, or not a path: kept unchanged.
     return path;
   }
 }

@@ -160,7 +160,7 @@ describe('several processes', () => {
     });
   const acts = () => domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`);
 
-  it('delete each key once, though all look at the same time', async () => {
+  it('delete each key once, even if all check at the same time', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     const processes = ['b', 'c', 'd'].map((holder) => another({ holder }));
@@ -280,7 +280,7 @@ describe('a clock that jumps', () => {
     ['forwards', 30 * dayMs, 'clock-forward'],
     ['forwards by ten minutes', 10 * 60_000, 'clock-forward'],
     ['backwards', -30 * dayMs, 'clock-backward'],
-  ])('%s destroys nothing until an operator confirms, though the day comes meanwhile', async (_, byMs, reason) => {
+  ])('%s destroys nothing until an operator confirms, even when the date arrives', async (_, byMs, reason) => {
     const key = await pendingKey();
     await deletion.runNow();
     domain.clock.stepWall(byMs);

@@ -30,7 +30,7 @@ export type HoldReason = 'clock-forward' | 'clock-backward' | 'restored';
 
 /**
  * How far the wall clock may move against the machine's running time, over all steps since the reference. NTP slews
- * both alike, so only steps count, and a well-kept clock never steps by minutes. Five of them are little beside the
+ * both equally, so only steps count, and a well-kept clock never steps by minutes. Five minutes are little beside the
  * minimum of seven days that a deletion waits.
  */
 export const stepToleranceMs = 5 * 60_000;

@@ -56,7 +56,7 @@ export interface StoreChange {
 export interface LoginAttempts {
   /**
    * Claims the right to log in with this credential.
-   * - `claimed`: go on, then `record` the outcome. Also after an attempt that succeeded.
+   * - `claimed`: go on, then `record` the outcome. Given even after an attempt that succeeded.
    * - `failed`: this credential was refused before; do not try it again.
    * - `in-progress`: a process that lives, and shares no locks with this one, has claimed it; do not try it meanwhile.
    * - `interrupted`: an earlier attempt never reported its outcome; `reclaim` if the token's PIN count is not low.
@@ -77,7 +77,7 @@ export interface LoginAttempts {
     claimant: Claimant,
     now: Date,
   ): Promise<'claimed' | 'failed' | 'in-progress'>;
-  /** A refusal counts whoever reports it, and however late; another outcome only while the claim is the claimant's. */
+  /** Accepts a refusal from any process, however late; other outcomes only from the present claimant. */
   record(
     tokenSerialNumber: string,
     credentialVersion: string,

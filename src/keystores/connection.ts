@@ -94,7 +94,7 @@ export class Connection {
   }
 
   /**
-   * Also if it never connected: listeners that were notified of an attempt or a failure must not believe in it for
+   * Called even if it never connected: listeners that were notified of an attempt or a failure must not believe in it for
    * ever.
    */
   #tellDisconnected(): void {

@@ -181,7 +181,7 @@ export function requestEvent({ logger, metrics }: EventSink, clock: Clock): Comp
 }
 
 /**
- * The label `code` of a request that its caller's own deadline ended. It is not an error code, because nothing of ours
+ * The label `code` of a request that its caller's own deadline ended. It is not an error code, because nothing in the service
  * failed.
  */
 const callerDeadlineLabel = 'CALLER_DEADLINE';
@@ -202,7 +202,7 @@ function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: strin
   return trace === undefined ? {} : { traceId: trace.traceId, spanId: trace.spanId };
 }
 
-/** Also behind a code that AWS gives to callers: an unreachable cluster of a custom key store is KMS_INVALID_STATE. */
+/** True even behind a code that AWS gives to callers: an unreachable cluster of a custom key store is KMS_INVALID_STATE. */
 function concernsOperator(error: HoldfastError): boolean {
   if (operatorCodes.has(error.code)) return true;
   return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);

@@ -14,7 +14,7 @@ export interface LoggedError {
   /** The class, or the name. */
   type: string;
   message: string;
-  /** An error code of ours, or one of the system such as `ENOSPC`. */
+  /** One of our error codes, or one of the system such as `ENOSPC`. */
   code?: string;
   /** The PKCS#11 function that answered, and its CK_RV in hex. */
   functionName?: string;
@@ -83,7 +83,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Errors of ours say what happened; those of the system name the call. */
+/** Our errors say what happened; those of the system name the call. */
 function isForeseen(error: Error): boolean {
   if (error instanceof HoldfastError || error instanceof MemberOpenError || isNativeFailure(error)) return true;
   return 'syscall' in error;

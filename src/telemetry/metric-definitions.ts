@@ -1,5 +1,5 @@
 /**
- * Every metric, with its labels. Label values come from closed lists of ours, names of the configuration, or ids of
+ * Every metric, with its labels. Label values come from our own closed lists, names of the configuration, or ids of
  * custom key stores, of which an account has at most ten: nothing that a caller sends becomes one. `docs/telemetry.md`
  * has a row for each; a test compares them.
  */
@@ -57,17 +57,17 @@ export const counterDefinitions = {
   },
   hsmMembersOpened: {
     name: 'holdfast_hsm_member_opened_total',
-    help: 'Times that a member was opened and logged in.',
+    help: 'How often a member was opened and logged in.',
     labels: place,
   },
   hsmMemberOpenFailures: {
     name: 'holdfast_hsm_member_open_failures_total',
-    help: 'Times that a member could not be opened.',
+    help: 'How often a member could not be opened.',
     labels: place,
   },
   hsmMemberSuspensions: {
     name: 'holdfast_hsm_member_suspensions_total',
-    help: 'Times that the breaker of a member opened.',
+    help: 'How often the breaker of a member opened.',
     labels: place,
   },
   hsmMemberProbeFailures: {
@@ -87,7 +87,7 @@ export const counterDefinitions = {
   },
   hsmLoginAttempts: {
     name: 'holdfast_hsm_login_attempts_total',
-    help: 'Times that a PIN was about to be given to a token.',
+    help: 'How often a PIN was about to be given to a token.',
     labels: [],
   },
   hsmProcessWornOut: {
@@ -127,7 +127,7 @@ export const counterDefinitions = {
   },
   auditFilesRemoved: {
     name: 'holdfast_audit_files_removed_total',
-    help: 'Times that the file of the audit log was removed while it was in use; a new one was begun.',
+    help: 'How often the file of the audit log was removed while it was in use, and a new one begun.',
     labels: [],
   },
   serviceActs: {

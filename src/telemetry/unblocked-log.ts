@@ -96,6 +96,6 @@ export class UnblockedLog {
     const lines = this.#lostLines;
     this.#lostLines = 0;
     const time = this.#clock.now().toISOString();
-    return `${JSON.stringify({ level: 'error', time, pid: process.pid, lines, msg: 'lines of the log were lost: nobody read them' })}\n`;
+    return `${JSON.stringify({ level: 'error', time, pid: process.pid, lines, msg: 'lines of the log were lost, because its reader stood still' })}\n`;
   }
 }

@@ -27,7 +27,7 @@ export function addDecryptCommand(program: Command, terminal: Terminal): void {
     .option('--key-id <key>', 'refuse a ciphertext of any other key')
     .option('--out <file>', 'file for the plaintext, mode 0600; - for stdout, which is the default')
     .addHelpText('after', examples);
-  addConnectionOptions(addContextOption(command, 'context', 'encryption context as at encryption')).action(
+  addConnectionOptions(addContextOption(command, 'context', 'the encryption context that was used to encrypt')).action(
     withClient<DecryptOptions, []>(terminal, async ({ client, options }) => {
       const response = await client.call('decrypt', {
         ciphertextBlob: await readCiphertext(terminal, options),

@@ -19,7 +19,7 @@ Examples:
 
 Run it as the user of the service. Each finding has a check, a status (ok, warn, fail), a subject, a message and a remedy.
 A failure prevents the start (serve refuses with the same words), or the service (serve starts, and logs the finding).
-Exit code 0: nothing failed, though there may be warnings. 5: something failed, also if the configuration itself is wrong.
+Exit code 0: nothing failed, though there may be warnings. 5: something failed, perhaps the configuration itself.
 
 No PIN is tried unless --try-pin is given. Then the PIN of the default key store is tried once, as the service would:
 a wrong one costs one of the few tries that the token allows, and is not tried again until it is changed.`;

@@ -20,8 +20,8 @@ Without an option it is readiness: 5 while it drains, while the audit log or the
 store serves although one should. Send callers elsewhere then, and do not restart it: holdfast status says why, or is
 refused itself while the audit log cannot be written.
 --live is liveness: 0 as long as the process answers; restart it for 3 alone. --key-store asks whether the keys of one
-can be used in this process. With --process, 5 says that an HSM is stuck in this process, which wants to be replaced: it goes on while
-another one serves, and ends by itself (exit code 75) when none does. Whoever passes the listener may ask; no right is needed, and nothing is written to the audit log.`;
+can be used in this process. With --process, 5 says that an HSM is stuck in this process, which needs to be replaced: it continues while
+another one serves, and ends by itself (exit code 75) when none does. Any caller that the listener accepts may ask; no permission is needed, and nothing is written to the audit log.`;
 
 interface HealthOptions {
   live?: true;

@@ -20,7 +20,7 @@ Examples:
   holdfast token list /usr/lib/softhsm/libsofthsm2.so --env SOFTHSM2_CONF=softhsm2.conf
   holdfast token list /opt/cloudhsm/lib/libcloudhsm_pkcs11.so --output json
 
-Nothing is changed and nobody logs in. What the shell sets for a module (SOFTHSM2_CONF and its like) holds too, and is
+Nothing is changed, and there is no login. What the shell sets for a module (such as SOFTHSM2_CONF) applies too, and is
 repeated in the lines for the configuration: the service takes nothing of that kind from its own environment.`;
 
 /** `holdfast token …`. */

@@ -1,7 +1,7 @@
 import type { NativeTokenInfo } from '../native.js';
 import type { VendorProfile } from './profile.js';
 
-/** Sessions of ours besides those of the lanes: one keeps the login alive, one reads inventories. */
+/** Our sessions besides those of the lanes: one keeps the login alive, one reads inventories. */
 const otherSessions = 2;
 
 type SessionCounts = Pick<NativeTokenInfo, 'maxSessionCount' | 'maxRwSessionCount' | 'sessionCount' | 'rwSessionCount'>;

@@ -3,7 +3,7 @@ import { moduleProfiles } from '../../config/configuration.js';
 import { profileNames, type Sourced } from './profile.js';
 import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
 
-const nobody: Introduction = { libraryManufacturer: '', libraryDescription: '', manufacturer: '', model: '' };
+const unnamed: Introduction = { libraryManufacturer: '', libraryDescription: '', manufacturer: '', model: '' };
 
 describe('detection', () => {
   // The first two as measured, the others as published.
@@ -24,7 +24,7 @@ describe('detection', () => {
   ];
 
   test.each(introductions)('%s: %j', (name, introduction) => {
-    expect(detectProfile({ ...nobody, ...introduction }).name).toBe(name);
+    expect(detectProfile({ ...unnamed, ...introduction }).name).toBe(name);
   });
 
   test('every profile has an example', () => {

@@ -48,7 +48,7 @@ describe('ReEncrypt', () => {
     expect([found.key, Buffer.from(plaintext.reveal()).toString()]).toEqual([to, 'a secret']);
   });
 
-  it('destroys the intermediate plaintext, also when the second HSM fails', async () => {
+  it('destroys the intermediate plaintext, even when the second HSM fails', async () => {
     await run();
     domain.customCluster.next('encrypt', () => Promise.reject(new Error('the HSM')));
     await expect(run()).rejects.toThrow('the HSM');
