@@ -4,7 +4,7 @@
  * is compiled from `compile_commands.json`: that of `native/build`, which `npm run build:native` writes, and for the
  * tests of the core and the programs of the bench those of `native/build-test` and `native/build-bench`, which it makes
  * itself. Tests have a lighter set of checks: the `.clang-tidy` beside them.
- * clang's thread-safety analysis runs along: the annotations of `native/src/mutex.h` say which lock guards what.
+ * clang's thread-safety analysis runs with it: the annotations of `native/src/mutex.h` say which lock guards what.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -13,7 +13,7 @@ export type MeaninglessSignal = (typeof meaninglessSignals)[number];
 
 /** The reactions of a running server to signals. */
 export interface SignalActions {
-  /** SIGHUP. Called at once when the actions are set if a SIGHUP came before: the log may have been rotated since. */
+  /** SIGHUP. If one came before the actions were set, this is called at once: the log may have been rotated. */
   reload(): void;
   /** A second SIGTERM or SIGINT. */
   stopAtOnce(): void;

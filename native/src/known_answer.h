@@ -1,7 +1,7 @@
-/// \file How a key shows which material it is: each kind of known answer, with what it takes (invariant 3).
+/// \file How a key proves which material it is: each kind of known answer and its operations (invariant 3).
 ///
-/// Each function has an overload for every alternative of `KnownAnswer`. A further kind does not compile
-/// before it has all of them, and nothing else knows the kinds.
+/// Each function has an overload for every alternative of `KnownAnswer`. A new kind does not compile
+/// until it has all of them, and no other code knows the kinds.
 #pragma once
 
 #include "attributes.h"

@@ -62,7 +62,7 @@ class Condition {
   void wait(MutexLock& lock, Predicate predicate) NO_THREAD_SAFETY_ANALYSIS {
     changed_.wait(lock.lock_, predicate);
   }
-  /// Until something may have changed, or for no reason.
+  /// Waits for a change. May return without one, as every condition variable may.
   void wait(MutexLock& lock) { changed_.wait(lock.lock_); }
   void waitUntil(MutexLock& lock, Deadline deadline) { changed_.wait_until(lock.lock_, deadline); }
   /// The predicate's value; false if the deadline passed first.

@@ -83,7 +83,11 @@ describe('an authority alone', () => {
     ['of version 1', { extensions: [] }, undefined],
     ['that has expired', { validity: 'past' }, /expired on 2020-01-02T00:00:00.000Z/],
     ['that is not valid yet', { validity: 'future' }, /is not valid before 2049-01-01T00:00:00.000Z/],
-    ['that is none', { extensions: ['basicConstraints = critical, CA:FALSE'] }, /is not a certificate authority/],
+    [
+      'that is not an authority',
+      { extensions: ['basicConstraints = critical, CA:FALSE'] },
+      /is not a certificate authority/,
+    ],
     [
       'of version 3 that does not say so',
       { extensions: ['subjectKeyIdentifier = hash'] },

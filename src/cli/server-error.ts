@@ -11,7 +11,7 @@ const hints: Readonly<Record<string, string>> = {
   CLOUD_HSM_CLUSTER_NOT_FOUND: 'cluster ids are under clusters in the configuration of the server',
   CUSTOM_KEY_STORE_HAS_CMKS: 'schedule the deletion of its keys first, and wait until they are deleted',
   CUSTOM_KEY_STORE_INVALID_STATE:
-    'holdfast key-store disconnect leads from CONNECTED or FAILED to DISCONNECTED, holdfast key-store connect from there to CONNECTED; both take a moment; --wait waits for the end',
+    'holdfast key-store disconnect takes a CONNECTED or FAILED store to DISCONNECTED, and holdfast key-store connect takes it to CONNECTED; both take a moment, and --wait waits until they are done',
   CUSTOM_KEY_STORE_NOT_FOUND: 'holdfast key-store describe lists the key stores',
   INCORRECT_TRUST_ANCHOR: 'the certificate must be the trustAnchorCertificate of the cluster in the configuration',
   INVALID_CIPHERTEXT:
@@ -65,10 +65,10 @@ function unreachable(error: ServiceError, settings: Settings): CliError {
 
 function hintOf(certificateFault: boolean, target: string): string {
   return certificateFault
-    ? 'check --ca (who signed the server), --certificate and --key (who signed us), and the name in the certificate of the server'
+    ? 'check --ca (who signed the server), --certificate and --key (who signed the client), and the name in the certificate of the server'
     : target.startsWith('unix:')
       ? 'is the server running (holdfast serve), and is the path right?'
-      : 'is the server running (holdfast serve), and is the address right? A server that does not accept our certificate (of another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why';
+      : 'is the server running (holdfast serve), and is the address right? A server that does not accept this client certificate (from another authority, expired, revoked) closes the connection too; its log then says "connection refused", and why';
 }
 
 /** The variable's name alone: its value may contain a password. */

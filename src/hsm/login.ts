@@ -38,7 +38,7 @@ export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
   returnValues: ReturnValues;
-  /** By which processes that share no locks with this one know that it lives. */
+  /** Shows processes that share no locks with this one that it lives. */
   presence: Presence;
   clock: Clock;
   /** Folder (0700, ours) of the lock files that serialise initialisation and login across processes. */

@@ -18,7 +18,7 @@ export interface IntentRecoveryOptions {
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   /** Default one minute. */
   intervalMs?: number | undefined;
-  /** An intent that is open for longer belongs to a dead create. Default 10 min, far beyond any create's deadline. */
+  /** An intent that is open for longer belongs to an interrupted creation. Default 10 min, far beyond any create's deadline. */
   openForAtMostMs?: number | undefined;
   /** How long an abandoned intent's material is left alone: a late call may still be making it. Default 1 h. */
   quarantineMs?: number | undefined;
@@ -27,7 +27,7 @@ export interface IntentRecoveryOptions {
 }
 
 /**
- * Secret keys on one member that no intent and no material of its cluster explains: the catalog is another one or an
+ * Secret keys on one member that no intent and no material of its cluster explains: the catalog is the wrong one or
  * old one, or another program uses the token.
  */
 export interface UnaccountedMaterial {
@@ -40,7 +40,7 @@ export interface UnaccountedMaterial {
 const batchSize = 100;
 
 /**
- * Accounts for the remains of creates (invariant 2). It destroys only material whose intent is abandoned and out of
+ * Accounts for the remains of interrupted creations (invariant 2). It destroys only material whose intent is abandoned and out of
  * quarantine, or which a tombstone records as destroyed; the material of a key is never touched.
  */
 export class IntentRecovery {
@@ -125,8 +125,9 @@ export class IntentRecovery {
   }
 
   /**
-   * In one process at a time: the next one finds nothing left. The one at work may not see a member that this one sees.
-   * @returns false when another process is at it
+   * Runs in one process at a time: the next one finds nothing left. The running one may not see a member that this one
+   * sees.
+   * @returns false when another process is doing it
    */
   #destroyReappeared(cluster: HsmCluster): Promise<boolean> {
     return underLease(this.#leases, `inventory/${cluster.clusterId}`, async (held) => {
@@ -190,7 +191,7 @@ export class IntentRecovery {
     return accounts;
   }
 
-  /** Rows of another cluster account for nothing here: their acts were done elsewhere. */
+  /** Ignores rows of another cluster: their work was done elsewhere. */
   async #accountOf(clusterId: string, materialId: string): Promise<Account> {
     // The intent first: a create that commits between the two look-ups turns it into a material, never the reverse.
     const intent = await this.#core.catalog.findIntent(materialId);

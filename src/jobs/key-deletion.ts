@@ -126,13 +126,13 @@ export class KeyDeletion {
     await fenced.completeDeletion(key, key.keyId, clock.now());
   }
 
-  /** It may have been cancelled, or scheduled anew, since it was listed. */
+  /** It may have been cancelled or rescheduled since it was listed. */
   async #isStillDue(listed: KeyRecord): Promise<boolean> {
     const key = await this.#core.catalog.findKey(listed, listed.keyId);
     return key?.state === listed.state && key.deletionDate?.getTime() === listed.deletionDate?.getTime();
   }
 
-  /** By the time of this moment: the clock may have jumped since the round began. */
+  /** Checks the time again, because the clock may have jumped since the round began. */
   async #begin(key: KeyRecord, fenced: Pick<KeyCatalog, 'beginDeletion'>): Promise<void> {
     const now = await this.#timeWatch.verifiedNow();
     if (now !== undefined && key.state === 'Deleting') return;

@@ -56,7 +56,7 @@ export class AppendedLine implements AuditLine {
   }
 
   /**
-   * Rejects if the time is over. The line still goes to the file, since what it records has happened.
+   * Rejects if the time is over. The line still goes to the file, because what it records has happened.
    * @returns until when its appender waits, in `Clock.monotonicMs`; infinity if it does not
    */
   stopWaitingIfOverdue(nowMs: number): number {

@@ -153,11 +153,11 @@ describe('a restore', () => {
     ['anything that is there', () => writeFileSync(path, ''), /There is something at/],
     ['what a catalog left', () => writeFileSync(`${path}-wal`, 'changes'), /removed or renamed/],
     ['from a catalog in use', () => writeFileSync(`${copy}-wal`, 'changes'), /write-ahead log beside it/],
-    ['from what is cut off', () => truncateSync(copy, 4_096), /copy.db is damaged or cut off/],
+    ['from a truncated file', () => truncateSync(copy, 4_096), /copy.db is damaged or cut off/],
     ['from an empty file', () => truncateSync(copy), /copy.db is empty/],
-    ['from what is no catalog', () => writeFileSync(copy, 'x'.repeat(5_000)), /copy.db.*SQLITE_NOTADB/],
-    ['from what is not there', () => rmSync(copy), /does not exist/],
-  ])('puts nothing in the place of %s', async (_, spoil, message) => {
+    ['from a file that is not a catalog', () => writeFileSync(copy, 'x'.repeat(5_000)), /copy.db.*SQLITE_NOTADB/],
+    ['from a missing file', () => rmSync(copy), /does not exist/],
+  ])('restores nothing %s', async (_, spoil, message) => {
     const catalog = await open();
     await addKey(catalog);
     await backup();

@@ -72,7 +72,7 @@ function steps(...parts: (() => void)[]): () => void {
 const instead = (make: () => void): (() => void) => steps(() => rmSync(path), make);
 
 /**
- * Every way in which a file can fail to be a catalog of ours; `used` makes one before, unless the path should not
+ * Every way in which a file can fail to be our catalog; `used` makes one before, unless the path should not
  * exist.
  */
 const problems: [string, () => void | Promise<void>, string, RegExp][] = [
@@ -103,9 +103,9 @@ const problems: [string, () => void | Promise<void>, string, RegExp][] = [
     /no Holdfast catalog/,
   ],
   ['a text', () => writeFileSync(path, 'x'.repeat(5_000), { mode: 0o600 }), 'damaged', /SQLITE_NOTADB.*restore/],
-  ['the first byte of it', () => truncateSync(path, 1), 'empty', /restore/],
-  ['its first page', () => truncateSync(path, 4_096), 'damaged', /restore/],
-  ['half of it', () => truncateSync(path, 4_096 * 6), 'damaged', /restore/],
+  ['only its first byte', () => truncateSync(path, 1), 'empty', /restore/],
+  ['only its first page', () => truncateSync(path, 4_096), 'damaged', /restore/],
+  ['only its first half', () => truncateSync(path, 4_096 * 6), 'damaged', /restore/],
   ['a page of zeroes in it', () => zeroPage(), 'damaged', /restore/],
   ['no metadata', () => rawly((c) => c.exec('delete from catalog_metadata')), 'damaged', /which schema/],
   ['no table of keys', () => rawly((c) => c.exec('pragma foreign_keys = off; drop table keys')), 'damaged', /keys/],
@@ -115,10 +115,20 @@ const problems: [string, () => void | Promise<void>, string, RegExp][] = [
     'newer-schema',
     /newer/,
   ],
-  ['a file for others', () => chmodSync(path, 0o644), 'mode', /If it is this deployment's catalog, .*chmod 600/],
-  ['an empty file for others', instead(() => writeFileSync(path, '', { mode: 0o644 })), 'empty', /restore/],
-  ['a write-ahead log for others', () => writeFileSync(`${path}-wal`, '', { mode: 0o640 }), 'mode', /chmod 600/],
-  ['a log without it', () => renameSync(path, `${path}.gone`), 'left-over', /removed or renamed/],
+  [
+    'a file that others may read',
+    () => chmodSync(path, 0o644),
+    'mode',
+    /If it is this deployment's catalog, .*chmod 600/,
+  ],
+  ['an empty file that others may read', instead(() => writeFileSync(path, '', { mode: 0o644 })), 'empty', /restore/],
+  [
+    'a write-ahead log that others may read',
+    () => writeFileSync(`${path}-wal`, '', { mode: 0o640 }),
+    'mode',
+    /chmod 600/,
+  ],
+  ['a write-ahead log without a catalog', () => renameSync(path, `${path}.gone`), 'left-over', /removed or renamed/],
   ['no folder', () => rmSync(folder, { recursive: true }), 'folder', /mkdir -m 700/],
   [
     'a file as its folder',
@@ -129,7 +139,7 @@ const problems: [string, () => void | Promise<void>, string, RegExp][] = [
     'folder',
     /no folder/,
   ],
-  ['a folder for others', () => chmodSync(folder, 0o770), 'folder', /chmod go-w/],
+  ['a folder that others may write', () => chmodSync(folder, 0o770), 'folder', /chmod go-w/],
 ];
 
 function zeroPage(): void {
@@ -202,7 +212,7 @@ describe('the owner of a catalog', () => {
     expect(catalogProblem(path, owner({ accounts: ['999999999999', scope.account] }))).toBeUndefined();
   });
 
-  it('is open while the catalog is empty; one foreign key is enough to refuse it', async () => {
+  it('is undetermined while the catalog is empty; a single key of another owner is enough to refuse it', async () => {
     await used([]);
     expect(catalogProblem(path, owner({ region: 'mars-1' }))).toBeUndefined();
     await used([scope, otherScope]);
@@ -246,7 +256,7 @@ describe('making a catalog', () => {
   });
 });
 
-describe('a catalog that goes away while it is open', () => {
+describe('a catalog that is lost while it is open', () => {
   it.each([
     ['removed', () => rmSync(path)],
     ['renamed', () => renameSync(path, `${path}.old`)],
@@ -257,11 +267,11 @@ describe('a catalog that goes away while it is open', () => {
         () => renameSync(`${path}.copy`, path),
       ),
     ],
-    ['robbed of its write-ahead log', () => rmSync(`${path}-wal`)],
-    ['robbed of its index', () => rmSync(`${path}-shm`)],
+    ['left without its write-ahead log', () => rmSync(`${path}-wal`)],
+    ['left without its index', () => rmSync(`${path}-shm`)],
     ['cut off', () => truncateSync(path, statSync(path).size / 2)],
     ['emptied', () => truncateSync(path)],
-    ['robbed of what its write-ahead log holds', () => truncateSync(`${path}-wal`)],
+    ['left with an empty write-ahead log', () => truncateSync(`${path}-wal`)],
   ])('takes no change once it is %s', async (_, spoil) => {
     await used();
     const catalog = await open();
@@ -276,7 +286,7 @@ describe('a catalog that goes away while it is open', () => {
     await catalog.close();
   });
 
-  it('goes on if another program made its files smaller but left them whole', async () => {
+  it('keeps working if another program made its files smaller but left them whole', async () => {
     await used();
     const catalog = await open();
     for (let keys = 0; keys < 50; keys += 1) await addKey(catalog);

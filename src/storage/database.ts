@@ -17,7 +17,7 @@ export interface CatalogDatabase {
   read<T>(query: (database: Kysely<CatalogSchema>) => Promise<T>): Promise<T>;
   /**
    * A serialisable transaction that sees no other writer between its first statement and its commit, which is synced
-   * to disk before this resolves. What `work` throws rolls it back. `work` may run again, so that it changes nothing
+   * to disk before this resolves. If `work` throws, it is rolled back. `work` may run again, so it must change nothing
    * but the database.
    * @throws UniqueConstraintError, or `HoldfastError` KMS_INTERNAL when the database fails; then nothing was changed.
    */

@@ -185,12 +185,12 @@ export const histogramDefinitions = {
 export const gaugeDefinitions = {
   certificateNotBefore: {
     name: 'holdfast_certificate_not_before_seconds',
-    help: 'When the certificate or revocation list of the file that ends first began, since 1970.',
+    help: 'When the first certificate or revocation list of the file to end began, in seconds since 1970.',
     labels: ['kind', 'file'],
   },
   certificateNotAfter: {
     name: 'holdfast_certificate_not_after_seconds',
-    help: 'When the certificate or revocation list of the file that ends first ends, since 1970.',
+    help: 'The earliest end of a certificate or revocation list in the file, in seconds since 1970.',
     labels: ['kind', 'file'],
   },
   grpcConnections: { name: 'holdfast_grpc_connections', help: 'Open connections of the gRPC face.', labels: [] },
@@ -335,7 +335,7 @@ export const gaugeDefinitions = {
   },
   startTime: {
     name: 'holdfast_process_start_time_seconds',
-    help: 'When the server was composed, since 1970.',
+    help: 'When the server started, in seconds since 1970.',
     labels: [],
   },
   buildInfo: { name: 'holdfast_build_info', help: 'Always 1.', labels: ['version', 'node_version'] },

@@ -65,16 +65,16 @@ describe('a wrong command line is exit code 2', () => {
     ['another output', ['key', 'list', '--output', 'xml']],
     ['no server', ['key', 'list']],
     ['half of TLS', ['key', 'list', '--server', 'a:1', '--ca', 'ca.pem']],
-    ['a timeout that is none', ['key', 'list', '--timeout', 'soon']],
+    ['a timeout that is not a number', ['key', 'list', '--timeout', 'soon']],
     ['a context without =', ['encrypt', '--key-id', 'a', '--context', 'a', ...nowhere]],
     ['a name twice in a context', ['encrypt', '--key-id', 'a', '--context', 'a=1', '--context', 'a=2', ...nowhere]],
-    ['a number that is none', ['generate-random', '--number-of-bytes', '1e3', ...nowhere]],
+    ['a number in another notation', ['generate-random', '--number-of-bytes', '1e3', ...nowhere]],
     [
       'two lengths',
       ['generate-data-key', '--key-id', 'a', '--key-spec', 'AES_128', '--number-of-bytes', '1', ...nowhere],
     ],
     ['half a data key', ['generate-data-key', '--key-id', 'a', '--plaintext-out', 'x', ...nowhere]],
-    ['base64 that is none', ['decrypt', '--ciphertext', '%%%%', ...nowhere]],
+    ['text that is not base64', ['decrypt', '--ciphertext', '%%%%', ...nowhere]],
     ['two ciphertexts', ['decrypt', '--ciphertext', 'AAAA', '--ciphertext-file', 'x', ...nowhere]],
     [
       'a password without a terminal',
@@ -189,7 +189,7 @@ describe('token list', () => {
   afterAll(() => softHsm.dispose());
   const environment = ['--env', `SOFTHSM2_CONF=${softHsm.configPath}`];
 
-  test('shows tokens, and lines that a configuration takes', async () => {
+  test('shows tokens, and lines for a configuration', async () => {
     const { exitCode, stdout } = await holdfast(['token', 'list', softHsm.libraryPath, ...environment]);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/label +payments\n/);

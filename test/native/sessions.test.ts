@@ -51,7 +51,7 @@ describe('lanes', () => {
     expect(statistics()).toMatchObject({ lanes: 8, laneTarget: 8, queued: 0 });
   });
 
-  test('a single one stays single', async () => {
+  test('a member limited to one lane keeps one', async () => {
     await connect(1);
     await workload();
     expect(statistics()).toMatchObject({ lanes: 1, laneTarget: 1 });

@@ -31,7 +31,7 @@ constexpr CK_ULONG kMostPlaintext = 16'224;
 
 using Nonce = std::array<CK_BYTE, kNonceLength>;
 
-/// The address for the nonce of a session's encryption once it is done.
+/// Where to write the nonce once a session's encryption is done.
 struct PendingNonce {
   CK_BYTE* target = nullptr;
   Nonce nonce{};

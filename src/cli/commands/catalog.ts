@@ -118,7 +118,7 @@ function inSnakeCase(fields: object): object {
 
 function occupied(path: string): CliError {
   return new CliError(exitCodes.local, 'CATALOG', `there is something at ${path}, and nothing was changed`, {
-    hint: 'holdfast doctor says what it is. To begin anew, move it and its -wal and -shm away; ciphertexts then need it back',
+    hint: 'holdfast doctor says what it is. To start over, move it and its -wal and -shm away; ciphertexts then need it back',
   });
 }
 
