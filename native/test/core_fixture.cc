@@ -168,7 +168,7 @@ Failure failureOf(Outcome outcome) {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  // Only a test that fails waits so long; machines are slow and sanitizers slower.
+  // Only a failing test waits this long; machines are slow, and sanitizers slower.
   const Deadline end = after(60'000);
   while (!condition()) {
     if (Clock::now() > end) return false;

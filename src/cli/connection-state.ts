@@ -12,7 +12,7 @@ const hints: Readonly<Record<string, string>> = {
   CLUSTER_NOT_FOUND: 'no such token; on the server, holdfast doctor shows what the modules see',
   NETWORK_ERRORS: 'the HSM did not answer; on the server, holdfast doctor shows why',
   USER_LOCKED_OUT:
-    'the HSM locked its user after wrong passwords, or has one try left, which was not used; its security officer can unlock it, and a correct login with the tool of its vendor resets the tries',
+    'the HSM locked its user after wrong passwords, or has one attempt left, which was not used; its security officer can unlock it, and a correct login with the tool of its vendor resets the count',
   USER_NOT_FOUND: 'the user PIN of the token was never set',
   INSUFFICIENT_CLOUDHSM_HSMS: 'fewer members are available than minimumMembers requires',
 };

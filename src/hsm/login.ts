@@ -169,7 +169,7 @@ export function logInAgain(
   deadlineMs: number,
 ): Promise<{ epoch: number }> {
   return underModuleLock(tools, member.module, deadlineMs, async () => {
-    // Read again: its flags show how many tries are left.
+    // Read again: its flags show whether few attempts are left.
     const token = await pool.tokenInfo(member.index, deadlineMs);
     member.claim(token);
     return logInOnce(tools, pool, { member: member.index, token }, credential, deadlineMs);
@@ -315,7 +315,7 @@ async function logInWith(
 
 function refuseAtFinalTry(token: NativeTokenInfo): void {
   if ((token.flags & (tokenFlags.userPinFinalTry | tokenFlags.userPinLocked)) === 0) return;
-  const state = (token.flags & tokenFlags.userPinLocked) === 0 ? 'has one try left before it locks' : 'is locked';
+  const state = (token.flags & tokenFlags.userPinLocked) === 0 ? 'has one attempt left before it locks' : 'is locked';
   throw new MemberOpenError(
     'USER_LOCKED_OUT',
     false,

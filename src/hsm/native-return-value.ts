@@ -2,7 +2,7 @@
 
 /**
  * What a return value means as an answer of `C_Login` (PKCS#11 v2.40 §5.6).
- * - `refused`: the token judged the PIN, or may have: so every value that no other outcome excuses.
+ * - `refused`: the token judged the PIN, or may have: the outcome of every value without another one.
  * - `not-judged`: no token, session or library could have judged it, or another login stood in the way.
  * - `unknown`: the device failed, before it judged the PIN or after that.
  * - `expired`: the PIN was right, and has expired.

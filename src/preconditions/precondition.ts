@@ -9,8 +9,8 @@ export interface Surroundings {
   secrets: SecretReadings;
   now: Date;
   /**
-   * `service`: this process is about to serve. `operator`: `doctor`, perhaps beside a running service, whose ports are
-   * in use and whose environment is another one.
+   * `service`: this process is about to serve. `operator`: `doctor`, perhaps beside a running service, which uses the
+   * ports and has another environment.
    */
   asks: 'service' | 'operator';
 }

@@ -79,11 +79,13 @@ function deletionConcerns({ deletionHold }: ServiceStatus): Concern[] {
 
 function encryptionConcerns({ encryptionBudgetUsed }: ServiceStatus): Concern[] {
   if (encryptionBudgetUsed >= 1)
-    return [failure('encryptions', 'A key has made as many as are safe, and makes no more. The log names it.')];
+    return [
+      failure('encryptions', 'A key has made all of its safe encryptions and no longer encrypts. The log names it.'),
+    ];
   if (encryptionBudgetUsed <= encryptionWarningShare) return [];
   const share = Math.floor(100 * encryptionBudgetUsed);
   return [
-    warning('encryptions', `A key has made ${share} % of those that are safe: make a new one. The log names it.`),
+    warning('encryptions', `A key has made ${share} % of its safe encryptions: make a new key. The log names it.`),
   ];
 }
 
@@ -110,7 +112,7 @@ function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {
       return [failure(subject, `FAILED${code}: fix the cause, ${howToConnect(store)}`)];
     case 'CONNECTING':
       if (store.connectionErrorCode === null) return [warning(subject, 'is connecting.')];
-      return [failure(subject, `cannot be connected${code}, and its keys not be used; it is tried again by itself.`)];
+      return [failure(subject, `cannot be connected${code}, so its keys cannot be used; the service keeps trying.`)];
     case 'CONNECTED':
       if (store.serving) return [];
       return [failure(subject, 'is CONNECTED, and no HSM takes work for it in this process.')];
@@ -175,7 +177,7 @@ export function diskSeverity({ freeBytes, sizeBytes }: Pick<DiskStatus, 'freeByt
 
 function reloadConcerns({ certificateTrouble }: ServiceStatus): Concern[] {
   if (certificateTrouble === null) return [];
-  const what = 'The files of the last reload are not in use, a new revocation list neither';
+  const what = 'The files of the last reload are not in use, not even a new revocation list';
   return [warning('certificates', `${what}: ${certificateTrouble}. Fix them and send SIGHUP.`)];
 }
 

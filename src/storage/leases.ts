@@ -89,7 +89,7 @@ function validLease(
     .executeTakeFirst();
 }
 
-/** One that would last longer than it was given for is of a time that the clock has gone back from: it counts as expired. */
+/** A lease renewed later than now dates from before the clock went back: it counts as expired. */
 function validLeases(transaction: Transaction<CatalogSchema>, { clock, nowMs }: DatabaseTime) {
   return transaction
     .selectFrom('leases')
@@ -98,7 +98,7 @@ function validLeases(transaction: Transaction<CatalogSchema>, { clock, nowMs }: 
     .where('renewed_ms', '<=', nowMs);
 }
 
-/** So that processes which died leave nothing behind: the fence is no row's own. */
+/** Removes the rows of dead processes. The fence is not lost with them, because it has a counter of its own. */
 async function forgetExpired(transaction: Transaction<CatalogSchema>, { clock, nowMs }: DatabaseTime): Promise<void> {
   await transaction
     .deleteFrom('leases')
@@ -116,7 +116,7 @@ async function nextFence(transaction: Transaction<CatalogSchema>): Promise<numbe
   return value;
 }
 
-/** Never earlier than before: a heartbeat must not take back what a login was promised for all its time. */
+/** Never earlier than the present expiry: a heartbeat must not shorten the time that a login was promised. */
 function expiry({ clock, nowMs }: DatabaseTime, ttlMs: number, current: ValidLease | undefined) {
   const expiresMs = Math.max(nowMs + Math.ceil(ttlMs), current?.expires_ms ?? 0);
   return { clock, renewed_ms: nowMs, expires_ms: expiresMs };

@@ -55,7 +55,7 @@ async function claimState(
   if (row?.state === 'failed') return 'failed';
   if (row?.state !== 'open') return 'free';
   const { claimed_by: processName, lock_domain: lockDomain } = row;
-  // A binary that knew no claimants had the locks alone.
+  // Written by a version that recorded no claimants: only locks protected it.
   if (processName === null || processName === claimant.processName) return 'interrupted';
   if (lockDomain === claimant.lockDomain) return 'interrupted';
   const now = await database.time(transaction);
@@ -134,7 +134,7 @@ async function list(database: CatalogDatabase): Promise<LoginAttempt[]> {
   }));
 }
 
-/** A process that is logging in still records a refusal, which counts whatever was forgotten. */
+/** Does not affect a login in progress: its refusal is still recorded and counts. */
 async function forget(database: CatalogDatabase, tokenSerialNumber: string): Promise<number> {
   const result = await database.write((transaction) =>
     transaction.deleteFrom('login_attempts').where('token_serial_number', '=', tokenSerialNumber).executeTakeFirst(),

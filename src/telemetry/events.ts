@@ -130,7 +130,7 @@ export function replacementEvent({ logger, metrics }: EventSink): ReplacementLis
   return (state, stuck) => {
     show(state);
     if (state === 'none') logger.info('no member is stuck any more');
-    else if (state === 'put-off') logger.warn({ stuck }, 'the process goes on with members that are stuck');
+    else if (state === 'put-off') logger.warn({ stuck }, 'the process continues with members that are stuck');
     else if (state === 'due')
       logger.error({ stuck }, 'members are stuck and nothing serves: the process will be replaced');
     else logger.error({ stuck }, 'ALERT: the process asks to be replaced');
@@ -218,7 +218,7 @@ export function descriptorEvent({ logger, metrics }: EventSink, clock: Clock): (
     if (event.kind === 'enough') logger.info('there are enough file descriptors again');
     else if (event.kind === 'short') {
       const { connections } = event;
-      logger.error({ connections }, 'file descriptors run short: connections are refused, and the rest is kept');
+      logger.error({ connections }, 'file descriptors run short: connections are refused, and the rest is reserved');
     } else {
       metrics?.counters.connectionsWithoutDescriptor.inc();
       const line = event.cause === undefined ? undefined : lines.admit('accept');
@@ -255,7 +255,7 @@ export function auditEvents({ logger, metrics }: EventSink): AuditLogEvents {
           'the path of the audit log cannot be examined: its file is still written to, and may no longer be there',
         );
     },
-    backInPlace: () => logger.info('the audit log is written to at its path again'),
+    backInPlace: () => logger.info('the audit log is at its path again'),
   };
 }
 

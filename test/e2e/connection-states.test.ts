@@ -148,7 +148,7 @@ describe('custom key stores on real tokens', () => {
     await inState(id, 'CONNECTED');
   });
 
-  it('one try left: no login at all', async () => {
+  it('one attempt left: no login at all', async () => {
     const fault = deployment.fault('custom');
     fault.obey(`C_GetTokenInfo flags ${finalTry}`);
     const id = await createStore(deployment.customCluster);

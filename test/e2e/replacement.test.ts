@@ -123,8 +123,8 @@ it('if another key store serves: stays, reports it, and asks once that one fails
   const well = await keyOf(client, { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: storeId });
   deployment.fault('default').obey(...everythingHangs);
   await client.refusal('Decrypt', { ciphertext_blob: stuck.ciphertext });
-  await untilLogged('the process goes on with members that are stuck');
-  expect(logged('the process goes on with members that are stuck')[0]).toMatchObject({
+  await untilLogged('the process continues with members that are stuck');
+  expect(logged('the process continues with members that are stuck')[0]).toMatchObject({
     stuck: [{ clusterId: deployment.defaultCluster.clusterId, memberName: 'a' }],
   });
   expect(await health(server, '')).toBe('SERVING');

@@ -117,7 +117,7 @@ const connection: FaultKind[] = [
     { ...passing, mostLogins: 0 },
   ),
   kind(
-    'loses its login with one try left for the PIN',
+    'loses its login with one attempt left for the PIN',
     (fault) => {
       fault.set('pinLimit', 3);
       fault.set('wrongPins', 2);

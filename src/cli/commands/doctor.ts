@@ -22,7 +22,7 @@ A failure prevents the start (serve refuses with the same words), or the service
 Exit code 0: nothing failed, though there may be warnings. 5: something failed, perhaps the configuration itself.
 
 No PIN is tried unless --try-pin is given. Then the PIN of the default key store is tried once, as the service would:
-a wrong one costs one of the few tries that the token allows, and is not tried again until it is changed.`;
+a wrong one costs one of the few attempts that the token allows, and is not tried again until it is changed.`;
 
 /** `holdfast doctor`. */
 export function addDoctorCommand(program: Command, terminal: Terminal): void {

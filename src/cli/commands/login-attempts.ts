@@ -38,7 +38,7 @@ token. Then connect: holdfast key-store disconnect and connect, or restart for t
 
 THE RISK: the PIN is tried once more. If it is still wrong, the token counts one more failed login; after a few, often
 three, it locks, and some tokens then destroy their keys. Make sure first, with the vendor's tool, that the PIN is right.
-Nothing else is forgotten: an HSM that says that one try is left is still not asked.
+Nothing else is forgotten: an HSM that reports only one attempt left still gets no login.
 
 Run it on the host of the service, as the service's user; holdfast login-attempts list shows the serial numbers.`;
 

@@ -78,7 +78,7 @@ test('a token that is write-protected', async () => {
 /** CKF_USER_PIN_LOCKED, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_COUNT_LOW (PKCS#11 v2.40 §3.2), the worst first. */
 test.each([
   ['locked', 0x40000, 'fail', /user PIN is locked/, /security officer/],
-  ['at its last try', 0x20000, 'fail', /one try left/, /the service will not try/],
+  ['at its last attempt', 0x20000, 'fail', /one attempt left/, /the service will not try/],
   ['tried wrongly', 0x10000, 'warn', /wrong user PIN was tried/, /find out who/],
   ['all of it', 0x70000, 'fail', /user PIN is locked/, /security officer/],
   ['well', 0, undefined, /./, /./],

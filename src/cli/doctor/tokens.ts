@@ -128,7 +128,7 @@ function checkPinState(subject: string, token: TokenInfo): Finding[] {
     return [
       fail(
         subject,
-        'its user PIN has one try left',
+        'its user PIN has one attempt left',
         'log in with the vendor tool and the correct PIN first: the service will not try',
       ),
     ];

@@ -5,7 +5,7 @@ import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
 
 /**
- * Sets the state to Disabled; harmless if it is so already. It succeeds on an `Unavailable` key too, and takes effect
+ * Sets the state to Disabled; harmless if it is disabled already. It succeeds on an `Unavailable` key too, and takes effect
  * once the custom key store is connected again (AWS KMS Developer Guide, "Key states", note 12).
  * @throws KMS_INVALID_STATE when the key is pending deletion.
  */
