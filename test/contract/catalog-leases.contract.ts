@@ -201,7 +201,7 @@ async function stateOf(catalog: KeyCatalog, of: Prepared): Promise<unknown> {
   const intents = [of.abandonedId, of.intended.currentMaterialId, of.prepared.currentMaterialId];
   return {
     keys: await Promise.all(
-      [of.keyId, of.pendingId, of.deletingId, of.intended.keyId].map((id) => catalog.findKey(scope, id)),
+      [of.keyId, of.pendingId, of.deletingId, of.intended.keyId].map(async (id) => await catalog.findKey(scope, id)),
     ),
     intents: await Promise.all(intents.map((id) => catalog.findIntent(id))),
     reserved: (await catalog.reserveEncryptions(of.materialId, 1)) > 5,
