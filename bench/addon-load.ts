@@ -3,8 +3,11 @@
  */
 import { secretKeyClass } from '../src/hsm/material-cache.js';
 import { readFileSync } from 'node:fs';
-import type { NativeMaterialReference, NativePool } from '../src/hsm/native.js';
-import { addon, connect, inMilliseconds, makeKey, memberOptions, soon } from '../test/native/fixture.js';
+import { type Answer, type AnswerReceiver, loadAnswers } from '../src/hsm/answers.js';
+import { Encryption } from '../src/hsm/data-operations.js';
+import { loadAddon, type NativeFailure, type NativePool } from '../src/hsm/native.js';
+import { connect, inMilliseconds, makeKey, memberOptions, soon } from '../test/native/fixture.js';
+import { Secret } from '../src/secret.js';
 import type { Measurement } from './measurement.js';
 import { percentile } from './statistics.js';
 import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
@@ -23,27 +26,58 @@ export interface AddonLoad {
 /** The inputs of one run at one level of load. */
 interface Loop {
   pool: NativePool;
-  reference: NativeMaterialReference;
-  plaintext: Uint8Array;
-  additionalData: Uint8Array;
+  encryption: Encryption;
 }
 
 const operationTimeoutMs = 5_000;
+const empty = new Uint8Array();
+
+/** Encrypts again as soon as it has the answer, until the end. */
+class Caller implements AnswerReceiver {
+  readonly done: Promise<void>;
+  readonly #loop: Loop;
+  readonly #latenciesMs: number[];
+  readonly #endMs: number;
+  #beforeMs = 0;
+  #resolve!: () => void;
+  #reject!: (failure: NativeFailure) => void;
+
+  constructor(loop: Loop, latenciesMs: number[], endMs: number) {
+    this.#loop = loop;
+    this.#latenciesMs = latenciesMs;
+    this.#endMs = endMs;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  next(): void {
+    const { pool, encryption } = this.#loop;
+    this.#beforeMs = performance.now();
+    if (this.#beforeMs < this.#endMs)
+      loadAnswers().post(encryption, pool, null, inMilliseconds(operationTimeoutMs), this);
+    else this.#resolve();
+  }
+
+  answered(answer: Answer): void {
+    this.#loop.encryption.read(answer);
+    this.#latenciesMs.push(performance.now() - this.#beforeMs);
+    this.next();
+  }
+
+  failed(failure: NativeFailure): void {
+    this.#reject(failure);
+  }
+}
 
 /** Keeps `inFlight` encryptions under way for a while. @returns the duration of each, in milliseconds. */
 async function encryptFor(loop: Loop, inFlight: number, seconds: number): Promise<number[]> {
   const latenciesMs: number[] = [];
   const endMs = performance.now() + seconds * 1000;
-  const caller = async (): Promise<void> => {
-    for (let beforeMs = performance.now(); beforeMs < endMs; ) {
-      const { pool, reference, plaintext, additionalData } = loop;
-      await pool.encrypt(null, reference, plaintext, additionalData, inMilliseconds(operationTimeoutMs));
-      const afterMs = performance.now();
-      latenciesMs.push(afterMs - beforeMs);
-      beforeMs = afterMs;
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, caller));
+  const callers = Array.from({ length: inFlight }, () => new Caller(loop, latenciesMs, endMs));
+  for (const caller of callers) caller.next();
+  await Promise.all(callers.map(({ done }) => done));
   return latenciesMs;
 }
 
@@ -61,14 +95,18 @@ async function measure(loop: Loop, inFlight: number, seconds: number): Promise<M
 }
 
 async function run(load: AddonLoad, pin: string): Promise<Measurement> {
-  const pool = addon.createPool(10_000);
+  const pool = loadAddon().createPool(10_000);
   const { libraryPath, environment, tokenLabel, lanes } = load;
   const module = { libraryPath, environment, privateInstance: false, initializationString: null };
   const member = await connect(pool, memberOptions(module, tokenLabel, { laneCount: lanes }), pin);
-  const { id, reference } = await makeKey(pool, member, 'addon load');
-  const plaintext = new Uint8Array(load.plaintextBytes).fill(0x61);
-  const additionalData = new Uint8Array(load.additionalDataBytes).fill(0x62);
-  const measurement = await measure({ pool, reference, plaintext, additionalData }, load.inFlight, load.seconds);
+  const { id, label, reference } = await makeKey(pool, member, 'addon load');
+  const canary = { nonce: empty, ciphertext: empty };
+  const encryption = new Encryption(reference, {
+    material: { materialId: Buffer.from(id).toString('hex'), label, extractable: false, canary },
+    plaintext: new Secret(new Uint8Array(load.plaintextBytes).fill(0x61)),
+    additionalData: new Uint8Array(load.additionalDataBytes).fill(0x62),
+  });
+  const measurement = await measure({ pool, encryption }, load.inFlight, load.seconds);
   await pool.destroyKey(member, secretKeyClass, id, soon());
   await pool.close(soon());
   return measurement;

@@ -21,6 +21,13 @@ export class Secret {
     this.#memory = { bytes: moveOffHeap(bytes), holders: 1 };
   }
 
+  /** Moves the bytes out of a buffer that will hold others: they are copied, and zeroed there. */
+  static movedFrom(bytes: Uint8Array): Secret {
+    const secret = new Secret(nothing);
+    secret.#memory = { bytes: moveAway(bytes), holders: 1 };
+    return secret;
+  }
+
   static fromUtf8(text: string): Secret {
     return new Secret(new TextEncoder().encode(text));
   }
@@ -88,7 +95,11 @@ const nothing = new Uint8Array();
  * The original is zeroed.
  */
 export function moveOffHeap(bytes: Uint8Array): Uint8Array {
-  if (bytes.byteLength > maxBytesOnHeap) return bytes;
+  return bytes.byteLength > maxBytesOnHeap ? bytes : moveAway(bytes);
+}
+
+/** To memory of their own, which V8 never has on its heap because the `ArrayBuffer` is made first. */
+function moveAway(bytes: Uint8Array): Uint8Array {
   const moved = new Uint8Array(new ArrayBuffer(bytes.byteLength));
   moved.set(bytes);
   bytes.fill(0);

@@ -77,6 +77,10 @@ Napi::Value createMaterial(const Napi::CallbackInfo& info) {
   return AddonState::of(info.Env()).materialConstructor.New({info[0]});
 }
 
+void receiveAnswers(const Napi::CallbackInfo& info) {
+  AddonState::of(info.Env()).completions->answers().listen(info);
+}
+
 void keepFreedMemoryClean(const Napi::CallbackInfo& /*info*/) { overwriteFreedMemory(); }
 
 void cleanFreedMemory(const Napi::CallbackInfo& /*info*/) {
@@ -118,6 +122,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("listTokens", Napi::Function::New<listTokens>(env, "listTokens"));
   exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
+  exports.Set("receiveAnswers", Napi::Function::New<receiveAnswers>(env, "receiveAnswers"));
   exports.Set("keepFreedMemoryClean", Napi::Function::New<keepFreedMemoryClean>(env, "keepFreedMemoryClean"));
   exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));

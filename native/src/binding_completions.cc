@@ -10,10 +10,20 @@ CompletionQueue::CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchd
 }
 
 CompletionQueue::Pending CompletionQueue::open(Napi::Env env, Shape shape) {
-  if (open_.empty()) wakeUp_.Ref(env);
+  keepAlive(env);
   const uint64_t ticket = ++lastTicket_;
   const auto& entry = open_.emplace(ticket, Open{Napi::Promise::Deferred::New(env), shape}).first->second;
   return {entry.deferred.Promise(), std::make_shared<Completion>(shared_from_this(), ticket)};
+}
+
+std::shared_ptr<Completion> CompletionQueue::openPacked(Napi::Env env, uint64_t ticket) {
+  keepAlive(env);
+  ++packedOpen_;
+  return std::make_shared<Completion>(shared_from_this(), packedTicket(ticket));
+}
+
+void CompletionQueue::keepAlive(Napi::Env env) {
+  if (isIdle()) wakeUp_.Ref(env);
 }
 
 uint64_t CompletionQueue::listen(const Napi::Function& listener) {
@@ -30,6 +40,7 @@ void CompletionQueue::wake() {
 void CompletionQueue::end() {
   close();
   listeners_.clear();
+  answers_.forget();
   const MutexLock lock(mutex_);
   ended_ = true;
 }
@@ -50,10 +61,14 @@ void CompletionQueue::drain(Napi::Env env) {
     const Napi::HandleScope scope(env);
     settle(env, one);
   }
-  if (open_.empty()) wakeUp_.Unref(env);
+  const Napi::HandleScope scope(env);
+  answers_.flush(env);
+  if (isIdle()) wakeUp_.Unref(env);
 }
 
 void CompletionQueue::settle(Napi::Env env, Finished& finished) {
+  if ((finished.ticket & kPacked) != 0)
+    return settlePacked(env, finished.ticket & ~kPacked, finished.outcome);
   const auto listening = listeners_.find(finished.ticket);
   if (listening != listeners_.end()) return tell(env, listening->second, std::get<Failure>(finished.outcome));
   auto node = open_.extract(finished.ticket);
@@ -63,6 +78,15 @@ void CompletionQueue::settle(Napi::Env env, Finished& finished) {
     deferred.Resolve(toJavaScript(env, *success, shape));
   } else {
     deferred.Reject(toJavaScript(env, std::get<Failure>(finished.outcome)));
+  }
+}
+
+void CompletionQueue::settlePacked(Napi::Env env, uint64_t ticket, const Outcome& outcome) {
+  --packedOpen_;
+  if (const auto* const success = std::get_if<Success>(&outcome)) {
+    answers_.succeeded(env, ticket, *success);
+  } else {
+    answers_.failed(env, ticket, std::get<Failure>(outcome));
   }
 }
 

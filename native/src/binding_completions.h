@@ -1,4 +1,4 @@
-/// \file From the core's threads back to promises.
+/// \file From the core's threads back to JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -6,13 +6,15 @@
 #include <memory>
 #include <unordered_map>
 
+#include "binding_answers.h"
 #include "binding_values.h"
 #include "mutex.h"
 #include "outbox.h"
 
 namespace holdfast {
 
-/// Settles promises with the outbox's answers. Keeps the loop alive while a promise is open.
+/// Takes the outbox's answers to JavaScript: those of data operations packed, those of others to promises.
+/// Keeps the loop alive while an operation has no answer.
 class CompletionQueue final : public Outbox {
  public:
   CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchdog);
@@ -23,6 +25,13 @@ class CompletionQueue final : public Outbox {
     std::shared_ptr<Completion> completion;
   };
   [[nodiscard]] Pending open(Napi::Env env, Shape shape);
+
+  /// The completion of a data operation, whose answer is packed. JavaScript chose the ticket: below 2^53, and
+  /// unlike that of any other data operation that has no answer or still runs. On the JavaScript thread.
+  [[nodiscard]] std::shared_ptr<Completion> openPacked(Napi::Env env, uint64_t ticket);
+  /// The number in the core for a ticket of JavaScript's, which shall not meet one of ours.
+  [[nodiscard]] static uint64_t packedTicket(uint64_t ticket) { return ticket | kPacked; }
+  [[nodiscard]] AnswerListener& answers() { return answers_; }
 
   /// A function that is called with every failure that completes this ticket, until it is forgotten. It does
   /// not keep the loop alive. On the JavaScript thread, both.
@@ -41,8 +50,13 @@ class CompletionQueue final : public Outbox {
 
   void wake() override;
   static void onWakeUp(Napi::Env env, Napi::Function /*callback*/, CompletionQueue* queue, void* /*data*/);
+  static constexpr uint64_t kPacked = uint64_t{1} << 63;
+
+  void keepAlive(Napi::Env env);
+  [[nodiscard]] bool isIdle() const { return open_.empty() && packedOpen_ == 0; }
   void drain(Napi::Env env);
   void settle(Napi::Env env, Finished& finished);
+  void settlePacked(Napi::Env env, uint64_t ticket, const Outcome& outcome);
   static void tell(Napi::Env env, const Napi::FunctionReference& listener, const Failure& failure);
 
   using WakeUp = Napi::TypedThreadSafeFunction<CompletionQueue, void, &CompletionQueue::onWakeUp>;
@@ -51,7 +65,9 @@ class CompletionQueue final : public Outbox {
   Mutex mutex_;
   WakeUp wakeUp_;
   bool ended_ GUARDED_BY(mutex_) = false;
-  // Only the JavaScript thread touches these three.
+  // Only the JavaScript thread touches these.
+  AnswerListener answers_;
+  size_t packedOpen_ = 0;
   std::unordered_map<uint64_t, Open> open_;
   std::unordered_map<uint64_t, Napi::FunctionReference> listeners_;
   uint64_t lastTicket_ = 0;

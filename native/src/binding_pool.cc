@@ -22,14 +22,15 @@ MaterialPointer MaterialBinding::of(const Napi::Value& value) {
 
 namespace {
 
-/// An operation of lanes: its name in JavaScript, and the function that makes it from the arguments. The
-/// first argument says which members may run it, the last is the deadline.
-struct PostedOperation {
+/// An operation of lanes: its name in JavaScript, and the function that makes it from the arguments.
+struct LaneOperation {
   const char* name;
   OperationPointer (*make)(const Napi::CallbackInfo& info);
 };
 
-constexpr PostedOperation kPostedOperations[] = {
+/// Rare operations, which give a promise. The first argument says which members may run it, the last is the
+/// deadline.
+constexpr LaneOperation kControlOperations[] = {
     {"generateKey",
      [](const auto& info) {
        return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
@@ -37,20 +38,33 @@ constexpr PostedOperation kPostedOperations[] = {
     {"destroyKey", [](const auto& info) { return makeDestroyKey(identityOf(info[1], info[2])); }},
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
+};
+
+/// Operations of callers, whose answers are packed. The ticket comes before the members.
+constexpr LaneOperation kDataOperations[] = {
     {"encrypt",
      [](const auto& info) {
-       return makeEncrypt(MaterialBinding::of(info[1]), secretOf(info[2]), bytesOf(info[3]));
+       return makeEncrypt(MaterialBinding::of(info[2]), secretOf(info[3]), bytesOf(info[4]));
      }},
     {"decrypt",
      [](const auto& info) {
-       return makeDecrypt(MaterialBinding::of(info[1]), bytesOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
+       return makeDecrypt(MaterialBinding::of(info[2]), bytesOf(info[3]), bytesOf(info[4]), bytesOf(info[5]));
      }},
     {"generateDataKey",
      [](const auto& info) {
-       return makeGenerateDataKey(MaterialBinding::of(info[1]), sizeOf(info[2]), bytesOf(info[3]));
+       return makeGenerateDataKey(MaterialBinding::of(info[2]), sizeOf(info[3]), bytesOf(info[4]));
      }},
-    {"random", [](const auto& info) { return makeRandom(sizeOf(info[1])); }},
+    {"random", [](const auto& info) { return makeRandom(sizeOf(info[2])); }},
 };
+
+/// node-addon-api takes no pointer to const; the row is only read.
+void* dataOf(const LaneOperation& row) { return const_cast<LaneOperation*>(&row); }
+
+OperationPointer makeOperation(const Napi::CallbackInfo& info) {
+  return static_cast<const LaneOperation*>(info.Data())->make(info);
+}
+
+Deadline lastOf(const Napi::CallbackInfo& info) { return deadlineOf(info[info.Length() - 1]); }
 
 }  // namespace
 
@@ -68,14 +82,12 @@ Napi::Function PoolBinding::define(Napi::Env env) {
       InstanceMethod<&PoolBinding::resume>("resume"),
       InstanceMethod<&PoolBinding::closeMember>("closeMember"),
       InstanceMethod<&PoolBinding::close>("close"),
-      InstanceMethod<&PoolBinding::lastTicket>("lastTicket"),
       InstanceMethod<&PoolBinding::cancel>("cancel"),
       InstanceMethod<&PoolBinding::statistics>("statistics")};
-  for (const PostedOperation& operation : kPostedOperations) {
-    // node-addon-api takes no pointer to const; the row is only read.
-    void* const row = const_cast<PostedOperation*>(&operation);
-    methods.push_back(InstanceMethod<&PoolBinding::postOperation>(operation.name, napi_default, row));
-  }
+  for (const LaneOperation& row : kControlOperations)
+    methods.push_back(InstanceMethod<&PoolBinding::postControl>(row.name, napi_default, dataOf(row)));
+  for (const LaneOperation& row : kDataOperations)
+    methods.push_back(InstanceMethod<&PoolBinding::postData>(row.name, napi_default, dataOf(row)));
   return DefineClass(env, "NativePool", methods);
 }
 
@@ -92,14 +104,18 @@ Napi::Value PoolBinding::start(Napi::Env env, Shape shape, const Start& with) {
   return pending.promise;
 }
 
-Napi::Value PoolBinding::postOperation(const Info& info) {
-  const auto* const row = static_cast<const PostedOperation*>(info.Data());
-  OperationPointer operation = row->make(info);
-  const auto pending = AddonState::of(info.Env()).completions->open(info.Env(), Shape::kResult);
-  const auto deadline = deadlineOf(info[info.Length() - 1]);
-  lastTicket_ = pending.completion->ticket();
-  pool_->post(pending.completion, membersOf(info[0]), std::move(operation), deadline);
-  return pending.promise;
+Napi::Value PoolBinding::postControl(const Info& info) {
+  OperationPointer operation = makeOperation(info);
+  return start(info.Env(), Shape::kResult, [&](const auto& answer) {
+    pool_->post(answer, membersOf(info[0]), std::move(operation), lastOf(info));
+  });
+}
+
+Napi::Value PoolBinding::postData(const Info& info) {
+  OperationPointer operation = makeOperation(info);
+  const auto answer = AddonState::of(info.Env()).completions->openPacked(info.Env(), sizeOf(info[0]));
+  pool_->post(answer, membersOf(info[1]), std::move(operation), lastOf(info));
+  return info.Env().Undefined();
 }
 
 // ---- control ----
@@ -199,13 +215,8 @@ Napi::Value PoolBinding::statistics(const Info& info) {
   return toJavaScript(info.Env(), pool_->statistics());
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): InstanceMethod takes no const member.
-Napi::Value PoolBinding::lastTicket(const Info& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(lastTicket_));
-}
-
 Napi::Value PoolBinding::cancel(const Info& info) {
-  pool_->cancel(sizeOf(info[0]));
+  pool_->cancel(CompletionQueue::packedTicket(sizeOf(info[0])));
   return info.Env().Undefined();
 }
 

@@ -24,7 +24,7 @@ class MaterialBinding : public Napi::ObjectWrap<MaterialBinding> {
   const MaterialPointer material_;
 };
 
-/// The methods of `NativePool`; those that lanes carry out are a table in binding_pool.cc.
+/// The methods of `NativePool`; those that lanes carry out are two tables in binding_pool.cc.
 class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -46,17 +46,16 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value resume(const Info& info);
   Napi::Value closeMember(const Info& info);
   Napi::Value close(const Info& info);
-  Napi::Value lastTicket(const Info& info);
   Napi::Value cancel(const Info& info);
   Napi::Value statistics(const Info& info);
 
   /// Opens a promise and starts the operation that settles it.
   static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
-  /// Any operation of lanes: a row of the table in binding_pool.cc.
-  Napi::Value postOperation(const Info& info);
+  /// Any operation of lanes: a row of a table in binding_pool.cc.
+  Napi::Value postControl(const Info& info);
+  Napi::Value postData(const Info& info);
 
   std::shared_ptr<Pool> pool_;
-  uint64_t lastTicket_ = 0;
   /// Of setOperationTimeout, until the pool is closed.
   std::optional<uint64_t> listener_;
 };

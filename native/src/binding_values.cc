@@ -1,6 +1,7 @@
 #include "binding_values.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "file_lock.h"
 
@@ -94,13 +95,10 @@ struct ToJavaScript {
 
   Napi::Value operator()(std::monostate /*nothing*/) const { return env.Null(); }
   Napi::Value operator()(uint64_t value) const { return number(env, value); }
-  Napi::Value operator()(const Secret& secret) const { return bytes(env, secret.view()); }
   Napi::Value operator()(const EncryptedData& encrypted) const { return encryptedDataObject(env, encrypted); }
-  Napi::Value operator()(const DataKey& key) const {
-    auto object = encryptedDataObject(env, key.encrypted);
-    object.Set("plaintext", bytes(env, key.plaintext.view()));
-    return object;
-  }
+  // Only data operations give these two, and their answers are packed (AnswerBatch).
+  Napi::Value operator()(const Secret& /*packed*/) const { std::abort(); }
+  Napi::Value operator()(const DataKey& /*packed*/) const { std::abort(); }
   Napi::Value operator()(const std::vector<KeyAttributes>& all) const {
     return arrayOf(env, all, [this](const auto& key) { return attributesObject(env, key); });
   }
@@ -146,10 +144,6 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   return object;
 }
 
-double milliseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 }  // namespace
 
 Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape) {
@@ -162,8 +156,8 @@ Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape) {
   if (shape == Shape::kEpoch) return object;
   object.Set("member", success.member);
   object.Set("value", value);
-  object.Set("startedMs", milliseconds(success.started.time_since_epoch()));
-  object.Set("laneMs", milliseconds(success.taken));
+  object.Set("startedMs", toMilliseconds(success.started.time_since_epoch()));
+  object.Set("laneMs", toMilliseconds(success.taken));
   return object;
 }
 

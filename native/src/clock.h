@@ -19,4 +19,9 @@ inline Deadline deadlineFromMilliseconds(double milliseconds) {
   return Deadline(std::chrono::duration_cast<Clock::duration>(since));
 }
 
+/// For JavaScript, which counts in these.
+inline double toMilliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 }  // namespace holdfast

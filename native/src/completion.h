@@ -1,4 +1,4 @@
-/// \file The one answer that a promise gets.
+/// \file The one answer that an operation gets.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,7 @@
 
 namespace holdfast {
 
-/// How soon an answer must reach its promise.
+/// How soon an answer must reach JavaScript.
 enum class Urgency {
   kNow,
   /// More answers are under way: this one may wait for them, a few milliseconds at most.

@@ -36,7 +36,7 @@ struct MemberOpened {
   TokenInfo token;
 };
 
-/// Everything that a promise may be resolved with.
+/// Everything that an operation may give.
 using Value = std::variant<std::monostate, uint64_t, Secret, EncryptedData, DataKey,
                            std::vector<KeyAttributes>, MemberOpened, TokenInfo, std::vector<TokenInfo>,
                            std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
@@ -51,7 +51,7 @@ struct Success {
   Clock::duration taken{};
 };
 
-/// Resolves or rejects a promise.
+/// How an operation ends.
 using Outcome = std::variant<Success, Failure>;
 
 /// One crossing of the seam: several PKCS#11 calls on one lane.

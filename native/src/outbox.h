@@ -16,7 +16,7 @@ namespace holdfast {
 /// meanwhile.
 class Outbox : public CompletionSink, public TimerTarget, public std::enable_shared_from_this<Outbox> {
  public:
-  /// An answer, and the promise that it is for.
+  /// An answer, and the operation that it is for.
   struct Finished {
     uint64_t ticket;
     Outcome outcome;

@@ -4,13 +4,13 @@ import { RequestCancellation } from './cancellation.js';
 test('notifies every listener once, late ones at once', () => {
   const cancellation = new RequestCancellation();
   const told: string[] = [];
-  cancellation.onCancel(() => void told.push('first'));
-  cancellation.onCancel(() => void told.push('second'));
+  cancellation.onCancel({ cancelled: () => void told.push('first') });
+  cancellation.onCancel({ cancelled: () => void told.push('second') });
   expect(cancellation.isCancelled).toBe(false);
   cancellation.throwIfCancelled();
   cancellation.cancel();
   cancellation.cancel();
-  cancellation.onCancel(() => void told.push('late'));
+  cancellation.onCancel({ cancelled: () => void told.push('late') });
   expect(told).toEqual(['first', 'second', 'late']);
   expect(cancellation.isCancelled).toBe(true);
   expect(() => {

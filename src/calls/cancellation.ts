@@ -3,19 +3,24 @@ import { HoldfastError } from '../errors.js';
 /** The message of CANCELLED, wherever the request was. */
 export const cancelledMessage = 'The caller cancelled the request.';
 
+/** Is told of a cancellation, once; it must not throw. An object, because a request is held by less than by a closure. */
+export interface CancellationListener {
+  cancelled(): void;
+}
+
 /** Signals that the caller is no longer waiting. */
 export interface Cancellation {
   readonly isCancelled: boolean;
   /** @throws CANCELLED once it is cancelled. */
   throwIfCancelled(): void;
-  /** Calls the listener when it is cancelled, or at once if it already is. The listener must not throw. */
-  onCancel(listener: () => void): void;
+  /** Tells the listener when it is cancelled, or at once if it already is. */
+  onCancel(listener: CancellationListener): void;
 }
 
 /** The cancellation of one request, held by its face. One is made for every request, so it is kept small. */
 export class RequestCancellation implements Cancellation {
   #isCancelled = false;
-  #listeners: (() => void)[] | undefined;
+  #listeners: CancellationListener[] | undefined;
 
   get isCancelled(): boolean {
     return this.#isCancelled;
@@ -25,8 +30,8 @@ export class RequestCancellation implements Cancellation {
     if (this.#isCancelled) throw new HoldfastError('CANCELLED', cancelledMessage);
   }
 
-  onCancel(listener: () => void): void {
-    if (this.#isCancelled) listener();
+  onCancel(listener: CancellationListener): void {
+    if (this.#isCancelled) listener.cancelled();
     else (this.#listeners ??= []).push(listener);
   }
 
@@ -35,6 +40,6 @@ export class RequestCancellation implements Cancellation {
     this.#isCancelled = true;
     const listeners = this.#listeners ?? [];
     this.#listeners = undefined;
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener.cancelled();
   }
 }

@@ -4,6 +4,7 @@ import type { OperationTrace } from '../calls/trace.js';
 import type { MemberPlace } from './events.js';
 import type { Classification } from './failure.js';
 import type { NativeFailure, NativePool, NativeResult } from './native.js';
+import type { NativeDataOperations } from './native-answers.js';
 import type { ReturnValues } from './return-values.js';
 
 type KebabCase<Text extends string> = Text extends `${infer First}${infer Rest}`
@@ -13,6 +14,7 @@ type KebabCase<Text extends string> = Text extends `${infer First}${infer Rest}`
 /** The operations of the addon's pool that run in the module. */
 type PoolOperation =
   | 'inventory'
+  | keyof NativeDataOperations
   | {
       [Name in keyof NativePool]: NativePool[Name] extends (...parameters: never[]) => Promise<NativeResult<unknown>>
         ? Name

@@ -10,7 +10,8 @@ import type {
   MemberInventory,
 } from '../clusters/hsm-cluster.js';
 import type { HsmCall } from '../calls/hsm-call.js';
-import { Secret } from '../secret.js';
+import type { Secret } from '../secret.js';
+import { DataKeyGeneration, Decryption, Encryption, RandomDraw } from './data-operations.js';
 import { advised, classify, unreachable } from './failure.js';
 import { MaterialCache, materialIdBytes, secretKeyClass } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
@@ -105,47 +106,23 @@ export class PooledCluster implements HsmCluster {
     );
   }
 
-  #encrypt({ material, plaintext, additionalData }: ClusterRequest<'encrypt'>, call: HsmCall): Promise<EncryptedData> {
-    const reference = this.#materials.referenceTo(material);
-    const { materialId } = material;
-    const target: OperationTarget = { operation: 'encrypt', materialId, reference, encryptsUnder: materialId };
-    return this.#failover.run(target, call, (member, until) =>
-      this.#tools.pool.encrypt(member, reference, plaintext.reveal(), additionalData, until),
-    );
+  #encrypt(request: ClusterRequest<'encrypt'>, call: HsmCall): Promise<EncryptedData> {
+    return this.#failover.run(new Encryption(this.#materials.referenceTo(request.material), request), call);
   }
 
-  async #decrypt({ material, encrypted, additionalData }: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
-    const reference = this.#materials.referenceTo(material);
-    const target: OperationTarget = { operation: 'decrypt', materialId: material.materialId, reference };
-    const plaintext = await this.#failover.run(target, call, (member, until) =>
-      this.#tools.pool.decrypt(member, reference, encrypted.nonce, encrypted.ciphertext, additionalData, until),
-    );
-    return new Secret(plaintext);
+  #decrypt(request: ClusterRequest<'decrypt'>, call: HsmCall): Promise<Secret> {
+    return this.#failover.run(new Decryption(this.#materials.referenceTo(request.material), request), call);
   }
 
-  async #generateDataKey(
-    { material, lengthBytes, additionalData }: ClusterRequest<'generateDataKey'>,
+  #generateDataKey(
+    request: ClusterRequest<'generateDataKey'>,
     call: HsmCall,
   ): Promise<ClusterResult<'generateDataKey'>> {
-    const reference = this.#materials.referenceTo(material);
-    const { materialId } = material;
-    const target: OperationTarget = {
-      operation: 'generate-data-key',
-      materialId,
-      reference,
-      encryptsUnder: materialId,
-    };
-    const { plaintext, nonce, ciphertext } = await this.#failover.run(target, call, (member, until) =>
-      this.#tools.pool.generateDataKey(member, reference, lengthBytes, additionalData, until),
-    );
-    return { plaintext: new Secret(plaintext), encrypted: { nonce, ciphertext } };
+    return this.#failover.run(new DataKeyGeneration(this.#materials.referenceTo(request.material), request), call);
   }
 
-  async #random({ lengthBytes }: ClusterRequest<'random'>, call: HsmCall): Promise<Secret> {
-    const bytes = await this.#failover.run({ operation: 'random' }, call, (member, until) =>
-      this.#tools.pool.random(member, lengthBytes, until),
-    );
-    return new Secret(bytes);
+  #random({ lengthBytes }: ClusterRequest<'random'>, call: HsmCall): Promise<Secret> {
+    return this.#failover.run(new RandomDraw(lengthBytes), call);
   }
 
   /** Members that are not open are absent from the answer. */

@@ -3,6 +3,7 @@ import type { Presence } from '../coordination/presence.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { Secret } from '../secret.js';
+import { loadAnswers } from './answers.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents } from './events.js';
@@ -182,6 +183,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
       ...this.#tools,
       random: this.#tools.random ?? Math.random,
       pool,
+      answers: loadAnswers(),
       returnValues: this.#returnValues,
       operationTimeoutMs,
       breaker,

@@ -1,11 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { RequestCancellation } from '../calls/cancellation.js';
+import type { EncryptedData } from '../clusters/hsm-cluster.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { Member } from './member.js';
 import { loadAddon, type NativeFailure } from './native.js';
-import { Failover } from './failover.js';
+import { Answer } from './answers.js';
+import type { RepeatableOperation } from './data-operations.js';
+import { Failover, type FailoverTools } from './failover.js';
+import { answerRowLength } from './native-answers.js';
 import { readReturnValues } from './return-values.js';
 import { MemberSet } from './member-set.js';
 
@@ -27,12 +31,19 @@ let clock: ManualClock;
 let members: (Member & { isAdmitted: boolean; failures: NativeFailure[] })[];
 let asked: Asked[];
 let spent: number;
+let cancelled: number[];
+/** The budget is spent without waiting; otherwise by `spend`. */
+let mayTrySpend: boolean;
+let spend: () => Promise<void>;
 
 beforeEach(() => {
   clock = new ManualClock();
   members = [0, 1, 2].map(fakeMember);
   asked = [];
   spent = 0;
+  cancelled = [];
+  mayTrySpend = true;
+  spend = () => Promise.reject(new Error('not asked'));
 });
 
 function fakeMember(index: number): (typeof members)[number] {
@@ -67,34 +78,46 @@ function failure(change: Partial<NativeFailure>): NativeFailure {
 async function run(endings: Ending[], cancellation = new RequestCancellation(), membersThere = members.length) {
   const left = [...endings];
   members.length = membersThere;
-  const tools = {
+  const post: FailoverTools['answers']['post'] = (_operation, _pool, member, untilMs, receiver) => {
+    asked.push({ member, untilMs });
+    const ending = left.shift();
+    if (ending === undefined) throw new Error('One try too many.');
+    if ('answers' in ending) queueMicrotask(() => receiver.answered(answerOf(ending.answers)));
+    else {
+      clock.advance(ending.afterMs ?? 0);
+      const fails = failure(ending.fails);
+      queueMicrotask(() => receiver.failed(fails));
+    }
+    return asked.length;
+  };
+  const tools: FailoverTools = {
     clock,
     events: { materialAlert: () => undefined } as unknown as HsmEvents,
     returnValues: readReturnValues(loadAddon().returnValues()),
     operationTimeoutMs,
-    pool: { lastTicket: () => 7, cancel: () => undefined },
-    encryptionBudget: { trySpend: () => Boolean((spent += 1)), spend: () => Promise.reject(new Error('not asked')) },
+    pool: { cancel: (ticket: number) => void cancelled.push(ticket) } as unknown as FailoverTools['pool'],
+    answers: { post },
+    encryptionBudget: { trySpend: () => mayTrySpend && Boolean((spent += 1)), spend },
   };
   const failover = new Failover('cluster-1', tools, new MemberSet(tools, members));
-  const subject = { operation: 'encrypt', materialId: 'one', encryptsUnder: 'one' } as const;
+  const operation: RepeatableOperation<EncryptedData> = {
+    operation: 'encrypt',
+    materialId: 'one',
+    encryptsUnder: 'one',
+    post: () => undefined,
+    read: () => answer,
+  };
   const call = { deadlineMs: clock.monotonicMs() + requestMs, cancellation };
   try {
-    return await failover.run(subject, call, (member, untilMs) => {
-      asked.push({ member, untilMs });
-      const ending = left.shift();
-      if (ending === undefined) throw new Error('One try too many.');
-      if ('answers' in ending)
-        return Promise.resolve({ value: Uint8Array.of(1), member: ending.answers, epoch: 1, startedMs: 0, laneMs: 0 });
-      clock.advance(ending.afterMs ?? 0);
-      return Promise.reject(failure(ending.fails));
-    });
+    return await failover.run(operation, call);
   } catch (error) {
     return error instanceof HoldfastError ? error.code : error;
   }
 }
 
+const answerOf = (member: number): Answer => Object.assign(new Answer(new Float64Array(answerRowLength)), { member });
+const answer: EncryptedData = { nonce: Uint8Array.of(1), ciphertext: Uint8Array.of(2) };
 const whom = () => asked.map(({ member }) => member);
-const answer = Uint8Array.of(1);
 
 describe('an operation that may be repeated', () => {
   test('goes to the member of the pool’s choice, then to each member that has not failed', async () => {
@@ -162,6 +185,34 @@ describe('an operation that may be repeated', () => {
     };
     expect(await run([cancelling], cancellation)).toBe('CANCELLED');
     expect(asked).toHaveLength(2);
+  });
+
+  test('takes back the attempt under way when it is cancelled, and no other', async () => {
+    const cancellation = new RequestCancellation();
+    expect(await run([{ fails: { member: 0 } }, { answers: 1 }], cancellation)).toEqual(answer);
+    expect(cancelled).toEqual([]);
+    cancellation.cancel();
+    expect(cancelled, 'harmless for those that are answered').toEqual([1, 2]);
+  });
+
+  test('waits for its budget where that has to be asked, and posts nothing if it is refused', async () => {
+    mayTrySpend = false;
+    spend = () => Promise.resolve(void (spent += 1));
+    expect(await run([{ fails: { member: 0 } }, { answers: 1 }])).toEqual(answer);
+    expect(spent).toBe(2);
+    spend = () => Promise.reject(new HoldfastError('KMS_INVALID_STATE', 'spent', { retryable: false }));
+    expect(await run([{ answers: 1 }])).toBe('KMS_INVALID_STATE');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('fails with what its listeners and its posting throw', async () => {
+    expect(await run([])).toMatchObject({ message: 'One try too many.' });
+    members.forEach((member) => {
+      member.recordSuccess = () => {
+        throw new Error('of a listener');
+      };
+    });
+    expect(await run([{ answers: 1 }])).toMatchObject({ message: 'of a listener' });
   });
 
   test('skips members that have been suspended', async () => {

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { type HedgedEnd, Hedging, type TryEnd } from './hedging.js';
+import { Secret } from '../secret.js';
 import type { Member } from './member.js';
 
-type Answer = Uint8Array;
+type Answer = Secret;
 
 /** An attempt under way, which the test ends. */
 interface OpenTry {
@@ -46,7 +47,7 @@ const ask = (): Promise<HedgedEnd<Answer>> =>
     mayAskAgain: () => mayAskAgain,
   });
 
-const bytes = (...values: number[]) => Uint8Array.from(values);
+const secret = (value: number) => new Secret(Uint8Array.of(value));
 
 /** Calls that take 10 ms each; ten of them earn one second attempt. */
 async function warmUp(calls = 64): Promise<void> {
@@ -54,7 +55,7 @@ async function warmUp(calls = 64): Promise<void> {
   for (let call = 0; call < calls; call += 1) {
     const answer = ask();
     clock.advance(10);
-    tries.pop()?.end({ value: bytes(1) });
+    tries.pop()?.end({ value: secret(1) });
     await answer;
   }
   mayAskAgain = true;
@@ -75,19 +76,19 @@ describe('the listener', () => {
   test('is notified of a second attempt, and that it won', async () => {
     const { answer, second } = await bothUnderWay();
     expect(told).toEqual(['decrypt sent']);
-    second.end({ value: bytes(2) });
+    second.end({ value: secret(2) });
     await answer;
     expect(told).toEqual(['decrypt sent', 'decrypt won']);
   });
 
   test.each([
-    ['a second try that was late', 0, { value: bytes(1) }],
+    ['a second try that was late', 0, { value: secret(1) }],
     ['one that failed', 1, failedOn(member('b'))],
   ])('is notified of no win of %s', async (_which, which, end) => {
     const { answer, first, second } = await bothUnderWay();
     [first, second][which]?.end(end);
     await settled();
-    [second, first][which]?.end({ value: bytes(3) });
+    [second, first][which]?.end({ value: secret(3) });
     await answer;
     await settled();
     expect(told).toEqual(['decrypt sent']);
@@ -120,7 +121,7 @@ describe('a second member', () => {
   test('is not tried within the first millisecond, however fast earlier calls were', async () => {
     for (let call = 0; call < 64; call += 1) {
       const answer = ask();
-      tries.pop()?.end({ value: bytes(1) });
+      tries.pop()?.end({ value: secret(1) });
       await answer;
     }
     void ask();
@@ -148,7 +149,7 @@ describe('a second member', () => {
     for (let call = 0; call < 1_000; call += 1) {
       const answer = ask();
       clock.advance(10);
-      for (const open of tries.splice(0)) open.end({ value: bytes(1) });
+      for (const open of tries.splice(0)) open.end({ value: secret(1) });
       await answer;
     }
     expect(asked).toBeGreaterThanOrEqual(1_100);
@@ -160,22 +161,23 @@ describe('a second member', () => {
 describe('of two attempts', () => {
   test('the first success counts, and the later answer of the other is zeroed', async () => {
     const { answer, first, second } = await bothUnderWay();
-    const taken = bytes(7);
-    const late = bytes(7);
+    const taken = secret(7);
+    const late = secret(7);
     second.end({ value: taken });
-    expect(await answer).toEqual({ value: bytes(7) });
+    expect(Object.values(await answer)[0]).toBe(taken);
     first.end({ value: late });
     await settled();
-    expect(late).toEqual(bytes(0));
-    expect(taken).toEqual(bytes(7));
+    expect(late.isDestroyed).toBe(true);
+    expect(taken.isDestroyed).toBe(false);
   });
 
   test('the failure of one waits for the other', async () => {
     const { answer, first, second } = await bothUnderWay();
     first.end(failedOn(first.member));
     await settled();
-    second.end({ value: bytes(7) });
-    expect(await answer).toEqual({ value: bytes(7) });
+    const value = secret(7);
+    second.end({ value });
+    expect(Object.values(await answer)[0]).toBe(value);
   });
 
   test('both failures are reported', async () => {
@@ -209,13 +211,13 @@ test('the least busy member is tried first, and equals in turn', async () => {
   expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));
   const [slow, fast] = tries;
   for (let call = 0; call < 10; call += 1) {
-    fast?.end({ value: bytes(1) });
+    fast?.end({ value: secret(1) });
     await settled();
     const answer = ask();
     const next = tries.pop();
     expect(next?.member).toBe(fast?.member);
-    next?.end({ value: bytes(1) });
+    next?.end({ value: secret(1) });
     await answer;
   }
-  slow?.end({ value: bytes(1) });
+  slow?.end({ value: secret(1) });
 });

@@ -1,8 +1,10 @@
 import { type Clock, Deadlines } from '../clock.js';
+import type { ClusterResult, EncryptedData } from '../clusters/hsm-cluster.js';
+import { Secret } from '../secret.js';
 import type { Classification } from './failure.js';
 import { LatencyWindow } from './latency-window.js';
 import type { Member } from './member.js';
-import type { NativeDataKey, NativeEncryptedData, NativeFailure } from './native.js';
+import type { NativeFailure } from './native.js';
 import type { HsmOperation } from './attempts.js';
 
 /** A second attempt before this would cost more than it saves. */
@@ -13,7 +15,7 @@ const hedgedShare = 0.1;
 const mostSaved = 10;
 
 /** The answer of an operation that may be repeated. */
-export type HedgedAnswer = Uint8Array | NativeEncryptedData | NativeDataKey;
+export type HedgedAnswer = Secret | EncryptedData | ClusterResult<'generateDataKey'>;
 
 /** A failed attempt, already classified and reported to the member's breaker. */
 export interface FailedTry {
@@ -186,6 +188,6 @@ class Race<T extends HedgedAnswer> {
 
 /** Zeroes the secrets in an answer that is not used (invariant 11). */
 function discard(answer: HedgedAnswer): void {
-  if (answer instanceof Uint8Array) answer.fill(0);
-  else if ('plaintext' in answer) answer.plaintext.fill(0);
+  if (answer instanceof Secret) answer.destroy();
+  else if ('plaintext' in answer) answer.plaintext.destroy();
 }

@@ -51,7 +51,16 @@ export class MemberSet {
   }
 
   memberAt(index: number): Member | undefined {
-    return this.members.find((member) => member.index === index);
+    // A loop, because this is on the path of every request.
+    for (const member of this.members) if (member.index === index) return member;
+    return undefined;
+  }
+
+  /** How many take work. */
+  get admittedCount(): number {
+    let count = 0;
+    for (const member of this.members) if (member.isAdmitted) count += 1;
+    return count;
   }
 
   /** Those that take work and are not in `failed`. */

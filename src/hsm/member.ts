@@ -1,9 +1,11 @@
 import type { Clock } from '../clock.js';
 import { backoffDelayMs } from '../keystores/backoff.js';
+import { type AnswerTable, PromisedAnswer } from './answers.js';
 import { type BreakerSettings, MemberBreaker } from './breaker.js';
 import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, classify, type Classification } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
+import { RandomDraw } from './data-operations.js';
 import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
 import type { Outlook } from './outlook.js';
 import {
@@ -19,6 +21,7 @@ import type { ReturnValues } from './return-values.js';
 /** Shared by the members of one connected cluster. */
 export interface MemberTools {
   pool: NativePool;
+  answers: Pick<AnswerTable, 'post'>;
   clock: Clock;
   events: HsmEvents;
   returnValues: ReturnValues;
@@ -258,7 +261,16 @@ export class Member {
     const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs;
     if (this.#recentMaterial !== undefined && (await this.#provesMaterial(this.#recentMaterial, deadlineMs))) return;
     await this.#tools.pool.tokenInfo(this.index, deadlineMs);
-    await this.#tools.pool.random(this.index, probeRandomBytes, deadlineMs);
+    await this.#drawRandom(deadlineMs);
+  }
+
+  async #drawRandom(untilMs: number): Promise<void> {
+    const { answers, pool } = this.#tools;
+    const draw = new RandomDraw(probeRandomBytes);
+    const answer = new PromisedAnswer(draw);
+    answers.post(draw, pool, this.index, untilMs, answer);
+    const { value } = await answer.promise;
+    value.destroy();
   }
 
   async #provesMaterial(material: NativeMaterialReference, deadlineMs: number): Promise<boolean> {

@@ -6,6 +6,7 @@
  * in milliseconds of `process.hrtime` (CLOCK_MONOTONIC).
  */
 import { createRequire } from 'node:module';
+import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
 import type { NativeProcess } from './native-process.js';
 import type { NativeReturnValue } from './native-return-value.js';
 
@@ -137,11 +138,6 @@ export interface NativeEncryptedData {
   ciphertext: Uint8Array;
 }
 
-/** A new data key, as plaintext and encrypted. The receiver zeroes `plaintext`. */
-export interface NativeDataKey extends NativeEncryptedData {
-  plaintext: Uint8Array;
-}
-
 /**
  * Why an operation failed, beyond its CK_RV.
  * - `rv`: a PKCS#11 function answered `rv` (and, for a decryption, the canary did decrypt on that handle just before or after).
@@ -195,7 +191,7 @@ export type NativeFailureKind =
   | 'too-long'
   | 'stuck';
 
-/** Every rejection of a promise below is an Error with these properties. */
+/** Every failure of a data operation, and every rejection of a promise below, is an Error with these properties. */
 export interface NativeFailure extends Error {
   kind: NativeFailureKind;
   /** CK_RV, or 0 if there is none. */
@@ -226,13 +222,13 @@ export interface NativeLock {
  * goes before other work of that member. Otherwise a member's lanes take the oldest operation that they may run. An operation that is not posted by
  * name is rejected with `no-member` when the last of its members is suspended or closes.
  */
-type NativeMembers = number | readonly number[] | null;
+export type NativeMembers = number | readonly number[] | null;
 
 /**
  * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give. Every method on a closed pool
- * rejects with kind `closed`.
+ * fails with kind `closed`.
  */
-export interface NativePool {
+export interface NativePool extends NativeDataOperations {
   /**
    * How long a call may run, whatever its request's deadline, before its lane is quarantined. A request whose deadline falls in the last tenth of
    * that time ends with it. A lane that opens its first session has the same time. Without it, or with 0: until the request's deadline. `onHung` is
@@ -286,10 +282,8 @@ export interface NativePool {
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
   close(deadlineMs: number): Promise<number>;
 
-  /** The number of the operation that was posted last, 0 before the first: for `cancel`, in the same turn of the event loop. */
-  lastTicket(): number;
   /**
-   * Rejects an operation that has no answer yet with `cancelled`. If it waits, the token never sees it. If it runs, its lane goes on
+   * Answers a data operation that has no answer yet with `cancelled`. If it waits, the token never sees it. If it runs, its lane goes on
    * and its result is thrown away. Harmless for one that is answered, and on a closed pool.
    */
   cancel(ticket: number): void;
@@ -321,32 +315,6 @@ export interface NativePool {
 
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
-  /** Takes a 12-byte nonce of the token's RNG (drawn ahead in blocks, each used once) and encrypts (CKM_AES_GCM, 128-bit tag) in one call. */
-  encrypt(
-    members: NativeMembers,
-    material: NativeMaterialReference,
-    plaintext: Uint8Array,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<NativeResult<NativeEncryptedData>>;
-  /** Decrypts. After any failure of `C_Decrypt`, whatever its code, the canary is tried on the same handle. */
-  decrypt(
-    members: NativeMembers,
-    material: NativeMaterialReference,
-    nonce: Uint8Array,
-    ciphertext: Uint8Array,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<NativeResult<Uint8Array>>;
-  /** Draws `length` bytes from the token's RNG and encrypts them in the same call. */
-  generateDataKey(
-    members: NativeMembers,
-    material: NativeMaterialReference,
-    length: number,
-    additionalData: Uint8Array,
-    deadlineMs: number,
-  ): Promise<NativeResult<NativeDataKey>>;
-  random(members: NativeMembers, length: number, deadlineMs: number): Promise<NativeResult<Uint8Array>>;
 }
 
 /** The present state of an open member. `logins` counts from `addMember` on, through all its module instances. */
@@ -371,7 +339,7 @@ export interface NativeMemberStatistics {
 }
 
 /** The exports of `holdfast.node` (`native/src/addon.cc`). One for the process, from `loadAddon`. */
-export interface NativeAddon extends NativeProcess {
+export interface NativeAddon extends NativeAnswers, NativeProcess {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
   /**

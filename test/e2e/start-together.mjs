@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { promisedAnswers } from '../native/promised-answers.mjs';
 
 const deadline = () => Number(process.hrtime.bigint()) / 1e6 + 60_000;
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex'));
@@ -37,17 +38,15 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
     canaryAdditionalData: bytes(material.canaryAdditionalData),
     canaryPlaintext: bytes(material.canaryPlaintext),
   });
-  const encrypted = await pool.encrypt(null, reference, bytes('00'.repeat(32)), bytes(''), deadline());
-  const opened = await pool.decrypt(
-    null,
-    reference,
-    encrypted.value.nonce,
-    encrypted.value.ciphertext,
-    bytes(''),
-    deadline(),
+  const answerOf = promisedAnswers(addon);
+  const { nonce, ciphertext } = await answerOf((ticket) =>
+    pool.encrypt(ticket, null, reference, bytes('00'.repeat(32)), bytes(''), deadline()),
+  );
+  const { secret } = await answerOf((ticket) =>
+    pool.decrypt(ticket, null, reference, nonce, ciphertext, bytes(''), deadline()),
   );
   const hung = await pool.close(deadline());
-  return { objects: entries.length, decrypted: Buffer.from(opened.value).equals(Buffer.alloc(32)), hung };
+  return { objects: entries.length, decrypted: Buffer.from(secret).equals(Buffer.alloc(32)), hung };
 }
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();

@@ -5,7 +5,8 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
-import type { NativeModuleOptions, NativePool } from '../../src/hsm/native.js';
+import type { NativeModuleOptions } from '../../src/hsm/native.js';
+import type { PromisePool } from '../native/promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
 import { addon, connect, inMilliseconds, makeKey, memberOptions, soon, type TestKey, text } from '../native/fixture.js';
@@ -20,7 +21,7 @@ const openingMs = 2_000;
 export interface HungPool {
   hsm: SoftHsm;
   fault: FaultHsm;
-  pool: NativePool;
+  pool: PromisePool;
   ill: number;
   well: number;
   key: TestKey;

@@ -1,6 +1,5 @@
 /** A second member is tried if the first is late: on real tokens, behind modules that hang. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadAddon, type NativeAddon, type NativePool } from '../../src/hsm/native.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import { Secret } from '../../src/secret.js';
 import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
@@ -26,24 +25,13 @@ const generateDataKey = () =>
   cluster.perform('generateDataKey', { material, lengthBytes: 32, additionalData }, inTime());
 const random = () => cluster.perform('random', { lengthBytes: 32 }, inTime());
 
-/** The addon, with a record of its answers. */
-function listenedTo(addon: NativeAddon): NativeAddon {
-  const createPool = (queueLimit: number): NativePool => {
-    const pool = addon.createPool(queueLimit);
-    return new Proxy(pool, {
-      get(_target, name: keyof NativePool) {
-        const method = pool[name].bind(pool) as (...parameters: unknown[]) => unknown;
-        if (name !== 'decrypt' && name !== 'generateDataKey') return method;
-        return async (...parameters: unknown[]) => {
-          const result = (await method(...parameters)) as { value: Uint8Array | { plaintext: Uint8Array } };
-          plaintexts.push(result.value instanceof Uint8Array ? result.value : result.value.plaintext);
-          return result;
-        };
-      },
-    });
-  };
-  return new Proxy(addon, {
-    get: (_target, name: keyof NativeAddon): unknown => (name === 'createPool' ? createPool : Reflect.get(addon, name)),
+/** Records the secrets that come out of the addon's batches. */
+function recordSecrets(): void {
+  const movedFrom = Secret.movedFrom.bind(Secret);
+  vi.spyOn(Secret, 'movedFrom').mockImplementation((bytes) => {
+    const secret = movedFrom(bytes);
+    plaintexts.push(secret.reveal());
+    return secret;
   });
 }
 
@@ -63,7 +51,8 @@ async function connect(hedging?: boolean): Promise<void> {
 
 beforeEach(async () => {
   plaintexts = [];
-  fixture = await createHsmFixture(listenedTo(loadAddon()));
+  recordSecrets();
+  fixture = await createHsmFixture();
   slow = fixture.fault;
   other = putFaultsBefore(fixture.hsm, 'other', 'replica-2');
   cluster = await fixture.connected();
@@ -71,7 +60,10 @@ beforeEach(async () => {
   encryptionsBefore = encryptions();
 });
 
-afterEach(() => fixture.dispose());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await fixture.dispose();
+});
 
 const inside = (functionName: string) => {
   const { entered, returned } = slow.counts(functionName);

@@ -1,6 +1,7 @@
 /** Waiting work is bounded, however much is posted, even to a member that hangs. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { NativeFailure, NativePool } from '../../src/hsm/native.js';
+import type { NativeFailure } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, memberOptions, soon } from './fixture.js';
@@ -10,7 +11,7 @@ const queueLimit = 1_000;
 const posted = 50_000;
 let hsm: SoftHsm;
 let fault: FaultHsm;
-let pool: NativePool;
+let pool: PromisePool;
 
 beforeEach(() => {
   hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: pin }] });

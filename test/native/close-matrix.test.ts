@@ -1,6 +1,7 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeFailure, NativeFailureKind, NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, makeKey, memberOptions, moduleOf, soon, text } from './fixture.js';
@@ -14,7 +15,7 @@ import type { TestKey } from './fixture.js';
 type Outcome = 'works' | Extract<NativeFailureKind, 'closed'>;
 
 interface Row {
-  call: (pool: NativePool, key: TestKey) => unknown;
+  call: (pool: PromisePool, key: TestKey) => unknown;
   open: Outcome;
   draining: Outcome;
   closed: Outcome;
@@ -77,7 +78,6 @@ const matrix: Record<keyof NativePool, Row> = {
     ...refusedWhenClosing,
   },
   random: { call: (pool) => pool.random(null, 8, soon()), ...refusedWhenClosing },
-  lastTicket: { call: (pool) => pool.lastTicket(), ...always },
   cancel: { call: (pool) => pool.cancel(pool.lastTicket()), ...always },
   statistics: { call: (pool) => pool.statistics(), ...always },
 };
@@ -94,7 +94,7 @@ async function outcomeOf(call: () => unknown): Promise<string> {
   }
 }
 
-async function connected(module = moduleOf(hsm)): Promise<{ pool: NativePool; key: TestKey }> {
+async function connected(module = moduleOf(hsm)): Promise<{ pool: PromisePool; key: TestKey }> {
   const pool = addon.createPool(100);
   await connect(pool, memberOptions(module, 'alpha', { laneCount: 1 }), '1234');
   return { pool, key: await makeKey(pool, 0) };

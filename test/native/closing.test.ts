@@ -1,13 +1,13 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, failureOf, inMilliseconds, makeKey, memberOptions, moduleOf, soon, text } from './fixture.js';
 import type { TestKey } from './fixture.js';
 
 let hsm: SoftHsm;
-let closed: NativePool;
+let closed: PromisePool;
 let key: TestKey;
 const id = new Uint8Array(32);
 const empty = new Uint8Array(0);

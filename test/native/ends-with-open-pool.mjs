@@ -4,9 +4,12 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { promisedAnswers } from './promised-answers.mjs';
 
 const job = isMainThread ? JSON.parse(process.argv[2] ?? '{}') : workerData;
 const addon = createRequire(import.meta.url)(job.addon);
+const answerOf = promisedAnswers(addon);
+const random = (pool, length, deadlineMs) => answerOf((ticket) => pool.random(ticket, null, length, deadlineMs));
 const inMs = (milliseconds) => Number(process.hrtime.bigint()) / 1e6 + milliseconds;
 
 async function openPool(module) {
@@ -46,34 +49,40 @@ const ways = {
   },
   async working() {
     const pool = await openPool(softHsm());
-    for (let i = 0; i < 50_000; i += 1) pool.random(null, 64, inMs(20_000)).catch(() => undefined);
+    for (let i = 0; i < 50_000; i += 1) random(pool, 64, inMs(20_000)).catch(() => undefined);
     process.exit(0);
+  },
+  /** The loop waits for the answer, and for nothing after it. */
+  async idle() {
+    const pool = await openPool(softHsm());
+    random(pool, 64, inMs(20_000)).then(() => process.stdout.write('answered\n'));
   },
   async unhandled() {
     const pool = await openPool(softHsm());
-    pool.random(null, 64, inMs(20_000)).catch(() => undefined);
+    random(pool, 64, inMs(20_000)).catch(() => undefined);
     process.exit(1);
   },
   /** Two environments, each with a pool on the same shared instance; the worker is terminated at work. */
   async worker() {
+    // Tickets count from 1 in both: an answer in the wrong environment would be the other's.
     if (!isMainThread) {
       const pool = await openPool({ ...softHsm(), privateInstance: false });
-      await pool.random(null, 64, inMs(20_000));
+      await random(pool, 64, inMs(20_000));
       parentPort.postMessage('at work');
-      for (;;) await pool.random(null, 64, inMs(20_000));
+      for (;;) await random(pool, 64, inMs(20_000));
     }
     const pool = await openPool({ ...softHsm(), privateInstance: false });
     const worker = new Worker(new URL(import.meta.url), { workerData: job });
     // An error of the worker rejects this.
     await once(worker, 'message');
-    for (let i = 0; i < 100; i += 1) await pool.random(null, 64, inMs(20_000));
+    for (let i = 0; i < 100; i += 1) await random(pool, 64, inMs(20_000));
     await worker.terminate();
-    await pool.random(null, 8, inMs(5_000));
+    await random(pool, 8, inMs(5_000));
     process.exit(0);
   },
   async hung() {
     const pool = await openPool(faultHsm());
-    await pool.random(null, 8, inMs(100)).catch(() => undefined);
+    await random(pool, 8, inMs(100)).catch(() => undefined);
     const hung = await pool.close(inMs(100));
     addon.exitNow(hung === 1 ? 7 : 8);
   },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, faultSettings, putFaultsBefore, removalKinds } from './fault-hsm.js';
 import { addon, connect, failureOf, inMilliseconds, makeKey, memberOptions, soon, text } from './fixture.js';
@@ -12,7 +12,7 @@ import { addon, connect, failureOf, inMilliseconds, makeKey, memberOptions, soon
 
 let hsm: SoftHsm;
 let fault: FaultHsm;
-let pool: NativePool;
+let pool: PromisePool;
 let member: number;
 
 beforeEach(async () => {

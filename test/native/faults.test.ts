@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, putFaultsBefore } from './fault-hsm.js';
 import {
@@ -18,7 +18,7 @@ import {
 
 let hsm: SoftHsm;
 let fault: FaultHsm;
-let pool: NativePool;
+let pool: PromisePool;
 let member: number;
 let key: TestKey;
 

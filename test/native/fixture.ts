@@ -11,8 +11,18 @@ import {
   type NativePool,
 } from '../../src/hsm/native.js';
 import type { SoftHsm } from '../softhsm.js';
+import { type PromisePool, promisePool } from './promise-pool.js';
 
-export const addon = loadAddon();
+const native = loadAddon();
+
+/** The addon, with pools whose data operations give promises. */
+export const addon = {
+  ...native,
+  createPool: (queueLimit: number): PromisePool => promisePool(native.createPool(queueLimit)),
+};
+
+/** The methods of both kinds of pool. */
+type ControlMethods = Pick<NativePool, 'openMember' | 'loginMember' | 'inventory' | 'resume' | 'generateKey'>;
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
@@ -46,7 +56,7 @@ export function memberOptions(
 }
 
 /** Opens, logs in, takes the inventory, and admits the member. */
-export async function connect(pool: NativePool, options: NativeMemberOptions, pin: string): Promise<number> {
+export async function connect(pool: ControlMethods, options: NativeMemberOptions, pin: string): Promise<number> {
   const { member } = await pool.openMember(options, soon());
   await pool.loginMember(member, text(pin), soon(), null);
   await pool.inventory(member, soon());
@@ -62,12 +72,12 @@ export interface TestKey {
 }
 
 /** Generates a key on a member, with its canary. */
-export async function makeKey(pool: NativePool, member: number, label = 'key'): Promise<TestKey> {
+export async function makeKey(pool: ControlMethods, member: number, label = 'key'): Promise<TestKey> {
   return plantKey(pool, member, new Uint8Array(randomBytes(32)), label);
 }
 
 /** Makes a key with a given id, even one that another key has. */
-export async function plantKey(pool: NativePool, member: number, id: Uint8Array, label: string): Promise<TestKey> {
+export async function plantKey(pool: ControlMethods, member: number, id: Uint8Array, label: string): Promise<TestKey> {
   const canaryPlaintext = new Uint8Array(randomBytes(32));
   const canaryAdditionalData = text('canary');
   const { value } = await pool.generateKey(member, id, label, canaryPlaintext, canaryAdditionalData, soon());

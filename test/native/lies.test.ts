@@ -6,14 +6,15 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { NativeFailure, NativePool, NativeTokenInfo } from '../../src/hsm/native.js';
+import type { NativeFailure, NativeTokenInfo } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { type FaultHsm, putFaultsBefore } from './fault-hsm.js';
 import { addon, connect, makeKey, memberOptions, plantKey, soon, text, type TestKey } from './fixture.js';
 
 let hsm: SoftHsm;
 let fault: FaultHsm;
-let pool: NativePool;
+let pool: PromisePool;
 let key: TestKey;
 let nonce: Uint8Array;
 let ciphertext: Uint8Array;

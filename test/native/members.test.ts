@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { addon, connect, failureOf, makeKey, memberOptions, moduleOf, soon, text } from './fixture.js';
 
 let first: SoftHsm;
 let second: SoftHsm;
-let pool: NativePool;
+let pool: PromisePool;
 
 beforeEach(() => {
   first = createSoftHsm({ tokens: [{ label: 'alpha', userPin: '1234' }] });

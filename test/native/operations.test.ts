@@ -1,11 +1,11 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { addon, connect, failureOf, makeKey, memberOptions, moduleOf, soon, text, type TestKey } from './fixture.js';
 
 let hsm: SoftHsm;
-let pool: NativePool;
+let pool: PromisePool;
 let member: number;
 let key: TestKey;
 

@@ -56,6 +56,10 @@ describe('processes', () => {
     },
   );
 
+  test('one ends by itself once its last operation is answered', async () => {
+    expect(await child('ends-with-open-pool.mjs', { how: 'idle' })).toEqual({ stdout: 'ending\nanswered\n', code: 0 });
+  });
+
   test('one that ends with a hung lane leaves by exitNow', async () => {
     const fault = putFaultsBefore(hsm);
     fault.obey('C_GenerateRandom hang');

@@ -1,6 +1,7 @@
 /** The effects of a profile inside the addon, on a module that behaves as CloudHSM's documentation says. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativePool, NativeProfile } from '../../src/hsm/native.js';
+import type { NativeProfile } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
 import { detectProfile, vendorProfiles } from '../../src/hsm/profiles/profiles.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
@@ -9,7 +10,7 @@ import { putVendorBefore } from './vendor-hsm.js';
 
 const pin = '1234';
 let hsm: SoftHsm;
-let pool: NativePool;
+let pool: PromisePool;
 
 beforeEach(() => {
   hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: pin }] });

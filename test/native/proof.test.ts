@@ -1,7 +1,7 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativePool } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import {
   addon,
@@ -17,8 +17,8 @@ import {
 } from './fixture.js';
 
 let hsm: SoftHsm;
-let pool: NativePool;
-let intruder: NativePool;
+let pool: PromisePool;
+let intruder: PromisePool;
 let key: TestKey;
 
 const encrypt = () => pool.encrypt(0, key.reference, text('x'), text(''), soon());

@@ -1,6 +1,7 @@
 /** Lanes on a token with limited sessions, like those of most devices. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativeMemberStatistics, NativePool } from '../../src/hsm/native.js';
+import type { NativeMemberStatistics } from '../../src/hsm/native.js';
+import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { addon, failureOf, memberOptions, soon, text } from './fixture.js';
 import { putVendorBefore, type VendorHsm } from './vendor-hsm.js';
@@ -8,7 +9,7 @@ import { putVendorBefore, type VendorHsm } from './vendor-hsm.js';
 const pin = '1234';
 let hsm: SoftHsm;
 let vendor: VendorHsm;
-let pool: NativePool;
+let pool: PromisePool;
 
 beforeEach(() => {
   hsm = createSoftHsm({ tokens: [{ label: 'alpha', userPin: pin }] });

@@ -5,9 +5,11 @@
  */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisedAnswers } from './promised-answers.mjs';
 
 const job = JSON.parse(process.argv[2] ?? '{}');
 const addon = createRequire(import.meta.url)(job.addon);
+const answerOf = promisedAnswers(addon);
 const deadline = () => Number(process.hrtime.bigint()) / 1e6 + 30_000;
 
 /** Initialise, log in, draw some random bytes, close. */
@@ -28,9 +30,9 @@ async function start() {
   await pool.loginMember(member, new TextEncoder().encode(job.pin), deadline(), null);
   if (lock) lock.release();
   pool.resume(member);
-  const { value } = await pool.random(null, 16, deadline());
+  const { secret } = await answerOf((ticket) => pool.random(ticket, null, 16, deadline()));
   await pool.close(deadline());
-  return { ok: value.length === 16 };
+  return { ok: secret.length === 16 };
 }
 
 await sleep(Math.max(0, job.startAt - Date.now()));
