@@ -1,5 +1,6 @@
 import { Secret } from '../../secret.js';
 import { type PlainKind, PlainRequestReader } from './plain-request.js';
+import { PlainResponseWriter } from './plain-response.js';
 
 /**
  * Converts one value of a protobuf message to a value of the domain and back. The tables of conversions are generated
@@ -10,10 +11,12 @@ export interface Conversion<Wire> {
   readonly absent?: () => Wire;
   /** Values of this kind are secrets, or contain some. */
   readonly isSecret?: boolean;
-  /** How a plain request carries it; undefined: it cannot. */
+  /** How a plain message carries it; undefined: it cannot. */
   readonly plainKind?: PlainKind;
   /** The domain value of an enum's number. */
   readonly ofNumber?: (number: number) => unknown;
+  /** The number of an enum's domain value; undefined if the enum does not have it. */
+  readonly numberOf?: (domain: unknown) => number | undefined;
   /** Undefined leaves the field out. */
   toDomain(wire: Wire): unknown;
   /** Throws for a domain value that the wire cannot carry: a programming error, answered KMS_INTERNAL. */
@@ -104,8 +107,10 @@ export function choice<Name extends string, Wire extends string>(
     const domain = domainOf.get(wire);
     return domain === 'UNSPECIFIED' ? undefined : domain;
   };
+  const numbers = ofNumber === undefined ? undefined : numbersOf(domainOf, ofNumber);
   return {
     ...(ofNumber === undefined ? {} : { plainKind: 'choice', ofNumber: (number) => toDomain(ofNumber(number)) }),
+    numberOf: (domain) => numbers?.get(domain),
     toDomain,
     toWire(domain) {
       const wire = wireOf.get(domain);
@@ -115,21 +120,33 @@ export function choice<Name extends string, Wire extends string>(
   };
 }
 
+/** The numbers of an enum's values, by domain value. They begin at 0 without gaps (`proto-model.test.ts`). */
+function numbersOf<Wire>(
+  domainOf: ReadonlyMap<Wire, string>,
+  ofNumber: (number: number) => Wire,
+): ReadonlyMap<unknown, number> {
+  const numbers = [...domainOf.keys()].map((_, number) => [domainOf.get(ofNumber(number)), number] as const);
+  return new Map(numbers.filter(([domain]) => domain !== 'UNRECOGNIZED'));
+}
+
 /** The conversion of a message, which can also detect unknown fields. */
 export interface StructureConversion<Message> extends Conversion<Message> {
   /** The number of its fields. They are numbered from 1 without gaps (`proto-model.test.ts`). */
   readonly fieldCount: number;
   readonly plainReader: PlainRequestReader;
+  readonly plainWriter: PlainResponseWriter;
 }
 
 /** A message. A domain value with a field that the message lacks is refused: no answer loses a field silently. */
 export function structure<Message extends object>(fields: FieldConversions<Message>): StructureConversion<Message> {
   const conversions = Object.entries<Conversion<unknown>>(fields);
   const byName = new Map(conversions);
+  const hasSecrets = conversions.some(([, conversion]) => conversion.isSecret);
   return {
     fieldCount: conversions.length,
     plainReader: new PlainRequestReader(conversions),
-    isSecret: conversions.some(([, conversion]) => conversion.isSecret),
+    plainWriter: new PlainResponseWriter(conversions, hasSecrets),
+    isSecret: hasSecrets,
     toDomain(wire) {
       const domain: Record<string, unknown> = {};
       for (const [name, conversion] of conversions) {

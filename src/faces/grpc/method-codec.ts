@@ -1,7 +1,7 @@
 import { type BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
 import { moveOffHeap } from '../../secret.js';
-import { asBuffer, type Conversion, type StructureConversion } from './conversion.js';
+import { asBuffer, type StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
 /** The generated functions of a message. */
@@ -29,7 +29,7 @@ export interface MethodMessages<Request, Response> {
   request: GeneratedMessage<Request>;
   requestFields: StructureConversion<Request>;
   response: GeneratedMessage<Response>;
-  responseFields: Conversion<Response>;
+  responseFields: StructureConversion<Response>;
   carriesSecrets?: boolean;
   /** Field numbers of encryption contexts in the request, by domain name. */
   contexts?: Readonly<Record<string, number>>;
@@ -48,7 +48,9 @@ export function methodCodec<Request, Response>(
     carriesSecrets,
     decode: (frame) =>
       messages.requestFields.plainReader.read(asBuffer(frame)) ?? decodeStrictly(methodName, messages, frame),
-    encode: (response) => encoder.encode(messages.responseFields.toWire(response)),
+    encode: (response) =>
+      messages.responseFields.plainWriter.write(response as Record<string, unknown>) ??
+      encoder.encode(messages.responseFields.toWire(response)),
   };
 }
 

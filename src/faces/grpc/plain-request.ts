@@ -5,7 +5,7 @@
 import { Secret } from '../../secret.js';
 import type { Conversion } from './conversion.js';
 
-/** The kinds of fields that are read here. */
+/** The kinds of fields that are read here, and written by `plain-response.ts`. */
 export type PlainKind = 'text' | 'blob' | 'secret' | 'context' | 'choice' | 'integer' | 'flag';
 
 interface PlainField {
@@ -66,7 +66,8 @@ export class PlainRequestReader {
   }
 }
 
-function tagOf(number: number, kind: PlainKind | undefined): number | undefined {
+/** @returns undefined for a kind of field that is not plain */
+export function tagOf(number: number, kind: PlainKind | undefined): number | undefined {
   if (kind === undefined || number > maxFieldNumber) return undefined;
   const isVarint = kind === 'choice' || kind === 'integer' || kind === 'flag';
   return number * 8 + (isVarint ? varint : lengthDelimited);
