@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Deployment, eventually } from '../test/e2e/deployment.js';
 
 /**
- * A sealing key that becomes available on the test's command: until then the server, whose id the command notes, is
- * starting.
+ * A sealing key that becomes available on the test's command. Until then the server is starting; the command stores the
+ * server's process id.
  */
 function configureSlowStart(configuration: Record<string, unknown>): void {
   const [sealingKey] = configuration['sealingKeys'] as { id: string; key: { file?: string; command?: string[] } }[];

@@ -1,4 +1,4 @@
-/// \file By what a token is searched for a key.
+/// \file The identity under which a token is searched for a key.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ struct ObjectIdentity {
   bool operator==(const ObjectIdentity&) const = default;
 };
 
-/// For maps. Ids are random or the same for a pair, so that the class settles the rest.
+/// For maps. Ids are random or the same for a pair, so the class decides the rest.
 struct HashIdentity {
   [[nodiscard]] size_t operator()(const ObjectIdentity& identity) const {
     const std::string_view id(reinterpret_cast<const char*>(identity.id.data()), identity.id.size());

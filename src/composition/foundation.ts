@@ -33,7 +33,7 @@ export interface Foundation {
   logger: Logger;
   clock: Clock;
   identifiers: Identifiers;
-  /** Of this process, among all that use the catalog. */
+  /** Shows the other processes on the catalog that this one lives. */
   presence: Presence;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;

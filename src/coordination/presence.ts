@@ -1,6 +1,6 @@
 import type { Lease, Leases } from './leases.js';
 
-/** How long a process counts as alive after it was heard last, in milliseconds. It is heard every five seconds. */
+/** How long a process counts as alive after its last heartbeat, in milliseconds. There is one every five seconds. */
 export const presenceTtlMs = 30_000;
 
 /** The name of the lease that a process holds while it lives. */
@@ -8,7 +8,7 @@ export function presenceLease(processName: string): string {
   return `process/${processName}`;
 }
 
-/** Shows other processes that this one lives: a lease on its own name, which ends some time after the last beat. */
+/** Shows other processes that this one lives: a lease on its own name, which ends some time after the last heartbeat. */
 export class Presence {
   /** The name of this process, which no other one has. */
   readonly processName: string;

@@ -101,7 +101,7 @@ describe('connect', () => {
     });
   });
 
-  test('an update to its present cluster is no new credential', async () => {
+  test('an update to its present cluster is not a new credential', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: wrongPin }, { outcome: wrongPin });
     const customKeyStoreId = await fixture.createStore();

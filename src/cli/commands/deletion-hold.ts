@@ -95,7 +95,7 @@ async function confirm(catalog: SqliteCatalog, shown: DeletionHold): Promise<voi
 
 interface Found {
   hold: DeletionHold | null;
-  /** ARNs of the keys whose date has come, by the clock of this moment. */
+  /** ARNs of the keys whose date has come by now. */
   due: string[];
   shown: object;
 }
@@ -125,7 +125,7 @@ function dueKeys(due: readonly string[]): CliError {
     exitCodes.checkFailed,
     'KEYS_DUE',
     `${count} would be destroyed within a minute: ${due.slice(0, 20).join(', ')}${due.length > 20 ? ', …' : ''}`,
-    { hint: 'holdfast key cancel-deletion keeps one; --destroy-due lets all of them go' },
+    { hint: 'holdfast key cancel-deletion keeps one; --destroy-due destroys all of them' },
   );
 }
 

@@ -14,7 +14,7 @@ const decompressors = new Map([
  * Decompresses a message, in place of grpc-js. grpc-js decompresses all that has arrived at once, in memory that
  * nothing counts, and leaves pieces of possible secrets behind. This function makes one buffer, and zeroes the
  * compressed message.
- * @param frame the message with its head
+ * @param frame the message with its header
  * @throws HoldfastError if it cannot be decompressed, or becomes longer than `maximumBytes`
  */
 export function decompress(frame: Buffer, encoding: string, maximumBytes: number): Buffer {

@@ -6,7 +6,7 @@ import { aliasArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import { aliasNotFound } from '../../keys/not-found.js';
 
-/** AWS KMS API Reference, DeleteAlias. The name has the prefix `alias/`; it is no key id and no ARN. */
+/** AWS KMS API Reference, DeleteAlias. The name has the prefix `alias/`; it is neither a key id nor an ARN. */
 export interface DeleteAliasRequest {
   aliasName: string;
 }
