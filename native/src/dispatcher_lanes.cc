@@ -20,15 +20,24 @@ constexpr int kFirstLanes = 2;
 
 // ---- called by lanes ----
 
+std::shared_ptr<Epoch> Dispatcher::epochFor(Lane& lane) {
+  const PoolLock lock(members_->mutex);
+  const Member& member = members_->of(lane);
+  if (!member.epoch || member.token.get() != lane.token())
+    throw failure(FailureKind::kNoMember, "the member was opened again, or closed");
+  lane.place.epoch = member.epoch->number;
+  return member.epoch;
+}
+
 RequestPointer Dispatcher::next(Lane& lane) {
-  Lock lock(mutex_);
+  PoolLock lock(members_->mutex);
   auto& place = lane.place;
-  Member& member = memberOf(lane);
+  Member& member = members_->of(lane);
   if (isLeaving(place.state)) return nullptr;
   if (place.state == LaneState::kOpening) {
     LaneSet::opened(lane);
     endOpening(lane);
-    changed_.notifyAll();
+    members_->changed.notifyAll();
     grow(member);
   }
   if (endsAsSurplus(member)) {
@@ -39,7 +48,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   if (place.current) return place.current;
   if (member.isClosing()) return nullptr;
   member.lanes.rest(lane);
-  changed_.notifyAll();
+  members_->changed.notifyAll();
   place.wake.wait(lock, [&place, &member]() REQUIRES(poolState) {
     return place.state != LaneState::kIdle || member.isClosing();
   });
@@ -53,10 +62,10 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
   RequestPointer following;
   size_t waiting = 0;
   {
-    // First, so that whoever sees the answer also sees the lane at rest or at work on the next one.
-    const Lock lock(mutex_);
+    // Before the answer: its receiver also sees the lane at rest, or at work on the next request.
+    const PoolLock lock(members_->mutex);
     unwatch(request);
-    Member& member = memberOf(lane);
+    Member& member = members_->of(lane);
     const bool speaksForIt = !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome);
     if (speaksForIt && member.state == MemberState::kSuspected) {
       memberTransitions.advance(member.state, MemberEvent::kSucceed);
@@ -76,9 +85,9 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
 }
 
 bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
-  const Lock lock(mutex_);
-  Member& member = memberOf(lane);
-  // Given up while it was opening: what became of it is of no interest.
+  const PoolLock lock(members_->mutex);
+  Member& member = members_->of(lane);
+  // It was quarantined or retired while it opened: its failure concerns no one.
   if (isLeaving(lane.place.state)) return false;
   endOpening(lane);
   if (returnValue(failure.rv).sessionsExhausted) {
@@ -94,35 +103,35 @@ bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
 }
 
 bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
-  const Lock lock(mutex_);
-  Member& member = memberOf(lane);
+  const PoolLock lock(members_->mutex);
+  Member& member = members_->of(lane);
   const bool alone = member.lanes.size() < 2;
   if (isLeaving(lane.place.state) || member.isClosing() || alone) return false;
   unwatch(request);
-  // Who is given it next may not be awake at its deadline, and hangs nowhere.
+  // The next lane may still sleep at its deadline, and hangs nowhere.
   request->insideSince = kNotInside;
   lane.place.current.reset();
   retire(member, lane);
   shrink(member);
   requests_.pushFront(request);
   // Also those of other members: nothing else may wake them before its deadline.
-  for (const auto& each : members_) wakeIdle(*each);
+  for (const auto& each : members_->all()) wakeIdle(*each);
   refuseUnserved();
   return true;
 }
 
 void Dispatcher::laneEnded(Lane& lane) {
-  const Lock lock(mutex_);
-  Member& member = memberOf(lane);
+  const PoolLock lock(members_->mutex);
+  Member& member = members_->of(lane);
   const auto before = member.lanes.end(lane);
   if (before == LaneState::kQuarantined) {
     replaceHanging(member);
   } else if (before != LaneState::kRetired && member.lanes.isEmpty()) {
-    requests_.refuseNamed(member.index, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
-                          "the member has no lane");
+    refuseNamed(member, member.isClosing() ? FailureKind::kClosed : FailureKind::kNoMember,
+                "the member has no lane");
     refuseUnserved();
   }
-  changed_.notifyAll();
+  members_->changed.notifyAll();
 }
 
 // ---- lanes that start, hang and end ----
@@ -150,31 +159,20 @@ void Dispatcher::endOpening(Lane& lane) {
     watchdog_->unwatch(*std::exchange(lane.place.opensUntil, {}), lane.shared_from_this());
 }
 
-/// No request hangs with it, so the member is not suspected: those that run speak for it.
+/// No request hangs with it, so the member is not suspected: its open lanes speak for it.
 void Dispatcher::expireOpening(Lane& lane) {
-  const Lock lock(mutex_);
+  const PoolLock lock(members_->mutex);
   if (lane.place.state != LaneState::kOpening) return;
-  Member& member = memberOf(lane);
+  Member& member = members_->of(lane);
   setAside(member, lane);
   if (member.lanes.isEmpty()) {
-    requests_.refuseNamed(member.index, FailureKind::kNoMember, "no lane of the member opens");
+    refuseNamed(member, FailureKind::kNoMember, "no lane of the member opens");
     refuseUnserved();
   }
-  changed_.notifyAll();
+  members_->changed.notifyAll();
 }
 
-/// The request waits because no lane is idle: another may open for it, on the member that has the fewest.
-void Dispatcher::growFor(const Request& request) {
-  Member* smallest = nullptr;
-  for (const auto& member : members_) {
-    const bool takes = member->takes(request.members);
-    if (takes && (smallest == nullptr || member->lanes.size() < smallest->lanes.size()))
-      smallest = member.get();
-  }
-  if (smallest != nullptr) grow(*smallest);
-}
-
-/// One after the other, so that it is known how many the token had sessions for.
+/// One lane opens at a time, to learn how many the token has sessions for.
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(member.lanes.size());
   const bool wanted =
@@ -184,11 +182,11 @@ void Dispatcher::grow(Member& member) {
 
 void Dispatcher::retire(Member& member, Lane& lane) {
   member.lanes.retire(lane);
-  changed_.notifyAll();
+  members_->changed.notifyAll();
 }
 
-/// The token has no session for more lanes than are ready. Those that are opening will find none either; of
-/// the others, who rests ends now, and who works after that.
+/// The token has no session for more lanes than are ready. Those that open will find none either. Of the
+/// others, idle lanes end now, and busy ones after their request.
 void Dispatcher::shrink(Member& member) {
   member.budget.refused(static_cast<int>(member.lanes.ready()), Clock::now());
   while (member.hasSurplus()) {
@@ -199,12 +197,12 @@ void Dispatcher::shrink(Member& member) {
 }
 
 bool Dispatcher::makeRoom(int index, Deadline deadline) {
-  Lock lock(mutex_);
-  Member& member = memberAt(index);
+  PoolLock lock(members_->mutex);
+  Member& member = members_->at(index);
   const auto ending = member.lanes.retired();
   if (member.lanes.ready() < 2) return false;
   shrink(member);
-  return changed_.waitUntil(lock, deadline, [&member, ending]() REQUIRES(poolState) {
+  return members_->changed.waitUntil(lock, deadline, [&member, ending]() REQUIRES(poolState) {
     return !member.hasSurplus() && member.lanes.retired() <= ending;
   });
 }
@@ -222,30 +220,22 @@ void Dispatcher::replaceHanging(Member& member) {
 }
 
 void Dispatcher::quarantine(Lane& lane) {
-  Member& member = memberOf(lane);
+  Member& member = members_->of(lane);
   setAside(member, lane);
-  // At once, and not when JavaScript has heard of it: its queue would hang one replacement after the other.
+  // At once, without waiting for JavaScript: requests that wait would hang one replacement after the other.
   memberTransitions.advance(member.state, MemberEvent::kHang);
   refuseUnserved();
   if (!member.mayReplace()) {
     member.exhausted = true;
-    requests_.refuseNamed(member.index, FailureKind::kNoMember, "too many lanes of the member hang");
+    refuseNamed(member, FailureKind::kNoMember, "too many lanes of the member hang");
     refuseUnserved();
   }
-  changed_.notifyAll();
-}
-
-void Dispatcher::wakeIdle(Member& member) {
-  while (Lane* const lane = member.lanes.nextIdle()) {
-    const auto request = take(member);
-    if (!request) return;
-    assign(*lane, request);
-  }
+  members_->changed.notifyAll();
 }
 
 void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline) {
-  Lock lock(mutex_);
-  Member& member = memberAt(index);
+  PoolLock lock(members_->mutex);
+  Member& member = members_->at(index);
   if (!member.token) throw failure(FailureKind::kNoMember, "the member is not open");
   member.epoch = std::move(epoch);
   member.laneFailure.reset();
@@ -256,7 +246,7 @@ void Dispatcher::startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline de
   const auto settled = [&member]() REQUIRES(poolState) {
     return member.laneFailure || member.isClosing() || member.lanes.areAllReady();
   };
-  if (!changed_.waitUntil(lock, deadline, settled))
+  if (!members_->changed.waitUntil(lock, deadline, settled))
     throw failure(FailureKind::kLaneDeadline, "a lane did not open");
   if (member.laneFailure) throw Failure(*member.laneFailure);
   if (member.isClosing()) throw failure(FailureKind::kClosed, "the member was closed");

@@ -1,4 +1,4 @@
-/// \file What the dispatcher knows of one member.
+/// \file The state of one member.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace holdfast {
 
-/// How many lanes, and how many stuck ones may be replaced.
+/// How many lanes a member may have, and how many quarantined ones are replaced.
 struct LaneLimits {
   int laneCount = 1;
   int maxQuarantinedLanes = 1;
@@ -24,7 +24,7 @@ struct MemberOptions {
   ModuleOptions module;
   TokenName token;
   LaneLimits lanes;
-  /// Most openings that may hang in the module beside the one that serves.
+  /// How many openings may hang in the module beside the one that serves.
   int maxStuckOpenings = 2;
 };
 
@@ -44,7 +44,7 @@ struct MemberStatistics {
   int threadsInside = 0;
 };
 
-/// Guarded by the dispatcher's mutex.
+/// One member of a pool, open or not.
 struct Member {
   int index = -1;
   MemberOptions options;
@@ -53,7 +53,7 @@ struct Member {
   LaneBudget budget GUARDED_BY(poolState);
   /// A lane has been open since the last login.
   bool served GUARDED_BY(poolState) = false;
-  /// Of the epochs to come.
+  /// For the next epoch.
   Profile profile GUARDED_BY(poolState);
   std::shared_ptr<Openings> openings;
   /// Null while it is not open.
@@ -61,7 +61,8 @@ struct Member {
   OpeningPointer opening GUARDED_BY(poolState);
   std::shared_ptr<Epoch> epoch GUARDED_BY(poolState);
   MemberState state GUARDED_BY(poolState) = MemberState::kSuspended;
-  /// A call hung when no more lanes may be replaced: no work at all, whatever the state, until one may again.
+  /// A call hung when no more lanes may be replaced: it takes no work, whatever its state, until one may
+  /// again.
   bool exhausted GUARDED_BY(poolState) = false;
   /// Control operations that hold the token.
   int tokenHolders GUARDED_BY(poolState) = 0;
@@ -77,17 +78,17 @@ struct Member {
 
   bool isClosing() const REQUIRES(poolState) { return holdfast::isClosing(state); }
   /// Whether its lanes may run a request for these members.
-  bool takes(Members members) const REQUIRES(poolState);
-  bool takesSharedWork() const REQUIRES(poolState);
-  bool takesNamedWork() const REQUIRES(poolState);
+  [[nodiscard]] bool takes(Members members) const REQUIRES(poolState);
+  [[nodiscard]] bool takesSharedWork() const REQUIRES(poolState);
+  [[nodiscard]] bool takesNamedWork() const REQUIRES(poolState);
   /// More lanes than the budget allows.
-  bool hasSurplus() const REQUIRES(poolState);
+  [[nodiscard]] bool hasSurplus() const REQUIRES(poolState);
   /// Whether a lane that hangs may have another in its place.
-  bool mayReplace() const REQUIRES(poolState);
-  /// Threads that are inside the module, or will be before the member is closed. A lane at rest only closes
-  /// its session, and a release only finalises, so together they count as one, and only while nothing else
-  /// does: the release begins at the very deadline at which the others are counted.
-  int threadsInside() const REQUIRES(poolState);
+  [[nodiscard]] bool mayReplace() const REQUIRES(poolState);
+  /// Threads that are inside the module, or will be before the member is closed. An idle lane only closes its
+  /// session, and a release only finalises. Together they count as one, and only if nothing else is inside:
+  /// the release begins at the very deadline at which the others are counted.
+  [[nodiscard]] int threadsInside() const REQUIRES(poolState);
 };
 
 }  // namespace holdfast

@@ -7,23 +7,25 @@
 
 #include "completion.h"
 #include "dispatcher.h"
+#include "member_control.h"
 #include "module.h"
+#include "pool_closing.h"
 #include "watchdog.h"
 
 namespace holdfast {
 
-/// Starts operations. Each completes its answer exactly once, by the deadline.
+/// Each operation completes its answer exactly once, by the deadline.
 class Pool {
  public:
   Pool(size_t queueLimit, std::shared_ptr<Watchdog> watchdog);
 
   using Answer = std::shared_ptr<Completion>;
 
-  /// Throws a Failure of kind `closed`.
-  int addMember(MemberOptions options) { return dispatcher_->addMember(std::move(options)); }
+  /// See MemberControl.
+  [[nodiscard]] int addMember(MemberOptions options) { return members_->add(std::move(options)); }
 
   // Control operations, each on a thread of its own.
-  /// Adds a member and opens it; where that fails the member is closed.
+  /// Adds a member and opens it. If that fails the member is closed.
   void openMember(const Answer& answer, MemberOptions options, Deadline deadline);
   void reopenMember(const Answer& answer, int member, Deadline deadline);
   void loginMember(const Answer& answer, int member, Secret pin, Deadline deadline,
@@ -38,20 +40,19 @@ class Pool {
 
   /// See Dispatcher.
   void cancel(uint64_t ticket) { dispatcher_->cancel(ticket); }
-
-  /// Throw a Failure of kind `closed`.
-  void setProfile(int member, Profile profile, int laneCount) {
-    dispatcher_->setProfile(member, profile, laneCount);
-  }
   /// See Dispatcher.
   void setOperationTimeout(Clock::duration timeout, Dispatcher::OnHung onHung) {
     dispatcher_->setOperationTimeout(timeout, std::move(onHung));
   }
-  void suspend(int member) { dispatcher_->suspend(member); }
-  void resume(int member) { dispatcher_->resume(member); }
-  std::vector<MemberStatistics> statistics() const { return dispatcher_->statistics(); }
+  /// See MemberControl.
+  void setProfile(int member, Profile profile, int laneCount) {
+    members_->setProfile(member, profile, laneCount);
+  }
+  void suspend(int member) { members_->suspend(member); }
+  void resume(int member) { members_->resume(member); }
+  [[nodiscard]] std::vector<MemberStatistics> statistics() const { return members_->statistics(); }
 
-  bool isClosed() const { return dispatcher_->isClosed(); }
+  bool isClosed() const { return closing_->hasBegun(); }
 
   /// For an environment that ends with the pool still open: closes it on threads of its own, which the
   /// environment then waits for (`Threads::join`). Calls no module itself.
@@ -59,7 +60,10 @@ class Pool {
 
  private:
   const std::shared_ptr<Watchdog> watchdog_;
+  const std::shared_ptr<MemberTable> table_;
   const std::shared_ptr<Dispatcher> dispatcher_;
+  const std::shared_ptr<MemberControl> members_;
+  const std::shared_ptr<PoolClosing> closing_;
 };
 
 }  // namespace holdfast

@@ -1,17 +1,17 @@
-/// \file The capability to use what a dispatcher's mutex guards: queues, members, and the places of lanes.
+/// \file The capability to use what the mutex of a pool guards: members, lanes, and requests that wait.
 #pragma once
 
 #include "mutex.h"
 
 namespace holdfast {
 
-/// Members and lanes do not know the mutex that guards them, so clang could not name it in their annotations.
-/// This stands for it, and only a PoolLock holds it. (It does not tell one dispatcher from another. Each has
-/// its own members and lanes, and none reaches another's.)
+/// Members and lanes do not know the mutex that guards them (`MemberTable::mutex`), so clang could not name
+/// it in their annotations. This stands for it, and only a PoolLock holds it. It does not distinguish pools:
+/// each has its own members and lanes, and none reaches another's.
 class CAPABILITY PoolState {};
 inline constexpr PoolState poolState;
 
-/// Holds a dispatcher's mutex.
+/// Holds the mutex of a pool.
 class SCOPED_CAPABILITY PoolLock : public MutexLock {
  public:
   // Clang would miss the release of the mutex that poolState stands for.

@@ -1,4 +1,4 @@
-/// \file One posted operation on its way through the dispatcher.
+/// \file One posted operation, until it is answered.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   void onDeadline() override;
 
-  /// Less time than this would cost a lane for an answer that nobody can wait for.
+  /// With less time a lane would work for an answer that comes too late.
   bool hasTimeToStart() const { return Clock::now() + kMinTimeToStart < deadline; }
 
   /// The holder of the locks that its run takes.

@@ -4,9 +4,9 @@
 
 namespace holdfast {
 
-void RequestQueue::push(const RequestPointer& request) {
+void RequestQueue::push(const RequestPointer& request, size_t memberCount) {
   auto& [members, requests] = lineFor(request->members);
-  const bool mayFillHalf = memberCount_ > 1 && !members.areAll();
+  const bool mayFillHalf = memberCount > 1 && !members.areAll();
   const bool isLineFull = mayFillHalf && requests.size() >= std::max<size_t>(1, limit_ / 2);
   if (isLineFull || size_ >= limit_) throw failure(FailureKind::kQueueFull, "too many operations wait");
   requests.push_back({++newest_, request});

@@ -23,11 +23,9 @@ class RequestQueue {
   RequestQueue(size_t limit, std::shared_ptr<Watchdog> watchdog)
       : limit_(limit), watchdog_(std::move(watchdog)) {}
 
-  void addMember() REQUIRES(poolState) { ++memberCount_; }
-
-  /// Throws `queue-full`. In a pool of several members no line but that for all may fill more than half: work
-  /// for members that hang must not take the room of the others.
-  void push(const RequestPointer& request) REQUIRES(poolState);
+  /// Throws `queue-full`. In a pool of several members (`memberCount`) no line but that for all may fill more
+  /// than half: work for members that hang must not take the room of the others.
+  void push(const RequestPointer& request, size_t memberCount) REQUIRES(poolState);
   /// Puts a request that a lane gives back before all others, and beyond the limit.
   void pushFront(const RequestPointer& request) REQUIRES(poolState);
   /// The next request for a lane of this member, or null. First those that name it, because no other member
@@ -47,9 +45,9 @@ class RequestQueue {
   void refuseUnserved(Members serving, FailureKind kind, const char* detail) REQUIRES(poolState);
   void refuseAll(FailureKind kind, const char* detail) REQUIRES(poolState);
 
-  size_t size() const REQUIRES(poolState) { return size_; }
+  [[nodiscard]] size_t size() const REQUIRES(poolState) { return size_; }
   /// How many `pop` could give to a lane of this member.
-  size_t sizeFor(int member, bool takesShared) const REQUIRES(poolState);
+  [[nodiscard]] size_t sizeFor(int member, bool takesShared) const REQUIRES(poolState);
 
  private:
   struct Waiting {
@@ -70,15 +68,14 @@ class RequestQueue {
 
   /// The line for these members: a new one, or an empty one of others, if they have none.
   Line& lineFor(Members members) REQUIRES(poolState);
-  Line* nextLine(int member, bool takesShared) REQUIRES(poolState);
+  [[nodiscard]] Line* nextLine(int member, bool takesShared) REQUIRES(poolState);
   /// Takes the first request that matches out of its line; null if there is none.
   template <typename Predicate>
-  RequestPointer takeFirst(Line& line, Predicate matches) REQUIRES(poolState);
+  [[nodiscard]] RequestPointer takeFirst(Line& line, Predicate matches) REQUIRES(poolState);
   void refuseIn(Line& line, FailureKind kind, const char* detail) REQUIRES(poolState);
 
   const size_t limit_;
   const std::shared_ptr<Watchdog> watchdog_;
-  size_t memberCount_ GUARDED_BY(poolState) = 0;
   /// As many as different sets have waited at the same time.
   std::vector<Line> lines_ GUARDED_BY(poolState);
   size_t size_ GUARDED_BY(poolState) = 0;

@@ -11,12 +11,6 @@ namespace {
 
 /// A queue for three members.
 class RequestQueueTest : public testing::Test {
- public:
-  RequestQueueTest() {
-    const PoolLock lock(mutex_);
-    for (int member = 0; member < 3; ++member) queue_.addMember();
-  }
-
  protected:
   struct Posted {
     RequestPointer request;
@@ -34,7 +28,7 @@ class RequestQueueTest : public testing::Test {
 
   Posted push(Members members, uint64_t ticket = 1, Deadline deadline = after(20'000)) REQUIRES(poolState) {
     auto posted = make(members, ticket, deadline);
-    queue_.push(posted.request);
+    queue_.push(posted.request, 3);
     return posted;
   }
 

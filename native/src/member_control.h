@@ -1,0 +1,52 @@
+/// \file Members that are added, opened, admitted and suspended.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "dispatcher.h"
+#include "member_table.h"
+
+namespace holdfast {
+
+/// What control operations do to a member. Those that take its index throw `closed` if the member or the pool
+/// closes, unless they say otherwise.
+class MemberControl {
+ public:
+  MemberControl(std::shared_ptr<MemberTable> members, std::shared_ptr<Dispatcher> dispatcher)
+      : members_(std::move(members)), dispatcher_(std::move(dispatcher)) {}
+
+  /// The index of a member that is not open yet. Throws `closed`, or `no-member` if there are too many.
+  [[nodiscard]] int add(MemberOptions options);
+  /// Counts a control operation that opens the member, until the result is destroyed.
+  [[nodiscard]] std::shared_ptr<const MemberOptions> beginOpening(int index);
+  /// Suspends the member, takes its token away, refuses what names it, and ends its lanes. Those that do not
+  /// come back by the deadline are abandoned with what they hold.
+  void detach(int index, Deadline deadline);
+  /// A new opening. Throws `stuck` if too many earlier ones are still alive.
+  [[nodiscard]] OpeningPointer newOpening(int index);
+  /// Gives a token to a member that has none.
+  void attach(int index, std::shared_ptr<Token> token, OpeningPointer opening);
+  /// The token of a member that is open, for a control operation; closing waits until it is given back.
+  /// Throws `no-member` while the member is not open, or if too many control operations hang in it.
+  [[nodiscard]] std::shared_ptr<Token> acquireToken(int index);
+  /// Takes the locks on the token's objects from a control operation that hangs. Also of a closed member.
+  void expel(int index, Holder holder);
+  /// Null before the first login. Also of a closed member.
+  [[nodiscard]] std::shared_ptr<Epoch> epochOf(int index) const;
+  /// Sets the profile of the next epoch, and how many lanes there may be from now on.
+  void setProfile(int index, Profile profile, int laneCount);
+  [[nodiscard]] Profile profileOf(int index) const;
+  void suspend(int index);
+  void resume(int index);
+  /// Of all members that do not close.
+  [[nodiscard]] std::vector<MemberStatistics> statistics() const;
+
+ private:
+  [[nodiscard]] MemberStatistics describe(const Member& member) const REQUIRES(poolState);
+
+  const std::shared_ptr<MemberTable> members_;
+  const std::shared_ptr<Dispatcher> dispatcher_;
+};
+
+}  // namespace holdfast
