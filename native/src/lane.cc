@@ -8,12 +8,12 @@
 namespace holdfast {
 namespace {
 
-/// A wake-up costs a lane about 5 µs, an operation of SoftHSM 16. Where one takes longer than this, nothing
+/// A wake-up costs a lane about 5 µs, an operation of SoftHSM 16 µs. If one takes longer than this, no answer
 /// is held back.
 constexpr auto kHold = std::chrono::microseconds(100);
 
-/// The token had dropped the session, which says nothing of what was asked. Unless key and HSM worked on that
-/// very session afterwards.
+/// The token had dropped the session, so the failure does not concern the request. It does if key and HSM
+/// worked on that session afterwards.
 bool sessionWasLost(const Failure& failure) {
   if (failure.callerFault || failure.hsmCleared) return false;
   return failure.kind == FailureKind::kRv && returnValue(failure.rv).sessionLost &&
@@ -44,7 +44,7 @@ void Lane::run() {
       request = dispatcher_->finish(*this, std::move(request), std::move(*outcome));
     }
   }
-  // Before the end is told: who waits for it goes on to finalise the module.
+  // Before the end is reported: a thread that waits for it goes on to finalise the module.
   session_.reset();
   token_.reset();
   epoch_.reset();
@@ -84,7 +84,7 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
     if (Clock::now() >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     // Cancelled before this lane was awake.
-    if (request->completion->isClaimed()) throw failure(FailureKind::kCancelled, "nobody waits for it");
+    if (request->completion->isClaimed()) throw failure(FailureKind::kCancelled, "its caller has an answer");
     ensureSession(dispatcher_->epochFor(*this));
     Success success{member_, epoch_->number, operateOnLivingSession(*request), started_};
     success.taken = Clock::now() - started_;
@@ -122,8 +122,8 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   if (session_ && !poisoned_ && epoch == epoch_) return;
   nonces_.clear();
   session_.reset();
-  // First: a session that does not open is a failure of the new epoch, and not one that nobody minds any
-  // more.
+  // First: a session that does not open is a failure of the new epoch, and failures of earlier ones are
+  // ignored.
   epoch_ = epoch;
   openSession();
   poisoned_ = false;
@@ -137,7 +137,7 @@ Failure Lane::withContext(Failure failure) {
   return failure;
 }
 
-/// Only C_GetSessionInfo proves that a login is lost: some tokens answer so for a key that they refuse.
+/// Only C_GetSessionInfo proves that a login is lost: some tokens answer the same for a key that they refuse.
 void Lane::proveLogin(Failure& failure) {
   if (!session_) return;
   try {
@@ -153,7 +153,7 @@ void Lane::noteFailure(const Failure& failure) {
     epoch_->selfTest.refusesForgeries = false;
     epoch_->cache.doubtAll();
   }
-  // Nobody knows what state an operation that ended so has left the session in.
+  // The state of the session is unknown after such a failure.
   const bool isSpoilt = failure.kind == FailureKind::kBadOutput || failure.kind == FailureKind::kLookUpFailed;
   if (isSpoilt) poisoned_ = true;
   if (failure.kind != FailureKind::kRv || failure.callerFault || failure.hsmCleared) return;

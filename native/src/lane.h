@@ -16,8 +16,8 @@ namespace holdfast {
 
 class Dispatcher;
 
-/// Its thread owns it: nobody waits for it without a deadline, because a thread that hangs in a module cannot
-/// be joined, and holds what it may touch. `place` is the dispatcher's: guarded by its mutex.
+/// Its thread owns the lane, and the lane all that the thread may touch: a thread that hangs in a module
+/// cannot be joined, so no one waits for it without a deadline. The dispatcher owns `place`.
 class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  public:
   /// Where the lane stands in the dispatcher.
@@ -26,7 +26,7 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
     /// The number of the session epoch that it works in.
     uint64_t epoch GUARDED_BY(poolState) = 0;
     LaneState state GUARDED_BY(poolState) = LaneState::kOpening;
-    /// When the watchdog gives it up, while it opens its first session.
+    /// While it opens its first session: when the watchdog quarantines it.
     std::optional<Deadline> opensUntil GUARDED_BY(poolState);
     Condition wake;
   };
@@ -37,18 +37,18 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   /// Its first session did not open in time.
   void onDeadline() override;
 
-  /// Starts the thread; throws std::system_error where the system has no more.
+  /// Starts the thread. Throws std::system_error if the system has no more.
   void start(Threads& threads);
 
   int member() const { return member_; }
   /// Its first session is open.
   bool isReady() const REQUIRES(poolState) { return place.state != LaneState::kOpening; }
-  /// What it has sessions on. On its thread.
+  /// The token of its sessions. For its own thread.
   const Token* token() const { return token_.get(); }
 
-  /// Whether the answer just found may wait for those of the next requests, so that they wake the event loop
-  /// together. Not for long, and not for more than half of what is under way: the caller of the others must
-  /// find time to post again before the lane runs out of work. `waiting`: requests in the queue.
+  /// Whether the latest answer may wait for those of the next requests, to share one wake-up of the event
+  /// loop. Not for long, and no more answers than requests wait in the queue (`waiting`): callers must have
+  /// time to post again before the lane runs out of work.
   [[nodiscard]] bool mayHold(size_t waiting);
 
   Place place;
@@ -56,13 +56,13 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  private:
   void run();
   [[nodiscard]] bool openFirstSession();
-  /// Of the epoch. Where the token has dropped the others that it had, its handles have to prove themselves
-  /// again: the lanes of those may not have noticed yet.
+  /// In the current epoch. If the token has dropped all earlier sessions, the epoch's handles have to prove
+  /// themselves again: other lanes may not have noticed the loss yet.
   void openSession();
-  /// Nothing where another lane has the request now, because the token has no session for this one.
+  /// Nothing if the request went back to the queue, because the token has no session for this lane.
   [[nodiscard]] std::optional<Outcome> perform(const RequestPointer& request);
   [[nodiscard]] Value operate(Request& request);
-  /// As `operate`, and once more on a new session where the token had dropped this one.
+  /// As `operate`, and once more on a new session if the token had dropped this one.
   [[nodiscard]] Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   /// Adds member and epoch, and notes the failure.
@@ -73,7 +73,7 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
 
   const std::shared_ptr<Dispatcher> dispatcher_;
   const int member_;
-  // Only the thread touches what follows.
+  // Used by the thread only.
   std::shared_ptr<Token> token_;
   std::shared_ptr<Epoch> epoch_;
   OpeningPointer opening_;

@@ -6,8 +6,8 @@
 namespace holdfast {
 
 /// Its limit, until the token has no session for one more (CKR_SESSION_COUNT: other applications count too).
-/// Then one lane less than there are, so that a session is left for inventories and for others; and one more
-/// after a while, slowly. Never less than one.
+/// Then one lane less than there are, which leaves a session for inventories and other applications. After a
+/// while one more is tried, each time later. Never less than one.
 class LaneBudget {
  public:
   /// A new start, as after a login.

@@ -1,4 +1,4 @@
-/// \file The lanes of one member, and where each of them stands.
+/// \file The lanes of one member and their states.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace holdfast {
 
-/// Holds lanes from their start to their end, also while they hang. It alone changes their states; it starts
-/// none and knows of no bounds.
+/// Holds lanes from start to end, also while they hang. Only it changes their states. It starts none, and has
+/// no bounds.
 class LaneSet {
  public:
   /// Neither quarantined nor retired.
@@ -29,13 +29,13 @@ class LaneSet {
   size_t inside() const REQUIRES(poolState);
 
   /// The last one to rest: its caches are warm. Null if none rests.
-  Lane* nextIdle() const REQUIRES(poolState) { return idle_.empty() ? nullptr : idle_.back(); }
-  /// The one that costs least to end: one that opens, else the first one to rest. Null if all work.
-  Lane* leastNeeded() const REQUIRES(poolState);
+  [[nodiscard]] Lane* nextIdle() const REQUIRES(poolState) { return idle_.empty() ? nullptr : idle_.back(); }
+  /// The one that costs least to end: one that opens, else the one that has rested longest. Null if all work.
+  [[nodiscard]] Lane* leastNeeded() const REQUIRES(poolState);
   /// The lane that runs such a request, also if it is retired. Null if none does. What a quarantined lane
   /// runs has its answer.
   template <typename Predicate>
-  Lane* runnerOf(Predicate matches) const REQUIRES(poolState) {
+  [[nodiscard]] Lane* runnerOf(Predicate matches) const REQUIRES(poolState) {
     for (const auto* const lanes : {&active_, &retired_}) {
       for (const auto& lane : *lanes) {
         if (lane->place.current && matches(*lane->place.current)) return lane.get();
@@ -53,8 +53,8 @@ class LaneSet {
   /// Also those in quarantine.
   void retireAll() REQUIRES(poolState);
   /// Gives the state that it ended from.
-  LaneState end(Lane& lane) REQUIRES(poolState);
-  /// Lets those that rest look whether their member closes.
+  [[nodiscard]] LaneState end(Lane& lane) REQUIRES(poolState);
+  /// Wakes idle lanes to see whether their member closes.
   void notifyAll() REQUIRES(poolState);
 
  private:

@@ -14,7 +14,8 @@ constexpr Next kDraining = MemberState::kDraining;
 
 }  // namespace
 
-// Who resumes, suspends or closes a member that closes is answered `closed` before. A pool may close twice.
+// A member that closes is not resumed, suspended or closed: the caller gets `closed` before. A pool may close
+// twice.
 // test/docs/drawings.test.ts reads the rows.
 // clang-format off
 constexpr MemberTransitions memberTransitions{

@@ -8,15 +8,16 @@
 namespace holdfast {
 
 enum class MemberState : uint8_t {
-  /// Runs only what is posted to it by name.
+  /// Runs only what names it.
   kSuspended,
   kAdmitted,
-  /// Admitted, but a call hangs and none has succeeded since. Until one does, or it is
-  /// resumed, it takes no shared work.
+  /// Admitted, but a call hangs and none has succeeded since. It takes no shared work until one does, or
+  /// until it
+  /// is resumed.
   kSuspected,
-  /// No new work; lanes end once they have done what was posted to it.
+  /// Takes no new work. Its lanes end when they have done what names it.
   kClosing,
-  /// Closes with the pool, and was admitted: its lanes also do what waits for any member.
+  /// Closes with the pool, and was admitted: its lanes also do shared work that waits.
   kDraining,
 };
 

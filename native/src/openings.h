@@ -12,15 +12,16 @@ namespace holdfast {
 /// instance, lanes, control operations. The opening is over when nothing holds it any more.
 using OpeningPointer = std::shared_ptr<const void>;
 
-/// A member that is opened again while calls of its former opening hang leaves those behind: threads, a copy
-/// of the library, sessions. This bounds how many such remains there may be.
+/// A member that is opened again while calls of its former opening hang abandons them: threads, sessions, a
+/// copy of the library. This bounds how many such openings there may be.
 class Openings : public std::enable_shared_from_this<Openings> {
  public:
-  explicit Openings(int most) : most_(most) {}
+  explicit Openings(int max) : max_(max) {}
 
-  /// Throws `stuck` if that many are alive: only a new process gets rid of the calls that hang in them.
+  /// Throws `stuck` if as many as there may be are alive: only a new process ends the calls that hang in
+  /// them.
   [[nodiscard]] OpeningPointer begin() {
-    if (++alive_ > most_) {
+    if (++alive_ > max_) {
       --alive_;
       throw failure(FailureKind::kStuck, "too many openings of the member hang in its module");
     }
@@ -30,7 +31,7 @@ class Openings : public std::enable_shared_from_this<Openings> {
   int alive() const { return alive_.load(); }
 
  private:
-  const int most_;
+  const int max_;
   std::atomic<int> alive_ = 0;
 };
 

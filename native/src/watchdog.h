@@ -1,4 +1,4 @@
-/// \file The thread that answers requests whose deadline has passed.
+/// \file The thread that acts at deadlines.
 #pragma once
 
 #include <memory>
@@ -11,14 +11,14 @@
 
 namespace holdfast {
 
-/// Is called when its deadline passes.
+/// Acts when its deadline passes.
 class TimerTarget {
  public:
   TimerTarget() = default;
   TimerTarget(const TimerTarget&) = delete;
   TimerTarget& operator=(const TimerTarget&) = delete;
   virtual ~TimerTarget() = default;
-  /// On the watchdog's thread, once, unless it was unwatched before; must not call into a module.
+  /// Called once, on the watchdog's thread, unless it was unwatched before. Must not call a module.
   virtual void onDeadline() = 0;
 };
 
@@ -37,12 +37,12 @@ class Watchdog {
   Threads& threads() { return threads_; }
 
  private:
-  /// Shared with the thread, which may outlive the watchdog by the moments it needs to see `stopping`.
+  /// Shared with the thread, which outlives the watchdog until it sees `stopping`.
   struct State {
     Mutex mutex;
     Condition changed;
     std::set<std::pair<Deadline, std::shared_ptr<TimerTarget>>> timers GUARDED_BY(mutex);
-    /// Until when the thread sleeps unless it is woken.
+    /// When the thread wakes up by itself.
     Deadline sleepsUntil GUARDED_BY(mutex) = Deadline::max();
     bool stopping GUARDED_BY(mutex) = false;
   };

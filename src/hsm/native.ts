@@ -252,10 +252,10 @@ export interface NativePool extends NativeDataOperations {
    */
   setProfile(member: number, profile: NativeProfile, laneCount: number): void;
   /**
-   * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles
-   * (or, if `C_Login` hangs, when it returns). Rejects if no lane can open its session. Called again on a member that is logged in, it begins a new
-   * epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process. `attempt` (of `acquireLoginLock`; null without a lock)
-   * is held until `C_Login` has come back. What hangs before it gives it back at the deadline and never logs in.
+   * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles (or, if `C_Login`
+   * hangs, when it returns). Rejects if a lane cannot open its session, unless the token has no more. Called again on a member that is logged in, it
+   * begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process. `attempt` (of `acquireLoginLock`; null
+   * without a lock) is held until `C_Login` has come back. What hangs before it gives it back at the deadline and never logs in.
    */
   loginMember(
     member: number,
