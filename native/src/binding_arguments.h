@@ -15,34 +15,34 @@
 namespace holdfast {
 
 /// The memory of a Uint8Array as it is: good until the call returns.
-ByteView viewOf(const Napi::Value& value);
+[[nodiscard]] ByteView viewOf(const Napi::Value& value);
 /// A copy of a Uint8Array that is not secret.
-Bytes bytesOf(const Napi::Value& value);
+[[nodiscard]] Bytes bytesOf(const Napi::Value& value);
 /// A copy that is zeroed when it goes; the array itself stays JavaScript's to zero.
-Secret secretOf(const Napi::Value& value);
+[[nodiscard]] Secret secretOf(const Napi::Value& value);
 /// As UTF-8.
-std::string stringOf(const Napi::Value& value);
+[[nodiscard]] std::string stringOf(const Napi::Value& value);
 /// Nothing for null; `undefined` never crosses.
-std::optional<std::string> stringOrNull(const Napi::Value& value);
+[[nodiscard]] std::optional<std::string> stringOrNull(const Napi::Value& value);
 /// A whole number of 32 bits: indices and counts.
-int intOf(const Napi::Value& value);
+[[nodiscard]] int intOf(const Napi::Value& value);
 /// A whole number that is not negative: lengths, limits, CK_RVs.
-size_t sizeOf(const Napi::Value& value);
+[[nodiscard]] size_t sizeOf(const Napi::Value& value);
 /// From `NativeMembers`: null, an index, or an array of indices.
-Members membersOf(const Napi::Value& value);
+[[nodiscard]] Members membersOf(const Napi::Value& value);
 /// From absolute milliseconds of `process.hrtime`.
-Deadline deadlineOf(const Napi::Value& value);
+[[nodiscard]] Deadline deadlineOf(const Napi::Value& value);
 /// Of a `NativeLock`; nothing for null, and for one that was released.
-std::shared_ptr<FileLock> lockOf(const Napi::Value& value);
+[[nodiscard]] std::shared_ptr<FileLock> lockOf(const Napi::Value& value);
 /// From `NativeModuleOptions`.
-ModuleOptions moduleOptionsOf(const Napi::Value& value);
+[[nodiscard]] ModuleOptions moduleOptionsOf(const Napi::Value& value);
 /// From `NativeMemberOptions`.
-MemberOptions memberOptionsOf(const Napi::Value& value);
+[[nodiscard]] MemberOptions memberOptionsOf(const Napi::Value& value);
 /// From `NativeProfile`; without a maximum the length is unlimited.
-Profile profileOf(const Napi::Value& value);
+[[nodiscard]] Profile profileOf(const Napi::Value& value);
 /// CKA_CLASS and CKA_ID.
-ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id);
+[[nodiscard]] ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id);
 /// From `NativeMaterial`.
-Material materialOf(const Napi::Value& value);
+[[nodiscard]] Material materialOf(const Napi::Value& value);
 
 }  // namespace holdfast

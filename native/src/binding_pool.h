@@ -18,7 +18,7 @@ class MaterialBinding : public Napi::ObjectWrap<MaterialBinding> {
   static Napi::Function define(Napi::Env env);
   explicit MaterialBinding(const Napi::CallbackInfo& info);
 
-  static MaterialPointer of(const Napi::Value& value);
+  [[nodiscard]] static MaterialPointer of(const Napi::Value& value);
 
  private:
   const MaterialPointer material_;
@@ -50,7 +50,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value statistics(const Info& info);
 
   /// Opens a promise and starts the operation that settles it.
-  static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
+  [[nodiscard]] static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
   /// Any operation of lanes: a row of a table in binding_pool.cc.
   Napi::Value postControl(const Info& info);
   Napi::Value postData(const Info& info);

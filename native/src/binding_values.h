@@ -25,12 +25,12 @@ enum class Shape {
 using HeldLock = std::shared_ptr<std::shared_ptr<FileLock>>;
 
 /// Copies the value. Secrets in `success` are zeroed when it is destroyed.
-Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape);
+[[nodiscard]] Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape);
 /// An Error with the properties of `NativeFailure`.
-Napi::Value toJavaScript(Napi::Env env, const Failure& failure);
+[[nodiscard]] Napi::Value toJavaScript(Napi::Env env, const Failure& failure);
 /// An array of `NativeMemberStatistics`.
-Napi::Value toJavaScript(Napi::Env env, const std::vector<MemberStatistics>& statistics);
+[[nodiscard]] Napi::Value toJavaScript(Napi::Env env, const std::vector<MemberStatistics>& statistics);
 /// A `NativeReturnValue`.
-Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row);
+[[nodiscard]] Napi::Value toJavaScript(Napi::Env env, const ReturnValue& row);
 
 }  // namespace holdfast

@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-Failure exhausted(const std::exception& error) {
+[[nodiscard]] Failure exhausted(const std::exception& error) {
   auto made = rvFailure(Function::kNone, CKR_HOST_MEMORY);
   made.detail = error.what();
   return made;

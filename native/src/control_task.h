@@ -23,7 +23,7 @@ class ControlTask final : public TimerTarget, public std::enable_shared_from_thi
                     Deadline deadline, Work work, Late late = laneDeadline);
 
   /// The usual answer: kind `lane-deadline`.
-  static Outcome laneDeadline();
+  [[nodiscard]] static Outcome laneDeadline();
 
   void onDeadline() override;
 

@@ -9,11 +9,12 @@
 namespace holdfast {
 namespace {
 
-Secret decrypt(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key) {
+[[nodiscard]] Secret decrypt(OperationContext& context, const DecryptionCanary& canary,
+                             CK_OBJECT_HANDLE key) {
   return gcmDecrypt(context.session, key, canary.nonce, canary.additionalData, canary.ciphertext);
 }
 
-Failure forgeryAccepted(const char* detail) {
+[[nodiscard]] Failure forgeryAccepted(const char* detail) {
   Failure accepted = failure(FailureKind::kSelfTestFailed, detail);
   accepted.function = Function::C_Decrypt;
   return accepted;

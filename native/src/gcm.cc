@@ -46,7 +46,8 @@ CK_GCM_PARAMS parametersFor(ByteView nonce, ByteView additionalData) {
 
 namespace {
 
-Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters, ByteView plaintext) {
+[[nodiscard]] Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters,
+                                ByteView plaintext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
   session.begin(Function::C_EncryptInit,
@@ -60,8 +61,8 @@ Bytes encryptWith(Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& paramet
 }
 
 /// `unwritten`: the bytes that fill the buffer before the call.
-Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key, CK_GCM_PARAMS& parameters,
-                   ByteView ciphertext) {
+[[nodiscard]] Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key,
+                                 CK_GCM_PARAMS& parameters, ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};
   auto& functions = session.functions();
   session.begin(Function::C_DecryptInit,

@@ -21,30 +21,30 @@ namespace holdfast {
 class HandleEntry {
  public:
   /// The handle, if it was proved against exactly this material in this epoch.
-  std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
+  [[nodiscard]] std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
   /// `begun`: a time before the canary was tried.
   void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun);
   /// From now on the handle must prove itself again; it stays the candidate.
   void revokeProof();
   /// How often the proof was revoked. If this number changed during an encryption, the ciphertext may be
   /// under another key.
-  uint64_t revocations() const { return revocations_.load(std::memory_order_acquire); }
+  [[nodiscard]] uint64_t revocations() const { return revocations_.load(std::memory_order_acquire); }
 
   /// The handle to try before a find: the one that this epoch's inventory saw, or the last that was found or
   /// proved.
-  std::optional<CK_OBJECT_HANDLE> candidate() const;
+  [[nodiscard]] std::optional<CK_OBJECT_HANDLE> candidate() const;
   void recordSeen(CK_OBJECT_HANDLE handle);
   void forgetCandidate();
 
   /// The proof, for operations that ask whether the HSM works with a key other than theirs.
-  std::optional<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> proof() const;
+  [[nodiscard]] std::optional<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> proof() const;
 
   /// The HSM refused this key while it worked with another one. A later proof clears this.
   void recordRefusal(Clock::time_point when);
-  bool wasRefusedLately() const;
+  [[nodiscard]] bool wasRefusedLately() const;
 
   /// Whether the canary decrypted through this handle, in an attempt that began at `then` or later.
-  bool canarySucceededSince(Clock::time_point then) const;
+  [[nodiscard]] bool canarySucceededSince(Clock::time_point then) const;
   void recordCanarySuccess(Clock::time_point begun);
 
   /// How many of this key's ciphertexts were seen to decrypt: see encryption_check.h.
@@ -85,10 +85,10 @@ class HandleCache {
   void drop(const ObjectIdentity& identity);
   /// Every handle must prove itself again, and stays a candidate. Work in progress keeps its entry.
   void doubtAll();
-  size_t size() const;
+  [[nodiscard]] size_t size() const;
   /// At most `most` keys that have a proof, other than this one.
-  std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(const ObjectIdentity& except,
-                                                                       size_t most) const;
+  [[nodiscard]] std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(
+      const ObjectIdentity& except, size_t most) const;
 
   /// Takes in one inventory pass over all keys, some of which may share an identity. Keys that share one, or
   /// that are gone, lose their proof. Their next use finds and judges them again.

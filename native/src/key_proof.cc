@@ -61,7 +61,8 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
 }
 
 /// A failing search is not the HSM's fault if it works with other keys.
-CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, HandleEntry& entry) {
+[[nodiscard]] CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material,
+                                       HandleEntry& entry) {
   const auto find = [&] { return findOneObject(context, material.identity); };
   const auto isOfSearch = [](const Failure& failure) {
     return failure.kind == FailureKind::kRv && traitsOf(failure.function).searches;
@@ -86,7 +87,8 @@ CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material, Ha
 
 /// The whole proof of invariant 3. That only one object has the id is known from the inventory of this epoch,
 /// or else from a find, which searches the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
-CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& material, HandleEntry& entry) {
+[[nodiscard]] CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& material,
+                                            HandleEntry& entry) {
   if (const auto candidate = entry.candidate()) {
     try {
       proveAll(context, material, *candidate);

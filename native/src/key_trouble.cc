@@ -5,12 +5,12 @@
 namespace holdfast {
 namespace {
 
-Failure callerFault(Failure failure) {
+[[nodiscard]] Failure callerFault(Failure failure) {
   failure.callerFault = true;
   return failure;
 }
 
-Failure hsmCleared(Failure failure) {
+[[nodiscard]] Failure hsmCleared(Failure failure) {
   failure.hsmCleared = true;
   return failure;
 }

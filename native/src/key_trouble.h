@@ -25,7 +25,7 @@ class KeyTrouble {
  private:
   void settleLostProof(const Failure& failure);
   void settleWhileProven(const ProvenKey& key, const Failure& failure);
-  bool otherKeysEncrypt(const ProvenKey& key);
+  [[nodiscard]] bool otherKeysEncrypt(const ProvenKey& key);
   void recordRefusal(const ProvenKey& key) const;
 
   OperationContext& context_;

@@ -94,7 +94,7 @@ pid_t start(const std::string& path) {
 }
 
 /// Its wait status; nothing if it had to be killed.
-std::optional<int> statusBy(pid_t child, Deadline deadline) {
+[[nodiscard]] std::optional<int> statusBy(pid_t child, Deadline deadline) {
   int status = 0;
   for (;;) {
     const pid_t ended = ::waitpid(child, &status, WNOHANG);

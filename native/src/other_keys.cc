@@ -20,7 +20,8 @@ bool saysTokenIsLost(const Failure& failure) {
 }
 
 /// Reports nothing if no other key is known.
-std::optional<bool> witnessesDecrypt(OperationContext& context, const ObjectIdentity& troubled) {
+[[nodiscard]] std::optional<bool> witnessesDecrypt(OperationContext& context,
+                                                   const ObjectIdentity& troubled) {
   std::optional<Failure> last;
   for (const auto& [handle, material] : context.cache.provenKeys(troubled, kMostWitnesses)) {
     try {

@@ -24,7 +24,7 @@ class Search {
   /// At most `most` further handles; none at the end of the search. A token may give fewer than it has left
   /// (§5.7), so only an empty answer is the end. Throws `bad-output` for an invalid handle, one that this
   /// search gave before, more of them than were asked for, and beyond `kMostObjects`.
-  std::vector<CK_OBJECT_HANDLE> next(size_t most);
+  [[nodiscard]] std::vector<CK_OBJECT_HANDLE> next(size_t most);
 
  private:
   void note(CK_OBJECT_HANDLE handle);

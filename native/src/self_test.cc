@@ -73,14 +73,15 @@ struct Sample {
   Bytes ciphertext;
 };
 
-Failure selfTestFailed(Failure why, const char* detail) {
+[[nodiscard]] Failure selfTestFailed(Failure why, const char* detail) {
   why.kind = FailureKind::kSelfTestFailed;
   why.detail = detail;
   return why;
 }
 
 /// Reports nothing if the token has never encrypted under such a key: it may not allow that.
-std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE key, uint8_t number) {
+[[nodiscard]] std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE key,
+                                                uint8_t number) {
   Sample sample;
   auto& [nonce, ciphertext] = sample;
   if (!context.profile.tokenMakesNonces) nonce.back() = number;

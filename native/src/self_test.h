@@ -14,6 +14,6 @@ namespace holdfast {
 
 /// Reads the attributes of a key that lives for this call only. Throws C_GetAttributeValue's failure. Returns
 /// false if the token makes no such key.
-bool readsSessionKey(OperationContext& context);
+[[nodiscard]] bool readsSessionKey(OperationContext& context);
 
 }  // namespace holdfast

@@ -8,6 +8,6 @@ namespace holdfast {
 /// name in the abstract namespace. Node has no datagram sockets of that kind. Never blocks: if the
 /// receiver's buffer is full the message is lost.
 /// @returns 0, or the errno of the call that failed.
-int notifyService(const std::string& address, const std::string& message) noexcept;
+[[nodiscard]] int notifyService(const std::string& address, const std::string& message) noexcept;
 
 }  // namespace holdfast

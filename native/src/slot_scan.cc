@@ -18,12 +18,14 @@ namespace {
 /// of threads of one scan, reached when every slot hangs.
 constexpr int kShares = 4;
 
-Failure inSlot(Failure failure, CK_SLOT_ID slot) {
+[[nodiscard]] Failure inSlot(Failure failure, CK_SLOT_ID slot) {
   failure.detail = "the token in slot " + std::to_string(slot) + " does not answer";
   return failure;
 }
 
-Failure overdue(CK_SLOT_ID slot) { return inSlot(failure(FailureKind::kLaneDeadline, ""), slot); }
+[[nodiscard]] Failure overdue(CK_SLOT_ID slot) {
+  return inSlot(failure(FailureKind::kLaneDeadline, ""), slot);
+}
 
 /// Nothing if the card was pulled just now.
 using Answer = std::variant<std::monostate, TokenInfo, Failure>;

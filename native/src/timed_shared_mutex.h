@@ -34,8 +34,8 @@ class TimedSharedMutex {
     Holder holder_;
   };
 
-  Lock lockExclusive(Deadline deadline, Holder holder);
-  Lock lockShared(Deadline deadline, Holder holder);
+  [[nodiscard]] Lock lockExclusive(Deadline deadline, Holder holder);
+  [[nodiscard]] Lock lockShared(Deadline deadline, Holder holder);
 
   /// For a holder that hangs in a module and may never unlock: others lock as if it had. Harmless if it holds
   /// nothing.

@@ -30,7 +30,7 @@ std::string describe(const TokenName& name) {
 }
 
 /// The failure of a token that was pulled out, because that is what has happened.
-Failure anotherToken() {
+[[nodiscard]] Failure anotherToken() {
   Failure failure = rvFailure(Function::C_GetTokenInfo, CKR_DEVICE_REMOVED);
   failure.detail = "the slot now holds another token";
   return failure;
@@ -176,7 +176,7 @@ void Token::login(const Secret& pin, Deadline deadline, const std::shared_ptr<Lo
   const auto anchor = livingAnchor();
   // The attempt is recorded for the token that was found, not for one that has taken its slot since.
   if (!isPresentWithRetry()) throw anotherToken();
-  readSession(*anchor);
+  static_cast<void>(readSession(*anchor));
   // From here on no other thread installs a login, or tries the PIN, before this one is done.
   if (Clock::now() >= deadline || !attempt->begin())
     throw failure(FailureKind::kLaneDeadline, "the deadline passed before C_Login");

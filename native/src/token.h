@@ -120,7 +120,7 @@ class Token {
   [[nodiscard]] std::shared_ptr<Session> livingAnchor();
   void install(std::shared_ptr<Session> anchor);
   /// Calls C_GetSessionInfo. Throws if the session is of another slot, whose objects are not this token's.
-  CK_SESSION_INFO readSession(const Session& session) const;
+  [[nodiscard]] CK_SESSION_INFO readSession(const Session& session) const;
   [[nodiscard]] bool isPresentWithRetry() const;
 
   const std::shared_ptr<Module> module_;

@@ -7,7 +7,7 @@
 namespace holdfast {
 namespace {
 
-Failure tooShort() {
+[[nodiscard]] Failure tooShort() {
   auto failure = rvFailure(Function::kNone, CKR_ENCRYPTED_DATA_LEN_RANGE);
   failure.callerFault = true;
   return failure;

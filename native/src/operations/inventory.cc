@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kSlice = 256;
 
-std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
+[[nodiscard]] std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
   const auto lock = lockShared(context, context.token.objects());
   requireTime(context, bool(lock));
   Search search(context.session, nullptr, 0);
