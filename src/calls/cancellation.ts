@@ -3,7 +3,7 @@ import { HoldfastError } from '../errors.js';
 /** The message of CANCELLED, wherever the request was. */
 export const cancelledMessage = 'The caller cancelled the request.';
 
-/** Is told of a cancellation, once; it must not throw. An object, because a request is held by less than by a closure. */
+/** Receives a cancellation, once; it must not throw. An object and not a closure: one is made for every request. */
 export interface CancellationListener {
   cancelled(): void;
 }

@@ -82,8 +82,8 @@ export class Answer implements LaneResult {
 }
 
 /**
- * The operations of this environment that have no answer yet, by ticket. A request costs a place in an array and no
- * promise: V8 keeps what a closure holds for the turn after next much longer than an object in a table.
+ * The operations of this environment that have no answer yet, by ticket. A request costs a place in an array, and no
+ * promise or closure: V8 moves what a closure keeps beyond its turn to the old space, which costs more than the promise.
  */
 export class AnswerTable {
   readonly #numbers = new Float64Array(batchRows * answerRowLength);
