@@ -6,6 +6,7 @@ test('without options a full run is stored', () => {
     help: false,
     json: false,
     quick: false,
+    smoke: false,
     store: true,
     build: true,
     rounds: 3,
@@ -18,6 +19,7 @@ test('without options a full run is stored', () => {
 test.each([
   [['--quick'], { quick: true, store: false, rounds: 2 }],
   [['--quick', '--store'], { quick: true, store: true }],
+  [['--smoke', '--json'], { smoke: true, json: true, store: false }],
   [['--no-store'], { store: false }],
   [['--json', '--no-build'], { json: true, build: false }],
   [['--rounds', '5', '--seconds', '0.5', '--lanes=4'], { rounds: 5, seconds: 0.5, lanes: 4 }],
@@ -44,6 +46,7 @@ test('the help names every option', () => {
   for (const option of [
     'json',
     'quick',
+    'smoke',
     'store',
     'no-store',
     'no-build',

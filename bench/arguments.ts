@@ -7,6 +7,8 @@ export interface BenchArguments {
   json: boolean;
   /** About a minute: short runs at fewer levels of load, not stored unless `--store` says so. */
   quick: boolean;
+  /** Only ratios, and a failure if one is far too low: for CI. */
+  smoke: boolean;
   /** Write JSON and plots to `bench/results`. */
   store: boolean;
   /** Set everything up and compile changed code first. */
@@ -27,6 +29,7 @@ Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server
 
   --json         print exactly one JSON document on stdout; progress goes to stderr
   --quick        take about a minute; not stored unless --store is given
+  --smoke        measure only ratios to the echo, and fail if one is about half of what it was: for CI; not stored
   --store        store JSON and plots in bench/results (what a run without --quick does)
   --no-store     do not
   --no-build     do not install or compile anything first
@@ -44,11 +47,13 @@ export class UsageError extends Error {}
 export function parseBenchArguments(parameters: readonly string[]): BenchArguments {
   const values = parse(parameters);
   const quick = values.quick ?? false;
+  const smoke = values.smoke ?? false;
   return {
     help: values.help ?? false,
     json: values.json ?? false,
     quick,
-    store: (values.store ?? !quick) && !(values['no-store'] ?? false),
+    smoke,
+    store: (values.store ?? !quick) && !smoke && !(values['no-store'] ?? false),
     build: !(values['no-build'] ?? false),
     rounds: atLeast(1, values.rounds, '--rounds', true) ?? (quick ? 2 : 3),
     seconds: atLeast(0.1, values.seconds, '--seconds', false),
@@ -65,6 +70,7 @@ function parse(parameters: readonly string[]) {
         help: { type: 'boolean' },
         json: { type: 'boolean' },
         quick: { type: 'boolean' },
+        smoke: { type: 'boolean' },
         store: { type: 'boolean' },
         'no-store': { type: 'boolean' },
         'no-build': { type: 'boolean' },

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UsageError } from './arguments.js';
+import { isInstalled } from './program.js';
 import type { NativePrograms } from './scenarios.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,10 +16,21 @@ export const nativePrograms: NativePrograms = {
 };
 
 /**
+ * What every measurement needs.
+ * @param build whether to compile the bench's own programs
+ * @throws UsageError without h2load
+ */
+export function prepareBench(build: boolean, progress: (line: string) => void): void {
+  if (!isInstalled('h2load')) throw new UsageError('h2load is missing: install the package nghttp2-client.');
+  if (build) buildAll(progress);
+  requireBuilt();
+}
+
+/**
  * Compiles the programs of the bench itself. The set-up has just compiled the server and the addon: a result for old
  * code would be meaningless. Throws if that fails.
  */
-export function buildAll(progress: (line: string) => void): void {
+function buildAll(progress: (line: string) => void): void {
   const steps = [
     ['cmake', '-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release'],
     ['cmake', '--build', build],

@@ -6,9 +6,10 @@ test('two commits are compared in ten rounds', () => {
   expect(parseCompareArguments(['main~1', 'main'])).toEqual({
     help: false,
     json: false,
+    build: true,
     rounds: 10,
     seconds: 2,
-    warmUpSeconds: 2,
+    warmUpRequests: 10_000,
     lanes: 1,
     cheapToken: false,
     commits: ['main~1', 'main'],

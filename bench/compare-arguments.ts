@@ -6,11 +6,13 @@ export interface CompareArguments {
   help: boolean;
   /** One JSON document on stdout instead of a table. */
   json: boolean;
+  /** Compile the bench's own programs first. */
+  build: boolean;
   rounds: number;
   /** Length of one measurement, in seconds. */
   seconds: number;
-  /** Load on each method before each round's measurements, in seconds: V8 compiles as it runs. */
-  warmUpSeconds: number;
+  /** Requests of each method before each round's measurements: V8 compiles as it runs. */
+  warmUpRequests: number;
   lanes: number;
   /** Whether the servers' tokens encrypt at next to no cost. */
   cheapToken: boolean;
@@ -43,9 +45,10 @@ export function parseCompareArguments(parameters: readonly string[]): CompareArg
   return {
     help,
     json: values.json ?? false,
+    build: !(values['no-build'] ?? false),
     rounds: atLeast(1, values.rounds, '--rounds', true) ?? (quick ? 3 : 10),
     seconds: atLeast(0.1, values.seconds, '--seconds', false) ?? (quick ? 0.4 : 2),
-    warmUpSeconds: quick ? 0.5 : 2,
+    warmUpRequests: quick ? 2_000 : 10_000,
     lanes: atLeast(1, values.lanes, '--lanes', true) ?? 1,
     cheapToken: values['cheap-token'] ?? false,
     commits: positionals,

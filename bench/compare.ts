@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { nativePrograms, requireBuilt } from './build.js';
+import { nativePrograms, prepareBench } from './build.js';
 import { checkOut, type Checkout, requireCommitted, resolveCommit } from './checkout.js';
 import { type CompareArguments, compareUsage, parseCompareArguments } from './compare-arguments.js';
 import {
@@ -11,12 +11,13 @@ import {
   sides,
 } from './compare-report.js';
 import { Echo } from './echo.js';
-import { measureWithH2load } from './h2load.js';
+import { measureWithH2load, sendWithH2load } from './h2load.js';
 import { thisMachine } from './machine.js';
 import { MeasuredServer } from './measured-server.js';
 import type { Measurement } from './measurement.js';
 import { measuredMethods, type MethodName } from './methods.js';
 import { shuffled, shuffledBlocks } from './random-order.js';
+import { comparedLevel } from './scenarios.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -24,7 +25,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const rows: readonly { method: MethodName; inFlight: number }[] = [
   { method: 'encrypt', inFlight: 1 },
   { method: 'encrypt', inFlight: 8 },
-  ...measuredMethods.map(({ name }) => ({ method: name, inFlight: 32 })),
+  ...measuredMethods.map(({ name }) => ({ method: name, inFlight: comparedLevel })),
 ];
 
 type Progress = (line: string) => void;
@@ -44,7 +45,7 @@ export async function compareMain(parameters: readonly string[], progress: Progr
 async function compare(options: CompareArguments, progress: Progress): Promise<CompareReport> {
   const [before = '', after = ''] = options.commits.map((name) => resolveCommit(root, name));
   requireCommitted(root);
-  requireBuilt();
+  prepareBench(options.build, progress);
   const checkouts: Checkout[] = [];
   try {
     for (const commit of new Set([before, after])) checkouts.push(await checkOut(root, commit, progress));
@@ -99,7 +100,7 @@ async function measureRounds(
   const blocks = rows.map((row) => sides.map((side) => ({ row, side })));
   for (let round = 1; round <= rounds; round += 1) {
     if (round > 1) for (const side of shuffled(sides)) await servers[side].restart();
-    await warmUp(servers, options.warmUpSeconds);
+    await warmUp(servers, options.warmUpRequests);
     for (const { row, side } of shuffledBlocks(blocks)) {
       const measurement = await measure(servers[side], row.method, row.inFlight, seconds);
       measured.get(row)?.[side].push(measurement);
@@ -110,9 +111,16 @@ async function measureRounds(
   return new Map([...measured].map(([{ method, inFlight }, ofRow]) => [`${method}@${inFlight}`, ofRow]));
 }
 
-async function warmUp(servers: Servers, seconds: number): Promise<void> {
+async function warmUp(servers: Servers, requests: number): Promise<void> {
   for (const side of shuffled(sides)) {
-    for (const { name } of measuredMethods) await measure(servers[side], name, 32, seconds);
+    for (const { name } of measuredMethods) {
+      await sendWithH2load(
+        servers[side].target(name),
+        nativePrograms.clientCertificateLibrary,
+        comparedLevel,
+        requests,
+      );
+    }
   }
 }
 

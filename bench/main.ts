@@ -2,33 +2,38 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BenchArguments, parseBenchArguments, UsageError, usage } from './arguments.js';
-import { buildAll, nativePrograms, requireBuilt } from './build.js';
+import { measureAttemptCost } from './attempt-cost.js';
+import { nativePrograms, prepareBench } from './build.js';
 import { compareMain } from './compare.js';
 import { measureCreateKey } from './create-key-cost.js';
 import { installGhz } from './ghz.js';
 import { machineName, measuredCommit, thisMachine } from './machine.js';
-import type { Measurement, Scenario } from './measurement.js';
-import { measuredMethods } from './methods.js';
+import { ceilingOf, measureOpenLoop } from './open-loop.js';
 import { plotsOf } from './plot.js';
-import { isInstalled, ProgramFailure } from './program.js';
-import { shuffledBlocks } from './random-order.js';
+import { ProgramFailure } from './program.js';
 import { type BenchReport, ratiosOf, summarise } from './report.js';
-import { comparedLevel, type Plan, scenariosOf } from './scenarios.js';
+import { measureRounds, warmUp } from './rounds.js';
+import { comparedLevel, scenariosOf } from './scenarios.js';
+import { Regression, runSmoke, smokeTable } from './smoke.js';
 import { asTable } from './table.js';
+import type { Target } from './target.js';
+import { TelemetryCost, type TelemetryPlan } from './telemetry-cost.js';
+import type { TelemetryReport } from './telemetry-pairs.js';
 import { Workbench } from './workbench.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const resultsFolder = join(root, 'bench/results');
 
-/** The warm-up of each method takes as long as V8 needs to optimise its code; a quick run makes do with most of it. */
+/** As many requests of each method before as V8 needs to optimise its code; a quick run makes do with most of it. */
 const levels = {
   full: {
     addonLevels: [1, 4, 16, 64],
     serverLevels: [1, 2, 4, 8, 16, 32, 64, 128, 256],
     keysOnToken: [100, 3_000],
     seconds: 4,
-    warmUpSeconds: 5,
+    warmUpRequests: 20_000,
     telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
+    attempts: { inFlight: 16, warmUpOperations: 40_000, operationsPerSlice: 10_000, blocks: 20 },
     createKey: { levels: [30, 3_000], keysPerLevel: 60 },
   },
   quick: {
@@ -36,8 +41,9 @@ const levels = {
     serverLevels: [1, 8, 32],
     keysOnToken: [],
     seconds: 0.4,
-    warmUpSeconds: 1,
+    warmUpRequests: 3_000,
     telemetry: { warmUpRequests: 4_000, requestsPerSlice: 600, blocks: 2 },
+    attempts: { inFlight: 16, warmUpOperations: 5_000, operationsPerSlice: 2_000, blocks: 2 },
     createKey: { levels: [30, 300], keysPerLevel: 30 },
   },
 };
@@ -47,94 +53,55 @@ function progress(line: string): void {
 }
 
 async function bench(options: BenchArguments): Promise<BenchReport> {
-  if (!isInstalled('h2load')) throw new UsageError('h2load is missing: install the package nghttp2-client.');
-  if (options.build) buildAll(progress);
-  requireBuilt();
-  const {
-    seconds: planned,
-    warmUpSeconds,
-    telemetry: telemetryPlan,
-    createKey: createKeyPlan,
-    keysOnToken,
-    ...chosen
-  } = options.quick ? levels.quick : levels.full;
-  const seconds = options.seconds ?? planned;
+  prepareBench(options.build, progress);
+  const plan = options.quick ? levels.quick : levels.full;
   const ghz = installGhz();
   const skipped = 'reason' in ghz ? [`ghz: ${ghz.reason}`] : [];
   for (const line of skipped) progress(`Skipped: ${line}`);
-  const plan = { ...chosen, lanes: options.lanes, ghzPath: 'path' in ghz ? ghz.path : undefined };
-  progress(`CreateKey with up to ${createKeyPlan.levels.at(-1)} keys on the token`);
-  const createKey = await measureCreateKey(createKeyPlan);
-  const workbench = await Workbench.start({ lanes: plan.lanes, keysOnToken });
-  const [results, telemetry] = await stoppedAfter(workbench, async () => [
-    summarise(await measureAll(workbench, plan, options.rounds, { seconds, warmUpSeconds })),
-    await workbench.telemetry.measure(
-      { ...telemetryPlan, inFlight: comparedLevel },
-      nativePrograms.clientCertificateLibrary,
-      progress,
-    ),
-  ]);
-  return {
-    machine: thisMachine(),
-    date: new Date().toISOString(),
-    commit: measuredCommit(root),
-    note: options.note ?? null,
-    rounds: options.rounds,
-    seconds,
-    lanes: options.lanes,
-    skipped,
-    results,
-    telemetry,
-    createKey,
-    ratios: ratiosOf(results, telemetry, createKey),
-  };
-}
-
-/** Cleans up in every case. */
-async function stoppedAfter<T extends unknown[]>(
-  workbench: Workbench,
-  measure: () => Promise<[...T]>,
-): Promise<[...T]> {
+  const seconds = options.seconds ?? plan.seconds;
+  const { rounds, lanes, note } = options;
+  progress(`CreateKey with up to ${plan.createKey.levels.at(-1)} keys on the token`);
+  const createKey = await measureCreateKey(plan.createKey);
+  progress('Hedged and repeated attempts');
+  const attempts = await measureAttemptCost(plan.attempts);
+  const workbench = await Workbench.start({ lanes, keysOnToken: plan.keysOnToken });
   try {
-    return await measure();
+    const ghzPath = 'path' in ghz ? ghz.path : undefined;
+    const { addonLevels, serverLevels } = plan;
+    const blocks = scenariosOf({ lanes, addonLevels, serverLevels, ghzPath }, workbench, nativePrograms);
+    const pace = { rounds, seconds, check: () => workbench.checkAudit(), progress };
+    await warmUp(blocks, plan.warmUpRequests);
+    const results = summarise(await measureRounds(blocks, pace));
+    const openLoop = await measureOpenLoop(openLoopTargets(workbench), { ...pace, ceilingRps: ceilingOf(results) });
+    const telemetry = await measureTelemetry(workbench, plan.telemetry);
+    return {
+      machine: thisMachine(),
+      date: new Date().toISOString(),
+      commit: measuredCommit(root),
+      note: note ?? null,
+      ...{ rounds, seconds, lanes, skipped, results, openLoop, telemetry, attempts, createKey },
+      ratios: ratiosOf(results, { openLoop, telemetry, createKey }),
+    };
   } finally {
     await workbench.stop();
   }
 }
 
-/**
- * Round by round, in random order: a temporary disturbance of the machine affects every scenario, and none always comes
- * after the same other one.
- */
-async function measureAll(
-  workbench: Workbench,
-  plan: Plan,
-  rounds: number,
-  { seconds, warmUpSeconds }: { seconds: number; warmUpSeconds: number },
-): Promise<Map<Scenario, Measurement[]>> {
-  const blocks = scenariosOf(plan, workbench, nativePrograms);
-  const measurements = new Map(blocks.flat().map((scenario) => [scenario, [] as Measurement[]]));
-  await warmUp(blocks, warmUpSeconds);
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const scenario of shuffledBlocks(blocks)) {
-      const measurement = await scenario.measure(seconds);
-      workbench.checkAudit();
-      measurements.get(scenario)?.push(measurement);
-      const figures = `${Math.round(measurement.rps)}/s, ${measurement.cpuMicrosPerRequest.toFixed(1)} µs CPU`;
-      progress(`round ${round}/${rounds}  ${scenario.name}: ${figures}`);
-    }
-  }
-  return measurements;
+function openLoopTargets({ echo, holdfast }: Workbench): Record<string, Target> {
+  return { echo: echo.target('encrypt'), encrypt: holdfast.target('encrypt') };
 }
 
-/**
- * V8 compiles the servers as they run; a server that has just started is not like one in production. A server that is
- * loaded with one method gets as much of it as the others get of all.
- */
-async function warmUp(blocks: readonly (readonly Scenario[])[], seconds: number): Promise<void> {
-  for (const scenario of blocks.flat()) {
-    if (!scenario.name.endsWith(`-h2load@${comparedLevel}`)) continue;
-    await scenario.measure(scenario.ofVariant === true ? seconds * measuredMethods.length : seconds);
+/** Servers with the token and the key of the workbench's, in one process that ends with this. */
+async function measureTelemetry(
+  { holdfast }: Workbench,
+  plan: Omit<TelemetryPlan, 'inFlight'>,
+): Promise<TelemetryReport> {
+  const telemetry = await TelemetryCost.start(holdfast.deployment, holdfast.target('encrypt'));
+  try {
+    const inFlight = comparedLevel;
+    return await telemetry.measure({ ...plan, inFlight }, nativePrograms.clientCertificateLibrary, progress);
+  } finally {
+    telemetry.stop();
   }
 }
 
@@ -149,6 +116,12 @@ function store(report: BenchReport): void {
   progress(`Stored as ${name}.json`);
 }
 
+async function smoke({ build, json, lanes }: BenchArguments): Promise<void> {
+  prepareBench(build, progress);
+  const report = await runSmoke(lanes, progress);
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : smokeTable(report));
+}
+
 async function main(): Promise<void> {
   const [command, ...parameters] = process.argv.slice(2);
   if (command === 'compare') {
@@ -158,6 +131,10 @@ async function main(): Promise<void> {
   const options = parseBenchArguments(process.argv.slice(2));
   if (options.help) {
     process.stdout.write(usage);
+    return;
+  }
+  if (options.smoke) {
+    await smoke(options);
     return;
   }
   const report = await bench(options);
@@ -171,7 +148,7 @@ try {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\nnpm run bench -- --help tells the options.\n`);
     process.exitCode = 2;
-  } else if (error instanceof ProgramFailure) {
+  } else if (error instanceof ProgramFailure || error instanceof Regression) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
   } else throw error;

@@ -24,4 +24,6 @@ export interface Scenario {
   /** Whether its server is loaded with one method only. */
   ofVariant?: boolean;
   measure(seconds: number): Promise<Measurement>;
+  /** Sends so many requests, unmeasured; left out where nothing has to become warm. */
+  send?: (requests: number) => Promise<void>;
 }

@@ -20,6 +20,8 @@ const scenarioBesideEcho = (name: string, echo: string | undefined, ...rounds: [
     rounds.map(([rps, cpu], index) => measurement(rps, cpu, index + 1)),
   ] as const;
 
+const openLoop = [{ name: 'encrypt', share: 0.8, latencyMs: { p50: 1, p99: 4, p999: 9 } }];
+
 test('a result is the median of each figure by itself, beside what each round gave', () => {
   const [result] = summarise(new Map([scenario('a', [300, 10], [100, 30], [200, 20.000001])]));
   expect(result).toEqual({
@@ -53,12 +55,13 @@ test('a ratio is the median of the rounds’ own ratios, unaffected by a slow ro
     { keysOnToken: 30, cpuMicrosPerKey: 800 },
     { keysOnToken: 3_000, cpuMicrosPerKey: 1_000 },
   ];
-  expect(ratiosOf(results, telemetry, createKey)).toEqual({
+  expect(ratiosOf(results, { openLoop, telemetry, createKey })).toEqual({
     addonToRaw: 0.8,
     addonToRawWithNonce: 1,
     encryptToEchoPerCpu: 0.5,
     toEchoPerCpu: { 'encrypt@32': 0.5, 'decrypt@32': 0.5, 'encrypt-3000-keys@32': 0.47619 },
     encryptGrowth: { 3000: 1.05 },
+    p99ToP50At80Percent: 4,
     encryptToEchoRps: 0.5,
     tracingAt1PercentOverhead: 0.0025,
     metricsOverhead: -0.01,
@@ -70,5 +73,5 @@ test('a ratio is the median of the rounds’ own ratios, unaffected by a slow ro
 });
 
 test('ratios without a measurement are refused', () => {
-  expect(() => ratiosOf([], telemetry, [])).toThrow('addon-encrypt@16 was not measured.');
+  expect(() => ratiosOf([], { openLoop, telemetry, createKey: [] })).toThrow('addon-encrypt@16 was not measured.');
 });

@@ -1,6 +1,8 @@
+import type { AttemptCostReport } from './attempt-cost.js';
 import { createKeyGrowth } from './create-key-cost.js';
 import type { CreateKeyCost } from './create-key-load.js';
 import type { Measurement, Scenario } from './measurement.js';
+import type { OpenLoopResult } from './open-loop.js';
 import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
 import type { TelemetryReport } from './telemetry-pairs.js';
@@ -40,6 +42,8 @@ export interface Ratios {
   toEchoPerCpu: Record<string, number>;
   /** CPU of Encrypt with so many keys on the token ÷ with one, at 32 in flight. Target at most 1.05 at 3,000. */
   encryptGrowth: Record<string, number>;
+  /** p99 ÷ p50 of Encrypt at 80 % of its ceiling, open loop. Target at most 5. */
+  p99ToP50At80Percent: number;
   /** Operations per second of Encrypt ÷ of the echo, at 32 in flight. */
   encryptToEchoRps: number;
   /** A hundredth of the `overhead` of `telemetry.tracingAll`. Target at most 0.03. */
@@ -70,7 +74,9 @@ export interface BenchReport {
   /** Skipped measurements, and why. */
   skipped: string[];
   results: BenchResult[];
+  openLoop: OpenLoopResult[];
   telemetry: TelemetryReport;
+  attempts: AttemptCostReport;
   createKey: CreateKeyCost[];
   ratios: Ratios;
 }
@@ -113,11 +119,17 @@ function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 
   return times.length === 0 ? {} : { serviceTimeMs: rounded(median(times)) };
 }
 
+/** What is not measured in rounds with the rest. */
+export interface MeasuredApart {
+  openLoop: readonly Pick<OpenLoopResult, 'name' | 'share' | 'latencyMs'>[];
+  telemetry: Pick<TelemetryReport, 'tracingAll' | 'metrics'>;
+  createKey: readonly CreateKeyCost[];
+}
+
 /** Throws if a scenario that a ratio needs was not measured. */
 export function ratiosOf(
   results: readonly BenchResult[],
-  { tracingAll, metrics }: Pick<TelemetryReport, 'tracingAll' | 'metrics'>,
-  createKey: readonly CreateKeyCost[],
+  { openLoop, telemetry: { tracingAll, metrics }, createKey }: MeasuredApart,
 ): Ratios {
   const rps = (name: string) => resultNamed(results, name).roundsRps;
   const cpu = (name: string) => resultNamed(results, name).roundsCpuMicrosPerRequest;
@@ -127,6 +139,7 @@ export function ratiosOf(
     encryptToEchoPerCpu: ratio(cpu('echo-h2load@32'), cpu('encrypt-h2load@32')),
     toEchoPerCpu: toEchoPerCpu(results),
     encryptGrowth: encryptGrowth(results),
+    p99ToP50At80Percent: p99ToP50(openLoop),
     encryptToEchoRps: ratio(rps('encrypt-h2load@32'), rps('echo-h2load@32')),
     tracingAt1PercentOverhead: rounded(tracingAll.overhead / 100),
     metricsOverhead: metrics.overhead,
@@ -137,13 +150,20 @@ export function ratiosOf(
   };
 }
 
-function toEchoPerCpu(results: readonly BenchResult[]): Record<string, number> {
+/** By the name of the scenario, without the tool. */
+export function toEchoPerCpu(results: readonly BenchResult[]): Record<string, number> {
   const ratios = results.flatMap(({ name, echo, roundsCpuMicrosPerRequest: cpu }) => {
     if (echo === undefined) return [];
     const echoCpu = resultNamed(results, echo).roundsCpuMicrosPerRequest;
     return [[name.replace('-h2load@', '@'), ratio(echoCpu, cpu)] as const];
   });
   return Object.fromEntries(ratios);
+}
+
+function p99ToP50(results: MeasuredApart['openLoop']): number {
+  const found = results.find(({ name, share }) => name === 'encrypt' && share === 0.8);
+  if (found === undefined) throw new Error('The open loop was not measured.');
+  return rounded(found.latencyMs.p99 / found.latencyMs.p50);
 }
 
 const manyKeys = /^encrypt-(\d+)-keys-h2load@32$/;

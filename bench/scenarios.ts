@@ -3,7 +3,7 @@ import { encodeHeader, ciphertextAdditionalData } from '../src/operations/crypto
 import { canonicalContext } from '../src/operations/cryptography/encryption-context.js';
 import type { AddonLoad } from './addon-load.js';
 import { measureWithGhz } from './ghz.js';
-import { measureWithH2load } from './h2load.js';
+import { measureWithH2load, sendWithH2load } from './h2load.js';
 import type { Measurement, Scenario } from './measurement.js';
 import { type ProgramRun, runProgram } from './program.js';
 import { simulatedName, simulateNetworkHsm, withServiceTime } from './simulated-hsm.js';
@@ -75,13 +75,14 @@ function echoName(method: MethodName): string {
 }
 
 /** All methods at the level at which servers are compared, and their echoes; Encrypt alone at the others. */
-function loadedScenarios(workbench: Workbench, programs: NativePrograms, inFlight: number): Scenario[] {
+export function loadedScenarios(workbench: Workbench, programs: NativePrograms, inFlight: number): Scenario[] {
+  const { clientCertificateLibrary: library } = programs;
   const scenario = (name: string, method: MethodName, server: Pick<MeasuredServer, 'target'>): Scenario => ({
     name: `${name}-h2load@${inFlight}`,
     inFlight,
     ...(server === workbench.echo ? {} : { echo: `${echoName(method)}-h2load@${inFlight}` }),
-    measure: (seconds) =>
-      measureWithH2load(server.target(method), programs.clientCertificateLibrary, inFlight, seconds),
+    measure: (seconds) => measureWithH2load(server.target(method), library, inFlight, seconds),
+    send: (requests) => sendWithH2load(server.target(method), library, inFlight, requests),
   });
   const methods = inFlight === comparedLevel ? measuredMethods : measuredMethods.slice(0, 1);
   const variants = inFlight === comparedLevel ? workbench.variants : [];

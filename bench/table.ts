@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Comparison } from './comparison.js';
 import type { CreateKeyCost } from './create-key-load.js';
+import type { OpenLoopResult } from './open-loop.js';
 import type { BenchReport } from './report.js';
 import { type ThreadKind, threadKinds } from './thread-cpu.js';
 
@@ -17,7 +18,7 @@ export function asTable(report: BenchReport): string {
     const latencies = [latencyMs.p50, latencyMs.p99].map((value) => value.toPrecision(3));
     table.push([name, String(Math.round(rps)), spread, cpuMicrosPerRequest.toFixed(1), ...threads, ...latencies]);
   }
-  const { machine, ratios, telemetry } = report;
+  const { machine, ratios, telemetry, attempts } = report;
   return [
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${report.date}; commit ${report.commit ?? 'unknown'}`,
     ...(report.note === null ? [] : [`Note: ${report.note}`]),
@@ -27,12 +28,17 @@ export function asTable(report: BenchReport): string {
     `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
     ...Object.entries(ratios.toEchoPerCpu).map(([name, value]) => `  ${name.padEnd(32)} ${value.toFixed(3)}`),
     ...Object.entries(ratios.encryptGrowth).map(([keys, value]) => `${growthLabel(keys)}${value.toFixed(3)}`),
+    `p99 / p50 at 80 % load             ${ratios.p99ToP50At80Percent.toFixed(2)}  (target at most 5)`,
+    ...report.openLoop.map(openLoopLine),
     `Encrypt / echo, operations/s       ${ratios.encryptToEchoRps.toFixed(3)}`,
     `tracing 1 % of requests, CPU       ${percent(ratios.tracingAt1PercentOverhead)}  (target at most 3 %): a hundredth of`,
     `  all requests traced              ${inWords(telemetry.tracingAll)}`,
     `  1 % of requests traced           ${inWords(telemetry.tracing)}`,
     `metrics, CPU                       ${inWords(telemetry.metrics)}`,
     `no difference, CPU                 ${inWords(telemetry.control)}`,
+    `hedging, CPU of the HSM's part     ${inWords(attempts.hedging)}`,
+    `1 % of attempts repeated, the same ${inWords(attempts.repetition)}`,
+    `no difference, the same            ${inWords(attempts.control)}`,
     `32 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm32Lanes.toFixed(3)}  (target 0.95)`,
     `64 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm64Lanes.toFixed(3)}`,
     `latency added at p50, HSM of 1 ms  ${ratios.addedLatencyMs.toFixed(3)} ms  (target 0.3)`,
@@ -40,6 +46,14 @@ export function asTable(report: BenchReport): string {
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+function openLoopLine({ name, share, offeredRps, rps, latencyMs, sentLateMs }: OpenLoopResult): string {
+  const [p50, p99, p999, late] = [latencyMs.p50, latencyMs.p99, latencyMs.p999, sentLateMs.p99].map((ms) =>
+    ms.toPrecision(3),
+  );
+  const load = `  open loop ${share * 100} %, ${name}`.padEnd(34);
+  return `${load} p50 ${p50}, p99 ${p99}, p99.9 ${p999} ms; ${Math.round(rps)} of ${offeredRps}/s; sent up to ${late} ms late (p99)`;
 }
 
 function growthLabel(keys: string): string {

@@ -66,9 +66,9 @@ export function ratioOf({ plainMicros, otherMicros }: Pair): number {
  * machine that grows busier favours neither. The order is random: periodic events, such as V8's large collections, do
  * not always hit the same server.
  */
-export async function blockOf(
-  other: ServerName,
-  measure: (name: ServerName) => Promise<number>,
+export async function blockOf<Name extends string>(
+  other: Name,
+  measure: (name: Name | 'plain') => Promise<number>,
   random = Math.random,
 ): Promise<[Pair, Pair]> {
   if (random() < 0.5) {

@@ -1,7 +1,6 @@
 import { Echo } from './echo.js';
 import { MeasuredServer } from './measured-server.js';
 import type { ClusterOfTest } from '../test/e2e/deployment.js';
-import { TelemetryCost } from './telemetry-cost.js';
 
 export interface WorkbenchOptions {
   lanes: number;
@@ -22,8 +21,6 @@ export class Workbench {
   readonly holdfast: MeasuredServer;
   readonly variants: readonly VariantServer[];
   readonly echo: Echo;
-  /** The real server with and without tracing and metrics. */
-  readonly telemetry: TelemetryCost;
 
   static async start(options: WorkbenchOptions): Promise<Workbench> {
     const started: (() => Promise<void> | void)[] = [];
@@ -32,31 +29,23 @@ export class Workbench {
       started.push(() => holdfast.stop());
       const echo = await Echo.start(holdfast);
       started.push(() => echo.stop());
-      const telemetry = await TelemetryCost.start(holdfast.deployment, holdfast.target('encrypt'));
-      started.push(() => telemetry.stop());
       const variants: VariantServer[] = [];
       for (const [name, variant] of variantsOf(options.keysOnToken)) {
         const server = await MeasuredServer.start({ lanes: options.lanes, ...variant });
         started.push(() => server.stop());
         variants.push({ name, server });
       }
-      return new Workbench(holdfast, variants, echo, telemetry);
+      return new Workbench(holdfast, variants, echo);
     } catch (error) {
       for (const stop of started.toReversed()) await stop();
       throw error;
     }
   }
 
-  private constructor(
-    holdfast: MeasuredServer,
-    variants: readonly VariantServer[],
-    echo: Echo,
-    telemetry: TelemetryCost,
-  ) {
+  private constructor(holdfast: MeasuredServer, variants: readonly VariantServer[], echo: Echo) {
     this.holdfast = holdfast;
     this.variants = variants;
     this.echo = echo;
-    this.telemetry = telemetry;
   }
 
   get softHsm(): { libraryPath: string; environment: { SOFTHSM2_CONF: string }; directory: string } {
@@ -75,7 +64,6 @@ export class Workbench {
 
   async stop(): Promise<void> {
     this.echo.stop();
-    this.telemetry.stop();
     await Promise.all(this.#servers().map((server) => server.stop()));
   }
 

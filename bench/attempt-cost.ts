@@ -1,0 +1,34 @@
+import { fileURLToPath } from 'node:url';
+import type { Comparison } from './comparison.js';
+import { runProgram } from './program.js';
+import { typescriptHooks, withoutHooks } from './typescript-child.js';
+
+const load = fileURLToPath(new URL('attempt-cost-load.ts', import.meta.url));
+
+/** Clusters that are compared with a plain one of two members. */
+export const comparedClusters = ['control', 'hedging', 'repetition'] as const;
+
+/** The share of operations whose first attempt fails in `repetition`. */
+export const repeatedShare = 0.01;
+
+export interface AttemptCostPlan {
+  inFlight: number;
+  /** On each cluster, before the measurement. */
+  warmUpOperations: number;
+  operationsPerSlice: number;
+  /** Of each comparison: two pairs each. */
+  blocks: number;
+}
+
+/** CPU of an encryption through the cluster ÷ that of the plain one, in the same process. */
+export interface AttemptCostReport extends Record<(typeof comparedClusters)[number], Comparison> {
+  /** Of the plain cluster, the median. */
+  plainMicrosPerOperation: number;
+}
+
+/** What hedging and repeated attempts add. */
+export async function measureAttemptCost(plan: AttemptCostPlan): Promise<AttemptCostReport> {
+  const parameters = ['--import', typescriptHooks, load, JSON.stringify(plan)];
+  const output = await runProgram({ program: process.execPath, parameters, environment: withoutHooks() });
+  return JSON.parse(output) as AttemptCostReport;
+}
