@@ -8,6 +8,7 @@
 
 #include "binding_arguments.h"
 #include "binding_end.h"
+#include "binding_file_writer.h"
 #include "binding_pool.h"
 #include "binding_state.h"
 #include "control_task.h"
@@ -77,6 +78,10 @@ Napi::Value createMaterial(const Napi::CallbackInfo& info) {
   return AddonState::of(info.Env()).materialConstructor.New({info[0]});
 }
 
+Napi::Value createFileWriter(const Napi::CallbackInfo& info) {
+  return AddonState::of(info.Env()).fileWriterConstructor.New({info[0]});
+}
+
 void receiveAnswers(const Napi::CallbackInfo& info) {
   AddonState::of(info.Env()).completions->answers().listen(info);
 }
@@ -114,6 +119,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto owned = std::make_unique<AddonState>(env);
   owned->poolConstructor = Napi::Persistent(PoolBinding::define(env));
   owned->materialConstructor = Napi::Persistent(MaterialBinding::define(env));
+  owned->fileWriterConstructor = Napi::Persistent(FileWriterBinding::define(env));
   registerEnd(env, owned.get());
   env.SetInstanceData(owned.release());
   exports.Set("returnValues", Napi::Function::New<returnValuesOf>(env, "returnValues"));
@@ -122,6 +128,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("listTokens", Napi::Function::New<listTokens>(env, "listTokens"));
   exports.Set("createPool", Napi::Function::New<createPool>(env, "createPool"));
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
+  exports.Set("createFileWriter", Napi::Function::New<createFileWriter>(env, "createFileWriter"));
   exports.Set("receiveAnswers", Napi::Function::New<receiveAnswers>(env, "receiveAnswers"));
   exports.Set("keepFreedMemoryClean", Napi::Function::New<keepFreedMemoryClean>(env, "keepFreedMemoryClean"));
   exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));

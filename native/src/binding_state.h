@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "binding_completions.h"
+#include "binding_file_writer.h"
 #include "pool.h"
 #include "watchdog.h"
 
@@ -26,10 +27,13 @@ struct AddonState {
   /// The pools that scripts made and have not closed. The environment's end closes them, even those that no
   /// script refers to any more.
   std::vector<std::shared_ptr<Pool>> pools;
+  /// The writers that scripts made and have not closed.
+  std::vector<std::shared_ptr<WriterChannel>> writers;
   /// Until when its end waits for calls inside modules, once it has begun.
   std::optional<Deadline> endsBy;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;
+  Napi::FunctionReference fileWriterConstructor;
 };
 
 }  // namespace holdfast

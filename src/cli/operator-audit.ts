@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { ActAudit, type Act, ActUnauditedError } from '../audit/act-audit.js';
 import type { Configuration } from '../config/configuration.js';
+import type { OpenFileWriter } from '../storage/file-writer.js';
 import { pathProblem } from '../path-problem.js';
 import { CliError, exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
@@ -23,9 +24,11 @@ export async function asOperator<T>(
 ): Promise<T> {
   const { systemClock: clock } = await import('../clock-system.js');
   const { randomIdentifiers: identifiers } = await import('../ids.js');
+  const { loadAddon } = await import('../hsm/native.js');
   const { openAuditFile } = await import('../storage/audit-file.js');
   const path = inheritedStream.test(configuration.audit.file) ? '/dev/stderr' : configuration.audit.file;
-  const auditLog = await openAuditFile({ path, clock }).catch((error: unknown) => {
+  const openWriter: OpenFileWriter = (onWritten) => loadAddon().createFileWriter(onWritten);
+  const auditLog = await openAuditFile({ path, clock, openWriter }).catch((error: unknown) => {
     throw unaudited(path, error);
   });
   const actor = { face: 'command-line' as const, principal: `local-user:${userName()}`, sourceAddress: 'local' };

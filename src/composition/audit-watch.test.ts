@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openWriter } from '../../test/file-writer.js';
 import { ManualClock } from '../../test/manual-clock.js';
 import type { AuditEvent } from '../audit/event.js';
 import { AuditFile } from '../storage/audit-file.js';
@@ -42,7 +43,7 @@ beforeEach(() => {
     movedAway: (unseen) => told.push(unseen === undefined ? 'moved away' : `unseen: ${(unseen as Error).message}`),
     backInPlace: () => told.push('back in place'),
   };
-  log = new AuditFile({ path: '/audit.log', clock, onLost: () => watch.lookAtTrouble() }, disk);
+  log = new AuditFile({ path: '/audit.log', clock, openWriter, onLost: () => watch.lookAtTrouble() }, disk);
   watch = new AuditWatch(clock, log, events);
 });
 afterEach(() => watch.stop());

@@ -12,6 +12,7 @@ import type { Configuration } from '../config/configuration.js';
 import { PrincipalDirectory } from '../callers/principal-directory.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
 import type { ClusterOptions } from '../hsm/clusters.js';
+import { loadAddon } from '../hsm/native.js';
 import { type Identifiers, randomIdentifiers } from '../ids.js';
 import { type AuditFile, openAuditFile } from '../storage/audit-file.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
@@ -113,7 +114,13 @@ async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
     onTrouble();
     events.recordsLost(count);
   };
-  const auditFile = await openAuditFile({ path, clock, onLost, onLoss: (condition) => events.fileLost(condition) });
+  const auditFile = await openAuditFile({
+    path,
+    clock,
+    openWriter: (onWritten) => loadAddon().createFileWriter(onWritten),
+    onLost,
+    onLoss: (condition) => events.fileLost(condition),
+  });
   const auditWatch = new AuditWatch(clock, auditFile, events);
   onTrouble = () => auditWatch.lookAtTrouble();
   await beginAuditing(auditFile, clock, onTrouble);

@@ -338,6 +338,14 @@ export interface NativeMemberStatistics {
   threadsInside: number;
 }
 
+/** Writes to a file on a thread of its own (`native/src/file_writer.h`). The loop stays alive while a text is being written. */
+export interface NativeFileWriter {
+  /** Copies the text, as UTF-8. One at a time: the listener must have been called for the one before. */
+  write(fileDescriptor: number, text: string): void;
+  /** Ends the thread, when its present write ends. The listener is not called any more. */
+  close(): void;
+}
+
 /** The exports of `holdfast.node` (`native/src/addon.cc`). One for the process, from `loadAddon`. */
 export interface NativeAddon extends NativeAnswers, NativeProcess {
   /** The whole table of return values. */
@@ -355,6 +363,8 @@ export interface NativeAddon extends NativeAnswers, NativeProcess {
   createPool(queueLimit: number): NativePool;
   /** Copies the required attributes and the known answer of a material into the addon. */
   createMaterial(material: NativeMaterial): NativeMaterialReference;
+  /** A writer; its listener is given the written bytes, and the errno that stopped the rest or 0. Throws if the system has no more threads. */
+  createFileWriter(onWritten: (writtenBytes: number, errno: number) => void): NativeFileWriter;
 }
 
 const require = createRequire(import.meta.url);

@@ -1,6 +1,8 @@
-import { constants, type Stats, statSync, write } from 'node:fs';
+import { constants, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import type { FileWriter, OpenFileWriter } from './file-writer.js';
 
 /**
  * Called when a text was written, or when the system refused a part of it.
@@ -19,9 +21,6 @@ export type AuditFileTarget = Pick<AuditFileHandle, 'write' | 'sync' | 'look' | 
 const inheritedStream = /^\/(dev\/(stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 const newline = 0x0a;
-const nothing = new Uint8Array(0);
-/** Room for the records of some fifty requests. */
-const keptBytes = 64 * 1024;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
 /** An open audit file. It only appends: several processes may write to one file. */
@@ -31,15 +30,13 @@ export class AuditFileHandle {
   readonly #isRegular: boolean;
   /** Its size when it was opened, plus the bytes that this process has written since: others only append. */
   #leastBytes: number;
-  /** For the bytes of a usual write: there is one at a time. */
-  readonly #kept = Buffer.allocUnsafeSlow(keptBytes);
-  /** The present write. */
-  #bytes: Uint8Array = nothing;
-  #writtenBytes = 0;
+  readonly #writer: FileWriter;
+  /** Of the present write. */
   #onWritten: WriteListener = () => undefined;
 
-  private constructor(handle: FileHandle, found: Stats) {
+  private constructor(handle: FileHandle, found: Stats, openWriter: OpenFileWriter) {
     this.#handle = handle;
+    this.#writer = openWriter(this.#written);
     this.#isRegular = found.isFile();
     this.#leastBytes = found.size;
   }
@@ -48,13 +45,13 @@ export class AuditFileHandle {
    * Creates the file (0600) if it is missing; its name is then synced too. Rejects for a named pipe, which would block
    * here until it has a reader, and again at later writes, and for a block device.
    */
-  static async open(path: string): Promise<AuditFileHandle> {
+  static async open(path: string, openWriter: OpenFileWriter): Promise<AuditFileHandle> {
     requireFileOrDevice(path);
     const handle = await open(path, appendFlags, 0o600);
     try {
       const found = await handle.stat();
       if (found.isFile() && found.size === 0) await syncFolder(dirname(path));
-      return new AuditFileHandle(handle, found);
+      return new AuditFileHandle(handle, found, openWriter);
     } catch (error) {
       await handle.close();
       throw error;
@@ -63,40 +60,16 @@ export class AuditFileHandle {
 
   /**
    * Writes until everything is written or the system refuses: a nearly full disk takes a part first. One text at a time;
-   * the listener is called later, once.
-   *
-   * This is done for nearly every request. So it goes by descriptor (`FileHandle.write` costs twice as much), from a
-   * buffer that is kept, and makes no promise.
+   * the listener is called later, once. Makes no promise: this is done for nearly every request.
    */
   write(text: string, onWritten: WriteListener): void {
-    this.#bytes = this.#encode(text);
-    this.#writtenBytes = 0;
     this.#onWritten = onWritten;
-    this.#writeRest();
+    this.#writer.write(this.#handle.fd, text);
   }
 
-  #encode(text: string): Uint8Array {
-    // A UTF-16 unit takes three bytes at most.
-    if (text.length * 3 > this.#kept.byteLength) return Buffer.from(text);
-    return this.#kept.subarray(0, this.#kept.write(text));
-  }
-
-  #writeRest(): void {
-    const leftBytes = this.#bytes.byteLength - this.#writtenBytes;
-    write(this.#handle.fd, this.#bytes, this.#writtenBytes, leftBytes, null, this.#onWrittenOnce);
-  }
-
-  readonly #onWrittenOnce = (error: Error | null, onceBytes: number): void => {
-    if (error === null) {
-      this.#writtenBytes += onceBytes;
-      this.#leastBytes += onceBytes;
-      if (this.#writtenBytes < this.#bytes.byteLength) {
-        this.#writeRest();
-        return;
-      }
-    }
-    this.#bytes = nothing;
-    this.#onWritten(this.#writtenBytes, error ?? undefined);
+  readonly #written = (writtenBytes: number, errno: number): void => {
+    this.#leastBytes += writtenBytes;
+    this.#onWritten(writtenBytes, errno === 0 ? undefined : writeError(errno));
   };
 
   async sync(): Promise<void> {
@@ -129,9 +102,17 @@ export class AuditFileHandle {
     return named?.ino === ours.ino && named.dev === ours.dev;
   }
 
+  /** Not during a write. */
   async close(): Promise<void> {
+    this.#writer.close();
     await this.#handle.close();
   }
+}
+
+/** As Node's own functions throw it. */
+function writeError(errno: number): NodeJS.ErrnoException {
+  const [code, message] = getSystemErrorMap().get(-errno) ?? ['UNKNOWN', 'unknown error'];
+  return Object.assign(new Error(`${code}: ${message}, write`), { errno: -errno, code, syscall: 'write' });
 }
 
 async function statOrNothing(path: string): Promise<Stats | undefined> {

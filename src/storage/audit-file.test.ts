@@ -26,6 +26,7 @@ import type { AuditEvent } from '../audit/event.js';
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock-system.js';
 import { type AuditFile, openAuditFile } from './audit-file.js';
+import { openWriter } from '../../test/file-writer.js';
 import { printableJsonLine } from '../printable.js';
 
 let folder: string;
@@ -54,7 +55,7 @@ afterEach(async () => {
 });
 
 async function open(): Promise<AuditFile> {
-  const log = await openAuditFile({ path, clock });
+  const log = await openAuditFile({ path, clock, openWriter });
   opened.push(log);
   return log;
 }
@@ -236,7 +237,7 @@ describe('a file that blocks', () => {
     execFileSync('mkfifo', [fifo]);
     const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
     const time = new ManualClock();
-    const log = await openAuditFile({ path: `/proc/self/fd/${pipe}`, clock: time });
+    const log = await openAuditFile({ path: `/proc/self/fd/${pipe}`, clock: time, openWriter });
     opened.push(log);
     const long = { ...event('long'), parameters: { description: 'x'.repeat(1_000_000) } };
     const waiting = log.append(long, { durable: false });

@@ -4,6 +4,7 @@ import { type Clock, delay, type ScheduledTask } from '../clock.js';
 import { printableJsonLine } from '../printable.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 import { AppendedLine, type AuditLine, type AuditNotice, NoticeLine, wholeLines } from './audit-line.js';
+import type { OpenFileWriter } from './file-writer.js';
 import { OverdueAppends } from './overdue-appends.js';
 
 /** The path of the log, and its listeners. */
@@ -11,6 +12,7 @@ export interface AuditFileOptions {
   /** Created (0600) if it is missing; its folder must exist. May be a device such as `/dev/stdout`. */
   path: string;
   clock: Clock;
+  openWriter: OpenFileWriter;
   /**
    * Called each time that the log could not be written or synced, with the number of lost request records, which may be
    * 0.
@@ -40,7 +42,7 @@ const overfullLength = 32 * 1024 * 1024;
 
 /** Opens the log. Rejects if the file cannot be opened or a torn line at its end cannot be closed. */
 export async function openAuditFile(options: AuditFileOptions): Promise<AuditFile> {
-  const handle = await AuditFileHandle.open(options.path);
+  const handle = await AuditFileHandle.open(options.path, options.openWriter);
   const file = new AuditFile(options, handle);
   try {
     if (await endsInTornLine(options.path)) await file.note('torn-record');
@@ -359,7 +361,7 @@ export class AuditFile implements AuditLog {
   }
 
   async #replaceHandle(): Promise<void> {
-    const next = await AuditFileHandle.open(this.#options.path);
+    const next = await AuditFileHandle.open(this.#options.path, this.#options.openWriter);
     // Lines that wait for a sync are in the old file.
     await this.#syncing;
     const previous = this.#handle;

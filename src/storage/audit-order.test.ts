@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { openWriter } from '../../test/file-writer.js';
 import { ManualClock } from '../../test/manual-clock.js';
 import { FaultyDisk } from '../../test/faulty-disk.js';
 import type { AuditEvent } from '../audit/event.js';
@@ -9,7 +10,7 @@ const clock = new ManualClock();
 
 function open(): { disk: FaultyDisk; log: AuditFile } {
   const disk = new FaultyDisk();
-  return { disk, log: new AuditFile({ path: '/audit.log', clock }, disk) };
+  return { disk, log: new AuditFile({ path: '/audit.log', clock, openWriter }, disk) };
 }
 
 function event(requestId: string): AuditEvent {

@@ -4,13 +4,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { systemClock } from '../../src/clock-system.js';
+import { openWriter } from '../file-writer.js';
 import { openAuditFile } from '../../src/storage/audit-file.js';
 
 // By default the signal ends the process; with a listener the write fails instead.
 process.on('SIGXFSZ', () => undefined);
 execFileSync('prlimit', ['--fsize=8192', '--pid', String(process.pid)]);
 
-const log = await openAuditFile({ path: process.argv[2] ?? '', clock: systemClock });
+const log = await openAuditFile({ path: process.argv[2] ?? '', clock: systemClock, openWriter });
 const ids = Array.from({ length: 60 }, (_, index) => String(index));
 const outcomes = await Promise.allSettled(ids.map((requestId) => log.append(record(requestId), { durable: true })));
 const withStatus = (status: string): string[] => ids.filter((_, index) => outcomes[index]?.status === status);
