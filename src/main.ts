@@ -79,7 +79,7 @@ function standardError(addon: NativeAddon): UnblockedLog {
 const memoryCleaningIntervalMs = 500;
 
 /**
- * Regularly overwrites copies of plaintexts that Node's TLS and HTTP/2 have freed, for as long as the process lives.
+ * Regularly overwrites copies of plaintexts that Node's TLS and HTTP/2 have freed, until the process ends.
  */
 function cleanFreedMemoryAgain(addon: NativeAddon, clock: Clock): void {
   clock.schedule(memoryCleaningIntervalMs, () => {

@@ -48,8 +48,8 @@ describe('the signals of a server', () => {
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 /**
- * Whatever is still loading when they arrive. Before any JavaScript runs, Node has its own behaviour, which cannot be
- * changed.
+ * The signals arrive while its modules are still loading. Before any JavaScript runs, Node has its own behaviour, which
+ * cannot be changed.
  */
 describe.skipIf(!existsSync(program))('a server that has just been started', () => {
   test('survives SIGHUP, SIGUSR1 and SIGUSR2, and opens no inspector', async () => {

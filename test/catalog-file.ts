@@ -2,13 +2,13 @@ import type Sqlite from 'better-sqlite3';
 import { createSqliteCatalog } from '../src/storage/create-catalog.js';
 import { openSqliteCatalog, type SqliteCatalog, type SqliteCatalogOptions } from '../src/storage/sqlite.js';
 
-/** Opens a catalog, and makes it first if there is none, which a server refuses to do unasked. */
+/** Opens a catalog, and first makes it if it is missing. A server would refuse to: it makes none unless asked. */
 export async function openTestCatalog(options: SqliteCatalogOptions): Promise<SqliteCatalog> {
   await createSqliteCatalog(options.path, options.clock);
   return openSqliteCatalog(options);
 }
 
-/** Removes what later migrations added: a catalog of the first version. */
+/** Removes what later migrations added, which leaves a catalog of the first version. */
 export function takeBackToSchema1(connection: Sqlite.Database): void {
   const names = connection.prepare<[], string>("select name from sqlite_schema where type = 'trigger'").pluck().all();
   for (const name of names) connection.exec(`drop trigger ${name}`);

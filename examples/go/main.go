@@ -1,4 +1,4 @@
-// Encrypts and decrypts a text: encrypt <key id or alias>. ../README.md has the variables that it reads.
+// Encrypts and decrypts text: encrypt <key id or alias>. ../README.md has the variables that it reads.
 package main
 
 import (

@@ -1,4 +1,4 @@
-/** Encrypts and decrypts a text: `node encrypt.mjs <key id or alias>`. ../README.md has the variables that it reads. */
+/** Encrypts and decrypts text: `node encrypt.mjs <key id or alias>`. ../README.md has the variables that it reads. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';

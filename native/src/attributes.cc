@@ -23,8 +23,8 @@ size_t roomFor(CK_ATTRIBUTE_TYPE type) {
 constexpr uint8_t kUnwritten = 0xff;
 
 /// Attributes that are asked for in one call; each has its own room. Of what the token puts out only lengths
-/// and bytes are read, never pointers and types. Where it answers CKR_OK, what cannot be throws `bad-output`;
-/// else an attribute that is not as it should be counts as one that the token lacks.
+/// and bytes are read, never pointers and types. If it answers CKR_OK, an impossible value throws
+/// `bad-output`; otherwise an attribute that is not as it should be counts as one that the token lacks.
 template <size_t N>
 class AttributeQuery {
  public:
@@ -43,7 +43,7 @@ class AttributeQuery {
     isWhole_ = rv == CKR_OK;
   }
 
-  /// Empty where the token lacks it.
+  /// Empty if the token lacks it.
   ByteView bytes(CK_ATTRIBUTE_TYPE type) const {
     const auto index = static_cast<size_t>(std::ranges::find(types_, type) - types_.begin());
     const CK_ULONG length = attributes_.at(index).ulValueLen;
@@ -73,7 +73,7 @@ class AttributeQuery {
     if (view.size() == sizeof value) std::memcpy(&value, view.data(), sizeof value);
     // Classes, types and lengths have 32 bits, those of vendors among them.
     const bool isNumber = value <= 0xffffffff;
-    require(isNumber, "an attribute that is a number is none");
+    require(isNumber, "an attribute that must be a number is not one");
     return isNumber ? std::optional(value) : std::nullopt;
   }
 

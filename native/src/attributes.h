@@ -34,12 +34,11 @@ struct KeyAttributes {
   bool derive = false;
 };
 
-/// In one call. What the token lacks or hides keeps its default (§5.7); throws where it answers anything
-/// else, and `bad-output` for lengths, flags and numbers that cannot be.
+/// Reads them in one call. An attribute that the token lacks or hides keeps its default (§5.7). Throws for
+/// any other error, and `bad-output` for impossible lengths, flags and numbers.
 [[nodiscard]] KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object);
 
-/// What an inventory notes of an object of any class. Nothing where the object went away meanwhile or was
-/// never made whole.
+/// The facts that an inventory notes of an object of any class.
 struct ObjectSummary {
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   CK_OBJECT_CLASS objectClass = 0;
@@ -51,7 +50,8 @@ struct ObjectSummary {
   }
 };
 
-/// Ids and labels over 512 bytes read as empty. Throws where the token itself fails.
+/// Nothing if the object was removed meanwhile or never completely made. Ids and labels over 512 bytes read
+/// as empty. Throws if the token itself fails.
 [[nodiscard]] std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
 
 }  // namespace holdfast

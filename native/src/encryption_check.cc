@@ -27,8 +27,8 @@ class Check {
         additionalData_(additionalData),
         encrypted_(encrypted) {}
 
-  /// As with a caller's ciphertext: it is bad only if it fails again after the canary succeeded, under the
-  /// handle that is the key's by then.
+  /// The rule is that for a caller's ciphertext: it is bad only if the canary decrypts and the ciphertext
+  /// then fails again. The second attempt uses the handle that the key has by then.
   void run() const {
     if (decryptsUnder(key_.handle)) return;
     const bool holds = stillProves(context_, material_, key_, Proof::kCanary);
@@ -50,7 +50,8 @@ class Check {
 
   /// A key that keeps encrypting wrongly must not make the HSM create another key each time.
   Failure verdict() const {
-    auto wrong = badOutput(Function::C_Encrypt, "what the key encrypted does not decrypt to what it was");
+    auto wrong =
+        badOutput(Function::C_Encrypt, "the ciphertext does not decrypt to the plaintext that was encrypted");
     wrong.kind = FailureKind::kKeyRefused;
     if (key_.entry->wasRefusedLately()) return wrong;
     if (otherKeysWork(context_, material_->identity, Direction::kEncrypt)) {

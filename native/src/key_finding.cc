@@ -57,7 +57,7 @@ CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& 
   auto handles = findObjectsInTurn(context, wanted, 2);
   if (handles.empty()) {
     context.token.proveAlive(context.session);
-    // Searches once more: the token may have been away, and back by the time it proved itself.
+    // Searches once more: the token may have been absent during the search and back for the proof.
     handles = findObjectsInTurn(context, wanted, 2);
   }
   if (handles.empty())

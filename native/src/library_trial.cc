@@ -38,7 +38,7 @@ NeverDestroyed<Passed>& passed() {
   return instance;
 }
 
-/// Beside the shared object, or the program of the tests, that this code is in.
+/// The path of the trial program. It is in the folder of the addon, or of the test program.
 std::string trialProgram() {
   Dl_info info{};
   const bool known = dladdr(reinterpret_cast<const void*>(&tryInAnotherProcess), &info) != 0;

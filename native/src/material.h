@@ -11,7 +11,7 @@
 
 namespace holdfast {
 
-/// A ciphertext that the key decrypts to a plaintext that is known (AES-GCM).
+/// A ciphertext that the key decrypts to a known plaintext (AES-GCM).
 struct DecryptionCanary {
   Bytes nonce;
   Bytes ciphertext;
@@ -21,8 +21,8 @@ struct DecryptionCanary {
   bool operator==(const DecryptionCanary&) const = default;
 };
 
-/// By what a key proves which material it is. A further kind (a signature that verifies, a known MAC, a known
-/// derivation) is one more alternative, and known_answer.h asks for the rest of it.
+/// How a key proves which material it is. To add a kind (a signature that verifies, a known MAC, a known
+/// derivation), add an alternative here; then known_answer.h does not compile until it handles it.
 using KnownAnswer = std::variant<DecryptionCanary>;
 
 /// Immutable once made; shared by the requests that use it.

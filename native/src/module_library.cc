@@ -32,8 +32,8 @@ namespace {
 
 /// Private copies, kept for ever (see ModuleLibrary).
 struct Copies {
-  /// A library that was upgraded in place is another library. A copy keeps for ever what it read from its
-  /// environment when it was loaded.
+  /// A library that was upgraded in place counts as another library. A copy keeps for ever what it read from
+  /// its environment when it was loaded.
   using Kind = std::tuple<std::string, FileVersion, EnvironmentVariables>;
 
   Mutex mutex;
@@ -101,7 +101,7 @@ bool contains(const std::string& path, std::string_view text) {
   return content.find(text) != std::string::npos;
 }
 
-/// A copy in memory has no folder in which the libraries that it needs could be.
+/// A copy in memory is in no folder, so it finds no libraries beside itself.
 std::string hintFor(const std::string& realPath, const std::string& loadPath) {
   if (realPath == loadPath || !contains(realPath, "$ORIGIN")) return "";
   return "; it looks for its other libraries beside itself ($ORIGIN), where a private copy finds none: "

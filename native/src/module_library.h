@@ -23,7 +23,7 @@ struct FileIdentity {
   }
 };
 
-/// The file and its content: one that was replaced or written to is another.
+/// The file and its content. A file that was replaced or written to is another version.
 struct FileVersion {
   FileIdentity identity;
   off_t size = 0;

@@ -14,18 +14,18 @@
 #define THREAD_SAFETY(attribute)
 #endif
 
-/// Of a class: something that a thread can hold.
+/// For a class: something that a thread can hold.
 #define CAPABILITY THREAD_SAFETY(capability("mutex"))
-/// Of a class: holds a capability from its constructor to its destructor.
+/// For a class: holds a capability from its constructor to its destructor.
 #define SCOPED_CAPABILITY THREAD_SAFETY(scoped_lockable)
-/// Of a member: used only by a thread that holds `mutex`.
+/// For a member: used only by a thread that holds `mutex`.
 #define GUARDED_BY(mutex) THREAD_SAFETY(guarded_by(mutex))
-/// Of a function or lambda: its caller holds `mutex`.
+/// For a function or lambda: its caller holds `mutex`.
 #define REQUIRES(mutex) THREAD_SAFETY(requires_capability(mutex))
-/// Of a function: takes the mutexes, or without arguments the object itself.
+/// For a function: it takes these mutexes or, without arguments, the object itself.
 #define ACQUIRE(...) THREAD_SAFETY(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) THREAD_SAFETY(release_capability(__VA_ARGS__))
-/// Of a function with locking that clang cannot follow. Say why.
+/// For a function whose locking clang cannot follow. Say why.
 #define NO_THREAD_SAFETY_ANALYSIS THREAD_SAFETY(no_thread_safety_analysis)
 
 namespace holdfast {

@@ -14,8 +14,8 @@ namespace holdfast {
 class ProcessSettings {
  public:
   [[nodiscard]] static ProcessSettings current();
-  /// Of the signals only those that end the process by convention, and those that it answers itself: the
-  /// others, and those that say that a thread went wrong, may be a module's own.
+  /// Restores only the signals that end the process by convention, and those that it handles itself. A module
+  /// may have its own handlers for the others, and for those that report a fault of a thread.
   void putBack() const;
 
  private:

@@ -11,7 +11,7 @@ struct OperationContext;
 
 /// Fills the buffer, in as many calls as the token needs: it may give fewer bytes at a time than a nonce
 /// block has. Throws `bad-output` for bytes that some token of this process gave before (seen_random.h); then
-/// nothing of the draw may be used.
+/// no byte of this draw may be used.
 void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
 /// `length` bytes. Draws at least 16, because a repetition of fewer would not be noticed.

@@ -24,7 +24,7 @@ std::string versionOf(const CK_VERSION& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor);
 }
 
-/// Serves only to recognise the vendor: a module that gives no name is none that we know.
+/// Serves only to recognise the vendor: a module that gives no name is not one that we know.
 void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
   CK_INFO raw{};
   if (functions.C_GetInfo(&raw) != CKR_OK) return;

@@ -142,7 +142,7 @@ export class AuditedDispatcher implements Dispatcher {
     return operation.prepare(this.#dependencies.core, record.request as never, context);
   }
 
-  /** One decision after the other, from the first that is not made yet. @throws ACCESS_DENIED at the first that denies. */
+  /** Makes the decisions that are still to be made, one after the other. @throws ACCESS_DENIED at the first refusal. */
   #requireAllowed(principal: Principal, record: RequestRecord, circumstances: AccessContext): Eventual<undefined> {
     const access = record.accesses[record.decidedBy.length];
     if (access === undefined) return undefined;
@@ -154,8 +154,8 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   /**
-   * The error to answer with. An unknown key may be the catalog's fault, and only callers who may see every key learn of
-   * it: all others could find out which keys exist.
+   * The error to answer with. A key may be unknown because the catalog lost it. Only callers who may see every key
+   * learn that: others could use the answer to find out which keys exist.
    */
   #refusal(thrown: unknown, call: IncomingCall): Eventual<HoldfastError> {
     const error = toHoldfastError(thrown);
@@ -210,12 +210,13 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   /**
-   * A log that blocks must not hang the caller: the log keeps the record, and the caller learns that it is not written.
+   * A log that blocks must not keep the caller waiting: the log keeps the record to write it later, and the caller
+   * learns that it is not written.
    */
   #appendInTime(event: AuditEvent, durable: boolean, deadlineMs: number): Promise<void> {
     const { clock, auditLog } = this.#dependencies;
     const earliestMs = clock.monotonicMs() + minAuditTimeMs;
-    // An unhealthy log gets the minimum only: the request was refused anyway.
+    // An unhealthy log gets only the minimum time: the request was refused anyway.
     const untilMs = auditLog.healthy() ? Math.max(earliestMs, deadlineMs) : earliestMs;
     return auditLog.append(event, { durable, untilMs }).catch(refuseUnaudited);
   }
@@ -275,7 +276,8 @@ function resourceName(resource: AccessResource): string[] {
 }
 
 /**
- * The key that a ciphertext names and the catalog does not know. It is the only clue to the catalog that is missing.
+ * The key that a ciphertext names and this catalog does not have. If the right catalog is missing, these ids are the
+ * only clue to it.
  */
 function unknownKeyOf(error: HoldfastError | undefined): Record<string, string> {
   if (!(error?.cause instanceof UnknownKeyError)) return {};
@@ -313,7 +315,7 @@ const maxAuditedTextLength = 8_192;
 
 /**
  * Refused requests are audited too, whoever sent them, so their records must be bounded: a message of 1 MiB would make
- * a record of six, and without room for records nothing is served.
+ * a record of 6 MiB, and once the disk has no room for records, nothing is served.
  */
 function auditedValue(value: unknown): unknown {
   if (typeof value === 'string') return auditedText(value);

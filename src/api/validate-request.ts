@@ -10,7 +10,7 @@ interface Violation extends FieldViolation {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The maximum of violations reported of one list. Half a million elements fit into one message, and a request is
+ * The maximum number of violations reported of one list. Half a million elements fit into one message, and a request is
  * checked before its caller is authorised: reporting all of them takes ten seconds in which no other request is served.
  */
 const maxViolationsPerList = 10;

@@ -78,7 +78,7 @@ function isSignedBy(
   return digest === undefined ? undefined : verifies(digest, signed.whole, key, bytes);
 }
 
-/** OpenSSL answers a key of another kind than the signature's with an error; it is the wrong key. */
+/** If the key's kind differs from the signature's, OpenSSL reports an error: it is the wrong key. */
 function verifies(digest: string | null, data: Buffer, key: Parameters<typeof verify>[2], signature: Buffer): boolean {
   try {
     return verify(digest, data, key, signature);

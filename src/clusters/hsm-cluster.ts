@@ -44,7 +44,7 @@ export interface EncryptedData {
 /**
  * Counts how often one material may still encrypt; a cluster asks before each attempt (invariant 9). Only the part that
  * makes the attempts can count them: a retry on another member encrypts again, under a nonce of its own, and spending
- * the maximum of possible attempts in advance would cost a key most of its life. Encrypting the canary of a new
+ * the maximum number of possible attempts in advance would cost a key most of its life. Encrypting the canary of a new
  * material spends nothing; the limit leaves room for it.
  */
 export interface EncryptionSpending {

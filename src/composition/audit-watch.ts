@@ -3,8 +3,9 @@ import type { Clock, ScheduledTask } from '../clock.js';
 /** How often it checks: the log may be unwritable, or its file missing, for this long before it is reported. */
 const lookEveryMs = 1_000;
 /**
- * A log without any record since its trouble counts as recovered after this long without trouble. Its own attempts, one
- * a second, write a short notice; a disk may have room for that and none for a record.
+ * After trouble, the first record that is written shows that the log has recovered. Without one, the log counts as
+ * recovered after this long without trouble. Its own attempts, one a second, do not show it: they write only a short
+ * notice, and a disk may have room for that but not for a record.
  */
 const steadyAfterMs = 10_000;
 /** A log rotation moves the file and sends SIGHUP a moment later. */

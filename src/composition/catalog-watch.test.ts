@@ -38,7 +38,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Checks until it is so, because nothing else writes. */
+/** Repeats the check until the watch reports this. Nothing else writes here, so only a check can notice a change. */
 const becomes = (writable: boolean) =>
   waitFor(() => {
     clock.advance(5_000);
@@ -54,7 +54,7 @@ test('a missing file is reported once, and again when it is back', async () => {
   expect(told).toEqual(['unwritable: The catalog is not available.', 'writable again']);
 });
 
-test('another program that holds it prevents changes', async () => {
+test('another program that locks the catalog makes it unwritable', async () => {
   const another = new Sqlite(path);
   another.exec('begin immediate');
   await becomes(false);
@@ -63,7 +63,7 @@ test('another program that holds it prevents changes', async () => {
   expect(told).toEqual(['unwritable: The catalog is busy. Try again.', 'writable again']);
 });
 
-test('a check is a synced change, so it detects a disk that takes none', async () => {
+test('a check writes to the catalog and syncs, so it notices a disk that takes no writes', async () => {
   const another = new Sqlite(path, { readonly: true });
   const version = () => another.pragma('data_version', { simple: true });
   const before = version();

@@ -156,7 +156,7 @@ export interface LimitsConfiguration {
   readonly connectTimeoutMs: number;
   /** Maximum time for requests in flight to finish after SIGTERM. */
   readonly drainTimeoutMs: number;
-  /** Maximum of operations that wait for the lanes of one cluster. */
+  /** Maximum number of operations that wait for the lanes of one cluster. */
   readonly queueLimit: number;
   /** From this many encryptions under one key material on, the log warns. */
   readonly encryptionWarningThreshold: number;
@@ -179,7 +179,7 @@ export interface RecoveryConfiguration {
   readonly reopenAfterProbes: number;
   /** Maximum time for one attempt to open a member. */
   readonly openTimeoutMs: number;
-  /** Maximum of module instances of one member that may hang; one more, and it is stuck. */
+  /** Maximum number of module instances of one member that may hang; one more, and it is stuck. */
   readonly maximumStuckOpenings: number;
   /** Whether the process asks to be replaced when a member is stuck in it and nothing serves. */
   readonly replaceWhenStuck: boolean;

@@ -6,7 +6,7 @@
  */
 export interface ChangeFeed {
   /**
-   * Another number than before whenever a change may have committed. Only equality means anything: what was read under one
+   * A new number whenever a change may have committed. Only equality means anything: what was read under one
    * number is true as long as the number stays.
    *
    * A number that is known without waiting is no promise: every request asks several times. SQLite always knows; a database

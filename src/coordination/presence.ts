@@ -3,12 +3,14 @@ import type { Lease, Leases } from './leases.js';
 /** How long a process counts as alive after its last heartbeat, in milliseconds. There is one every five seconds. */
 export const presenceTtlMs = 30_000;
 
-/** The name of the lease that a process holds while it lives. */
+/** The name of the lease that a process holds until it ends. */
 export function presenceLease(processName: string): string {
   return `process/${processName}`;
 }
 
-/** Shows other processes that this one lives: a lease on its own name, which ends some time after the last heartbeat. */
+/**
+ * Shows other processes that this one is alive: a lease on its own name, which ends some time after the last heartbeat.
+ */
 export class Presence {
   /** The name of this process, which no other one has. */
   readonly processName: string;
@@ -20,7 +22,7 @@ export class Presence {
     this.processName = processName;
   }
 
-  /** Shows that the process lives, for at least `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
+  /** Shows that the process is alive, for at least `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
   async beat(ttlMs = presenceTtlMs): Promise<void> {
     if (this.#lease !== undefined && (await this.#leases.renewLease(this.#lease, ttlMs))) return;
     this.#lease = await this.#leases.acquireLease(presenceLease(this.processName), this.processName, ttlMs);

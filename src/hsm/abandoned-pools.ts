@@ -7,7 +7,7 @@ import { type RecoverySettings, StuckOpenings } from './recovery.js';
 /** How often abandoned pools are checked for calls that have returned. */
 const askEveryMs = 1_000;
 
-/** A part of `HsmClustersTools`: of all events only the one that asks for a new process. */
+/** The part of `HsmClustersTools` that is needed here. Its one event asks for a new process. */
 export interface AbandonedPoolsTools {
   clock: Clock;
   events: Pick<HsmEvents, 'memberStuck'>;
@@ -21,9 +21,10 @@ export interface FailedCluster {
 }
 
 /**
- * Pools that were closed while calls of theirs hung inside a module. Each leaves threads and, with a private instance,
- * a copy of the library behind until those calls return, which may be never. The next connection of the cluster would
- * add to them, or wait behind them in a shared instance; so they are counted, and so are connects that only waited.
+ * Pools that were closed while some of their calls hung inside a module. Until those calls return, which may be never,
+ * each pool keeps its threads and, with a private instance, a copy of the library. The next connection of the cluster
+ * would add more of them, or in a shared instance wait behind the hanging calls. So both are counted: the pools, and
+ * the connects that failed because they had to wait.
  */
 export class AbandonedPools {
   readonly #tools: AbandonedPoolsTools;
@@ -80,8 +81,8 @@ export class AbandonedPools {
 }
 
 /**
- * On a closed pool, `close` only reports how many threads are still inside; undefined if the system has no thread left
- * for the question.
+ * How many threads of a closed pool are still inside a module: `close`, called again, only counts them. Undefined if
+ * the count fails because the system can start no more threads.
  */
 async function stillInside(pool: NativePool, clock: Clock): Promise<number | undefined> {
   try {

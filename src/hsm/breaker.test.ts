@@ -52,7 +52,7 @@ test('the configured number of consecutive failures opens it', () => {
   expect(seen).toEqual(['open: CKR_FUNCTION_FAILED']);
 });
 
-test('a success between them resets the count', async () => {
+test('a success between failures resets the count', async () => {
   for (let round = 0; round < 6; round += 1) {
     record(failure, 4);
     record(success);

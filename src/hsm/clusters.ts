@@ -36,7 +36,7 @@ export interface MemberOptions {
 /** A cluster as the configuration declares it. */
 export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> {
   members: readonly MemberOptions[];
-  /** Maximum of operations that wait for its lanes. */
+  /** Maximum number of operations that wait for its lanes. */
   queueLimit: number;
   /** Maximum time for one attempt of one operation, whatever the request's deadline. */
   operationTimeoutMs: number;
@@ -156,9 +156,13 @@ export class ConfiguredHsmClusters implements HsmClusters {
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
     const { maxStuckOpenings } = options.recovery;
-    // Each would leave more threads behind, and perhaps another copy of the library.
+    // Each further connect would leave more threads behind, and perhaps another copy of the library.
     if (this.#abandonedPools.count(clusterId) > maxStuckOpenings) {
-      return failed('NETWORK_ERRORS', true, 'Too many former connections of the cluster hang in its modules.');
+      return failed(
+        'NETWORK_ERRORS',
+        true,
+        'Calls of too many earlier connections of the cluster still hang in its modules.',
+      );
     }
     const open = this.#prepare(options, credential);
     try {

@@ -11,7 +11,7 @@ import type { HsmOperation } from './attempts.js';
 const leastDelayMs = 1;
 /** Each call earns this much of a second attempt: the share of calls with two attempts never exceeds it. */
 const hedgedShare = 0.1;
-/** The maximum of second attempts that a quiet time saves up. */
+/** The maximum number of second attempts that a quiet time saves up. */
 const mostSaved = 10;
 
 /** The answer of an operation that may be repeated. */

@@ -16,7 +16,7 @@ export async function lockDomain(directory: string, clock: Clock, processName: s
 }
 
 /**
- * This process as the claimant of a login attempt, after it has shown that it lives: until `deadlineMs`
+ * This process as the claimant of a login attempt, after it has shown that it is alive: until `deadlineMs`
  * (`Clock.monotonicMs`) and for some time after it, even if nothing else shows it.
  */
 export async function presentClaimant(

@@ -38,7 +38,7 @@ export interface LoginTools {
   addon: Pick<NativeAddon, 'acquireModuleLock' | 'acquireLoginLock'>;
   loginAttempts: LoginAttempts;
   returnValues: ReturnValues;
-  /** Shows processes that share no locks with this one that it lives. */
+  /** Shows processes that share no locks with this one that it is alive. */
   presence: Presence;
   clock: Clock;
   /** Folder (0700, ours) of the lock files that serialise initialisation and login across processes. */

@@ -37,9 +37,9 @@ export interface NativeTokenInfo {
   firmwareVersion: string;
   /** `CK_TOKEN_INFO.flags`, e.g. CKF_USER_PIN_COUNT_LOW 0x10000, FINAL_TRY 0x20000, LOCKED 0x40000. */
   flags: number;
-  /** Maximum of sessions; null if the token says "unlimited" or nothing. */
+  /** Maximum number of sessions; null if the token says "unlimited" or nothing. */
   maxSessionCount: number | null;
-  /** Maximum of read-write sessions; null likewise. */
+  /** Maximum number of read-write sessions; null likewise. */
   maxRwSessionCount: number | null;
   /** Sessions that are open now, of all applications if the token reports them; otherwise null. */
   sessionCount: number | null;
@@ -54,9 +54,9 @@ export interface NativeMemberOptions {
   tokenSerialNumber: string | null;
   /** Lanes (threads, each with one session) to run. */
   laneCount: number;
-  /** Maximum of hung lanes that are replaced before the member stops taking work. */
+  /** Maximum number of hung lanes that are replaced before the member stops taking work. */
   maxQuarantinedLanes: number;
-  /** Maximum of module instances of the member that may still hang when it is reopened. */
+  /** Maximum number of module instances of the member that may still hang when it is reopened. */
   maxStuckOpenings: number;
 }
 
@@ -66,7 +66,7 @@ export interface NativeProfile {
   tokenMakesNonces: boolean;
   /** Templates of keys may have CKA_COPYABLE (PKCS#11 v2.40). It is also left out if the token answers it with CKR_ATTRIBUTE_TYPE_INVALID. */
   knowsCopyable: boolean;
-  /** Maximum of plaintext bytes in one AES-GCM operation, or null for no limit. */
+  /** Maximum number of plaintext bytes in one AES-GCM operation, or null for no limit. */
   maximumGcmBytes: number | null;
 }
 
@@ -248,7 +248,7 @@ export interface NativePool extends NativeDataOperations {
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
    * The differences of this member's token from others, from its next login on. Without it the token counts as unknown. `laneCount` replaces the
-   * count (and the maximum of quarantined lanes) of its options, now that the token is known. Throws a NativeFailure of kind `closed`.
+   * count (and the maximum number of quarantined lanes) of its options, now that the token is known. Throws a NativeFailure of kind `closed`.
    */
   setProfile(member: number, profile: NativeProfile, laneCount: number): void;
   /**
@@ -325,7 +325,7 @@ export interface NativeMemberStatistics {
   admitted: boolean;
   /** Lanes with a session, idle or at work. */
   lanes: number;
-  /** The present maximum of lanes: `laneCount`, or less if the token had no session for more. */
+  /** The present maximum number of lanes: `laneCount`, or less if the token had no session for more. */
   laneTarget: number;
   quarantinedLanes: number;
   /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for members it is one of. */
@@ -359,7 +359,7 @@ export interface NativeAddon extends NativeAnswers, NativeProcess {
   acquireLoginLock(serialNumber: string, version: string, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;
-  /** A pool; `queueLimit` is the maximum of operations that wait in it. */
+  /** A pool; `queueLimit` is the maximum number of operations that wait in it. */
   createPool(queueLimit: number): NativePool;
   /** Copies the required attributes and the known answer of a material into the addon. */
   createMaterial(material: NativeMaterial): NativeMaterialReference;

@@ -12,7 +12,7 @@ export interface RecoverySettings {
   reopenAfterProbes: number;
   /** The delay before a probe doubles from the breaker's up to this one; a random part of up to half is subtracted. */
   maximumProbeDelayMs: number;
-  /** Maximum of module instances of one member that may hang when it is reopened; with one more it is stuck. */
+  /** Maximum number of module instances of one member that may hang when it is reopened; with one more it is stuck. */
   maxStuckOpenings: number;
 }
 

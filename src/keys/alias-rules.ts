@@ -27,7 +27,7 @@ function invalidName(message: string): HoldfastError {
   });
 }
 
-/** LIMIT_EXCEEDED for a key that has the maximum of aliases. */
+/** LIMIT_EXCEEDED for a key that has the maximum number of aliases. */
 export function tooManyAliases(): HoldfastError {
   return new HoldfastError(
     'LIMIT_EXCEEDED',

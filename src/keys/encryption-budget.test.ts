@@ -113,7 +113,7 @@ describe('spending', () => {
     expect(Object.fromEntries(catalog.totals)).toEqual({ a: block, b: block + 512, c: 512 });
   });
 
-  it('loses little of each when more materials take turns than are kept', async () => {
+  it('loses few encryptions of each material when more materials take turns than it keeps', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     const rounds = 100;
@@ -135,7 +135,7 @@ describe('spending', () => {
     expect(catalog.calls).toBeLessThan(20);
   });
 
-  it('serves every caller when more materials are waited for than are kept', async () => {
+  it('serves every caller when callers wait for more materials than it keeps', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog, 2);
     const release = catalog.hold();

@@ -4,7 +4,7 @@ import type { KeyCatalog } from './catalog.js';
 import type { BackgroundErrorListener } from './core.js';
 import type { EncryptionSpending } from '../clusters/hsm-cluster.js';
 
-/** The maximum of unspent encryptions under one material that a process holds; a crash loses as many. */
+/** The maximum number of unspent encryptions under one material that a process holds; a crash loses as many. */
 const blockSize = 65_536;
 
 /**
@@ -14,8 +14,8 @@ const blockSize = 65_536;
 const crowdedBlockSize = 512;
 
 /**
- * The maximum of encryptions under one material, by all processes together. AES-GCM with random 96-bit nonces allows
- * 2^32 under one key (NIST SP 800-38D §8.3). One block is kept back for the canary, which is encrypted before the
+ * The maximum number of encryptions under one material, by all processes together. AES-GCM with random 96-bit nonces
+ * allows 2^32 under one key (NIST SP 800-38D §8.3). One block is kept back for the canary, which is encrypted before the
  * catalog has the material.
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
@@ -44,7 +44,7 @@ export interface EncryptionUse {
 export interface EncryptionBudgetTools {
   catalog: Pick<KeyCatalog, 'reserveEncryptions'>;
   onWarning: EncryptionWarningListener;
-  /** Every reservation that brings a material to so many encryptions, or above, warns. */
+  /** A reservation warns if it brings a material to this many encryptions or more. */
   warningThreshold: number;
   /** For a failed reservation ahead: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;

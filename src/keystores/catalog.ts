@@ -43,8 +43,8 @@ export interface StoreChange {
   clusterId: string | undefined;
   password: SealedPassword | undefined;
   /**
-   * The version that `password` was sealed for. If it is not the stored one plus one, because another update came
-   * first, the answer is `wrong-state`: the sealed password could never be opened.
+   * The version that `password` was sealed for. It must be the version after the stored one. If another update came
+   * first, it is not, and the answer is `wrong-state`: the sealed password could never be opened.
    */
   passwordVersion?: number | undefined;
 }
@@ -58,11 +58,11 @@ export interface LoginAttempts {
    * Claims the right to log in with this credential.
    * - `claimed`: go on, then `record` the outcome. Given even after an attempt that succeeded.
    * - `failed`: this credential was refused before; do not try it again.
-   * - `in-progress`: a process that lives, and shares no locks with this one, has claimed it; do not try it meanwhile.
+   * - `in-progress`: a live process that shares no locks with this one has claimed it; do not try it meanwhile.
    * - `interrupted`: an earlier attempt never reported its outcome; `reclaim` if the token's PIN count is not low.
    *
    * To be called while this process holds the lock of the module and that of the credential: then a claimant that shares
-   * its locks has ended, or has left its attempt.
+   * its locks has ended, or has given its attempt up.
    */
   claim(
     tokenSerialNumber: string,
@@ -70,7 +70,7 @@ export interface LoginAttempts {
     claimant: Claimant,
     now: Date,
   ): Promise<'claimed' | 'failed' | 'in-progress' | 'interrupted'>;
-  /** The same, and takes over an interrupted attempt. Of several that ask, one is given it. */
+  /** Like `claim`, but also takes over an interrupted attempt. If several processes ask, only one gets it. */
   reclaim(
     tokenSerialNumber: string,
     credentialVersion: string,
@@ -84,7 +84,7 @@ export interface LoginAttempts {
     claimant: Claimant,
     outcome: 'succeeded' | 'failed' | 'not-tried',
   ): Promise<void>;
-  /** The latest attempt with each credential, of all tokens, by serial number and then newest first. For operators. */
+  /** The latest attempt with each credential on each token, by serial number, then newest first. For operators. */
   listLoginAttempts(): Promise<LoginAttempt[]>;
   /**
    * Forgets every attempt on a token, so refused credentials are tried once more. That is an operator's decision,
@@ -96,7 +96,7 @@ export interface LoginAttempts {
 
 /** A process that claims a login attempt. */
 export interface Claimant {
-  /** As in its `Presence`, which says how long it lives. */
+  /** The name that its `Presence` keeps alive in the catalog. */
   processName: string;
   /** Names the locks that it holds meanwhile: processes of one domain exclude each other by them. */
   lockDomain: string;

@@ -48,7 +48,7 @@ export class Connection {
   readonly #job: Promise<void>;
   /** The cluster to close; set once it is open. */
   #openClusterId: string | undefined;
-  /** The cluster of the last event, until its end was reported. */
+  /** The cluster of the last event. Undefined once its disconnection is reported. */
   #toldClusterId: string | undefined;
   #views: ClusterViews | undefined;
   #lastErrorCode: ConnectionErrorCode | undefined;
@@ -94,8 +94,8 @@ export class Connection {
   }
 
   /**
-   * Called even if it never connected: listeners that were notified of an attempt or a failure must not believe in it for
-   * ever.
+   * Called even if it never connected: a listener that heard of an attempt or a failure must hear that the connection
+   * has ended.
    */
   #tellDisconnected(): void {
     if (this.#toldClusterId !== undefined) this.#tools.events.disconnected(this.#place(this.#toldClusterId));

@@ -300,7 +300,7 @@ test('a custom store whose cluster became the default key store’s fails, and d
 });
 
 describe('errors for callers', () => {
-  test('an unreachable cluster has another code in a custom store', async () => {
+  test('an unreachable cluster has a different code in a custom store', async () => {
     const registry = await start();
     const customKeyStoreId = await connectedStore();
     const { principal } = fixture.context;

@@ -243,7 +243,7 @@ describe('problems that concern more than a file', () => {
     configure(() => undefined);
   });
 
-  test('a port in use: an error for serve, and for doctor perhaps the service itself', async () => {
+  test('a port in use: an error for serve, a warning for doctor, because the service itself may use it', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };

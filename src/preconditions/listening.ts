@@ -24,7 +24,7 @@ function nameOf(listener: ListenerConfiguration & { address: string; port: numbe
   return `listener ${listener.kind} ${listener.address}:${listener.port}`;
 }
 
-/** Listens briefly: only the system knows. */
+/** Listens briefly: only the system knows whether the address can be used. */
 async function checkAddress(
   subject: string,
   { address, port }: { address: string; port: number },
@@ -44,7 +44,7 @@ async function checkAddress(
   return refuse(subject, `it cannot be listened on (${code})`, 'check address and port');
 }
 
-/** Beside a running service it is the service itself that listens. */
+/** If the service is running, it is probably the process that listens. An operator's `doctor` therefore only warns. */
 function inUse(subject: string, asks: Surroundings['asks']): Finding {
   const message = 'another process listens there (EADDRINUSE)';
   if (asks === 'operator')
@@ -71,11 +71,7 @@ async function checkSocket({ path }: UnixListener, asks: Surroundings['asks']): 
   if (isProblem(found))
     return found.code === 'ENOENT' ? ok(subject, 'can be made') : refuse(subject, `it ${found.reason}`, found.remedy);
   if (!found.isSocket())
-    return refuse(
-      subject,
-      'there is a file that is not a socket in its place',
-      'move the file away, or name another path',
-    );
+    return refuse(subject, 'a file that is not a socket is in its place', 'move the file away, or name another path');
   return (await isAnswered(path)) ? inUse(subject, asks) : ok(subject, 'a socket that nothing listens on is replaced');
 }
 

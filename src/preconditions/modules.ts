@@ -60,7 +60,7 @@ const namedPipe: PathProblem = {
   remedy: 'name a file or a folder',
 };
 
-/** Opens the file, because its mode does not show all its rights. A named pipe is not waited for. */
+/** Opens the file, because its mode does not show every right to it. Does not wait for a named pipe. */
 async function readProblem(path: string): Promise<PathProblem | undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -65,7 +65,7 @@ export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow
   };
 }
 
-/** Without account and region: a material's id is unique in the whole catalog. */
+/** Without the account and region: a material's id is unique in the whole catalog. */
 export function materialRecord(row: MaterialRow): MaterialRecord {
   return {
     materialId: row.material_id,

@@ -83,7 +83,7 @@ export interface AliasRow extends ScopeColumns {
   last_updated_date: number;
 }
 
-/** A `StoreRecord`. Its name is unique in account and region, its cluster in the whole catalog. */
+/** A `StoreRecord`. Its name is unique in its account and region, its cluster in the whole catalog. */
 export interface StoreRow extends ScopeColumns {
   custom_key_store_id: string;
   name: string;
@@ -98,7 +98,7 @@ export interface StoreRow extends ScopeColumns {
   creation_date: number;
 }
 
-/** Belongs to a token, which tenants may share: therefore without account and region. */
+/** Belongs to a token, which tenants may share: so it has no account and no region. */
 export interface LoginAttemptRow {
   token_serial_number: string;
   credential_version: string;

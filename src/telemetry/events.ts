@@ -137,7 +137,7 @@ export function replacementEvent({ logger, metrics }: EventSink): ReplacementLis
   };
 }
 
-/** Materials that approach the maximum of encryptions that are safe under one key (invariant 9). */
+/** Materials that approach the maximum number of encryptions that are safe under one key (invariant 9). */
 export function encryptionBudgetEvents(
   sink: EventSink,
 ): Pick<EncryptionBudgetTools, 'onWarning' | 'onBackgroundError'> {

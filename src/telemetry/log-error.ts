@@ -4,7 +4,7 @@ import { MemberOpenError } from '../hsm/login.js';
 
 /** Messages of the system and of modules are not ours, and may be long. */
 const maxTextLength = 160;
-/** More than the number of attempts of one request that fail in different ways. */
+/** Enough for every attempt of one request to have failed in a different way. */
 const maxCauses = 4;
 /** Enough to find the place. */
 const maxFrames = 3;

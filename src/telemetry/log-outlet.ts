@@ -11,7 +11,7 @@ import {
 import type { Level } from 'pino';
 import type { ExportOutcomeListener } from './span-outlet.js';
 
-/** The maximum of records that wait or are being sent; further ones are dropped and counted. */
+/** The maximum number of records that wait or are being sent; further ones are dropped and counted. */
 const maxWaitingRecords = 2_048;
 const exportIntervalMs = 2_000;
 const exportTimeoutMs = 5_000;

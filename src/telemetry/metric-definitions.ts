@@ -330,7 +330,7 @@ export const gaugeDefinitions = {
   openFileDescriptors: { name: 'holdfast_process_open_fds', help: 'Open file descriptors.', labels: [] },
   maximumFileDescriptors: {
     name: 'holdfast_process_max_fds',
-    help: 'Maximum of file descriptors that the process may open.',
+    help: 'Maximum number of file descriptors that the process may open.',
     labels: [],
   },
   startTime: {

@@ -15,7 +15,7 @@ export type ExportOutcomeListener = (
   cause?: unknown,
 ) => void;
 
-/** The maximum of spans that wait or are being sent; further ones are dropped. */
+/** The maximum number of spans that wait or are being sent; further ones are dropped. */
 const maximumWaitingSpans = 2_048;
 const exportIntervalMs = 2_000;
 const exportTimeoutMs = 5_000;

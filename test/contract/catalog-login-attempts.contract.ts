@@ -116,7 +116,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claim()).toBe('failed');
   });
 
-  it('leaves a claim to its process while that lives, if they share no locks', async () => {
+  it('leaves a claim to its process while that is alive, if they share no locks', async () => {
     const { catalog, another, passTime } = opened();
     const there = await another();
     const [presence, claimRemotely] = [new Presence(catalog, local.processName), claimAs(there, remote)];
@@ -144,13 +144,13 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
     expect(await claimRemotely('claim')).toBe('interrupted');
   });
 
-  it('is interrupted if its process never showed that it lives', async () => {
+  it('is interrupted if its process never showed that it is alive', async () => {
     const { another } = opened();
     await claim();
     expect(await claimAs(await another(), remote)('claim')).toBe('interrupted');
   });
 
-  it('is decided by locks among processes that share them, even if the claimant lives', async () => {
+  it('is decided by locks among processes that share them, even if the claimant is alive', async () => {
     const { catalog, another } = opened();
     await new Presence(catalog, local.processName).beat();
     await claim();

@@ -143,7 +143,7 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       expect((await cluster.perform('random', { lengthBytes: 1 }, inTime())).byteLength).toBe(1);
     });
 
-    it('lists its materials, and no longer a destroyed one', async () => {
+    it('lists its materials, without those that were destroyed', async () => {
       const { materialId } = await newMaterial();
       const held = async (): Promise<boolean[]> =>
         (await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })).map(({ materialIds }) =>

@@ -45,7 +45,7 @@ export class Accounting {
   }
 
   /**
-   * The catalog's account of every material: of a key, of an interrupted create, and of the encryptions it may make.
+   * Every row of the catalog that accounts for a material: its key, its intent, and its reserved encryptions.
    */
   readCatalog() {
     const database = new Database(join(this.#deployment.folder, 'catalog.sqlite'), { readonly: true });

@@ -18,7 +18,7 @@ const keyArn = (keyId: string, owner = account) => `arn:aws:kms:${region}:${owne
 /** Every method that takes an empty request. */
 const emptyRequestsAllowed = ['CreateKey', 'DescribeCustomKeyStores', 'GetStatus', 'ListAliases', 'ListKeys'];
 
-/** Every request whose first field is a text. */
+/** Every request whose first field is a string. */
 const textFirst = methods
   .map(({ method }) => method)
   .filter((method) => !/^(Decrypt|ReEncrypt|GenerateRandom|GetStatus|ListKeys)$/.test(method));
@@ -105,14 +105,14 @@ describe('bad input', () => {
       }
     });
 
-    it('and so is an empty request if a field is required', async () => {
+    it('an empty request is a VALIDATION error if a field is required', async () => {
       for (const { method } of methods) {
         if (emptyRequestsAllowed.includes(method)) await client.callRaw(method, Buffer.alloc(0));
         else expectValidation(await client.rawRefusal(method, Buffer.alloc(0)));
       }
     });
 
-    it('and so is invalid UTF-8 in every text', async () => {
+    it('invalid UTF-8 in any string is a VALIDATION error', async () => {
       for (const bad of [Buffer.from([0xff]), Buffer.from([0xc0, 0x80]), Buffer.from([0xed, 0xa0, 0x80])]) {
         for (const method of textFirst) expectValidation(await client.rawRefusal(method, field(1, 'a', bad)));
         expectValidation(await client.rawRefusal('CreateCustomKeyStore', field(4, 'PIN-', bad)));
@@ -123,7 +123,7 @@ describe('bad input', () => {
       }
     });
 
-    it('and so is an unknown enum value, whatever its size', async () => {
+    it('an unknown enum value is a VALIDATION error, whatever its size', async () => {
       for (const value of [99, 2 ** 31 - 1, -1, -(2 ** 31), 2n ** 63n - 1n]) {
         expectValidation(await client.rawRefusal('CreateKey', numberField(5, value)), 'key_spec');
         const request = Buffer.concat([field(1, keyId), field(2, 'x'), numberField(5, value)]);
@@ -373,7 +373,7 @@ describe('bad input', () => {
     });
   });
 
-  // Last: after all of the above.
+  // This must stay the last test: it looks at the effects of all the others.
   it('leaves a working server, closed breakers, and no error in the log', async () => {
     const storeId = await connectedKeyStore(client, deployment);
     const created = await client.call('CreateKey', { origin: 'ORIGIN_AWS_CLOUDHSM', custom_key_store_id: storeId });

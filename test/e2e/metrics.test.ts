@@ -105,7 +105,7 @@ describe('HSMs', () => {
     const [whole = 0, wait = 0, work = 0] = after.map((sum, index) => sum - (before[index] ?? 0));
     expect(wait).toBeGreaterThan(0);
     expect(work).toBeGreaterThan(0);
-    // The rest is the way back; sums of floating-point numbers are not exact.
+    // The rest of the time is the answer's way back. The tolerance: sums of floating-point numbers are not exact.
     expect(wait + work).toBeLessThanOrEqual(whole + 1e-9);
   });
 
@@ -182,7 +182,7 @@ test('the process, its event loop, the audit log and the budget are there', asyn
 });
 
 describe('the endpoint', () => {
-  test('has /metrics and nothing else, and only to read', async () => {
+  test('serves only /metrics, read-only', async () => {
     expect((await fetch(url('/'))).status).toBe(404);
     expect((await fetch(url('/metrics'), { method: 'POST' })).status).toBe(405);
     expect((await fetch(url('/metrics'))).headers.get('content-type')).toContain('version=0.0.4');

@@ -38,7 +38,7 @@ async function run(telemetry: Message, use: (deployment: Deployment) => void): P
 
 const generated = { method: 'GenerateRandom', face: 'grpc', code: 'OK' };
 
-test('metrics arrive under the names of Prometheus, and every line of the log', async () => {
+test('metrics arrive under their Prometheus names, and every log line arrives', async () => {
   const telemetry = {
     logLevel: 'trace',
     serviceName: 'of the configuration',
@@ -88,7 +88,7 @@ test('OTEL_* sets up all three signals if the configuration says so', async () =
   });
 });
 
-test('without that nothing is sent, the log names the ignored variables, and no library can read them later', async () => {
+test('without `environment: true` nothing is sent, the log names the ignored variables, no library reads them', async () => {
   Object.assign(process.env, variables(), { OTEL_TRACES_EXPORTER: 'otlp', OTEL_LOG_LEVEL: 'debug' });
   await run({}, (deployment) => {
     expect(receiver.headers).toEqual([]);

@@ -11,7 +11,7 @@ namespace faulthsm {
 namespace {
 
 constexpr CK_ULONG kHuge = CK_ULONG(1) << 40;
-/// ESC: no text, no flag, and as a number none that PKCS#11 knows.
+/// ESC: neither text nor a flag, nor a number that PKCS#11 knows.
 constexpr int kGarbage = 0x1b;
 /// Of AES, and of a tag.
 constexpr CK_ULONG kBlock = 16;

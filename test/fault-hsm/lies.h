@@ -33,7 +33,7 @@ class Lie {
   /// more than there was room for, `repeat` replaces all entries by the first, the others act as in
   /// aboutLength.
   CK_RV aboutList(CK_RV rv, CK_ULONG* entries, CK_ULONG& count) const;
-  /// `garbage`: bytes that are no text, no flag and no expected number.
+  /// `garbage`: bytes that are not text, not a flag and not an expected number.
   void aboutBytes(void* bytes, CK_ULONG length) const;
   /// `rotate`, `headless`, `tag-first`: the bytes of a cipher's output in other places.
   void aboutOrder(unsigned char* bytes, CK_ULONG length) const;

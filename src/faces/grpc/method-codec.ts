@@ -117,7 +117,7 @@ function parse<Parsed>(methodName: string, parser: () => Parsed): Parsed {
   try {
     return parser();
   } catch (cause) {
-    const message = `The request is not a valid ${methodName}Request message: its bytes are broken, or a text is not UTF-8.`;
+    const message = `The request is not a valid ${methodName}Request message: its bytes are broken, or a string is not UTF-8.`;
     throw new HoldfastError('VALIDATION', message, { cause });
   }
 }

@@ -20,8 +20,8 @@ const messages = new Map(descriptors.flatMap((file) => file.messageType.map((mes
 const enums = new Map(descriptors.flatMap((file) => file.enumType.map((one) => [one.name, one])));
 
 /**
- * Fields after those that the model had first: ours, and those that AWS has added since, wherever it has put them.
- * Numbers never change.
+ * Fields that were appended to those of the first version of the model: our own, and those that AWS has added since.
+ * AWS may insert a field anywhere in its model. Here it goes last, because a field's number never changes.
  */
 const appended: Record<string, string[]> = { KeyMetadata: ['custody', 'encapsulation_algorithms'] };
 

@@ -24,7 +24,7 @@ export type RefusalReason =
 export const ownReasons = {
   tooManyConnections: 'too many connections to this listener',
   tooManyHandshakes: 'too many unfinished TLS handshakes',
-  tooManyStrangers: 'too many connections of callers that are no principals',
+  tooManyStrangers: 'too many connections of callers that are not principals',
   requestTooSlow: 'The request did not arrive in time.',
   requestTooLarge: 'This connection sends too much at once in requests that it does not finish.',
   messageTooLong: 'The message of a request is longer than limits.maximumMessageBytes.',

@@ -7,9 +7,9 @@ const otherSessions = 2;
 type SessionCounts = Pick<NativeTokenInfo, 'maxSessionCount' | 'maxRwSessionCount' | 'sessionCount' | 'rwSessionCount'>;
 
 /**
- * How many lanes a member may grow to: the configured number, else the profile's recommendation, and no more than the
- * token's sessions allow (PKCS#11 v2.40 §3.2, CK_TOKEN_INFO) after subtracting those of others and a reserve for them.
- * At least one.
+ * How many lanes a member may grow to: the configured number, or else the profile's recommendation. The token's maximum
+ * number of sessions (PKCS#11 v2.40 §3.2, CK_TOKEN_INFO), less those of other programs and a reserve for them, bounds
+ * it. At least one.
  * @param token as it was before our first session
  */
 export function planLanes(profile: VendorProfile, token: SessionCounts, configured: number | null): number {

@@ -46,7 +46,7 @@ export interface VendorProfile {
   /** Any of them is enough. None: never recognised by itself. */
   readonly recognitions: readonly Recognition[];
   readonly gcmNonce: Sourced<GcmNonceMaker>;
-  /** Maximum of plaintext bytes in one C_Encrypt by CKM_AES_GCM; null: no limit that a request could reach. */
+  /** Maximum number of plaintext bytes in one C_Encrypt by CKM_AES_GCM; null: no limit that a request could reach. */
   readonly maximumGcmBytes: Sourced<number | null>;
   /**
    * Whether a template of a new key may have CKA_COPYABLE=false (PKCS#11 v2.40 §4.4). If not, the key is made without

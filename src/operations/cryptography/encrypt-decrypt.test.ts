@@ -121,7 +121,7 @@ describe('Encrypt and Decrypt', () => {
     expect(isDestroyed(plaintext)).toBe(false);
   });
 
-  it('refuse another algorithm than the key’s', async () => {
+  it('refuse an algorithm other than the key’s', async () => {
     const refused = {
       code: 'INVALID_KEY_USAGE',
       message: 'Algorithm RSAES_OAEP_SHA_256 and key spec SYMMETRIC_DEFAULT are incompatible.',

@@ -24,7 +24,7 @@ export async function connectCustomKeyStore(
   return {};
 }
 
-/** ConnectCustomKeyStore. */
+/** The descriptor of ConnectCustomKeyStore, with its function. */
 export const connectCustomKeyStoreOperation = onKeyStore<ConnectCustomKeyStoreRequest>({
   plane: 'control',
   audited: ['customKeyStoreId'],

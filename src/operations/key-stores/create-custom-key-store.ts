@@ -130,7 +130,7 @@ function isSame(core: KeyStoreAdministration, existing: StoreRecord, properties:
   );
 }
 
-/** CreateCustomKeyStore. */
+/** The descriptor of CreateCustomKeyStore, with its function. */
 export const createCustomKeyStoreOperation = onAccount<CreateCustomKeyStoreRequest>({
   plane: 'control',
   audited: ['customKeyStoreName', 'cloudHsmClusterId', 'customKeyStoreType'],

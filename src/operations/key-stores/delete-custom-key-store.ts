@@ -36,7 +36,7 @@ function hasKeys(customKeyStoreId: string): HoldfastError {
   );
 }
 
-/** DeleteCustomKeyStore. */
+/** The descriptor of DeleteCustomKeyStore, with its function. */
 export const deleteCustomKeyStoreOperation = onKeyStore<DeleteCustomKeyStoreRequest>({
   plane: 'control',
   audited: ['customKeyStoreId'],

@@ -95,7 +95,7 @@ function idAndName(): HoldfastError {
   });
 }
 
-/** DescribeCustomKeyStores. */
+/** The descriptor of DescribeCustomKeyStores, with its function. */
 export const describeCustomKeyStoresOperation = onAccount<DescribeCustomKeyStoresRequest>({
   plane: 'data',
   audited: ['customKeyStoreId', 'customKeyStoreName', 'limit'],

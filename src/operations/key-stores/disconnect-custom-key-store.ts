@@ -24,7 +24,7 @@ export async function disconnectCustomKeyStore(
   return {};
 }
 
-/** DisconnectCustomKeyStore. */
+/** The descriptor of DisconnectCustomKeyStore, with its function. */
 export const disconnectCustomKeyStoreOperation = onKeyStore<DisconnectCustomKeyStoreRequest>({
   plane: 'control',
   audited: ['customKeyStoreId'],

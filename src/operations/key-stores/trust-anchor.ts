@@ -4,8 +4,8 @@ import { HoldfastError } from '../../errors.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
 
 /**
- * The DER of a PEM certificate, or undefined if it is none. Certificates are compared as DER: line ends and text around
- * the PEM block do not matter.
+ * The DER of a PEM certificate, or undefined if the text is not a certificate. Certificates are compared as DER: line
+ * ends and text around the PEM block do not matter.
  */
 export function derOfCertificate(pem: string): Uint8Array | undefined {
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) return undefined;

@@ -130,7 +130,7 @@ function requireRelatedCluster(
   );
 }
 
-/** UpdateCustomKeyStore. */
+/** The descriptor of UpdateCustomKeyStore, with its function. */
 export const updateCustomKeyStoreOperation = onKeyStore<UpdateCustomKeyStoreRequest>({
   plane: 'control',
   audited: ['customKeyStoreId', 'newCustomKeyStoreName', 'cloudHsmClusterId'],

@@ -157,7 +157,7 @@ async function abandon(core: KeysCore, key: KeyRecord): Promise<void> {
   }
 }
 
-/** CreateKey. */
+/** The descriptor of CreateKey, with its function. */
 export const createKeyOperation = onAccount<CreateKeyRequest>({
   plane: 'control',
   audited: ['description', 'keyUsage', 'keySpec', 'customerMasterKeySpec', 'origin', 'customKeyStoreId'],

@@ -34,7 +34,7 @@ export async function listKeys(
   return { keys, truncated, nextMarker };
 }
 
-/** ListKeys. */
+/** The descriptor of ListKeys, with its function. */
 export const listKeysOperation = onAccount<ListKeysRequest>({
   plane: 'data',
   audited: ['limit'],
