@@ -98,7 +98,7 @@ export function moveOffHeap(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength > maxBytesOnHeap ? bytes : moveAway(bytes);
 }
 
-/** To memory of their own, which V8 never has on its heap because the `ArrayBuffer` is made first. */
+/** Moves the bytes to new memory. It is never on V8's heap, because the `ArrayBuffer` is made first. */
 function moveAway(bytes: Uint8Array): Uint8Array {
   const moved = new Uint8Array(new ArrayBuffer(bytes.byteLength));
   moved.set(bytes);

@@ -20,7 +20,7 @@ class AnswerBatch {
     kEpoch,
     kStartedMs,
     kLaneMs,
-    /// Of its first byte.
+    /// The offset of its first byte.
     kOffset,
     /// Nonce, ciphertext and tag; 0 if there is none.
     kEncryptedLength,

@@ -30,7 +30,7 @@ class FileWriter {
 
   /// The listener has been called for the text before.
   void write(int fileDescriptor, std::string text);
-  /// Of the last text, once the listener was called.
+  /// The outcome of the last text. Valid once the listener was called.
   Written written() const;
   /// Does not wait: the thread ends when its present write does. Nobody may hear of that write.
   void stop();

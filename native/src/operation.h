@@ -67,7 +67,7 @@ class Operation {
   virtual bool isRepeatable() const { return false; }
 };
 
-/// Of one request, which owns it.
+/// The operation of one request, which owns it.
 using OperationPointer = std::unique_ptr<Operation>;
 
 }  // namespace holdfast

@@ -46,7 +46,7 @@ struct SlotScan::Progress {
   Condition changed;
   std::deque<CK_SLOT_ID> waiting GUARDED_BY(mutex);
   std::set<CK_SLOT_ID> asked GUARDED_BY(mutex);
-  /// Of these, those that have had their share of the time.
+  /// Those of them that have used up their share of the time.
   std::set<CK_SLOT_ID> overdue GUARDED_BY(mutex);
   SlotListing listing GUARDED_BY(mutex);
   std::optional<Failure> notInitialized GUARDED_BY(mutex);

@@ -48,7 +48,7 @@ export interface EncryptedData {
  * material spends nothing; the limit leaves room for it.
  */
 export interface EncryptionSpending {
-  /** Without waiting, for the usual case. @returns whether it was spent; if not, `spend` decides. */
+  /** Spends one without waiting, for the usual case. @returns whether it was spent; if not, `spend` decides. */
   trySpend(materialId: string): boolean;
   /** @throws KMS_INVALID_STATE when the budget is used up, KMS_INTERNAL when the catalog fails. Then do not encrypt. */
   spend(materialId: string): Promise<void>;

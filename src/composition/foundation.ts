@@ -127,7 +127,7 @@ async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {
   return { auditFile, auditWatch };
 }
 
-/** For the last records, even if the drain has used up its time. */
+/** Time for the last records of the audit log, even if the drain has used up its own. */
 export const minAuditCloseMs = 1_000;
 
 /** @returns whether the audit log could be closed within the bound. */

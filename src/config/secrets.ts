@@ -33,7 +33,7 @@ export interface NamedSecret {
 
 /** The result of reading every secret: the usable ones, and the problem of each of the others. */
 export interface SecretReadings {
-  /** Only those without a problem. */
+  /** The secrets that could be read without a problem. */
   secrets: ResolvedSecrets;
   /**
    * Every secret that the configuration names, in order. `problem` is undefined if it can be used, and `remedy` if

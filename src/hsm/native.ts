@@ -198,11 +198,11 @@ export interface NativeFailure extends Error {
   rv: number;
   /** The PKCS#11 function that answered, or ''. */
   functionName: string;
-  /** Of a decryption: the canary decrypted afterwards on that handle (invariant 5). If `functionName` is empty no HSM was asked. */
+  /** A decryption failed, and the canary decrypted afterwards on that handle (invariant 5). If `functionName` is empty, no HSM was asked. */
   callerFault: boolean;
   /** Kind `rv`: key and HSM worked afterwards, so the failure does not concern the HSM. It may be the request's, or have passed. */
   hsmCleared: boolean;
-  /** Of `onHung`: false if what hangs makes, destroys or lists keys. */
+  /** Set for `onHung`: false if the hanging call makes, destroys or lists keys. */
   isOfUse: boolean;
   /** Index of the member; -1 if the operation was for several and reached none. */
   member: number;

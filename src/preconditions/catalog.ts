@@ -4,7 +4,7 @@ import { catalogWriteProblem } from '../storage/catalog-condition.js';
 import { fail, type Finding, ok, refuse } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** As long as `serve` waits when it opens the catalog. */
+/** How long to wait for a locked catalog: as long as `serve` does. */
 const busyTimeoutMs = 5_000;
 
 /** The catalog: `serve` can open it, and it accepts changes. The check creates and migrates nothing. */

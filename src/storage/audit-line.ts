@@ -16,7 +16,7 @@ export interface AuditNotice {
 
 /** A line on its way to the file. */
 export interface AuditLine {
-  /** With its line end, and no other. */
+  /** The line with its line end; there is no other line end in it. */
   readonly text: string;
   /** Settled when it is on the disk; otherwise when the kernel has it. */
   readonly durable: boolean;

@@ -75,7 +75,7 @@ function explained(file: string, look: (file: string) => CatalogProblem | undefi
   }
 }
 
-/** Only a missing file is an answer. @throws the system's error: a file as a folder, missing rights, … */
+/** The file's facts, or undefined if it is missing. @throws the system's error: a file as a folder, missing rights, … */
 function lookFor(path: string, look: (path: string) => Stats): Stats | undefined {
   try {
     return look(path);

@@ -56,7 +56,7 @@ export class PartialFile {
   }
 }
 
-/** Without it a new file's name may be lost in a power cut, however often its content was synced. */
+/** Syncs a file, or the folder of a new one: without that a power cut may lose its name, and the content with it. */
 function sync(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

@@ -19,7 +19,7 @@ const source = fileURLToPath(new URL('lease-holder.ts', import.meta.url));
 /** Short enough to wait for. No other expectation depends on it. */
 const ttlMs = 3_000;
 const longMs = 600_000;
-/** For three commands on a busy machine, and to be waited for. */
+/** Long enough for three commands on a busy machine, and short enough to wait for its end. */
 const diskTtlMs = 20_000;
 /** Each process compiles its sources first, which takes a busy machine most of this time. */
 const timeout = 240_000;

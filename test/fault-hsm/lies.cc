@@ -13,7 +13,7 @@ namespace {
 constexpr CK_ULONG kHuge = CK_ULONG(1) << 40;
 /// ESC: neither text nor a flag, nor a number that PKCS#11 knows.
 constexpr int kGarbage = 0x1b;
-/// Of AES, and of a tag.
+/// The size of an AES block, and of a GCM tag.
 constexpr CK_ULONG kBlock = 16;
 
 }  // namespace

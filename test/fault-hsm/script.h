@@ -88,7 +88,7 @@ class Script {
   std::optional<Decision> next(FunctionNumber function, const KeyOfCall& key) const;
 
  private:
-  /// Of one line, in `progress.<number>`.
+  /// The progress of one line, in `progress.<number>`.
   struct Progress {
     Word drawn;
     Word met;

@@ -11,7 +11,7 @@ import { type ReplicaMember, until } from './replicated-server.js';
 const hangCount = process.env['HOLDFAST_FAULTS'] === 'full' ? 1_000 : 100;
 const lanes = 16;
 const operationTimeoutMs = 300;
-/** Of the pool besides its lanes: the watchdog, and the threads that open and log in. */
+/** Threads of the pool besides its lanes: the watchdog, and those that open and log in. */
 const ownThreads = 6;
 /** The addon may keep this much more than after the first rounds, for the allocator and V8. */
 const memoryAllowanceMebibytes = 48 + quarantinedMebibytes;

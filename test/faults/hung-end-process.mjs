@@ -13,7 +13,7 @@ const inMs = (milliseconds) => Number(process.hrtime.bigint()) / 1e6 + milliseco
 let lastTicket = 0;
 const later = () => inMs(job.deadlineMs);
 const bytes = (text) => new TextEncoder().encode(text);
-/** To the parent's test, directly or through the main thread. */
+/** Sends a message to the parent's test, directly or through the main thread. */
 const say = (message) => (isMainThread ? process.send(message) : parentPort.postMessage(message));
 const hear = async () => once(isMainThread ? process : parentPort, 'message');
 

@@ -26,7 +26,7 @@ interface Cell {
 }
 
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
-/** In `npm test`; `npm run test:faults` has all. */
+/** The functions that `npm test` covers; `npm run test:faults` covers all. */
 const short: readonly string[] = [
   'C_GenerateKey by generateKey, shared',
   'C_FindObjects by inventory, private',

@@ -42,7 +42,7 @@ export interface ReplicatedClusterState {
 /** Has clones of one token and the means to connect to them; connects on demand. */
 export class ReplicatedCluster {
   readonly events: string[] = [];
-  /** Of everything that it opens. */
+  /** The spending of every cluster that it opens. */
   readonly spending = new RecordedSpending();
   readonly #opened: { clusters: ConfiguredHsmClusters; catalog: SqliteCatalog }[] = [];
 

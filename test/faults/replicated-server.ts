@@ -53,7 +53,7 @@ function deepestCause(error: LoggedError | undefined): string {
   return error?.cause === undefined ? (error?.message ?? 'unknown') : deepestCause(error.cause);
 }
 
-/** Of one round. */
+/** The maximum of one round. */
 const maxNotes = 100;
 
 /** The lines of the server's log, counted by message and member. */

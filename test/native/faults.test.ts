@@ -86,7 +86,7 @@ describe('a call that hangs', () => {
     for (const kind of kinds) expect(['lane-deadline', 'queue-deadline', 'no-member']).toContain(kind);
   });
 
-  test('too many of them stop the member, until they come back', async () => {
+  test('too many hanging calls stop the member, until they return', async () => {
     fault.obey('C_Encrypt hang');
     for (const round of [1, 2, 3]) {
       expect(await failureOf(encrypt(inMilliseconds(100)))).toMatchObject({ kind: 'lane-deadline' });

@@ -24,7 +24,7 @@ type Given<Of extends Name> = Parameters<NativeDataOperations[Of]> extends [numb
 export type PromisePool = Omit<NativePool, Name> & {
   [Of in Name]: (...given: Given<Of>) => Promise<NativeResult<Results[Of]>>;
 } & {
-  /** Of the data operation that was posted last. */
+  /** The ticket of the data operation that was posted last. */
   lastTicket(): number;
 };
 

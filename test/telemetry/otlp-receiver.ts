@@ -15,7 +15,7 @@ export interface ReceivedSpan {
   traceState: string;
   name: string;
   attributes: Record<string, unknown>;
-  /** Of the OTLP enum: 0 unset, 1 ok, 2 error. */
+  /** A value of the OTLP enum: 0 unset, 1 ok, 2 error. */
   statusCode: number;
   statusMessage: string;
 }
@@ -23,7 +23,7 @@ export interface ReceivedSpan {
 export interface ReceivedPoint {
   metric: string;
   attributes: Record<string, unknown>;
-  /** Of a histogram: how many values. */
+  /** For a histogram, the number of its values. */
   value: number;
 }
 

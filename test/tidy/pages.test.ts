@@ -72,7 +72,7 @@ describe('texts quoted in the pages for operators are those of the service', () 
     expect(quotes.flatMap(pieces).filter((piece) => !said.includes(piece))).toEqual([]);
   });
 
-  it('and that page has every line', () => {
+  it('docs/operating/log.md quotes every line of the log', () => {
     const quoted = [...text('docs/operating/log.md').matchAll(/`([^`]+)`/g)].map(([, quote = '']) => quote.split('…'));
     const isQuoted = (line: string): boolean =>
       quoted.some(([start = '', ...rest]) => {
@@ -106,7 +106,7 @@ describe('texts quoted in the pages for operators are those of the service', () 
     ).toEqual([]);
   });
 
-  it('and every alert that they name has a rule', () => {
+  it('every alert that the pages name has a rule', () => {
     const rules = text('deploy/prometheus/holdfast-rules.yaml');
     const named = listed('docs/*.md').flatMap((path) =>
       [...text(path).matchAll(/\bHoldfast[A-Z]\w+/g)].map(([name]) => name),

@@ -61,7 +61,7 @@ function isNumberOfReturnValue(node: ts.Node): boolean {
   return ts.isNumericLiteral(node) && /^0x/i.test(node.getText()) && codes.has(Number(node.text));
 }
 
-/** Of a row that no look-up by value can find: an unknown value is treated like it. */
+/** The name of the one row that no look-up by value finds. Unknown values are treated like it. */
 const askedByName = 'CKR_VENDOR_DEFINED';
 
 function isNameOfReturnValue(node: ts.Node): boolean {

@@ -54,7 +54,7 @@ export function methodCodec<Request, Response>(
   };
 }
 
-/** For a longer response the writer and its memory are not kept. */
+/** The longest response whose writer is kept, with its memory, for the next one. */
 const maxReusedBytes = 16_384;
 
 /** Encodes with one writer repeatedly: a new one grows its memory in six steps for each response. */

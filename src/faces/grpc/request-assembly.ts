@@ -17,7 +17,7 @@ export interface ReceptionOptions {
   clock: Clock;
   connections: Connections;
   refusals: RefusalReporter;
-  /** From the headers of a call to the end of its request; on a stream of requests, between one and the next. */
+  /** Maximum time from a call's headers to the end of its request; on a stream of requests, from one to the next. */
   messageTimeoutMs: number;
   /** The maximum for one message, before and after decompression. */
   maximumMessageBytes: number;

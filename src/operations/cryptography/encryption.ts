@@ -17,7 +17,7 @@ export type CryptographyCore = Pick<KeysCore, 'catalog' | 'keyStores' | 'identit
 export interface PreparedEncryption {
   cluster: HsmCluster;
   material: MaterialReference;
-  /** Of the ciphertext blob; `serializeCiphertextBlob` puts it before the HSM's result. */
+  /** The header of the ciphertext blob; `serializeCiphertextBlob` puts it before the HSM's result. */
   header: Uint8Array;
   additionalData: Uint8Array;
   /** ARN of the key. */
