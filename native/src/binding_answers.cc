@@ -15,16 +15,18 @@ void call(Napi::Env env, const Napi::FunctionReference& function,
   }
 }
 
-/// Clears a batch at the end of the scope, however it ends.
+/// Clears a batch at the end of the scope, however it ends. The batch may be forgotten meanwhile.
 class ClearsAtEnd {
  public:
-  explicit ClearsAtEnd(AnswerBatch& batch) : batch_(batch) {}
+  explicit ClearsAtEnd(std::optional<AnswerBatch>& batch) : batch_(batch) {}
   ClearsAtEnd(const ClearsAtEnd&) = delete;
   ClearsAtEnd& operator=(const ClearsAtEnd&) = delete;
-  ~ClearsAtEnd() { batch_.clear(); }
+  ~ClearsAtEnd() {
+    if (batch_) batch_->clear();
+  }
 
  private:
-  AnswerBatch& batch_;
+  std::optional<AnswerBatch>& batch_;
 };
 
 std::span<double> spanOf(Napi::Float64Array array) { return {array.Data(), array.ElementLength()}; }
@@ -45,17 +47,20 @@ void AnswerListener::listen(const Napi::CallbackInfo& info) {
 void AnswerListener::succeeded(Napi::Env env, uint64_t ticket, const Success& success) {
   if (!batch_ || batch_->add(ticket, success)) return;
   flush(env);
-  if (!batch_->add(ticket, success)) sendAlone(env, ticket, success);
+  // The receiver may have ended the environment: `process.exit` in a worker thread.
+  if (!batch_ || batch_->add(ticket, success)) return;
+  sendAlone(env, ticket, success);
 }
 
 void AnswerListener::failed(Napi::Env env, uint64_t ticket, const Failure& failure) {
   if (!batch_) return;
   flush(env);
+  if (!batch_) return;
   call(env, onFailure_, {Napi::Number::New(env, static_cast<double>(ticket)), toJavaScript(env, failure)});
 }
 
 void AnswerListener::flush(Napi::Env env) {
-  if (batch_ && batch_->size() > 0) send(env, *batch_, bytes_.Value());
+  if (batch_ && batch_->size() > 0) send(env, batch_, bytes_.Value());
 }
 
 void AnswerListener::forget() {
@@ -69,13 +74,13 @@ void AnswerListener::forget() {
 /// It is longer than the buffer of the batch.
 void AnswerListener::sendAlone(Napi::Env env, uint64_t ticket, const Success& success) {
   const auto bytes = Napi::Uint8Array::New(env, AnswerBatch::lengthOf(success));
-  AnswerBatch alone(spanOf(numbers_.Value()), spanOf(bytes));
-  if (alone.add(ticket, success)) send(env, alone, bytes);
+  std::optional<AnswerBatch> alone(std::in_place, spanOf(numbers_.Value()), spanOf(bytes));
+  if (alone->add(ticket, success)) send(env, alone, bytes);
 }
 
-void AnswerListener::send(Napi::Env env, AnswerBatch& batch, const Napi::Uint8Array& bytes) {
+void AnswerListener::send(Napi::Env env, std::optional<AnswerBatch>& batch, const Napi::Uint8Array& bytes) {
   const ClearsAtEnd cleared(batch);
-  call(env, onAnswers_, {Napi::Number::New(env, static_cast<double>(batch.size())), bytes});
+  call(env, onAnswers_, {Napi::Number::New(env, static_cast<double>(batch->size())), bytes});
 }
 
 }  // namespace holdfast

@@ -21,12 +21,12 @@ class AnswerListener {
   /// Flushes what came before, so that answers keep their order.
   void failed(Napi::Env env, uint64_t ticket, const Failure& failure);
   void flush(Napi::Env env);
-  /// The environment ends.
+  /// The environment ends, perhaps while a receiver runs.
   void forget();
 
  private:
   void sendAlone(Napi::Env env, uint64_t ticket, const Success& success);
-  void send(Napi::Env env, AnswerBatch& batch, const Napi::Uint8Array& bytes);
+  void send(Napi::Env env, std::optional<AnswerBatch>& batch, const Napi::Uint8Array& bytes);
 
   std::optional<AnswerBatch> batch_;
   Napi::Reference<Napi::Float64Array> numbers_;

@@ -80,6 +80,25 @@ const ways = {
     await random(pool, 8, inMs(5_000));
     process.exit(0);
   },
+  /** A worker ends itself from a receiver, and more answers wait than fit into the batch. */
+  async 'worker-in-batch'() {
+    if (isMainThread) {
+      const bytes = new Uint8Array(new SharedArrayBuffer(256));
+      const [code] = await once(new Worker(new URL(import.meta.url), { workerData: { ...job, bytes } }), 'exit');
+      process.stdout.write(`code ${code}, ${bytes.filter((byte) => byte !== 0).length} bytes left\n`);
+      return;
+    }
+    const pool = await openPool(softHsm());
+    const rows = 4;
+    addon.receiveAnswers(
+      new Float64Array(rows * 8),
+      job.bytes,
+      () => process.exit(3),
+      () => undefined,
+    );
+    for (let ticket = 1; ticket <= 3 * rows; ticket += 1) pool.random(ticket, null, 8, inMs(20_000));
+    while (pool.statistics().some(({ running, queued }) => running + queued > 0)) continue;
+  },
   async hung() {
     const pool = await openPool(faultHsm());
     await random(pool, 8, inMs(100)).catch(() => undefined);

@@ -60,6 +60,11 @@ describe('processes', () => {
     expect(await child('ends-with-open-pool.mjs', { how: 'idle' })).toEqual({ stdout: 'ending\nanswered\n', code: 0 });
   });
 
+  test('a worker that ends in the middle of its answers leaves no secret behind', async () => {
+    const { stdout } = await child('ends-with-open-pool.mjs', { how: 'worker-in-batch' });
+    expect(stdout).toBe('ending\ncode 3, 0 bytes left\n');
+  });
+
   test('one that ends with a hung lane leaves by exitNow', async () => {
     const fault = putFaultsBefore(hsm);
     fault.obey('C_GenerateRandom hang');
