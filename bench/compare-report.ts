@@ -79,7 +79,10 @@ function at(measurements: readonly Measurement[], round: number): Measurement {
   return found;
 }
 
-/** The report for people. A ratio whose interval contains 1 shows no difference. */
+/** With fewer rounds the bootstrap's interval is too narrow to judge by: that of a single round has no width at all. */
+const minJudgedRounds = 6;
+
+/** The report for people. A ratio whose interval contains 1 shows no difference; few rounds show none either way. */
 export function comparisonTable(report: CompareReport): string {
   const table = new Table({
     head: ['scenario', 'figure', 'before', 'after', 'after ÷ before', '95 % confidence', ''],
@@ -90,7 +93,8 @@ export function comparisonTable(report: CompareReport): string {
     for (const { name: figure, before, after, ratio } of compared) {
       const medians = [before, after, ratio].map(({ median }) => median.toPrecision(4));
       const [lower, upper] = ratio.confidence95;
-      const verdict = lower > 1 || upper < 1 ? 'differs' : '';
+      const differs = report.rounds >= minJudgedRounds && (lower > 1 || upper < 1);
+      const verdict = differs ? 'differs' : '';
       table.push([name, figure, ...medians, `${lower.toFixed(3)} to ${upper.toFixed(3)}`, verdict]);
     }
   }
@@ -100,6 +104,9 @@ export function comparisonTable(report: CompareReport): string {
     `after  ${report.after}`,
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${report.date}; ${rounds} rounds of ${seconds} s`,
     table.toString(),
+    ...(rounds < minJudgedRounds
+      ? [`${rounds} rounds are too few to say what differs: take at least ${minJudgedRounds}.`]
+      : []),
     ...report.rows.map(
       ({ name, echoCpuMicrosPerRequest: { median } }) => `echo of ${name}: ${median.toFixed(1)} µs CPU`,
     ),
