@@ -1,7 +1,7 @@
 /**
- * A process with clusters of two members, before an HSM that encrypts at next to no cost: `attempt-cost-load.ts <JSON of
- * AttemptCostPlan>`. Prints one JSON `AttemptCostReport`. Two members need a cluster that is made in code: the
- * configuration allows one.
+ * A process with clusters of two members, in front of an HSM that encrypts at next to no cost:
+ * `attempt-cost-load.ts <JSON of AttemptCostPlan>`. Prints one JSON `AttemptCostReport`. Two members need a cluster
+ * that is made in code: the configuration allows one.
  */
 import type { HsmCluster } from '../src/clusters/hsm-cluster.js';
 import type { ClusterOptions } from '../src/hsm/clusters.js';

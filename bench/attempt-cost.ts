@@ -13,16 +13,16 @@ export const repeatedShare = 0.01;
 
 export interface AttemptCostPlan {
   inFlight: number;
-  /** On each cluster, before the measurement. */
+  /** Operations on each cluster before the measurement. */
   warmUpOperations: number;
   operationsPerSlice: number;
-  /** Of each comparison: two pairs each. */
+  /** Blocks of each comparison; a block has two pairs. */
   blocks: number;
 }
 
 /** CPU of an encryption through the cluster ÷ that of the plain one, in the same process. */
 export interface AttemptCostReport extends Record<(typeof comparedClusters)[number], Comparison> {
-  /** Of the plain cluster, the median. */
+  /** CPU of an encryption through the plain cluster: the median, in microseconds. */
   plainMicrosPerOperation: number;
 }
 

@@ -10,7 +10,7 @@ export function requireNoRefusals(auditPath: string): void {
   if (refused.length > 0) throw new Error(`${refused.length} requests were refused, e.g. ${refused[0]}`);
 }
 
-/** Requests that h2load had in flight when its time was over, it cancels. */
+/** h2load cancels the requests that are in flight when its time is over. */
 function isRefusal(line: string): boolean {
   const isFine = ['"outcome":"success"', '"errorCode":"CANCELLED"', '"notice":'].some((sign) => line.includes(sign));
   return line !== '' && !isFine;

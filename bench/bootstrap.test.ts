@@ -38,6 +38,6 @@ test('of many samples of ten, most intervals contain the true median', () => {
   expect(hits / trials).toBeGreaterThan(0.85);
 });
 
-test('there is no estimate of no rounds', () => {
+test('no rounds give no estimate', () => {
   expect(() => estimate([])).toThrow('no median');
 });

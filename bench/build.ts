@@ -42,7 +42,7 @@ function buildAll(progress: (line: string) => void): void {
   }
 }
 
-/** Throws if something is missing: without its library h2load would only be refused, silently. */
+/** Throws if something is missing. Without its library, h2load would be refused, and would not say so. */
 export function requireBuilt(): void {
   const programs = [...(Object.values(nativePrograms) as string[]), join(root, 'dist/cli/main.js')];
   const missing = programs.filter((path) => !existsSync(path));

@@ -71,7 +71,7 @@ test('an unknown commit is refused', () => {
   }
 });
 
-test('changes that would be left out are refused, others not', () => {
+test('only changes that would be left out are refused', () => {
   commit('first');
   mkdirSync(join(root, 'bench'));
   writeFileSync(join(root, 'bench/row.ts'), '');

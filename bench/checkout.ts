@@ -43,8 +43,8 @@ export function requireCommitted(root: string): void {
 }
 
 /**
- * Builds a commit in a temporary folder. Takes minutes where the compiler has no cache. However this process ends, the
- * folder goes.
+ * Builds a commit in a temporary folder. Takes minutes if the compiler has no cache. However this process ends, the
+ * folder is removed.
  * @throws ProgramFailure if it does not build
  */
 export async function checkOut(root: string, commit: string, progress: (line: string) => void): Promise<Checkout> {
@@ -82,7 +82,7 @@ async function build(root: string, folder: string, progress: (line: string) => v
   }
 }
 
-/** In a process group of its own, so that all of a build ends when the bench does. */
+/** Runs a build in a process group of its own: all of it ends when the bench does. */
 async function npm(folder: string, ...parameters: string[]): Promise<void> {
   await runProgram({ program: 'npm', parameters, folder, ownGroup: true });
 }

@@ -16,7 +16,7 @@ export interface CompareArguments {
   lanes: number;
   /** Whether the servers' tokens encrypt at next to no cost. */
   cheapToken: boolean;
-  /** As they were given; empty with `help`. */
+  /** The commits as they were given; empty with `help`. */
   commits: readonly string[];
 }
 

@@ -17,7 +17,7 @@ const row = comparedRow('encrypt@32', {
 });
 const figure = (name: string) => row.figures.find((found) => found.name === name);
 
-test('ratios are of each round, whatever else the machine does', () => {
+test('ratios come from within each round, whatever else the machine does', () => {
   expect(figure('cpuMicrosPerRequest')?.ratio).toEqual({ median: 0.8, confidence95: [0.8, 0.8] });
   expect(figure('toEchoPerCpu')).toMatchObject({
     before: { median: 0.4, confidence95: [0.4, 0.4] },

@@ -22,14 +22,14 @@ export interface ComparedRow {
   /** E.g. `encrypt@32`. */
   name: string;
   figures: ComparedFigure[];
-  /** Of the echo with the same sizes. */
+  /** CPU of the echo with messages of the same sizes. */
   echoCpuMicrosPerRequest: Estimate;
 }
 
 /** The output of `compare --json`. */
 export interface CompareReport {
   machine: Machine;
-  /** ISO 8601. */
+  /** Date and time, ISO 8601. */
   date: string;
   before: string;
   after: string;

@@ -65,7 +65,7 @@ async function compare(options: CompareArguments, progress: Progress): Promise<C
   }
 }
 
-/** Runs the servers of both commits and the echo, which gives the first one's answers. */
+/** Runs the servers of both commits, and the echo, which repeats the answers of the first commit's server. */
 async function withServers<T>(
   { lanes, cheapToken }: CompareArguments,
   programs: readonly (string | undefined)[],

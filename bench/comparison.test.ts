@@ -19,7 +19,8 @@ test('one ratio that is far off moves neither the median nor its confidence', ()
 });
 
 /**
- * From tables of the sign test: the maximum rank below which the median of that many values lies with at most 2.5 %.
+ * The maximum rank below which the median of that many values lies with a probability of at most 2.5 %, from tables of
+ * the sign test.
  */
 test.each([
   [5, 0],

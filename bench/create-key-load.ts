@@ -16,7 +16,7 @@ export interface CreateKeyLoad {
 /** The HSM's part in the cost of one CreateKey while the token has that many keys. */
 export interface CreateKeyCost {
   keysOnToken: number;
-  /** Of the whole process, user and system, at the median of the keys made. */
+  /** CPU time of the whole process, user and system: the median of the keys made. */
   cpuMicrosPerKey: number;
 }
 
@@ -52,6 +52,6 @@ async function costsOnNewToken(load: CreateKeyLoad): Promise<CreateKeyCost[]> {
 }
 
 const load = JSON.parse(process.argv[2] ?? '') as CreateKeyLoad;
-// V8 compiles the code that makes a key on a token that is not measured.
+// These keys are on a token that is not measured: V8 compiles the code meanwhile.
 await costsOnNewToken({ levels: [200], keysPerLevel: 1 });
 process.stdout.write(JSON.stringify(await costsOnNewToken(load)));

@@ -47,7 +47,7 @@ export class Echo {
     return { ...this.#server.target(name), port: this.#port, pid: this.#child.pid ?? 0 };
   }
 
-  /** The same in a new process. */
+  /** Starts the same server in a new process. */
   async restart(): Promise<void> {
     this.stop();
     const { child, port } = await spawn(this.#options);

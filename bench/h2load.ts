@@ -7,7 +7,7 @@ import { percentile } from './statistics.js';
 import { pathOf, type Target } from './target.js';
 import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 
-/** Maximum of connections that carry the load; the requests in flight are spread over them. */
+/** The maximum number of connections that carry the load; the requests in flight are spread over them. */
 const maxConnections = 8;
 
 /** Without any answer for longer than this, a busy machine is no longer the explanation. */
@@ -102,7 +102,7 @@ export function parseH2load(output: string): { succeeded: number; failed: number
   };
 }
 
-/** Of h2load's `--log-file`: start (µs), HTTP status, duration (µs), one line per request. */
+/** The requests in h2load's `--log-file`: start (µs), HTTP status, duration (µs), one line per request. */
 export function latenciesOf(log: string): Measurement['latencyMs'] {
   const durationsMs = log
     .split('\n')

@@ -3,7 +3,7 @@ import { setup } from '../scripts/setup.mjs';
 import { runMain } from '../scripts/steps.mjs';
 
 await runMain(async () => {
-  // stdout is for the result.
+  // Only the result goes to stdout.
   if (!process.argv.includes('--no-build')) await setup({ quiet: false, withBench: true, output: process.stderr });
   await import('../test/contract/typescript-hooks.mjs');
   await import('./main.ts');

@@ -24,7 +24,7 @@ import { Workbench } from './workbench.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const resultsFolder = join(root, 'bench/results');
 
-/** As many requests of each method before as V8 needs to optimise its code; a quick run makes do with most of it. */
+/** The warm-up of a full run lets V8 optimise all code of a request, that of a quick run most of it. */
 const levels = {
   full: {
     addonLevels: [1, 4, 16, 64],
@@ -91,7 +91,7 @@ function openLoopTargets({ echo, holdfast }: Workbench): Record<string, Target> 
   return { echo: echo.target('encrypt'), encrypt: holdfast.target('encrypt') };
 }
 
-/** Servers with the token and the key of the workbench's, in one process that ends with this. */
+/** Servers on the workbench's token and key, in one process that ends with this one. */
 async function measureTelemetry(
   { holdfast }: Workbench,
   plan: Omit<TelemetryPlan, 'inFlight'>,

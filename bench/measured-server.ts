@@ -12,7 +12,7 @@ import { grpcFrame, type Target } from './target.js';
 
 export interface MeasuredServerOptions {
   lanes: number;
-  /** For the server's process. */
+  /** Environment variables for the server's process. */
   environment?: NodeJS.ProcessEnv;
   /** The compiled command; default: this working copy's. */
   program?: string | undefined;
@@ -22,7 +22,7 @@ export interface MeasuredServerOptions {
   cheapToken?: boolean;
 }
 
-/** Creations of keys under way at a time. */
+/** The maximum number of keys being created at once. */
 const creationsAtATime = 8;
 
 /**
@@ -30,7 +30,7 @@ const creationsAtATime = 8;
  * through its alias.
  */
 export class MeasuredServer {
-  /** Also has a token that the server does not use: the custom cluster's. */
+  /** The deployment. It also has a token that the server does not use: the custom cluster's. */
   readonly deployment: Deployment;
   readonly #options: MeasuredServerOptions;
   readonly #disposeAtExit: () => void;
@@ -100,7 +100,7 @@ export class MeasuredServer {
     requireNoRefusals(this.deployment.auditPath);
   }
 
-  /** The same in a new process: V8 compiles the same code differently in each. */
+  /** Starts the server again in a new process: V8 compiles the same code differently in each. */
   async restart(): Promise<void> {
     await this.#server.end('SIGTERM');
     this.#server = await spawn(this.deployment, this.#options);
@@ -150,7 +150,7 @@ function spawn(deployment: Deployment, { environment, program }: MeasuredServerO
   return deployment.spawn(environment, { program });
 }
 
-/** Like a production deployment: the log has what an operator must know, and the audit file is on a disk. */
+/** A configuration like that of production: the log has what an operator must know, and the audit file is on a disk. */
 function configure(configuration: Message, lanes: number): void {
   configuration['telemetry'] = { logLevel: 'info' };
   for (const cluster of configuration['clusters'] as { members: { lanes: number }[] }[]) {

@@ -6,7 +6,7 @@ export interface Measurement {
   rps: number;
   /** CPU time of the measured process, user and system, per operation. */
   cpuMicrosPerRequest: number;
-  /** The same by what the threads do; left out where the process is not Node. */
+  /** The same by what the threads do; left out if the process is not Node. */
   cpuMicrosByThread?: ThreadCpu;
   latencyMs: { p50: number; p99: number };
   /** The average duration of one operation inside the simulated HSM; left out elsewhere. */
@@ -19,11 +19,11 @@ export interface Scenario {
   name: string;
   /** Concurrent operations. */
   inFlight: number;
-  /** The scenario of the echo with the same sizes of messages; left out where there is none. */
+  /** The scenario of the echo with messages of the same sizes; left out if there is none. */
   echo?: string;
   /** Whether its server is loaded with one method only. */
   ofVariant?: boolean;
   measure(seconds: number): Promise<Measurement>;
-  /** Sends so many requests, unmeasured; left out where nothing has to become warm. */
+  /** Sends this many requests, unmeasured; left out if nothing needs to be warmed up. */
   send?: (requests: number) => Promise<void>;
 }

@@ -5,7 +5,7 @@ import {
 } from '../src/faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { DataKeySpec } from '../src/faces/grpc/gen/holdfast/kms/v1/algorithms.js';
 
-/** The key of all requests. */
+/** The key that all requests name. */
 export const alias = 'alias/app';
 
 /** Length of the plaintext in all scenarios. */
@@ -13,7 +13,7 @@ export const plaintextBytes = 32;
 
 const plaintext = Buffer.alloc(plaintextBytes, 0x61);
 
-/** Two pairs, as an application that names a tenant and a purpose. */
+/** Two pairs, as from an application that names a tenant and a purpose. */
 const encryptionContext = new Map([
   ['tenant', 'f3b1c0de-7a52-4c6e-9d1b-2f8a4e6b0c11'],
   ['purpose', 'column-encryption'],
@@ -21,9 +21,9 @@ const encryptionContext = new Map([
 
 /** A request that is measured. */
 export interface MeasuredMethod {
-  /** Begins the names of its scenarios. */
+  /** The beginning of the names of its scenarios. */
   name: string;
-  /** Of `CryptographyService`. */
+  /** A method of `CryptographyService`. */
   method: string;
   /** The request, encoded. @param ciphertextBlob of the plaintext under the key, without a context */
   message(ciphertextBlob: Buffer): Uint8Array;

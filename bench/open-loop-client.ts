@@ -3,7 +3,8 @@
  * `open-loop-client.ts <JSON of OpenLoopLoad>`. Prints one JSON `OpenLoopAnswers`.
  *
  * A latency begins when the request was due. A server that stands still, and a client that is late itself, so count in
- * full for every request that would have been sent meanwhile (no coordinated omission). How late the client was is told.
+ * full for every request that would have been sent meanwhile (no coordinated omission). The output says how late the
+ * client was.
  */
 import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
@@ -15,7 +16,7 @@ export interface OpenLoopLoad {
   target: Target;
   ratePerSecond: number;
   seconds: number;
-  /** Sent at the same rate before, and not counted: this process's own code is compiled then. */
+  /** Requests that are sent first, at the same rate, and not counted: this process's own code is compiled meanwhile. */
   warmUpSeconds: number;
   connections: number;
 }
@@ -23,17 +24,17 @@ export interface OpenLoopLoad {
 /** The counted requests. */
 export interface OpenLoopAnswers {
   answered: number;
-  /** From the first that was due to the last answer. */
+  /** The time from the first due request to the last answer. */
   elapsedSeconds: number;
   latencyMs: { p50: number; p99: number; p999: number };
-  /** How long after they were due requests were sent: the client's own part in the latencies. */
+  /** The delay between due and sent: the client's own part in the latencies. */
   sentLateMs: { p50: number; p99: number };
 }
 
 /** How long answers may take after the last request, in milliseconds: beyond the server's own deadline. */
 const patienceMs = 15_000;
 
-/** The longest sleep, in milliseconds: an answer that comes meanwhile is seen so much later. */
+/** The longest sleep, in milliseconds: an answer that comes meanwhile is seen late by up to this much. */
 const napMs = 0.1;
 
 /** Sleeps more finely than a timer, whose unit is a millisecond. */

@@ -66,10 +66,10 @@ function standStill(forMs: number): void {
   };
 }
 
-test('while the server stands still requests go on being due, and each counts its whole wait', async () => {
+test('requests go on being due while the server stands still, and each counts its whole wait', async () => {
   standStill(800);
   const { answered, latencyMs } = await loadAt(load());
-  // A client that waits for answers would have sent two and called the median short.
+  // A client that waits for answers would have sent two, and reported a short median.
   expect(answered).toBeGreaterThan(100);
   // Due by half time at the latest: at least three tenths of a second before the first answer.
   expect(latencyMs.p50).toBeGreaterThan(200);

@@ -13,7 +13,7 @@ const client = fileURLToPath(new URL('open-loop-client.ts', import.meta.url));
 /** Shares of the ceiling. */
 const shares = [0.1, 0.5, 0.8] as const;
 
-/** As the other load generators have, so that a share of their ceiling is comparable. */
+/** As many connections as the other load generators have: their ceiling is what the shares refer to. */
 const connections = 8;
 
 const warmUpSeconds = 1;
@@ -22,19 +22,19 @@ const warmUpSeconds = 1;
 export interface OpenLoopResult {
   /** `encrypt`, or `echo` at the same rate: what the client and the machine add. */
   name: string;
-  /** Of the ceiling of Encrypt. */
+  /** The share of Encrypt's ceiling. */
   share: number;
   /** Requests per second that were due, and that were answered: fewer, if the server or the client fell behind. */
   offeredRps: number;
   rps: number;
-  /** From the time at which a request was due. */
+  /** Latencies, counted from the time at which a request was due. */
   latencyMs: OpenLoopAnswers['latencyMs'];
-  /** The client's own part in it. */
+  /** The client's own part in the latencies. */
   sentLateMs: OpenLoopAnswers['sentLateMs'];
 }
 
 export interface OpenLoopPlan extends RoundsPlan {
-  /** Requests per second that the shares are of. */
+  /** The ceiling that the shares refer to, in requests per second. */
   ceilingRps: number;
 }
 
@@ -45,7 +45,7 @@ export function ceilingOf(results: readonly Pick<BenchResult, 'name' | 'rps'>[])
   return Math.max(...reached);
 }
 
-/** Each share at each server, in random order in each round. */
+/** Measures each share at each server, in a new random order each round. */
 export async function measureOpenLoop(
   targets: Readonly<Record<string, Target>>,
   { ceilingRps, rounds, seconds, check, progress }: OpenLoopPlan,

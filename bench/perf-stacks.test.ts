@@ -103,7 +103,7 @@ test('time is reported by thread, by owner of the code, and by caller of the ker
   ]);
 });
 
-test('of functions that V8 has put in the same place the last one keeps it', () => {
+test('the last of several functions that V8 put in one place keeps it', () => {
   const map = '1000 40 JS:~gone a:1:1\n1080 40 JS:~gone b:1:1\n2000 40 JS:~stays c:1:1\n1020 80 JS:*caller d:1:1\n';
   expect(lastNames(map)).toBe('1020 80 JS:*caller d:1:1\n2000 40 JS:~stays c:1:1\n');
   expect(lastNames('1000 80 JS:~gone a:1:1\n1040 10 JS:~here b:1:1\n')).toBe('1040 10 JS:~here b:1:1\n');

@@ -6,15 +6,15 @@ import type { ProfileRow } from './profile.js';
 export interface PerfSample {
   thread: string;
   timeSeconds: number;
-  /** Callers before their callees. */
+  /** Frames, callers before their callees. */
   frames: readonly NamedFrame[];
 }
 
 export interface PerfSummary {
   threads: ProfileRow[];
-  /** By the owner of the running code. */
+  /** Shares by the owner of the running code. */
   owners: ProfileRow[];
-  /** By the owner of the calling code: the time of the kernel and of libraries counts for their caller. */
+  /** Shares by the owner of the calling code: time in the kernel and in libraries counts for their caller. */
   callers: ProfileRow[];
 }
 
@@ -52,7 +52,7 @@ export function ofTheLoad(samples: readonly PerfSample[], seconds: number): Perf
   return samples.filter(({ timeSeconds }) => timeSeconds > end - seconds && timeSeconds <= end);
 }
 
-/** Each sample weighs one. The threads are at the bottom. */
+/** Folds samples into a tree, one unit of weight each. The threads are at the bottom. */
 export function foldStacks(samples: readonly PerfSample[]): FlameFrame {
   const root = newFlameFrame('', '');
   for (const { thread, frames } of samples) addStack(root, [{ name: thread, owner: 'thread' }, ...frames], 1);
@@ -120,7 +120,7 @@ function whole(frames: readonly NamedFrame[]): NamedFrame[] {
   return inside.filter(({ name }, index) => !name.startsWith('(') || name !== inside[index - 1]?.name);
 }
 
-/** Without versions, template arguments, unnamed namespaces, V8's marks of the compilation tier, and folders. */
+/** A name without versions, template arguments, unnamed namespaces, V8's marks of the compilation tier, and folders. */
 function readable(symbol: string): string {
   const script = /^(?:JS|Script|Function|LazyCompile|Eval):[~^*+]*(\S*) (\S+?):(\d+):\d+$/.exec(symbol);
   if (script !== null) {

@@ -5,7 +5,7 @@ export interface Series {
   label: string;
   colour: string;
   dashed?: boolean;
-  /** By ascending x. */
+  /** Points, by ascending x. */
   points: { x: number; y: number }[];
 }
 

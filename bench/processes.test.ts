@@ -18,7 +18,7 @@ test('waits for a process that is ready in time', async () => {
   child.kill('SIGKILL');
 });
 
-test('a process that never serves is not waited for for ever', async () => {
+test('the wait for a process that never serves ends', async () => {
   const child = node('setInterval(() => {}, 1000)');
   const ready = whenReady('A server', forever, () => 'what it wrote', child, 50);
   await expect(ready).rejects.toThrow('A server was not ready within 0.05 s: what it wrote');
@@ -31,7 +31,7 @@ test('a process that ends before it serves is reported with its output', async (
   await expect(ready).rejects.toThrow('A server ended with 3 before it was ready: no such token');
 });
 
-/** Commands that print the number of a process that goes on: of their own, and of one that they started. */
+/** Commands that print the id of a process that goes on: their own, and that of one that they started. */
 const itself = 'echo $$; exec sleep 1000';
 const child = 'sleep 1000 & echo $!; wait';
 

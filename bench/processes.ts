@@ -15,7 +15,7 @@ function kill(child: ChildProcess, group: boolean): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // All of it has ended.
+    // The whole group has ended.
   }
 }
 
@@ -42,7 +42,7 @@ export function startProcess(program: string, parameters: readonly string[], opt
   return child;
 }
 
-/** How long anything may take until it serves: many times its duration on a busy machine. */
+/** How long a process may take until it serves: many times what a busy machine needs. */
 const startBoundMs = 60_000;
 
 /**

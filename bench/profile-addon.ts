@@ -25,7 +25,7 @@ const lanes = 1;
  * files, from this many bytes of each. That ends at a function that V8 has compiled.
  */
 const callGraph = ['--call-graph', 'dwarf,8192'];
-/** By the clock: virtual machines seldom have hardware counters. */
+/** Samples by the clock: virtual machines seldom have hardware counters. */
 const sampling = ['-e', 'cpu-clock', '-F', '999', ...callGraph];
 const owners = ['SoftHSM', 'libcrypto', 'libc', 'kernel', 'holdfast/addon', 'node and V8'];
 

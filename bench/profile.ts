@@ -21,7 +21,7 @@ export interface ProfileSummary {
   /** Share of the time in which the thread was idle. */
   idleShare: number;
   functions: ProfileRow[];
-  /** By the owner of the code: our folders, packages, Node, native code. */
+  /** Self time by the owner of the code: our folders, packages, Node, native code. */
   owners: ProfileRow[];
 }
 
@@ -53,7 +53,7 @@ function add(totals: Map<string, number>, name: string, micros: number): void {
   totals.set(name, (totals.get(name) ?? 0) + micros);
 }
 
-/** Function, the end of its file's path, line. */
+/** A function's name, the end of its file's path, its line. */
 export function frameName({ callFrame }: ProfileNode): string {
   const place = callFrame.url.split('/').slice(-2).join('/');
   const name = callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName;

@@ -8,7 +8,7 @@ test('a program gives its output', async () => {
   expect(await node('process.stdin.pipe(process.stdout)', 'as it was given')).toBe('as it was given');
 });
 
-/** More than a pipe holds: the rest can never be written. */
+/** An input longer than a pipe holds: the rest can never be written. */
 const unread = 'x'.repeat(1_000_000);
 
 test('a program that ends early, with its input unread, is a failure with the end of its output', async () => {

@@ -4,9 +4,9 @@ import { startProcess } from './processes.js';
 export interface ProgramRun {
   program: string;
   parameters: readonly string[];
-  /** Added to this process's environment. */
+  /** Variables added to this process's environment. */
   environment?: NodeJS.ProcessEnv;
-  /** Written to its standard input. A program that ends without reading it has not failed for that. */
+  /** The text for its standard input. A program that ends without reading it has not failed for that. */
   input?: string;
   /** Its working directory; default: this process's. */
   folder?: string;
@@ -17,7 +17,7 @@ export interface ProgramRun {
 /** How much of a program's output an error repeats, in characters. */
 const tailLength = 1000;
 
-/** A program that could not be run, failed, or printed something else than its result. The message has its last lines. */
+/** A program that could not be run, failed, or printed something other than its result. The message has its last lines. */
 export class ProgramFailure extends Error {
   /** @param how continues the sentence that begins with the program's name */
   constructor(program: string, how: string, output: string) {

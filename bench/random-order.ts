@@ -1,4 +1,4 @@
-/** The same in random order. */
+/** A copy in random order. */
 export function shuffled<T>(values: readonly T[], random = Math.random): T[] {
   return values
     .map((value) => ({ value, place: random() }))

@@ -12,7 +12,7 @@ import { type ThreadCpu, threadKinds } from './thread-cpu.js';
 export interface BenchResult extends Measurement {
   name: string;
   inFlight: number;
-  /** The scenario of its floor: the echo with the same sizes of messages. */
+  /** The scenario of its floor: the echo with messages of the same sizes. */
   echo?: string;
   /** Operations per second of each round, in order: their spread shows how much the medians are worth. */
   roundsRps: number[];
@@ -36,8 +36,8 @@ export interface Ratios {
   /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
   encryptToEchoPerCpu: number;
   /**
-   * The same for every scenario of a server: CPU of the echo with the same sizes ÷ CPU of the server. By the name of the
-   * scenario, without the tool: `decrypt@32`.
+   * The same ratio for every scenario of a server: CPU of the echo with the same sizes ÷ CPU of the server. The key is
+   * the name of the scenario, without the tool: `decrypt@32`.
    */
   toEchoPerCpu: Record<string, number>;
   /** CPU of Encrypt with so many keys on the token ÷ with one, at 32 in flight. Target at most 1.05 at 3,000. */
@@ -63,7 +63,7 @@ export interface Ratios {
 /** The output of `--json`, and the content of `bench/results`. */
 export interface BenchReport {
   machine: Machine;
-  /** ISO 8601. */
+  /** Date and time, ISO 8601. */
   date: string;
   /** Commit of the working copy, followed by `-dirty` if it has changes; null outside of git. */
   commit: string | null;
@@ -106,7 +106,7 @@ export function summarise(rounds: Rounds): BenchResult[] {
   });
 }
 
-/** Each kind's median by itself: their sum is not quite the median of the sum. */
+/** The median of each kind of thread, by itself: their sum is not quite the median of the sum. */
 function threadsOf(measurements: readonly Measurement[]): Pick<Measurement, 'cpuMicrosByThread'> {
   const measured = measurements.flatMap(({ cpuMicrosByThread: cpu }) => (cpu === undefined ? [] : [cpu]));
   if (measured.length === 0) return {};
@@ -119,7 +119,7 @@ function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 
   return times.length === 0 ? {} : { serviceTimeMs: rounded(median(times)) };
 }
 
-/** What is not measured in rounds with the rest. */
+/** Results that are not measured in rounds with the rest. */
 export interface MeasuredApart {
   openLoop: readonly Pick<OpenLoopResult, 'name' | 'share' | 'latencyMs'>[];
   telemetry: Pick<TelemetryReport, 'tracingAll' | 'metrics'>;
@@ -150,7 +150,7 @@ export function ratiosOf(
   };
 }
 
-/** By the name of the scenario, without the tool. */
+/** Ratios by the name of the scenario, without the tool. */
 export function toEchoPerCpu(results: readonly BenchResult[]): Record<string, number> {
   const ratios = results.flatMap(({ name, echo, roundsCpuMicrosPerRequest: cpu }) => {
     if (echo === undefined) return [];
@@ -178,8 +178,8 @@ function encryptGrowth(results: readonly BenchResult[]): Record<string, number> 
 }
 
 /**
- * Operations per second ÷ the maximum of the lanes if they never waited, by the measured service time: sleeps of a
- * loaded machine are longer than requested. Twice as many operations are in flight as there are lanes.
+ * Operations per second ÷ what the lanes could do if they never waited, by the measured service time: on a loaded
+ * machine sleeps are longer than requested. Twice as many operations are in flight as there are lanes.
  */
 function laneUse(results: readonly BenchResult[], lanes: number): number {
   const { rps, serviceTimeMs: measuredMs = serviceTimeMs } = resultNamed(results, simulatedName(lanes, 2 * lanes));
@@ -192,7 +192,7 @@ function resultNamed(results: readonly BenchResult[], name: string): BenchResult
   return found;
 }
 
-/** From each round's own ratio: a disturbance of a whole round affects both sides of it. */
+/** The median of the rounds' own ratios: a disturbance of a whole round affects both sides of its ratio. */
 function ratio(numerators: readonly number[], denominators: readonly number[]): number {
   return rounded(median(numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN))));
 }

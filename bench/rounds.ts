@@ -13,8 +13,8 @@ export interface RoundsPlan {
 }
 
 /**
- * Round by round, in random order: a temporary disturbance of the machine affects every scenario, and none always comes
- * after the same other one. The members of a block stay neighbours.
+ * Measures round by round, in random order: a temporary disturbance of the machine affects every scenario, and none
+ * always comes after the same other one. The members of a block stay neighbours.
  */
 export async function measureRounds(
   blocks: readonly (readonly Scenario[])[],
@@ -34,8 +34,8 @@ export async function measureRounds(
 }
 
 /**
- * V8 compiles the servers as they run; a server that has just started is not like one in production. So every server gets
- * as many requests before, however slow the machine: so many of each method, or of Encrypt as many as of all methods.
+ * V8 compiles the servers as they run; a server that has just started is not like one in production. So every server
+ * first gets the same number of requests, however slow the machine: a share for each method, or all for Encrypt alone.
  */
 export async function warmUp(blocks: readonly (readonly Scenario[])[], requests: number): Promise<void> {
   for (const { inFlight, send, ofVariant } of blocks.flat()) {

@@ -15,11 +15,11 @@ import type { Workbench } from './workbench.js';
 /** The levels and lengths of the measurements. */
 export interface Plan {
   lanes: number;
-  /** In flight, at the addon. Includes 16, for `addonToRaw`. */
+  /** Levels of calls in flight at the addon. Includes 16, for `addonToRaw`. */
   addonLevels: readonly number[];
-  /** In flight, at the servers. Includes 32, for `encryptToEchoPerCpu`. */
+  /** Levels of requests in flight at the servers. Includes 32, for `encryptToEchoPerCpu`. */
   serverLevels: readonly number[];
-  /** Undefined if ghz is missing. */
+  /** Path of ghz; undefined if it is missing. */
   ghzPath: string | undefined;
 }
 
@@ -29,10 +29,10 @@ export interface NativePrograms {
   clientCertificateLibrary: string;
 }
 
-/** In flight when servers are compared with each other. */
+/** Requests in flight when servers are compared with each other. */
 export const comparedLevel = 32;
 
-/** In flight in the scenarios of ghz, a load that takes a core for itself. */
+/** Requests in flight in the scenarios of ghz, a load that takes a core for itself. */
 const ghzLevel = 32;
 
 const addonLoad = fileURLToPath(new URL('addon-load.ts', import.meta.url));
@@ -123,8 +123,8 @@ function addonScenarios(plan: Plan, workbench: Workbench): Scenario[] {
 }
 
 /**
- * The addon before an HSM that takes a millisecond for everything. With one call in flight it shows what the addon adds
- * to that; with more calls in flight than lanes, whether the addon keeps the lanes busy.
+ * The addon in front of an HSM that takes a millisecond for everything. With one call in flight it shows what the addon
+ * adds to that; with more calls in flight than lanes, whether the addon keeps the lanes busy.
  */
 function simulatedScenarios(workbench: Workbench): Scenario[] {
   const simulated = simulateNetworkHsm(workbench.softHsm);

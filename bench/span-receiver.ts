@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 /** A collector that accepts spans and discards them. */
 export class SpanReceiver {
   readonly #server: Server;
-  /** How many bytes it has received. */
+  /** The number of bytes that it has received. */
   bytes = 0;
 
   static async start(): Promise<SpanReceiver> {

@@ -5,7 +5,7 @@ export const service = 'holdfast.kms.v1.CryptographyService';
 export interface Target {
   port: number;
   pid: number;
-  /** Of `CryptographyService`, e.g. `Encrypt`. */
+  /** A method of `CryptographyService`, e.g. `Encrypt`. */
   method: string;
   authorityPath: string;
   clientCertificatePath: string;

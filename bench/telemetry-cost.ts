@@ -31,7 +31,7 @@ export interface TelemetryPlan {
   /** Requests to each server before the measurement: V8 must have optimised the code of a request. */
   warmUpRequests: number;
   requestsPerSlice: number;
-  /** Of each comparison: two pairs each. */
+  /** Blocks of each comparison; a block has two pairs. */
   blocks: number;
 }
 

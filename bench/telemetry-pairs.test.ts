@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { blockOf, comparedNames, type ServerName, telemetryReport } from './telemetry-pairs.js';
 
-test('a block has each side once first, beginning with either of them', async () => {
+test('in a block each side comes first once, and either may begin', async () => {
   const order: ServerName[] = [];
   const micros = [100, 101, 102, 103];
   const measure = (name: ServerName) => {

@@ -5,7 +5,7 @@ import { median } from './statistics.js';
 export const serverNames = ['plain', 'control', 'tracing', 'tracingAll', 'metrics'] as const;
 export type ServerName = (typeof serverNames)[number];
 
-/** Those that are compared with the plain one. */
+/** The servers that are compared with the plain one. */
 export const comparedNames = ['control', 'tracing', 'tracingAll', 'metrics'] as const;
 
 /** CPU per request of two successive slices, in microseconds. */
@@ -19,15 +19,15 @@ export type Pairs = Record<(typeof comparedNames)[number], Pair[]>;
 /** The cost of telemetry: CPU per request of each server ÷ that of the plain one, in the same process. */
 export interface TelemetryReport {
   requestsPerSlice: number;
-  /** Of the plain server, the median. */
+  /** CPU per request of the plain server: the median, in microseconds. */
   plainMicrosPerRequest: number;
   /** The cost of exporting the spans of a traced request; included in `tracing` and `tracingAll`. */
   exportMicrosPerTracedRequest: number;
   /** Another plain server: the noise of the method itself. */
   control: Comparison;
-  /** 1 % of the requests traced. */
+  /** A server that traces 1 % of its requests. */
   tracing: Comparison;
-  /** All requests traced: that costs a hundred times as much as 1 %, and is as much easier to measure. */
+  /** A server that traces every request: the cost is a hundred times that of 1 %, and so much easier to measure. */
   tracingAll: Comparison;
   metrics: Comparison;
 }

@@ -27,7 +27,7 @@ SpanOutlet.prototype.onEnd = function (span) {
   held.push({ outlet: this, span });
 };
 
-/** In batches, as in a server that makes them one after the other: it drops spans beyond its bound. */
+/** Exports in batches, as a server does whose spans come one after the other: it drops spans beyond its bound. */
 async function exportHeld() {
   const before = cpuMicros();
   while (held.length > 0) {

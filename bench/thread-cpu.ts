@@ -56,7 +56,7 @@ function readThread(folder: string, threadId: number): ThreadTime | undefined {
   }
 }
 
-/** Of the threads that live at the end. Those that ended in between are missing: lanes and pools live long. */
+/** CPU time of the threads that are there at the end. Those that ended in between are missing; lanes and pools last. */
 export function cpuBetween(pid: number, before: readonly ThreadTime[], after: readonly ThreadTime[]): ThreadCpu {
   const earlier = new Map(before.map(({ threadId, nanoseconds }) => [threadId, nanoseconds]));
   const cpu: ThreadCpu = { eventLoop: 0, lanes: 0, libuv: 0, v8: 0, other: 0 };
@@ -70,12 +70,12 @@ export function totalOf(cpu: ThreadCpu): number {
   return threadKinds.reduce((sum, kind) => sum + cpu[kind], 0);
 }
 
-/** The same for one of so many operations. */
+/** The same, divided by the number of operations. */
 export function perOperation(cpu: ThreadCpu, operations: number): ThreadCpu {
   return Object.fromEntries(threadKinds.map((kind) => [kind, cpu[kind] / operations])) as ThreadCpu;
 }
 
-/** A thread that has no name of its own has its process's: V8's come first, then libuv's pool. */
+/** A thread without a name of its own has that of its process: V8's come first, then libuv's pool. */
 function withKinds(pid: number, threads: readonly ThreadTime[]): [ThreadKind, ThreadTime][] {
   let unnamed = 0;
   const processName = threads.find(({ threadId }) => threadId === pid)?.name;

@@ -4,13 +4,13 @@ import type { ClusterOfTest } from '../test/e2e/deployment.js';
 
 export interface WorkbenchOptions {
   lanes: number;
-  /** Of servers with so many keys on the token, beside that with one. */
+  /** Numbers of keys on the tokens of further servers, beside the one with a single key. */
   keysOnToken: readonly number[];
 }
 
 /** A server whose `Encrypt` is compared with the real one's. */
 export interface VariantServer {
-  /** Follows `encrypt` in the names of its scenarios. */
+  /** The part after `encrypt` in the names of its scenarios. */
   name: string;
   server: MeasuredServer;
 }
