@@ -7,13 +7,13 @@ export interface Clock {
   now(): Date;
   /** Milliseconds of CLOCK_MONOTONIC, for deadlines and durations; never goes back. The addon reads the same clock. */
   monotonicMs(): number;
-  /** How long the machine has run, including suspensions. Steps of the wall clock do not affect it. */
+  /** The time that the machine has run, including suspensions. Steps of the wall clock do not affect it. */
   boot(): BootTime;
   /** Calls `task` once, `delayMs` from now, unless cancelled. It does not keep the process alive. */
   schedule(delayMs: number, task: () => void): ScheduledTask;
 }
 
-/** A moment since the machine started: two of one boot have their true distance, even in two processes. */
+/** A moment since the machine started: two moments of one boot have their true distance, even in two processes. */
 export interface BootTime {
   /** Different after each start of the machine; empty if unavailable. */
   bootId: string;
@@ -56,7 +56,7 @@ class Pending implements Deadline {
   #index: number;
   #onOverdue: (() => void) | undefined;
 
-  /** @param all the list; it is appended to */
+  /** @param all the list that this deadline is added to */
   constructor(all: Pending[], number: number, atMs: number, onOverdue: () => void) {
     this.atMs = atMs;
     this.number = number;
@@ -105,7 +105,7 @@ export class Deadlines {
 
   /**
    * Calls `onOverdue` once, at `atMs` (absolute, in `Clock.monotonicMs`) or at once after that, unless it is cancelled
-   * before. Never calls it before it returns.
+   * before. Never calls it before `add` returns.
    */
   add(atMs: number, onOverdue: () => void): Deadline {
     this.#added += 1;

@@ -97,7 +97,7 @@ export interface HoldfastErrorOptions {
   fieldViolations?: readonly FieldViolation[];
   /** Whether the same request may succeed later without a change. Default: `retryability` of the code. */
   retryable?: boolean;
-  /** How long a caller should wait before a retry. Left out of an error that is not retryable. */
+  /** The time that a caller should wait before a retry. Left out of an error that is not retryable. */
   retryAfterMs?: number | undefined;
   /** The state of the key, as DescribeKey shows it, if that is why the request is refused. */
   keyState?: KeyStateName;

@@ -21,7 +21,7 @@ export type StopReason = 'signal' | 'replacement';
 /** Files that the server creates are for its user only. */
 const privateUmask = 0o077;
 
-/** How long a stop may take besides its two drains: the audit log, the catalog, the last traces. */
+/** The time that a stop may take besides its two drains: the audit log, the catalog, the last traces. */
 const stopGraceMs = 5_000;
 
 /**
@@ -69,7 +69,7 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   return reason === 'replacement' ? 'replacement' : 'signal';
 }
 
-/** The log's descriptor. Node would wait there for as long as no reader reads. */
+/** The log on stderr. A plain write would wait for as long as no reader reads. */
 function standardError(addon: NativeAddon): UnblockedLog {
   const descriptor = { takesWrites: () => addon.takesWrites(2), write: (bytes: Uint8Array) => writeSync(2, bytes) };
   return new UnblockedLog(descriptor, systemClock);

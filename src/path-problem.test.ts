@@ -16,7 +16,7 @@ describe('each error of the system has its own explanation', () => {
     ...['EMFILE', 'ENFILE', 'EIO', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT', 'ENODEV'],
   ];
 
-  test('in words of its own, and with a remedy', () => {
+  test('in its own words, and with a remedy', () => {
     const reasons = codes.map((code) => pathProblem(thrown(code), 'read').reason);
     // To an operator the last two are the same.
     expect(new Set(reasons).size).toBe(codes.length);
@@ -28,7 +28,7 @@ describe('each error of the system has its own explanation', () => {
     expect(missing).toEqual(['ENOENT']);
   });
 
-  test('one that we do not know is named', () => {
+  test('an error that we do not know is named', () => {
     expect(pathProblem(thrown('EBADMSG'), 'written').reason).toBe('cannot be written (EBADMSG)');
     expect(pathProblem(new Error('odd'), 'read').reason).toBe('cannot be read (odd)');
   });

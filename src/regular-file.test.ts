@@ -38,11 +38,11 @@ describe('a regular file', () => {
     expect(await readRegularText(at(name), rules)).toBe('text');
   });
 
-  test('an empty one is empty', async () => {
+  test('is read as empty if it is empty', async () => {
     expect(await readRegularFile(at('empty'), rules)).toHaveLength(0);
   });
 
-  test('one that the rules refuse is not read, and the reason is named', async () => {
+  test('is not read if the rules refuse it, and the reason is named', async () => {
     const reading = readRegularFile(at('good'), { ...rules, refuse: ({ size }) => `has ${size} bytes` });
     await expect(reading).rejects.toThrow(`${at('good')} has 4 bytes`);
   });

@@ -51,7 +51,7 @@ export async function readRegularFile(path: string, rules: RegularFileRules): Pr
   }
 }
 
-/** The same as text. @throws UnreadableFileError also if it is not UTF-8. */
+/** Reads a whole file as text. @throws UnreadableFileError, also if it is not UTF-8. */
 export async function readRegularText(path: string, rules: RegularFileRules): Promise<string> {
   const bytes = await readRegularFile(path, rules);
   try {

@@ -48,7 +48,7 @@ export class Secret {
     return this.#memory.bytes;
   }
 
-  /** The same bytes for one more holder, without copying: they are zeroed when all holders have destroyed theirs. */
+  /** Shares the bytes with one more holder, without copying: they are zeroed when all holders have destroyed theirs. */
   share(): Secret {
     if (this.#destroyed) throw new Error('A secret was shared after it was destroyed.');
     const shared = new Secret(nothing);
@@ -84,15 +84,15 @@ export class Secret {
 
 interface SharedBytes {
   readonly bytes: Uint8Array;
-  /** Holders that have not destroyed theirs. */
+  /** The number of holders that have not destroyed theirs. */
   holders: number;
 }
 
 const nothing = new Uint8Array();
 
 /**
- * The same bytes outside the reach of V8's collector, for typed arrays so short that V8 may have them on its own heap.
- * The original is zeroed.
+ * Moves bytes out of the reach of V8's collector, if they are so short that V8 may have them on its own heap. The
+ * original is then zeroed.
  */
 export function moveOffHeap(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength > maxBytesOnHeap ? bytes : moveAway(bytes);

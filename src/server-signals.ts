@@ -15,7 +15,7 @@ export type MeaninglessSignal = (typeof meaninglessSignals)[number];
 export interface SignalActions {
   /** SIGHUP. If one came before the actions were set, this is called at once: the log may have been rotated. */
   reload(): void;
-  /** A second SIGTERM or SIGINT. */
+  /** Called for a second SIGTERM or SIGINT. */
   stopAtOnce(): void;
   ignored(signal: MeaninglessSignal): void;
 }

@@ -25,17 +25,17 @@ export interface FieldConstraint {
   unsupported: 'never' | 'always' | 'when-true' | readonly string[];
 }
 
-/** By the field's domain name (lower camel case). Fields without an entry are not checked. */
+/** Constraints by the field's domain name (lower camel case). Fields without an entry are not checked. */
 export type FieldConstraints = Readonly<Record<string, FieldConstraint>>;
 
-/** Bounds in code points. The pattern is tested as given: to cover the whole text it needs anchors. */
+/** Text, with bounds in code points. The pattern is tested as given: it needs anchors to cover the whole text. */
 export const text = (min: number, max: number, pattern?: RegExp): Shape =>
   pattern === undefined ? { kind: 'text', min, max } : { kind: 'text', min, max, pattern };
-/** Bounds in bytes, of a `Uint8Array` or a `Secret`. */
+/** A `Uint8Array` or a `Secret`, with bounds in bytes. */
 export const bytes = (min: number, max: number): Shape => ({ kind: 'bytes', min, max });
-/** A key store password. Bounds in code points. No pattern: that would need a string, which cannot be zeroed. */
+/** A key store password, with bounds in code points. No pattern: that would need a string, which cannot be zeroed. */
 export const secretText = (min: number, max: number): Shape => ({ kind: 'secret-text', min, max });
-/** Both bounds are allowed values. */
+/** A whole number. Both bounds are allowed values. */
 export const integer = (min: number, max: number): Shape => ({ kind: 'integer', min, max });
 /** One of AWS's enum values, as the AWS API writes them. Compared with case. */
 export const choice = (...values: string[]): Shape => ({ kind: 'choice', values });
@@ -43,12 +43,12 @@ export const choice = (...values: string[]): Shape => ({ kind: 'choice', values 
 export const flag: Shape = { kind: 'flag' };
 /** An encryption context. The operations check its limits with `canonicalContext`. */
 export const context: Shape = { kind: 'context' };
-/** Bounds count elements. After ten violations in a list the rest of it is not checked. */
+/** A list, with bounds on the number of its elements. After ten violations the rest of it is not checked. */
 export const list = (min: number, max: number, of: Shape): Shape => ({ kind: 'list', min, max, of });
 /** A nested message. Its fields may be required, but their `unsupported` is ignored: refuse the whole message. */
 export const structure = (fields: FieldConstraints): Shape => ({ kind: 'structure', fields });
 
-/** Absent, null and the empty list are VALIDATION: "Member must not be null". */
+/** A field that must be present: absent, null and an empty list are VALIDATION ("Member must not be null"). */
 export const required = (shape: Shape): FieldConstraint => ({ shape, required: true, unsupported: 'never' });
-/** Honoured if set, and only then checked by its shape. */
+/** A field that is honoured if set, and only then checked against its shape. */
 export const optional = (shape: Shape): FieldConstraint => ({ shape, required: false, unsupported: 'never' });

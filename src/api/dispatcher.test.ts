@@ -202,7 +202,7 @@ describe('AuditedDispatcher', () => {
     ['the authorizer', {}, thrown],
     ['the operation', { prepare: () => ({ accesses: [], execute: thrown }) }, undefined],
   ])(
-    'takes an error that %s throws at once as one that rejects: recorded, then answered',
+    'treats an error that %s throws at once like a rejection: it is recorded, then answered',
     async (_name, facts, decide) => {
       const plaintext = new Secret(Uint8Array.of(1, 2, 3));
       const bench = new Bench('Encrypt', facts, systemClock, decide === undefined ? undefined : { decide });
@@ -212,7 +212,7 @@ describe('AuditedDispatcher', () => {
     },
   );
 
-  it('answers what is known at once only after its record is written', async () => {
+  it('sends an answer that is known at once only after its record is written', async () => {
     const bench = new Bench('ListKeys', { prepare: () => ({ accesses: [], execute: () => ({}) }) });
     bench.appendBlocks = true;
     let answered = false;
@@ -223,7 +223,7 @@ describe('AuditedDispatcher', () => {
     expect(answered).toBe(false);
   });
 
-  it('tells only administrators of an unknown key, also when both are known at once', async () => {
+  it('reveals an unknown key to administrators only, even when the authorizer decides at once', async () => {
     const unknownKey = new UnknownKeyError({ keyId: 'k', materialId: 'm' }, undefined);
     const prepare = () => {
       throw new HoldfastError('INVALID_CIPHERTEXT', 'no', { cause: unknownKey });
@@ -233,7 +233,7 @@ describe('AuditedDispatcher', () => {
     await expect(bench.dispatch('Decrypt', {}, { principal: stranger })).rejects.toThrow(/^no$/);
   });
 
-  it('makes one decision after the other, and none after the first that denies', async () => {
+  it('decides about one action after another, and stops at the first that is denied', async () => {
     const asked: string[] = [];
     const access = (action: string) => ({ action, resource: { kind: 'account' } }) as const;
     const prepare = () => ({ accesses: ['a', 'b', 'c', 'd'].map(access), execute: thrown });

@@ -27,7 +27,7 @@ export interface IncomingCall {
   requestId: string;
   /** Absolute, in `Clock.monotonicMs`. */
   deadlineMs: number;
-  /** Whether the caller set the deadline, and earlier than the service would have. */
+  /** Whether the deadline is the caller's own, earlier than the service's. */
   deadlineIsCallers?: boolean | undefined;
   /** Receives the parts of the request, if it is traced. */
   trace?: OperationTrace | undefined;
@@ -75,8 +75,8 @@ class RequestRecord {
 
 /**
  * The dispatcher of all faces. Nothing is answered before the audit log has its record. If the record cannot be written
- * the answer is KMS_INTERNAL, even if the operation is done by then. A log that blocks is waited for until the
- * request's deadline, and at least a second. Secrets of request and response are zeroed at the end.
+ * the answer is KMS_INTERNAL, even if the operation is done by then. It waits for a log that blocks until the request's
+ * deadline, and for at least a second. Secrets of request and response are zeroed at the end.
  *
  * This is on the path of every request: it awaits only what is really a promise, and keeps no closure while it waits.
  */
@@ -142,7 +142,7 @@ export class AuditedDispatcher implements Dispatcher {
     return operation.prepare(this.#dependencies.core, record.request as never, context);
   }
 
-  /** Makes the decisions that are still to be made, one after the other. @throws ACCESS_DENIED at the first refusal. */
+  /** Makes the remaining decisions, one after another. @throws ACCESS_DENIED at the first refusal. */
   #requireAllowed(principal: Principal, record: RequestRecord, circumstances: AccessContext): Eventual<undefined> {
     const access = record.accesses[record.decidedBy.length];
     if (access === undefined) return undefined;
@@ -237,8 +237,8 @@ function auditUnavailable(cause: unknown): HoldfastError {
 }
 
 /**
- * The same words for a key that the caller may not use and for one that does not exist: they must not reveal which keys
- * exist.
+ * Words the refusal of a key that the caller may not use like that of a key that does not exist: it must not reveal
+ * which keys exist.
  */
 function accessDenied(principal: Principal, { action, resource }: AccessCheck, { reason }: Decision): HoldfastError {
   const where = {

@@ -81,7 +81,7 @@ describe('requestConstraints', () => {
     expect(kmsOperationNames.filter((name) => !published.includes(name))).toEqual([]);
   });
 
-  it('lists only fields and values that the model has as unsupported', () => {
+  it('lists as unsupported only fields and values that the model has', () => {
     const fields = new Set(kmsOperationNames.flatMap((method) => Object.keys(requestShapes[method])));
     expect(Object.keys(unsupportedEverywhere).filter((name) => !fields.has(name))).toEqual([]);
     for (const [method, unsupported] of Object.entries(unsupportedFields)) {

@@ -1,12 +1,12 @@
 import type { KmsOperationName } from './kms-operations.js';
 
 /**
- * Which use of a field in AWS's model is not honoured yet, and refused (invariant 13). `honoured` lists the only values
- * of a choice that are not refused. An entry that is no longer true does not compile or fails a test.
+ * The use of a field in AWS's model that is not honoured yet, and is refused (invariant 13). `honoured` lists the only
+ * values of a choice that are not refused. An entry that is no longer true does not compile or fails a test.
  */
 export type Unsupported = 'always' | 'when-true' | { honoured: readonly string[] };
 
-/** By field, in every request that has it. */
+/** The unsupported fields of every request that has them. */
 export const unsupportedEverywhere: Readonly<Record<string, Unsupported>> = {
   grantTokens: 'always',
   dryRun: 'when-true',
@@ -20,7 +20,7 @@ export const unsupportedEverywhere: Readonly<Record<string, Unsupported>> = {
   xksProxyConnectivity: 'always',
 };
 
-/** By operation and field. */
+/** The fields that one operation does not support, by operation and field. */
 export const unsupportedFields: Readonly<Partial<Record<KmsOperationName, Readonly<Record<string, Unsupported>>>>> = {
   CreateCustomKeyStore: { customKeyStoreType: { honoured: ['AWS_CLOUDHSM'] } },
   CreateKey: {

@@ -156,7 +156,9 @@ function checkList(value: unknown, shape: Extract<Shape, { kind: 'list' }>, path
   return violations;
 }
 
-/** AWS's words. A value is shown only if it is a number or null: texts may be long, hostile or secret. */
+/**
+ * Words a violation as AWS does. A value is shown only if it is a number or null: texts may be long, hostile or secret.
+ */
 function violation(path: string, description: string, shownValue?: string): Violation {
   const value = shownValue === undefined ? 'Value' : `Value ${shownValue}`;
   return {

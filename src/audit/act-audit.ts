@@ -10,7 +10,7 @@ export type Actor = Pick<AuditEvent, 'face' | 'principal' | 'sourceAddress'>;
 /** The service itself; AWS records its own acts with the source `AWS Internal`. */
 export const serviceActor: Actor = { face: 'service', principal: 'holdfast.internal', sourceAddress: 'internal' };
 
-/** Acts that no request causes. `DeleteKey` is AWS's name; AWS has no counterpart of the others. */
+/** Acts that no request causes. `DeleteKey` is AWS's name; AWS has no counterpart to the others. */
 export type ActName =
   /** A key whose deletion date has come. */
   | 'DeleteKey'
@@ -49,7 +49,7 @@ export interface ActAuditTools {
   onActed: ActListener;
 }
 
-/** How long a log that blocks is waited for, in milliseconds; then the act is not done. */
+/** The longest wait for a log that blocks, in milliseconds. After that the act is not done. */
 const recordTimeoutMs = 5_000;
 
 /** The record of an act could not be written. The act has not been done, or is not acknowledged. */

@@ -2,9 +2,9 @@ import type { AuditEvent } from './event.js';
 
 /** How a record is appended. */
 export interface AppendOptions {
-  /** It must be on the disk, not only in the kernel. */
+  /** Whether the record must be on the disk, not only in the kernel. */
   durable: boolean;
-  /** How long the log is waited for if it blocks, absolute in `Clock.monotonicMs`. Left out: without an end. */
+  /** The end of the wait for a log that blocks, absolute in `Clock.monotonicMs`. Left out: the wait has no end. */
   untilMs?: number;
 }
 

@@ -16,7 +16,7 @@ export interface PrincipalConfiguration {
 /** Exactly one property of a client certificate (already verified against the certificate authority). */
 export interface CertificateMatch {
   readonly kind: 'commonName' | 'uri' | 'dns' | 'sha256';
-  /** For `sha256` 64 lower-case hex digits of the DER's digest. */
+  /** The text to match; for `sha256`, the 64 lower-case hex digits of the DER's digest. */
   readonly value: string;
 }
 
@@ -97,7 +97,7 @@ export function certificateNames(certificate: X509Certificate): CertificateNames
   };
 }
 
-/** The decoded subject; its printed form would have to be unescaped. Node returns a list if there are several. */
+/** Reads the decoded subject: its printed form would have to be unescaped. Node returns a list if there are several. */
 function commonName(certificate: X509Certificate): string | null {
   const subject = certificate.toLegacyObject().subject as unknown as Record<string, unknown> | undefined;
   const value = subject?.['CN'];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RequestCancellation } from './cancellation.js';
 
-test('notifies every listener once, late ones at once', () => {
+test('notifies every listener once, and a late one without delay', () => {
   const cancellation = new RequestCancellation();
   const told: string[] = [];
   cancellation.onCancel({ cancelled: () => void told.push('first') });

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.js';
 
-/** The message of CANCELLED, wherever the request was. */
+/** The message of CANCELLED, however far the request had come. */
 export const cancelledMessage = 'The caller cancelled the request.';
 
 /** Receives a cancellation, once; it must not throw. An object and not a closure: one is made for every request. */
@@ -11,9 +11,9 @@ export interface CancellationListener {
 /** Signals that the caller is no longer waiting. */
 export interface Cancellation {
   readonly isCancelled: boolean;
-  /** @throws CANCELLED once it is cancelled. */
+  /** @throws CANCELLED once the request is cancelled. */
   throwIfCancelled(): void;
-  /** Tells the listener when it is cancelled, or at once if it already is. */
+  /** Notifies the listener when the request is cancelled, or at once if it already is. */
   onCancel(listener: CancellationListener): void;
 }
 

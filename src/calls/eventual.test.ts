@@ -30,12 +30,12 @@ describe('orElse', () => {
     expect(await orElse(() => Promise.resolve(1), recovered)).toBe(1);
   });
 
-  it('takes an error that is thrown as one that is rejected', async () => {
+  it('treats a thrown error like a rejection', async () => {
     expect(orElse(refuse, recovered)).toBe('recovered from no');
     expect(await orElse(() => Promise.reject(new Error('no')), recovered)).toBe('recovered from no');
   });
 
-  it('lets the errors of its second function pass', async () => {
+  it('passes on the errors of its second function', async () => {
     expect(() => orElse(refuse, refuse)).toThrow('no');
     await expect(orElse(() => Promise.reject(new Error('first')), refuse)).rejects.toThrow('no');
   });

@@ -1,6 +1,7 @@
 /**
- * What a request asks for on its way is usually known: the read cache has the record, the access list decides at once. A
- * promise for it would cost an allocation and a turn of the microtask queue, several times a request.
+ * Most things that a request asks for on its way are known already: the read cache has the record, the access list
+ * decides at once. A promise for each would cost an allocation and a turn of the microtask queue, several times a
+ * request.
  */
 
 /**

@@ -1,4 +1,4 @@
-/** The namespace of names: keys, stores and aliases of one account in one region see only each other. */
+/** A namespace: keys, stores and aliases of one account in one region see only each other. */
 export interface Scope {
   account: string;
   region: string;

@@ -77,7 +77,7 @@ const clientOf = (issuer: CertificateAuthority): IssuedCertificate =>
 
 describe('an authority alone', () => {
   test.each([
-    ['the usual one', {}, undefined],
+    ['of the usual kind', {}, undefined],
     ['with key usage for certificates', { extensions: [authority, 'keyUsage = critical, keyCertSign'] }, undefined],
     ['for clients alone', { extensions: [authority, 'extendedKeyUsage = clientAuth'] }, undefined],
     ['of version 1', { extensions: [] }, undefined],
@@ -159,7 +159,7 @@ describe('revocation lists', () => {
     ['in time', 'now', undefined],
     ['that has ended', 'past', /its revocation list ended on 2020-01-02/],
     ['that is not valid yet', 'future', /its revocation list is not valid before 2049-01-01/],
-  ] as const)('one %s', async (_, validity, problem) => {
+  ] as const)('a list %s', async (_, validity, problem) => {
     const issuer = make({});
     const lists = [issuer.revocationList(validity)];
     const files = { authorities: [issuer.certificate], lists, client: clientOf(issuer) };
@@ -169,7 +169,7 @@ describe('revocation lists', () => {
     expect(await isLetIn(files)).toBe(acceptsClients);
   });
 
-  test('an old one beside the new one is harmless', async () => {
+  test('an old list beside the new one is harmless', async () => {
     const issuer = make({});
     const lists = [issuer.revocationList('past'), issuer.revocationList()];
     const files = { authorities: [issuer.certificate], lists, client: clientOf(issuer) };
@@ -177,28 +177,28 @@ describe('revocation lists', () => {
     expect(await isLetIn(files)).toBe(true);
   });
 
-  test('one of another authority', async () => {
+  test('a list of another authority is not accepted', async () => {
     const [issuer, other] = [make({}), make({ name: 'Another' })];
     const files = { authorities: [issuer.certificate], lists: [other.revocationList()], client: clientOf(issuer) };
     expect(judge(files).problems[0]?.problem).toBe('there is no revocation list that it issued');
     expect(await isLetIn(files)).toBe(judge(files).acceptsClients);
   });
 
-  test('one of another key with the same name', async () => {
+  test('a list signed by the key of a namesake is not accepted', async () => {
     const [issuer, namesake] = [make({}), make({})];
     const files = { authorities: [issuer.certificate], lists: [namesake.revocationList()], client: clientOf(issuer) };
     expect(judge(files).problems[0]?.problem).toBe('the revocation list with its name is signed by another key');
     expect(await isLetIn(files)).toBe(judge(files).acceptsClients);
   });
 
-  test('one whose authority may not sign lists', async () => {
+  test('a list of an authority that may not sign lists is not accepted', async () => {
     const issuer = make({ extensions: [authority, 'keyUsage = critical, keyCertSign'] });
     const files = { authorities: [issuer.certificate], lists: [issuer.revocationList()], client: clientOf(issuer) };
     expect(judge(files).problems[0]?.problem).toMatch(/cRLSign/);
     expect(await isLetIn(files)).toBe(judge(files).acceptsClients);
   });
 
-  test('if one of two authorities has none, only its clients are refused', async () => {
+  test('if one of two authorities has no list, only its clients are refused', async () => {
     const [one, two] = [make({ name: 'One' }), make({ name: 'Two' })];
     const shared = { authorities: [one.certificate, two.certificate], lists: [one.revocationList()] };
     expect(judge(shared)).toMatchObject({ acceptsClients: true, problems: [{ subject: 'CN=Two' }] });

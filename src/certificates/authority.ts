@@ -64,7 +64,7 @@ export function judgeAuthorities(
   };
 }
 
-/** X509_check_ca and the purpose "SSL client" of OpenSSL. */
+/** Checks the same as OpenSSL's X509_check_ca and its purpose "SSL client". */
 function signingProblem({ certificate, fields }: Authority): Reason | undefined {
   const { keyUsage, isAuthority, isVersion1 } = fields;
   const remedy = 'use the certificate of the authority that signs client certificates';

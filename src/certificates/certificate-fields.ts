@@ -17,10 +17,10 @@ export interface CertificateFields {
 
 const basicConstraints = '2.5.29.19';
 const keyUsage = '2.5.29.15';
-/** [3] EXPLICIT, of TBSCertificate.extensions; [0], of its version. */
+/** The tags of the extensions, [3], and the version, [0], in TBSCertificate; both are EXPLICIT. */
 const [extensionsTag, versionTag] = [0xa3, 0xa0];
 
-/** @throws MalformedDerError, for a certificate that OpenSSL accepted: never seen. */
+/** Reads the fields. @throws MalformedDerError; never seen for a certificate that OpenSSL accepted. */
 export function certificateFields(certificate: X509Certificate): CertificateFields {
   const [signed] = childrenOf(new DerReader(certificate.raw).read(derTags.sequence));
   if (signed === undefined) throw new MalformedDerError('a certificate has three parts');

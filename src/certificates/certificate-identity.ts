@@ -3,7 +3,8 @@ import type { CallerCertificate } from '../audit/event.js';
 import { printable } from './printable.js';
 
 /**
- * How many bytes of a name are kept: a certificate may be as large as its owner likes, and each attempt writes a line.
+ * The maximum length of a name that is kept: a certificate may be as large as its owner likes, and each attempt writes
+ * a line.
  */
 const maximumNameLength = 512;
 

@@ -69,7 +69,7 @@ export class DerReader {
     return this.nextTag !== undefined && tags.includes(this.nextTag) ? this.read() : undefined;
   }
 
-  /** Definite lengths of at most four bytes: more than any buffer holds. */
+  /** Reads a definite length of at most four bytes, which is more than any buffer holds. */
   #length(offset: number): { length: number; contentStart: number } {
     const first = this.#byte(offset);
     if (first < 0x80) return { length: first, contentStart: offset + 1 };
@@ -95,7 +95,7 @@ export function childrenOf(element: DerElement): DerElement[] {
   return children;
 }
 
-/** `1.2.840…` @throws MalformedDerError */
+/** The dotted form of an identifier: `1.2.840…`. @throws MalformedDerError */
 export function objectIdentifier(element: DerElement): string {
   if (element.tag !== derTags.objectIdentifier) throw new MalformedDerError('it is no object identifier');
   const parts: number[] = [];
@@ -112,8 +112,8 @@ export function objectIdentifier(element: DerElement): string {
 }
 
 /**
- * UTCTime or GeneralizedTime in the only form that RFC 5280 §4.1.2.5 allows: whole seconds, UTC. @throws
- * MalformedDerError
+ * Reads a UTCTime or GeneralizedTime in the only form that RFC 5280 §4.1.2.5 allows: whole seconds, UTC.
+ * @throws MalformedDerError
  */
 export function timeOf(element: DerElement): Date {
   const text = element.content.toString('latin1');

@@ -13,7 +13,7 @@ const attributeNames: ReadonlyMap<string, string> = new Map([
 ]);
 
 const bmpString = 0x1e;
-/** UTF8String, PrintableString, TeletexString, IA5String, VisibleString. */
+/** The tags of UTF8String, PrintableString, TeletexString, IA5String, VisibleString. */
 const byteStrings: ReadonlySet<number> = new Set([0x0c, 0x13, 0x14, 0x16, 0x1a]);
 
 interface Attribute {
@@ -21,7 +21,7 @@ interface Attribute {
   value: DerElement;
 }
 
-/** `CN=…, O=…`, the form that operators know. It may contain anything: escape it before printing. */
+/** Prints a name as `CN=…, O=…`, the form that operators know. It may contain anything: escape it before printing. */
 export function nameText(name: DerElement): string {
   return attributesOf(name)
     .map(

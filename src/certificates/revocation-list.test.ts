@@ -34,13 +34,13 @@ describe('the header of a revocation list', () => {
     }
   };
 
-  test('that is cut anywhere is malformed', () => {
+  test('is malformed if it is cut anywhere', () => {
     for (let length = 0; length < der.length; length += 1) {
       expect(() => readRevocationList(asPem(der.subarray(0, length)))).toThrow(MalformedDerError);
     }
   });
 
-  test('the only error is MalformedDerError, whatever the bytes', () => {
+  test('gives no error but MalformedDerError, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), onlyMalformed), { numRuns: 1_000 });
     const damaged = fc.record({ at: fc.nat(der.length - 1), value: fc.nat(255) });
     fc.assert(

@@ -5,7 +5,7 @@ import { pemContent } from './pem.js';
 
 /** The header of a certificate revocation list (RFC 5280 §5.1). The revoked certificates are not read. */
 export interface RevocationList {
-  /** For people; it may contain anything and must be escaped when it is printed. */
+  /** The name of the issuer, for people. It may contain anything and must be escaped when it is printed. */
   issuer: string;
   /** Equal to the `subjectKey` of the authority that issued it. */
   issuerKey: string;

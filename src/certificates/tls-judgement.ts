@@ -12,7 +12,10 @@ export interface TlsJudgement {
   clients: string | undefined;
 }
 
-/** @throws MalformedDerError, or the error of OpenSSL, for a certificate or list that is broken */
+/**
+ * Judges the files of one listener.
+ * @throws MalformedDerError, or the error of OpenSSL, for a certificate or list that is broken
+ */
 export function judgeTlsFiles(files: TlsFiles, now: Date): TlsJudgement {
   const lists = files.certificateRevocationList;
   const parsed = lists === undefined ? undefined : pemRevocationLists(lists).map(readRevocationList);

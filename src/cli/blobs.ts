@@ -55,7 +55,7 @@ export function decodeBase64(text: string, what: string): Buffer {
 export interface BlobDestination {
   /** A file, or `-` or undefined for stdout. */
   file: string | undefined;
-  /** As one line of base64 even if that is not needed. */
+  /** Whether to write one line of base64 even if that is not needed. */
   base64: boolean;
   /** `plaintext` is for text that people want to read, if it is text. */
   kind: 'plaintext' | 'ciphertext';

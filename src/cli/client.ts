@@ -43,15 +43,15 @@ export class KmsClient {
 
   /** Reads the certificates. The connection is made by the first call. */
   static async open(settings: ConnectionSettings): Promise<KmsClient> {
-    // It would print what a server sends against the rules to stderr, unescaped, and break programs that read JSON
-    // there.
+    // grpc-js would print to stderr, unescaped, whatever a server sends against the rules. That would break programs
+    // that read JSON there.
     setLogger({});
     const channelOptions = { 'grpc.enable_http_proxy': settings.proxy?.isUsed === true ? 1 : 0 };
     return new KmsClient(new Client(settings.target, await channelCredentials(settings), channelOptions), settings);
   }
 
   /**
-   * The rest of the settings' time, in milliseconds. It starts with the first call: time spent typing before does not
+   * The time left of the settings' timeout, in milliseconds. It starts with the first call: typing before it does not
    * count.
    */
   get remainingMs(): number {
@@ -72,7 +72,7 @@ export class KmsClient {
    * @throws CliError as `call` does
    */
   async health(service = ''): Promise<HealthResponse['status']> {
-    // It reads its proto file when it is loaded: other commands need not wait for that.
+    // The module reads its proto file when it is loaded: other commands need not wait for that.
     const { healthCheck } = await import('./health-method.js');
     return (await this.#call(healthCheck, { service })).status;
   }

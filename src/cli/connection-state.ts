@@ -27,7 +27,7 @@ const goals = {
 
 /**
  * Waits until a custom key store is connected, or disconnected.
- * @throws CliError when it failed, reached another state, or took longer than the client's time
+ * @throws CliError when it failed, reached another state, or took longer than the client's timeout
  */
 export async function awaitState(client: KmsClient, customKeyStoreId: string, transition: Transition): Promise<void> {
   const goal = goals[transition];

@@ -17,7 +17,7 @@ export interface ConnectionSettings {
   /** The environment variable that puts a proxy before the server, or would if gRPC read it. */
   proxy: ProxyVariable | undefined;
   security: { kind: 'tls'; ca: string; certificate: string; key: string } | { kind: 'none' };
-  /** For everything that the command asks of the server. */
+  /** The time for everything that the command asks of the server. */
   timeoutMs: number;
 }
 

@@ -26,7 +26,7 @@ export const exitCodes = {
 /** The only codes a `CliError` can end the command with. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** For `holdfast --help`. */
+/** The section of `holdfast --help` about exit codes. */
 export const exitCodesHelp = `
 Exit codes:
   0  done                      3  no answer (not reachable, not trusted, too slow)

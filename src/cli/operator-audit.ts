@@ -43,14 +43,15 @@ export async function asOperator<T>(
 }
 
 /**
- * sudo reports its caller. The caller of another tool could claim any name, so it is a parameter, not the principal.
+ * Adds the user that sudo reports. It is a parameter, not the principal, because without sudo anyone can set the
+ * variable.
  */
 function withSudo(act: Act, { environment }: Terminal): Act {
   const user = environment['SUDO_USER'];
   return user === undefined ? act : { ...act, parameters: { ...act.parameters, sudo_user: user.slice(0, 256) } };
 }
 
-/** Containers may run as users without an entry. */
+/** The name of the user. A container may run as a user without an entry in the user database. */
 function userName(): string {
   try {
     return userInfo().username;

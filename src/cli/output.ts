@@ -30,7 +30,7 @@ export async function printList(
     chars: borderless,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
   });
-  // Before the table lays them out: a line break would become a row.
+  // Escaped before the table lays them out: a line break would become a row.
   for (const item of items) table.push(list.columns.map((column) => printable(show(column, item[column] ?? null))));
   const lines = table
     .toString()
@@ -39,7 +39,7 @@ export async function printList(
   await writeLines(terminal.stdout, lines);
 }
 
-/** Sentences for people, one per line; with JSON nothing, or `json` if it is given. */
+/** Prints sentences for people, one per line. As JSON it prints `json` if that is given, and otherwise nothing. */
 export async function printDone(
   terminal: Terminal,
   format: OutputFormat,

@@ -92,7 +92,7 @@ function shareSettings(command: Command): void {
   }
 }
 
-/** Also for errors before the options are parsed. */
+/** Whether the command line asks for JSON. It must be known for errors before the options are parsed, too. */
 function wantsJson(argv: readonly string[]): boolean {
   return (
     argv.includes('--output=json') || argv.some((word, index) => word === '--output' && argv[index + 1] === 'json')
@@ -131,8 +131,8 @@ function errorAsJson({ code, message, details, hint, requestId, outlook }: CliEr
 }
 
 /**
- * Node opens a program's files hundreds at a time: a low limit is reached before any of our checks runs. A package whose
- * `package.json` it cannot open for that reason is one that it cannot find.
+ * Node opens a program's files hundreds at a time: a low limit is reached before any of our checks runs. If it cannot
+ * open the `package.json` of a package for that reason, it reports that it cannot find the package.
  */
 function ranOutOfFiles(thrown: unknown): boolean {
   if (!(thrown instanceof Error && 'code' in thrown)) return false;

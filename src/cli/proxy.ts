@@ -7,9 +7,9 @@ const exceptionVariables = ['no_grpc_proxy', 'no_proxy'] as const;
 
 /** An environment variable that affects the way to the server. */
 export interface ProxyVariable {
-  /** As it is spelled in the environment. */
+  /** The name as it is spelled in the environment. */
   name: string;
-  /** gRPC reads it. It does not read names in upper case; other programs do. */
+  /** Whether gRPC reads it. gRPC does not read names in upper case; other programs do. */
   isUsed: boolean;
 }
 

@@ -76,7 +76,7 @@ describe('proxyVariableFor', () => {
     expect(proxyVariableFor('kms.example', { [name]: '' })).toBeUndefined();
   });
 
-  test('the first in the order of gRPC counts', () => {
+  test('the first variable in the order of gRPC counts', () => {
     const environment = Object.fromEntries(names.map((name) => [name, proxy]));
     expect(proxyVariableFor('kms.example', environment)?.name).toBe('grpc_proxy');
   });

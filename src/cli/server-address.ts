@@ -4,7 +4,7 @@ import { usageError } from './exit-codes.js';
 /** The port of the first listener that `holdfast config print-example` shows. */
 export const defaultPort = 7_443;
 
-/** Where a server listens on TCP. */
+/** The TCP address of a server. */
 export interface ServerAddress {
   /** A name, or an IP address without brackets. */
   host: string;
@@ -36,7 +36,7 @@ export function parseServerAddress(text: string): ServerAddress {
   return { host, port: number };
 }
 
-/** In gRPC's notation. */
+/** The address in gRPC's notation. */
 export function grpcTarget({ host, port }: ServerAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }

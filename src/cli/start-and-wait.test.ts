@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('serve', () => {
-  test('says why it cannot start, and which command examines more', async () => {
+  test('says why it cannot start, and which command finds out more', async () => {
     const { exitCode, stderr } = await holdfast(['serve', '--config', join(folder, 'missing.yaml')]);
     expect(exitCode).toBe(4);
     expect(stderr).toContain('error: CANNOT_START: ');
@@ -34,7 +34,7 @@ describe('the launcher', () => {
     expect(spawnSync(link, ['--version'], { encoding: 'utf8' }).stdout).toBe(`${version}\n`);
   });
 
-  // Which file is the first that cannot be opened differs with the limit, and from run to run.
+  // The first file that cannot be opened differs with the limit, and from run to run.
   test.skipIf(!isBuilt).each([60, 100, 140])(
     'says that the limit of %i open files is too low, whatever file it was',
     (limit) => {

@@ -66,7 +66,7 @@ function diskLine({ holds, path, freeBytes = 0n, sizeBytes = 0n }: DiskStatus): 
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** The size in the largest unit that is not above it. Always in gibibytes, a nearly full disk would look full. */
+/** The size in the largest unit that is not above it. In gibibytes alone, a nearly full disk would look full. */
 function size(bytes: bigint): string {
   const power = units.findLastIndex((_, index) => bytes >= 1024n ** BigInt(index));
   if (power <= 0) return `${bytes} B`;

@@ -7,7 +7,7 @@ export interface Terminal {
   stdout: Writable & { isTTY?: boolean | undefined };
   stderr: Writable & { isTTY?: boolean | undefined };
   environment: NodeJS.ProcessEnv;
-  /** The folder in which the default profile is searched. */
+  /** The folder that is searched for the default profile. */
   directory: string;
 }
 
@@ -37,22 +37,22 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
   });
 }
 
-/** One line, whatever it contains: every text that the command prints passes through here. */
+/** Writes one line, whatever the text contains. All text for people is escaped like this. */
 export function writeLine(stream: Writable, line: string): Promise<void> {
   return write(stream, `${printable(line)}\n`);
 }
 
-/** Several lines, in one write. */
+/** Writes several lines at once. */
 export function writeLines(stream: Writable, lines: readonly string[]): Promise<void> {
   return write(stream, lines.map((line) => `${printable(line)}\n`).join(''));
 }
 
-/** A text with our own line breaks, such as a page of help. */
+/** Writes a text with our own line breaks, such as a page of help. */
 export function writeText(stream: Writable, text: string): Promise<void> {
   return write(stream, text.split('\n').map(printable).join('\n'));
 }
 
-/** JSON for both people and programs. */
+/** Writes JSON that people and programs can read. */
 export function writeJson(stream: Writable, value: unknown): Promise<void> {
   return writeLines(stream, printableJson(value));
 }

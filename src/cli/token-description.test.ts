@@ -17,7 +17,7 @@ test.each([
   ['one whose PIN is locked', { flags: initialized | 0x4_0000 }, ['its user PIN is locked']],
   ['one without AES-GCM', { mechanisms: [0x1080] }, ['it lacks AES_GCM']],
   [
-    'a complete one',
+    'one with several obstacles',
     { flags: 0x402, mechanisms: [] },
     ['it lacks AES_KEY_GEN, AES_GCM', 'it is write-protected', 'it has no user PIN'],
   ],

@@ -11,11 +11,11 @@ import { tracedCluster } from './traced-cluster.js';
  * same code.
  */
 export interface ClusterViews {
-  /** For operations on existing keys. */
+  /** The view for operations on existing keys. */
   forKeys: HsmCluster;
-  /** For CreateKey and GenerateRandom. */
+  /** The view for CreateKey and GenerateRandom. */
   forStore: HsmCluster;
-  /** Unchanged, for the service's own work. */
+  /** The unchanged cluster, for the service's own work. */
   direct: HsmCluster;
 }
 

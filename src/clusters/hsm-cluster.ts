@@ -61,7 +61,10 @@ export interface ClusterOperations {
    * it.
    */
   generateKeyMaterial: { request: { materialId: string; label: string }; result: Canary };
-  /** Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects are no error. */
+  /**
+   * Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects
+   * are not an error.
+   */
   destroyKeyMaterial: { request: { materialId: string }; result: undefined };
   encrypt: {
     request: { material: MaterialReference; plaintext: Secret; additionalData: Uint8Array };
@@ -131,9 +134,9 @@ export type ConnectOutcome =
   | {
       connected: false;
       errorCode: ConnectionErrorCode;
-      /** Worth retrying without a caller: the credential is not at fault. */
+      /** Whether to retry without a caller, because the credential is not at fault. */
       transient: boolean;
-      /** For the log. */
+      /** The actual cause, for the log. */
       cause: unknown;
     };
 

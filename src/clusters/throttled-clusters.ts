@@ -5,8 +5,8 @@ import type { ClusterOperation, HsmCluster, HsmClusters } from './hsm-cluster.js
 import { OperationQuota } from './operation-quota.js';
 
 /**
- * The same clusters; those with a quota answer THROTTLING above it. Each operation that uses a key or draws random
- * bytes counts, so a ReEncrypt is two, as with AWS; making, destroying and listing keys is free.
+ * Puts the clusters behind their quotas: above its quota a cluster answers THROTTLING. Each operation that uses a key
+ * or draws random bytes counts, so a ReEncrypt is two, as with AWS; making, destroying and listing keys is free.
  * @param operationsPerSecond by cluster id; a cluster that is absent has no quota. A quota outlives the connection.
  */
 export function throttledClusters(
@@ -28,7 +28,10 @@ export function throttledClusters(
   };
 }
 
-/** Making, destroying and listing keys. All others use a key or draw random bytes, and count. */
+/**
+ * The operations that do not count: making, destroying and listing keys. All others use a key or draw random bytes, and
+ * count.
+ */
 const free: ReadonlySet<ClusterOperation> = new Set(['generateKeyMaterial', 'destroyKeyMaterial', 'listMaterialIds']);
 
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {

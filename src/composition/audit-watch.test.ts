@@ -95,7 +95,7 @@ describe('a log that recovers', () => {
 });
 
 describe('a log that has not recovered is reported once', () => {
-  test('if its disk has room for its own notices and for no record', async () => {
+  test('if its disk has room for its own notices but not for a record', async () => {
     disk.room = 0;
     for (let second = 0; second < 30; second += 1) {
       expect(await request()).toBe(false);
@@ -110,7 +110,7 @@ describe('a log that has not recovered is reported once', () => {
     expect(told).toEqual(['cannot be written', 'can be written again']);
   });
 
-  test('if it writes and does not sync', async () => {
+  test('if it can write but not sync', async () => {
     disk.syncs = 'fail';
     for (let second = 0; second < 30; second += 1) {
       expect(await request(true)).toBe(false);
@@ -125,7 +125,7 @@ describe('a log that has not recovered is reported once', () => {
 });
 
 describe('the place of the file', () => {
-  test('moved away for a minute, and back', async () => {
+  test('is reported when the file has been moved away for a minute, and when it is back', async () => {
     disk.moved = true;
     await pass(59);
     expect(told).toEqual([]);
@@ -135,7 +135,7 @@ describe('the place of the file', () => {
     expect(told).toEqual(['moved away', 'back in place']);
   });
 
-  test('that cannot be examined is not reported as empty', async () => {
+  test('is not reported as empty if it cannot be examined', async () => {
     disk.unseen = new Error('EACCES');
     await pass(62);
     expect(told).toEqual(['unseen: EACCES']);

@@ -1,6 +1,6 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** How often it checks: the log may be unwritable, or its file missing, for this long before it is reported. */
+/** The time between checks: the log may be unwritable, or its file missing, for this long before it is reported. */
 const lookEveryMs = 1_000;
 /**
  * After trouble, the first record that is written shows that the log has recovered. Without one, the log counts as
@@ -57,7 +57,7 @@ export class AuditWatch {
     this.#schedule();
   }
 
-  /** As of the last check. */
+  /** Whether the file was in its place at the last check. */
   get inPlace(): boolean {
     return this.#awaySinceMs === undefined;
   }

@@ -1,6 +1,6 @@
 import { type Clock, delay } from '../clock.js';
 
-/** Longer than a disk takes; a blocking file is not waited for. */
+/** The time for the first line: longer than a disk takes. Nothing waits longer for a file that blocks. */
 const firstAuditLineMs = 5_000;
 
 /**

@@ -1,6 +1,6 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 
-/** How often it checks: the catalog may refuse changes for about this long before it is reported. */
+/** The time between checks: the catalog may refuse changes for about this long before it is reported. */
 const lookEveryMs = 5_000;
 
 /** Called for changes only. */
@@ -29,7 +29,7 @@ export class CatalogWatch {
     this.#schedule();
   }
 
-  /** As of the last check. */
+  /** Whether the catalog accepted changes at the last check. */
   get writable(): boolean {
     return this.#unwritableSinceMs === undefined;
   }

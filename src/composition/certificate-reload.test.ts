@@ -19,7 +19,7 @@ const dayMs = 86_400_000;
 const authority = new CertificateAuthority({ name: 'Usual' });
 const expired = new CertificateAuthority({ name: 'Expired', validity: 'past' });
 const good = authority.issue({ commonName: 'server', usage: 'server' });
-// Before the clock of a test is set: that one stands still, and a certificate begins when it is issued.
+// Issued before a test sets its clock: that clock stands still, and a certificate begins when it is issued.
 const next = authority.issue({ commonName: 'next\nforged', usage: 'server' });
 const lists = {
   now: authority.revocationList(),
@@ -171,7 +171,7 @@ describe('a reload', () => {
     expect(reload.ends()).toEqual(loaded);
   });
 
-  test('replaces bad files by bad ones, and says so: refusing them would not help', async () => {
+  test('replaces bad files with other bad ones, and says so: refusing them would not help', async () => {
     put({ crl: lists.past });
     const reload = await inUse();
     await reload.reload();

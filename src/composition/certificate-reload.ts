@@ -15,11 +15,11 @@ import { readTlsMaterial } from './listener-options.js';
 
 /** Receives the result for the files of each listener, for the log and the metrics. */
 export interface CertificateReloadEvents {
-  /** In use from now on. `problem`: connections fail with them, as they did before. */
+  /** The files are in use from now on. `problem`: connections fail with them, as they did before. */
   loaded(ends: readonly CertificateEnd[], problem: string | undefined): void;
-  /** Not used: those in use are good, and with these connections would fail. */
+  /** The files are not used: those in use are good, and connections would fail with these. */
   refused(ends: readonly CertificateEnd[], problem: string): void;
-  /** They cannot be read or used. */
+  /** The files cannot be read or used. */
   failed(paths: TlsPaths, error: unknown): void;
   /** Once a day, with all certificates and lists in use. */
   remind(ends: readonly CertificateEnd[]): void;
@@ -107,7 +107,7 @@ export class CertificateReload {
     return this.#inUse.flatMap(({ ends }) => ends);
   }
 
-  /** The same for `GetStatus`, without lists that have no end date. */
+  /** The ends that `GetStatus` reports: all but those of lists without an end date. */
   status(): CertificateStatus[] {
     return this.ends().flatMap(({ kind, file, subject, notBefore, notAfter }) =>
       notAfter === undefined ? [] : [{ kind: statusKinds[kind], path: file, subject, notBefore, notAfter }],

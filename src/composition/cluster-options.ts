@@ -50,13 +50,13 @@ export async function readTrustAnchor(path: string): Promise<X509Certificate> {
   }
 }
 
-/** When a member is suspended and probed. */
+/** The settings by which a member is suspended and probed. */
 export function breakerSettings(recovery: RecoveryConfiguration): BreakerSettings {
   const { consecutiveFailures, failurePercentage, minimumOutcomes, failureWindowMs, probeDelayMs } = recovery;
   return { consecutiveFailures, failurePercentage, minimumOutcomes, windowMs: failureWindowMs, probeDelayMs };
 }
 
-/** How a member is brought back. */
+/** The settings by which a member is brought back. */
 export function recoverySettings(recovery: RecoveryConfiguration): RecoverySettings {
   const { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maximumStuckOpenings } = recovery;
   return { openTimeoutMs, reopenAfterProbes, maximumProbeDelayMs, maxStuckOpenings: maximumStuckOpenings };

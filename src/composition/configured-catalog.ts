@@ -57,7 +57,9 @@ async function mayCreate({ catalog, audit }: Configuration): Promise<boolean> {
   return !auditedBefore && !(await exists(catalog.path));
 }
 
-/** A dangling link counts too; a path that cannot be examined is left for the open to explain. */
+/**
+ * Whether the path exists. A dangling link counts too; a path that cannot be examined is left for the open to explain.
+ */
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

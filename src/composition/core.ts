@@ -39,7 +39,7 @@ export interface Core {
   encryptionBudget: EncryptionBudget;
 }
 
-/** Builds them from the configuration. Takes ownership of the secrets. */
+/** Builds the key stores and their operations from the configuration. Takes ownership of the secrets. */
 export async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
   const { configuration, clock, catalog, identifiers, telemetry } = foundation;
   const { sink } = telemetry;

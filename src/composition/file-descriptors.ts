@@ -1,6 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-/** How many file descriptors the process has open, and may have (RLIMIT_NOFILE, the soft limit, which Node raises to the hard one). */
+/**
+ * The number of file descriptors that the process has open, and may have (RLIMIT_NOFILE, the soft limit, which Node
+ * raises to the hard one).
+ */
 export interface FileDescriptors {
   open: number;
   maximum: number;
@@ -24,8 +27,8 @@ export async function readFileDescriptorLimit(): Promise<number> {
 const reservedFileDescriptors = 256;
 
 /**
- * The first descriptor that no connection may have. If the limit is so low that the reserve takes most of it, half of
- * the limit.
+ * The first descriptor that no connection may have. It is half of the limit if the limit is so low that the reserve
+ * would take most of it.
  */
 export async function firstReservedFileDescriptor(): Promise<number> {
   const limit = await readFileDescriptorLimit();

@@ -34,7 +34,7 @@ export interface Foundation {
   logger: Logger;
   clock: Clock;
   identifiers: Identifiers;
-  /** Shows the other processes on the catalog that this one lives. */
+  /** Shows the other processes on the catalog that this one is alive. */
   presence: Presence;
   principals: PrincipalDirectory;
   catalog: SqliteCatalog;

@@ -5,9 +5,9 @@
 export type InventoryCheck = (clusterId: string) => Promise<void>;
 
 /**
- * The same check, of which one at a time runs for a cluster and at most one more is due: one of them covers all members
- * that return together. A caller that arrives during a check waits for the next one; the current check may already have
- * passed its member.
+ * Runs one check at a time for each cluster, and lets at most one more wait: one check covers all members that return
+ * together. A caller that arrives during a check waits for the next one; the current check may already have passed its
+ * member.
  */
 export function oneAtATime(check: InventoryCheck): InventoryCheck {
   const running = new Map<string, Promise<void>>();

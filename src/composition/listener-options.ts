@@ -6,7 +6,7 @@ import type { TlsMaterial } from '../faces/grpc/tls-listener.js';
 import { readRegularFile } from '../regular-file.js';
 import { requirePrincipal } from '../callers/found-principal.js';
 
-/** The maximum size of a certificate or key, in bytes. A bundle of every public authority has a quarter of it. */
+/** The maximum size of a certificate or key, in bytes. A bundle of every public authority is a quarter of that. */
 const maximumPemBytes = 1_048_576;
 /** The maximum size of a file of revocation lists: millions of revoked certificates. */
 const maximumRevocationListBytes = 268_435_456;

@@ -75,7 +75,8 @@ export class RunningServer implements HoldfastServer {
   }
 
   /**
-   * From here on key stores connect in the background; requests on keys of an unconnected one are answered accordingly.
+   * Starts the work in the background. From here on key stores connect; until one has, requests that need its HSM are
+   * refused.
    */
   async start(): Promise<void> {
     await this.#core.registry.start();

@@ -93,7 +93,7 @@ export class ServerStatus implements StatusSource {
       const hold = (await this.#parts.catalog.findTimeRecord())?.hold ?? null;
       return hold === null ? null : { reason: hold.reason, since: hold.since };
     } catch {
-      // As for the key stores.
+      // The log reports this failure too, as for the key stores.
       return null;
     }
   }

@@ -6,7 +6,7 @@ import type { Clock, ScheduledTask } from '../clock.js';
  */
 export interface ServiceEnvironment {
   NOTIFY_SOCKET?: string | undefined;
-  /** How long the process may be silent before it is killed, in microseconds. */
+  /** The time that the process may be silent before it is killed, in microseconds. */
   WATCHDOG_USEC?: string | undefined;
   /** The process that this applies to; left out: this one. */
   WATCHDOG_PID?: string | undefined;
@@ -45,13 +45,16 @@ export class Supervisor {
     if (this.#watchdogMs !== undefined && this.#next === undefined) this.#feedWatchdog(this.#watchdogMs);
   }
 
-  /** Until `ready` is called again. systemd requires the time of CLOCK_MONOTONIC with it. */
+  /**
+   * The service reads its files again, until the next `ready`. systemd requires the time of CLOCK_MONOTONIC with this
+   * message.
+   */
   reloading(): void {
     const monotonicMicros = process.hrtime.bigint() / 1_000n;
     this.#send(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicros}\nSTATUS=reading certificates and lists again`);
   }
 
-  /** The watchdog continues: a hanging drain is a hang too. */
+  /** The service stops. The watchdog continues: a hanging drain is a hang too. */
   stopping(): void {
     this.#send('STOPPING=1\nSTATUS=draining');
   }

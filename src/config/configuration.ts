@@ -158,7 +158,7 @@ export interface LimitsConfiguration {
   readonly drainTimeoutMs: number;
   /** Maximum number of operations that wait for the lanes of one cluster. */
   readonly queueLimit: number;
-  /** From this many encryptions under one key material on, the log warns. */
+  /** The number of encryptions under one key material from which on the log warns. */
   readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;
@@ -166,7 +166,7 @@ export interface LimitsConfiguration {
 
 /** When a member is suspended, how it is brought back, and when the process gives up on what hangs. */
 export interface RecoveryConfiguration {
-  /** How many failures in a row suspend a member. */
+  /** The number of failures in a row that suspends a member. */
   readonly consecutiveFailures: number;
   /** More than this share of failures in `failureWindowMs` suspends it, once there are `minimumOutcomes`. */
   readonly failurePercentage: number;
@@ -175,7 +175,9 @@ export interface RecoveryConfiguration {
   /** Pause before the first probe of a suspended member. It doubles up to `maximumProbeDelayMs`. */
   readonly probeDelayMs: number;
   readonly maximumProbeDelayMs: number;
-  /** How many probes in a row must fail before the member is reopened although its failures do not require that. */
+  /**
+   * The number of failed probes in a row after which the member is reopened, although its failures do not require that.
+   */
   readonly reopenAfterProbes: number;
   /** Maximum time for one attempt to open a member. */
   readonly openTimeoutMs: number;
@@ -183,9 +185,9 @@ export interface RecoveryConfiguration {
   readonly maximumStuckOpenings: number;
   /** Whether the process asks to be replaced when a member is stuck in it and nothing serves. */
   readonly replaceWhenStuck: boolean;
-  /** How long nothing must have served before it asks. */
+  /** The time for which nothing must have served before it asks. */
   readonly replaceAfterMs: number;
-  /** How long it must have run before it asks. */
+  /** The time for which it must have run before it asks. */
   readonly leastUptimeMs: number;
 }
 
@@ -206,7 +208,7 @@ export interface TelemetryConfiguration {
   readonly environment: boolean;
 }
 
-/** Where Prometheus reads. Plain HTTP without authentication, so only this machine may reach it. */
+/** The endpoint that Prometheus reads. Plain HTTP without authentication, so only this machine may reach it. */
 export interface MetricsConfiguration {
   /** A loopback address. */
   readonly address: string;

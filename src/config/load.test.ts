@@ -383,7 +383,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'clusters[1].members[0]: is the same as clusters[0].members[0]: a token belongs to one member of one cluster',
   ],
   [
-    'a token twice through another order of variables',
+    'a token twice, with the variables in another order',
     (t) => {
       twoClusters(t);
       t.modules.softhsm.environment = { A: '1', B: '2' };
@@ -418,7 +418,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     /^modules\.again: is the library of modules\.softhsm with another initializationString, /,
   ],
   [
-    'a token twice through two names of one module',
+    'a token twice, by two names of one module',
     (t) => {
       twoClusters(t);
       t.modules.again = t.modules.softhsm;
@@ -546,7 +546,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'telemetry.tracing.sampleRatio: must be at most 1',
   ],
   [
-    'a header that is no secret source',
+    'a header that is not a secret source',
     (t) => (t.telemetry.tracing = { endpoint: 'https://collector.example', headers: { authorization: 'token' } }),
     /^telemetry\.tracing\.headers\.authorization: must be a section/,
   ],

@@ -21,7 +21,7 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
 }
 
 /**
- * The same for text that was already read. `file` (absolute) is for messages, and its folder for relative paths.
+ * Parses text that was already read. `file` (absolute) appears in messages, and relative paths start at its folder.
  * @throws ConfigurationError
  */
 export function parseConfiguration(text: string, file: string): Configuration {

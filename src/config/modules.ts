@@ -58,14 +58,15 @@ function differences(one: ModuleConfiguration, other: ModuleConfiguration): stri
   ];
 }
 
-/** The order of variables has no meaning. */
+/** Sorts the variables, because their order has no meaning. */
 function sorted(environment: ModuleConfiguration['environment']): [name: string, value: string][] {
   return Object.entries(environment).sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /**
- * The same for one file under several names: links of both kinds, mounts. The path itself if it cannot be examined,
- * because it is on another machine or not accessible to this user; `doctor` says which.
+ * The identity of the file at a path, which is the same under all its names (links of both kinds, mounts). It is the
+ * path itself if the file cannot be examined, because it is on another machine or not accessible to this user; `doctor`
+ * says which.
  */
 function libraryOf(path: string): string {
   try {

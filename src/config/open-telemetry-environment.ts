@@ -5,7 +5,7 @@
  */
 import type { OtlpMetricsConfiguration, OtlpReceiverConfiguration, TracingConfiguration } from './configuration.js';
 
-/** The exports that the variables set up. Null is not sent. */
+/** The exports that the variables set up. A signal that is null is not sent. */
 export interface OpenTelemetryEnvironment {
   serviceName: string | null;
   tracing: TracingConfiguration | null;
@@ -13,7 +13,7 @@ export interface OpenTelemetryEnvironment {
   logs: OtlpReceiverConfiguration | null;
 }
 
-/** For a configuration that does not honour the variables. */
+/** No exports: for a configuration that does not honour the variables. */
 export const noOpenTelemetryEnvironment: OpenTelemetryEnvironment = {
   serviceName: null,
   tracing: null,
@@ -53,8 +53,8 @@ export function readOpenTelemetryEnvironment(environment: NodeJS.ProcessEnv): Op
 }
 
 /**
- * Values that are not a URL, not a number in range, or ask for something that is not built in: ignoring them would
- * mislead.
+ * Reports values that are not a URL, not a number in range, or ask for something that is not built in: ignoring them
+ * would mislead.
  */
 export function openTelemetryEnvironmentProblems(environment: NodeJS.ProcessEnv): string[] {
   const interval = environment['OTEL_METRIC_EXPORT_INTERVAL'];

@@ -8,7 +8,7 @@ import { exposureOf } from './file-exposure.js';
 /** The maximum length of a secret, in bytes. */
 export const maximumSecretBytes = 65_536;
 
-/** How long a command may take to print its secret. */
+/** The time that a command may take to print its secret. */
 const secretCommandTimeoutMs = 10_000;
 
 /** A secret that cannot be used, and why. The message never contains any part of it. */

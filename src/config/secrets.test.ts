@@ -78,7 +78,7 @@ describe('files', () => {
 });
 
 describe('environment', () => {
-  test('a variable is removed once it was read', async () => {
+  test('a variable is removed once it has been read', async () => {
     const environment = { PIN: '1234567\n', OTHER: 'stays' };
     expect(await read({ kind: 'env', name: 'PIN' }, environment)).toBe('1234567');
     expect(environment).toEqual({ OTHER: 'stays' });
@@ -167,7 +167,7 @@ describe('all secrets of a configuration', () => {
   test.each([
     ['a second line', '1234567\nabc'],
     ['two newlines at its end', '1234567\n\n'],
-    ['a Windows line in its midst', '1234567\r\nabc\r\n'],
+    ['a Windows line end in its midst', '1234567\r\nabc\r\n'],
     ['a trailing blank', '1234567 '],
     ['a trailing tab before the newline', '1234567\t\n'],
     ['a leading blank', ' 1234567'],

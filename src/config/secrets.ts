@@ -10,7 +10,7 @@ import { resolveSecret, SecretUnavailableError } from './secret-source.js';
 export interface ResolvedSecrets {
   /** Null if there is no default key store. */
   defaultKeyStorePin: Secret | null;
-  /** In the order of the configuration; 32 bytes each. */
+  /** The keys in the order of the configuration; 32 bytes each. */
   sealingKeys: { id: string; key: Secret }[];
   /** Headers of the exports by OTLP. */
   otlpHeaders: OtlpHeaders;
@@ -91,7 +91,7 @@ export async function readSecrets(
 }
 
 /**
- * The same for a caller that needs all of them.
+ * Reads the secrets for a caller that needs all of them.
  * @throws ConfigurationError with every secret that cannot be used; none is left in memory then.
  */
 export async function resolveSecrets(
@@ -105,7 +105,7 @@ export async function resolveSecrets(
   throw new ConfigurationError(configuration.path, problems);
 }
 
-/** Zeroes all of them. */
+/** Zeroes all the secrets. */
 export function destroySecrets({ defaultKeyStorePin, sealingKeys, otlpHeaders }: ResolvedSecrets): void {
   defaultKeyStorePin?.destroy();
   for (const { key } of sealingKeys) key.destroy();

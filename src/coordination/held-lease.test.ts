@@ -76,7 +76,7 @@ describe('work under a lease', () => {
     });
   });
 
-  it('is refused when the catalog failed until the lease had expired, even before another process takes it', async () => {
+  it('is refused if the catalog failed until the lease had expired, even before another process takes it', async () => {
     await underLease(one, 'a job', async (held) => {
       failure = new Error('the disk is full');
       for (let third = 0; third < 3; third++) await passThird();
@@ -87,11 +87,11 @@ describe('work under a lease', () => {
     expect(domain.clock.scheduled).toBe(0);
   });
 
-  it('that hung past its time finds its lease in other hands, and takes nothing back', async () => {
+  it('finds its lease in other hands if it hung past its time, and takes nothing back', async () => {
     let first: HeldLease | undefined;
     await underLease(one, 'a job', async (held) => {
       first = held;
-      // As a process that is stopped: no renewal runs.
+      // Like a stopped process: no renewal runs.
       domain.clock.advance(ttlMs);
       await underLease(two, 'a job', async (next) => {
         await expect(held.confirm()).rejects.toBeInstanceOf(LeaseLostError);

@@ -1,7 +1,7 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 import { type Lease, LeaseLostError, type Leases } from './leases.js';
 
-/** How long a process that died keeps others from its work, in milliseconds. */
+/** The time for which a process that died keeps others from its work, in milliseconds. */
 const defaultTtlMs = 30_000;
 
 /** The dependencies of a held lease. */
@@ -10,7 +10,7 @@ export interface LeaseTools {
   clock: Clock;
   /** The unique name of this process. */
   holder: string;
-  /** How long a lease lasts without renewal. Default 30 s. */
+  /** The time that a lease lasts without renewal. Default 30 s. */
   ttlMs?: number | undefined;
 }
 
@@ -30,8 +30,8 @@ export class HeldLease {
   }
 
   /**
-   * Renews the lease now, so work that follows at once is done by its holder. For work outside the catalog, which no fence
-   * protects.
+   * Renews the lease now, so work that follows at once is done by its holder. Call it before work outside the catalog,
+   * which no fence protects.
    * @throws LeaseLostError, or the catalog's error
    */
   async confirm(): Promise<void> {
@@ -43,7 +43,7 @@ export class HeldLease {
     await this.#tools.leases.releaseLease(this.lease);
   }
 
-  /** Three attempts fit into the time that it lasts, so a catalog that fails for a moment costs nothing. */
+  /** Three attempts fit into the time of a lease, so a catalog that fails for a moment costs nothing. */
   #scheduleRenewal(): void {
     if (!this.#isOver) this.#next = this.#tools.clock.schedule(this.#ttlMs / 3, () => void this.#renewInBackground());
   }
@@ -70,7 +70,7 @@ export class HeldLease {
 }
 
 /**
- * Runs `work` under a lease, so in one process at a time. A lease that cannot be given back afterwards expires by itself.
+ * Runs `work` under a lease: in one process at a time. A lease that cannot be given back afterwards expires by itself.
  * @returns false when another process has the lease: then nothing was done
  * @throws the failure of the work; or the catalog's, even if only the release failed and the work is done
  */

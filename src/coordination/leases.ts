@@ -3,7 +3,7 @@ import { HoldfastError } from '../errors.js';
 /** The right of one holder to do what `name` stands for, until it expires. */
 export interface Lease {
   readonly name: string;
-  /** Which process has it: a name that no other one has. */
+  /** The process that has it: a name that no other process has. */
   readonly holder: string;
   /** Rises with every lease of the catalog: of two leases of one name the later one has the higher fence. */
   readonly fence: number;
@@ -12,20 +12,24 @@ export interface Lease {
 /**
  * The port to leases, which the catalog keeps for all its processes.
  *
- * They expire by the database's clock, never by the wall clock of a process: SQLite's processes share the running time of
- * their machine, which no step of the wall clock touches, and no lease outlives a restart of the machine; a database of its
- * own host has one clock for all. Where even that clock jumps, two processes may think that they hold a lease. Then the
- * fence decides: a write under a lease (`KeyCatalog.underLease`) commits only as long as the lease is the latest and valid.
+ * Leases expire by the database's clock, never by the wall clock of a process. SQLite's processes share the running
+ * time of their machine, which no step of the wall clock touches, and no lease outlives a restart of the machine. A
+ * database on a host of its own has one clock for all. If even that clock jumps, two processes may think that they hold
+ * a lease. Then the fence decides: a write under a lease (`KeyCatalog.underLease`) commits only as long as the lease is
+ * the latest and valid.
  */
 export interface Leases {
   /**
-   * Takes a lease that is free or has expired. A holder that has it already gets it anew, with another fence, and for no
-   * shorter a time than before.
+   * Takes a lease that is free or has expired. A holder that has it already gets it anew, with another fence, and for
+   * at least the time that it had left.
    * @param ttlMs how long it lasts unless it is renewed
    * @returns undefined when another holder has it
    */
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
-  /** Lets it last at least `ttlMs` from now; never shortens it. @returns false when it has expired, or was released or taken anew: it is lost for good. */
+  /**
+   * Makes the lease last at least `ttlMs` from now; never shortens it. @returns false when it has expired, or was
+   * released or taken anew: it is lost for good.
+   */
   renewLease(lease: Lease, ttlMs: number): Promise<boolean>;
   /** Gives it back. Harmless when it was lost. */
   releaseLease(lease: Lease): Promise<void>;

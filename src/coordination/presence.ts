@@ -1,6 +1,9 @@
 import type { Lease, Leases } from './leases.js';
 
-/** How long a process counts as alive after its last heartbeat, in milliseconds. There is one every five seconds. */
+/**
+ * The time for which a process counts as alive after its last heartbeat, in milliseconds. There is one every five
+ * seconds.
+ */
 export const presenceTtlMs = 30_000;
 
 /** The name of the lease that a process holds until it ends. */
@@ -22,7 +25,10 @@ export class Presence {
     this.processName = processName;
   }
 
-  /** Shows that the process is alive, for at least `ttlMs` from now. Commits a change, so it rejects when the catalog takes none. */
+  /**
+   * Shows that the process is alive, for at least `ttlMs` from now. Commits a change, so it rejects when the catalog
+   * takes no changes.
+   */
   async beat(ttlMs = presenceTtlMs): Promise<void> {
     if (this.#lease !== undefined && (await this.#leases.renewLease(this.#lease, ttlMs))) return;
     this.#lease = await this.#leases.acquireLease(presenceLease(this.processName), this.processName, ttlMs);

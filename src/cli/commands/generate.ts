@@ -102,7 +102,7 @@ async function writeParts(terminal: Terminal, options: GenerateDataKeyOptions, r
   }
 }
 
-/** The enum is loaded with the generated code, when a client is there already. */
+/** Loads the enum with the generated code, which a client has loaded by then. */
 async function dataKeySpec(name: 'AES_128' | 'AES_256' = 'AES_256'): Promise<DataKeySpec> {
   const { DataKeySpec } = await import('../../faces/grpc/gen/holdfast/kms/v1/algorithms.js');
   return DataKeySpec[name];

@@ -57,7 +57,7 @@ interface Case {
 }
 
 const cases: Record<string, Case> = {
-  'an authority and its list, both well': { problems: [] },
+  'an authority and its list, both valid': { problems: [] },
   "a server's certificate in the place of an authority": {
     authority: () => server.certificate,
     problems: [`${aboutAuthority}CN=localhost: its key usage does not allow it to sign certificates`],
@@ -71,7 +71,7 @@ const cases: Record<string, Case> = {
     authority: () => make({ validity: 'past' }).certificate,
     problems: [`${aboutAuthority}CN=Holdfast test authority: it expired on 2020-01-02`],
   },
-  'an authority of the future': {
+  'an authority that is not valid yet': {
     authority: () => make({ validity: 'future' }).certificate,
     problems: [`${aboutAuthority}CN=Holdfast test authority: it is not valid before 2049-01-01`],
   },
@@ -86,7 +86,7 @@ const cases: Record<string, Case> = {
       `${aboutLists}the list of CN=Holdfast test authority ended on 2020-01-02`,
     ],
   },
-  'a list of the future': {
+  'a list that is not valid yet': {
     lists: () => good.revocationList('future'),
     problems: [
       `${aboutAuthority}CN=Holdfast test authority: its revocation list is not valid before 2049-01-01`,
@@ -97,8 +97,8 @@ const cases: Record<string, Case> = {
     lists: () => stranger.revocationList(),
     problems: [`${aboutAuthority}CN=Holdfast test authority: there is no revocation list that it issued`],
   },
-  // One valid authority lets its clients in: a warning in doctor.
-  'an expired authority beside one that is well': {
+  // One valid authority lets its clients in, so doctor only warns.
+  'an expired authority beside a valid one': {
     authority: () => Buffer.concat([make({ name: 'Old', validity: 'past' }).certificate, good.certificate]),
     problems: [],
   },
@@ -106,11 +106,11 @@ const cases: Record<string, Case> = {
     lists: () => Buffer.concat([good.revocationList('past'), good.revocationList()]),
     problems: [],
   },
-  'an authority in no PEM': {
+  'an authority file that is not PEM': {
     authority: () => 'no such thing',
     problems: [`${aboutAuthority}it contains no certificate in PEM`],
   },
-  'no list in the file': {
+  'a list file without a list': {
     lists: () => 'no such thing',
     problems: [`${aboutLists}it cannot be used: it contains no list`],
   },
@@ -135,7 +135,7 @@ test.each(Object.entries(cases))(
   },
 );
 
-/** A missing file is no problem of the configuration; a file that is wrong on every machine is one. */
+/** A missing file is not a problem of the configuration; a file that is wrong on every machine is one. */
 test('missing files are left to doctor, and do not hide problems of the others', async () => {
   const check = () => holdfast(['config', 'check', file]);
   expect(await check()).toMatchObject({ exitCode: 0 });

@@ -5,8 +5,8 @@ import { accessProblem } from '../../path-problem.js';
 import { checkClientFiles } from '../../preconditions/tls-files.js';
 
 /**
- * For `config check`: files of authorities and revocation lists that would turn every client away. A file that is
- * missing, or unreadable for this user, is no problem of the configuration: `doctor` checks it on the host of the
+ * Finds, for `config check`, files of authorities and revocation lists that would turn every client away. A file that
+ * is missing, or unreadable for this user, is not a problem of the configuration: `doctor` checks it on the host of the
  * service.
  */
 export async function clientFileProblems(configuration: Configuration, now: Date): Promise<ConfigurationProblem[]> {
@@ -33,8 +33,8 @@ async function lookAtClientFiles(listener: TlsListener, now: Date): ReturnType<t
 }
 
 /**
- * Errors that depend on this machine rather than on the configuration. A circle of links, or a name that is too long,
- * is wrong everywhere.
+ * Errors that depend on this machine rather than on the configuration. A loop of links, or a name that is too long, is
+ * wrong everywhere.
  */
 const ofThisMachine: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 

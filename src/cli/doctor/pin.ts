@@ -69,7 +69,7 @@ async function logIn(
   }
 }
 
-/** The credential under the service's own name for it: both then count the same attempts. */
+/** The credential under the service's own name for it: doctor and service then count the same attempts. */
 async function credentialOf(
   { defaultKeyStorePin, sealingKeys }: ResolvedSecrets,
   clusterId: string,

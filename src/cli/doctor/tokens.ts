@@ -38,7 +38,7 @@ export async function checkTokens(configuration: Configuration): Promise<Finding
   return findings;
 }
 
-/** The module's precondition has reported it. */
+/** Whether loading the module would hang the command. The check of the module has reported it then. */
 async function wouldHang(module: ModuleConfiguration): Promise<boolean> {
   return (await checkModule(module)).some(({ prevents }) => prevents === 'start');
 }

@@ -69,7 +69,7 @@ test('connections are refused from the reserve on, and accepted again when some 
   expect(events.at(-1)).toBe('enough');
 });
 
-test('a momentary shortage of descriptors is no bound afterwards, however long a connection stays', async () => {
+test('a momentary shortage of descriptors leaves no bound behind, however long a connection stays', async () => {
   await listen(1_000, nextDescriptor() + 12);
   expect(await dial()).toBe(true);
   const others = Array.from({ length: 30 }, () => openSync('/dev/null', 'r'));
@@ -79,7 +79,7 @@ test('a momentary shortage of descriptors is no bound afterwards, however long a
   expect(events).toEqual(['short', 'refused', 'refused', 'enough']);
 });
 
-test('a listener without any connection takes one from the reserve', async () => {
+test('a listener without any connection accepts one from the reserve', async () => {
   await listen(1_000, 0);
   expect([await dial(), await dial()]).toEqual([true, false]);
   await hangUp();
@@ -87,7 +87,7 @@ test('a listener without any connection takes one from the reserve', async () =>
   expect(events).toEqual(['short', 'refused']);
 });
 
-test('the number of connections is bounded too, and reaching it is no shortage of descriptors', async () => {
+test('the number of connections is bounded too, and reaching that bound is not a shortage of descriptors', async () => {
   await listen(2, 1_000_000);
   expect([await dial(), await dial(), await dial()]).toEqual([true, true, false]);
   expect(events).toEqual([]);

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 
-/** How many file descriptors connections may use, and the listener of shortages. */
+/** The bound on the file descriptors of connections, and the listener of shortages. */
 export interface DescriptorBounds {
   /** A connection whose descriptor is this or higher is closed at once, unless it is the only one of its listener. */
   firstReserved: number;

@@ -21,7 +21,7 @@ export class ConnectionInjection {
       socket.destroy();
       return;
     }
-    // A peer that resets its connection is no error; `close` follows.
+    // A peer that resets its connection is not an error; `close` follows.
     socket.on('error', () => socket.destroy());
     this.#connections.admit(socket, connection);
     this.#injector.injectConnection(socket);
@@ -38,7 +38,7 @@ export class ConnectionInjection {
     previous.destroy();
   }
 
-  /** As `renew`, but accepts no more connections. */
+  /** Asks all clients to reconnect, like `renew`, and accepts no more connections. */
   close(graceMs: number): void {
     this.#closed = true;
     this.#injector.drain(graceMs);

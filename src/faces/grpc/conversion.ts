@@ -11,13 +11,13 @@ export interface Conversion<Wire> {
   readonly absent?: () => Wire;
   /** Values of this kind are secrets, or contain some. */
   readonly isSecret?: boolean;
-  /** How a plain message carries it; undefined: it cannot. */
+  /** The form in which a plain message carries it; undefined: it cannot. */
   readonly plainKind?: PlainKind;
   /** The domain value of an enum's number. */
   readonly ofNumber?: (number: number) => unknown;
   /** The number of an enum's domain value; undefined if the enum does not have it. */
   readonly numberOf?: (domain: unknown) => number | undefined;
-  /** Undefined leaves the field out. */
+  /** The domain value; undefined leaves the field out. */
   toDomain(wire: Wire): unknown;
   /** Throws for a domain value that the wire cannot carry: a programming error, answered KMS_INTERNAL. */
   toWire(domain: unknown): Wire;
@@ -169,7 +169,7 @@ export function structure<Message extends object>(fields: FieldConversions<Messa
   };
 }
 
-/** The same bytes, not a copy. */
+/** A `Buffer` of the same bytes, not a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -9,9 +9,9 @@ import { KeyState } from './gen/holdfast/kms/v1/key_metadata.js';
 const keyState = choice(KeyState, enumNames('KeyState'));
 
 /**
- * gRPC status of each code. Where two fit:
- * - DEPENDENCY_TIMEOUT is DEADLINE_EXCEEDED, not UNAVAILABLE. The HSM may have done the work, which is what that status
- *   says; and clients retry UNAVAILABLE by themselves, which would load a slow HSM more and create keys twice.
+ * The gRPC status of each code. When two statuses fit:
+ * - DEPENDENCY_TIMEOUT is DEADLINE_EXCEEDED, not UNAVAILABLE. The HSM may have done the work, as that status says, and
+ *   clients retry UNAVAILABLE by themselves, which would load a slow HSM more and create keys twice.
  * - UNSUPPORTED_OPERATION is UNIMPLEMENTED, not FAILED_PRECONDITION: no change of state makes this server support it.
  * - An argument that is only wrong in the present state (a cluster of another family, a key in the wrong state) is
  *   FAILED_PRECONDITION; one that is always wrong is INVALID_ARGUMENT.

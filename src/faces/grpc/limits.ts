@@ -12,7 +12,7 @@ export interface GrpcFaceLimits {
   maximumConcurrentStreams: number;
   /** Concurrent connections on one listener. */
   maximumConnections: number;
-  /** How long a request may take to arrive whole: see `RequestAssembly`. */
+  /** The time that a request may take to arrive whole: see `RequestAssembly`. */
   messageTimeoutMs: number;
   /** Memory of all unfinished requests. */
   maximumReceptionBytes: number;
@@ -28,7 +28,9 @@ export interface GrpcFaceLimits {
    * reconnects.
    */
   connectionAgeMs: number;
-  /** How long calls in flight may continue after a GOAWAY for age or `reload`; bounds a request that never ends. */
+  /**
+   * The time that calls in flight may continue after a GOAWAY for age or `reload`; bounds a request that never ends.
+   */
   connectionGraceMs: number;
   /** A ping after this much silence, to detect dead peers. */
   keepaliveMs: number;
@@ -38,7 +40,7 @@ export interface GrpcFaceLimits {
 /** The limits that configuration sets. */
 export type ConfiguredLimits = Pick<GrpcFaceLimits, 'maximumMessageBytes' | 'maximumConnections'>;
 
-/** All others, which only tests change. */
+/** All other limits, which only tests change. */
 export const fixedLimits: Omit<GrpcFaceLimits, keyof ConfiguredLimits> = {
   maximumConcurrentStreams: 100,
   messageTimeoutMs: 10_000,

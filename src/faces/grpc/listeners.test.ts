@@ -41,7 +41,7 @@ test('a server certificate is not accepted from a client', async () => {
   expect(face.dispatcher.calls).toHaveLength(0);
 });
 
-test('TLS 1.2 is refused, a client without HTTP/2 too, and sessions are not resumed', async () => {
+test('TLS 1.2 and a client without HTTP/2 are refused, and sessions are not resumed', async () => {
   await using face = await FaceUnderTest.start();
   const { certificate: cert, key } = face.client;
   const base = { host: '127.0.0.1', port: face.port, ca: face.authority.certificate, cert, key, ALPNProtocols: ['h2'] };
@@ -88,7 +88,7 @@ test('a Unix socket is 0600 and its caller is the configured principal', async (
   expect(face.dispatcher.calls[0]).toMatchObject({ principal: alice, sourceAddress: 'unix' });
 });
 
-test('a dead Unix socket is replaced; a living one and another file are not', async () => {
+test('a dead Unix socket is replaced; a live one, or another kind of file, is not', async () => {
   const path = temporarySocketPath();
   const listenAndDie = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', listenAndDie]);

@@ -41,7 +41,7 @@ const notValid: Record<string, Malformed> = {
   'a length and nothing else': { body: frame(Buffer.alloc(0), 0, 8), says: /ends within/ },
   'a length that is too long by one': { body: frame(Buffer.alloc(8), 0, 9), says: /ends within/ },
   'a length that is too short by one': { body: frame(Buffer.alloc(8), 0, 7), says: /more than one message/ },
-  'a length of nothing before bytes': { body: frame(Buffer.alloc(8), 0, 0), says: /more than one message/ },
+  'a length of zero before bytes': { body: frame(Buffer.alloc(8), 0, 0), says: /more than one message/ },
   'two messages': { body: Buffer.concat([empty, empty]), says: /more than one message/ },
   'two messages, and the client goes on': {
     body: Buffer.concat([empty, empty]),
@@ -66,12 +66,12 @@ const notValid: Record<string, Malformed> = {
     headers: gzip,
     says: /cannot be decompressed/,
   },
-  'gzip with a wrong sum': {
+  'gzip with a wrong checksum': {
     body: frame(Buffer.concat([gzipSync('a text').subarray(0, -8), Buffer.alloc(8)]), 1),
     headers: gzip,
     says: /cannot be decompressed/,
   },
-  'deflate without its head': {
+  'deflate without its header': {
     body: frame(deflateRawSync('a text'), 1),
     headers: { 'grpc-encoding': 'deflate' },
     says: /cannot be decompressed/,
@@ -82,7 +82,7 @@ const notValid: Record<string, Malformed> = {
 const tooLong: Record<string, Malformed> = {
   'a message that is too long': { body: frame(zeros), says: /has 4097 bytes/ },
   'the longest length of all': { body: frame(zeros, 0, 2 ** 32 - 1), ends: false, says: /has 4294967295 bytes/ },
-  'a length that is too long, and no more': { body: frame(Buffer.alloc(0), 0, 4_097), says: /has 4097 bytes/ },
+  'a length that is too long, without a message': { body: frame(Buffer.alloc(0), 0, 4_097), says: /has 4097 bytes/ },
   'gzip that is too long': { body: frame(gzipSync(zeros), 1), headers: gzip, says: /once it is decompressed/ },
   'deflate that is too long': {
     body: frame(deflateSync(zeros), 1),

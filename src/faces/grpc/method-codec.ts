@@ -89,7 +89,7 @@ class ResponseEncoder<Response> {
   }
 }
 
-/** Also reads what is not plain, and words every refusal. */
+/** Decodes any request, plain or not, and words every refusal. */
 function decodeStrictly<Request, Response>(
   methodName: string,
   messages: MethodMessages<Request, Response>,

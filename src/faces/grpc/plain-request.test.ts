@@ -22,8 +22,8 @@ function comparable(value: unknown): unknown {
 }
 
 /**
- * The same message for protobuf, and never a plain one: its first tag is a varint of more bytes than it needs. A frame that
- * does not begin with a tag of one byte is not plain anyway.
+ * Makes a frame that is the same message for protobuf and is never plain: its first tag is a varint of more bytes than
+ * it needs. A frame that does not begin with a tag of one byte is not plain anyway.
  */
 function padded(frame: Buffer): Buffer {
   const [first] = frame;

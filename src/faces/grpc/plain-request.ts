@@ -28,7 +28,7 @@ const maxMovedBytes = 64;
 
 /** Reads the requests of one method. */
 export class PlainRequestReader {
-  /** By field number, less one. */
+  /** The fields, by field number less one. */
   readonly #fields: readonly PlainField[];
   readonly #contextNames: readonly string[];
 
@@ -127,7 +127,7 @@ class PlainFields {
     }
   }
 
-  /** Last, when it is certain that the frame is not read again. */
+  /** Takes the secret out of the frame. Called last, when it is certain that the frame is not read again. */
   takeSecret(request: Record<string, unknown>): void {
     if (this.#secret === undefined) return;
     const { name, from, to } = this.#secret;
@@ -135,7 +135,7 @@ class PlainFields {
     request[name] = new Secret(bytes.length > maxMovedBytes ? new Uint8Array(bytes) : bytes);
   }
 
-  /** A varint of up to four bytes: it has 28 bits, so there is no sign to take care of. */
+  /** A varint of up to four bytes: it has 28 bits, so none of them is a sign. */
   #number(): number | undefined {
     let number = 0;
     for (let shift = 0; shift < 28; shift += 7) {

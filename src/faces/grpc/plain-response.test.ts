@@ -87,7 +87,7 @@ test.each(Object.entries(responses))(
   },
 );
 
-test('a field that the proto lacks is refused, also if it has no value', () => {
+test('a field that the proto lacks is refused, even if it has no value', () => {
   expect(() => codecs.Encrypt.encode({ keyId: 'arn', other: undefined })).toThrow('no field for other');
 });
 

@@ -12,13 +12,13 @@ interface PlainField {
   readonly tag: number | undefined;
 }
 
-/** Up to this number a varint has no sign to take care of, and four bytes at most. */
+/** The greatest number whose varint has at most four bytes, none of whose bits is a sign. */
 const maxVarint = 2 ** 28 - 1;
 
 /** Writes the responses of one method. */
 export class PlainResponseWriter {
   readonly #fields: readonly PlainField[];
-  /** By domain name. */
+  /** The indexes of the fields, by domain name. */
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #isSecret: boolean;
 

@@ -95,7 +95,7 @@ test.each(files.map((file) => [file.name, file] as const))(
   },
 );
 
-test('every method of AWS KMS that the dispatcher has is an rpc of the proto, and the other way round', () => {
+test('every method of AWS KMS that the dispatcher has is an rpc of the proto, and vice versa', () => {
   const rpcs = descriptors.flatMap((file) => file.service.flatMap((service) => service.method));
   expect(rpcs.map((rpc) => rpc.name).sort()).toEqual([...kmsOperationNames].sort());
   for (const rpc of rpcs)

@@ -13,7 +13,7 @@ export interface ConnectionRefusal {
   kind: RefusalReason;
   /** The peer's certificate; undefined if it sent none. */
   certificate?: CallerCertificate | undefined;
-  /** How many more of this kind were refused, unreported, since its last report. */
+  /** The number of further refusals of this kind since its last report, which were not reported. */
   unreported: number;
 }
 

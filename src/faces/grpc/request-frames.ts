@@ -22,7 +22,7 @@ const compressedFlag = 1;
 export class RequestFrames {
   readonly #rules: RequestFrameRules;
   #messages = 0;
-  /** How much of a head was read, and its length so far. */
+  /** The bytes of the head that were read, and the length that they give so far. */
   #headRead = 0;
   #length = 0;
   /** Bytes of the message that have not arrived. */

@@ -51,13 +51,13 @@ export interface GrpcFaceOptions {
   /** Undefined if tracing is off. */
   tracer?: RequestTracer | undefined;
   limits: ConfiguredLimits & Partial<GrpcFaceLimits>;
-  /** How many file descriptors connections may use; left out: all of them. */
+  /** The bound on the file descriptors of connections; left out: none. */
   descriptors?: DescriptorBounds;
 }
 
 /** The running gRPC face: package holdfast.kms.v1, health and reflection. */
 export interface GrpcFace {
-  /** In the order of the options' listeners, with the assigned ports in place of 0. */
+  /** The bound addresses in the order of the options' listeners, with the assigned ports in place of 0. */
   readonly bound: readonly BoundAddress[];
   /**
    * Replaces the certificates of the TLS listener at this index of the options, and makes its clients reconnect: a

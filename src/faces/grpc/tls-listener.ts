@@ -38,9 +38,9 @@ export interface TlsListenerDependencies {
   maximumConnections: number;
   /** Undefined: as many file descriptors as there are. */
   descriptors: DescriptorBounds | undefined;
-  /** How many of them may be in their TLS handshake; beyond that the oldest of these is closed. */
+  /** Maximum connections in their TLS handshake; beyond that the oldest of these is closed. */
   maximumHandshakes: number;
-  /** How many of them may belong to callers without a principal; beyond that the oldest of these is closed. */
+  /** Maximum connections of callers without a principal; beyond that the oldest of these is closed. */
   maximumStrangers: number;
   /** The bound of a TLS handshake: slower peers are disconnected. */
   handshakeTimeoutMs: number;
@@ -158,7 +158,7 @@ function acceptSecure(socket: tls.TLSSocket, dependencies: TlsListenerDependenci
   dependencies.accept(socket, { principal, sourceAddress: sourceAddressOf(socket), ...identity });
 }
 
-/** OpenSSL's own name for it. */
+/** OpenSSL's own name for a missing certificate. */
 const noCertificate = 'PEER_DID_NOT_RETURN_A_CERTIFICATE';
 
 function refusalOf(socket: tls.TLSSocket, certificate: X509Certificate | undefined): string | undefined {

@@ -12,7 +12,7 @@ export function strictReader(bytes: Uint8Array): BinaryReader {
   return new BinaryReader(bytes, (text) => strictUtf8.decode(text));
 }
 
-/** How often each field occurs at the top level of a message. Throws for bytes that are not a message. */
+/** Counts how often each field occurs at the top level of a message. Throws for bytes that are not a message. */
 export function countFields(message: Uint8Array): Map<number, number> {
   const counts = new Map<number, number>();
   const reader = new BinaryReader(message);
