@@ -29,7 +29,7 @@ export interface FailedCluster {
 export class AbandonedPools {
   readonly #tools: AbandonedPoolsTools;
   readonly #pools = new Map<NativePool, string>();
-  /** By cluster: consecutive connects that failed because of hanging calls. */
+  /** Consecutive connects that failed because of hanging calls, by cluster. */
   readonly #stuck = new Map<string, StuckOpenings>();
   #next: ScheduledTask | undefined;
 

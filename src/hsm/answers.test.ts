@@ -3,7 +3,7 @@ import { type Answer, type AnswerReceiver, AnswerTable, type DataOperation, type
 import type { NativeAddon, NativeFailure } from './native.js';
 import { answerColumns, answerRowLength } from './native-answers.js';
 
-/** What the table gave to `receiveAnswers`: the test is the addon. */
+/** The receivers that the table gave to `receiveAnswers`: the test stands in for the addon. */
 let numbers: Float64Array;
 let bytes: Uint8Array;
 let onAnswers: (count: number, bytes: Uint8Array) => void;
@@ -34,7 +34,7 @@ const receiver = (name: string, answered: (answer: Answer) => void = () => undef
 });
 const post = (to: AnswerReceiver): number => table.post(operation, pool, null, 0, to);
 
-/** Writes a row, without bytes unless it is said where they are. */
+/** Writes a row. It has bytes only if `place` gives their place. */
 function writeRow(
   row: number,
   ticket: number,
@@ -58,7 +58,7 @@ describe('a batch', () => {
     expect(table.open).toBe(0);
   });
 
-  test('has as many rows as fit: what is behind them is of an earlier one', () => {
+  test('has only the announced rows: those behind them belong to an earlier batch', () => {
     const [first = 0, second = 0] = ['a', 'b'].map((name) => post(receiver(name)));
     writeRow(0, first, 0);
     writeRow(1, second, 0);
@@ -131,7 +131,7 @@ describe('an answer', () => {
 });
 
 describe('a ticket', () => {
-  test('is never one that was used before, although its slot is', () => {
+  test('is never used twice, although its slot is', () => {
     const tickets = Array.from({ length: 1_000 }, () => {
       const ticket = post(receiver('a'));
       onFailure(ticket, failure);

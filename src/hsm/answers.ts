@@ -4,13 +4,13 @@ import type { LaneResult } from './attempts.js';
 import { loadAddon, type NativeAddon, type NativeFailure, type NativePool, type NativeResult } from './native.js';
 import { answerColumns, answerRowLength, type NativeDataOperations, nonceLength } from './native-answers.js';
 
-/** Answers that fit into one call; a wake-up seldom has more. */
+/** How many answers fit into one call; a wake-up seldom has more. */
 const batchRows = 256;
-/** On average an answer has up to 512 bytes. A longer one comes alone. */
+/** Room for 512 bytes per answer on average. An answer that is longer than the batch comes alone. */
 const batchBytes = 512 * batchRows;
-/** More than there can be operations without an answer: each takes a kilobyte. */
+/** More slots than there can be operations without an answer: each operation takes a kilobyte. */
 const slots = 2 ** 24;
-/** A ticket is exact as a number: a sequence of 29 bits, and a slot of 24. */
+/** A ticket is an exact number: 29 bits of sequence and 24 bits of slot. */
 const sequences = 2 ** 29;
 
 /** The methods of a pool that an operation is posted to. */
@@ -26,7 +26,7 @@ export interface DataOperation<T> {
 
 /** Receives the answer of one operation, exactly once, and never before the operation was posted. */
 export interface AnswerReceiver {
-  /** The answer is good until this returns. */
+  /** The answer is valid until this returns. */
   answered(answer: Answer): void;
   failed(failure: NativeFailure): void;
 }
@@ -159,7 +159,7 @@ export class AnswerTable {
   }
 }
 
-/** The answer of one operation as a promise, for those who do not count microseconds. */
+/** The answer of one operation as a promise, for callers that do not count microseconds. */
 export class PromisedAnswer<T> implements AnswerReceiver {
   readonly promise: Promise<NativeResult<T>>;
   readonly #operation: DataOperation<T>;
@@ -188,7 +188,7 @@ export class PromisedAnswer<T> implements AnswerReceiver {
   }
 }
 
-/** An uncaught exception, as of any callback; the answers behind it in the batch are not lost. */
+/** Becomes an uncaught exception, as in any callback; the answers behind it in the batch are not lost. */
 function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -66,7 +66,7 @@ export type AttemptListener = (finished: FinishedAttempt) => void;
 export interface AttemptTools {
   clock: Clock;
   returnValues: ReturnValues;
-  /** Without a listener, and without a trace of the request, an attempt costs nothing. */
+  /** Without a listener and without a trace of the request, measuring an attempt costs nothing. */
   onTried?: AttemptListener | undefined;
 }
 

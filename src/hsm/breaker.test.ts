@@ -43,7 +43,7 @@ function record(outcome: HsmOutcome, times = 1, epoch = 1): void {
 
 const settled = () => waitFor(() => expect(breaker.state).not.toBe('half-open'));
 
-test('the configured number of consecutive failures opens it', () => {
+test('the configured number of consecutive failures opens the breaker', () => {
   record(success, 10_000);
   record(failure, 4);
   expect(breaker.state).toBe('closed');
@@ -63,7 +63,7 @@ test('a success between failures resets the count', async () => {
   expect(breaker.state).toBe('closed');
 });
 
-test('more failures than successes in the window open it too', async () => {
+test('more failures than successes in the window open the breaker', async () => {
   for (let round = 0; round < 10; round += 1) {
     record(failure, 2);
     record(success);
@@ -71,7 +71,7 @@ test('more failures than successes in the window open it too', async () => {
   await waitFor(() => expect(breaker.state).toBe('open'));
 });
 
-test('a failure that poisons the member opens it at once', () => {
+test('a failure that poisons the member opens the breaker at once', () => {
   record(success, 100);
   record(deadly);
   expect(seen).toEqual(['open: CKR_DEVICE_ERROR']);
@@ -85,7 +85,7 @@ test('outcomes of an older epoch are ignored', () => {
   expect(breaker.state).toBe('open');
 });
 
-test('one probe after the delay, and no other while it runs', async () => {
+test('one probe runs after the delay, and no other meanwhile', async () => {
   let finish = (): void => undefined;
   probe = () => new Promise((resolve) => (finish = resolve));
   record(deadly);
@@ -103,14 +103,14 @@ test('one probe after the delay, and no other while it runs', async () => {
   expect(seen.at(-1)).toBe('close');
 });
 
-test('after a failed probe it waits again', async () => {
+test('after a failed probe the breaker waits again', async () => {
   probe = () => Promise.reject(new Error('still dead'));
   record(deadly);
   clock.advance(1_000);
   await settled();
   expect(breaker.state).toBe('open');
   probe = () => Promise.resolve();
-  // Longer every time: the hook above doubles it.
+  // The delay grows every time: the hook above doubles it.
   clock.advance(1_999);
   expect(breaker.state).toBe('open');
   clock.advance(1);
@@ -123,7 +123,7 @@ test('after a failed probe it waits again', async () => {
   ]);
 });
 
-test('failures from before it opened do not open it again', async () => {
+test('failures from before the breaker opened do not open it again', async () => {
   record(failure, 5);
   clock.advance(1_000);
   await settled();
@@ -133,7 +133,7 @@ test('failures from before it opened do not open it again', async () => {
   expect(breaker.state).toBe('closed');
 });
 
-test('once stopped it neither probes nor opens', () => {
+test('once stopped, the breaker neither probes nor opens', () => {
   record(deadly);
   breaker.stop();
   clock.advance(10_000);

@@ -3,11 +3,11 @@ import type { Clock, ScheduledTask } from '../clock.js';
 
 /** When a member is suspended, and when it is probed. */
 export interface BreakerSettings {
-  /** How many consecutive failures open it. */
+  /** How many consecutive failures open the breaker. */
   consecutiveFailures: number;
-  /** More than this share of failures in the window opens it, … */
+  /** More than this share of failures in the window opens it. */
   failurePercentage: number;
-  /** … once the window has this many outcomes. */
+  /** The share counts only once the window has this many outcomes. */
   minimumOutcomes: number;
   windowMs: number;
   /** How long it stays open before the first probe. */
@@ -65,7 +65,7 @@ export class MemberBreaker {
   }
 
   /**
-   * How long until the next probe is due: if one is running, the time to the next. Undefined while it is closed, and
+   * How long until the next probe is due: if one is running, until the one after it. Undefined while it is closed, and
    * once it has stopped.
    */
   get nextProbeInMs(): number | undefined {

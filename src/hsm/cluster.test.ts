@@ -296,8 +296,8 @@ test.each(['generate', 'destroy'] as const)(
   },
 );
 
-describe('an HSM whose calls each take long', () => {
-  test('but within the timeout keeps its lanes and its admission, and answers the first use of a key', async () => {
+describe('an HSM whose calls are all slow but within the timeout', () => {
+  test('keeps its lanes and its admission, and answers the first use of a key', async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     fixture.configure({ operationTimeoutMs: 1_000 });
     cluster = await fixture.connected();
@@ -398,7 +398,7 @@ describe('the budget of encryptions', () => {
     expect(fixture.spending.spent).toEqual([material.materialId, material.materialId]);
   });
 
-  test('is spent before each attempt: if it is refused nothing is encrypted', async () => {
+  test('is spent before each attempt: if it is refused, nothing is encrypted', async () => {
     const calls = fixture.fault.calls('C_EncryptInit');
     fixture.spending.refusal = new HoldfastError('KMS_INVALID_STATE', 'spent', { retryable: false });
     expect(await codeOf(encrypt())).toBe('KMS_INVALID_STATE');
@@ -466,7 +466,7 @@ describe('two members that hold the same keys', () => {
     expect(fixture.spending.spent.length - 20).toBeLessThanOrEqual(fixture.fault.calls('C_EncryptInit') - before);
   });
 
-  test('an operation that must not be repeated is not', async () => {
+  test('an operation that must not be repeated is tried once', async () => {
     fixture.fault.obey('C_GenerateKey rv 0x30');
     expect(await codeOf(makeMaterial(cluster))).toBe('KEY_UNAVAILABLE');
     expect(fixture.fault.calls('C_GenerateKey')).toBe(2);

@@ -207,8 +207,8 @@ const noLane = { epoch: undefined, startedMs: undefined, laneMs: undefined };
 const isOpen = (member: Member): boolean => member.isOpen;
 
 /**
- * Without the object that SoftHSM keeps of a process that was killed while it made a key: it has neither id nor label,
- * and contains no key. No catalog can know it, and an operator who is alerted about it would search for another
+ * Leaves out the object that SoftHSM keeps of a process that was killed while it made a key: it has neither id nor
+ * label, and contains no key. No catalog can know it, and an operator who is alerted about it would search for another
  * catalog.
  */
 function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {

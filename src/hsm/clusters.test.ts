@@ -83,7 +83,7 @@ describe('connect', () => {
     expect(fixture.fault.calls('C_Login')).toBe(0);
   });
 
-  test('a cluster that is not configured', async () => {
+  test('a cluster that is not configured is reported as not found', async () => {
     const outcome = await fixture.clusters().connect('cluster-unknown', Secret.fromUtf8(pin), 'store:1', soon());
     expect(outcome).toMatchObject({ connected: false, errorCode: 'CLUSTER_NOT_FOUND', transient: false });
   });
@@ -127,7 +127,7 @@ describe('connect', () => {
     });
   });
 
-  test('eight that start together all find the token', async () => {
+  test('eight processes that start together all find the token', async () => {
     const processes = Array.from({ length: 8 }, () => fixture.configure({}));
     const outcomes = await Promise.all(
       processes.map((clusters) => clusters.connect(clusterId, Secret.fromUtf8(pin), 'store:1', soon())),

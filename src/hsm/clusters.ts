@@ -54,7 +54,7 @@ export interface HsmClustersTools {
   encryptionBudget: EncryptionSpending;
   /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
-  /** The same for hedges of the cluster. */
+  /** Called for every hedge of a cluster, if there is a listener. */
   hedgeListener?: ((clusterId: string) => HedgeListener) | undefined;
   clock: Clock;
   events: HsmEvents;
@@ -83,7 +83,7 @@ export interface ClusterStatus {
 interface OpenCluster {
   pool: NativePool;
   cluster: PooledCluster;
-  /** Our copy, for as long as it is connected: returning members must log in again. */
+  /** Our copy, kept for as long as the cluster is connected: returning members must log in again. */
   pin: Secret;
 }
 

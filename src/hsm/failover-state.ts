@@ -5,9 +5,9 @@ import type { NativeFailure } from './native.js';
 /** The members tried in one run of an operation, and the next one. Made when an attempt has failed. */
 export class FailoverState {
   readonly failed = new Set<Member | undefined>();
-  /** Those that had lost a session or a handle, and may be tried once more. */
+  /** Members that had lost a session or a handle, and may be tried once more. */
   readonly lost = new Set<Member | undefined>();
-  /** Undefined: the member of the pool's choice. */
+  /** The member to try next; undefined: the pool chooses one. */
   target: Member | undefined;
   tries = 0;
   /**
@@ -21,7 +21,7 @@ export class FailoverState {
   hsmFailed = false;
   #lastFailure: NativeFailure | undefined;
 
-  /** The log of a failed request has every attempt, the last one first. */
+  /** Chains the failures: the log of a failed request has every attempt, the last one first. */
   note({ failure, classification }: JudgedFailure): void {
     this.hsmFailed ||= classification.countsAgainstBreaker;
     if (this.#lastFailure !== undefined) failure.cause = this.#lastFailure;

@@ -32,7 +32,7 @@ let members: (Member & { isAdmitted: boolean; failures: NativeFailure[] })[];
 let asked: Asked[];
 let spent: number;
 let cancelled: number[];
-/** The budget is spent without waiting; otherwise by `spend`. */
+/** Whether the budget can be spent without waiting; otherwise `spend` is called. */
 let mayTrySpend: boolean;
 let spend: () => Promise<void>;
 
@@ -154,7 +154,7 @@ describe('an operation that may be repeated', () => {
     expect(whom()).toEqual([null, 0]);
   });
 
-  test('does not report a ciphertext as bad that was refused only once', async () => {
+  test('does not report a ciphertext that was refused only once as bad', async () => {
     expect(await run([refused(0), { fails: { member: 1 } }, { fails: { member: 0 } }], undefined, 2)).toBe(
       'KEY_UNAVAILABLE',
     );
@@ -164,11 +164,11 @@ describe('an operation that may be repeated', () => {
     expect(await run([late])).toBe('DEPENDENCY_TIMEOUT');
   });
 
-  test('refuses a ciphertext at once about which no HSM was asked', async () => {
+  test('refuses a ciphertext at once if no HSM was asked about it', async () => {
     expect(await run([{ fails: { callerFault: true, functionName: '' } }])).toBe('INVALID_CIPHERTEXT');
   });
 
-  test('tries a single member once more whose calls took long but within the timeout', async () => {
+  test('tries a single member once more if its calls were slow but within the timeout', async () => {
     const late: Ending = { fails: { kind: 'overdue', rv: 0, member: 0 }, afterMs: 400 };
     expect(await run([late, { answers: 0 }], undefined, 1)).toEqual(answer);
     expect(await run([late, late, { answers: 0 }], undefined, 1)).toBe('DEPENDENCY_TIMEOUT');
@@ -195,7 +195,7 @@ describe('an operation that may be repeated', () => {
     expect(cancelled, 'harmless for those that are answered').toEqual([1, 2]);
   });
 
-  test('waits for its budget where that has to be asked, and posts nothing if it is refused', async () => {
+  test('waits for its budget if the catalog must be asked, and posts nothing if it is refused', async () => {
     mayTrySpend = false;
     spend = () => Promise.resolve(void (spent += 1));
     expect(await run([{ fails: { member: 0 } }, { answers: 1 }])).toEqual(answer);
@@ -227,7 +227,7 @@ describe('an operation that may be repeated', () => {
   });
 });
 
-test('attributes a refusal without a member to the member it tried', async () => {
+test('a refusal that names no member is attributed to the member that was tried', async () => {
   const refused: Ending = { fails: { kind: 'no-member', rv: 0, member: -1 } };
   expect(await run([{ fails: { member: 0 } }, refused, { answers: 2 }])).toEqual(answer);
   expect(whom()).toEqual([null, 1, 2]);

@@ -46,7 +46,7 @@ export class Failover {
   }
 
   /**
-   * First on the member of the pool's choice, then on each admitted member that has not failed yet. A member that had
+   * Tries the member of the pool's choice first, then each admitted member that has not failed yet. A member that had
    * only lost a session or a handle may be tried once more, after the others.
    */
   run<T extends HedgedAnswer>(operation: RepeatableOperation<T>, call: HsmCall): Promise<T> {
@@ -67,7 +67,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   readonly #resolve: (result: T) => void;
   readonly #reject: (error: unknown) => void;
   #state: FailoverState | undefined;
-  /** Of the present attempt. */
+  /** The deadline of the present attempt. */
   #untilMs = 0;
   #watched: WatchedAttempt | undefined;
 
@@ -188,8 +188,8 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   }
 
   /**
-   * The first attempt, and one on a second member if the first is late. If both failed, and a member that has not
-   * failed may do better, the attempts after them follow.
+   * Runs the first attempt, and one on a second member if the first is late. If both fail, and a member that has not
+   * failed may do better, further attempts follow.
    */
   async #hedge(hedging: Hedging): Promise<void> {
     try {

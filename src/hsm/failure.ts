@@ -23,13 +23,15 @@ export interface Classification {
   alert: MaterialAlert | null;
 }
 
-/** Whether the addon made it (`NativeFailure`). Any other error is an internal one, and does not concern an HSM. */
+/**
+ * Whether the addon made the error (`NativeFailure`). Any other error is an internal one, and does not concern an HSM.
+ */
 export function isNativeFailure(thrown: unknown): thrown is NativeFailure {
   return thrown instanceof Error && 'kind' in thrown && 'rv' in thrown && 'functionName' in thrown;
 }
 
 /**
- * The member may be tried once more: the token had dropped the session or the key's handle, perhaps during the
+ * Whether the member may be tried once more: the token had dropped the session or the key's handle, perhaps during the
  * operation, and the lane opens another session and finds the key anew; or key and HSM worked after the failure.
  */
 export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure, returnValues: ReturnValues): boolean {
@@ -38,7 +40,10 @@ export function mayBeAskedAgain({ kind, rv, hsmCleared }: NativeFailure, returnV
   return hsmCleared || sessionLost || objectLost;
 }
 
-/** The canary decrypted after the ciphertext did not. If no HSM was asked, there is no doubt. */
+/**
+ * Whether a refusal of the ciphertext is in doubt: the canary decrypted after the ciphertext did not. If no HSM was
+ * asked, there is no doubt.
+ */
 export function isProvisional({ functionName }: NativeFailure, { callerFault }: Classification): boolean {
   return callerFault && functionName !== '';
 }
@@ -100,7 +105,7 @@ export function callerDeadlinePassed(cause?: NativeFailure): HoldfastError {
   return new HoldfastError('DEPENDENCY_TIMEOUT', callerDeadlineMessage, { cause, callerDeadline: true });
 }
 
-/** The time was too short, in the queue or in a call that did not exceed the time that an HSM may take. */
+/** Whether the time was too short, in the queue or in a call that did not exceed the time that an HSM may take. */
 function speaksOfTimeAlone({ kind }: NativeFailure): boolean {
   return kind === 'overdue' || kind === 'queue-deadline';
 }

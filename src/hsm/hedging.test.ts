@@ -205,7 +205,7 @@ test('a failure before the second attempt ends the operation', async () => {
   expect(tries).toHaveLength(1);
 });
 
-test('the least busy member is tried first, and equals in turn', async () => {
+test('the least busy member is tried first, and equally busy ones in turn', async () => {
   void ask();
   void ask();
   expect(new Set(tries.map((each) => each.member))).toEqual(new Set(members));

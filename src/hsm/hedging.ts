@@ -127,7 +127,7 @@ export class Hedging {
     return window;
   }
 
-  /** Equals take turns. */
+  /** Equally busy members take turns. */
   #leastBusy(members: readonly Member[]): Member | undefined {
     this.#turn += 1;
     let chosen: Member | undefined;

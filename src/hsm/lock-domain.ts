@@ -4,9 +4,9 @@ import { type Presence, presenceTtlMs } from '../coordination/presence.js';
 import type { Claimant } from '../keystores/catalog.js';
 
 /**
- * A name for the lock files of a folder: processes with the same one exclude each other by them. It is the folder on this
- * start of this kernel, whatever its path: containers of one host may have folders of their own under one name, and hosts
- * that share a folder over the network do not share its locks.
+ * A name for the lock files of a folder: processes with the same name exclude each other by these files. It stands for
+ * the folder and this start of the kernel, whatever the path: containers of one host may have different folders under
+ * one path, and hosts that share a folder over the network do not share its locks.
  * @param processName names the domain of a process on a system that cannot tell one start from another
  */
 export async function lockDomain(directory: string, clock: Clock, processName: string): Promise<string> {
@@ -16,8 +16,8 @@ export async function lockDomain(directory: string, clock: Clock, processName: s
 }
 
 /**
- * This process as the claimant of a login attempt, after it has shown that it is alive: until `deadlineMs`
- * (`Clock.monotonicMs`) and for some time after it, even if nothing else shows it.
+ * This process as the claimant of a login attempt, after it has shown that it is alive. It counts as alive until
+ * `deadlineMs` (`Clock.monotonicMs`) and for some time after it, even if nothing else shows it.
  */
 export async function presentClaimant(
   { presence, clock, lockDirectory }: { presence: Presence; clock: Clock; lockDirectory: string },

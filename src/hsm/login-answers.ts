@@ -15,7 +15,7 @@ export interface LoginAnswer {
   transient: boolean;
 }
 
-/** It passes, and no PIN was judged. */
+/** The failure passes by itself, and no PIN was judged. */
 const away: LoginAnswer = { errorCode: 'NETWORK_ERRORS', attempt: 'not-tried', transient: true };
 
 const byOperator = (errorCode: ConnectionErrorCode): LoginAnswer => ({
@@ -28,7 +28,7 @@ const answers: Record<NativeLoginOutcome, LoginAnswer> = {
   // A wrong PIN is tried once (invariant 7).
   refused: { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false },
   'not-judged': away,
-  // The token's own flags show which.
+  // The token's own flags show whether it judged the PIN.
   unknown: { ...away, attempt: 'unknown' },
   // After the operator has acted, the same PIN may be tried.
   expired: byOperator('INVALID_CREDENTIALS'),

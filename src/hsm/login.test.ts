@@ -78,7 +78,7 @@ describe('an unknown return value of C_Login', () => {
     expect(Object.entries(tried).filter(([, times]) => times !== 1)).toEqual([]);
   });
 
-  test.each(mayTryAgain)('unless it certainly means that no PIN was judged: 0x%i', async (rv) => {
+  test.each(mayTryAgain)('does not count as refused if it certainly means that no PIN was judged: 0x%i', async (rv) => {
     fixture.fault.obey(`C_Login times 1 rv ${rv}`);
     expect(await fixture.connect()).toMatchObject({ connected: false });
     expect(await fixture.connect()).toMatchObject({ connected: true });
@@ -174,7 +174,7 @@ describe('an attempt with an unknown outcome', () => {
     expect(await fixture.connect()).toMatchObject({ connected: true });
   });
 
-  test('is not taken over if it returns as refused while another waits for its lock', async () => {
+  test('is not taken over if it comes back refused while another waits for its lock', async () => {
     fixture.fault.obey('C_Login hang');
     const deadlineMs = systemClock.monotonicMs() + 500;
     const first = await fixture.clusters().connect(clusterId, Secret.fromUtf8('wrong pin'), 'store:1', deadlineMs);
@@ -186,7 +186,7 @@ describe('an attempt with an unknown outcome', () => {
     expect(logins()).toBe(1);
   });
 
-  test('is taken over after a crash between claim and login too', async () => {
+  test('is taken over after a crash between claim and login', async () => {
     const crashed = { processName: 'crashed', lockDomain: 'another host' };
     await fixture.catalog.claim(await serialNumber(), 'store:1', crashed, new Date());
     tokenSays = withFlags(countLow);
@@ -232,7 +232,7 @@ test('the locks of one folder are one domain, and those of another folder anothe
   expect(await domain(one)).not.toBe(await domain(other));
 });
 
-test('a token without AES-GCM fails by that name, before any login', async () => {
+test('a token without AES-GCM is refused for that reason, before any login', async () => {
   tokenSays = (token) => ({ ...token, mechanisms: token.mechanisms.filter((mechanism) => mechanism !== 0x1087) });
   const outcome = await fixture.connect();
   expect(outcome).toMatchObject({ errorCode: 'INTERNAL_ERROR', transient: false });
@@ -240,7 +240,7 @@ test('a token without AES-GCM fails by that name, before any login', async () =>
   expect(logins()).toBe(0);
 });
 
-test('the PIN is in no outcome', async () => {
+test('no outcome contains the PIN', async () => {
   const outcome = await fixture.connect({ pin: `${pin} wrong` });
   const { cause } = outcome as { cause: Error };
   expect(`${cause.message} ${String(cause.cause)} ${cause.stack ?? ''}`).not.toContain(pin);

@@ -73,7 +73,7 @@ export class MemberOpenError extends Error {
   readonly transient: boolean;
   /** The token of the failed login, if it came that far. */
   readonly token: NativeTokenInfo | undefined;
-  /** It was not tried, because an earlier login still hangs in the module. */
+  /** The login was not tried, because an earlier login still hangs in the module. */
   readonly behindHungLogin: boolean;
 
   /** The token itself has just judged the PIN, and refused it. */
@@ -116,7 +116,7 @@ export interface LastingMember {
 /** The bounds of opening a member, and whether it may try a PIN that the token has never accepted. */
 export interface OpeningBounds {
   deadlineMs: number;
-  /** From the moment that the module's lock is held. */
+  /** Counted from the moment that the module's lock is held. */
   openTimeoutMs: number;
   /** The PIN was refused elsewhere: it is tried only on a token that accepted it before. */
   onlyWhereAccepted: boolean;
@@ -142,7 +142,8 @@ export function openAndLogIn(
 }
 
 /**
- * The same for a lasting member: it is reopened under its index, or opened for the first time. @throws MemberOpenError
+ * Logs in to a lasting member in the same way, after opening it under its index, anew or for the first time.
+ * @throws MemberOpenError
  */
 export function reopenAndLogIn(
   tools: LoginTools,

@@ -52,7 +52,7 @@ export class MemberConnection {
     return this.#isOpen;
   }
 
-  /** It has never been open. */
+  /** Whether it has never been open. */
   get isNew(): boolean {
     return this.#opened === undefined;
   }

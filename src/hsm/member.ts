@@ -57,10 +57,11 @@ export class Member {
   #reported: unknown;
   readonly #stuckOpenings: StuckOpenings;
   /**
-   * An operation reported that the login is lost. A probe without a key would not show it: random bytes need no login.
+   * Whether an operation reported that the login is lost. A probe without a key would not show it: random bytes need no
+   * login.
    */
   #loggedOut = false;
-  /** A proof is under way, because an operation failed that is not a use of keys. */
+  /** Whether a proof is under way, because an operation that is not a use of keys failed. */
   #checking = false;
 
   constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
@@ -118,7 +119,7 @@ export class Member {
     this.#tools.events.memberOpened(this.place, ...this.#connection.description);
   }
 
-  /** It could not be opened: opening is retried until it succeeds, or until `stop`. */
+  /** Called if it could not be opened: opening is retried until it succeeds, or until `stop`. */
   keepTrying(cause: unknown): void {
     this.#reported = cause;
     this.#breaker.open(cause);
@@ -130,7 +131,7 @@ export class Member {
   }
 
   /**
-   * Ignores failures that do not concern the HSM.
+   * Reports a failure that concerns the HSM to the breaker; others have no effect on it.
    * @param material the one in whose use it failed
    */
   recordFailure(failure: NativeFailure, classification: Classification, material?: NativeMaterialReference): void {
@@ -146,8 +147,9 @@ export class Member {
   }
 
   /**
-   * For operations that are not a use of keys: making, destroying and listing them. Their failure does not concern use.
-   * But it may be the first sign of a lost token, so a proof decides, and its failure counts as that of any use.
+   * Notes the failure of an operation that is not a use of keys: making, destroying or listing them. It says nothing
+   * about their use, but may be the first sign of a lost token. So a proof decides, and its failure counts like that of
+   * any use.
    */
   noteFailure(failure: NativeFailure, classification: Classification): void {
     if (failure.kind === 'lane-deadline') {

@@ -355,7 +355,7 @@ export interface NativeAddon extends NativeAnswers, NativeProcess {
    * missing and must be 0700 and ours.
    */
   acquireModuleLock(module: NativeModuleOptions, directory: string, deadlineMs: number): Promise<NativeLock>;
-  /** The same for the file lock of one PIN (`version` of a credential) on one token. Fails with kind `lock-held` at the deadline. */
+  /** Waits in the same way for the file lock of one PIN (`version` of a credential) on one token. Fails with kind `lock-held` at the deadline. */
   acquireLoginLock(serialNumber: string, version: string, directory: string, deadlineMs: number): Promise<NativeLock>;
   /** Loads a module and describes the tokens in its slots. Never logs in. */
   listTokens(module: NativeModuleOptions, deadlineMs: number): Promise<NativeTokenInfo[]>;

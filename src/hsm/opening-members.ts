@@ -5,9 +5,9 @@ import type { Member } from './member.js';
 import { TokenTakenError } from './token-owners.js';
 
 /**
- * Resolves once at least one member is open and every other one had its chance; those that failed keep trying. One
- * after the other until one is open: a wrong PIN is tried on one member only. Then all at once: a hanging one costs no
- * other its time.
+ * Resolves once at least one member is open and every other one had its chance; those that failed keep trying. They are
+ * opened one after the other until one is open: a wrong PIN is tried on one member only. Then the others follow at
+ * once: a hanging one costs no other its time.
  * @throws MemberOpenError if none opens: the first reason that needs an operator, or else the first one. Also thrown if one
  *   opens and another shares its token, or one with a member of another cluster: the members that serve would not be the configured ones.
  */

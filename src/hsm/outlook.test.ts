@@ -73,7 +73,7 @@ test('a failure is retryable exactly if its code may be and, for an unreachable 
     const classification = classify(failure, returnValues);
     const what = `${kind} ${rv.toString(16)}`;
     if (classification.alert !== null) {
-      // Broken here. An absent member may have a sound copy.
+      // The material is broken here. An absent member may have a sound copy.
       expect(retryOf(classification, admitted, refused), what).toEqual({ retryable: false });
       expect(retryOf(classification, admitted, probedSoon), what).toEqual({ retryable: true, retryAfterMs: 700 });
     } else if (classification.code === 'KEY_UNAVAILABLE') {

@@ -7,7 +7,7 @@ import type { RetryOptions, Classification } from './failure.js';
  */
 export type Outlook = { returns: true; inMs: number | undefined } | { returns: false };
 
-/** The first to return, of several of which any suffices. */
+/** The outlook of several members of which any suffices: that of the first to return. */
 export function bestOutlook(outlooks: readonly Outlook[]): Outlook {
   const returning = outlooks.filter((outlook) => outlook.returns);
   if (returning.length === 0) return { returns: false };

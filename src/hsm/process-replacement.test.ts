@@ -46,7 +46,7 @@ async function pass(durationMs: number): Promise<void> {
   }
 }
 
-test('a process with a stuck member, in which nothing serves, asks once that has lasted', async () => {
+test('a process in which a member is stuck and nothing serves asks once that has lasted', async () => {
   clusters = [['stuck', 'suspended'], ['exhausted']];
   const replacement = watching();
   await pass(70_000);
@@ -61,7 +61,7 @@ test('a process with a stuck member, in which nothing serves, asks once that has
   expect(replacement.state).toBe('asked');
 });
 
-test('not before it has run for a while: an HSM that always hangs must not cause a loop of restarts', async () => {
+test('a process does not ask before it has run for a while: an HSM that always hangs must not cause a loop of restarts', async () => {
   clusters = [['stuck']];
   watching().look();
   await pass(59_000);
@@ -70,7 +70,7 @@ test('not before it has run for a while: an HSM that always hangs must not cause
   expect(states).toEqual(['due', 'asked']);
 });
 
-describe('while another member serves it continues', () => {
+describe('while another member serves, the process continues', () => {
   test.each([
     ['of the same cluster', [['stuck', 'serves']]],
     ['of another cluster', [['stuck'], ['serves']]],
@@ -93,7 +93,7 @@ describe('while another member serves it continues', () => {
   });
 });
 
-test('a member that returns ends it', async () => {
+test('a member that returns ends the need for a new process', async () => {
   clusters = [['stuck']];
   const replacement = watching({ leastUptimeMs: 0 });
   replacement.look();
@@ -103,14 +103,14 @@ test('a member that returns ends it', async () => {
   expect([states, asked]).toEqual([['due', 'none'], false]);
 });
 
-test('switched off it never asks, but reports that it is stuck', async () => {
+test('with replacement switched off, the process never asks, but reports that it is stuck', async () => {
   clusters = [['stuck']];
   watching({ replaceWhenStuck: false }).look();
   await pass(200_000);
   expect([states, asked]).toEqual([['put-off'], false]);
 });
 
-test('once stopped it no longer checks', async () => {
+test('once stopped, the replacement no longer checks', async () => {
   clusters = [['stuck']];
   const replacement = watching({ leastUptimeMs: 0, replaceAfterMs: 0 });
   replacement.look();

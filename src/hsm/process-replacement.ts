@@ -7,7 +7,10 @@ export interface ReplacementSettings {
   replaceWhenStuck: boolean;
   /** How long nothing must have served: members that are being retried have had their chance. */
   replaceAfterMs: number;
-  /** It asks no earlier in its life: an HSM that hangs at every start must not cause a loop of restarts and logins. */
+  /**
+   * How long it must have run before it asks: an HSM that hangs at every start must not cause a loop of restarts and
+   * logins.
+   */
   leastUptimeMs: number;
 }
 
@@ -44,8 +47,8 @@ const lookEveryMs = 500;
 
 /**
  * Decides when the process should be replaced: `C_Finalize` is forbidden while a call hangs inside a module, so a
- * member that is stuck in one returns only with a new process. Not while any member of any connected cluster takes
- * work.
+ * member that is stuck in one returns only with a new process. The process is not replaced while any member of any
+ * connected cluster takes work.
  */
 export class ProcessReplacement {
   /** Resolves when the process should stop taking work, finish work in flight, and exit. Otherwise it never does. */
@@ -70,7 +73,7 @@ export class ProcessReplacement {
     return this.#state;
   }
 
-  /** Something may have changed. It checks in a moment, when the reporter of the change is done. */
+  /** Called when something may have changed. It checks in a moment, when the reporter of the change is done. */
   look(): void {
     this.#lookIn(0);
   }

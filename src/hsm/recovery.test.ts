@@ -37,7 +37,7 @@ describe('a member is stuck', () => {
     },
   );
 
-  test('after three that reached their deadline, even with others in between', () => {
+  test('after three attempts that reached their deadline, even with others in between', () => {
     const own = { hangs: true, shared: false };
     const late = failed('lane-deadline');
     expect(after([late, failed('rv'), late, failed('token-missing'), late], own)).toBe(true);

@@ -34,15 +34,15 @@ export function remedyFor(
 }
 
 /**
- * The session reports that it is not logged in. Some tokens answer so for a key that they refuse, too: other functions
- * prove nothing, and each login writes to the token.
+ * Whether the session reports that it is not logged in. Only C_GetSessionInfo proves it: some tokens answer in the same
+ * way for a key that they refuse, and each login writes to the token.
  */
 export function isLoggedOut(cause: unknown, returnValues: ReturnValues): boolean {
   if (!isNativeFailure(cause) || cause.kind !== 'rv') return false;
   return returnValues(cause.rv).loginLost && cause.functionName === 'C_GetSessionInfo';
 }
 
-/** No probe can ever succeed with the present sessions. */
+/** Whether no probe can ever succeed with the present sessions. */
 function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
   // A member without lanes, or that is not open.
   if (failure.kind === 'no-member' || failure.kind === 'token-missing') return true;
@@ -50,22 +50,22 @@ function isLost(failure: NativeFailure, returnValues: ReturnValues): boolean {
   return returnValues(failure.rv).tokenLost;
 }
 
-/** The token refused the credential, or will not be asked: only an operator can change that. */
+/** Whether the token refused the credential, or will not be asked: only an operator can change that. */
 export function isCredentialRefused(cause: unknown): cause is MemberOpenError {
   return cause instanceof MemberOpenError && cause.errorCode === 'INVALID_CREDENTIALS';
 }
 
-/** It is retried anyway, in case an operator has fixed it; it does not return by itself. */
+/** Whether the member does not return by itself. It is retried anyway, in case an operator has fixed it. */
 export function isForGood(cause: unknown): boolean {
   return cause instanceof MemberOpenError && !cause.transient;
 }
 
-/** The pool refuses to open the member: too much of it hangs in its module. */
+/** Whether the pool refuses to open the member: too much of it hangs in its module. */
 function isPoolStuck(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'stuck';
 }
 
-/** It reached its deadline inside the module, or behind something that hangs there. */
+/** Whether it reached its deadline inside the module, or behind something that hangs there. */
 function isOpeningOverdue(cause: unknown): boolean {
   if (!(cause instanceof MemberOpenError)) return false;
   if (cause.behindHungLogin) return true;

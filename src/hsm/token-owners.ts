@@ -37,7 +37,7 @@ export class TokenOwners {
     this.#owners.set(identity, place);
   }
 
-  /** The cluster is no longer connected: its tokens are free. */
+  /** Frees the tokens of a cluster that is no longer connected. */
   release(clusterId: string): void {
     this.#releaseWhere((owner) => owner.clusterId === clusterId);
   }
@@ -50,10 +50,11 @@ export class TokenOwners {
 /**
  * The identity of a token: the same however it is reached, and different for two tokens.
  *
- * With a serial number: that and the label, whatever the module. Two libraries may show one token, so the module proves
- * nothing. But a serial number may be the device's (PKCS#11 v2.40 §3.2), shared by several tokens in it, and vendors
- * assign numbers independently, so the number alone would refuse valid configurations. Without one (blank, or zeros as
- * NSS and tpm2-pkcs11 answer): the slot, in a module with the same configuration and the same description of itself.
+ * If it has a serial number: that and the label, whatever the module. Two libraries may show one token, so the module
+ * proves nothing. But a serial number may be the device's (PKCS#11 v2.40 §3.2), shared by several tokens in it, and
+ * vendors assign numbers independently, so the number alone would refuse valid configurations. Without one (blank, or
+ * zeros as NSS and tpm2-pkcs11 answer): the slot, in a module with the same configuration and the same description of
+ * itself.
  */
 export function tokenIdentity(module: NativeModuleOptions, token: NativeTokenInfo): string {
   const { serialNumber, label, slotId, manufacturer, model } = token;

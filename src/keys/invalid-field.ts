@@ -9,7 +9,8 @@ export function invalidField(field: string, message: string): HoldfastError {
 }
 
 /**
- * VALIDATION in the live service's words, for a number outside the range that the API's text, not its shape, states.
+ * VALIDATION in the live service's words, for a number outside the range that the API's text states and its shape does
+ * not.
  */
 export function checkRange(field: string, member: string, value: number, minimum: number, maximum: number): void {
   if (value >= minimum && value <= maximum) return;

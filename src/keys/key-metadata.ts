@@ -18,7 +18,7 @@ export interface KeyMetadata {
   /** Only in PendingDeletion. */
   deletionDate?: Date | undefined;
   origin: Origin;
-  /** Only for keys of a custom key store; so is the next field. */
+  /** Only for keys of a custom key store, like the next field. */
   customKeyStoreId?: string | undefined;
   cloudHsmClusterId?: string | undefined;
   keyManager: 'CUSTOMER';

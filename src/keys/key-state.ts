@@ -65,7 +65,7 @@ export function checkKeyState(allowed: KeyStates, { state, isPassing }: KeyStand
 /** The state of a key as callers see it. */
 export interface KeyStanding {
   state: KeyState;
-  /** It is temporary: the key's store is being connected. */
+  /** Whether it is temporary: the key's store is being connected. */
   isPassing: boolean;
 }
 

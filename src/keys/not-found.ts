@@ -7,7 +7,7 @@ export function keyNotFound(keyArn: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Key '${keyArn}' does not exist`);
 }
 
-/** For text that cannot be the id of a key. */
+/** Text that cannot be the id of a key. */
 export function invalidKeyId(identifier: string, fieldViolations: readonly FieldViolation[] = []): HoldfastError {
   return new HoldfastError('NOT_FOUND', `Invalid keyId '${identifier}'`, { fieldViolations });
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => domain.close());
 
-// Async: what is refused at once is a rejection here.
+// Async: a refusal that is thrown at once becomes a rejection here.
 const resolve = async (identifier: string, aliasesAllowed = true, of = scope) =>
   resolveKey(domain.core, of, identifier, { aliasesAllowed });
 const notFound = (message: string) => ({ code: 'NOT_FOUND', message });

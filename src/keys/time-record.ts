@@ -62,7 +62,8 @@ export function confirmedRecord(now: TimeReading): TimeRecord {
 }
 
 /**
- * If the time since the machine's start goes back, as in containers that count their own, the boots cannot be compared.
+ * Whether both readings are of one boot. If the time since the machine's start goes back, as in containers that count
+ * their own, the boots cannot be compared.
  */
 function isSameBoot(reference: BootTime, now: BootTime): boolean {
   return reference.bootId !== '' && reference.bootId === now.bootId && now.sinceBootMs >= reference.sinceBootMs;

@@ -108,7 +108,7 @@ export interface LoginAttempt {
   credentialVersion: string;
   /** `open`: under way, or its process ended before it could record the outcome. */
   state: 'open' | 'succeeded' | 'failed';
-  /** The date of the claim; of the outcome, once there is one. */
+  /** The date of the claim, or of the outcome once there is one. */
   date: Date;
 }
 

@@ -11,7 +11,7 @@ import {
 import type { ConnectionState, StoreRecord } from './store.js';
 
 /**
- * AWS's rules in the other direction: the states that allow each command or event. Everything not named here is
+ * AWS's rules read the other way round: the states that allow each command or event. Everything not named here is
  * refused.
  */
 const expected: Record<string, Partial<Record<ConnectionState, string>>> = {

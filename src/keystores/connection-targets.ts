@@ -48,7 +48,7 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
   };
 }
 
-/** The configuration made it the default key store's after the custom store was created. */
+/** The error for a cluster that the configuration gave to the default key store after the custom store was created. */
 function takenByDefaultStore(clusterId: string): Error {
   return new Error(`Cluster ${clusterId} is the default key store's; a cluster serves one key store.`);
 }

@@ -72,7 +72,7 @@ export class Connection {
     return this.#lastErrorCode;
   }
 
-  /** Neither connected nor going to be. */
+  /** Whether it is neither connected nor going to be. */
   get isOver(): boolean {
     return this.#ended && this.#views === undefined;
   }

@@ -118,7 +118,7 @@ describe('connect', () => {
     expect(await fixture.catalog.findStoreByName(fixture.context.principal, 'renamed')).toBeDefined();
   });
 
-  test('a transient failure is reported too, and not retried in the background', async () => {
+  test('a transient failure is reported, and not retried in the background', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: networkError });
     const customKeyStoreId = await fixture.createStore();

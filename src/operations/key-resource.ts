@@ -66,8 +66,8 @@ function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
 }
 
 /**
- * The access check for a key that does not exist. Callers who may not see all keys are denied in the words for a key
- * that they may not use.
+ * The access check for a key that does not exist. Callers who may not see all keys are denied in the same words as for
+ * a key that they may not use.
  */
 export function unknownKey(action: string): AccessCheck {
   return { action, resource: { kind: 'unknown-key' } };
@@ -76,7 +76,10 @@ export function unknownKey(action: string): AccessCheck {
 /** A key that a request names, or the refusal that only callers who may see all keys get. */
 export type NamedKey = { key: KeyRecord } | { refusal: HoldfastError };
 
-/** Whether a key exists is not for everyone. A malformed ARN is not secret and throws. */
+/**
+ * Resolves the key that a request names. Not every caller may learn that it does not exist, so that is returned; a
+ * malformed ARN is not secret, and throws.
+ */
 export function resolveForAccess(
   core: KeysCore,
   context: RequestContext,

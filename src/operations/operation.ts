@@ -44,7 +44,8 @@ export interface OperationFacts<Request> {
   /** The key states that allow it, if it acts on an existing key. */
   keyStates?: KeyStates;
   /**
-   * Its actions that a user may be given, on the keys of its list or on the account. All others are for administrators.
+   * Those of its actions that a user may be given, on the keys of the user's list or on the account. All others are for
+   * administrators.
    */
   userActions?: readonly string[];
 }

@@ -5,7 +5,7 @@ import type { Finding } from './finding.js';
 import { fail, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
-/** For tokens, catalog, audit log, metrics, and Node itself. */
+/** The descriptors that tokens, catalog, audit log, metrics and Node itself need. */
 const reservedDescriptors = 256;
 
 /** The descriptors of all listeners' connections and the reserve. `maximumConnections` applies to each listener. */
@@ -27,7 +27,7 @@ export async function checkDescriptors(
     return [warn(subject, `the limit is unknown: ${limitsFile} ${reason}`, 'mount /proc (proc(5))')];
   }
   const text = /^Max open files +(\d+)/m.exec(limitsText)?.[1];
-  // `unlimited`.
+  // It says `unlimited`.
   if (text === undefined) return [ok(subject, 'without a limit')];
   const needed = neededDescriptors(configuration);
   if (Number(text) >= needed) return [ok(subject, `limit ${text}; ${needed} are enough`)];

@@ -15,7 +15,7 @@ export interface Finding {
   prevents?: 'start' | 'service' | undefined;
 }
 
-/** Nothing to do. */
+/** All is well. */
 export function ok(subject: string, message: string): Finding {
   return { status: 'ok', subject, message };
 }
@@ -30,7 +30,7 @@ export function fail(subject: string, message: string, remedy: string): Finding 
   return { status: 'fail', subject, message, remedy, prevents: 'service' };
 }
 
-/** `serve` does not start. */
+/** As `fail`, and `serve` refuses to start. */
 export function refuse(subject: string, message: string, remedy: string): Finding {
   return { status: 'fail', subject, message, remedy, prevents: 'start' };
 }

@@ -97,7 +97,7 @@ function configurationWith(change: (tree: Tree) => void): Configuration {
   return parseConfiguration(stringify(tree, { aliasDuplicateObjects: false }), join(folder, 'holdfast.yaml'));
 }
 
-/** As the user of a service, who is not root. */
+/** Works as the user of a service, not as root. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   if (isRoot) process.seteuid?.(nobody);
   try {

@@ -87,7 +87,7 @@ async function checkKey(file: string, server: Chain | undefined): Promise<Findin
   if (server?.chain[0]?.checkPrivateKey(key) === false)
     return refuse(subject, 'it is not the key of the server certificate', 'use the pair that was issued together');
   try {
-    // OpenSSL's own opinion of the pair, as in the listener: too short a key, a forbidden digest.
+    // OpenSSL judges the pair as it will in the listener: the key may be too short, or the digest forbidden.
     if (server !== undefined) createSecureContext({ cert: server.file, key: pem, minVersion: 'TLSv1.3' });
   } catch (error) {
     return refuse(subject, `TLS refuses it: ${reasonOf(error)}`, 'issue another pair');
@@ -95,7 +95,7 @@ async function checkKey(file: string, server: Chain | undefined): Promise<Findin
   return ok(subject, server === undefined ? 'it is a private key' : 'it belongs to the certificate');
 }
 
-/** The authorities together with the lists: both decide whether a client can be accepted. No secret is read. */
+/** Checks the authorities together with the lists: both decide whether a client can be accepted. No secret is read. */
 export async function checkClientFiles(listener: TlsListener, now: Date): Promise<Finding[]> {
   const subject = `client certificate authority ${listener.clientCertificateAuthority}`;
   const authority = await readChain(listener.clientCertificateAuthority, subject);

@@ -99,7 +99,7 @@ interface Rules {
   groups: { rules: { alert: string }[] }[];
 }
 
-test('all is well', () => expect(concernsOf(well, now)).toEqual([]));
+test('a healthy service has no concerns', () => expect(concernsOf(well, now)).toEqual([]));
 
 test('every alert has its state here, or is on a rate', () => {
   const rules = parse(readFileSync('deploy/prometheus/holdfast-rules.yaml', 'utf8')) as Rules;

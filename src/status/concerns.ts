@@ -17,12 +17,12 @@ export interface Concern {
 /** A certificate or list that ends this soon is a warning; within a day, or when it has ended, a failure. */
 const certificateWarningMs = 14 * 86_400_000;
 const certificateFailureMs = 86_400_000;
-/** A disk with less free than this is a warning, … */
+/** A disk with less free space than this is a warning. */
 const diskWarningRatio = 0.1;
 const diskWarningBytes = 1024 ** 3;
 /**
- * … and with less than this a failure: the audit log stops the service when it is full. Room for 150,000 records of 440
- * bytes, or for the catalog's write-ahead log.
+ * A disk with less free space than this is a failure: the audit log stops the service when it is full. Room for 150,000
+ * records of 440 bytes, or for the catalog's write-ahead log.
  */
 const diskFailureBytes = 64 * 1024 ** 2;
 /** As in the alert: a key that has used a larger share of its encryptions needs a successor. */
@@ -30,13 +30,13 @@ const encryptionWarningShare = 0.5;
 /** A process that uses a larger share of its file descriptors causes a warning. */
 const descriptorWarningRatio = 0.9;
 
-/** The worst of them; OK if there are none. */
+/** The worst severity of the concerns; OK if there are none. */
 export function worst(concerns: readonly Concern[]): Severity {
   if (concerns.some(({ severity }) => severity === 'FAILURE')) return 'FAILURE';
   return concerns.length > 0 ? 'WARNING' : 'OK';
 }
 
-/** The same status without the custom key stores of other accounts and regions. */
+/** The status without the custom key stores of other accounts and regions. */
 export function visibleTo(scope: Scope, status: ServiceStatus): ServiceStatus {
   const isVisible = ({ scope: owner }: KeyStoreStatus) =>
     owner === null || (owner.account === scope.account && owner.region === scope.region);

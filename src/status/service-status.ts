@@ -61,7 +61,7 @@ export interface AuditStatus {
   writable: boolean;
   /** Whether the file at the configured path is the one that is written to. */
   inPlace: boolean;
-  /** Since the process started. */
+  /** How many were lost since the process started. */
   lostRecords: number;
 }
 

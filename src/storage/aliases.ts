@@ -8,7 +8,7 @@ import type { CatalogSchema } from './schema.js';
 
 type AliasCatalog = Pick<KeyCatalog, 'createAlias' | 'updateAlias' | 'deleteAlias' | 'findAlias' | 'listAliases'>;
 
-/** Aliases. Their target must exist: a foreign key. */
+/** Aliases. A foreign key makes sure that their target exists. */
 export function aliasCatalog(database: CatalogDatabase): AliasCatalog {
   return {
     createAlias: (alias, mostPerKey) => createAlias(database, alias, mostPerKey),

@@ -31,7 +31,7 @@ export class AuditFileHandle {
   /** Its size when it was opened, plus the bytes that this process has written since: others only append. */
   #leastBytes: number;
   readonly #writer: FileWriter;
-  /** Of the present write. */
+  /** The listener of the present write. */
   #onWritten: WriteListener = () => undefined;
 
   private constructor(handle: FileHandle, found: Stats, openWriter: OpenFileWriter) {
@@ -83,7 +83,7 @@ export class AuditFileHandle {
    */
   async look(): Promise<AuditFileCondition> {
     if (!this.#isRegular) return 'whole';
-    // Read before: bytes written meanwhile may not be in the size yet.
+    // Read before the size, which may not have the bytes that are written meanwhile.
     const leastBytes = this.#leastBytes;
     const { nlink, size } = await this.#handle.stat();
     if (nlink === 0) return 'removed';
@@ -102,14 +102,14 @@ export class AuditFileHandle {
     return named?.ino === ours.ino && named.dev === ours.dev;
   }
 
-  /** Not during a write. */
+  /** Must not be called during a write. */
   async close(): Promise<void> {
     this.#writer.close();
     await this.#handle.close();
   }
 }
 
-/** As Node's own functions throw it. */
+/** The error as Node's own functions throw it. */
 function writeError(errno: number): NodeJS.ErrnoException {
   const [code, message] = getSystemErrorMap().get(-errno) ?? ['UNKNOWN', 'unknown error'];
   return Object.assign(new Error(`${code}: ${message}, write`), { errno: -errno, code, syscall: 'write' });

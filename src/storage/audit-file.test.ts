@@ -218,7 +218,7 @@ describe('a full disk', () => {
 });
 
 describe('a file that blocks', () => {
-  it('is refused if that is known beforehand: a named pipe, read or not', async () => {
+  it('is refused if that is known beforehand: a named pipe, whether it is read or not', async () => {
     execFileSync('mkfifo', [path]);
     await expect(open()).rejects.toThrow('is neither a file nor a character device');
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -33,11 +33,11 @@ const probeIntervalMs = 1_000;
  */
 const stalledAfterMs = 5_000;
 /**
- * With more than this waiting for a blocked file, the log is unhealthy, … In characters (UTF-16 units), nearly all of
- * which are one byte: the bytes are counted once, when they are written.
+ * With more than this waiting for a blocked file, the log is unhealthy. In characters (UTF-16 units), nearly all of
+ * which are one byte: the bytes are counted only when they are written.
  */
 const fullLength = 8 * 1024 * 1024;
-/** … and with more than this a record is lost. The room between is for requests that had begun before. */
+/** With more than this waiting, a record is lost. The room between the two is for requests that had begun before. */
 const overfullLength = 32 * 1024 * 1024;
 
 /** Opens the log. Rejects if the file cannot be opened or a torn line at its end cannot be closed. */
@@ -62,24 +62,24 @@ export async function openAuditFile(options: AuditFileOptions): Promise<AuditFil
 export class AuditFile implements AuditLog {
   readonly #options: AuditFileOptions;
   #handle: AuditFileTarget;
-  /** For the next write. */
+  /** The lines for the next write. */
   #waiting: AuditLine[] = [];
   #waitingLength = 0;
-  /** In the present write. */
+  /** The lines in the present write. */
   #beingWritten: readonly AuditLine[] = [];
-  /** For the next sync. */
+  /** The lines for the next sync. */
   #unsynced: AuditLine[] = [];
-  /** In the present sync. */
+  /** The lines in the present sync. */
   #beingSynced: readonly AuditLine[] = [];
   #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
-  /** From the first line that waits until none does. */
+  /** True from the first line that waits until none does. */
   #isWriting = false;
   /** Called when writing ends. */
   #onIdle: (() => void)[] = [];
   #syncing: Promise<void> | undefined;
   /** A failed sync is not forgotten because of an unsynced write. */
   #failure: { at: 'write' | 'sync'; cause: Error } | undefined;
-  /** Since the last notice about it. */
+  /** How many were lost since the last notice about it. */
   #lostRecords = 0;
   #allLostRecords = 0;
   #writtenRecords = 0;
@@ -218,7 +218,7 @@ export class AuditFile implements AuditLog {
     setImmediate(this.#beginWrite);
   }
 
-  /** No promise on the way of a usual write: it is on the way of every request. */
+  /** A usual write makes no promise: it is on the path of every request. */
   readonly #beginWrite = (): void => {
     const nowMs = this.#options.clock.monotonicMs();
     this.#busySinceMs.write = nowMs;
@@ -336,7 +336,7 @@ export class AuditFile implements AuditLog {
     this.#allLostRecords += count;
     this.#options.onLost?.(count);
     for (const line of lines) line.settle(error);
-    // No append may come, since callers are refused while the log is unhealthy.
+    // Perhaps no append comes, since callers are refused while the log is unhealthy.
     this.#probe ??= this.#options.clock.schedule(probeIntervalMs, () => {
       this.#probe = undefined;
       if (this.#failure !== undefined && !this.#closed) this.#startWriting();

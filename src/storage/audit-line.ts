@@ -18,9 +18,9 @@ export interface AuditNotice {
 export interface AuditLine {
   /** The line with its line end; there is no other line end in it. */
   readonly text: string;
-  /** Settled when it is on the disk; otherwise when the kernel has it. */
+  /** Whether it is settled only when it is on the disk; otherwise as soon as the kernel has it. */
   readonly durable: boolean;
-  /** A request's record, not a notice. */
+  /** Whether it is a request's record, not a notice. */
   readonly isRecord: boolean;
   /** Called once, when it is written or lost. */
   settle(error: Error | undefined): void;

@@ -17,7 +17,7 @@ function event(requestId: string): AuditEvent {
   return { requestId, parameters: { description: 'é漢🔑'.repeat(3) } } as unknown as AuditEvent;
 }
 
-it.each([false, true])('does not settle while the file blocks; durable: %s', async (durable) => {
+it.each([false, true])('an append does not settle while the file blocks; durable: %s', async (durable) => {
   const { disk, log } = open();
   disk.faults.blocks = true;
   let settled = false;
@@ -30,7 +30,7 @@ it.each([false, true])('does not settle while the file blocks; durable: %s', asy
   expect(disk.requestIds()).toEqual(['1']);
 });
 
-/** The same for the same seed (mulberry32). */
+/** A random generator that repeats itself for the same seed (mulberry32). */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -42,7 +42,7 @@ function randomFrom(seed: number): () => number {
 }
 
 it.each([1, 2, 3, 4, 5])(
-  'has each record whole, and durable ones on the disk, when it says so: seed %i',
+  'the file has each acknowledged record whole, and durable ones on the disk: seed %i',
   async (seed) => {
     const { disk, log } = open();
     const random = randomFrom(seed);

@@ -197,12 +197,12 @@ describe('a restore', () => {
   });
 });
 
-describe('a process that is killed in the middle of it', () => {
+describe('a process that is killed in the middle of its work', () => {
   it.each([
     ['init', [1]],
     ['backup', [2, 5]],
     ['restore', [2, 3]],
-  ])('%s leaves nothing or all of it, and the next one clears up', async (act, kills) => {
+  ])('%s leaves nothing or a whole catalog, and the next one clears up', async (act, kills) => {
     await (await open()).close();
     fill(1_500);
     await backup();

@@ -123,7 +123,7 @@ function fileProblem(file: string): CatalogProblem | undefined {
   if (found === undefined) return missing(file);
   if (!found.isFile()) return noRegularFile(file, found);
   if (!isOurs(found)) return anotherUser(file, found);
-  // Before its mode: advice to change that would present the file as the right one.
+  // Checked before its mode: advice to change the mode would present the file as the right one.
   if (found.size === 0) return empty(file);
   for (const name of [file, `${file}-wal`, `${file}-shm`]) {
     const stats = lookFor(name, lstatSync);

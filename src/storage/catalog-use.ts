@@ -10,16 +10,16 @@ export interface CatalogUse {
 }
 
 /**
- * For processes that read and write a catalog: several may. The lock is on a file beside the catalog, so it also works
- * for a catalog that was removed or renamed while in use. SQLite's own locks carry it: the kernel releases them,
- * however a process ends.
+ * The mark of a process that reads and writes a catalog: several may do so. The lock is on a file beside the catalog,
+ * so it also works for a catalog that was removed or renamed while in use. SQLite's own locks carry it: the kernel
+ * releases them, however a process ends.
  * @throws CatalogOpenError while a catalog is created or restored there, or if nothing can be written there
  */
 export function useCatalog(file: string, busyTimeoutMs: number): CatalogUse {
   return lock(file, busyTimeoutMs, ['begin', 'select count(*) from sqlite_schema']);
 }
 
-/** For the one process that puts a catalog there. @throws CatalogOpenError while another process uses it */
+/** The mark of the one process that puts a catalog there. @throws CatalogOpenError while another process uses it */
 export function claimCatalog(file: string): CatalogUse {
   return lock(file, 0, ['begin exclusive']);
 }

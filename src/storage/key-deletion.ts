@@ -5,7 +5,7 @@ import type { CatalogDatabase } from './database.js';
 import { keyRecord } from './rows.js';
 import type { CatalogSchema } from './schema.js';
 
-/** The most overdue first. */
+/** The keys whose deletion is due or has begun, the most overdue first. */
 export async function listKeysToDelete(database: CatalogDatabase, now: Date, limit: number): Promise<KeyRecord[]> {
   const rows = await database.read((tables) =>
     tables

@@ -128,7 +128,7 @@ async function findMaterial(database: CatalogDatabase, materialId: string): Prom
   return row === undefined ? undefined : materialRecord(row);
 }
 
-/** Oldest first. */
+/** The materials of a key, oldest first. */
 async function listMaterialsOfKey(database: CatalogDatabase, keyId: string): Promise<MaterialRecord[]> {
   const rows = await database.read((tables) =>
     tables

@@ -12,7 +12,9 @@ export function leaseCatalog(database: CatalogDatabase): Leases {
   };
 }
 
-/** The same database for the holder of a lease: a write commits only while the lease is held, and is rolled back otherwise. */
+/**
+ * The database for the holder of a lease: a write commits only while the lease is held, and is rolled back otherwise.
+ */
 export function fencedDatabase(database: CatalogDatabase, lease: Lease): CatalogDatabase {
   return {
     read: (query) => database.read(query),

@@ -65,7 +65,7 @@ export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow
   };
 }
 
-/** Without the account and region: a material's id is unique in the whole catalog. */
+/** Leaves out the account and region: a material's id is unique in the whole catalog. */
 export function materialRecord(row: MaterialRow): MaterialRecord {
   return {
     materialId: row.material_id,
@@ -79,7 +79,7 @@ export function materialRecord(row: MaterialRow): MaterialRecord {
   };
 }
 
-/** For `openIntent`; later changes set single columns. */
+/** The row for `openIntent`; later changes set single columns. */
 export function intentRow(intent: IntentRecord): IntentRow {
   return {
     material_id: intent.materialId,
@@ -93,7 +93,7 @@ export function intentRow(intent: IntentRecord): IntentRow {
   };
 }
 
-/** For `intent-recovery.ts`, which works on the intents of all scopes. */
+/** The record for `intent-recovery.ts`, which works on the intents of all scopes. */
 export function intentRecord(row: IntentRow): IntentRecord {
   return {
     account: row.account,
@@ -107,7 +107,7 @@ export function intentRecord(row: IntentRow): IntentRecord {
   };
 }
 
-/** For `createAlias`; a later change of target sets single columns. */
+/** The row for `createAlias`; a later change of target sets single columns. */
 export function aliasRow(alias: AliasRecord): AliasRow {
   return {
     account: alias.account,

@@ -104,12 +104,12 @@ export interface LoginAttemptRow {
   credential_version: string;
   state: 'open' | 'succeeded' | 'failed';
   claimed_date: number;
-  /** The `Claimant` of the last claim; null when a binary made it that knew none. */
+  /** The `Claimant` of the last claim; null if it was made by a binary that knew no claimants. */
   claimed_by: string | null;
   lock_domain: string | null;
 }
 
-/** There is none for a material without any encryption yet. */
+/** The encryptions reserved for a material. A material without any encryption yet has no row. */
 export interface EncryptionReservationRow {
   material_id: string;
   reserved_encryptions: number;
@@ -128,7 +128,10 @@ export interface TimeRecordRow {
   hold_found_date: number | null;
 }
 
-/** An ascending number. `changes`: of the tables that the read cache keeps, by triggers. `fence`: of the last lease. */
+/**
+ * An ascending number. `changes` counts changes of the tables that the read cache keeps, by triggers; `fence` is that
+ * of the last lease.
+ */
 export interface CounterRow {
   name: 'changes' | 'fence';
   value: number;
@@ -160,10 +163,10 @@ export type UniqueConstraint = keyof typeof uniqueConstraints;
 export interface ColumnTypes {
   /** Text that compares by its bytes (PostgreSQL: `text collate "C"`): lists are paged in that order. */
   text: RawBuilder<unknown>;
-  /** 64 bits. */
+  /** An integer of 64 bits. */
   integer: RawBuilder<unknown>;
   bytes: RawBuilder<unknown>;
-  /** After the closing parenthesis of a table. */
+  /** The text after the closing parenthesis of a table. */
   tableOptions: RawBuilder<unknown>;
   /** Triggers that run `statement` in every transaction that inserts, updates or deletes rows of `table`. */
   triggersOnChange: (table: keyof CatalogSchema, statement: RawBuilder<unknown>) => readonly RawBuilder<unknown>[];

@@ -23,8 +23,8 @@ const firstPauseMs = 1;
 const longestPauseMs = 32;
 
 /**
- * Writes through any connection of this process that may have become visible: SQLite reports only those of other
- * connections.
+ * Counts the writes of this process, through any connection, that may have become visible: SQLite reports only those of
+ * other connections.
  */
 let writesInProcess = 0;
 
@@ -90,8 +90,8 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   }
 
   /**
-   * Until then SQLite's own waiting for other processes blocks this whole process; from then on it waits
-   * asynchronously.
+   * Called once at the start. Until then, waiting for other processes is SQLite's own and blocks this whole process;
+   * from then on it is asynchronous.
    */
   stopBlocking(): void {
     this.#connection.pragma('busy_timeout = 0');
@@ -106,7 +106,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   async #transact<T>(work: (transaction: Transaction<CatalogSchema>) => Promise<T>): Promise<T> {
     this.#presence?.require();
     const result = await this.#tables.transaction().execute(work);
-    // Also afterwards: commits to a removed file must not be acknowledged.
+    // Checked afterwards too: commits to a removed file must not be acknowledged.
     this.#presence?.require();
     return result;
   }

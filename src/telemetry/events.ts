@@ -202,7 +202,10 @@ function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: strin
   return trace === undefined ? {} : { traceId: trace.traceId, spanId: trace.spanId };
 }
 
-/** True even behind a code that AWS gives to callers: an unreachable cluster of a custom key store is KMS_INVALID_STATE. */
+/**
+ * Whether an operator must examine it, also behind a code that AWS gives to callers: an unreachable cluster of a custom
+ * key store is KMS_INVALID_STATE.
+ */
 function concernsOperator(error: HoldfastError): boolean {
   if (operatorCodes.has(error.code)) return true;
   return error.cause instanceof HoldfastError && operatorCodes.has(error.cause.code);
@@ -366,7 +369,9 @@ export function spanEvent(sink: EventSink, clock: Clock): ExportOutcomeListener 
   return exportEvent(sink, clock, count, (lostSpans) => [{ lostSpans }, 'spans were lost']);
 }
 
-/** The same for log records, and for exports of metrics. */
+/**
+ * Log records, or exports of metrics, that were exported, failed, or exceeded the bound. Losses are logged likewise.
+ */
 export function otlpEvent(sink: EventSink, clock: Clock, signal: 'logs' | 'metrics'): ExportOutcomeListener {
   const count = (outcome: string, items: number) => sink.metrics?.counters.otlpItems.inc({ signal, outcome }, items);
   return exportEvent(sink, clock, count, (lost) => [{ lost, signal }, 'telemetry was not delivered']);

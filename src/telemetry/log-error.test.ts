@@ -41,7 +41,7 @@ const noSpace = Object.assign(new Error('ENOSPC: no space left on device, write'
   syscall: 'write',
 });
 
-/** By kind of problem. */
+/** Causes, by kind of problem. */
 const causes: Record<string, unknown> = {
   'a token with hundreds of mechanisms': memberOpenError(failure(sentence), returnValues, token),
   'the same failure at each attempt': new HoldfastError('KEY_UNAVAILABLE', 'No HSM takes work now.', {
@@ -71,7 +71,7 @@ const place = { clusterId: 'cluster-abcdefghijk', memberName: 'a' };
 const store = { customKeyStoreId: 'cks-1234567890abcdef0', clusterId: place.clusterId };
 const call = { requestId: 'r', method: 'Encrypt', face: 'grpc', sourceAddress: '2001:db8::1' } as never;
 
-/** Every event that has a cause. One that is added to the listeners is called here too. */
+/** Sends every event that has a cause. One that is added to the listeners is sent here too. */
 function tellEverything(sink: EventSink, cause: unknown): void {
   const clock = new ManualClock();
   const hsm = hsmEvents(sink, clock);

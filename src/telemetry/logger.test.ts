@@ -28,7 +28,7 @@ test.each(['pin', 'password', 'keyStorePassword', 'key_store_password', 'plainte
   },
 );
 
-test('the level decides', () => {
+test('the level decides which lines are written', () => {
   const lines: string[] = [];
   createLogger('warn', { write: (line: string) => lines.push(line) }).info('something');
   expect(lines).toEqual([]);

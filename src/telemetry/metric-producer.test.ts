@@ -4,7 +4,7 @@ import { ManualClock } from '../../test/manual-clock.js';
 import { RegistryMetricProducer } from './metric-producer.js';
 import { Metrics } from './metrics.js';
 
-it('passes on counters, gauges and histograms with the same numbers, one point for each set of labels', async () => {
+it('the producer passes on counters, gauges and histograms with the same numbers, one point for each set of labels', async () => {
   const metrics = new Metrics([]);
   const labels = { face: 'grpc', method: 'Encrypt' };
   metrics.counters.rpcRequests.inc({ ...labels, code: 'OK' }, 3);

@@ -6,7 +6,7 @@ import { Metrics } from './metrics.js';
 import { MetricsEndpoint } from './metrics-endpoint.js';
 
 // Node's own interval would be 30 seconds.
-it('closes silent connections before they keep a scraper out', { timeout: 15_000 }, async () => {
+it('the endpoint closes silent connections before they keep a scraper out', { timeout: 15_000 }, async () => {
   const endpoint = await MetricsEndpoint.start({
     metrics: new Metrics([]),
     logger: pino({ level: 'silent' }),

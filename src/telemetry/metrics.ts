@@ -19,7 +19,7 @@ type Instruments<
   }[Kind];
 };
 
-/** Seconds. From one operation of a software token to the default maximum time of a request. */
+/** Buckets in seconds, from one operation of a software token to the default maximum time of a request. */
 const durationBuckets = [
   0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 ];
@@ -74,7 +74,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  /** The same as values, for other formats. */
+  /** The metrics as values, for other formats. */
   async read(): Promise<readonly RegisteredMetric[]> {
     await this.#refresh();
     // Their type is a number in prom-client's declarations and a string in its results.

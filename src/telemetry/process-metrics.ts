@@ -6,8 +6,8 @@ import type { Metrics } from './metrics.js';
 const eventLoopResolutionMs = 10;
 
 /**
- * The published statistics of the event loop's delay. Not as a label `quantile`: that is for summaries (`promtool check
- * metrics`).
+ * The published statistics of the event loop's delay. They have no label `quantile`: that is for summaries (`promtool
+ * check metrics`).
  */
 const statistics = [
   ['p50', 50],

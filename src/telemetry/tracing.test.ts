@@ -136,7 +136,7 @@ describe('exported spans', () => {
 });
 
 describe('lost spans', () => {
-  it('are logged once a minute, with how many', () => {
+  it('are logged once a minute, with their number', () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
     const clock = new ManualClock();

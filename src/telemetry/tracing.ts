@@ -22,7 +22,7 @@ export interface TracingOptions {
 
 /**
  * W3C Trace Context §3.2: version, trace id, parent id and flags; neither id may be all zeroes. Only versions after 00
- * may have more after them.
+ * may have more fields after these.
  */
 const traceparentPattern = /^(?!ff)(?!00.{54})[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-|$)/;
 const lastDigitOfFlags = '00-'.length + 32 + 1 + 16 + 1 + 1;

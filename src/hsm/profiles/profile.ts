@@ -43,7 +43,7 @@ export interface VendorProfile {
   readonly title: string;
   /** Whether our tests ran on it. `what`: on which version, or what the profile is based on instead. */
   readonly verification: { readonly verified: boolean; readonly what: string };
-  /** Any of them is enough. None: never recognised by itself. */
+  /** Any of them is enough. A profile without any is never recognised by itself. */
   readonly recognitions: readonly Recognition[];
   readonly gcmNonce: Sourced<GcmNonceMaker>;
   /** Maximum number of plaintext bytes in one C_Encrypt by CKM_AES_GCM; null: no limit that a request could reach. */

@@ -91,7 +91,7 @@ describe('an alias', () => {
     expect(await targetOf('alias/a')).toBe(other.keyId);
   });
 
-  it('can be one of fifty of its key, not of fifty-one', async () => {
+  it('can be the fiftieth of its key, but not the fifty-first', async () => {
     await createMany(50);
     const refused = { code: 'LIMIT_EXCEEDED' };
     await expect(create('alias/x')).rejects.toMatchObject(refused);

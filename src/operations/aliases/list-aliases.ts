@@ -62,7 +62,7 @@ function listEntry(core: Pick<KeysCore, 'identity'>, alias: AliasRecord): AliasL
   };
 }
 
-/** ListAliases: of one key, by id, if the request names one. */
+/** ListAliases: all aliases, or those of one key if the request names one, by id. */
 export const listAliasesOperation: Operation<ListAliasesRequest & Partial<Keyed>> = {
   plane: 'data',
   audited: ['keyId', 'limit'],

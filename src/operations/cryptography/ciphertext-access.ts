@@ -31,7 +31,8 @@ interface CiphertextRequest {
 
 /**
  * The access checks for the key that a ciphertext names, and for the key that the *request* names if that differs or is
- * unknown. Whether it is the ciphertext's key, another or no key at all would reveal to a user which keys exist.
+ * unknown. An answer that depended on whether it is the ciphertext's key, another or no key at all would show a user
+ * which keys exist.
  */
 export function ciphertextSide(
   core: KeysCore,

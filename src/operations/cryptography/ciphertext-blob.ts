@@ -96,8 +96,8 @@ export function serializeCiphertextBlob(
 }
 
 /**
- * Parses a ciphertext blob. Total: a byte string either is the one serialisation of the returned value, or it throws.
- * The parts are copies.
+ * Parses a ciphertext blob. A byte string either is the one serialisation of the returned value, or is refused. The
+ * parts are copies.
  * @throws INVALID_CIPHERTEXT and nothing else.
  */
 export function parseCiphertextBlob(blob: Uint8Array): CiphertextBlob {

@@ -22,9 +22,9 @@ type ResolveCore = Pick<KeysCore, 'catalog' | 'identity'>;
  * Finds the key of a ciphertext, before anything is authorised and without any call to an HSM.
  *
  * A ciphertext of a key whose deletion has begun is NOT_FOUND (AWS lists it for Decrypt): the ciphertext is sound, and
- * its owner must not search for corruption. All others that are not ours (wrong format, a key
- * or material that never existed, another account's or region's, a material of another key) look alike to the caller.
- * The cause says if it was the catalog that did not know a key; the dispatcher reports that to administrators.
+ * its owner must not search for corruption. All others that are not ours (a wrong format, a key or material that never
+ * existed, another account's or region's, a material of another key) look alike to the caller. The cause says whether
+ * it was the catalog that did not know a key; the dispatcher reports that to administrators.
  * @param keyIdentifier the request's key id, key ARN, alias or alias ARN, if it has one.
  * @throws INVALID_CIPHERTEXT; NOT_FOUND and INVALID_ARN as `resolveKey`; INCORRECT_KEY when the request names another
  * key.

@@ -162,7 +162,7 @@ describe('Encrypt and Decrypt', () => {
 
 describe('the key of a ciphertext', () => {
   const invalid = { code: 'INVALID_CIPHERTEXT' };
-  // Async: what is refused at once is a rejection here.
+  // Async: a refusal that is thrown at once becomes a rejection here.
   const resolve = async (blob: Uint8Array, keyId?: string, of = scope) =>
     resolveCiphertextKey(domain.core, of, blob, keyId);
 
@@ -217,7 +217,7 @@ describe('the key of a ciphertext', () => {
     await expect(resolve(blob)).rejects.toMatchObject(words);
   });
 
-  it('is searched without any HSM, whatever the bytes', async () => {
+  it('is looked up without any HSM, whatever the bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (blob) => {
         await expect(resolve(blob)).rejects.toMatchObject(invalid);

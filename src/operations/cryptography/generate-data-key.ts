@@ -64,7 +64,7 @@ export async function generateDataKey(
   }
 }
 
-/** The same, with the plaintext destroyed here. @throws as `generateDataKey`. */
+/** Makes a data key in the same way, and destroys the plaintext here. @throws as `generateDataKey`. */
 export async function generateDataKeyWithoutPlaintext(
   core: CryptographyCore,
   call: DataKeyCall,

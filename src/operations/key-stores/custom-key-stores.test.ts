@@ -74,7 +74,7 @@ describe('create', () => {
     expect(await create()).toEqual(await create());
   });
 
-  test('takes it for no retry if the password differs or the store is connecting', async () => {
+  test('does not count as a retry if the password differs or the store is connecting', async () => {
     const { customKeyStoreId } = await create();
     const other = create({ keyStorePassword: Secret.fromUtf8('password2') });
     await expect(other).rejects.toMatchObject({ code: expect.stringMatching(/IN_USE/) as string });
@@ -209,7 +209,7 @@ describe('update', () => {
     expect(isPasswordOf(fixture.core.passwordSealer, store, Secret.fromUtf8('password1'))).toBe(true);
   });
 
-  test('of two passwords at the same time one wins, and its sealed form opens', async () => {
+  test('of two passwords that are set at the same time one wins, and its sealed form opens', async () => {
     const { customKeyStoreId } = await create();
     const passwords = ['password2', 'password3'];
     const outcomes = await Promise.allSettled(

@@ -79,7 +79,10 @@ function keysStayBehind(store: StoreRecord): HoldfastError {
   );
 }
 
-/** Either the state changed meanwhile, or another update set a password first. */
+/**
+ * The error for an update that came too late: either the state changed meanwhile, or another update set a password
+ * first.
+ */
 async function refusal(
   core: KeyStoreAdministration,
   store: StoreRecord,

@@ -12,7 +12,8 @@ export interface CancelKeyDeletionResponse {
 }
 
 /**
- * Leaves the key Disabled (AWS KMS API Reference, CancelKeyDeletion). Too late once its deletion has begun.
+ * Cancels the deletion and leaves the key Disabled (AWS KMS API Reference, CancelKeyDeletion). It is too late once the
+ * deletion has begun.
  * @throws KMS_INVALID_STATE when the key is not pending deletion, NOT_FOUND when its deletion has begun.
  */
 export async function cancelKeyDeletion(

@@ -54,7 +54,7 @@ describe('enabling and disabling', () => {
     }
   });
 
-  it('is refused for a new description too, and a deleted key is not found', async () => {
+  it('a new description is refused while the key is pending deletion, and a deleted key is not found', async () => {
     const request = { description: 'new' };
     expect(await updateKeyDescription(domain.core, { key, request })).toEqual({});
     expect(await metadata(key)).toMatchObject({ description: 'new' });
@@ -113,7 +113,7 @@ describe('scheduling a deletion', () => {
     expect(await metadata(key)).toMatchObject({ keyState: 'Enabled' });
   });
 
-  it('works on a disabled and on an unavailable key, and not twice', async () => {
+  it('works on a disabled and on an unavailable key, but not twice', async () => {
     const custom = await domain.newKey('custom');
     await disableKey(domain.core, { key: custom });
     await domain.keyStores.setConnection('DISCONNECTED');
