@@ -1,4 +1,4 @@
-/// Gives h2load a client certificate, which it has no option for. Preloaded, it adds the PEM files that
+/// Gives h2load a client certificate, for which it has no option. Preloaded, it adds the PEM files that
 /// HOLDFAST_BENCH_CERTIFICATE and HOLDFAST_BENCH_KEY name to each TLS context that the program makes.
 ///
 /// OpenSSL's functions are declared here as in its manual pages: no development package is needed.

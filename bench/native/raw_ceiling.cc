@@ -66,7 +66,7 @@ CK_ATTRIBUTE attribute(CK_ATTRIBUTE_TYPE type, T& value) {
   return {type, &value, sizeof value};
 }
 
-/// With the attributes that native/src/operations/generate_key.cc sets.
+/// Makes a key with the attributes that native/src/operations/generate_key.cc sets.
 CK_OBJECT_HANDLE generateKey(CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE session) {
   CK_BBOOL yes = CK_TRUE;
   CK_BBOOL no = CK_FALSE;

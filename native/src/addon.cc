@@ -106,7 +106,8 @@ void notifyServiceManager(const Napi::CallbackInfo& info) {
   throw Napi::Error::New(info.Env(), "the service manager could not be notified: " + reason);
 }
 
-// Does not wait. A closed or broken descriptor takes writes too, and those report the error.
+// Whether a descriptor takes a write now, without waiting. A closed or broken descriptor counts as taking
+// writes, and the write reports the error.
 Napi::Value takesWrites(const Napi::CallbackInfo& info) {
   pollfd asked{intOf(info[0]), POLLOUT, 0};
   return Napi::Boolean::New(info.Env(), ::poll(&asked, 1, 0) > 0);

@@ -9,7 +9,7 @@
 namespace holdfast {
 
 /// The answers that JavaScript gets in one call: a row of numbers for each, and the bytes of all of them.
-/// They are written to memory that JavaScript reads. Only what data operations give can be packed:
+/// They are written to memory that JavaScript reads. Only the results of data operations can be packed:
 /// EncryptedData, DataKey and Secret.
 class AnswerBatch {
  public:
@@ -37,10 +37,10 @@ class AnswerBatch {
   /// How many bytes this answer takes.
   [[nodiscard]] static size_t lengthOf(const Success& success);
 
-  /// False if the batch has no room for it.
+  /// Adds an answer. False if the batch has no room for it.
   [[nodiscard]] bool add(uint64_t ticket, const Success& success);
   [[nodiscard]] size_t size() const { return size_; }
-  /// JavaScript has read it: zeroes the bytes if any were secret, and begins anew.
+  /// Called when JavaScript has read the batch: zeroes the bytes if any were secret, and begins anew.
   void clear();
 
  private:

@@ -43,7 +43,7 @@ class AttributeQuery {
     isWhole_ = rv == CKR_OK;
   }
 
-  /// Empty if the token lacks it.
+  /// The attribute's bytes; empty if the token lacks it.
   ByteView bytes(CK_ATTRIBUTE_TYPE type) const {
     const auto index = static_cast<size_t>(std::ranges::find(types_, type) - types_.begin());
     const CK_ULONG length = attributes_.at(index).ulValueLen;
@@ -90,7 +90,7 @@ class AttributeQuery {
   }
 
   const std::array<CK_ATTRIBUTE_TYPE, N> types_;
-  /// The token answered CKR_OK: it says that it filled in all that was asked for.
+  /// Whether the token answered CKR_OK, which says that it filled in all that was asked for.
   bool isWhole_ = false;
   std::array<std::array<uint8_t, kLongestText>, N> room_{};
   std::array<CK_ATTRIBUTE, N> attributes_{};
@@ -150,9 +150,9 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
   try {
     query.ask(session, object);
   } catch (const Failure& failure) {
-    // A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM: without CKA_CLASS
-    // or CKA_KEY_TYPE every question about it fails. It must not keep the whole token away. Whether the token
-    // itself is well, the inventory asks at its end.
+    // A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM, without CKA_CLASS
+    // or CKA_KEY_TYPE: every question about it fails. Such an object must not make the whole token unusable.
+    // The inventory checks the token itself at its end.
     const auto& answer = returnValue(failure.rv);
     if (answer.objectLost || answer.couldBeHalfMade) return std::nullopt;
     throw;

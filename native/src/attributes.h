@@ -50,8 +50,8 @@ struct ObjectSummary {
   }
 };
 
-/// Nothing if the object was removed meanwhile or never completely made. Ids and labels over 512 bytes read
-/// as empty. Throws if the token itself fails.
+/// Reads the summary of an object; nothing if it was removed meanwhile or never completely made. Ids and
+/// labels over 512 bytes read as empty. Throws if the token itself fails.
 [[nodiscard]] std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE object);
 
 }  // namespace holdfast

@@ -5,7 +5,7 @@
 namespace holdfast {
 namespace {
 
-/// Whatever it throws: others still get their answers.
+/// Calls a receiver. Whatever it throws, other operations still get their answers.
 void call(Napi::Env env, const Napi::FunctionReference& function,
           const std::initializer_list<napi_value>& arguments) {
   try {
@@ -71,7 +71,7 @@ void AnswerListener::forget() {
   onFailure_.Reset();
 }
 
-/// It is longer than the buffer of the batch.
+/// Sends an answer that is longer than the batch's buffer.
 void AnswerListener::sendAlone(Napi::Env env, uint64_t ticket, const Success& success) {
   const auto bytes = Napi::Uint8Array::New(env, AnswerBatch::lengthOf(success));
   std::optional<AnswerBatch> alone(std::in_place, spanOf(numbers_.Value()), spanOf(bytes));

@@ -9,19 +9,19 @@
 
 namespace holdfast {
 
-/// Calls the two functions that `receiveAnswers` of src/hsm/native-answers.ts was given. On the JavaScript
-/// thread. Until there are such functions, answers are dropped.
+/// Calls, on the JavaScript thread, the two functions that `receiveAnswers` of src/hsm/native-answers.ts was
+/// given. Until it has been called, answers are dropped.
 class AnswerListener {
  public:
-  /// From the arguments of `receiveAnswers`.
+  /// Takes the arguments of `receiveAnswers`.
   void listen(const Napi::CallbackInfo& info);
 
-  /// It waits in the batch until that is full, or flushed.
+  /// Adds an answer to the batch, where it waits until the batch is full or flushed.
   void succeeded(Napi::Env env, uint64_t ticket, const Success& success);
-  /// Flushes what came before, so that answers keep their order.
+  /// Sends a failure, after a flush: answers keep their order.
   void failed(Napi::Env env, uint64_t ticket, const Failure& failure);
   void flush(Napi::Env env);
-  /// The environment ends, perhaps while a receiver runs.
+  /// Called when the environment ends, perhaps while a receiver runs.
   void forget();
 
  private:

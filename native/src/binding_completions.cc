@@ -94,7 +94,7 @@ void CompletionQueue::tell(Napi::Env env, const Napi::FunctionReference& listene
   try {
     listener.Call({toJavaScript(env, failure)});
   } catch (const Napi::Error& error) {
-    // As from any callback: the others still get their answers.
+    // Reported like any callback's exception: other operations still get their answers.
     napi_fatal_exception(env, error.Value());
   }
 }

@@ -1,4 +1,4 @@
-/// \file From the core's threads back to JavaScript.
+/// \file The way from the core's threads back to JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -26,23 +26,24 @@ class CompletionQueue final : public Outbox {
   };
   [[nodiscard]] Pending open(Napi::Env env, Shape shape);
 
-  /// The completion of a data operation, whose answer is packed. JavaScript chose the ticket: below 2^53, and
-  /// unlike that of any other data operation that has no answer or still runs. On the JavaScript thread.
+  /// Opens the completion of a data operation, whose answer is packed. JavaScript chose the ticket: it is
+  /// below 2^53, and no other data operation that has no answer or still runs has it. Call on the JavaScript
+  /// thread.
   [[nodiscard]] std::shared_ptr<Completion> openPacked(Napi::Env env, uint64_t ticket);
-  /// The number in the core for a ticket of JavaScript's, which shall not meet one of ours.
+  /// The core's number for a ticket that JavaScript chose. It never equals a ticket of the core's own.
   [[nodiscard]] static uint64_t packedTicket(uint64_t ticket) { return ticket | kPacked; }
   [[nodiscard]] AnswerListener& answers() { return answers_; }
 
-  /// A function that is called with every failure that completes this ticket, until it is forgotten. It does
-  /// not keep the loop alive. On the JavaScript thread, both.
+  /// Returns a ticket. The listener is called with every failure that completes it, until it is forgotten,
+  /// and does not keep the loop alive. Call both functions on the JavaScript thread.
   [[nodiscard]] uint64_t listen(const Napi::Function& listener);
   void forget(uint64_t ticket) { listeners_.erase(ticket); }
 
-  /// The environment ends: later answers are destroyed, and nothing wakes the loop.
+  /// Called when the environment ends: later answers are destroyed, and nothing wakes the loop.
   void end();
 
  private:
-  /// A promise that has no answer yet, and how its answer is to look.
+  /// A promise that has no answer yet, and the shape of its answer.
   struct Open {
     Napi::Promise::Deferred deferred;
     Shape shape;

@@ -8,7 +8,7 @@
 namespace holdfast {
 namespace {
 
-/// How long all environments that end wait, together, for calls that run. Only a hung call takes so long.
+/// How long all ending environments together wait for running calls. Only a hung call takes that long.
 constexpr auto kEndBound = std::chrono::seconds(3);
 
 /// When the wait of the process's main environment is over. Workers that end because of it wait no longer.
@@ -19,7 +19,7 @@ void endAtOnceWhereCallsHang(int exitCode, void* /*unused*/) {
   if (Threads::aliveInProcess() > 0) ::_exit(exitCode);
 }
 
-/// Set once per environment: the event `exit` and the cleanup hook share its time.
+/// The end of the environment's wait. Set once: the event `exit` and the cleanup hook share it.
 Deadline endOf(AddonState& state) {
   if (state.endsBy) return *state.endsBy;
   state.endsBy = std::min(Clock::now() + kEndBound, processEnd.load());
@@ -43,7 +43,8 @@ void endEnvironment(AddonState* state) {
 
 }  // namespace
 
-/// `process.exit` runs no cleanup hooks on the main thread, and a terminated worker emits no 'exit': so both.
+/// `process.exit` runs no cleanup hooks on the main thread, and a terminated worker emits no 'exit', so this
+/// registers both.
 void registerEnd(Napi::Env env, AddonState* state) {
   env.AddCleanupHook(endEnvironment, state);
   const auto onExit = [state](const Napi::CallbackInfo&) { endEnvironment(state); };

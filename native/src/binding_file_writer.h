@@ -12,8 +12,8 @@
 
 namespace holdfast {
 
-/// From a writer's thread back to a listener in JavaScript. It keeps the loop alive while a text is being
-/// written.
+/// The way from a writer's thread back to a listener in JavaScript. It keeps the loop alive while a text is
+/// being written.
 class WriterChannel {
  public:
   /// Throws Napi::Error if the system has no more threads.
@@ -24,20 +24,21 @@ class WriterChannel {
   WriterChannel& operator=(const WriterChannel&) = delete;
   ~WriterChannel() = default;
 
-  // All on the JavaScript thread.
+  // Call all of these on the JavaScript thread.
   void write(Napi::Env env, int fileDescriptor, std::string text);
-  /// Its owner needs it no more. The listener is not called any more, even for a text that is being written.
+  /// Called when the owner no longer needs the channel. The listener is not called again, even for a text
+  /// that is being written.
   void close();
-  /// The environment ends, and with it what wakes the loop.
+  /// Called when the environment ends, and with it what wakes the loop.
   void end();
 
  private:
   static void onWakeUp(Napi::Env env, Napi::Function listener, WriterChannel* channel, void* /*data*/);
   using WakeUp = Napi::TypedThreadSafeFunction<WriterChannel, void, &WriterChannel::onWakeUp>;
 
-  /// On the writer's thread.
+  /// Called on the writer's thread.
   void wake();
-  /// False if it has ended before.
+  /// Ends the channel. False if it had ended before.
   bool endOnce();
 
   std::optional<FileWriter> writer_;

@@ -51,12 +51,12 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   /// Opens a promise and starts the operation that settles it.
   [[nodiscard]] static Napi::Value start(Napi::Env env, Shape shape, const Start& with);
-  /// Any operation of lanes: a row of a table in binding_pool.cc.
+  /// Posts any operation of lanes: a row of a table in binding_pool.cc.
   Napi::Value postControl(const Info& info);
   Napi::Value postData(const Info& info);
 
   std::shared_ptr<Pool> pool_;
-  /// Of setOperationTimeout, until the pool is closed.
+  /// The ticket of setOperationTimeout's listener, until the pool is closed.
   std::optional<uint64_t> listener_;
 };
 

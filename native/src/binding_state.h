@@ -29,7 +29,7 @@ struct AddonState {
   std::vector<std::shared_ptr<Pool>> pools;
   /// The writers that scripts made and have not closed.
   std::vector<std::shared_ptr<WriterChannel>> writers;
-  /// Until when its end waits for calls inside modules, once it has begun.
+  /// When the end of the environment stops waiting for calls inside modules. Set once it has begun.
   std::optional<Deadline> endsBy;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;

@@ -1,4 +1,4 @@
-/// \file To JavaScript: the transfer types of src/hsm/native.ts.
+/// \file Conversion to JavaScript: the transfer types of src/hsm/native.ts.
 #pragma once
 
 #include <napi.h>

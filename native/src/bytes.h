@@ -9,7 +9,7 @@ namespace holdfast {
 
 /// Owned bytes. Secret ones are a Secret instead.
 using Bytes = std::vector<uint8_t>;
-/// Borrowed: the owner keeps it alive.
+/// Borrowed bytes: the owner keeps them alive.
 using ByteView = std::span<const uint8_t>;
 
 /// PKCS#11 takes pointers to non-const even for what it only reads (§2, CK_BYTE_PTR), and some modules refuse

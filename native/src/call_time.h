@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-/// While it lives, the calls of this thread are noted in it.
+/// While it lives, notes when the calls of this thread begin.
 class CallTime {
  public:
   [[nodiscard]] explicit CallTime(std::atomic<Clock::time_point>& since);
@@ -16,8 +16,8 @@ class CallTime {
   CallTime& operator=(const CallTime&) = delete;
   ~CallTime();
 
-  /// A call begins, or the one before has returned: an operation that makes ten calls, each in good time,
-  /// does not hang. Does nothing on a thread that is not watched.
+  /// Notes that a call begins, or that the one before has returned. So an operation that makes ten calls,
+  /// each in good time, does not count as hung. Does nothing on a thread that is not watched.
   static void note();
 };
 

@@ -5,7 +5,7 @@
 
 namespace holdfast {
 
-/// Never goes back, and cannot be set.
+/// The clock, which never goes back and cannot be set.
 using Clock = std::chrono::steady_clock;
 /// A time of that clock, never a duration.
 using Deadline = Clock::time_point;
@@ -19,7 +19,7 @@ inline Deadline deadlineFromMilliseconds(double milliseconds) {
   return Deadline(std::chrono::duration_cast<Clock::duration>(since));
 }
 
-/// For JavaScript, which counts in these.
+/// Milliseconds, the unit in which JavaScript counts.
 inline double toMilliseconds(Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }

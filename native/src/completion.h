@@ -23,7 +23,7 @@ class CompletionSink {
   CompletionSink(const CompletionSink&) = delete;
   CompletionSink& operator=(const CompletionSink&) = delete;
   virtual ~CompletionSink() = default;
-  /// From any thread; must not block.
+  /// Called on any thread; must not block.
   virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
@@ -36,7 +36,7 @@ class Completion {
   [[nodiscard]] bool claim() { return !claimed_.exchange(true); }
   uint64_t ticket() const { return ticket_; }
   bool isClaimed() const { return claimed_.load(); }
-  /// By the claimer, once.
+  /// Delivers the answer. Called by the claimer, once.
   void deliver(Outcome outcome, Urgency urgency = Urgency::kNow) {
     sink_->complete(ticket_, std::move(outcome), urgency);
   }

@@ -7,14 +7,14 @@
 
 namespace holdfast {
 
-/// An AES key of 256 bits that encrypts and decrypts.
+/// Requires an AES key of 256 bits that encrypts and decrypts.
 void requireKind(const DecryptionCanary& canary, const KeyAttributes& read);
 
 /// Throws `canary-failed` if the plaintext differs, and the failures of C_DecryptInit and C_Decrypt.
 void tryAnswer(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key);
 
-/// The canary with a bit of its tag changed, and with a bit of its additional data changed: all that AES-GCM
-/// promises beyond secrecy. Throws `self-test-failed` if the HSM decrypts either.
+/// Tries the canary with a bit of its tag changed, and with a bit of its additional data changed: refusing
+/// both is all that AES-GCM promises beyond secrecy. Throws `self-test-failed` if the HSM decrypts either.
 void requireForgeriesRefused(OperationContext& context, const DecryptionCanary& canary, CK_OBJECT_HANDLE key);
 
 }  // namespace holdfast

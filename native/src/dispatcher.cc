@@ -29,7 +29,7 @@ void Dispatcher::setOperationTimeout(Clock::duration timeout, OnHung onHung) {
 }
 
 void Dispatcher::post(const RequestPointer& request) {
-  // Watched first: once a lane has it, it may be done and unwatched at any moment.
+  // Watched first: once a lane has the request, it may be done and unwatched at any moment.
   watchdog_->watch(request->deadline, request);
   const PoolLock lock(members_->mutex);
   try {
@@ -114,15 +114,15 @@ void Dispatcher::expireOn(Lane& lane, const RequestPointer& request) {
                                : FailureKind::kQueueDeadline,
                       "the deadline passed");
   late.member = lane.member();
-  // Not the member's own: it may have been opened again meanwhile, and the new epoch has nothing to do with
-  // it.
+  // The lane's epoch, not the member's: the member may have been opened again meanwhile, and the new epoch
+  // has nothing to do with this call.
   late.epoch = lane.place.epoch;
   // What makes or destroys a key is not repeated.
   late.isOfUse = request->operation->isRepeatable();
   const bool answered = request->completion->complete(late);
   if (lane.place.state == LaneState::kRetired || !inside) return;
   if (hung) {
-    // Others make, destroy and find objects while this call hangs over one.
+    // Others may make, destroy and find objects while this call hangs over one.
     if (auto* const token = members_->of(lane).token.get()) token->objects().expel(request->holder());
     quarantine(lane);
     if (!answered && onHung_) onHung_(std::move(late));

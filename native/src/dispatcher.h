@@ -16,34 +16,34 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
  public:
   Dispatcher(size_t queueLimit, std::shared_ptr<MemberTable> members, std::shared_ptr<Watchdog> watchdog);
 
-  /// Called with the failure of a call that hangs although its request has its answer already: kind
-  /// `lane-deadline`. The pool's mutex is held.
+  /// Called with the failure of a call that hangs after its request was answered: kind `lane-deadline`. The
+  /// pool's mutex is held.
   using OnHung = std::function<void(Failure)>;
 
   // For the pool and the binding.
-  /// How long a call may run, whatever its request's deadline, before its lane is quarantined. Without it:
-  /// until the deadline, and a lane that opens its first session, which has none, is waited for. Throws
-  /// `closed`.
+  /// Sets how long a call may run, whatever its request's deadline, before its lane is quarantined. Until
+  /// this is set, a call may run until its deadline. A lane may then take any time to open its first session,
+  /// which has no deadline. Throws `closed`.
   void setOperationTimeout(Clock::duration timeout, OnHung onHung);
   void post(const RequestPointer& request);
   /// Answers the request of this ticket with `cancelled`, if it has no answer yet. If it still waits, the
   /// token never sees it. If it runs, it goes on as an overdue one does.
   void cancel(uint64_t ticket);
-  /// Begins an epoch with a few lanes, which become more as work waits, and waits until they have opened. One
-  /// session is enough. Otherwise throws the failure of the first lane that could not open, or
+  /// Begins an epoch with a few lanes and waits until they have opened; more open later when work waits. One
+  /// open session is enough. Otherwise throws the failure of the first lane that could not open, or
   /// `lane-deadline`, or `closed`.
   void startLanes(int index, std::shared_ptr<Epoch> epoch, Deadline deadline);
-  /// Ends a lane, which leaves the token a session to spare, and waits for it. False if there is none to
-  /// spare, or at the deadline. Throws `closed`.
+  /// Ends a lane, which frees a session of the token, and waits for its end. False if no lane can be spared,
+  /// or at the deadline. Throws `closed`.
   [[nodiscard]] bool makeRoom(int index, Deadline deadline);
 
   // For what changes or closes members.
-  /// Refuses what waits for this member by name.
+  /// Refuses the waiting requests that name this member.
   void refuseNamed(const Member& member, FailureKind kind, const char* detail) REQUIRES(poolState);
-  /// Refuses what waits for admitted members, and has none.
+  /// Refuses the waiting requests that need an admitted member and have none left.
   void refuseUnserved() REQUIRES(poolState);
   void refuseAll(FailureKind kind, const char* detail) REQUIRES(poolState);
-  /// How many requests wait that the member could take.
+  /// How many waiting requests the member could take.
   [[nodiscard]] size_t waitingFor(const Member& member) const REQUIRES(poolState);
   /// Gives waiting requests to the member's idle lanes.
   void wakeIdle(Member& member) REQUIRES(poolState);
@@ -52,21 +52,21 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// The epoch in which the lane works now. Throws `no-member` if its member was opened again without it, or
   /// closed: the handles of later epochs are not for its token.
   [[nodiscard]] std::shared_ptr<Epoch> epochFor(Lane& lane);
-  /// Waits for work; the first call says that the lane is ready. Null: the lane has to end.
+  /// Waits for work; the first call says that the lane is ready. Null if the lane has to end.
   [[nodiscard]] RequestPointer next(Lane& lane);
-  /// Answers, and gives the next one or waits for it as `next` does.
+  /// Answers the request, and returns the next one or waits for it as `next` does.
   [[nodiscard]] RequestPointer finish(Lane& lane, RequestPointer request, Outcome outcome);
-  /// Its first session did not open. Whether the lane goes on without one and tries again with its next
-  /// request: the last lane of a member whose token has no more sessions.
+  /// Notes that the lane's first session did not open. True if the lane goes on without one and tries again
+  /// with its next request: it is then the last lane of a member whose token has no more sessions.
   [[nodiscard]] bool laneFailed(Lane& lane, Failure failure);
-  /// The token has no session for this lane any more. If the member has others, the request goes back to the
-  /// queue, and the lane has to end.
+  /// Notes that the token has no session for this lane any more. If the member has other lanes, puts the
+  /// request back in the queue and returns true: the lane has to end.
   [[nodiscard]] bool requeue(Lane& lane, const RequestPointer& request);
   void laneEnded(Lane& lane);
 
   // For the watchdog.
   void expire(const RequestPointer& request);
-  /// The lane's first session has taken the operation timeout.
+  /// Called when opening its first session has taken the lane the whole operation timeout.
   void expireOpening(Lane& lane);
 
  private:

@@ -13,7 +13,7 @@ bool endsAsSurplus(const Member& member) REQUIRES(poolState) {
   return member.hasSurplus() && !member.isClosing();
 }
 
-/// Lanes with which a member starts: one that hangs does not stop it.
+/// The lanes with which a member starts: one that hangs does not stop it.
 constexpr int kFirstLanes = 2;
 
 }  // namespace
@@ -52,7 +52,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
   place.wake.wait(lock, [&place, &member]() REQUIRES(poolState) {
     return place.state != LaneState::kIdle || member.isClosing();
   });
-  // Under the same lock: a lane that leaves without work must not be given any on its way out.
+  // Woken under the same lock: a lane that leaves without work must not be given any on its way out.
   if (place.state == LaneState::kIdle) member.lanes.wake(lane);
   return place.current;
 }
@@ -62,7 +62,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
   RequestPointer following;
   size_t waiting = 0;
   {
-    // Before the answer: its receiver also sees the lane at rest, or at work on the next request.
+    // Done before the answer, whose receiver must see the lane at rest or at work on the next request.
     const PoolLock lock(members_->mutex);
     unwatch(request);
     Member& member = members_->of(lane);
@@ -79,7 +79,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
   const bool hold = following != nullptr && lane.mayHold(waiting);
   request->completion->complete(std::move(outcome), hold ? Urgency::kSoon : Urgency::kNow);
   if (following) return following;
-  // A lane may rest for long: what it did last, and the plaintext in it, must not rest with it.
+  // A lane may rest for long, and must not keep its last request and the plaintext in it.
   request.reset();
   return next(lane);
 }
@@ -87,7 +87,7 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
 bool Dispatcher::laneFailed(Lane& lane, Failure failure) {
   const PoolLock lock(members_->mutex);
   Member& member = members_->of(lane);
-  // It was quarantined or retired while it opened: its failure concerns no one.
+  // The lane was quarantined or retired while it opened, so its failure no longer matters.
   if (isLeaving(lane.place.state)) return false;
   endOpening(lane);
   if (returnValue(failure.rv).sessionsExhausted) {
@@ -108,13 +108,13 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const bool alone = member.lanes.size() < 2;
   if (isLeaving(lane.place.state) || member.isClosing() || alone) return false;
   unwatch(request);
-  // The next lane may still sleep at its deadline, and hangs nowhere.
+  // The next lane may still be asleep at the request's deadline, and then it hangs nowhere.
   request->insideSince = kNotInside;
   lane.place.current.reset();
   retire(member, lane);
   shrink(member);
   requests_.pushFront(request);
-  // Also those of other members: nothing else may wake them before its deadline.
+  // Wakes the lanes of other members too: nothing else might wake them before the request's deadline.
   for (const auto& each : members_->all()) wakeIdle(*each);
   refuseUnserved();
   return true;
@@ -212,7 +212,7 @@ void Dispatcher::setAside(Member& member, Lane& lane) {
   replaceHanging(member);
 }
 
-/// Within the bound. A member that closes needs no more lanes.
+/// Replaces a hanging lane, within the bound. A closing member needs no more lanes.
 void Dispatcher::replaceHanging(Member& member) {
   if (!member.mayReplace()) return;
   member.exhausted = false;
@@ -222,7 +222,8 @@ void Dispatcher::replaceHanging(Member& member) {
 void Dispatcher::quarantine(Lane& lane) {
   Member& member = members_->of(lane);
   setAside(member, lane);
-  // At once, without waiting for JavaScript: requests that wait would hang one replacement after the other.
+  // Suspected at once, without waiting for JavaScript: otherwise waiting requests would hang one replacement
+  // after the other.
   memberTransitions.advance(member.state, MemberEvent::kHang);
   refuseUnserved();
   if (!member.mayReplace()) {

@@ -27,7 +27,7 @@ class Check {
         additionalData_(additionalData),
         encrypted_(encrypted) {}
 
-  /// The rule is that for a caller's ciphertext: it is bad only if the canary decrypts and the ciphertext
+  /// Applies the rule for a caller's ciphertext: it is bad only if the canary decrypts and the ciphertext
   /// then fails again. The second attempt uses the handle that the key has by then.
   void run() const {
     if (decryptsUnder(key_.handle)) return;

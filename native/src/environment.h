@@ -35,7 +35,7 @@ class EnvironmentScope {
   ~EnvironmentScope();
 
  private:
-  /// Among the scopes of which turn it stands.
+  /// The turn that this scope belongs to.
   uint64_t turn_;
 };
 

@@ -47,14 +47,14 @@ struct Failure : std::exception {
   CK_RV rv = CKR_OK;
   /// The PKCS#11 function that answered `rv`, or whose output is impossible.
   Function function = Function::kNone;
-  /// For the log; never holds a secret.
+  /// A text for the log; never holds a secret.
   std::string detail;
   /// The canary decrypted through the same handle, so the ciphertext is at fault and not the HSM (invariant
   /// 5).
   bool callerFault = false;
   /// Key and HSM worked afterwards: the failure says nothing about the HSM, and the request may be at fault.
   bool hsmCleared = false;
-  /// For a lane that hangs: its operation uses keys, and does not make, destroy or list them.
+  /// For a hung lane: whether its operation uses keys, and does not make, destroy or list them.
   bool isOfUse = true;
   int member = -1;
   uint64_t epoch = 0;

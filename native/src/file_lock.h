@@ -9,17 +9,17 @@
 
 namespace holdfast {
 
-/// An exclusive flock(2), until its end. The kernel drops it when the process dies.
+/// An exclusive flock(2), held until this object is destroyed. The kernel drops it when the process dies.
 class FileLock {
  public:
-  /// Named by the module's real path, environment and initialisation string. So a
-  /// member that hangs in C_Initialize does not block members of other token directories. Waits until the
-  /// deadline; fails with kind `lock-held`. `directory` is made with mode 0700 if it is missing, and refused
-  /// if another user owns it or may write to it: a lock that others can hold is a way to stop us.
+  /// Takes the lock named by the module's real path, environment and initialisation string. So a member that
+  /// hangs in C_Initialize does not block members of other token directories. Waits until the deadline; fails
+  /// with kind `lock-held`. `directory` is made with mode 0700 if it is missing, and refused if another user
+  /// owns it or may write to it: a lock that others can hold is a way to stop us.
   [[nodiscard]] static std::shared_ptr<FileLock> ofModule(const ModuleOptions& module,
                                                           const std::string& directory, Deadline deadline);
-  /// The same, named by a token and the version of a credential. A C_Login holds it until it returns, however
-  /// late.
+  /// Takes the lock named by a token and the version of a credential. A C_Login holds it until it returns,
+  /// however late.
   [[nodiscard]] static std::shared_ptr<FileLock> ofLogin(const std::string& tokenSerialNumber,
                                                          const std::string& credentialVersion,
                                                          const std::string& directory, Deadline deadline);

@@ -8,7 +8,7 @@
 namespace holdfast {
 namespace {
 
-/// Until everything is written or the system refuses: a nearly full disk takes a part first.
+/// Writes until everything is written or the system refuses: a nearly full disk takes a part first.
 FileWriter::Written writeAll(int fileDescriptor, const std::string& text) {
   FileWriter::Written all;
   while (all.bytes < text.size()) {
@@ -37,7 +37,7 @@ void FileWriter::write(int fileDescriptor, std::string text) {
     state_->text = std::move(text);
     state_->isWaiting = true;
   }
-  // Without the mutex, which the woken thread wants at once.
+  // Notified without the mutex, which the woken thread wants at once.
   state_->changed.notifyOne();
 }
 

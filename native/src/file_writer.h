@@ -28,11 +28,12 @@ class FileWriter {
   FileWriter& operator=(const FileWriter&) = delete;
   ~FileWriter() { stop(); }
 
-  /// The listener has been called for the text before.
+  /// Writes a text. The listener must have been called for the text before.
   void write(int fileDescriptor, std::string text);
   /// The outcome of the last text. Valid once the listener was called.
   Written written() const;
-  /// Does not wait: the thread ends when its present write does. Nobody may hear of that write.
+  /// Ends the thread after its present write, without waiting. The outcome of that write may never be
+  /// reported.
   void stop();
 
  private:

@@ -10,8 +10,8 @@
 namespace holdfast {
 namespace {
 
-/// glibc's thread cache: blocks of these sizes, a multiple of 16 with 8 bytes of each for the allocator
-/// itself, and so many of each (malloc.c, `TCACHE_MAX_BINS` and `TCACHE_FILL_COUNT`).
+/// glibc's thread cache: the sizes of its blocks and the number of each. A block is a multiple of 16 bytes, 8
+/// of them for the allocator itself (malloc.c, `TCACHE_MAX_BINS` and `TCACHE_FILL_COUNT`).
 constexpr size_t kSmallestBlock = 24;
 constexpr size_t kLargestBlock = 1032;
 constexpr size_t kBlockStep = 16;
@@ -21,7 +21,7 @@ constexpr size_t kBlocksOfEachSize = 7;
 
 void overwriteFreedMemory() {
 #ifdef M_PERTURB
-  // Freed memory becomes this, memory that is handed out its complement: zero.
+  // Freed memory is filled with this, memory that is handed out with its complement: zero.
   constexpr int kFreed = 0xff;
   // Called once, at the start of the process.
   mallopt(M_PERTURB, kFreed);  // NOLINT(concurrency-mt-unsafe)

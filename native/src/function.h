@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-// A test compares it with the calls in these sources. C_GetFunctionList is not in it, because it gives the
-// others.
+// A test compares this list with the calls in these sources. C_GetFunctionList is not listed, because it
+// gives the others.
 #define HOLDFAST_CALLED_FUNCTIONS(X) \
   X(C_CloseSession)                  \
   X(C_Decrypt)                       \
@@ -40,10 +40,10 @@ enum class Function : uint8_t {
 #undef HOLDFAST_ENUMERATOR
 };
 
-/// Its name; '' for none.
+/// The function's name; '' for kNone.
 [[nodiscard]] const char* nameOf(Function function);
 
-/// What it can mean that this function failed.
+/// The possible meanings of a failure of this function.
 struct FunctionTraits {
   /// It works on one key, which may be why it failed.
   bool usesKey = false;

@@ -60,7 +60,7 @@ namespace {
   return ciphertext;
 }
 
-/// `unwritten`: the bytes that fill the buffer before the call.
+/// Decrypts into a buffer that is filled with `unwritten` before the call.
 [[nodiscard]] Secret decryptOver(uint8_t unwritten, Session& session, CK_OBJECT_HANDLE key,
                                  CK_GCM_PARAMS& parameters, ByteView ciphertext) {
   CK_MECHANISM mechanism{CKM_AES_GCM, &parameters, sizeof parameters};

@@ -13,15 +13,15 @@ namespace holdfast {
 [[nodiscard]] Bytes gcmEncrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                ByteView additionalData, ByteView plaintext);
 
-/// The same for a token that makes the nonce: pass 12 zero bytes as `nonce`; the token's replaces them.
-/// Throws if the token leaves it zero: a ciphertext under that nonce must never get out.
+/// Encrypts on a token that makes the nonce: pass 12 zero bytes as `nonce`, and the token's nonce replaces
+/// them. Throws if the token leaves it zero: a ciphertext under that nonce must never get out.
 [[nodiscard]] Bytes gcmEncryptWithTokenNonce(Session& session, CK_OBJECT_HANDLE key, Nonce& nonce,
                                              ByteView additionalData, ByteView plaintext);
 
-/// Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a plaintext that
-/// is not 16 bytes shorter than the ciphertext, or that was not written. `ciphertext` is at least as long as
-/// the tag. If the plaintext ends in zeroes, decrypts a second time, because an untouched buffer looks the
-/// same.
+/// Decrypts. Throws a Failure of kind `rv` whose function says which step failed, and `bad-output` for a
+/// plaintext that is not 16 bytes shorter than the ciphertext, or that was not written. `ciphertext` is at
+/// least as long as the tag. If the plaintext ends in zeroes, decrypts a second time, because an untouched
+/// buffer looks the same.
 [[nodiscard]] Secret gcmDecrypt(Session& session, CK_OBJECT_HANDLE key, ByteView nonce,
                                 ByteView additionalData, ByteView ciphertext);
 

@@ -83,7 +83,7 @@ class HandleCache {
   /// Forgets an entry, unless another has taken its place.
   void drop(const ObjectIdentity& identity, const EntryPointer& entry);
   void drop(const ObjectIdentity& identity);
-  /// Every handle must prove itself again, and stays a candidate. Work in progress keeps its entry.
+  /// Makes every handle prove itself again; each stays a candidate. Work in progress keeps its entry.
   void doubtAll();
   [[nodiscard]] size_t size() const;
   /// At most `most` keys that have a proof, other than this one.

@@ -12,7 +12,7 @@ namespace holdfast {
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findObjects(OperationContext& context,
                                                         const ObjectIdentity& wanted, size_t most);
 
-/// The same, after waiting for other threads that make or destroy objects.
+/// Calls `findObjects` after waiting for other threads that make or destroy objects.
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findObjectsInTurn(OperationContext& context,
                                                               const ObjectIdentity& wanted, size_t most);
 

@@ -35,13 +35,13 @@ void KeyTrouble::settle(const ProvenKey& key, const Failure& failure) {
   }
 }
 
-/// The handle, or the key behind it, may have changed: provenKey checks once.
+/// Called when the handle, or the key behind it, may have changed: provenKey checks once.
 void KeyTrouble::settleLostProof(const Failure& failure) {
   if (provedAnew_ || mayHaveEncrypted(failure)) throw Failure(failure);
   provedAnew_ = true;
 }
 
-/// The canary decrypted again through the same handle.
+/// Called when the canary has decrypted again through the same handle.
 void KeyTrouble::settleWhileProven(const ProvenKey& key, const Failure& failure) {
   if (failure.function == Function::C_DecryptInit) {
     // The canary decrypted, so this ciphertext's parameters were the cause, or the cause has passed.

@@ -30,10 +30,10 @@ class KeyTrouble {
 
   OperationContext& context_;
   const MaterialPointer& material_;
-  /// Key and HSM have worked since the first failure.
+  /// Whether key and HSM have worked since the first failure.
   bool cleared_ = false;
   bool provedAnew_ = false;
-  /// `cleared_` comes from a test made now, not from one remembered from a moment ago.
+  /// Whether `cleared_` comes from a test made now, not from one remembered from a moment ago.
   bool examined_ = false;
 };
 

@@ -10,7 +10,7 @@
 
 namespace holdfast {
 
-/// Throws `material-mismatch` with `what` unless it holds.
+/// Throws `material-mismatch` with `what` unless `holds`.
 void requireAttribute(bool holds, const char* what);
 
 /// Throws `material-mismatch` unless a key with these attributes can give such an answer.
@@ -19,9 +19,9 @@ void requireKindOf(const KnownAnswer& answer, const KeyAttributes& read);
 /// Throws the failure of a key that does not give the answer: `canary-failed`, or what the token says.
 void tryKnownAnswer(OperationContext& context, const KnownAnswer& answer, CK_OBJECT_HANDLE key);
 
-/// `tryKnownAnswer`, and before it, once in an epoch, forgeries of the answer. Throws `self-test-failed` if
-/// the HSM takes one: it can be trusted with none. A refusal, whatever its code, counts because the true
-/// answer is given after it: an HSM that is gone refuses too.
+/// Tries forgeries of the answer, once in an epoch, and then the answer itself. Throws `self-test-failed` if
+/// the HSM accepts a forgery: no answer of such an HSM can be trusted. A refusal counts, whatever its code,
+/// only because the true answer works after it: an HSM that is gone refuses too.
 void tryKnownAnswerAndForgeries(OperationContext& context, const KnownAnswer& answer, CK_OBJECT_HANDLE key);
 
 }  // namespace holdfast

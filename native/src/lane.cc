@@ -8,12 +8,12 @@
 namespace holdfast {
 namespace {
 
-/// A wake-up costs a lane about 5 µs, an operation of SoftHSM 16 µs. If one takes longer than this, no answer
-/// is held back.
+/// A wake-up costs a lane about 5 µs, a SoftHSM operation 16 µs. If an operation takes longer than this, no
+/// answer is held back.
 constexpr auto kHold = std::chrono::microseconds(100);
 
-/// The token had dropped the session, so the failure does not concern the request. It does if key and HSM
-/// worked on that session afterwards.
+/// Whether the failure means only that the token had dropped the session. If key and HSM worked on that
+/// session afterwards, the failure concerns the request.
 bool sessionWasLost(const Failure& failure) {
   if (failure.callerFault || failure.hsmCleared) return false;
   return failure.kind == FailureKind::kRv && returnValue(failure.rv).sessionLost &&
@@ -44,7 +44,7 @@ void Lane::run() {
       request = dispatcher_->finish(*this, std::move(request), std::move(*outcome));
     }
   }
-  // Before the end is reported: a thread that waits for it goes on to finalise the module.
+  // Closed before the end is reported: a thread that waits for the end goes on to finalise the module.
   session_.reset();
   token_.reset();
   epoch_.reset();
@@ -80,7 +80,7 @@ std::optional<Outcome> Lane::perform(const RequestPointer& request) {
   request->insideSince = started_;
   const CallTime watched(request->insideSince);
   try {
-    // Asked after the lane said that it goes in, like requireTime.
+    // Checked after the lane was marked as inside, as in requireTime.
     if (Clock::now() >= request->deadline)
       throw failure(FailureKind::kQueueDeadline, "the deadline passed in the queue");
     // Cancelled before this lane was awake.
@@ -122,7 +122,7 @@ void Lane::ensureSession(const std::shared_ptr<Epoch>& epoch) {
   if (session_ && !poisoned_ && epoch == epoch_) return;
   nonces_.clear();
   session_.reset();
-  // First: a session that does not open is a failure of the new epoch, and failures of earlier ones are
+  // Set first: a session that does not open is a failure of the new epoch, and failures of earlier epochs are
   // ignored.
   epoch_ = epoch;
   openSession();

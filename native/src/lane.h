@@ -16,17 +16,17 @@ namespace holdfast {
 
 class Dispatcher;
 
-/// Its thread owns the lane, and the lane all that the thread may touch: a thread that hangs in a module
-/// cannot be joined, so no one waits for it without a deadline. The dispatcher owns `place`.
+/// The thread owns the lane, and the lane owns all that the thread may touch: a thread that hangs in a module
+/// cannot be joined, so every wait for it has a deadline. The dispatcher owns `place`.
 class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  public:
-  /// Where the lane stands in the dispatcher.
+  /// The dispatcher's record of the lane.
   struct Place {
     RequestPointer current GUARDED_BY(poolState);
     /// The number of the session epoch that it works in.
     uint64_t epoch GUARDED_BY(poolState) = 0;
     LaneState state GUARDED_BY(poolState) = LaneState::kOpening;
-    /// While it opens its first session: when the watchdog quarantines it.
+    /// When the watchdog quarantines the lane; set while the lane opens its first session.
     std::optional<Deadline> opensUntil GUARDED_BY(poolState);
     Condition wake;
   };
@@ -34,20 +34,20 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   Lane(std::shared_ptr<Dispatcher> dispatcher, int member, std::shared_ptr<Token> token,
        std::shared_ptr<Epoch> epoch, OpeningPointer opening);
 
-  /// Its first session did not open in time.
+  /// Called when the first session did not open in time.
   void onDeadline() override;
 
-  /// Starts the thread. Throws std::system_error if the system has no more.
+  /// Starts the thread. Throws std::system_error if the system has no more threads.
   void start(Threads& threads);
 
   int member() const { return member_; }
   /// Its first session is open.
   bool isReady() const REQUIRES(poolState) { return place.state != LaneState::kOpening; }
-  /// The token of its sessions. For its own thread.
+  /// The token of the lane's sessions. Only the lane's own thread may ask.
   const Token* token() const { return token_.get(); }
 
-  /// Whether the latest answer may wait for those of the next requests, to share one wake-up of the event
-  /// loop. Not for long, and no more answers than requests wait in the queue (`waiting`): callers must have
+  /// Whether the latest answer may wait for the next ones, to share one wake-up of the event loop. It never
+  /// waits long, and no more answers are held than requests wait in the queue (`waiting`): callers must have
   /// time to post again before the lane runs out of work.
   [[nodiscard]] bool mayHold(size_t waiting);
 
@@ -56,13 +56,13 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
  private:
   void run();
   [[nodiscard]] bool openFirstSession();
-  /// In the current epoch. If the token has dropped all earlier sessions, the epoch's handles have to prove
-  /// themselves again: other lanes may not have noticed the loss yet.
+  /// Opens a session in the current epoch. If the token has dropped all earlier sessions, the epoch's handles
+  /// have to prove themselves again: other lanes may not have noticed the loss yet.
   void openSession();
-  /// Nothing if the request went back to the queue, because the token has no session for this lane.
+  /// Returns nothing if the request went back to the queue, because the token has no session for this lane.
   [[nodiscard]] std::optional<Outcome> perform(const RequestPointer& request);
   [[nodiscard]] Value operate(Request& request);
-  /// As `operate`, and once more on a new session if the token had dropped this one.
+  /// Calls `operate`, and calls it once more on a new session if the token had dropped this one.
   [[nodiscard]] Value operateOnLivingSession(Request& request);
   void ensureSession(const std::shared_ptr<Epoch>& epoch);
   /// Adds member and epoch, and notes the failure.

@@ -5,17 +5,18 @@
 
 namespace holdfast {
 
-/// Its limit, until the token has no session for one more (CKR_SESSION_COUNT: other applications count too).
-/// Then one lane less than there are, which leaves a session for inventories and other applications. After a
-/// while one more is tried, each time later. Never less than one.
+/// The member's limit, until the token has no session for one more lane (CKR_SESSION_COUNT: other
+/// applications count too). Then the budget is one lane less than there are, which leaves a session for
+/// inventories and other applications. After a while one more lane is tried, after a longer wait each time.
+/// The budget is never less than one.
 class LaneBudget {
  public:
-  /// A new start, as after a login.
+  /// Starts anew, as after a login.
   void reset(int limit);
   int target() const { return target_; }
-  /// The token had no session for one beside these.
+  /// Notes that the token had no session for one more lane than these.
   void refused(int lanes, Clock::time_point now);
-  /// Whether one may be tried beside these.
+  /// Whether one more lane than these may be tried.
   [[nodiscard]] bool mayGrow(int lanes, Clock::time_point now);
 
   static constexpr auto kFirstWait = std::chrono::seconds(10);

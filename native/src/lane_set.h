@@ -9,31 +9,32 @@
 
 namespace holdfast {
 
-/// Holds lanes from start to end, also while they hang. Only it changes their states. It starts none, and has
-/// no bounds.
+/// Holds lanes from start to end, even while they hang. Only this class changes their states. It starts no
+/// lanes and sets no bounds.
 class LaneSet {
  public:
-  /// Neither quarantined nor retired.
+  /// Counts the lanes that are neither quarantined nor retired.
   size_t size() const REQUIRES(poolState) { return active_.size(); }
   bool isEmpty() const REQUIRES(poolState) { return active_.empty(); }
   size_t quarantined() const REQUIRES(poolState) { return quarantined_.size(); }
   size_t retired() const REQUIRES(poolState) { return retired_.size(); }
-  /// No thread of any lane is left.
+  /// Whether no lane's thread is left.
   bool isDeserted() const REQUIRES(poolState);
-  /// Those whose first session is open.
+  /// Counts the lanes whose first session is open.
   size_t ready() const REQUIRES(poolState);
   bool areAllReady() const REQUIRES(poolState) { return ready() == size(); }
-  /// Those with a request.
+  /// Counts the lanes with a request.
   size_t running() const REQUIRES(poolState);
-  /// Those that are, or may be, inside the module: all but idle ones.
+  /// Counts the lanes that are, or may be, inside the module: all but idle ones.
   size_t inside() const REQUIRES(poolState);
 
-  /// The last one to rest: its caches are warm. Null if none rests.
+  /// The lane that came to rest last, because its caches are warm. Null if none is idle.
   [[nodiscard]] Lane* nextIdle() const REQUIRES(poolState) { return idle_.empty() ? nullptr : idle_.back(); }
-  /// The one that costs least to end: one that opens, else the one that has rested longest. Null if all work.
+  /// The lane that costs least to end: one that is still opening, or else the one idle longest. Null if all
+  /// are working.
   [[nodiscard]] Lane* leastNeeded() const REQUIRES(poolState);
-  /// The lane that runs such a request, also if it is retired. Null if none does. What a quarantined lane
-  /// runs has its answer.
+  /// The lane, possibly retired, that runs a request that matches. Null if none does. Quarantined lanes are
+  /// not searched, because their requests have been answered.
   template <typename Predicate>
   [[nodiscard]] Lane* runnerOf(Predicate matches) const REQUIRES(poolState) {
     for (const auto* const lanes : {&active_, &retired_}) {
@@ -50,11 +51,11 @@ class LaneSet {
   void wake(Lane& lane) REQUIRES(poolState);
   void quarantine(Lane& lane) REQUIRES(poolState);
   void retire(Lane& lane) REQUIRES(poolState);
-  /// Also those in quarantine.
+  /// Retires every lane, including quarantined ones.
   void retireAll() REQUIRES(poolState);
-  /// Gives the state that it ended from.
+  /// Ends the lane and returns the state that it was in.
   [[nodiscard]] LaneState end(Lane& lane) REQUIRES(poolState);
-  /// Wakes idle lanes to see whether their member closes.
+  /// Wakes the idle lanes, which then check whether their member is closing.
   void notifyAll() REQUIRES(poolState);
 
  private:
@@ -62,9 +63,9 @@ class LaneSet {
 
   Lanes active_ GUARDED_BY(poolState);
   Lanes quarantined_ GUARDED_BY(poolState);
-  /// Of earlier openings, and those that the token has no session for.
+  /// Lanes of earlier openings, and lanes that the token has no session for.
   Lanes retired_ GUARDED_BY(poolState);
-  /// In the order in which they came to rest.
+  /// Idle lanes, in the order in which they came to rest.
   std::vector<Lane*> idle_ GUARDED_BY(poolState);
 };
 

@@ -35,7 +35,7 @@ enum class LaneEvent : uint8_t {
 using LaneTransitions = TransitionTable<LaneState, LaneEvent, 6, 6>;
 extern const LaneTransitions laneTransitions;
 
-/// It takes no more requests.
+/// Whether the lane takes no more requests.
 constexpr bool isLeaving(LaneState state) { return state >= LaneState::kQuarantined; }
 
 }  // namespace holdfast

@@ -93,7 +93,7 @@ pid_t start(const std::string& path) {
   return child;
 }
 
-/// Its wait status; nothing if it had to be killed.
+/// The child's wait status; nothing if it had to be killed.
 [[nodiscard]] std::optional<int> statusBy(pid_t child, Deadline deadline) {
   int status = 0;
   for (;;) {

@@ -1,5 +1,5 @@
-/// \file `library-trial LIBRARY`: loads a PKCS#11 library and asks it for its functions, so that a library
-/// that ends its process ends this one; see library_trial.h. Nothing is initialised.
+/// \file `library-trial LIBRARY`: loads a PKCS#11 library and asks it for its functions. A library that ends
+/// its process ends only this one; see library_trial.h. Nothing is initialised.
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 int main(int argumentCount, char** arguments) {
   if (argumentCount != 2) return 2;
-  // Not longer than the process that waits for it, and without a core file.
+  // Lives no longer than the process that waits for it, and leaves no core file.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
@@ -22,6 +22,6 @@ int main(int argumentCount, char** arguments) {
       handle == nullptr ? nullptr : reinterpret_cast<GetFunctionList>(dlsym(handle, "C_GetFunctionList"));
   CK_FUNCTION_LIST* functions = nullptr;
   if (get != nullptr) get(&functions);
-  // Past the exit handlers of the library.
+  // Skips the exit handlers of the library.
   ::_exit(holdfast::kLibraryTrialSurvived);
 }

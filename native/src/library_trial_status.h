@@ -3,7 +3,8 @@
 
 namespace holdfast {
 
-/// It came to its end: the library loads, or is refused by a message. No library exits with it by chance.
+/// The program came to its end: the library loads, or is refused with a message. No library exits with this
+/// status by chance.
 constexpr int kLibraryTrialSurvived = 86;
 
 }  // namespace holdfast

@@ -14,12 +14,12 @@ namespace holdfast {
 /// deadline and never reaches it: the next one need not wait.
 class LoginAttempt {
  public:
-  /// `lock`: of the PIN, across processes; none if there is no other attempt to keep away.
+  /// `lock`: the PIN's lock across processes; none if there is no other attempt to keep away.
   explicit LoginAttempt(std::shared_ptr<FileLock> lock = nullptr) : lock_(std::move(lock)) {}
 
   /// Whether C_Login may be called now; asked once, by the thread that would.
   [[nodiscard]] bool begin() { return leaveWaiting(State::kBegun); }
-  /// The deadline has passed. Releases the lock if C_Login was not called yet.
+  /// Called when the deadline has passed. Releases the lock if C_Login was not called yet.
   void giveUp() {
     if (leaveWaiting(State::kGivenUp)) lock_.reset();
   }

@@ -51,26 +51,26 @@ struct Member {
   LaneLimits limits GUARDED_BY(poolState);
   /// How many lanes there may be now.
   LaneBudget budget GUARDED_BY(poolState);
-  /// A lane has been open since the last login.
+  /// Whether a lane has been open since the last login.
   bool served GUARDED_BY(poolState) = false;
-  /// For the next epoch.
+  /// The profile of the next epoch.
   Profile profile GUARDED_BY(poolState);
   std::shared_ptr<Openings> openings;
-  /// Null while it is not open.
+  /// Null while the member is not open.
   std::shared_ptr<Token> token GUARDED_BY(poolState);
   OpeningPointer opening GUARDED_BY(poolState);
   std::shared_ptr<Epoch> epoch GUARDED_BY(poolState);
   MemberState state GUARDED_BY(poolState) = MemberState::kSuspended;
-  /// A call hung when no more lanes may be replaced: it takes no work, whatever its state, until one may
-  /// again.
+  /// A call hung when no more lanes might be replaced. The member takes no work, whatever its state, until a
+  /// lane may be replaced again.
   bool exhausted GUARDED_BY(poolState) = false;
-  /// Control operations that hold the token.
+  /// How many control operations hold the token.
   int tokenHolders GUARDED_BY(poolState) = 0;
-  /// Threads that open it.
+  /// How many threads are opening the member.
   int threadsOpening GUARDED_BY(poolState) = 0;
-  /// Threads that release it.
+  /// How many threads are releasing the member.
   int threadsReleasing GUARDED_BY(poolState) = 0;
-  /// Logins of earlier openings.
+  /// How many logins earlier openings made.
   uint64_t formerLogins GUARDED_BY(poolState) = 0;
   LaneSet lanes GUARDED_BY(poolState);
   /// Why a lane could not open its first session, since the last start.
@@ -81,13 +81,13 @@ struct Member {
   [[nodiscard]] bool takes(Members members) const REQUIRES(poolState);
   [[nodiscard]] bool takesSharedWork() const REQUIRES(poolState);
   [[nodiscard]] bool takesNamedWork() const REQUIRES(poolState);
-  /// More lanes than the budget allows.
+  /// Whether there are more lanes than the budget allows.
   [[nodiscard]] bool hasSurplus() const REQUIRES(poolState);
   /// Whether a lane that hangs may have another in its place.
   [[nodiscard]] bool mayReplace() const REQUIRES(poolState);
-  /// Threads that are inside the module, or will be before the member is closed. An idle lane only closes its
-  /// session, and a release only finalises. Together they count as one, and only if nothing else is inside:
-  /// the release begins at the very deadline at which the others are counted.
+  /// Counts the threads that are inside the module, or will be before the member is closed. An idle lane only
+  /// closes its session, and a release only finalises. Together they count as one, and only if nothing else
+  /// is inside: the release begins at the very deadline at which the others are counted.
   [[nodiscard]] int threadsInside() const REQUIRES(poolState);
 };
 

@@ -5,7 +5,8 @@
 namespace holdfast {
 namespace {
 
-/// Control operations that may be inside one member at a time: those that hang must not use up the threads.
+/// The most control operations that may be inside one member at a time: hanging ones must not use up the
+/// threads.
 constexpr int kMaxTokenHolders = 8;
 
 bool hasNoThreadInside(const Member& member) REQUIRES(poolState) {
@@ -70,7 +71,7 @@ std::shared_ptr<Token> MemberControl::acquireToken(int index) {
   ++member.tokenHolders;
   auto giveBack = [members = members_, token = member.token, opening = member.opening,
                    &member](Token*) mutable {
-    // The references first: a thread that waits for the last holder goes on to finalise the module.
+    // Releases the references first: a thread that waits for the last holder goes on to finalise the module.
     token.reset();
     opening.reset();
     const PoolLock holdersLock(members->mutex);

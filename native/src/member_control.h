@@ -9,14 +9,15 @@
 
 namespace holdfast {
 
-/// What control operations do to a member. Those that take its index throw `closed` if the member or the pool
-/// closes, unless they say otherwise.
+/// The changes that control operations make to members. Functions that take an index throw `closed` if that
+/// member or the pool is closing, unless they say otherwise.
 class MemberControl {
  public:
   MemberControl(std::shared_ptr<MemberTable> members, std::shared_ptr<Dispatcher> dispatcher)
       : members_(std::move(members)), dispatcher_(std::move(dispatcher)) {}
 
-  /// The index of a member that is not open yet. Throws `closed`, or `no-member` if there are too many.
+  /// Adds a member that is not open yet, and returns its index. Throws `closed`, or `no-member` if there are
+  /// too many.
   [[nodiscard]] int add(MemberOptions options);
   /// Counts a control operation that opens the member, until the result is destroyed.
   [[nodiscard]] std::shared_ptr<const MemberOptions> beginOpening(int index);
@@ -30,16 +31,17 @@ class MemberControl {
   /// The token of a member that is open, for a control operation; closing waits until it is given back.
   /// Throws `no-member` while the member is not open, or if too many control operations hang in it.
   [[nodiscard]] std::shared_ptr<Token> acquireToken(int index);
-  /// Takes the locks on the token's objects from a control operation that hangs. Also of a closed member.
+  /// Takes the locks on the token's objects from a control operation that hangs. Works on a closed member
+  /// too.
   void expel(int index, Holder holder);
-  /// Null before the first login. Also of a closed member.
+  /// The member's epoch; null before the first login. Works on a closed member too.
   [[nodiscard]] std::shared_ptr<Epoch> epochOf(int index) const;
   /// Sets the profile of the next epoch, and how many lanes there may be from now on.
   void setProfile(int index, Profile profile, int laneCount);
   [[nodiscard]] Profile profileOf(int index) const;
   void suspend(int index);
   void resume(int index);
-  /// Of all members that do not close.
+  /// The statistics of all members that are not closing.
   [[nodiscard]] std::vector<MemberStatistics> statistics() const;
 
  private:

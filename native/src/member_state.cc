@@ -14,8 +14,8 @@ constexpr Next kDraining = MemberState::kDraining;
 
 }  // namespace
 
-// A member that closes is not resumed, suspended or closed: the caller gets `closed` before. A pool may close
-// twice.
+// A closing member is not resumed, suspended or closed again: the caller gets `closed` first. A pool may
+// close twice.
 // test/docs/drawings.test.ts reads the rows.
 // clang-format off
 constexpr MemberTransitions memberTransitions{

@@ -8,25 +8,24 @@
 namespace holdfast {
 
 enum class MemberState : uint8_t {
-  /// Runs only what names it.
+  /// Runs only requests that name it.
   kSuspended,
   kAdmitted,
-  /// Admitted, but a call hangs and none has succeeded since. It takes no shared work until one does, or
-  /// until it
-  /// is resumed.
+  /// Admitted, but a call hangs and none has succeeded since. Takes no shared work until a call succeeds or
+  /// the member is resumed.
   kSuspected,
-  /// Takes no new work. Its lanes end when they have done what names it.
+  /// Takes no new work. Its lanes end when they have done the requests that name it.
   kClosing,
-  /// Closes with the pool, and was admitted: its lanes also do shared work that waits.
+  /// Was admitted, and closes with the pool: its lanes also do the shared work that waits.
   kDraining,
 };
 
 enum class MemberEvent : uint8_t {
   kResume,
-  /// Also when it is opened again.
+  /// The member is suspended or opened again.
   kSuspend,
   kHang,
-  /// A call of a lane that does not leave.
+  /// A call succeeded, on a lane that is not leaving.
   kSucceed,
   kClose,
   kClosePool,

@@ -10,8 +10,8 @@
 
 namespace holdfast {
 
-/// Its mutex guards all that a pool's dispatcher, member control and closing share: `poolState`. No PKCS#11
-/// function is called while it is held.
+/// The mutex guards everything that a pool's dispatcher, member control and closing share: `poolState`. No
+/// PKCS#11 function is called while it is held.
 class MemberTable : public std::enable_shared_from_this<MemberTable> {
  public:
   Mutex mutex;
@@ -20,22 +20,22 @@ class MemberTable : public std::enable_shared_from_this<MemberTable> {
 
   /// Adds a member that is not open yet. Throws `closed`, or `no-member` if there are kMaxMembers.
   [[nodiscard]] Member& add(MemberOptions options) REQUIRES(poolState);
-  /// Throws `closed` if it or the pool closes, or if there is none.
+  /// The member with this index. Throws `closed` if it or the pool is closing, or if there is no such member.
   Member& at(int index) const REQUIRES(poolState);
-  /// Also one that closes.
+  /// The member with this index, even if it is closing.
   Member& known(int index) const REQUIRES(poolState) { return *members_[static_cast<size_t>(index)]; }
   Member& of(const Lane& lane) const REQUIRES(poolState) { return known(lane.member()); }
   const std::vector<std::unique_ptr<Member>>& all() const REQUIRES(poolState) { return members_; }
 
   /// Whether any of these takes work that is posted to them.
   [[nodiscard]] bool anyTakes(Members members) const REQUIRES(poolState);
-  /// Those that take shared work.
+  /// The members that take shared work.
   [[nodiscard]] Members serving() const REQUIRES(poolState);
   /// An idle lane of the next of these members. Null if none is idle.
   [[nodiscard]] Lane* nextIdleLane(Members members) REQUIRES(poolState);
-  /// The one of these with the fewest lanes. Null if none takes work.
+  /// The one of these members with the fewest lanes. Null if none takes work.
   [[nodiscard]] Member* smallest(Members members) const REQUIRES(poolState);
-  /// The lane that runs such a request. Null if none does.
+  /// The lane that runs a request that matches. Null if none does.
   template <typename Predicate>
   [[nodiscard]] Lane* runnerOf(Predicate matches) const REQUIRES(poolState) {
     for (const auto& member : members_) {
@@ -46,8 +46,8 @@ class MemberTable : public std::enable_shared_from_this<MemberTable> {
 
   void close() REQUIRES(poolState) { closed_ = true; }
   bool isClosed() const REQUIRES(poolState) { return closed_; }
-  /// Threads that are inside modules now: lanes, also quarantined ones, and control operations, also those
-  /// that open, close and finalise.
+  /// Counts the threads that are inside modules now: lanes, including quarantined ones, and control
+  /// operations, including those that open, close and finalise.
   [[nodiscard]] int threadsInside() const REQUIRES(poolState);
   /// Adds one to this count of a member until the result is destroyed, which takes the mutex.
   [[nodiscard]] std::shared_ptr<const void> countInside(int& count) REQUIRES(poolState);

@@ -19,7 +19,7 @@ struct ObjectIdentity {
   bool operator==(const ObjectIdentity&) const = default;
 };
 
-/// For maps. Ids are random or the same for a pair, so the class decides the rest.
+/// A hash for maps. Ids are random, but the keys of a pair share one, so the class is hashed too.
 struct HashIdentity {
   [[nodiscard]] size_t operator()(const ObjectIdentity& identity) const {
     const std::string_view id(reinterpret_cast<const char*>(identity.id.data()), identity.id.size());

@@ -18,8 +18,8 @@ class Openings : public std::enable_shared_from_this<Openings> {
  public:
   explicit Openings(int max) : max_(max) {}
 
-  /// Throws `stuck` if as many as there may be are alive: only a new process ends the calls that hang in
-  /// them.
+  /// Begins an opening. Throws `stuck` if the bound is reached: only a new process ends the calls that hang
+  /// in the earlier ones.
   [[nodiscard]] OpeningPointer begin() {
     if (++alive_ > max_) {
       --alive_;

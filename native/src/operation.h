@@ -46,7 +46,7 @@ struct Success {
   int member = -1;
   uint64_t epoch = 0;
   Value value;
-  /// When a lane took it up, and for how long it had it. The clock's epoch if no lane did.
+  /// When a lane took up the operation, and how long it had it. The clock's epoch if no lane did.
   Clock::time_point started{};
   Clock::duration taken{};
 };
@@ -61,7 +61,7 @@ class Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
   virtual ~Operation() = default;
-  /// On a lane's thread; throws Failure. May run once only, unless it is repeatable.
+  /// Runs on a lane's thread; throws Failure. May run only once, unless it is repeatable.
   [[nodiscard]] virtual Value run(OperationContext& context) = 0;
   /// Whether a run that failed before C_Encrypt leaves nothing behind, and may begin again.
   virtual bool isRepeatable() const { return false; }

@@ -35,7 +35,7 @@ struct OperationContext {
 /// Marks the lane as outside the module and waits for other lanes. Call `requireTime(context, bool(lock))`
 /// next: it marks the lane as inside again.
 TimedSharedMutex::Lock lockExclusive(OperationContext& context, TimedSharedMutex& mutex);
-/// As lockExclusive, beside other shared holders. An exclusive holder that waits goes first.
+/// Like lockExclusive, but beside other shared holders. A waiting exclusive holder goes first.
 TimedSharedMutex::Lock lockShared(OperationContext& context, TimedSharedMutex& mutex);
 
 /// Throws `late` once the deadline has passed. For loops over a token's answers, between two calls: no loop

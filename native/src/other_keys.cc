@@ -19,7 +19,7 @@ bool saysTokenIsLost(const Failure& failure) {
   return failure.kind == FailureKind::kRv && returnValue(failure.rv).tokenLost();
 }
 
-/// Reports nothing if no other key is known.
+/// Returns true if another key decrypts its canary, and nothing if no other key is known. Otherwise throws.
 [[nodiscard]] std::optional<bool> witnessesDecrypt(OperationContext& context,
                                                    const ObjectIdentity& troubled) {
   std::optional<Failure> last;
@@ -64,7 +64,7 @@ void requireLookUpOfOthers(OperationContext& context, const ObjectIdentity& trou
                            const Failure& failure) {
   if (failure.kind != FailureKind::kRv) return;
   try {
-    // No key need have this id: only whether the search works is of interest.
+    // It does not matter whether a key has this id, only whether the search works.
     if (isOfSearch(failure))
       static_cast<void>(findObjectsInTurn(context, {troubled.objectClass, Bytes(troubled.id.size())}, 1));
     if (isOfReading(failure)) readAnotherKey(context, troubled);

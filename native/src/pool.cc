@@ -50,7 +50,7 @@ void closeUnlessClosed(PoolClosing& closing, int member) {
   }
 }
 
-/// The member's index in whatever the work throws.
+/// Does the work, and adds the member's index to any failure that it throws.
 template <typename Work>
 ControlTask::Work forMember(int member, Work work) {
   return [member, work = std::move(work)](Completion& answer) {
@@ -66,7 +66,7 @@ ControlTask::Late lateFor(int member) {
   return [member] { return withMember(failure(FailureKind::kLaneDeadline, "the deadline passed"), member); };
 }
 
-/// If the token has no more sessions, a lane ends to make room.
+/// Opens a session. If the token has no more of them, a lane ends to make room.
 std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& token, Deadline deadline) {
   for (;;) {
     try {
@@ -77,7 +77,7 @@ std::unique_ptr<Session> openSession(Dispatcher& dispatcher, int member, Token& 
   }
 }
 
-/// Since when a control operation is inside the module; its address is the holder of its locks.
+/// When a control operation entered the module. Its address names the holder of its locks.
 using InsideSince = std::atomic<Clock::time_point>;
 
 std::vector<ObjectSummary> readInventory(MemberControl& members, Dispatcher& dispatcher, int member,

@@ -35,7 +35,7 @@ class Pool {
   void closeMember(const Answer& answer, int member, Deadline deadline);
   void close(const Answer& answer, Deadline deadline);
 
-  /// An operation for a lane of one of these members.
+  /// Posts an operation for a lane of one of these members.
   void post(const Answer& answer, Members members, OperationPointer operation, Deadline deadline);
 
   /// See Dispatcher.
@@ -54,8 +54,8 @@ class Pool {
 
   bool isClosed() const { return closing_->hasBegun(); }
 
-  /// For an environment that ends with the pool still open: closes it on threads of its own, which the
-  /// environment then waits for (`Threads::join`). Calls no module itself.
+  /// Closes a pool that is still open when its environment ends, on threads that the environment then waits
+  /// for (`Threads::join`). Calls no module itself.
   void beginAbandoning(Deadline deadline);
 
  private:

@@ -43,8 +43,8 @@ int PoolClosing::finishMember(int index, Deadline deadline) {
 }
 
 void PoolClosing::release(int index, Deadline deadline) {
-  // In this order, because it counts as inside until it is gone: the token's end closes a session and may
-  // finalise the module, and each of the two may hang. The lock is released first.
+  // Declared in this order, so this thread counts as inside until the token is gone: its end closes a session
+  // and may finalise the module, and both may hang. The lock is released first.
   std::shared_ptr<const void> inside;
   OpeningPointer opening;
   std::shared_ptr<Epoch> epoch;

@@ -18,8 +18,8 @@ class PoolClosing : public std::enable_shared_from_this<PoolClosing> {
 
   /// Refuses new work of the member from now on. Throws `closed` if it or the pool closes already.
   void beginMember(int index);
-  /// Waits for the lanes until the deadline, refuses what they could not do, and releases the token. The
-  /// number of threads that are still inside the module.
+  /// Waits for the lanes until the deadline, refuses what they could not do, and releases the token. Returns
+  /// the number of threads still inside the module.
   [[nodiscard]] int finishMember(int index, Deadline deadline);
 
   /// Refuses new work of the pool from now on.
@@ -27,8 +27,8 @@ class PoolClosing : public std::enable_shared_from_this<PoolClosing> {
   [[nodiscard]] bool hasBegun() const;
   /// Starts `finishMember` for all members, each on a thread of its own.
   void startReleasing(Deadline deadline);
-  /// Waits until all members are released, then refuses what still waits. The number of threads that are
-  /// still inside modules.
+  /// Waits until all members are released, then refuses what still waits. Returns the number of threads still
+  /// inside modules.
   [[nodiscard]] int awaitReleased(Deadline deadline);
   /// Refuses all that waits.
   void refuseWaiting();

@@ -1,5 +1,5 @@
-/// \file The part of a vendor profile that concerns operations: in what one token's PKCS#11 differs from
-/// another's.
+/// \file The part of a vendor profile that concerns operations: the ways in which one token's PKCS#11 differs
+/// from another's.
 #pragma once
 
 #include <cstddef>

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kShortestDraw = 8;
 constexpr size_t kShortestSecret = 16;
 
-/// One call, for as many bytes as the token gives at a time. If it refuses that many, asks for half as many.
-/// The accepted length is remembered, so only the first draws after an opening pay for this.
+/// Draws in one call as many bytes as the token gives at a time. If it refuses that many, asks for half as
+/// many. The accepted length is remembered, so only the first draws after an opening pay for this.
 size_t drawOnce(OperationContext& context, std::span<uint8_t> room) {
   auto& longest = context.token.longestDraw();
   size_t length = std::min(room.size(), longest.load());

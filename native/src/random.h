@@ -14,7 +14,7 @@ struct OperationContext;
 /// no byte of this draw may be used.
 void drawRandom(OperationContext& context, std::span<uint8_t> room);
 
-/// `length` bytes. Draws at least 16, because a repetition of fewer would not be noticed.
+/// Returns `length` random bytes. Draws at least 16, because a repetition of fewer would not be noticed.
 [[nodiscard]] Secret drawSecret(OperationContext& context, size_t length);
 
 }  // namespace holdfast

@@ -29,7 +29,7 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   void onDeadline() override;
 
-  /// With less time a lane would work for an answer that comes too late.
+  /// Whether enough time is left. With less, a lane would work for an answer that comes too late.
   bool hasTimeToStart() const { return Clock::now() + kMinTimeToStart < deadline; }
 
   /// The holder of the locks that its run takes.
@@ -37,7 +37,7 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   const std::shared_ptr<Completion> completion;
   const OperationPointer operation;
-  /// Those that may run it.
+  /// The members that may run it.
   const Members members;
   const Deadline deadline;
   /// See OperationContext::insideSince. A lane that was given the request may not be awake yet.

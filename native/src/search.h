@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-/// Ends with the scope, because a search left open blocks its session.
+/// A search that ends with its scope, because one left open blocks its session.
 class Search {
  public:
   /// The most objects that one search may find: about 50 MB of our memory. Beyond it the search is taken to

@@ -16,7 +16,7 @@ class FingerprintTable {
  public:
   static constexpr size_t kEntries = 65'536;
 
-  /// False if it is already there.
+  /// Inserts a fingerprint. False if it is already there.
   [[nodiscard]] bool insert(uint64_t fingerprint);
 
  private:

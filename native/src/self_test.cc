@@ -79,7 +79,7 @@ struct Sample {
   return why;
 }
 
-/// Reports nothing if the token has never encrypted under such a key: it may not allow that.
+/// Encrypts once. Returns nothing if the token has never encrypted under such a key: it may not allow that.
 [[nodiscard]] std::optional<Sample> encryptOnce(OperationContext& context, CK_OBJECT_HANDLE key,
                                                 uint8_t number) {
   Sample sample;

@@ -15,7 +15,7 @@ class Token;
 /// Opened in the constructor, closed in the destructor; used by one thread at a time.
 class Session {
  public:
-  /// Serial and read-write: lanes also generate and destroy keys.
+  /// Opens a serial, read-write session: lanes also generate and destroy keys.
   explicit Session(const Token& token);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -46,14 +46,14 @@ struct SlotScan::Progress {
   Condition changed;
   std::deque<CK_SLOT_ID> waiting GUARDED_BY(mutex);
   std::set<CK_SLOT_ID> asked GUARDED_BY(mutex);
-  /// Those of them that have used up their share of the time.
+  /// The slots asked that have used up their share of the time.
   std::set<CK_SLOT_ID> overdue GUARDED_BY(mutex);
   SlotListing listing GUARDED_BY(mutex);
   std::optional<Failure> notInitialized GUARDED_BY(mutex);
-  /// Threads that hold the module.
+  /// How many threads hold the module.
   int scouts GUARDED_BY(mutex) = 0;
   int answers GUARDED_BY(mutex) = 0;
-  /// No reader waits any more.
+  /// Whether no reader waits any more.
   bool over GUARDED_BY(mutex) = false;
 
   bool isDone() const REQUIRES(mutex) { return scouts == 0; }
@@ -95,7 +95,7 @@ void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::
   ++progress->scouts;
   const auto work = [progress, held = module, inside = inside_]() mutable {
     scout(*progress, *held);
-    // The references first: the thread that waits for the last one goes on to finalise the module.
+    // Releases the references first: the thread that waits for the last one goes on to finalise the module.
     held.reset();
     inside.reset();
     const MutexLock lock(progress->mutex);

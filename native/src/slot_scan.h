@@ -16,7 +16,7 @@ namespace holdfast {
 /// The descriptions that a scan has read so far.
 struct SlotListing {
   std::vector<TokenInfo> tokens;
-  /// For a slot with a token that does not answer, or has not answered yet.
+  /// The failure of a slot whose token does not answer, or has not answered yet.
   std::optional<Failure> failure;
 };
 
@@ -25,7 +25,7 @@ struct SlotListing {
 /// each slot that hangs costs one thread, and none keeps its neighbours out.
 class SlotScan {
  public:
-  /// `inside` is held by each thread as long as it may be inside the module, as the module is.
+  /// Each thread holds `inside` and the module for as long as it may be inside the module.
   SlotScan(Threads& threads, std::shared_ptr<const void> inside)
       : threads_(threads), inside_(std::move(inside)) {}
 

@@ -10,7 +10,7 @@
 
 namespace holdfast {
 
-/// Names the holder of a lock, for `expel`: an address that no other holder has meanwhile.
+/// Names the holder of a lock, for `expel`: an address that no other holder has at the same time.
 using Holder = const void*;
 
 /// One exclusive holder or many shared holders. Waiting exclusive holders go before new shared ones.
@@ -37,10 +37,10 @@ class TimedSharedMutex {
   [[nodiscard]] Lock lockExclusive(Deadline deadline, Holder holder);
   [[nodiscard]] Lock lockShared(Deadline deadline, Holder holder);
 
-  /// For a holder that hangs in a module and may never unlock: others lock as if it had. Harmless if it holds
-  /// nothing.
+  /// Expels a holder that hangs in a module and may never unlock: others lock as if it had. Harmless if it
+  /// holds nothing.
   void expel(Holder holder);
-  /// The same for all that hold it now.
+  /// Expels all present holders.
   void expelAll();
 
  private:

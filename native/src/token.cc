@@ -38,7 +38,7 @@ std::string describe(const TokenName& name) {
 
 struct Matches {
   std::vector<TokenInfo> tokens;
-  /// For a slot that may hold the wanted token, but whose token does not answer.
+  /// The failure of a slot that may hold the wanted token, but whose token does not answer.
   std::optional<Failure> failure;
 };
 
@@ -139,12 +139,12 @@ std::shared_ptr<Session> Token::livingAnchor() {
 }
 
 void Token::keepLogin(const Session& session) {
-  // Another lane may have replaced it.
+  // Another lane may have replaced the anchor.
   if (keepsSessions()) return;
   std::shared_ptr<Session> dead;
   {
     const MutexLock lock(loginMutex_);
-    // A login in progress brings its own.
+    // A login in progress brings its own anchor.
     if (loginUnderWay_) return;
     // The old one is destroyed first, as in livingAnchor.
     dead = std::exchange(anchor_, nullptr);
@@ -159,7 +159,7 @@ void Token::keepLogin(const Session& session) {
     anchor_ = fresh;
     anchorHandle_ = fresh->handle();
   } catch (const Failure&) {
-    // The next login opens one.
+    // The next login opens an anchor.
   }
 }
 

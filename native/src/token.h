@@ -73,7 +73,7 @@ class Token {
   /// Calls C_GetTokenInfo and C_GetMechanismList now.
   /// @throws Failure CKR_DEVICE_REMOVED if the serial number has changed since the token was found
   [[nodiscard]] TokenInfo info() const;
-  /// The same, for a token that must also have this name still.
+  /// Calls `info`, and requires that the token still has this name.
   [[nodiscard]] TokenInfo infoAs(const TokenName& name) const;
 
   /// Calls C_Login, once. "Already logged in" is success only if this process logged in with the same PIN:
@@ -87,8 +87,8 @@ class Token {
   /// Whether the token still has the session of its login. If not, it has dropped all open sessions, and
   /// object handles may stand for other objects.
   [[nodiscard]] bool keepsSessions() const;
-  /// If it has dropped the login's session and `session`, opened since, is logged in anyway, replaces the
-  /// login's session. Otherwise the token would log out when a lane changes its session.
+  /// Replaces the login's session if the token has dropped it, but has `session`, opened since, logged in.
+  /// Otherwise the token would log out when a lane changes its session.
   void keepLogin(const Session& session);
 
   /// Throws unless the token knows the session and has it logged in.
@@ -110,7 +110,7 @@ class Token {
   /// The most bytes that C_GenerateRandom gives in one call, as far as known.
   std::atomic<size_t>& longestDraw() { return longestDraw_; }
 
-  /// Exclusive for making and destroying objects, shared for finding them: SoftHSM 2.6.1 answers
+  /// Locked exclusively to make and destroy objects, and shared to find them: SoftHSM 2.6.1 answers
   /// CKR_GENERAL_ERROR when the two race (its issue 573).
   TimedSharedMutex& objects() { return objects_; }
 
@@ -133,7 +133,7 @@ class Token {
   /// The login in progress. One that was given up blocks no other.
   std::shared_ptr<LoginAttempt> loginUnderWay_ GUARDED_BY(loginMutex_);
   std::shared_ptr<Session> anchor_ GUARDED_BY(loginMutex_);
-  /// For lanes, which check whether it lives.
+  /// The handle of the anchor, for lanes that check whether it lives.
   std::atomic<CK_SESSION_HANDLE> anchorHandle_ = CK_INVALID_HANDLE;
   /// The fingerprint of the PIN that logged in. Only the login in progress touches it.
   std::optional<Fingerprint> loggedInWith_;

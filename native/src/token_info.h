@@ -19,7 +19,7 @@ namespace holdfast {
 /// are shown to operators and compared.
 std::string printable(const unsigned char* field, size_t size);
 
-/// The same for a field whose type includes its size.
+/// Reads a field whose type includes its size.
 template <size_t N>
 std::string textOf(const unsigned char (&field)[N]) {
   return printable(field, N);

@@ -23,7 +23,7 @@ Watchdog::~Watchdog() {
 void Watchdog::watch(Deadline deadline, std::shared_ptr<TimerTarget> target) {
   const MutexLock lock(state_->mutex);
   state_->timers.emplace(deadline, std::move(target));
-  // `unwatch` does not wake it. So operations that are in time never do.
+  // `unwatch` does not wake the thread, so operations that end in time never do.
   if (deadline < state_->sleepsUntil) state_->changed.notifyOne();
 }
 

@@ -14,7 +14,7 @@
 
 namespace holdfast {
 
-/// A SoftHSM configuration of its own with one token. Removed with its folder.
+/// A SoftHSM configuration of its own with one token. Its end removes the folder.
 class TestToken {
  public:
   TestToken();
@@ -68,17 +68,17 @@ class TestPool {
 
   Pending post(Members members, OperationPointer operation, Deadline deadline = after(20'000),
                uint64_t ticket = 1);
-  /// To this member by name.
+  /// Posts an operation to this member by name.
   Pending post(int member, OperationPointer operation, Deadline deadline = after(20'000),
                uint64_t ticket = 1) {
     return post(Members::only(member), std::move(operation), deadline, ticket);
   }
   Outcome run(int member, OperationPointer operation, Deadline deadline = after(20'000));
-  /// Opens, logs in, takes the inventory, resumes; returns the member's index.
+  /// Opens a member, logs in, takes the inventory and resumes; returns the member's index.
   int connect(const ModuleOptions& module, LaneLimits limits = {2, 2});
   Outcome reopen(int member, Deadline deadline = after(20'000));
   Outcome logIn(int member, Deadline deadline = after(20'000));
-  /// Takes the inventory, resumes.
+  /// Takes the inventory and resumes the member.
   void admit(int member);
   /// Makes a key with its canary on this member.
   MaterialPointer makeKey(int member);

@@ -20,7 +20,7 @@ std::string valueOf(const char* name) {
   return value == nullptr ? "(none)" : value;
 }
 
-/// Whether a scope gets its turn while another one is active.
+/// Whether a scope with these variables gets its turn while another is active.
 bool standsBeside(const EnvironmentVariables& variables) {
   try {
     const EnvironmentScope scope(variables, after(20));
@@ -41,7 +41,7 @@ TEST(Environment, IsSetWhileTheScopeLives) {
   EXPECT_EQ(valueOf(kTwo), "(none)");
 }
 
-/// Acts as a module does that brings the runtime of another language.
+/// Acts like a module that brings the runtime of another language.
 TEST(Environment, AModuleCannotChangeSignalsOrUmask) {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   // Under nohup the tests begin with SIGHUP ignored.
@@ -57,7 +57,7 @@ TEST(Environment, AModuleCannotChangeSignalsOrUmask) {
   EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);
   EXPECT_EQ(std::signal(SIGHUP, SIG_DFL), SIG_DFL);
   EXPECT_EQ(std::signal(SIGPIPE, SIG_DFL), SIG_IGN);
-  // Nothing has used it.
+  // Nothing has used SIGUSR2.
   EXPECT_NE(std::signal(SIGUSR2, former), SIG_DFL);
   EXPECT_EQ(::umask(umask), mode_t(0077));
 }

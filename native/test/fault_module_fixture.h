@@ -16,7 +16,7 @@ class FaultyHsm {
   explicit FaultyHsm(const TestToken& token);
 
   CK_FUNCTION_LIST& call() const { return module_->functions(); }
-  /// C_Finalize, then C_Initialize.
+  /// Calls C_Finalize, then C_Initialize.
   void restart();
 
   /// The only token's slot; throws if there is none.
@@ -24,12 +24,12 @@ class FaultyHsm {
   CK_SESSION_HANDLE open(CK_FLAGS flags = CKF_RW_SESSION) const;
   CK_RV login(CK_SESSION_HANDLE session, const std::string& pin = TestToken::kPin) const;
   CK_SESSION_HANDLE openLoggedIn() const;
-  /// A token key with this CKA_ID.
+  /// Makes a token key with this CKA_ID.
   CK_OBJECT_HANDLE makeKey(CK_SESSION_HANDLE session, const std::string& id) const;
   std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, const std::string& id) const;
-  /// CKA_ID of the object that the handle names, or the error if it names none.
+  /// The CKA_ID of the object that the handle names, or the error if it names none.
   std::string idOf(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) const;
-  /// AES-GCM with a fixed nonce.
+  /// Encrypts by AES-GCM with a fixed nonce.
   CK_RV encrypt(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, Bytes& output) const;
   CK_RV decrypt(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const Bytes& input, Bytes& output) const;
   CK_RV random(CK_SESSION_HANDLE session) const;

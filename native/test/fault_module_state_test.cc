@@ -75,13 +75,13 @@ TEST_F(FaultModuleState, AfterRenumberingAtStartAnOldHandleNamesAnotherKey) {
   EXPECT_EQ(hsm_.idOf(session, first), "a");
   hsm_.restart();
   session = hsm_.openLoggedIn();
-  // Before any search for objects.
+  // The handle is used before any search for objects.
   EXPECT_EQ(hsm_.idOf(session, first), "b");
   EXPECT_EQ(hsm_.find(session, "a"), std::vector{second});
   EXPECT_EQ(hsm_.find(session, "b"), std::vector{first});
 }
 
-TEST_F(FaultModuleState, StaleWrongAndMissingHandles) {
+TEST_F(FaultModuleState, HandlesCanBeStaleWrongOrMissing) {
   const auto session = hsm_.openLoggedIn();
   const auto first = hsm_.makeKey(session, "a");
   const auto second = hsm_.makeKey(session, "b");

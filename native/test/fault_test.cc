@@ -90,7 +90,7 @@ TEST(Fault, AHungCallLosesItsLaneAfterTheOperationTimeoutAlthoughItsRequestWasAn
   valueOf<Secret>(pool.run(member, makeRandom(8)));
 }
 
-/// The next free lane of any member takes the request, not only another lane of the member that had no
+/// The next free lane of any member takes the request. It need not be a lane of the member that had no
 /// session for it.
 TEST(Fault, ARequeuedRequestGoesToAnIdleLaneOfAnotherMember) {
   const TestToken full;
@@ -153,7 +153,7 @@ TEST(Fault, AMemberTakesNoWorkWhileMoreLanesHangThanMayBeReplaced) {
   EXPECT_EQ(failureOf(probe.get()).kind, FailureKind::kLaneDeadline);
   EXPECT_EQ(failureOf(random.get()).kind, FailureKind::kLaneDeadline);
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 2; }));
-  // One comes back. The other one still hangs.
+  // One lane comes back. The other still hangs.
   token.obey("C_GenerateRandom hang");
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).quarantinedLanes == 1; }));
   EXPECT_EQ(failureOf(pool.run(member, makeProbe(key))).kind, FailureKind::kNoMember);
@@ -259,8 +259,8 @@ TEST(Fault, AHungProbeBlocksNoRequestForEver) {
   valueOf<uint64_t>(pool.logIn(member));
   token.obey("C_FindObjectsInit hang");
   std::vector<TestPool::Pending> pending;
-  // All wait for one probe. A request that gives up the probe's entry does so too late for the others to
-  // begin another.
+  // All requests wait for one probe. A request that gives up the probe's entry does so too late for the
+  // others to begin another.
   const auto deadline = after(150);
   for (int i = 0; i < 4; ++i)
     pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), deadline));

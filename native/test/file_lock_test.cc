@@ -48,7 +48,7 @@ TEST(FileLock, IsExclusiveAndReleasable) {
   EXPECT_NE(second(), nullptr);
 }
 
-/// Acts as a module does whose C_Initialize forks a helper, for as long as the helper lives.
+/// Acts, while the helper lives, like a module whose C_Initialize forks a helper.
 TEST(FileLock, IsNotKeptByAChildThatInheritsIt) {
   const TestToken token;
   const std::string folder = token.folder() / "locks";

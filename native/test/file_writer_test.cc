@@ -30,7 +30,7 @@ class FileWriterTest : public ::testing::Test {
     return writer.written();
   }
 
-  /// What the pipe holds.
+  /// Reads everything that the pipe holds.
   std::string drain() {
     ::fcntl(pipe_[0], F_SETFL, O_NONBLOCK);
     std::string all;

@@ -50,8 +50,8 @@ TEST(Handover, ALaneThatEndsAtCloseIsGivenNoWork) {
   EXPECT_EQ(pool.statistics(second).member, -1);
 }
 
-/// The same while a member is closed, opened again, or gives a request back, again and again. Every request
-/// is answered, and nothing is inside the module once the pool is closed.
+/// A member is closed, opened again, or gives a request back, again and again. Every request is still
+/// answered, and nothing is inside the module once the pool is closed.
 class HandoverStress : public testing::TestWithParam<int> {};
 
 TEST_P(HandoverStress, EveryRequestIsAnswered) {

@@ -21,7 +21,7 @@ class Hang : public testing::TestWithParam<bool> {
  protected:
   int connect() { return pool_.connect(module_, {2, 2}); }
   void hangOnce(const std::string& function) { token_.obey(function + " times 1 hang"); }
-  /// Called after work that would have had to wait for the hanging call, if it depended on it.
+  /// Called after work that would still be waiting if it depended on the hanging call.
   void expectHanging(const std::string& function) { EXPECT_EQ(token_.inside(function), 1) << function; }
   /// Uses sessions, the login, and all that finds or makes objects.
   void expectServes(int member) {
@@ -56,7 +56,7 @@ TEST_P(Hang, InKeyGenerationDoesNotBlockOtherObjects) {
 TEST_P(Hang, InKeyGenerationDoesNotBlockAReopenedMember) {
   const int member = connect();
   hangOnce("C_GenerateKey");
-  // Not quarantined yet when the member is opened again: the operation timeout has not passed.
+  // The lane is not quarantined yet when the member is opened again: the operation timeout has not passed.
   pool_.pool().setOperationTimeout(std::chrono::minutes(1), [](const Failure&) {});
   auto pending = pool_.post(member, makeGenerateKey(Bytes(32, 1), "key", bytesOf("known"), {}), after(200));
   ASSERT_TRUE(eventually([&] { return token_.inside("C_GenerateKey") == 1; }));
@@ -173,7 +173,7 @@ TEST(HangOnce, OfASlotBlocksOnlyItsOwnToken) {
   }
   EXPECT_EQ(open, 1);
   EXPECT_EQ(token.inside("C_GetTokenInfo"), 1);
-  // However often it is looked for, the slot that hangs is asked once.
+  // However often the token is looked for, the slot that hangs is asked once.
   for (const int member : members) pool.reopen(member, after(400));
   EXPECT_EQ(token.inside("C_GetTokenInfo"), 1);
   token.heal();

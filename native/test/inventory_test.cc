@@ -36,7 +36,7 @@ TEST(Inventory, AKeyThatItSawIsProvedWithoutAFind) {
   const int before = on.finds();
   valueOf<EncryptedData>(on.encrypt());
   EXPECT_EQ(on.finds(), before);
-  // A probe searches for itself.
+  // A probe always searches.
   valueOf<std::monostate>(on.pool.run(on.member, makeProbe(on.key)));
   EXPECT_EQ(on.finds(), before + 1);
 }
@@ -70,7 +70,7 @@ TEST(Inventory, AnotherKeyUnderTheHandleFailsTheCanary) {
   on.remove();
   on.plant();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
-  // Even if the inventory saw nothing else.
+  // The same holds after an inventory that saw only the planted key.
   on.takeInventory();
   EXPECT_EQ(failureOf(on.encrypt()).kind, FailureKind::kCanaryFailed);
 }

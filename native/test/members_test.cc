@@ -25,7 +25,7 @@ TEST(Members, AreAllASetOrOneByName) {
   EXPECT_EQ(Members::anyOf({-1, kMaxMembers}), Members::anyOf({}));
 }
 
-/// Three members of one lane each.
+/// Three members with one lane each.
 class MemberSets : public testing::Test {
  public:
   MemberSets() {
@@ -36,7 +36,7 @@ class MemberSets : public testing::Test {
   }
 
  protected:
-  /// A call hangs in the lane of each of these, until its token heals.
+  /// Makes a call hang in the lane of each of these members, until its token heals.
   void block(std::initializer_list<int> members) {
     for (const int member : members) {
       tokens_[member].obey("C_GenerateRandom hang");
@@ -154,7 +154,7 @@ TEST_F(MemberSets, AreDoneBeforeThePoolCloses) {
   EXPECT_NE(memberOf(ofTwo), 1);
 }
 
-TEST_F(MemberSets, AreCancelledAndComeToTheirDeadline) {
+TEST_F(MemberSets, AreCancelledAndReachTheirDeadline) {
   block({0, 1});
   auto cancelled = post(Members::anyOf({0, 1}), after(20'000), 7);
   auto late = post(Members::anyOf({0, 1}), after(50), 8);
@@ -167,7 +167,7 @@ TEST_F(MemberSets, AreCancelledAndComeToTheirDeadline) {
   EXPECT_EQ(memberOf(waiting), 0);
 }
 
-TEST_F(MemberSets, OfNoMemberHaveNone) {
+TEST_F(MemberSets, WithoutAMemberAreRefused) {
   for (const auto members : {Members::anyOf({}), Members::anyOf({7}), Members::anyOf({-1})}) {
     auto pending = post(members);
     EXPECT_EQ(kindOf(pending), FailureKind::kNoMember);

@@ -27,7 +27,7 @@ TEST(Outbox, OneWakeUpDeliversEverything) {
   EXPECT_EQ(outbox->wakes, 2);
 }
 
-TEST(Outbox, WhatMayWaitGoesWithTheNextWakeUp) {
+TEST(Outbox, AnAnswerThatMayWaitGoesWithTheNextWakeUp) {
   const auto outbox = std::make_shared<CountingOutbox>();
   outbox->complete(1, answer(), Urgency::kSoon);
   outbox->complete(2, answer(), Urgency::kNow);
@@ -97,7 +97,7 @@ TEST(Outbox, SlowAnswersAreNotHeldBack) {
   TestPool pool;
   const int member = pool.connect(token.module(), {1, 1});
   const auto sink = std::make_shared<NotingSink>();
-  // Each takes milliseconds.
+  // Each request takes milliseconds.
   postRandom(pool, member, sink, 20, size_t{1} << 20);
   ASSERT_TRUE(eventually([&] { return sink->count() == 20; }));
   EXPECT_EQ(std::ranges::count(sink->noted, Urgency::kSoon), 0);

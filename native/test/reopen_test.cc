@@ -3,7 +3,7 @@
 namespace holdfast {
 namespace {
 
-/// Reopens, logs in, takes the inventory, resumes.
+/// Reopens a member, logs in, takes the inventory and resumes.
 void reconnect(TestPool& pool, int member) {
   EXPECT_EQ(valueOf<MemberOpened>(pool.reopen(member)).member, member);
   valueOf<uint64_t>(pool.logIn(member));
@@ -77,7 +77,7 @@ TEST(Reopen, HungCallsAreAbandonedWithinABound) {
   }
   EXPECT_EQ(failureOf(pool.run(member, makeRandom(8), after(50))).kind, FailureKind::kLaneDeadline);
   EXPECT_EQ(failureOf(pool.reopen(member, after(500))).kind, FailureKind::kStuck);
-  // Also counted while the member is not open.
+  // The openings are counted even while the member is not open.
   EXPECT_EQ(pool.statistics(member).openings, 3);
   token.heal();
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).openings == 0; }));
@@ -139,7 +139,7 @@ TEST(Reopen, CallsOfAnEarlierOpeningAreAnsweredByTheirDeadline) {
   valueOf<uint64_t>(pool.logIn(member));
   const auto late = failureOf(running.get());
   EXPECT_EQ(late.kind, FailureKind::kLaneDeadline);
-  // It says nothing about the opening that serves now.
+  // The late answer says nothing about the opening that serves now.
   EXPECT_EQ(late.epoch, epoch);
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 0);
   token.heal();

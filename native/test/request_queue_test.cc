@@ -77,7 +77,7 @@ TEST_F(RequestQueueTest, GivesASuspendedMemberNothingOfASet) {
   EXPECT_EQ(queue_.pop(0, true), ofOne.request);
 }
 
-TEST_F(RequestQueueTest, PutsWhatALaneGivesBackBeforeAllThatWait) {
+TEST_F(RequestQueueTest, PutsARequestThatALaneGivesBackFirst) {
   const PoolLock lock(mutex_);
   const auto waits = push(Members::all());
   const auto ofTwo = make(Members::anyOf({0, 1}));

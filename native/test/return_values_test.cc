@@ -30,7 +30,7 @@ TEST(ReturnValues, EveryNameOfTheHeaderHasARow) {
   for (const auto& name : names) EXPECT_TRUE(rows.contains(name)) << name;
 }
 
-TEST(ReturnValues, NoNameAndNoValueTwice) {
+TEST(ReturnValues, NoNameAndNoValueComesTwice) {
   std::set<std::string> names;
   std::set<CK_RV> values;
   for (const auto& row : returnValues()) {

@@ -53,7 +53,7 @@ TEST(Watchdog, ServesATargetThatArrivesWhileItSleepsForARemovedOne) {
     watchdog.watch(deadline, done);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     watchdog.unwatch(deadline, done);
-    // The first is due before that sleep ends, the second after it.
+    // The first target is due before that sleep ends, the second after it.
     watchdog.watch(after(80), std::make_shared<Counter>(late));
   }
   EXPECT_TRUE(eventually([&] { return late == 2; }));

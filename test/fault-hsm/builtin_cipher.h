@@ -19,10 +19,10 @@ class BuiltinCipher {
  public:
   enum class Direction { kEncrypt, kDecrypt };
 
-  /// For C_EncryptInit and C_DecryptInit. `identity`: the key's identity in Objects.
+  /// Carries out C_EncryptInit and C_DecryptInit. `identity`: the key's identity in Objects.
   CK_RV begin(CK_SESSION_HANDLE session, Direction direction, const CK_MECHANISM& mechanism,
               const std::string& identity);
-  /// For C_Encrypt and C_Decrypt. Nothing if the session's operation is not one of these.
+  /// Carries out C_Encrypt and C_Decrypt. Nothing if the session's operation was not begun here.
   std::optional<CK_RV> finish(CK_SESSION_HANDLE session, Direction direction, const unsigned char* input,
                               CK_ULONG inputLength, unsigned char* output, CK_ULONG* outputLength);
 
@@ -40,10 +40,10 @@ class BuiltinCipher {
   std::unordered_map<CK_SESSION_HANDLE, Operation> operations_;
 };
 
-/// For C_GenerateRandom.
+/// Carries out C_GenerateRandom.
 CK_RV drawBuiltinRandom(unsigned char* output, CK_ULONG length);
 
-/// This copy of the library has one.
+/// The one cipher of this copy of the library.
 BuiltinCipher& builtinCipher();
 
 }  // namespace faulthsm

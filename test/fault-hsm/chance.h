@@ -1,4 +1,4 @@
-/// \file Repeatable chance: the n-th draw of a seed is the same in every run, whichever thread makes it.
+/// \file Repeatable chance: the n-th draw from a seed is the same in every run, whichever thread makes it.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ inline double uniform(uint64_t seed, uint64_t index) {
   return static_cast<double>(mix(mix(seed) ^ index) >> 11) * 0x1p-53;
 }
 
-/// The same, normally distributed (Box and Muller, 1958).
+/// Draw number `index` of a seed, normally distributed (Box and Muller, 1958).
 inline double normal(uint64_t seed, uint64_t index) {
   const double radius = std::sqrt(-2 * std::log(1 - uniform(seed, 2 * index)));
   return radius * std::cos(6.283185307179586 * uniform(seed, 2 * index + 1));

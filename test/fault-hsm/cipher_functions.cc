@@ -50,7 +50,7 @@ CK_RV begin(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE
       [&] { return keyBehind(key, session); });
 }
 
-/// Changes a cipher's output as a script's line orders.
+/// Changes a cipher's output as a line of the script orders.
 template <FunctionNumber Number>
 void tellOfBytes(const std::optional<Decision>& decision, const unsigned char* input, CK_ULONG inputLength,
                  unsigned char* output, CK_ULONG outputLength) {

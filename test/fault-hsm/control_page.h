@@ -9,19 +9,19 @@
 
 namespace faulthsm {
 
-/// Numbers that change how the HSM behaves, at once and in every process. Order and meaning are
-/// `test/native/fault-hsm.ts`'s too.
+/// Numbers that change how the HSM behaves, at once and in every process. `test/native/fault-hsm.ts` has the
+/// same order and meanings.
 enum Setting : size_t {
   kScript,           ///< Number of the script in force (the file `script.<number>`); 0: none.
   kReleased,         ///< Changed: calls that hang go on, whatever the script says.
-  kRemoval,          ///< How the device is away now (a `Removal`); 0: it is there.
+  kRemoval,          ///< How the device is away now (a `Removal`); 0: it is present.
   kRemovals,         ///< How often it went away.
   kLastRemoval,      ///< How it went away the last time.
   kSessionsLost,     ///< Changed: sessions opened before are lost.
-  kSessionLostRv,    ///< What they answer; 0: CKR_SESSION_HANDLE_INVALID.
+  kSessionLostRv,    ///< The answer of lost sessions; 0: CKR_SESSION_HANDLE_INVALID.
   kLoginsLost,       ///< Changed: logins made before are lost.
   kRenumberings,     ///< Changed: object handles known by now change places.
-  kRenumberAtStart,  ///< Not 0: they do so at C_Initialize too.
+  kRenumberAtStart,  ///< Not 0: handles change places at C_Initialize too.
   kSlotShift,        ///< Added to slot numbers from the next C_Initialize on.
   kTokenFull,        ///< Not 0: nothing new is made.
   kSessionLimit,     ///< Maximum number of sessions, over all processes; 0: no limit.
@@ -36,7 +36,8 @@ enum Setting : size_t {
 using Word = std::atomic<uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 
-/// Calls of one function, across all processes. If a process died inside, `returned` stays behind.
+/// The calls of one function, across all processes. If a process dies inside one, `returned` lags behind for
+/// good.
 struct Counts {
   char name[40];
   Word entered;
@@ -47,7 +48,7 @@ struct Counts {
   Word insideNs;
 };
 
-/// Sessions that one instance holds. `owner` is its process, 0 if the row is free.
+/// The sessions that one instance holds. `owner` is its process, or 0 if the row is free.
 struct Census {
   Word owner;
   Word sessions;
@@ -74,8 +75,8 @@ constexpr size_t kCensusRoom = 256;
 constexpr size_t kTraceRoom = 4096;
 static_assert(kSettingCount <= kSettingRoom && kFunctionCount <= kFunctionRoom);
 
-/// The file's layout: 64-bit words in the machine's byte order: a test reads and writes them with
-/// `pread` and `pwrite`.
+/// The file's layout: 64-bit words in the machine's byte order. A test reads and writes them with `pread` and
+/// `pwrite`.
 struct ControlPage {
   Word settings[kSettingRoom];
   Counts counts[kFunctionRoom];
@@ -84,8 +85,8 @@ struct ControlPage {
   TraceEntry trace[kTraceRoom];
 };
 
-/// Maps the page of a folder and makes it if it is missing; without the folder, memory of this process alone.
-/// Never unmapped: a call that hangs may come back at any time.
+/// Maps the page of a folder, and makes it if it is missing. Without the folder, maps memory of this process
+/// alone. The page is never unmapped: a call that hangs may come back at any time.
 ControlPage& mapControlPage(const std::string& folder);
 
 }  // namespace faulthsm

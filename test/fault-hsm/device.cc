@@ -73,7 +73,7 @@ std::optional<CK_RV> Device::refuse(FunctionNumber function, CK_ULONG first) {
   renumberIfTold();
   if (const auto answer = away(function)) return answer;
   if (has(function, kSession) && sessions_.isLost(first)) {
-    // The real session must not outlive it: the application thinks that there is nothing to close.
+    // The real session must not outlive the lost one: the application thinks that there is nothing to close.
     sessions_.closed(first);
     loadRealModule()->C_CloseSession(first);
     const uint64_t told = instance().setting(kSessionLostRv);

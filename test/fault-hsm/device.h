@@ -1,4 +1,5 @@
-/// \file What is wrong with the HSM as a whole: it is away, full, out of sessions, has lost a login or a PIN.
+/// \file Faults of the HSM as a whole: it is away, full or out of sessions, has lost a login, or has locked
+/// its PIN.
 #pragma once
 
 #include <map>
@@ -20,23 +21,23 @@ enum class Removal : uint64_t {
   /// Cannot be reached: CKR_DEVICE_ERROR; all is as before when it comes back.
   kDeviceError,
   /// As SoftHSM 2.6.1 behaves without its folder (measured): sessions open, searches find nothing, keys are
-  /// invalid, until C_Finalize and C_Initialize after it came back.
+  /// invalid, until C_Finalize and C_Initialize are called after it is back.
   kSoftHsm,
-  /// The client library lost it for good: CKR_CRYPTOKI_NOT_INITIALIZED, until C_Initialize after it came
-  /// back.
+  /// The client library lost it for good: CKR_CRYPTOKI_NOT_INITIALIZED, until C_Initialize is called after it
+  /// is back.
   kNotInitialized,
 };
 
 /// The HSM as an application sees it in this instance. All members may be called from any thread.
 class Device {
  public:
-  /// Before C_Initialize is forwarded. A value means: answer this.
+  /// Called before C_Initialize is forwarded. A value is the answer to give instead.
   std::optional<CK_RV> start();
   void started();
-  /// Before C_Finalize is forwarded.
+  /// Called before C_Finalize is forwarded.
   void stopped();
 
-  /// Carries out a script's order to the whole device.
+  /// Carries out an order that the script gives to the whole device.
   void obey(const Decision& decision);
   /// The device's answer in place of the call, or nothing. `first` is the call's session or slot.
   std::optional<CK_RV> refuse(FunctionNumber function, CK_ULONG first);
@@ -45,16 +46,16 @@ class Device {
   CK_SLOT_ID shownSlot(CK_SLOT_ID real) const { return real + slotShift_; }
   bool pretendsNotInitialized() const { return removal() == Removal::kNotInitialized; }
   bool isAwayLikeSoftHsm() const { return removal() == Removal::kSoftHsm; }
-  /// No token is in any slot.
+  /// Whether every slot seems empty.
   bool hidesTokens() const;
-  /// A search finds nothing, whatever the real module says.
+  /// Whether searches find nothing, whatever the real module says.
   bool hidesObjects(CK_SESSION_HANDLE session) const;
-  /// Flags and limits of C_GetTokenInfo.
+  /// Changes the flags and limits that C_GetTokenInfo reports.
   void describe(CK_TOKEN_INFO& info) const;
-  /// Slot and state of C_GetSessionInfo.
+  /// Changes the slot and state that C_GetSessionInfo reports.
   void describe(CK_SESSION_HANDLE session, CK_SESSION_INFO& info) const;
 
-  /// C_Login's answer without the real module, or nothing.
+  /// The answer to C_Login if the real module is not to be asked; otherwise nothing.
   std::optional<CK_RV> refuseLogin(CK_SESSION_HANDLE session, const std::string& pin);
   void loggedIn(CK_SESSION_HANDLE session, const std::string& pin, CK_RV rv);
   void loggedOut(CK_SLOT_ID slot);
@@ -92,7 +93,7 @@ class Device {
   std::atomic<bool> initialized_ = false;
 };
 
-/// This copy of the library has one.
+/// The one device of this copy of the library.
 Device& device();
 
 }  // namespace faulthsm

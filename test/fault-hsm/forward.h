@@ -1,4 +1,5 @@
-/// \file A call's path: counted, delayed, perhaps refused, its handles translated, forwarded.
+/// \file The path of a call: it is counted, delayed and perhaps refused; then its handles are translated, and
+/// it is forwarded.
 #pragma once
 
 #include <string>
@@ -51,7 +52,7 @@ inline CK_RV invalidHandle(FunctionNumber function) {
   return has(function, kUsesKey) ? CKR_KEY_HANDLE_INVALID : CKR_OBJECT_HANDLE_INVALID;
 }
 
-/// Replaces the handle that was given out by the real one; false if it is no longer valid.
+/// Replaces a handle that was given out by the real one. False if it is no longer valid.
 inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
                       const std::optional<Decision>& decision) {
   if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(handle);
@@ -60,8 +61,8 @@ inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
   return real.has_value();
 }
 
-/// The call of a function that needs nothing but its row in the table. `Member` is its place in the
-/// list of functions.
+/// Carries out a function that needs nothing but its row in the table. `Member` is its place in the list of
+/// functions.
 template <FunctionNumber Number, auto Member, typename Function>
 struct Forward;
 

@@ -1,4 +1,4 @@
-/// \file Every function of PKCS#11 v2.40, with the module's knowledge of its parameters.
+/// \file Every function of PKCS#11 v2.40, and what the module knows of its parameters.
 #pragma once
 
 #include <array>
@@ -16,13 +16,13 @@ enum Trait : unsigned {
   kSession = 1,       ///< The first parameter is a session.
   kSlot = 2,          ///< The first parameter is a slot.
   kHost = 4,          ///< Answered by the library on the host: works while the device is away.
-  kUsesKey = 8,       ///< Needs a key, and so a login.
-  kReadsObject = 16,  ///< Needs an object, and so a login.
+  kUsesKey = 8,       ///< Uses a key, so it needs a login.
+  kReadsObject = 16,  ///< Reads an object, so it needs a login.
   kMakesObject = 32,  ///< Makes an object: needs a login, and room.
   /// Ends an operation or a session even if it fails (§5.8.2, §5.9.2), so it is always forwarded.
   kEndsOperation = 64,
   kFinds = 128,  ///< Part of a search.
-  /// Puts out bytes or a list: when it pretends, it still gives their length.
+  /// Puts out bytes or a list: a call that pretends still gives their length.
   kPutsOut = 256,
 };
 
@@ -35,7 +35,7 @@ struct Function {
   unsigned made;
 };
 
-// Without C_Initialize, C_Finalize and C_GetFunctionList, which have no parameters of this kind.
+// The list leaves out C_Initialize, C_Finalize and C_GetFunctionList, which have no parameters of this kind.
 #define FAULT_HSM_FUNCTIONS(X)                                    \
   X(C_GetInfo, kHost, 0, 0)                                       \
   X(C_GetSlotList, kHost | kPutsOut, 0, 0)                        \

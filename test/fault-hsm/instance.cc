@@ -60,7 +60,7 @@ std::shared_ptr<const Script> Instance::script() {
     const std::unique_lock lock(mutex_);
     if (number == scriptNumber_) return script_;
     auto loaded = number == 0 ? nullptr : Script::load(folder_, number);
-    // That script has been replaced by a newer one.
+    // A newer script has replaced that one.
     if (!loaded && number != 0 && setting(kScript) != number) continue;
     script_ = std::move(loaded);
     scriptNumber_ = number;

@@ -15,11 +15,11 @@ class Instance {
  public:
   Instance();
 
-  /// Takes the folder from HOLDFAST_FAULT_CONTROL, and the number from HOLDFAST_FAULT_SERIAL: at
-  /// C_Initialize, because that is when it stands in the environment.
+  /// Takes the folder from HOLDFAST_FAULT_CONTROL, and the serial number from HOLDFAST_FAULT_SERIAL. Called
+  /// at C_Initialize, because the environment has them only then.
   void readEnvironment();
 
-  /// The serial number that the token shows; empty: its own.
+  /// The serial number that the token is to show; empty for its own.
   std::string serialNumber();
 
   ControlPage& page() const { return *page_.load(); }
@@ -27,13 +27,14 @@ class Instance {
   void set(Setting setting, uint64_t value) { page().settings[setting].store(value); }
   void increase(Setting setting) { page().settings[setting].fetch_add(1); }
 
-  /// Takes the call's time, then returns the script's decision. If that is to hang, hangs until the release
-  /// counter exceeds `released`: a test that sees the call inside can release it, however far it came.
+  /// Takes the call's time, then returns the script's decision. If the decision is to hang, hangs until the
+  /// release counter exceeds `released`. So a test that sees the call inside can release it, however far it
+  /// has come.
   std::optional<Decision> meet(FunctionNumber function, uint64_t released, const KeyOfCall& key);
 
  private:
   std::shared_ptr<const Script> script();
-  /// @returns whether calls were released, rather than the script changed.
+  /// Hangs. @returns whether calls were released; false if the script changed instead.
   bool hang(uint64_t script, uint64_t released) const;
 
   std::atomic<ControlPage*> page_;
@@ -44,7 +45,7 @@ class Instance {
   uint64_t scriptNumber_ = 0;
 };
 
-/// This copy of the library has one.
+/// The one instance of this copy of the library.
 Instance& instance();
 
 /// A call under way: counts it and, at its end, writes it into the trace.
@@ -55,10 +56,10 @@ class TracedCall {
   TracedCall& operator=(const TracedCall&) = delete;
   ~TracedCall();
 
-  /// The release counter before this call could be seen inside.
+  /// The release counter from before this call could be seen inside.
   uint64_t released() const { return released_; }
 
-  /// The answer.
+  /// Records the answer and returns it.
   CK_RV answer(CK_RV rv) {
     rv_ = rv;
     return rv;

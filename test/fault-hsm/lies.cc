@@ -83,7 +83,7 @@ void Lie::aboutAttributes(CK_ATTRIBUTE* attributes, CK_ULONG count) const {
 
 CK_RV drawRepeatedly(uint64_t period, unsigned char* output, CK_ULONG length) {
   static std::atomic<uint64_t> draws = 0;
-  // Each script has bytes of its own: the next test must not draw the same again.
+  // Each script has bytes of its own, because the next test must not draw the same bytes again.
   const uint64_t script = instance().setting(kScript);
   std::mt19937_64 random(script << 32U | draws.fetch_add(1) % std::max<uint64_t>(period, 1));
   std::generate_n(output, length, [&random] { return static_cast<unsigned char>(random()); });

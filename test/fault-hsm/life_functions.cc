@@ -106,7 +106,7 @@ CK_RV initPin(CK_SESSION_HANDLE session, unsigned char* pin, CK_ULONG length) {
   using Forwarded = FAULT_HSM_FORWARD(C_InitPIN);
   return guarded(kC_InitPIN, session, [&](const auto& decision) {
     const CK_RV rv = Forwarded::forward({session, pin, length}, decision);
-    // The officer's way to unlock it.
+    // This is how the security officer unlocks the PIN.
     if (rv == CKR_OK) instance().set(kWrongPins, 0);
     return rv;
   });

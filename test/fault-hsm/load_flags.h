@@ -1,11 +1,12 @@
-/// \file How a module in front of a real one loads that one.
+/// \file How a module in front of a real one loads the real one.
 #pragma once
 
 #include <dlfcn.h>
 
 namespace faulthsm {
 
-/// As the addon does: node exports an OpenSSL of its own, and sanitizers refuse the flag that keeps it out.
+/// The flags that the addon uses too: node exports an OpenSSL of its own, and sanitizers refuse the flag that
+/// keeps it out.
 inline int loadFlags() {
   const bool sanitized =
       dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;

@@ -8,7 +8,7 @@
 namespace faulthsm {
 namespace {
 
-/// Searches that never reached the real module must not be asked of it.
+/// Whether searches stay away from the real module: what never began there must not go on there.
 bool searchesNothing() { return device().isAwayLikeSoftHsm(); }
 
 /// The CKA_ID of this thread's last search: each session belongs to one thread.
@@ -34,7 +34,7 @@ bool asks(const std::optional<Decision>& decision, Action action) {
   return decision && decision->action == action;
 }
 
-/// As many handles as are asked for, none of them ever given out.
+/// Finds as many handles as are asked for, none of which was ever given out.
 CK_RV findForEver(CK_OBJECT_HANDLE* found, CK_ULONG most, CK_ULONG* count) {
   static std::atomic<CK_OBJECT_HANDLE> last = 0x70000000;
   for (CK_ULONG i = 0; i < most; ++i) found[i] = last.fetch_add(1);
@@ -90,7 +90,7 @@ CK_RV findObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE* found, CK_ULONG m
           if (asks(decision, Action::kWrongHandle)) found[i] = objects.another(found[i]);
           Lie(decision).aboutHandle(found[i], found[0]);
         }
-        // The same one more, as it never was in a search of one.
+        // Adds the first handle again, as no search for one object ever does.
         if (asks(decision, Action::kRepeat) && *count > 0 && *count < most) found[(*count)++] = found[0];
         if (!asks(decision, Action::kShort)) Lie(decision).aboutLength(*count);
         return rv;

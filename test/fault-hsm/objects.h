@@ -1,4 +1,4 @@
-/// \file Object handles as the application sees them, which need not be the real module's.
+/// \file Object handles as the application sees them. They need not be the real module's.
 #pragma once
 
 #include <map>
@@ -17,8 +17,8 @@ namespace faulthsm {
 /// members may be called from any thread.
 class Objects {
  public:
-  /// From one C_Initialize to the next real handles mean nothing. `renumber`: objects are remembered by class
-  /// and CKA_ID, and their handles change places.
+  /// Begins after C_Initialize, which makes all earlier real handles meaningless. `renumber`: objects are
+  /// remembered by class and CKA_ID, and their handles change places.
   void begin(bool renumber);
 
   /// The handle to give out for a real one. `identify`: remember class and CKA_ID too.
@@ -28,18 +28,18 @@ class Objects {
   /// Class and CKA_ID of the object behind a handle: the same on every HSM that has the key.
   std::string identity(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session);
 
-  /// The object was destroyed.
+  /// Called when the object was destroyed.
   void destroyed(CK_OBJECT_HANDLE shown);
-  /// The handle is invalid from now on; the object gets another one when it is found again.
+  /// Makes the handle invalid from now on; the object gets another one when it is found again.
   void makeStale(CK_OBJECT_HANDLE shown);
-  /// Every known handle becomes valid for the next object.
+  /// Makes every known handle name the next object.
   void rotate();
   /// The handle of another object; an invalid one if no other is known.
   CK_OBJECT_HANDLE another(CK_OBJECT_HANDLE shown) const;
 
  private:
   struct Object {
-    /// 0 if it was not found since C_Initialize.
+    /// 0 if the object has not been found since C_Initialize.
     CK_OBJECT_HANDLE real = 0;
     std::string identity;
   };

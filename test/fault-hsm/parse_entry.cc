@@ -121,7 +121,7 @@ bool readAction(std::istream& words, Entry& entry) {
   return readOperand(words, known->second.operand, entry);
 }
 
-/// `latency <function> [seed N] <time>`
+/// Reads `latency <function> [seed N] <time>`.
 bool readLatency(std::istream& words, Entry& entry) {
   entry.action = Action::kDelay;
   if (!(words >> entry.function)) return false;

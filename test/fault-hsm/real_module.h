@@ -12,7 +12,7 @@ namespace faulthsm {
 /// itself (NSS finds its other libraries beside its own file). False if that fails.
 bool chooseRealModule();
 
-/// The one loaded last; null before that.
+/// The module loaded last; null if none was loaded.
 CK_FUNCTION_LIST* loadRealModule();
 
 }  // namespace faulthsm

@@ -31,7 +31,7 @@ std::shared_ptr<const Script> Script::load(const std::string& folder, uint64_t n
   for (std::string line; std::getline(file, line);) {
     if (line.empty()) continue;
     auto entry = parseEntry(line).value_or(refuseEverything());
-    // Lines without a seed of their own still draw differently.
+    // Gives each line without a seed one of its own, so they draw different numbers.
     if (entry.seed == 0) entry.seed = script->entries_.size() + script->latencies_.size() + 1;
     auto& list = line.starts_with("latency ") && entry.delay ? script->latencies_ : script->entries_;
     list.push_back(std::move(entry));
@@ -95,7 +95,7 @@ std::optional<Decision> Script::next(FunctionNumber function, const KeyOfCall& k
       const uint64_t met = progress_[i].met.fetch_add(1);
       // Calls before the n-th go through, and later lines of the function wait.
       if (met < entries_[i].after) break;
-      // Another thread took the last one.
+      // Another thread has used the last of its times.
       if (entries_[i].times && met >= entries_[i].after + *entries_[i].times) continue;
       return decide(i);
     }

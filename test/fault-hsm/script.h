@@ -15,14 +15,14 @@ namespace faulthsm {
 /// A fault that a call meets.
 enum class Action {
   kAnswer,        ///< `rv <code>`
-  kLeaveOpen,     ///< `leave-open <code>`: this answer, and an operation that it should end goes on.
+  kLeaveOpen,     ///< `leave-open <code>`: this answer, but the operation stays open.
   kDelay,         ///< `delay <time>`
   kHang,          ///< `hang [code]`: until the script changes or calls are released.
   kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
   kFlip,          ///< `flip`: one bit of its output is wrong.
-  kShort,         ///< `short [n]`: lengths and counts are less by n (1) than they are.
-  kLong,          ///< `long [n]`: they are more.
-  kHuge,          ///< `huge`: they are 2^40.
+  kShort,         ///< `short [n]`: lengths and counts are given as n (1) less.
+  kLong,          ///< `long [n]`: they are given as n (1) more.
+  kHuge,          ///< `huge`: they are given as 2^40.
   kZero,          ///< `zero`: handles are 0.
   kRepeat,        ///< `repeat [n]`: earlier output comes again.
   kEndless,       ///< `endless`, of C_FindObjects: there is always one more.
@@ -30,11 +30,11 @@ enum class Action {
   kPretend,       ///< `pretend`: CKR_OK, but nothing was done or written.
   kGarbage,       ///< `garbage`: the output has its length but makes no sense.
   kUnavailable,   ///< `unavailable`, of C_GetAttributeValue: attributes have no length.
-  kEcho,          ///< `echo [n]`: ciphertext is plaintext; random bytes are n that repeat.
+  kEcho,          ///< `echo [n]`: ciphertext is plaintext; random bytes repeat every n.
   kNoTag,         ///< `no-tag`, of C_Decrypt: a ciphertext that it would refuse gives some plaintext.
   kNoContext,     ///< `no-context`, of C_EncryptInit, C_DecryptInit: the additional data is ignored.
   kPrevious,      ///< `previous`, of C_Encrypt, C_Decrypt: the output of the call before, if it is as long.
-  kRotate,        ///< `rotate`: the first byte of their output is the last one.
+  kRotate,        ///< `rotate`: the first byte of their output comes last.
   kHeadless,      ///< `headless`: their output begins with its second block, and ends with garbage.
   kTagFirst,      ///< `tag-first`: their output begins with its last block.
   kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
@@ -63,7 +63,7 @@ struct Entry {
   std::optional<Delay> delay;
 };
 
-/// The CKA_ID of a call's key, '' if it has none; asked only if an entry needs it.
+/// Returns the CKA_ID of a call's key, '' if it has none. Called only if an entry needs it.
 using KeyOfCall = std::function<std::string()>;
 
 /// The script's decision for one call.
@@ -84,7 +84,7 @@ class Script {
 
   /// How long the call takes, whatever else happens to it.
   double latencyMs(FunctionNumber function) const;
-  /// The first entry that applies, of this function before those of `*`. Consumes it.
+  /// Consumes the first entry that applies; entries of this function go before those of `*`.
   std::optional<Decision> next(FunctionNumber function, const KeyOfCall& key) const;
 
  private:
@@ -104,7 +104,7 @@ class Script {
   Progress* progress_ = nullptr;
 };
 
-/// One line, `latency` ones with the action kDelay; nothing if it is not understood.
+/// Parses one line; a `latency` line has the action kDelay. Nothing if it is not understood.
 std::optional<Entry> parseEntry(const std::string& line);
 
 }  // namespace faulthsm

@@ -12,7 +12,7 @@ namespace faulthsm {
 /// Sessions of one instance. All members may be called from any thread.
 class Sessions {
  public:
-  /// A row is held from C_Initialize to C_Finalize.
+  /// Takes a row, held from C_Initialize to C_Finalize.
   void begin();
   void end();
 
@@ -27,7 +27,7 @@ class Sessions {
   bool isLost(CK_SESSION_HANDLE session) const;
   std::optional<CK_SLOT_ID> slotOf(CK_SESSION_HANDLE session) const;
 
-  /// Over all living processes.
+  /// The sessions of all living processes.
   struct Totals {
     uint64_t sessions = 0;
     uint64_t rwSessions = 0;

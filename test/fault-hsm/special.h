@@ -6,7 +6,7 @@
 
 namespace faulthsm {
 
-/// Replaces the forwarding ones in the list by them.
+/// Each of these replaces forwarding functions in the list by special ones.
 void addLifeFunctions(CK_FUNCTION_LIST& list);
 void addTokenFunctions(CK_FUNCTION_LIST& list);
 void addObjectFunctions(CK_FUNCTION_LIST& list);

@@ -49,7 +49,7 @@ CK_RV getInfo(CK_INFO* info) {
   });
 }
 
-/// Padded with blanks, as every text of a token is.
+/// Shows the serial number, padded with blanks as every text of a token is.
 void showSerialNumber(CK_TOKEN_INFO& info) {
   const std::string number = instance().serialNumber();
   if (number.empty()) return;

@@ -38,7 +38,7 @@ std::string list(const Session& session) {
   return json + ']';
 }
 
-/// Does `work` on every secret key with an id. @returns the last answer
+/// Does `work` on every secret key with this id. @returns the last answer
 template <typename Work>
 std::string onEach(const Session& session, const std::string& id, Work work) {
   CK_RV rv = CKR_OBJECT_HANDLE_INVALID;

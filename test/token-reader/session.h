@@ -1,4 +1,4 @@
-/// \file A logged-in session on a token that shares no code with the addon: its view is a second opinion.
+/// \file A logged-in session on a token. It shares no code with the addon, so its view is a second opinion.
 #pragma once
 
 #include <stdexcept>

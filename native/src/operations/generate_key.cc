@@ -72,7 +72,8 @@ class GenerateKey final : public Operation {
   }
 
  private:
-  /// Alone, because SoftHSM 2.6.1 fails if objects are made and found at the same time.
+  /// Makes the key under the exclusive lock, because SoftHSM 2.6.1 fails if objects are made and found at the
+  /// same time.
   CK_OBJECT_HANDLE make(OperationContext& context) const {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
@@ -104,7 +105,7 @@ class GenerateKey final : public Operation {
     }
   }
 
-  /// As the catalog will know it, once it has the canary.
+  /// The material as the catalog will record it, once it has the canary.
   Material material_;
   DecryptionCanary canary_;
 };

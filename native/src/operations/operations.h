@@ -41,8 +41,8 @@ namespace holdfast {
 [[nodiscard]] EncryptedData encryptWith(OperationContext& context, CK_OBJECT_HANDLE key, ByteView plaintext,
                                         ByteView additionalData);
 
-/// Reads the whole token into the cache. It is no lane's operation: it takes long and has a session of its
-/// own.
+/// Reads the whole token into the cache. This is not an operation for a lane: it takes long and has a session
+/// of its own.
 [[nodiscard]] std::vector<ObjectSummary> takeInventory(OperationContext& context);
 
 }  // namespace holdfast
