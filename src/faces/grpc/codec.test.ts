@@ -76,6 +76,17 @@ test('nothing is hidden behind a zero tag, which the generated decoder takes for
   }
 });
 
+test.each([
+  ['a zero tag', Buffer.of(0)],
+  ['the end of a group', Buffer.of(0x0c)],
+])('nothing is hidden in a context behind %s', (_name, end) => {
+  const hiding = (...hidden: Buffer[]) => field(3, field(1, 'a'), field(2, '1'), end, ...hidden);
+  for (const hidden of [field(1, 'another-key'), entry(3, 'b', '2'), field(14, 'of a newer client'), Buffer.of(0xff)]) {
+    expect(codeOf(() => decodeEncrypt(field(1, 'key'), hiding(hidden)))).toBe('VALIDATION');
+  }
+  expect(codeOf(() => decodeEncrypt(entry(3, 'b', '1'), hiding(entry(3, 'b', '2'))))).toBe('VALIDATION');
+});
+
 test('invalid UTF-8 is refused, in a field and in an encryption context; a byte order mark is kept', () => {
   const invalid = Buffer.from([0x61, 0xff]);
   expect(codeOf(() => decodeEncrypt(field(1, invalid)))).toBe('VALIDATION');

@@ -96,7 +96,7 @@ function decodeStrictly<Request, Response>(
   frame: Uint8Array,
 ): object {
   // The generated decoder takes a zero tag for the end of the message and drops the rest; this one does not.
-  const counts = parse(methodName, () => countFields(frame));
+  const counts = parse(methodName, () => countFields(frame, Object.values(messages.contexts ?? {})));
   refuseUnknownFields(methodName, messages.requestFields.fieldCount, counts);
   const secret = parse(methodName, () =>
     messages.secretText === undefined ? undefined : takeSecretText(frame, messages.secretText.fieldNumber),

@@ -12,14 +12,19 @@ export function strictReader(bytes: Uint8Array): BinaryReader {
   return new BinaryReader(bytes, (text) => strictUtf8.decode(text));
 }
 
-/** Counts how often each field occurs at the top level of a message. Throws for bytes that are not a message. */
-export function countFields(message: Uint8Array): Map<number, number> {
+/**
+ * Counts how often each field occurs at the top level of a message. Throws for bytes that are not a message.
+ * @param maps field numbers of maps, whose entries are checked too: the generated decoder leaves an entry at a zero tag,
+ *   and takes the rest of it for fields of the message
+ */
+export function countFields(message: Uint8Array, maps: readonly number[] = []): Map<number, number> {
   const counts = new Map<number, number>();
   const reader = new BinaryReader(message);
   while (reader.pos < reader.len) {
     const [fieldNumber, wireType] = reader.tag();
     counts.set(fieldNumber, (counts.get(fieldNumber) ?? 0) + 1);
-    reader.skip(wireType, fieldNumber);
+    if (wireType === WireType.LengthDelimited && maps.includes(fieldNumber)) countFields(reader.bytes());
+    else reader.skip(wireType, fieldNumber);
   }
   return counts;
 }
