@@ -82,6 +82,11 @@ export class Secret {
   }
 }
 
+/** Destroys the secrets among the fields of a request or response; not those of nested objects. */
+export function destroySecretsIn(fields: object = {}): void {
+  for (const value of Object.values(fields)) if (value instanceof Secret) value.destroy();
+}
+
 interface SharedBytes {
   readonly bytes: Uint8Array;
   /** The number of holders that have not destroyed theirs. */

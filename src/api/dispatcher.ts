@@ -7,7 +7,7 @@ import { HoldfastError, toHoldfastError } from '../errors.js';
 import { UnknownKeyError } from '../operations/cryptography/unknown-key.js';
 import type { AccessContext, AccessResource, Authorizer, Decision } from '../policy/authorizer.js';
 import type { Principal } from '../calls/principal.js';
-import { Secret } from '../secret.js';
+import { destroySecretsIn } from '../secret.js';
 import type { OperationTrace } from '../calls/trace.js';
 import type { AccessCheck, Operation, OperationsCore, PreparedRequest } from '../operations/operation.js';
 import type { OperationName, Operations } from '../operations/registry.js';
@@ -108,8 +108,8 @@ export class AuditedDispatcher implements Dispatcher {
       this.#completed(call, error, record.startedMs);
       throw error;
     } finally {
-      destroySecrets(record.request);
-      destroySecrets(record.response);
+      destroySecretsIn(record.request);
+      destroySecretsIn(record.response);
     }
   }
 
@@ -334,10 +334,4 @@ function auditedContext(context: ReadonlyMap<string, string>): unknown {
     if (length > maxAuditedTextLength) return `(${context.size} pairs, longer than an encryption context can be)`;
   }
   return Object.fromEntries(context);
-}
-
-function destroySecrets(fields: object | undefined): void {
-  for (const value of Object.values(fields ?? {})) {
-    if (value instanceof Secret) value.destroy();
-  }
 }

@@ -128,6 +128,21 @@ test.each([
   expect(codeOf(() => decode(field(number, field(2, 'x')), entry(number, '', 'y')))).toBe('VALIDATION');
 });
 
+test('a plaintext in a request that is refused for its context is zeroed', () => {
+  const decoded = vi.spyOn(EncryptRequest, 'decode');
+  try {
+    const context = [entry(3, 'a', '1'), entry(3, 'a', '2')];
+    expect(codeOf(() => decodeEncrypt(field(2, 'a plaintext of some length. '.repeat(9)), ...context))).toBe(
+      'VALIDATION',
+    );
+    const { plaintext } = decoded.mock.results[0]?.value as EncryptRequest;
+    expect(plaintext?.length).toBeGreaterThan(200);
+    expect(plaintext?.every((byte) => byte === 0)).toBe(true);
+  } finally {
+    decoded.mockRestore();
+  }
+});
+
 test('an enum’s UNSPECIFIED is absent; a number that the proto does not know is UNRECOGNIZED', () => {
   expect(decodeEncrypt(Buffer.from([0x28, 0]))).toEqual({ encryptionContext: new Map() });
   expect(decodeEncrypt(Buffer.from([0x28, 1]))['encryptionAlgorithm']).toBe('SYMMETRIC_DEFAULT');

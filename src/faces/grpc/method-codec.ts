@@ -1,6 +1,6 @@
 import { type BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { HoldfastError } from '../../errors.js';
-import { moveOffHeap } from '../../secret.js';
+import { destroySecretsIn, moveOffHeap } from '../../secret.js';
 import { asBuffer, type StructureConversion } from './conversion.js';
 import { countFields, strictReader, takeSecretText } from './wire.js';
 
@@ -101,14 +101,16 @@ function decodeStrictly<Request, Response>(
   const secret = parse(methodName, () =>
     messages.secretText === undefined ? undefined : takeSecretText(frame, messages.secretText.fieldNumber),
   );
+  let request: Record<string, unknown> = {};
   try {
     const wire = parse(methodName, () => messages.request.decode(strictReader(frame)));
-    const request = messages.requestFields.toDomain(wire) as Record<string, unknown>;
+    request = messages.requestFields.toDomain(wire) as Record<string, unknown>;
     refuseDuplicateNames(messages.contexts ?? {}, request, counts);
     if (messages.secretText !== undefined && secret !== undefined) request[messages.secretText.name] = secret;
     return request;
   } catch (error) {
     secret?.destroy();
+    destroySecretsIn(request);
     throw error;
   }
 }
