@@ -28,7 +28,7 @@ describe('deadlines on one timer', () => {
     expect(clock.scheduled).toBe(0);
   });
 
-  it('do not fire if they were cancelled, even by one that fires at the same time', () => {
+  it('do not fire if they were cancelled, even by another that fires at the same time', () => {
     const clock = new ManualClock();
     const deadlines = new Deadlines(clock);
     const overdue: string[] = [];

@@ -36,7 +36,7 @@ export async function compose(
     await server.start();
     return server;
   } catch (error) {
-    // It listens already, and its key stores connect.
+    // The server already listens, and its key stores are connecting.
     await server.stop();
     throw error;
   }

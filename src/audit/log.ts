@@ -1,6 +1,6 @@
 import type { AuditEvent } from './event.js';
 
-/** How a record is appended. */
+/** The options for appending a record. */
 export interface AppendOptions {
   /** Whether the record must be on the disk, not only in the kernel. */
   durable: boolean;

@@ -26,7 +26,7 @@ export function addPasswordOptions(command: Command): Command {
     .addOption(new Option('--password [value]').hideHelp().argParser(refuseArgument));
 }
 
-/** True if an option says where the password is. */
+/** Whether an option names the source of the password. */
 export function hasPasswordOption(options: PasswordOptions): boolean {
   if (options.password !== undefined) refuseArgument();
   return options.passwordFile !== undefined || options.passwordStdin === true;

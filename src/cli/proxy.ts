@@ -34,7 +34,7 @@ function isException(host: string, environment: NodeJS.ProcessEnv): boolean {
     .some((entry) => entry !== '' && matches(host, entry));
 }
 
-/** An entry is `*`, an IPv4 range, or the end of a name: gRPC's rules, and `*`. */
+/** An entry is `*`, an IPv4 range, or the end of a name. These are gRPC's rules, with `*` added. */
 function matches(host: string, entry: string): boolean {
   const [network = '', prefix] = entry.split('/');
   if (prefix !== undefined) return isIPv4(host) && isIPv4(network) && isInRange(host, network, Number(prefix));

@@ -33,7 +33,7 @@ export interface MaterialReference {
   canary: Canary;
 }
 
-/** The result of an AES-256-GCM encryption in a token. It omits the additional data, which those who decrypt have. */
+/** The result of an AES-256-GCM encryption in a token. It omits the additional data, which whoever decrypts has. */
 export interface EncryptedData {
   /** 12 bytes from the token's RNG. */
   nonce: Uint8Array;
@@ -128,7 +128,7 @@ export interface ClusterDescription {
   maximumPinLength: number;
 }
 
-/** How a connect ended. DescribeCustomKeyStores shows `errorCode` for a store that FAILED because of it. */
+/** The result of a connect. DescribeCustomKeyStores shows `errorCode` for a store that FAILED because of it. */
 export type ConnectOutcome =
   | { connected: true; cluster: HsmCluster }
   | {

@@ -12,7 +12,7 @@ export interface CatalogWatchEvents {
 
 /**
  * Checks whether the catalog accepts changes. Callers that only encrypt would not notice for hours that its disk is
- * read-only, its file missing, or held by another program.
+ * read-only, or that its file is missing or held by another program.
  */
 export class CatalogWatch {
   readonly #clock: Clock;

@@ -35,7 +35,7 @@ export class Disks {
     }
   }
 
-  /** A hanging query holds one of libuv's four threads: it must not take another one at each scrape. */
+  /** A hanging query holds one of libuv's four threads: each scrape must not take another one. */
   #ask(file: StoredFile): Promise<DiskStatus | undefined> {
     const asked = this.#asked.get(file);
     if (asked !== undefined) return asked;

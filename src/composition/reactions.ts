@@ -7,7 +7,10 @@ import type { InventoryCheck } from './inventory-check.js';
 export interface Reactions {
   /** A returning token may contain keys that were destroyed elsewhere meanwhile. */
   checkInventory: InventoryCheck;
-  /** Health may have changed. Called in a later turn of the event loop: the reporter of an event is not done yet. */
+  /**
+   * Health may have changed. Called in a later turn of the event loop: the code that reports an event has not finished
+   * yet.
+   */
   lookAtReadiness: () => void;
   hangTracker: HangTracker;
 }

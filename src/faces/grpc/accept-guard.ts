@@ -26,7 +26,7 @@ export type DescriptorEvent =
  */
 export function guardAccepts(server: Server, maximumConnections: number, bounds: DescriptorBounds | undefined): void {
   server.maxConnections = maximumConnections;
-  // Before it listens, errors belong to the start.
+  // Earlier errors belong to the start.
   server.once('listening', () => {
     server.on('error', (cause) => bounds?.onEvent({ kind: 'refused', cause }));
   });

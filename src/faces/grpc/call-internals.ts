@@ -5,7 +5,7 @@ import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 export interface CallInternals {
   /** Used to reset the stream of a finished call. */
   readonly stream: ServerHttp2Stream;
-  /** `grpc-encoding`. */
+  /** The value of the `grpc-encoding` header. */
   readonly incomingEncoding: string;
   /** Called for each message, with its head, as soon as it has arrived. */
   decompressMessage(frame: Buffer, encoding: string): Buffer | Promise<Buffer>;

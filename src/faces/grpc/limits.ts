@@ -21,7 +21,7 @@ export interface GrpcFaceLimits {
   handshakeTimeoutMs: number;
   /** Concurrent TLS handshakes on one listener, and at most half of its connections. */
   maximumHandshakes: number;
-  /** A connection without a call is closed after this time; also one that never sends anything. */
+  /** A connection without a call is closed after this time, even one that never sends anything. */
   idleTimeoutMs: number;
   /**
    * A connection is closed (GOAWAY, give or take 10 %) after this time, and its certificate is checked again when it
@@ -56,8 +56,8 @@ export const fixedLimits: Omit<GrpcFaceLimits, keyof ConfiguredLimits> = {
 };
 
 /**
- * The minimum for one connection. Otherwise it is eight maximum messages; two for a connection without a principal,
- * whose calls are all denied.
+ * The minimum memory for one connection. A connection gets eight maximum messages if that is more, or two without a
+ * principal: all its calls are denied.
  */
 const minConnectionBytes = 8 * 1024 * 1024;
 const minUnknownBytes = 2 * 1024 * 1024;

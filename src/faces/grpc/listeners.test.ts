@@ -106,7 +106,7 @@ test('a dead Unix socket is replaced; a live one, or another kind of file, is no
   await expect(FaceUnderTest.start({}, [{ ...unix, path: `/${'x'.repeat(107)}` }])).rejects.toThrow('107 bytes');
 });
 
-test('of many starts at once on one dead Unix socket, one serves and none takes its socket away', async () => {
+test('if many servers start at once on one dead Unix socket, one serves and none takes its socket away', async () => {
   const path = temporarySocketPath();
   const listenAndDie = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
   for (let round = 0; round < 5; round += 1) {

@@ -147,7 +147,7 @@ class PlainFields {
     return undefined;
   }
 
-  /** Moves on by a length-delimited value. @returns where it begins; it ends where the reader is then. */
+  /** Skips a length-delimited value. @returns where it begins; it ends at the reader's new position. */
   #delimited(): number | undefined {
     const length = this.#number();
     if (length === undefined || length > this.#frame.length - this.#at) return undefined;

@@ -5,7 +5,7 @@ export interface RequestFrameRules {
   maximumMessageBytes: number;
   /** Whether the method takes any number of messages; all others take exactly one. */
   isStream: boolean;
-  /** `grpc-encoding` of the call. */
+  /** The value of the `grpc-encoding` header of the call. */
   encoding: string;
 }
 

@@ -115,7 +115,7 @@ async function removeDeadSocket(path: string): Promise<void> {
 }
 
 /**
- * Compares a socket's modification time too, which is the time of its making: the inode number of a removed file may be
+ * Compares a socket's modification time too, which is when it was made: the inode number of a removed file may be
  * reused.
  */
 function isSame(one: BigIntStats, other: BigIntStats | undefined): boolean {
