@@ -41,14 +41,17 @@ export function isUse(operation: HsmOperation): boolean {
 /** A finished attempt of one operation. */
 export interface FinishedAttempt {
   clusterId: string;
-  /** Undefined if no member was reached. */
+  /** The member that was tried; undefined if none was reached. */
   memberName: string | undefined;
   operation: HsmOperation;
-  /** From the call of the addon to its answer: waiting, the token calls, and the way back. */
+  /** The time from the call of the addon to its answer: waiting, the token calls, and the way back. */
   durationMs: number;
   /** How long it waited for a lane, and how long it held the lane; undefined if it failed, or needed none. */
   lane: { waitMs: number; workMs: number } | undefined;
-  /** Undefined if it succeeded. `returnValue` is a name of the addon's table; other values are `vendor-defined`. */
+  /**
+   * Why it failed; undefined if it succeeded. `returnValue` is a name of the addon's table; other values are
+   * `vendor-defined`.
+   */
   failure: { kind: NativeFailure['kind']; returnValue: string | undefined; classification: Classification } | undefined;
 }
 
@@ -66,7 +69,7 @@ export type AttemptListener = (finished: FinishedAttempt) => void;
 export interface AttemptTools {
   clock: Clock;
   returnValues: ReturnValues;
-  /** Without a listener and without a trace of the request, measuring an attempt costs nothing. */
+  /** The listener. Without it and without a trace of the request, measuring an attempt costs nothing. */
   onTried?: AttemptListener | undefined;
 }
 

@@ -104,7 +104,7 @@ export class MemberBreaker {
     this.#circuit.open();
   }
 
-  /** From now on outcomes of older session epochs are ignored. */
+  /** Begins a session epoch: outcomes of older ones are ignored from now on. */
   beginEpoch(epoch: number): void {
     this.#epoch = epoch;
   }

@@ -144,7 +144,10 @@ export class PooledCluster implements HsmCluster {
     return this.members.find(({ place }) => place.memberName === name);
   }
 
-  /** A call hangs, though its request is answered: the caller's deadline came before the operation timeout. */
+  /**
+   * Records a call that hangs although its request is answered: the caller's deadline came before the operation
+   * timeout.
+   */
   recordHung(failure: NativeFailure): void {
     const member = this.#memberSet.memberAt(failure.member);
     const classification = classify(failure, this.#tools.returnValues);

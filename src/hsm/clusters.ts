@@ -70,12 +70,12 @@ export interface ClusterStatus {
   /** All members of the configuration. */
   members: {
     name: string;
-    /** Undefined if the cluster is not connected. */
+    /** The state of its breaker; undefined if the cluster is not connected. */
     breaker: Member['breakerState'] | undefined;
     /** Whether it is logged in. */
     isOpen: boolean;
     statistics: NativeMemberStatistics | undefined;
-    /** Only a new process can open it. */
+    /** Whether only a new process can open it. */
     isStuck: boolean;
   }[];
 }

@@ -23,7 +23,7 @@ export interface FailoverTools extends MemberSetTools {
   encryptionBudget: EncryptionSpending;
   /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
-  /** Undefined if it is off. */
+  /** Second attempts on another member; undefined if they are off. */
   hedging?: Hedging | undefined;
 }
 

@@ -213,7 +213,7 @@ export interface NativeFailure extends Error {
 export interface NativeLock {
   /** Releases JavaScript's hold: a call into the module that was given the lock keeps it until the call has returned. */
   release(): void;
-  /** For the addon. */
+  /** The lock as the addon takes it. */
   readonly held: unknown;
 }
 

@@ -53,7 +53,7 @@ export class IntentRecovery {
   readonly #quarantineMs: number;
   readonly #callTimeoutMs: number;
   readonly #rounds: PeriodicJob;
-  /** By cluster and member: how many keys the last inventory could not account for. */
+  /** How many keys the last inventory could not account for, by cluster and member. */
   readonly #unaccounted = new Map<string, number>();
   /** Clusters to be compared with the next round, because another process was working on them. */
   readonly #inventoriesDue = new Set<string>();

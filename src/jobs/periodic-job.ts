@@ -24,7 +24,7 @@ export class PeriodicJob {
     this.#options = options;
   }
 
-  /** The first round begins at once. */
+  /** Begins the first round at once. */
   start(): void {
     void this.runNow();
   }
@@ -36,7 +36,7 @@ export class PeriodicJob {
     return this.#running;
   }
 
-  /** No further round; resolves when the running one has ended. */
+  /** Begins no further round; resolves when the running one has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#next?.cancel();

@@ -86,12 +86,12 @@ export interface KeyCatalog {
   listAliases(query: AliasQuery): Eventual<AliasRecord[]>;
 
   /**
-   * The same catalog for the holder of a lease: a write commits only while the lease is the latest of its name and has not
+   * This catalog for the holder of a lease: a write commits only while the lease is the latest of its name and has not
    * expired. Otherwise it rejects with `LeaseLostError`, and nothing was changed.
    */
   underLease(lease: Lease): KeyCatalog;
 
-  /** Undefined until the clock has been checked for the first time. */
+  /** The record of time; undefined until the clock has been checked for the first time. */
   findTimeRecord(): Promise<TimeRecord | undefined>;
   /** Reads, changes and writes in one transaction. `change` must be pure: it may run again. */
   changeTimeRecord(

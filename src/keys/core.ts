@@ -15,5 +15,5 @@ export interface KeysCore {
   readonly onBackgroundError: BackgroundErrorListener;
 }
 
-/** `what` describes the work that failed, without secrets. */
+/** Called with an error that no caller waits for. `what` describes the work that failed, without secrets. */
 export type BackgroundErrorListener = (error: unknown, what: string) => void;

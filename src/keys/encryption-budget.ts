@@ -46,7 +46,7 @@ export interface EncryptionBudgetTools {
   onWarning: EncryptionWarningListener;
   /** A reservation warns if it brings a material to this many encryptions or more. */
   warningThreshold: number;
-  /** For a failed reservation ahead: no caller waits for it. */
+  /** Called when a reservation ahead fails: no caller waits for it. */
   onBackgroundError: BackgroundErrorListener;
   /** Default 10,000. */
   capacity?: number;
@@ -59,7 +59,7 @@ export interface EncryptionBudgetTools {
  */
 export class EncryptionBudget implements EncryptionSpending {
   readonly #tools: EncryptionBudgetTools;
-  /** By material id. */
+  /** The blocks of the materials, by material id. */
   readonly #blocks: LRUCache<string, MaterialBlock>;
   #mostUsed: EncryptionUse | undefined;
 
@@ -128,7 +128,7 @@ class MaterialBlock {
     this.#onReserved = onReserved;
   }
 
-  /** By all processes, at this process's last reservation. */
+  /** How many all processes had reserved at this process's last reservation. */
   get reserved(): number {
     return this.#reserved;
   }

@@ -34,7 +34,7 @@ export const everyState: KeyStates = {
 };
 /** Changes. Note 12: on an Unavailable key they succeed, and take effect once the store is connected again. */
 export const unlessPendingDeletion: KeyStates = { ...everyState, PendingDeletion: 'pending-deletion' };
-/** CancelKeyDeletion. */
+/** The row of CancelKeyDeletion. */
 export const onlyPendingDeletion: KeyStates = {
   Enabled: 'not-pending-deletion',
   Disabled: 'not-pending-deletion',

@@ -68,7 +68,7 @@ export interface IntentRecord extends Scope {
 
 /** A name for one key of the same scope; it is removed together with that key. */
 export interface AliasRecord extends Scope {
-  /** With its prefix `alias/`. */
+  /** The name with its prefix `alias/`. */
   aliasName: string;
   targetKeyId: string;
   creationDate: Date;

@@ -13,7 +13,7 @@ export interface KeyStoreCatalog {
   findStore(scope: Scope, customKeyStoreId: string): Eventual<StoreRecord | undefined>;
   findStoreByName(scope: Scope, name: string): Promise<StoreRecord | undefined>;
   findStoreByCluster(clusterId: string): Promise<StoreRecord | undefined>;
-  /** In ascending order of id, from the first after `afterStoreId`. */
+  /** Stores of a scope in ascending order of id, from the first after `afterStoreId`. */
   listStores(scope: Scope, afterStoreId: string | undefined, limit: number): Promise<StoreRecord[]>;
   /** Stores of all scopes in one of these states: those that a starting process must connect again. */
   listStoresInStates(states: readonly ConnectionState[]): Promise<StoreRecord[]>;

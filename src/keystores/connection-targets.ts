@@ -12,7 +12,7 @@ import { credentialVersionOf, unsealPassword } from './password.js';
 export interface StoreAccess {
   keyStoreCatalog: KeyStoreCatalog;
   passwordSealer: PasswordSealer;
-  /** Null if the configuration has none: every key then belongs to a custom key store. */
+  /** The default key store; null if the configuration has none: every key then belongs to a custom key store. */
   defaultKeyStore: Pick<DefaultKeyStore, 'clusterId'> | null;
 }
 

@@ -83,7 +83,10 @@ export class Connection {
     return Math.max(0, this.#nextAttemptMs - this.#tools.clock.monotonicMs());
   }
 
-  /** From now on no caller gets the cluster; a connect under way is cancelled. Resolves when the cluster is closed. */
+  /**
+   * Closes the connection: from now on no caller gets the cluster, and a connect under way is cancelled. Resolves when
+   * the cluster is closed.
+   */
   async close(deadlineMs: number): Promise<void> {
     this.#cancelled.abort();
     this.#views = undefined;

@@ -14,7 +14,7 @@ const minimumPasswordLength = 7;
 export type PasswordPlace = Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'passwordVersion'>;
 
 /**
- * From 7 characters to the cluster's maximum, none of them a control character.
+ * Checks a new password: from 7 characters to the cluster's maximum, none of them a control character.
  * @throws VALIDATION, without the password in it.
  */
 export function checkPassword(password: Secret, cluster: ClusterDescription): void {

@@ -3,11 +3,12 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** The connection of one key store: as the catalog publishes it, and as this process has it. */
 export interface StoreConnection {
-  /** Null: the default key store, which no row of the catalog describes. */
+  /** The record of a custom key store; null for the default one, which no row of the catalog describes. */
   store: StoreRecord | null;
   clusterId: string;
   /**
-   * For a custom key store the catalog's state, whichever process wrote it; for the default one what this process sees.
+   * The state: of a custom key store as the catalog has it, whichever process wrote it; of the default one as this
+   * process sees it.
    */
   state: ConnectionState;
   /** Why it is FAILED; while it is CONNECTING, why the last attempt of this process failed. */

@@ -27,7 +27,7 @@ export interface Decision {
   allowed: boolean;
   /** The statement, grant or list entry that decided, for the audit record. */
   by: string;
-  /** For the log, never for the caller. */
+  /** Why it was decided so. It is for the log, never for the caller. */
   reason: string;
 }
 

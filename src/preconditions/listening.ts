@@ -44,7 +44,10 @@ async function checkAddress(
   return refuse(subject, `it cannot be listened on (${code})`, 'check address and port');
 }
 
-/** If the service is running, it is probably the process that listens. An operator's `doctor` therefore only warns. */
+/**
+ * The finding for an address in use. If the service is running, it is probably the process that listens: an operator's
+ * `doctor` therefore only warns.
+ */
 function inUse(subject: string, asks: Surroundings['asks']): Finding {
   const message = 'another process listens there (EADDRINUSE)';
   if (asks === 'operator')

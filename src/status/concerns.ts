@@ -25,7 +25,7 @@ const diskWarningBytes = 1024 ** 3;
  * records of 440 bytes, or for the catalog's write-ahead log.
  */
 const diskFailureBytes = 64 * 1024 ** 2;
-/** As in the alert: a key that has used a larger share of its encryptions needs a successor. */
+/** A key that has used a larger share of its encryptions needs a successor. The alert has the same bound. */
 const encryptionWarningShare = 0.5;
 /** A process that uses a larger share of its file descriptors causes a warning. */
 const descriptorWarningRatio = 0.9;
@@ -139,7 +139,7 @@ const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'
   STUCK: 'is stuck: only a new process can open it.',
 };
 
-/** If no member takes work, the store itself is the failure. */
+/** The problems of members are warnings: if no member takes work, the store itself is the failure. */
 function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
   return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials }) => {
     const member = `${subject}, member ${name}`;

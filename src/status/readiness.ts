@@ -3,7 +3,7 @@ import type { KeyStoreStatus } from './service-status.js';
 /** The facts that decide whether this process should get requests. */
 export interface ReadinessFacts {
   auditWritable: boolean;
-  /** Undefined: the catalog cannot be read. */
+  /** All key stores; undefined if the catalog cannot be read. */
   keyStores: readonly Pick<KeyStoreStatus, 'customKeyStoreId' | 'connectionState' | 'serving'>[] | undefined;
 }
 

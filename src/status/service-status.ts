@@ -35,11 +35,11 @@ export interface MemberStatus {
 
 /** One key store with its cluster. */
 export interface KeyStoreStatus {
-  /** Null: the default key store. */
+  /** Its id; null for the default key store. */
   customKeyStoreId: string | null;
-  /** Null for the default key store, which every account uses. */
+  /** Its owner; null for the default key store, which every account uses. */
   scope: Scope | null;
-  /** Null for the default key store. */
+  /** Its name; null for the default key store. */
   name: string | null;
   clusterId: string;
   clusterName: string;
@@ -50,7 +50,7 @@ export interface KeyStoreStatus {
   serving: boolean;
   /** Serial numbers of the tokens that refused its present PIN, which is not tried on them again. */
   refusedTokens: string[];
-  /** In the order of the configuration; empty if the configuration no longer has the cluster. */
+  /** Its members, in the order of the configuration; empty if the configuration no longer has the cluster. */
   members: MemberStatus[];
 }
 
@@ -80,7 +80,7 @@ export interface CertificateStatus {
   /** The file of the configuration. */
   path: string;
   kind: 'CERTIFICATE' | 'AUTHORITY' | 'REVOCATION_LIST';
-  /** For a revocation list, its issuer. */
+  /** Its subject; for a revocation list, its issuer. */
   subject: string;
   notBefore: Date;
   notAfter: Date;
@@ -104,13 +104,15 @@ export interface ServiceStatus {
    * not known.
    */
   catalogReadable: boolean;
-  /** Whether it accepted a change some seconds ago. While it is false nothing can be made or changed. */
+  /**
+   * Whether it accepted a change at the last check, some seconds ago. While it is false nothing can be made or changed.
+   */
   catalogWritable: boolean;
   /** Why deletions are held until an operator confirms; null: they are not. */
   deletionHold: Pick<DeletionHold, 'reason' | 'since'> | null;
   /** The maximum share of its encryptions that any key material of this process has used, 0 to 1. */
   encryptionBudgetUsed: number;
-  /** The default one first, then by id. */
+  /** The default key store first, then the custom ones by id. */
   keyStores: KeyStoreStatus[];
   audit: AuditStatus;
   disks: DiskStatus[];

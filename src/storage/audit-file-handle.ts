@@ -139,8 +139,8 @@ export async function endsInTornLine(path: string): Promise<boolean> {
   try {
     const first = await lastByte(handle);
     if (first.byte === undefined || first.byte === newline) return false;
-    // A sibling may be in the middle of a long write, whose end would appear in a moment. A pause shows which. Blocking
-    // is harmless: this happens only when a file is opened after a crash.
+    // A sibling may be in the middle of a long write, whose end would appear in a moment. A pause shows whether it
+    // does. Blocking is harmless: this happens only when a file is opened after a crash.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     const second = await lastByte(handle);
     return second.size === first.size && second.byte !== newline;

@@ -9,7 +9,7 @@ import { openConnection } from './sqlite-connection.js';
 /** The content of a catalog's copy. */
 export interface CatalogContent {
   bytes: number;
-  /** Without tombstones. */
+  /** The number of keys without tombstones. */
   keys: number;
   schemaVersion: number;
   incarnationId: string;

@@ -48,7 +48,10 @@ function hold(connection: Sqlite.Database, statements: readonly string[]): Catal
   }
 }
 
-/** Never opened once it exists: closing a file that SQLite has locked in this process would release its locks. */
+/**
+ * Makes the file, but never opens it once it exists: closing a file that SQLite has locked in this process would
+ * release its locks.
+ */
 function makeFile(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));

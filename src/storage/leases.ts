@@ -118,7 +118,9 @@ async function nextFence(transaction: Transaction<CatalogSchema>): Promise<numbe
   return value;
 }
 
-/** Never earlier than the present expiry: a heartbeat must not shorten the time that a login was promised. */
+/**
+ * When the lease expires, never earlier than before: a heartbeat must not shorten the time that a login was promised.
+ */
 function expiry({ clock, nowMs }: DatabaseTime, ttlMs: number, current: ValidLease | undefined) {
   const expiresMs = Math.max(nowMs + Math.ceil(ttlMs), current?.expires_ms ?? 0);
   return { clock, renewed_ms: nowMs, expires_ms: expiresMs };

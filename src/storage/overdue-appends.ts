@@ -5,8 +5,8 @@ import { AppendedLine, type AuditLine } from './audit-line.js';
 const stepMs = 10;
 
 /**
- * Lets appenders stop waiting for lines that are not written in time. One timer for all of them. It outlives the lines
- * it was set for, and then finds nothing to do: so a line that is written in time costs a comparison.
+ * Lets appenders stop waiting for lines that are not written in time. There is one timer for all of them. It outlives
+ * the lines it was set for, and then finds nothing to do: so a line that is written in time costs a comparison.
  */
 export class OverdueAppends {
   readonly #clock: Clock;
@@ -14,7 +14,7 @@ export class OverdueAppends {
   #timer: ScheduledTask | undefined;
   #atMs = Number.POSITIVE_INFINITY;
 
-  /** @param unsettled all lines that somebody may wait for */
+  /** @param unsettled all lines that an appender may wait for */
   constructor(clock: Clock, unsettled: () => readonly (readonly AuditLine[])[]) {
     this.#clock = clock;
     this.#unsettled = unsettled;

@@ -66,7 +66,7 @@ function sync(path: string): void {
   }
 }
 
-/** Partial files of dead processes: each may be as large as the catalog. */
+/** Removes partial files of dead processes: each may be as large as the catalog. */
 function removeAbandoned(target: string): void {
   const prefix = `.${basename(target)}.`;
   for (const name of readdirSync(dirname(target))) {

@@ -16,7 +16,7 @@ import type { Catalog } from './database.js';
  * Records that come from here are shared by all readers. They are frozen; their dates and bytes, which JavaScript cannot
  * freeze, must not be changed either.
  *
- * @param capacity how many answers are kept; those not used for longest go first. 0 keeps none.
+ * @param capacity how many answers are kept; those that were unused for longest go first. 0 keeps none.
  */
 export function withReadCache(catalog: Catalog, changes: ChangeFeed, capacity: number): Catalog {
   if (capacity === 0) return catalog;

@@ -75,7 +75,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     return Promise.resolve({ clock: bootId, nowMs: Math.floor(this.#clock.monotonicMs()) });
   }
 
-  /** From here on a write fails if the files are no longer in place, instead of being lost. */
+  /** Watches the files: from here on a write fails if they are no longer in place, instead of being lost. */
   watchFiles(file: string): void {
     this.#presence = new FilePresence(file, () => catalogProblem(file, undefined, 0)?.message);
   }
@@ -132,7 +132,10 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     this.#seen = { dataVersion, writes, changes };
   }
 
-  /** Undefined while our own transaction is open: its count may be rolled back, and then be counted a second time. */
+  /**
+   * The number of changes; undefined while our own transaction is open: its count may be rolled back, and then be
+   * counted a second time.
+   */
   #countChanges(): number | undefined {
     if (this.#connection.inTransaction) return undefined;
     const text = "select value from counters where name = 'changes'";
@@ -140,7 +143,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     return this.#unlessBusy(this.#changeCounter);
   }
 
-  /** Undefined while another process recovers or closes the file. */
+  /** The answer of the statement; undefined while another process recovers or closes the file. */
   #unlessBusy(statement: Sqlite.Statement<[], number>): number | undefined {
     try {
       return statement.get();
@@ -164,7 +167,10 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
     }
   }
 
-  /** A clock's timers do not keep the process alive, but a starting process may have nothing else to wait for yet. */
+  /**
+   * Waits, and keeps the process alive: a clock's timers do not, but a starting process may have nothing else to wait
+   * for yet.
+   */
   async #pause(pauseMs: number): Promise<void> {
     const { port1 } = new MessageChannel();
     port1.ref();

@@ -64,7 +64,7 @@ export function unknownCallerEvent(
 export interface RefusedConnection {
   sourceAddress: string;
   reason: string;
-  /** From a closed list. */
+  /** The kind of refusal, from a closed list. */
   kind: string;
   certificate?: CallerCertificate | undefined;
   /** How many more of this kind were refused, unreported, since its last report. */

@@ -23,7 +23,7 @@ import type { ExportOutcomeListener } from './span-outlet.js';
 /** The receivers of events. */
 export interface EventSink {
   logger: Logger;
-  /** Undefined if nothing is counted. */
+  /** The metrics; undefined if nothing is counted. */
   metrics: Metrics | undefined;
 }
 

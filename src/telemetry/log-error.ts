@@ -4,9 +4,9 @@ import { MemberOpenError } from '../hsm/login.js';
 
 /** Messages of the system and of modules are not ours, and may be long. */
 const maxTextLength = 160;
-/** Enough for every attempt of one request to have failed in a different way. */
+/** Enough causes if every attempt of one request failed in a different way. */
 const maxCauses = 4;
-/** Enough to find the place. */
+/** Enough frames to find the place. */
 const maxFrames = 3;
 
 /** The fields of an error in the log. */

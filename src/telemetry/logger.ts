@@ -21,7 +21,7 @@ const secretNames = [
   'authorization',
 ];
 
-/** Two levels deep: the fields of our log lines, and those of our errors. */
+/** Paths two levels deep reach the fields of our log lines and those of our errors. */
 const redactedPaths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** The receiver of lines; one that buffers has `flush`. */

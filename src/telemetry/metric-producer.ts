@@ -25,7 +25,7 @@ export interface RegisteredMetric {
 interface RegisteredValue {
   value: number;
   labels: Readonly<Record<string, string | number | undefined>>;
-  /** For a part of a histogram: its name with `_bucket`, `_sum` or `_count`. */
+  /** Only for a part of a histogram: its name with `_bucket`, `_sum` or `_count`. */
   metricName?: string;
 }
 

@@ -67,7 +67,7 @@ const flushBoundMs = exportTimeoutMs + 500;
 export class Telemetry {
   /** The receivers of events. */
   readonly sink: EventSink;
-  /** Undefined if tracing is off. */
+  /** The tracer of requests; undefined if tracing is off. */
   readonly tracer: RequestTracer | undefined;
   readonly #options: TelemetryOptions;
   readonly #openTelemetry: OpenTelemetry | undefined;
@@ -112,7 +112,7 @@ export class Telemetry {
     return this.#endpoint?.port;
   }
 
-  /** From now on scrapes poll these sources too. */
+  /** Adds sources that scrapes poll from now on. */
   watch(sources: MetricSources): void {
     const { metrics } = this.sink;
     metrics?.refreshWith(async () => {

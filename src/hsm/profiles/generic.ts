@@ -1,6 +1,6 @@
 import { mechanisms, type VendorProfile } from './profile.js';
 
-/** For unrecognised modules: what PKCS#11 says, and the most careful choice if it leaves one. */
+/** The profile of unrecognised modules: what PKCS#11 says, and the most careful choice if it leaves one. */
 export const generic: VendorProfile = {
   name: 'generic',
   title: 'another PKCS#11 module',

@@ -39,7 +39,7 @@ export interface Recognition {
 /** One HSM's differences, each with its source. `effective-profile.ts` applies the configuration's overrides. */
 export interface VendorProfile {
   readonly name: ProfileName;
-  /** For tables and logs. */
+  /** The name for tables and logs. */
   readonly title: string;
   /** Whether our tests ran on it. `what`: on which version, or what the profile is based on instead. */
   readonly verification: { readonly verified: boolean; readonly what: string };

@@ -21,7 +21,7 @@ export interface PreparedDecryption {
   additionalData: Uint8Array;
   /** ARN of the key. */
   keyId: string;
-  /** As responses show it: absent for keys in custom key stores. */
+  /** The material id as responses show it: absent for keys in custom key stores. */
   keyMaterialId: string | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface DataKeyRequest {
 
 /** The answer without the plaintext, which Decrypt gives back. */
 export interface EncryptedDataKey {
-  /** As Encrypt makes it. */
+  /** The ciphertext, as Encrypt makes it. */
   ciphertextBlob: Uint8Array;
   /** ARN of the key. */
   keyId: string;
