@@ -10,16 +10,16 @@
 namespace holdfast {
 namespace {
 
-/// Longer labels and ids are not ours; they read as empty.
+/// The longest label or id of ours; longer ones read as empty.
 constexpr size_t kLongestText = 512;
 
-/// NSS 3.87.1 answers CKR_BUFFER_TOO_SMALL where a number has more room than it needs (measured).
+/// NSS 3.87.1 answers CKR_BUFFER_TOO_SMALL if a number has more room than it needs (measured).
 size_t roomFor(CK_ATTRIBUTE_TYPE type) {
   const bool isNumber = type == CKA_CLASS || type == CKA_KEY_TYPE || type == CKA_VALUE_LEN;
   return isNumber ? sizeof(CK_ULONG) : kLongestText;
 }
 
-/// What the room holds before the call: no flag and no number is all ones.
+/// Fills the room before the call: no flag and no number is all ones.
 constexpr uint8_t kUnwritten = 0xff;
 
 /// Attributes that are asked for in one call; each has its own room. Of what the token puts out only lengths

@@ -37,7 +37,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// or at the deadline. Throws `closed`.
   [[nodiscard]] bool makeRoom(int index, Deadline deadline);
 
-  // For what changes or closes members.
+  // For code that changes or closes members.
   /// Refuses the waiting requests that name this member.
   void refuseNamed(const Member& member, FailureKind kind, const char* detail) REQUIRES(poolState);
   /// Refuses the waiting requests that need an admitted member and have none left.

@@ -8,7 +8,8 @@
 namespace holdfast {
 namespace {
 
-/// A member that closes drains its queue with the lanes that it has.
+/// Whether the lane ends because there are too many. A closing member drains its queue with the lanes that it
+/// has.
 bool endsAsSurplus(const Member& member) REQUIRES(poolState) {
   return member.hasSurplus() && !member.isClosing();
 }
@@ -159,7 +160,8 @@ void Dispatcher::endOpening(Lane& lane) {
     watchdog_->unwatch(*std::exchange(lane.place.opensUntil, {}), lane.shared_from_this());
 }
 
-/// No request hangs with it, so the member is not suspected: its open lanes speak for it.
+/// Quarantines a lane that hangs while it opens. No request hangs with it, so the member is not suspected:
+/// its open lanes show whether it is well.
 void Dispatcher::expireOpening(Lane& lane) {
   const PoolLock lock(members_->mutex);
   if (lane.place.state != LaneState::kOpening) return;
@@ -172,7 +174,7 @@ void Dispatcher::expireOpening(Lane& lane) {
   members_->changed.notifyAll();
 }
 
-/// One lane opens at a time, to learn how many the token has sessions for.
+/// Opens one lane at a time, to learn for how many the token has sessions.
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(member.lanes.size());
   const bool wanted =

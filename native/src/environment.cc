@@ -20,7 +20,7 @@ struct Holders {
   /// Changes when scopes that stood too long are passed over.
   uint64_t turn GUARDED_BY(mutex) = 1;
   Deadline standsUntil GUARDED_BY(mutex);
-  /// The values they set, and those from before.
+  /// The values that the scopes set, and the values from before.
   EnvironmentVariables standing GUARDED_BY(mutex);
   std::map<std::string, std::optional<std::string>> former GUARDED_BY(mutex);
   ProcessSettings formerSettings GUARDED_BY(mutex);

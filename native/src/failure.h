@@ -73,7 +73,7 @@ struct Failure : std::exception {
 /// A failure that a PKCS#11 function answered.
 [[nodiscard]] Failure rvFailure(Function function, CK_RV rv);
 
-/// The same failure, attributed to that member.
+/// The failure, attributed to that member.
 [[nodiscard]] Failure withMember(Failure failure, int member);
 
 /// Throws the `rvFailure` unless the answer is CKR_OK.

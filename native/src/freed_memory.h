@@ -5,10 +5,10 @@
 
 namespace holdfast {
 
-/// From now on the allocator overwrites freed memory (`M_PERTURB` of mallopt(3)) of all threads and libraries
-/// of the process. It does not overwrite blocks that a thread keeps for its next allocations (glibc's thread
-/// cache, seven blocks each of up to 1 KiB); `overwriteThreadCache` does. Does nothing if the C library has
-/// no such option.
+/// Makes the allocator overwrite all memory that is freed from now on, by any thread or library of the
+/// process (`M_PERTURB` of mallopt(3)). It does not overwrite blocks that a thread keeps for its next
+/// allocations (glibc's thread cache, seven blocks each of up to 1 KiB); `overwriteThreadCache` does. Does
+/// nothing if the C library has no such option.
 void overwriteFreedMemory();
 
 /// Overwrites the blocks that the calling thread has freed and keeps for its next allocations. Takes about

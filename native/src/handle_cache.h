@@ -17,14 +17,14 @@
 
 namespace holdfast {
 
-/// What one member knows of the key with one identity.
+/// One member's knowledge of the key with one identity.
 class HandleEntry {
  public:
   /// The handle, if it was proved against exactly this material in this epoch.
   [[nodiscard]] std::optional<CK_OBJECT_HANDLE> provenHandle(const MaterialPointer& material) const;
   /// `begun`: a time before the canary was tried.
   void recordProof(CK_OBJECT_HANDLE handle, MaterialPointer material, Clock::time_point begun);
-  /// From now on the handle must prove itself again; it stays the candidate.
+  /// Makes the handle prove itself again before its next use; it stays the candidate.
   void revokeProof();
   /// How often the proof was revoked. If this number changed during an encryption, the ciphertext may be
   /// under another key.

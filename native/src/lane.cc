@@ -137,7 +137,8 @@ Failure Lane::withContext(Failure failure) {
   return failure;
 }
 
-/// Only C_GetSessionInfo proves that a login is lost: some tokens answer the same for a key that they refuse.
+/// Asks C_GetSessionInfo whether the login is lost. No other answer proves it: some tokens give the same one
+/// for a key that they refuse.
 void Lane::proveLogin(Failure& failure) {
   if (!session_) return;
   try {

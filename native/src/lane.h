@@ -41,7 +41,7 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   void start(Threads& threads);
 
   int member() const { return member_; }
-  /// Its first session is open.
+  /// Whether the first session is open.
   bool isReady() const REQUIRES(poolState) { return place.state != LaneState::kOpening; }
   /// The token of the lane's sessions. Only the lane's own thread may ask.
   const Token* token() const { return token_.get(); }

@@ -173,10 +173,10 @@ std::shared_ptr<ModuleLibrary> ModuleLibrary::privateCopy(const std::string& rea
   const Copies::Kind kind{realPath, fileVersionOf(realPath), environment};
   MutexLock lock(known()->mutex);
   for (const auto& copy : known()->copies[kind]) {
-    // Only this list holds it: its last user has finalised it.
+    // Only this list holds the copy: its last user has finalised it.
     if (copy.use_count() == 1) return copy;
   }
-  // Not under the lock: others need not wait for a library that is slow to load.
+  // Loads without the lock, so others need not wait for a library that is slow to load.
   lock.unlock();
   tryInAnotherProcess(realPath, environment, deadline);
   auto copy = std::make_shared<Constructible>(realPath, copyToMemory(realPath));

@@ -23,8 +23,8 @@ struct OperationContext {
   SelfTest& selfTest;
   NonceStock& nonces;
   Deadline deadline;
-  /// kNotInside while the lane waits for another lane: past its deadline it comes back by itself, so the
-  /// watchdog need not give it up.
+  /// When the lane entered its call; kNotInside while it waits for another lane. Such a lane comes back by
+  /// itself at its deadline, so the watchdog need not give it up.
   std::atomic<Clock::time_point>& insideSince;
 
   CK_FUNCTION_LIST& functions() const { return session.functions(); }

@@ -12,7 +12,7 @@
 namespace holdfast {
 namespace {
 
-/// Several, because one of them may have a fault of its own.
+/// The most other keys to try: several, because one may have a fault of its own.
 constexpr size_t kMostWitnesses = 3;
 
 bool saysTokenIsLost(const Failure& failure) {

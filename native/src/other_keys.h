@@ -20,9 +20,9 @@ void requireSession(const OperationContext& context);
 [[nodiscard]] bool otherKeysWork(OperationContext& context, const ObjectIdentity& troubled,
                                  Direction direction);
 
-/// After a search or a reading of attributes failed for this key: throws `look-up-failed` if the HSM fails in
-/// the same way for another one. That is the HSM's failure, although it works with keys whose handles are
-/// known.
+/// Called after a search or a reading of attributes failed for this key. Throws `look-up-failed` if the HSM
+/// fails in the same way for another one. That is the HSM's failure, although it works with keys whose
+/// handles are known.
 void requireLookUpOfOthers(OperationContext& context, const ObjectIdentity& troubled, const Failure& failure);
 
 }  // namespace holdfast

@@ -10,7 +10,7 @@
 namespace holdfast {
 namespace {
 
-/// No known token gives less at a time: this is the length of a smart card's challenge.
+/// The shortest draw to ask for, the length of a smart card's challenge: no known token gives less at a time.
 constexpr size_t kShortestDraw = 8;
 constexpr size_t kShortestSecret = 16;
 

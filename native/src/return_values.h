@@ -84,8 +84,8 @@ struct ReturnValue {
 /// The row of a value; for one that no row has (vendor-defined), the row of CKR_VENDOR_DEFINED.
 [[nodiscard]] const ReturnValue& returnValue(CK_RV value);
 
-/// For messages: the name of its row, CKR_VENDOR_DEFINED for vendors' own codes, or a text saying that it is
-/// unknown.
+/// A name for messages: the name of the row, CKR_VENDOR_DEFINED for vendors' own codes, or a text saying that
+/// it is unknown.
 [[nodiscard]] const char* nameOf(CK_RV value);
 
 /// The name that TypeScript sees.

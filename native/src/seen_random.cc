@@ -12,7 +12,7 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kPiece = kNonceLength;
-/// Shorter pieces repeat by chance.
+/// The shortest piece to compare: shorter ones repeat by chance.
 constexpr size_t kShortestPiece = 8;
 constexpr uint64_t kSampleMask = uint64_t(1023) << 54U;
 

@@ -27,7 +27,7 @@ constexpr int kShares = 4;
   return inSlot(failure(FailureKind::kLaneDeadline, ""), slot);
 }
 
-/// Nothing if the card was pulled just now.
+/// A slot's answer; nothing if the card was pulled just now.
 using Answer = std::variant<std::monostate, TokenInfo, Failure>;
 
 Answer ask(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {

@@ -29,7 +29,7 @@ class SlotScan {
   SlotScan(Threads& threads, std::shared_ptr<const void> inside)
       : threads_(threads), inside_(std::move(inside)) {}
 
-  /// Whether the slots that have not answered need not be waited for.
+  /// Whether the scan may stop waiting for the slots that have not answered.
   using IsEnough = std::function<bool(const std::vector<TokenInfo>&)>;
 
   /// Returns when every slot has answered, when the answers are enough and the other slots overdue, or at the

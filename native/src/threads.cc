@@ -10,7 +10,7 @@
 namespace holdfast {
 namespace {
 
-/// No destructor: threads may end while the process does.
+/// Needs no destructor, because threads may end while the process does.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): it counts threads of the process.
 std::atomic<int> alive = 0;
 
@@ -45,7 +45,7 @@ void Threads::start(const char* name, std::function<void()> work) {
       joinDone(*state);
       const MutexLock own(state->mutex);
       const auto self = std::ranges::find(state->running, std::this_thread::get_id(), &std::thread::get_id);
-      // Not found if the book was closed meanwhile.
+      // The thread is not found if the book was closed meanwhile.
       if (self != state->running.end()) state->done.splice(state->done.end(), state->running, self);
       state->changed.notifyAll();
     });

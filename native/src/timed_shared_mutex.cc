@@ -23,7 +23,7 @@ TimedSharedMutex::Lock TimedSharedMutex::lockShared(Deadline deadline, Holder ho
   return {*this, false, holder, held};
 }
 
-/// Finds nothing if the holder was expelled meanwhile.
+/// Frees nothing if the holder was expelled meanwhile.
 void TimedSharedMutex::unlock(bool exclusive, Holder holder) {
   const MutexLock lock(mutex_);
   if (exclusive) {

@@ -94,7 +94,7 @@ bool Token::keepsSessions() const {
   return functions().C_GetSessionInfo(anchorHandle_.load(), &info) == CKR_OK;
 }
 
-/// One login at a time. A login waits for its turn until its deadline at most.
+/// Allows one login at a time. A login waits for its turn until its deadline at most.
 class Token::LoginTurn {
  public:
   LoginTurn(Token& token, const std::shared_ptr<LoginAttempt>& attempt, Deadline deadline)
@@ -215,7 +215,8 @@ void Token::forgetSession(CK_SESSION_HANDLE session) const {
   sessions_.erase(session);
 }
 
-/// While another process logs in, SoftHSM 2.6.1 rewrites the token's file, and C_GetTokenInfo may fail.
+/// Looks several times: while another process logs in, SoftHSM 2.6.1 rewrites the token's file, and
+/// C_GetTokenInfo may fail.
 bool Token::isPresentWithRetry() const {
   for (int look = 1; look < kLooks; ++look) {
     if (isInItsSlot()) return true;

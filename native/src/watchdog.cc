@@ -43,7 +43,7 @@ void Watchdog::run(const std::shared_ptr<State>& state) {
     }
     const auto first = state->timers.begin();
     if (first->first > Clock::now()) {
-      // By value: the entry may be gone when the wait ends.
+      // Copied, because the entry may be gone when the wait ends.
       const Deadline until = first->first;
       state->sleepsUntil = until;
       state->changed.waitUntil(lock, until);

@@ -52,7 +52,7 @@ inline CK_RV invalidHandle(FunctionNumber function) {
   return has(function, kUsesKey) ? CKR_KEY_HANDLE_INVALID : CKR_OBJECT_HANDLE_INVALID;
 }
 
-/// Replaces a handle that was given out by the real one. False if it is no longer valid.
+/// Puts the real handle in place of the one that was given out. False if that is no longer valid.
 inline bool translate(CK_OBJECT_HANDLE& handle, CK_SESSION_HANDLE session,
                       const std::optional<Decision>& decision) {
   if (decision && decision->action == Action::kStaleHandle) device().objects().makeStale(handle);

@@ -33,8 +33,8 @@ std::vector<SeenKey> keysAmong(const std::vector<ObjectSummary>& objects) {
   return keys;
 }
 
-/// Some objects cannot be read because they were never completed. If none can be read, the HSM has failed,
-/// unless it reads one made for this test. Otherwise all keys would seem to be missing.
+/// Throws if the HSM cannot read even an object made for this test. Some objects are unreadable because they
+/// were never completed, but an HSM that reads none would make all keys seem to be missing.
 void requireReading(OperationContext& context, CK_OBJECT_HANDLE unread) {
   if (readsSessionKey(context)) return;
   static_cast<void>(readKeyAttributes(context.session, unread));
