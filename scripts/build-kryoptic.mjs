@@ -18,11 +18,11 @@ Options:
   --jobs <count>  of cargo (default: one a core)
   --help          show this`;
 
-/** Crates built until then are kept: the next run continues from there. */
+/** The time for one build. Crates that are finished by then are kept: the next run continues from there. */
 const buildLimitMs = 10 * 60_000;
 const fetchLimitMs = 2 * 60_000;
 
-/** This machine cannot build it; that is not a defect of the crate. */
+/** The failure of a machine that cannot build kryoptic, which is no defect of the crate. */
 class Unavailable extends StepFailure {}
 
 /** `timeout` ends cargo and the compilers that it started; its exit code is 124 then. */
@@ -84,7 +84,7 @@ async function compile(jobs) {
   try {
     await execute('nice', ['-n', '10', ...within(buildLimitMs), ...cargo], { cwd: crate });
   } catch (error) {
-    // Another run was faster, and has removed the files that both built.
+    // Another run was faster, and has removed the files that both runs use.
     if (existsSync(kryopticLibrary())) return;
     if (!error.message.includes('(exit code 124)')) throw error;
     throw new Unavailable(
@@ -94,7 +94,7 @@ async function compile(jobs) {
   await publish(join(target, 'release', basename(kryopticLibrary())));
 }
 
-/** In one step: a test never loads half a file. */
+/** Puts the library in place in one step: a test never loads half a file. */
 async function publish(built) {
   const partial = `${kryopticLibrary()}.${process.pid}`;
   await copyFile(built, partial);

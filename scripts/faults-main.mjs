@@ -7,7 +7,7 @@ import { runMain } from './steps.mjs';
 
 const [program] = process.argv.splice(2, 1);
 await runMain(async () => {
-  // stdout is for the report.
+  // Only the report goes to stdout.
   await setup({ quiet: false, output: process.stderr });
   await import('../test/contract/typescript-hooks.mjs');
   await import(`../test/faults/${program}.ts`);

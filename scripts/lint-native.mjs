@@ -20,7 +20,7 @@ const builds = [
   { build: 'native/build-bench', folders: ['bench/native/'] },
 ];
 
-/** As `native/test/run.sh` does; nothing is compiled. */
+/** Configures the other builds as `native/test/run.sh` does, and compiles nothing. */
 async function configureOthers() {
   const options = ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DHOLDFAST_TESTS=ON'];
   await execute('cmake', ['-S', 'native', '-B', 'native/build-test', ...options], { cwd: root });

@@ -39,7 +39,7 @@ const command = /^\.\.?\//.test(relative(process.cwd(), launcherPath))
   ? relative(process.cwd(), launcherPath)
   : `./${relative(process.cwd(), launcherPath)}`;
 
-/** One run over one folder. */
+/** One run of the quickstart on one folder. */
 class Quickstart {
   constructor(steps, folder, context) {
     this.steps = steps;
@@ -344,7 +344,7 @@ async function server(steps, at) {
   return { pid, wasRunning: earlier !== undefined };
 }
 
-/** Once. A folder with an audit log had a catalog: the server explains what to do if that is missing. */
+/** Makes the catalog, once. A folder with an audit log had one: if it is missing, the server explains what to do. */
 async function makeCatalog(steps, at) {
   if (existsSync(at('catalog.sqlite')) || existsSync(at('audit.log'))) return;
   await steps.run('make the catalog', () =>

@@ -1,6 +1,6 @@
 /** Reads the reports of AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer about programs that run Node. */
 
-/** Everything but a leak; failures of a sanitizer to run count as well. */
+/** Every finding but a leak; the failure of a sanitizer to run counts as well. */
 const error =
   /^.*(?:ERROR: AddressSanitizer|AddressSanitizer: CHECK failed|LeakSanitizer has encountered|incompatible with sanitizer|: runtime error: )/m;
 

@@ -77,7 +77,7 @@ async function installNpmPackages(steps) {
   const hash = hashOf(['package-lock.json'], process.versions.modules);
   const stamps = readStamps();
   if (stamps.npm === hash) return;
-  // Installed by hand, or by an earlier interrupted run: what counts is what exists.
+  // Packages may have been installed by hand, or by an interrupted run: what counts is what exists.
   if (stamps.npm !== undefined || !installedIsLocked()) {
     await steps.run('npm ci (a minute where better-sqlite3 must be compiled)', () =>
       execute('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root }),
@@ -128,7 +128,7 @@ function readStamps() {
   try {
     return JSON.parse(readFileSync(stampFile, 'utf8'));
   } catch {
-    // Half-written by an interrupted run: counts as none.
+    // An interrupted run may leave half a file, which counts as none.
     return {};
   }
 }

@@ -16,7 +16,7 @@ export interface CertificateRequest {
   /** In openssl's notation: `DNS:localhost,IP:127.0.0.1,URI:spiffe://…`. */
   subjectAlternativeName?: string;
   usage: 'client' | 'server';
-  /** Was valid for one day, long ago. */
+  /** Whether it was valid for one day only, long ago. */
   expired?: boolean;
   validity?: Validity;
 }
@@ -49,7 +49,7 @@ export interface AuthorityOptions {
   issuer?: CertificateAuthority;
 }
 
-/** `past` is one day, long ago; `future` is one day, far ahead. */
+/** When it is valid: `past` is one day, long ago; `future` is one day, far ahead. */
 export type Validity = 'now' | 'past' | 'future';
 
 const dates = { past: ['20200101000000Z', '20200102000000Z'], future: ['20490101000000Z', '20490102000000Z'] };

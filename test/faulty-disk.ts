@@ -1,15 +1,15 @@
 import type { AuditFileTarget, WriteListener } from '../src/storage/audit-file-handle.js';
 
-/** How the disk treats what comes next. */
+/** How the disk treats the next writes and syncs. */
 export interface DiskFaults {
   /** How many bytes of a write it takes before it fails. */
   room: number;
-  /** It answers only after `proceed`. */
+  /** Whether it answers only after `proceed`. */
   blocks: boolean;
   syncFails: boolean;
 }
 
-/** A disk that blocks, fails and tears lines as it is told, and that knows what is on it. */
+/** A disk that blocks, fails and tears lines on demand, and knows what is on it. */
 export class FaultyDisk implements AuditFileTarget {
   readonly faults: DiskFaults = { room: Number.POSITIVE_INFINITY, blocks: false, syncFails: false };
   /** What the kernel has, as UTF-8. */
@@ -28,7 +28,7 @@ export class FaultyDisk implements AuditFileTarget {
   }
 
   async sync(): Promise<void> {
-    // What is written during a sync may miss it.
+    // A sync need not cover what is written while it runs.
     const { byteLength } = this.written;
     await new Promise<void>((resolve) => this.#whenReady(resolve));
     if (this.faults.syncFails) throw new Error('EIO');

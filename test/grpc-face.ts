@@ -11,7 +11,7 @@ import { randomIdentifiers } from '../src/ids.js';
 import type { Principal } from '../src/calls/principal.js';
 import { CertificateAuthority, type IssuedCertificate, issueServerCertificate } from './certificates.js';
 
-/** Every part can do its work. */
+/** A readiness in which every part can do its work. */
 export const ready = { control: true, cryptography: true, keyStores: new Map<string, boolean>() };
 
 export const alice: Principal = {

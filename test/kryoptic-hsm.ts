@@ -14,7 +14,7 @@ export function findKryopticLibrary(): string | undefined {
 /** One kryoptic token with a PIN. */
 export interface KryopticHsm {
   libraryPath: string;
-  /** Must be set during `C_Initialize`. */
+  /** The environment to set during `C_Initialize`. */
   environment: { KRYOPTIC_CONF: string };
   tokenLabel: string;
   directory: string;

@@ -25,11 +25,11 @@ export function findNssLibrary(): string | undefined {
 export interface NssHsm {
   libraryPath: string;
   environment: Record<string, never>;
-  /** For `C_Initialize`. */
+  /** The string for `C_Initialize`. */
   initializationString: string;
   /** The label of the token in the database's slot; NSS chooses it. */
   tokenLabel: string;
-  /** A copy of its library does not find the others. */
+  /** A copy of the library would not find the libraries beside it. */
   shared: true;
   directory: string;
   dispose(): void;

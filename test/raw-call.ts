@@ -16,18 +16,18 @@ export function frame(bytes: Uint8Array, flags = 0, length = bytes.length): Buff
 export interface RawCall {
   path: string;
   body?: Buffer;
-  /** Whether the client ends its side. */
+  /** Whether the client ends its side of the stream. */
   ends?: boolean;
   headers?: Record<string, string>;
 }
 
-/** An answer without a message, or with one. */
+/** An answer, with or without a message. */
 export interface RawAnswer {
   code: number;
   /** From `google.rpc.Status` in the details. */
   message: string;
   info: ErrorInfo | undefined;
-  /** The answer before the status. */
+  /** The bytes that came before the status. */
   data: Buffer;
 }
 

@@ -128,7 +128,7 @@ class CodecWriter {
     return `${alias}Messages`;
   }
 
-  /** The only kind of map. */
+  /** Whether a field is an encryption context, the only kind of map. */
   #isContext(field) {
     return (
       field.label === Label.REPEATED && field.typeName.endsWith('Entry') && !this.#services.messages.has(field.typeName)

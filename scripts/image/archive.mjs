@@ -1,4 +1,6 @@
-/** Reads a tar archive of an image's root: only there are owner and mode as in the image, whatever user unpacks it. */
+/**
+ * Reads a tar archive of an image's root. Only the archive has the image's owners and modes, whichever user unpacks it.
+ */
 import { execute } from '../steps.mjs';
 
 /** @returns owner and permission bits of each path, e.g. of `usr/bin/env` */

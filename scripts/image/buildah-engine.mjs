@@ -1,5 +1,5 @@
 /**
- * Builds with buildah, as root, in a storage of its own. buildah runs containers only for building, so
+ * Builds with buildah, as root, in storage of its own. buildah runs containers only for building, so
  * `namespace-container.sh` starts the image: new mount, process, IPC and host-name namespaces, the image's root
  * read-only, its user, no capability, no new privileges. `unverified` names what a real engine adds.
  */
@@ -23,7 +23,7 @@ export class BuildahEngine {
   #folders = [];
   #containers = [];
 
-  /** @param cache folder that keeps base images between runs */
+  /** @param cache the folder that keeps base images between runs */
   constructor(cache) {
     mkdirSync(cache, { recursive: true });
     this.#storage = ['--storage-driver', 'vfs', '--root', join(cache, 'storage'), '--runroot', join(cache, 'run')];

@@ -129,7 +129,7 @@ class EngineContainer {
     this.#name = name;
   }
 
-  /** Of both streams: the service logs to stderr. */
+  /** @returns the output of both streams: the service logs to stderr. */
   logs() {
     return execute('sh', ['-c', `exec "$1" logs "$2" 2>&1`, 'sh', this.#engine, this.#name]);
   }

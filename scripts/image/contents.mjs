@@ -70,7 +70,7 @@ export function contentProblems(folder, { forbiddenTexts, owners }) {
   return problems;
 }
 
-/** Packages that the lock file has for development only, or not at all. */
+/** Packages that are in the lock file for development only, or not at all. */
 function unknownPackages(paths) {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const prefix = `${service}/`;
@@ -89,7 +89,7 @@ function unknownPackages(paths) {
   });
 }
 
-/** Libraries of the base contain keys for their self-tests. */
+/** Whether a file contains one of the texts. Libraries of the base image contain keys, for their self-tests. */
 function holds(folder, { path, size }, texts) {
   if (size > maximumFileBytes) return false;
   const content = readFileSync(join(folder, path), 'latin1');

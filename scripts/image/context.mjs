@@ -22,7 +22,7 @@ const decoys = [
   'src/faces/grpc/gen/decoy.ts',
 ];
 
-/** Copies the files that git tracks or would add; nothing that was built or installed here. */
+/** Copies the files that git tracks or would add, and nothing that was built or installed here. */
 export async function makeContext() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-context-'));
   const decoy = `decoy-${randomBytes(16).toString('hex')}`;

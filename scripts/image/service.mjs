@@ -31,14 +31,14 @@ export async function prepare(engine, tag) {
   return { mounts, port, secrets: JSON.parse(output).secrets };
 }
 
-/** Waits until the health check says so. */
+/** Waits until the health check passes. */
 export async function becomesHealthy(container) {
   await eventually('healthy', container, async () => {
     if (!(await container.isHealthy())) throw new StepFailure('not healthy');
   });
 }
 
-/** Its user and its rights, as the kernel reports them. */
+/** Checks the user and the rights of the service, as the kernel reports them. */
 export async function checkConfinement(container) {
   const status = await container.exec(['cat', '/proc/1/status']);
   const expected = [
@@ -98,7 +98,7 @@ export async function decrypt(container, port, { message, ciphertext, context })
   if (Buffer.from(plaintext, 'base64').toString() !== message) throw new StepFailure(`Decrypted to ${plaintext}`);
 }
 
-/** Stops it. The log must show a complete drain. */
+/** Stops the container. The log must show a complete drain. */
 export async function drains(container) {
   const code = await container.stop();
   const logs = await container.logs();

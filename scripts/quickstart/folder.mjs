@@ -160,12 +160,12 @@ async function issue(at, name, subject, extensions) {
   for (const file of [request, extensionFile]) rmSync(file);
 }
 
-/** The certificate last: if it exists, its key does too. */
+/** Renames the certificate last: if it exists, so does its key. */
 function keepPair(at, name) {
   for (const kind of ['key', 'pem']) renameSync(at(`${name}.${kind}.new`), at(`${name}.${kind}`));
 }
 
-/** Exists, is valid for another day, and fits its key. */
+/** Whether a certificate exists, is valid for another day, and fits its key. */
 function isGoodPair(at, name) {
   if (!existsSync(at(`${name}.pem`)) || !existsSync(at(`${name}.key`))) return false;
   const certificate = new X509Certificate(readFileSync(at(`${name}.pem`)));

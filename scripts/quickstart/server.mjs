@@ -12,7 +12,7 @@ const stopTimeoutMs = 30_000;
 
 export const cliPath = join(root, 'dist/cli/main.js');
 
-/** The same as a command for people. */
+/** The command that people type for the same. */
 export const launcherPath = join(root, 'holdfast');
 
 /** The process of an earlier run that still serves this folder's configuration, or undefined. */
@@ -88,7 +88,7 @@ export async function stopServer(at, pid) {
   rmSync(at('server.pid'), { force: true });
 }
 
-/** @returns whether there was such a process */
+/** Sends a signal. @returns whether there was such a process */
 function signal(pid, name) {
   try {
     process.kill(pid, name);

@@ -97,7 +97,7 @@ describe('a wrong command line is exit code 2', () => {
     expect(stderr).not.toBe('');
   });
 
-  test('nothing to read on a terminal', async () => {
+  test('a terminal is not read for a plaintext', async () => {
     const { exitCode, stderr } = await holdfast(['encrypt', '--key-id', 'a', ...nowhere], { tty: true });
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--plaintext-file -')]);
   });
@@ -163,7 +163,7 @@ describe('local problems', () => {
 });
 
 describe('config', () => {
-  test('the example is fine, and a mistake is exit code 5', async () => {
+  test('the example passes, and a mistake is exit code 5', async () => {
     const file = join(folder, 'holdfast.yaml');
     const { stdout: example } = await holdfast(['config', 'print-example']);
     writeFileSync(file, example);
@@ -179,7 +179,7 @@ describe('config', () => {
     });
   });
 
-  test('new-id', async () => {
+  test('new-id prints the id of a cluster', async () => {
     expect((await holdfast(['config', 'new-id'])).stdout).toMatch(/^cluster-[2-7a-z]{11}\n$/);
   });
 });
@@ -189,7 +189,7 @@ describe('token list', () => {
   afterAll(() => softHsm.dispose());
   const environment = ['--env', `SOFTHSM2_CONF=${softHsm.configPath}`];
 
-  test('shows tokens, and lines for a configuration', async () => {
+  test('shows tokens, and the configuration lines for them', async () => {
     const { exitCode, stdout } = await holdfast(['token', 'list', softHsm.libraryPath, ...environment]);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/label +payments\n/);

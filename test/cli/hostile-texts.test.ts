@@ -38,7 +38,7 @@ function fieldsOf(typeName: string): Field[] | undefined {
 }
 
 /**
- * A message whose every text is hostile. Lists have one item; fields that say whether a list continues are left out.
+ * A message in which every text is hostile. Lists have one item; fields that say whether a list continues are left out.
  */
 function hostileMessage(fields: readonly Field[]): Record<string, unknown> {
   const entries = fields

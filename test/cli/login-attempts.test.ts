@@ -54,7 +54,7 @@ describe('holdfast login-attempts', () => {
     expect(json.login_attempts[1]).toMatchObject({ token_serial_number: 'bbbb', state: 'failed' });
   });
 
-  test('reports that there was none', async () => {
+  test('reports that there was no login', async () => {
     await onCatalog(() => Promise.resolve());
     expect(await list()).toMatchObject({ exitCode: 0, stdout: 'no login was tried with this catalog\n' });
     expect(JSON.parse((await list('--output', 'json')).stdout)).toEqual({ login_attempts: [] });

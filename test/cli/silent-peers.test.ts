@@ -196,7 +196,7 @@ const peers: Record<string, () => Promise<string[]>> = {
 
 const hung = new Map<string, Promise<Ended>>();
 
-/** All at once: each waits for its own timeout only. */
+/** Runs all of them at once: each waits only for its own timeout. */
 beforeAll(async () => {
   for (const [name, start] of Object.entries(peers)) hung.set(name, run(['key', 'list', ...(await start())]));
 });

@@ -23,7 +23,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
   });
 
-  it('have fences that rise with every acquisition by any holder, also after a release', async () => {
+  it('have fences that rise with every acquisition by any holder, even after a release', async () => {
     const { catalog, another } = opened();
     const fences: number[] = [];
     for (const from of [catalog, await another()]) {
@@ -95,7 +95,7 @@ export function leasesContract(opened: () => OpenedCatalog): void {
     held(await acquire('two'));
   });
 
-  it('are granted again to a holder that asks again, which loses the earlier one', async () => {
+  it('are granted anew to a holder that asks again, and its earlier lease is lost', async () => {
     const { catalog } = opened();
     const [first, second] = [held(await acquire('one')), held(await acquire('one'))];
     expect([await catalog.renewLease(first, ttlMs), await catalog.renewLease(second, ttlMs)]).toEqual([false, true]);

@@ -7,9 +7,9 @@ import { day } from './catalog-records.js';
 const token = '0123456789abcdef';
 const credential = 'cks-1234567890abcdef0:1';
 const local = { processName: 'local', lockDomain: 'one host' };
-/** Shares its locks with `local`. */
+/** A process that shares its locks with `local`. */
 const neighbour = { processName: 'neighbour', lockDomain: 'one host' };
-/** Shares none. */
+/** A process that shares locks with neither. */
 const remote = { processName: 'remote', lockDomain: 'another host' };
 
 export function loginAttemptsContract(opened: () => OpenedCatalog): void {
@@ -17,7 +17,7 @@ export function loginAttemptsContract(opened: () => OpenedCatalog): void {
   const record = (outcome: 'succeeded' | 'failed' | 'not-tried') =>
     opened().catalog.record(token, credential, local, outcome);
 
-  it('grants the first claim, and every one after a success', async () => {
+  it('grants the first claim, and every claim after a success', async () => {
     expect(await claim()).toBe('claimed');
     await record('succeeded');
     expect(await claim()).toBe('claimed');

@@ -19,9 +19,9 @@ const [root = '', cases = '[]'] = process.argv.slice(2);
 const clusterId = 'cluster-abcdefghijk';
 
 interface Place {
-  /** On a sound disk: configuration, audit log. */
+  /** A folder on a sound disk, for configuration and audit log. */
   own: string;
-  /** Its own file system. */
+  /** A folder with a file system of its own. */
   disk: string;
 }
 

@@ -69,7 +69,7 @@ describe('several processes on one catalog', { timeout }, () => {
     for (let round = 0; round < 3; round++) {
       start(2, Number.POSITIVE_INFINITY);
       const running = writers.slice(-2);
-      // Another count each round: the kill hits another moment of the write.
+      // The count differs from round to round: the kill hits another moment of the write.
       await Promise.all(running.map((writer) => writer.acknowledged(5 + 7 * round)));
       for (const writer of running) writer.process.kill('SIGKILL');
       await Promise.all(running.map((writer) => writer.ended));

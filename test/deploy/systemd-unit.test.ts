@@ -15,8 +15,8 @@ const source = (name: string): string => fileURLToPath(new URL(`../../deploy/sys
 const isHere = spawnSync('systemd-analyze', ['--version']).status === 0;
 
 /**
- * With a program that every machine has. systemd reports an unknown directive as a line without failing: there must be
- * no line.
+ * Checks a unit with a program that every machine has. For an unknown directive systemd prints a line but does not
+ * fail: there must be no line.
  */
 function verify(text: string): { status: number | null; lines: string } {
   writeFileSync(unit, text.replace(/^(Exec\w+=)\/opt\/holdfast\/holdfast/m, '$1/bin/true'));
@@ -24,7 +24,7 @@ function verify(text: string): { status: number | null; lines: string } {
   return { status, lines: stdout + stderr };
 }
 
-test.skipIf(!isHere)('the unit is one that systemd understands, alone and beside a local HSM', () => {
+test.skipIf(!isHere)('systemd understands the unit, alone and with the file for a local HSM', () => {
   const text = readFileSync(source('holdfast.service'), 'utf8');
   expect(verify(text)).toEqual({ status: 0, lines: '' });
   mkdirSync(`${unit}.d`);

@@ -14,7 +14,7 @@ export interface Drawing {
   edges: Edge[];
 }
 
-/** @throws for a block that is not one of the three kinds, or that has a line which is not understood */
+/** @throws for a block that is not one of the three kinds, or has a line that is not understood */
 export function drawingsOf(path: string): Drawing[] {
   return [...readFileSync(path, 'utf8').matchAll(/^```mermaid\n([\s\S]*?)^```$/gm)].map(([, block = '']) =>
     drawing(block),

@@ -10,9 +10,9 @@ export interface Row {
   actions: string[];
   user: Answer;
   administrator: Answer;
-  /** Succeeds for an administrator if the rows are run in order. */
+  /** A request that succeeds for an administrator if the rows are run in order. */
   request: Message;
-  /** The resources in the audit record of a caller that was denied, and of one that was allowed. */
+  /** The resources in the audit record, whether the caller was denied or allowed. */
   resources: string[];
   /** Request fields in the audit record. */
   parameters: Message;
@@ -122,7 +122,7 @@ function cryptographyRows(world: World): Record<string, Row> {
   };
 }
 
-/** Without a single resource; every field of the request is audited. */
+/** A row without any resource; every field of the request is audited. */
 function forAdministrators(action: string, request: Message): Row {
   return {
     actions: [`kms:${action}`],

@@ -31,7 +31,7 @@ function isShell(object: TokenObject): boolean {
   return object.CKA_ID === '' && object.CKA_LABEL === '' && object['CKA_TOKEN'] !== true && !hasValue;
 }
 
-/** For the default cluster. */
+/** The accounts of the default cluster. */
 export class Accounting {
   /** Ids of keys in answers to callers. */
   readonly acknowledged = new Set<string>();

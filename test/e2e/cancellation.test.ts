@@ -43,7 +43,7 @@ it('a cancelled call that waits for an HSM never reaches it, and is audited', as
   await decrypt();
   const ofOne = fault.calls('C_Decrypt') - before;
 
-  // One for each lane of the member.
+  // One call hangs in each lane of the member.
   fault.obey('C_Encrypt hang');
   const hung = [1, 2].map(() => client.call('Encrypt', { key_id: keyId, plaintext }));
   await eventually(() =>
@@ -52,7 +52,7 @@ it('a cancelled call that waits for an HSM never reaches it, and is audited', as
   const caller = new AbortController();
   const given = client.cancellable('Decrypt', { ciphertext_blob: ciphertext }, caller.signal);
   const refused = expect(given).rejects.toMatchObject({ status: 1 });
-  // Sent after it on the same connection.
+  // This call is sent after the cancelled one, on the same connection.
   await client.call('DescribeKey', { key_id: keyId });
   caller.abort();
   await refused;

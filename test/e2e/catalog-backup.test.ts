@@ -42,7 +42,7 @@ it('a catalog is backed up while the server runs, with a record, and no file is 
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(['started', 'success', 'started', 'failed']);
 });
 
-it('is restored when the server is stopped and the old one moved away, and decrypts', async () => {
+it('a backup is restored when the server is stopped and the old catalog moved away, and its keys decrypt', async () => {
   const inTheWay = await command('catalog', 'restore', backupFile);
   expect(inTheWay).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('Stop the service') as string });
   for (const end of ['', '-wal', '-shm']) if (existsSync(path + end)) renameSync(path + end, `${path}.old${end}`);

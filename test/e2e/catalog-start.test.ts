@@ -25,7 +25,7 @@ const catalogCommand = (...words: string[]) =>
   holdfast(['catalog', ...words, '--config', deployment.configurationPath]);
 const log = () => readFileSync(deployment.logPath, 'utf8');
 
-/** A server that made a key, and is stopped. */
+/** Starts a server, makes a key, and stops it. */
 async function usedOnce(): Promise<void> {
   const server = await deployment.start();
   await server.defaultKeyStoreConnected();

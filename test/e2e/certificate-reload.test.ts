@@ -49,7 +49,7 @@ test('an expired list is refused at reload, counted, and changes nothing for cli
   await deployment.client(server.port, 'operator').call('ListKeys', {});
 });
 
-test('the next good one is used, with subject and end in the log', async () => {
+test('a good list after an expired one is used, with subject and end in the log', async () => {
   deployment.authority.revoke(deployment.certificateOf('app'));
   writeFileSync(listPath, deployment.authority.revocationList());
   await server.server.reload();

@@ -77,7 +77,7 @@ it('destroys nothing if the clock jumps beyond the date, reports it, and keeps t
   expect(records('HoldDeletions')).toHaveLength(1);
 });
 
-it('is released by an operator, with a record, after the due keys were listed', async () => {
+it('a hold is released by an operator, with a record, after the due keys were listed', async () => {
   onDatabase((database) => database.prepare('update keys set deletion_date = ?').run(Date.now() - 1_000));
   const refused = await command('release');
   expect(refused).toMatchObject({ exitCode: 5, stderr: expect.stringContaining(arn) as string });

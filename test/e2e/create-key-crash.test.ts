@@ -7,10 +7,10 @@ import { Accounting } from './accounting.js';
 import type { HoldfastClient, Message } from './client.js';
 import { Deployment, eventually } from './deployment.js';
 
-/** Kills at instants spread over the duration of a few creates, … */
+/** Rounds that kill at instants spread over the duration of a few creates. */
 const sweptRounds = 25;
 const createsInFlight = 4;
-/** … and kills while a create is known to be inside one call: before the key is made, before and after its canary. */
+/** Calls inside which a create is killed: before the key is made, and before and after its canary. */
 const stoppedAt = ['C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
 
 const deployment = new Deployment({ customClusters: [], faulty: ['default'] });

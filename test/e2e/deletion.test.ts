@@ -141,7 +141,7 @@ it('at its date the material is destroyed, the key and its aliases are removed, 
   }
 });
 
-it('waits while the store is disconnected, and is done once it is connected', async () => {
+it('a deletion waits while the store is disconnected, and is done once it is connected', async () => {
   const { keyId, arn } = await keyWithCiphertext(inStore());
   await schedule(keyId);
   await disconnect();

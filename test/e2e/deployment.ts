@@ -264,7 +264,7 @@ export class Deployment {
     };
   }
 
-  /** One for the working clusters, and one for each faulty one. */
+  /** One module for the working clusters, and one for each faulty cluster. */
   #modules(): Message {
     const { libraryPath: path, environment } = this.softHsm;
     const faulty = [...this.#faults].map(([name, { module }]) => [

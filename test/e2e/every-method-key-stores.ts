@@ -28,7 +28,7 @@ export function keyStoreTests(bench: MethodBench): void {
       await connectionState(bench.client, id, 'DISCONNECTED');
     };
 
-    it('are none at first', async () => {
+    it('do not exist at first', async () => {
       expect(await call('DescribeCustomKeyStores')).toEqual({ truncated: false });
     });
 
@@ -166,7 +166,7 @@ export function keyStoreTests(bench: MethodBench): void {
       expect(decrypted['plaintext']).toEqual(plaintext);
     });
 
-    it('are described all, by page, by id and by name', async () => {
+    it('are described all at once, by page, by id and by name', async () => {
       const third = (await createStore('spare'))['custom_key_store_id'];
       const whole = await call('DescribeCustomKeyStores');
       expect(whole['truncated']).toBe(false);

@@ -123,7 +123,7 @@ export function keyTests(bench: MethodBench): void {
       expect(await call('DeleteAlias', { alias_name: 'alias/doomed' })).toEqual({});
     });
 
-    it('are listed in pages that together are all keys, once each', async () => {
+    it('are listed in pages that together have each key once', async () => {
       const ids = new Set<unknown>();
       for (let count = 0; count < 3; count += 1) ids.add((await createKey())['key_id']);
       const listed: Message[] = [];

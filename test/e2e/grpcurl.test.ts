@@ -151,7 +151,7 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
     'is refused without a certificate, and denied with one that maps to no principal',
     async () => {
       const { address } = connection();
-      // It retries until its own time is over: with TLS 1.3 a client learns of its refusal after the handshake.
+      // grpcurl retries until its own time is over: with TLS 1.3 a client learns of its refusal after the handshake.
       const patience = ['-connect-timeout', '2'];
       const without = await run([...patience, '-cacert', deployment.authority.certificatePath, address, 'list']);
       expect(without.exitCode).not.toBe(0);

@@ -13,7 +13,7 @@ import {
 
 /** Long enough for a call that does not hang, on a busy machine. */
 const operationTimeoutMs = 1_500;
-/** No test waits this long: it is how long a server that misses its bounds would take. */
+/** The time that a server would take if it missed its bounds; no test waits this long. */
 const farBeyondMs = 300_000;
 const drainTimeoutMs = 1_500;
 /** Twice the drain, and a margin for a busy machine. */
@@ -113,7 +113,7 @@ describe('a call that hangs in the HSM', () => {
     },
   );
 
-  it('many requests at once are all answered while it hangs, none as the caller’s fault', async () => {
+  it('many requests at once are all answered while a call hangs, and none blames its caller', async () => {
     const elsewhere = await keyWithCiphertext({});
     const key = await keyInStore();
     const fault = deployment.fault('custom');

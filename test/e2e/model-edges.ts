@@ -35,7 +35,7 @@ function xksPath(length: number): string {
   return `/${'a'.repeat(length - 12)}/kms/xks/v1`;
 }
 
-/** By the patterns of the model: an unlisted pattern fails. */
+/** How to make texts for each pattern of the model; an unlisted pattern fails. */
 const patterns: Record<string, TextPattern> = {
   'cluster-[2-7a-zA-Z]{11,16}': { make: filled('cluster-', 'a'), wrong: ['1', '8', '-', '\n'] },
   '^https://[a-zA-Z0-9.-]+$': { make: filled('https://', 'a'), wrong: ['_', ':', '/', '\n'] },

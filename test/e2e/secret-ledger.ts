@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Shorter secrets would be found by chance. */
+/** The min length of a secret: shorter ones would be found by chance. */
 const minSecretBytes = 7;
 
 /** Every secret that a test run used, for a search in everything that was written (invariant 11). */

@@ -24,7 +24,7 @@ const listener = await TlsListener.start(
       return undefined;
     },
     accept: (socket) => {
-      // A client that has already left is no event.
+      // A client may already have left, which does not matter.
       socket.on('error', () => socket.destroy());
       socket.end();
     },

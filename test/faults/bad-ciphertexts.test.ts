@@ -37,7 +37,7 @@ test(`${count} bad ciphertexts do not open the breaker; an HSM that dies right a
   expect(replicas.events).not.toContain('suspended a');
   expect((await decrypt(encrypted)).byteLength).toBe(8);
 
-  // Broken, with the code of a bad ciphertext.
+  // The HSM is broken, and answers with the code of a bad ciphertext.
   replicas.member(0).fault.obey('C_DecryptInit rv 0x5', 'C_EncryptInit rv 0x5');
   for (let attempt = 0; attempt < 5; attempt += 1)
     expect(await codeOf(decrypt(encrypted))).not.toBe('INVALID_CIPHERTEXT');

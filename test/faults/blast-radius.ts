@@ -22,12 +22,12 @@ export interface Cell {
 
 /** The outcome of a cell. */
 export interface Blast extends Cell {
-  /** For the affected key, and for CreateKey or the deletion. */
+  /** Answers for the affected key, and for CreateKey or the deletion. */
   ill: string[];
-  /** For the unaffected keys; empty if all worked. */
+  /** Answers for the unaffected keys; empty if the fault meets all keys. */
   others: string[];
   suspended: boolean;
-  /** An alert blamed a key. */
+  /** Whether an alert blamed a key. */
   blamed: boolean;
   logins: number;
   recoveredMs: number;
@@ -46,7 +46,7 @@ export const functionsOf: Record<Scope, readonly string[]> = {
   'one ciphertext': ['C_Decrypt'],
 };
 
-/** Five of vendors, one of which resembles no other code. */
+/** Five codes of vendors, one of which resembles no other code. */
 const vendorCodes = [0x8000_0001, 0x8000_0011, 0x8000_0383, 0xce53_4351, 0x7fff];
 
 /** Every code of the header but CKR_OK, and those of vendors. */
@@ -57,7 +57,7 @@ export function everyReturnValue(): number[] {
   return [...named.filter((value) => value !== 0), ...vendorCodes];
 }
 
-/** The first of each class that the table treats alike, and those that have taken stores down. */
+/** The first code of each class that the table treats alike, and those that once took stores down. */
 export function representativeReturnValues(): number[] {
   const classes = new Map<string, number>();
   for (const { name, value, ...meaning } of loadAddon().returnValues()) {
@@ -195,7 +195,7 @@ const keyAlerts: ReadonlySet<string> = new Set([
   'material-missing',
 ]);
 
-/** A few seconds with the minimum delays; with the defaults it would be one. */
+/** The max number of logins in a few seconds with the shortest delays; with the defaults it would be one. */
 const maxLogins = 3;
 
 /** The problems of the outcome; empty if there are none. */

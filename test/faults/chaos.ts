@@ -60,7 +60,7 @@ export interface ChaosReport {
 }
 
 const memberCount = 3;
-/** So long that a healthy member exceeds it only if the machine stands still. */
+/** A time that a healthy member exceeds only if the machine stands still. */
 const operationTimeoutMs = 1_500;
 const requestTimeoutMs = 20_000;
 const minFaultMs = 100;
@@ -164,7 +164,7 @@ class Chaos {
     kind.end(member.fault);
   }
 
-  /** It works for callers, and again a moment later, when a late failing probe has had its effect. */
+  /** Waits until it works for callers, twice: the second time a late, failing probe has had its effect. */
   async #servesAgain({ name, fault }: ReplicaMember): Promise<void> {
     for (let times = 0; times < 2; times += 1) {
       const asked = fault.calls('C_Encrypt');

@@ -7,11 +7,11 @@ export interface FaultKind {
   /** The row's name in docs/faults/outcomes.md. */
   name: string;
   begin(fault: FaultHsm, operationTimeoutMs: number): void;
-  /** The HSM is well again: nothing else is done to bring it back. */
+  /** Makes the HSM well again; nothing else is done to bring it back. */
   end(fault: FaultHsm): void;
   /** The expected answers of a single member: errors, errors or success, or only success. */
   alone: 'fails' | 'may pass' | 'passes';
-  /** It does not return by itself, because it must not: an operator has to act. */
+  /** Whether an operator has to act, because the member must not return by itself. */
   needsOperator?: boolean;
   /** The maximum number of C_Login calls while it is ill; unlimited if left out. */
   mostLogins?: number;
@@ -105,7 +105,7 @@ const connection: FaultKind[] = [
     mostLogins: 1,
     operations: ['Encrypt', 'Decrypt', 'CreateKey'],
   }),
-  // A locked token judges no PIN: it is asked again, and serves when an operator has unlocked it.
+  // A locked token judges no PIN, so it is asked again, and serves once an operator has unlocked it.
   kind('loses its login and has locked the PIN', (fault) => relogin(fault, 'C_Login rv 0xa4'), passing),
   kind(
     'loses its login after three wrong PINs, at most three',

@@ -9,7 +9,7 @@ import { ReplicatedCluster } from './replicated-cluster.js';
 import { until } from './replicated-server.js';
 
 const flaps = process.env['HOLDFAST_FAULTS'] === 'full' ? 100 : 12;
-/** Until then caches fill and lanes open. */
+/** The number of flaps during which caches fill and lanes open. */
 const warmUp = Math.floor(flaps / 4);
 const lanes = 8;
 const memoryAllowanceMebibytes = 32 + quarantinedMebibytes;
@@ -56,7 +56,7 @@ test(`a member that leaves and returns ${flaps} times costs no wrong PIN, and le
   const end = size();
   process.stdout.write(`${flaps} flaps: ${JSON.stringify({ after, end, logins: fault.calls('C_Login') })}\n`);
   expect(fault.setting('wrongPins')).toBe(0);
-  // One on return, and perhaps one that came too early and found no device.
+  // Each return costs one login, and perhaps one more that came too early and found no device.
   expect(fault.calls('C_Login')).toBeLessThanOrEqual(2 * flaps + 1);
   expect(end.sessions).toBeLessThanOrEqual(after.sessions + lanes);
   expect(end.threads).toBeLessThanOrEqual(after.threads + 2 * lanes);

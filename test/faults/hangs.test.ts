@@ -72,7 +72,7 @@ test(`${hangCount} hangs in a row: nothing grows, and no caller of the other mem
   }
   const end = processSize();
   process.stdout.write(`${hung} hangs: ${JSON.stringify({ before, after, end, peakThreads })}\n`);
-  // All lanes of all members, and for each of the ill one a hanging thread.
+  // All lanes of all members, and a hanging thread for each lane of the ill one.
   const allOpen = before.threads + 3 * lanes + ownThreads;
   expect(peakThreads).toBeLessThanOrEqual(allOpen + lanes);
   expect(end.threads).toBeLessThanOrEqual(allOpen);

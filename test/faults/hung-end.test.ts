@@ -59,7 +59,7 @@ async function endWhileItHangs({ functionName, privateInstance, end, pools = 1 }
   const job = {
     addon: fileURLToPath(new URL('../../native/build/Release/holdfast.node', import.meta.url)),
     module: { ...fault.module, privateInstance },
-    // Without help a process ends when its promises are settled.
+    // A process that ends by itself does so once its promises are settled.
     deadlineMs: end === 'natural' ? 500 : 60_000,
     destroys: functionName === 'C_DestroyObject',
     reopens: ['C_Initialize', 'C_GetSlotList', 'C_GetMechanismList'].includes(functionName),
@@ -102,7 +102,7 @@ describe('a process ends by', () => {
     const cell: Cell = { functionName: 'C_GenerateRandom', privateInstance: true, end: 'exit', pools };
     const { code, tookMs } = await endWhileItHangs(cell);
     expect(code).toBe(exitCodes.exit);
-    // Three seconds for each of them would be more.
+    // Three seconds for each pool in turn would take longer.
     expect(tookMs).toBeLessThan(endBoundMs);
   }, 90_000);
 });

@@ -24,7 +24,7 @@ const inside: Record<string, string[]> = {
   GenerateRandom: ['C_GenerateRandom'],
   CreateKey: ['C_Encrypt', 'C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_DecryptInit', 'C_Decrypt'],
 };
-/** While it starts: it has no callers yet. */
+/** The calls of a starting server, which has no callers yet. */
 const starting = ['C_Login', 'C_OpenSession', 'C_FindObjectsInit', 'C_Initialize'];
 const ways = full ? ['hang', 'delay 300'] : ['hang'];
 const killed = (functionNames: string[]) => (full ? functionNames : functionNames.slice(0, 1));
@@ -101,7 +101,7 @@ async function encryptWithEveryKey(client: HoldfastClient): Promise<void> {
   reserved = reservations;
 }
 
-/** From the start of the process to the first answer. */
+/** The time from the start of the process to the first answer. */
 async function backAfter(): Promise<number> {
   const startMs = performance.now();
   const server = await deployment.spawn();
@@ -228,7 +228,7 @@ test('docs/faults/outcomes.md has a row for each operation', () => {
     expect(documentedTable('killed')).toContain(`\n| ${operation} |`);
 });
 
-/** Its seven days are over. */
+/** Moves the date of a deletion into the past, as if its seven days were over. */
 function becomeDue(keyId: string): void {
   const database = new Database(join(deployment.folder, 'catalog.sqlite'));
   database.prepare('update keys set deletion_date = ? where key_id = ?').run(Date.now() - 60_000, keyId);

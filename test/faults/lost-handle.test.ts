@@ -63,7 +63,7 @@ describe.each([
     expect(await codeOf(decrypt())).toBe('no error');
   });
 
-  test('an encryption is repeated once too if its new handle is lost during its proof', async () => {
+  test('an encryption is repeated once if its new handle is lost during its proof', async () => {
     fault.obey(`C_EncryptInit times 1 rv ${rv}`, `C_DecryptInit times 1 rv ${rv}`);
     expect(await counted(encrypt)).toEqual({ asked: 1, spent: 1 });
   });
@@ -72,7 +72,7 @@ describe.each([
     const begun = fault.calls('C_EncryptInit');
     fault.obey(`C_EncryptInit rv ${rv}`);
     expect(await codeOf(encrypt())).toBe('KMS_INTERNAL');
-    // By the lane, by its test with another key, and once more by the cluster.
+    // The lane asks, its test with another key asks, and the cluster has both repeated once.
     expect(fault.calls('C_EncryptInit') - begun).toBeLessThanOrEqual(6);
   });
 });

@@ -38,10 +38,13 @@ export interface CellOutcome {
 const boundFactor = 10;
 const callsInAWave = 4;
 const waves = 2;
-/** Once it is well. Far longer than necessary: the bound only shows that it returns at all. */
+/** The bound on a recovery, far longer than necessary: it only shows that the member returns at all. */
 const recoveryBoundMs = 15_000;
 
-/** The first member is ill; `problemsOf` judges. @throws WrongResult, or if the member does not return */
+/**
+ * Runs a cell while the first member is ill; `problemsOf` judges the outcome.
+ * @throws WrongResult, or if the member does not return
+ */
 export async function runCell(rig: Rig, kind: FaultKind, operation: Operation): Promise<CellOutcome> {
   const [ill] = rig.members;
   if (ill === undefined) throw new Error('A rig has members.');

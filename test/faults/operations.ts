@@ -6,9 +6,9 @@ export interface Operation {
   name: string;
   /** The PKCS#11 function that does its work: counted to see which member worked. */
   primary: string;
-  /** Callers see no error while one healthy member is left (invariant 8). */
+  /** Whether callers see no error while one healthy member is left (invariant 8). */
   failsOver: boolean;
-  /** SoftHSM 2.6.1 cannot make keys side by side (a race with its own searches). */
+  /** Whether calls must not overlap: SoftHSM 2.6.1 cannot make keys side by side (a race with its own searches). */
   oneAtATime: boolean;
   /** Rejects with the refusal. @returns the checks that remain when the HSMs are well again. */
   run(): Promise<() => Promise<void>>;

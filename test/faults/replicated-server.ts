@@ -26,12 +26,12 @@ export interface ReplicatedServerOptions {
   /** Keys made before the members are cloned. */
   keyCount: number;
   lanes: number;
-  /** For one attempt of one operation. */
+  /** The time for one attempt of one operation. */
   operationTimeoutMs: number;
   requestTimeoutMs: number;
   /** Changes the section `recovery` of the configuration. */
   recovery?: Message;
-  /** Nothing is logged, and `events` stays empty. */
+  /** Whether nothing is logged; `events` then stays empty. */
   silent?: boolean;
   /** Changes the server's options for its cluster. */
   cluster?: Partial<ClusterOptions>;
@@ -53,7 +53,7 @@ function deepestCause(error: LoggedError | undefined): string {
   return error?.cause === undefined ? (error?.message ?? 'unknown') : deepestCause(error.cause);
 }
 
-/** The maximum of one round. */
+/** The max number of noted lines in one round. */
 const maxNotes = 100;
 
 /** The lines of the server's log, counted by message and member. */
@@ -61,7 +61,7 @@ class EventCounts {
   readonly #counts = new Map<string, number>();
   readonly #sinceMark: string[] = [];
 
-  /** How many kinds of lines there were. */
+  /** The number of different lines so far. */
   get size(): number {
     return this.#counts.size;
   }
@@ -247,7 +247,7 @@ export function memberName(index: number): string {
   return String.fromCharCode('a'.charCodeAt(0) + index);
 }
 
-/** Resolves when it holds. @throws if it does not within the bound: far longer than it takes on a busy machine. */
+/** Resolves when `holds` is true. @throws after the bound, which is far longer than a busy machine needs */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

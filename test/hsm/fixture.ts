@@ -27,7 +27,7 @@ import { defaultBreakerSettings, defaultRecoverySettings } from './default-setti
 
 export const clusterId = 'cluster-1234567abcd';
 export const pin = 'a user PIN';
-/** For every token that the fixture makes. */
+/** The label of every token that the fixture makes. */
 export const tokenLabel = 'alpha';
 
 export interface HsmFixture {
@@ -39,7 +39,7 @@ export interface HsmFixture {
   events: string[];
   /** Replaces the cluster's options; connect after it. */
   configure(change: Partial<ClusterOptions>): ConfiguredHsmClusters;
-  /** The cluster as a process has it that shares the catalog and the token with this one, and no locks. */
+  /** The cluster in a process that shares catalog and token with this one, but no locks. */
   onAnotherHost(name: string): ConfiguredHsmClusters;
   clusters(): ConfiguredHsmClusters;
   member(change?: Partial<MemberOptions>): MemberOptions;

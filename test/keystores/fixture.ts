@@ -20,11 +20,11 @@ import { ManualClock } from '../manual-clock.js';
 import { FakeHsmClusters } from './fake-hsm-clusters.js';
 
 export const defaultCluster = 'cluster-defau2t2345';
-/** A and B share a trust anchor; the other one has another. */
+/** A and B share a trust anchor; the third cluster has a different one. */
 export const clusterA = 'cluster-aaaaaaaaaaa';
 export const clusterB = 'cluster-bbbbbbbbbbb';
 export const clusterOther = 'cluster-ccccccccccc';
-/** It has fewer members than required. */
+/** A cluster with fewer members than required. */
 export const clusterTooSmall = 'cluster-ddddddddddd';
 
 export interface KeyStoreFixture {

@@ -92,7 +92,7 @@ describe('a wake-up', () => {
     for (let ticket = 1; ticket <= count; ticket += 1) pool.random(ticket, null, 8, soon());
     waitInTurn();
     await answered(count);
-    // The last answer may have come when the lane was idle already.
+    // The last answer may have come when the lane was already idle.
     expect(callsInTurn).toBeGreaterThanOrEqual(4);
     expect(tickets()).toEqual(Array.from({ length: count }, (_, index) => index + 1));
     expect(new Set(answers().map(({ secret }) => Buffer.from(secret).toString('hex'))).size).toBe(count);
@@ -105,7 +105,7 @@ describe('a wake-up', () => {
     expect(calls.map(ticketsOf)).toEqual([[1, 2], [3]]);
   });
 
-  test('has its failures singly, in their place', async () => {
+  test('delivers each failure by itself, in its place', async () => {
     pool.random(1, null, 8, soon());
     pool.decrypt(2, null, key.reference, new Uint8Array(nonceLength), new Uint8Array(3), empty, soon());
     pool.random(3, null, 8, soon());

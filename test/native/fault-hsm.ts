@@ -241,7 +241,7 @@ export class FaultHsm {
     return wordsAt(this.#read(offset, count * wordBytes), 0, count);
   }
 
-  /** Unwritten entries read as zeros. */
+  /** Reads from the page; unwritten entries read as zeros. */
   #read(offset: number, length: number): Buffer {
     const bytes = Buffer.alloc(length);
     const file = openSync(this.#page, 'r');
@@ -255,7 +255,7 @@ function textAt(bytes: Buffer, offset: number, length: number): string {
   return bytes.toString('latin1', offset, offset + length).replace(/\0.*$/, '');
 }
 
-/** Session handles of up to 64 bits lose their last digits here; counted values do not. */
+/** Reads words as numbers. Session handles of up to 64 bits lose their last digits; counts do not. */
 function wordsAt(bytes: Buffer, offset: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => Number(bytes.readBigUInt64LE(offset + index * wordBytes)));
 }
@@ -265,7 +265,7 @@ export interface RealHsm {
   libraryPath: string;
   environment: Record<string, string>;
   directory: string;
-  /** Required by `C_Initialize` (NSS). */
+  /** The string that `C_Initialize` requires (NSS). */
   initializationString?: string;
   /** Whether a copy of the library file cannot be loaded (NSS finds its other libraries beside its own). */
   shared?: boolean;

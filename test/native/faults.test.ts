@@ -42,7 +42,7 @@ beforeEach(async () => {
   await useKey();
 });
 
-/** Its first two ciphertexts are decrypted as a check. */
+/** Uses up the first two ciphertexts, which are decrypted as a check. */
 async function useKey(): Promise<void> {
   await pool.probe(member, key.reference, soon());
   for (let time = 0; time < 2; time += 1) await encrypt();
@@ -81,7 +81,7 @@ describe('a call that hangs', () => {
     );
     expect(results.every((result) => result.member === other)).toBe(true);
     const kinds = (await Promise.all(hung)).map(({ kind }) => kind);
-    // The last may find the member stopped, if a third lane hangs before their deadline is noticed.
+    // The last calls may find the member stopped, if a third lane hangs before their deadline is noticed.
     expect(kinds).toContain('lane-deadline');
     for (const kind of kinds) expect(['lane-deadline', 'queue-deadline', 'no-member']).toContain(kind);
   });
@@ -368,7 +368,7 @@ describe('an HSM that fails', () => {
     },
   );
 
-  test('one that cannot read a single object has found one that was never completed', async () => {
+  test('an inventory leaves out the one object that it cannot read, because its making was never completed', async () => {
     fault.obey(`C_GetAttributeValue ${ofKey()} rv 0x5`);
     expect(await pool.inventory(member, soon())).toEqual([]);
   });

@@ -59,16 +59,16 @@ const operations = {
     fault.heal();
     await pool.probe(0, made.reference, soon());
   },
-  /** Two equal ones would be the answer of an RNG that repeats itself. */
+  /** Draws twice: equal draws would come from an RNG that repeats itself. */
   async random() {
     const draws = [await pool.random(0, 1_000, soon()), await pool.random(0, 1_000, soon())];
     expect(new Set(draws.map(({ value }) => Buffer.from(value).toString('hex'))).size).toBe(2);
   },
-  /** The length of a data key. */
+  /** Draws the length of a data key. */
   async 'short random'() {
     await pool.random(0, 32, soon());
   },
-  /** Finds it, reads its attributes, tries its canary. */
+  /** Finds the key, reads its attributes, tries its canary. */
   probe: () => pool.probe(0, key.reference, soon()),
   async destroy() {
     const doomed = await pool.destroyKey(0, secretKeyClass, key.id, soon());

@@ -32,7 +32,7 @@ describe('members', () => {
     expect(process.env['SOFTHSM2_CONF']).toBeUndefined();
   });
 
-  test('one can be closed and opened again while the other works', async () => {
+  test('one member can be closed and opened again while the other works', async () => {
     const alpha = await connect(pool, memberOptions(moduleOf(first), 'alpha'), '1234');
     const beta = await connect(pool, memberOptions(moduleOf(second), 'beta'), 'secret-5678');
     const key = await makeKey(pool, alpha);
@@ -75,7 +75,7 @@ describe('members', () => {
     expect(failure.message).toContain('gamma');
   });
 
-  test('two tokens of one label are refused, not chosen from', async () => {
+  test('two tokens with one label are refused: none is chosen', async () => {
     first.addToken({ label: 'alpha', userPin: '1234' });
     const failure = await failureOf(pool.openMember(memberOptions(moduleOf(first), 'alpha'), soon()));
     expect(failure).toMatchObject({ kind: 'token-missing' });

@@ -51,7 +51,7 @@ describe('a handle proves itself before use', () => {
     expect((await pool.destroyKey(0, secretKeyClass, key.id, soon())).value).toBe(2);
   });
 
-  test('one planted after the proof is found at the next inventory', async () => {
+  test('a second object planted after the proof is found at the next inventory', async () => {
     await encrypt();
     await connect(intruder, memberOptions(moduleOf(hsm), 'alpha'), '1234');
     await plantKey(intruder, 0, key.id, 'key');

@@ -61,13 +61,13 @@ describe('lanes', () => {
 
 describe('a token without a session for one more lane', () => {
   test('keeps its lanes, less one, and fails no operation', async () => {
-    // One keeps the login alive, so four lanes fit.
+    // One session keeps the login alive, so four lanes fit.
     vendor.limitSessions(5);
     const member = await connect(16);
     while (statistics().laneTarget === 16) await workload();
     await workload();
     expect(statistics()).toMatchObject({ lanes: 3, laneTarget: 3, admitted: true, quarantinedLanes: 0 });
-    // The remaining session is for this.
+    // The inventory takes the remaining session.
     await pool.inventory(member, soon());
   });
 

@@ -10,7 +10,7 @@ import protobuf from 'protobufjs';
 export interface ReceivedSpan {
   traceId: string;
   spanId: string;
-  /** Empty if there is none. */
+  /** The id of the parent; empty if there is none. */
   parentSpanId: string;
   traceState: string;
   name: string;
@@ -23,7 +23,7 @@ export interface ReceivedSpan {
 export interface ReceivedPoint {
   metric: string;
   attributes: Record<string, unknown>;
-  /** For a histogram, the number of its values. */
+  /** The value; for a histogram, the number of its values. */
   value: number;
 }
 
@@ -108,7 +108,7 @@ export class OtlpReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** For traces. */
+  /** The endpoint for traces. */
   get endpoint(): string {
     return `${this.base}/v1/traces`;
   }

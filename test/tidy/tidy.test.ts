@@ -56,7 +56,7 @@ const floors: readonly (readonly string[])[] = [
   ground,
   ...domain.map((folder) => [folder]),
   ['certificates'],
-  // From a certificate or a socket to a principal.
+  // Finds the principal for a certificate or a socket.
   ['callers'],
   adapters,
   // Listens to the HSM adapter.
