@@ -14,7 +14,7 @@ const git = (...parameters: string[]) =>
     encoding: 'utf8',
   }).trim();
 
-/** A repository whose build writes what its source says. */
+/** Commits a source whose build copies its text. @returns the commit */
 function commit(source: string): string {
   const build = 'mkdir -p dist/cli && cp src/source dist/cli/main.js && ls node_modules > dist/packages';
   const scripts = { generate: 'true', 'build:native': 'true', 'build:ts': build };

@@ -39,7 +39,7 @@ test('a load that cannot be spread evenly is refused', () => {
   expect(() => spread(9)).toThrow('no multiple');
 });
 
-test('ghz: a call that was not answered OK is no measurement', () => {
+test('ghz: a measurement with a call that was not answered OK is refused', () => {
   const latencyDistribution = [
     { percentage: 50, latency: 2_000_000 },
     { percentage: 99, latency: 9_500_000 },

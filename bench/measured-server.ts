@@ -18,7 +18,7 @@ export interface MeasuredServerOptions {
   program?: string | undefined;
   /** Keys on its token; default 1. */
   keysOnToken?: number;
-  /** Whether the token encrypts at next to no cost, so that the service's own share shows (docs/faults.md, `builtinCipher`). */
+  /** Whether the token encrypts at next to no cost, which shows the service's own share (docs/faults.md, `builtinCipher`). */
   cheapToken?: boolean;
 }
 
@@ -44,7 +44,7 @@ export class MeasuredServer {
       faulty: cheapToken ? ['default'] : [],
       configure: (configuration) => configure(configuration, options.lanes),
     });
-    // Also when the bench is interrupted, or fails outside a caller: no server outlives it.
+    // No server outlives the bench, even if it is interrupted, or fails outside a caller.
     const disposeAtExit = () => deployment.dispose();
     process.once('exit', disposeAtExit);
     exitOnSignals();

@@ -77,7 +77,7 @@ test('requests go on being due while the server stands still, and each counts it
   expect(latencyMs.p999).toBeGreaterThanOrEqual(latencyMs.p99);
 });
 
-test('a refused request is no measurement', async () => {
+test('a measurement with a refused request fails', async () => {
   answer = (stream) => answerWith(stream, '7');
   const failed = loadAt(load());
   await expect(failed).rejects.toThrow(ProgramFailure);

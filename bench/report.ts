@@ -31,7 +31,7 @@ export interface Machine {
 export interface Ratios {
   /** Addon at 16 in flight ÷ raw C_EncryptInit + C_Encrypt. Target 0.85. */
   addonToRaw: number;
-  /** The same, with a raw loop that draws each nonce from the token, as the addon does. */
+  /** The same ratio, with a raw loop that draws each nonce from the token, as the addon does. */
   addonToRawWithNonce: number;
   /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
   encryptToEchoPerCpu: number;
@@ -40,7 +40,7 @@ export interface Ratios {
    * the name of the scenario, without the tool: `decrypt@32`.
    */
   toEchoPerCpu: Record<string, number>;
-  /** CPU of Encrypt with so many keys on the token ÷ with one, at 32 in flight. Target at most 1.05 at 3,000. */
+  /** CPU of Encrypt with that many keys on the token ÷ with one, at 32 in flight. Target at most 1.05 at 3,000. */
   encryptGrowth: Record<string, number>;
   /** p99 ÷ p50 of Encrypt at 80 % of its ceiling, open loop. Target at most 5. */
   p99ToP50At80Percent: number;
@@ -52,7 +52,7 @@ export interface Ratios {
   metricsOverhead: number;
   /** Operations per second of 32 lanes on an HSM that takes a millisecond ÷ (32 ÷ its service time, measured). Target 0.95. */
   simulatedHsm32Lanes: number;
-  /** The same with 64 lanes. */
+  /** The same ratio with 64 lanes. */
   simulatedHsm64Lanes: number;
   /** p50 of one call at a time on that HSM, less its millisecond. Target 0.3. */
   addedLatencyMs: number;

@@ -44,7 +44,7 @@ const simulatedLoads = [
   { lanes: 64, inFlight: 128 },
 ];
 
-/** As long as the additional data of an Encrypt without an encryption context. */
+/** The length of the additional data of an Encrypt without an encryption context. */
 const additionalDataBytes = ciphertextAdditionalData(
   encodeHeader({ keyId: '00000000-0000-0000-0000-000000000000', materialId: '00'.repeat(32) }),
   canonicalContext(new Map()),

@@ -21,7 +21,7 @@ const spansOfExport = 512;
 const held = [];
 let exportMicros = 0;
 
-// By itself it would export up to two seconds later, during the next measurement.
+// Otherwise the server would export up to two seconds later, during the next measurement.
 const { onEnd } = SpanOutlet.prototype;
 SpanOutlet.prototype.onEnd = function (span) {
   held.push({ outlet: this, span });

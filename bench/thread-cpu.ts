@@ -70,7 +70,7 @@ export function totalOf(cpu: ThreadCpu): number {
   return threadKinds.reduce((sum, kind) => sum + cpu[kind], 0);
 }
 
-/** The same, divided by the number of operations. */
+/** CPU time divided by the number of operations. */
 export function perOperation(cpu: ThreadCpu, operations: number): ThreadCpu {
   return Object.fromEntries(threadKinds.map((kind) => [kind, cpu[kind] / operations])) as ThreadCpu;
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-/** With `node --import` of this file a process runs the TypeScript sources directly. */
+/** The file whose `node --import` lets a process run the TypeScript sources directly. */
 export const typescriptHooks = fileURLToPath(new URL('../test/contract/typescript-hooks.mjs', import.meta.url));
 
 /** The environment for such a process: the hooks mark the process that they run in; a child must register its own. */

@@ -106,7 +106,7 @@ async function whenChanged(steps, { name, label, inputs, output, script }) {
   writeStamps({ ...readStamps(), [name]: hash });
 }
 
-/** SHA-256 over names and contents of files and folders; build output is no input. */
+/** SHA-256 over names and contents of files and folders, without build output. */
 function hashOf(paths, salt) {
   const hash = createHash('sha256').update(salt);
   for (const path of paths.flatMap(filesBelow)) {

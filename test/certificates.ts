@@ -13,7 +13,7 @@ export interface IssuedCertificate {
 
 export interface CertificateRequest {
   commonName: string;
-  /** In openssl's notation: `DNS:localhost,IP:127.0.0.1,URI:spiffe://…`. */
+  /** Subject alternative names in openssl's notation: `DNS:localhost,IP:127.0.0.1,URI:spiffe://…`. */
   subjectAlternativeName?: string;
   usage: 'client' | 'server';
   /** Whether it was valid for one day only, long ago. */

@@ -35,7 +35,7 @@ export class FaultyDisk implements AuditFileTarget {
     this.syncedBytes = byteLength;
   }
 
-  /** Lets what it holds back go on, in order. */
+  /** Lets the calls that it holds back continue, in order. */
   proceed(): void {
     for (const task of this.#held.splice(0)) task();
   }

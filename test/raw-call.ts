@@ -24,7 +24,7 @@ export interface RawCall {
 /** An answer, with or without a message. */
 export interface RawAnswer {
   code: number;
-  /** From `google.rpc.Status` in the details. */
+  /** The message of `google.rpc.Status` in the details. */
   message: string;
   info: ErrorInfo | undefined;
   /** The bytes that came before the status. */

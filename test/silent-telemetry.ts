@@ -2,7 +2,7 @@
 
 type Exports = Record<string, unknown>;
 
-/** The same functions; their results report nothing. */
+/** A module with the same functions, whose results report nothing. */
 export function silenced<Module extends object>(module: Module): Module {
   const makers = Object.entries(module as Exports).map(([name, made]) => [name, silencedMaker(made)]);
   return Object.fromEntries(makers) as Module;

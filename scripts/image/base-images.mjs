@@ -58,7 +58,7 @@ async function makeBaseImages(engine, nodeMajor, made) {
     const node = await unpack(folder, `node-linux-${process.arch}@${nodeMajor}`);
     cpSync(join(node, 'bin/node'), at('bin/node'));
     await engine.importFolder(root, made.RUNTIME_IMAGE, { PATH: path });
-    // As in the official image: npm, and Node's headers.
+    // The official image has npm and Node's headers too.
     cpSync(join(node, 'include'), at('include'), { recursive: true });
     cpSync(await unpack(folder, 'npm@11'), at('lib/node_modules/npm'), { recursive: true });
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', at('bin/npm'));

@@ -41,7 +41,7 @@ const remedies: Record<string, RegExp> = {
   'completely full': /make room/i,
   'without inodes': /make room|df -i/i,
 };
-/** By default the faults that differ most; the others differ only in the system's code. */
+/** The faults that are tested: by default those that differ most; the others differ only in the system's code. */
 const isFull = process.env['HOLDFAST_FAULTS'] === 'full';
 const short = (act: string, kind: string): boolean =>
   act === 'init, unaudited'

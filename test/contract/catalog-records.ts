@@ -8,7 +8,7 @@ import type { CatalogOwner } from '../../src/storage/catalog-problem.js';
 import type { Catalog } from '../../src/storage/database.js';
 
 export const scope: Scope = { account: '111122223333', region: 'eu-central-1' };
-/** The same region, another account. */
+/** A scope of another account in the same region. */
 export const otherScope: Scope = { account: '444455556666', region: 'eu-central-1' };
 
 /** A day in January 2026, at an odd millisecond, which reveals lost precision. */

@@ -16,7 +16,7 @@ export type CatalogWithFeed = Catalog & { readonly changes: ChangeFeed };
 /** An empty catalog for one test. */
 export interface OpenedCatalog {
   catalog: CatalogWithFeed;
-  /** The same data through another connection, as another process sees it. */
+  /** The catalog through another connection, as another process sees it. */
   another: () => Promise<CatalogWithFeed>;
   /** Resolves when the database's clock has advanced this far. */
   passTime: (ms: number) => Promise<void>;

@@ -133,7 +133,7 @@ describe('bad input', () => {
   });
 
   describe('messages that are too long', () => {
-    it('are refused before they are read, and the connection goes on', async () => {
+    it('are refused before they are read, and the connection stays open', async () => {
       const before = deployment.auditRecords().length;
       for (const length of [1_048_577, 5 * 1_048_576]) {
         const refusal = await client.rawRefusal('Encrypt', Buffer.alloc(length));

@@ -74,7 +74,7 @@ describe('a start without its catalog', () => {
     ],
     ['no database', () => writeFileSync(path, 'text'.repeat(2_000))],
   ])(
-    'creates no second one if a first was used and is %s, although create is still true; and doctor reports it',
+    'creates no second catalog if the first was used and is %s, although create is still true, and doctor reports it',
     async (_, spoil) => {
       await usedOnce();
       spoil();

@@ -27,7 +27,7 @@ export class CallError extends Error {
     readonly domain: string | undefined,
     readonly fieldViolations: readonly FieldViolation[],
     readonly metadata: grpc.Metadata,
-    /** From `RetryInfo`, in milliseconds. */
+    /** The delay in `RetryInfo`, in milliseconds. */
     readonly retryDelayMs: number | undefined,
     /** `ErrorInfo.metadata`. */
     readonly info: Readonly<Record<string, string>>,

@@ -84,10 +84,10 @@ it('CreateKey killed at any instant loses no acknowledged key, and leaves no una
 }, 300_000);
 
 it('a half-made object left by a kill does not make the token unusable', async () => {
-  // As found after a kill inside C_GenerateKey: an object of SoftHSM that has CKA_KEY_TYPE and not yet CKA_CLASS.
+  // A kill inside C_GenerateKey leaves an object of SoftHSM that has CKA_KEY_TYPE but not yet CKA_CLASS.
   const remains = '0000000000000002' + '0000000000000100' + '0000000000000002' + '000000000000001f';
   const tokens = join(softHsm.directory, 'tokens');
-  // And one that already has its class, and neither id nor label nor value.
+  // Another kill leaves one that already has its class, but neither id nor label nor value.
   const later = `${remains.slice(0, 16)}000000000000000000000000000000020000000000000004${remains.slice(16)}`;
   for (const content of [Buffer.alloc(0), Buffer.from(remains, 'hex'), Buffer.from(later, 'hex')]) {
     for (const folder of readdirSync(tokens)) {

@@ -4,7 +4,7 @@ import type { Message } from './client.js';
 
 /** One value for a field: the limits say whether it is allowed. */
 export interface Edge {
-  /** For reports: `length 257`. */
+  /** The name in reports: `length 257`. */
   what: string;
   value: unknown;
   /** Within the limits. */

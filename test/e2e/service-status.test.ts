@@ -167,7 +167,7 @@ test('while every HSM is away it answers at once; readiness says no, liveness ye
 describe('the audit log', () => {
   const logged = (message: string): boolean => deployment.logLines().some((line) => line['msg'] === message);
 
-  test('a removed file is begun anew, even without requests, and that is reported', async () => {
+  test('a removed file is replaced by a new one, even without requests, and that is reported', async () => {
     rmSync(deployment.auditPath);
     await until(() => logged('the file of the audit log was removed while it was in use: a new one was begun'), true);
     expect(await value('holdfast_audit_files_removed_total')).toBe(1);

@@ -147,7 +147,7 @@ describe('a request whose caller traces it', () => {
     expect(JSON.parse(line)).toMatchObject({ traceId: rpc.traceId, spanId: rpc.spanId });
   });
 
-  test("a refusal that is the caller's own fault is no error of the server", async () => {
+  test("a refusal that is the caller's own fault is not an error of the server", async () => {
     const { spans } = await traced('Decrypt', { ciphertext_blob: randomBytes(80) });
     expect(spans).toHaveLength(1);
     expect(spans[0]).toMatchObject({ statusCode: 0, attributes: { 'holdfast.error_code': 'INVALID_CIPHERTEXT' } });

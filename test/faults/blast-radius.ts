@@ -73,7 +73,7 @@ const plaintext = 'a secret';
 
 /** One member with three keys; its cipher is the fault module's, which makes a cell take milliseconds. */
 export class BlastRig {
-  /** From then on nothing keeps the login: a cell that is judged by its logins needs a new rig. */
+  /** Whether nothing keeps the login any more: a cell that is judged by its logins then needs a new rig. */
   lostSessions = false;
 
   private constructor(

@@ -21,7 +21,7 @@ export function processSize(): ProcessSize {
   };
 }
 
-/** The same with `heapMebibytes`. */
+/** The size of this process with `heapMebibytes`. */
 export function collectedProcessSize(): ProcessSize {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

@@ -51,7 +51,7 @@ export class ReplicatedCluster {
     readonly members: readonly ReplicaMember[],
     /** The keys on every member. */
     readonly materials: readonly MaterialReference[],
-    /** With the catalog and the locks: shared by restarts. */
+    /** The folder with the catalog and the locks, which restarts share. */
     readonly folder: string,
   ) {}
 
@@ -110,7 +110,7 @@ export class ReplicatedCluster {
     return new ReplicatedCluster(this.options, members, this.materials, this.folder);
   }
 
-  /** For a process of its own, see `attach`. */
+  /** The information for a process of its own, see `attach`. */
   get state(): ReplicatedClusterState {
     const { options, folder } = this;
     const members = this.members.map(({ name, hsm, fault }) => {

@@ -66,7 +66,7 @@ function connect(clusterId: string, tried = pin): Promise<ConnectOutcome> {
   return clusters.connect(clusterId, Secret.fromUtf8(tried), `${clusterId}:1`, soon());
 }
 
-/** In the HSM's own folder, because hard links need one file system. */
+/** Three names of one file, in the HSM's own folder because hard links need one file system. */
 function namesOfLibrary(): { file: string; symbolic: string; hard: string } {
   const named = (name: string) => join(hsm.directory, name);
   copyFileSync(realpathSync(hsm.libraryPath), named('library.so'));

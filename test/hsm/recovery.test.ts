@@ -314,7 +314,7 @@ describe('a hanging call', () => {
     { privateInstance: true, hung: 2 },
     { privateInstance: false, hung: 1 },
   ])(
-    'at every connect is abandoned $hung times at most (private: $privateInstance), and the cluster connects when it is over',
+    'at every connect is abandoned $hung times at most (private: $privateInstance), and the cluster connects once nothing hangs',
     async ({ privateInstance, hung }) => {
       const module = { ...fixture.fault.module, privateInstance };
       fixture.configure({ members: [fixture.member({ module })], recovery });

@@ -190,7 +190,7 @@ describe('an HSM that fails', () => {
   });
 
   test.each([1, 2, 3, 4])(
-    'an error that occurs %d times while a first ciphertext is checked blames neither either',
+    'an error that occurs %d times while a first ciphertext is checked blames neither key nor ciphertext',
     async (times) => {
       key = await makeKey(pool, member);
       fault.obey(`C_Decrypt times ${times} rv 0x5`);
@@ -222,7 +222,7 @@ describe('an HSM that fails', () => {
   });
 
   test.each(['C_DecryptInit', 'C_EncryptInit'])(
-    'it is remembered for a second that the HSM works with other keys: repeated failures of %s cause neither a session key nor a search each',
+    'for a second the pool remembers that the HSM works with other keys: repeated failures of %s cause neither session keys nor searches',
     async (name) => {
       const counts = () => fault.calls('C_GenerateKey') + fault.calls('C_FindObjectsInit');
       const { value } = await encrypt();

@@ -22,7 +22,7 @@ let ciphertext: Uint8Array;
 const zeroes = new Uint8Array(64);
 const freshId = () => new Uint8Array(Array.from({ length: 32 }, () => Math.floor(Math.random() * 256)));
 
-/** The operations that receive the lie. Each resolves only with a right answer, and throws otherwise. */
+/** The operations that meet the lie. Each resolves only with a right answer, and throws otherwise. */
 const operations = {
   async encrypt() {
     const encrypted = await pool.encrypt(0, key.reference, zeroes, text('data'), soon());

@@ -49,7 +49,7 @@ describe('processes', () => {
   });
 
   test.each(['open', 'working', 'worker', 'unhandled'])(
-    'one that ends with an open pool ends quietly: %s',
+    'one with an open pool ends quietly: %s',
     async (how) => {
       const result = await child('ends-with-open-pool.mjs', { how });
       expect(result).toEqual({ stdout: 'ending\n', code: how === 'unhandled' ? 1 : 0 });

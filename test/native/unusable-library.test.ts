@@ -96,7 +96,7 @@ describe.each([false, true])('with privateInstance %s', (privateInstance) => {
     'list-error',
     'list-null',
   ];
-  /** In a process of its own, because a process loads a shared library once. */
+  /** Copies the odd module for each case, because a process loads one shared library only once. */
   const oddCopy = (name: string): string => {
     const path = join(folder, `${name}-${String(privateInstance)}.so`);
     copyFileSync(oddModule, path);

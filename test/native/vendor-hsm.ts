@@ -9,7 +9,7 @@ const vendorHsmLibrary = fileURLToPath(new URL('../../native/build/Release/vendo
 
 export interface VendorHsm {
   module: NativeModuleOptions;
-  /** From now on at most this many open sessions. */
+  /** Allows at most this many open sessions from now on. */
   limitSessions(count: number): void;
 }
 

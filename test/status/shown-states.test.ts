@@ -254,7 +254,7 @@ describe('members', () => {
     expect(await shown(member({ breaker: undefined, isOpen: false, statistics: undefined }))).toEqual([]);
   });
 
-  test('one whose token is lost shows its open breaker, although the member is not open', async () => {
+  test('a member whose token is lost shows its open breaker, although it is not open itself', async () => {
     expect(await shown(member({ breaker: 'open', isOpen: false, statistics: undefined }))).toEqual([
       'member_breaker_state{…,state="open"} 1',
     ]);
