@@ -48,13 +48,10 @@ describe('processes', () => {
     }
   });
 
-  test.each(['open', 'working', 'worker', 'unhandled'])(
-    'one with an open pool ends quietly: %s',
-    async (how) => {
-      const result = await child('ends-with-open-pool.mjs', { how });
-      expect(result).toEqual({ stdout: 'ending\n', code: how === 'unhandled' ? 1 : 0 });
-    },
-  );
+  test.each(['open', 'working', 'worker', 'unhandled'])('one with an open pool ends quietly: %s', async (how) => {
+    const result = await child('ends-with-open-pool.mjs', { how });
+    expect(result).toEqual({ stdout: 'ending\n', code: how === 'unhandled' ? 1 : 0 });
+  });
 
   test('one ends by itself once its last operation is answered', async () => {
     expect(await child('ends-with-open-pool.mjs', { how: 'idle' })).toEqual({ stdout: 'ending\nanswered\n', code: 0 });
