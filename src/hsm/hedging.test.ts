@@ -11,6 +11,8 @@ interface OpenTry {
   member: Member;
   tryNumber: number;
   end(end: TryEnd<Answer>): void;
+  /** Not a failure of the addon. */
+  break(error: Error): void;
 }
 
 const member = (memberName: string, isAdmitted = true) => ({ place: { memberName }, isAdmitted }) as unknown as Member;
@@ -42,7 +44,7 @@ const ask = (): Promise<HedgedEnd<Answer>> =>
     members,
     ask: (on, tryNumber) => {
       asked += 1;
-      return new Promise((end) => tries.push({ member: on, tryNumber, end }));
+      return new Promise((end, broken) => tries.push({ member: on, tryNumber, end, break: broken }));
     },
     mayAskAgain: () => mayAskAgain,
   });
@@ -187,11 +189,30 @@ describe('of two attempts', () => {
     expect(await answer).toMatchObject({ failures: [{ member: second.member }, { member: first.member }] });
   });
 
+  test('an error of ours ends the operation, and the answer of the other is zeroed', async () => {
+    const { answer, first, second } = await bothUnderWay();
+    second.break(new Error('of ours'));
+    await expect(answer).rejects.toThrow('of ours');
+    const late = secret(7);
+    first.end({ value: late });
+    await settled();
+    expect(late.isDestroyed).toBe(true);
+  });
+
   test("the caller's own fault is answered at once", async () => {
     const { answer, second } = await bothUnderWay();
     second.end(failedOn(second.member, true));
     expect(await answer).toMatchObject({ failures: [{ member: second.member }] });
   });
+});
+
+test('an error of ours before the second attempt ends the operation', async () => {
+  await warmUp();
+  const answer = ask();
+  tries[0]?.break(new Error('of ours'));
+  await expect(answer).rejects.toThrow('of ours');
+  clock.advance(10);
+  expect(tries).toHaveLength(1);
 });
 
 test('a failure before the second attempt ends the operation', async () => {

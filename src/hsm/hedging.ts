@@ -82,12 +82,17 @@ export class Hedging {
         late.cancel();
         resolve(end);
       });
+      const fail = (error: Error): void => {
+        race.abandon();
+        late.cancel();
+        reject(error);
+      };
       const enter = (member: Member, tryNumber: number): void => {
         race.enter();
         this.#try(call, member, tryNumber).then((end) => {
           const first = race.take(end);
           if (first && tryNumber === 1 && 'value' in end) this.#onHedge(call.operation, 'won');
-        }, reject);
+        }, fail);
       };
       const late = this.#deadlines.add(this.#clock.monotonicMs() + delayMs, () => {
         const second = this.#second(call, first);
@@ -178,6 +183,11 @@ class Race<T extends HedgedAnswer> {
       }
     }
     return this.#ended;
+  }
+
+  /** Nobody waits for its end any more. */
+  abandon(): void {
+    this.#ended = true;
   }
 
   #end(end: HedgedEnd<T>): void {
