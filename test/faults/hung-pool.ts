@@ -17,6 +17,8 @@ const pin = '1234';
 const callMs = 400;
 const operationTimeoutMs = 300;
 const openingMs = 2_000;
+/** One more than the nonces that a lane draws ahead (native/src/nonces.h), so that a lane must draw again. */
+const nonceBlockAndOne = 65;
 
 export interface HungPool {
   hsm: SoftHsm;
@@ -38,7 +40,8 @@ export async function hungPool(privateInstance: boolean): Promise<HungPool> {
   });
   const fault = putFaultsBefore(hsm);
   const module: NativeModuleOptions = { ...fault.module, privateInstance };
-  const pool = addon.createPool(100);
+  // One member's requests may fill half of it: a block of encryptions has room.
+  const pool = addon.createPool(4 * nonceBlockAndOne);
   pool.setOperationTimeout(operationTimeoutMs, () => undefined);
   const ill = await connect(pool, memberOptions(module, 'alpha'), pin);
   const well = await connect(pool, memberOptions(module, 'beta'), pin);
@@ -56,6 +59,7 @@ const empty = new Uint8Array(0);
 const canaryOf = ({ material }: TestKey) =>
   [material.canaryNonce, material.canaryCiphertext, material.canaryAdditionalData] as const;
 
+const encryptOnce = ({ pool, ill, key }: HungPool) => pool.encrypt(ill, key.reference, text('x'), empty, within());
 /** The operations for the member that will be ill, by the name of the call. */
 export const callers = {
   reopen: ({ pool, ill }: HungPool) => pool.reopenMember(ill, inMilliseconds(openingMs)),
@@ -64,7 +68,8 @@ export const callers = {
   tokenInfo: ({ pool, ill }: HungPool) => pool.tokenInfo(ill, within()),
   random: ({ pool, ill }: HungPool) => pool.random(ill, 8, within()),
   probe: ({ pool, ill, key }: HungPool) => pool.probe(ill, key.reference, within()),
-  encrypt: ({ pool, ill, key }: HungPool) => pool.encrypt(ill, key.reference, text('x'), empty, within()),
+  encrypt: encryptOnce,
+  encryptMany: (rig: HungPool) => Promise.all(Array.from({ length: nonceBlockAndOne }, () => encryptOnce(rig))),
   decrypt: ({ pool, ill, key }: HungPool) => pool.decrypt(ill, key.reference, ...canaryOf(key), within()),
   generateKey: ({ pool, ill }: HungPool) =>
     pool.generateKey(ill, randomBytes(32), 'another', text('known'), empty, within()),
@@ -88,7 +93,7 @@ export const waysInto: Record<string, readonly CallerName[]> = {
   C_FindObjects: ['inventory', 'probe'],
   C_FindObjectsFinal: ['inventory', 'probe'],
   C_GetAttributeValue: ['inventory', 'probe'],
-  C_GenerateRandom: ['random', 'encrypt'],
+  C_GenerateRandom: ['random', 'encryptMany'],
   C_EncryptInit: ['encrypt'],
   C_Encrypt: ['encrypt'],
   C_DecryptInit: ['decrypt', 'probe'],
