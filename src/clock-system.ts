@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 
 const bootId = readBootId();
 
-/** Only Linux has one. */
+/** Only Linux has a boot id. */
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -1,6 +1,6 @@
 /**
- * The port for time. Domain code never reads a clock of its own: tests of due dates compose the server with another
- * one.
+ * The port for time. Domain code never reads any other clock: tests of due dates give the server a clock
+ * that they set.
  */
 export interface Clock {
   /** Wall time, for records and due dates. */
@@ -13,7 +13,7 @@ export interface Clock {
   schedule(delayMs: number, task: () => void): ScheduledTask;
 }
 
-/** A moment since the machine started: two moments of one boot have their true distance, even in two processes. */
+/** A moment, counted from the start of the machine. Two moments of one boot can be compared, even between processes. */
 export interface BootTime {
   /** Different after each start of the machine; empty if unavailable. */
   bootId: string;
@@ -70,7 +70,7 @@ class Pending implements Deadline {
     this.take();
   }
 
-  /** Gives its place to the last one, and keeps nothing alive any more. @returns the callback, once. */
+  /** Moves the last deadline to this place, and forgets the callback. @returns the callback, on the first call only. */
   take(): (() => void) | undefined {
     const onOverdue = this.#onOverdue;
     if (onOverdue === undefined) return undefined;
@@ -90,7 +90,7 @@ class Pending implements Deadline {
  *
  * The list is an array, and a cancelled deadline forgets its callback, because of V8's garbage collector. A Set
  * allocates a new table every so many entries; an old table that has survived two small collections keeps its content
- * alive until the next large one. That was everything of each request that waited then: 1.5 KB of every request.
+ * alive until the next large one. In that way 1.5 KB of every request stayed in memory.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -114,7 +114,7 @@ export class Deadlines {
     return pending;
   }
 
-  /** A timer outlives cancelled deadlines: it fires once per length of a deadline and finds nothing to do. */
+  /** A timer keeps running when deadlines are cancelled: once per length of a deadline, it fires with nothing to do. */
   #setTimer(atMs: number): void {
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
@@ -128,7 +128,7 @@ export class Deadlines {
     const overdue = this.#pending
       .filter(({ atMs }) => atMs <= nowMs)
       .sort((left, right) => left.atMs - right.atMs || left.number - right.number);
-    // An overdue one may have cancelled another.
+    // An overdue deadline may have cancelled another.
     for (const pending of overdue) pending.take()?.();
     let nextMs = this.#timerAtMs;
     for (const { atMs } of this.#pending) nextMs = Math.min(nextMs, atMs);

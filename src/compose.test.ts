@@ -44,7 +44,7 @@ class Lock {
     this.#path = path;
   }
 
-  /** Taken when the catalog is open, before the server starts to serve: that is when identifiers are drawn. */
+  /** Takes the lock when identifiers are first asked for: the catalog is open then, and the server does not serve yet. */
   asOverrides(): CompositionOverrides {
     const take = (): void => {
       this.#connection = new Sqlite(this.#path);

@@ -75,7 +75,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
   }
 }
 
-/** Checks from the moment that a member gets stuck until none is. */
+/** Checks from the moment that a member gets stuck until no member is stuck. */
 function watchForReplacement(
   { configuration, clock, telemetry }: Foundation,
   core: Core,

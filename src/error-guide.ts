@@ -2,7 +2,7 @@ import type { ErrorCode } from './errors.js';
 
 /** The explanation of a code for callers and operators; `docs/errors.md` is generated from it. */
 export interface ErrorExplanation {
-  /** Why the server answers it. */
+  /** Why the server answers with this code. */
   cause: string;
   /** The remedy, and who applies it. */
   remedy: string;

@@ -21,13 +21,13 @@ export type StopReason = 'signal' | 'replacement';
 /** Files that the server creates are for its user only. */
 const privateUmask = 0o077;
 
-/** The time that a stop may take besides its two drains: the audit log, the catalog, the last traces. */
+/** The time that a stop has, besides its two drains, to close the audit log and the catalog and send the last traces. */
 const stopGraceMs = 5_000;
 
 /**
  * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
  * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. If an HSM is stuck and
- * nothing serves, it drains by itself, to be replaced.
+ * nothing serves, the server drains without a signal, so that it can be replaced.
  *
  * Rejects if it cannot start. Resolves after a clean stop, with the reason for the stop. It ends the process itself in
  * two cases: a lane still hangs in a module or the audit log's file blocks (with `replacementExitCode` if it is to be
@@ -75,7 +75,7 @@ function standardError(addon: NativeAddon): UnblockedLog {
   return new UnblockedLog(descriptor, systemClock);
 }
 
-/** Half of the time in which no plaintext may outlive its call. */
+/** Half of the longest time for which a freed copy of a plaintext may stay in memory. */
 const memoryCleaningIntervalMs = 500;
 
 /**
@@ -97,7 +97,7 @@ function refuseInspector(): void {
   throw new Error(`Node's inspector is open at ${url}: start without --inspect, and without it in NODE_OPTIONS`);
 }
 
-/** Bounds a stop by the configuration, whatever hangs. */
+/** Ends the process if a stop takes longer than the configuration allows, whatever hangs. */
 function boundStop({ limits }: Configuration, logger: Logger, addon: NativeAddon): void {
   systemClock.schedule(2 * limits.drainTimeoutMs + stopGraceMs, () => {
     logger.error('the stop took longer than its bound; ending at once');

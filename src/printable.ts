@@ -9,7 +9,7 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** The form of most texts, which need no second look. */
+/** Matches most texts: nothing in them has to be escaped. */
 const plain = /^[ -~]*$/;
 
 /** The text as one line that shows everything in it. Escapes are written as in JSON. */

@@ -67,7 +67,7 @@ describe('any other kind of file is refused, at once', () => {
     await expect(readRegularFile(device, rules)).rejects.toThrow('is not a file but a device');
   });
 
-  test('bytes that are not UTF-8, when text is wanted', async () => {
+  test('a file with bytes that are not UTF-8, when text is wanted', async () => {
     await expect(readRegularText(at('binary'), rules)).rejects.toThrow('is not text (UTF-8)');
   });
 

@@ -41,7 +41,7 @@ export class Secret {
   }
 
   /**
-   * The bytes themselves, not a copy: valid until `destroy`. Throws after it, because zeroes would pass for a secret.
+   * The bytes themselves, not a copy: valid until `destroy`. Throws afterwards, because zeroes would pass for a secret.
    */
   reveal(): Uint8Array {
     if (this.#destroyed) throw new Error('A secret was used after it was destroyed.');

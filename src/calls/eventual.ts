@@ -12,7 +12,7 @@ export type Eventual<T> = T | Promise<T>;
 
 /**
  * Goes on with a value: at once if it is known, otherwise when its promise has resolved. If `next` throws for a known
- * value, this throws: whoever turns failures into something else must expect them both ways (`orElse`).
+ * value, this throws: code that handles failures must expect both a throw and a rejection (`orElse`).
  */
 export function whenKnown<T, U>(value: Eventual<T>, next: (value: T) => Eventual<U>): Eventual<U> {
   return value instanceof Promise ? value.then(next) : next(value);

@@ -1,7 +1,7 @@
 import type { Cancellation } from './cancellation.js';
 import type { OperationTrace } from './trace.js';
 
-/** The request behind a cluster operation. A `RequestContext` is one. */
+/** The request behind a cluster operation. A `RequestContext` is an `HsmCall`. */
 export interface HsmCall {
   /** Absolute, in `Clock.monotonicMs`: the call is answered by then. */
   deadlineMs: number;

@@ -98,7 +98,7 @@ function chainProblem(authority: Authority, authorities: readonly Authority[]): 
   };
 }
 
-/** The chain from an authority to its last issuer in the file, each once. */
+/** The chain from an authority to its last issuer in the file, each certificate once. */
 function chainOf(authority: Authority, authorities: readonly Authority[]): Authority[] {
   const chain = [authority];
   for (let current: Authority = authority; current.fields.subjectKey !== current.fields.issuerKey; ) {

@@ -3,10 +3,10 @@ import { pemCertificates, pemRevocationLists } from './pem.js';
 import { printable } from './printable.js';
 import { readRevocationList } from './revocation-list.js';
 
-/** Kinds of files that have an end; values of a metric's label. */
+/** Kinds of files that expire; values of a metric's label. */
 export type CertificateKind = 'server-certificate' | 'client-authority' | 'revocation-list';
 
-/** When one certificate or revocation list of a listener's files begins and ends. */
+/** The period in which one certificate or revocation list of a listener is valid. */
 export interface CertificateEnd {
   kind: CertificateKind;
   file: string;
@@ -35,7 +35,7 @@ const dayMs = 86_400_000;
 const warnBeforeMs = 14 * dayMs;
 
 /**
- * All ends of a listener's files, in order.
+ * The validity of each certificate and list in a listener's files, in order.
  * @throws MalformedDerError, or the error of OpenSSL, for a certificate or list that is broken
  */
 export function certificateEnds(files: TlsFiles, paths: TlsPaths): CertificateEnd[] {
@@ -69,7 +69,7 @@ function ofLists(file: string, content: Buffer): CertificateEnd[] {
 }
 
 /**
- * Whether an operator should be warned now: from 14 days before the end, but not before half of the validity has
+ * Whether an operator should be warned now: from 14 days before the expiry, but not before half of the validity has
  * passed. Otherwise a list that is issued every day would always cause a warning.
  */
 export function endsSoon({ notBefore, notAfter }: CertificateEnd, now: Date): boolean {

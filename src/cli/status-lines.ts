@@ -11,7 +11,7 @@ import type {
 import { printableJsonLine } from '../printable.js';
 import { withoutEnumPrefix } from './proto-json.js';
 
-/** The lines, without ends. */
+/** The lines, without line breaks. */
 export function statusLines(status: GetStatusResponse): string[] {
   const { concerns, keyStores, certificates, disks } = status;
   return [

@@ -11,7 +11,9 @@ export interface Terminal {
   directory: string;
 }
 
-/** The real one. A reader that went away (`holdfast key list | head -1`) does not end a command with a stack trace. */
+/**
+ * The real process. A reader that went away (`holdfast key list | head -1`) does not end a command with a stack trace.
+ */
 export function processTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

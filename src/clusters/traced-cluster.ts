@@ -2,7 +2,7 @@ import type { OperationTrace } from '../calls/trace.js';
 import { toHoldfastError } from '../errors.js';
 import type { ClusterOperation, HsmCluster } from './hsm-cluster.js';
 
-/** `listMaterialIds` is `list-material-ids` in spans. */
+/** The name in spans: `listMaterialIds` becomes `list-material-ids`. */
 function spanNameOf(operation: ClusterOperation): string {
   return operation.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

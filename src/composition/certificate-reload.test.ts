@@ -155,7 +155,7 @@ describe('files that would turn every client away do not replace good ones', () 
 });
 
 describe('a reload', () => {
-  test('reports subject and end of every certificate in use from then on', async () => {
+  test('reports subject and expiry of every certificate in use from then on', async () => {
     const reload = await inUse();
     put({ server: next, ca: Buffer.concat([authority.certificate, expired.certificate]) });
     await reload.reload();
@@ -183,7 +183,7 @@ describe('a reload', () => {
 });
 
 describe('reminders', () => {
-  test('come once a day from fourteen days before the end, and are an alert after it', async () => {
+  test('come once a day from fourteen days before the expiry, and become alerts after it', async () => {
     const reload = await inUse();
     reload.start();
     const pass = async (durationMs: number): Promise<void> => {

@@ -102,12 +102,12 @@ export class CertificateReload {
     await this.#reminders.stop();
   }
 
-  /** The ends of all certificates and lists in use. */
+  /** The validity of all certificates and lists in use. */
   ends(): CertificateEnd[] {
     return this.#inUse.flatMap(({ ends }) => ends);
   }
 
-  /** The ends that `GetStatus` reports: all but those of lists without an end date. */
+  /** The expiry dates that `GetStatus` reports. Lists without an end date are left out. */
   status(): CertificateStatus[] {
     return this.ends().flatMap(({ kind, file, subject, notBefore, notAfter }) =>
       notAfter === undefined ? [] : [{ kind: statusKinds[kind], path: file, subject, notBefore, notAfter }],

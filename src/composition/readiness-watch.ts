@@ -2,7 +2,7 @@ import type { Clock, ScheduledTask } from '../clock.js';
 import { type Readiness, type ReadinessFacts, readinessOf } from '../status/readiness.js';
 import { oneAtATime } from './inventory-check.js';
 
-/** The maximum age of its report if no event announced a change. */
+/** The maximum age of the reported readiness if no event announced a change. */
 const lookEveryMs = 1_000;
 
 /** The facts and the listeners of the watch. */

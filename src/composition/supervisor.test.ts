@@ -21,7 +21,7 @@ function managed(environment: ServiceEnvironment) {
   return { clock, sent, failures, manager, state };
 }
 
-test('sends ready, a watchdog message at every third of its time, reload and stop', () => {
+test('sends ready, a watchdog message three times per watchdog period, reload and stop', () => {
   const { clock, sent, manager } = managed(watched);
   manager.ready();
   expect(sent.splice(0)).toEqual(['/run/notify READY=1', '/run/notify WATCHDOG=1']);

@@ -8,7 +8,7 @@ export interface ServiceEnvironment {
   NOTIFY_SOCKET?: string | undefined;
   /** The time that the process may be silent before it is killed, in microseconds. */
   WATCHDOG_USEC?: string | undefined;
-  /** The process that this applies to; left out: this one. */
+  /** The process that this applies to; left out if it is this process. */
   WATCHDOG_PID?: string | undefined;
 }
 

@@ -56,10 +56,10 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
 }
 
 /**
- * The common folder of one user's processes if none is configured. It is the same for every configuration file: two of
- * them that use one module must still wait for each other. Not TMPDIR, which may differ between them. The folders of
- * systemd (`$RUNTIME_DIRECTORY`, of one unit) and of a login session (`$XDG_RUNTIME_DIR`) belong to this user; in /tmp
- * any user could create the folder first, and no login would be possible.
+ * The common folder of one user's processes if none is configured. It is the same for every configuration file: servers
+ * with different files that use one module must still wait for each other. TMPDIR is not used, because it may differ
+ * between them. The folders of systemd (`$RUNTIME_DIRECTORY`, of one unit) and of a login session (`$XDG_RUNTIME_DIR`)
+ * belong to this user; in /tmp any user could create the folder first, and no login would be possible.
  */
 export function defaultLockDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   // systemd.exec(5): several folders are separated by colons.
@@ -120,7 +120,7 @@ function resolveModule(
   };
 }
 
-/** Before the library is loaded only its profile or its name shows this. */
+/** Before the library is loaded, only its profile or its name shows that it is SoftHSM. */
 function isSoftHsm({ profile, path }: ConfigurationFile['modules'][string]): boolean {
   return profile === 'auto' ? basename(path).toLowerCase().includes('softhsm') : profile === 'softhsm';
 }

@@ -87,7 +87,7 @@ describe('work under a lease', () => {
     expect(domain.clock.scheduled).toBe(0);
   });
 
-  it('finds its lease in other hands if it hung past its time, and takes nothing back', async () => {
+  it('does not take its lease back from another process if it hung until the lease expired', async () => {
     let first: HeldLease | undefined;
     await underLease(one, 'a job', async (held) => {
       first = held;

@@ -107,7 +107,7 @@ async function restore(terminal: Terminal, file: string, options: CatalogCommand
   await printDone(terminal, options.output, sentence, { path, ...inSnakeCase(made) });
 }
 
-/** Spells the names as in all JSON of the command. */
+/** Spells the field names like all other JSON of the command. */
 function inSnakeCase(fields: object): object {
   const named = Object.entries(fields).map(([name, value]) => [
     name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

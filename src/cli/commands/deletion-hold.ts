@@ -17,7 +17,7 @@ interface DeletionHoldOptions {
   destroyDue?: true;
 }
 
-/** More than anyone would read; the rest is only counted. */
+/** More keys than anyone would read; the others are only counted. */
 const maxKeysShown = 1_000;
 
 const meanings: Record<DeletionHold['reason'], string> = {

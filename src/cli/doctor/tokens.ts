@@ -38,7 +38,7 @@ export async function checkTokens(configuration: Configuration): Promise<Finding
   return findings;
 }
 
-/** Whether loading the module would hang the command. The check of the module has reported it then. */
+/** Whether loading the module would hang the command. If so, the check of the module has reported it. */
 async function wouldHang(module: ModuleConfiguration): Promise<boolean> {
   return (await checkModule(module)).some(({ prevents }) => prevents === 'start');
 }

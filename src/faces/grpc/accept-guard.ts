@@ -9,8 +9,8 @@ export interface DescriptorBounds {
 
 /**
  * - `refused`: a connection was closed at once, or could not be accepted, for lack of file descriptors.
- * - `short`: from here on connections are refused; the rest is kept for tokens, audit log and metrics.
- * - `enough`: there are enough again.
+ * - `short`: from now on connections are refused; the remaining descriptors are for tokens, audit log and metrics.
+ * - `enough`: there are enough descriptors again.
  */
 export type DescriptorEvent =
   | { kind: 'refused'; cause?: unknown }
@@ -26,7 +26,7 @@ export type DescriptorEvent =
  */
 export function guardAccepts(server: Server, maximumConnections: number, bounds: DescriptorBounds | undefined): void {
   server.maxConnections = maximumConnections;
-  // Earlier errors belong to the start.
+  // The code that starts the server handles earlier errors.
   server.once('listening', () => {
     server.on('error', (cause) => bounds?.onEvent({ kind: 'refused', cause }));
   });

@@ -13,9 +13,9 @@ export interface Connection {
 }
 
 /**
- * The open connections, by the name that `call.getPeer()` returns. Names are ours, not the peer's address and port:
- * those are the same for two connections to two of our addresses, and `unknown` on a Unix socket. One caller must never
- * be taken for another.
+ * The open connections, by the name that `call.getPeer()` returns. We choose the names, because the peer's address
+ * and port may be the same for connections to two of our addresses, and are `unknown` on a Unix socket. One caller
+ * must never be taken for another.
  */
 export class Connections {
   readonly #byName = new Map<string, Connection>();

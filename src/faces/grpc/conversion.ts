@@ -11,7 +11,7 @@ export interface Conversion<Wire> {
   readonly absent?: () => Wire;
   /** Values of this kind are secrets, or contain some. */
   readonly isSecret?: boolean;
-  /** The form in which a plain message carries it; undefined: it cannot. */
+  /** The form in which a plain message carries the value; undefined if a plain message cannot carry it. */
   readonly plainKind?: PlainKind;
   /** The domain value of an enum's number. */
   readonly ofNumber?: (number: number) => unknown;

@@ -40,8 +40,8 @@ export interface HandlerDependencies {
 type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
 
 /**
- * The part of a client's deadline that is reserved for sending the answer: when it is over, grpc-js answers for us,
- * without a request id.
+ * The part of a client's deadline that is reserved for sending the answer: once the deadline has passed, grpc-js
+ * answers for us, without a request id.
  */
 const answerReserveMs = 20;
 

@@ -32,7 +32,7 @@ function errorOf(code: status, details: string): HoldfastError | undefined {
       return new HoldfastError('LIMIT_EXCEEDED', details, { retryable: false });
     case status.DEADLINE_EXCEEDED:
       return new HoldfastError('DEPENDENCY_TIMEOUT', details, { callerDeadline: true });
-    // From health, for an unknown service.
+    // Health answers so for an unknown service.
     case status.NOT_FOUND:
       return new HoldfastError('NOT_FOUND', details);
     case status.CANCELLED:

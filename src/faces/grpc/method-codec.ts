@@ -81,7 +81,7 @@ class ResponseEncoder<Response> {
     return bytes;
   }
 
-  /** If it wipes, it has its final size from the start: memory that a writer outgrows keeps its content. */
+  /** A writer that is wiped has its final size from the start: memory that a writer outgrows keeps its content. */
   #newWriter(): BinaryWriter {
     const writer = new BinaryWriter();
     if (this.#wipes) writer.raw(new Uint8Array(maxReusedBytes)).finish();

@@ -1,6 +1,6 @@
 /**
- * Reads requests as clients usually send them, in one pass. All others are left to the strict decoder of `method-codec.ts`,
- * which also words every refusal. What is read here, the strict decoder reads alike: `plain-request.test.ts` compares them.
+ * Reads requests as clients usually send them, in one pass. All others are left to the strict decoder of
+ * `method-codec.ts`, which also words every refusal. Both decoders give the same result: `plain-request.test.ts` compares them.
  */
 import { Secret } from '../../secret.js';
 import type { Conversion } from './conversion.js';
@@ -23,7 +23,10 @@ const maxFieldNumber = 15;
 /** The tags of a context entry's name and value. */
 const nameTag = 0x0a;
 const valueTag = 0x12;
-/** `Secret` moves bytes up to this length out of the frame. It takes longer ones over, so they are copied first. */
+/**
+ * `Secret` moves bytes up to this length out of the frame. It keeps longer bytes where they are, so this decoder copies
+ * them first.
+ */
 const maxMovedBytes = 64;
 
 /** Reads the requests of one method. */

@@ -69,7 +69,7 @@ const patterns: readonly (readonly [RegExp, RefusalReason])[] = [
   [/^ERR_SSL_|^EPROTO/, 'protocol'],
 ];
 
-/** The kind of a reason: one of our own, or a code of OpenSSL or of the system. No reason maps to `silent`. */
+/** The kind of a reason, which is one of our own or a code of OpenSSL or of the system. Never returns `silent`. */
 export function refusalReason(detail: string): RefusalReason {
   return exact.get(detail) ?? patterns.find(([pattern]) => pattern.test(detail))?.[1] ?? 'other';
 }

@@ -111,12 +111,12 @@ export class RequestAssembly {
     // Before grpc-js, which ignores the data of a call that has its answer. It has paused the stream: one more listener
     // does not make it flow.
     arrival.stream.prependListener('data', (piece: Buffer) => this.#received(arrival, piece));
-    // grpc-js would not report the end of a stream that ended before it began.
+    // grpc-js would not report the end of a stream that ended before grpc-js began to read.
     if (arrival.stream.destroyed) this.#finish(arrival);
     return arrival;
   }
 
-  /** @returns false if it is answered */
+  /** @returns false if the call is answered with a refusal */
   #ended(arrival: PendingRequest): boolean {
     const fault = arrival.frames.end();
     if (fault !== undefined) this.#refuse(arrival, fault);
@@ -219,7 +219,7 @@ export class RequestAssembly {
     arrival.deadline = this.#scheduleEnd(() => arrival);
   }
 
-  /** @returns false if it was finished before. */
+  /** @returns false if the request was finished before. */
   #finish(arrival: PendingRequest): boolean {
     const { peer } = arrival;
     wipePieces(arrival);

@@ -36,7 +36,7 @@ export interface TlsListenerDependencies {
   refusals: RefusalReporter;
   /** Concurrent TCP connections; further ones are closed at once. */
   maximumConnections: number;
-  /** Undefined: as many file descriptors as there are. */
+  /** Undefined: file descriptors are not bounded. */
   descriptors: DescriptorBounds | undefined;
   /** Maximum connections in their TLS handshake; beyond that the oldest of these is closed. */
   maximumHandshakes: number;
@@ -47,10 +47,10 @@ export interface TlsListenerDependencies {
 }
 
 /**
- * TLS 1.3 only, with a client certificate of the configured authority (RFC 8446, RFC 7540 §9.2). It replaces the one of
- * grpc-js, which accepts TLS 1.2, has no revocation lists and would parse the peer's certificate for each request; here
- * it is parsed once per connection. A certificate that maps to no principal is let in without one: the dispatcher then
- * denies and audits the attempt.
+ * TLS 1.3 only, with a client certificate of the configured authority (RFC 8446, RFC 7540 §9.2). It replaces the
+ * listener of grpc-js, which accepts TLS 1.2, has no revocation lists and would parse the peer's certificate for each
+ * request; here it is parsed once per connection. A caller whose certificate maps to no principal is let in without
+ * one: the dispatcher then denies and audits the attempt.
  */
 export class TlsListener implements Listener {
   readonly bound: BoundAddress;

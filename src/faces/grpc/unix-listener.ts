@@ -20,7 +20,7 @@ export interface UnixListenerOptions {
 export interface LocalListenerDependencies {
   accept(socket: Socket, connection: Connection): void;
   maximumConnections: number;
-  /** Undefined: all file descriptors. */
+  /** Undefined: file descriptors are not bounded. */
   descriptors: DescriptorBounds | undefined;
   refusals: RefusalReporter;
 }
@@ -86,7 +86,7 @@ async function takePath(ownPath: string, path: string): Promise<void> {
   if (!linked(ownPath, path)) throw anotherListens(path);
 }
 
-/** @returns false if there is a file in its place. */
+/** @returns false if there is a file at the socket's path. */
 function linked(ownPath: string, path: string): boolean {
   try {
     linkSync(ownPath, path);
