@@ -33,7 +33,7 @@ Napi::Value acquireModuleLock(const Napi::CallbackInfo& info) {
   const Deadline deadline = deadlineOf(info[2]);
   const auto work = [module = moduleOptionsOf(info[0]), directory = stringOf(info[1]),
                      deadline](Completion& answer) {
-    // A lock that comes too late is released by its destructor.
+    // If the lock comes too late, its destructor releases it.
     answer.complete(Success{-1, 0, FileLock::ofModule(module, directory, deadline)});
   };
   const auto late = [] { return failure(FailureKind::kLockHeld, "another process holds the module's lock"); };

@@ -1,4 +1,4 @@
-/// \file The answers of one wake-up, in the form in which they cross to JavaScript.
+/// \file The answers that JavaScript gets in one call, in the form in which they cross.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace holdfast {
 
-/// The answers that JavaScript gets in one call: a row of numbers for each, and the bytes of all of them.
-/// They are written to memory that JavaScript reads. Only the results of data operations can be packed:
-/// EncryptedData, DataKey and Secret.
+/// The answers of one call: a row of numbers for each, and the bytes of all of them. They are written to
+/// memory that JavaScript reads. Only the results of data operations can be packed: EncryptedData, DataKey
+/// and Secret.
 class AnswerBatch {
  public:
   /// The columns of a row: `answerColumns` of src/hsm/native-answers.ts.
@@ -40,7 +40,7 @@ class AnswerBatch {
   /// Adds an answer. False if the batch has no room for it.
   [[nodiscard]] bool add(uint64_t ticket, const Success& success);
   [[nodiscard]] size_t size() const { return size_; }
-  /// Called when JavaScript has read the batch: zeroes the bytes if any were secret, and begins anew.
+  /// Called when JavaScript has read the batch: zeroes the bytes if any were secret, and empties the batch.
   void clear();
 
  private:

@@ -19,7 +19,7 @@ size_t roomFor(CK_ATTRIBUTE_TYPE type) {
   return isNumber ? sizeof(CK_ULONG) : kLongestText;
 }
 
-/// Fills the room before the call: no flag and no number is all ones.
+/// Fills the room before the call: all ones is never a valid flag or number.
 constexpr uint8_t kUnwritten = 0xff;
 
 /// Attributes that are asked for in one call; each has its own room. Of what the token puts out only lengths
@@ -77,7 +77,7 @@ class AttributeQuery {
     return isNumber ? std::optional(value) : std::nullopt;
   }
 
-  /// Every object has one (§4.4).
+  /// Every object has a class (§4.4).
   CK_OBJECT_CLASS objectClass() const {
     const auto read = number(CKA_CLASS);
     require(read.has_value(), "an object has no class");
@@ -152,7 +152,7 @@ std::optional<ObjectSummary> readSummary(Session& session, CK_OBJECT_HANDLE obje
   } catch (const Failure& failure) {
     // A process that was killed inside C_GenerateKey leaves a half-made object on SoftHSM, without CKA_CLASS
     // or CKA_KEY_TYPE: every question about it fails. Such an object must not make the whole token unusable.
-    // The inventory checks the token itself at its end.
+    // At its end, the inventory checks the token itself.
     const auto& answer = returnValue(failure.rv);
     if (answer.objectLost || answer.couldBeHalfMade) return std::nullopt;
     throw;

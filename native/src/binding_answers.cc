@@ -15,7 +15,7 @@ void call(Napi::Env env, const Napi::FunctionReference& function,
   }
 }
 
-/// Clears a batch at the end of the scope, however it ends. The batch may have been forgotten meanwhile.
+/// Clears a batch when the scope ends, even by an exception. The batch may be gone by then.
 class ClearsAtEnd {
  public:
   explicit ClearsAtEnd(std::optional<AnswerBatch>& batch) : batch_(batch) {}

@@ -13,8 +13,8 @@
 
 namespace holdfast {
 
-/// Takes the outbox's answers to JavaScript: those of data operations packed, those of others to promises.
-/// Keeps the loop alive while an operation has no answer.
+/// Takes the outbox's answers to JavaScript. Answers of data operations go packed; each other answer settles
+/// its promise. Keeps the loop alive while an operation has no answer.
 class CompletionQueue final : public Outbox {
  public:
   CompletionQueue(Napi::Env env, std::shared_ptr<Watchdog> watchdog);
@@ -27,7 +27,7 @@ class CompletionQueue final : public Outbox {
   [[nodiscard]] Pending open(Napi::Env env, Shape shape);
 
   /// Opens the completion of a data operation, whose answer is packed. JavaScript chose the ticket: it is
-  /// below 2^53, and no other data operation that has no answer or still runs has it. Call on the JavaScript
+  /// below 2^53, and no other data operation that is unanswered or still runs has it. Call on the JavaScript
   /// thread.
   [[nodiscard]] std::shared_ptr<Completion> openPacked(Napi::Env env, uint64_t ticket);
   /// The core's number for a ticket that JavaScript chose. It never equals a ticket of the core's own.

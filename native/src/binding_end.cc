@@ -8,7 +8,8 @@
 namespace holdfast {
 namespace {
 
-/// How long all ending environments together wait for running calls. Only a hung call takes that long.
+/// How long all ending environments together wait for running calls. Only a hung call makes them wait that
+/// long.
 constexpr auto kEndBound = std::chrono::seconds(3);
 
 /// When the wait of the process's main environment is over. Workers that end because of it wait no longer.

@@ -29,7 +29,8 @@ struct AddonState {
   std::vector<std::shared_ptr<Pool>> pools;
   /// The writers that scripts made and have not closed.
   std::vector<std::shared_ptr<WriterChannel>> writers;
-  /// When the end of the environment stops waiting for calls inside modules. Set once it has begun.
+  /// When the environment, which is ending, stops waiting for calls inside modules. Set once its end has
+  /// begun.
   std::optional<Deadline> endsBy;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;

@@ -27,7 +27,8 @@ class CompletionSink {
   virtual void complete(uint64_t ticket, Outcome outcome, Urgency urgency) = 0;
 };
 
-/// The first thread to claim it answers. The loser's outcome is destroyed and so zeroed (invariant 6).
+/// The first thread to claim the completion answers. The loser's outcome is destroyed, which zeroes its
+/// secrets (invariant 6).
 class Completion {
  public:
   Completion(std::shared_ptr<CompletionSink> sink, uint64_t ticket)
@@ -40,7 +41,7 @@ class Completion {
   void deliver(Outcome outcome, Urgency urgency = Urgency::kNow) {
     sink_->complete(ticket_, std::move(outcome), urgency);
   }
-  /// Claims, and delivers if it was first.
+  /// Claims, and delivers if the claim was the first.
   bool complete(Outcome outcome, Urgency urgency = Urgency::kNow) {
     const bool first = claim();
     if (first) deliver(std::move(outcome), urgency);

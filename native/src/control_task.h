@@ -22,7 +22,7 @@ class ControlTask final : public TimerTarget, public std::enable_shared_from_thi
   static void start(const std::shared_ptr<Watchdog>& watchdog, const std::shared_ptr<Completion>& completion,
                     Deadline deadline, Work work, Late late = laneDeadline);
 
-  /// The usual outcome then: kind `lane-deadline`.
+  /// The usual outcome at the deadline: kind `lane-deadline`.
   [[nodiscard]] static Outcome laneDeadline();
 
   void onDeadline() override;

@@ -5,7 +5,7 @@
 namespace holdfast {
 namespace {
 
-/// A call that has only this part of the operation timeout left counts as hung.
+/// If only this part of the operation timeout is left to a call, it counts as hung.
 constexpr int kTimeoutTolerance = 10;
 
 [[nodiscard]] Failure cancelled() { return failure(FailureKind::kCancelled, "the caller gave it up"); }
@@ -97,8 +97,9 @@ void Dispatcher::expire(const RequestPointer& request) {
   const auto isIt = [&request](const Request& running) { return &running == request.get(); };
   if (Lane* const lane = members_->runnerOf(isIt)) return expireOn(*lane, request);
   const bool waited = requests_.remove(request);
-  // Neither running nor queued. One that never began is answered all the same: whatever went wrong, no caller
-  // waits past its deadline. One that did begin has its answer, or its lane is about to give it.
+  // The request is neither running nor queued. If it never began, it is answered all the same: whatever went
+  // wrong, no caller waits past its deadline. If it did begin, it has its answer, or its lane is about to
+  // give it.
   if (!waited && request->insideSince.load() != kNotInside) return;
   requests_.refuse(request, failure(FailureKind::kQueueDeadline, "the deadline passed in the queue"));
 }
@@ -117,7 +118,7 @@ void Dispatcher::expireOn(Lane& lane, const RequestPointer& request) {
   // The lane's epoch, not the member's: the member may have been opened again meanwhile, and the new epoch
   // has nothing to do with this call.
   late.epoch = lane.place.epoch;
-  // What makes or destroys a key is not repeated.
+  // An operation that makes or destroys a key is not repeated.
   late.isOfUse = request->operation->isRepeatable();
   const bool answered = request->completion->complete(late);
   if (lane.place.state == LaneState::kRetired || !inside) return;

@@ -26,8 +26,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// which has no deadline. Throws `closed`.
   void setOperationTimeout(Clock::duration timeout, OnHung onHung);
   void post(const RequestPointer& request);
-  /// Answers the request of this ticket with `cancelled`, if it has no answer yet. If it still waits, the
-  /// token never sees it. If it runs, it goes on as an overdue one does.
+  /// Answers the request of this ticket with `cancelled`, if it has no answer yet. A request that still waits
+  /// never reaches the token. A running request goes on as an overdue one does.
   void cancel(uint64_t ticket);
   /// Begins an epoch with a few lanes and waits until they have opened; more open later when work waits. One
   /// open session is enough. Otherwise throws the failure of the first lane that could not open, or
@@ -59,8 +59,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   /// Notes that the lane's first session did not open. True if the lane goes on without one and tries again
   /// with its next request: it is then the last lane of a member whose token has no more sessions.
   [[nodiscard]] bool laneFailed(Lane& lane, Failure failure);
-  /// Notes that the token has no session for this lane any more. If the member has other lanes, puts the
-  /// request back in the queue and returns true: the lane has to end.
+  /// Notes that the token has no session left for this lane. If the member has other lanes, puts the request
+  /// back in the queue and returns true; then the lane has to end.
   [[nodiscard]] bool requeue(Lane& lane, const RequestPointer& request);
   void laneEnded(Lane& lane);
 

@@ -109,7 +109,8 @@ bool Dispatcher::requeue(Lane& lane, const RequestPointer& request) {
   const bool alone = member.lanes.size() < 2;
   if (isLeaving(lane.place.state) || member.isClosing() || alone) return false;
   unwatch(request);
-  // The next lane may still be asleep at the request's deadline, and then it hangs nowhere.
+  // The next lane may still be asleep at the request's deadline. Then the watchdog must not take it for a
+  // lane that hangs.
   request->insideSince = kNotInside;
   lane.place.current.reset();
   retire(member, lane);
@@ -174,7 +175,7 @@ void Dispatcher::expireOpening(Lane& lane) {
   members_->changed.notifyAll();
 }
 
-/// Opens one lane at a time, to learn for how many the token has sessions.
+/// Opens one lane at a time, to learn how many sessions the token has.
 void Dispatcher::grow(Member& member) {
   const auto lanes = static_cast<int>(member.lanes.size());
   const bool wanted =
@@ -187,8 +188,8 @@ void Dispatcher::retire(Member& member, Lane& lane) {
   members_->changed.notifyAll();
 }
 
-/// The token has no session for more lanes than are ready. Those that open will find none either. Of the
-/// others, idle lanes end now, and busy ones after their request.
+/// The token has no session for more lanes than are ready. Lanes that are still opening will get no session
+/// either. Of the others, idle lanes end now, and busy ones after their request.
 void Dispatcher::shrink(Member& member) {
   member.budget.refused(static_cast<int>(member.lanes.ready()), Clock::now());
   while (member.hasSurplus()) {

@@ -17,10 +17,10 @@ struct Holders {
   Mutex mutex;
   Condition left;
   int count GUARDED_BY(mutex) = 0;
-  /// Changes when scopes that stood too long are passed over.
+  /// Changes when the present scopes have held the environment too long and no longer count.
   uint64_t turn GUARDED_BY(mutex) = 1;
   Deadline standsUntil GUARDED_BY(mutex);
-  /// The values that the scopes set, and the values from before.
+  /// The values that the scopes set, and those that the process had before.
   EnvironmentVariables standing GUARDED_BY(mutex);
   std::map<std::string, std::optional<std::string>> former GUARDED_BY(mutex);
   ProcessSettings formerSettings GUARDED_BY(mutex);

@@ -1,4 +1,4 @@
-/// \file Environment variables that stand only while a module is loaded and initialised.
+/// \file Environment variables that are set only while a module is loaded and initialised.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ using EnvironmentVariables = std::map<std::string, std::string>;
 /// Sets variables while it lives. The end of the last scope restores the former values, and the signals and
 /// umask that the module may have changed (`ProcessSettings`). Modules read their variables when they are
 /// loaded (pkcs11-spy), in `C_GetFunctionList` or in `C_Initialize` (SoftHSM), and two members may need two
-/// values. So the second waits until the first is through, even if it sets none, because it must not see
-/// another member's values. Scopes with the same variables run together. A module that hangs read its
-/// environment long ago: after `kLongestStand` its scope no longer blocks others. The C library cannot make
-/// this safe against a `getenv` on another thread at the same instant. Hence the window is short, and nothing
-/// is set while another scope is in force.
+/// values. So the second member waits until the first is done. It waits even if it sets no variables, because
+/// it must not see another member's. Scopes with the same variables run together. A module that hangs read
+/// its environment long ago: after `kLongestStand` its scope no longer blocks others. The C library cannot
+/// make this safe against a `getenv` on another thread at the same instant. Hence the window is short, and
+/// nothing is set while another scope is in force.
 class EnvironmentScope {
  public:
   static constexpr auto kLongestStand = std::chrono::seconds(2);

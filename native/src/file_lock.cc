@@ -79,7 +79,7 @@ std::shared_ptr<FileLock> FileLock::ofLogin(const std::string& tokenSerialNumber
 }
 
 FileLock::~FileLock() {
-  // A child that a module has forked meanwhile holds the lock too, until it is given up for both.
+  // A child that a module has forked meanwhile holds the lock too. Unlocking releases it for both.
   ::flock(descriptor_, LOCK_UN);
   ::close(descriptor_);
 }

@@ -1,6 +1,6 @@
 /// \file Memory that was given back to the allocator holds no secrets for long (invariant 11). Copies
-/// that Node's TLS and HTTP/2 make of requests and answers are out of our reach while they live; nothing
-/// zeroes them when they are freed.
+/// that Node's TLS and HTTP/2 make of requests and answers are out of our reach while they live, and Node
+/// does not zero them when it frees them.
 #pragma once
 
 namespace holdfast {

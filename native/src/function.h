@@ -51,14 +51,14 @@ struct FunctionTraits {
   bool searches = false;
   /// It reads attributes.
   bool reads = false;
-  /// It judges a caller's input: only a proof of the key afterwards says whether input, key or HSM is at
-  /// fault (invariant 5).
+  /// It judges a caller's input. After a failure, only another proof of the key says whether input, key or
+  /// HSM is at fault (invariant 5).
   bool judgesInput = false;
   /// It may have encrypted although it failed: then a nonce is spent (invariant 9).
   bool mayHaveEncrypted = false;
 };
 
-/// Has a row for every function; it does not compile if one is missing.
+/// Has a row for every function; if a row is missing, this does not compile.
 [[nodiscard]] FunctionTraits traitsOf(Function function);
 
 }  // namespace holdfast

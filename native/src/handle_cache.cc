@@ -14,7 +14,8 @@ constexpr auto kRefusalMemory = std::chrono::seconds(1);
 std::optional<CK_OBJECT_HANDLE> HandleEntry::provenHandle(const MaterialPointer& material) const {
   const MutexLock lock(mutex_);
   if (!material_) return std::nullopt;
-  // Two references may be to one material: the same content is the same proof.
+  // Two references may name the same material, so their contents are compared: a proof of one is a proof of
+  // the other.
   if (material_ != material && *material_ != *material) return std::nullopt;
   return handle_;
 }

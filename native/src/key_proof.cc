@@ -60,7 +60,7 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
   }
 }
 
-/// A failing search is not the HSM's fault if it works with other keys.
+/// A failing search is not the HSM's fault if the HSM works with other keys.
 [[nodiscard]] CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material,
                                        HandleEntry& entry) {
   const auto find = [&] { return findOneObject(context, material.identity); };

@@ -18,8 +18,8 @@ struct ProvenKey {
 };
 
 /// Takes the key from the cache, or finds it, checks it and tries the canary now. Throws `key-refused` or
-/// `canary-failed` if the key fails after the HSM has worked with another one. If the HSM has not, throws the
-/// HSM's own failure.
+/// `canary-failed` if the key fails after the HSM has worked with another key. If the HSM worked with no
+/// other key, throws the HSM's own failure.
 [[nodiscard]] ProvenKey provenKey(OperationContext& context, const MaterialPointer& material);
 
 /// Tries the canary on the handle of a key just made, whose attributes were checked, and remembers the proof.

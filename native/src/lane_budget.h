@@ -7,8 +7,8 @@ namespace holdfast {
 
 /// The member's limit, until the token has no session for one more lane (CKR_SESSION_COUNT: other
 /// applications count too). Then the budget is one lane less than there are, which leaves a session for
-/// inventories and other applications. After a while one more lane is tried, after a longer wait each time.
-/// The budget is never less than one.
+/// inventories and other applications. After a while one more lane is tried. The wait before each further try
+/// is longer. The budget is never less than one.
 class LaneBudget {
  public:
   /// Starts anew, as after a login.

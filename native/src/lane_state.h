@@ -13,7 +13,7 @@ enum class LaneState : uint8_t {
   /// Runs a request, or looks for the next one.
   kWorking,
   kIdle,
-  /// Hangs in the module, and another lane took its place. It ends when its call returns.
+  /// The lane hangs in the module, and another lane took its place. It ends when its call returns.
   kQuarantined,
   /// Its member was opened again without it, or has more lanes than the token has sessions for. It ends after
   /// the call that it is in.

@@ -12,7 +12,7 @@
 
 int main(int argumentCount, char** arguments) {
   if (argumentCount != 2) return 2;
-  // Lives no longer than the process that waits for it, and leaves no core file.
+  // This process must not outlive the one that waits for it, and leaves no core file.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);

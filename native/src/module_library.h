@@ -40,8 +40,8 @@ struct FileVersion {
 /// SoftHSM) register exit handlers and thread-local destructors that crash once their code is gone. A private
 /// copy that was finalised is used again instead, so a member that reconnects for days does not fill the
 /// address space. The caller keeps the module's environment set (`EnvironmentScope`).
-/// Any defect of the file is a failure of kind `module` that names it. A trial in another process finds a
-/// file that ends or hangs the process that loads it (library_trial.h).
+/// Any defect of the file is a failure of kind `module` that names it. A trial in another process detects a
+/// file that would end or hang the process that loads it (library_trial.h).
 class ModuleLibrary {
  public:
   /// The process's one instance of this file, whatever its name. `Module` ensures that only members with the

@@ -67,7 +67,7 @@ void PoolClosing::startReleasing(Deadline deadline) {
       if (member->threadsInside() > 0 || dispatcher_->waitingFor(*member) > 0) open.push_back(member->index);
     }
   }
-  // Each on a thread of its own: one that hangs keeps none of the others open.
+  // Each member closes on a thread of its own, so a member that hangs does not keep the others open.
   for (const int index : open) {
     const auto work = [self = shared_from_this(), index, deadline] { self->release(index, deadline); };
     try {

@@ -9,7 +9,7 @@
 namespace holdfast {
 
 /// A member that closes takes no new work. Its lanes end when they have done what was accepted. Then the last
-/// reference to the token goes, which may hang in the module.
+/// reference to the token is released, which may hang in the module.
 class PoolClosing : public std::enable_shared_from_this<PoolClosing> {
  public:
   PoolClosing(std::shared_ptr<MemberTable> members, std::shared_ptr<Dispatcher> dispatcher,

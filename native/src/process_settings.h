@@ -14,8 +14,8 @@ namespace holdfast {
 class ProcessSettings {
  public:
   [[nodiscard]] static ProcessSettings current();
-  /// Restores only the signals that end the process by convention, and those that it handles itself. A module
-  /// may have its own handlers for the others, and for those that report a fault of a thread.
+  /// Restores only the signals that end a process by convention, and those that this process handles itself.
+  /// A module may have its own handlers for the others, and for those that report a fault of a thread.
   void putBack() const;
 
  private:

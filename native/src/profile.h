@@ -12,8 +12,8 @@ struct Profile {
   /// AES-GCM: 12 zero bytes go in as IV, and the token's own nonce comes back in their place. Otherwise the
   /// addon draws the nonce.
   bool tokenMakesNonces = false;
-  /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module without it cannot copy a
-  /// sensitive object into one that is not sensitive either.
+  /// Whether templates may have CKA_COPYABLE, which came with v2.40. A module that lacks it still cannot copy
+  /// a sensitive object into one that is not sensitive.
   bool knowsCopyable = true;
   /// Maximum plaintext of one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();

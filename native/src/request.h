@@ -37,7 +37,7 @@ class Request final : public TimerTarget, public std::enable_shared_from_this<Re
 
   const std::shared_ptr<Completion> completion;
   const OperationPointer operation;
-  /// The members that may run it.
+  /// The members that may run the request.
   const Members members;
   const Deadline deadline;
   /// See OperationContext::insideSince. A lane that was given the request may not be awake yet.

@@ -24,8 +24,8 @@ class RequestQueue {
   RequestQueue(size_t limit, std::shared_ptr<Watchdog> watchdog)
       : limit_(limit), watchdog_(std::move(watchdog)) {}
 
-  /// Throws `queue-full`. In a pool of several members (`memberCount`) no line but that for all may fill more
-  /// than half: work for members that hang must not take the room of the others.
+  /// Throws `queue-full`. In a pool of several members (`memberCount`) no line except the one for all members
+  /// may fill more than half of the queue: work for members that hang must not take the room of the others.
   void push(const RequestPointer& request, size_t memberCount) REQUIRES(poolState);
   /// Puts a request that a lane gives back before all others, even beyond the limit.
   void pushFront(const RequestPointer& request) REQUIRES(poolState);
@@ -42,7 +42,7 @@ class RequestQueue {
   [[nodiscard]] bool refuseTicket(uint64_t ticket, const Failure& failure) REQUIRES(poolState);
   /// Refuses the requests that name the member.
   void refuseNamed(int member, FailureKind kind, const char* detail) REQUIRES(poolState);
-  /// Refuses the requests that name no member, and are for none of `serving`.
+  /// Refuses the requests that name no member and that no member of `serving` may run.
   void refuseUnserved(Members serving, FailureKind kind, const char* detail) REQUIRES(poolState);
   void refuseAll(FailureKind kind, const char* detail) REQUIRES(poolState);
 

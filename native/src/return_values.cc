@@ -36,7 +36,7 @@ constexpr Meaning attributeHidden = &ReturnValue::attributeHidden;
 constexpr Meaning couldBeHalfMade = &ReturnValue::couldBeHalfMade;
 constexpr Meaning couldBeTooLong = &ReturnValue::couldBeTooLong;
 
-/// A row names the properties that hold. Those that it does not name do not hold.
+/// A row names the properties that hold; all others do not.
 constexpr ReturnValue row(const char* name, CK_RV value, const char* code,
                           std::initializer_list<Meaning> meanings,
                           LoginOutcome login = LoginOutcome::kRefused) {

@@ -10,8 +10,8 @@
 
 namespace holdfast {
 
-/// Fingerprints in buckets of eight, in which a new one replaces the oldest: about the last `kEntries` that
-/// came.
+/// Fingerprints in buckets of eight, in which a new one replaces the oldest. So this holds about the last
+/// `kEntries` fingerprints.
 class FingerprintTable {
  public:
   static constexpr size_t kEntries = 65'536;

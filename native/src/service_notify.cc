@@ -14,7 +14,8 @@ int notifyService(const std::string& address, const std::string& message) noexce
   if (address.empty() || address.size() >= sizeof(target.sun_path)) return ENAMETOOLONG;
   address.copy(static_cast<char*>(target.sun_path), address.size());
   if (address.front() == '@') target.sun_path[0] = '\0';
-  // One for the life of the process: the watchdog must be notified even when no file descriptor is left.
+  // One socket for the life of the process: the watchdog must be notified even when no file descriptor is
+  // left.
   static const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return EMFILE;
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());

@@ -39,7 +39,7 @@ class Session {
     check(function, rv);
   }
 
-  /// How often `begin` has opened it anew: session objects do not survive that.
+  /// How often `begin` has opened a new session: session objects do not survive that.
   uint64_t renewals() const { return renewals_; }
 
  private:

@@ -57,8 +57,8 @@ struct SlotScan::Progress {
   bool over GUARDED_BY(mutex) = false;
 
   bool isDone() const REQUIRES(mutex) { return scouts == 0; }
-  /// Threads that are done with their slots release the module first: a reader that went on earlier would
-  /// find it in use for no reason it knows.
+  /// Threads that are done with their slots release the module first. A reader that went on before that would
+  /// find the module still in use.
   bool onlyOverdueOnesAreLeft() const REQUIRES(mutex) {
     return waiting.empty() && asked == overdue && static_cast<size_t>(scouts) == asked.size();
   }
@@ -84,7 +84,7 @@ void SlotScan::scout(Progress& progress, Module& module) {
     auto answer = ask(module.functions(), slot);
     lock.lock();
     progress.note(slot, std::move(answer));
-    // Under the lock, or it would be marked as hung by a reader that has not seen the answer yet.
+    // Done under the lock. Otherwise a reader that has not seen the answer yet would mark the slot as hung.
     module.setSlotHangs(slot, false);
     progress.changed.notifyAll();
   }

@@ -20,9 +20,9 @@ struct SlotListing {
   std::optional<Failure> failure;
 };
 
-/// Asks one slot after the other, on a thread of its own. When a slot takes a quarter of the time that there
-/// is, another thread goes on with those behind it, and later scans leave it alone until it has answered: so
-/// each slot that hangs costs one thread, and none keeps its neighbours out.
+/// Asks one slot after the other, on a thread of its own. When a slot takes a quarter of the available time,
+/// another thread goes on with the slots behind it, and later scans skip that slot until it has answered. So
+/// each slot that hangs costs one thread, and none blocks the slots behind it.
 class SlotScan {
  public:
   /// Each thread holds `inside` and the module for as long as it may be inside the module.

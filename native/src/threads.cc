@@ -45,7 +45,7 @@ void Threads::start(const char* name, std::function<void()> work) {
       joinDone(*state);
       const MutexLock own(state->mutex);
       const auto self = std::ranges::find(state->running, std::this_thread::get_id(), &std::thread::get_id);
-      // The thread is not found if the book was closed meanwhile.
+      // The thread is not found if the Threads object was destroyed meanwhile.
       if (self != state->running.end()) state->done.splice(state->done.end(), state->running, self);
       state->changed.notifyAll();
     });

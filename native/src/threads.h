@@ -14,9 +14,9 @@ namespace holdfast {
 /// Whether this is the thread that the process began with, which is Node's main one.
 bool onMainThread();
 
-/// The book of threads. The end of an environment joins those that have done their work, because OpenSSL's
-/// clean-up of a thread that ends beside `exit` crashes. Waiting for one that hangs in a module always has a
-/// deadline; the destructor does not wait and abandons it.
+/// A list of threads. The end of an environment joins the threads that have done their work, because
+/// OpenSSL's clean-up of a thread that ends beside `exit` crashes. A wait for a thread that hangs in a module
+/// always has a deadline; the destructor abandons such a thread without waiting.
 class Threads {
  public:
   Threads();
@@ -31,11 +31,12 @@ class Threads {
   /// are still joined. Must not be called from one of the threads.
   bool join(Deadline deadline);
 
-  /// Threads of the whole process that have not finished, including those that an environment let go.
+  /// Counts the threads of the whole process that have not finished, including those that an environment
+  /// abandoned.
   static int aliveInProcess();
 
  private:
-  /// Shared with the threads: one that was let go still reports its end.
+  /// Shared with the threads: an abandoned thread still reports its end.
   struct State {
     Mutex mutex;
     Condition changed;

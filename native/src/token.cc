@@ -16,7 +16,7 @@ namespace {
 constexpr int kLooks = 5;
 constexpr auto kPauseBetweenLooks = std::chrono::milliseconds(10);
 
-/// A list keeps this share of its time for reporting what it found.
+/// Listing the tokens keeps this share of its time for reporting what was found.
 constexpr int kReportShare = 8;
 
 bool matches(const TokenInfo& info, const TokenName& name) {
@@ -29,7 +29,7 @@ std::string describe(const TokenName& name) {
                     : "serial number '" + name.serialNumber.value_or("") + "'";
 }
 
-/// The failure of a token that was pulled out, because that is what has happened.
+/// Another token is in the slot, so the wanted one was pulled out.
 [[nodiscard]] Failure anotherToken() {
   Failure failure = rvFailure(Function::C_GetTokenInfo, CKR_DEVICE_REMOVED);
   failure.detail = "the slot now holds another token";

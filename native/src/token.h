@@ -87,18 +87,18 @@ class Token {
   /// Whether the token still has the session of its login. If not, it has dropped all open sessions, and
   /// object handles may stand for other objects.
   [[nodiscard]] bool keepsSessions() const;
-  /// Replaces the login's session if the token has dropped it, but has `session`, opened since, logged in.
-  /// Otherwise the token would log out when a lane changes its session.
+  /// Replaces the login's session if the token has dropped it, provided that `session`, which was opened
+  /// since, is logged in. Otherwise the token would log out when a lane changes its session.
   void keepLogin(const Session& session);
 
-  /// Throws unless the token knows the session and has it logged in.
+  /// Throws unless the token knows the session and says that it is logged in.
   void proveSession(const Session& session) const;
 
   /// Throws unless the token answers and the session is logged in. Until then "0 objects found", or any other
   /// empty answer, means nothing (invariant 4).
   void proveAlive(const Session& session) const;
 
-  /// Whether its slot still holds this token, because slot numbers change.
+  /// Whether the slot still holds this token: slot numbers change.
   [[nodiscard]] bool isInItsSlot() const;
 
   /// Notes a session that was opened. False if a living session of ours has this number: the token has

@@ -15,7 +15,7 @@ std::optional<CK_ULONG> limitOf(CK_ULONG count) {
   return unlimited ? std::nullopt : std::optional<CK_ULONG>(count);
 }
 
-/// Reads a count, of which 0 is a value like any other.
+/// Reads a count that may be 0.
 std::optional<CK_ULONG> countOf(CK_ULONG count) {
   return count == CK_UNAVAILABLE_INFORMATION ? std::nullopt : std::optional<CK_ULONG>(count);
 }
@@ -24,7 +24,7 @@ std::string versionOf(const CK_VERSION& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor);
 }
 
-/// Reads the names that serve only to recognise the vendor: a module that gives none is not one that we know.
+/// Reads the names that serve only to recognise the vendor. A module that gives none counts as unknown.
 void readLibraryInfo(CK_FUNCTION_LIST& functions, TokenInfo& info) {
   CK_INFO raw{};
   if (functions.C_GetInfo(&raw) != CKR_OK) return;

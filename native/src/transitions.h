@@ -12,7 +12,7 @@ namespace holdfast {
 /// Rows and columns are in the order of the enumerations, and so are the names.
 template <typename State, typename Event, size_t kStates, size_t kEvents>
 struct TransitionTable {
-  /// The thing whose states they are.
+  /// Names what has these states: a lane or a member.
   const char* subject;
   std::array<const char*, kStates> states;
   std::array<const char*, kEvents> events;

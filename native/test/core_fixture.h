@@ -14,7 +14,7 @@
 
 namespace holdfast {
 
-/// A SoftHSM configuration of its own with one token. Its end removes the folder.
+/// A SoftHSM configuration of its own with one token. The destructor removes its folder.
 class TestToken {
  public:
   TestToken();

@@ -266,7 +266,7 @@ TEST(Fault, AHungProbeBlocksNoRequestForEver) {
     pending.push_back(pool.post(member, makeEncrypt(key, Secret(Bytes(8)), {}), deadline));
   int inside = 0;
   for (auto& one : pending) inside += failureOf(one.get()).kind == FailureKind::kLaneDeadline ? 1 : 0;
-  // One lane was inside the module. The others waited for its proof and gave up by themselves.
+  // One lane was inside the module. The other lanes waited for its proof and gave up by themselves.
   EXPECT_EQ(inside, 1);
   EXPECT_TRUE(eventually([&] { return pool.statistics(member).lanes == 4; }));
   EXPECT_EQ(pool.statistics(member).quarantinedLanes, 1);

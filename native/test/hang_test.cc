@@ -87,7 +87,7 @@ TEST_P(Hang, BeforeC_LoginLetsTheNextLoginTry) {
     pool_.pool().loginMember(answer, member, Secret(bytesOf(TestToken::kPin)), after(200), lockOfPin(1'000));
   });
   EXPECT_EQ(failureOf(login.get()).kind, FailureKind::kLaneDeadline);
-  // C_Login was not called, and that thread never will call it: the PIN may be tried.
+  // C_Login was not called, and the hanging thread will never call it, so the PIN may be tried again.
   EXPECT_NO_THROW(lockOfPin(0));
   valueOf<uint64_t>(pool_.logIn(member));
   pool_.admit(member);
@@ -147,7 +147,7 @@ TEST(HangOnce, OfOneMemberAtCloseDoesNotKeepOthersOpen) {
   EXPECT_EQ(valueOf<uint64_t>(closing.get()), 0U);
 }
 
-/// The module decides which slot comes first; either may be the one that hangs.
+/// The module decides which slot comes first, so the slot that hangs may be the first or the second.
 TEST(HangOnce, OfASlotBlocksOnlyItsOwnToken) {
   const TestToken token;
   token.addToken("beta");

@@ -44,7 +44,7 @@ TEST_F(LeftOpen, ASearchLeftOpenBlocksNoLaterOne) {
   static_cast<void>(valueOf<std::monostate>(probe()));
 }
 
-/// The token answers this in whatever session it is asked.
+/// The token gives this answer in every session.
 TEST_F(LeftOpen, AnotherSessionIsTriedOnce) {
   token().obey("C_DecryptInit rv 0x90");
   const int before = token().calls("C_DecryptInit");

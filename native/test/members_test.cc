@@ -1,4 +1,4 @@
-/// Requests for any of several members: which one runs them, and when none will.
+/// Requests for any of several members: which member runs them, and when none does.
 #include "members.h"
 
 #include <gtest/gtest.h>

@@ -66,7 +66,7 @@ TEST(Module, ALibraryIsTheSameUnderEveryName) {
   const TestToken one;
   const TestToken two;
   const auto library = std::filesystem::canonical(softHsmLibrary());
-  // A library of our own, because a hard link must not cross file systems.
+  // Makes a copy to link to, because a hard link must not cross file systems.
   const auto file = one.folder() / "library.so";
   std::filesystem::copy_file(library, file);
   std::filesystem::create_symlink(file, one.folder() / "symbolic.so");

@@ -14,9 +14,9 @@ namespace faulthsm {
 enum Setting : size_t {
   kScript,           ///< Number of the script in force (the file `script.<number>`); 0: none.
   kReleased,         ///< Changed: calls that hang go on, whatever the script says.
-  kRemoval,          ///< How the device is away now (a `Removal`); 0: it is present.
-  kRemovals,         ///< How often it went away.
-  kLastRemoval,      ///< How it went away the last time.
+  kRemoval,          ///< Why the device is unavailable now (a `Removal`); 0: it is present.
+  kRemovals,         ///< How often the device became unavailable.
+  kLastRemoval,      ///< Why the device was last unavailable (a `Removal`).
   kSessionsLost,     ///< Changed: sessions opened before are lost.
   kSessionLostRv,    ///< The answer of lost sessions; 0: CKR_SESSION_HANDLE_INVALID.
   kLoginsLost,       ///< Changed: logins made before are lost.

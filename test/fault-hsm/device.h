@@ -1,5 +1,5 @@
-/// \file Faults of the HSM as a whole: it is away, full or out of sessions, has lost a login, or has locked
-/// its PIN.
+/// \file Faults of the HSM as a whole: it is unavailable, full or out of sessions, has lost a login, or has
+/// locked its PIN.
 #pragma once
 
 #include <map>
@@ -13,12 +13,12 @@
 
 namespace faulthsm {
 
-/// The ways in which a device can be away.
+/// The ways in which a device can be unavailable.
 enum class Removal : uint64_t {
   kPresent,
   /// Pulled out: CKR_DEVICE_REMOVED; its sessions and logins are lost when it comes back.
   kDeviceRemoved,
-  /// Cannot be reached: CKR_DEVICE_ERROR; all is as before when it comes back.
+  /// Cannot be reached: CKR_DEVICE_ERROR; its sessions and logins still exist when it comes back.
   kDeviceError,
   /// As SoftHSM 2.6.1 behaves without its folder (measured): sessions open, searches find nothing, keys are
   /// invalid, until C_Finalize and C_Initialize are called after it is back.

@@ -15,7 +15,7 @@ namespace faulthsm {
 enum Trait : unsigned {
   kSession = 1,       ///< The first parameter is a session.
   kSlot = 2,          ///< The first parameter is a slot.
-  kHost = 4,          ///< Answered by the library on the host: works while the device is away.
+  kHost = 4,          ///< Answered by the library on the host: works while the device is unavailable.
   kUsesKey = 8,       ///< Uses a key, so it needs a login.
   kReadsObject = 16,  ///< Reads an object, so it needs a login.
   kMakesObject = 32,  ///< Makes an object: needs a login, and room.
@@ -103,7 +103,7 @@ struct Function {
   X(C_CancelFunction, kSession, 0, 0)                             \
   X(C_WaitForSlotEvent, kHost, 0, 0)
 
-/// A function's place in the tables: first the two above all others, then the rest.
+/// A function's place in the tables. C_Initialize and C_Finalize come before the functions of the list.
 enum FunctionNumber : size_t {
   kC_Initialize,
   kC_Finalize,

@@ -11,7 +11,7 @@ namespace faulthsm {
 namespace {
 
 constexpr CK_ULONG kHuge = CK_ULONG(1) << 40;
-/// ESC: neither text nor a flag, nor a number that PKCS#11 knows.
+/// The ESC character: not text, not a flag, and no number that PKCS#11 defines.
 constexpr int kGarbage = 0x1b;
 /// The size of an AES block, and of a GCM tag.
 constexpr CK_ULONG kBlock = 16;

@@ -8,7 +8,7 @@
 namespace faulthsm {
 namespace {
 
-/// Whether searches stay away from the real module: what never began there must not go on there.
+/// Whether searches skip the real module: a search that never began there must not continue there.
 bool searchesNothing() { return device().isAwayLikeSoftHsm(); }
 
 /// The CKA_ID of this thread's last search: each session belongs to one thread.

@@ -84,7 +84,8 @@ std::string Objects::identity(CK_OBJECT_HANDLE shown, CK_SESSION_HANDLE session)
   const auto behind = real(shown, session);
   if (!behind) return "";
   const std::lock_guard lock(mutex_);
-  // Another thread has made the handle stale meanwhile. If it came back, every later search would return it.
+  // Another thread has made the handle stale meanwhile. If it were valid again, every later search would
+  // return it.
   if (stale_.contains(shown)) return "";
   Object& object = objects_[shown];
   if (object.real == 0) {

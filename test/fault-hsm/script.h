@@ -1,4 +1,4 @@
-/// \file Scripts: the faults that calls meet, one entry a line. docs/faults.md has the whole language.
+/// \file Scripts: the faults that calls meet, one entry per line. docs/faults.md has the whole language.
 #pragma once
 
 #include <functional>
@@ -21,8 +21,8 @@ enum class Action {
   kTokenFlags,    ///< `flags <mask>`, of C_GetTokenInfo.
   kFlip,          ///< `flip`: one bit of its output is wrong.
   kShort,         ///< `short [n]`: lengths and counts are given as n (1) less.
-  kLong,          ///< `long [n]`: they are given as n (1) more.
-  kHuge,          ///< `huge`: they are given as 2^40.
+  kLong,          ///< `long [n]`: lengths and counts are given as n (1) more.
+  kHuge,          ///< `huge`: lengths and counts are given as 2^40.
   kZero,          ///< `zero`: handles are 0.
   kRepeat,        ///< `repeat [n]`: earlier output comes again.
   kEndless,       ///< `endless`, of C_FindObjects: there is always one more.
@@ -41,7 +41,7 @@ enum class Action {
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.
   kStaleHandle,   ///< `stale-handle`: the handles it uses are no longer valid.
-  kRemove,        ///< `remove <how>`: the device goes away.
+  kRemove,        ///< `remove <how>`: the device becomes unavailable.
   kLoseSessions,  ///< `lose-sessions [code]`
   kLoseLogin,     ///< `lose-login`
   kRenumber,      ///< `renumber`: object handles change places.

@@ -20,7 +20,7 @@ class Sessions {
   bool reserve(bool readWrite);
   void cancel(bool readWrite);
   void opened(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool readWrite);
-  /// @returns whether it was the slot's last session that is not lost
+  /// @returns whether it was the last of the slot's sessions that are not lost
   bool closed(CK_SESSION_HANDLE session);
   void allClosed(CK_SLOT_ID slot);
 

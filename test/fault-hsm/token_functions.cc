@@ -9,7 +9,7 @@
 namespace faulthsm {
 namespace {
 
-/// If the script pretends, makes the entries look unwritten and returns true.
+/// If the script says `pretend`, makes the entries look unwritten and returns true.
 bool leftUnwritten(const std::optional<Decision>& decision, CK_ULONG* entries, CK_ULONG count) {
   if (!Lie(decision).is(Action::kPretend)) return false;
   std::fill_n(entries, count, CK_UNAVAILABLE_INFORMATION);

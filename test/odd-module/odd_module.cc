@@ -64,7 +64,7 @@ CK_RV notThere(Arguments... /*ignored*/) {
   return CKR_FUNCTION_NOT_SUPPORTED;
 }
 
-/// Deduces the arguments from the entry that it fills.
+/// Deduces the arguments from the type of the entry that the function fills.
 template <typename... Arguments>
 void fill(CK_RV (*&entry)(Arguments...)) {
   entry = notThere<Arguments...>;

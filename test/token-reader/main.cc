@@ -3,7 +3,7 @@
 ///     flags                          CK_TOKEN_INFO.flags
 ///     list                           every object with its attributes
 ///     plant <id> <label> <value>     C_CreateObject of an AES key; all three in hex
-///     generate <id> <label>          C_GenerateKey of one
+///     generate <id> <label>          C_GenerateKey of an AES key
 ///     destroy <id>                   every secret key with this CKA_ID
 ///     change <id> <name> true|false  C_SetAttributeValue on every one; the last answer
 ///     copy <id> <name> true|false    C_CopyObject of every one; the last answer

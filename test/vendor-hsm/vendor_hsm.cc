@@ -1,6 +1,6 @@
-/// \file A PKCS#11 module in front of SoftHSM that behaves as AWS documents for CloudHSM: it names itself so
-/// in C_GetInfo, makes the nonces of AES-GCM itself (and insists on zeroed ones), takes 16,224 bytes at a
-/// time, and answers CKR_FUNCTION_FAILED for a wrong tag. It also limits sessions, as most devices do and
+/// \file A PKCS#11 module in front of SoftHSM that behaves as AWS documents for CloudHSM: it gives CloudHSM's
+/// name in C_GetInfo, makes the nonces of AES-GCM itself (and insists on zeroed ones), takes 16,224 bytes at
+/// a time, and answers CKR_FUNCTION_FAILED for a wrong tag. It also limits sessions, as most devices do and
 /// SoftHSM does not.
 ///
 /// Environment, read at C_Initialize: HOLDFAST_VENDOR_MODULE (the real library), HOLDFAST_VENDOR_NONCE=none

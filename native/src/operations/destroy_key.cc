@@ -9,8 +9,9 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kSlice = 64;
-/// More objects than anyone gives one CKA_ID by mistake or malice. A token that keeps showing more of them
-/// would keep the exclusive lock for ever. The next clean-up continues where this one stopped.
+/// More objects than anyone gives one CKA_ID by mistake or malice. Without this limit, a token that keeps
+/// showing more objects would hold the exclusive lock for ever. The next clean-up continues where this one
+/// stopped.
 constexpr size_t kMostDestroyed = 1024;
 
 /// C_DestroyObject (PKCS#11 v2.40 §5.7) on every object with this class and CKA_ID.
@@ -29,7 +30,7 @@ class DestroyKey final : public Operation {
     }
     for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(context, handle);
     if (known) requireGone(context, *known);
-    // "None left" counts only from a token that is alive (invariant 4).
+    // An empty search counts only if the token still answers (invariant 4).
     context.token.proveAlive(context.session);
     return uint64_t(destroyed_.size());
   }

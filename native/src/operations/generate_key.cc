@@ -47,8 +47,8 @@ class KeyTemplate {
 ///
 /// That exactly one object has the CKA_ID (invariant 3) needs no search either. The id is 32 random bytes
 /// that were drawn for this key, so no object had it before, and the attributes read through the handle show
-/// that this one has it. One that is planted later is noticed as for every other key: by the next inventory,
-/// by a probe, and by the first use in the next epoch.
+/// that this one has it. A second object that is planted later is noticed like that of any other key: by the
+/// next inventory, by a probe, and by the first use in the next epoch.
 class GenerateKey final : public Operation {
  public:
   GenerateKey(Bytes id, std::string label, Bytes canaryPlaintext, Bytes canaryAdditionalData) {
@@ -81,7 +81,7 @@ class GenerateKey final : public Operation {
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     const bool withCopyable = context.profile.knowsCopyable;
     CK_RV rv = generate(context, withCopyable, made);
-    // A v2.20 module that no profile knows answers this, as the standard demands. It has made nothing.
+    // A v2.20 module that no profile knows answers this, as the standard demands, and has made no key.
     if (withCopyable && returnValue(rv).attributeUnknown) rv = generate(context, false, made);
     check(Function::C_GenerateKey, rv);
     if (made == CK_INVALID_HANDLE) throw badOutput(Function::C_GenerateKey, "the key has no handle");

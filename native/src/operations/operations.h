@@ -10,20 +10,21 @@
 namespace holdfast {
 
 /// Makes an AES-256 key with every attribute explicit, checks it, and proves it by the canary that it has
-/// just encrypted. Returns that canary (EncryptedData). `bad-output` if the key is not as requested. The id
-/// is fresh random bytes. Not repeatable: after a failure it is unknown whether the token has the key.
+/// just encrypted. Returns that canary (EncryptedData). Throws `bad-output` if the key is not as requested.
+/// The id is fresh random bytes. Not repeatable: after a failure it is unknown whether the token has the key.
 [[nodiscard]] OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
                                                Bytes canaryAdditionalData);
-/// Destroys every object with this class and CKA_ID; returns how many. "None left" counts only from a living
-/// token.
+/// Destroys every object with this class and CKA_ID; returns how many. A search that finds no more objects
+/// counts only if the token still answers.
 [[nodiscard]] OperationPointer makeDestroyKey(ObjectIdentity doomed);
 /// Reads the attributes of the objects with this class and CKA_ID, at most 64 of them.
 [[nodiscard]] OperationPointer makeReadAttributes(ObjectIdentity wanted);
 /// Proves the material anew, whatever is known of its handle.
 [[nodiscard]] OperationPointer makeProbe(MaterialPointer material);
-/// Throws `too-long` beyond the profile's maximum, before it touches the token; so do the next two.
+/// Throws `too-long` beyond the profile's maximum, before it touches the token; so do the next two functions.
 [[nodiscard]] OperationPointer makeEncrypt(MaterialPointer material, Secret plaintext, Bytes additionalData);
-/// `callerFault` if the ciphertext is shorter than a tag, or if the canary decrypts through the same handle.
+/// Throws with `callerFault` if the ciphertext is shorter than a tag, or if C_Decrypt fails and the canary
+/// then decrypts through the same handle.
 [[nodiscard]] OperationPointer makeDecrypt(MaterialPointer material, Bytes nonce, Bytes ciphertext,
                                            Bytes additionalData);
 /// Bytes of the token's RNG, in plain text and encrypted under the material.

@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-/// Proves a material on this member: found, checked, and tried on the canary now.
+/// Proves a material on this member: finds its key, checks the key, and tries the canary now.
 class Probe final : public Operation {
  public:
   explicit Probe(MaterialPointer material) : material_(std::move(material)) {}
