@@ -10,7 +10,7 @@ import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
 /** The maximum number of connections that carry the load; the requests in flight are spread over them. */
 const maxConnections = 8;
 
-/** Without any answer for longer than this, a busy machine is no longer the explanation. */
+/** If no answer comes for longer than this, a busy machine cannot be the reason. */
 const maxSeconds = 10;
 
 /** How `inFlight` requests are spread: one connection each, then streams on them. */

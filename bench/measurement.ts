@@ -21,7 +21,7 @@ export interface Scenario {
   inFlight: number;
   /** The scenario of the echo with messages of the same sizes; left out if there is none. */
   echo?: string;
-  /** Whether its server is loaded with one method only. */
+  /** Whether the scenario's server receives requests of one method only. */
   ofVariant?: boolean;
   measure(seconds: number): Promise<Measurement>;
   /** Sends this many requests, unmeasured; left out if nothing needs to be warmed up. */

@@ -25,7 +25,7 @@ const help = `Usage: npm run quickstart [-- <options>]
 Sets up everything (system packages, npm packages, build), makes a data folder with SoftHSM tokens, certificates and
 a configuration, starts the server, and does the main job with the holdfast command: a custom key store, a key,
 encrypt, decrypt, a data key, and what the token says of the key. A second run reuses what is there.
-Under each step stand the commands that do the same by hand while the server runs.
+Each step prints the commands that do the same by hand while the server runs.
 
 Options:
   --keep-running     leave the server running

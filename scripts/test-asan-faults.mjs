@@ -13,7 +13,7 @@ import { findingsIn, lookedForLeaks } from './sanitizer-reports.mjs';
 import { root, setup } from './setup.mjs';
 import { execute, runMain, StepFailure } from './steps.mjs';
 
-/** `native/test/run.sh asan` builds there too: running this one first compiles the core once for both. */
+/** `native/test/run.sh asan` builds there too: if it runs after this script, the core is compiled only once. */
 const build = 'native/build-asan';
 const configuration = 'RelWithDebInfo';
 const suites = ['test/faults', 'test/hsm', 'test/native'];

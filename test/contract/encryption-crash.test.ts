@@ -14,7 +14,7 @@ const hooks = fileURLToPath(new URL('typescript-hooks.mjs', import.meta.url));
 const spender = fileURLToPath(new URL('encryption-spender.ts', import.meta.url));
 const block = 65_536;
 
-/** Spends until the given number is reported, and is killed. @returns the reported number. */
+/** Starts a process that spends encryptions, and kills it once it reports `atLeast`. @returns the number reported. */
 async function spendUntilKilled(path: string, materialId: string, atLeast: number): Promise<number> {
   const child = fork(spender, [path, materialId], { execArgv: ['--import', hooks] });
   const ended = once(child, 'exit');

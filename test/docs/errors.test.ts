@@ -23,7 +23,7 @@ describe('docs/errors.md', () => {
     }
   });
 
-  it('calls codes retryable whose status makes clients try again', () => {
+  it('calls a code retryable if its status makes clients try again', () => {
     const always = errorCodes.filter((code) => retryability[code] === 'always');
     expect(always).toEqual(['CANCELLED', 'DEPENDENCY_TIMEOUT', 'THROTTLING']);
   });

@@ -18,8 +18,8 @@ import { account, type Caller, Deployment, region, type RunningServer } from './
 import { health, reflectedServices } from './standard-services.js';
 
 /**
- * The permissions of callers: every method of the service descriptors × every kind of caller. A method without a row
- * fails, and so does a row without a method.
+ * The permissions of callers: every method of the service descriptors × every kind of caller. The test
+ * fails for a method without a row, and for a row without a method.
  */
 
 /** Everything that a caller sees of a refusal, except the request's id. */

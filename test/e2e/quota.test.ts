@@ -70,7 +70,7 @@ it('answers THROTTLING with the time to wait, leaves other stores alone, and rec
   }
   const audited = deployment.auditRecords().filter(({ errorCode }) => errorCode === 'THROTTLING');
   expect(audited).toHaveLength(refusals.length);
-  // Uncounted operations continue as before.
+  // Operations that the quota does not count still succeed.
   expect(await client.call('DescribeKey', { key_id: limited })).toHaveProperty('key_metadata');
 
   const recovered = await eventually(() => encrypt(limited), 1_000 / operationsPerSecond);

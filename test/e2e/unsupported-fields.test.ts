@@ -9,8 +9,8 @@ import { Deployment, type RunningServer } from './deployment.js';
 import { fieldOf, sampleOf } from './model-edges.js';
 
 /**
- * A field that is not honoured is refused (invariant 13). This table is the documented list; the test fails if the
- * server's limits or the model have a field that it lacks, and the other way round.
+ * A field that is not honoured is refused (invariant 13). This table is the documented list; the test fails if a
+ * field is missing from the table, the server's limits or the model but present in another of them.
  */
 const anyValue = 'any value';
 const ifTrue = 'true';

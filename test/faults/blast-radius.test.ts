@@ -11,7 +11,7 @@ import {
 } from './blast-radius.js';
 import { documentedTable, printTable, updateDocumentedTable } from './outcome-table.js';
 
-/** Set by `npm run test:faults`: every code. Otherwise one of each class that the table treats alike. */
+/** Set by `npm run test:faults`: every code. Otherwise one code of each class that the table treats in the same way. */
 const full = process.env['HOLDFAST_FAULTS'] === 'full';
 const blasts: Blast[] = [];
 const scopes = Object.keys(functionsOf) as Scope[];

@@ -57,7 +57,7 @@ export function everyReturnValue(): number[] {
   return [...named.filter((value) => value !== 0), ...vendorCodes];
 }
 
-/** The first code of each class that the table treats alike, and those that once took stores down. */
+/** The first code of each class that the table treats in the same way, and the codes that once took stores down. */
 export function representativeReturnValues(): number[] {
   const classes = new Map<string, number>();
   for (const { name, value, ...meaning } of loadAddon().returnValues()) {

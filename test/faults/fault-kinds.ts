@@ -42,7 +42,7 @@ function onWork(name: string, action: (operationTimeoutMs: number) => string, re
   return kind(name, begin, rest);
 }
 
-/** Return values that the table treats alike are one class; one of each class stands for it. */
+/** Return values that the table treats in the same way form a class; tests use one value of each class. */
 function representativeReturnValues(): NativeReturnValue[] {
   const classes = new Map<string, NativeReturnValue>();
   for (const row of loadAddon().returnValues()) {

@@ -27,7 +27,7 @@ let hsm: SoftHsm;
 let pool: NativePool;
 let key: TestKey;
 let calls: Call[];
-/** Calls before the first microtask, which runs at the end of the wake-up. */
+/** Calls before the first microtask, which runs once the event loop has delivered the answers that woke it. */
 let callsInTurn: number;
 /** The memory of the last batch. */
 let lastBytes: Uint8Array;
@@ -79,7 +79,7 @@ const isAnswer = (call: Call): call is Row[] => typeof call[0] !== 'number';
 const answers = (): Row[] => calls.filter(isAnswer).flat();
 const answered = (count: number) => expect.poll(() => tickets().length, { timeout: 20_000 }).toBe(count);
 
-/** Keeps the event loop busy until the lane is done: the next wake-up has all answers. */
+/** Keeps the event loop busy until the lane is done, so that all answers are delivered when it is next free. */
 function waitInTurn(): void {
   const isBusy = () => pool.statistics().some(({ running, queued }) => running + queued > 0);
   while (isBusy()) continue;

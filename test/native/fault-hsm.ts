@@ -53,7 +53,7 @@ const conditions: readonly FaultSetting[] = [
   'tokenFlags',
 ];
 
-/** How a device is away: `Removal` in `test/fault-hsm/device.h` says how each appears. */
+/** The ways in which a device can be missing: `Removal` in `test/fault-hsm/device.h` says how each appears. */
 export const removalKinds = ['device-removed', 'device-error', 'softhsm', 'not-initialized'] as const;
 export type RemovalKind = (typeof removalKinds)[number];
 

@@ -383,7 +383,7 @@ describe('an HSM that fails', () => {
         rv: 0x5,
         functionName: name,
       });
-      // Proved keys are used as before.
+      // Keys that are already proved remain usable.
       await pool.encrypt(member, other.reference, text('x'), text(''), soon());
       fault.obey(`${name} ${ofKey()} rv 0x5`);
       const failure = await failureOf(pool.probe(member, key.reference, soon()));

@@ -77,7 +77,7 @@ describe('a file writer', () => {
     ['writing', 'ended\nwritten\n', 0],
     ['blocked', 'ended\n', 3],
     ['blocked-worker', 'ended\nterminated\n', 3],
-  ])('does not keep a process that ends: %s', async (how, stdout, code) => {
+  ])('does not keep a process from ending: %s', async (how, stdout, code) => {
     const job = JSON.stringify({ how, addon: here('../../native/build/Release/holdfast.node'), pipePath });
     const ended = await run(process.execPath, [here('ends-with-file-writer.mjs'), job], { timeout: 60_000 }).then(
       (output) => ({ stdout: output.stdout, code: 0 }),

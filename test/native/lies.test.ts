@@ -161,7 +161,7 @@ addLies('C_GetMechanismList', 'token information', 'long, huge, pretend');
 addLies('C_GetMechanismList', 'token information', 'grow', 'bad-output', 10);
 addLies('C_GetMechanismList', 'token information', 'times 2 grow', 'right', 10);
 addLies('C_OpenSession', 'inventory', 'zero, pretend');
-// A number that is in use: the token numbers its sessions from the start, like one that was away.
+// Repeats a session number that is in use: a token that was unplugged also numbers its sessions from the start again.
 addLies('C_OpenSession', 'inventory', 'repeat', { rv: 0x32 });
 addLies('C_CloseSession', 'inventory', 'pretend', 'right');
 addLies('C_GetSessionInfo', 'destroy a missing key', 'pretend, garbage, flip');
@@ -287,7 +287,7 @@ describe('a token that does not check the whole ciphertext', () => {
   });
 });
 
-test('a key whose first ciphertexts decrypted costs no further decryption', async () => {
+test('once the first ciphertexts of a key have decrypted, encryption costs no decryption', async () => {
   await operations['encrypt twice']();
   const before = fault.calls('C_Decrypt');
   for (let tries = 0; tries < 5; tries += 1) await pool.encrypt(0, key.reference, zeroes, text('data'), soon());
