@@ -23,7 +23,7 @@ export interface FailedCluster {
 /**
  * Pools that were closed while some of their calls hung inside a module. Until those calls return, which may be never,
  * each pool keeps its threads and, with a private instance, a copy of the library. The next connection of the cluster
- * would add more of them, or in a shared instance wait behind the hanging calls. So both are counted: the pools, and
+ * would add more of them or, in a shared instance, wait for the hanging calls. So both are counted: the pools, and
  * the connects that failed because they had to wait.
  */
 export class AbandonedPools {

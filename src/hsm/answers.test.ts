@@ -58,7 +58,7 @@ describe('a batch', () => {
     expect(table.open).toBe(0);
   });
 
-  test('has only the announced rows: those behind them belong to an earlier batch', () => {
+  test('has only the announced rows: later rows are left over from an earlier batch', () => {
     const [first = 0, second = 0] = ['a', 'b'].map((name) => post(receiver(name)));
     writeRow(0, first, 0);
     writeRow(1, second, 0);
@@ -69,7 +69,7 @@ describe('a batch', () => {
     expect(table.open).toBe(0);
   });
 
-  test('is not lost behind a receiver that throws, whose error is an uncaught exception', () => {
+  test('is not lost if one of its receivers throws: the error becomes an uncaught exception', () => {
     const caught: unknown[] = [];
     const scheduled = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((task) => {
       try {
@@ -121,7 +121,7 @@ describe('an answer', () => {
     expect([...bytes.subarray(19, 25)], 'the secret is zeroed where it was').toEqual([19, 0, 0, 0, 0, 24]);
   });
 
-  test('that is longer than the batch comes with bytes of its own', () => {
+  test('that is longer than the batch’s buffer comes with a buffer of its own', () => {
     const lengths: number[] = [];
     const reading = receiver('a', (answer) => lengths.push(answer.secret().byteLength));
     writeRow(0, post(reading), 0, { secretLength: 2 ** 20 });

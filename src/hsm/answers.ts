@@ -4,9 +4,9 @@ import type { LaneResult } from './attempts.js';
 import { loadAddon, type NativeAddon, type NativeFailure, type NativePool, type NativeResult } from './native.js';
 import { answerColumns, answerRowLength, type NativeDataOperations, nonceLength } from './native-answers.js';
 
-/** How many answers fit into one call; a wake-up seldom has more. */
+/** How many answers one call delivers; seldom are more ready at once. */
 const batchRows = 256;
-/** Room for 512 bytes per answer on average. An answer that is longer than the batch comes alone. */
+/** Room for 512 bytes per answer on average. A longer answer than the whole batch comes alone. */
 const batchBytes = 512 * batchRows;
 /** More slots than there can be operations without an answer: each operation takes a kilobyte. */
 const slots = 2 ** 24;
@@ -123,7 +123,7 @@ export class AnswerTable {
   ): number {
     const slot = this.#freeSlots.pop() ?? this.#receivers.length;
     this.#receivers[slot] = receiver;
-    // A lane may still be inside the call of an operation that was answered, and whose slot has gone to this one.
+    // A lane may still be inside the call of an earlier, answered operation that had this slot.
     this.#sequence = (this.#sequence + 1) % sequences;
     const ticket = this.#sequence * slots + slot;
     try {
@@ -188,7 +188,7 @@ export class PromisedAnswer<T> implements AnswerReceiver {
   }
 }
 
-/** Becomes an uncaught exception, as in any callback; the answers behind it in the batch are not lost. */
+/** Rethrows as an uncaught exception, as in any callback. The later answers of the batch are not lost. */
 function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -14,7 +14,7 @@ export interface BreakerSettings {
   probeDelayMs: number;
 }
 
-/** The breaker's effects on its member, and its questions to it. Implemented by `Member`. */
+/** The member as its breaker sees it. Implemented by `Member`. */
 export interface BreakerHooks {
   /** Suspends the member. */
   onOpen(cause: unknown): void;
@@ -82,7 +82,7 @@ export class MemberBreaker {
     this.#epoch = epoch;
     if (outcome.ok) {
       this.#failuresInARow = 0;
-      // A success is a counted call that did not fail. Through `fire` it would count the same, but with six promises
+      // A success is a counted call that did not fail. Through `fire` it would count the same, but cost six promises
       // and a list of latencies that grows for the length of the window.
       this.#circuit.emit('fire');
       return;

@@ -38,7 +38,7 @@ const tampered = (): EncryptedData => ({
 });
 const untilEvent = (event: string) => waitFor(() => expect(fixture.events).toContain(event));
 
-/** Reconnects with a key in use, as before; the recorded events start anew. */
+/** Reconnects with a key in use, and clears the recorded events. */
 async function reconnectWith(operationTimeoutMs: number): Promise<void> {
   await fixture.clusters().disconnect(clusterId, soon());
   fixture.configure({ operationTimeoutMs });
@@ -89,7 +89,7 @@ describe('the breaker', () => {
     expect((await encrypt()).nonce).toHaveLength(12);
   });
 
-  test('opens when a call hangs, whose request is answered by its deadline', async () => {
+  test('opens when a call hangs, and the hanging request is answered by its deadline', async () => {
     await reconnectWith(200);
     fixture.fault.obey('C_EncryptInit hang');
     expect(await codeOf(encrypt())).toBe('DEPENDENCY_TIMEOUT');
@@ -180,7 +180,7 @@ describe('a token that is lost', () => {
   });
 });
 
-test('making a key and its first use search for nothing: their cost does not grow with the token', async () => {
+test('making a key and using it for the first time searches no token: the cost does not grow with its objects', async () => {
   const called = ['C_GenerateKey', 'C_GetAttributeValue', 'C_EncryptInit', 'C_Encrypt', 'C_DecryptInit', 'C_Decrypt'];
   const before = called.map((name) => fixture.fault.calls(name));
   const searches = fixture.fault.calls('C_FindObjectsInit');
@@ -279,7 +279,7 @@ describe('callers with short deadlines', () => {
 });
 
 test.each(['generate', 'destroy'] as const)(
-  'a hanging call to %s a key, whose caller has an answer, suspends no member',
+  'a call to %s a key that hangs after its caller was answered suspends no member',
   async (what) => {
     await reconnectWith(300);
     const doomed = await makeMaterial(cluster);
@@ -329,7 +329,7 @@ describe('an HSM that cannot make keys', () => {
   test.each([
     ['is full', 'C_GenerateKey rv 0x31'],
     ['is write-protected', 'C_GenerateKey rv 0xe2'],
-    ['hangs over it', 'C_GenerateKey hang'],
+    ['hangs while it makes one', 'C_GenerateKey hang'],
   ])('because it %s keeps using those that it has', async (_why, script) => {
     await reconnectWith(300);
     fixture.fault.obey(script);
@@ -412,7 +412,7 @@ describe('the budget of encryptions', () => {
 });
 
 describe('two members that hold the same keys', () => {
-  /** One token that appears as two: the view of a vendor's own replication from here. */
+  /** One token that appears as two members, as a vendor's own replication looks from this side. */
   beforeEach(async () => {
     await fixture.clusters().disconnect(clusterId, soon());
     const module = {

@@ -34,7 +34,7 @@ export interface HsmEvents {
   memberReconnected(place: MemberPlace): void;
   /** It is retried after a while; if a token refused the PIN, only once the credential has changed. */
   memberReconnectFailed(place: MemberPlace, cause: unknown): void;
-  /** So much of the member hangs in its module that only a new process can open it: this one wants to be replaced. */
+  /** So much of the member hangs in its module that only a new process can open it: ours asks to be replaced. */
   memberStuck(place: MemberPlace, cause: unknown): void;
   /** A call overran its deadline inside the token; its lane was replaced. */
   laneQuarantined(place: MemberPlace, cause: unknown): void;

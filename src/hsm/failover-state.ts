@@ -12,7 +12,7 @@ export class FailoverState {
   tries = 0;
   /**
    * A ciphertext was refused, and the canary decrypted afterwards: the HSM may have recovered in between. The
-   * ciphertext is bad if it is refused once more.
+   * ciphertext is bad if it is refused a second time.
    */
   doubted = false;
   /** It has waited in a queue for its whole share of the time. */

@@ -268,7 +268,7 @@ describe('the time', () => {
     expect(asked[1]?.untilMs, 'not a share of it').toBe(beganMs + requestMs);
   });
 
-  test('spent behind another lane of a member leaves the others their share', async () => {
+  test('spent waiting for another lane of a member leaves the other members their share', async () => {
     const behind = (member: number): Ending => ({ fails: { kind: 'queue-deadline', rv: 0, member }, afterMs: 334 });
     expect(await run([behind(0), { answers: 1 }], undefined, 2)).toEqual(answer);
     expect(whom()).toEqual([null, 1]);

@@ -291,8 +291,8 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   }
 
   /**
-   * Whether a lane held it, and it waited there for another lane's work on the same key, which may hang: another member
-   * does better than the same one again.
+   * Whether the operation had a lane, but waited there for another lane's work on the same key. That may hang, so
+   * another member does better than the same one.
    */
   #isBehindAnotherLane({ failed }: FailoverState, { epoch, member }: NativeFailure): boolean {
     return epoch > 0 && this.#cluster.memberSet.untried(failed).some(({ index }) => index !== member);

@@ -145,7 +145,7 @@ function brokenMaterial(alert: MaterialAlert, message: string): Classification {
 }
 
 const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
-  // Every other answer of such an HSM is in doubt too, but perhaps only one key or one session is broken.
+  // Its other answers are in doubt too, but perhaps only one key or one session is broken.
   'bad-output': {
     ...healthy,
     ...internal,
@@ -183,7 +183,7 @@ const verdicts: Record<Exclude<NativeFailureKind, 'rv'>, Classification> = {
     message: 'Too many operations wait for the HSM. Try again.',
     retryAfterMs: 200,
   },
-  // It may have been suspended since it was chosen.
+  // The member may have been suspended since it was chosen.
   'no-member': { ...healthy, ...unreachable, retryElsewhere: true },
   closed: { ...healthy, ...unreachable },
   module: { ...healthy, ...unreachable, countsAgainstBreaker: true, poisonsMember: true, retryElsewhere: true },

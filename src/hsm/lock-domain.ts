@@ -5,9 +5,9 @@ import type { Claimant } from '../keystores/catalog.js';
 
 /**
  * A name for the lock files of a folder: processes with the same name exclude each other by these files. It stands for
- * the folder and this start of the kernel, whatever the path: containers of one host may have different folders under
+ * the folder and this boot of the kernel, whatever the path: containers of one host may have different folders under
  * one path, and hosts that share a folder over the network do not share its locks.
- * @param processName names the domain of a process on a system that cannot tell one start from another
+ * @param processName names the process's domain on a system that cannot distinguish one boot from another
  */
 export async function lockDomain(directory: string, clock: Clock, processName: string): Promise<string> {
   const { bootId } = clock.boot();

@@ -7,7 +7,7 @@ export interface LoginAnswer {
   errorCode: ConnectionErrorCode;
   /**
    * - `failed`: the token judged the PIN, or may have: it is not tried again before it changes.
-   * - `not-tried`: the token judged no PIN.
+   * - `not-tried`: the token did not judge the PIN.
    * - `unknown`: the claim stays open, and counts as failed while the token reports a low PIN count.
    */
   attempt: 'failed' | 'not-tried' | 'unknown';

@@ -139,7 +139,7 @@ test('the correct PIN connects all that start together, although none knows it y
   expect(outcomes.every(({ connected }) => connected)).toBe(true);
 });
 
-describe('a token that is about to lock, or has', () => {
+describe('a token that is locked or about to lock', () => {
   test.each([
     ['at the final try', finalTry],
     ['locked', locked],
@@ -225,7 +225,7 @@ test('a wrong PIN is tried once by hosts that start together, and the right one 
   }
 });
 
-test('the locks of one folder are one domain, and those of another folder another one', async () => {
+test('each folder of locks is a domain of its own', async () => {
   const [one, other] = [tmpdir(), dirname(tmpdir())];
   const domain = (folder: string, name = 'a process') => lockDomain(folder, systemClock, name);
   expect(await domain(one)).toBe(await domain(one, 'another process'));

@@ -142,7 +142,7 @@ export function openAndLogIn(
 }
 
 /**
- * Logs in to a lasting member in the same way, after opening it under its index, anew or for the first time.
+ * Opens a member under its index, for the first time or again, and logs in to it in the same way.
  * @throws MemberOpenError
  */
 export function reopenAndLogIn(
@@ -263,7 +263,7 @@ async function logInOnce(
 /**
  * A PIN is locked for as long as `C_Login` takes, even if it hangs and its caller has given up: the token has not
  * counted that attempt yet, so its flags do not show it. The lock also covers a PIN that the token accepted before: it
- * may have been changed since. So a hanging login keeps its member away until it has returned, or its process is
+ * may have been changed since. So a hanging login keeps its member out of use until it has returned, or its process is
  * replaced.
  */
 async function lockAttempt(tools: LoginTools, token: NativeTokenInfo, credentialVersion: string): Promise<NativeLock> {
@@ -303,7 +303,7 @@ async function tryOnce(
   return opened;
 }
 
-/** A PIN that was destroyed meanwhile, because the cluster disconnects, never reaches the token. */
+/** If the cluster disconnects meanwhile, the PIN is destroyed and never reaches the token. */
 async function logInWith(
   pool: NativePool,
   member: number,

@@ -56,7 +56,7 @@ test('a call that hangs suspends the member', () => {
   expect(member.isAdmitted).toBe(false);
 });
 
-test('a call that hangs since an earlier epoch does not suspend the member: the addon is asked to resume it', () => {
+test('a call that has hung since an earlier epoch does not suspend the member: the addon is asked to resume it', () => {
   hang(epoch - 1);
   expect(told).toEqual(['quarantined', 'resume']);
   expect(member.isAdmitted).toBe(true);

@@ -159,7 +159,7 @@ export class Member {
       return;
     }
     if (!classification.countsAgainstBreaker) return;
-    // These functions only need the token, the session and the login: their failure is a proof.
+    // These functions need only the token, the session and the login, so their failure proves that one of them is lost.
     if (proofs.has(failure.functionName)) this.recordFailure(failure, classification);
     else if (this.isAdmitted && !this.#checking) void this.#check();
   }
@@ -257,7 +257,7 @@ export class Member {
 
   /**
    * The canary of a recently used material. Without one, or if the material itself is broken, the token's information
-   * and its random generator must do: a broken key must not keep a healthy HSM away.
+   * and its random generator must do: a broken key must not keep a healthy HSM suspended.
    */
   async #prove(): Promise<void> {
     const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.operationTimeoutMs;

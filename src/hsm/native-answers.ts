@@ -1,6 +1,6 @@
 /**
- * The part of the seam that is on the path of every request: operations whose answers come packed, all of a wake-up in
- * one call. The rest of the seam is `native.ts`, with the rules.
+ * The part of the seam that is on the path of every request. The answers of these operations come packed: one call
+ * delivers all that are ready. The rest of the seam, and its rules, are in `native.ts`.
  */
 import type { NativeFailure, NativeMaterialReference, NativeMembers } from './native.js';
 
@@ -68,7 +68,7 @@ export interface NativeAnswers {
    * that find none are dropped. Each operation is answered exactly once, in the order in which they finish, by one of:
    * - `onAnswers`: the first `count` rows of `numbers`, and their `bytes`. Both are the addon's again when it returns, and
    *   secret bytes are zeroed then. `bytes` is the given array, or another one for an answer that is longer. If there
-   *   are more answers than fit, it is called again in the same wake-up.
+   *   are more answers than fit, it is called again at once.
    * - `onFailure`: one failure.
    *
    * What they throw becomes an uncaught exception, and the other answers still come. Neither keeps the event loop

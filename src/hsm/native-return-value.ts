@@ -2,11 +2,11 @@
 
 /**
  * What a return value means as an answer of `C_Login` (PKCS#11 v2.40 §5.6).
- * - `refused`: the token judged the PIN, or may have: the outcome of every value without another one.
+ * - `refused`: the token judged the PIN, or may have. Every value that is not named below has this outcome.
  * - `not-judged`: no token, session or library could have judged it, or another login stood in the way.
  * - `unknown`: the device failed, before it judged the PIN or after that.
  * - `expired`: the PIN was right, and has expired.
- * - `locked`: a locked token judges none.
+ * - `locked`: the token is locked, and judges no PIN.
  * - `no-pin`: the token has no user PIN yet.
  */
 export type NativeLoginOutcome = 'refused' | 'not-judged' | 'unknown' | 'expired' | 'locked' | 'no-pin';

@@ -200,9 +200,9 @@ export interface NativeFailure extends Error {
   functionName: string;
   /** A decryption failed, and the canary decrypted afterwards on that handle (invariant 5). If `functionName` is empty, no HSM was asked. */
   callerFault: boolean;
-  /** Kind `rv`: key and HSM worked afterwards, so the failure does not concern the HSM. It may be the request's, or have passed. */
+  /** Kind `rv`: key and HSM worked afterwards, so the HSM is not at fault. The request may be, or the fault was brief. */
   hsmCleared: boolean;
-  /** Set for `onHung`: false if the hanging call makes, destroys or lists keys. */
+  /** Set for `onHung`: whether the hanging call uses a key. Calls that make, destroy or list keys do not. */
   isOfUse: boolean;
   /** Index of the member; -1 if the operation was for several and reached none. */
   member: number;
@@ -230,9 +230,10 @@ export type NativeMembers = number | readonly number[] | null;
  */
 export interface NativePool extends NativeDataOperations {
   /**
-   * How long a call may run, whatever its request's deadline, before its lane is quarantined. A request whose deadline falls in the last tenth of
-   * that time ends with it. A lane that opens its first session has the same time. Without it, or with 0: until the request's deadline. `onHung` is
-   * called for lanes whose request already had its answer (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
+   * How long a call may run, whatever its request's deadline, before its lane is quarantined. If a request's deadline falls in the
+   * last tenth of that time, its lane is quarantined at the deadline. A lane that opens its first session has the same time. If this is not set, or is
+   * 0, a call may run until its request's deadline. `onHung` is called for lanes whose request
+   * already had its answer (kind `lane-deadline`), until the pool is closed. Throws a NativeFailure of kind `closed`.
    */
   setOperationTimeout(operationTimeoutMs: number, onHung: (failure: NativeFailure) => void): void;
   /** Declares a member, which `reopenMember` opens. Throws a NativeFailure of kind `closed`, or `no-member` if the pool has 64 of them. */
@@ -242,8 +243,8 @@ export interface NativePool extends NativeDataOperations {
   /**
    * Reopens a member (or opens it for the first time) under its old index: it is suspended, its lanes end, its sessions close, and the module is
    * finalised if no thread is inside and no other member uses the instance; then as `openMember`. Threads that hang inside are abandoned after a
-   * quarter of the time; a private instance is then another copy. Rejects with `stuck` if too much was abandoned already. After a failure the
-   * member is not open. Never logs in.
+   * quarter of the time; a private instance is then loaded as a fresh copy. Rejects with `stuck` if too much was abandoned already. After a failure
+   * the member is not open. Never logs in.
    */
   reopenMember(member: number, deadlineMs: number): Promise<{ member: number; token: NativeTokenInfo }>;
   /**
@@ -255,7 +256,8 @@ export interface NativePool extends NativeDataOperations {
    * `C_Login` once (CKU_USER), then opens the lanes; the member starts suspended. The PIN copy is zeroed before the promise settles (or, if `C_Login`
    * hangs, when it returns). Rejects if a lane cannot open its session, unless the token has no more. Called again on a member that is logged in, it
    * begins a new epoch: fresh sessions, empty handle cache. Epochs are numbered through the whole process. `attempt` (of `acquireLoginLock`; null
-   * without a lock) is held until `C_Login` has come back. What hangs before it gives it back at the deadline and never logs in.
+   * without a lock) is held until `C_Login` has returned. A call that hangs earlier releases the lock at the deadline, and never
+   * logs in.
    */
   loginMember(
     member: number,
@@ -328,7 +330,7 @@ export interface NativeMemberStatistics {
   /** The present maximum number of lanes: `laneCount`, or less if the token had no session for more. */
   laneTarget: number;
   quarantinedLanes: number;
-  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for members it is one of. */
+  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for a set of members that includes it. */
   queued: number;
   running: number;
   logins: number;
@@ -342,7 +344,7 @@ export interface NativeMemberStatistics {
 export interface NativeFileWriter {
   /** Copies the text, as UTF-8. One at a time: the listener must have been called for the one before. */
   write(fileDescriptor: number, text: string): void;
-  /** Ends the thread, when its present write ends. The listener is not called any more. */
+  /** Ends the thread when its present write is done. The listener is not called any more. */
   close(): void;
 }
 

@@ -46,7 +46,7 @@ async function pass(durationMs: number): Promise<void> {
   }
 }
 
-test('a process in which a member is stuck and nothing serves asks once that has lasted', async () => {
+test('a process in which a member is stuck and nothing serves asks to be replaced if that lasts', async () => {
   clusters = [['stuck', 'suspended'], ['exhausted']];
   const replacement = watching();
   await pass(70_000);

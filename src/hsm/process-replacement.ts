@@ -16,10 +16,10 @@ export interface ReplacementSettings {
 
 /**
  * - `none`: no member is stuck.
- * - `put-off`: one is, and another still serves (or replacing is switched off): exiting would take working members from
- *   callers.
- * - `due`: one is, and nothing serves; the process asks once that has lasted.
- * - `asked`: it stops taking work and ends.
+ * - `put-off`: a member is stuck, but another still serves (or replacing is switched off): exiting would take working
+ *   members from callers.
+ * - `due`: a member is stuck, and nothing serves. The process asks if that lasts.
+ * - `asked`: the process stops taking work and ends.
  */
 export const replacementStates = ['none', 'put-off', 'due', 'asked'] as const;
 /** The label `state` of the metric `holdfast_process_replacement_state`. */

@@ -54,7 +54,7 @@ describe('a member is not stuck', () => {
     expect(after(Array(9).fill(failed('token-missing')), { hangs: false, shared })).toBe(false);
   });
 
-  test('because of answers of its own instance, which a hang in another one does not affect', () => {
+  test('because its own instance answers: a hang in another instance does not affect it', () => {
     expect(after(Array(9).fill(failed('token-missing')), { hangs: true, shared: false })).toBe(false);
   });
 

@@ -65,7 +65,7 @@ function isPoolStuck(cause: unknown): boolean {
   return cause instanceof MemberOpenError && isNativeFailure(cause.cause) && cause.cause.kind === 'stuck';
 }
 
-/** Whether it reached its deadline inside the module, or behind something that hangs there. */
+/** Whether the attempt reached its deadline inside the module, or while it waited for a call that hangs there. */
 function isOpeningOverdue(cause: unknown): boolean {
   if (!(cause instanceof MemberOpenError)) return false;
   if (cause.behindHungLogin) return true;
@@ -84,7 +84,7 @@ export interface HangingOpening {
 
 /**
  * Whether a member is stuck: consecutive attempts to open it failed because of hanging calls in its module. A hanging
- * HSM fails in many ways, so no failure ends the row as long as something hangs.
+ * HSM fails in many ways, so no kind of failure resets the count while something hangs.
  */
 export class StuckOpenings {
   readonly #most: number;

@@ -26,7 +26,7 @@ export class TokenOwners {
   readonly #owners = new Map<string, MemberPlace>();
 
   /**
-   * Claims the token for the member, which releases its previous one. There has been no login to it yet.
+   * Claims the token for the member, which releases its previous one. The token has not been logged in to yet.
    * @throws TokenTakenError
    */
   claim(place: MemberPlace, module: NativeModuleOptions, token: NativeTokenInfo): void {

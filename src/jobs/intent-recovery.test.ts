@@ -193,7 +193,7 @@ describe('several processes', () => {
     expect(domain.backgroundErrors).toEqual([]);
   });
 
-  it('stop comparing with every round once nothing is left of what turned up again', async () => {
+  it('stop comparing in each round once the reappeared material is gone', async () => {
     const doomed = await domain.newKey();
     await scheduleKeyDeletion(domain.core, { key: doomed, request: { pendingWindowInDays: 7 } });
     domain.clock.advance(8 * 24 * 60 * minuteMs);
@@ -269,7 +269,7 @@ describe('the inventory of a cluster that has connected', () => {
     expect([order, unaccounted]).toEqual([['intent', 'material'], []]);
   });
 
-  it('is left for the next round if the cluster is away or fails', async () => {
+  it('is left for the next round if the cluster is not connected or fails', async () => {
     await recovery.checkInventory('cluster-of-nobody');
     expect(domain.backgroundErrors).toEqual([]);
     domain.defaultCluster.next('listMaterialIds', () => Promise.reject(new Error('the HSM')));

@@ -55,7 +55,7 @@ export class IntentRecovery {
   readonly #rounds: PeriodicJob;
   /** How many keys the last inventory could not account for, by cluster and member. */
   readonly #unaccounted = new Map<string, number>();
-  /** Clusters to be compared with the next round, because another process was working on them. */
+  /** Clusters to compare again in the next round, because another process was working on them. */
   readonly #inventoriesDue = new Set<string>();
 
   constructor(options: IntentRecoveryOptions) {

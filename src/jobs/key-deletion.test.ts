@@ -255,7 +255,7 @@ describe('a destruction by the service', () => {
     expect([await stateOf(key), holds(key), await stateOf(other)]).toEqual(['Disabled', true, 'Deleted']);
   });
 
-  it('is resumed until its end is recorded', async () => {
+  it('is resumed until its outcome is recorded', async () => {
     const key = await pendingKey();
     domain.clock.advance(7 * dayMs);
     domain.defaultCluster.next('destroyKeyMaterial', () => void (domain.auditFailure.error = new Error('the disk')));

@@ -4,7 +4,7 @@ import { canaryAdditionalData, canaryPlaintext } from './canary.js';
 const materialId = 'ab'.repeat(32);
 
 describe('a canary', () => {
-  it('encrypts nothing but the material id', () => {
+  it('has the material id as its plaintext, and nothing else', () => {
     expect(Buffer.from(canaryPlaintext(materialId)).toString('hex')).toBe(materialId);
   });
 

@@ -67,7 +67,7 @@ async function spend(budget: EncryptionBudget, times = 1, materialId = material)
 const settled = (): Promise<unknown> => setImmediate();
 
 describe('spending', () => {
-  it('spends nothing before it is reserved', () => {
+  it('waits until the encryptions are reserved', () => {
     const { budget } = budgetOn(new Reservations());
     expect(budget.trySpend(material)).toBe(false);
   });
@@ -95,7 +95,7 @@ describe('spending', () => {
     expect(catalog.calls).toBe(1);
   });
 
-  it('serves more waiters than a block has', async () => {
+  it('serves more waiting callers than a block has encryptions', async () => {
     const catalog = new Reservations();
     const { budget } = budgetOn(catalog);
     const release = catalog.hold();
@@ -175,7 +175,7 @@ describe('a catalog that fails', () => {
     await spend(budget);
   });
 
-  it('does not affect reserved encryptions, and is not asked at every one', async () => {
+  it('does not affect reserved encryptions, and is not asked at each of them', async () => {
     const catalog = new Reservations();
     const { budget, backgroundErrors } = budgetOn(catalog);
     await spend(budget);

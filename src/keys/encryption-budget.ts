@@ -20,7 +20,7 @@ const crowdedBlockSize = 512;
  */
 export const encryptionLimit = 2 ** 32 - blockSize;
 
-/** When this part of a block is left, the next reservation begins: no caller has to wait for it. */
+/** When no more than this part of a block is left, the next reservation begins, so no caller waits for it. */
 const reserveAheadShare = 4;
 
 /** How many materials keep a block; the rest of a dropped block is lost. */
@@ -156,7 +156,7 @@ class MaterialBlock {
   #reserveAhead(): void {
     if (this.#underWay !== undefined || this.#isExhausted) return;
     this.reserve().catch((error: unknown) => {
-      // The next attempt comes when half of the rest is used, not at every encryption.
+      // The next attempt waits until half of the rest is used. Otherwise every encryption would cause one.
       this.#reserveAheadAt = Math.floor(this.#unspent / 2);
       this.#tools.onBackgroundError(error, 'reserving encryptions ahead');
     });
@@ -171,7 +171,7 @@ class MaterialBlock {
     this.#unspent += allowed;
     this.#reserveAheadAt = size / reserveAheadShare;
     this.#size = Math.min(blockSize, 2 * size);
-    // Remembered: refused requests cost the catalog nothing.
+    // The refusal is remembered: later requests cost the catalog nothing.
     this.#isExhausted = total >= encryptionLimit;
     this.#reserved = total;
     this.#onReserved(total);

@@ -40,7 +40,7 @@ describe('while the machine runs', () => {
   });
 });
 
-describe('at a start of the machine', () => {
+describe('when the machine starts', () => {
   const down = (wallMs: number) => [at(dayMs, dayMs), at(dayMs + wallMs, 0, 'boot-2')] as const;
   test.each([
     ['after a reboot', minuteMs, null],
@@ -55,11 +55,11 @@ describe('at a start of the machine', () => {
     expect(holdAfter(...down(wallMs))).toBe(hold);
   });
 
-  test('running time is compared from there on', () => {
+  test('running time is compared from then on', () => {
     expect(holdAfter(...down(60_000), at(3 * dayMs, dayMs, 'boot-2'))).toBe('clock-forward');
   });
 
-  test('a restart of the service alone is no start of the machine: the time passed is known exactly', () => {
+  test('if only the service restarts, the time passed is known exactly', () => {
     expect(holdAfter(at(30 * dayMs, 30 * dayMs))).toBeNull();
     expect(holdAfter(at(60 * minuteMs, 0))).toBe('clock-forward');
   });
@@ -71,7 +71,7 @@ describe('at a start of the machine', () => {
   });
 });
 
-test('the first reading holds nothing, and an operator’s confirmation starts anew', () => {
+test('the first reading causes no hold, and an operator’s confirmation makes the reading the new reference', () => {
   expect(recordAfter(undefined, at(0, 0))).toEqual(known);
   const confirmed = confirmedRecord(at(365 * dayMs, minuteMs));
   expect(recordAfter(confirmed, at(365 * dayMs + minuteMs, 2 * minuteMs)).hold).toBeNull();

@@ -62,7 +62,7 @@ export function confirmedRecord(now: TimeReading): TimeRecord {
 }
 
 /**
- * Whether both readings are of one boot. If the time since the machine's start goes back, as in containers that count
+ * Whether both readings are from one boot. If the time since the machine's start goes back, as in containers that count
  * their own, the boots cannot be compared.
  */
 function isSameBoot(reference: BootTime, now: BootTime): boolean {

@@ -62,7 +62,7 @@ export interface LoginAttempts {
    * - `interrupted`: an earlier attempt never reported its outcome; `reclaim` if the token's PIN count is not low.
    *
    * To be called while this process holds the lock of the module and that of the credential: then a claimant that shares
-   * its locks has ended, or has given its attempt up.
+   * its locks has ended, or has given up its attempt.
    */
   claim(
     tokenSerialNumber: string,

@@ -17,7 +17,7 @@ export interface ConnectionEvents {
   ): void;
   /** It has been FAILED in the catalog since before this process started: nothing is tried without a caller. */
   foundFailed(place: ConnectionPlace, errorCode: ConnectionErrorCode | null): void;
-  /** Its end has begun: no caller gets it any more, and operations in flight finish. */
+  /** The connection is closing: no caller gets it any more, and operations in flight finish. */
   disconnecting(place: ConnectionPlace): void;
   disconnected(place: ConnectionPlace): void;
   /** The catalog could not be read or written; the next reconciliation retries. */

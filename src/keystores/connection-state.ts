@@ -130,5 +130,5 @@ export function willAllow(state: ConnectionState, command: StoreCommand): boolea
   });
 }
 
-/** How work under way can end. `resume` is not an end: it starts anew. */
+/** The events that end work under way. `resume` is not among them: it starts new work. */
 const ends = ['succeeded', 'failed', 'closed'] as const satisfies readonly ConnectionEvent[];

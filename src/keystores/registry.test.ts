@@ -79,7 +79,7 @@ describe('connect', () => {
     expect(fixture.clusters.connects).toHaveLength(2);
   });
 
-  test('a wrong password fails once, and a new one is another credential', async () => {
+  test('a wrong password is tried once, and a new password counts as another credential', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: wrongPin });
     const customKeyStoreId = await fixture.createStore();
@@ -101,7 +101,7 @@ describe('connect', () => {
     });
   });
 
-  test('an update to its present cluster is not a new credential', async () => {
+  test('an update to the cluster that the store already has is not a new credential', async () => {
     await start();
     fixture.clusters.script(clusterA, { outcome: wrongPin }, { outcome: wrongPin });
     const customKeyStoreId = await fixture.createStore();
@@ -285,7 +285,7 @@ describe('the default key store', () => {
   });
 });
 
-test('a custom store whose cluster became the default key store’s fails, and does not disturb that one', async () => {
+test('a custom store fails if its cluster became the default key store’s, which is not disturbed', async () => {
   const customKeyStoreId = await fixture.createStore();
   const change = { name: undefined, clusterId: defaultCluster, password: undefined };
   await fixture.catalog.updateStore(customKeyStoreId, ['DISCONNECTED'], change);

@@ -206,7 +206,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const { customKeyStoreId, clusterId } = store;
     const description = this.describeCluster(clusterId);
     const views = this.#connections.get(customKeyStoreId)?.views;
-    // CONNECTED by another process and not yet (or no longer) by this one; or never by this one, because it could not.
+    // The catalog says CONNECTED, but this process is not yet connected, no longer connected, or failed to connect.
     if (description === undefined || views === undefined) {
       const hasFailed = this.#connections.get(customKeyStoreId)?.isOver === true;
       throw invalidState({ customKeyStoreId, connectionState: hasFailed ? 'FAILED' : 'CONNECTING' }, 'use');
@@ -232,7 +232,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     return this.#defaultConnection.isOver ? 'FAILED' : 'CONNECTING';
   }
 
-  /** A connect has a deadline of its own, which may be far beyond the one for stopping the process. */
+  /** A connect's own deadline may be far beyond the deadline for stopping the process. */
   async #inTime(work: Promise<unknown>, deadlineMs: number): Promise<boolean> {
     const { clock } = this.#options;
     const done = new AbortController();
@@ -298,7 +298,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     const wanted = new Set<string>();
     for (const { customKeyStoreId, connectionState } of stores) {
       if (connectionState === 'FAILED') {
-        // Ours has ended by itself: there is nothing to disconnect or to report, until an operator disconnects it.
+        // Our connection ended by itself: there is nothing to close or report until an operator disconnects it.
         if (this.#connections.get(customKeyStoreId)?.isOver === true) wanted.add(customKeyStoreId);
         continue;
       }

@@ -44,7 +44,7 @@ export interface OperationFacts<Request> {
   /** The key states that allow it, if it acts on an existing key. */
   keyStates?: KeyStates;
   /**
-   * Those of its actions that a user may be given, on the keys of the user's list or on the account. All others are for
+   * The actions that users may be given, on the keys of their lists or on the account. All others are for
    * administrators.
    */
   userActions?: readonly string[];

@@ -86,7 +86,7 @@ describe('the key state table', () => {
 });
 
 describe('the actions that users may be given', () => {
-  it('do nothing but use keys and read their records', () => {
+  it('only use keys and read their records', () => {
     expect([...userActions].sort()).toEqual([
       'kms:Decrypt',
       'kms:DescribeKey',

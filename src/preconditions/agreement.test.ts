@@ -109,7 +109,7 @@ async function serviceSays(): Promise<{ starts: boolean; failures: NamedFinding[
   }
 }
 
-/** @returns the findings of both about the broken thing */
+/** @returns the findings of `doctor` and `serve` about the broken thing */
 async function expectAgreement(): Promise<NamedFinding[]> {
   const seen = failuresOf(await operatorSees());
   const said = await serviceSays();

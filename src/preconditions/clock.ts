@@ -10,7 +10,7 @@ export async function checkClock({ configuration, now }: Surroundings): Promise<
   const subject = 'clock';
   if (now < earliest) return [fail(subject, `it says ${now.toISOString()}`, 'set it, and keep it right with NTP')];
   for (const path of [configuration.path, configuration.catalog.path, configuration.audit.file]) {
-    // A file that cannot be examined is reported by the check that it belongs to.
+    // A file that cannot be examined is reported by the check of that file.
     const found = await lookAt(path);
     if (!isProblem(found) && found.mtimeMs > now.getTime() + 60_000) {
       const remedy = 'the clock was set back, or is wrong: keep it right with NTP';

@@ -27,7 +27,7 @@ export async function checkDescriptors(
     return [warn(subject, `the limit is unknown: ${limitsFile} ${reason}`, 'mount /proc (proc(5))')];
   }
   const text = /^Max open files +(\d+)/m.exec(limitsText)?.[1];
-  // It says `unlimited`.
+  // /proc says `unlimited`.
   if (text === undefined) return [ok(subject, 'without a limit')];
   const needed = neededDescriptors(configuration);
   if (Number(text) >= needed) return [ok(subject, `limit ${text}; ${needed} are enough`)];

@@ -61,7 +61,7 @@ async function checkNewAudit(subject: string, path: string): Promise<Finding> {
 export async function checkLockDirectory({ configuration }: Surroundings): Promise<Finding[]> {
   const path = configuration.lockDirectory;
   const subject = `lock directory ${path}`;
-  // A link planted in place of the folder would lead elsewhere: the addon accepts none.
+  // A link planted in place of the folder would lead elsewhere, so the addon refuses links.
   const found = await lookAt(path, lstat);
   if (isProblem(found)) {
     if (found.code !== 'ENOENT') return [fail(subject, `it ${found.reason}`, found.remedy)];

@@ -14,7 +14,7 @@ export interface Concern {
   message: string;
 }
 
-/** A certificate or list that ends this soon is a warning; within a day, or when it has ended, a failure. */
+/** A certificate or list that expires this soon is a warning. Within a day, or once expired, it is a failure. */
 const certificateWarningMs = 14 * 86_400_000;
 const certificateFailureMs = 86_400_000;
 /** A disk with less free space than this is a warning. */

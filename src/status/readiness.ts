@@ -11,7 +11,7 @@ export interface ReadinessFacts {
 export interface Readiness {
   /** Requests that need no HSM are answered: the audit log can be written and the catalog read. */
   control: boolean;
-  /** Requests that need an HSM are answered on at least one key store, or no key store should be connected. */
+  /** Requests that need an HSM are answered on at least one key store, or no key store is meant to be connected. */
   cryptography: boolean;
   /** Each key store by `default` or its id: whether its keys can be used in this process. */
   keyStores: ReadonlyMap<string, boolean>;

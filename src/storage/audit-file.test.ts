@@ -260,7 +260,7 @@ describe('a file that blocks', () => {
     expect(log.healthy()).toBe(true);
   });
 
-  it('has a bound on waiting records: near it the log is unhealthy, at it records are refused', async () => {
+  it('bounds the waiting records: near the bound the log is unhealthy, at the bound records are refused', async () => {
     const { log, waiting, drain } = await openBlocked();
     await setImmediate();
     const large = { ...event('large'), parameters: { description: 'x'.repeat(1024 * 1024) } };
@@ -274,7 +274,7 @@ describe('a file that blocks', () => {
     expect(refused).toHaveLength(39 - 31);
   });
 
-  it('is not waited for longer than asked, and still gets the records', async () => {
+  it('delays no append longer than asked, and still gets the records', async () => {
     const { log, time, waiting, drain } = await openBlocked();
     const untilMs = time.monotonicMs() + 1_000;
     const overdue: string[] = [];
@@ -368,7 +368,7 @@ describe('rotation', () => {
     expect(names()).not.toContain('file-cut-off');
   });
 
-  it('begins on a new line when the new file ends in a torn one', async () => {
+  it('begins on a new line when the new file ends in a torn line', async () => {
     const log = await open();
     renameSync(path, `${path}.1`);
     appendFileSync(path, 'torn');

@@ -19,7 +19,7 @@ export interface AuditFileOptions {
    */
   onLost?: (count: number) => void;
   /**
-   * Called when the file was removed while it was in use, and a new one begun under its path; or when it was cut off.
+   * Called when the file in use was removed, and a new one begun under its path; or when the file was cut off.
    */
   onLoss?: (condition: 'removed' | 'cut-off') => void;
 }
@@ -72,7 +72,7 @@ export class AuditFile implements AuditLog {
   /** The lines in the present sync. */
   #beingSynced: readonly AuditLine[] = [];
   #reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
-  /** True from the first line that waits until none does. */
+  /** True from the first waiting line until none waits. */
   #isWriting = false;
   /** Called when writing ends. */
   #onIdle: (() => void)[] = [];
@@ -272,7 +272,7 @@ export class AuditFile implements AuditLog {
     this.#writeEnded();
   };
 
-  /** An interrupted write has still recorded the lines before the interruption. */
+  /** The lines before an interruption were written. */
   #countWhole(lines: readonly AuditLine[], writtenBytes: number): number {
     if (writtenBytes === 0) return 0;
     const { count, endsMidLine } = wholeLines(lines, writtenBytes - (this.#midLine ? 1 : 0));

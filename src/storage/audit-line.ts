@@ -57,7 +57,7 @@ export class AppendedLine implements AuditLine {
 
   /**
    * Rejects if the time is over. The line still goes to the file, because what it records has happened.
-   * @returns until when its appender waits, in `Clock.monotonicMs`; infinity if it does not
+   * @returns when its appender stops waiting, in `Clock.monotonicMs`; infinity if it does not wait
    */
   stopWaitingIfOverdue(nowMs: number): number {
     if (this.#waitsUntilMs > nowMs) return this.#waitsUntilMs;

@@ -42,7 +42,7 @@ function randomFrom(seed: number): () => number {
 }
 
 it.each([1, 2, 3, 4, 5])(
-  'the file has each acknowledged record whole, and durable ones on the disk: seed %i',
+  'each acknowledged record is whole in the file, and each durable one is on the disk: seed %i',
   async (seed) => {
     const { disk, log } = open();
     const random = randomFrom(seed);

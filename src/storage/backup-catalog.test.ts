@@ -68,7 +68,7 @@ function start(name: string, ...words: string[]): { child: ChildProcess; ended: 
 }
 
 describe('a backup', () => {
-  it('copies a catalog in use to one whole private file, with everything acknowledged before', async () => {
+  it('copies a catalog in use to one complete private file, with everything acknowledged before the backup', async () => {
     const catalog = await open();
     const key = await addKey(catalog);
     expect(await backup()).toMatchObject({ keys: 1, incarnationId: catalog.incarnationId, bytes: statSync(copy).size });
@@ -81,7 +81,7 @@ describe('a backup', () => {
     await copied.close();
   });
 
-  it('ends while another process writes all the time, and shows one moment', async () => {
+  it('completes while another process keeps writing, and contains the state of one moment', async () => {
     await (await open()).close();
     fill(1_000);
     const writer = start('catalog-writer', path);
@@ -110,7 +110,7 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  it('brings back the records, raises every count, holds deletions, and forgets creates under way', async () => {
+  it('brings back the records, raises every count, holds deletions, and forgets unfinished creates', async () => {
     const catalog = await open();
     const [used, unused] = [await addKey(catalog), await addKey(catalog)];
     await catalog.reserveEncryptions(used.currentMaterialId, 65_536);

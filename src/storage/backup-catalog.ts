@@ -23,7 +23,7 @@ const busyTimeoutMs = 5_000;
 const pagesPerStep = 256;
 
 /**
- * Copies a catalog to a file of its own while it may be in use, as it is at one moment. The file (0600) appears
+ * Copies the state of a catalog at one moment, even while it is in use. The file (0600) appears
  * complete and checked, or not at all, and replaces nothing.
  * @throws CatalogOpenError
  */

@@ -48,7 +48,7 @@ const mend =
  * share. Reads all of it, to find missing or broken pages: half a second for 100,000 keys (74 MB, measured).
  * @param owner left out if no configuration names the owner
  * @param busyTimeoutMs how long to wait, blocking, for another process that holds the file
- * @returns undefined if it can
+ * @returns undefined if it can be served
  */
 export function catalogProblem(path: string, owner?: CatalogOwner, busyTimeoutMs = 5_000): CatalogProblem | undefined {
   return explained(
@@ -85,7 +85,7 @@ function lookFor(path: string, look: (path: string) => Stats): Stats | undefined
   }
 }
 
-/** Stops an open if there is a problem. @throws CatalogOpenError with the problem and its remedy */
+/** Checks before a catalog is opened. @throws CatalogOpenError with the problem and its remedy */
 export function requireNone(problem: CatalogProblem | undefined): void {
   if (problem !== undefined) throw new CatalogOpenError(`${problem.message} ${problem.remedy}`);
 }

@@ -19,7 +19,7 @@ export function useCatalog(file: string, busyTimeoutMs: number): CatalogUse {
   return lock(file, busyTimeoutMs, ['begin', 'select count(*) from sqlite_schema']);
 }
 
-/** The mark of the one process that puts a catalog there. @throws CatalogOpenError while another process uses it */
+/** The mark of the one process that puts a catalog in place. @throws CatalogOpenError while another process uses it */
 export function claimCatalog(file: string): CatalogUse {
   return lock(file, 0, ['begin exclusive']);
 }

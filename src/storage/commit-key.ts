@@ -19,7 +19,7 @@ export function commitKey(database: CatalogDatabase, key: KeyRecord, material: M
 }
 
 /**
- * The cluster is compared too: a store that was moved to another one meanwhile must not own material on the old one.
+ * The cluster is compared too: a store that moved to another cluster meanwhile must not own material on the old one.
  */
 async function storeTakesKey(transaction: Transaction<CatalogSchema>, key: KeyRecord): Promise<boolean> {
   if (key.customKeyStoreId === null) return true;

@@ -28,7 +28,7 @@ export interface CatalogDatabase {
 
 /** A moment of the clock by which leases expire: the same one for every process that uses the database. */
 export interface DatabaseTime {
-  /** Which clock it is: times of two clocks have nothing to do with each other. SQLite: one start of the machine. */
+  /** Names the clock: times of two clocks cannot be compared. With SQLite, each boot of the machine is a clock. */
   clock: string;
   /** Whole milliseconds. */
   nowMs: number;

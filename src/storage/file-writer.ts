@@ -5,7 +5,7 @@
 export interface FileWriter {
   /** Takes a text, as UTF-8. One at a time: the listener must have been called for the one before. */
   write(fileDescriptor: number, text: string): void;
-  /** Ends the thread, when its present write ends. The listener is not called any more. */
+  /** Ends the thread when its present write is done. The listener is not called any more. */
   close(): void;
 }
 

@@ -13,7 +13,7 @@ type IntentCatalog = Pick<
   | 'findIntent'
 >;
 
-/** The life of intents except its good end, which is `commitKey`. */
+/** The states of intents. Only `commitKey`, which ends an intent in success, is elsewhere. */
 export function intentCatalog(database: CatalogDatabase): IntentCatalog {
   return {
     openIntent: (intent) => openIntent(database, intent),

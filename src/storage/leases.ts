@@ -91,7 +91,7 @@ function validLease(
     .executeTakeFirst();
 }
 
-/** A lease renewed later than now dates from before the clock went back: it counts as expired. */
+/** A lease whose renewal is in the future was renewed before the clock went back: it counts as expired. */
 function validLeases(transaction: Transaction<CatalogSchema>, { clock, nowMs }: DatabaseTime) {
   return transaction
     .selectFrom('leases')

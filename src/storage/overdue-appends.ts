@@ -1,7 +1,7 @@
 import type { Clock, ScheduledTask } from '../clock.js';
 import { AppendedLine, type AuditLine } from './audit-line.js';
 
-/** How much later than asked for an appender may stop waiting: a blocked log has tens of thousands of lines. */
+/** How late an appender may stop waiting. One check thus serves many lines: a blocked log has tens of thousands. */
 const stepMs = 10;
 
 /**

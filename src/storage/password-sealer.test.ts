@@ -24,7 +24,7 @@ describe('sealing', () => {
     );
   });
 
-  it('never seals twice the same way, and leaves the password to its owner', () => {
+  it('gives a new nonce and ciphertext each time, and leaves the caller’s copy of the password unchanged', () => {
     const bytes = password();
     const [first, second] = [sealer.seal(bytes, binding), sealer.seal(bytes, binding)];
     expect(first.nonce).not.toEqual(second.nonce);

@@ -70,7 +70,7 @@ function checkSealingKeys(sealingKeys: readonly SealingKey[]): void {
   }
 }
 
-/** One key for each purpose: sealed bytes reveal nothing about a fingerprint, and the other way round. */
+/** One key for each purpose: sealed bytes reveal nothing about fingerprints, nor fingerprints about sealed bytes. */
 function derive(key: Secret, purpose: string): KeyObject {
   const derived = Buffer.from(hkdfSync('sha256', key.reveal(), '', purpose, keyBytes));
   try {

@@ -191,7 +191,7 @@ describe('in memory', () => {
     expect(cached.findKey(scope, 'a')).toBeInstanceOf(Promise);
   });
 
-  it('does not keep what a read found that began before a change', async () => {
+  it('does not keep the result of a read that began before a change', async () => {
     const cached = opened(10);
     const before = cached.findKey(scope, 'a');
     changes += 1;
@@ -238,7 +238,7 @@ describe('in memory', () => {
     expect([asked.length, served !== undefined]).toEqual([3, true]);
   });
 
-  it('gives no answer while it is unknown whether it is still true', async () => {
+  it('gives no cached answer while it is unknown whether the answer is still true', async () => {
     const cached = opened(10);
     await cached.findKey(scope, 'a');
     position = () => Promise.reject(new Error('the connection'));

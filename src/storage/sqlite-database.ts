@@ -114,7 +114,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   /** A failure changes nothing, and the next call checks again. */
   #lookForChanges(): void {
     const writes = writesInProcess;
-    // In this order: a commit between the two is in the counter now and in the data version of the next check.
+    // The order matters: a commit between the two reads is in this counter and in the data version of the next check.
     const dataVersion = this.#unlessBusy(this.#dataVersion);
     const isUnchanged =
       dataVersion !== undefined && dataVersion === this.#seen?.dataVersion && writes === this.#seen.writes;
@@ -124,7 +124,7 @@ export class SqliteCatalogDatabase implements CatalogDatabase, ChangeFeed {
   }
 
   /**
-   * There was a write: the counter says whether it changed cached records. If that is unknown, it counts as a change.
+   * There was a write: the counter says whether it changed cached records. If the counter is unknown, assume it did.
    */
   #compareChanges(dataVersion: number | undefined, writes: number): void {
     const changes = this.#countChanges();

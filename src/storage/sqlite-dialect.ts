@@ -41,7 +41,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
   }
 }
 
-/** Our queries have few texts (parameters are bound), so the prepared statements need no bound. */
+/** Our queries have few texts (parameters are bound), so the cache of prepared statements needs no limit. */
 function configuration(connection: Sqlite.Database): SqliteDialectConfig {
   const prepared = new Map<string, Sqlite.Statement>();
   return {

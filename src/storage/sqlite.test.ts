@@ -41,7 +41,7 @@ function withRawConnection<T>(task: (connection: Sqlite.Database) => T): T {
 }
 
 describe('leases', () => {
-  it('are given to one process, though each container is shown an uptime of its own', async () => {
+  it('are given to one process, although each container sees an uptime of its own', async () => {
     await makeCatalog();
     const shown = (uptimeMs: number) => ({
       ...systemClock,

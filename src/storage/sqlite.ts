@@ -31,7 +31,7 @@ export type SqliteCatalog = Catalog & {
   /** Random, made with the catalog: distinguishes it from every other one. */
   readonly incarnationId: string;
   readonly changes: ChangeFeed;
-  /** Waits for calls under way. The catalog is of no use after it. */
+  /** Waits for calls under way. Later calls fail. */
   close(): Promise<void>;
 };
 

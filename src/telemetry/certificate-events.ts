@@ -11,7 +11,7 @@ export interface CertificateReloadListener {
   failed(paths: TlsPaths, error: unknown): void;
 }
 
-/** Reloads: a line for each listener, with subject and end of each certificate and list, and a count. */
+/** Logs and counts each reload: one line per listener, with the subject and expiry of each certificate and list. */
 export function certificateReloadEvents({ logger, metrics }: EventSink): CertificateReloadListener {
   const count = (outcome: string): void => metrics?.counters.certificateReloads.inc({ outcome });
   return {
@@ -33,7 +33,7 @@ export function certificateReloadEvents({ logger, metrics }: EventSink): Certifi
   };
 }
 
-/** Once a day: a warning for each certificate and list that ends soon, an error for one that has ended. */
+/** Logs once a day: a warning for each certificate or list that expires soon, an error for each expired one. */
 export function certificateReminder({ logger }: EventSink, clock: Clock): (ends: readonly CertificateEnd[]) => void {
   return (ends) => {
     const now = clock.now();
@@ -52,8 +52,8 @@ const kindLabels: Record<CertificateStatus['kind'], CertificateKind> = {
 };
 
 /**
- * Sets the gauges for begin and end of each file: those of the certificate or list in it that ends first, and must be
- * renewed first.
+ * Sets the gauges for the start and expiry of each file's validity. A file with several certificates or lists counts
+ * as the one that expires first, because that one must be renewed first.
  */
 export function showCertificates({ gauges }: Metrics, certificates: readonly CertificateStatus[]): void {
   const { certificateNotBefore, certificateNotAfter } = gauges;

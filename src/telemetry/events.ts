@@ -156,8 +156,8 @@ export function encryptionBudgetEvents(
 const operatorCodes: ReadonlySet<ErrorCode> = new Set(['KMS_INTERNAL', 'KEY_UNAVAILABLE', 'DEPENDENCY_TIMEOUT']);
 
 /**
- * Answered requests. Failures are logged: those that operators must examine as errors, bounded for each code, and
- * mistakes of callers for debugging.
+ * Counts answered requests and logs failures. A failure that an operator must examine is logged as an error, with a
+ * limit on the lines per code. A caller's mistake is logged at debug level.
  */
 export function requestEvent({ logger, metrics }: EventSink, clock: Clock): CompletionListener {
   const lines = new LineLimit(clock);
@@ -203,8 +203,8 @@ function tracePlace({ trace }: IncomingCall): { traceId?: string; spanId?: strin
 }
 
 /**
- * Whether an operator must examine it, also behind a code that AWS gives to callers: an unreachable cluster of a custom
- * key store is KMS_INVALID_STATE.
+ * Whether an operator must examine the error. The code alone does not say: AWS answers KMS_INVALID_STATE when the
+ * cluster of a custom key store is unreachable, so the cause counts too.
  */
 function concernsOperator(error: HoldfastError): boolean {
   if (operatorCodes.has(error.code)) return true;
@@ -360,7 +360,7 @@ function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: Unacc
   };
 }
 
-/** Once a minute: a receiver of spans that is unreachable fails for every batch. */
+/** At most once a minute, because an unreachable receiver of spans fails for every batch. */
 const exportReportIntervalMs = 60_000;
 
 /** Spans that were exported, failed, or exceeded the bound. Losses are logged once a minute, with their number. */
@@ -370,7 +370,8 @@ export function spanEvent(sink: EventSink, clock: Clock): ExportOutcomeListener 
 }
 
 /**
- * Log records, or exports of metrics, that were exported, failed, or exceeded the bound. Losses are logged likewise.
+ * Log records, or exports of metrics, that were exported, failed, or exceeded the bound. Losses are logged once a
+ * minute.
  */
 export function otlpEvent(sink: EventSink, clock: Clock, signal: 'logs' | 'metrics'): ExportOutcomeListener {
   const count = (outcome: string, items: number) => sink.metrics?.counters.otlpItems.inc({ signal, outcome }, items);

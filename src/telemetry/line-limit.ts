@@ -5,7 +5,7 @@ const windowMs = 1_000;
 
 /**
  * Bounds the lines of the log that are written once per request. An absent HSM fails all of them, and journald drops
- * every line of a service that writes more than 10,000 in 30 seconds, alerts included. Of each kind, 20 a second are
+ * every line of a service that writes more than 10,000 in 30 seconds, alerts included. So 20 per kind and second are
  * written.
  */
 export class LineLimit {

@@ -23,7 +23,7 @@ const maximumConnections = 16;
 const defaultRequestTimeoutMs = 5_000;
 
 /**
- * `GET /metrics` on a listener of its own, apart from the faces: a flood of requests there does not blind monitoring.
+ * `GET /metrics` on a listener of its own, apart from the faces: a flood of requests on them does not stop monitoring.
  */
 export class MetricsEndpoint {
   readonly #server: Server;

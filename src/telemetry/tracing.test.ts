@@ -12,7 +12,7 @@ import { Tracing } from './tracing.js';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';
 
-/** Keeps the spans it gets, and answers on command. */
+/** Keeps the spans that it receives, and answers when the test says. */
 class HeldExporter implements SpanExporter {
   readonly spans: ReadableSpan[] = [];
   readonly #waiting: ((result: ExportResult) => void)[] = [];
@@ -95,7 +95,7 @@ describe('sampling', () => {
     request.end();
   });
 
-  it('does not follow the caller if callers do not decide; its span is still the parent', () => {
+  it("does not follow the caller's flag if callers do not decide, but keeps the caller's span as the parent", () => {
     const header = `00-${traceId}-${parentId}-01`;
     expect(tracing({ sampleRatio: 0, followCallers: false }).isSampled(header)).toBe(false);
     const own = tracing({ sampleRatio: 1, followCallers: false });

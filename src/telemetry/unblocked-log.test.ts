@@ -66,7 +66,7 @@ test.each(['EPIPE', 'EIO', 'EBADF'])('a reader that is gone for good (%s) costs 
   expect(pipe.read).toBe('read\n');
 });
 
-test('the end does not wait for a reader that does not read', () => {
+test('ending the log does not wait for a reader that does not read', () => {
   const last = new UnblockedLog(pipe, systemClock);
   pipe.room = 0;
   last.write('last\n');

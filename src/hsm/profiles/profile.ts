@@ -12,7 +12,7 @@ export interface Sourced<T> {
 }
 
 /**
- * The maker of the nonce of an AES-GCM encryption (invariant 9).
+ * Where the nonce of an AES-GCM encryption comes from (invariant 9).
  * - `token-rng`: we draw it by C_GenerateRandom and pass it on.
  * - `token`: we pass 12 zero bytes and read back the token's nonce. Only if a source says that it is random: several
  *   members hold the same key, and two counters would collide.
@@ -60,7 +60,7 @@ export interface VendorProfile {
   readonly privateInstance: Sourced<boolean>;
   /** The default number of lanes. */
   readonly recommendedLanes: Sourced<number>;
-  /** Sessions that are left to others, out of the number that C_GetTokenInfo allows. */
+  /** How many of the sessions that C_GetTokenInfo allows are left to other programs. */
   readonly sessionHeadroom: Sourced<number>;
   /** Maximum sessions of one token, if C_GetTokenInfo does not say; null: unknown or unlimited. */
   readonly maximumSessions: Sourced<number | null>;

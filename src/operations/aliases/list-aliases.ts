@@ -18,7 +18,7 @@ export interface ListAliasesRequest {
   marker?: string | undefined;
 }
 
-/** AWS KMS API Reference, AliasListEntry. Each has a target: in Holdfast an alias goes when its key does. */
+/** AWS KMS API Reference, AliasListEntry. Each has a target: Holdfast removes an alias together with its key. */
 export interface AliasListEntry {
   aliasName: string;
   aliasArn: string;

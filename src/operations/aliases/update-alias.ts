@@ -13,7 +13,7 @@ export interface UpdateAliasRequest {
 
 /**
  * Points an alias at another key. `key` is the new target; the previous one may be in any state (AWS note 10). AWS
- * demands one type and usage of the two, and all keys here have the same.
+ * demands that both keys have the same type and usage, which is true of all keys here.
  * @throws VALIDATION, INVALID_ALIAS_NAME, NOT_FOUND (no such alias), KMS_INVALID_STATE (the target is pending
  * deletion), LIMIT_EXCEEDED.
  */

@@ -31,7 +31,7 @@ interface CiphertextRequest {
 
 /**
  * The access checks for the key that a ciphertext names, and for the key that the *request* names if that differs or is
- * unknown. An answer that depended on whether it is the ciphertext's key, another or no key at all would show a user
+ * unknown. An answer that depended on whether that is the ciphertext's key, another key or no key would show a user
  * which keys exist.
  */
 export function ciphertextSide(

@@ -104,7 +104,7 @@ describe('the ciphertext blob', () => {
     expect(parsed(Buffer.concat([longest, Uint8Array.of(0)]))).toBeUndefined();
   });
 
-  it('parses with the same header if bytes are appended, and then the tag does not match', () => {
+  it('parses with the same header if bytes are appended, although its tag no longer matches', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (more) => {
         const blob = Buffer.concat([serialized(known), more]);

@@ -87,7 +87,7 @@ export function serializeCiphertextBlob(
   if (nonce.length !== nonceLength) {
     throw new Error(`An HSM returned a nonce of ${nonce.length} bytes instead of ${nonceLength}.`);
   }
-  // From Node's pool, and filled to the last byte: an allocation of its own costs more than all the rest.
+  // Taken from Node's buffer pool, because a separate allocation costs more than all the rest. Every byte is written.
   const bytes = Buffer.allocUnsafe(bodyOffset + ciphertext.length);
   bytes.set(header);
   bytes.set(nonce, offsets.nonce);

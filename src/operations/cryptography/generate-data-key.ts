@@ -41,7 +41,7 @@ interface DataKeyCall {
 const lengthsBytes = { AES_128: 16, AES_256: 32 } as const;
 
 /**
- * Random bytes made in the token, in the clear and encrypted there under the key.
+ * Makes random bytes in the token, and returns them both in the clear and encrypted there under the key.
  * @throws VALIDATION unless exactly one of the lengths is given; as `prepareEncryption` and `HsmCluster.perform`.
  */
 export async function generateDataKey(

@@ -209,7 +209,7 @@ describe('update', () => {
     expect(isPasswordOf(fixture.core.passwordSealer, store, Secret.fromUtf8('password1'))).toBe(true);
   });
 
-  test('of two passwords that are set at the same time one wins, and its sealed form opens', async () => {
+  test('when two passwords are set at the same time, one wins and can be unsealed', async () => {
     const { customKeyStoreId } = await create();
     const passwords = ['password2', 'password3'];
     const outcomes = await Promise.allSettled(
@@ -260,7 +260,7 @@ describe('delete', () => {
   const remove = (customKeyStoreId: string) =>
     deleteCustomKeyStore(fixture.core, { request: { customKeyStoreId } }, fixture.context);
 
-  test('removes a disconnected store, whose cluster and name are free again', async () => {
+  test('removes a disconnected store, and frees its cluster and name', async () => {
     const { customKeyStoreId } = await create();
     await remove(customKeyStoreId);
     await expect(remove(customKeyStoreId)).rejects.toMatchObject({ code: 'CUSTOM_KEY_STORE_NOT_FOUND' });

@@ -54,7 +54,7 @@ async function applyUpdate(
   const command = keyStorePassword === undefined && cloudHsmClusterId === undefined ? 'rename' : 'reconfigure';
   requireAllowed(store, command);
   if (cloudHsmClusterId !== undefined) requireRelatedCluster(core, store, cloudHsmClusterId);
-  // The cluster that the store already has is no change: a new version would retry a password that was refused there.
+  // Naming the store's present cluster changes nothing: a new version would retry a password that was refused there.
   const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
   const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
   const change = {

@@ -81,7 +81,7 @@ describe('CreateKey', () => {
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));
   });
 
-  it('commits an intent before it calls a token, and keeps none for a key that exists', async () => {
+  it('commits an intent before it calls a token, and removes it once the key exists', async () => {
     let states: (string | undefined)[] = [];
     domain.core.identifiers.materialId = () => 'ab'.repeat(32);
     domain.defaultCluster.next('generateKeyMaterial', async () => {

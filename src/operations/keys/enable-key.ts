@@ -5,8 +5,8 @@ import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord } from '../../keys/key.js';
 
 /**
- * Sets the state to Enabled; harmless if it is so already. It succeeds on an `Unavailable` key too, and takes effect
- * once the custom key store is connected again (AWS KMS Developer Guide, "Key states", note 12).
+ * Sets the state to Enabled; harmless if it is enabled already. It succeeds on an `Unavailable` key too, and takes
+ * effect once the custom key store is connected again (AWS KMS Developer Guide, "Key states", note 12).
  * @throws KMS_INVALID_STATE when the key is pending deletion.
  */
 export async function enableKey(
