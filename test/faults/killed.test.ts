@@ -221,7 +221,7 @@ test('after the bounds of the clean-up the token contains exactly the keys of th
   const deleting = accounting.readCatalog().keys.filter(({ state }) => state === 'Deleting');
   expect(deleting).toEqual([]);
   expect(accounting.onToken().length).toBe(keys.filter(({ state }) => state === 'Enabled').length);
-}, 60_000);
+}, 120_000);
 
 test('docs/faults/outcomes.md has a row for each operation', () => {
   for (const operation of [...Object.keys(inside), 'start', 'destroy'])
