@@ -9,8 +9,8 @@ import { Deployment, type RunningServer } from './deployment.js';
 import { fieldOf, sampleOf } from './model-edges.js';
 
 /**
- * A field that is not honoured is refused (invariant 13). This table is the documented list; the test fails if a
- * field is missing from the table, the server's limits or the model but present in another of them.
+ * A field that is not honoured is refused (invariant 13). This table is the documented list. The test compares it with
+ * the server's limits, and looks each of its fields up in the model.
  */
 const anyValue = 'any value';
 const ifTrue = 'true';
