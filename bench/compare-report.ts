@@ -10,7 +10,7 @@ export type Side = (typeof sides)[number];
 /** A row's measurements, one for each round. */
 export type ComparedRounds = Readonly<Record<Side, readonly Measurement[]>>;
 
-/** A figure of both commits, and the second's over the first's: the median of the rounds' own ratios. */
+/** A figure of both commits, and its ratio, after ÷ before: the median of the ratios of the rounds. */
 export interface ComparedFigure {
   name: string;
   before: Estimate;

@@ -21,7 +21,7 @@ bool isEcho(ByteView ciphertext, ByteView plaintext) {
   return plaintext.size() >= kTagLength && std::ranges::equal(ciphertext.first(plaintext.size()), plaintext);
 }
 
-/// A ciphertext shorter or longer than the mechanism makes it could never be decrypted.
+/// A ciphertext that has not the length that the mechanism gives it could never be decrypted.
 void requireCiphertext(ByteView ciphertext, CK_ULONG length, ByteView plaintext) {
   if (length != ciphertext.size())
     throw badOutput(Function::C_Encrypt,

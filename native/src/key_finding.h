@@ -16,8 +16,9 @@ namespace holdfast {
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findObjectsInTurn(OperationContext& context,
                                                               const ObjectIdentity& wanted, size_t most);
 
-/// Throws `bad-output` if the object can be read and does not match a search for this CKA_ID. Objects are
-/// used, and destroyed, because a search gave them. One that cannot be read may be half-made.
+/// Throws `bad-output` if the object can be read and does not match a search for this CKA_ID. An
+/// object that a search gives is used, or destroyed, so a search that lies would cost a key. An object that
+/// cannot be read may be half-made.
 void requireFound(OperationContext& context, const ObjectIdentity& wanted, CK_OBJECT_HANDLE handle);
 
 /// The one secret key with this CKA_ID. Throws `material-ambiguous` if there are several, `material-missing`

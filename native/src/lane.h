@@ -68,7 +68,7 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   /// Adds member and epoch, and notes the failure.
   [[nodiscard]] Failure withContext(Failure failure);
   void proveLogin(Failure& failure);
-  /// Draws the consequences for the session and for the cached handles.
+  /// Marks the session and the cached handles that cannot be trusted after this failure.
   void noteFailure(const Failure& failure);
 
   const std::shared_ptr<Dispatcher> dispatcher_;

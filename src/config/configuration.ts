@@ -158,7 +158,7 @@ export interface LimitsConfiguration {
   readonly drainTimeoutMs: number;
   /** Maximum number of operations that wait for the lanes of one cluster. */
   readonly queueLimit: number;
-  /** The number of encryptions under one key material from which on the log warns. */
+  /** The number of encryptions under one key material at which the log begins to warn. */
   readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;

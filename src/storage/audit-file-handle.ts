@@ -83,7 +83,7 @@ export class AuditFileHandle {
    */
   async look(): Promise<AuditFileCondition> {
     if (!this.#isRegular) return 'whole';
-    // Read before the size, which may not have the bytes that are written meanwhile.
+    // Read before the size: bytes that are written in between may be missing from the size.
     const leastBytes = this.#leastBytes;
     const { nlink, size } = await this.#handle.stat();
     if (nlink === 0) return 'removed';

@@ -9,7 +9,7 @@ import { openConnection } from './sqlite-connection.js';
 /** The content of a catalog's copy. */
 export interface CatalogContent {
   bytes: number;
-  /** The number of keys without tombstones. */
+  /** The number of keys; tombstones are not counted. */
   keys: number;
   schemaVersion: number;
   incarnationId: string;

@@ -115,7 +115,8 @@ describe('if it is on', () => {
     // On a slow machine the healthy member may be late too.
     expect(spent.length - spentBefore).toBeGreaterThanOrEqual(3);
     expect(new Set(spent)).toEqual(new Set([material.materialId]));
-    // Counts all since the key was made, because a loser may begin late. A spent attempt may still wait, or be given up.
+    // Counts every encryption since the key was made, because a losing attempt may begin late. An attempt that was
+    // spent may still wait, or be given up.
     expect(spent.length).toBeGreaterThanOrEqual(encryptions() - encryptionsBefore);
   });
 
