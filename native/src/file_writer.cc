@@ -13,10 +13,11 @@ FileWriter::Written writeAll(int fileDescriptor, const std::string& text) {
   FileWriter::Written all;
   while (all.bytes < text.size()) {
     const ssize_t once = ::write(fileDescriptor, text.data() + all.bytes, text.size() - all.bytes);
-    if (once >= 0) {
+    if (once > 0) {
       all.bytes += static_cast<size_t>(once);
-    } else if (errno != EINTR) {
-      all.error = errno;
+    } else if (once == 0 || errno != EINTR) {
+      // A device that takes nothing and names no error would be asked for ever.
+      all.error = once == 0 ? EIO : errno;
       break;
     }
   }
