@@ -62,7 +62,7 @@ Napi::Value listTokens(const Napi::CallbackInfo& info) {
   const Deadline deadline = deadlineOf(info[1]);
   const auto work = [options = moduleOptionsOf(info[0]), watchdog = state.watchdog,
                      deadline](Completion& answer) {
-    const SlotScan scan(watchdog->threads(), nullptr);
+    const SlotScan scan(watchdog->threads());
     const auto module = Module::open(options, nullptr, deadline);
     answer.complete(Success{-1, 0, Token::list(module, scan, deadline)});
   };

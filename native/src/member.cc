@@ -1,5 +1,7 @@
 #include "member.h"
 
+#include <algorithm>
+
 namespace holdfast {
 
 bool Member::takes(Members members) const {
@@ -17,7 +19,9 @@ bool Member::mayReplace() const {
 }
 
 int Member::threadsInside() const {
-  const int inside = static_cast<int>(lanes.inside()) + tokenHolders + threadsOpening;
+  // An opening counts as one at least: one whose threads have all come back calls the module again at once.
+  const int opening = std::max(threadsOpening - openersWaiting, std::min(threadsOpening, 1));
+  const int inside = static_cast<int>(lanes.inside()) + tokenHolders + opening;
   const bool isToBeReleased = threadsReleasing > 0 || (isClosing() && (token || !lanes.isEmpty()));
   return inside == 0 && isToBeReleased ? 1 : inside;
 }

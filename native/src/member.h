@@ -68,6 +68,8 @@ struct Member {
   int tokenHolders GUARDED_BY(poolState) = 0;
   /// How many threads are opening the member.
   int threadsOpening GUARDED_BY(poolState) = 0;
+  /// How many of them wait outside the module for the others.
+  int openersWaiting GUARDED_BY(poolState) = 0;
   /// How many threads are releasing the member.
   int threadsReleasing GUARDED_BY(poolState) = 0;
   /// How many logins earlier openings made.

@@ -27,6 +27,18 @@ std::shared_ptr<const MemberOptions> MemberControl::beginOpening(int index) {
   return {members_->countInside(member.threadsOpening), &member.options};
 }
 
+std::shared_ptr<const void> MemberControl::countScout(int index, OpeningPointer opening) {
+  const PoolLock lock(members_->mutex);
+  using Held = std::pair<OpeningPointer, std::shared_ptr<const void>>;
+  return std::make_shared<Held>(std::move(opening),
+                                members_->countInside(members_->known(index).threadsOpening));
+}
+
+std::shared_ptr<const void> MemberControl::countWaitingOpener(int index) {
+  const PoolLock lock(members_->mutex);
+  return members_->countInside(members_->known(index).openersWaiting);
+}
+
 void MemberControl::detach(int index, Deadline deadline) {
   // Declared before the lock, so destroyed after it: the token's end may finalise the module.
   OpeningPointer opening;

@@ -21,6 +21,12 @@ class MemberControl {
   [[nodiscard]] int add(MemberOptions options);
   /// Counts a control operation that opens the member, until the result is destroyed.
   [[nodiscard]] std::shared_ptr<const MemberOptions> beginOpening(int index);
+  /// Counts another thread that calls the module for this opening, until the result is destroyed. Works on a
+  /// closed member too.
+  [[nodiscard]] std::shared_ptr<const void> countScout(int index, OpeningPointer opening);
+  /// Until the result is destroyed, the operation that opens the member waits outside the module. Works on a
+  /// closed member too.
+  [[nodiscard]] std::shared_ptr<const void> countWaitingOpener(int index);
   /// Suspends the member, takes its token away, refuses what names it, and ends its lanes. Those that do not
   /// come back by the deadline are abandoned with what they hold.
   void detach(int index, Deadline deadline);

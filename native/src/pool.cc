@@ -33,8 +33,8 @@ void reopen(MemberControl& members, Threads& threads, Completion& answer, int me
   auto opening = members.newOpening(member);
   // No reference of this thread to the module outlives the answer: the last one finalises, and closing waits
   // for that.
-  const SlotScan scan(
-      threads, std::make_shared<std::pair<std::shared_ptr<const void>, OpeningPointer>>(options, opening));
+  const SlotScan scan(threads, {[&members, member, opening] { return members.countScout(member, opening); },
+                                [&members, member] { return members.countWaitingOpener(member); }});
   auto token = Token::find(Module::open(options->module, opening, deadline), options->token, scan, deadline);
   auto info = token->infoAs(options->token);
   // Too late: the caller has its answer. What was opened closes with this scope.

@@ -93,7 +93,7 @@ void SlotScan::scout(Progress& progress, Module& module) {
 void SlotScan::startScout(const std::shared_ptr<Progress>& progress, const std::shared_ptr<Module>& module)
     REQUIRES(progress->mutex) {
   ++progress->scouts;
-  const auto work = [progress, held = module, inside = inside_]() mutable {
+  const auto work = [progress, held = module, inside = holds_.forScout()]() mutable {
     scout(*progress, *held);
     // Releases the references first: the thread that waits for the last one goes on to finalise the module.
     held.reset();
@@ -123,6 +123,7 @@ SlotListing SlotScan::read(const std::shared_ptr<Module>& module, const IsEnough
       progress->waiting.push_back(slot);
   }
   startScout(progress, module);
+  const auto waiting = holds_.forWaiting();
   const auto isOver = [&]() REQUIRES(progress->mutex) {
     return progress->isDone() || (progress->onlyOverdueOnesAreLeft() && isEnough(progress->listing.tokens));
   };

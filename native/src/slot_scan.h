@@ -25,9 +25,17 @@ struct SlotListing {
 /// each slot that hangs costs one thread, and none blocks the slots behind it.
 class SlotScan {
  public:
-  /// Each thread holds `inside` and the module for as long as it may be inside the module.
-  SlotScan(Threads& threads, std::shared_ptr<const void> inside)
-      : threads_(threads), inside_(std::move(inside)) {}
+  using Hold = std::shared_ptr<const void>;
+  /// How a pool learns who is inside its module. Both are called while `read` runs, and may not throw.
+  struct Holds {
+    /// For a thread that asks slots. It is let go when the thread has left the module.
+    std::function<Hold()> forScout = [] { return nullptr; };
+    /// For the reader while it waits: it is not inside the module itself then.
+    std::function<Hold()> forWaiting = [] { return nullptr; };
+  };
+
+  explicit SlotScan(Threads& threads) : SlotScan(threads, Holds()) {}
+  SlotScan(Threads& threads, Holds holds) : threads_(threads), holds_(std::move(holds)) {}
 
   /// Whether the scan may stop waiting for the slots that have not answered.
   using IsEnough = std::function<bool(const std::vector<TokenInfo>&)>;
@@ -43,7 +51,7 @@ class SlotScan {
   static void scout(Progress& progress, Module& module);
 
   Threads& threads_;
-  const std::shared_ptr<const void> inside_;
+  const Holds holds_;
 };
 
 }  // namespace holdfast

@@ -9,7 +9,7 @@ namespace {
 
 std::shared_ptr<Token> find(const std::shared_ptr<Module>& module) {
   static Threads threads;
-  return Token::find(module, {TestToken::kLabel, std::nullopt}, SlotScan(threads, nullptr), after(20'000));
+  return Token::find(module, {TestToken::kLabel, std::nullopt}, SlotScan(threads), after(20'000));
 }
 
 TEST(Module, PrivateInstancesAreIndependent) {

@@ -99,6 +99,20 @@ TEST(Reopen, OpeningsThatHangAreBoundedAndCountedAtClose) {
   token.heal();
 }
 
+TEST(Reopen, EverySlotThatHangsIsCountedAtClose) {
+  const TestToken token;
+  TestPool pool;
+  const int member = pool.pool().addMember({token.faultyModule(), {TestToken::kLabel, std::nullopt}, {1, 1}});
+  token.obey("C_GetTokenInfo hang");
+  auto opening =
+      pool.start([&](const auto& answer) { pool.pool().reopenMember(answer, member, after(4'000)); });
+  // SoftHSM has a second slot, with a token that nobody initialised: another thread asks that one.
+  ASSERT_TRUE(eventually([&] { return token.calls("C_GetTokenInfo") == 2; }));
+  EXPECT_EQ(pool.close(after(50)), 2U);
+  token.heal();
+  failureOf(opening.get());
+}
+
 TEST(Reopen, ACopyWhoseFinalisationFailedIsFinalisedBeforeItServesAgain) {
   const TestToken one;
   const TestToken two;
