@@ -10,7 +10,7 @@ import { connect, inMilliseconds, makeKey, memberOptions, soon } from '../test/n
 import { Secret } from '../src/secret.js';
 import type { Measurement } from './measurement.js';
 import { percentile } from './statistics.js';
-import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
+import { perOperation, withThreadUse } from './thread-cpu.js';
 
 export interface AddonLoad {
   libraryPath: string;
@@ -84,12 +84,11 @@ async function encryptFor(loop: Loop, inFlight: number, seconds: number): Promis
 async function measure(loop: Loop, inFlight: number, seconds: number): Promise<Measurement> {
   await encryptFor(loop, inFlight, seconds / 5);
   const startMs = performance.now();
-  const { result: latenciesMs, cpu } = await withThreadCpu(process.pid, () => encryptFor(loop, inFlight, seconds));
+  const { result: latenciesMs, use } = await withThreadUse(process.pid, () => encryptFor(loop, inFlight, seconds));
   const elapsedMs = performance.now() - startMs;
   return {
     rps: (latenciesMs.length / elapsedMs) * 1000,
-    cpuMicrosPerRequest: totalOf(cpu) / latenciesMs.length,
-    cpuMicrosByThread: perOperation(cpu, latenciesMs.length),
+    ...perOperation(use, latenciesMs.length),
     latencyMs: { p50: percentile(latenciesMs, 0.5), p99: percentile(latenciesMs, 0.99) },
   };
 }

@@ -47,6 +47,7 @@ const figures: Readonly<Record<string, Figure>> = {
   cpuMicrosPerRequest: ({ cpuMicrosPerRequest }) => cpuMicrosPerRequest,
   toEchoPerCpu: ({ cpuMicrosPerRequest }, echo) => echo.cpuMicrosPerRequest / cpuMicrosPerRequest,
   rps: ({ rps }) => rps,
+  sleepsPerRequest: ({ sleepsByThread }) => Object.values(sleepsByThread ?? {}).reduce((sum, count) => sum + count, 0),
   p50Ms: ({ latencyMs }) => latencyMs.p50,
   p99Ms: ({ latencyMs }) => latencyMs.p99,
 };

@@ -4,7 +4,7 @@ import { spread } from './h2load.js';
 import type { Measurement } from './measurement.js';
 import { runProgram } from './program.js';
 import { service, type Target } from './target.js';
-import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
+import { perOperation, withThreadUse } from './thread-cpu.js';
 
 const installer = fileURLToPath(new URL('../scripts/install-go-program.mjs', import.meta.url));
 /** Descriptors of the services, written by the build. */
@@ -26,14 +26,13 @@ export async function measureWithGhz(
   inFlight: number,
   seconds: number,
 ): Promise<Measurement> {
-  const { result, cpu } = await withThreadCpu(target.pid, () =>
+  const { result, use } = await withThreadUse(target.pid, () =>
     runProgram({ program: ghzPath, parameters: ghzParameters(target, inFlight, seconds) }),
   );
   const { count, ...measurement } = parseGhz(result);
   return {
     ...measurement,
-    cpuMicrosPerRequest: totalOf(cpu) / count,
-    cpuMicrosByThread: perOperation(cpu, count),
+    ...perOperation(use, count),
   };
 }
 

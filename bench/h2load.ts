@@ -5,7 +5,7 @@ import type { Measurement } from './measurement.js';
 import { ProgramFailure, runProgram } from './program.js';
 import { percentile } from './statistics.js';
 import { pathOf, type Target } from './target.js';
-import { perOperation, totalOf, withThreadCpu } from './thread-cpu.js';
+import { perOperation, withThreadUse } from './thread-cpu.js';
 
 /** The maximum number of connections that carry the load; the requests in flight are spread over them. */
 const maxConnections = 8;
@@ -31,7 +31,7 @@ export async function measureWithH2load(
   const logPath = join(folder, 'requests.tsv');
   const amount = ['--duration', `${Math.round(seconds * 1000)}ms`, '--log-file', logPath];
   try {
-    const { result, cpu } = await withThreadCpu(target.pid, () =>
+    const { result, use } = await withThreadUse(target.pid, () =>
       runH2load(target, clientCertificateLibrary, inFlight, amount),
     );
     const { succeeded, elapsedSeconds } = result;
@@ -41,8 +41,7 @@ export async function measureWithH2load(
     }
     return {
       rps: succeeded / elapsedSeconds,
-      cpuMicrosPerRequest: totalOf(cpu) / succeeded,
-      cpuMicrosByThread: perOperation(cpu, succeeded),
+      ...perOperation(use, succeeded),
       latencyMs: latenciesOf(readFileSync(logPath, 'utf8')),
     };
   } finally {

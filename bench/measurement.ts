@@ -1,4 +1,4 @@
-import type { ThreadCpu } from './thread-cpu.js';
+import type { ByThread } from './thread-cpu.js';
 
 /** The result of one run of one scenario. */
 export interface Measurement {
@@ -7,7 +7,9 @@ export interface Measurement {
   /** CPU time of the measured process, user and system, per operation. */
   cpuMicrosPerRequest: number;
   /** The same by what the threads do; left out if the process is not Node. */
-  cpuMicrosByThread?: ThreadCpu;
+  cpuMicrosByThread?: ByThread;
+  /** How often the threads went to sleep, per operation; left out like the figure above. */
+  sleepsByThread?: ByThread;
   latencyMs: { p50: number; p99: number };
   /** The average duration of one operation inside the simulated HSM; left out elsewhere. */
   serviceTimeMs?: number;

@@ -6,7 +6,7 @@ import type { OpenLoopResult } from './open-loop.js';
 import { serviceTimeMs, simulatedName } from './simulated-hsm.js';
 import { median } from './statistics.js';
 import type { TelemetryReport } from './telemetry-pairs.js';
-import { type ThreadCpu, threadKinds } from './thread-cpu.js';
+import { type ByThread, threadKinds } from './thread-cpu.js';
 
 /** One scenario's medians. */
 export interface BenchResult extends Measurement {
@@ -107,11 +107,18 @@ export function summarise(rounds: Rounds): BenchResult[] {
 }
 
 /** The median of each kind of thread, by itself: their sum is not quite the median of the sum. */
-function threadsOf(measurements: readonly Measurement[]): Pick<Measurement, 'cpuMicrosByThread'> {
-  const measured = measurements.flatMap(({ cpuMicrosByThread: cpu }) => (cpu === undefined ? [] : [cpu]));
+function threadsOf(measurements: readonly Measurement[]): Pick<Measurement, 'cpuMicrosByThread' | 'sleepsByThread'> {
+  return {
+    ...mediansOf(measurements, 'cpuMicrosByThread'),
+    ...mediansOf(measurements, 'sleepsByThread'),
+  };
+}
+
+function mediansOf(measurements: readonly Measurement[], figure: 'cpuMicrosByThread' | 'sleepsByThread') {
+  const measured = measurements.flatMap((measurement) => measurement[figure] ?? []);
   if (measured.length === 0) return {};
-  const medians = threadKinds.map((kind) => [kind, rounded(median(measured.map((cpu) => cpu[kind])))]);
-  return { cpuMicrosByThread: Object.fromEntries(medians) as ThreadCpu };
+  const medians = threadKinds.map((kind) => [kind, rounded(median(measured.map((byThread) => byThread[kind])))]);
+  return { [figure]: Object.fromEntries(medians) as ByThread };
 }
 
 function serviceTimeOf(measurements: readonly Measurement[]): Pick<Measurement, 'serviceTimeMs'> {

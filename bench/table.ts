@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import type { Comparison } from './comparison.js';
 import type { CreateKeyCost } from './create-key-load.js';
 import type { OpenLoopResult } from './open-loop.js';
-import type { BenchReport } from './report.js';
+import type { BenchReport, BenchResult } from './report.js';
 import { type ThreadKind, threadKinds } from './thread-cpu.js';
 
 /** The report for people. */
@@ -27,6 +27,7 @@ export function asTable(report: BenchReport): string {
     `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
     `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
     ...Object.entries(ratios.toEchoPerCpu).map(([name, value]) => `  ${name.padEnd(32)} ${value.toFixed(3)}`),
+    ...report.results.filter(({ name }) => sleepersNamed.test(name)).map(sleepsLine),
     ...Object.entries(ratios.encryptGrowth).map(([keys, value]) => `${growthLabel(keys)}${value.toFixed(3)}`),
     `p99 / p50 at 80 % load             ${ratios.p99ToP50At80Percent.toFixed(2)}  (target at most 5)`,
     ...report.openLoop.map(openLoopLine),
@@ -46,6 +47,14 @@ export function asTable(report: BenchReport): string {
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');
+}
+
+/** Those whose loads differ only in how many requests are in flight: they show who waits for whom. */
+const sleepersNamed = /^(echo|encrypt)-h2load@/;
+
+function sleepsLine({ name, sleepsByThread: sleeps }: BenchResult): string {
+  const counts = threadKinds.map((kind) => `${headOf(kind)} ${sleeps?.[kind].toFixed(2) ?? '–'}`);
+  return `${`  sleeps a request, ${name}`.padEnd(35)}${counts.join(', ')}`;
 }
 
 function openLoopLine({ name, share, offeredRps, rps, latencyMs, sentLateMs }: OpenLoopResult): string {

@@ -4,8 +4,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 export const threadKinds = ['eventLoop', 'lanes', 'libuv', 'v8', 'other'] as const;
 export type ThreadKind = (typeof threadKinds)[number];
 
-/** CPU time, user and system, by what the threads do, in microseconds. */
-export type ThreadCpu = Record<ThreadKind, number>;
+/** A figure by what the threads do. */
+export type ByThread = Record<ThreadKind, number>;
+
+/** What the threads of a process used. */
+export interface ThreadUse {
+  /** CPU time, user and system, in microseconds. */
+  cpuMicros: ByThread;
+  /** How often a thread went to sleep. Somebody has to wake it each time. */
+  sleeps: ByThread;
+}
 
 /** A thread of a process. */
 export interface ThreadTime {
@@ -14,6 +22,8 @@ export interface ThreadTime {
   name: string;
   /** Time on a CPU so far (the kernel's sched-stats documentation, `/proc/<pid>/schedstat`). */
   nanoseconds: number;
+  /** How often it has gone to sleep so far (proc(5), `voluntary_ctxt_switches` of `/proc/<pid>/task/<tid>/status`). */
+  sleeps: number;
 }
 
 /**
@@ -29,11 +39,11 @@ const kindByName: readonly [RegExp, ThreadKind][] = [
   [/^(V8Worker|DelayedTaskSche|SignalInspector)/, 'v8'],
 ];
 
-/** CPU time that `work` makes the threads of a process use. */
-export async function withThreadCpu<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; cpu: ThreadCpu }> {
+/** What the threads of a process use while `work` runs. */
+export async function withThreadUse<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; use: ThreadUse }> {
   const before = threadsOf(pid);
   const result = await work();
-  return { result, cpu: cpuBetween(pid, before, threadsOf(pid)) };
+  return { result, use: useBetween(pid, before, threadsOf(pid)) };
 }
 
 /** The threads of a process, in the order of their start. */
@@ -49,30 +59,37 @@ export function threadsOf(pid: number): ThreadTime[] {
 function readThread(folder: string, threadId: number): ThreadTime | undefined {
   try {
     const [nanoseconds] = readFileSync(`${folder}/schedstat`, 'utf8').split(' ').map(Number);
-    return { threadId, name: readFileSync(`${folder}/comm`, 'utf8').trim(), nanoseconds: nanoseconds ?? 0 };
+    const sleeps = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1];
+    const name = readFileSync(`${folder}/comm`, 'utf8').trim();
+    return { threadId, name, nanoseconds: nanoseconds ?? 0, sleeps: Number(sleeps) };
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }
 
-/** CPU time of the threads that are there at the end. Those that ended in between are missing; lanes and pools last. */
-export function cpuBetween(pid: number, before: readonly ThreadTime[], after: readonly ThreadTime[]): ThreadCpu {
-  const earlier = new Map(before.map(({ threadId, nanoseconds }) => [threadId, nanoseconds]));
-  const cpu: ThreadCpu = { eventLoop: 0, lanes: 0, libuv: 0, v8: 0, other: 0 };
-  for (const [kind, { threadId, nanoseconds }] of withKinds(pid, after)) {
-    cpu[kind] += (nanoseconds - (earlier.get(threadId) ?? 0)) / 1000;
+/** Of the threads that are there at the end. Those that ended in between are missing; lanes and pools last. */
+export function useBetween(pid: number, before: readonly ThreadTime[], after: readonly ThreadTime[]): ThreadUse {
+  const earlier = new Map(before.map((thread) => [thread.threadId, thread]));
+  const use: ThreadUse = { cpuMicros: noUse(), sleeps: noUse() };
+  for (const [kind, { threadId, nanoseconds, sleeps }] of withKinds(pid, after)) {
+    use.cpuMicros[kind] += (nanoseconds - (earlier.get(threadId)?.nanoseconds ?? 0)) / 1000;
+    use.sleeps[kind] += sleeps - (earlier.get(threadId)?.sleeps ?? 0);
   }
-  return cpu;
+  return use;
 }
 
-export function totalOf(cpu: ThreadCpu): number {
-  return threadKinds.reduce((sum, kind) => sum + cpu[kind], 0);
-}
+const noUse = (): ByThread => ({ eventLoop: 0, lanes: 0, libuv: 0, v8: 0, other: 0 });
 
-/** CPU time divided by the number of operations. */
-export function perOperation(cpu: ThreadCpu, operations: number): ThreadCpu {
-  return Object.fromEntries(threadKinds.map((kind) => [kind, cpu[kind] / operations])) as ThreadCpu;
+/** The same use as the fields of a measurement, divided by the number of operations. */
+export function perOperation({ cpuMicros, sleeps }: ThreadUse, operations: number) {
+  const divided = (figure: ByThread) =>
+    Object.fromEntries(threadKinds.map((kind) => [kind, figure[kind] / operations])) as ByThread;
+  return {
+    cpuMicrosPerRequest: threadKinds.reduce((sum, kind) => sum + cpuMicros[kind], 0) / operations,
+    cpuMicrosByThread: divided(cpuMicros),
+    sleepsByThread: divided(sleeps),
+  };
 }
 
 /** A thread without a name of its own has that of its process: V8's come first, then libuv's pool. */
