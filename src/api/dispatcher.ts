@@ -73,6 +73,25 @@ class RequestRecord {
   }
 }
 
+/** The circumstances of one decision. Most policies do not ask for the time. */
+class CallCircumstances implements AccessContext {
+  readonly encryptionContext: AccessContext['encryptionContext'];
+  readonly sourceAddress: string;
+  readonly face: string;
+  readonly #clock: Clock;
+
+  constructor({ sourceAddress, face }: IncomingCall, context: AccessContext['encryptionContext'], clock: Clock) {
+    this.encryptionContext = context;
+    this.sourceAddress = sourceAddress;
+    this.face = face;
+    this.#clock = clock;
+  }
+
+  get time(): Date {
+    return this.#clock.now();
+  }
+}
+
 /**
  * The dispatcher of all faces. Nothing is answered before the audit log has its record. If the record cannot be written
  * the answer is KMS_INTERNAL, even if the operation is done by then. It waits for a log that blocks until the request's
@@ -130,7 +149,7 @@ export class AuditedDispatcher implements Dispatcher {
     validateRequest(record.request, requestConstraints[call.method]);
     return whenKnown(this.#prepare(call, principal, record), (prepared) => {
       record.accesses = prepared.accesses;
-      const allowed = this.#requireAllowed(principal, record, this.#accessContext(call));
+      const allowed = this.#requireAllowed(principal, record, call);
       return whenKnown(allowed, () => prepared.execute());
     });
   }
@@ -143,13 +162,13 @@ export class AuditedDispatcher implements Dispatcher {
   }
 
   /** Makes the remaining decisions, one after another. @throws ACCESS_DENIED at the first refusal. */
-  #requireAllowed(principal: Principal, record: RequestRecord, circumstances: AccessContext): Eventual<undefined> {
+  #requireAllowed(principal: Principal, record: RequestRecord, call: IncomingCall): Eventual<undefined> {
     const access = record.accesses[record.decidedBy.length];
     if (access === undefined) return undefined;
-    return whenKnown(this.#decide(principal, access, circumstances), (decision) => {
+    return whenKnown(this.#decide(principal, access, call), (decision) => {
       record.decidedBy.push(decision.by);
       if (!decision.allowed) throw accessDenied(principal, access, decision);
-      return this.#requireAllowed(principal, record, circumstances);
+      return this.#requireAllowed(principal, record, call);
     });
   }
 
@@ -162,7 +181,7 @@ export class AuditedDispatcher implements Dispatcher {
     const { cause } = error;
     const { principal } = call;
     if (principal === undefined || !(cause instanceof UnknownKeyError)) return error;
-    const context = this.#accessContext(call);
+    const context = new CallCircumstances(call, undefined, this.#dependencies.clock);
     const access = { principal, action: 'kms:DescribeKey', resource: { kind: 'unknown-key' }, context } as const;
     // A failing authorizer must not keep the refusal out of the audit log.
     return orElse(
@@ -174,14 +193,10 @@ export class AuditedDispatcher implements Dispatcher {
     );
   }
 
-  #decide(principal: Principal, access: AccessCheck, circumstances: AccessContext): Eventual<Decision> {
+  #decide(principal: Principal, access: AccessCheck, call: IncomingCall): Eventual<Decision> {
     const { action, resource, encryptionContext } = access;
-    const context = encryptionContext === undefined ? circumstances : { ...circumstances, encryptionContext };
+    const context = new CallCircumstances(call, encryptionContext, this.#dependencies.clock);
     return this.#dependencies.authorizer.decide({ principal, action, resource, context });
-  }
-
-  #accessContext({ sourceAddress, face }: IncomingCall): AccessContext {
-    return { sourceAddress, face, time: this.#dependencies.clock.now() };
   }
 
   #audit(call: IncomingCall, record: RequestRecord): Promise<void> {
@@ -195,15 +210,12 @@ export class AuditedDispatcher implements Dispatcher {
       principal: call.principal?.arn ?? null,
       ...(call.principal === undefined && call.certificate !== undefined ? { certificate: call.certificate } : {}),
       sourceAddress: call.sourceAddress,
-      actions: record.accesses.map((access) => access.action),
+      actions: auditedActions(record),
       decidedBy: record.decidedBy,
       resources: auditedResources(record, operation),
       outcome: outcomeOf(error),
       errorCode: error?.code ?? null,
-      parameters: {
-        ...auditedParameters(record.request, this.#auditedFields.get(call.method) ?? []),
-        ...unknownKeyOf(error),
-      },
+      parameters: auditedParameters(record.request, this.#auditedFields.get(call.method) ?? [], error),
       durationMs: Math.round((this.#dependencies.clock.monotonicMs() - startedMs) * 1000) / 1000,
     };
     return this.#appendInTime(event, operation.plane === 'control', call.deadlineMs);
@@ -258,9 +270,16 @@ function outcomeOf(error: HoldfastError | undefined): AuditEvent['outcome'] {
 }
 
 function auditedResources({ accesses, response, error }: RequestRecord, { created }: Operation<never>): string[] {
-  const named = accesses.flatMap((access) => resourceName(access.resource));
-  if (error !== undefined || response === undefined || created === undefined) return named;
-  return [...named, created(response)];
+  const named: string[] = [];
+  for (const { resource } of accesses) named.push(...resourceName(resource));
+  if (error === undefined && response !== undefined && created !== undefined) named.push(created(response));
+  return named;
+}
+
+function auditedActions({ accesses }: RequestRecord): string[] {
+  const actions: string[] = [];
+  for (const { action } of accesses) actions.push(action);
+  return actions;
 }
 
 function resourceName(resource: AccessResource): string[] {
@@ -279,8 +298,8 @@ function resourceName(resource: AccessResource): string[] {
  * The key that a ciphertext names and this catalog does not have. If the right catalog is missing, these ids are the
  * only clue to it.
  */
-function unknownKeyOf(error: HoldfastError | undefined): Record<string, string> {
-  if (!(error?.cause instanceof UnknownKeyError)) return {};
+function unknownKeyOf(error: HoldfastError): Record<string, string> {
+  if (!(error.cause instanceof UnknownKeyError)) return {};
   const { keyId, materialId } = error.cause;
   return { unknown_key_id: keyId, unknown_key_material_id: materialId };
 }
@@ -301,13 +320,17 @@ function auditedFieldsOf(operations: Operations): ReadonlyMap<OperationName, rea
   );
 }
 
-function auditedParameters(request: Record<string, unknown>, fields: readonly AuditedField[]): Record<string, unknown> {
+function auditedParameters(
+  request: Record<string, unknown>,
+  fields: readonly AuditedField[],
+  error: HoldfastError | undefined,
+): Record<string, unknown> {
   const parameters: Record<string, unknown> = {};
   for (const { name, recordedAs } of fields) {
     const value = request[name];
     if (value !== undefined) parameters[recordedAs] = auditedValue(value);
   }
-  return parameters;
+  return error === undefined ? parameters : { ...parameters, ...unknownKeyOf(error) };
 }
 
 /** The longest legal description, and the longest legal encryption context: a legal request is recorded whole. */

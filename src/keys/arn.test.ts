@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { aliasArn, keyArn, looksLikeArn, parseArn } from './arn.js';
+import { keyRecord } from '../../test/contract/catalog-records.js';
+import { aliasArn, keyArn, looksLikeArn, parseArn, recordArn } from './arn.js';
 
 const identity = { partition: 'aws' };
 const scope = { account: '111122223333', region: 'eu-central-1' };
@@ -10,6 +11,15 @@ describe('ARNs', () => {
     const arn = keyArn(identity, { ...scope, keyId });
     expect(arn).toBe(`arn:aws:kms:eu-central-1:111122223333:key/${keyId}`);
     expect(parseArn(arn)).toEqual({ partition: 'aws', ...scope, resource: { kind: 'key', name: keyId } });
+  });
+
+  it('of a record are kept with it, for each partition', () => {
+    const [one, two] = [keyRecord(), keyRecord()];
+    for (const partition of ['aws', 'aws-cn', 'aws']) {
+      for (const record of [one, two, one]) {
+        expect(recordArn({ partition }, record)).toBe(keyArn({ partition }, record));
+      }
+    }
   });
 
   it('keep colons and slashes in an alias name', () => {

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import type { Identity } from './identity.js';
+import type { KeyRecord } from './key.js';
 import type { Scope } from '../calls/scope.js';
 
 /** A parsed ARN of this service. */
@@ -13,6 +14,20 @@ export interface Arn extends Scope {
 export function keyArn(identity: Pick<Identity, 'partition'>, key: Scope & { keyId: string }): string {
   return `${arnPrefix(identity, key)}:key/${key.keyId}`;
 }
+
+/**
+ * The ARN of a record of the catalog, as one string object for as long as the catalog's cache gives that record: what is
+ * looked up or compared by it on every request is found without reading it.
+ */
+export function recordArn(identity: Pick<Identity, 'partition'>, key: KeyRecord): string {
+  const known = recordArns.get(key);
+  if (known?.partition === identity.partition) return known.arn;
+  const arn = keyArn(identity, key);
+  recordArns.set(key, { partition: identity.partition, arn });
+  return arn;
+}
+
+const recordArns = new WeakMap<KeyRecord, { partition: string; arn: string }>();
 
 /** `arn:<partition>:kms:<region>:<account>:alias/<name>`; `aliasName` has its prefix `alias/` already. */
 export function aliasArn(identity: Pick<Identity, 'partition'>, alias: Scope & { aliasName: string }): string {

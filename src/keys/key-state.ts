@@ -3,7 +3,7 @@ import { keyUnavailable } from '../keystores/key-stores.js';
 import { willAllow } from '../keystores/connection-state.js';
 import type { ConnectionState } from '../keystores/store.js';
 import { type Eventual, whenKnown } from '../calls/eventual.js';
-import { keyArn } from './arn.js';
+import { keyArn, recordArn } from './arn.js';
 import type { KeysCore } from './core.js';
 import type { KeyRecord, KeyState } from './key.js';
 import { keyNotFound } from './not-found.js';
@@ -93,7 +93,7 @@ export function requireKeyState(
   allowed: KeyStates,
 ): Eventual<undefined> {
   return whenKnown(keyStandingOf(core, key), (standing) => {
-    checkKeyState(allowed, standing, keyArn(core.identity, key));
+    checkKeyState(allowed, standing, recordArn(core.identity, key));
     return undefined;
   });
 }

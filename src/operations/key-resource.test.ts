@@ -2,12 +2,28 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { addKey, aliasFor, scope } from '../../test/contract/catalog-records.js';
+import { addKey, aliasFor, keyRecord, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
 import type { KeysCore } from '../keys/core.js';
 import { AccessList } from '../policy/access-list.js';
 import { openTestCatalog } from '../../test/catalog-file.js';
 import { keyResource } from './key-resource.js';
+
+test('a resource is made once for a list of aliases, and never serves another key', async () => {
+  const lists = new Map([
+    ['a', [aliasFor(keyRecord({ keyId: 'a' }), 'alias/app')]],
+    ['shared', []],
+  ]);
+  const listAliases = ({ targetKeyId = '' }) => lists.get(targetKeyId) ?? lists.get('shared');
+  const core = { catalog: { listAliases }, identity: { partition: 'aws' } } as unknown as KeysCore;
+  const [a, b, c] = ['a', 'b', 'c'].map((keyId) => keyRecord({ keyId }));
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three keys');
+  const first = await keyResource(core, a);
+  expect(await keyResource(core, a)).toBe(first);
+  lists.set('a', []);
+  expect(await keyResource(core, a)).toMatchObject({ keyId: 'a', aliasNames: [] });
+  for (const key of [b, c, b]) expect(await keyResource(core, key)).toMatchObject({ keyId: key.keyId });
+});
 
 test('an alias that moves takes its access with it at once, moved by this process or another', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-access-'));

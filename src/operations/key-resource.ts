@@ -1,7 +1,7 @@
 import { type Eventual, orElse, whenKnown } from '../calls/eventual.js';
 import { HoldfastError } from '../errors.js';
 import { maximumAliasesPerKey } from '../keys/alias-rules.js';
-import { keyArn } from '../keys/arn.js';
+import { recordArn } from '../keys/arn.js';
 import type { KeysCore } from '../keys/core.js';
 import type { AliasRecord, KeyRecord } from '../keys/key.js';
 import { type ResolveOptions, resolveKey } from '../keys/resolve-key.js';
@@ -46,23 +46,21 @@ export function keyResource(core: KeysCore, key: KeyRecord): Eventual<AccessReso
     afterAliasName: undefined,
     limit: maximumAliasesPerKey,
   });
-  return whenKnown(aliases, (known) => ({
-    kind: 'key',
-    keyId: key.keyId,
-    keyArn: keyArn(core.identity, key),
-    aliasNames: namesOf(known),
-  }));
+  return whenKnown(aliases, (known) => resourceOf(recordArn(core.identity, key), key, known));
 }
 
-/** Keyed by list: the catalog's cache returns the same object until something changes. */
-const knownNames = new WeakMap<readonly AliasRecord[], readonly string[]>();
+type KeyResource = Extract<AccessResource, { kind: 'key' }>;
 
-function namesOf(aliases: readonly AliasRecord[]): readonly string[] {
-  const known = knownNames.get(aliases);
-  if (known !== undefined) return known;
-  const names = aliases.map((alias) => alias.aliasName);
-  knownNames.set(aliases, names);
-  return names;
+/** Keyed by the list of aliases: the catalog's cache returns the same object until something changes. */
+const knownResources = new WeakMap<readonly AliasRecord[], KeyResource>();
+
+function resourceOf(keyArn: string, { keyId }: KeyRecord, aliases: readonly AliasRecord[]): KeyResource {
+  const known = knownResources.get(aliases);
+  if (known?.keyArn === keyArn) return known;
+  const aliasNames = aliases.map((alias) => alias.aliasName);
+  const resource: KeyResource = { kind: 'key', keyId, keyArn, aliasNames };
+  knownResources.set(aliases, resource);
+  return resource;
 }
 
 /**

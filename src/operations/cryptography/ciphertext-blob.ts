@@ -116,13 +116,14 @@ export function parseCiphertextBlob(blob: Uint8Array): CiphertextBlob {
   return {
     keyId: keyIdKind === keyIdKinds.uuid ? uuid(keyIdDigits) : `mrk-${keyIdDigits}`,
     materialId: bytes.toString('hex', offsets.materialId, offsets.algorithm),
-    nonce: Uint8Array.from(bytes.subarray(offsets.nonce, bodyOffset)),
-    ciphertext: Uint8Array.from(bytes.subarray(bodyOffset)),
+    nonce: new Uint8Array(bytes.buffer, bytes.byteOffset + offsets.nonce, nonceLength),
+    ciphertext: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyOffset, bytes.length - bodyOffset),
   };
 }
 
 function uuid(digits: string): string {
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const [first, last] = [`${digits.slice(0, 8)}-${digits.slice(8, 12)}`, `${digits.slice(16, 20)}-${digits.slice(20)}`];
+  return `${first}-${digits.slice(12, 16)}-${last}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Eventual, whenKnown } from '../../calls/eventual.js';
 import { HoldfastError } from '../../errors.js';
-import { keyArn } from '../../keys/arn.js';
+import { recordArn } from '../../keys/arn.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
 import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { materialReference } from '../../keys/material.js';
@@ -10,8 +10,8 @@ import type { Secret } from '../../secret.js';
 import { checkAlgorithm } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
-import { encodeHeader, type CiphertextBlob, ciphertextAdditionalData, invalidCiphertext } from './ciphertext-blob.js';
-import type { CryptographyCore } from './encryption.js';
+import { type CiphertextBlob, ciphertextAdditionalData, invalidCiphertext } from './ciphertext-blob.js';
+import { type CryptographyCore, headerOf } from './encryption.js';
 
 /** A checked decryption of a ciphertext blob: only the HSM can still refuse it. */
 export interface PreparedDecryption {
@@ -46,12 +46,13 @@ export function prepareDecryption(
   checkAlgorithm(key, request.encryptionAlgorithm);
   return whenKnown(requireKeyState(core, key, cryptographicUse), () => {
     const context = canonicalContext(request.encryptionContext, request.contextField);
-    const keyId = keyArn(core.identity, key);
+    const keyId = recordArn(core.identity, key);
     return {
       cluster: core.keyStores.clusterOf(key, keyId),
       material: materialReference(material),
       blob,
-      additionalData: ciphertextAdditionalData(encodeHeader(blob), context),
+      // The blob names this key and this material, so this is its own header.
+      additionalData: ciphertextAdditionalData(headerOf(material), context),
       keyId,
       keyMaterialId: visibleMaterialId(key, material),
     };

@@ -1,5 +1,5 @@
 import { type Eventual, whenKnown } from '../../calls/eventual.js';
-import { keyArn } from '../../keys/arn.js';
+import { recordArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import type { KeyRecord, MaterialRecord } from '../../keys/key.js';
 import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
@@ -58,7 +58,7 @@ function preparedUnder(
   context: Uint8Array,
 ): PreparedEncryption {
   const header = headerOf(material);
-  const keyId = keyArn(core.identity, key);
+  const keyId = recordArn(core.identity, key);
   return {
     cluster: core.keyStores.clusterOf(key, keyId),
     material: materialReference(material),
@@ -75,7 +75,8 @@ function preparedUnder(
  */
 const headers = new WeakMap<MaterialRecord, Uint8Array>();
 
-function headerOf(material: MaterialRecord): Uint8Array {
+/** The header of every ciphertext blob under this material. Callers must not change it. */
+export function headerOf(material: MaterialRecord): Uint8Array {
   const known = headers.get(material);
   if (known !== undefined) return known;
   const header = encodeHeader(material);
