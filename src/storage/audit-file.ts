@@ -1,9 +1,9 @@
 import type { AuditEvent } from '../audit/event.js';
 import type { AppendOptions, AuditLog } from '../audit/log.js';
 import { type Clock, delay, type ScheduledTask } from '../clock.js';
-import { printableJsonLine } from '../printable.js';
 import { AuditFileHandle, type AuditFileTarget, endsInTornLine } from './audit-file-handle.js';
 import { AppendedLine, type AuditLine, type AuditNotice, NoticeLine, wholeLines } from './audit-line.js';
+import { AuditRecordLines } from './audit-record-lines.js';
 import type { OpenFileWriter } from './file-writer.js';
 import { OverdueAppends } from './overdue-appends.js';
 
@@ -61,6 +61,7 @@ export async function openAuditFile(options: AuditFileOptions): Promise<AuditFil
  */
 export class AuditFile implements AuditLog {
   readonly #options: AuditFileOptions;
+  readonly #lines = new AuditRecordLines();
   #handle: AuditFileTarget;
   /** The lines for the next write. */
   #waiting: AuditLine[] = [];
@@ -101,7 +102,7 @@ export class AuditFile implements AuditLog {
   }
 
   append(event: AuditEvent, options: AppendOptions): Promise<void> {
-    return this.#add(new AppendedLine(printableJsonLine(event), options, true), options.untilMs);
+    return this.#add(new AppendedLine(this.#lines.lineOf(event), options, true), options.untilMs);
   }
 
   healthy(): boolean {
@@ -395,6 +396,4 @@ export class AuditFile implements AuditLog {
   }
 }
 
-function closedError(): Error {
-  return new Error('The audit log is closed.');
-}
+const closedError = (): Error => new Error('The audit log is closed.');
