@@ -41,7 +41,7 @@ export function forKey(
 /** A key as policies see it: its ARN, and the names of all aliases that point at it now. */
 export function keyResource(core: KeysCore, key: KeyRecord): Eventual<AccessResource> {
   const aliases = core.catalog.listAliases({
-    scope: { account: key.account, region: key.region },
+    scope: key,
     targetKeyId: key.keyId,
     afterAliasName: undefined,
     limit: maximumAliasesPerKey,

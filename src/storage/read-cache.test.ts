@@ -169,6 +169,38 @@ describe('in memory', () => {
     expect(asked).toEqual(['a', 'a']);
   });
 
+  it('keeps apart what is asked about one name, and bounds it', async () => {
+    const answering = (kind: string) => (of: { account: string }) =>
+      Promise.resolve({ answer: `${kind} of ${of.account}` });
+    catalog = {
+      findKey: answering('key'),
+      findAlias: answering('alias'),
+      findStore: answering('store'),
+      findMaterial: () => Promise.resolve({ answer: 'material' }),
+      listAliases: ({ limit }: { limit: number }) => {
+        asked.push(String(limit));
+        return Promise.resolve([{ answer: `${limit} aliases` }]);
+      },
+    } as unknown as Catalog;
+    const cached = opened(1);
+    const others = { ...scope, account: '999999999999' };
+    for (let round = 0; round < 3; round += 1) {
+      for (const of of [scope, others]) {
+        expect(await cached.findKey(of, 'a')).toEqual({ answer: `key of ${of.account}` });
+        expect(await cached.findAlias(of, 'a')).toEqual({ answer: `alias of ${of.account}` });
+        expect(await cached.findStore(of, 'a')).toEqual({ answer: `store of ${of.account}` });
+        expect(await cached.findMaterial('a')).toEqual({ answer: 'material' });
+      }
+    }
+    const aliases = async (limit: number) =>
+      cached.listAliases({ scope, targetKeyId: 'a', afterAliasName: undefined, limit });
+    for (let limit = 1; limit <= 40; limit += 1) expect(await aliases(limit)).toEqual([{ answer: `${limit} aliases` }]);
+    await aliases(40);
+    await aliases(1);
+    expect(asked.filter((limit) => limit === '40')).toHaveLength(1);
+    expect(asked.filter((limit) => limit === '1')).toHaveLength(2);
+  });
+
   it('keeps neither failures nor misses', async () => {
     const cached = opened(10);
     existing = () => Promise.reject(new Error('busy'));

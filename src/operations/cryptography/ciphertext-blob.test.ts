@@ -56,6 +56,24 @@ describe('the ciphertext blob', () => {
     expect(parseCiphertextBlob(Buffer.from(bytes, 'hex'))).toEqual(known);
   });
 
+  it('is parsed right however similar the ones before were, and whatever became of their bytes', () => {
+    const similar = [
+      known,
+      { ...known, keyId: known.keyId.replace('1', '2') },
+      { ...known, keyId: `mrk-${known.keyId.replaceAll('-', '')}` },
+      { ...known, materialId: `${known.materialId.slice(0, -1)}0` },
+      { ...known, materialId: `${'0f'.repeat(2)}${'1f'.repeat(30)}` },
+      { ...known, nonce: new Uint8Array(12).fill(0xcc) },
+    ];
+    for (const blob of [...similar, ...similar.toReversed()]) {
+      const bytes = serialized(blob);
+      const first = parseCiphertextBlob(bytes);
+      expect(parseCiphertextBlob(bytes)).toEqual(blob);
+      bytes.fill(0);
+      expect(first).toEqual(blob);
+    }
+  });
+
   it('is at most 96 bytes longer than the plaintext', () => {
     expect(serialized(known).length - 1).toBe(ciphertextOverhead);
     expect(ciphertextOverhead).toBeLessThanOrEqual(96);

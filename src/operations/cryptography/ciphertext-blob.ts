@@ -112,13 +112,37 @@ export function parseCiphertextBlob(blob: Uint8Array): CiphertextBlob {
     bytes[offsets.algorithm] === aes256Gcm &&
     bytes[offsets.nonceLength] === nonceLength;
   if (!known) throw invalidCiphertext();
-  const keyIdDigits = bytes.toString('hex', offsets.keyId, offsets.materialId);
+  const { keyId, materialId } = headerIn(bytes);
   return {
-    keyId: keyIdKind === keyIdKinds.uuid ? uuid(keyIdDigits) : `mrk-${keyIdDigits}`,
-    materialId: bytes.toString('hex', offsets.materialId, offsets.algorithm),
+    keyId,
+    materialId,
     nonce: new Uint8Array(bytes.buffer, bytes.byteOffset + offsets.nonce, nonceLength),
     ciphertext: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyOffset, bytes.length - bodyOffset),
   };
+}
+
+interface KnownHeader extends CiphertextHeader {
+  readonly bytes: Buffer;
+}
+
+/**
+ * Headers that were parsed lately, each at a place that its material id determines: these ids are random. The next
+ * ciphertext under the same material has the same string objects, by which caches find records without reading them.
+ */
+const lateHeaders: (KnownHeader | undefined)[] = new Array<undefined>(4_096).fill(undefined);
+
+function headerIn(bytes: Buffer): CiphertextHeader {
+  const place = bytes.readUInt16BE(offsets.materialId) % lateHeaders.length;
+  const late = lateHeaders[place];
+  if (late !== undefined && bytes.compare(late.bytes, 0, offsets.nonce, 0, offsets.nonce) === 0) return late;
+  const keyIdDigits = bytes.toString('hex', offsets.keyId, offsets.materialId);
+  const header: KnownHeader = {
+    keyId: bytes[offsets.keyIdKind] === keyIdKinds.uuid ? uuid(keyIdDigits) : `mrk-${keyIdDigits}`,
+    materialId: bytes.toString('hex', offsets.materialId, offsets.algorithm),
+    bytes: Buffer.from(bytes.subarray(0, offsets.nonce)),
+  };
+  lateHeaders[place] = header;
+  return header;
 }
 
 function uuid(digits: string): string {
