@@ -6,6 +6,7 @@
 #include "key_finding.h"
 #include "known_answer.h"
 #include "other_keys.h"
+#include "return_values.h"
 
 namespace holdfast {
 namespace {
@@ -41,25 +42,6 @@ void requireOtherKeysAfter(OperationContext& context, const Material& material, 
   throw isOfCanary(failure) ? keyFault(failure) : failure;
 }
 
-/// A key counts as refused only if it fails again after another one worked: the HSM may have been ill and
-/// recovered in between.
-void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT_HANDLE handle,
-                  HandleEntry& entry) {
-  try {
-    proveAll(context, material, handle);
-    return;
-  } catch (const Failure& failure) {
-    requireOtherKeysAfter(context, material, failure);
-  }
-  try {
-    proveAll(context, material, handle);
-  } catch (const Failure& failure) {
-    if (!mayBeOfKey(failure)) throw;
-    entry.recordRefusal(Clock::now());
-    throw keyFault(failure);
-  }
-}
-
 /// A failing search is not the HSM's fault if the HSM works with other keys.
 [[nodiscard]] CK_OBJECT_HANDLE findKey(OperationContext& context, const Material& material,
                                        HandleEntry& entry) {
@@ -85,6 +67,48 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
   }
 }
 
+/// How often in a row a handle that was just found may be stale before its key is blamed.
+constexpr int kMaxStaleHandles = 2;
+
+/// Whether there is no object with the handle any more. This does not show that the key is gone: it may have
+/// another handle by now.
+bool isOfStaleHandle(const Failure& failure) {
+  return failure.kind == FailureKind::kRv && returnValue(failure.rv).objectLost;
+}
+
+/// Proves the handle, or the one that the key has instead, and returns it.
+[[nodiscard]] CK_OBJECT_HANDLE proveWhereItIs(OperationContext& context, const Material& material,
+                                              CK_OBJECT_HANDLE handle, HandleEntry& entry) {
+  for (int staleHandles = 0;; ++staleHandles) {
+    try {
+      proveAll(context, material, handle);
+      return handle;
+    } catch (const Failure& failure) {
+      if (!isOfStaleHandle(failure) || staleHandles == kMaxStaleHandles) throw;
+    }
+    handle = findKey(context, material, entry);
+    entry.recordSeen(handle);
+  }
+}
+
+/// A key counts as refused only if it fails again after another one worked: the HSM may have been ill and
+/// recovered in between.
+[[nodiscard]] CK_OBJECT_HANDLE proveOrBlame(OperationContext& context, const Material& material,
+                                            CK_OBJECT_HANDLE handle, HandleEntry& entry) {
+  try {
+    return proveWhereItIs(context, material, handle, entry);
+  } catch (const Failure& failure) {
+    requireOtherKeysAfter(context, material, failure);
+  }
+  try {
+    return proveWhereItIs(context, material, handle, entry);
+  } catch (const Failure& failure) {
+    if (!mayBeOfKey(failure)) throw;
+    entry.recordRefusal(Clock::now());
+    throw keyFault(failure);
+  }
+}
+
 /// The whole proof of invariant 3. That only one object has the id is known from the inventory of this epoch,
 /// or else from a find, which searches the whole token on some HSMs (SoftHSM: 69 ms at 3,000 keys).
 [[nodiscard]] CK_OBJECT_HANDLE findAndProve(OperationContext& context, const Material& material,
@@ -102,8 +126,7 @@ void proveOrBlame(OperationContext& context, const Material& material, CK_OBJECT
   }
   const CK_OBJECT_HANDLE handle = findKey(context, material, entry);
   entry.recordSeen(handle);
-  proveOrBlame(context, material, handle, entry);
-  return handle;
+  return proveOrBlame(context, material, handle, entry);
 }
 
 }  // namespace

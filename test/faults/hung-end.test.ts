@@ -59,8 +59,8 @@ async function endWhileItHangs({ functionName, privateInstance, end, pools = 1 }
   const job = {
     addon: fileURLToPath(new URL('../../native/build/Release/holdfast.node', import.meta.url)),
     module: { ...fault.module, privateInstance },
-    // A process that ends by itself does so once its promises are settled.
-    deadlineMs: end === 'natural' ? 500 : 60_000,
+    // A process that ends by itself does so once its promises are settled. On a busy machine the call needs a while to get in.
+    deadlineMs: end === 'natural' ? 3_000 : 60_000,
     destroys: functionName === 'C_DestroyObject',
     reopens: ['C_Initialize', 'C_GetSlotList', 'C_GetMechanismList'].includes(functionName),
     end,
