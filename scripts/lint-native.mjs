@@ -15,7 +15,10 @@ import { execute, isInstalled, runMain, StepFailure } from './steps.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const builds = [
-  { build: 'native/build', folders: ['native/src/', 'test/fault-hsm/', 'test/token-reader/', 'test/vendor-hsm/'] },
+  {
+    build: 'native/build',
+    folders: ['native/src/', 'test/extraction/', 'test/fault-hsm/', 'test/token-reader/', 'test/vendor-hsm/'],
+  },
   { build: 'native/build-test', folders: ['native/test/'] },
   { build: 'native/build-bench', folders: ['bench/native/'] },
 ];
