@@ -27,8 +27,8 @@ const stopGraceMs = 5_000;
 
 /**
  * Objects of a request wait for its HSM, and so outlive small collections; then they are garbage. V8 concludes from the
- * first that such objects live long, and makes later ones where only large collections free them: those then come every
- * few thousand requests. Called before there are requests to learn from. https://v8.dev/blog/trash-talk has the terms.
+ * first that such objects live long, and makes later ones where only large collections free them. Called before there
+ * are requests to learn from. https://v8.dev/blog/trash-talk explains the collections.
  */
 function keepRequestsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
