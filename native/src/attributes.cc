@@ -99,7 +99,7 @@ class AttributeQuery {
 }  // namespace
 
 KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
-  AttributeQuery<20> query({CKA_CLASS,
+  AttributeQuery<23> query({CKA_CLASS,
                             CKA_ID,
                             CKA_LABEL,
                             CKA_KEY_TYPE,
@@ -112,6 +112,9 @@ KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
                             CKA_PRIVATE,
                             CKA_TOKEN,
                             CKA_MODIFIABLE,
+                            CKA_COPYABLE,
+                            CKA_WRAP_WITH_TRUSTED,
+                            CKA_TRUSTED,
                             CKA_ENCRYPT,
                             CKA_DECRYPT,
                             CKA_SIGN,
@@ -135,6 +138,9 @@ KeyAttributes readKeyAttributes(Session& session, CK_OBJECT_HANDLE object) {
   read.isPrivate = query.flag(CKA_PRIVATE);
   read.isToken = query.flag(CKA_TOKEN);
   read.modifiable = query.flag(CKA_MODIFIABLE);
+  read.copyable = query.flag(CKA_COPYABLE);
+  read.wrapWithTrusted = query.flag(CKA_WRAP_WITH_TRUSTED);
+  read.trusted = query.flag(CKA_TRUSTED);
   read.encrypt = query.flag(CKA_ENCRYPT);
   read.decrypt = query.flag(CKA_DECRYPT);
   read.sign = query.flag(CKA_SIGN);

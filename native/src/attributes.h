@@ -25,6 +25,10 @@ struct KeyAttributes {
   bool isPrivate = false;
   bool isToken = false;
   bool modifiable = false;
+  bool copyable = false;
+  /// CKA_WRAP_WITH_TRUSTED, CKA_TRUSTED.
+  bool wrapWithTrusted = false;
+  bool trusted = false;
   bool encrypt = false;
   bool decrypt = false;
   bool sign = false;

@@ -84,6 +84,8 @@ void checkAttributes(OperationContext& context, CK_OBJECT_HANDLE key, const Mate
   requireAttribute(read.extractable == expected.extractable, "CKA_EXTRACTABLE is not as recorded");
   requireAttribute(read.neverExtractable == !expected.extractable,
                    "CKA_NEVER_EXTRACTABLE is not as recorded");
+  // Without it the holder of the PIN wraps the key under a key of their own.
+  requireAttribute(!expected.extractable || read.wrapWithTrusted, "CKA_WRAP_WITH_TRUSTED is not true");
   requireKindOf(expected.knownAnswer, read);
 }
 

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "key_finding.h"
+#include "key_kinds.h"
 #include "key_proof.h"
 #include "operations/operations.h"
 #include "return_values.h"
@@ -8,38 +9,7 @@
 namespace holdfast {
 namespace {
 
-/// Every attribute is explicit: CKA_SIGN, CKA_WRAP and others default to true on SoftHSM.
-class KeyTemplate {
- public:
-  KeyTemplate(const Bytes& id, const std::string& label, bool withCopyable)
-      : attributes_{{CKA_CLASS, &class_, sizeof class_},
-                    {CKA_KEY_TYPE, &keyType_, sizeof keyType_},
-                    {CKA_VALUE_LEN, &length_, sizeof length_},
-                    {CKA_LABEL, const_cast<char*>(label.data()), label.size()},
-                    {CKA_ID, pointerFor(id), id.size()}} {
-    for (const auto type : {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT, CKA_DECRYPT}) add(type, yes_);
-    for (const auto type : {CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE})
-      add(type, no_);
-    if (withCopyable) add(CKA_COPYABLE, no_);
-    // Last, because SoftHSM refuses any attribute after it as a change of an unmodifiable object.
-    add(CKA_MODIFIABLE, no_);
-  }
-  KeyTemplate(const KeyTemplate&) = delete;
-  KeyTemplate& operator=(const KeyTemplate&) = delete;
-
-  CK_ATTRIBUTE* data() { return attributes_.data(); }
-  CK_ULONG size() const { return attributes_.size(); }
-
- private:
-  void add(CK_ATTRIBUTE_TYPE type, CK_BBOOL& value) { attributes_.push_back({type, &value, sizeof value}); }
-
-  CK_OBJECT_CLASS class_ = CKO_SECRET_KEY;
-  CK_KEY_TYPE keyType_ = CKK_AES;
-  CK_ULONG length_ = 32;
-  CK_BBOOL yes_ = CK_TRUE;
-  CK_BBOOL no_ = CK_FALSE;
-  std::vector<CK_ATTRIBUTE> attributes_;
-};
+constexpr CK_ULONG kKeyLength = 32;
 
 /// C_GenerateKey (PKCS#11 v2.40 §5.13, CKM_AES_KEY_GEN). Then the key is checked, encrypts its canary and
 /// decrypts it again, all through the handle that C_GenerateKey gave. Searching for the key would take time
@@ -51,7 +21,9 @@ class KeyTemplate {
 /// next inventory, by a probe, and by the first use in the next epoch.
 class GenerateKey final : public Operation {
  public:
-  GenerateKey(Bytes id, std::string label, Bytes canaryPlaintext, Bytes canaryAdditionalData) {
+  GenerateKey(Bytes id, std::string label, Bytes canaryPlaintext, Bytes canaryAdditionalData, Custody custody)
+      : custody_(custody) {
+    material_.extractable = custody == Custody::kWrapped;
     material_.identity = {CKO_SECRET_KEY, std::move(id)};
     material_.label = std::move(label);
     canary_.plaintext = std::move(canaryPlaintext);
@@ -89,7 +61,8 @@ class GenerateKey final : public Operation {
   }
 
   CK_RV generate(OperationContext& context, bool withCopyable, CK_OBJECT_HANDLE& made) const {
-    KeyTemplate wanted(material_.identity.id, material_.label, withCopyable);
+    auto wanted =
+        keyTemplate(aesKey(), {material_.identity.id, material_.label}, custody_, withCopyable, kKeyLength);
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
     return context.functions().C_GenerateKey(context.session.handle(), &mechanism, wanted.data(),
                                              wanted.size(), &made);
@@ -108,14 +81,15 @@ class GenerateKey final : public Operation {
   /// The material as the catalog will record it, once it has the canary.
   Material material_;
   DecryptionCanary canary_;
+  const Custody custody_;
 };
 
 }  // namespace
 
 OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
-                                 Bytes canaryAdditionalData) {
+                                 Bytes canaryAdditionalData, Custody custody) {
   return std::make_unique<GenerateKey>(std::move(id), std::move(label), std::move(canaryPlaintext),
-                                       std::move(canaryAdditionalData));
+                                       std::move(canaryAdditionalData), custody);
 }
 
 }  // namespace holdfast

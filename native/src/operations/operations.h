@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "key_kinds.h"
 #include "material.h"
 #include "operation.h"
 
@@ -13,7 +14,8 @@ namespace holdfast {
 /// just encrypted. Returns that canary (EncryptedData). Throws `bad-output` if the key is not as requested.
 /// The id is fresh random bytes. Not repeatable: after a failure it is unknown whether the token has the key.
 [[nodiscard]] OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
-                                               Bytes canaryAdditionalData);
+                                               Bytes canaryAdditionalData,
+                                               Custody custody = Custody::kStaysInToken);
 /// Destroys every object with this class and CKA_ID; returns how many. A search that finds no more objects
 /// counts only if the token still answers.
 [[nodiscard]] OperationPointer makeDestroyKey(ObjectIdentity doomed);
