@@ -27,10 +27,16 @@ FunctionTraits traitsOf(Function function) {
       return {.usesKey = true, .reads = true};
     case Function::C_EncryptInit:
     case Function::C_DecryptInit:
+    case Function::C_Sign:
+    case Function::C_SignInit:
+    case Function::C_UnwrapKey:
+    case Function::C_VerifyInit:
+    case Function::C_WrapKey:
       return {.usesKey = true};
     case Function::C_Encrypt:
       return {.usesKey = true, .mayHaveEncrypted = true};
     case Function::C_Decrypt:
+    case Function::C_Verify:
       return {.usesKey = true, .judgesInput = true};
     case Function::kNone:
     case Function::C_GetFunctionList:
@@ -44,7 +50,9 @@ FunctionTraits traitsOf(Function function) {
     case Function::C_CloseSession:
     case Function::C_GetSessionInfo:
     case Function::C_Login:
+    case Function::C_CreateObject:
     case Function::C_GenerateKey:
+    case Function::C_GenerateKeyPair:
     case Function::C_GenerateRandom:
     case Function::C_DestroyObject:
       return {};

@@ -7,6 +7,7 @@
 // gives the others.
 #define HOLDFAST_CALLED_FUNCTIONS(X) \
   X(C_CloseSession)                  \
+  X(C_CreateObject)                  \
   X(C_Decrypt)                       \
   X(C_DecryptInit)                   \
   X(C_DestroyObject)                 \
@@ -17,6 +18,7 @@
   X(C_FindObjectsFinal)              \
   X(C_FindObjectsInit)               \
   X(C_GenerateKey)                   \
+  X(C_GenerateKeyPair)               \
   X(C_GenerateRandom)                \
   X(C_GetAttributeValue)             \
   X(C_GetInfo)                       \
@@ -26,7 +28,13 @@
   X(C_GetTokenInfo)                  \
   X(C_Initialize)                    \
   X(C_Login)                         \
-  X(C_OpenSession)
+  X(C_OpenSession)                   \
+  X(C_Sign)                          \
+  X(C_SignInit)                      \
+  X(C_UnwrapKey)                     \
+  X(C_Verify)                        \
+  X(C_VerifyInit)                    \
+  X(C_WrapKey)
 
 namespace holdfast {
 

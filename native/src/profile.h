@@ -5,7 +5,12 @@
 #include <cstddef>
 #include <limits>
 
+#include "cryptoki.h"
+
 namespace holdfast {
+
+/// CKM_AES_KEY_WRAP_KWP, which the header of v2.40 does not have yet.
+inline constexpr CK_MECHANISM_TYPE kAesKeyWrapKwp = 0x210b;
 
 /// `NativeProfile` of src/hsm/native.ts. The defaults are cautious, for an unknown token.
 struct Profile {
@@ -17,6 +22,17 @@ struct Profile {
   bool knowsCopyable = true;
   /// Maximum plaintext of one AES-GCM operation, in bytes.
   size_t maximumGcmLength = std::numeric_limits<size_t>::max();
+
+  /// AES key wrap with padding (RFC 5649): CKM_AES_KEY_WRAP_KWP of PKCS#11 v3.0. SoftHSM 2.6.1 has it as
+  /// CKM_AES_KEY_WRAP_PAD, a number that means another mechanism on NSS.
+  CK_MECHANISM_TYPE keyWrapWithPadding = kAesKeyWrapKwp;
+  /// Hash of RSA-OAEP and of its mask, with which cluster keys travel. SoftHSM 2.6.1 takes SHA-1 alone. OAEP
+  /// needs no collision resistance of it (RFC 8017 §7.1), so SHA-1 is safe there.
+  CK_MECHANISM_TYPE oaepHash = CKM_SHA256;
+  CK_ULONG oaepMask = CKG_MGF1_SHA256;
+  /// Whether the security officer may make private objects. SoftHSM's may not, so its cluster keys are
+  /// visible without a PIN, and can be destroyed; their use stays bound by their templates.
+  bool officerMakesPrivateObjects = true;
 
   /// Throws `too-long`, before the token is touched.
   void requireFits(size_t plaintextLength) const;

@@ -415,9 +415,22 @@ describe('an RNG that repeats itself', () => {
   });
 });
 
+/** Called by the core alone: the lies of `native/test/ceremony_fault_test.cc` and `key_wrapping_test.cc` are about them. */
+const ofTheCore = [
+  'C_CreateObject',
+  'C_GenerateKeyPair',
+  'C_Sign',
+  'C_SignInit',
+  'C_UnwrapKey',
+  'C_Verify',
+  'C_VerifyInit',
+  'C_WrapKey',
+];
+
 test('every function that the addon calls has a row of lies', () => {
   const list = readFileSync(new URL('../../native/src/function.h', import.meta.url), 'utf8');
   const called = [...list.matchAll(/X\((C_\w+)\)/g)].map(([, name]) => name);
   expect(called.length).toBeGreaterThan(15);
-  expect([...new Set(lies.map(({ functionName }) => functionName))].sort()).toEqual(called.sort());
+  const lied = lies.map(({ functionName }) => functionName);
+  expect([...new Set([...lied, ...ofTheCore])].sort()).toEqual(called.sort());
 });

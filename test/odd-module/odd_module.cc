@@ -72,6 +72,7 @@ void fill(CK_RV (*&entry)(Arguments...)) {
 
 void fillAll(CK_FUNCTION_LIST& list) {
   fill(list.C_CloseSession);
+  fill(list.C_CreateObject);
   fill(list.C_Decrypt);
   fill(list.C_DecryptInit);
   fill(list.C_DestroyObject);
@@ -81,6 +82,7 @@ void fillAll(CK_FUNCTION_LIST& list) {
   fill(list.C_FindObjectsFinal);
   fill(list.C_FindObjectsInit);
   fill(list.C_GenerateKey);
+  fill(list.C_GenerateKeyPair);
   fill(list.C_GenerateRandom);
   fill(list.C_GetAttributeValue);
   fill(list.C_GetInfo);
@@ -89,6 +91,12 @@ void fillAll(CK_FUNCTION_LIST& list) {
   fill(list.C_GetTokenInfo);
   fill(list.C_Login);
   fill(list.C_OpenSession);
+  fill(list.C_Sign);
+  fill(list.C_SignInit);
+  fill(list.C_UnwrapKey);
+  fill(list.C_Verify);
+  fill(list.C_VerifyInit);
+  fill(list.C_WrapKey);
   list.C_Initialize = initialize;
   list.C_Finalize = finalize;
   list.C_GetSlotList = getSlotList;

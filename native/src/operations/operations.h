@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "key_kinds.h"
+#include "cluster_keys.h"
 #include "material.h"
 #include "operation.h"
 
@@ -34,6 +34,14 @@ namespace holdfast {
                                                    Bytes additionalData);
 /// Bytes of the token's RNG (C_GenerateRandom, PKCS#11 v2.40 §5.16).
 [[nodiscard]] OperationPointer makeRandom(size_t length);
+
+/// The material's key, wrapped under the generation's key for AES keys: the blob, which is no secret. Throws
+/// `material-mismatch` if the wrapping key lacks one of its attributes.
+[[nodiscard]] OperationPointer makeWrapKey(MaterialPointer material, Generation generation);
+/// Makes the material's key of a blob and proves it by its canary; returns how many keys it made: 0 if the
+/// token had it. A key that does not prove itself is destroyed again. Not beside another process's for the
+/// same material: the token would have two.
+[[nodiscard]] OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob);
 
 /// Encrypts under the material's key. Throws `handle-revoked` if another lane saw meanwhile that the handle
 /// is another key's; the ciphertext is then thrown away.

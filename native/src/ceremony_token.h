@@ -1,0 +1,67 @@
+/// \file One member's part in a ceremony: what the officer does on its token.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "carry_key.h"
+#include "cluster_keys.h"
+#include "generation_mark.h"
+#include "officer_session.h"
+
+namespace holdfast {
+
+/// A token that takes part, in a module instance of its own.
+struct CeremonyMember {
+  /// Its name in the configuration.
+  std::string name;
+  std::shared_ptr<Token> token;
+  Profile profile;
+  /// Bits of its carry key, a multiple of 8. Fewer only for a token that makes no longer RSA keys.
+  CK_ULONG carryKeyBits = kCarryKeyBits;
+};
+
+/// The cluster keys, each encrypted for one member.
+using CarriedKeys = std::array<Bytes, kClusterKeys.size()>;
+
+/// A member on whose token the officer is logged in.
+class CeremonyToken {
+ public:
+  /// Calls C_Login once. The member outlives this.
+  CeremonyToken(const CeremonyMember& member, const Secret& officerPin);
+
+  /// The mark of the generation, if the token has one.
+  [[nodiscard]] std::optional<Sha256> mark(const Generation& generation);
+  void writeMark(const Generation& generation, const Sha256& digest);
+
+  /// Destroys all keys of a generation that was never in use.
+  void discard(const Generation& generation);
+
+  /// Makes the carry key. Needed before the next two.
+  const RsaPublicKey& makeCarryKey();
+  [[nodiscard]] bool hasCarryKey() const { return carryKey_.has_value(); }
+
+  /// Makes the cluster keys and encrypts each for every one of these members. The originals, which can be
+  /// extracted, are session objects; they are destroyed at once.
+  [[nodiscard]] std::vector<CarriedKeys> makeKeys(const std::vector<const CeremonyToken*>& recipients);
+
+  /// Makes the cluster keys from their encrypted form, as keys that never leave the token.
+  void install(const Generation& generation, const CarriedKeys& keys);
+
+  /// A digest of the check values of all keys of the generation. Throws `material-missing` or
+  /// `material-ambiguous` unless there is one of each, and `material-mismatch` for a wrong attribute.
+  [[nodiscard]] Sha256 digestOf(const Generation& generation);
+
+ private:
+  [[nodiscard]] CK_OBJECT_HANDLE makeOriginal(const ClusterKey& key);
+  [[nodiscard]] CK_OBJECT_HANDLE findOne(const KeyName& name);
+  void destroy(CK_OBJECT_HANDLE object);
+
+  const CeremonyMember& member_;
+  OfficerSession officer_;
+  std::optional<CarryKey> carryKey_;
+};
+
+}  // namespace holdfast

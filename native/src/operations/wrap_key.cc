@@ -1,0 +1,129 @@
+#include <utility>
+
+#include "cluster_keys.h"
+#include "key_finding.h"
+#include "key_proof.h"
+#include "key_wrapping.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// The wrapping key of the generation, with all its attributes: a key that the holder of the PIN put in its
+/// place is not trusted, and the HSM would refuse it, unless it does not enforce trust.
+Wrapping findWrapping(OperationContext& context, const KeyKind& kind, const Generation& generation) {
+  const ClusterKey& key = clusterKeyFor(kind.wrappedBy);
+  const KeyName name = nameOf(generation, key);
+  const ObjectIdentity identity{CKO_SECRET_KEY, name.id};
+  const auto entry = context.cache.entry(identity);
+  auto handle = entry->candidate();
+  if (!handle) handle = findOneObject(context, identity);
+  try {
+    requireClusterKey(context.session, *handle, key, name, context.profile);
+  } catch (const Failure&) {
+    // The next attempt searches anew: the handle may be another object's by now.
+    context.cache.drop(identity, entry);
+    throw;
+  }
+  entry->recordSeen(*handle);
+  return {*handle, context.profile.keyWrapWithPadding};
+}
+
+/// C_WrapKey of a key that has proved itself.
+class WrapKey final : public Operation {
+ public:
+  WrapKey(MaterialPointer material, Generation generation)
+      : material_(std::move(material)), generation_(std::move(generation)) {}
+
+  Value run(OperationContext& context) override {
+    const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
+    const ProvenKey key = provenKey(context, material_);
+    requireTimeLeft(context);
+    const Bytes blob = wrapKey(context.session, wrapping, key.handle);
+    requireStillProven(key);
+    return Secret(blob);
+  }
+
+ private:
+  const MaterialPointer material_;
+  const Generation generation_;
+};
+
+/// C_UnwrapKey, unless the token has the key already. A second object with its CKA_ID would make both
+/// unusable (invariant 3), so the search and the call are under one exclusive lock; other processes must not
+/// do the same at the same time.
+class UnwrapKey final : public Operation {
+ public:
+  UnwrapKey(MaterialPointer material, Generation generation, Bytes blob)
+      : material_(std::move(material)), generation_(std::move(generation)), blob_(std::move(blob)) {}
+
+  Value run(OperationContext& context) override {
+    const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
+    const CK_OBJECT_HANDLE made = unwrapIfMissing(context, wrapping);
+    if (made == CK_INVALID_HANDLE) {
+      static_cast<void>(provenKey(context, material_));
+      return uint64_t{0};
+    }
+    try {
+      requireTimeLeft(context);
+      prove(context, made);
+    } catch (const Failure&) {
+      takeBack(context, made);
+      throw;
+    }
+    return uint64_t{1};
+  }
+
+ private:
+  CK_OBJECT_HANDLE unwrapIfMissing(OperationContext& context, const Wrapping& wrapping) const {
+    const auto lock = lockExclusive(context, context.token.objects());
+    requireTime(context, bool(lock));
+    if (!findObjects(context, material_->identity, 1).empty()) return CK_INVALID_HANDLE;
+    // An empty search counts only if the token still answers (invariant 4).
+    context.token.proveAlive(context.session);
+    context.cache.drop(material_->identity);
+    auto wanted = keyTemplate(aesKey(), name(), Custody::kWrapped, context.profile.knowsCopyable);
+    return unwrapKey(context.session, wrapping, blob_, wanted);
+  }
+
+  void prove(OperationContext& context, CK_OBJECT_HANDLE made) const {
+    try {
+      requireKeyAsMade(readKeyAttributes(context.session, made), aesKey(), name(), Custody::kWrapped);
+    } catch (const Failure& failure) {
+      if (failure.kind != FailureKind::kMaterialMismatch) throw;
+      throw badOutput(Function::C_UnwrapKey, "the key is not as requested: " + failure.detail);
+    }
+    proveNewKey(context, material_, made);
+  }
+
+  /// Removes a copy that is no proved one: under this CKA_ID it would stand in the way of the right one. If
+  /// that fails too, the next attempt finds the copy and judges it.
+  void takeBack(OperationContext& context, CK_OBJECT_HANDLE made) const {
+    const auto lock = lockExclusive(context, context.token.objects());
+    try {
+      requireTime(context, bool(lock));
+    } catch (const Failure&) {
+      return;
+    }
+    context.cache.drop(material_->identity);
+    context.functions().C_DestroyObject(context.session.handle(), made);
+  }
+
+  KeyName name() const { return {material_->identity.id, material_->label}; }
+
+  const MaterialPointer material_;
+  const Generation generation_;
+  const Bytes blob_;
+};
+
+}  // namespace
+
+OperationPointer makeWrapKey(MaterialPointer material, Generation generation) {
+  return std::make_unique<WrapKey>(std::move(material), std::move(generation));
+}
+
+OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob) {
+  return std::make_unique<UnwrapKey>(std::move(material), std::move(generation), std::move(blob));
+}
+
+}  // namespace holdfast
