@@ -48,14 +48,25 @@ Gain byEcb(const Scene& scene) { return wrapBy(scene, Mechanism(CKM_AES_ECB)); }
 Gain byKeyWrap(const Scene& scene) { return wrapBy(scene, Mechanism(CKM_AES_KEY_WRAP)); }
 Gain byGcm(const Scene& scene) { return wrapBy(scene, Mechanism::aesGcm(Bytes(12))); }
 
-/// Each kind of key has a wrapping key of its own. Under another kind's the blob can come back as another
-/// type.
+/// A replica as a secret of another type, with that type's use.
+Template ofOtherType(const Scene& scene) {
+  const bool becomesAes = scene.target.kind == Kind::kGenericSecret;
+  auto values = scene.replica();
+  values.number(CKA_CLASS, CKO_SECRET_KEY).number(CKA_KEY_TYPE, becomesAes ? CKK_AES : CKK_GENERIC_SECRET);
+  values.flags({CKA_WRAP, CKA_UNWRAP, CKA_DERIVE}, false);
+  return values.flag(CKA_DECRYPT, becomesAes).flag(CKA_SIGN, !becomesAes);
+}
+
+/// Each kind of key has a wrapping key of its own. Under another kind's, the blob comes back as another type.
+/// (Under another generation's of the same kind it does not.)
 Gain underOtherKind(const Scene& scene) {
   const auto key = scene.key();
   std::optional<Refused> refusal;
   for (const auto other : scene.otherWrappingKeys()) {
     try {
-      return misuseIf(!scene.session.wrap(scene.keyWrapMechanism(), other, key).empty());
+      const Bytes blob = scene.session.wrap(scene.keyWrapMechanism(), other, key);
+      scene.session.unwrap(scene.keyWrapMechanism(), other, blob, ofOtherType(scene));
+      return Gain::kMisuse;
     } catch (const Refused& error) {
       refusal = error;
     }
@@ -90,7 +101,8 @@ std::vector<Attack> wrappingAttacks() {
       {"wrap-by-ecb", "C_WrapKey under the wrapping key by CKM_AES_ECB", byEcb, secretKinds()},
       {"wrap-by-key-wrap", "C_WrapKey under the wrapping key by CKM_AES_KEY_WRAP", byKeyWrap, secretKinds()},
       {"wrap-by-gcm", "C_WrapKey under the wrapping key by CKM_AES_GCM", byGcm, allKinds()},
-      {"wrap-under-other-kind", "C_WrapKey under the wrapping key of another kind of key", underOtherKind,
+      {"wrap-under-other-kind",
+       "C_WrapKey under the wrapping key of another kind, then C_UnwrapKey as that kind", underOtherKind,
        allKinds()},
       {"wrap-and-decrypt", "C_WrapKey of the key under itself, then C_Decrypt with it (Clulow)",
        underTheKeyItself},
