@@ -58,7 +58,7 @@ TEST(KeyKinds, AKeyOfAWrappedClusterLeavesItsTokenUnderTrustedKeysAlone) {
 
 TEST(KeyKinds, AnyOtherKeyStaysInItsToken) {
   withKey(Custody::kStaysInToken,
-          [](TestPool& pool, int member, Material material, const KeyAttributes& read) {
+          [](TestPool& pool, int member, const Material& material, const KeyAttributes& read) {
             EXPECT_TRUE(read.sensitive && read.neverExtractable && read.isPrivate);
             EXPECT_FALSE(read.extractable || read.wrapWithTrusted || read.trusted);
             valueOf<std::monostate>(pool.run(member, makeProbe(std::make_shared<const Material>(material))));

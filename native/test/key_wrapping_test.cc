@@ -89,8 +89,10 @@ class KeyWrapping : public testing::Test {
   }
 
   inline static const Generation generation_{"cluster-test", 1};
+  // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): shared by the suite
   inline static std::unique_ptr<TestMembers> members_;
   inline static std::vector<std::unique_ptr<UserSession>> users_;
+  // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 };
 
 constexpr std::array kKinds{&aesKey, &hmacKey, &rsaSigningKey, &ecSigningKey};

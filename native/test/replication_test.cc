@@ -49,7 +49,9 @@ class Replication : public testing::Test {
   }
 
   inline static const Generation generation_{"cluster-test", 1};
+  // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): shared by the suite
   inline static std::unique_ptr<TestMembers> members_;
+  // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
   TestPool pool_;
 };
 
