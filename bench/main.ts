@@ -72,7 +72,10 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
     const pace = { rounds, seconds, check: () => workbench.checkAudit(), progress };
     await warmUp(blocks, plan.warmUpRequests);
     const results = summarise(await measureRounds(blocks, pace));
-    const openLoop = await measureOpenLoop(openLoopTargets(workbench), { ...pace, ceilingRps: ceilingOf(results) });
+    const openLoop = await measureOpenLoop(openLoopTargets(workbench), {
+      ...pace,
+      closedCeilingRps: ceilingOf(results),
+    });
     const telemetry = await measureTelemetry(workbench, plan.telemetry);
     return {
       machine: thisMachine(),
