@@ -33,7 +33,7 @@ export interface Ratios {
   addonToRaw: number;
   /** The same ratio, with a raw loop that draws each nonce from the token, as the addon does. */
   addonToRawWithNonce: number;
-  /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.5. */
+  /** Server CPU of the echo ÷ server CPU of Encrypt, at 32 in flight. Target 0.48. */
   encryptToEchoPerCpu: number;
   /**
    * The same ratio for every scenario of a server: CPU of the echo with the same sizes ÷ CPU of the server. The key is

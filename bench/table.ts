@@ -25,7 +25,7 @@ export function asTable(report: BenchReport): string {
     table.toString(),
     `addon / raw C                      ${ratios.addonToRaw.toFixed(3)}  (target 0.85)`,
     `addon / raw C that draws its nonce ${ratios.addonToRawWithNonce.toFixed(3)}`,
-    `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.5)`,
+    `Encrypt / echo, per server CPU     ${ratios.encryptToEchoPerCpu.toFixed(3)}  (target 0.48)`,
     ...Object.entries(ratios.toEchoPerCpu).map(([name, value]) => `  ${name.padEnd(32)} ${value.toFixed(3)}`),
     ...report.results.filter(({ name }) => sleepersNamed.test(name)).map(sleepsLine),
     ...Object.entries(ratios.encryptGrowth).map(([keys, value]) => `${growthLabel(keys)}${value.toFixed(3)}`),

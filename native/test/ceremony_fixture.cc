@@ -1,5 +1,7 @@
 #include "ceremony_fixture.h"
 
+#include <utility>
+
 #include "search.h"
 #include "slot_scan.h"
 #include "threads.h"
@@ -46,7 +48,7 @@ void logInAll(Ceremony& ceremony, size_t members) {
   for (size_t i = 0; i < members; ++i) ceremony.logIn(i, Secret(bytesOf(TestMembers::kOfficerPin)));
 }
 
-UserSession::UserSession(const CeremonyMember& member) : member_(member), session_(*member_.token) {
+UserSession::UserSession(CeremonyMember member) : member_(std::move(member)), session_(*member_.token) {
   member_.token->login(Secret(bytesOf(TestToken::kPin)), after(20'000));
 }
 

@@ -40,7 +40,7 @@ void logInAll(Ceremony& ceremony, size_t members);
 /// A member's token with the user logged in.
 class UserSession {
  public:
-  explicit UserSession(const CeremonyMember& member);
+  explicit UserSession(CeremonyMember member);
 
   Session& session() { return session_; }
   const Profile& profile() const { return member_.profile; }
