@@ -97,7 +97,7 @@ export function serializeCiphertextBlob(
 
 /**
  * Parses a ciphertext blob. A byte string either is the one serialisation of the returned value, or is refused. The
- * parts are copies.
+ * parts are views of one copy.
  * @throws INVALID_CIPHERTEXT and nothing else.
  */
 export function parseCiphertextBlob(blob: Uint8Array): CiphertextBlob {

@@ -51,7 +51,8 @@ export function prepareDecryption(
       cluster: core.keyStores.clusterOf(key, keyId),
       material: materialReference(material),
       blob,
-      // The blob names this key and this material, so this is its own header.
+      // The blob's own header: `ciphertext-key.ts` refuses a blob whose key id is not that of its material's key. Without
+      // that check, whoever may use one key could decrypt under another by changing the key id.
       additionalData: ciphertextAdditionalData(headerOf(material), context),
       keyId,
       keyMaterialId: visibleMaterialId(key, material),
