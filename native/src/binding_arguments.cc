@@ -78,11 +78,23 @@ Profile profileOf(const Napi::Value& value) {
   profile.knowsCopyable = given.Get("knowsCopyable").As<Napi::Boolean>().Value();
   const auto maximum = given.Get("maximumGcmBytes");
   if (!maximum.IsNull()) profile.maximumGcmLength = sizeOf(maximum);
+  profile.keyWrapWithPadding = sizeOf(given.Get("keyWrapWithPadding"));
+  profile.oaepHash = sizeOf(given.Get("oaepHash"));
+  profile.oaepMask = sizeOf(given.Get("oaepMask"));
+  profile.officerMakesPrivateObjects = given.Get("officerMakesPrivateObjects").As<Napi::Boolean>().Value();
   return profile;
 }
 
 ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id) {
   return {sizeOf(objectClass), bytesOf(id)};
+}
+
+Custody custodyOf(const Napi::Value& extractable) {
+  return extractable.As<Napi::Boolean>().Value() ? Custody::kWrapped : Custody::kStaysInToken;
+}
+
+Generation generationOf(const Napi::Value& clusterId, const Napi::Value& number) {
+  return {stringOf(clusterId), number.As<Napi::Number>().Uint32Value()};
 }
 
 Material materialOf(const Napi::Value& value) {

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "clock.h"
+#include "cluster_keys.h"
+#include "key_kinds.h"
 #include "material.h"
 #include "members.h"
 #include "pool.h"
@@ -42,6 +44,10 @@ namespace holdfast {
 [[nodiscard]] Profile profileOf(const Napi::Value& value);
 /// The identity made of CKA_CLASS and CKA_ID.
 [[nodiscard]] ObjectIdentity identityOf(const Napi::Value& objectClass, const Napi::Value& id);
+/// Whether a key may leave its token, wrapped: `extractable`.
+[[nodiscard]] Custody custodyOf(const Napi::Value& extractable);
+/// The generation made of the cluster's id and its number.
+[[nodiscard]] Generation generationOf(const Napi::Value& clusterId, const Napi::Value& number);
 /// Reads `NativeMaterial`.
 [[nodiscard]] Material materialOf(const Napi::Value& value);
 

@@ -33,11 +33,20 @@ struct LaneOperation {
 constexpr LaneOperation kControlOperations[] = {
     {"generateKey",
      [](const auto& info) {
-       return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]));
+       return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]),
+                              custodyOf(info[5]));
      }},
     {"destroyKey", [](const auto& info) { return makeDestroyKey(identityOf(info[1], info[2])); }},
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
+    {"wrapKey",
+     [](const auto& info) {
+       return makeWrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]));
+     }},
+    {"unwrapKey",
+     [](const auto& info) {
+       return makeUnwrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]));
+     }},
 };
 
 /// Operations of callers, whose answers are packed. The ticket comes before the members.

@@ -95,6 +95,7 @@ struct ToJavaScript {
 
   Napi::Value operator()(std::monostate /*nothing*/) const { return env.Null(); }
   Napi::Value operator()(uint64_t value) const { return number(env, value); }
+  Napi::Value operator()(const Bytes& blob) const { return bytes(env, blob); }
   Napi::Value operator()(const EncryptedData& encrypted) const { return encryptedDataObject(env, encrypted); }
   // Only data operations give these two, and their answers are packed (AnswerBatch).
   Napi::Value operator()(const Secret& /*packed*/) const { std::abort(); }

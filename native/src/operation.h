@@ -37,7 +37,7 @@ struct MemberOpened {
 };
 
 /// Everything that an operation may give.
-using Value = std::variant<std::monostate, uint64_t, Secret, EncryptedData, DataKey,
+using Value = std::variant<std::monostate, uint64_t, Bytes, Secret, EncryptedData, DataKey,
                            std::vector<KeyAttributes>, MemberOpened, TokenInfo, std::vector<TokenInfo>,
                            std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
 

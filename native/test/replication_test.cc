@@ -37,7 +37,7 @@ class Replication : public testing::Test {
     return std::make_shared<const Material>(std::move(material));
   }
   Bytes wrap(int member, const MaterialPointer& material) {
-    const auto blob = valueOf<Secret>(pool_.run(member, makeWrapKey(material, generation_)));
+    const auto blob = valueOf<Bytes>(pool_.run(member, makeWrapKey(material, generation_)));
     return {blob.view().begin(), blob.view().end()};
   }
   Outcome unwrap(int member, const MaterialPointer& material, const Bytes& blob) {

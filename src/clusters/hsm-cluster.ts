@@ -119,7 +119,7 @@ export interface MemberInventory {
 export interface ClusterDescription {
   clusterId: string;
   name: string;
-  replication: 'none';
+  replication: 'none' | 'wrapped';
   minimumMembers: number;
   memberNames: string[];
   /** DER of the certificate that a custom key store's trust anchor must equal. */

@@ -90,13 +90,21 @@ export interface ProfileOverrides {
   readonly maximumSessions: number | null;
 }
 
+/**
+ * How the members of a cluster are kept alike. `none`: one member, whose keys can never leave it. `wrapped`: keys travel
+ * between the members under the cluster's wrapping keys, which `holdfast cluster init` makes.
+ */
+export const clusterReplications = ['none', 'wrapped'] as const;
+/** One of `clusterReplications`. */
+export type ClusterReplication = (typeof clusterReplications)[number];
+
 /** An HSM cluster: members that hold the same keys. It serves one key store, default or custom. */
 export interface ClusterConfiguration {
   readonly id: string;
   readonly name: string;
   /** PEM file; a custom key store's trust anchor must equal it as DER. */
   readonly trustAnchorCertificate: string;
-  readonly replication: 'none';
+  readonly replication: ClusterReplication;
   readonly minimumMembers: number;
   readonly maximumPinLength: number;
   /** Cryptographic operations per second, on this node; null: no quota. */

@@ -439,8 +439,13 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
   ],
   [
     'a kind of replication',
-    (t) => (t.clusters[0].replication = 'wrapped'),
-    /^clusters\[0\]\.replication: must be none/,
+    (t) => (t.clusters[0].replication = 'mirrored'),
+    'clusters[0].replication: must be one of none, wrapped: others are not in this version',
+  ],
+  [
+    'more members at least than there are',
+    (t) => Object.assign(t.clusters[0], { replication: 'wrapped', minimumMembers: 3 }),
+    /^clusters\[0\]\.minimumMembers: is 3 .* Write minimumMembers: 1/,
   ],
   [
     'an unknown module',

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { logLevels, moduleProfiles } from './configuration.js';
+import { clusterReplications, logLevels, moduleProfiles } from './configuration.js';
 import { suggestion } from './problem.js';
 
 /**
@@ -129,7 +129,10 @@ const cluster = strict({
   id: clusterId,
   name: plainName,
   trustAnchorCertificate: path,
-  replication: z.literal('none', 'must be none: other kinds of replication are not in this version'),
+  replication: z.enum(
+    clusterReplications,
+    `must be one of ${clusterReplications.join(', ')}: others are not in this version`,
+  ),
   minimumMembers: whole(1, 64).default(2),
   // AWS's limit is 32; every module that we know accepts 255.
   maximumPinLength: whole(7, 255).default(32),

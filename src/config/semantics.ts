@@ -154,16 +154,17 @@ function checkClusters({ clusters, modules }: Configuration, report: Report): vo
 }
 
 function checkReplication(cluster: ClusterConfiguration, path: string, report: Report): void {
-  if (cluster.members.length !== 1) {
+  const { members, minimumMembers, replication } = cluster;
+  if (replication === 'none' && members.length !== 1) {
     report(`${path}.members`, 'replication none is for exactly one member: nothing would copy keys to the others');
     return;
   }
-  if (cluster.minimumMembers !== 1) {
-    report(
-      `${path}.minimumMembers`,
-      `is ${cluster.minimumMembers} (2 where it is left out), and the cluster has one member: a key would have no copy. Write minimumMembers: 1 to accept that`,
-    );
-  }
+  if (minimumMembers <= members.length) return;
+  const consequence = members.length === 1 ? 'one member: a key would have no copy' : `only ${members.length} members`;
+  report(
+    `${path}.minimumMembers`,
+    `is ${minimumMembers} (2 where it is left out), and the cluster has ${consequence}. Write minimumMembers: ${members.length} to accept that`,
+  );
 }
 
 function checkDefaultKeyStore({ defaultKeyStore, clusters }: Configuration, report: Report): void {

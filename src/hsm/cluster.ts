@@ -87,7 +87,7 @@ export class PooledCluster implements HsmCluster {
     if (member === undefined) throw this.#noMember();
     const [plaintext, additionalData] = [canaryPlaintext(materialId), canaryAdditionalData(materialId)];
     const { value: canary, epoch } = await this.#judged(member, { operation: 'generate-key', materialId }, call, () =>
-      pool.generateKey(member.index, id, label, plaintext, additionalData, this.#memberSet.tryDeadlineMs(call)),
+      pool.generateKey(member.index, id, label, plaintext, additionalData, false, this.#memberSet.tryDeadlineMs(call)),
     );
     member.recordSuccess(epoch, this.#materials.referenceTo({ materialId, label, extractable: false, canary }));
     return canary;

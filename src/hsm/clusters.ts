@@ -154,6 +154,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
   async #connect(clusterId: string, credential: MemberCredential, deadlineMs: number): Promise<ConnectOutcome> {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
+    if (options.replication === 'wrapped')
+      return failed('INTERNAL_ERROR', false, 'Clusters with wrapped keys are not served by this version.');
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
     const { maxStuckOpenings } = options.recovery;
     // Each further connect would leave more threads behind, and perhaps another copy of the library.

@@ -230,7 +230,7 @@ async function logInToOpened(
 ): Promise<OpenedMember> {
   requireMechanisms(token);
   const profile = effectiveProfile(kind.profile, token);
-  pool.setProfile(member, nativeProfile(profile), planLanes(profile, token, kind.laneCount));
+  pool.setProfile(member, nativeProfile(profile, token.mechanisms), planLanes(profile, token, kind.laneCount));
   const { epoch } = await logInOnce(tools, pool, { member, token }, credential, deadlineMs);
   return { member, epoch, token, profile };
 }

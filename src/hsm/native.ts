@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
+import type { NativeKeyWrapping } from './native-key-wrapping.js';
 import type { NativeProcess } from './native-process.js';
 import type { NativeReturnValue } from './native-return-value.js';
 
@@ -68,6 +69,13 @@ export interface NativeProfile {
   knowsCopyable: boolean;
   /** Maximum number of plaintext bytes in one AES-GCM operation, or null for no limit. */
   maximumGcmBytes: number | null;
+  /** The mechanism of AES key wrap with padding (RFC 5649): CKM_AES_KEY_WRAP_KWP of PKCS#11 v3.0, or the module's own number for it. */
+  keyWrapWithPadding: number;
+  /** RSA-OAEP with which cluster keys travel to this token: its hash (CK_MECHANISM_TYPE) and its mask (CKG_MGF1_…). */
+  oaepHash: number;
+  oaepMask: number;
+  /** The security officer may make objects with CKA_PRIVATE. */
+  officerMakesPrivateObjects: boolean;
 }
 
 /** One object that the inventory pass saw (one `C_FindObjects` pass, then CKA_CLASS, CKA_ID, CKA_LABEL). */
@@ -228,7 +236,7 @@ export type NativeMembers = number | readonly number[] | null;
  * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give. Every method on a closed pool
  * fails with kind `closed`.
  */
-export interface NativePool extends NativeDataOperations {
+export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
   /**
    * How long a call may run, whatever its request's deadline, before its lane is quarantined. If a request's deadline falls in the
    * last tenth of that time, its lane is quarantined at the deadline. A lane that opens its first session has the same time. If this is not set, or is
@@ -295,7 +303,8 @@ export interface NativePool extends NativeDataOperations {
 
   /**
    * Makes an AES-256 key (CKM_AES_KEY_GEN) with every attribute explicit, reads them back, encrypts its canary and decrypts it, all through the
-   * handle from the token. `id`: 32 random bytes drawn for this key, so no search is needed to show that no other object has it.
+   * handle from the token. `id`: 32 random bytes drawn for this key, so no search is needed to show that no other object has it. An `extractable`
+   * key has CKA_WRAP_WITH_TRUSTED: it leaves the token only under a trusted wrapping key.
    */
   generateKey(
     members: NativeMembers,
@@ -303,6 +312,7 @@ export interface NativePool extends NativeDataOperations {
     label: string,
     canaryPlaintext: Uint8Array,
     canaryAdditionalData: Uint8Array,
+    extractable: boolean,
     deadlineMs: number,
   ): Promise<NativeResult<NativeEncryptedData>>;
   /** Destroys every object with this class and CKA_ID; resolves with how many there were. */

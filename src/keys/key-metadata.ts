@@ -42,7 +42,7 @@ export interface Custody {
    */
   clusterName?: string | undefined;
   members: string[];
-  replication?: 'none' | undefined;
+  replication?: 'none' | 'wrapped' | undefined;
   minimumMembers?: number | undefined;
   /** Whether the material could leave its token (under a trusted wrapping key). */
   extractable: boolean;

@@ -36,7 +36,7 @@ async function connect() {
 
 async function makeMaterial({ pool, member }) {
   const id = new Uint8Array(randomBytes(32));
-  const { value } = await pool.generateKey(member, id, 'key', bytes('known'), bytes(''), inMs(20_000));
+  const { value } = await pool.generateKey(member, id, 'key', bytes('known'), bytes(''), false, inMs(20_000));
   const reference = addon.createMaterial({
     objectClass: 4,
     id,
@@ -56,7 +56,7 @@ function callEverything({ pool, member }, material) {
   pool.encrypt(++lastTicket, member, material.reference, bytes('x'), bytes(''), later());
   const calls = [
     pool.probe(member, material.reference, later()),
-    pool.generateKey(member, new Uint8Array(randomBytes(32)), 'other', bytes('known'), bytes(''), later()),
+    pool.generateKey(member, new Uint8Array(randomBytes(32)), 'other', bytes('known'), bytes(''), false, later()),
     pool.inventory(member, later()),
     pool.tokenInfo(member, later()),
     pool.loginMember(member, bytes('1234'), later(), null),

@@ -72,7 +72,7 @@ export const callers = {
   encryptMany: (rig: HungPool) => Promise.all(Array.from({ length: nonceBlockAndOne }, () => encryptOnce(rig))),
   decrypt: ({ pool, ill, key }: HungPool) => pool.decrypt(ill, key.reference, ...canaryOf(key), within()),
   generateKey: ({ pool, ill }: HungPool) =>
-    pool.generateKey(ill, randomBytes(32), 'another', text('known'), empty, within()),
+    pool.generateKey(ill, randomBytes(32), 'another', text('known'), empty, false, within()),
   destroyKey: ({ pool, ill, key }: HungPool) => pool.destroyKey(ill, secretKeyClass, key.id, within()),
 };
 export type CallerName = keyof typeof callers;

@@ -118,7 +118,11 @@ export async function createHsmFixture(addon: NativeAddon = loadAddon()): Promis
     };
     const opened = await pool.openMember(token, soon());
     // Makes keys as a cluster does.
-    pool.setProfile(opened.member, nativeProfile(detectProfile(opened.token)), token.laneCount);
+    pool.setProfile(
+      opened.member,
+      nativeProfile(detectProfile(opened.token), opened.token.mechanisms),
+      token.laneCount,
+    );
     await pool.loginMember(opened.member, Buffer.from(pin), soon(), null);
     pool.resume(opened.member);
     return { pool, member: opened.member };

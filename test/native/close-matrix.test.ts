@@ -1,6 +1,8 @@
 import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeFailure, NativeFailureKind, NativePool } from '../../src/hsm/native.js';
+import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
+import { vendorProfiles } from '../../src/hsm/profiles/profiles.js';
 import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { putFaultsBefore } from './fault-hsm.js';
@@ -12,7 +14,7 @@ import type { TestKey } from './fixture.js';
  * has fails.
  */
 
-type Outcome = 'works' | Extract<NativeFailureKind, 'closed'>;
+type Outcome = 'works' | Extract<NativeFailureKind, 'closed' | 'material-missing'>;
 
 interface Row {
   call: (pool: PromisePool, key: TestKey) => unknown;
@@ -23,7 +25,7 @@ interface Row {
 
 const empty = new Uint8Array(0);
 const unknownId = new Uint8Array(32);
-const profile = { tokenMakesNonces: false, knowsCopyable: true, maximumGcmBytes: null };
+const profile = nativeProfile(vendorProfiles.softhsm, []);
 const refusedWhenClosing = { open: 'works', draining: 'closed', closed: 'closed' } as const;
 const always = { open: 'works', draining: 'works', closed: 'works' } as const;
 
@@ -51,7 +53,7 @@ const matrix: Record<keyof NativePool, Row> = {
   closeMember: { call: (pool) => pool.closeMember(0, soon()), ...refusedWhenClosing },
   close: { call: (pool) => pool.close(soon()), ...always },
   generateKey: {
-    call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', text('known'), empty, soon()),
+    call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', text('known'), empty, false, soon()),
     ...refusedWhenClosing,
   },
   destroyKey: { call: (pool) => pool.destroyKey(0, secretKeyClass, unknownId, soon()), ...refusedWhenClosing },
@@ -60,6 +62,17 @@ const matrix: Record<keyof NativePool, Row> = {
     ...refusedWhenClosing,
   },
   probe: { call: (pool, key) => pool.probe(0, key.reference, soon()), ...refusedWhenClosing },
+  // The token has no wrapping keys.
+  wrapKey: {
+    call: (pool, key) => pool.wrapKey(0, key.reference, 'cluster-1a2b3c4d5e6', 1, soon()),
+    ...refusedWhenClosing,
+    open: 'material-missing',
+  },
+  unwrapKey: {
+    call: (pool, key) => pool.unwrapKey(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), soon()),
+    ...refusedWhenClosing,
+    open: 'material-missing',
+  },
   encrypt: { call: (pool, key) => pool.encrypt(null, key.reference, text('x'), empty, soon()), ...refusedWhenClosing },
   decrypt: {
     call: (pool, { material, reference }) =>

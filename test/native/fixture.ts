@@ -80,7 +80,7 @@ export async function makeKey(pool: ControlMethods, member: number, label = 'key
 export async function plantKey(pool: ControlMethods, member: number, id: Uint8Array, label: string): Promise<TestKey> {
   const canaryPlaintext = new Uint8Array(randomBytes(32));
   const canaryAdditionalData = text('canary');
-  const { value } = await pool.generateKey(member, id, label, canaryPlaintext, canaryAdditionalData, soon());
+  const { value } = await pool.generateKey(member, id, label, canaryPlaintext, canaryAdditionalData, false, soon());
   const canary = {
     canaryNonce: value.nonce,
     canaryCiphertext: value.ciphertext,

@@ -19,7 +19,7 @@ test.skipIf(library === undefined)('NSS is recognised, and is as its profile say
     expect(profile).toBe(vendorProfiles.nss);
     expect(token.mechanisms).toEqual(expect.arrayContaining([...profile.keyWrapWithPaddingMechanisms.value]));
     expect(token).toMatchObject({ maxSessionCount: null, maxRwSessionCount: null });
-    pool.setProfile(member, nativeProfile(profile), profile.recommendedLanes.value);
+    pool.setProfile(member, nativeProfile(profile, token.mechanisms), profile.recommendedLanes.value);
     await pool.loginMember(member, text(pin), soon(), null);
     pool.resume(member);
     const key = await makeKey(pool, member);

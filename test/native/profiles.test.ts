@@ -30,7 +30,7 @@ async function connectTo(module = putVendorBefore(hsm).module, profile?: NativeP
   return member;
 }
 
-const cloudhsm = nativeProfile(vendorProfiles.cloudhsm);
+const cloudhsm = nativeProfile(vendorProfiles.cloudhsm, []);
 
 describe('modules', () => {
   test('name their maker', async () => {

@@ -39,9 +39,9 @@ class WrapKey final : public Operation {
     const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
     const ProvenKey key = provenKey(context, material_);
     requireTimeLeft(context);
-    const Bytes blob = wrapKey(context.session, wrapping, key.handle);
+    Bytes blob = wrapKey(context.session, wrapping, key.handle);
     requireStillProven(key);
-    return Secret(blob);
+    return blob;
   }
 
  private:

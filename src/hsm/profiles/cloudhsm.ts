@@ -41,6 +41,10 @@ export const cloudhsm: VendorProfile = {
     value: 'user-made-then-marked',
     source: 'AWS CloudHSM User Guide, "Mark a key as trusted": only a crypto officer may set CKA_TRUSTED',
   },
+  officerMakesPrivateObjects: {
+    value: false,
+    source: "AWS CloudHSM User Guide: a crypto officer makes no keys; the crypto user's are private",
+  },
   initializationString: { value: 'none', source: 'AWS CloudHSM User Guide, "Bootstrap the Client SDK"' },
   pinFormat: {
     value: 'user:password',

@@ -27,14 +27,29 @@ test('single values are overridden, and say so', () => {
 });
 
 test('the addon gets the values that it needs', () => {
-  expect(nativeProfile(vendorProfiles.cloudhsm)).toEqual({
+  expect(nativeProfile(vendorProfiles.cloudhsm, [])).toEqual({
     tokenMakesNonces: true,
     knowsCopyable: true,
     maximumGcmBytes: 16_224,
+    keyWrapWithPadding: 0x8000_216f,
+    oaepHash: 0x250,
+    oaepMask: 2,
+    officerMakesPrivateObjects: false,
   });
-  expect(nativeProfile(vendorProfiles.nss)).toEqual({
+  expect(nativeProfile(vendorProfiles.softhsm, [])).toEqual({
     tokenMakesNonces: false,
-    knowsCopyable: false,
+    knowsCopyable: true,
     maximumGcmBytes: null,
+    keyWrapWithPadding: 0x210a,
+    oaepHash: 0x220,
+    oaepMask: 1,
+    officerMakesPrivateObjects: false,
   });
+});
+
+test('of several mechanisms for key wrap with padding, the first is taken that the token has', () => {
+  expect(vendorProfiles.generic.keyWrapWithPaddingMechanisms.value).toEqual([0x210b, 0x210a]);
+  expect(nativeProfile(vendorProfiles.generic, [0x210a, 0x2109]).keyWrapWithPadding).toBe(0x210a);
+  expect(nativeProfile(vendorProfiles.generic, [0x210a, 0x210b]).keyWrapWithPadding).toBe(0x210b);
+  expect(nativeProfile(vendorProfiles.generic, []).keyWrapWithPadding).toBe(0x210b);
 });

@@ -1,5 +1,5 @@
 import type { NativeProfile } from '../native.js';
-import type { GcmNonceMaker, ProfileName, Sourced, VendorProfile } from './profile.js';
+import { type GcmNonceMaker, mechanisms, type ProfileName, type Sourced, type VendorProfile } from './profile.js';
 import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
 
 /** The configuration's settings for a module's vendor. Null: the profile's value. */
@@ -36,11 +36,31 @@ function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {
   return value === null ? ofProfile : { value, source: 'the configuration' };
 }
 
-/** The values that the addon needs. */
-export function nativeProfile(profile: VendorProfile): NativeProfile {
+/** The values that the addon needs. @param tokenMechanisms those that the token lists (`C_GetMechanismList`) */
+export function nativeProfile(profile: VendorProfile, tokenMechanisms: readonly number[]): NativeProfile {
+  const oaep = oaepHashes[profile.oaepHashes.value.includes('SHA-256') ? 'SHA-256' : 'SHA-1'];
   return {
     tokenMakesNonces: profile.gcmNonce.value === 'token',
     knowsCopyable: profile.knowsCopyable.value,
     maximumGcmBytes: profile.maximumGcmBytes.value,
+    keyWrapWithPadding: keyWrapWithPadding(profile, tokenMechanisms),
+    oaepHash: oaep.hash,
+    oaepMask: oaep.mask,
+    officerMakesPrivateObjects: profile.officerMakesPrivateObjects.value,
   };
 }
+
+/** The first of the profile's that the token has. If it has none, each wrapping fails with the name of the first one. */
+function keyWrapWithPadding(
+  { keyWrapWithPaddingMechanisms }: VendorProfile,
+  tokenMechanisms: readonly number[],
+): number {
+  const preferred = keyWrapWithPaddingMechanisms.value;
+  return preferred.find((mechanism) => tokenMechanisms.includes(mechanism)) ?? preferred[0] ?? mechanisms.aesKeyWrapKwp;
+}
+
+/** CKM_SHA… and CKG_MGF1_SHA… (PKCS#11 v2.40, Current Mechanisms §2.1.7). SHA-1 is safe here: OAEP needs no collision resistance (RFC 8017 §7.1). */
+const oaepHashes = {
+  'SHA-1': { hash: 0x220, mask: 1 },
+  'SHA-256': { hash: 0x250, mask: 2 },
+} as const;

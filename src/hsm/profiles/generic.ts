@@ -25,6 +25,7 @@ export const generic: VendorProfile = {
   sessionHeadroom: { value: 2, source: 'our choice: room for the vendor’s tools' },
   maximumSessions: { value: null, source: 'C_GetTokenInfo reports it (PKCS#11 v2.40 §3.2)' },
   ceremony: { value: 'unsupported', source: 'not examined' },
+  officerMakesPrivateObjects: { value: true, source: 'PKCS#11 v2.40 §5.7: nothing forbids it' },
   initializationString: { value: 'none', source: 'PKCS#11 v2.40 §5.4: pReserved should be null' },
   pinFormat: { value: 'plain', source: 'PKCS#11 v2.40 §5.6, C_Login' },
 };

@@ -34,6 +34,10 @@ export const nshield: VendorProfile = {
     source: 'ulMaxSessionCount is 0 (CK_EFFECTIVELY_INFINITE) in published C_GetTokenInfo output',
   },
   ceremony: { value: 'unsupported', source: 'not examined' },
+  officerMakesPrivateObjects: {
+    value: true,
+    source: 'PKCS#11 v2.40 §5.7: nothing forbids it; not confirmed for nShield',
+  },
   initializationString: { value: 'none', source: 'Entrust nShield PKCS #11 API: environment variables (CKNFAST_…)' },
   pinFormat: { value: 'plain', source: 'the passphrase of the operator card set or softcard' },
 };

@@ -28,6 +28,7 @@ export const nss: VendorProfile = {
     value: 'unsupported',
     source: 'measured, 3.87.1: CKA_WRAP_WITH_TRUSTED is stored and ignored, and the user can make trusted keys',
   },
+  officerMakesPrivateObjects: { value: true, source: 'PKCS#11 v2.40 §5.7: nothing forbids it; not examined' },
   initializationString: {
     value: 'required',
     source: "measured, 3.87.1: configdir='sql:DIR' certPrefix='' keyPrefix='' secmod='secmod.db'",

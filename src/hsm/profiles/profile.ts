@@ -65,6 +65,8 @@ export interface VendorProfile {
   /** Maximum sessions of one token, if C_GetTokenInfo does not say; null: unknown or unlimited. */
   readonly maximumSessions: Sourced<number | null>;
   readonly ceremony: Sourced<CeremonyKind>;
+  /** Whether the security officer may make objects with CKA_PRIVATE; if not, the cluster keys are visible without a PIN. */
+  readonly officerMakesPrivateObjects: Sourced<boolean>;
   /** Whether `C_Initialize` needs an initialisation string (CK_C_INITIALIZE_ARGS.pReserved). */
   readonly initializationString: Sourced<'none' | 'required'>;
   readonly pinFormat: Sourced<'plain' | 'user:password'>;

@@ -31,6 +31,10 @@ export const softhsm: VendorProfile = {
     value: 'so-made',
     source: 'measured, 2.6.1: CKA_TRUSTED by the security officer, at creation; CKA_WRAP_WITH_TRUSTED is enforced',
   },
+  officerMakesPrivateObjects: {
+    value: false,
+    source: 'measured, 2.6.1: C_GenerateKey and C_UnwrapKey answer CKR_USER_NOT_LOGGED_IN',
+  },
   initializationString: { value: 'none', source: 'measured, 2.6.1: SOFTHSM2_CONF names its configuration' },
   pinFormat: { value: 'plain', source: 'measured, 2.6.1' },
 };

@@ -1,0 +1,30 @@
+/** The part of the seam by which keys travel between the members of a wrapped cluster; the rest, and its rules, are in `native.ts`. */
+import type { NativeMaterialReference, NativeResult } from './native.js';
+
+/** The methods of a `NativePool` that use the cluster's wrapping keys (docs/decisions/0016). */
+export interface NativeKeyWrapping {
+  /**
+   * Proves the key and wraps it under the wrapping key of this generation of the cluster: RFC 5649, which is deterministic. The blob is no secret.
+   * Rejects with `material-missing` or `material-mismatch`, under the material's name, if the wrapping key is not there or lacks an attribute.
+   */
+  wrapKey(
+    member: number,
+    material: NativeMaterialReference,
+    clusterId: string,
+    generation: number,
+    deadlineMs: number,
+  ): Promise<NativeResult<Uint8Array>>;
+  /**
+   * Makes the material's key of a blob, as a token object, and proves it by its attributes and its canary; resolves with how many keys it made: 0 if
+   * the token had it, and it has proved itself. One that does not prove itself, or came too late, is destroyed again. Never at the same time in two
+   * processes for the same material: the token would have two objects.
+   */
+  unwrapKey(
+    member: number,
+    material: NativeMaterialReference,
+    clusterId: string,
+    generation: number,
+    blob: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<number>>;
+}
