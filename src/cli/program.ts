@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAliasCommands } from './commands/alias.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addCiphertextCommands } from './commands/ciphertext.js';
+import { addClusterCommands } from './commands/cluster.js';
 import { addConfigCommands } from './commands/config.js';
 import { addDecryptCommand } from './commands/decrypt.js';
 import { addDeletionHoldCommands } from './commands/deletion-hold.js';
@@ -61,6 +62,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addConfigCommands(program, terminal);
   addCatalogCommands(program, terminal);
   addTokenCommands(program, terminal);
+  addClusterCommands(program, terminal);
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);
   addDeletionHoldCommands(program, terminal);

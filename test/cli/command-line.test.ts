@@ -18,6 +18,7 @@ const commands = [
   'config print-example',
   'config new-id',
   'token list',
+  'cluster verify-record',
   'doctor',
   'login-attempts list',
   'login-attempts forget',
