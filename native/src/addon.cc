@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "binding_arguments.h"
+#include "binding_ceremony.h"
 #include "binding_end.h"
 #include "binding_file_writer.h"
 #include "binding_pool.h"
@@ -120,6 +121,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto owned = std::make_unique<AddonState>(env);
   owned->poolConstructor = Napi::Persistent(PoolBinding::define(env));
   owned->materialConstructor = Napi::Persistent(MaterialBinding::define(env));
+  owned->ceremonyConstructor = Napi::Persistent(CeremonyBinding::define(env));
   owned->fileWriterConstructor = Napi::Persistent(FileWriterBinding::define(env));
   registerEnd(env, owned.get());
   env.SetInstanceData(owned.release());
@@ -131,6 +133,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createMaterial", Napi::Function::New<createMaterial>(env, "createMaterial"));
   exports.Set("createFileWriter", Napi::Function::New<createFileWriter>(env, "createFileWriter"));
   exports.Set("receiveAnswers", Napi::Function::New<receiveAnswers>(env, "receiveAnswers"));
+  exports.Set("openCeremony", Napi::Function::New<openCeremony>(env, "openCeremony"));
+  exports.Set("readGenerations", Napi::Function::New<readGenerations>(env, "readGenerations"));
   exports.Set("keepFreedMemoryClean", Napi::Function::New<keepFreedMemoryClean>(env, "keepFreedMemoryClean"));
   exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));

@@ -71,6 +71,14 @@ MemberOptions memberOptionsOf(const Napi::Value& value) {
   return options;
 }
 
+CeremonyMemberOptions ceremonyMemberOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  return {stringOf(given.Get("name")),
+          moduleOptionsOf(given.Get("module")),
+          {stringOrNull(given.Get("tokenLabel")), stringOrNull(given.Get("tokenSerialNumber"))},
+          profileOf(given.Get("profile"))};
+}
+
 Profile profileOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Profile profile;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "ceremony_opening.h"
 #include "clock.h"
 #include "cluster_keys.h"
 #include "key_kinds.h"
@@ -40,6 +41,8 @@ namespace holdfast {
 [[nodiscard]] ModuleOptions moduleOptionsOf(const Napi::Value& value);
 /// Reads `NativeMemberOptions`.
 [[nodiscard]] MemberOptions memberOptionsOf(const Napi::Value& value);
+/// Reads `NativeCeremonyMember`.
+[[nodiscard]] CeremonyMemberOptions ceremonyMemberOf(const Napi::Value& value);
 /// Reads `NativeProfile`; without a maximum the length is unlimited.
 [[nodiscard]] Profile profileOf(const Napi::Value& value);
 /// The identity made of CKA_CLASS and CKA_ID.

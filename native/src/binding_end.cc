@@ -33,6 +33,7 @@ void endEnvironment(AddonState* state) {
   const Deadline deadline = endOf(*state);
   state->completions->end();
   for (const auto& writer : state->writers) writer->end();
+  for (const auto& ceremony : state->ceremonies) ceremony->end();
   for (const auto& pool : state->pools) pool->beginAbandoning(deadline);
   // Needed even if everything was closed long ago: a thread that ends beside `exit` crashes in OpenSSL's
   // clean-up.

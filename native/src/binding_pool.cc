@@ -38,6 +38,7 @@ constexpr LaneOperation kControlOperations[] = {
      }},
     {"destroyKey", [](const auto& info) { return makeDestroyKey(identityOf(info[1], info[2])); }},
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
+    {"generations", [](const auto& info) { return makeReadGenerations(stringOf(info[1])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
     {"wrapKey",
      [](const auto& info) {

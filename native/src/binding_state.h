@@ -9,6 +9,7 @@
 
 #include "binding_completions.h"
 #include "binding_file_writer.h"
+#include "ceremony_thread.h"
 #include "pool.h"
 #include "watchdog.h"
 
@@ -29,12 +30,15 @@ struct AddonState {
   std::vector<std::shared_ptr<Pool>> pools;
   /// The writers that scripts made and have not closed.
   std::vector<std::shared_ptr<WriterChannel>> writers;
+  /// The ceremonies that scripts opened and have not closed.
+  std::vector<std::shared_ptr<CeremonyThread>> ceremonies;
   /// When the environment, which is ending, stops waiting for calls inside modules. Set once its end has
   /// begun.
   std::optional<Deadline> endsBy;
   Napi::FunctionReference poolConstructor;
   Napi::FunctionReference materialConstructor;
   Napi::FunctionReference fileWriterConstructor;
+  Napi::FunctionReference ceremonyConstructor;
 };
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "binding_ceremony.h"
 #include "file_lock.h"
 
 namespace holdfast {
@@ -89,6 +90,23 @@ Napi::Object summaryObject(Napi::Env env, const ObjectSummary& summary) {
   return object;
 }
 
+Napi::Object fingerprintObject(Napi::Env env, const CarryKeyFingerprint& one) {
+  auto object = Napi::Object::New(env);
+  object.Set("member", one.member);
+  object.Set("serialNumber", one.serialNumber);
+  object.Set("fingerprint", bytes(env, one.fingerprint));
+  return object;
+}
+
+Napi::Value generationsArray(Napi::Env env, const std::vector<MarkedGeneration>& all) {
+  return arrayOf(env, all, [env](const auto& one) {
+    auto object = Napi::Object::New(env);
+    object.Set("number", number(env, one.number));
+    object.Set("digest", bytes(env, one.digest));
+    return object;
+  });
+}
+
 /// One overload for each alternative of Value.
 struct ToJavaScript {
   Napi::Env env;
@@ -115,6 +133,22 @@ struct ToJavaScript {
   }
   Napi::Value operator()(const std::vector<ObjectSummary>& all) const {
     return arrayOf(env, all, [this](const auto& summary) { return summaryObject(env, summary); });
+  }
+  Napi::Value operator()(const std::shared_ptr<CeremonyThread>& ceremony) const {
+    return CeremonyBinding::wrap(env, ceremony);
+  }
+  Napi::Value operator()(const std::vector<CarryKeyFingerprint>& all) const {
+    return arrayOf(env, all, [this](const auto& one) { return fingerprintObject(env, one); });
+  }
+  Napi::Value operator()(const Sha256& digest) const { return bytes(env, digest); }
+  Napi::Value operator()(const std::vector<MarkedGeneration>& all) const {
+    return generationsArray(env, all);
+  }
+  Napi::Value operator()(const TokenGenerations& read) const {
+    auto object = Napi::Object::New(env);
+    object.Set("token", tokenObject(env, read.token));
+    object.Set("generations", generationsArray(env, read.generations));
+    return object;
   }
   Napi::Value operator()(const std::shared_ptr<FileLock>& lock) const {
     auto held = std::make_unique<HeldLock>(std::make_shared<std::shared_ptr<FileLock>>(lock));
@@ -149,9 +183,7 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
 
 Napi::Value toJavaScript(Napi::Env env, Success& success, Shape shape) {
   const auto value = std::visit(ToJavaScript{env}, success.value);
-  if (shape == Shape::kPlain) {
-    return std::holds_alternative<std::monostate>(success.value) ? env.Undefined() : value;
-  }
+  if (shape == Shape::kPlain) return value;
   auto object = Napi::Object::New(env);
   object.Set("epoch", number(env, success.epoch));
   if (shape == Shape::kEpoch) return object;

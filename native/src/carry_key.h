@@ -1,16 +1,27 @@
 /// \file The RSA key under which cluster keys travel to one member.
 #pragma once
 
+#include <string>
+
 #include "key_kinds.h"
 #include "profile.h"
 #include "rsa_public_key.h"
 #include "session.h"
+#include "sha256.h"
 
 namespace holdfast {
 
 /// Bits of a carry key unless its member is set otherwise, about as strong as AES-128 (NIST SP 800-57 part 1,
 /// table 2).
 inline constexpr CK_ULONG kCarryKeyBits = 3072;
+
+/// For comparison with what the HSM's console or the vendor's attestation shows.
+struct CarryKeyFingerprint {
+  std::string member;
+  std::string serialNumber;
+  /// SHA-256 of the SubjectPublicKeyInfo of the member's carry key.
+  Sha256 fingerprint{};
+};
 
 /// A key pair that lives as long as its session. Its private half unwraps, and does nothing else: one that
 /// could decrypt too would give the cluster keys in plain text (measured on SoftHSM 2.6.1).

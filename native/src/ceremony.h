@@ -14,14 +14,6 @@
 
 namespace holdfast {
 
-/// For comparison with what the HSM's console or the vendor's attestation shows.
-struct CarryKeyFingerprint {
-  std::string member;
-  std::string serialNumber;
-  /// SHA-256 of the SubjectPublicKeyInfo of the member's carry key.
-  Sha256 fingerprint{};
-};
-
 /// One run: logIn for each member, prepare, complete. Used by one thread. All failures have the index of
 /// their member; after one, begin again with a new Ceremony.
 class Ceremony {

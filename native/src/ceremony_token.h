@@ -13,7 +13,7 @@
 
 namespace holdfast {
 
-/// A token that takes part, in a module instance of its own.
+/// A token that takes part. Nobody else in the process is logged in to it.
 struct CeremonyMember {
   /// Its name in the configuration.
   std::string name;

@@ -8,14 +8,18 @@
 
 #include "attributes.h"
 #include "bytes.h"
+#include "carry_key.h"
 #include "clock.h"
 #include "failure.h"
+#include "generation_mark.h"
 #include "operation_context.h"
 #include "secret.h"
+#include "sha256.h"
 #include "token.h"
 
 namespace holdfast {
 
+class CeremonyThread;
 class FileLock;
 
 /// `NativeEncryptedData`: nonce, and ciphertext with its tag.
@@ -36,10 +40,18 @@ struct MemberOpened {
   TokenInfo token;
 };
 
+/// `NativeTokenGenerations`: a token, and the generations that it has marks of.
+struct TokenGenerations {
+  TokenInfo token;
+  std::vector<MarkedGeneration> generations;
+};
+
 /// Everything that an operation may give.
-using Value = std::variant<std::monostate, uint64_t, Bytes, Secret, EncryptedData, DataKey,
-                           std::vector<KeyAttributes>, MemberOpened, TokenInfo, std::vector<TokenInfo>,
-                           std::vector<ObjectSummary>, std::shared_ptr<FileLock>>;
+using Value =
+    std::variant<std::monostate, uint64_t, Bytes, Secret, EncryptedData, DataKey, std::vector<KeyAttributes>,
+                 MemberOpened, TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>,
+                 std::shared_ptr<FileLock>, std::shared_ptr<CeremonyThread>, std::vector<CarryKeyFingerprint>,
+                 Sha256, std::vector<MarkedGeneration>, TokenGenerations>;
 
 /// A result, and which member in which session epoch gave it.
 struct Success {

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
+import type { NativeCeremonies, NativeGeneration } from './native-ceremony.js';
 import type { NativeKeyWrapping } from './native-key-wrapping.js';
 import type { NativeProcess } from './native-process.js';
 import type { NativeReturnValue } from './native-return-value.js';
@@ -288,7 +289,7 @@ export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
    * Drains the member's lanes until the deadline, closes its sessions, finalises a private instance when no lane is inside. Rejects with
    * `lane-deadline` if a lane still is; the member is closed anyway, and finalised when that lane returns.
    */
-  closeMember(member: number, deadlineMs: number): Promise<void>;
+  closeMember(member: number, deadlineMs: number): Promise<null>;
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
   close(deadlineMs: number): Promise<number>;
 
@@ -325,6 +326,11 @@ export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
     deadlineMs: number,
   ): Promise<NativeResult<NativeKeyAttributes[]>>;
 
+  /**
+   * The cluster's generations whose mark the member's token has, with all their keys and those keys' attributes, ascending. Anyone who reaches the
+   * token can plant a mark; a generation with two marks that differ is left out.
+   */
+  generations(member: number, clusterId: string, deadlineMs: number): Promise<NativeResult<NativeGeneration[]>>;
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
 }
@@ -359,7 +365,7 @@ export interface NativeFileWriter {
 }
 
 /** The exports of `holdfast.node` (`native/src/addon.cc`). One for the process, from `loadAddon`. */
-export interface NativeAddon extends NativeAnswers, NativeProcess {
+export interface NativeAddon extends NativeAnswers, NativeCeremonies, NativeProcess {
   /** The whole table of return values. */
   returnValues(): NativeReturnValue[];
   /**

@@ -61,6 +61,7 @@ const matrix: Record<keyof NativePool, Row> = {
     call: (pool, key) => pool.readAttributes(0, secretKeyClass, key.id, soon()),
     ...refusedWhenClosing,
   },
+  generations: { call: (pool) => pool.generations(0, 'cluster-x', soon()), ...refusedWhenClosing },
   probe: { call: (pool, key) => pool.probe(0, key.reference, soon()), ...refusedWhenClosing },
   // The token has no wrapping keys.
   wrapKey: {

@@ -5,7 +5,14 @@ import { addon, failureOf } from './fixture.js';
 
 /** The seam between TypeScript and C++ is declared in two places; only this test compares them. */
 
-const files = ['native.ts', 'native-answers.ts', 'native-process.ts', 'native-return-value.ts'].map((name) =>
+const files = [
+  'native.ts',
+  'native-answers.ts',
+  'native-ceremony.ts',
+  'native-key-wrapping.ts',
+  'native-process.ts',
+  'native-return-value.ts',
+].map((name) =>
   ts.createSourceFile(
     name,
     readFileSync(new URL(`../../src/hsm/${name}`, import.meta.url), 'utf8'),
@@ -36,6 +43,7 @@ test('the addon exports the functions of NativeAddon, in their order', () => {
   expect(Object.keys(addon)).toEqual([
     ...methodsOf('NativeAddon'),
     ...methodsOf('NativeAnswers'),
+    ...methodsOf('NativeCeremonies'),
     ...methodsOf('NativeProcess'),
   ]);
 });
@@ -43,7 +51,11 @@ test('the addon exports the functions of NativeAddon, in their order', () => {
 test('a pool has the methods of NativePool, in their order', () => {
   const prototype: unknown = Object.getPrototypeOf(addon.createPool(1));
   const names = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
-  expect(names).toEqual([...methodsOf('NativePool'), ...methodsOf('NativeDataOperations')]);
+  expect(names).toEqual([
+    ...methodsOf('NativePool'),
+    ...methodsOf('NativeKeyWrapping'),
+    ...methodsOf('NativeDataOperations'),
+  ]);
 });
 
 test('a row of the table has the properties of NativeReturnValue, in their order', () => {

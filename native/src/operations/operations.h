@@ -43,6 +43,10 @@ namespace holdfast {
 /// same material: the token would have two.
 [[nodiscard]] OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob);
 
+/// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
+/// alone proves nothing: anyone who reaches the token can plant one.
+[[nodiscard]] OperationPointer makeReadGenerations(std::string cluster);
+
 /// Encrypts under the material's key. Throws `handle-revoked` if another lane saw meanwhile that the handle
 /// is another key's; the ciphertext is then thrown away.
 [[nodiscard]] EncryptedData encryptUnder(OperationContext& context, const MaterialPointer& material,

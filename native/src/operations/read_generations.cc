@@ -1,0 +1,57 @@
+#include <algorithm>
+#include <utility>
+
+#include "failure.h"
+#include "generation_mark.h"
+#include "operations/operations.h"
+
+namespace holdfast {
+namespace {
+
+/// Whether the failure speaks about the key and not about the token.
+bool isOfKey(const Failure& failure) { return failure.kind == FailureKind::kMaterialMismatch; }
+
+class ReadGenerations final : public Operation {
+ public:
+  explicit ReadGenerations(std::string cluster) : cluster_(std::move(cluster)) {}
+
+  Value run(OperationContext& context) override {
+    auto marked = readMarks(context.session, cluster_);
+    std::erase_if(marked, [&](const auto& one) { return !hasAllKeys(context, {cluster_, one.number}); });
+    // No marks, or no keys: that counts only if the token still answers (invariant 4).
+    context.token.proveAlive(context.session);
+    return marked;
+  }
+
+  bool isRepeatable() const override { return true; }
+
+ private:
+  static bool hasAllKeys(OperationContext& context, const Generation& generation) {
+    requireTimeLeft(context);
+    return std::ranges::all_of(kClusterKeys,
+                               [&](const auto& key) { return hasKey(context, generation, key); });
+  }
+
+  static bool hasKey(OperationContext& context, const Generation& generation, const ClusterKey& key) {
+    const KeyName name = nameOf(generation, key);
+    const auto found = findClusterKey(context.session, name);
+    if (found.size() != 1) return false;
+    try {
+      requireClusterKey(context.session, found.front(), key, name, context.profile);
+      return true;
+    } catch (const Failure& failure) {
+      if (isOfKey(failure)) return false;
+      throw;
+    }
+  }
+
+  const std::string cluster_;
+};
+
+}  // namespace
+
+OperationPointer makeReadGenerations(std::string cluster) {
+  return std::make_unique<ReadGenerations>(std::move(cluster));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,79 @@
+/**
+ * The part of the seam for ceremonies: a person with the security officers' PINs gives all members of a cluster the same
+ * keys. Offline; a server only reads generations. The rest of the seam, and its rules, are in `native.ts`.
+ */
+import type { NativeModuleOptions, NativeProfile, NativeTokenInfo } from './native.js';
+
+/** A member that takes part. It finds its token by exactly one of label and serial number. */
+export interface NativeCeremonyMember {
+  /** Its name in the configuration. */
+  name: string;
+  module: NativeModuleOptions;
+  tokenLabel: string | null;
+  tokenSerialNumber: string | null;
+  profile: NativeProfile;
+}
+
+/** For comparison with what the HSM's console or the vendor's attestation shows. */
+export interface NativeCarryKeyFingerprint {
+  member: string;
+  serialNumber: string;
+  /** SHA-256 of the SubjectPublicKeyInfo of the member's carry key: 32 bytes. */
+  fingerprint: Uint8Array;
+}
+
+/** A generation whose mark a token has. */
+export interface NativeGeneration {
+  /** From 1 on. */
+  number: number;
+  /** Says which keys they are: 32 bytes, the same on all members. */
+  digest: Uint8Array;
+}
+
+/** A token, and the generations of one cluster that it has marks of, in ascending order. */
+export interface NativeTokenGenerations {
+  token: NativeTokenInfo;
+  generations: NativeGeneration[];
+}
+
+/**
+ * One run of a ceremony: `logIn` for each member, `prepare`, `complete`, `close`. Its calls run in order on a thread of
+ * their own and have no deadline, because a person may have to act at an HSM. A failure's `member` is the index of its
+ * member. After one, close and begin anew: a second run completes what the first left. A call out of turn fails with
+ * CKR_OPERATION_NOT_INITIALIZED, one after `close` with kind `closed`.
+ */
+export interface NativeCeremony {
+  /** `C_Login` once (CKU_SO). Not called if the token says that the PIN is locked, or that one try is left: CKR_PIN_LOCKED. */
+  logIn(member: number, officerPin: Uint8Array): Promise<null>;
+  /**
+   * Destroys an unfinished generation, and makes the carry keys, whose fingerprints are to be compared before `complete`:
+   * whoever replaces a carry key on its way gets all cluster keys. Empty if some member has the generation's mark, for
+   * then nothing is carried.
+   */
+  prepare(): Promise<NativeCarryKeyFingerprint[]>;
+  /**
+   * Carries the keys, proves that all members have the same, and marks the generation as complete. Resolves with its
+   * digest. Fails with `material-missing` or `material-mismatch` if the generation has a mark and is not the same on all
+   * members: then the cluster needs a new one.
+   */
+  complete(): Promise<Uint8Array>;
+  /**
+   * Ends the officers' logins and leaves the modules. Waiting calls fail with kind `closed`, and so does one that hangs
+   * for three seconds more. A module that it hangs in is left alone: end the process with `exitNow`.
+   */
+  close(): Promise<null>;
+}
+
+/** The exports of the addon for the generations of a cluster. */
+export interface NativeCeremonies {
+  /**
+   * Opens all members, each within a minute; the first of them will make the keys. Never logs in. Fails with
+   * `token-missing` also if two members are one token.
+   */
+  openCeremony(clusterId: string, generation: number, members: NativeCeremonyMember[]): Promise<NativeCeremony>;
+  /**
+   * Opens a member's token and reads its marks, without a PIN. Anyone who reaches the token can plant a mark, so this is
+   * for showing; `NativePool.generations` looks at the keys too.
+   */
+  readGenerations(member: NativeCeremonyMember, clusterId: string, deadlineMs: number): Promise<NativeTokenGenerations>;
+}
