@@ -31,8 +31,10 @@ export const errorGuide = {
     remedy: 'Use a cluster of its own for each key store.',
   },
   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION: {
-    cause: 'The configuration of the cluster, or the tokens of its members, cannot carry a key store.',
-    remedy: 'The operator runs `holdfast doctor`, which names the member and what is missing.',
+    cause:
+      'The configuration of the cluster, or the tokens of its members, cannot carry a key store; or a new key would be on too few members.',
+    remedy:
+      'If it is retryable, wait for the members that are away. Otherwise the operator runs `holdfast doctor`, which names the member and what is missing.',
   },
   CLOUD_HSM_CLUSTER_NOT_FOUND: {
     cause: 'The configuration has no cluster of this id.',

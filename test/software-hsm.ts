@@ -44,7 +44,15 @@ export class SoftwareHsmCluster implements HsmCluster {
     generateKeyMaterial: ({ materialId }) => {
       const key = randomBytes(32);
       this.#materials.set(materialId, key);
-      return encryptWith(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
+      const canary = encryptWith(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
+      return { canary, extractable: false, memberNames: [memberName] };
+    },
+    copyKeyMaterial: () => {
+      throw new HoldfastError('UNSUPPORTED_OPERATION', 'The keys cannot leave their token.');
+    },
+    proveKeyMaterial: ({ material }) => {
+      this.#proved(material);
+      return undefined;
     },
     destroyKeyMaterial: ({ materialId }) => {
       this.#materials.delete(materialId);
@@ -63,7 +71,7 @@ export class SoftwareHsmCluster implements HsmCluster {
       return { plaintext, encrypted: encryptWith(key, plaintext.reveal(), additionalData) };
     },
     random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
-    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()] }],
+    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()], isCurrent: false }],
   };
 
   constructor(clusterId: string, clock: Clock) {

@@ -18,6 +18,8 @@ export type ActName =
   | 'DestroyAbandonedKeyMaterial'
   /** Material that reappeared on a token after its destruction. */
   | 'DestroyReappearedKeyMaterial'
+  /** Material that a member of a wrapped cluster lacked: at most 100 at a time. */
+  | 'CopyKeyMaterials'
   /** Intents of crashed creates. */
   | 'AbandonIntents'
   | 'CreateCatalog'

@@ -57,15 +57,27 @@ export interface EncryptionSpending {
 /** The operations of a cluster: the request and the result of each. */
 export interface ClusterOperations {
   /**
-   * Makes an AES-256 key (on one member: `replication: none` is the only mode so far), encrypts its canary and proves
-   * it.
+   * Makes an AES-256 key on one member, encrypts its canary and proves it. With `replication: wrapped` it is then copied
+   * to all other members that take work, and each copy proves itself by the canary. Resolves once the cluster's
+   * `minimumMembers` have proved the key. Never tried again: after a failure it is unknown what is on the tokens.
    */
-  generateKeyMaterial: { request: { materialId: string; label: string }; result: Canary };
+  generateKeyMaterial: { request: { materialId: string; label: string }; result: GeneratedMaterial };
   /**
-   * Destroys every object with this CKA_ID on every member. Resolves when all members have answered; missing objects
-   * are not an error.
+   * Copies a material to a member that lacks it, and proves the copy. Only under the lease of the cluster: two processes
+   * that do so at once would make two objects with one CKA_ID. Rejects with UNSUPPORTED_OPERATION without
+   * `replication: wrapped`.
    */
-  destroyKeyMaterial: { request: { materialId: string }; result: undefined };
+  copyKeyMaterial: { request: { material: MaterialReference; memberName: string }; result: { copied: boolean } };
+  /**
+   * Finds a material on one member, and proves its attributes and its canary now, whatever was proved before. A failure
+   * is also an alert (`materialAlert`).
+   */
+  proveKeyMaterial: { request: { material: MaterialReference; memberName: string }; result: undefined };
+  /**
+   * Destroys every object with this CKA_ID on every member, or on the named one. Resolves when all members have
+   * answered; missing objects are not an error.
+   */
+  destroyKeyMaterial: { request: { materialId: string; memberName?: string | undefined }; result: undefined };
   encrypt: {
     request: { material: MaterialReference; plaintext: Secret; additionalData: Uint8Array };
     result: EncryptedData;
@@ -80,8 +92,20 @@ export interface ClusterOperations {
     result: { plaintext: Secret; encrypted: EncryptedData };
   };
   random: { request: { lengthBytes: number }; result: Secret };
-  /** Ids (hex) of all secret keys on each open member. Custody reports and clean-up compare them with the catalog. */
+  /**
+   * Ids (hex) of all secret keys on each open member. Custody reports and clean-up compare them with the catalog; so
+   * does a wrapped cluster, which then knows which members lack which materials.
+   */
   listMaterialIds: { request: object; result: MemberInventory[] };
+}
+
+/** A new key material. */
+export interface GeneratedMaterial {
+  canary: Canary;
+  /** Whether it can leave its token (under a trusted wrapping key). */
+  extractable: boolean;
+  /** The members that have proved it. */
+  memberNames: string[];
 }
 
 /** The name of an operation of clusters. */
@@ -98,7 +122,8 @@ export type ClusterResult<Name extends ClusterOperation> = ClusterOperations[Nam
  * `KEY_UNAVAILABLE` (no member takes work), `LIMIT_EXCEEDED` (queue full), `THROTTLING` (over the quota),
  * `KMS_INVALID_STATE` (the material is missing, ambiguous or not what the catalog says, or its budget of encryptions is
  * used up), `UNSUPPORTED_OPERATION` (longer than the HSM takes at a time), `INVALID_CIPHERTEXT` (`decrypt` only, after
- * the canary decrypted on the same handle), `KMS_INTERNAL`.
+ * the canary decrypted on the same handle), `CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION` (making and copying keys: too few
+ * members have the wrapping keys in use), `KMS_INTERNAL`.
  */
 export interface HsmCluster {
   readonly clusterId: string;
@@ -109,10 +134,13 @@ export interface HsmCluster {
   ): Promise<ClusterResult<Name>>;
 }
 
-/** The CKA_IDs, in hex, of all secret keys on one open member, including foreign ones. */
+/** The secret keys on one open member. */
 export interface MemberInventory {
   memberName: string;
+  /** Their CKA_IDs, in hex, including those of foreign keys. One that several objects have is there as many times. */
   materialIds: string[];
+  /** Whether it has the wrapping keys in use, and can receive copies. Always false without `replication: wrapped`. */
+  isCurrent: boolean;
 }
 
 /** A cluster as the configuration declares it. */
@@ -144,8 +172,17 @@ export type ConnectOutcome =
 export interface HsmClusters {
   describe(clusterId: string): ClusterDescription | undefined;
   list(): ClusterDescription[];
-  /** Loads modules, finds tokens, logs in once per member, reads inventories. Never throws for an HSM's failure. */
-  connect(clusterId: string, pin: Secret, credentialVersion: string, deadlineMs: number): Promise<ConnectOutcome>;
+  /**
+   * Loads modules, finds tokens, logs in once per member, reads inventories. Never throws for an HSM's failure.
+   * @param needs how many members must open: the cluster's `minimumMembers`, or one
+   */
+  connect(
+    clusterId: string,
+    pin: Secret,
+    credentialVersion: string,
+    deadlineMs: number,
+    needs?: 'minimum' | 'one',
+  ): Promise<ConnectOutcome>;
   /** Drains and closes. Harmless if it is not connected. */
   disconnect(clusterId: string, deadlineMs: number): Promise<void>;
 }

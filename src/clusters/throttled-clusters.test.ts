@@ -66,7 +66,7 @@ describe('a quota', () => {
   test('counts each operation that uses a key once, and asks no HSM above the quota', async () => {
     const cluster = await connect();
     const materialId = 'ab'.repeat(32);
-    const canary = await cluster.perform('generateKeyMaterial', { materialId, label: 'a label' }, call());
+    const { canary } = await cluster.perform('generateKeyMaterial', { materialId, label: 'a label' }, call());
     const material = { materialId, label: 'a label', extractable: false, canary };
     const aad = new Uint8Array(0);
     for (let i = 0; i < 3; i += 1) {

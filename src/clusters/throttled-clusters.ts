@@ -29,10 +29,16 @@ export function throttledClusters(
 }
 
 /**
- * The operations that do not count: making, destroying and listing keys. All others use a key or draw random bytes, and
- * count.
+ * The operations that do not count: making, copying, proving, destroying and listing keys. All others use a key or draw
+ * random bytes, and count.
  */
-const free: ReadonlySet<ClusterOperation> = new Set(['generateKeyMaterial', 'destroyKeyMaterial', 'listMaterialIds']);
+const free: ReadonlySet<ClusterOperation> = new Set([
+  'generateKeyMaterial',
+  'copyKeyMaterial',
+  'proveKeyMaterial',
+  'destroyKeyMaterial',
+  'listMaterialIds',
+]);
 
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {
   return {

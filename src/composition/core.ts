@@ -4,25 +4,22 @@ import { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import { loadAddon } from '../hsm/native.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
+import type { Reconciler } from '../jobs/reconciler.js';
+import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
 import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
-import {
-  backgroundErrorEvent,
-  connectionEvents,
-  encryptionBudgetEvents,
-  hsmEvents,
-  ownActEvents,
-} from '../telemetry/events.js';
+import { backgroundErrorEvent, connectionEvents, encryptionBudgetEvents, hsmEvents } from '../telemetry/events.js';
 import { hedgeCounter, tryCounter } from '../telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../telemetry/login-metrics.js';
+import { ownActEvents } from '../telemetry/own-act-events.js';
 import { clusterOptions, operationQuotas } from './cluster-options.js';
 import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
 import { oneAtATime } from './inventory-check.js';
-import { composeOwnActs } from './own-acts.js';
+import { composeOwnActs, type OwnActs } from './own-acts.js';
 import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
 /** The key stores and the operations on top of them. */
@@ -32,6 +29,7 @@ export interface Core {
   keyStores: KeyStoreAdministration;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
+  reconciler: Reconciler;
   hangTracker: HangTracker;
   /** Called when a key store or a member may have stopped or resumed serving. */
   changes: { onChange: () => void };
@@ -50,7 +48,8 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
   const changes = { onChange: (): void => undefined };
   const reactions: Reactions = {
-    checkInventory: oneAtATime((clusterId) => intentRecovery.checkInventory(clusterId)),
+    checkInventory: oneAtATime((clusterId) => jobs.reconciler.check(clusterId)),
+    noteMissing: (clusterId) => jobs.reconciler.noteMissing(clusterId),
     lookAtReadiness: () => changes.onChange(),
     hangTracker,
   };
@@ -91,8 +90,11 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   };
   const { createdCatalog, auditFile, presence } = foundation;
   const leases = { leases: catalog, clock, holder: presence.processName };
-  const jobs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog);
-  const { intentRecovery } = jobs;
+  const wrapped = configuration.clusters.filter(({ replication }) => replication === 'wrapped');
+  const jobs: OwnActs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog, {
+    clusterIds: wrapped.map(({ id }) => id),
+    copiesPerSecond: limits.reconcileCopiesPerSecond,
+  });
   return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
 }
 
@@ -107,8 +109,12 @@ async function composeClusters(
   const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const { lockDirectory } = configuration;
+  const tools = {
+    ...{ addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
+    expectedMaterials: expectedMaterials(catalog, backgroundErrorEvent(telemetry.sink)),
+  };
   return new ConfiguredHsmClusters(
-    { addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
+    tools,
     (await Promise.all(configuration.clusters.map((cluster) => clusterOptions(cluster, configuration)))).map(
       (cluster) => ({ ...cluster, ...clusterOverrides }),
     ),

@@ -4,6 +4,7 @@ import type { LeaseTools } from '../coordination/held-lease.js';
 import type { KeysCore } from '../keys/core.js';
 import { KeyDeletion } from '../jobs/key-deletion.js';
 import { IntentRecovery, type IntentRecoveryOptions } from '../jobs/intent-recovery.js';
+import { Reconciler, type ReconcilerOptions } from '../jobs/reconciler.js';
 import type { DeletionHold } from '../keys/time-record.js';
 import { TimeWatch } from '../jobs/time-watch.js';
 
@@ -11,6 +12,7 @@ import { TimeWatch } from '../jobs/time-watch.js';
 export interface OwnActs {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
+  reconciler: Reconciler;
 }
 
 /** The listeners of those acts. */
@@ -18,11 +20,13 @@ export interface OwnActListeners {
   onActed: ActListener;
   onHold: (hold: DeletionHold | null) => void;
   onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
+  onReconciled: ReconcilerOptions['onReconciled'];
 }
 
 /**
  * Composes the server's own acts, all behind one audit and one watched clock.
  * @param createdCatalog path of the catalog that this start has created, for the record; undefined if it existed
+ * @param wrapped the clusters whose members are reconciled
  */
 export async function composeOwnActs(
   core: KeysCore,
@@ -30,17 +34,20 @@ export async function composeOwnActs(
   leases: LeaseTools,
   listeners: OwnActListeners,
   createdCatalog: string | undefined,
+  wrapped: Pick<ReconcilerOptions, 'clusterIds' | 'copiesPerSecond'>,
 ): Promise<OwnActs> {
   const { catalog, clock, identifiers, onBackgroundError } = core;
-  const { onActed, onHold, onUnaccountedMaterial } = listeners;
+  const { onActed, onHold, onUnaccountedMaterial, onReconciled } = listeners;
   const audit = new ActAudit({ auditLog, clock, identifiers, actor: serviceActor, onActed });
   const timeWatch = new TimeWatch({ catalog, clock, audit, onHold, onBackgroundError });
   if (createdCatalog !== undefined) {
     const act = { operation: 'CreateCatalog', resources: [], parameters: { path: createdCatalog } } as const;
     await audit.note(act).catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was made'));
   }
+  const intentRecovery = new IntentRecovery({ core, audit, timeWatch, leases, onUnaccountedMaterial });
   return {
     keyDeletion: new KeyDeletion({ core, audit, timeWatch, leases }),
-    intentRecovery: new IntentRecovery({ core, audit, timeWatch, leases, onUnaccountedMaterial }),
+    intentRecovery,
+    reconciler: new Reconciler({ core, audit, leases, intentRecovery, onReconciled, ...wrapped }),
   };
 }

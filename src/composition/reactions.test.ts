@@ -14,6 +14,7 @@ function rig(report: () => void) {
       done.push(`check ${clusterId}`);
       return Promise.resolve();
     },
+    noteMissing: (clusterId: string) => void done.push(`missing ${clusterId}`),
     lookAtReadiness: () => void done.push('look'),
     hangTracker,
   };
@@ -51,9 +52,10 @@ test.each([
   tell(() => hsm.memberReconnected(place));
   tell(() => connections.connected({ customKeyStoreId: null, clusterId: 'd' }));
   tell(() => hsm.memberStuck(place, undefined));
-  expect(done).toEqual(['check c', 'check c', 'check d', 'replacement']);
+  tell(() => hsm.copyMissing(place, 'ab', undefined));
+  expect(done).toEqual(['check c', 'check c', 'check d', 'replacement', 'missing c']);
   await nextTurn();
-  expect(done.slice(4)).toEqual(['look', 'look']);
+  expect(done.slice(5)).toEqual(['look', 'look']);
   expect(hangTracker.lanesHung).toBe(false);
   tell(() => hsm.lanesHung('c', 1));
   expect(hangTracker.lanesHung).toBe(true);

@@ -7,6 +7,8 @@ import type { InventoryCheck } from './inventory-check.js';
 export interface Reactions {
   /** A returning token may contain keys that were destroyed elsewhere meanwhile. */
   checkInventory: InventoryCheck;
+  /** A member lacks a key material that others have. */
+  noteMissing: (clusterId: string) => void;
   /**
    * Health may have changed. Called in a later turn of the event loop: the code that reports an event has not finished
    * yet.
@@ -16,7 +18,8 @@ export interface Reactions {
 }
 
 /** The reactions to events of members. They do not depend on telemetry, which only listens. */
-export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: Reactions): Partial<HsmEvents> {
+export function hsmReactions(reactions: Reactions): Partial<HsmEvents> {
+  const { checkInventory, noteMissing, lookAtReadiness, hangTracker } = reactions;
   return {
     memberOpened({ clusterId }) {
       void checkInventory(clusterId);
@@ -27,6 +30,7 @@ export function hsmReactions({ checkInventory, lookAtReadiness, hangTracker }: R
     memberResumed: () => void setImmediate(lookAtReadiness),
     memberReconnecting: () => void setImmediate(lookAtReadiness),
     memberStuck: () => hangTracker.memberIsStuck(),
+    copyMissing: ({ clusterId }) => noteMissing(clusterId),
     lanesHung: () => hangTracker.laneHangs(),
   };
 }

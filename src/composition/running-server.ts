@@ -3,6 +3,7 @@ import type { GrpcFace } from '../faces/grpc/server.js';
 import type { ProcessReplacement } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
+import type { Reconciler } from '../jobs/reconciler.js';
 import type { CertificateReload } from './certificate-reload.js';
 import type { Core } from './core.js';
 import type { Face } from './face.js';
@@ -26,6 +27,7 @@ export interface HoldfastServer {
   /** The periodic jobs; tests start a round themselves. */
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
+  readonly reconciler: Reconciler;
   /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
   readonly replacementAsked: Promise<void>;
   /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
@@ -44,6 +46,7 @@ export interface Serving extends Face {
 export class RunningServer implements HoldfastServer {
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
+  readonly reconciler: Reconciler;
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
@@ -60,6 +63,7 @@ export class RunningServer implements HoldfastServer {
     this.#certificates = certificates;
     this.keyDeletion = core.keyDeletion;
     this.intentRecovery = core.intentRecovery;
+    this.reconciler = core.reconciler;
   }
 
   get bound(): readonly BoundAddress[] {
@@ -82,6 +86,7 @@ export class RunningServer implements HoldfastServer {
     await this.#core.registry.start();
     this.keyDeletion.start();
     this.intentRecovery.start();
+    this.reconciler.start();
     await this.#readiness.start();
     this.#certificates.start();
   }
@@ -101,8 +106,9 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery } = this.#core;
-    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), keyDeletion.stop(), intentRecovery.stop()]);
+    const { registry, keyDeletion, intentRecovery, reconciler } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler].map((job) => job.stop());
+    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
     return { lanesHung: this.#core.hangTracker.lanesHung || !allClosed, auditHung: !auditClosed };

@@ -170,6 +170,8 @@ export interface LimitsConfiguration {
   readonly encryptionWarningThreshold: number;
   readonly maximumMessageBytes: number;
   readonly maximumConnections: number;
+  /** The maximum rate at which keys are copied to a member of a wrapped cluster that lacks them. */
+  readonly reconcileCopiesPerSecond: number;
 }
 
 /** When a member is suspended, how it is brought back, and when the process gives up on what hangs. */

@@ -129,6 +129,8 @@ limits:
   encryptionWarningThreshold: 2147483648
   maximumMessageBytes: 1048576
   maximumConnections: 1000
+  # Keys that are copied each second to a member of a wrapped cluster that lacks them.
+  reconcileCopiesPerSecond: 50
 
 # When a member is suspended and how it is brought back. All of these are optional; the values are the defaults.
 recovery:

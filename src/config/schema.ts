@@ -151,6 +151,7 @@ const limits = strict({
   encryptionWarningThreshold: whole(1_000, 4_000_000_000).default(2_147_483_648),
   maximumMessageBytes: whole(65_536, 4_194_304).default(1_048_576),
   maximumConnections: whole(1, 100_000).default(1_000),
+  reconcileCopiesPerSecond: whole(1, 10_000).default(50),
 });
 
 const recovery = strict({

@@ -1,7 +1,14 @@
 import { Secret } from '../secret.js';
 import type { EncryptedData } from '../clusters/hsm-cluster.js';
 import type { LaneResult } from './attempts.js';
-import { loadAddon, type NativeAddon, type NativeFailure, type NativePool, type NativeResult } from './native.js';
+import {
+  loadAddon,
+  type NativeAddon,
+  type NativeFailure,
+  type NativeMembers,
+  type NativePool,
+  type NativeResult,
+} from './native.js';
 import { answerColumns, answerRowLength, type NativeDataOperations, nonceLength } from './native-answers.js';
 
 /** How many answers one call delivers; seldom are more ready at once. */
@@ -19,7 +26,7 @@ export type DataOperations = Pick<NativePool, keyof NativeDataOperations>;
 /** An operation whose answer comes packed. */
 export interface DataOperation<T> {
   /** Calls the pool once. It is called again for another attempt. */
-  post(pool: DataOperations, ticket: number, member: number | null, untilMs: number): void;
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void;
   /** Takes the result out of the answer. */
   read(answer: Answer): T;
 }
@@ -111,13 +118,13 @@ export class AnswerTable {
   }
 
   /**
-   * @param member the index of the member that must do it; null: any. @param untilMs its deadline. @returns the ticket,
+   * @param members those that may do it. @param untilMs its deadline. @returns the ticket,
    * for `NativePool.cancel`
    */
   post(
     operation: DataOperation<unknown>,
     pool: DataOperations,
-    member: number | null,
+    members: NativeMembers,
     untilMs: number,
     receiver: AnswerReceiver,
   ): number {
@@ -127,7 +134,7 @@ export class AnswerTable {
     this.#sequence = (this.#sequence + 1) % sequences;
     const ticket = this.#sequence * slots + slot;
     try {
-      operation.post(pool, ticket, member, untilMs);
+      operation.post(pool, ticket, members, untilMs);
     } catch (error) {
       this.#release(ticket);
       throw error;

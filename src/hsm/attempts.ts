@@ -24,9 +24,12 @@ type PoolOperation =
 /** An operation of a member, by its name in metrics and traces: `generate-key` for the pool's `generateKey`. */
 export type HsmOperation = KebabCase<PoolOperation>;
 
-/** Operations whose outcome does not concern the keys that callers use: making, destroying, listing and proving. */
+/** Operations whose outcome does not concern the keys that callers use: making, copying, destroying, listing and proving. */
 const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'generate-key',
+  'wrap-key',
+  'unwrap-key',
+  'generations',
   'destroy-key',
   'read-attributes',
   'inventory',

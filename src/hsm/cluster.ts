@@ -1,7 +1,5 @@
-import { HoldfastError } from '../errors.js';
-import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
-import type { Canary } from '../clusters/hsm-cluster.js';
 import type {
+  ClusterDescription,
   ClusterOperation,
   ClusterRequest,
   ClusterResult,
@@ -9,23 +7,33 @@ import type {
   HsmCluster,
   MemberInventory,
 } from '../clusters/hsm-cluster.js';
+import type { ExpectedMaterials } from '../clusters/expected-materials.js';
 import type { HsmCall } from '../calls/hsm-call.js';
+import { HoldfastError } from '../errors.js';
 import type { Secret } from '../secret.js';
 import { DataKeyGeneration, Decryption, Encryption, RandomDraw } from './data-operations.js';
-import { advised, classify, unreachable } from './failure.js';
+import { classify } from './failure.js';
+import { materialIdsIn } from './inventory-ids.js';
+import { makeKeyOn } from './key-making.js';
 import { MaterialCache, materialIdBytes, secretKeyClass } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
-import type { NativeAddon, NativeFailure, NativeInventoryEntry, NativePool, NativeResult } from './native.js';
-import { retryOptions } from './outlook.js';
+import { MemberCalls } from './member-calls.js';
+import { MissingCopies } from './missing-copies.js';
+import type { NativeAddon, NativeFailure, NativePool } from './native.js';
 import { Failover, type FailoverTools } from './failover.js';
 import { MemberSet, type OperationTarget } from './member-set.js';
-import { isUse, type LaneResult, watchAttempt } from './attempts.js';
+import { Replication } from './replication.js';
 
 /** Shared by a cluster, its members and its failover; made anew for each connection, like its pool. */
 export interface ClusterTools extends MemberTools, FailoverTools {
   pool: NativePool;
   addon: Pick<NativeAddon, 'createMaterial'>;
+  /** The catalog's side of a comparison; undefined: nothing is compared. */
+  expectedMaterials?: ExpectedMaterials | undefined;
 }
+
+/** The parts of a cluster's description that its operations need. */
+type ClusterKind = Pick<ClusterDescription, 'clusterId' | 'replication' | 'minimumMembers'>;
 
 /** How many references to materials are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
@@ -37,13 +45,19 @@ const materialCapacity = 10_000;
 export class PooledCluster implements HsmCluster {
   readonly clusterId: string;
   readonly #tools: ClusterTools;
+  readonly #missing: MissingCopies | undefined;
   readonly #memberSet: MemberSet;
+  readonly #calls: MemberCalls;
   readonly #failover: Failover;
   readonly #materials: MaterialCache;
+  /** Undefined without `replication: wrapped`. */
+  readonly #replication: Replication | undefined;
   readonly #operations: {
     readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>, call: HsmCall) => Promise<ClusterResult<Name>>;
   } = {
-    generateKeyMaterial: (request, call) => this.#generateKeyMaterial(request, call),
+    generateKeyMaterial: (request, call) => this.#replication?.generate(request, call) ?? this.#generate(request, call),
+    copyKeyMaterial: (request, call) => this.#copyKeyMaterial(request, call),
+    proveKeyMaterial: (request, call) => this.#proveKeyMaterial(request, call),
     destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
     encrypt: (request, call) => this.#encrypt(request, call),
     decrypt: (request, call) => this.#decrypt(request, call),
@@ -52,12 +66,22 @@ export class PooledCluster implements HsmCluster {
     listMaterialIds: (_request, call) => this.#listMaterialIds(call),
   };
 
-  constructor(clusterId: string, tools: ClusterTools, members: readonly Member[]) {
+  constructor(
+    { clusterId, replication, minimumMembers }: ClusterKind,
+    tools: ClusterTools,
+    members: readonly Member[],
+  ) {
     this.clusterId = clusterId;
     this.#tools = tools;
-    this.#memberSet = new MemberSet(tools, members);
+    const missing = replication === 'wrapped' ? new MissingCopies() : undefined;
+    this.#missing = missing;
+    this.#memberSet = new MemberSet(tools, members, missing);
+    this.#calls = new MemberCalls(clusterId, tools, this.#memberSet);
     this.#failover = new Failover(clusterId, tools, this.#memberSet);
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
+    const parts = { calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
+    if (missing !== undefined)
+      this.#replication = new Replication({ ...tools, ...parts, clusterId, minimumMembers, missing });
   }
 
   /** All members of the configuration, open or not. */
@@ -74,33 +98,57 @@ export class PooledCluster implements HsmCluster {
   }
 
   /**
-   * Never retried: after a failure it is unknown whether the token made the key; the caller's intent accounts for it.
+   * Reads a member's inventory after a login, before it takes work. In a wrapped cluster it is compared with the
+   * catalog, so that no caller pays for a key that the member lacks. Rejects with a NativeFailure.
    */
-  async #generateKeyMaterial(
-    { materialId, label }: ClusterRequest<'generateKeyMaterial'>,
+  async memberLoggedIn(index: number, deadlineMs: number): Promise<void> {
+    const member = this.#memberSet.memberAt(index);
+    await this.#takeInventory(index, member, deadlineMs);
+  }
+
+  /** Without replication a key lives on one member alone. */
+  async #generate(
+    request: ClusterRequest<'generateKeyMaterial'>,
     call: HsmCall,
-  ): Promise<Canary> {
-    const { pool } = this.#tools;
-    const id = materialIdBytes(materialId);
-    // `replication: none` has one member, and a key lives on it alone.
+  ): Promise<ClusterResult<'generateKeyMaterial'>> {
     const member = this.members.find((candidate) => candidate.isAdmitted);
-    if (member === undefined) throw this.#noMember();
-    const [plaintext, additionalData] = [canaryPlaintext(materialId), canaryAdditionalData(materialId)];
-    const { value: canary, epoch } = await this.#judged(member, { operation: 'generate-key', materialId }, call, () =>
-      pool.generateKey(member.index, id, label, plaintext, additionalData, false, this.#memberSet.tryDeadlineMs(call)),
-    );
-    member.recordSuccess(epoch, this.#materials.referenceTo({ materialId, label, extractable: false, canary }));
-    return canary;
+    if (member === undefined) throw this.#calls.noMember();
+    const tools = { ...this.#tools, calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
+    const { canary } = await makeKeyOn(member, tools, request, false, call);
+    return { canary, extractable: false, memberNames: [member.place.memberName] };
+  }
+
+  #copyKeyMaterial(
+    request: ClusterRequest<'copyKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<ClusterResult<'copyKeyMaterial'>> {
+    if (this.#replication !== undefined) return this.#replication.copy(request, call);
+    const message = `The keys of cluster ${this.clusterId} cannot leave their token.`;
+    return Promise.reject(new HoldfastError('UNSUPPORTED_OPERATION', message));
+  }
+
+  async #proveKeyMaterial(
+    { material, memberName }: ClusterRequest<'proveKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<undefined> {
+    const member = this.#memberSet.openMember(memberName);
+    if (member === undefined) throw this.#calls.noMember(`Member ${memberName} is not connected.`);
+    const reference = this.#materials.referenceTo(material);
+    const target: OperationTarget = { operation: 'probe', materialId: material.materialId };
+    const untilMs = this.#memberSet.tryDeadlineMs(call);
+    await this.#calls.once(member, target, call, () => this.#tools.pool.probe(member.index, reference, untilMs));
   }
 
   async #destroyKeyMaterial(
-    { materialId }: ClusterRequest<'destroyKeyMaterial'>,
+    { materialId, memberName }: ClusterRequest<'destroyKeyMaterial'>,
     { deadlineMs }: HsmCall,
   ): Promise<undefined> {
     this.#materials.forget(materialId);
+    if (memberName === undefined) this.#missing?.forgetMaterial(materialId);
     const id = materialIdBytes(materialId);
-    await this.#onAll((member) =>
-      this.#once(member, { operation: 'destroy-key', materialId }, undefined, () =>
+    const members = this.members.filter(({ place }) => memberName === undefined || place.memberName === memberName);
+    await this.#onAll(members, (member) =>
+      this.#calls.once(member, { operation: 'destroy-key', materialId }, undefined, () =>
         this.#tools.pool.destroyKey(member.index, secretKeyClass, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
       ),
     );
@@ -127,16 +175,26 @@ export class PooledCluster implements HsmCluster {
 
   /** Members that are not open are absent from the answer. */
   async #listMaterialIds({ deadlineMs }: HsmCall): Promise<MemberInventory[]> {
+    await this.#replication?.generations.readAgain(this.members);
     return Promise.all(
       this.members.filter(isOpen).map(async (member) => {
         const target: OperationTarget = { operation: 'inventory' };
-        const { value: entries } = await this.#judged(member, target, undefined, async () => ({
+        const { value: materialIds } = await this.#calls.judged(member, target, undefined, async () => ({
           ...noLane,
-          value: await this.#tools.pool.inventory(member.index, deadlineMs),
+          value: await this.#takeInventory(member.index, member, deadlineMs),
         }));
-        return { memberName: member.place.memberName, materialIds: secretKeyIds(entries) };
+        const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
+        return { memberName: member.place.memberName, materialIds, isCurrent };
       }),
     );
+  }
+
+  /** @returns the ids of what could be key material */
+  async #takeInventory(index: number, member: Member | undefined, deadlineMs: number): Promise<string[]> {
+    const expected = this.#missing === undefined ? [] : await this.#tools.expectedMaterials?.idsOf(this.clusterId);
+    const materialIds = materialIdsIn(await this.#tools.pool.inventory(index, deadlineMs), this.clusterId);
+    if (member !== undefined) this.#missing?.compare(member, expected ?? [], new Set(materialIds));
+    return materialIds;
   }
 
   /** Undefined if it could not be opened. */
@@ -160,47 +218,12 @@ export class PooledCluster implements HsmCluster {
     for (const member of this.members) member.stop();
   }
 
-  async #once<T>(
-    member: Member,
-    target: OperationTarget,
-    call: HsmCall | undefined,
-    operation: () => Promise<NativeResult<T>>,
-  ): Promise<T> {
-    const result = await this.#judged(member, target, call, operation);
-    if (isUse(target.operation)) member.recordSuccess(result.epoch, target.reference);
-    return result.value;
-  }
-
-  async #judged<T extends LaneResult>(
-    member: Member,
-    target: OperationTarget,
-    call: HsmCall | undefined,
-    operation: () => Promise<T>,
-  ): Promise<T> {
-    const watched = watchAttempt(this.#tools, this.clusterId, target.operation, call, 0);
-    try {
-      const result = await operation();
-      watched?.succeeded(member.place, result);
-      return result;
-    } catch (error) {
-      const judged = this.#memberSet.judge(error, target);
-      watched?.failed(member.place, judged.failure, judged.classification);
-      throw this.#memberSet.callerError(judged, call !== undefined && this.#memberSet.endedByCaller(call));
-    }
-  }
-
   /** Waits for all members before it fails, and fails if a member could not be asked. */
-  async #onAll(work: (member: Member) => Promise<unknown>): Promise<void> {
-    const absent = this.members.filter((member) => !member.isOpen).map(({ place }) => place.memberName);
-    const outcomes = await Promise.allSettled(this.members.filter(isOpen).map(work));
+  async #onAll(members: readonly Member[], work: (member: Member) => Promise<unknown>): Promise<void> {
+    const absent = members.filter((member) => !member.isOpen).map(({ place }) => place.memberName);
+    const outcomes = await Promise.allSettled(members.filter(isOpen).map(work));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    if (absent.length > 0) throw this.#noMember(`Not connected: ${absent.join(', ')}.`);
-  }
-
-  #noMember(cause?: string): HoldfastError {
-    const retry = retryOptions(this.#memberSet.outlook());
-    const message = advised(unreachable.message, retry);
-    return new HoldfastError(unreachable.code, message, { cause, ...retry });
+    if (absent.length > 0) throw this.#calls.noMember(`Not connected: ${absent.join(', ')}.`);
   }
 }
 
@@ -208,14 +231,3 @@ export class PooledCluster implements HsmCluster {
 const noLane = { epoch: undefined, startedMs: undefined, laneMs: undefined };
 
 const isOpen = (member: Member): boolean => member.isOpen;
-
-/**
- * Leaves out the object that SoftHSM keeps of a process that was killed while it made a key: it has neither id nor
- * label, and contains no key. No catalog can know it, and an operator who is alerted about it would search for another
- * catalog.
- */
-function secretKeyIds(entries: readonly NativeInventoryEntry[]): string[] {
-  return entries
-    .filter(({ objectClass, id, label }) => objectClass === secretKeyClass && (id.byteLength > 0 || label !== ''))
-    .map(({ id }) => Buffer.from(id).toString('hex'));
-}

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import type { ExpectedMaterials } from '../clusters/expected-materials.js';
 import type { Presence } from '../coordination/presence.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../clusters/hsm-cluster.js';
@@ -52,6 +53,8 @@ export interface HsmClustersTools {
   loginAttempts: LoginAttempts;
   presence: Presence;
   encryptionBudget: EncryptionSpending;
+  /** The catalog's view of the members of wrapped clusters; left out: they are not compared with it. */
+  expectedMaterials?: ExpectedMaterials | undefined;
   /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
   /** Called for every hedge of a cluster, if there is a listener. */
@@ -133,8 +136,14 @@ export class ConfiguredHsmClusters implements HsmClusters {
     });
   }
 
-  connect(clusterId: string, pin: Secret, credentialVersion: string, deadlineMs: number): Promise<ConnectOutcome> {
-    return this.#inTurn(clusterId, () => this.#connect(clusterId, { pin, credentialVersion }, deadlineMs));
+  connect(
+    clusterId: string,
+    pin: Secret,
+    credentialVersion: string,
+    deadlineMs: number,
+    needs: 'minimum' | 'one' = 'one',
+  ): Promise<ConnectOutcome> {
+    return this.#inTurn(clusterId, () => this.#connect(clusterId, { pin, credentialVersion }, deadlineMs, needs));
   }
 
   disconnect(clusterId: string, deadlineMs: number): Promise<void> {
@@ -151,11 +160,14 @@ export class ConfiguredHsmClusters implements HsmClusters {
     return turn;
   }
 
-  async #connect(clusterId: string, credential: MemberCredential, deadlineMs: number): Promise<ConnectOutcome> {
+  async #connect(
+    clusterId: string,
+    credential: MemberCredential,
+    deadlineMs: number,
+    needs: 'minimum' | 'one',
+  ): Promise<ConnectOutcome> {
     const options = this.#options.get(clusterId);
     if (options === undefined) return failed('CLUSTER_NOT_FOUND', false, `Cluster ${clusterId} is not configured.`);
-    if (options.replication === 'wrapped')
-      return failed('INTERNAL_ERROR', false, 'Clusters with wrapped keys are not served by this version.');
     if (this.#open.has(clusterId)) return failed('INTERNAL_ERROR', false, `Cluster ${clusterId} is connected already.`);
     const { maxStuckOpenings } = options.recovery;
     // Each further connect would leave more threads behind, and perhaps another copy of the library.
@@ -168,7 +180,8 @@ export class ConfiguredHsmClusters implements HsmClusters {
     }
     const open = this.#prepare(options, credential);
     try {
-      await openMembers(open.cluster.members, deadlineMs, this.#tools.events);
+      const atLeast = needs === 'minimum' ? options.minimumMembers : 1;
+      await openMembers(open.cluster.members, deadlineMs, this.#tools.events, atLeast);
     } catch (error) {
       await this.#close(open, deadlineMs);
       this.#abandonedPools.connectFailed(options, error);
@@ -210,11 +223,12 @@ export class ConfiguredHsmClusters implements HsmClusters {
         claim: (found) => {
           this.#tokenOwners.claim(place, token.module, found);
         },
+        takeInventory: (deadlineMs) => cluster.memberLoggedIn(index, deadlineMs),
       };
       const connection = new MemberConnection(tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
       return new Member(tools, place, connection);
     });
-    const cluster = new PooledCluster(clusterId, tools, members);
+    const cluster: PooledCluster = new PooledCluster(options, tools, members);
     pool.setOperationTimeout(operationTimeoutMs, (failure) => {
       cluster.recordHung(failure);
     });

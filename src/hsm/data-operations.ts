@@ -2,7 +2,7 @@ import type { ClusterRequest, ClusterResult, EncryptedData } from '../clusters/h
 import type { Secret } from '../secret.js';
 import type { Answer, DataOperation, DataOperations } from './answers.js';
 import type { OperationTarget } from './member-set.js';
-import type { NativeMaterialReference } from './native.js';
+import type { NativeMaterialReference, NativeMembers } from './native.js';
 
 /** An operation that may be repeated on another member. */
 export interface RepeatableOperation<T> extends OperationTarget, DataOperation<T> {}
@@ -26,9 +26,9 @@ export class Encryption implements RepeatableOperation<EncryptedData> {
     return this.#request.material.materialId;
   }
 
-  post(pool: DataOperations, ticket: number, member: number | null, untilMs: number): void {
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void {
     const { plaintext, additionalData } = this.#request;
-    pool.encrypt(ticket, member, this.reference, plaintext.reveal(), additionalData, untilMs);
+    pool.encrypt(ticket, members, this.reference, plaintext.reveal(), additionalData, untilMs);
   }
 
   read(answer: Answer): EncryptedData {
@@ -51,9 +51,9 @@ export class Decryption implements RepeatableOperation<Secret> {
     return this.#request.material.materialId;
   }
 
-  post(pool: DataOperations, ticket: number, member: number | null, untilMs: number): void {
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void {
     const { encrypted, additionalData } = this.#request;
-    pool.decrypt(ticket, member, this.reference, encrypted.nonce, encrypted.ciphertext, additionalData, untilMs);
+    pool.decrypt(ticket, members, this.reference, encrypted.nonce, encrypted.ciphertext, additionalData, untilMs);
   }
 
   read(answer: Answer): Secret {
@@ -80,9 +80,9 @@ export class DataKeyGeneration implements RepeatableOperation<ClusterResult<'gen
     return this.#request.material.materialId;
   }
 
-  post(pool: DataOperations, ticket: number, member: number | null, untilMs: number): void {
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void {
     const { lengthBytes, additionalData } = this.#request;
-    pool.generateDataKey(ticket, member, this.reference, lengthBytes, additionalData, untilMs);
+    pool.generateDataKey(ticket, members, this.reference, lengthBytes, additionalData, untilMs);
   }
 
   read(answer: Answer): ClusterResult<'generateDataKey'> {
@@ -99,8 +99,8 @@ export class RandomDraw implements RepeatableOperation<Secret> {
     this.#lengthBytes = lengthBytes;
   }
 
-  post(pool: DataOperations, ticket: number, member: number | null, untilMs: number): void {
-    pool.random(ticket, member, this.#lengthBytes, untilMs);
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void {
+    pool.random(ticket, members, this.#lengthBytes, untilMs);
   }
 
   read(answer: Answer): Secret {

@@ -40,6 +40,13 @@ export interface HsmEvents {
   laneQuarantined(place: MemberPlace, cause: unknown): void;
   /** An object on the token differs from the catalog, or fails its canary. It was not used. */
   materialAlert(place: MemberPlace, materialId: string, alert: MaterialAlert): void;
+  /**
+   * A member lacks a key material that others may have; the reconciler copies it. `cause`: why it could not be copied
+   * when it was made, or the answer of the member that was asked for it.
+   */
+  copyMissing(place: MemberPlace, materialId: string, cause: unknown): void;
+  /** The member does not have the wrapping keys of the generation in use, and gets no copies of keys. */
+  generationBehind(place: MemberPlace, generationInUse: number): void;
   /** Closing passed its deadline with this many lanes still inside the module. */
   lanesHung(clusterId: string, laneCount: number): void;
 }

@@ -5,17 +5,18 @@ import type { EncryptedData } from '../clusters/hsm-cluster.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { Member } from './member.js';
-import { loadAddon, type NativeFailure } from './native.js';
+import { loadAddon, type NativeFailure, type NativeMembers } from './native.js';
 import { Answer } from './answers.js';
 import type { RepeatableOperation } from './data-operations.js';
 import { Failover, type FailoverTools } from './failover.js';
 import { answerRowLength } from './native-answers.js';
 import { readReturnValues } from './return-values.js';
 import { MemberSet } from './member-set.js';
+import { MissingCopies } from './missing-copies.js';
 
-/** The target of each attempt: a member's index, or null for the pool's choice; and its deadline. */
+/** The target of each attempt, null for the pool's choice among all members; and its deadline. */
 interface Asked {
-  member: number | null;
+  member: NativeMembers;
   untilMs: number;
 }
 
@@ -35,6 +36,9 @@ let cancelled: number[];
 /** Whether the budget can be spent without waiting; otherwise `spend` is called. */
 let mayTrySpend: boolean;
 let spend: () => Promise<void>;
+/** Of a wrapped cluster; undefined: every member has every key. */
+let missing: MissingCopies | undefined;
+let alerts: string[];
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -43,6 +47,8 @@ beforeEach(() => {
   spent = 0;
   cancelled = [];
   mayTrySpend = true;
+  missing = undefined;
+  alerts = [];
   spend = () => Promise.reject(new Error('not asked'));
 });
 
@@ -92,14 +98,17 @@ async function run(endings: Ending[], cancellation = new RequestCancellation(), 
   };
   const tools: FailoverTools = {
     clock,
-    events: { materialAlert: () => undefined } as unknown as HsmEvents,
+    events: {
+      materialAlert: (_place, _id, alert) => void alerts.push(alert),
+      copyMissing: ({ memberName }) => void alerts.push(`copy missing ${memberName}`),
+    } as Partial<HsmEvents> as HsmEvents,
     returnValues: readReturnValues(loadAddon().returnValues()),
     operationTimeoutMs,
     pool: { cancel: (ticket: number) => void cancelled.push(ticket) } as unknown as FailoverTools['pool'],
     answers: { post },
     encryptionBudget: { trySpend: () => mayTrySpend && Boolean((spent += 1)), spend },
   };
-  const failover = new Failover('cluster-1', tools, new MemberSet(tools, members));
+  const failover = new Failover('cluster-1', tools, new MemberSet(tools, members, missing));
   const operation: RepeatableOperation<EncryptedData> = {
     operation: 'encrypt',
     materialId: 'one',
@@ -277,5 +286,74 @@ describe('the time', () => {
   test('is not exceeded', async () => {
     expect(await run([{ fails: { member: 0 }, afterMs: requestMs }])).toBe('KEY_UNAVAILABLE');
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe('a key that some members lack', () => {
+  const lacks: Partial<NativeFailure> = { kind: 'material-missing', rv: 0, functionName: '' };
+  const memberAt = (index: number): (typeof members)[number] => {
+    const member = members[index];
+    if (member === undefined) throw new Error('There is no such member.');
+    return member;
+  };
+
+  function lackedBy(...indexes: number[]): MissingCopies {
+    const copies = new MissingCopies();
+    for (const index of indexes) copies.note('one', memberAt(index));
+    missing = copies;
+    return copies;
+  }
+
+  test('is asked of the others only, as a set, and none of them is passed over', async () => {
+    lackedBy(1);
+    expect(await run([{ fails: { member: 2 } }, { answers: 0 }])).toEqual(answer);
+    expect(whom()).toEqual([[0, 2], 0]);
+  });
+
+  test('leaves each attempt its share of the time among those that have the key', async () => {
+    lackedBy(1);
+    const startMs = clock.monotonicMs();
+    await run([{ answers: 0 }]);
+    expect(asked.map(({ untilMs }) => untilMs - startMs)).toEqual([requestMs / 2]);
+  });
+
+  test('is not asked of a member that lacks it, even as the last one', async () => {
+    lackedBy(1, 2);
+    expect(await run([{ fails: { member: 0 } }])).toBe('KEY_UNAVAILABLE');
+    expect(whom()).toEqual([[0]]);
+  });
+
+  test('is asked of those that lacked it while no other takes work; one that answers has it', async () => {
+    const copies = lackedBy(1, 2);
+    memberAt(0).isAdmitted = false;
+    expect(await run([{ answers: 2 }])).toEqual(answer);
+    expect(whom()).toEqual([[0, 1, 2]]);
+    expect(copies.membersLacking('one')).toEqual(new Set([memberAt(1)]));
+  });
+
+  test('is learned from a member that lacks it: one try, no alert, and never again', async () => {
+    missing = new MissingCopies();
+    expect(await run([{ fails: { ...lacks, member: 1 } }, { answers: 0 }])).toEqual(answer);
+    expect(await run([{ answers: 2 }])).toEqual(answer);
+    expect(whom()).toEqual([null, 0, [0, 2]]);
+    expect(alerts).toEqual(['copy missing m1']);
+  });
+
+  test('is unavailable while the only members that may have it are away', async () => {
+    missing = new MissingCopies();
+    memberAt(2).isAdmitted = false;
+    expect(await run([0, 1].map((member) => ({ fails: { ...lacks, member } })))).toBe('KEY_UNAVAILABLE');
+    expect(alerts).toEqual(['copy missing m0', 'copy missing m1']);
+  });
+
+  test('is an alert if nobody has it', async () => {
+    missing = new MissingCopies();
+    expect(await run([0, 1, 2].map((member) => ({ fails: { ...lacks, member } })))).toBe('KMS_INVALID_STATE');
+    expect(alerts).toEqual(['copy missing m0', 'copy missing m1', 'material-missing']);
+  });
+
+  test('is an alert at once in a cluster without replication', async () => {
+    expect(await run([{ fails: { ...lacks, member: 0 } }], undefined, 1)).toBe('KMS_INVALID_STATE');
+    expect(alerts).toEqual(['material-missing']);
   });
 });

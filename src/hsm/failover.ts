@@ -10,7 +10,7 @@ import { isProvisional, mayBeAskedAgain } from './failure.js';
 import type { FailedTry, HedgedAnswer, HedgedEnd, Hedging, TryEnd } from './hedging.js';
 import type { JudgedFailure, MemberSet, MemberSetTools } from './member-set.js';
 import type { Member } from './member.js';
-import type { NativeFailure, NativePool } from './native.js';
+import type { NativeFailure, NativeMembers, NativePool } from './native.js';
 import { tryShareMs } from './try-deadline.js';
 
 /**
@@ -70,6 +70,8 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   /** The deadline of the present attempt. */
   #untilMs = 0;
   #watched: WatchedAttempt | undefined;
+  /** Members that are not asked, because they lack the key; undefined for nearly every operation. */
+  #lacking: ReadonlySet<Member> | undefined;
 
   constructor(
     cluster: Cluster,
@@ -87,7 +89,8 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
 
   begin(): void {
     const { tools, memberSet } = this.#cluster;
-    if (tools.hedging === undefined || memberSet.admittedCount < 2) this.#next();
+    this.#lacking = memberSet.lacking(this.#operation.materialId);
+    if (tools.hedging === undefined || this.#candidateCount() < 2) this.#next();
     else void this.#hedge(tools.hedging);
   }
 
@@ -95,6 +98,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
     try {
       const member = this.#cluster.memberSet.memberAt(answer.member);
       member?.recordSuccess(answer.epoch, this.#operation.reference);
+      if (this.#lacking !== undefined) this.#cluster.memberSet.noteFound(this.#operation.materialId, member);
       this.#watched?.succeeded(member?.place, answer);
       this.#resolve(this.#operation.read(answer));
     } catch (error) {
@@ -137,18 +141,33 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   }
 
   #attempt(): void {
-    const { clusterId, tools, memberSet } = this.#cluster;
+    const { clusterId, tools } = this.#cluster;
     const state = this.#state;
-    const candidates = state === undefined ? memberSet.admittedCount : memberSet.untried(state.failed).length;
-    this.#untilMs = this.#shareMs(state?.waited === true ? 1 : candidates);
+    this.#untilMs = this.#shareMs(state?.waited === true ? 1 : this.#candidateCount());
     this.#watched = watchAttempt(tools, clusterId, this.#operation.operation, this.#call, state?.tries ?? 0);
     this.#post(this, state?.target, this.#untilMs);
   }
 
   #post(receiver: AnswerReceiver, target: Member | undefined, untilMs: number): void {
     const { pool, answers } = this.#cluster.tools;
-    const ticket = answers.post(this.#operation, pool, target?.index ?? null, untilMs, receiver);
+    const members = target?.index ?? this.#anyMember();
+    const ticket = answers.post(this.#operation, pool, members, untilMs, receiver);
     this.#call.cancellation?.onCancel(new PostedAttempt(pool, ticket));
+  }
+
+  #anyMember(): NativeMembers {
+    return this.#lacking === undefined ? null : this.#cluster.memberSet.indexesWithout(this.#lacking);
+  }
+
+  /** How many members may still answer. */
+  #candidateCount(): number {
+    const { memberSet } = this.#cluster;
+    if (this.#state === undefined && this.#lacking === undefined) return memberSet.admittedCount;
+    return this.#untried(this.#state).length;
+  }
+
+  #untried(state: FailoverState | undefined): Member[] {
+    return this.#cluster.memberSet.untried(state?.failed ?? noMember, this.#lacking);
   }
 
   /** Chooses the next member. @throws HoldfastError if no member could do better, or no time is left */
@@ -173,7 +192,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
     const asked = memberSet.memberAt(failure.member) ?? state.target;
     const mayAskAgain = mayBeAskedAgain(failure, tools.returnValues) && !state.lost.has(asked);
     (mayAskAgain ? state.lost : state.failed).add(asked);
-    const untried = memberSet.untried(state.failed);
+    const untried = this.#untried(state);
     const another =
       untried.find((candidate) => !state.lost.has(candidate)) ?? untried[0] ?? slowMember(state, asked, failure);
     if (!classification.retryElsewhere || another === undefined || !inTime) throw this.#error(state, judged);
@@ -183,7 +202,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   /** Another member judges the ciphertext next, or the same one again. If no time is left, it stays unjudged. */
   #doubt(state: FailoverState, refusedBy: Member | undefined): void {
     state.doubted = true;
-    const untried = this.#cluster.memberSet.untried(state.failed);
+    const untried = this.#untried(state);
     state.target = untried.find((member) => member !== refusedBy) ?? refusedBy;
   }
 
@@ -209,7 +228,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
   async #askTwo(hedging: Hedging): Promise<HedgedEnd<T>> {
     const { cancellation } = this.#call;
     cancellation?.throwIfCancelled();
-    const members = this.#cluster.memberSet.untried(new Set());
+    const members = this.#untried(undefined);
     if (!this.#trySpend()) await this.#spend();
     const firstUntilMs = this.#shareMs(members.length);
     return hedging.ask<T>({
@@ -231,6 +250,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
       this.#post(answer, member, untilMs);
       const result = await answer.promise;
       member.recordSuccess(result.epoch, this.#operation.reference);
+      if (this.#lacking !== undefined) memberSet.noteFound(this.#operation.materialId, member);
       watched?.succeeded(member.place, result);
       return { value: result.value };
     } catch (error) {
@@ -242,7 +262,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
 
   /** Chooses the next member. @throws HoldfastError if no member could do better, or no time is left */
   #goOnAfterHedge(state: FailoverState, failures: readonly [FailedTry, ...FailedTry[]]): void {
-    const { tools, memberSet } = this.#cluster;
+    const { tools } = this.#cluster;
     for (const each of failures) state.note(each);
     const last = failures.at(-1) ?? failures[0];
     const { failure, classification } = last;
@@ -259,7 +279,7 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
       this.#doubt(state, refusal.member);
       return;
     }
-    const untried = memberSet.untried(state.failed);
+    const untried = this.#untried(state);
     state.target = state.failed.size === 0 ? undefined : untried[0];
     if (!classification.retryElsewhere || !inTime || untried.length === 0) throw this.#error(state, last);
   }
@@ -294,14 +314,16 @@ class FailoverRun<T extends HedgedAnswer> implements AnswerReceiver {
    * Whether the operation had a lane, but waited there for another lane's work on the same key. That may hang, so
    * another member does better than the same one.
    */
-  #isBehindAnotherLane({ failed }: FailoverState, { epoch, member }: NativeFailure): boolean {
-    return epoch > 0 && this.#cluster.memberSet.untried(failed).some(({ index }) => index !== member);
+  #isBehindAnotherLane(state: FailoverState, { epoch, member }: NativeFailure): boolean {
+    return epoch > 0 && this.#untried(state).some(({ index }) => index !== member);
   }
 
   #isInTime(): boolean {
     return this.#cluster.tools.clock.monotonicMs() < this.#call.deadlineMs;
   }
 }
+
+const noMember: ReadonlySet<Member> = new Set();
 
 /** An attempt that a cancelled request takes back. */
 class PostedAttempt implements CancellationListener {

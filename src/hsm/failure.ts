@@ -137,6 +137,14 @@ export const unreachable = {
   message: 'No HSM of the cluster takes work now. Try again.',
 } as const;
 
+/** A member of a wrapped cluster lacks a key that others have: if they are absent, the key is unavailable, not lost. */
+export const heldElsewhere: Classification = {
+  ...healthy,
+  code: unreachable.code,
+  message: 'No HSM that has the key takes work now. Try again.',
+  retryElsewhere: true,
+};
+
 // AWS sends InvalidCiphertextException without a message.
 const invalidCiphertext: Classification = { ...healthy, code: 'INVALID_CIPHERTEXT', message: '', callerFault: true };
 

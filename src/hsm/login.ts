@@ -111,6 +111,8 @@ export interface LastingMember {
    * another member
    */
   claim(token: NativeTokenInfo): void;
+  /** Reads its inventory after a login, before it takes work. Rejects with a NativeFailure. */
+  takeInventory(deadlineMs: number): Promise<unknown>;
 }
 
 /** The bounds of opening a member, and whether it may try a PIN that the token has never accepted. */

@@ -92,7 +92,7 @@ export class MemberConnection {
   async #ready(logIn: () => Promise<void>, deadlineMs: number): Promise<void> {
     try {
       await logIn();
-      await this.#pool.inventory(this.index, deadlineMs);
+      await this.#member.takeInventory(deadlineMs);
       this.#isOpen = true;
     } catch (error) {
       const told = isNativeFailure(error) ? memberOpenError(error, this.#tools.returnValues) : error;

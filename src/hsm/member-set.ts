@@ -2,8 +2,16 @@ import type { Clock } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import type { HsmCall } from '../calls/hsm-call.js';
-import { callerDeadlinePassed, callerError, isNativeFailure, classify, type Classification } from './failure.js';
+import {
+  callerDeadlinePassed,
+  callerError,
+  isNativeFailure,
+  classify,
+  type Classification,
+  heldElsewhere,
+} from './failure.js';
 import type { Member } from './member.js';
+import type { MissingCopies } from './missing-copies.js';
 import type { NativeFailure, NativeMaterialReference } from './native.js';
 import { bestOutlook, type Outlook, retryAfterFailure } from './outlook.js';
 import type { ReturnValues } from './return-values.js';
@@ -44,16 +52,24 @@ export class MemberSet {
   /** All members of the configuration, open or not. */
   readonly members: readonly Member[];
   readonly #tools: MemberSetTools;
+  readonly #missing: MissingCopies | undefined;
 
-  constructor(tools: MemberSetTools, members: readonly Member[]) {
+  /** @param missing of a wrapped cluster; undefined: every member has every key */
+  constructor(tools: MemberSetTools, members: readonly Member[], missing?: MissingCopies) {
     this.#tools = tools;
     this.members = members;
+    this.#missing = missing;
   }
 
   memberAt(index: number): Member | undefined {
     // A loop, because this is on the path of every request.
     for (const member of this.members) if (member.index === index) return member;
     return undefined;
+  }
+
+  /** The member with this name in the configuration, if it is open. */
+  openMember(name: string): Member | undefined {
+    return this.members.find(({ place, isOpen }) => isOpen && place.memberName === name);
   }
 
   /** How many take work. */
@@ -63,9 +79,32 @@ export class MemberSet {
     return count;
   }
 
-  /** Those that take work and are not in `failed`. */
-  untried(failed: ReadonlySet<Member | undefined>): Member[] {
-    return this.members.filter((member) => member.isAdmitted && !failed.has(member));
+  /** Those that take work and are not in `failed`, nor lack the key. */
+  untried(failed: ReadonlySet<Member | undefined>, lacking?: ReadonlySet<Member>): Member[] {
+    return this.members.filter(
+      (member) => member.isAdmitted && !failed.has(member) && (lacking === undefined || !lacking.has(member)),
+    );
+  }
+
+  /**
+   * The members that must not be asked for a material, because they lack it; undefined for nearly every material. Empty
+   * if all others are absent: then those that lacked it are asked, since another process may have given it to them.
+   */
+  lacking(materialId: string | undefined): ReadonlySet<Member> | undefined {
+    if (materialId === undefined) return undefined;
+    const lacking = this.#missing?.membersLacking(materialId);
+    if (lacking === undefined) return undefined;
+    return this.untried(lacking).length > 0 ? lacking : nobody;
+  }
+
+  /** The indexes of all members that do not lack a material. */
+  indexesWithout(lacking: ReadonlySet<Member>): number[] {
+    return this.members.flatMap((member) => (lacking.has(member) ? [] : [member.index]));
+  }
+
+  /** A member that was believed to lack a material has used it. */
+  noteFound(materialId: string | undefined, member: Member | undefined): void {
+    if (materialId !== undefined && member !== undefined) this.#missing?.forget(materialId, member);
   }
 
   /** The deadline of one attempt. @throws DEPENDENCY_TIMEOUT when the request's own is over. */
@@ -102,8 +141,10 @@ export class MemberSet {
    */
   judge(error: unknown, target: OperationTarget): JudgedFailure {
     if (!isNativeFailure(error)) throw error;
-    const classification = classify(error, this.#tools.returnValues);
     const member = this.memberAt(error.member);
+    const classification = this.#isHeldElsewhere(error, target, member)
+      ? heldElsewhere
+      : classify(error, this.#tools.returnValues);
     if (isUse(target.operation)) member?.recordFailure(error, classification, target.reference);
     else member?.noteFailure(error, classification);
     if (member !== undefined && classification.alert !== null && target.materialId !== undefined) {
@@ -111,4 +152,21 @@ export class MemberSet {
     }
     return { failure: error, classification };
   }
+
+  /**
+   * Whether only this member lacks the key: others have it, or may have it and are absent. That is no news of the key's
+   * loss, and the reconciler repairs it.
+   */
+  #isHeldElsewhere(failure: NativeFailure, { operation, materialId }: OperationTarget, member?: Member): boolean {
+    const missing = this.#missing;
+    if (missing === undefined || materialId === undefined || member === undefined) return false;
+    // A failing copy may lack its wrapping key instead.
+    if (failure.kind !== 'material-missing' || !isUse(operation)) return false;
+    const isNews = missing.note(materialId, member);
+    if (missing.membersLacking(materialId)?.size === this.members.length) return false;
+    if (isNews) this.#tools.events.copyMissing(member.place, materialId, failure);
+    return true;
+  }
 }
+
+const nobody: ReadonlySet<Member> = new Set();

@@ -107,6 +107,11 @@ export class Member {
     return this.#connection.isOpen;
   }
 
+  /** Its session epoch since the last login; undefined if it was never open. */
+  get epoch(): number | undefined {
+    return this.#connection.isNew ? undefined : this.#connection.epoch;
+  }
+
   /**
    * Opens it for the first time and admits it.
    * @param onlyWhereAccepted another token refused the PIN: it is tried only on a token that accepted it before

@@ -10,11 +10,13 @@ import { TokenTakenError } from './token-owners.js';
  * once: a hanging one costs no other its time.
  * @throws MemberOpenError if none opens: the first reason that needs an operator, or else the first one. Also thrown if one
  *   opens and another shares its token, or one with a member of another cluster: the members that serve would not be the configured ones.
+ *   INSUFFICIENT_CLOUDHSM_HSMS if fewer open than `atLeast`.
  */
 export async function openMembers(
   members: readonly Member[],
   deadlineMs: number,
   events: Pick<HsmEvents, 'memberOpenFailed'>,
+  atLeast = 1,
 ): Promise<void> {
   const failures = new Map<Member, Error>();
   let proven = -1;
@@ -42,7 +44,15 @@ export async function openMembers(
     }),
   );
   for (const failure of failures.values()) if (failure instanceof TokenTakenError) throw failure;
+  const openCount = members.length - failures.size;
+  if (openCount < atLeast) throw tooFew(openCount, atLeast, [...failures.values()]);
   for (const [member, failure] of failures) member.keepTrying(failure);
+}
+
+/** AWS KMS API Reference, ConnectionErrorCode: the cluster has fewer active HSMs than the connection needs. */
+function tooFew(openCount: number, atLeast: number, failures: readonly Error[]): MemberOpenError {
+  const message = `The cluster needs ${atLeast} members, and ${openCount} could be opened.`;
+  return new MemberOpenError('INSUFFICIENT_CLOUDHSM_HSMS', true, message, { cause: worstOf(failures) });
 }
 
 async function failureOf(work: Promise<void>): Promise<Error | undefined> {

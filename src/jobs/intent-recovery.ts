@@ -108,15 +108,21 @@ export class IntentRecovery {
     const cluster = this.#core.keyStores.connectedCluster(clusterId);
     if (cluster === undefined) return;
     try {
-      const inventory = await this.#takeInventory(cluster);
-      this.#reportUnaccounted(cluster, inventory);
-      const hasReappeared = [...inventory.accounts.values()].includes('destroyed');
-      const isDone = !hasReappeared || (await this.#destroyReappeared(cluster));
-      if (isDone) this.#inventoriesDue.delete(clusterId);
-      else this.#inventoriesDue.add(clusterId);
+      await this.compare(cluster, { destroyReappeared: true });
     } catch (error) {
       this.#core.onBackgroundError(error, `comparing the inventory of cluster ${clusterId} with the catalog`);
     }
+  }
+
+  /** Compares as `checkInventory` does. Rejects when an inventory or the catalog cannot be read. */
+  async compare(cluster: HsmCluster, { destroyReappeared }: { destroyReappeared: boolean }): Promise<Inventory> {
+    const inventory = await this.#takeInventory(cluster);
+    this.#reportUnaccounted(cluster, inventory);
+    const hasReappeared = [...inventory.accounts.values()].includes('destroyed');
+    const isDone = !hasReappeared || (destroyReappeared && (await this.#destroyReappeared(cluster)));
+    if (isDone) this.#inventoriesDue.delete(cluster.clusterId);
+    else this.#inventoriesDue.add(cluster.clusterId);
+    return inventory;
   }
 
   async #takeInventory(cluster: HsmCluster): Promise<Inventory> {
@@ -246,10 +252,10 @@ function endsTheRound(error: unknown): boolean {
 }
 
 /** The catalog's view of a material that a token holds. `kept`: a key's, or that of an intent that is not destroyed yet. */
-type Account = 'kept' | 'destroyed' | 'unaccounted';
+export type Account = 'kept' | 'destroyed' | 'unaccounted';
 
 /** The materials of a cluster's members, and the catalog's view of them. */
-interface Inventory {
+export interface Inventory {
   members: readonly MemberInventory[];
   accounts: ReadonlyMap<string, Account>;
 }

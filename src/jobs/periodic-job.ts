@@ -24,6 +24,11 @@ export class PeriodicJob {
     this.#options = options;
   }
 
+  /** Aborted when the job is stopped. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
   /** Begins the first round at once. */
   start(): void {
     void this.runNow();

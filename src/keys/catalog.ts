@@ -60,6 +60,17 @@ export interface KeyCatalog {
   findMaterial(materialId: string): Eventual<MaterialRecord | undefined>;
   listMaterialsOfKey(keyId: string): Promise<MaterialRecord[]>;
   /**
+   * The materials that every member of a cluster should have, in ascending order of id, from the first after
+   * `afterMaterialId`: those of all its keys, in all scopes, that are not `Deleting` or `Deleted`.
+   */
+  listMaterialsOfCluster(
+    clusterId: string,
+    afterMaterialId: string | undefined,
+    limit: number,
+  ): Promise<MaterialRecord[]>;
+  /** Whether the catalog has the material, and its key is neither `Deleting` nor `Deleted`. Never from a cache. */
+  isMaterialKept(materialId: string): Promise<boolean>;
+  /**
    * Takes `count` more encryptions under a material out of its budget, for this caller alone (invariant 9). It enforces
    * no upper limit: the caller does.
    * @returns the total ever reserved, including these: the caller owns those from the returned number minus `count`.

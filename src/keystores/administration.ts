@@ -87,5 +87,6 @@ function tooFewMembers(cluster: ClusterDescription): HoldfastError {
   return new HoldfastError(
     'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
     `Cluster '${cluster.clusterId}' has ${cluster.memberNames.length} members and needs ${cluster.minimumMembers}.`,
+    { retryable: false },
   );
 }

@@ -26,6 +26,8 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
   return {
     customKeyStoreId,
     retriesWhileTransient: resumed,
+    // A member that is away must not end a store that serves: only the first connection needs them all.
+    needs: resumed ? 'one' : 'minimum',
     async wanted() {
       const stores = await keyStoreCatalog.listStoresInStates(statesAllowing('succeeded'));
       const store = stores.find((candidate) => candidate.customKeyStoreId === customKeyStoreId);
@@ -73,6 +75,7 @@ export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStor
   return {
     customKeyStoreId: null,
     retriesWhileTransient: true,
+    needs: 'one',
     wanted: () => Promise.resolve({ clusterId, credential }),
     publishConnected: () => Promise.resolve(true),
     publishFailed: () => Promise.resolve(),

@@ -19,6 +19,8 @@ export interface ConnectionTarget {
   readonly customKeyStoreId: string | null;
   /** Retry without a caller while the cause is transient. */
   readonly retriesWhileTransient: boolean;
+  /** How many members must open: the cluster's `minimumMembers`, or one. */
+  readonly needs: 'minimum' | 'one';
   /** @returns undefined if the connection is no longer wanted. */
   wanted(): Promise<{ clusterId: string; credential(): Credential } | undefined>;
   /** @returns false if the connection is no longer wanted: it is closed again. */
@@ -153,7 +155,8 @@ export class Connection {
     }
     try {
       const deadlineMs = this.#tools.clock.monotonicMs() + this.#tools.connectTimeoutMs;
-      return await this.#tools.hsmClusters.connect(clusterId, opened.pin, opened.credentialVersion, deadlineMs);
+      const { pin, credentialVersion } = opened;
+      return await this.#tools.hsmClusters.connect(clusterId, pin, credentialVersion, deadlineMs, this.#target.needs);
     } finally {
       opened.pin.destroy();
     }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { aliasCatalog } from './aliases.js';
+import { clusterMaterials } from './cluster-materials.js';
 import type { Catalog, CatalogDatabase } from './database.js';
 import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
@@ -14,6 +15,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
   return {
     ...intentCatalog(database),
     ...keysAndMaterials(database),
+    ...clusterMaterials(database),
     ...encryptionReservations(database),
     ...aliasCatalog(database),
     ...storeCatalog(database),

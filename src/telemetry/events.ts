@@ -4,15 +4,12 @@
  * own fields and never goes to a caller (invariant 12).
  */
 import type { Logger } from 'pino';
-import type { ActListener } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
 import type { CompletionListener, IncomingCall } from '../api/dispatcher.js';
 import { type ErrorCode, HoldfastError } from '../errors.js';
 import type { HsmEvents, MemberPlace } from '../hsm/events.js';
 import { type ReplacementListener, replacementStates } from '../hsm/process-replacement.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
-import type { UnaccountedMaterial } from '../jobs/intent-recovery.js';
-import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionEvents } from '../keystores/connection-events.js';
 import type { EncryptionBudgetTools } from '../keys/encryption-budget.js';
 import type { Readiness } from '../status/readiness.js';
@@ -59,13 +56,13 @@ export function connectionEvents({ logger, metrics }: EventSink): ConnectionEven
 
 /** Members, lanes, and problems with key material. */
 export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEvents {
-  const alertLines = new LineLimit(clock);
   const labels = ({ clusterId, memberName }: MemberPlace) => ({
     cluster: metrics?.cluster(clusterId) ?? '',
     member: memberName,
   });
   const counters = metrics?.counters;
   return {
+    ...keyEvents({ logger, metrics }, clock, labels),
     memberOpened(place, token, { name, verification }) {
       const fields = { serialNumber: token.serialNumber, model: token.model, profile: name };
       logger.info({ ...place, ...fields, verified: verification.verified }, 'member opened');
@@ -106,16 +103,38 @@ export function hsmEvents({ logger, metrics }: EventSink, clock: Clock): HsmEven
       logger.error({ ...place, err: cause }, 'lane quarantined');
       counters?.hsmLanesQuarantined.inc(labels(place));
     },
-    materialAlert(place, materialId, alert) {
-      const message = 'ALERT: key material on a token is not what the catalog says';
-      const line = alertLines.admit(`${place.clusterId} ${place.memberName} ${alert}`);
-      if (line !== undefined) logger.error({ ...place, materialId, alert, ...line }, message);
-      counters?.materialAlerts.inc({ ...labels(place), alert });
-    },
     lanesHung(clusterId, laneCount) {
       logger.error({ clusterId, laneCount }, 'lanes still hung at close');
       counters?.hsmLanesHung.inc({ cluster: metrics?.cluster(clusterId) ?? '' }, laneCount);
     },
+  };
+}
+
+/** Keys on tokens that are not what the catalog says; members of wrapped clusters that lack keys, or cannot get any. */
+function keyEvents(
+  { logger, metrics }: EventSink,
+  clock: Clock,
+  labels: (place: MemberPlace) => { cluster: string; member: string },
+): Pick<HsmEvents, 'materialAlert' | 'copyMissing' | 'generationBehind'> {
+  const alertLines = new LineLimit(clock);
+  const copyLines = new LineLimit(clock);
+  return {
+    materialAlert(place, materialId, alert) {
+      const message = 'ALERT: key material on a token is not what the catalog says';
+      const line = alertLines.admit(`${place.clusterId} ${place.memberName} ${alert}`);
+      if (line !== undefined) logger.error({ ...place, materialId, alert, ...line }, message);
+      metrics?.counters.materialAlerts.inc({ ...labels(place), alert });
+    },
+    copyMissing(place, materialId, cause) {
+      const line = copyLines.admit(`${place.clusterId} ${place.memberName}`);
+      if (line === undefined) return;
+      logger.warn({ ...place, materialId, err: cause, ...line }, 'member lacks key material that others have');
+    },
+    generationBehind: (place, generationInUse) =>
+      logger.error(
+        { ...place, generationInUse },
+        'ALERT: a member does not have the wrapping keys in use: it gets no copies of new keys',
+      ),
   };
 }
 
@@ -306,57 +325,6 @@ export function backgroundErrorEvent({ logger, metrics }: EventSink): Background
   return (error, what) => {
     logger.error({ err: error }, `failed: ${what}`);
     metrics?.counters.backgroundFailures.inc();
-  };
-}
-
-/** Acts of the service itself. */
-export function ownActEvents(sink: EventSink): {
-  onActed: ActListener;
-  onHold: (hold: DeletionHold | null) => void;
-  onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
-} {
-  return {
-    onActed: actEvent(sink),
-    onHold: deletionHoldEvent(sink),
-    onUnaccountedMaterial: unaccountedMaterialEvent(sink),
-  };
-}
-
-/**
- * Acts of the service: each has its records in the audit log, too. A failure is reported by the code that started the
- * act.
- */
-function actEvent({ logger, metrics }: EventSink): ActListener {
-  return ({ operation, resources, parameters }, error) => {
-    metrics?.counters.serviceActs.inc({ operation, outcome: error === undefined ? 'success' : 'failed' });
-    if (error === undefined) logger.info({ operation, resources, parameters }, 'the service acted by itself');
-  };
-}
-
-/** Deletions that are held, or resume. */
-function deletionHoldEvent({ logger }: EventSink): (hold: DeletionHold | null) => void {
-  return (hold) => {
-    if (hold === null) return;
-    const { reason, since, expected, found } = hold;
-    logger.error(
-      { reason, since, expected, found },
-      'ALERT: deletions are held until an operator confirms: holdfast deletion-hold describe',
-    );
-  };
-}
-
-/** Material that the catalog does not account for: from another catalog, an old one, or a token that others use too. */
-function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: UnaccountedMaterial) => void {
-  return ({ clusterId, memberName, materialIds }) => {
-    const place = { cluster: metrics?.cluster(clusterId) ?? '', member: memberName };
-    const count = materialIds.length;
-    metrics?.gauges.unaccountedMaterials.set(place, count);
-    if (count === 0) return;
-    logger.error(
-      { clusterId, memberName, count, materialIds: materialIds.slice(0, 5) },
-      'ALERT: the token holds keys that the catalog does not know; they were left alone',
-    );
-    metrics?.counters.unaccountedMaterialReports.inc(place);
   };
 }
 

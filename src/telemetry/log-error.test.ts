@@ -75,11 +75,13 @@ const call = { requestId: 'r', method: 'Encrypt', face: 'grpc', sourceAddress: '
 function tellEverything(sink: EventSink, cause: unknown): void {
   const clock = new ManualClock();
   const hsm = hsmEvents(sink, clock);
-  const others = ['memberOpened', 'materialAlert', 'lanesHung'];
+  const others = ['memberOpened', 'materialAlert', 'copyMissing', 'generationBehind', 'lanesHung'];
   for (const [name, tell] of Object.entries(hsm))
     if (!others.includes(name)) (tell as (where: object, cause: unknown) => void)(place, cause);
   hsm.memberOpened(place, token, softhsm);
   hsm.materialAlert(place, 'a'.repeat(64), 'canary-failed');
+  hsm.copyMissing(place, 'a'.repeat(64), cause);
+  hsm.generationBehind(place, 2);
   hsm.lanesHung(place.clusterId, 3);
   connectionEvents(sink).connectFailed(store, { errorCode: 'NETWORK_ERRORS', retryInMs: null, cause });
   connectionEvents(sink).connectionJobFailed(store.customKeyStoreId, cause);

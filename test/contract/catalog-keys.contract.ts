@@ -42,6 +42,32 @@ export function keyContract(opened: () => OpenedCatalog): void {
     expect(await catalog.listMaterialsOfKey('none')).toEqual([]);
   });
 
+  it('pages the materials that a cluster should have, of every scope, without those of keys being deleted', async () => {
+    const { catalog } = opened();
+    const clusterId = 'cluster-pages000001';
+    const kept: string[] = [];
+    for (const state of ['Enabled', 'Disabled', 'PendingDeletion', 'Deleting', 'Deleted'] as const) {
+      for (const where of [scope, otherScope]) {
+        const { currentMaterialId } = await addKey(catalog, { ...where, clusterId, state });
+        const isKept = state !== 'Deleting' && state !== 'Deleted';
+        if (isKept) kept.push(currentMaterialId);
+        expect(await catalog.isMaterialKept(currentMaterialId), state).toBe(isKept);
+      }
+    }
+    await addKey(catalog);
+    kept.sort();
+    const paged: string[] = [];
+    for (let after: string | undefined; ; after = paged.at(-1)) {
+      const page = await catalog.listMaterialsOfCluster(clusterId, after, 4);
+      paged.push(...page.map(({ materialId }) => materialId));
+      if (page.length < 4) break;
+    }
+    expect(paged).toEqual(kept);
+    const [first] = await catalog.listMaterialsOfCluster(clusterId, undefined, 1);
+    expect(first).toEqual(await catalog.findMaterial(kept[0] ?? ''));
+    expect(await catalog.isMaterialKept('ff'.repeat(32))).toBe(false);
+  });
+
   it('lets two regions have a key of the same id (multi-Region keys)', async () => {
     const { catalog } = opened();
     const here = await addKey(catalog, { keyId: `mrk-${'1'.repeat(32)}` });

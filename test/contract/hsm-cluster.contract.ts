@@ -30,8 +30,8 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
     async function newMaterial(): Promise<MaterialReference> {
       const materialId = newMaterialId();
       const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-      const canary = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
-      return { materialId, label, extractable: false, canary };
+      const { canary, extractable } = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
+      return { materialId, label, extractable, canary };
     }
 
     beforeAll(async () => {

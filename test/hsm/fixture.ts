@@ -186,8 +186,8 @@ export const clusterOptions: Omit<ClusterOptions, 'members'> = {
 export async function makeMaterial(cluster: HsmCluster): Promise<MaterialReference> {
   const materialId = randomBytes(32).toString('hex');
   const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-  const canary = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
-  return { materialId, label, extractable: false, canary };
+  const { canary, extractable } = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
+  return { materialId, label, extractable, canary };
 }
 
 export async function codeOf(operation: Promise<unknown>): Promise<string> {
@@ -213,6 +213,8 @@ export function recordingEvents(events: string[]): HsmEvents {
     memberStuck: ({ memberName }) => void events.push(`stuck ${memberName}`),
     laneQuarantined: ({ memberName }) => void events.push(`quarantined ${memberName}`),
     materialAlert: (_place, _materialId, alert) => void events.push(alert),
+    copyMissing: ({ memberName }) => void events.push(`copy missing ${memberName}`),
+    generationBehind: ({ memberName }) => void events.push(`behind ${memberName}`),
     lanesHung: (_clusterId, laneCount) => void events.push(`hung ${laneCount}`),
   };
 }

@@ -17,11 +17,11 @@ import {
   type EventSink,
   hsmEvents,
   otlpEvent,
-  ownActEvents,
   replacementEvent,
   requestEvent,
   spanEvent,
 } from '../../src/telemetry/events.js';
+import { ownActEvents } from '../../src/telemetry/own-act-events.js';
 import { hedgeCounter, tryCounter } from '../../src/telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../../src/telemetry/login-metrics.js';
 import {

@@ -6,7 +6,7 @@ import { keyArn } from '../../keys/arn.js';
 import type { KeysCore } from '../../keys/core.js';
 import { invalidField } from '../../keys/invalid-field.js';
 import type { IntentRecord, KeyRecord, MaterialRecord } from '../../keys/key.js';
-import type { Canary } from '../../clusters/hsm-cluster.js';
+import type { GeneratedMaterial } from '../../clusters/hsm-cluster.js';
 import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
 
 /**
@@ -116,12 +116,12 @@ async function makeAndCommit(
   context: RequestContext,
 ): Promise<void> {
   const label = keyArn(core.identity, key);
-  const canary = await place.cluster.perform(
+  const made = await place.cluster.perform(
     'generateKeyMaterial',
     { materialId: key.currentMaterialId, label },
     context,
   );
-  if (await core.catalog.commitKey(key, newMaterial(key, label, canary))) return;
+  if (await core.catalog.commitKey(key, newMaterial(key, label, made))) return;
   if (key.customKeyStoreId === null)
     throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
   throw new HoldfastError(
@@ -131,14 +131,13 @@ async function makeAndCommit(
   );
 }
 
-function newMaterial(key: KeyRecord, label: string, canary: Canary): MaterialRecord {
+function newMaterial(key: KeyRecord, label: string, { canary, extractable }: GeneratedMaterial): MaterialRecord {
   return {
     materialId: key.currentMaterialId,
     keyId: key.keyId,
     clusterId: key.clusterId,
     label,
-    // Keys of a cluster without replication can never leave their token.
-    extractable: false,
+    extractable,
     canary,
     creationDate: key.creationDate,
     destroyedDate: null,

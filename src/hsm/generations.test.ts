@@ -1,0 +1,69 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Generations } from './generations.js';
+import type { Member } from './member.js';
+
+let marks: Record<string, Record<number, string>>;
+let reads: string[];
+let behind: string[];
+let members: (Member & { epoch: number; isOpen: boolean })[];
+let generations: Generations;
+
+beforeEach(() => {
+  [marks, reads, behind] = [{}, [], []];
+  members = ['a', 'b', 'c'].map((memberName) => {
+    const fake = { place: { clusterId: 'c', memberName }, epoch: 1, isOpen: true };
+    return fake as unknown as (typeof members)[number];
+  });
+  const read = ({ place }: Member) => {
+    reads.push(place.memberName);
+    const of = marks[place.memberName];
+    if (of === undefined) return Promise.reject(new Error('the HSM'));
+    return Promise.resolve(
+      Object.entries(of).map(([number, digest]) => ({ number: Number(number), digest: Buffer.from(digest) })),
+    );
+  };
+  generations = new Generations(read, {
+    generationBehind: ({ memberName }, inUse) => void behind.push(`${memberName} ${inUse}`),
+  });
+});
+
+const current = (): string[] =>
+  members.filter((member) => generations.isCurrent(member)).map(({ place }) => place.memberName);
+
+describe('the generation in use', () => {
+  test('is the highest of those that look alike on all members that have them', async () => {
+    marks = { a: { 1: 'x', 2: 'y', 3: 'p' }, b: { 1: 'x', 2: 'y', 3: 'q' }, c: { 1: 'x' } };
+    await generations.readNew(members);
+    expect([generations.inUse, current(), behind]).toEqual([2, ['a', 'b'], ['c 2']]);
+    await generations.readAgain(members);
+    expect(behind, 'reported once').toEqual(['c 2']);
+  });
+
+  test('is none without a mark', async () => {
+    marks = { a: {}, b: {}, c: {} };
+    await generations.readNew(members);
+    expect([generations.inUse, current(), behind]).toEqual([undefined, [], []]);
+  });
+
+  test('is that of the members that are open and can be read', async () => {
+    marks = { a: { 1: 'x' }, c: { 1: 'x', 2: 'y' } };
+    Object.assign(members[2] ?? {}, { isOpen: false });
+    await generations.readNew(members);
+    expect([generations.inUse, current(), behind]).toEqual([1, ['a'], ['b 1']]);
+  });
+
+  test('is read once in a session epoch, and everywhere if a member shows a new one', async () => {
+    marks = { a: { 1: 'x' }, b: { 1: 'x' }, c: { 1: 'x' } };
+    await generations.readNew(members);
+    await generations.readNew(members);
+    expect(reads).toEqual(['a', 'b', 'c']);
+    Object.assign(members[1] ?? {}, { epoch: 2 });
+    expect(current()).toEqual(['a', 'c']);
+    await generations.readNew(members);
+    expect([reads.slice(3), current()]).toEqual([['b'], ['a', 'b', 'c']]);
+    marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x', 2: 'y' }, c: { 1: 'x', 2: 'y' } };
+    Object.assign(members[1] ?? {}, { epoch: 3 });
+    await generations.readNew(members);
+    expect([generations.inUse, current(), behind]).toEqual([2, ['a', 'b', 'c'], []]);
+  });
+});

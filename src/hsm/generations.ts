@@ -1,0 +1,105 @@
+import type { HsmEvents } from './events.js';
+import type { Member } from './member.js';
+import type { NativeGeneration } from './native-ceremony.js';
+
+/** The marks on a member's token, as they were in one of its session epochs. */
+interface Marks {
+  epoch: number | undefined;
+  generations: readonly NativeGeneration[];
+}
+
+/** Reads the marks of a member; rejects if it cannot. */
+export type MarkReader = (member: Member) => Promise<readonly NativeGeneration[]>;
+
+/**
+ * The generations of wrapping keys on the members of a connected cluster. In use is the highest number with one digest
+ * on all members that have it. A member without it is behind: it serves the keys that it has, and gets no others.
+ *
+ * A generation is read once in a session epoch, because a search takes time that grows with the token's contents.
+ */
+export class Generations {
+  readonly #read: MarkReader;
+  readonly #events: Pick<HsmEvents, 'generationBehind'>;
+  readonly #marks = new Map<Member, Marks>();
+  readonly #reported = new Map<Member, number>();
+
+  constructor(read: MarkReader, events: Pick<HsmEvents, 'generationBehind'>) {
+    this.#read = read;
+    this.#events = events;
+  }
+
+  /** The number of the generation in use; undefined if no member has one that may be used. */
+  get inUse(): number | undefined {
+    const numbers = this.#known().flatMap(({ generations }) => generations.map(({ number }) => number));
+    return [...new Set(numbers)].sort((one, other) => other - one).find((number) => this.#digestsOf(number).size === 1);
+  }
+
+  /** Whether the token of this member has the generation in use. */
+  isCurrent(member: Member): boolean {
+    const { inUse } = this;
+    return inUse !== undefined && this.numbersOf(member).includes(inUse);
+  }
+
+  /** The generations of a member, ascending; none if it has none, or is not open. */
+  numbersOf(member: Member): number[] {
+    return this.#present(member)?.generations.map(({ number }) => number) ?? [];
+  }
+
+  /** Reads the marks of all open members anew: a ceremony may have made a generation. */
+  async readAgain(members: readonly Member[]): Promise<void> {
+    await Promise.all(members.filter(({ isOpen }) => isOpen).map((member) => this.#readOne(member)));
+    this.#reportBehind(members);
+  }
+
+  /**
+   * Reads the marks of members that have begun a session epoch since. If one has a generation that no other one shows,
+   * those of all are read again.
+   */
+  async readNew(members: readonly Member[]): Promise<void> {
+    const unread = members.filter((member) => member.isOpen && this.#present(member) === undefined);
+    if (unread.length === 0) return;
+    const before = this.#highest();
+    await Promise.all(unread.map((member) => this.#readOne(member)));
+    if (this.#highest() > before && unread.length < members.length) await this.readAgain(members);
+    else this.#reportBehind(members);
+  }
+
+  /** A member whose marks cannot be read counts as behind until they can. */
+  async #readOne(member: Member): Promise<void> {
+    const { epoch } = member;
+    try {
+      this.#marks.set(member, { epoch, generations: await this.#read(member) });
+    } catch {
+      this.#marks.delete(member);
+    }
+  }
+
+  #known(): Marks[] {
+    return [...this.#marks.keys()].flatMap((member) => this.#present(member) ?? []);
+  }
+
+  #present(member: Member): Marks | undefined {
+    const marks = this.#marks.get(member);
+    return member.isOpen && marks?.epoch === member.epoch ? marks : undefined;
+  }
+
+  #highest(): number {
+    return Math.max(0, ...this.#known().flatMap(({ generations }) => generations.map(({ number }) => number)));
+  }
+
+  #digestsOf(wanted: number): Set<string> {
+    const marks = this.#known().flatMap(({ generations }) => generations.filter(({ number }) => number === wanted));
+    return new Set(marks.map(({ digest }) => Buffer.from(digest).toString('hex')));
+  }
+
+  /** Once for each member and generation. */
+  #reportBehind(members: readonly Member[]): void {
+    const { inUse } = this;
+    if (inUse === undefined) return;
+    for (const member of members) {
+      if (!member.isOpen || this.isCurrent(member) || this.#reported.get(member) === inUse) continue;
+      this.#reported.set(member, inUse);
+      this.#events.generationBehind(member.place, inUse);
+    }
+  }
+}

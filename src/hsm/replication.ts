@@ -1,0 +1,212 @@
+import { type Clock, delay } from '../clock.js';
+import type { HsmCall } from '../calls/hsm-call.js';
+import type { ClusterRequest, ClusterResult, MaterialReference } from '../clusters/hsm-cluster.js';
+import { HoldfastError } from '../errors.js';
+import type { HsmEvents } from './events.js';
+import { Generations } from './generations.js';
+import { type KeyMakingTools, makeKeyOn } from './key-making.js';
+import type { Member } from './member.js';
+import type { MissingCopies } from './missing-copies.js';
+import type { NativeGeneration } from './native-ceremony.js';
+
+/** How much longer a new key waits for the other members once enough have proved it, in milliseconds. */
+const stragglerMs = 1_000;
+
+/** One material on its way to other members. */
+interface Copying {
+  material: MaterialReference;
+  /** The generation of the wrapping keys. */
+  generation: number;
+  call: HsmCall;
+}
+
+/** The dependencies of replication, all of one connected cluster. */
+export interface ReplicationTools extends KeyMakingTools {
+  clusterId: string;
+  minimumMembers: number;
+  missing: MissingCopies;
+  clock: Clock;
+  operationTimeoutMs: number;
+  events: Pick<HsmEvents, 'copyMissing' | 'generationBehind'>;
+}
+
+/**
+ * Keeps the keys of a cluster with `replication: wrapped` on all its members: they travel under the wrapping keys of the
+ * generation in use (docs/decisions/0016), and each copy proves itself by the material's canary.
+ */
+export class Replication {
+  readonly generations: Generations;
+  readonly #tools: ReplicationTools;
+
+  constructor(tools: ReplicationTools) {
+    this.#tools = tools;
+    this.generations = new Generations((member) => this.#readMarks(member), tools.events);
+  }
+
+  /** Makes a key on one member and copies it to all others that can receive it. */
+  async generate(
+    request: ClusterRequest<'generateKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<ClusterResult<'generateKeyMaterial'>> {
+    const { memberSet, missing } = this.#tools;
+    const { generation, members } = await this.#receivers();
+    const [maker, ...others] = members;
+    const material = await makeKeyOn(maker, this.#tools, request, true, call);
+    for (const member of memberSet.members) if (member !== maker) missing.note(material.materialId, member);
+    const copying: Copying = { material, generation, call };
+    const proved = others.length === 0 ? [] : await this.#proved(copying, maker, others);
+    const memberNames = [maker, ...proved].map(({ place }) => place.memberName);
+    return { canary: material.canary, extractable: true, memberNames };
+  }
+
+  /** Copies a material from any member that has it. */
+  async copy(
+    { material, memberName }: ClusterRequest<'copyKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<ClusterResult<'copyKeyMaterial'>> {
+    const { calls, memberSet, missing } = this.#tools;
+    const target = memberSet.openMember(memberName);
+    if (target === undefined) throw calls.noMember(`Member ${memberName} is not connected.`);
+    await this.generations.readNew(memberSet.members);
+    const generation = this.generations.inUse;
+    if (generation === undefined || !this.generations.isCurrent(target)) throw this.#behind(memberName);
+    const copying: Copying = { material, generation, call };
+    const made = await this.#unwrap(target, copying, await this.#wrapSomewhere(copying, target));
+    missing.forget(material.materialId, target);
+    return { copied: made > 0 };
+  }
+
+  /** The members that can take part in the making of a key, at least the cluster's minimum. */
+  async #receivers(): Promise<{ generation: number; members: [Member, ...Member[]] }> {
+    const { calls, memberSet, minimumMembers } = this.#tools;
+    if (memberSet.admittedCount === 0) throw calls.noMember();
+    await this.generations.readNew(memberSet.members);
+    const generation = this.generations.inUse;
+    const [first, ...others] = memberSet.members.filter(
+      (member) => member.isAdmitted && this.generations.isCurrent(member),
+    );
+    if (generation === undefined || first === undefined) throw this.#tooFew(0);
+    if (1 + others.length < minimumMembers) throw this.#tooFew(1 + others.length);
+    return { generation, members: [first, ...others] };
+  }
+
+  /**
+   * Copies a new key to the others. Resolves with those that have proved it in time, or soon after there were enough.
+   * One that comes later is known to have it from then on; one that fails is repaired.
+   * @throws the failure of a copy if there are too few
+   */
+  async #proved(copying: Copying, maker: Member, others: readonly Member[]): Promise<Member[]> {
+    const { missing, minimumMembers, clock, events } = this.#tools;
+    const { materialId } = copying.material;
+    const blob = this.#wrap(maker, copying);
+    const failures: unknown[] = [];
+    const copyTo = async (member: Member): Promise<Member> => {
+      try {
+        await this.#unwrap(member, copying, await blob);
+        missing.forget(materialId, member);
+        return member;
+      } catch (error) {
+        failures.push(error);
+        events.copyMissing(member.place, materialId, error);
+        throw error;
+      }
+    };
+    const proved = await enoughOf(others.map(copyTo), minimumMembers - 1, (signal) =>
+      delay(clock, stragglerMs, signal),
+    );
+    if (proved.length + 1 >= minimumMembers) return proved;
+    missing.forgetMaterial(materialId);
+    throw failures[0];
+  }
+
+  /** Wraps the material on one of the members that have it, one after the other. */
+  async #wrapSomewhere(copying: Copying, target: Member): Promise<Uint8Array> {
+    const { calls, memberSet, missing } = this.#tools;
+    const lacking = missing.membersLacking(copying.material.materialId);
+    const sources = memberSet.members.filter(
+      (member) => member !== target && member.isAdmitted && lacking?.has(member) !== true,
+    );
+    let failure: unknown = calls.noMember('No other member that has the key material takes work.');
+    for (const member of sources.filter((source) => this.generations.isCurrent(source))) {
+      try {
+        return await this.#wrap(member, copying);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #wrap(member: Member, { material, generation, call }: Copying): Promise<Uint8Array> {
+    const { pool, calls, memberSet, materials, clusterId } = this.#tools;
+    const reference = materials.referenceTo(material);
+    const target = { operation: 'wrap-key', materialId: material.materialId } as const;
+    return calls.once(member, target, call, async () =>
+      pool.wrapKey(member.index, reference, clusterId, generation, memberSet.tryDeadlineMs(call)),
+    );
+  }
+
+  /** @returns how many keys were made: none if the member had it, and it has proved itself. */
+  #unwrap(member: Member, { material, generation, call }: Copying, blob: Uint8Array): Promise<number> {
+    const { pool, calls, memberSet, materials, clusterId } = this.#tools;
+    const reference = materials.referenceTo(material);
+    const target = { operation: 'unwrap-key', materialId: material.materialId } as const;
+    return calls.once(member, target, call, async () =>
+      pool.unwrapKey(member.index, reference, clusterId, generation, blob, memberSet.tryDeadlineMs(call)),
+    );
+  }
+
+  async #readMarks(member: Member): Promise<NativeGeneration[]> {
+    const { pool, calls, clusterId, clock, operationTimeoutMs } = this.#tools;
+    const deadlineMs = clock.monotonicMs() + operationTimeoutMs;
+    return calls.once(member, { operation: 'generations' }, undefined, () =>
+      pool.generations(member.index, clusterId, deadlineMs),
+    );
+  }
+
+  #tooFew(count: number): HoldfastError {
+    const { clusterId, minimumMembers } = this.#tools;
+    const hasKeys = this.generations.inUse !== undefined;
+    const message = hasKeys
+      ? `A new key must be on ${minimumMembers} members of cluster ${clusterId}, and ${count} can take it now.`
+      : `Cluster ${clusterId} has no wrapping keys: its operator makes them with holdfast cluster init.`;
+    return new HoldfastError('CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION', message, { retryable: hasKeys });
+  }
+
+  #behind(memberName: string): HoldfastError {
+    const message = `Member ${memberName} of cluster ${this.#tools.clusterId} lacks the wrapping keys in use.`;
+    return new HoldfastError('CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION', message, { retryable: false });
+  }
+}
+
+/**
+ * The results of those that succeed: of all, or of those that have when the patience is over that begins once `enough`
+ * have.
+ */
+async function enoughOf<T>(
+  work: readonly Promise<T>[],
+  enough: number,
+  patience: (signal: AbortSignal) => Promise<void>,
+): Promise<T[]> {
+  const results: T[] = [];
+  const ended = new AbortController();
+  let noteCount = (): void => undefined;
+  const isOver = new Promise<void>((resolve) => {
+    noteCount = () => {
+      if (results.length === enough) void patience(ended.signal).then(resolve);
+    };
+  });
+  noteCount();
+  const all = work.map((each) =>
+    each.then(
+      (result) => {
+        results.push(result);
+        noteCount();
+      },
+      () => undefined,
+    ),
+  );
+  await Promise.race([Promise.all(all), isOver]);
+  ended.abort();
+  return [...results];
+}

@@ -1,0 +1,144 @@
+import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
+import type { HsmCluster } from '../clusters/hsm-cluster.js';
+import type { HeldLease } from '../coordination/held-lease.js';
+import { LeaseLostError } from '../coordination/leases.js';
+import { HoldfastError } from '../errors.js';
+import type { KeysCore } from '../keys/core.js';
+import type { MaterialRecord } from '../keys/key.js';
+import { materialReference } from '../keys/material.js';
+import type { Pace } from './pace.js';
+
+/** The dependencies of copying to the members of one cluster, under its lease. */
+export interface CopyRoundTools {
+  core: Pick<KeysCore, 'catalog' | 'clock' | 'onBackgroundError'>;
+  audit: ActAudit;
+  cluster: HsmCluster;
+  held: Pick<HeldLease, 'confirm'>;
+  pace: Pace;
+  signal: AbortSignal;
+  /** How long one copy may take, in milliseconds. */
+  callTimeoutMs: number;
+  /** A new key may still be on its way to a member for so long, in milliseconds: until then it is no one else's work. */
+  settledAfterMs: number;
+}
+
+/** How many copies were made, and how many were tried and failed. */
+export interface CopyCounts {
+  copied: number;
+  failed: number;
+}
+
+/** One record of the audit log is for so many materials. */
+const batchSize = 100;
+/** A member that fails so often in a row is left alone until the next round. */
+const maxFailuresInARow = 10;
+
+/** A part of a batch was not copied: the record of the batch says so. */
+class CopiesFailedError extends HoldfastError {
+  constructor(failed: number, cause: unknown) {
+    super('KMS_INTERNAL', `${failed} key materials were not copied.`, { cause, retryable: true });
+  }
+}
+
+/**
+ * Copies to one member the materials that it lacks. Only materials of committed keys are copied. Deletion may overtake a
+ * copy, because no HSM checks a fence: so each is looked at again afterwards, and taken back if it came too late.
+ */
+export class CopyRound {
+  readonly #tools: CopyRoundTools;
+  readonly #memberName: string;
+  readonly #counts: CopyCounts = { copied: 0, failed: 0 };
+  #failuresInARow = 0;
+  #isAbsent = false;
+
+  constructor(tools: CopyRoundTools, memberName: string) {
+    this.#tools = tools;
+    this.#memberName = memberName;
+  }
+
+  /**
+   * @param onCopied called after each attempt
+   * @throws ActUnauditedError, LeaseLostError: then nothing more may be done
+   */
+  async copy(materialIds: readonly string[], onCopied: () => void): Promise<CopyCounts> {
+    for (let start = 0; start < materialIds.length && !this.#isOver; start += batchSize) {
+      const batch = materialIds.slice(start, start + batchSize);
+      const parameters = {
+        cluster_id: this.#tools.cluster.clusterId,
+        member: this.#memberName,
+        material_ids: batch,
+      };
+      try {
+        await this.#tools.audit.perform({ operation: 'CopyKeyMaterials', resources: [], parameters }, () =>
+          this.#copyBatch(batch, onCopied),
+        );
+      } catch (error) {
+        if (!(error instanceof CopiesFailedError)) throw error;
+      }
+    }
+    return this.#counts;
+  }
+
+  get #isOver(): boolean {
+    return this.#tools.signal.aborted || this.#isAbsent || this.#failuresInARow >= maxFailuresInARow;
+  }
+
+  async #copyBatch(batch: readonly string[], onCopied: () => void): Promise<void> {
+    let failed = 0;
+    let cause: unknown;
+    for (const materialId of batch) {
+      if (this.#isOver) break;
+      await this.#tools.pace.turn(this.#tools.signal);
+      try {
+        if (await this.#copyOne(materialId)) this.#counts.copied += 1;
+        this.#failuresInARow = 0;
+      } catch (error) {
+        if (error instanceof ActUnauditedError || error instanceof LeaseLostError) throw error;
+        cause ??= error;
+        failed += 1;
+        this.#noteFailure(materialId, error);
+      }
+      onCopied();
+    }
+    if (failed > 0) throw new CopiesFailedError(failed, cause);
+  }
+
+  #noteFailure(materialId: string, error: unknown): void {
+    this.#counts.failed += 1;
+    this.#failuresInARow += 1;
+    this.#isAbsent = error instanceof HoldfastError && error.code === 'KEY_UNAVAILABLE';
+    const what = `copying key material ${materialId} to member ${this.#memberName}`;
+    // The next ones fail for the same reason, most likely.
+    if (this.#failuresInARow === 1) this.#tools.core.onBackgroundError(error, what);
+  }
+
+  /** @returns whether the member has it now. */
+  async #copyOne(materialId: string): Promise<boolean> {
+    const { core, cluster, held, callTimeoutMs } = this.#tools;
+    const material = await core.catalog.findMaterial(materialId);
+    if (material === undefined || !this.#isSettled(material)) return false;
+    await held.confirm();
+    if (!(await core.catalog.isMaterialKept(materialId))) return false;
+    const request = { material: materialReference(material), memberName: this.#memberName };
+    await cluster.perform('copyKeyMaterial', request, { deadlineMs: core.clock.monotonicMs() + callTimeoutMs });
+    if (await core.catalog.isMaterialKept(materialId)) return true;
+    await this.#takeBack(materialId);
+    return false;
+  }
+
+  #isSettled({ creationDate }: MaterialRecord): boolean {
+    const ageMs = this.#tools.core.clock.now().getTime() - creationDate.getTime();
+    // A clock that was set back must not keep a key from being repaired.
+    return ageMs < 0 || ageMs >= this.#tools.settledAfterMs;
+  }
+
+  /** The key's deletion may have passed this member before the copy was there. */
+  #takeBack(materialId: string): Promise<void> {
+    const { audit, cluster, core, callTimeoutMs } = this.#tools;
+    const parameters = { cluster_id: cluster.clusterId, member: this.#memberName, material_ids: [materialId] };
+    return audit.perform({ operation: 'DestroyReappearedKeyMaterial', resources: [], parameters }, async () => {
+      const call = { deadlineMs: core.clock.monotonicMs() + callTimeoutMs };
+      await cluster.perform('destroyKeyMaterial', { materialId, memberName: this.#memberName }, call);
+    });
+  }
+}

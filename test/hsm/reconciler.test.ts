@@ -1,0 +1,198 @@
+/** Members of a wrapped cluster that lack keys get them, on real tokens. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock-system.js';
+import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
+import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
+import { IntentRecovery } from '../../src/jobs/intent-recovery.js';
+import { Reconciler, type ReconcilerOptions } from '../../src/jobs/reconciler.js';
+import type { MemberReconciliation, Reconciliation } from '../../src/jobs/reconciliation.js';
+import { newMember, runCeremony, WrappedCluster } from '../wrapped-cluster.js';
+import { clusterId, codeOf, inTime } from './fixture.js';
+
+let on: WrappedCluster;
+let clusters: ConfiguredHsmClusters;
+let cluster: HsmCluster;
+
+beforeEach(async () => {
+  on = await WrappedCluster.make(3);
+  clusters = on.clusters();
+  cluster = await on.connected(clusters);
+});
+afterEach(() => on.dispose());
+
+/** A process's reconciler, for a cluster that is connected. */
+function reconcilerOf(of: HsmCluster, holder = 'a process', change: Partial<ReconcilerOptions> = {}): Reconciler {
+  const keyStores = {
+    connectedCluster: (id: string) => (id === clusterId ? of : undefined),
+    describeCluster: () => clusters.describe(clusterId),
+  } as unknown as ReconcilerOptions['core']['keyStores'];
+  const onBackgroundError = (error: unknown, what: string): void => void on.backgroundErrors.push({ error, what });
+  const core = { catalog: on.catalog, keyStores, clock: systemClock, onBackgroundError };
+  const { audit, leases, timeWatch } = on.own(holder);
+  const onUnaccountedMaterial = () => undefined;
+  const intentRecovery = new IntentRecovery({ core, audit, leases, timeWatch, onUnaccountedMaterial });
+  const options = { core, audit, leases, intentRecovery, clusterIds: [clusterId], copiesPerSecond: 10_000 };
+  return new Reconciler({ ...options, ...change });
+}
+
+const counts = ({ members }: Reconciliation) =>
+  members.map(({ memberName, present, missing, copied, failed }) => [memberName, present, missing, copied, failed]);
+const memberOf = ({ members }: Reconciliation, name: string): MemberReconciliation => {
+  const member = members.find(({ memberName }) => memberName === name);
+  if (member === undefined) throw new Error(`There is no member ${name}.`);
+  return member;
+};
+const copyActs = () => on.auditEvents.filter(({ operation }) => operation === 'CopyKeyMaterials');
+
+/** A key that member `c` could not take. */
+async function keyWithoutC() {
+  on.member(2).fault.obey('C_UnwrapKey rv 0x5');
+  const made = await on.makeKey(cluster);
+  on.member(2).fault.heal();
+  return made;
+}
+
+describe('reconciliation', () => {
+  test('copies what a member lacks, proves it, and records it', async () => {
+    const first = await keyWithoutC();
+    const both = [first, await keyWithoutC()];
+    await on.makeKey(cluster);
+    const progress: string[] = [];
+    const result = await reconcilerOf(cluster).reconcile(clusterId, {
+      onProgress: ({ memberName, tried, missing }) => void progress.push(`${memberName} ${tried}/${missing}`),
+    });
+    expect(counts(result)).toEqual([
+      ['a', 3, 0, 0, 0],
+      ['b', 3, 0, 0, 0],
+      ['c', 1, 2, 2, 0],
+    ]);
+    expect(progress).toEqual(['c 1/2', 'c 2/2']);
+    const ids = both.map(({ material }) => material.materialId).sort();
+    expect(copyActs().map(({ outcome, parameters }) => [outcome, parameters])).toEqual([
+      ['started', { cluster_id: clusterId, member: 'c', material_ids: ids }],
+      ['success', { cluster_id: clusterId, member: 'c', material_ids: ids }],
+    ]);
+    await cluster.perform('proveKeyMaterial', { material: first.material, memberName: 'c' }, inTime());
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId)).map(([, , missing]) => missing)).toEqual([0, 0, 0]);
+    expect(on.backgroundErrors).toEqual([]);
+  });
+
+  test('only compares in a dry run', async () => {
+    await keyWithoutC();
+    const result = await reconcilerOf(cluster).reconcile(clusterId, { dryRun: true });
+    expect(counts(result)[2]).toEqual(['c', 0, 1, 0, 0]);
+    expect([result.dryRun, on.auditEvents]).toEqual([true, []]);
+  });
+
+  test('gives all keys to a new token in an old one’s place, once it has the wrapping keys', async () => {
+    for (let count = 0; count < 5; count += 1) await on.makeKey(cluster);
+    await on.close();
+    on.member(2).hsm.dispose();
+    on.members[2] = newMember('c');
+    clusters = on.clusters();
+    cluster = await on.connected(clusters);
+    const behind = await reconcilerOf(cluster).reconcile(clusterId);
+    expect([memberOf(behind, 'c').isCurrent, counts(behind)[2]]).toEqual([false, ['c', 0, 5, 0, 0]]);
+    await on.close();
+    await runCeremony(on.members, 2);
+    clusters = on.clusters();
+    cluster = await on.connected(clusters);
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId))[2]).toEqual(['c', 0, 5, 5, 0]);
+  });
+
+  test('takes its copy back if the key was deleted meanwhile', async () => {
+    const { material, key } = await keyWithoutC();
+    const overtaken: HsmCluster = {
+      clusterId,
+      async perform(operation, request, call) {
+        const result = await cluster.perform(operation, request, call);
+        if (operation === 'copyKeyMaterial') {
+          const deleting = { state: 'Deleting', deletionDate: null, pendingDeletionWindowInDays: null } as const;
+          await on.catalog.changeKeyState(key, key.keyId, ['Enabled'], deleting);
+        }
+        return result;
+      },
+    };
+    expect(counts(await reconcilerOf(overtaken).reconcile(clusterId))[2]).toEqual(['c', 0, 1, 0, 0]);
+    const [, , c] = await cluster.perform('listMaterialIds', {}, inTime());
+    expect(c?.materialIds).toEqual([]);
+    const destroyed = on.auditEvents.filter(({ operation }) => operation === 'DestroyReappearedKeyMaterial');
+    expect(destroyed.map(({ outcome, parameters }) => [outcome, parameters['member']])).toEqual([
+      ['started', 'c'],
+      ['success', 'c'],
+    ]);
+    expect(destroyed[0]?.parameters['material_ids']).toEqual([material.materialId]);
+  });
+
+  test('copies nothing that has no committed key, and none that is too new to be settled', async () => {
+    const materialId = 'ab'.repeat(32);
+    const intent = { account: '111122223333', region: 'eu-central-1', keyId: 'k', clusterId, abandonedDate: null };
+    await on.catalog.openIntent({ ...intent, materialId, state: 'open', openedDate: systemClock.now() });
+    on.member(2).fault.obey('C_UnwrapKey rv 0x5');
+    await cluster.perform('generateKeyMaterial', { materialId, label: 'intended' }, inTime());
+    on.member(2).fault.heal();
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId))[2]).toEqual(['c', 0, 0, 0, 0]);
+    await keyWithoutC();
+    const wary = reconcilerOf(cluster, 'a process', { settledAfterMs: 2 * 3_600_000 });
+    expect(counts(await wary.reconcile(clusterId))[2]).toEqual(['c', 0, 1, 0, 0]);
+  });
+
+  test('is one process’s work at a time; the others compare', async () => {
+    await keyWithoutC();
+    await on.catalog.acquireLease(`reconcile/${clusterId}`, 'another process', 60_000);
+    const result = await reconcilerOf(cluster).reconcile(clusterId);
+    expect([result.copiedElsewhere, counts(result)[2]]).toEqual([true, ['c', 0, 1, 0, 0]]);
+  });
+
+  test('is continued by the next one: after an abort, and after a member that failed', async () => {
+    for (let count = 0; count < 3; count += 1) await keyWithoutC();
+    const abort = new AbortController();
+    const stopped = {
+      signal: abort.signal,
+      onProgress: () => {
+        abort.abort();
+      },
+    };
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId, stopped))[2]).toEqual(['c', 0, 3, 1, 0]);
+    on.member(2).fault.obey('C_UnwrapKey rv 0x5');
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId))[2]).toEqual(['c', 1, 2, 0, 2]);
+    expect(copyActs().at(-1)).toMatchObject({ outcome: 'failed', errorCode: 'KMS_INTERNAL' });
+    expect(on.backgroundErrors).toHaveLength(1);
+    on.member(2).fault.heal();
+    expect(counts(await reconcilerOf(cluster).reconcile(clusterId))[2]).toEqual(['c', 1, 2, 2, 0]);
+  });
+
+  test('reports foreign keys, duplicates and keys that have changed, and touches none of them', async () => {
+    const duplicate = await on.makeKey(cluster);
+    const changed = await on.makeKey(cluster);
+    const intruder = await on.intruder(1);
+    await intruder.plant('cd'.repeat(32), 'foreign');
+    await intruder.plant(duplicate.material.materialId, duplicate.material.label);
+    await intruder.destroy(changed.material.materialId);
+    await intruder.plant(changed.material.materialId, changed.material.label);
+    await intruder.close();
+    on.events.length = 0;
+    const b = memberOf(await reconcilerOf(cluster).reconcile(clusterId), 'b');
+    expect(b.unknownMaterialIds).toEqual(['cd'.repeat(32)]);
+    expect(b.duplicateMaterialIds).toEqual([duplicate.material.materialId]);
+    expect(b.driftedMaterialIds.sort()).toEqual([changed, duplicate].map(({ material }) => material.materialId).sort());
+    expect(on.events.sort()).toEqual(['canary-failed', 'material-ambiguous']);
+    const again = memberOf(await reconcilerOf(cluster).reconcile(clusterId), 'b');
+    expect([again.present, again.unknownMaterialIds.length]).toEqual([2, 1]);
+  });
+
+  test('says which members it could not compare, and what it cannot do', async () => {
+    expect(await codeOf(reconcilerOf(cluster, 'a process', { clusterIds: [] }).reconcile(clusterId))).toBe(
+      'UNSUPPORTED_OPERATION',
+    );
+    on.member(2).fault.remove('device-error');
+    await on.close();
+    clusters = on.clusters();
+    cluster = await on.connected(clusters);
+    const result = await reconcilerOf(cluster).reconcile(clusterId);
+    expect(result.members.map(({ compared }) => compared)).toEqual([true, true, false]);
+    await on.close();
+    const closed = reconcilerOf(undefined as unknown as HsmCluster);
+    expect(await codeOf(closed.reconcile(clusterId))).toBe('KEY_UNAVAILABLE');
+  });
+});
