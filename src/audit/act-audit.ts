@@ -28,7 +28,9 @@ export type ActName =
   /** The clock jumped: nothing is destroyed until an operator confirms. */
   | 'HoldDeletions'
   | 'ReleaseDeletions'
-  | 'ForgetLoginAttempts';
+  | 'ForgetLoginAttempts'
+  /** A ceremony: a generation of cluster keys on all members. */
+  | 'MakeClusterKeys';
 
 /** One act, as its record names it. */
 export interface Act {

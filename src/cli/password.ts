@@ -5,7 +5,7 @@ import { resolveSecret, SecretUnavailableError } from '../config/secret-source.j
 import { readStdin } from './blobs.js';
 import { localError, usageError } from './exit-codes.js';
 import type { Terminal } from './terminal.js';
-import { write } from './terminal.js';
+import { askSecret } from './typed-line.js';
 
 /** The maximum that any cluster allows (`maximumPinLength`); the server knows its own limit. */
 const maxPasswordLength = 255;
@@ -54,7 +54,8 @@ export async function readPassword(
       'use --password-file or --password-stdin',
     );
   }
-  return notEmpty(await ask(terminal, prompt));
+  using typed = await askSecret(terminal, prompt);
+  return notEmpty(Buffer.from(typed.reveal()).toString('utf8'));
 }
 
 function refuseArgument(): never {
@@ -79,44 +80,4 @@ async function readPasswordFile(path: string): Promise<string> {
 function notEmpty(password: string): string {
   if (password === '') throw usageError('the password is empty');
   return password;
-}
-
-/** Asks without echo. Ctrl-C ends the command, as it would with echo. */
-async function ask(terminal: Terminal, prompt: string): Promise<string> {
-  await write(terminal.stderr, prompt);
-  terminal.stdin.setRawMode?.(true);
-  try {
-    return await readLine(terminal);
-  } finally {
-    terminal.stdin.setRawMode?.(false);
-    terminal.stdin.pause();
-    await write(terminal.stderr, '\n');
-  }
-}
-
-function readLine(terminal: Terminal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let typed: string[] = [];
-    const finish = (settle: () => void): void => {
-      terminal.stdin.off('data', onData);
-      settle();
-    };
-    const onData = (chunk: Buffer | string): void => {
-      for (const character of chunk.toString()) {
-        if (character === '\r' || character === '\n' || character === '\u0004') {
-          finish(() => resolve(typed.join('')));
-          return;
-        }
-        if (character === '\u0003') {
-          finish(() => reject(usageError('interrupted')));
-          return;
-        }
-        if (character === '\u007f' || character === '\b') typed.pop();
-        else if (character === '\u0015') typed = [];
-        else typed.push(character);
-      }
-    };
-    terminal.stdin.on('data', onData);
-    terminal.stdin.resume();
-  });
 }

@@ -20,7 +20,7 @@ const record: CeremonyRecord = {
   holdfast_version: '0.1.0',
   date: '2026-12-01T05:00:00.000Z',
   purpose: 'init',
-  cluster: { id: 'cluster-1a2b3c4d5e6', name: 'payments', trust: 'enforced' },
+  cluster: { id: 'cluster-2a3b4c5d6e7', name: 'payments', trust: 'enforced' },
   ceremony: 'so-made',
   generation: 1,
   digest: 'ab'.repeat(32),
@@ -37,6 +37,7 @@ const record: CeremonyRecord = {
       attestation: 'unattested',
     },
   ],
+  removed_member: null,
   trust_checks: [{ member: 'a', attacker: 'user', skipped: false, attacks: [attack] }],
 };
 
@@ -56,7 +57,7 @@ describe('holdfast cluster verify-record', () => {
     const { exitCode, stdout, stderr } = await verify(written(signedText(record, newSigningKey())));
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^The signature is right\. Its key is in the record: compare ([0-9a-f]{4} ){16}with/);
-    expect(stdout).toContain('Generation 1 of cluster payments (cluster-1a2b3c4d5e6), by init');
+    expect(stdout).toContain('Generation 1 of cluster payments (cluster-2a3b4c5d6e7), by init');
     expect(stdout).toContain('Member a: SoftHSM v2 bf3ac1d2e4f50617, unattested.');
     expect(stdout).toContain('Member a: of 1 attacks as user, 1 failed.');
   });

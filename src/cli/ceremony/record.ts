@@ -69,6 +69,8 @@ export const recordSchema = z.strictObject({
   /** The digest in the mark of every member. */
   digest: hexDigest,
   members: z.array(member).min(1),
+  /** The member without which the generation was made; null for other purposes. */
+  removed_member: z.string().nullable(),
   trust_checks: z.array(trustCheck),
   signature,
 });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { VerifyRecordOptions } from '../ceremony/verify-record.js';
 import type { Terminal } from '../terminal.js';
+import { addCeremonyCommands } from './cluster-ceremony.js';
 
 const verifyExamples = `
 Examples:
@@ -15,6 +16,7 @@ succeeded.`;
 /** `holdfast cluster …`. */
 export function addClusterCommands(program: Command, terminal: Terminal): void {
   const cluster = program.command('cluster').description('the wrapping keys that the members of an HSM cluster share');
+  addCeremonyCommands(cluster, terminal);
   addVerifyRecord(cluster, terminal);
 }
 

@@ -1,0 +1,154 @@
+import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../../config/configuration.js';
+import { isNativeFailure } from '../../hsm/failure.js';
+import { describeProfile } from '../../hsm/profiles/describe-profile.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import { loadForCommand } from '../local-configuration.js';
+import { asOperator } from '../operator-audit.js';
+import type { Terminal } from '../terminal.js';
+import { requireCeremony } from './ceremony-kind.js';
+import { onCeremonyHost } from './ceremony-host.js';
+import { attemptCeremony, type CarriedGeneration, ceremonyError, type CeremonyPlan } from './ceremony-run.js';
+import { type ComparisonOptions, requireComparison } from './fingerprint-comparison.js';
+import { generationState, isComplete } from './generations.js';
+import type { GenerationNumbers } from './numbers.js';
+import { type PinOptions, readOfficerPins, requirePinSources } from './pins.js';
+import type { CeremonyPurpose } from './record.js';
+import { readSigningKey, recordPath, type RecordOptions, requireRecordPlace } from './record-file.js';
+import type { SigningKey } from './record-signature.js';
+import { concludeCeremony, type Conclusion } from './conclude.js';
+import { CeremonySteps } from './steps.js';
+import { type SurveyedMember, surveyMembers } from './survey.js';
+import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
+
+/** The options of all commands that make a generation. */
+export interface CeremonyOptions extends PinOptions, ComparisonOptions, RecordOptions {
+  config: string;
+  output: 'table' | 'json';
+  besideService?: true;
+}
+
+/** The differences of the commands. */
+export interface CeremonyRequest {
+  readonly purpose: CeremonyPurpose;
+  /** Name or id. */
+  readonly cluster: string;
+  /** The member without which the generation is made. */
+  readonly without?: string;
+  readonly numbers: (members: readonly SurveyedMember[]) => GenerationNumbers;
+}
+
+/** One command's run, after its options were checked. */
+interface Session {
+  readonly terminal: Terminal;
+  readonly steps: CeremonySteps;
+  readonly options: CeremonyOptions;
+  readonly request: CeremonyRequest;
+  readonly configuration: Configuration;
+  readonly cluster: ClusterConfiguration;
+  readonly members: readonly MemberConfiguration[];
+  readonly signingKey: SigningKey;
+}
+
+/**
+ * Makes a generation: looks at all members, collects the PINs, carries the keys, attacks them, and writes the record.
+ * Everything that an option can get wrong is refused before a token is touched.
+ * @throws CliError
+ */
+export async function holdCeremony(
+  terminal: Terminal,
+  request: CeremonyRequest,
+  options: CeremonyOptions,
+): Promise<Conclusion> {
+  const configuration = await loadForCommand(options.config);
+  const cluster = findWrappedCluster(configuration, request.cluster);
+  const members = cluster.members.filter(({ name }) => name !== request.without);
+  for (const option of ['soPinFile', 'soPinCommand'] as const)
+    requireMembers(cluster, spelled(option), options[option]);
+  requireComparison(terminal, options);
+  requirePinSources(
+    terminal,
+    members.map(({ name }) => name),
+    options,
+  );
+  const signingKey = await readSigningKey(options.signingKey);
+  const steps = new CeremonySteps(terminal, options.output);
+  const session = { terminal, steps, options, request, configuration, cluster, members, signingKey };
+  return onCeremonyHost(configuration, options.besideService === true, () => hold(session));
+}
+
+async function hold(session: Session): Promise<Conclusion> {
+  const { terminal, steps, options, request, configuration, cluster, signingKey } = session;
+  const members = await surveyMembers(configuration, cluster, session.members);
+  requireCeremony(members, true);
+  await introduce(steps, members);
+  const numbers = request.numbers(members);
+  const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
+  await requireRecordPlace(pathFor(numbers[0]));
+  const carried = await carryOne(session, members, numbers);
+  requireMarks(await surveyMembers(configuration, cluster, session.members), carried);
+  const path = pathFor(carried.generation);
+  return concludeCeremony({ cluster, request, members, carried, checks: [], signingKey, path });
+}
+
+/** What the tokens show without a PIN is what every serving process will see. */
+function requireMarks(members: readonly SurveyedMember[], { generation, digest }: CarriedGeneration): void {
+  const state = generationState(members, generation);
+  if (isComplete(state) && state.digests[0] === digest) return;
+  throw new CliError(exitCodes.checkFailed, 'GENERATION', `generation ${generation} is not on all members after all`, {
+    details: members.map(({ name, generations }) => `member ${name}: ${JSON.stringify(generations)}`),
+    hint: 'something destroyed or planted a mark meanwhile; holdfast cluster status shows the marks',
+  });
+}
+
+async function carryOne(
+  session: Session,
+  members: readonly SurveyedMember[],
+  numbers: GenerationNumbers,
+): Promise<CarriedGeneration> {
+  const { terminal, steps, options, request, configuration, cluster } = session;
+  const officerPins = await readOfficerPins(terminal, members, options);
+  const plan = { terminal, steps, configuration, clusterId: cluster.id, members, officerPins, comparison: options };
+  const tokens = members.map(({ token }) => token.serialNumber);
+  const parameters = { purpose: request.purpose, cluster_id: cluster.id, generations: [...numbers], tokens };
+  const act = { operation: 'MakeClusterKeys', resources: [], parameters } as const;
+  try {
+    return await asOperator(configuration, terminal, act, () => firstPossible(plan, numbers));
+  } finally {
+    for (const pin of officerPins) pin.destroy();
+  }
+}
+
+/** Tries the generations in order. The PINs are tried again only after every token has accepted them. */
+async function firstPossible(
+  plan: Omit<CeremonyPlan, 'generation'>,
+  [generation, ...later]: GenerationNumbers,
+): Promise<CarriedGeneration> {
+  try {
+    return await attemptCeremony({ ...plan, generation });
+  } catch (error) {
+    const [next, ...rest] = later;
+    if (next === undefined || !isUnlikeOnMembers(error)) throw ceremonyError(error, plan.members);
+    const sentence = `generation ${generation} cannot be completed, because members lack its keys: ${next} is made`;
+    await plan.steps.say('given-up', sentence, { generation, next });
+    return firstPossible(plan, [next, ...rest]);
+  }
+}
+
+/** Whether a generation with a mark is not the same on all members. Nothing was changed then. */
+function isUnlikeOnMembers(error: unknown): boolean {
+  return isNativeFailure(error) && (error.kind === 'material-missing' || error.kind === 'material-mismatch');
+}
+
+async function introduce(steps: CeremonySteps, members: readonly SurveyedMember[]): Promise<void> {
+  for (const { name, token, profile, generations } of members) {
+    const numbers = generations.map(({ number }) => number);
+    const has = numbers.length === 0 ? 'no generation yet' : `generation ${numbers.join(', ')}`;
+    const sentence = `member ${name}: token ${token.label}, ${token.model} ${token.serialNumber}; ${describeProfile(profile)}; ${has}`;
+    await steps.say('member', sentence, { member: name, serial_number: token.serialNumber, generations: numbers });
+  }
+}
+
+/** An option as it is typed. */
+function spelled(option: string): string {
+  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

@@ -1,0 +1,130 @@
+import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../../config/configuration.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import { loadForCommand } from '../local-configuration.js';
+import type { Terminal } from '../terminal.js';
+import { writeJson, writeLines } from '../terminal.js';
+import { allGenerations, type GenerationState, generationInUse, isComplete } from './generations.js';
+import { hsmError } from './hsm-error.js';
+import { type SurveyedMember, surveyMember } from './survey.js';
+import { findWrappedCluster } from './wrapped-cluster.js';
+
+/** The options of `cluster status`. */
+export interface ClusterStatusOptions {
+  config: string;
+  output: 'table' | 'json';
+}
+
+/** A member, or why it cannot be read. */
+type Seen = { name: string; member: SurveyedMember } | { name: string; problem: string };
+
+/**
+ * Shows the generations of each member, without a PIN. They are what the tokens' marks say, which anyone can plant.
+ * @throws CliError if there is no generation in use, or a member lacks it or cannot be read
+ */
+export async function showClusterStatus(
+  terminal: Terminal,
+  named: string,
+  { config, output }: ClusterStatusOptions,
+): Promise<void> {
+  const configuration = await loadForCommand(config);
+  const cluster = findWrappedCluster(configuration, named);
+  const seen: Seen[] = [];
+  for (const member of cluster.members) seen.push(await look(configuration, cluster, member));
+  const members = seen.flatMap((one) => ('member' in one ? [one.member] : []));
+  const inUse = generationInUse(members);
+  if (output === 'json') await writeJson(terminal.stdout, asJson(cluster, seen, members));
+  else await writeLines(terminal.stdout, asLines(cluster, seen, members));
+  const problem = problemOf(seen, members, inUse);
+  if (problem !== undefined)
+    throw new CliError(exitCodes.checkFailed, problem.code, problem.message, { hint: problem.hint });
+}
+
+async function look(
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
+  member: MemberConfiguration,
+): Promise<Seen> {
+  const { name } = member;
+  try {
+    return { name, member: await surveyMember(configuration, cluster.id, member) };
+  } catch (error) {
+    const told = hsmError(error, undefined);
+    if (!(told instanceof CliError)) throw error;
+    return { name, problem: told.message };
+  }
+}
+
+function asJson(cluster: ClusterConfiguration, seen: readonly Seen[], members: readonly SurveyedMember[]): object {
+  return {
+    cluster_id: cluster.id,
+    name: cluster.name,
+    generation_in_use: generationInUse(members)?.number ?? null,
+    generations: allGenerations(members).map((state) => ({ ...state, complete: isComplete(state) })),
+    members: seen.map((one) =>
+      'problem' in one
+        ? { name: one.name, problem: one.problem }
+        : {
+            name: one.name,
+            serial_number: one.member.token.serialNumber,
+            model: one.member.token.model,
+            firmware_version: one.member.token.firmwareVersion,
+            profile: one.member.profile.name,
+            ceremony: one.member.profile.ceremony.value,
+            generations: one.member.generations,
+          },
+    ),
+  };
+}
+
+function asLines(cluster: ClusterConfiguration, seen: readonly Seen[], members: readonly SurveyedMember[]): string[] {
+  const inUse = generationInUse(members);
+  return [
+    `cluster ${cluster.name} (${cluster.id}): ${inUse === undefined ? 'no generation' : `generation ${inUse.number} is in use`}`,
+    ...seen.flatMap((one) =>
+      'problem' in one ? [`member ${one.name}: ${one.problem}`] : memberLines(one.member, inUse),
+    ),
+    ...allGenerations(members)
+      .filter(({ digests }) => digests.length > 1)
+      .map(({ number }) => `generation ${number}: the marks contradict each other, and it is not used`),
+  ];
+}
+
+function memberLines({ name, token, generations }: SurveyedMember, inUse: GenerationState | undefined): string[] {
+  const isBehind = inUse?.missing.includes(name) === true;
+  return [
+    `member ${name}: ${token.model} ${token.serialNumber}${isBehind ? `, behind: it has no generation ${inUse.number}` : ''}`,
+    ...generations.map(({ number, digest }) => `  generation ${number}  ${digest}`),
+  ];
+}
+
+function problemOf(
+  seen: readonly Seen[],
+  members: readonly SurveyedMember[],
+  inUse: GenerationState | undefined,
+): { code: string; message: string; hint: string } | undefined {
+  const lost = seen.filter((one) => 'problem' in one).map(({ name }) => name);
+  if (lost.length > 0)
+    return {
+      code: 'UNREADABLE',
+      message: `not all members can be read: ${lost.join(', ')}`,
+      hint: 'holdfast doctor says why',
+    };
+  if (inUse === undefined && members.every(({ generations }) => generations.length === 0))
+    return {
+      code: 'NO_GENERATION',
+      message: 'the cluster has no wrapping keys yet',
+      hint: 'holdfast cluster init makes them',
+    };
+  if (allGenerations(members).some(({ digests }) => digests.length > 1))
+    return {
+      code: 'CONTRADICTION',
+      message: 'members have different marks of one generation',
+      hint: 'holdfast cluster rotate-wrapping-key makes a new generation',
+    };
+  if (inUse === undefined || inUse.missing.length === 0) return undefined;
+  return {
+    code: 'BEHIND',
+    message: `generation ${inUse.number} is not on all members: ${inUse.missing.join(', ')}`,
+    hint: 'holdfast cluster add-member completes it, or makes the next one on all members',
+  };
+}
