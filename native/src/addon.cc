@@ -135,6 +135,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("receiveAnswers", Napi::Function::New<receiveAnswers>(env, "receiveAnswers"));
   exports.Set("openCeremony", Napi::Function::New<openCeremony>(env, "openCeremony"));
   exports.Set("readGenerations", Napi::Function::New<readGenerations>(env, "readGenerations"));
+  exports.Set("checkTrust", Napi::Function::New<checkTrust>(env, "checkTrust"));
   exports.Set("keepFreedMemoryClean", Napi::Function::New<keepFreedMemoryClean>(env, "keepFreedMemoryClean"));
   exports.Set("cleanFreedMemory", Napi::Function::New<cleanFreedMemory>(env, "cleanFreedMemory"));
   exports.Set("disableCoreDumps", Napi::Function::New<disableCoreDumps>(env, "disableCoreDumps"));

@@ -6,6 +6,7 @@
 #include "binding_arguments.h"
 #include "binding_state.h"
 #include "control_task.h"
+#include "trust_check.h"
 
 namespace holdfast {
 namespace {
@@ -84,6 +85,21 @@ Napi::Value readGenerations(const Napi::CallbackInfo& info) {
     const auto work = [options = ceremonyMemberOf(info[0]), cluster = stringOf(info[1]), watchdog,
                        deadline](Completion& completion) {
       completion.complete(Success{-1, 0, readGenerationsOf(options, cluster, watchdog->threads(), deadline)});
+    };
+    ControlTask::start(watchdog, answer, deadline, work);
+  });
+}
+
+Napi::Value checkTrust(const Napi::CallbackInfo& info) {
+  const auto watchdog = AddonState::of(info.Env()).watchdog;
+  const Deadline deadline = deadlineOf(info[4]);
+  // Shared, because std::function copies what it captures: there is one block with the PIN.
+  const auto pin = info[3].IsNull() ? nullptr : std::make_shared<const Secret>(secretOf(info[3]));
+  return start(info, [&](const auto& answer) {
+    const auto work = [options = ceremonyMemberOf(info[0]), generation = generationOf(info[1], info[2]), pin,
+                       watchdog, deadline](Completion& completion) {
+      const auto member = openCeremonyMember(options, watchdog->threads(), deadline);
+      completion.complete(Success{-1, 0, checkTrust(member, generation, pin.get(), deadline)});
     };
     ControlTask::start(watchdog, answer, deadline, work);
   });

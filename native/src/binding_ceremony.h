@@ -33,5 +33,7 @@ class CeremonyBinding : public Napi::ObjectWrap<CeremonyBinding> {
 Napi::Value openCeremony(const Napi::CallbackInfo& info);
 /// `NativeCeremonies.readGenerations`.
 Napi::Value readGenerations(const Napi::CallbackInfo& info);
+/// `NativeCeremonies.checkTrust`.
+Napi::Value checkTrust(const Napi::CallbackInfo& info);
 
 }  // namespace holdfast

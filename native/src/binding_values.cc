@@ -98,6 +98,15 @@ Napi::Object fingerprintObject(Napi::Env env, const CarryKeyFingerprint& one) {
   return object;
 }
 
+Napi::Object outcomeObject(Napi::Env env, const AttackOutcome& one) {
+  auto object = Napi::Object::New(env);
+  object.Set("attack", one.attack);
+  object.Set("held", one.held);
+  object.Set("rv", number(env, one.rv));
+  object.Set("detail", one.detail);
+  return object;
+}
+
 Napi::Value generationsArray(Napi::Env env, const std::vector<MarkedGeneration>& all) {
   return arrayOf(env, all, [env](const auto& one) {
     auto object = Napi::Object::New(env);
@@ -149,6 +158,9 @@ struct ToJavaScript {
     object.Set("token", tokenObject(env, read.token));
     object.Set("generations", generationsArray(env, read.generations));
     return object;
+  }
+  Napi::Value operator()(const std::vector<AttackOutcome>& all) const {
+    return arrayOf(env, all, [this](const auto& one) { return outcomeObject(env, one); });
   }
   Napi::Value operator()(const std::shared_ptr<FileLock>& lock) const {
     auto held = std::make_unique<HeldLock>(std::make_shared<std::shared_ptr<FileLock>>(lock));

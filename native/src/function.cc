@@ -50,11 +50,13 @@ FunctionTraits traitsOf(Function function) {
     case Function::C_CloseSession:
     case Function::C_GetSessionInfo:
     case Function::C_Login:
+    case Function::C_CopyObject:
     case Function::C_CreateObject:
     case Function::C_GenerateKey:
     case Function::C_GenerateKeyPair:
     case Function::C_GenerateRandom:
     case Function::C_DestroyObject:
+    case Function::C_SetAttributeValue:
       return {};
   }
   return {};

@@ -7,6 +7,7 @@
 // gives the others.
 #define HOLDFAST_CALLED_FUNCTIONS(X) \
   X(C_CloseSession)                  \
+  X(C_CopyObject)                    \
   X(C_CreateObject)                  \
   X(C_Decrypt)                       \
   X(C_DecryptInit)                   \
@@ -29,6 +30,7 @@
   X(C_Initialize)                    \
   X(C_Login)                         \
   X(C_OpenSession)                   \
+  X(C_SetAttributeValue)             \
   X(C_Sign)                          \
   X(C_SignInit)                      \
   X(C_UnwrapKey)                     \

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "attacks/attack_outcome.h"
 #include "attributes.h"
 #include "bytes.h"
 #include "carry_key.h"
@@ -51,7 +52,7 @@ using Value =
     std::variant<std::monostate, uint64_t, Bytes, Secret, EncryptedData, DataKey, std::vector<KeyAttributes>,
                  MemberOpened, TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>,
                  std::shared_ptr<FileLock>, std::shared_ptr<CeremonyThread>, std::vector<CarryKeyFingerprint>,
-                 Sha256, std::vector<MarkedGeneration>, TokenGenerations>;
+                 Sha256, std::vector<MarkedGeneration>, TokenGenerations, std::vector<AttackOutcome>>;
 
 /// A result, and which member in which session epoch gave it.
 struct Success {

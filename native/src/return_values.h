@@ -69,6 +69,10 @@ struct ReturnValue {
   /// More may have been asked for than the token gives at a time. The standard has no code for that.
   bool couldBeTooLong = false;
 
+  /// A rule forbids what was asked: attributes, a template, a wrapping key's trust, a missing login. For
+  /// checks of trust: any other refusal may have another reason.
+  bool forbids = false;
+
   /// The token or the module is gone: no session or login outlives it, and probes of this opening can never
   /// succeed.
   [[nodiscard]] constexpr bool tokenLost() const { return poisonsMember && poisonsSession; }

@@ -71,7 +71,7 @@ TEST_F(GenerationMark, AMarkThatIsAmbiguousOrNoDigestCountsForNothing) {
   EXPECT_EQ(numbers(), std::vector<uint32_t>{1});
   for (const uint32_t number : {3, 4, 12})
     EXPECT_THROW(static_cast<void>(readMark(user_.session(), {kCluster, number})), Failure) << number;
-  plant("1", {digestOf(1).begin(), digestOf(1).end()});
+  plant("1", Bytes(sizeof(Sha256), 1));
   EXPECT_EQ(numbers(), std::vector<uint32_t>{1});
 }
 

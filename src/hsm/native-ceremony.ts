@@ -64,6 +64,18 @@ export interface NativeCeremony {
   close(): Promise<null>;
 }
 
+/** What came of one attack of docs/decisions/0016. */
+export interface NativeAttackOutcome {
+  /** Its stable name and, if it was on a cluster key, that key's: `unwrap-as-readable-wraps-aes`. */
+  attack: string;
+  /** Whether the token withstood it. False also for one that could not be tried, or that failed for an unrelated reason. */
+  held: boolean;
+  /** The token's refusal, or 0 if it refused nothing. */
+  rv: number;
+  /** For people; no secret. */
+  detail: string;
+}
+
 /** The exports of the addon for the generations of a cluster. */
 export interface NativeCeremonies {
   /**
@@ -76,4 +88,16 @@ export interface NativeCeremonies {
    * for showing; `NativePool.generations` looks at the keys too.
    */
   readGenerations(member: NativeCeremonyMember, clusterId: string, deadlineMs: number): Promise<NativeTokenGenerations>;
+  /**
+   * Tries the attacks on throwaway keys and on the generation's own: as the user with this PIN, or without a PIN if it is
+   * null. Everything it makes is a session object. If any attack is not `held`, the generation must not be used. `C_Login`
+   * is called once, and not if the PIN is locked or one try is left (CKR_PIN_LOCKED).
+   */
+  checkTrust(
+    member: NativeCeremonyMember,
+    clusterId: string,
+    generation: number,
+    userPin: Uint8Array | null,
+    deadlineMs: number,
+  ): Promise<NativeAttackOutcome[]>;
 }

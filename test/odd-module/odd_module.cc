@@ -72,6 +72,7 @@ void fill(CK_RV (*&entry)(Arguments...)) {
 
 void fillAll(CK_FUNCTION_LIST& list) {
   fill(list.C_CloseSession);
+  fill(list.C_CopyObject);
   fill(list.C_CreateObject);
   fill(list.C_Decrypt);
   fill(list.C_DecryptInit);
@@ -91,6 +92,7 @@ void fillAll(CK_FUNCTION_LIST& list) {
   fill(list.C_GetTokenInfo);
   fill(list.C_Login);
   fill(list.C_OpenSession);
+  fill(list.C_SetAttributeValue);
   fill(list.C_Sign);
   fill(list.C_SignInit);
   fill(list.C_UnwrapKey);
