@@ -34,25 +34,35 @@ import {
 import { type FaultHsm, putFaultsBefore } from './native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from './softhsm.js';
 
-export const officerPin = `so-${pin}`;
-
 export interface WrappedMember {
   name: string;
   hsm: SoftHsm;
   fault: FaultHsm;
 }
 
+/** The names that a cluster's tokens share. */
+export interface ClusterOfTokens {
+  clusterId: string;
+  tokenLabel: string;
+  pin: string;
+}
+
+const usual: ClusterOfTokens = { clusterId, tokenLabel, pin };
+
+const officerPinOf = ({ pin: userPin }: ClusterOfTokens): string => `so-${userPin}`;
+
 /** An "HSM" with one empty token. */
-export function newMember(name: string): WrappedMember {
-  const hsm = createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin, soPin: officerPin }] });
+export function newMember(name: string, of = usual): WrappedMember {
+  const hsm = createSoftHsm({ tokens: [{ label: of.tokenLabel, userPin: of.pin, soPin: officerPinOf(of) }] });
   return { name, hsm, fault: putFaultsBefore(hsm) };
 }
 
-/** Runs a whole ceremony over all members. The tokens must not be open elsewhere in the process. */
-export async function runCeremony(members: readonly WrappedMember[], generation: number): Promise<void> {
-  const ceremony = await loadAddon().openCeremony(clusterId, generation, members.map(ceremonyMember));
+/** Runs a whole ceremony over all members. */
+export async function runCeremony(members: readonly WrappedMember[], generation: number, of = usual): Promise<void> {
+  const taking = members.map((member) => ceremonyMember(member, of.tokenLabel));
+  const ceremony = await loadAddon().openCeremony(of.clusterId, generation, taking);
   try {
-    for (const index of members.keys()) await ceremony.logIn(index, new TextEncoder().encode(officerPin));
+    for (const index of members.keys()) await ceremony.logIn(index, new TextEncoder().encode(officerPinOf(of)));
     await ceremony.prepare();
     await ceremony.complete();
   } finally {
@@ -60,12 +70,12 @@ export async function runCeremony(members: readonly WrappedMember[], generation:
   }
 }
 
-function ceremonyMember({ name, hsm }: WrappedMember): NativeCeremonyMember {
+function ceremonyMember({ name, hsm }: WrappedMember, label: string): NativeCeremonyMember {
   const { libraryPath, environment } = hsm;
   return {
     name,
     module: { libraryPath, environment, privateInstance: true, initializationString: null },
-    tokenLabel,
+    tokenLabel: label,
     tokenSerialNumber: null,
     profile: nativeProfile(vendorProfiles.softhsm, []),
   };

@@ -52,7 +52,7 @@ export interface DeploymentOptions {
   /** Keys that the user `app` may use. Default `alias/app`. */
   appKeys?: string[];
   /** Changes the configuration before it is written. */
-  configure?: (configuration: Message) => void;
+  configure?: (configuration: Message, defaultCluster: ClusterOfTest) => void;
 }
 
 export interface SpawnOptions {
@@ -223,7 +223,7 @@ export class Deployment {
     writeFileSync(this.logPath, '');
     const server = issueServerCertificate(this.authority);
     const configuration = this.#configuration(server, options.appKeys ?? ['alias/app']);
-    options.configure?.(configuration);
+    options.configure?.(configuration, this.defaultCluster);
     writeFileSync(this.configurationPath, stringify(configuration));
   }
 

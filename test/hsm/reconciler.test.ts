@@ -20,18 +20,24 @@ beforeEach(async () => {
 });
 afterEach(() => on.dispose());
 
-/** A process's reconciler, for a cluster that is connected. */
-function reconcilerOf(of: HsmCluster, holder = 'a process', change: Partial<ReconcilerOptions> = {}): Reconciler {
+/** The dependencies of the jobs of a process, for a cluster that is connected. */
+function jobsOf(of: HsmCluster, holder = 'a process') {
   const keyStores = {
     connectedCluster: (id: string) => (id === clusterId ? of : undefined),
     describeCluster: () => clusters.describe(clusterId),
   } as unknown as ReconcilerOptions['core']['keyStores'];
   const onBackgroundError = (error: unknown, what: string): void => void on.backgroundErrors.push({ error, what });
   const core = { catalog: on.catalog, keyStores, clock: systemClock, onBackgroundError };
-  const { audit, leases, timeWatch } = on.own(holder);
-  const onUnaccountedMaterial = () => undefined;
-  const intentRecovery = new IntentRecovery({ core, audit, leases, timeWatch, onUnaccountedMaterial });
-  const options = { core, audit, leases, intentRecovery, clusterIds: [clusterId], copiesPerSecond: 10_000 };
+  return { core, ...on.own(holder) };
+}
+
+function recoveryOf(of: HsmCluster, holder?: string): IntentRecovery {
+  return new IntentRecovery({ ...jobsOf(of, holder), onUnaccountedMaterial: () => undefined });
+}
+
+function reconcilerOf(of: HsmCluster, holder?: string, change: Partial<ReconcilerOptions> = {}): Reconciler {
+  const intentRecovery = recoveryOf(of, holder);
+  const options = { ...jobsOf(of, holder), intentRecovery, clusterIds: [clusterId], copiesPerSecond: 10_000 };
   return new Reconciler({ ...options, ...change });
 }
 
@@ -195,4 +201,34 @@ describe('reconciliation', () => {
     const closed = reconcilerOf(undefined as unknown as HsmCluster);
     expect(await codeOf(closed.reconcile(clusterId))).toBe('KEY_UNAVAILABLE');
   });
+});
+
+test('the copies of an abandoned creation are destroyed on every member, also on one that was away', async () => {
+  const materialId = 'ef'.repeat(32);
+  const longAgo = new Date(systemClock.now().getTime() - 24 * 3_600_000);
+  const intent = { account: '111122223333', region: 'eu-central-1', keyId: 'k', clusterId };
+  await on.catalog.openIntent({ ...intent, materialId, state: 'open', openedDate: longAgo, abandonedDate: null });
+  await cluster.perform('generateKeyMaterial', { materialId, label: 'abandoned' }, inTime());
+  await on.catalog.abandonIntent(materialId, longAgo);
+  const lists = async (of: HsmCluster) =>
+    (await of.perform('listMaterialIds', {}, inTime())).map(({ memberName, materialIds }) => [memberName, materialIds]);
+  expect((await lists(cluster)).map(([, ids]) => ids)).toEqual([[materialId], [materialId], [materialId]]);
+  await on.close();
+
+  on.member(2).fault.remove('device-error');
+  clusters = on.clusters();
+  cluster = await on.connected(clusters);
+  await recoveryOf(cluster).runNow();
+  expect(await lists(cluster)).toEqual([
+    ['a', []],
+    ['b', []],
+  ]);
+  expect((await on.catalog.findIntent(materialId))?.state).toBe('abandoned');
+  await on.close();
+
+  on.member(2).fault.heal();
+  cluster = await on.connected();
+  await recoveryOf(cluster).runNow();
+  expect((await lists(cluster)).map(([, ids]) => ids)).toEqual([[], [], []]);
+  expect((await on.catalog.findIntent(materialId))?.state).toBe('destroyed');
 });

@@ -76,6 +76,33 @@ describe('a new key of a wrapped cluster', () => {
     expect(on.events).not.toContain('material-missing');
   });
 
+  test('serves callers without one failed call while any two of three members are taken away', async () => {
+    const [on, cluster] = await wrapped(3);
+    const { material } = await on.makeKey(cluster);
+    let isOver = false;
+    let answered = 0;
+    const callers = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        await decrypt(cluster, material, await encrypt(cluster, material));
+        answered += 1;
+      }
+    });
+    const served = Promise.all(callers);
+    for (const away of [
+      [1, 2],
+      [0, 2],
+      [0, 1],
+    ]) {
+      await takeAway(on, cluster, ...away);
+      const before = answered;
+      await waitFor(() => expect(answered).toBeGreaterThan(before + 10));
+      await bringBack(on, ...away);
+    }
+    isOver = true;
+    await served;
+    expect(on.events).not.toContain('material-missing');
+  });
+
   test('is refused if fewer members than the minimum can take it, before a token is asked', async () => {
     const [on, cluster] = await wrapped(3, { minimumMembers: 3 });
     await takeAway(on, cluster, 2);
