@@ -8,7 +8,7 @@ namespace {
 
 class CeremonyOnThread : public testing::Test {
  protected:
-  ~CeremonyOnThread() override {
+  void TearDown() override {
     token_.heal();
     if (thread_) thread_->end();
     EXPECT_TRUE(watchdog_->threads().join(after(20'000)));
