@@ -135,6 +135,7 @@ export class WrappedCluster {
       presence: new Presence(this.catalog, 'a process'),
       encryptionBudget: this.spending,
       expectedMaterials: expectedMaterials(this.catalog, onBackgroundError),
+      maintenance: this.catalog,
       clock: systemClock,
       events: recordingEvents(this.events),
       lockDirectory: join(this.folder, 'locks'),

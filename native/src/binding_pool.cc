@@ -91,6 +91,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
       InstanceMethod<&PoolBinding::suspend>("suspend"),
       InstanceMethod<&PoolBinding::resume>("resume"),
       InstanceMethod<&PoolBinding::closeMember>("closeMember"),
+      InstanceMethod<&PoolBinding::detachMember>("detachMember"),
       InstanceMethod<&PoolBinding::close>("close"),
       InstanceMethod<&PoolBinding::cancel>("cancel"),
       InstanceMethod<&PoolBinding::statistics>("statistics")};
@@ -194,6 +195,11 @@ Napi::Value PoolBinding::tokenInfo(const Info& info) {
 Napi::Value PoolBinding::closeMember(const Info& info) {
   return start(info.Env(), Shape::kPlain,
                [&](const auto& answer) { pool_->closeMember(answer, intOf(info[0]), deadlineOf(info[1])); });
+}
+
+Napi::Value PoolBinding::detachMember(const Info& info) {
+  return start(info.Env(), Shape::kPlain,
+               [&](const auto& answer) { pool_->detachMember(answer, intOf(info[0]), deadlineOf(info[1])); });
 }
 
 Napi::Value PoolBinding::close(const Info& info) {

@@ -45,6 +45,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value suspend(const Info& info);
   Napi::Value resume(const Info& info);
   Napi::Value closeMember(const Info& info);
+  Napi::Value detachMember(const Info& info);
   Napi::Value close(const Info& info);
   Napi::Value cancel(const Info& info);
   Napi::Value statistics(const Info& info);

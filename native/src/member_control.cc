@@ -39,7 +39,7 @@ std::shared_ptr<const void> MemberControl::countWaitingOpener(int index) {
   return members_->countInside(members_->known(index).openersWaiting);
 }
 
-void MemberControl::detach(int index, Deadline deadline) {
+bool MemberControl::detach(int index, Deadline deadline) {
   // Declared before the lock, so destroyed after it: the token's end may finalise the module.
   OpeningPointer opening;
   std::shared_ptr<Token> token;
@@ -59,7 +59,9 @@ void MemberControl::detach(int index, Deadline deadline) {
                               [&member]() REQUIRES(poolState) { return hasNoThreadInside(member); });
   // In a shared instance the next opening has the same token. A thread that is still inside hangs, and must
   // not lock it out.
-  if (token && !hasNoThreadInside(member)) token->objects().expelAll();
+  const bool isEmpty = hasNoThreadInside(member);
+  if (token && !isEmpty) token->objects().expelAll();
+  return isEmpty;
 }
 
 OpeningPointer MemberControl::newOpening(int index) {

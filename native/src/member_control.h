@@ -28,8 +28,8 @@ class MemberControl {
   /// closed member too.
   [[nodiscard]] std::shared_ptr<const void> countWaitingOpener(int index);
   /// Suspends the member, takes its token away, refuses what names it, and ends its lanes. Those that do not
-  /// come back by the deadline are abandoned with what they hold.
-  void detach(int index, Deadline deadline);
+  /// come back by the deadline are abandoned with what they hold. Returns whether all came back.
+  bool detach(int index, Deadline deadline);
   /// A new opening. Throws `stuck` if too many earlier ones are still alive.
   [[nodiscard]] OpeningPointer newOpening(int index);
   /// Gives a token to a member that has none.

@@ -186,6 +186,16 @@ void Pool::closeMember(const Answer& answer, int member, Deadline deadline) {
   ControlTask::start(watchdog_, answer, deadline, forMember(member, work), lateFor(member));
 }
 
+void Pool::detachMember(const Answer& answer, int member, Deadline deadline) {
+  const auto work = [members = members_, member, deadline](Completion& completion) {
+    if (!members->detach(member, deadline))
+      throw failure(FailureKind::kLaneDeadline, "a lane is still inside the module");
+    completion.complete(Success{member, 0, std::monostate{}});
+  };
+  const auto late = [] { return ControlTask::laneDeadline(); };
+  ControlTask::start(watchdog_, answer, deadline, forMember(member, work), late);
+}
+
 void Pool::close(const Answer& answer, Deadline deadline) {
   // Not on the control thread: what is posted after this call is refused, however late that thread starts.
   closing_->beginAll();

@@ -33,6 +33,7 @@ class Pool {
   void inventory(const Answer& answer, int member, Deadline deadline);
   void tokenInfo(const Answer& answer, int member, Deadline deadline);
   void closeMember(const Answer& answer, int member, Deadline deadline);
+  void detachMember(const Answer& answer, int member, Deadline deadline);
   void close(const Answer& answer, Deadline deadline);
 
   /// Posts an operation for a lane of one of these members.

@@ -1,5 +1,13 @@
 import type { OperationName } from '../operations/registry.js';
-import { type FieldConstraint, type FieldConstraints, secretText } from './constraint.js';
+import {
+  type FieldConstraint,
+  type FieldConstraints,
+  flag,
+  optional,
+  required,
+  secretText,
+  text,
+} from './constraint.js';
 import { requestShapes } from './gen/request-shapes.js';
 import { type KmsOperationName, kmsOperationNames } from './kms-operations.js';
 import { type Unsupported, unsupportedEverywhere, unsupportedFields } from './unsupported-fields.js';
@@ -9,6 +17,10 @@ import { type Unsupported, unsupportedEverywhere, unsupportedFields } from './un
  * check the upper limit, against the cluster.
  */
 const keyStorePassword = secretText(7, 255);
+
+/** AWS KMS API Reference, CreateCustomKeyStore.CloudHsmClusterId. */
+const clusterId = text(1, 24, /^cluster-[2-7a-zA-Z]{11,16}$/);
+const memberName = text(1, 64);
 
 /** The published limits of one operation's request, with the fields that are not honoured yet. */
 function constraintsOf(method: KmsOperationName): FieldConstraints {
@@ -41,4 +53,8 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
     FieldConstraints
   >),
   GetStatus: {},
+  DescribeClusters: { clusterId: optional(clusterId) },
+  DrainMember: { clusterId: required(clusterId), memberName: required(memberName), force: optional(flag) },
+  ResumeMember: { clusterId: required(clusterId), memberName: required(memberName) },
+  ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
 };

@@ -3,6 +3,7 @@ import { checkServerIdentity as identityFault, type ConnectionOptions } from 'no
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata, setLogger } from '@grpc/grpc-js';
 import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
+import { ClusterServiceService } from '../faces/grpc/gen/holdfast/admin/v1/cluster_service.js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_store_service.js';
@@ -17,6 +18,7 @@ const methods = {
   ...KeyServiceService,
   ...CryptographyServiceService,
   ...AdminServiceService,
+  ...ClusterServiceService,
 };
 
 /** Every method of our services, by its name in lower camel case. */

@@ -15,6 +15,7 @@ import { backgroundErrorEvent, connectionEvents, encryptionBudgetEvents, hsmEven
 import { hedgeCounter, tryCounter } from '../telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../telemetry/login-metrics.js';
 import { ownActEvents } from '../telemetry/own-act-events.js';
+import { type ClusterParts, ConfiguredClusterAdministration } from './cluster-administration.js';
 import { clusterOptions, operationQuotas } from './cluster-options.js';
 import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
@@ -34,6 +35,7 @@ export interface Core {
   /** Called when a key store or a member may have stopped or resumed serving. */
   changes: { onChange: () => void };
   configuredClusters: ConfiguredHsmClusters;
+  clusters: ConfiguredClusterAdministration;
   encryptionBudget: EncryptionBudget;
 }
 
@@ -95,7 +97,19 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     clusterIds: wrapped.map(({ id }) => id),
     copiesPerSecond: limits.reconcileCopiesPerSecond,
   });
-  return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, encryptionBudget };
+  const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog }, jobs);
+  return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, clusters, encryptionBudget };
+}
+
+function clusterAdministration(
+  parts: Pick<ClusterParts, 'configuredClusters' | 'maintenance' | 'clock' | 'onBackgroundError'>,
+  { reconciler, intentRecovery }: Pick<OwnActs, 'reconciler' | 'intentRecovery'>,
+): ConfiguredClusterAdministration {
+  return new ConfiguredClusterAdministration({
+    ...parts,
+    reconciler,
+    unaccountedMaterials: (clusterId, memberName) => intentRecovery.unaccountedMaterials(clusterId, memberName),
+  });
 }
 
 async function composeClusters(
@@ -111,6 +125,7 @@ async function composeClusters(
   const { lockDirectory } = configuration;
   const tools = {
     ...{ addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
+    maintenance: catalog,
     expectedMaterials: expectedMaterials(catalog, backgroundErrorEvent(telemetry.sink)),
   };
   return new ConfiguredHsmClusters(

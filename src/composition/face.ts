@@ -25,7 +25,7 @@ export async function startFace(foundation: Foundation, core: Core, status: Serv
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
     operations,
-    core: { keys: core.keys, keyStores: core.keyStores, status: { status, clock } },
+    core: { keys: core.keys, keyStores: core.keyStores, status: { status, clock }, clusters: core.clusters },
     authorizer: configuredAuthorizer(configuration, principals),
     auditLog: auditFile,
     clock,

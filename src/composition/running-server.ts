@@ -87,6 +87,7 @@ export class RunningServer implements HoldfastServer {
     this.keyDeletion.start();
     this.intentRecovery.start();
     this.reconciler.start();
+    this.#core.clusters.start();
     await this.#readiness.start();
     this.#certificates.start();
   }
@@ -106,8 +107,8 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery, reconciler } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler].map((job) => job.stop());
+    const { registry, keyDeletion, intentRecovery, reconciler, clusters } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler, clusters].map((job) => job.stop());
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);

@@ -7,13 +7,13 @@ import type {
   CertificateStatus,
   DiskStatus,
   KeyStoreStatus,
-  MemberState,
   MemberStatus,
   ProcessStatus,
   ServiceStatus,
   StatusSource,
 } from '../status/service-status.js';
 import { readFileDescriptors } from './file-descriptors.js';
+import { memberStatus } from './member-status.js';
 
 /** The parts of the server that know their own status. Each answers for the present moment. */
 export interface StatusParts {
@@ -124,10 +124,7 @@ export class ServerStatus implements StatusSource {
   }
 
   #memberStatus(clusterId: string, member: ClusterStatus['members'][number]): MemberStatus {
-    const { lanes = 0, running = 0, quarantinedLanes = 0, queued = 0 } = member.statistics ?? {};
-    const unaccountedMaterials = this.#parts.unaccountedMaterials(clusterId, member.name);
-    const counts = { lanes, busyLanes: running, quarantinedLanes, queuedOperations: queued, unaccountedMaterials };
-    return { name: member.name, state: memberState(member), ...counts };
+    return memberStatus(member, this.#parts.unaccountedMaterials(clusterId, member.name));
   }
 }
 
@@ -135,12 +132,4 @@ function refusedTokens({ credentialVersion }: StoreConnection, attempts: readonl
   return attempts
     .filter((attempt) => attempt.credentialVersion === credentialVersion && attempt.state === 'failed')
     .map(({ tokenSerialNumber }) => tokenSerialNumber);
-}
-
-function memberState({ breaker, isOpen, statistics, isStuck }: ClusterStatus['members'][number]): MemberState {
-  if (isStuck) return 'STUCK';
-  if (breaker === undefined) return 'CLOSED';
-  if (!isOpen) return 'AWAY';
-  if (breaker === 'half-open') return 'PROBING';
-  return breaker === 'closed' && statistics?.admitted === true ? 'SERVING' : 'SUSPENDED';
 }

@@ -141,3 +141,30 @@ test('once stopped, the breaker neither probes nor opens', () => {
   expect(seen).toEqual(['open: CKR_DEVICE_ERROR']);
   expect(clock.scheduled).toBe(0);
 });
+
+test('a held breaker begins no probe until it is released, and then one at once', async () => {
+  await breaker.hold('maintenance');
+  clock.advance(3_600_000);
+  expect(seen).toEqual(['open: maintenance']);
+  expect(breaker.nextProbeInMs).toBeUndefined();
+  breaker.release();
+  await waitFor(() => expect(breaker.state).toBe('closed'));
+  expect(seen).toEqual(['open: maintenance', 'probe while half-open', 'close']);
+});
+
+test('a probe that succeeds while the breaker is being held does not close it; holding waits for its end', async () => {
+  let end = (): void => undefined;
+  probe = () => new Promise((resolve) => (end = resolve));
+  record(deadly);
+  clock.advance(settings.probeDelayMs);
+  expect(breaker.state).toBe('half-open');
+  let held = false;
+  const holding = breaker.hold('maintenance').then(() => (held = true));
+  await Promise.resolve();
+  expect(held).toBe(false);
+  end();
+  await holding;
+  expect(breaker.state).toBe('open');
+  clock.advance(3_600_000);
+  expect(seen).toEqual(['open: CKR_DEVICE_ERROR', 'probe while half-open']);
+});

@@ -49,6 +49,9 @@ export class MemberBreaker {
   #probeTimer: ScheduledTask | undefined;
   #nextProbeMs: number | undefined;
   #probing = false;
+  /** Settles when the last probe has ended. */
+  #probed = Promise.resolve();
+  #held = false;
   #stopped = false;
 
   constructor(settings: BreakerSettings, clock: Clock, epoch: number, hooks: BreakerHooks) {
@@ -65,11 +68,11 @@ export class MemberBreaker {
   }
 
   /**
-   * How long until the next probe is due: if one is running, until the one after it. Undefined while it is closed, and
-   * once it has stopped.
+   * How long until the next probe is due: if one is running, until the one after it. Undefined while it is closed or
+   * held, and once it has stopped.
    */
   get nextProbeInMs(): number | undefined {
-    if (this.#stopped || this.#circuit.closed) return undefined;
+    if (this.#stopped || this.#held || this.#circuit.closed) return undefined;
     if (this.#probing || this.#nextProbeMs === undefined) return this.#settings.probeDelayMs;
     return Math.max(0, this.#nextProbeMs - this.#clock.monotonicMs());
   }
@@ -104,6 +107,22 @@ export class MemberBreaker {
     this.#circuit.open();
   }
 
+  /** Opens it, and lets no probe begin until `release`. Resolves once no probe runs. */
+  async hold(cause: unknown): Promise<void> {
+    this.#held = true;
+    this.#probeTimer?.cancel();
+    this.open(cause);
+    await this.#probed;
+  }
+
+  /** Ends `hold`: a probe begins at once. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#failedProbes = 0;
+    if (!this.#stopped && !this.#probing) this.#startProbe();
+  }
+
   /** Begins a session epoch: outcomes of older ones are ignored from now on. */
   beginEpoch(epoch: number): void {
     this.#epoch = epoch;
@@ -133,12 +152,16 @@ export class MemberBreaker {
   }
 
   #scheduleProbe(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#held) return;
     const delayMs = this.#hooks.probeDelayMs(this.#failedProbes);
     this.#nextProbeMs = this.#clock.monotonicMs() + delayMs;
     this.#probeTimer = this.#clock.schedule(delayMs, () => {
-      void this.#probe();
+      this.#startProbe();
     });
+  }
+
+  #startProbe(): void {
+    this.#probed = this.#probe();
   }
 
   async #probe(): Promise<void> {
@@ -158,7 +181,7 @@ export class MemberBreaker {
 
   /** A new circuit, because the failures in the old one's window would open it again at the next failure. */
   #close(): void {
-    if (this.#isStopped()) return;
+    if (this.#isStopped() || this.#held) return;
     this.#circuit.shutdown();
     this.#failuresInARow = 0;
     this.#failedProbes = 0;

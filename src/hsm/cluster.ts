@@ -89,6 +89,21 @@ export class PooledCluster implements HsmCluster {
     return this.#memberSet.members;
   }
 
+  /** The generation of wrapping keys in use; undefined if there is none. */
+  get generation(): number | undefined {
+    return this.#replication?.generations.inUse;
+  }
+
+  /** The highest complete generation of wrapping keys on a member. */
+  generationOf(member: Member): number | undefined {
+    return this.#replication?.generations.numbersOf(member).at(-1);
+  }
+
+  /** How many materials of the catalog a member is known to lack. */
+  missingOn(member: Member): number {
+    return this.#missing?.lackedBy(member).length ?? 0;
+  }
+
   perform<Name extends ClusterOperation>(
     operation: Name,
     request: ClusterRequest<Name>,

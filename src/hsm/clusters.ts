@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { ExpectedMaterials } from '../clusters/expected-materials.js';
+import type { MaintenanceCatalog } from '../clusters/maintenance.js';
 import type { Presence } from '../coordination/presence.js';
 import type { LoginAttempts } from '../keystores/catalog.js';
 import type { ClusterDescription, ConnectOutcome, EncryptionSpending, HsmClusters } from '../clusters/hsm-cluster.js';
@@ -7,13 +8,19 @@ import type { Secret } from '../secret.js';
 import { loadAnswers } from './answers.js';
 import type { BreakerSettings } from './breaker.js';
 import { type ClusterTools, PooledCluster } from './cluster.js';
-import type { HsmEvents } from './events.js';
+import type { HsmEvents, MemberPlace } from './events.js';
 import { type HedgeListener, Hedging } from './hedging.js';
 import { AbandonedPools } from './abandoned-pools.js';
 import { type LastingMember, type LoginTools, type MemberCredential, MemberOpenError } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
-import type { NativeAddon, NativeMemberStatistics, NativeModuleOptions, NativePool } from './native.js';
+import type {
+  NativeAddon,
+  NativeMemberStatistics,
+  NativeModuleOptions,
+  NativePool,
+  NativeTokenInfo,
+} from './native.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { openMembers } from './opening-members.js';
 import type { RecoverySettings } from './recovery.js';
@@ -59,6 +66,8 @@ export interface HsmClustersTools {
   onTried?: AttemptListener | undefined;
   /** Called for every hedge of a cluster, if there is a listener. */
   hedgeListener?: ((clusterId: string) => HedgeListener) | undefined;
+  /** The members that operators have drained; left out: none. They are not opened. */
+  maintenance?: Pick<MaintenanceCatalog, 'listDrainedMembers'> | undefined;
   clock: Clock;
   events: HsmEvents;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */
@@ -70,6 +79,8 @@ export interface HsmClustersTools {
 /** The present state of a cluster, for metrics. */
 export interface ClusterStatus {
   clusterId: string;
+  /** The generation of wrapping keys in use; undefined unless it is wrapped and connected. */
+  generation: number | undefined;
   /** All members of the configuration. */
   members: {
     name: string;
@@ -80,6 +91,14 @@ export interface ClusterStatus {
     statistics: NativeMemberStatistics | undefined;
     /** Whether only a new process can open it. */
     isStuck: boolean;
+    /** Whether it is out of service for maintenance. */
+    isDrained: boolean;
+    /** Its highest complete generation of wrapping keys. */
+    generation: number | undefined;
+    /** Materials of the catalog that it is known to lack. */
+    missingMaterials: number;
+    /** Its token and profile when it was last opened; undefined if it never was since the connect. */
+    seen: { token: NativeTokenInfo; profile: string } | undefined;
   }[];
 }
 
@@ -126,12 +145,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
-        members: members.map(({ name }) => {
-          const member = open?.cluster.memberNamed(name);
-          const own = statistics.find((candidate) => candidate.member === member?.index);
-          const { breakerState: breaker, isOpen = false, isStuck = false } = member ?? {};
-          return { name, breaker, isOpen, statistics: own, isStuck: poolIsStuck || isStuck };
-        }),
+        generation: open?.cluster.generation,
+        members: members.map(({ name }) => ({
+          name,
+          ...memberStatus(open?.cluster, open?.cluster.memberNamed(name), statistics, poolIsStuck),
+        })),
       };
     });
   }
@@ -152,6 +170,19 @@ export class ConfiguredHsmClusters implements HsmClusters {
       this.#open.delete(clusterId);
       if (open !== undefined) await this.#close(open, deadlineMs);
     });
+  }
+
+  /**
+   * Takes a member out of service until `returnMember`. Resolves once its work has ended and its sessions are closed;
+   * at once if its cluster is not connected. @throws NativeFailure if a call hangs in it; it is out of service anyway
+   */
+  async drainMember({ clusterId, memberName }: MemberPlace, deadlineMs: number): Promise<void> {
+    await this.#open.get(clusterId)?.cluster.memberNamed(memberName)?.drain(deadlineMs);
+  }
+
+  /** Begins to open a drained member again. */
+  returnMember({ clusterId, memberName }: MemberPlace): void {
+    this.#open.get(clusterId)?.cluster.memberNamed(memberName)?.returnToService();
   }
 
   #inTurn<T>(clusterId: string, work: () => Promise<T>): Promise<T> {
@@ -181,7 +212,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     const open = this.#prepare(options, credential);
     try {
       const atLeast = needs === 'minimum' ? options.minimumMembers : 1;
-      await openMembers(open.cluster.members, deadlineMs, this.#tools.events, atLeast);
+      await this.#openInService(open.cluster, deadlineMs, atLeast);
     } catch (error) {
       await this.#close(open, deadlineMs);
       this.#abandonedPools.connectFailed(options, error);
@@ -191,6 +222,17 @@ export class ConfiguredHsmClusters implements HsmClusters {
     this.#open.set(clusterId, open);
     this.#abandonedPools.connected(clusterId);
     return { connected: true, cluster: open.cluster };
+  }
+
+  /** Members that operators have drained stay out. */
+  async #openInService({ clusterId, members }: PooledCluster, deadlineMs: number, atLeast: number): Promise<void> {
+    const recorded = (await this.#tools.maintenance?.listDrainedMembers()) ?? [];
+    const drained = recorded.filter((each) => each.clusterId === clusterId).map(({ memberName }) => memberName);
+    const [out, inService] = [true, false].map((isOut) =>
+      members.filter(({ place }) => drained.includes(place.memberName) === isOut),
+    );
+    await Promise.all((out ?? []).map((member) => member.drain(deadlineMs)));
+    await openMembers(inService ?? [], deadlineMs, this.#tools.events, atLeast);
   }
 
   /** A pool with all members of the configuration, none of which is open yet. */
@@ -249,6 +291,21 @@ export class ConfiguredHsmClusters implements HsmClusters {
     this.#abandonedPools.add(clusterId, pool);
     this.#tools.events.lanesHung(clusterId, hungLanes);
   }
+}
+
+function memberStatus(
+  cluster: PooledCluster | undefined,
+  member: Member | undefined,
+  statistics: readonly NativeMemberStatistics[],
+  poolIsStuck: boolean,
+): Omit<ClusterStatus['members'][number], 'name'> {
+  const { breakerState: breaker, isOpen = false, isStuck = false, isDrained = false, seen } = member ?? {};
+  return {
+    ...{ breaker, isOpen, isStuck: poolIsStuck || isStuck, isDrained, seen },
+    statistics: statistics.find((candidate) => candidate.member === member?.index),
+    generation: member && cluster?.generationOf(member),
+    missingMaterials: (member && cluster?.missingOn(member)) ?? 0,
+  };
 }
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {

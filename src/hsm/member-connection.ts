@@ -89,6 +89,13 @@ export class MemberConnection {
     }, deadlineMs);
   }
 
+  /** Ends its work until the deadline, and closes its sessions. @throws NativeFailure; it is closed anyway */
+  async close(deadlineMs: number): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#pool.detachMember(this.index, deadlineMs);
+  }
+
   async #ready(logIn: () => Promise<void>, deadlineMs: number): Promise<void> {
     try {
       await logIn();

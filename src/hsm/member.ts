@@ -6,7 +6,7 @@ import type { HsmEvents, MemberPlace } from './events.js';
 import { isNativeFailure, classify, type Classification } from './failure.js';
 import type { MemberConnection } from './member-connection.js';
 import { RandomDraw } from './data-operations.js';
-import type { NativeFailure, NativeMaterialReference, NativePool } from './native.js';
+import type { NativeFailure, NativeMaterialReference, NativePool, NativeTokenInfo } from './native.js';
 import type { Outlook } from './outlook.js';
 import {
   isCredentialRefused,
@@ -37,6 +37,8 @@ export interface MemberTools {
 
 const probeRandomBytes = 16;
 
+const drained = new Error('An operator has drained the member.');
+
 const proofs: ReadonlySet<string> = new Set(['C_GetSessionInfo', 'C_GetTokenInfo']);
 
 /**
@@ -63,6 +65,7 @@ export class Member {
   #loggedOut = false;
   /** Whether a proof is under way, because an operation that is not a use of keys failed. */
   #checking = false;
+  #drained = false;
 
   constructor(tools: MemberTools, place: MemberPlace, connection: MemberConnection) {
     this.place = place;
@@ -87,13 +90,13 @@ export class Member {
 
   /** Whether it takes work. */
   get isAdmitted(): boolean {
-    return this.#connection.isOpen && this.#breaker.state === 'closed';
+    return !this.#drained && this.#connection.isOpen && this.#breaker.state === 'closed';
   }
 
   /** When it will take work again without an operator. */
   get outlook(): Outlook {
     if (this.isAdmitted) return { returns: true, inMs: 0 };
-    if (isForGood(this.#reported)) return { returns: false };
+    if (this.#drained || isForGood(this.#reported)) return { returns: false };
     return { returns: true, inMs: this.#breaker.nextProbeInMs };
   }
 
@@ -181,6 +184,35 @@ export class Member {
     }
   }
 
+  /** Its token and profile when it was last opened; undefined if it never was. */
+  get seen(): { token: NativeTokenInfo; profile: string } | undefined {
+    if (this.#connection.isNew) return undefined;
+    const [token, profile] = this.#connection.description;
+    return { token, profile: profile.name };
+  }
+
+  /** Whether it is out of service for maintenance. */
+  get isDrained(): boolean {
+    return this.#drained;
+  }
+
+  /**
+   * Takes it out of service, and keeps it out until `returnToService`. Resolves once its work has ended and its sessions
+   * are closed. @throws NativeFailure if a call hangs beyond the deadline; it is out of service anyway
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#drained = true;
+    // A round of recovery that is under way would open it again.
+    await this.#breaker.hold(drained);
+    await this.#connection.close(deadlineMs);
+  }
+
+  /** Begins to open it again. */
+  returnToService(): void {
+    this.#drained = false;
+    this.#breaker.release();
+  }
+
   /** Ends its timers; call it before the pool closes. */
   stop(): void {
     this.#breaker.stop();
@@ -190,7 +222,7 @@ export class Member {
     this.#failedProbes = 0;
     this.#loggedOut = isLoggedOut(cause, this.#tools.returnValues);
     this.#tools.pool.suspend(this.index);
-    if (this.#connection.isOpen) this.#tools.events.memberSuspended(this.place, cause);
+    if (this.#connection.isOpen && !this.#drained) this.#tools.events.memberSuspended(this.place, cause);
   }
 
   #resume(): void {

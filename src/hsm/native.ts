@@ -290,6 +290,8 @@ export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
    * `lane-deadline` if a lane still is; the member is closed anyway, and finalised when that lane returns.
    */
   closeMember(member: number, deadlineMs: number): Promise<null>;
+  /** As `closeMember`, but `reopenMember` may open it again. What is posted to it by name is rejected with `no-member`. */
+  detachMember(member: number, deadlineMs: number): Promise<null>;
   /** Closes all members; later calls are refused with kind `closed`. Resolves with the number of threads still in a module, whatever they do. */
   close(deadlineMs: number): Promise<number>;
 

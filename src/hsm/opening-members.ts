@@ -70,5 +70,9 @@ function isRefusal(failure: Error): boolean {
 
 function worstOf(failures: readonly Error[]): Error {
   const lasting = failures.find((failure) => !(failure instanceof MemberOpenError) || !failure.transient);
-  return lasting ?? failures[0] ?? new MemberOpenError('INTERNAL_ERROR', false, 'The cluster has no members.');
+  return (
+    lasting ??
+    failures[0] ??
+    new MemberOpenError('INTERNAL_ERROR', false, 'No member of the cluster is in service: `holdfast cluster resume`.')
+  );
 }

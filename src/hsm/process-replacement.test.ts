@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
+import { unremarkable } from '../../test/member-condition.js';
 import type { ClusterStatus } from './clusters.js';
 import { ProcessReplacement, type ReplacementSettings, type ReplacementState } from './process-replacement.js';
 
@@ -21,12 +22,14 @@ beforeEach(() => {
 function status(): ClusterStatus[] {
   return clusters.map((members, cluster) => ({
     clusterId: `cluster-${cluster}`,
+    generation: undefined,
     members: members.map((condition, member) => ({
       name: `member-${member}`,
       breaker: condition === 'stuck' ? undefined : condition === 'suspended' ? 'open' : 'closed',
       statistics: { admitted: condition === 'serves' } as ClusterStatus['members'][number]['statistics'],
       isOpen: condition !== 'stuck',
       isStuck: condition === 'stuck',
+      ...unremarkable,
     })),
   }));
 }

@@ -6,6 +6,7 @@ import type { KeyStates } from '../keys/key-state.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
 import type { AccessResource } from '../policy/authorizer.js';
 import { forAccount, forKey } from './key-resource.js';
+import type { ClusterAdministration } from './clusters/cluster-administration.js';
 import type { StatusCore } from './service/get-status.js';
 
 /** The ports and services that operations work with. Each uses its part. */
@@ -13,6 +14,7 @@ export interface OperationsCore {
   keys: KeysCore;
   keyStores: KeyStoreAdministration;
   status: StatusCore;
+  clusters: ClusterAdministration;
 }
 
 /** One decision that must be "allowed" before the operation runs. */

@@ -2,6 +2,10 @@ import { createAliasOperation } from './aliases/create-alias.js';
 import { deleteAliasOperation } from './aliases/delete-alias.js';
 import { listAliasesOperation } from './aliases/list-aliases.js';
 import { updateAliasOperation } from './aliases/update-alias.js';
+import { describeClustersOperation } from './clusters/describe-clusters.js';
+import { drainMemberOperation } from './clusters/drain-member.js';
+import { reconcileClusterOperation } from './clusters/reconcile-cluster.js';
+import { resumeMemberOperation } from './clusters/resume-member.js';
 import { decryptOperation } from './cryptography/decrypt.js';
 import { encryptOperation } from './cryptography/encrypt.js';
 import {
@@ -28,7 +32,7 @@ import type { Operation } from './operation.js';
 import { getStatusOperation } from './service/get-status.js';
 
 /**
- * Every operation, by its name in AWS's API; GetStatus is ours. Limits, codecs and metrics follow from it. An operation
+ * Every operation, by its name in AWS's API; GetStatus and those of clusters are ours. Limits, codecs and metrics follow from it. An operation
  * without an rpc in the protos does not compile, and an rpc without an operation fails a test.
  */
 export const operations = {
@@ -57,6 +61,10 @@ export const operations = {
   GenerateDataKeyWithoutPlaintext: generateDataKeyWithoutPlaintextOperation,
   GenerateRandom: generateRandomOperation,
   GetStatus: getStatusOperation,
+  DescribeClusters: describeClustersOperation,
+  DrainMember: drainMemberOperation,
+  ResumeMember: resumeMemberOperation,
+  ReconcileCluster: reconcileClusterOperation,
 };
 
 /** The audit record's `operation`, and a label of metrics. */

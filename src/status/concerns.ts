@@ -137,6 +137,7 @@ const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'
   PROBING: 'is suspended and is being probed.',
   AWAY: 'is away: its token or module was lost. It is reopened repeatedly.',
   STUCK: 'is stuck: only a new process can open it.',
+  DRAINED: 'is out of service until `holdfast cluster resume`.',
 };
 
 /** The problems of members are warnings: if no member takes work, the store itself is the failure. */

@@ -15,8 +15,9 @@ import type { Scope } from '../calls/scope.js';
  * - `AWAY`: its token or module is lost, or was never there: opening it is retried.
  * - `STUCK`: only a new process can open it.
  * - `CLOSED`: its cluster is not connected in this process.
+ * - `DRAINED`: an operator has taken it out of service.
  */
-export const memberStates = ['SERVING', 'SUSPENDED', 'PROBING', 'AWAY', 'STUCK', 'CLOSED'] as const;
+export const memberStates = ['SERVING', 'SUSPENDED', 'PROBING', 'AWAY', 'STUCK', 'CLOSED', 'DRAINED'] as const;
 /** One of `memberStates`. */
 export type MemberState = (typeof memberStates)[number];
 

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { aliasCatalog } from './aliases.js';
 import { clusterMaterials } from './cluster-materials.js';
 import type { Catalog, CatalogDatabase } from './database.js';
+import { drainedMembers } from './drained-members.js';
 import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
@@ -22,6 +23,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...loginAttempts(database, clock),
     ...timeRecordCatalog(database),
     ...leaseCatalog(database),
+    ...drainedMembers(database),
     underLease: (lease) => catalogOn(fencedDatabase(database, lease), clock),
   };
 }

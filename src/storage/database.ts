@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { MaintenanceCatalog } from '../clusters/maintenance.js';
 import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
@@ -6,7 +7,7 @@ import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
 /** Everything that the catalog records. */
-export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases;
+export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases & MaintenanceCatalog;
 
 /**
  * The operations that a database must offer below the shared queries. Those use portable SQL only; the differences are

@@ -7,6 +7,7 @@ import { createEncryptionReservations } from './schema-2.js';
 import { createTimeRecord } from './schema-3.js';
 import { createChangeCounter } from './schema-4.js';
 import { createLeases } from './schema-5.js';
+import { createDrainedMembers } from './schema-6.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -24,6 +25,7 @@ const migrations: readonly Migration[] = [
   { version: 3, apply: createTimeRecord },
   { version: 4, apply: createChangeCounter },
   { version: 5, apply: createLeases },
+  { version: 6, apply: createDrainedMembers },
 ];
 
 /** The newest schema that this binary knows. */

@@ -20,6 +20,14 @@ export interface CatalogSchema {
   time_record: TimeRecordRow;
   counters: CounterRow;
   leases: LeaseRow;
+  drained_members: DrainedMemberRow;
+}
+
+/** A `DrainedMember`. Clusters belong to the configuration, not to a tenant. */
+export interface DrainedMemberRow {
+  cluster_id: string;
+  member_name: string;
+  drained_date: number;
 }
 
 /** Exactly one row. */

@@ -118,6 +118,7 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'drained_members',
         'leases',
         'counters',
         'time_record',

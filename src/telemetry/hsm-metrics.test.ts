@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
+import { unremarkable } from '../../test/member-condition.js';
 import { hedgeCounter, showClusters, tryCounter } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
 
 const cluster = (clusterId: string, ...isStuck: boolean[]) => ({
   clusterId,
+  generation: undefined,
   members: isStuck.map((each, index) => ({
     name: `m${index}`,
     breaker: undefined,
     isOpen: false,
     statistics: undefined,
     isStuck: each,
+    ...unremarkable,
   })),
 });
 

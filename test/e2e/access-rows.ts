@@ -28,6 +28,7 @@ export interface World {
   appCiphertext: Buffer;
   otherCiphertext: Buffer;
   spareStore: Message;
+  defaultClusterId: string;
 }
 
 export const missingKeyId = '00000000-1111-4222-8333-444444444444';
@@ -36,8 +37,24 @@ export const arnOf = (name: string) => `arn:aws:iam::${account}:user/${name}`;
 
 /** The table. */
 export function accessRows(world: World): Record<string, Row> {
-  const status = { ...forAdministrators('GetStatus', {}), actions: ['holdfast:GetStatus'] };
-  return { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world), GetStatus: status };
+  return { ...keyStoreRows(world), ...keyRows(world), ...cryptographyRows(world), ...ownRows(world) };
+}
+
+/** The methods that AWS does not have. */
+function ownRows(world: World): Record<string, Row> {
+  const cluster = { cluster_id: world.spareStore['cloud_hsm_cluster_id'] };
+  const member = { ...cluster, member_name: 'a' };
+  const ofHoldfast = (action: string, request: Message): Row => ({
+    ...forAdministrators(action, request),
+    actions: [`holdfast:${action}`],
+  });
+  return {
+    GetStatus: ofHoldfast('GetStatus', {}),
+    DescribeClusters: ofHoldfast('DescribeClusters', cluster),
+    DrainMember: ofHoldfast('DrainMember', { ...member, force: true }),
+    ResumeMember: ofHoldfast('ResumeMember', member),
+    ReconcileCluster: ofHoldfast('ReconcileCluster', { cluster_id: world.defaultClusterId, dry_run: true }),
+  };
 }
 
 function keyStoreRows(world: World): Record<string, Row> {
@@ -162,6 +179,7 @@ export async function buildWorld(deployment: Deployment, client: HoldfastClient)
     storeId: await createStore(storeRequest(cluster)),
     spareStoreId: await createStore(spareStore),
     spareStore,
+    defaultClusterId: deployment.defaultCluster.clusterId,
     appCiphertext: await encrypt(appKey),
     otherCiphertext: await encrypt(otherKey),
   };

@@ -16,7 +16,14 @@ const otherAccount = '999988887777';
 const keyArn = (keyId: string, owner = account) => `arn:aws:kms:${region}:${owner}:key/${keyId}`;
 
 /** Every method that takes an empty request. */
-const emptyRequestsAllowed = ['CreateKey', 'DescribeCustomKeyStores', 'GetStatus', 'ListAliases', 'ListKeys'];
+const emptyRequestsAllowed = [
+  'CreateKey',
+  'DescribeClusters',
+  'DescribeCustomKeyStores',
+  'GetStatus',
+  'ListAliases',
+  'ListKeys',
+];
 
 /** Every request whose first field is a string. */
 const textFirst = methods

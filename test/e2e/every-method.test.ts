@@ -22,6 +22,36 @@ describe('every method', () => {
     expect(process_).toMatchObject({ node_version: process.version });
   });
 
+  it('the methods of clusters describe them, and take a member out of service and back', async () => {
+    const { clusterId } = bench.cluster('spare');
+    const place = { cluster_id: clusterId, member_name: 'a' };
+    const described = async (): Promise<unknown> =>
+      ((await bench.call('DescribeClusters', { cluster_id: clusterId }))['clusters'] as Message[])[0];
+    expect(await described()).toMatchObject({
+      cluster_id: clusterId,
+      replication: 'REPLICATION_NONE',
+      minimum_members: 1,
+      connected: false,
+      members: [{ name: 'a', state: 'MEMBER_STATE_CLOSED', missing_materials: 0 }],
+    });
+    await bench.call('DrainMember', place);
+    await bench.call('ResumeMember', place);
+    const inUse = bench.deployment.defaultCluster.clusterId;
+    expect(await bench.client.refusal('DrainMember', { ...place, cluster_id: inUse })).toMatchObject({
+      reason: 'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
+    });
+    expect(await bench.client.refusal('DrainMember', { ...place, member_name: 'z' })).toMatchObject({
+      reason: 'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
+    });
+    expect(await bench.client.refusal('DescribeClusters', { cluster_id: 'cluster-22222222222' })).toMatchObject({
+      reason: 'CLOUD_HSM_CLUSTER_NOT_FOUND',
+    });
+    await bench.call('ReconcileCluster', { cluster_id: inUse });
+    expect(await bench.client.refusal('ReconcileCluster', { cluster_id: clusterId })).toMatchObject({
+      reason: 'CUSTOM_KEY_STORE_INVALID_STATE',
+    });
+  });
+
   it('leaves no method of the descriptors out', () => {
     expect([...bench.succeeded].sort()).toEqual(methods.map(({ method }) => method).sort());
   });

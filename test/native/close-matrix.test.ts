@@ -50,6 +50,7 @@ const matrix: Record<keyof NativePool, Row> = {
   tokenInfo: { call: (pool) => pool.tokenInfo(0, soon()), ...refusedWhenClosing },
   suspend: { call: (pool) => pool.suspend(0), ...refusedWhenClosing },
   resume: { call: (pool) => pool.resume(0), ...refusedWhenClosing },
+  detachMember: { call: (pool) => pool.detachMember(0, soon()), ...refusedWhenClosing },
   closeMember: { call: (pool) => pool.closeMember(0, soon()), ...refusedWhenClosing },
   close: { call: (pool) => pool.close(soon()), ...always },
   generateKey: {

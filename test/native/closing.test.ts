@@ -31,6 +31,7 @@ describe('on a closed pool', () => {
     ['inventory', () => closed.inventory(0, soon())],
     ['tokenInfo', () => closed.tokenInfo(0, soon())],
     ['closeMember', () => closed.closeMember(0, soon())],
+    ['detachMember', () => closed.detachMember(0, soon())],
     ['generateKey', () => closed.generateKey(null, id, 'x', empty, empty, false, soon())],
     ['destroyKey', () => closed.destroyKey(0, secretKeyClass, id, soon())],
     ['readAttributes', () => closed.readAttributes(0, secretKeyClass, id, soon())],

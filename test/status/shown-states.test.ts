@@ -12,6 +12,7 @@ import { Metrics } from '../../src/telemetry/metrics.js';
 import { showClusters } from '../../src/telemetry/hsm-metrics.js';
 import { showStatus } from '../../src/telemetry/status-metrics.js';
 import { clusterA, createKeyStoreFixture, defaultCluster, type KeyStoreFixture } from '../keystores/fixture.js';
+import { unremarkable } from '../member-condition.js';
 import { waitFor } from '../wait-for.js';
 
 /**
@@ -69,6 +70,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     clusters: (): ClusterStatus[] =>
       clusters.map(({ id: clusterId }) => ({
         clusterId,
+        generation: undefined,
         members: [
           {
             name: 'one',
@@ -76,6 +78,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
             isOpen: fixture.clusters.open.has(clusterId),
             statistics: { admitted: true } as ClusterStatus['members'][number]['statistics'],
             isStuck: false,
+            ...unremarkable,
           },
         ],
       })),
@@ -236,7 +239,10 @@ describe('members', () => {
   const member = (change: Partial<ClusterStatus['members'][number]>): ClusterStatus[] => [
     {
       clusterId: clusterA,
-      members: [{ name: 'one', breaker: 'closed', isOpen: true, statistics, isStuck: false, ...change }],
+      generation: undefined,
+      members: [
+        { name: 'one', breaker: 'closed', isOpen: true, statistics, isStuck: false, ...unremarkable, ...change },
+      ],
     },
   ];
   const shown = async (status: ClusterStatus[]) => {

@@ -33,6 +33,7 @@ import type { Metrics } from '../../src/telemetry/metrics.js';
 import type { ServiceStatus } from '../../src/status/service-status.js';
 import { Telemetry } from '../../src/telemetry/telemetry.js';
 import { ManualClock } from '../manual-clock.js';
+import { unremarkable } from '../member-condition.js';
 
 /** Each metric is raised by its event, or shows polled state. One without a row here does not compile. */
 
@@ -274,7 +275,11 @@ const status: ServiceStatus = {
 const failedStore = 'key_store="cks-1",cluster="main"';
 const sources = {
   clusters: () => [
-    { clusterId, members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, isStuck: true }] },
+    {
+      clusterId,
+      generation: undefined,
+      members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, isStuck: true, ...unremarkable }],
+    },
   ],
   encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
   status: () => Promise.resolve(status),

@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { VerifyRecordOptions } from '../ceremony/verify-record.js';
 import type { Terminal } from '../terminal.js';
 import { addCeremonyCommands } from './cluster-ceremony.js';
+import { addClusterServiceCommands } from './cluster-service.js';
 
 const verifyExamples = `
 Examples:
@@ -15,8 +16,9 @@ succeeded.`;
 
 /** `holdfast cluster …`. */
 export function addClusterCommands(program: Command, terminal: Terminal): void {
-  const cluster = program.command('cluster').description('the wrapping keys that the members of an HSM cluster share');
+  const cluster = program.command('cluster').description('HSM clusters: ceremonies, members, maintenance, repair');
   addCeremonyCommands(cluster, terminal);
+  addClusterServiceCommands(cluster, terminal);
   addVerifyRecord(cluster, terminal);
 }
 

@@ -1,5 +1,6 @@
 import { type OperationName, operationNames } from '../../operations/registry.js';
 import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
+import { ClusterServiceService } from './gen/holdfast/admin/v1/cluster_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from './gen/holdfast/kms/v1/key_store_service.js';
@@ -10,6 +11,7 @@ export const services = [
   KeyServiceService,
   CryptographyServiceService,
   AdminServiceService,
+  ClusterServiceService,
 ] as const;
 
 /** Full names, for health. */

@@ -1,0 +1,202 @@
+import type { Clock } from '../clock.js';
+import type { MaintenanceCatalog } from '../clusters/maintenance.js';
+import { HoldfastError } from '../errors.js';
+import type { ClusterStatus, ConfiguredHsmClusters } from '../hsm/clusters.js';
+import type { Reconciler } from '../jobs/reconciler.js';
+import { PeriodicJob } from '../jobs/periodic-job.js';
+import type { MemberReconciliation, Reconciliation } from '../jobs/reconciliation.js';
+import type { BackgroundErrorListener } from '../keys/core.js';
+import type {
+  ClusterAdministration,
+  ClusterReport,
+  MemberReconciliationReport,
+  MemberReport,
+  ReconciliationReport,
+  TokenReport,
+} from '../operations/clusters/cluster-administration.js';
+import { memberStatus } from './member-status.js';
+
+/** The parts that know and change the clusters. */
+export interface ClusterParts {
+  configuredClusters: Pick<ConfiguredHsmClusters, 'list' | 'status' | 'drainMember' | 'returnMember'>;
+  reconciler: Pick<Reconciler, 'check' | 'reconcile' | 'lastResult'>;
+  maintenance: MaintenanceCatalog;
+  /** Keys on a member's token that the catalog does not know. */
+  unaccountedMaterials(clusterId: string, memberName: string): number;
+  clock: Clock;
+  onBackgroundError: BackgroundErrorListener;
+}
+
+/** How soon this process drains a member that another one has drained. */
+const followingMs = 2_000;
+
+/** How long a member has to end its work when another process has drained it. */
+const drainTimeoutMs = 30_000;
+
+/** The clusters of this process, for operators. */
+export class ConfiguredClusterAdministration implements ClusterAdministration {
+  readonly #parts: ClusterParts;
+  /** The comparisons that an operator began and that are under way. */
+  readonly #running = new Map<string, ReconciliationReport>();
+  /** Why the last of them failed; until one succeeds. */
+  readonly #failed = new Map<string, ReconciliationReport>();
+  readonly #following: PeriodicJob;
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts;
+    const { clock, onBackgroundError } = parts;
+    const round = (): Promise<void> => this.#follow();
+    this.#following = new PeriodicJob({
+      ...{ clock, onBackgroundError, round },
+      intervalMs: followingMs,
+      name: 'following the maintenance of members',
+    });
+  }
+
+  start(): void {
+    this.#following.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#following.stop();
+  }
+
+  reports(): ClusterReport[] {
+    const { configuredClusters } = this.#parts;
+    const statuses = new Map(configuredClusters.status().map((status) => [status.clusterId, status]));
+    return configuredClusters.list().map(({ clusterId, name, replication, minimumMembers }) => {
+      const status = statuses.get(clusterId);
+      return {
+        ...{ clusterId, name, replication, minimumMembers },
+        connected: status?.members.some(({ breaker }) => breaker !== undefined) ?? false,
+        generation: status?.generation,
+        members: status?.members.map((member) => this.#memberReport(clusterId, member)) ?? [],
+        reconciliation: this.#reconciliationOf(clusterId),
+      };
+    });
+  }
+
+  async drain(place: { clusterId: string; memberName: string }, force: boolean, deadlineMs: number): Promise<void> {
+    const { maintenance, clock } = this.#parts;
+    if (!force) this.#requireAnother(place);
+    await maintenance.recordDrainedMember({ ...place, drainedDate: clock.now() });
+    await this.#drainHere(place, deadlineMs);
+  }
+
+  async resume(place: { clusterId: string; memberName: string }): Promise<void> {
+    const { maintenance, configuredClusters } = this.#parts;
+    await maintenance.forgetDrainedMember(place.clusterId, place.memberName);
+    configuredClusters.returnMember(place);
+  }
+
+  /** Does here what another process has recorded. */
+  async #follow(): Promise<void> {
+    const { maintenance, configuredClusters, clock } = this.#parts;
+    const recorded = await maintenance.listDrainedMembers();
+    for (const { clusterId, members } of configuredClusters.status()) {
+      for (const { name: memberName, isDrained } of members) {
+        const isWanted = recorded.some((each) => each.clusterId === clusterId && each.memberName === memberName);
+        if (isWanted && !isDrained)
+          await this.#drainHere({ clusterId, memberName }, clock.monotonicMs() + drainTimeoutMs);
+        if (!isWanted && isDrained) configuredClusters.returnMember({ clusterId, memberName });
+      }
+    }
+  }
+
+  startReconciling(clusterId: string, dryRun: boolean): void {
+    const { clock, configuredClusters, reconciler, onBackgroundError } = this.#parts;
+    const report = { ...unfinished, startTime: clock.now(), dryRun, members: new Array<MemberReconciliationReport>() };
+    this.#running.set(clusterId, report);
+    const request: Parameters<Reconciler['reconcile']>[1] = {
+      dryRun,
+      onProgress: ({ memberName, tried, missing }) => {
+        const others = report.members.filter(({ name }) => name !== memberName);
+        report.members = [...others, { name: memberName, missing, copied: tried }];
+      },
+    };
+    // Without replication nothing can be copied: keys that the catalog does not know are all there is to find.
+    const isWrapped = configuredClusters
+      .list()
+      .some((each) => each.clusterId === clusterId && each.replication === 'wrapped');
+    const work = isWrapped ? reconciler.reconcile(clusterId, request) : reconciler.check(clusterId);
+    work
+      .then(() => this.#failed.delete(clusterId))
+      .catch((error: unknown) => {
+        onBackgroundError(error, `reconciling cluster ${clusterId}`);
+        this.#failed.set(clusterId, { ...report, endTime: clock.now(), failure: messageFor(error) });
+      })
+      .finally(() => {
+        if (this.#running.get(clusterId) === report) this.#running.delete(clusterId);
+      });
+  }
+
+  #requireAnother({ clusterId, memberName }: { clusterId: string; memberName: string }): void {
+    const cluster = this.reports().find((each) => each.clusterId === clusterId);
+    const serving = cluster?.members.filter(({ state }) => state === 'SERVING') ?? [];
+    if (!serving.some(({ name }) => name === memberName) || serving.length > 1) return;
+    throw new HoldfastError(
+      'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
+      `Member ${memberName} is the only one of its cluster that takes work. Use force to drain it nevertheless: then calls fail until it is back.`,
+      { retryable: false },
+    );
+  }
+
+  /** A call that hangs keeps its lane, not the member: it is out of service anyway. */
+  async #drainHere(place: { clusterId: string; memberName: string }, deadlineMs: number): Promise<void> {
+    try {
+      await this.#parts.configuredClusters.drainMember(place, deadlineMs);
+    } catch (error) {
+      const message = `Member ${place.memberName} takes no more work, but a call still hangs in its module.`;
+      throw new HoldfastError('DEPENDENCY_TIMEOUT', message, { cause: error, retryable: false });
+    }
+  }
+
+  #memberReport(clusterId: string, member: ClusterStatus['members'][number]): MemberReport {
+    const { seen, generation, missingMaterials } = member;
+    return {
+      ...memberStatus(member, this.#parts.unaccountedMaterials(clusterId, member.name)),
+      token: seen && tokenReport(seen.token),
+      profile: seen?.profile,
+      generation,
+      missingMaterials,
+    };
+  }
+
+  #reconciliationOf(clusterId: string): ReconciliationReport | undefined {
+    const last = this.#parts.reconciler.lastResult(clusterId);
+    return this.#running.get(clusterId) ?? this.#failed.get(clusterId) ?? (last && reportOf(last));
+  }
+}
+
+const unfinished = { endTime: undefined, copiedElsewhere: false, failure: undefined };
+
+/** Only our own errors have messages for callers. */
+function messageFor(error: unknown): string {
+  return error instanceof HoldfastError ? error.message : 'It failed; the log has the cause.';
+}
+
+function tokenReport({ label, serialNumber, manufacturer, model, firmwareVersion }: TokenReport): TokenReport {
+  return { label, serialNumber, manufacturer, model, firmwareVersion };
+}
+
+function reportOf({ finishedDate, dryRun, copiedElsewhere, members }: Reconciliation): ReconciliationReport {
+  const compared = members.filter((member) => member.compared).map(memberReport);
+  return {
+    startTime: undefined,
+    endTime: finishedDate,
+    dryRun,
+    copiedElsewhere,
+    failure: undefined,
+    members: compared,
+  };
+}
+
+function memberReport(member: MemberReconciliation): MemberReconciliationReport {
+  const { memberName: name, present, missing, copied, failed } = member;
+  return {
+    ...{ name, present, missing, copied, failed },
+    unaccounted: member.unknownMaterialIds.length,
+    duplicates: member.duplicateMaterialIds.length,
+    drifted: member.driftedMaterialIds.length,
+  };
+}
