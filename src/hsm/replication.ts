@@ -55,7 +55,7 @@ export class Replication {
     for (const member of memberSet.members) if (member !== maker) missing.note(material.materialId, member);
     const copying: Copying = { material, generation, call };
     const proved = others.length === 0 ? [] : await this.#proved(copying, maker, others);
-    const memberNames = [maker, ...proved].map(({ place }) => place.memberName);
+    const memberNames = [maker, ...proved].map(({ place }) => place.memberName).sort();
     return { canary: material.canary, extractable: true, memberNames };
   }
 

@@ -48,13 +48,17 @@ export async function createKey(
   const place = await core.keyStores.clusterForNewKey(context.principal, call.request.customKeyStoreId);
   const key = newKey(core, call.request, place, context);
   await core.catalog.openIntent(newIntent(key));
+  let made: GeneratedMaterial;
   try {
-    await makeAndCommit(core, key, place, context);
+    made = await makeAndCommit(core, key, place, context);
   } catch (error) {
     await abandon(core, key);
     throw error;
   }
-  return { keyMetadata: await keyMetadata(core, key) };
+  const metadata = await keyMetadata(core, key);
+  // A member that was away or failed gets its copy later.
+  const custody = { ...metadata.custody, members: made.memberNames };
+  return { keyMetadata: { ...metadata, custody } };
 }
 
 function checkRequest(request: CreateKeyRequest): void {
@@ -114,14 +118,14 @@ async function makeAndCommit(
   key: KeyRecord,
   place: NewKeyPlace,
   context: RequestContext,
-): Promise<void> {
+): Promise<GeneratedMaterial> {
   const label = keyArn(core.identity, key);
   const made = await place.cluster.perform(
     'generateKeyMaterial',
     { materialId: key.currentMaterialId, label },
     context,
   );
-  if (await core.catalog.commitKey(key, newMaterial(key, label, made))) return;
+  if (await core.catalog.commitKey(key, newMaterial(key, label, made))) return made;
   if (key.customKeyStoreId === null)
     throw new Error(`The intent of key ${key.keyId} was abandoned before the key was committed.`);
   throw new HoldfastError(
