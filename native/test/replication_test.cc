@@ -37,8 +37,7 @@ class Replication : public testing::Test {
     return std::make_shared<const Material>(std::move(material));
   }
   Bytes wrap(int member, const MaterialPointer& material) {
-    const auto blob = valueOf<Bytes>(pool_.run(member, makeWrapKey(material, generation_)));
-    return {blob.view().begin(), blob.view().end()};
+    return valueOf<Bytes>(pool_.run(member, makeWrapKey(material, generation_)));
   }
   Outcome unwrap(int member, const MaterialPointer& material, const Bytes& blob) {
     return pool_.run(member, makeUnwrapKey(material, generation_, blob));
