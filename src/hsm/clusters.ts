@@ -79,6 +79,8 @@ export interface HsmClustersTools {
 /** The present state of a cluster, for metrics. */
 export interface ClusterStatus {
   clusterId: string;
+  /** How many members must hold a new key. */
+  minimumMembers: number;
   /** The generation of wrapping keys in use; undefined unless it is wrapped and connected. */
   generation: number | undefined;
   /** All members of the configuration. */
@@ -139,12 +141,13 @@ export class ConfiguredHsmClusters implements HsmClusters {
   /** The state of every cluster of the configuration, connected or not. */
   status(): ClusterStatus[] {
     return [...this.#options.values()].map((options) => {
-      const { clusterId, members } = options;
+      const { clusterId, minimumMembers, members } = options;
       const open = this.#open.get(clusterId);
       const poolIsStuck = open === undefined && this.#abandonedPools.isStuck(clusterId);
       const statistics = open?.pool.statistics() ?? [];
       return {
         clusterId,
+        minimumMembers,
         generation: open?.cluster.generation,
         members: members.map(({ name }) => ({
           name,

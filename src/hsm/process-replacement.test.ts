@@ -22,6 +22,7 @@ beforeEach(() => {
 function status(): ClusterStatus[] {
   return clusters.map((members, cluster) => ({
     clusterId: `cluster-${cluster}`,
+    minimumMembers: 2,
     generation: undefined,
     members: members.map((condition, member) => ({
       name: `member-${member}`,

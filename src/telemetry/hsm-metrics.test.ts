@@ -5,6 +5,7 @@ import { Metrics } from './metrics.js';
 
 const cluster = (clusterId: string, ...isStuck: boolean[]) => ({
   clusterId,
+  minimumMembers: 2,
   generation: undefined,
   members: isStuck.map((each, index) => ({
     name: `m${index}`,

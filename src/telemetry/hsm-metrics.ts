@@ -53,8 +53,9 @@ export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[
   const { gauges } = metrics;
   const isStuck = clusters.some(({ members }) => members.some((member) => member.isStuck));
   gauges.processWornOut.set(isStuck ? 1 : 0);
-  for (const { clusterId, members } of clusters) {
-    for (const { name, breaker, statistics } of members) {
+  for (const { clusterId, minimumMembers, members } of clusters) {
+    gauges.hsmMinimumMembers.set({ cluster: metrics.cluster(clusterId) }, minimumMembers);
+    for (const { name, breaker, statistics, missingMaterials, generation = 0 } of members) {
       const place = { cluster: metrics.cluster(clusterId), member: name };
       gauges.hsmMemberAdmitted.set(place, statistics?.admitted === true ? 1 : 0);
       for (const state of breakerStates) gauges.hsmMemberBreaker.set({ ...place, state }, breaker === state ? 1 : 0);
@@ -65,6 +66,8 @@ export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[
       gauges.hsmQueued.set(place, statistics?.queued ?? 0);
       gauges.hsmSessionEpoch.set(place, statistics?.epoch ?? 0);
       gauges.hsmCachedHandles.set(place, statistics?.cachedHandles ?? 0);
+      gauges.hsmMissingMaterials.set(place, missingMaterials);
+      gauges.hsmGeneration.set(place, generation);
     }
   }
 }

@@ -229,6 +229,21 @@ export const gaugeDefinitions = {
     help: 'Object handles that are known in this epoch.',
     labels: place,
   },
+  hsmMinimumMembers: {
+    name: 'holdfast_hsm_minimum_members',
+    help: 'How many members of the cluster must hold a new key.',
+    labels: ['cluster'],
+  },
+  hsmMissingMaterials: {
+    name: 'holdfast_hsm_missing_materials',
+    help: 'Keys of the catalog that the member of a wrapped cluster is known to lack.',
+    labels: place,
+  },
+  hsmGeneration: {
+    name: 'holdfast_hsm_wrapping_key_generation',
+    help: 'The highest complete generation of wrapping keys on the member; 0: none.',
+    labels: place,
+  },
   deletionsHeld: {
     name: 'holdfast_deletions_held',
     help: '1 while deletions are held until an operator confirms, else 0.',

@@ -70,6 +70,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     clusters: (): ClusterStatus[] =>
       clusters.map(({ id: clusterId }) => ({
         clusterId,
+        minimumMembers: 2,
         generation: undefined,
         members: [
           {
@@ -239,6 +240,7 @@ describe('members', () => {
   const member = (change: Partial<ClusterStatus['members'][number]>): ClusterStatus[] => [
     {
       clusterId: clusterA,
+      minimumMembers: 2,
       generation: undefined,
       members: [
         { name: 'one', breaker: 'closed', isOpen: true, statistics, isStuck: false, ...unremarkable, ...change },
@@ -283,6 +285,9 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   hsmQueued: 'asked',
   hsmSessionEpoch: 'asked',
   hsmCachedHandles: 'asked',
+  hsmMinimumMembers: 'asked',
+  hsmMissingMaterials: 'asked',
+  hsmGeneration: 'asked',
   deletionsHeld: 'asked',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',

@@ -277,8 +277,20 @@ const sources = {
   clusters: () => [
     {
       clusterId,
+      minimumMembers: 2,
       generation: undefined,
-      members: [{ name: 'a', breaker: 'half-open' as const, isOpen: true, statistics, isStuck: true, ...unremarkable }],
+      members: [
+        {
+          name: 'a',
+          breaker: 'half-open' as const,
+          isOpen: true,
+          statistics,
+          isStuck: true,
+          ...unremarkable,
+          missingMaterials: 5,
+          generation: 3,
+        },
+      ],
     },
   ],
   encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
@@ -305,6 +317,9 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   },
   hsmQueued: { [`holdfast_hsm_queued_operations{${member}}`]: 6 },
   hsmSessionEpoch: { [`holdfast_hsm_session_epoch{${member}}`]: 3 },
+  hsmMinimumMembers: { 'holdfast_hsm_minimum_members{cluster="main"}': 2 },
+  hsmMissingMaterials: { [`holdfast_hsm_missing_materials{${member}}`]: 5 },
+  hsmGeneration: { [`holdfast_hsm_wrapping_key_generation{${member}}`]: 3 },
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
   deletionsHeld: { holdfast_deletions_held: 1 },
   unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
