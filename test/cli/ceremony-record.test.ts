@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const attack = { attack: 'wrap-under-own-key', held: true, return_value: 0x69, detail: 'CKR_KEY_NOT_WRAPPABLE' };
+const attack = { attack: 'wrap-under-own-key', held: true, return_value: 'CKR_KEY_NOT_WRAPPABLE', detail: 'refused' };
 const record: CeremonyRecord = {
   format: recordFormat,
   holdfast_version: '0.1.0',
@@ -59,7 +59,7 @@ describe('holdfast cluster verify-record', () => {
     expect(stdout).toMatch(/^The signature is right\. Its key is in the record: compare ([0-9a-f]{4} ){16}with/);
     expect(stdout).toContain('Generation 1 of cluster payments (cluster-2a3b4c5d6e7), by init');
     expect(stdout).toContain('Member a: SoftHSM v2 bf3ac1d2e4f50617, unattested.');
-    expect(stdout).toContain('Member a: of 1 attacks as user, 1 failed.');
+    expect(stdout).toContain('Member a: withstood 1 of 1 attacks as user.');
   });
 
   test('accepts a record by the given key only', async () => {
@@ -118,7 +118,7 @@ describe('holdfast cluster verify-record', () => {
   });
 
   test('says which attacks succeeded, and that the generation must not be used', async () => {
-    const attacks = [{ ...attack, held: false, return_value: 0, detail: 'wrapped' }];
+    const attacks = [{ ...attack, held: false, return_value: 'CKR_OK', detail: 'wrapped' }];
     const checks = [{ member: 'a', attacker: 'user' as const, skipped: false, attacks }];
     const broken = written(signedText({ ...record, trust_checks: checks }, newSigningKey()));
     const { exitCode, stderr } = await verify(broken);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import { useCatalog } from '../../src/storage/catalog-use.js';
 import { openTestCatalog } from '../catalog-file.js';
+import { intentFor, keyRecord, materialOf } from '../contract/catalog-records.js';
 import { holdfast } from './session.js';
 import { CeremonyCluster, clusterId, officerPin, userPin } from './ceremony-cluster.js';
 
@@ -37,6 +38,13 @@ describe('holdfast cluster init', () => {
     for (const member of record.members)
       expect(member).toMatchObject({ model: 'SoftHSM v2', profile: 'softhsm', attestation: 'unattested' });
     expect(new Set(record.members.map(({ carry_key_fingerprint: fingerprint }) => fingerprint)).size).toBe(3);
+    const attackers = record.trust_checks.map(({ member, attacker }) => `${member} ${attacker}`);
+    expect(attackers).toEqual(['a user', 'a nobody', 'b user', 'b nobody', 'c user', 'c nobody']);
+    for (const { attacks, skipped } of record.trust_checks) {
+      expect(skipped).toBe(false);
+      expect(attacks.length).toBeGreaterThan(0);
+      expect(attacks.filter(({ held }) => !held)).toEqual([]);
+    }
     expect(cluster.auditedActs()).toMatchObject([
       { operation: 'MakeClusterKeys', outcome: 'started', parameters: { purpose: 'init', cluster_id: clusterId } },
       { operation: 'MakeClusterKeys', outcome: 'success' },
@@ -179,6 +187,94 @@ describe('holdfast cluster init', () => {
   });
 });
 
+describe('the attacks after a ceremony', () => {
+  test('one that a token does not withstand ends the command, and is in the record', async () => {
+    cluster.putFaultsBefore('b').obey('C_CopyObject rv 0x30');
+    const { exitCode, stdout, stderr } = await cluster.run('init', [...cluster.answers(), '--record', 'record.json']);
+    expect(exitCode).toBe(5);
+    expect(stderr).toMatch(/error: TRUST: \d+ attacks succeeded: generation 1 must not be used/);
+    expect(stderr).toMatch(/ {2}b, as user: [a-z-]*copy[a-z-]*: /);
+    expect(stderr).not.toMatch(/ {2}[ac], as user: /);
+    expect(stdout).toContain('The record is ');
+    const verified = await holdfast(['cluster', 'verify-record', join(cluster.folder, 'record.json')]);
+    expect([verified.exitCode, verified.stderr]).toEqual([5, expect.stringContaining('must not be used')]);
+  });
+
+  test('a user PIN that a token refuses is tried once', async () => {
+    const fault = cluster.putFaultsBefore('a');
+    const wrong = cluster.write('wrong.pin', 'another-pin');
+    const { exitCode, stderr } = await cluster.run('init', [...cluster.answers(), '--user-pin-file', `a=${wrong}`]);
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('error: PIN_REFUSED: member a: C_Login: CKR_PIN_INCORRECT (0xa0)');
+    expect(stderr).toContain('a wrong user PIN');
+    // The officer's login, and this one.
+    expect(fault.counts('C_Login')).toMatchObject({ entered: 2, failed: 1 });
+    expect(records()).toEqual([]);
+  });
+
+  test('a user PIN with one attempt left is not tried', async () => {
+    const fault = cluster.putFaultsBefore('a');
+    fault.set('tokenFlags', 0x2_0000);
+    const { exitCode, stderr } = await cluster.run('init', cluster.answers());
+    expect([exitCode, stderr]).toEqual([
+      5,
+      expect.stringContaining('error: LOGIN: member a: its user PIN is locked or'),
+    ]);
+    expect(fault.counts('C_Login').entered).toBe(1);
+  });
+
+  test('the record says that those as user were left out', async () => {
+    const { outcome, printed } = await cluster.json('init', [...cluster.answers(), '--skip-user-check']);
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    const checks = cluster.record(printed['record'] as string).trust_checks;
+    expect(checks.filter(({ skipped }) => skipped).map(({ member, attacker }) => `${member} ${attacker}`)).toEqual([
+      'a user',
+      'b user',
+      'c user',
+    ]);
+  });
+});
+
+describe('holdfast cluster remove-member', () => {
+  test('gives the others a generation that the removed one lacks, and lists what is left to do', async () => {
+    expect((await cluster.run('init', cluster.answers())).exitCode).toBe(0);
+    await addKey();
+    const words = ['c', ...cluster.answers(['a', 'b'])];
+    const { exitCode, stdout, stderr } = await cluster.run('remove-member', words);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('Take c out of clusters[].members');
+    expect(stdout).toContain('Change the user PIN of the other members');
+    expect(stdout).toContain('Replace these 1 keys');
+    expect(stdout).toMatch(/ {3}arn:aws:kms:eu-central-1:111122223333:key\/[0-9a-f-]{36}: material [0-9a-f]{64}\n/);
+    expect((await status()).generations).toEqual([[1, 2], [1, 2], [1]]);
+    const name = records().find((file) => file.includes('generation-2')) ?? '';
+    expect(cluster.record(join(cluster.folder, name))).toMatchObject({ purpose: 'remove-member', removed_member: 'c' });
+  });
+
+  test('proves that a token is empty, and that it is not', async () => {
+    expect((await cluster.run('init', cluster.answers())).exitCode).toBe(0);
+    const full = await cluster.run('remove-member', ['c', '--emptied']);
+    expect([full.exitCode, full.stderr]).toEqual([
+      5,
+      expect.stringMatching(/^error: NOT_EMPTY: member c has \d+ objects\n {2}holdfast\//),
+    ]);
+    cluster.addMember('c');
+    cluster.configure();
+    const { exitCode, stdout, stderr } = await cluster.run('remove-member', ['c', '--emptied']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('Member c is empty');
+  });
+
+  test('refuses the last member, and one that is not there', async () => {
+    cluster.configure({}, ['a']);
+    expect(await cluster.run('remove-member', ['a', ...cluster.answers([])])).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining('error: LAST_MEMBER: a is the only member') as string,
+    });
+    expect((await cluster.run('remove-member', ['x', '--emptied'])).exitCode).toBe(2);
+  });
+});
+
 describe('a wrong command line is refused before anything is done', () => {
   test.each<[string, (cluster: CeremonyCluster) => string[], string]>([
     ['no PIN and no terminal', () => ['--unattested'], 'the SO PIN of member a is needed'],
@@ -254,6 +350,18 @@ describe('the next generation', () => {
     );
   });
 });
+
+/** A key in the catalog, on this cluster. */
+async function addKey(): Promise<void> {
+  const catalog = await openTestCatalog({ path: join(cluster.folder, 'catalog.sqlite'), clock: systemClock });
+  try {
+    const key = keyRecord({ clusterId });
+    await catalog.openIntent(intentFor(key));
+    expect(await catalog.commitKey(key, materialOf(key))).toBe(true);
+  } finally {
+    await catalog.close();
+  }
+}
 
 function openPin(of: CeremonyCluster): string[] {
   writeFileSync(join(of.folder, 'a.so'), readFileSync(join(of.folder, 'a.so')), { mode: 0o644 });

@@ -22,6 +22,7 @@ const commands = [
   'cluster status',
   'cluster add-member',
   'cluster rotate-wrapping-key',
+  'cluster remove-member',
   'cluster verify-record',
   'doctor',
   'login-attempts list',

@@ -11,13 +11,21 @@ import { attemptCeremony, type CarriedGeneration, ceremonyError, type CeremonyPl
 import { type ComparisonOptions, requireComparison } from './fingerprint-comparison.js';
 import { generationState, isComplete } from './generations.js';
 import type { GenerationNumbers } from './numbers.js';
-import { type PinOptions, readOfficerPins, requirePinSources } from './pins.js';
+import {
+  configuredUserPin,
+  destroyPins,
+  type PinOptions,
+  readOfficerPins,
+  readUserPins,
+  requirePinSources,
+} from './pins.js';
 import type { CeremonyPurpose } from './record.js';
 import { readSigningKey, recordPath, type RecordOptions, requireRecordPlace } from './record-file.js';
 import type { SigningKey } from './record-signature.js';
 import { concludeCeremony, type Conclusion } from './conclude.js';
 import { CeremonySteps } from './steps.js';
 import { type SurveyedMember, surveyMembers } from './survey.js';
+import { checkTrustOf } from './trust-check.js';
 import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
 
 /** The options of all commands that make a generation. */
@@ -62,18 +70,28 @@ export async function holdCeremony(
   const configuration = await loadForCommand(options.config);
   const cluster = findWrappedCluster(configuration, request.cluster);
   const members = cluster.members.filter(({ name }) => name !== request.without);
-  for (const option of ['soPinFile', 'soPinCommand'] as const)
+  requireOthers(members, cluster, request.without);
+  for (const option of ['soPinFile', 'soPinCommand', 'userPinFile'] as const)
     requireMembers(cluster, spelled(option), options[option]);
   requireComparison(terminal, options);
-  requirePinSources(
-    terminal,
-    members.map(({ name }) => name),
-    options,
-  );
+  const hasConfiguredUserPin = configuredUserPin(configuration, cluster) !== undefined;
+  const names = members.map(({ name }) => name);
+  requirePinSources(terminal, { cluster: cluster.name, names, hasConfiguredUserPin }, options);
   const signingKey = await readSigningKey(options.signingKey);
   const steps = new CeremonySteps(terminal, options.output);
   const session = { terminal, steps, options, request, configuration, cluster, members, signingKey };
   return onCeremonyHost(configuration, options.besideService === true, () => hold(session));
+}
+
+function requireOthers(
+  members: readonly MemberConfiguration[],
+  { name }: ClusterConfiguration,
+  without: string | undefined,
+): void {
+  if (members.length > 0) return;
+  throw new CliError(exitCodes.checkFailed, 'LAST_MEMBER', `${without ?? ''} is the only member of cluster ${name}`, {
+    hint: 'nothing else has its keys: add a member first',
+  });
 }
 
 async function hold(session: Session): Promise<Conclusion> {
@@ -84,10 +102,25 @@ async function hold(session: Session): Promise<Conclusion> {
   const numbers = request.numbers(members);
   const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
   await requireRecordPlace(pathFor(numbers[0]));
-  const carried = await carryOne(session, members, numbers);
-  requireMarks(await surveyMembers(configuration, cluster, session.members), carried);
-  const path = pathFor(carried.generation);
-  return concludeCeremony({ cluster, request, members, carried, checks: [], signingKey, path });
+  const userPins = await readUserPins(terminal, configuration, cluster, members, options);
+  try {
+    const carried = await carryOne(session, members, numbers);
+    requireMarks(await surveyMembers(configuration, cluster, session.members), carried);
+    const { generation } = carried;
+    const clusterId = cluster.id;
+    const checks = await checkTrustOf({ configuration, steps, clusterId, generation, members, userPins });
+    return await concludeCeremony({
+      cluster,
+      request,
+      members,
+      carried,
+      checks,
+      signingKey,
+      path: pathFor(generation),
+    });
+  } finally {
+    destroyPins(userPins);
+  }
 }
 
 /** What the tokens show without a PIN is what every serving process will see. */

@@ -1,4 +1,4 @@
-import type { SecretSource } from '../../config/configuration.js';
+import type { ClusterConfiguration, Configuration, SecretSource } from '../../config/configuration.js';
 import { pinProblem } from '../../config/secret-content.js';
 import { resolveSecret, SecretUnavailableError } from '../../config/secret-source.js';
 import type { Secret } from '../../secret.js';
@@ -12,7 +12,12 @@ import type { SurveyedMember } from './survey.js';
 export interface PinOptions {
   soPinFile?: MemberValues;
   soPinCommand?: MemberValues;
+  userPinFile?: MemberValues;
+  skipUserCheck?: true;
 }
+
+/** A user's PIN for each member, by name; undefined if the attacks as user are left out. */
+export type UserPins = ReadonlyMap<string, Secret> | undefined;
 
 /** Longer than any token's. */
 const maximumOfficerPinLength = 255;
@@ -21,17 +26,34 @@ const maximumOfficerPinLength = 255;
  * Refuses what could not be answered later, before anything is done.
  * @throws CliError if a PIN is to be asked for, and there is no terminal
  */
-export function requirePinSources(terminal: Terminal, names: readonly string[], options: PinOptions): void {
+export function requirePinSources(
+  terminal: Terminal,
+  {
+    cluster,
+    names,
+    hasConfiguredUserPin,
+  }: { cluster: string; names: readonly string[]; hasConfiguredUserPin: boolean },
+  options: PinOptions,
+): void {
   const both = names.find((name) => options.soPinFile?.has(name) === true && options.soPinCommand?.has(name) === true);
   if (both !== undefined) throw usageError(`member ${both} has both --so-pin-file and --so-pin-command`);
   if (terminal.stdin.isTTY === true) return;
   const without = names.find(
     (name) => options.soPinFile?.has(name) !== true && options.soPinCommand?.has(name) !== true,
   );
-  if (without === undefined) return;
+  if (without !== undefined)
+    throw usageError(
+      `the SO PIN of member ${without} is needed, and there is no terminal to ask on`,
+      `use --so-pin-file ${without}=PATH or --so-pin-command ${without}=COMMAND`,
+    );
+  const asked =
+    options.skipUserCheck !== true &&
+    !hasConfiguredUserPin &&
+    names.find((name) => options.userPinFile?.has(name) !== true);
+  if (typeof asked !== 'string') return;
   throw usageError(
-    `the SO PIN of member ${without} is needed, and there is no terminal to ask on`,
-    `use --so-pin-file ${without}=PATH or --so-pin-command ${without}=COMMAND`,
+    `the user PIN of cluster ${cluster} is needed for the attacks as user, and there is no terminal to ask on`,
+    `use --user-pin-file ${asked}=PATH; or --skip-user-check, which the record will name`,
   );
 }
 
@@ -57,6 +79,55 @@ export async function readOfficerPins(
   }
 }
 
+/** The user PINs: a member's file, the default key store's PIN, or one that is asked for, once for all others. */
+export async function readUserPins(
+  terminal: Terminal,
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
+  members: readonly SurveyedMember[],
+  { userPinFile, skipUserCheck }: PinOptions,
+): Promise<UserPins> {
+  if (skipUserCheck === true) return undefined;
+  const pins = new Map<string, Secret>();
+  try {
+    for (const { name } of members) {
+      const path = userPinFile?.get(name);
+      if (path !== undefined) pins.set(name, await readPin({ kind: 'file', path }, cluster.maximumPinLength));
+    }
+    const others = members.filter(({ name }) => !pins.has(name));
+    if (others.length === 0) return pins;
+    using shared = await sharedUserPin(terminal, configuration, cluster);
+    for (const { name } of others) pins.set(name, shared.share());
+    return pins;
+  } catch (error) {
+    destroyPins(pins);
+    throw error;
+  }
+}
+
+/** The user PIN that the configuration has for this cluster. */
+export function configuredUserPin(
+  { defaultKeyStore }: Configuration,
+  { id }: ClusterConfiguration,
+): SecretSource | undefined {
+  return defaultKeyStore?.cluster === id ? defaultKeyStore.pin : undefined;
+}
+
+/** Zeroes them. */
+export function destroyPins(pins: UserPins): void {
+  for (const pin of pins?.values() ?? []) pin.destroy();
+}
+
+async function sharedUserPin(
+  terminal: Terminal,
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
+): Promise<Secret> {
+  const source = configuredUserPin(configuration, cluster);
+  if (source !== undefined) return readPin(source, cluster.maximumPinLength, { ...terminal.environment });
+  return askPin(terminal, `User PIN of the tokens of cluster ${cluster.name}, for the attacks as user: `);
+}
+
 /** The operator's own shell reads it, as it read the command line. Its output is a pipe, never an argument. */
 function shell(command: string): SecretSource {
   return { kind: 'command', argv: ['/bin/sh', '-c', command] };
@@ -66,9 +137,9 @@ async function askPin(terminal: Terminal, prompt: string): Promise<Secret> {
   return checked(await askSecret(terminal, prompt), 'the PIN', maximumOfficerPinLength);
 }
 
-async function readPin(source: SecretSource, maximumLength: number): Promise<Secret> {
+async function readPin(source: SecretSource, maximumLength: number, environment?: NodeJS.ProcessEnv): Promise<Secret> {
   try {
-    return checked(await resolveSecret(source), nameOf(source), maximumLength);
+    return checked(await resolveSecret(source, environment), nameOf(source), maximumLength);
   } catch (error) {
     if (error instanceof SecretUnavailableError) throw localError(error.message, error);
     throw error;

@@ -28,8 +28,8 @@ const attack = z.strictObject({
   attack: z.string(),
   /** Whether the token stood firm: the attack failed. */
   held: z.boolean(),
-  /** CK_RV of the call that decided. */
-  return_value: z.int(),
+  /** The name of the CK_RV of the call that decided. */
+  return_value: z.string(),
   detail: z.string(),
 });
 

@@ -51,7 +51,7 @@ function sentences(record: SignedRecord, isCompared: boolean): string[] {
     ...record.trust_checks.map(({ member, attacker, skipped, attacks }) =>
       skipped
         ? `Member ${member}: no attacks as ${attacker} were tried.`
-        : `Member ${member}: of ${attacks.length} attacks as ${attacker}, ${attacks.filter(({ held }) => held).length} failed.`,
+        : `Member ${member}: withstood ${attacks.filter(({ held }) => held).length} of ${attacks.length} attacks as ${attacker}.`,
     ),
   ];
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { CeremonyOptions, CeremonyRequest } from '../ceremony/hold-ceremony.js';
 import { collectMemberValue } from '../ceremony/member-values.js';
+import type { RemoveMemberOptions } from '../ceremony/remove-member.js';
 import type { ClusterStatusOptions } from '../ceremony/status.js';
 import type { Terminal } from '../terminal.js';
 import { defaultConfigurationFile } from './config.js';
@@ -15,7 +16,8 @@ Examples:
   holdfast cluster init payments --config holdfast.yaml
   holdfast cluster init payments --so-pin-file a=a.so --so-pin-file b=b.so --fingerprints seen.txt --signing-key ceremony.pem
 ${where}
-Exit code 5: a token refused, or a fingerprint differs.`;
+Afterwards it attacks the keys of every member, as the user and without a PIN. Exit code 5: a token refused, a fingerprint
+differs, or an attack succeeded; then the generation must not be used.`;
 
 const addExamples = `
 Example:
@@ -30,6 +32,15 @@ Example:
   holdfast cluster rotate-wrapping-key payments --config holdfast.yaml
 
 The older generations stay on the members: backups may need them.
+${where}`;
+
+const removeExamples = `
+Examples:
+  holdfast cluster remove-member payments c --config holdfast.yaml
+  holdfast cluster remove-member payments c --emptied
+
+Without --emptied the other members get a new generation, and the command lists what is left to do: the removed HSM still
+has all keys. With --emptied it proves that the token, initialised anew with the vendor's tool, has no object any more.
 ${where}`;
 
 const statusExamples = `
@@ -61,6 +72,15 @@ export function addCeremonyCommands(cluster: Command, terminal: Terminal): void 
     .description('make the next generation on all members')
     .addHelpText('after', rotateExamples)
     .action((named: string, options: CeremonyOptions) => run(terminal, 'rotate-wrapping-key', named, options));
+  ceremony(cluster.command('remove-member <cluster> <member>'))
+    .description('make the next generation without a member, or prove that it is empty')
+    .optionsGroup('Proof:')
+    .option('--emptied', 'prove that the token of the member has no object any more; needs the user PIN alone')
+    .addHelpText('after', removeExamples)
+    .action(async (named: string, member: string, options: RemoveMemberOptions) => {
+      const { removeMember } = await import('../ceremony/remove-member.js');
+      await removeMember(terminal, named, member, options);
+    });
 }
 
 async function run(
@@ -95,6 +115,12 @@ export function ceremony(command: Command): Command {
       'SO PIN of a member, from the output of a command; repeatable',
       collectMemberValue,
     )
+    .option(
+      '--user-pin-file <member=file>',
+      'user PIN of a member, for the attacks as user; repeatable',
+      collectMemberValue,
+    )
+    .option('--skip-user-check', 'leave out the attacks as user; the record says so')
     .optionsGroup('Fingerprints of the members’ public keys; the terminal asks whether they are right:')
     .option('--fingerprints <file>', 'compare with this file: MEMBER FINGERPRINT in each line; it may be a named pipe')
     .option('--unattested', 'compare nothing; the record says so')
