@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { waitFor } from '../wait-for.js';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { until } from '../faults/replicated-server.js';
 import { CeremonyCluster } from './ceremony-cluster.js';
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+// A ceremony makes RSA keys of 3,072 bits, and each test holds two or three ceremonies.
+vi.setConfig({ testTimeout: 300_000 });
 
 let cluster: CeremonyCluster;
 beforeEach(() => {
@@ -29,10 +32,9 @@ async function killInside(command: string, call: string): Promise<void> {
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = once(child, 'exit');
   try {
-    await waitFor(() => {
-      if (child.exitCode !== null) throw new Error(`the command ended: ${said}`);
-      expect(fault.inside(functionName)).toBe(1);
-    });
+    const isInside = (): boolean => child.exitCode !== null || fault.inside(functionName) === 1;
+    await until(`${functionName} is inside`, isInside, 120_000);
+    expect(child.exitCode, said).toBeNull();
   } finally {
     child.kill('SIGKILL');
     await ended;

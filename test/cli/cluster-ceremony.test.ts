@@ -2,13 +2,16 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import { useCatalog } from '../../src/storage/catalog-use.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { intentFor, keyRecord, materialOf } from '../contract/catalog-records.js';
 import { holdfast } from './session.js';
 import { CeremonyCluster, clusterId, officerPin, userPin } from './ceremony-cluster.js';
+
+// A ceremony makes an RSA key of 3,072 bits on each member.
+vi.setConfig({ testTimeout: 300_000 });
 
 let cluster: CeremonyCluster;
 beforeEach(() => {

@@ -9,7 +9,7 @@ import { CliError, exitCodes } from '../exit-codes.js';
 export type LoginAs = 'officer' | 'user';
 
 /** Whether the token refused a PIN, which it has counted. */
-export function isRefusedPin(error: unknown): boolean {
+function isRefusedPin(error: unknown): boolean {
   if (!isNativeFailure(error) || error.kind !== 'rv' || error.functionName !== 'C_Login') return false;
   const returnValues = readReturnValues(loadAddon().returnValues());
   return loginAnswer(returnValues(error.rv)).attempt === 'failed';

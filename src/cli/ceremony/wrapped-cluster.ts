@@ -3,7 +3,7 @@ import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import type { MemberValues } from './member-values.js';
 
 /** The cluster that an operator named, by its name or id. @throws CliError if there is none */
-export function findCluster({ clusters, path }: Configuration, named: string): ClusterConfiguration {
+function findCluster({ clusters, path }: Configuration, named: string): ClusterConfiguration {
   const cluster = clusters.find(({ id, name }) => id === named || name === named);
   if (cluster !== undefined) return cluster;
   const known = clusters.map(({ id, name }) => `${name} (${id})`).join(', ');

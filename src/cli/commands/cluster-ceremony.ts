@@ -102,7 +102,7 @@ async function run(
 }
 
 /** Adds the options of every command that makes a generation. */
-export function ceremony(command: Command): Command {
+function ceremony(command: Command): Command {
   return withOutput(command)
     .optionsGroup('PINs; the terminal asks for those that are not given:')
     .option(
