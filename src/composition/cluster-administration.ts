@@ -38,8 +38,8 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   readonly #parts: ClusterParts;
   /** The comparisons that an operator began and that are under way. */
   readonly #running = new Map<string, ReconciliationReport>();
-  /** Why the last of them failed; until one succeeds. */
-  readonly #failed = new Map<string, ReconciliationReport>();
+  /** The last of them, if the reconciler has no result of it: it failed, or the cluster has no replication. */
+  readonly #ended = new Map<string, ReconciliationReport>();
   readonly #following: PeriodicJob;
 
   constructor(parts: ClusterParts) {
@@ -120,10 +120,13 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
       .some((each) => each.clusterId === clusterId && each.replication === 'wrapped');
     const work = isWrapped ? reconciler.reconcile(clusterId, request) : reconciler.check(clusterId);
     work
-      .then(() => this.#failed.delete(clusterId))
+      .then((result) => {
+        if (result === undefined) this.#ended.set(clusterId, { ...report, endTime: clock.now() });
+        else this.#ended.delete(clusterId);
+      })
       .catch((error: unknown) => {
         onBackgroundError(error, `reconciling cluster ${clusterId}`);
-        this.#failed.set(clusterId, { ...report, endTime: clock.now(), failure: messageFor(error) });
+        this.#ended.set(clusterId, { ...report, endTime: clock.now(), failure: messageFor(error) });
       })
       .finally(() => {
         if (this.#running.get(clusterId) === report) this.#running.delete(clusterId);
@@ -133,10 +136,16 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   #requireAnother({ clusterId, memberName }: { clusterId: string; memberName: string }): void {
     const cluster = this.reports().find((each) => each.clusterId === clusterId);
     const serving = cluster?.members.filter(({ state }) => state === 'SERVING') ?? [];
-    if (!serving.some(({ name }) => name === memberName) || serving.length > 1) return;
+    if (!serving.some(({ name }) => name === memberName)) return;
+    const others = serving.filter(({ name }) => name !== memberName);
+    if (others.some(({ missingMaterials }) => missingMaterials === 0)) return;
+    const reason =
+      others.length === 0
+        ? `Member ${memberName} is the only one of its cluster that takes work.`
+        : `No other member of the cluster has all keys; holdfast cluster reconcile ${clusterId} copies them.`;
     throw new HoldfastError(
       'CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION',
-      `Member ${memberName} is the only one of its cluster that takes work. Use force to drain it nevertheless: then calls fail until it is back.`,
+      `${reason} Use force to drain it nevertheless: then calls fail until it is back.`,
       { retryable: false },
     );
   }
@@ -164,7 +173,7 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
 
   #reconciliationOf(clusterId: string): ReconciliationReport | undefined {
     const last = this.#parts.reconciler.lastResult(clusterId);
-    return this.#running.get(clusterId) ?? this.#failed.get(clusterId) ?? (last && reportOf(last));
+    return this.#running.get(clusterId) ?? this.#ended.get(clusterId) ?? (last && reportOf(last));
   }
 }
 

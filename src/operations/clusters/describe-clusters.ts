@@ -13,7 +13,7 @@ export interface DescribeClustersResponse {
 }
 
 /** What this process knows; asks no HSM. @throws CLOUD_HSM_CLUSTER_NOT_FOUND */
-export function describeClusters(
+function describeClusters(
   clusters: ClusterAdministration,
   { clusterId }: DescribeClustersRequest,
 ): DescribeClustersResponse {

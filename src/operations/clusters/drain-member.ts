@@ -13,7 +13,7 @@ export interface DrainMemberRequest extends MemberRequest {
  * @throws CLOUD_HSM_CLUSTER_NOT_FOUND, CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (no such member, or no other one takes
  *   work)
  */
-export async function drainMember(
+async function drainMember(
   clusters: ClusterAdministration,
   request: DrainMemberRequest,
   deadlineMs: number,

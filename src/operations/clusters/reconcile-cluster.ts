@@ -14,7 +14,7 @@ export interface ReconcileClusterRequest {
  * Starts a comparison and answers at once.
  * @throws CLOUD_HSM_CLUSTER_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE if the cluster is not connected
  */
-export function reconcileCluster(
+function reconcileCluster(
   clusters: ClusterAdministration,
   { clusterId, dryRun }: ReconcileClusterRequest,
 ): Record<string, never> {

@@ -6,10 +6,7 @@ import { type MemberRequest, requireMember } from './configured-cluster.js';
  * Ends the maintenance of a member and answers at once.
  * @throws CLOUD_HSM_CLUSTER_NOT_FOUND, CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (no such member)
  */
-export async function resumeMember(
-  clusters: ClusterAdministration,
-  request: MemberRequest,
-): Promise<Record<string, never>> {
+async function resumeMember(clusters: ClusterAdministration, request: MemberRequest): Promise<Record<string, never>> {
   requireMember(clusters, request);
   await clusters.resume(request);
   return {};
