@@ -8,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Vitest leaves one core to itself, which is half of a small machine.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -17,13 +17,14 @@ const silently = vi.hoisted(() => async (importOriginal: () => Promise<object>) 
 vi.mock('../../src/telemetry/events.js', silently);
 vi.mock('../../src/telemetry/caller-events.js', silently);
 vi.mock('../../src/telemetry/certificate-events.js', silently);
+vi.mock('../../src/telemetry/own-act-events.js', silently);
 
 const silent = true;
 
 test('every module of events is silenced here', () => {
   const folder = new URL('../../src/telemetry/', import.meta.url);
   const modules = readdirSync(folder).filter((name) => /(^|-)events\.ts$/.test(name));
-  expect(modules.sort()).toEqual(['caller-events.ts', 'certificate-events.ts', 'events.ts']);
+  expect(modules.sort()).toEqual(['caller-events.ts', 'certificate-events.ts', 'events.ts', 'own-act-events.ts']);
 });
 
 describeMatrix({

@@ -44,7 +44,7 @@ function addDrain(parent: Command, terminal: Terminal): void {
     .option('--force', 'even if no other member takes work: calls fail until it is back')
     .addHelpText(
       'after',
-      '\nExample:\n  holdfast cluster drain cluster-1a2b3c4d5e6 hsm-2 && update-firmware && holdfast cluster resume cluster-1a2b3c4d5e6 hsm-2',
+      '\nExample:\n  holdfast cluster drain cluster-a2b3c4d5e6f hsm-2 && update-firmware && holdfast cluster resume cluster-a2b3c4d5e6f hsm-2',
     );
   addConnectionOptions(command).action(
     withClient<{ force?: boolean }, [string, string]>(terminal, async ({ client, options }, clusterId, memberName) => {
@@ -59,7 +59,7 @@ function addResume(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('resume <cluster-id> <member>')
     .description('end the maintenance of a member: it is opened, gets the keys that it lacks, and takes work')
-    .addHelpText('after', '\nExample:\n  holdfast cluster resume cluster-1a2b3c4d5e6 hsm-2');
+    .addHelpText('after', '\nExample:\n  holdfast cluster resume cluster-a2b3c4d5e6f hsm-2');
   addConnectionOptions(command).action(
     withClient<object, [string, string]>(terminal, async ({ client, options }, clusterId, memberName) => {
       await client.call('resumeMember', { clusterId, memberName });
@@ -78,13 +78,12 @@ function addReconcile(parent: Command, terminal: Terminal): void {
     .option('--dry-run', 'only compare')
     .addHelpText(
       'after',
-      '\nExamples:\n  holdfast cluster reconcile cluster-1a2b3c4d5e6 --dry-run\n  holdfast cluster reconcile cluster-1a2b3c4d5e6 --timeout 3600\n\nIt goes on in the server if this command is interrupted. Exit code 5: it failed, or keys could not be copied.',
+      '\nExamples:\n  holdfast cluster reconcile cluster-a2b3c4d5e6f --dry-run\n  holdfast cluster reconcile cluster-a2b3c4d5e6f --timeout 3600\n\nIt goes on in the server if this command is interrupted. Exit code 5: it failed, or keys could not be copied.',
     );
   addConnectionOptions(command).action(
     withClient<{ dryRun?: boolean }, [string]>(terminal, async ({ client, options }, clusterId) => {
-      const before = (await reconciliationOf(client, clusterId))?.endTime;
       await client.call('reconcileCluster', { clusterId, dryRun: options.dryRun });
-      const done = await awaitEnd(client, terminal, clusterId, before);
+      const done = await awaitEnd(client, terminal, clusterId);
       if (options.output === 'json') await writeJson(terminal.stdout, toProtoJson(done));
       else
         await writeLines(
@@ -108,15 +107,11 @@ async function reconciliationOf(client: KmsClient, clusterId: string): Promise<R
 }
 
 /** Shows the progress on stderr, if that is a terminal. */
-async function awaitEnd(
-  client: KmsClient,
-  terminal: Terminal,
-  clusterId: string,
-  before: Date | undefined,
-): Promise<Reconciliation> {
+async function awaitEnd(client: KmsClient, terminal: Terminal, clusterId: string): Promise<Reconciliation> {
   for (;;) {
     const seen = await reconciliationOf(client, clusterId);
-    if (seen?.endTime !== undefined && seen.endTime.getTime() !== before?.getTime()) return seen;
+    // The server shows the comparison that was just begun as long as it is under way.
+    if (seen?.endTime !== undefined) return seen;
     for (const { name, copied = 0, missing = 0 } of seen?.members ?? [])
       if (terminal.stderr.isTTY) terminal.stderr.write(`${name}: ${copied} of ${missing} copied\n`);
     if (client.remainingMs <= pollIntervalMs)
