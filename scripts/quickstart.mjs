@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { holdCeremonies, oneMemberAway } from './quickstart/cluster.mjs';
+import { custody } from './quickstart/custody.mjs';
 import { changePort, configuredPort, prepareFolder, readState, writeState } from './quickstart/folder.mjs';
 import {
   cliPath,
@@ -23,8 +25,9 @@ const connectTimeoutMs = 60_000;
 const help = `Usage: npm run quickstart [-- <options>]
 
 Sets up everything (system packages, npm packages, build), makes a data folder with SoftHSM tokens, certificates and
-a configuration, starts the server, and does the main job with the holdfast command: a custom key store, a key,
-encrypt, decrypt, a data key, and what the token says of the key. A second run reuses what is there.
+a configuration, gives the tokens their common wrapping keys, starts the server, and does the main job with the holdfast
+command: a custom key store on a cluster of three HSMs, a key, encrypt, decrypt, a data key, what the tokens say of the
+key, and one HSM that is away for a while. A second run reuses what is there.
 Each step prints the commands that do the same by hand while the server runs.
 
 Options:
@@ -45,7 +48,9 @@ class Quickstart {
     this.steps = steps;
     this.folder = relative(process.cwd(), folder) || '.';
     this.at = context.at;
-    this.clusterId = context.clusterId;
+    this.clusterIds = context.clusterIds;
+    this.clusterId = context.clusterIds.payments;
+    this.isReplicated = context.isReplicated;
     this.port = configuredPort(context.at('holdfast.yaml'));
   }
 
@@ -69,7 +74,8 @@ class Quickstart {
     const profile = isFound ? '' : ` --profile ${this.folder}/${name}`;
     this.steps.say(`    $ ${command} ${cli}${profile}`);
     const tls = `-cacert ${this.folder}/ca.pem -cert ${this.folder}/${as}.pem -key ${this.folder}/${as}.key`;
-    const target = `localhost:${this.port} holdfast.kms.v1.${rpc}`;
+    const method = rpc.startsWith('holdfast.') ? rpc : `holdfast.kms.v1.${rpc}`;
+    const target = `localhost:${this.port} ${method}`;
     // A request with a secret in it is shown as a program that prints it: every user of the machine can see arguments.
     this.steps.say(
       typeof request === 'string'
@@ -135,6 +141,18 @@ async function mainJob(run) {
   );
   await dataKey(run);
   await custody(run, { keyId, keyArn });
+  if (run.isReplicated) await oneMemberAway(run, () => roundTrip(run, base64));
+}
+
+/** What `encrypt` and `decrypt` do, without a word. */
+async function roundTrip(run, base64) {
+  const { at } = run;
+  const context = ['--context', 'purpose=quickstart'];
+  const out = ['--out', at('message.enc')];
+  const plaintext = ['--plaintext-file', at('message.txt')];
+  await run.cli(['encrypt', '--key-id', 'alias/quickstart', ...plaintext, ...context, ...out], { as: 'app' });
+  const opened = await run.cli(['decrypt', '--ciphertext-file', at('message.enc'), ...context], { as: 'app' });
+  if (opened.plaintext !== base64) throw new StepFailure('What came back is not what went in.');
 }
 
 async function keyStore(run) {
@@ -272,42 +290,11 @@ async function dataKey(run) {
   );
 }
 
-async function custody(run, { keyId, keyArn }) {
-  const { at, steps } = run;
-  let described;
-  await run.step(
-    'ask the server where the key is',
-    { cli: `key describe ${keyId}`, rpc: 'KeyService/DescribeKey', request: { key_id: keyId } },
-    async () => (described = (await run.cli(['key', 'describe', keyId])).key_metadata.custody),
-  );
-  steps.say(`    ${JSON.stringify(described)}`);
-  const reader = join(root, 'scripts/quickstart/read-attributes.mjs');
-  let objects;
-  await steps.run('ask the token itself, in a process and session of its own', async () => {
-    const output = await execute(process.execPath, [
-      reader,
-      at('holdfast.yaml'),
-      'holdfast-payments',
-      at('payments.pin'),
-      keyArn,
-    ]);
-    objects = JSON.parse(output);
-  });
-  const [object] = objects;
-  if (objects.length !== 1) throw new StepFailure(`The token has ${objects.length} keys with the label ${keyArn}.`);
-  const { sensitive, alwaysSensitive, extractable, neverExtractable, local } = object;
-  steps.say(
-    `    CKA_SENSITIVE=${sensitive} CKA_ALWAYS_SENSITIVE=${alwaysSensitive} CKA_EXTRACTABLE=${extractable} CKA_NEVER_EXTRACTABLE=${neverExtractable} CKA_LOCAL=${local}`,
-  );
-  if (!sensitive || extractable || !neverExtractable)
-    throw new StepFailure('The key could leave its token. That must never be.');
-  steps.say('    The key was made in the token and cannot leave it.');
-}
-
 /**
  * Finds or starts the server. @returns its process id (undefined: started by hand), and whether it was there before.
  */
-async function server(steps, at) {
+async function server(steps, context, folder) {
+  const { at } = context;
   const isReady = () =>
     execute(process.execPath, [
       cliPath,
@@ -340,6 +327,10 @@ async function server(steps, at) {
     steps.say(`  port ${wanted} is taken; using ${port}`);
   }
   await makeCatalog(steps, at);
+  if (context.isReplicated) {
+    const shown = { command, folder: relative(process.cwd(), folder) || '.' };
+    await holdCeremonies(steps, context, shown);
+  }
   const pid = await steps.run(`start the server on localhost:${port}`, () => startServer(at, isReady));
   return { pid, wasRunning: earlier !== undefined };
 }
@@ -390,7 +381,7 @@ async function main() {
   const context = await steps.run(isNew ? `make ${folder}: tokens, certificates, configuration` : `use ${folder}`, () =>
     prepareFolder(folder, port),
   );
-  const { pid, wasRunning } = await server(steps, context.at);
+  const { pid, wasRunning } = await server(steps, context, folder);
   const stays = values['keep-running'] || wasRunning;
   const stop = async () => {
     if (!stays) await steps.run('stop the server', () => stopServer(context.at, pid));

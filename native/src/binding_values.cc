@@ -79,6 +79,7 @@ Napi::Object attributesObject(Napi::Env env, const KeyAttributes& key) {
   object.Set("wrap", key.wrap);
   object.Set("unwrap", key.unwrap);
   object.Set("derive", key.derive);
+  object.Set("wrapWithTrusted", key.wrapWithTrusted);
   return object;
 }
 

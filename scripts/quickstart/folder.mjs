@@ -8,8 +8,8 @@ import { findSoftHsmLibrary } from '../system-packages.mjs';
 const account = '111122223333';
 const certificateDays = 825;
 
-/** The two "HSMs": one for the default key store, one for the custom key store. */
-const tokens = ['default', 'payments'];
+/** The clusters, and the "HSMs" of each: one for the default key store, three with the same keys for the custom one. */
+const members = { default: ['a'], payments: ['a', 'b', 'c'] };
 
 /** Makes missing files. @returns their paths, and the ids. */
 export async function prepareFolder(folder, port) {
@@ -18,15 +18,42 @@ export async function prepareFolder(folder, port) {
     throw new StepFailure(`${folder} is open to other users: chmod 700 ${folder}`);
   const at = (name) => join(folder, name);
   const state = readState(at('quickstart.json'));
-  const ids = state.clusterIds ?? Object.fromEntries(tokens.map((name) => [name, newClusterId()]));
+  const ids = state.clusterIds ?? Object.fromEntries(Object.keys(members).map((name) => [name, newClusterId()]));
   writeState(at('quickstart.json'), { ...state, clusterIds: ids });
-  await prepareTokens(at);
+  const isReplicated = !hasEarlierLayout(at);
+  await prepareTokens(at, isReplicated ? tokensOfMembers() : earlierTokens);
   await prepareCertificates(at);
   writeOnce(at('sealing.key'), () => `${randomBytes(32).toString('base64')}\n`);
   writeOnce(at('holdfast.yaml'), () => configuration({ ids, port }));
   for (const name of ['operator', 'app'])
     writeOnce(at(name === 'operator' ? 'client.yaml' : 'client-app.yaml'), () => profile(name, port));
-  return { at, clusterId: ids.payments };
+  return { at, clusterIds: ids, isReplicated };
+}
+
+/** Whether an earlier version made the folder: its clusters have one token each, and no replication. */
+function hasEarlierLayout(at) {
+  return existsSync(at('holdfast.yaml')) && !/replication: wrapped/.test(readFileSync(at('holdfast.yaml'), 'utf8'));
+}
+
+const earlierTokens = ['default', 'payments'].map((name) => ({ label: `holdfast-${name}`, pin: name, officer: name }));
+
+/** The members of a cluster have one user PIN, and an officer's PIN each. */
+function tokensOfMembers() {
+  return Object.entries(members).flatMap(([cluster, names]) =>
+    names.map((name) => ({
+      label: tokenLabel(cluster, name),
+      pin: cluster,
+      officer: `${cluster}-${name}`,
+    })),
+  );
+}
+
+/** The label of a member's token. */
+export const tokenLabel = (cluster, member) => `holdfast-${cluster}-${member}`;
+
+/** The members of a cluster of the configuration, each with the file of its officer's PIN. */
+export function membersOf(cluster, at) {
+  return members[cluster].map((name) => ({ name, officerPinFile: at(`${cluster}-${name}.so-pin`) }));
 }
 
 /** The ids that an earlier run stored. A half-written file counts as none. */
@@ -69,7 +96,7 @@ function writeWhole(file, content) {
   renameSync(`${file}.new`, file);
 }
 
-async function prepareTokens(at) {
+async function prepareTokens(at, tokens) {
   mkdirSync(at('tokens'), { recursive: true, mode: 0o700 });
   writeOnce(
     at('softhsm2.conf'),
@@ -77,14 +104,13 @@ async function prepareTokens(at) {
   );
   const env = { SOFTHSM2_CONF: at('softhsm2.conf') };
   const shown = await execute('softhsm2-util', ['--show-slots'], { env });
-  for (const name of tokens) {
-    const label = `holdfast-${name}`;
-    writeOnce(at(`${name}.pin`), () => `${randomPin()}\n`);
-    writeOnce(at(`${name}.so-pin`), () => `${randomPin()}\n`);
+  for (const { label, pin, officer } of tokens) {
+    writeOnce(at(`${pin}.pin`), () => `${randomPin()}\n`);
+    writeOnce(at(`${officer}.so-pin`), () => `${randomPin()}\n`);
     if (new RegExp(`^\\s+Label:\\s+${label}\\s*$`, 'm').test(shown)) continue;
     const read = (file) => readFileSync(at(file), 'utf8').trim();
     // softhsm2-util takes PINs only from a terminal or as arguments. These open nothing but this folder's tokens.
-    const pins = ['--pin', read(`${name}.pin`), '--so-pin', read(`${name}.so-pin`)];
+    const pins = ['--pin', read(`${pin}.pin`), '--so-pin', read(`${officer}.so-pin`)];
     try {
       await execute('softhsm2-util', ['--init-token', '--free', '--label', label, ...pins], { env });
     } catch {
@@ -196,7 +222,9 @@ modules:
     path: ${findSoftHsmLibrary()}
     environment: { SOFTHSM2_CONF: softhsm2.conf }
 clusters:
-${tokens.map((name) => clusterLines(name, ids[name])).join('')}defaultKeyStore:
+${Object.keys(members)
+  .map((name) => clusterLines(name, ids[name]))
+  .join('')}defaultKeyStore:
   cluster: ${ids.default}
   pin: { file: default.pin }
 catalog: { kind: sqlite, path: catalog.sqlite }
@@ -210,11 +238,10 @@ function clusterLines(name, id) {
   return `  - id: ${id}
     name: ${name}
     trustAnchorCertificate: anchor.pem
-    replication: none
-    minimumMembers: 1
+    replication: wrapped
+    minimumMembers: ${Math.min(2, members[name].length)}
     members:
-      - { name: a, module: softhsm, tokenLabel: holdfast-${name} }
-`;
+${members[name].map((member) => `      - { name: ${member}, module: softhsm, tokenLabel: ${tokenLabel(name, member)} }\n`).join('')}`;
 }
 
 function profile(name, port) {

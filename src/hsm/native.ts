@@ -128,6 +128,7 @@ export interface NativeKeyAttributes {
   wrap: boolean;
   unwrap: boolean;
   derive: boolean;
+  wrapWithTrusted: boolean;
 }
 
 /** A result, the member (by index) and session epoch that gave it, and its times. */

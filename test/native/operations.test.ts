@@ -83,7 +83,15 @@ describe('operations on one token', () => {
     const { value } = await pool.readAttributes(member, secretKeyClass, key.id, soon());
     const yes = { isToken: true, isPrivate: true, sensitive: true, encrypt: true, decrypt: true };
     const proofs = { alwaysSensitive: true, neverExtractable: true, local: true };
-    const no = { extractable: false, sign: false, verify: false, wrap: false, unwrap: false, derive: false };
+    const no = {
+      extractable: false,
+      wrapWithTrusted: false,
+      sign: false,
+      verify: false,
+      wrap: false,
+      unwrap: false,
+      derive: false,
+    };
     const rest = { label: 'key', keyType: 0x1f, valueLength: 32, modifiable: false };
     expect(value).toEqual([{ ...rest, ...yes, ...proofs, ...no }]);
   });
