@@ -28,6 +28,10 @@ struct LaneOperation {
   OperationPointer (*make)(const Napi::CallbackInfo& info);
 };
 
+Novelty noveltyOf(const Napi::Value& isNew) {
+  return isNew.As<Napi::Boolean>().Value() ? Novelty::kNew : Novelty::kMayExist;
+}
+
 /// Rare operations, which give a promise. The first argument says which members may run it, the last is the
 /// deadline.
 constexpr LaneOperation kControlOperations[] = {
@@ -46,7 +50,8 @@ constexpr LaneOperation kControlOperations[] = {
      }},
     {"unwrapKey",
      [](const auto& info) {
-       return makeUnwrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]));
+       return makeUnwrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]),
+                            noveltyOf(info[5]));
      }},
 };
 

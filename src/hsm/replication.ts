@@ -17,6 +17,8 @@ interface Copying {
   material: MaterialReference;
   /** The generation of the wrapping keys. */
   generation: number;
+  /** It was made just now: no other member can have it. */
+  isNew: boolean;
   call: HsmCall;
 }
 
@@ -53,7 +55,7 @@ export class Replication {
     const [maker, ...others] = members;
     const material = await makeKeyOn(maker, this.#tools, request, true, call);
     for (const member of memberSet.members) if (member !== maker) missing.note(material.materialId, member);
-    const copying: Copying = { material, generation, call };
+    const copying: Copying = { material, generation, isNew: true, call };
     const proved = others.length === 0 ? [] : await this.#proved(copying, maker, others);
     const memberNames = [maker, ...proved].map(({ place }) => place.memberName).sort();
     return { canary: material.canary, extractable: true, memberNames };
@@ -70,7 +72,7 @@ export class Replication {
     await this.generations.readNew(memberSet.members);
     const generation = this.generations.inUse;
     if (generation === undefined || !this.generations.isCurrent(target)) throw this.#behind(memberName);
-    const copying: Copying = { material, generation, call };
+    const copying: Copying = { material, generation, isNew: false, call };
     const made = await this.#unwrap(target, copying, await this.#wrapSomewhere(copying, target));
     missing.forget(material.materialId, target);
     return { copied: made > 0 };
@@ -147,12 +149,12 @@ export class Replication {
   }
 
   /** @returns how many keys were made: none if the member had it, and it has proved itself. */
-  #unwrap(member: Member, { material, generation, call }: Copying, blob: Uint8Array): Promise<number> {
+  #unwrap(member: Member, { material, generation, isNew, call }: Copying, blob: Uint8Array): Promise<number> {
     const { pool, calls, memberSet, materials, clusterId } = this.#tools;
     const reference = materials.referenceTo(material);
     const target = { operation: 'unwrap-key', materialId: material.materialId } as const;
     return calls.once(member, target, call, async () =>
-      pool.unwrapKey(member.index, reference, clusterId, generation, blob, memberSet.tryDeadlineMs(call)),
+      pool.unwrapKey(member.index, reference, clusterId, generation, blob, isNew, memberSet.tryDeadlineMs(call)),
     );
   }
 

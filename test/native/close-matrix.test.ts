@@ -71,7 +71,7 @@ const matrix: Record<keyof NativePool, Row> = {
     open: 'material-missing',
   },
   unwrapKey: {
-    call: (pool, key) => pool.unwrapKey(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), soon()),
+    call: (pool, key) => pool.unwrapKey(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), false, soon()),
     ...refusedWhenClosing,
     open: 'material-missing',
   },

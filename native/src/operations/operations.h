@@ -38,10 +38,18 @@ namespace holdfast {
 /// The material's key, wrapped under the generation's key for AES keys: the blob, which is no secret. Throws
 /// `material-mismatch` if the wrapping key lacks one of its attributes.
 [[nodiscard]] OperationPointer makeWrapKey(MaterialPointer material, Generation generation);
+/// Whether a token may have a key before it is made there.
+enum class Novelty : uint8_t {
+  kMayExist,
+  /// Its random id was drawn just now, and nothing has made it on this token: a search, which takes time that
+  /// grows with the token's contents, would find nothing.
+  kNew,
+};
 /// Makes the material's key of a blob and proves it by its canary; returns how many keys it made: 0 if the
 /// token had it. A key that does not prove itself is destroyed again. Not beside another process's for the
 /// same material: the token would have two.
-[[nodiscard]] OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob);
+[[nodiscard]] OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob,
+                                             Novelty novelty = Novelty::kMayExist);
 
 /// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
 /// alone proves nothing: anyone who reaches the token can plant one.

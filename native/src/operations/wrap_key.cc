@@ -54,8 +54,11 @@ class WrapKey final : public Operation {
 /// do the same at the same time.
 class UnwrapKey final : public Operation {
  public:
-  UnwrapKey(MaterialPointer material, Generation generation, Bytes blob)
-      : material_(std::move(material)), generation_(std::move(generation)), blob_(std::move(blob)) {}
+  UnwrapKey(MaterialPointer material, Generation generation, Bytes blob, Novelty novelty)
+      : material_(std::move(material)),
+        generation_(std::move(generation)),
+        blob_(std::move(blob)),
+        novelty_(novelty) {}
 
   Value run(OperationContext& context) override {
     const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
@@ -78,12 +81,17 @@ class UnwrapKey final : public Operation {
   CK_OBJECT_HANDLE unwrapIfMissing(OperationContext& context, const Wrapping& wrapping) const {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
-    if (!findObjects(context, material_->identity, 1).empty()) return CK_INVALID_HANDLE;
-    // An empty search counts only if the token still answers (invariant 4).
-    context.token.proveAlive(context.session);
+    if (novelty_ == Novelty::kMayExist && exists(context)) return CK_INVALID_HANDLE;
     context.cache.drop(material_->identity);
     auto wanted = keyTemplate(aesKey(), name(), Custody::kWrapped, context.profile.knowsCopyable);
     return unwrapKey(context.session, wrapping, blob_, wanted);
+  }
+
+  bool exists(OperationContext& context) const {
+    if (!findObjects(context, material_->identity, 1).empty()) return true;
+    // An empty search counts only if the token still answers (invariant 4).
+    context.token.proveAlive(context.session);
+    return false;
   }
 
   void prove(OperationContext& context, CK_OBJECT_HANDLE made) const {
@@ -114,6 +122,7 @@ class UnwrapKey final : public Operation {
   const MaterialPointer material_;
   const Generation generation_;
   const Bytes blob_;
+  const Novelty novelty_;
 };
 
 }  // namespace
@@ -122,8 +131,8 @@ OperationPointer makeWrapKey(MaterialPointer material, Generation generation) {
   return std::make_unique<WrapKey>(std::move(material), std::move(generation));
 }
 
-OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob) {
-  return std::make_unique<UnwrapKey>(std::move(material), std::move(generation), std::move(blob));
+OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob, Novelty novelty) {
+  return std::make_unique<UnwrapKey>(std::move(material), std::move(generation), std::move(blob), novelty);
 }
 
 }  // namespace holdfast
