@@ -161,13 +161,12 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   }
 
   #memberReport(clusterId: string, member: ClusterStatus['members'][number]): MemberReport {
-    const { seen, generation, missingMaterials } = member;
+    const { seen, generation } = member;
     return {
       ...memberStatus(member, this.#parts.unaccountedMaterials(clusterId, member.name)),
       token: seen && tokenReport(seen.token),
       profile: seen?.profile,
       generation,
-      missingMaterials,
     };
   }
 

@@ -5,7 +5,8 @@ import type { MemberState, MemberStatus } from '../status/service-status.js';
 export function memberStatus(member: ClusterStatus['members'][number], unaccountedMaterials: number): MemberStatus {
   const { lanes = 0, running = 0, quarantinedLanes = 0, queued = 0 } = member.statistics ?? {};
   const counts = { lanes, busyLanes: running, quarantinedLanes, queuedOperations: queued, unaccountedMaterials };
-  return { name: member.name, state: memberState(member), ...counts };
+  const { name, missingMaterials, generation = null } = member;
+  return { name, state: memberState(member), ...counts, missingMaterials, generation };
 }
 
 function memberState(member: ClusterStatus['members'][number]): MemberState {

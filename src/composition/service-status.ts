@@ -107,7 +107,8 @@ export class ServerStatus implements StatusSource {
     const clusters = new Map(this.#parts.clusters().map((cluster) => [cluster.clusterId, cluster]));
     return connections.map((connection) => {
       const { store, clusterId, state, errorCode, connected } = connection;
-      const members = clusters.get(clusterId)?.members.map((member) => this.#memberStatus(clusterId, member)) ?? [];
+      const cluster = clusters.get(clusterId);
+      const members = cluster?.members.map((member) => this.#memberStatus(clusterId, member)) ?? [];
       return {
         customKeyStoreId: store?.customKeyStoreId ?? null,
         scope: store === null ? null : { account: store.account, region: store.region },
@@ -118,6 +119,7 @@ export class ServerStatus implements StatusSource {
         connectionErrorCode: state === 'FAILED' || state === 'CONNECTING' ? errorCode : null,
         serving: connected && members.some((member) => member.state === 'SERVING'),
         refusedTokens: refusedTokens(connection, attempts),
+        minimumMembers: cluster?.minimumMembers ?? 0,
         members,
       };
     });

@@ -9,7 +9,8 @@ import type { KeyStoreStatus, MemberStatus, ServiceStatus } from './service-stat
 const now = new Date('2026-11-30T10:00:00Z');
 const later = new Date('2027-11-30T10:00:00Z');
 const counts = { lanes: 1, busyLanes: 0, quarantinedLanes: 0, queuedOperations: 0, unaccountedMaterials: 0 };
-const member: MemberStatus = { name: 'a', state: 'SERVING', ...counts };
+const copies = { missingMaterials: 0, generation: 2 };
+const member: MemberStatus = { name: 'a', state: 'SERVING', ...counts, ...copies };
 const keyStore: KeyStoreStatus = {
   customKeyStoreId: null,
   scope: null,
@@ -20,6 +21,7 @@ const keyStore: KeyStoreStatus = {
   connectionErrorCode: null,
   serving: true,
   refusedTokens: [],
+  minimumMembers: 1,
   members: [member],
 };
 const certificate = { path: '/server.pem', kind: 'CERTIFICATE', subject: 'CN=x', notBefore: new Date(0) } as const;
@@ -75,6 +77,9 @@ const states: Record<string, ServiceStatus> = {
   HoldfastMemberSuspended: withMember({ state: 'PROBING' }),
   HoldfastDeletionsHeld: { ...well, deletionHold: { reason: 'clock-forward', since: now } },
   HoldfastUnaccountedKeys: withMember({ unaccountedMaterials: 2 }),
+  HoldfastBelowMinimumMembers: withStore({ minimumMembers: 2 }),
+  HoldfastMissingReplicas: withMember({ missingMaterials: 2 }),
+  HoldfastGenerationBehind: withStore({ members: [member, { ...member, generation: 1 }] }),
   HoldfastLanesHang: withMember({ quarantinedLanes: 1 }),
   HoldfastProcessWornOut: withReplacement('due'),
   HoldfastReplacementPutOff: withReplacement('put-off'),

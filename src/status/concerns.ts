@@ -102,7 +102,19 @@ function auditConcerns({ audit }: ServiceStatus): Concern[] {
 
 function keyStoreConcerns(store: KeyStoreStatus): Concern[] {
   const subject = `key store ${store.customKeyStoreId ?? 'default'}`;
-  return [...connectionConcerns(subject, store), ...pinConcerns(subject, store), ...memberConcerns(subject, store)];
+  return [
+    ...connectionConcerns(subject, store),
+    ...pinConcerns(subject, store),
+    ...minimumConcerns(subject, store),
+    ...memberConcerns(subject, store),
+  ];
+}
+
+/** If no member serves at all, the store itself is the failure. */
+function minimumConcerns(subject: string, { members, minimumMembers, serving }: KeyStoreStatus): Concern[] {
+  const count = members.filter(({ state }) => state === 'SERVING').length;
+  if (!serving || count >= minimumMembers) return [];
+  return [warning(subject, `Only ${count} of its members take work: a new key needs ${minimumMembers}.`)];
 }
 
 function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {
@@ -142,7 +154,8 @@ const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'
 
 /** The problems of members are warnings: if no member takes work, the store itself is the failure. */
 function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
-  return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials }) => {
+  const newest = Math.max(0, ...members.map(({ generation }) => generation ?? 0));
+  return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials, missingMaterials, generation }) => {
     const member = `${subject}, member ${name}`;
     const found: Concern[] = [];
     if (state !== 'SERVING' && state !== 'CLOSED') found.push(warning(member, memberTroubles[state]));
@@ -153,6 +166,12 @@ function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[]
           member,
           `Its token holds ${unaccountedMaterials} keys that this catalog does not know: is it the right one?`,
         ),
+      );
+    if (missingMaterials > 0)
+      found.push(warning(member, `It lacks ${missingMaterials} keys that others have, and should be given them.`));
+    if (state === 'SERVING' && (generation ?? 0) < newest)
+      found.push(
+        warning(member, 'It lacks the wrapping keys in use and gets no copies: `holdfast cluster add-member`.'),
       );
     return found;
   });

@@ -32,6 +32,10 @@ export interface MemberStatus {
   queuedOperations: number;
   /** Keys on its token that the catalog does not know, by the last inventory. */
   unaccountedMaterials: number;
+  /** Keys of the catalog that it is known to lack. */
+  missingMaterials: number;
+  /** Its highest complete generation of wrapping keys; null: it has none, or is not open. */
+  generation: number | null;
 }
 
 /** One key store with its cluster. */
@@ -51,6 +55,8 @@ export interface KeyStoreStatus {
   serving: boolean;
   /** Serial numbers of the tokens that refused its present PIN, which is not tried on them again. */
   refusedTokens: string[];
+  /** How many members must hold a new key; 0 if the configuration no longer has the cluster. */
+  minimumMembers: number;
   /** Its members, in the order of the configuration; empty if the configuration no longer has the cluster. */
   members: MemberStatus[];
 }

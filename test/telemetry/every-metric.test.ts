@@ -237,6 +237,7 @@ const keyStore = {
   connectionErrorCode: null,
   serving: true,
   refusedTokens: [],
+  minimumMembers: 1,
   members: [],
 };
 const status: ServiceStatus = {

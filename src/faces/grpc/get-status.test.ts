@@ -48,8 +48,16 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
     quarantinedLanes: 2,
     queuedOperations: 1,
     unaccountedMaterials: 5,
+    missingMaterials: 6,
+    generation: 2,
   }));
-  const store = { clusterId: 'cluster-aaaaaaaaaaa', clusterName: 'payments', serving: false, members };
+  const store = {
+    clusterId: 'cluster-aaaaaaaaaaa',
+    clusterName: 'payments',
+    serving: false,
+    minimumMembers: 2,
+    members,
+  };
   const keyStores = connectionStates.flatMap((connectionState) =>
     [null, ...connectionErrorCodes].flatMap((connectionErrorCode) => [
       { ...store, connectionState, connectionErrorCode, customKeyStoreId: null, scope: null, name: null },

@@ -35,7 +35,10 @@ export async function getStatus(
   return {
     severity: worst(concerns),
     concerns,
-    keyStores: keyStores.map(({ scope: _, ...shown }) => withoutNulls(shown)),
+    keyStores: keyStores.map(({ scope: _, members, ...shown }) => ({
+      ...withoutNulls(shown),
+      members: members.map(withoutNulls),
+    })),
     catalog: { readable: catalogReadable, writable: catalogWritable },
     deletions: { held: deletionHold !== null, ...deletionHold },
     process: { ...process, replacement: process.replacement.toUpperCase().replace('-', '_') },
