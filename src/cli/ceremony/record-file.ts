@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, lstat, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../../clock-system.js';
 import { resolveSecret, SecretUnavailableError } from '../../config/secret-source.js';
@@ -22,7 +22,8 @@ export function recordPath(directory: string, cluster: string, generation: numbe
 
 /** Finds out before the ceremony whether the record can be written after it. @throws CliError */
 export async function requireRecordPlace(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
+  // A link that points nowhere is in the way too. What cannot be looked at is for the check of the folder to explain.
+  const found = await lstat(path).catch(() => undefined);
   if (found !== undefined)
     throw new CliError(exitCodes.local, 'LOCAL_FILE', `there is something at ${path}, and no record replaces a file`);
   try {
