@@ -67,6 +67,16 @@ test.each([
   expect([recorded.length, done]).toEqual([1, ['drain a']]);
 });
 
+test('two drains at once leave one member that serves', async () => {
+  const other = { clusterId, memberName: 'b' };
+  const outcomes = await Promise.allSettled([
+    administration.drain(place, false, 0),
+    administration.drain(other, false, 0),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  expect(done).toEqual(['drain a']);
+});
+
 test('a member that does not serve may always be drained', async () => {
   members = [member('a', { breaker: 'open' })];
   await administration.drain(place, false, 0);

@@ -40,6 +40,8 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   readonly #running = new Map<string, ReconciliationReport>();
   /** The last of them, if the reconciler has no result of it: it failed, or the cluster has no replication. */
   readonly #ended = new Map<string, ReconciliationReport>();
+  /** They still serve, and count no more: two drains at once must not take out the last two members. */
+  readonly #beingDrained = new Set<{ clusterId: string; memberName: string }>();
   readonly #following: PeriodicJob;
 
   constructor(parts: ClusterParts) {
@@ -79,8 +81,13 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   async drain(place: { clusterId: string; memberName: string }, force: boolean, deadlineMs: number): Promise<void> {
     const { maintenance, clock } = this.#parts;
     if (!force) this.#requireAnother(place);
-    await maintenance.recordDrainedMember({ ...place, drainedDate: clock.now() });
-    await this.#drainHere(place, deadlineMs);
+    this.#beingDrained.add(place);
+    try {
+      await maintenance.recordDrainedMember({ ...place, drainedDate: clock.now() });
+      await this.#drainHere(place, deadlineMs);
+    } finally {
+      this.#beingDrained.delete(place);
+    }
   }
 
   async resume(place: { clusterId: string; memberName: string }): Promise<void> {
@@ -137,7 +144,10 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
     const cluster = this.reports().find((each) => each.clusterId === clusterId);
     const serving = cluster?.members.filter(({ state }) => state === 'SERVING') ?? [];
     if (!serving.some(({ name }) => name === memberName)) return;
-    const others = serving.filter(({ name }) => name !== memberName);
+    const leaving = [...this.#beingDrained].filter((each) => each.clusterId === clusterId);
+    const others = serving.filter(
+      ({ name }) => name !== memberName && !leaving.some((each) => each.memberName === name),
+    );
     if (others.some(({ missingMaterials }) => missingMaterials === 0)) return;
     const reason =
       others.length === 0
