@@ -1,5 +1,6 @@
 import type { CertificateReload } from './composition/certificate-reload.js';
 import { type Core, composeCore } from './composition/core.js';
+import { ConfigurationReload } from './composition/configuration-reload.js';
 import { startFace } from './composition/face.js';
 import {
   closeFoundation,
@@ -16,6 +17,7 @@ import type { Configuration } from './config/configuration.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import type { GrpcFace } from './faces/grpc/server.js';
 import { ProcessReplacement, type ReplacementState } from './hsm/process-replacement.js';
+import { configurationReloadEvents } from './telemetry/configuration-events.js';
 import { readinessEvent, replacementEvent } from './telemetry/events.js';
 import type { Logger } from 'pino';
 
@@ -47,12 +49,18 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     const core = await composeCore(foundation, secrets);
     let replacementState = (): ReplacementState => 'none';
     let reload = (): CertificateReload | undefined => undefined;
+    const configurationReload = new ConfigurationReload({
+      configuration: foundation.configuration,
+      clusters: core.configuredClusters,
+      events: configurationReloadEvents(foundation.telemetry.sink),
+    });
     const status = serverStatus(
       { ...foundation, ...core },
       {
         replacement: () => replacementState(),
         certificates: () => reload()?.status() ?? [],
         certificateTrouble: () => reload()?.trouble ?? null,
+        configurationTrouble: () => configurationReload.trouble,
       },
     );
     const { face, certificates } = await startFace(foundation, core, status);
@@ -67,7 +75,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
       ready: () => readiness.ready,
       faceLoad: () => face.load(),
     });
-    return new RunningServer(foundation, core, { face, certificates, replacement, readiness });
+    return new RunningServer(foundation, core, { face, certificates, replacement, readiness, configurationReload });
   } catch (error) {
     secrets.defaultKeyStorePin?.destroy();
     await closeFoundation(foundation, minAuditCloseMs);

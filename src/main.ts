@@ -36,7 +36,7 @@ function keepRequestsYoung(): void {
 
 /**
  * Runs a server until SIGTERM or SIGINT, then drains it: config → compose → serve → drain. SIGHUP reads certificates
- * again and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. If an HSM is stuck and
+ * again, takes up members that were added to the configuration, and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. If an HSM is stuck and
  * nothing serves, the server drains without a signal, so that it can be replaced.
  *
  * Rejects if it cannot start. Resolves after a clean stop, with the reason for the stop. It ends the process itself in

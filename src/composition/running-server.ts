@@ -5,6 +5,7 @@ import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import type { CertificateReload } from './certificate-reload.js';
+import type { ConfigurationReload } from './configuration-reload.js';
 import type { Core } from './core.js';
 import type { Face } from './face.js';
 import { closeFoundation, type Foundation, minAuditCloseMs } from './foundation.js';
@@ -30,7 +31,10 @@ export interface HoldfastServer {
   readonly reconciler: Reconciler;
   /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
   readonly replacementAsked: Promise<void>;
-  /** Reads certificates, keys and revocation lists again and reopens the audit log (SIGHUP). */
+  /**
+   * Reads certificates, keys, revocation lists and the configuration again, takes up new members, and reopens the audit
+   * log (SIGHUP). What cannot be used stays as it was; it then rejects at the end.
+   */
   reload(): Promise<void>;
   /** Drains, closes and flushes, all within a bound: a job whose HSM hangs ends when its key store is closed. */
   stop(): Promise<StopOutcome>;
@@ -40,6 +44,7 @@ export interface HoldfastServer {
 export interface Serving extends Face {
   replacement: ProcessReplacement;
   readiness: ReadinessWatch;
+  configurationReload: ConfigurationReload;
 }
 
 /** The server of `compose`. */
@@ -53,14 +58,16 @@ export class RunningServer implements HoldfastServer {
   readonly #replacement: ProcessReplacement;
   readonly #readiness: ReadinessWatch;
   readonly #certificates: CertificateReload;
+  readonly #configurationReload: ConfigurationReload;
 
-  constructor(foundation: Foundation, core: Core, { face, certificates, replacement, readiness }: Serving) {
-    this.#replacement = replacement;
-    this.#readiness = readiness;
+  constructor(foundation: Foundation, core: Core, serving: Serving) {
+    this.#replacement = serving.replacement;
+    this.#readiness = serving.readiness;
     this.#foundation = foundation;
     this.#core = core;
-    this.#face = face;
-    this.#certificates = certificates;
+    this.#face = serving.face;
+    this.#certificates = serving.certificates;
+    this.#configurationReload = serving.configurationReload;
     this.keyDeletion = core.keyDeletion;
     this.intentRecovery = core.intentRecovery;
     this.reconciler = core.reconciler;
@@ -94,7 +101,8 @@ export class RunningServer implements HoldfastServer {
 
   async reload(): Promise<void> {
     // An audit log that cannot be reopened must not keep an old certificate or list in use.
-    const parts = [this.#foundation.auditFile.reopen(), this.#certificates.reload()];
+    const { auditFile } = this.#foundation;
+    const parts = [auditFile.reopen(), this.#certificates.reload(), this.#configurationReload.reload()];
     const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

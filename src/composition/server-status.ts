@@ -33,6 +33,7 @@ export interface LateParts {
   replacement(): ReplacementState;
   certificates(): CertificateStatus[];
   certificateTrouble(): string | null;
+  configurationTrouble(): string | null;
 }
 
 /** The status of a server that has just started. */
@@ -61,6 +62,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
     disks: () => disks.status(),
     certificates: () => late.certificates(),
     certificateTrouble: () => late.certificateTrouble(),
+    configurationTrouble: () => late.configurationTrouble(),
     process: () => ({ version, startTime, replacement: late.replacement() }),
   };
   return new ServerStatus(parts, configuration.clusters);

@@ -34,6 +34,7 @@ export interface StatusParts {
   disks(): Promise<DiskStatus[]>;
   certificates(): CertificateStatus[];
   certificateTrouble(): string | null;
+  configurationTrouble(): string | null;
   process(): Pick<ProcessStatus, 'version' | 'startTime' | 'replacement'>;
 }
 
@@ -65,6 +66,7 @@ export class ServerStatus implements StatusSource {
       disks,
       certificates: parts.certificates(),
       certificateTrouble: parts.certificateTrouble(),
+      configurationTrouble: parts.configurationTrouble(),
       process: {
         ...parts.process(),
         nodeVersion: process.version,

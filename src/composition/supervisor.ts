@@ -51,7 +51,9 @@ export class Supervisor {
    */
   reloading(): void {
     const monotonicMicros = process.hrtime.bigint() / 1_000n;
-    this.#send(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicros}\nSTATUS=reading certificates and lists again`);
+    this.#send(
+      `RELOADING=1\nMONOTONIC_USEC=${monotonicMicros}\nSTATUS=reading certificates, lists and the configuration again`,
+    );
   }
 
   /** The service stops. The watchdog continues: a hanging drain is a hang too. */

@@ -89,6 +89,11 @@ export class PooledCluster implements HsmCluster {
     return this.#memberSet.members;
   }
 
+  /** Takes up a member that was added to the configuration; it lacks all keys until its inventory shows them. */
+  addMember(member: Member): void {
+    this.#memberSet.add(member);
+  }
+
   /** The generation of wrapping keys in use; undefined if there is none. */
   get generation(): number | undefined {
     return this.#replication?.generations.inUse;

@@ -109,13 +109,15 @@ interface OpenCluster {
   cluster: PooledCluster;
   /** Our copy, kept for as long as the cluster is connected: returning members must log in again. */
   pin: Secret;
+  /** Makes a member in its pool, for one that is taken up later. */
+  newMember: (options: MemberOptions) => Member;
 }
 
 /** The clusters of the configuration, over the addon. */
 export class ConfiguredHsmClusters implements HsmClusters {
   readonly #tools: HsmClustersTools;
   readonly #returnValues: ReturnValues;
-  readonly #options: ReadonlyMap<string, ClusterOptions>;
+  readonly #options: Map<string, ClusterOptions>;
   readonly #open = new Map<string, OpenCluster>();
   /** Connects and disconnects of one cluster, in order of arrival. */
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -188,6 +190,31 @@ export class ConfiguredHsmClusters implements HsmClusters {
     this.#open.get(clusterId)?.cluster.memberNamed(memberName)?.returnToService();
   }
 
+  /**
+   * Takes up a member that was added to the configuration. If its cluster is connected, it begins to open, and is
+   * retried until it opens; one that an operator has drained stays out. Harmless for a member that is known.
+   */
+  addMember(clusterId: string, member: MemberOptions): void {
+    const options = this.#options.get(clusterId);
+    if (options === undefined || options.members.some(({ name }) => name === member.name)) return;
+    this.#options.set(clusterId, { ...options, members: [...options.members, member] });
+    const place = { clusterId, memberName: member.name };
+    const taken = this.#inTurn(clusterId, () => this.#takeUp(place, member));
+    void taken.catch((error: unknown) => this.#tools.events.memberOpenFailed(place, error));
+  }
+
+  async #takeUp(place: MemberPlace, options: MemberOptions): Promise<void> {
+    const open = this.#open.get(place.clusterId);
+    // A connect that came in between has opened it.
+    if (open === undefined || open.cluster.memberNamed(place.memberName) !== undefined) return;
+    const member = open.newMember(options);
+    open.cluster.addMember(member);
+    // Whoever follows the catalog's list drains it later if the list cannot be read now.
+    const drained = await this.#tools.maintenance?.listDrainedMembers().catch(() => undefined);
+    if (drained?.some((each) => isSamePlace(each, place)) === true) await member.drain(this.#tools.clock.monotonicMs());
+    else member.beginOpening();
+  }
+
   #inTurn<T>(clusterId: string, work: () => Promise<T>): Promise<T> {
     const turn = (this.#turns.get(clusterId) ?? Promise.resolve()).then(work, work);
     this.#turns.set(clusterId, turn);
@@ -256,28 +283,43 @@ export class ConfiguredHsmClusters implements HsmClusters {
       hedging:
         options.hedging === true ? new Hedging(this.#tools.clock, this.#tools.hedgeListener?.(clusterId)) : undefined,
     };
-    const members = options.members.map(({ name, laneCount, profile = automaticProfile, ...token }) => {
-      const { maxStuckOpenings, openTimeoutMs } = recovery;
-      // Until the token is known; then `setProfile` sets the count.
-      const index = pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
-      const place = { clusterId, memberName: name };
-      const lasting: LastingMember = {
-        index,
-        module: token.module,
-        kind: { profile, laneCount },
-        claim: (found) => {
-          this.#tokenOwners.claim(place, token.module, found);
-        },
-        takeInventory: (deadlineMs) => cluster.memberLoggedIn(index, deadlineMs),
-      };
-      const connection = new MemberConnection(tools, pool, lasting, { pin, credentialVersion }, openTimeoutMs);
-      return new Member(tools, place, connection);
-    });
+    const newMember = (member: MemberOptions): Member =>
+      this.#newMember({ clusterId, tools, credential: { pin, credentialVersion } }, member, (index, deadlineMs) =>
+        cluster.memberLoggedIn(index, deadlineMs),
+      );
+    const members = options.members.map(newMember);
     const cluster: PooledCluster = new PooledCluster(options, tools, members);
     pool.setOperationTimeout(operationTimeoutMs, (failure) => {
       cluster.recordHung(failure);
     });
-    return { pool, pin, cluster };
+    return { pool, pin, cluster, newMember };
+  }
+
+  /** A member in the pool of a cluster, which is not open yet. */
+  #newMember(
+    {
+      clusterId,
+      tools,
+      credential,
+    }: { clusterId: string; tools: ClusterTools & LoginTools; credential: MemberCredential },
+    { name, laneCount, profile = automaticProfile, ...token }: MemberOptions,
+    memberLoggedIn: (index: number, deadlineMs: number) => Promise<void>,
+  ): Member {
+    const { maxStuckOpenings, openTimeoutMs } = tools.recovery;
+    // Until the token is known; then `setProfile` sets the count.
+    const index = tools.pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
+    const place = { clusterId, memberName: name };
+    const lasting: LastingMember = {
+      index,
+      module: token.module,
+      kind: { profile, laneCount },
+      claim: (found) => {
+        this.#tokenOwners.claim(place, token.module, found);
+      },
+      takeInventory: (deadlineMs) => memberLoggedIn(index, deadlineMs),
+    };
+    const connection = new MemberConnection(tools, tools.pool, lasting, credential, openTimeoutMs);
+    return new Member(tools, place, connection);
   }
 
   async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {
@@ -309,6 +351,10 @@ function memberStatus(
     generation: member && cluster?.generationOf(member),
     missingMaterials: (member && cluster?.missingOn(member)) ?? 0,
   };
+}
+
+function isSamePlace(one: MemberPlace, other: MemberPlace): boolean {
+  return one.clusterId === other.clusterId && one.memberName === other.memberName;
 }
 
 function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cause: unknown): ConnectOutcome {

@@ -49,16 +49,25 @@ export interface JudgedFailure {
 
 /** The members of a cluster that share its work, and the one place that classifies their failures. */
 export class MemberSet {
-  /** All members of the configuration, open or not. */
-  readonly members: readonly Member[];
   readonly #tools: MemberSetTools;
+  #members: readonly Member[];
   readonly #missing: MissingCopies | undefined;
 
   /** @param missing of a wrapped cluster; undefined: every member has every key */
   constructor(tools: MemberSetTools, members: readonly Member[], missing?: MissingCopies) {
     this.#tools = tools;
-    this.members = members;
+    this.#members = members;
     this.#missing = missing;
+  }
+
+  /** All members of the configuration, open or not. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** Adds a member that is not open yet. */
+  add(member: Member): void {
+    this.#members = [...this.#members, member];
   }
 
   memberAt(index: number): Member | undefined {

@@ -38,6 +38,7 @@ export interface MemberTools {
 const probeRandomBytes = 16;
 
 const drained = new Error('An operator has drained the member.');
+const added = new Error('The member was added to the configuration and has not been opened yet.');
 
 const proofs: ReadonlySet<string> = new Set(['C_GetSessionInfo', 'C_GetTokenInfo']);
 
@@ -205,6 +206,15 @@ export class Member {
     // A round of recovery that is under way would open it again.
     await this.#breaker.hold(drained);
     await this.#connection.close(deadlineMs);
+  }
+
+  /**
+   * Begins to open a member of a cluster that is connected already: at once, and until it succeeds or `stop`. It takes
+   * work once its inventory has been compared.
+   */
+  beginOpening(): void {
+    void this.#breaker.hold(added);
+    this.#breaker.release();
   }
 
   /** Begins to open it again. */

@@ -35,6 +35,7 @@ const well: ServiceStatus = {
   disks: [{ holds: 'catalog', path: '/', freeBytes: 2 ** 40, sizeBytes: 2 ** 41 }],
   certificates: [{ ...certificate, notAfter: later }],
   certificateTrouble: null,
+  configurationTrouble: null,
   process: {
     version: '1',
     nodeVersion: 'v22',

@@ -195,10 +195,19 @@ export function diskSeverity({ freeBytes, sizeBytes }: Pick<DiskStatus, 'freeByt
   return freeBytes < Math.min(diskWarningBytes, diskWarningRatio * sizeBytes) ? 'WARNING' : 'OK';
 }
 
-function reloadConcerns({ certificateTrouble }: ServiceStatus): Concern[] {
-  if (certificateTrouble === null) return [];
+function reloadConcerns({ certificateTrouble, configurationTrouble }: ServiceStatus): Concern[] {
   const what = 'The files of the last reload are not in use, not even a new revocation list';
-  return [warning('certificates', `${what}: ${certificateTrouble}. Fix them and send SIGHUP.`)];
+  const file = 'The file on disk is not what the service uses: it';
+  return [
+    ...(certificateTrouble === null
+      ? []
+      : [warning('certificates', `${what}: ${certificateTrouble}. Fix them and send SIGHUP.`)]),
+    ...(configurationTrouble === null
+      ? []
+      : [
+          warning('configuration', `${file} ${configurationTrouble}. holdfast config check, then SIGHUP or a restart.`),
+        ]),
+  ];
 }
 
 function diskConcerns({ holds, path, ...space }: DiskStatus): Concern[] {

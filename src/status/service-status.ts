@@ -126,6 +126,8 @@ export interface ServiceStatus {
   certificates: CertificateStatus[];
   /** Why the files of the last reload are not in use; null: they are. */
   certificateTrouble: string | null;
+  /** Why the configuration file is not, or not wholly, in use since the last reload; null: it is. */
+  configurationTrouble: string | null;
   process: ProcessStatus;
 }
 

@@ -50,6 +50,11 @@ export class Metrics {
     this.#seedCounters(clusters);
   }
 
+  /** A member that was added to a cluster: its counters begin at 0 too. */
+  seedMember(clusterId: string, memberName: string): void {
+    this.#seedCounters([{ id: clusterId, name: this.cluster(clusterId), members: [{ name: memberName }] }]);
+  }
+
   #seedCounters(clusters: readonly ClusterNames[]): void {
     for (const [key, seeds] of Object.entries(counterSeeds)) {
       if (typeof seeds === 'string') continue;

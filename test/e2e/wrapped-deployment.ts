@@ -1,7 +1,9 @@
 /** A deployment whose default key store is on several members with the same keys, and the accounts of their tokens. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { TokenReader } from '../token-reader.js';
 import { newMember, runCeremony, type WrappedMember } from '../wrapped-cluster.js';
 import { Accounting } from './accounting.js';
@@ -18,7 +20,7 @@ export class WrappedDeployment {
 
   private constructor(
     readonly deployment: Deployment,
-    readonly members: readonly WrappedMember[],
+    readonly members: WrappedMember[],
   ) {
     const { tokenLabel, pin } = deployment.defaultCluster;
     this.accounting = new Accounting(deployment);
@@ -35,7 +37,7 @@ export class WrappedDeployment {
         const [cluster] = configuration['clusters'] as [Message];
         members = Array.from({ length: memberCount }, (_, index) => newMember('abcdefgh'.charAt(index), of));
         configuration['modules'] = modulesOf(members);
-        const tokens = members.map(({ name }) => ({ name, module: name, tokenLabel: of.tokenLabel, lanes: 2 }));
+        const tokens = members.map((member) => configured(member, of.tokenLabel));
         Object.assign(cluster, { replication: 'wrapped', minimumMembers: Math.min(2, memberCount), members: tokens });
         configuration['limits'] = { reconcileCopiesPerSecond: 1_000, ...limits };
       },
@@ -48,6 +50,27 @@ export class WrappedDeployment {
     const member = this.members[index];
     if (member === undefined) throw new Error(`There is no member ${index}.`);
     return member;
+  }
+
+  /** One more member, in a ceremony over all, and in the configuration file. */
+  async addMember(): Promise<void> {
+    const { tokenLabel, pin } = this.deployment.defaultCluster;
+    const member = newMember('abcdefgh'.charAt(this.members.length), this.deployment.defaultCluster);
+    this.members.push(member);
+    this.#readers.push(new TokenReader(member.hsm, tokenLabel, pin));
+    await runCeremony(this.members, 2, this.deployment.defaultCluster);
+    this.configure(({ modules, clusters: [cluster] }) => {
+      Object.assign(modules, modulesOf([member]));
+      cluster?.members.push(configured(member, tokenLabel));
+    });
+  }
+
+  /** Changes the configuration file. */
+  configure(change: (file: { modules: Message; clusters: { members: Message[] }[]; limits: Message }) => void): void {
+    const path = this.deployment.configurationPath;
+    const file = parse(readFileSync(path, 'utf8')) as Parameters<typeof change>[0];
+    change(file);
+    writeFileSync(path, stringify(file, { aliasDuplicateObjects: false }));
   }
 
   /** The ids of the key materials on each member's token. */
@@ -100,6 +123,10 @@ export class WrappedDeployment {
     this.deployment.dispose();
     for (const { hsm } of this.members) hsm.dispose();
   }
+}
+
+function configured({ name }: WrappedMember, tokenLabel: string): Message {
+  return { name, module: name, tokenLabel, lanes: 2 };
 }
 
 function modulesOf(members: readonly WrappedMember[]): Message {

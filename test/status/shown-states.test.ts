@@ -90,6 +90,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     disks: () => Promise.resolve([]),
     certificates: () => [],
     certificateTrouble: () => null,
+    configurationTrouble: () => null,
     process: () => ({ version: '1', startTime: new Date(0), replacement: 'none' as const }),
   };
   return new ServerStatus(parts, clusters);

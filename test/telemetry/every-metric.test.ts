@@ -244,6 +244,7 @@ const status: ServiceStatus = {
   catalogReadable: true,
   catalogWritable: true,
   certificateTrouble: null,
+  configurationTrouble: null,
   deletionHold: { reason: 'restored', since: new Date(0) },
   encryptionBudgetUsed: 0.25,
   keyStores: [

@@ -10,7 +10,8 @@ Example:
 
 SIGTERM and SIGINT drain: no new work, what is in flight finishes, within limits.drainTimeoutMs.
 Where an HSM is stuck in this process and nothing else serves, it drains by itself and exits with 75, to be started again.
-SIGHUP reads certificates and revocation lists again, and reopens the audit log. Everything else needs a new start.
+SIGHUP reads certificates and revocation lists again, reopens the audit log, and takes up members that were added to clusters in the
+configuration. Everything else needs a new start.
 The log goes to stderr, one line of JSON each.`;
 
 /** `holdfast serve`. */

@@ -68,6 +68,7 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
     catalogReadable: false,
     catalogWritable: false,
     certificateTrouble: 'no PEM',
+    configurationTrouble: null,
     deletionHold: { reason: 'restored', since: date },
     encryptionBudgetUsed: 0.75,
     keyStores: keyStores.map((one) => ({ ...one, refusedTokens: ['4b5c'] })),

@@ -31,7 +31,9 @@ export async function getStatus(
 ): Promise<GetStatusResponse> {
   const status = visibleTo(context.principal, await source.status());
   const concerns = concernsOf(status, clock.now());
-  const { catalogReadable, catalogWritable, certificateTrouble: _, deletionHold, keyStores, process, ...same } = status;
+  const { catalogReadable, catalogWritable, deletionHold, keyStores, process, ...others } = status;
+  // Shown as concerns only.
+  const { certificateTrouble: _certificates, configurationTrouble: _configuration, ...same } = others;
   return {
     severity: worst(concerns),
     concerns,

@@ -1,0 +1,21 @@
+import type { MemberPlace } from '../hsm/events.js';
+import type { EventSink } from './events.js';
+
+/** What came of reading the configuration file again (SIGHUP). */
+export function configurationReloadEvents({ logger, metrics }: EventSink) {
+  return {
+    membersAdded(members: readonly MemberPlace[]): void {
+      logger.info({ members }, 'members were added from the configuration');
+      for (const { clusterId, memberName } of members) metrics?.seedMember(clusterId, memberName);
+    },
+    restartNeeded(changes: readonly string[]): void {
+      logger.warn(
+        { changes },
+        'the configuration has changes that need a restart; what was loaded before stays in use',
+      );
+    },
+    refused(error: unknown): void {
+      logger.error({ err: error }, 'the configuration cannot be used; what was loaded before stays in use');
+    },
+  };
+}
