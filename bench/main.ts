@@ -11,6 +11,7 @@ import { machineName, measuredCommit, thisMachine } from './machine.js';
 import { ceilingOf, measureOpenLoop } from './open-loop.js';
 import { plotsOf } from './plot.js';
 import { ProgramFailure } from './program.js';
+import { measureReplication, replicationLines } from './replication.js';
 import { type BenchReport, ratiosOf, summarise } from './report.js';
 import { measureRounds, warmUp } from './rounds.js';
 import { comparedLevel, scenariosOf } from './scenarios.js';
@@ -35,6 +36,14 @@ const levels = {
     telemetry: { warmUpRequests: 40_000, requestsPerSlice: 3_000, blocks: 20 },
     attempts: { inFlight: 16, warmUpOperations: 40_000, operationsPerSlice: 10_000, blocks: 20 },
     createKey: { levels: [30, 3_000], keysPerLevel: 60 },
+    replication: {
+      memberCounts: [1, 2, 3],
+      levels: [30, 3_000],
+      keysPerLevel: 60,
+      reconciledKeys: 10_000,
+      pairs: 15,
+      encryptionsPerSlice: 40_000,
+    },
   },
   quick: {
     addonLevels: [16],
@@ -45,6 +54,14 @@ const levels = {
     telemetry: { warmUpRequests: 4_000, requestsPerSlice: 600, blocks: 2 },
     attempts: { inFlight: 16, warmUpOperations: 5_000, operationsPerSlice: 2_000, blocks: 2 },
     createKey: { levels: [30, 300], keysPerLevel: 30 },
+    replication: {
+      memberCounts: [1, 3],
+      levels: [30, 300],
+      keysPerLevel: 20,
+      reconciledKeys: 300,
+      pairs: 3,
+      encryptionsPerSlice: 10_000,
+    },
   },
 };
 
@@ -62,6 +79,8 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
   const { rounds, lanes, note } = options;
   progress(`CreateKey with up to ${plan.createKey.levels.at(-1)} keys on the token`);
   const createKey = await measureCreateKey(plan.createKey);
+  progress(`Replicated keys, and up to ${plan.replication.reconciledKeys} of them for a fresh member`);
+  const replication = await measureReplication(plan.replication);
   progress('Hedged and repeated attempts');
   const attempts = await measureAttemptCost(plan.attempts);
   const workbench = await Workbench.start({ lanes, keysOnToken: plan.keysOnToken });
@@ -82,7 +101,7 @@ async function bench(options: BenchArguments): Promise<BenchReport> {
       date: new Date().toISOString(),
       commit: measuredCommit(root),
       note: note ?? null,
-      ...{ rounds, seconds, lanes, skipped, results, openLoop, telemetry, attempts, createKey },
+      ...{ rounds, seconds, lanes, skipped, results, openLoop, telemetry, attempts, createKey, replication },
       ratios: ratiosOf(results, { openLoop, telemetry, createKey }),
     };
   } finally {
@@ -125,8 +144,24 @@ async function smoke({ build, json, lanes }: BenchArguments): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : smokeTable(report));
 }
 
+/** `npm run bench -- replication`: this part alone. */
+async function replicationMain(parameters: readonly string[]): Promise<void> {
+  const { help, build, quick, json } = parseBenchArguments(parameters);
+  if (help) {
+    process.stdout.write(usage);
+    return;
+  }
+  prepareBench(build, progress);
+  const report = await measureReplication((quick ? levels.quick : levels.full).replication);
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${replicationLines(report).join('\n')}\n`);
+}
+
 async function main(): Promise<void> {
   const [command, ...parameters] = process.argv.slice(2);
+  if (command === 'replication') {
+    await replicationMain(parameters);
+    return;
+  }
   if (command === 'compare') {
     await compareMain(parameters, progress);
     return;

@@ -1,3 +1,4 @@
+import type { ReplicationReport } from './replication.js';
 import type { AttemptCostReport } from './attempt-cost.js';
 import { createKeyGrowth } from './create-key-cost.js';
 import type { CreateKeyCost } from './create-key-load.js';
@@ -78,6 +79,8 @@ export interface BenchReport {
   telemetry: TelemetryReport;
   attempts: AttemptCostReport;
   createKey: CreateKeyCost[];
+  /** Clusters with `replication: wrapped`. */
+  replication: ReplicationReport;
   ratios: Ratios;
 }
 

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import type { Comparison } from './comparison.js';
 import type { CreateKeyCost } from './create-key-load.js';
 import type { OpenLoopResult } from './open-loop.js';
+import { replicationLines } from './replication.js';
 import type { BenchReport, BenchResult } from './report.js';
 import { type ThreadKind, threadKinds } from './thread-cpu.js';
 
@@ -44,6 +45,7 @@ export function asTable(report: BenchReport): string {
     `64 lanes kept busy, HSM of 1 ms    ${ratios.simulatedHsm64Lanes.toFixed(3)}`,
     `latency added at p50, HSM of 1 ms  ${ratios.addedLatencyMs.toFixed(3)} ms  (target 0.3)`,
     `CreateKey, CPU, many keys / few    ${ratios.createKeyGrowth.toFixed(3)}  (target at most 2): ${costsInWords(report.createKey)}`,
+    ...replicationLines(report.replication),
     ...report.skipped.map((line) => `Skipped: ${line}`),
     '',
   ].join('\n');

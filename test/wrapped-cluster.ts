@@ -126,8 +126,13 @@ export class WrappedCluster {
     return member;
   }
 
+  /** As the configuration would name it. */
+  memberOptions({ name, fault }: WrappedMember): MemberOptions {
+    return { name, module: fault.module, tokenLabel, tokenSerialNumber: null, laneCount: 2 };
+  }
+
   /** The clusters of one process, made anew by each call. */
-  clusters(): ConfiguredHsmClusters {
+  clusters(change: Partial<ClusterOptions> = {}): ConfiguredHsmClusters {
     const onBackgroundError = (error: unknown, what: string): void => void this.backgroundErrors.push({ error, what });
     const tools = {
       addon: loadAddon(),
@@ -140,16 +145,8 @@ export class WrappedCluster {
       events: recordingEvents(this.events),
       lockDirectory: join(this.folder, 'locks'),
     };
-    const members = this.members.map(
-      ({ name, fault }): MemberOptions => ({
-        name,
-        module: fault.module,
-        tokenLabel,
-        tokenSerialNumber: null,
-        laneCount: 2,
-      }),
-    );
-    const options = { ...clusterOptions, replication: 'wrapped', members, ...this.change } as const;
+    const members = this.members.map((member) => this.memberOptions(member));
+    const options = { ...clusterOptions, replication: 'wrapped', members, ...this.change, ...change } as const;
     const clusters = new ConfiguredHsmClusters(tools, [options]);
     this.#opened.push(clusters);
     return clusters;

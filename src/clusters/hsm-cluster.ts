@@ -64,10 +64,14 @@ export interface ClusterOperations {
   generateKeyMaterial: { request: { materialId: string; label: string }; result: GeneratedMaterial };
   /**
    * Copies a material to a member that lacks it, and proves the copy. Only under the lease of the cluster: two processes
-   * that do so at once would make two objects with one CKA_ID. Rejects with UNSUPPORTED_OPERATION without
-   * `replication: wrapped`.
+   * that do so at once would make two objects with one CKA_ID. If `isAbsent`, the caller has listed the member's
+   * materials under this lease a short while ago; otherwise the member is searched, which takes time that grows with its
+   * keys. Rejects with UNSUPPORTED_OPERATION without `replication: wrapped`.
    */
-  copyKeyMaterial: { request: { material: MaterialReference; memberName: string }; result: { copied: boolean } };
+  copyKeyMaterial: {
+    request: { material: MaterialReference; memberName: string; isAbsent?: boolean };
+    result: { copied: boolean };
+  };
   /**
    * Finds a material on one member, and proves its attributes and its canary now, whatever was proved before. A failure
    * is also an alert (`materialAlert`).
@@ -94,9 +98,9 @@ export interface ClusterOperations {
   random: { request: { lengthBytes: number }; result: Secret };
   /**
    * Ids (hex) of all secret keys on each open member. Custody reports and clean-up compare them with the catalog; so
-   * does a wrapped cluster, which then knows which members lack which materials.
+   * does a wrapped cluster, which then knows which members lack which materials. With a name, of that member alone.
    */
-  listMaterialIds: { request: object; result: MemberInventory[] };
+  listMaterialIds: { request: { memberName?: string }; result: MemberInventory[] };
 }
 
 /** A new key material. */

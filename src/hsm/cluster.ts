@@ -63,7 +63,7 @@ export class PooledCluster implements HsmCluster {
     decrypt: (request, call) => this.#decrypt(request, call),
     generateDataKey: (request, call) => this.#generateDataKey(request, call),
     random: (request, call) => this.#random(request, call),
-    listMaterialIds: (_request, call) => this.#listMaterialIds(call),
+    listMaterialIds: (request, call) => this.#listMaterialIds(request, call),
   };
 
   constructor(
@@ -166,8 +166,7 @@ export class PooledCluster implements HsmCluster {
     this.#materials.forget(materialId);
     if (memberName === undefined) this.#missing?.forgetMaterial(materialId);
     const id = materialIdBytes(materialId);
-    const members = this.members.filter(({ place }) => memberName === undefined || place.memberName === memberName);
-    await this.#onAll(members, (member) =>
+    await this.#onAll(this.#membersNamed(memberName), (member) =>
       this.#calls.once(member, { operation: 'destroy-key', materialId }, undefined, () =>
         this.#tools.pool.destroyKey(member.index, secretKeyClass, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
       ),
@@ -194,18 +193,23 @@ export class PooledCluster implements HsmCluster {
   }
 
   /** Members that are not open are absent from the answer. */
-  async #listMaterialIds({ deadlineMs }: HsmCall): Promise<MemberInventory[]> {
+  async #listMaterialIds(
+    { memberName }: ClusterRequest<'listMaterialIds'>,
+    { deadlineMs }: HsmCall,
+  ): Promise<MemberInventory[]> {
     await this.#replication?.generations.readAgain(this.members);
     return Promise.all(
-      this.members.filter(isOpen).map(async (member) => {
-        const target: OperationTarget = { operation: 'inventory' };
-        const { value: materialIds } = await this.#calls.judged(member, target, undefined, async () => ({
-          ...noLane,
-          value: await this.#takeInventory(member.index, member, deadlineMs),
-        }));
-        const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
-        return { memberName: member.place.memberName, materialIds, isCurrent };
-      }),
+      this.#membersNamed(memberName)
+        .filter(isOpen)
+        .map(async (member) => {
+          const target: OperationTarget = { operation: 'inventory' };
+          const { value: materialIds } = await this.#calls.judged(member, target, undefined, async () => ({
+            ...noLane,
+            value: await this.#takeInventory(member.index, member, deadlineMs),
+          }));
+          const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
+          return { memberName: member.place.memberName, materialIds, isCurrent };
+        }),
     );
   }
 
@@ -215,6 +219,11 @@ export class PooledCluster implements HsmCluster {
     const materialIds = materialIdsIn(await this.#tools.pool.inventory(index, deadlineMs), this.clusterId);
     if (member !== undefined) this.#missing?.compare(member, expected ?? [], new Set(materialIds));
     return materialIds;
+  }
+
+  /** The one with the name, or all. */
+  #membersNamed(memberName: string | undefined): readonly Member[] {
+    return this.members.filter(({ place }) => memberName === undefined || place.memberName === memberName);
   }
 
   /** Undefined if it could not be opened. */

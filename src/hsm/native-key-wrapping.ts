@@ -16,7 +16,7 @@ export interface NativeKeyWrapping {
   ): Promise<NativeResult<Uint8Array>>;
   /**
    * Makes the material's key of a blob, as a token object, and proves it by its attributes and its canary; resolves with how many keys it made: 0 if
-   * the token had it, and it has proved itself. For an `isNew` material, which was made just now and never on this token, that is not looked up: a
+   * the token had it, and it has proved itself. For an `isNew` material, which the caller knows not to be on this token, that is not looked up: a
    * search takes time that grows with the token's contents. One that does not prove itself, or came too late, is destroyed again. Never at the same time in two
    * processes for the same material: the token would have two objects.
    */

@@ -17,7 +17,7 @@ interface Copying {
   material: MaterialReference;
   /** The generation of the wrapping keys. */
   generation: number;
-  /** It was made just now: no other member can have it. */
+  /** No other member can have it: it was made just now, or the receiver's keys were listed. */
   isNew: boolean;
   call: HsmCall;
 }
@@ -63,7 +63,7 @@ export class Replication {
 
   /** Copies a material from any member that has it. */
   async copy(
-    { material, memberName }: ClusterRequest<'copyKeyMaterial'>,
+    { material, memberName, isAbsent = false }: ClusterRequest<'copyKeyMaterial'>,
     call: HsmCall,
   ): Promise<ClusterResult<'copyKeyMaterial'>> {
     const { calls, memberSet, missing } = this.#tools;
@@ -72,7 +72,7 @@ export class Replication {
     await this.generations.readNew(memberSet.members);
     const generation = this.generations.inUse;
     if (generation === undefined || !this.generations.isCurrent(target)) throw this.#behind(memberName);
-    const copying: Copying = { material, generation, isNew: false, call };
+    const copying: Copying = { material, generation, isNew: isAbsent, call };
     const made = await this.#unwrap(target, copying, await this.#wrapSomewhere(copying, target));
     missing.forget(material.materialId, target);
     return { copied: made > 0 };

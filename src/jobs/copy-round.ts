@@ -32,6 +32,11 @@ export interface CopyCounts {
 const batchSize = 100;
 /** A member that fails so often in a row is left alone until the next round. */
 const maxFailuresInARow = 10;
+/**
+ * How long a list of the member's keys is believed, in milliseconds: one search a key would take time that grows with
+ * the keys. Only the holder of the lease copies what has settled, so nothing else adds to the list.
+ */
+const listedForMs = 30_000;
 
 /** A part of a batch was not copied: the record of the batch says so. */
 class CopiesFailedError extends HoldfastError {
@@ -49,6 +54,8 @@ export class CopyRound {
   readonly #memberName: string;
   readonly #counts: CopyCounts = { copied: 0, failed: 0 };
   #failuresInARow = 0;
+  #held: ReadonlySet<string> = new Set();
+  #listedUntilMs = 0;
   #isAbsent = false;
 
   constructor(tools: CopyRoundTools, memberName: string) {
@@ -117,13 +124,33 @@ export class CopyRound {
     const { core, cluster, held, callTimeoutMs } = this.#tools;
     const material = await core.catalog.findMaterial(materialId);
     if (material === undefined || !this.#isSettled(material)) return false;
+    const isAbsent = !(await this.#listed()).has(materialId);
     await held.confirm();
     if (!(await core.catalog.isMaterialKept(materialId))) return false;
-    const request = { material: materialReference(material), memberName: this.#memberName };
+    const request = { material: materialReference(material), memberName: this.#memberName, isAbsent };
     await cluster.perform('copyKeyMaterial', request, { deadlineMs: core.clock.monotonicMs() + callTimeoutMs });
     if (await core.catalog.isMaterialKept(materialId)) return true;
     await this.#takeBack(materialId);
     return false;
+  }
+
+  /** The ids of the materials that the member had a short while ago. @throws KEY_UNAVAILABLE if it is not connected */
+  async #listed(): Promise<ReadonlySet<string>> {
+    const { core, cluster, callTimeoutMs } = this.#tools;
+    const startMs = core.clock.monotonicMs();
+    if (startMs < this.#listedUntilMs) return this.#held;
+    const memberName = this.#memberName;
+    const [inventory] = await cluster.perform(
+      'listMaterialIds',
+      { memberName },
+      { deadlineMs: startMs + callTimeoutMs },
+    );
+    if (inventory === undefined) {
+      throw new HoldfastError('KEY_UNAVAILABLE', `Member ${memberName} is not connected.`, { retryable: true });
+    }
+    this.#held = new Set(inventory.materialIds);
+    this.#listedUntilMs = startMs + listedForMs;
+    return this.#held;
   }
 
   #isSettled({ creationDate }: MaterialRecord): boolean {

@@ -83,6 +83,18 @@ describe('reconciliation', () => {
     expect(on.backgroundErrors).toEqual([]);
   });
 
+  test('searches no member once more for each key: on large tokens that takes longer than the copy', async () => {
+    const searches = async (keys: number): Promise<number[]> => {
+      for (let made = 0; made < keys; made += 1) await keyWithoutC();
+      const before = on.members.map(({ fault }) => fault.calls('C_FindObjectsInit'));
+      const { members } = await reconcilerOf(cluster, undefined, { sampleSize: 0 }).reconcile(clusterId);
+      expect(members.map(({ copied }) => copied)).toEqual([0, 0, keys]);
+      return on.members.map(({ fault }, index) => fault.calls('C_FindObjectsInit') - (before[index] ?? 0));
+    };
+    await searches(1);
+    expect(await searches(12)).toEqual(await searches(2));
+  });
+
   test('only compares in a dry run', async () => {
     await keyWithoutC();
     const result = await reconcilerOf(cluster).reconcile(clusterId, { dryRun: true });
