@@ -16,7 +16,7 @@ const minuteMs = 60_000;
 const leasePollMs = 500;
 
 /** The machine's clocks, with a wall clock that a test moves. */
-class MovedClock implements Clock {
+export class MovedClock implements Clock {
   offsetMs = 0;
   now = (): Date => new Date(systemClock.now().getTime() + this.offsetMs);
   monotonicMs = (): number => systemClock.monotonicMs();
@@ -28,7 +28,7 @@ class MovedClock implements Clock {
  * SoftHSM writes a new object in steps. Killed between the first ones it leaves an empty object: it is not yet a token
  * object, has neither id nor label nor value, and contains no key.
  */
-function isShell(object: TokenObject): boolean {
+export function isShell(object: TokenObject): boolean {
   const hasValue = typeof object['CKA_VALUE_LEN'] === 'number' && object['CKA_VALUE_LEN'] > 0;
   return object.CKA_ID === '' && object.CKA_LABEL === '' && object['CKA_TOKEN'] !== true && !hasValue;
 }

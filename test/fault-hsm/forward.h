@@ -36,6 +36,7 @@ CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const K
   TracedCall call(function, has(function, kSession) ? first : 0);
   const auto decision = instance().meet(function, call.released(), key);
   if (decision) device().obey(*decision);
+  if (decision && decision->action == Action::kDie) dieIn(decision->value);
   const bool pretends = decision && decision->action == Action::kPretend;
   if (pretends && !has(function, kPutsOut)) return call.answer(CKR_OK);
   if (decision && decision->action == Action::kLeaveOpen) return call.answer(*decision->value);
@@ -43,6 +44,7 @@ CK_RV guarded(FunctionNumber function, CK_ULONG first, const Work& work, const K
   const auto answer = told ? std::optional<CK_RV>(decision->value) : device().refuse(function, first);
   if (answer && !has(function, kEndsOperation)) return call.answer(*answer);
   const CK_RV rv = work(decision);
+  if (decision && decision->action == Action::kDieAfter) dieNow();
   return call.answer(answer.value_or(rv));
 }
 

@@ -3,9 +3,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
+#include <thread>
 
 namespace faulthsm {
 namespace {
@@ -87,6 +90,19 @@ std::optional<Decision> Instance::meet(FunctionNumber function, uint64_t release
 bool Instance::hang(uint64_t script, uint64_t released) const {
   while (setting(kScript) == script && setting(kReleased) == released) sleepFor(kLookMs);
   return setting(kReleased) != released;
+}
+
+void dieNow() {
+  ::kill(::getpid(), SIGKILL);
+  for (;;) ::pause();
+}
+
+void dieIn(std::optional<uint64_t> microseconds) {
+  if (!microseconds) dieNow();
+  std::thread([wait = std::chrono::microseconds(*microseconds)] {
+    std::this_thread::sleep_for(wait);
+    dieNow();
+  }).detach();
 }
 
 TracedCall::TracedCall(FunctionNumber function, CK_ULONG session)

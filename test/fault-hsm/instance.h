@@ -48,6 +48,12 @@ class Instance {
 /// The one instance of this copy of the library.
 Instance& instance();
 
+/// Ends the process as `kill -9` does, at this very point of a call.
+[[noreturn]] void dieNow();
+
+/// The same, but after some microseconds, while the call goes on: it is cut short inside the real module.
+void dieIn(std::optional<uint64_t> microseconds);
+
 /// A call under way: counts it and, at its end, writes it into the trace.
 class TracedCall {
  public:

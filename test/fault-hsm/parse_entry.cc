@@ -61,7 +61,9 @@ const std::map<std::string, Word>& actionWords() {
                                                  {"remove", {Action::kRemove, Operand::kRemoval}},
                                                  {"lose-sessions", {Action::kLoseSessions, Operand::kMaybe}},
                                                  {"lose-login", {Action::kLoseLogin, Operand::kNone}},
-                                                 {"renumber", {Action::kRenumber, Operand::kNone}}};
+                                                 {"renumber", {Action::kRenumber, Operand::kNone}},
+                                                 {"die", {Action::kDie, Operand::kMaybe}},
+                                                 {"die-after", {Action::kDieAfter, Operand::kNone}}};
   return words;
 }
 

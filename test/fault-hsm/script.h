@@ -45,6 +45,8 @@ enum class Action {
   kLoseSessions,  ///< `lose-sessions [code]`
   kLoseLogin,     ///< `lose-login`
   kRenumber,      ///< `renumber`: object handles change places.
+  kDie,           ///< `die [n]`: the process is killed before the call, or n µs after it began.
+  kDieAfter,      ///< `die-after`: it is killed when the real module has returned.
 };
 
 /// One line of a script.

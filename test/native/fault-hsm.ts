@@ -210,6 +210,11 @@ export class FaultHsm {
     return sum;
   }
 
+  /** How many calls have returned so far, of all functions. */
+  returned(): number {
+    return this.#words(callsOffset, 1)[0] ?? 0;
+  }
+
   /** The last 4,096 calls that returned, oldest first. */
   trace(): TracedCall[] {
     const names = this.#names();

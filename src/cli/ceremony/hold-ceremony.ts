@@ -26,6 +26,7 @@ import { concludeCeremony, type Conclusion } from './conclude.js';
 import { CeremonySteps } from './steps.js';
 import { type SurveyedMember, surveyMembers } from './survey.js';
 import { checkTrustOf } from './trust-check.js';
+import { UnrecordedNote } from './unrecorded.js';
 import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
 
 /** The options of all commands that make a generation. */
@@ -99,25 +100,23 @@ async function hold(session: Session): Promise<Conclusion> {
   const members = await surveyMembers(configuration, cluster, session.members);
   requireCeremony(members, true);
   await introduce(steps, members);
-  const numbers = request.numbers(members);
   const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
+  const { purpose, without = null } = request;
+  const note = new UnrecordedNote(pathFor(0), cluster.name, { purpose, clusterId: cluster.id, without });
+  const numbers = (await note.generation(members)) ?? request.numbers(members);
   await requireRecordPlace(pathFor(numbers[0]));
   const userPins = await readUserPins(terminal, configuration, cluster, members, options);
   try {
+    await note.write(numbers);
     const carried = await carryOne(session, members, numbers);
     requireMarks(await surveyMembers(configuration, cluster, session.members), carried);
     const { generation } = carried;
     const clusterId = cluster.id;
     const checks = await checkTrustOf({ configuration, steps, clusterId, generation, members, userPins });
-    return await concludeCeremony({
-      cluster,
-      request,
-      members,
-      carried,
-      checks,
-      signingKey,
-      path: pathFor(generation),
-    });
+    const path = pathFor(generation);
+    const conclusion = await concludeCeremony({ cluster, request, members, carried, checks, signingKey, path });
+    await note.remove();
+    return conclusion;
   } finally {
     destroyPins(userPins);
   }

@@ -1,0 +1,88 @@
+/** The PKCS#11 calls of a run, and the places in each at which a process is killed. */
+import type { FaultHsm, TracedCall } from '../native/fault-hsm.js';
+
+/** One place: before a call, after it, or so many fifths of its duration inside it. */
+export interface CrashPoint {
+  /** The index of the member whose token is called. */
+  readonly member: number;
+  readonly functionName: string;
+  /** Which call of the function on this member, from 1. */
+  readonly ordinal: number;
+  readonly place: 'before' | 'after' | 'in';
+  /** For `in`: how many fifths of the recorded duration, and how many microseconds they are. */
+  readonly fifths?: number;
+  readonly insideUs?: number;
+}
+
+/** They change a token, in several steps: a kill may leave an object half-written. */
+const writingFunctions: readonly string[] = [
+  'C_CreateObject',
+  'C_DestroyObject',
+  'C_GenerateKey',
+  'C_SetAttributeValue',
+  'C_UnwrapKey',
+];
+/** SoftHSM writes its token's file at each login. */
+const changingFunctions = new Set([...writingFunctions, 'C_Login', 'C_Initialize', 'C_Finalize', 'C_GenerateKeyPair']);
+
+/** The name by which results are kept, the same in every run. */
+export function pointName({ member, functionName, ordinal, place, fifths }: CrashPoint): string {
+  const where = place === 'in' ? `in ${fifths}/5 of` : place;
+  return `member ${'abcdefgh'.charAt(member)}: ${where} ${functionName} ${ordinal}`;
+}
+
+/**
+ * Leaves out points where everything is as at a neighbour, because only calls that read are between: for an act whose
+ * calls follow each other.
+ */
+export function distinctPoints(points: readonly CrashPoint[]): CrashPoint[] {
+  const changes = (index: number): boolean => changingFunctions.has(points[index]?.functionName ?? 'C_Login');
+  return points.filter((_, index) => [index - 1, index, index + 1].some(changes));
+}
+
+/** Lets the process that makes the call die there. */
+export function arm(faults: readonly FaultHsm[], { member, functionName, ordinal, place, insideUs }: CrashPoint): void {
+  const action = place === 'after' ? 'die-after' : place === 'in' ? `die ${insideUs}` : 'die';
+  faults[member]?.obey(`${functionName} after ${ordinal - 1} times 1 ${action}`);
+}
+
+/** Notes which calls the members receive from now on. */
+export class Recording {
+  readonly #faults: readonly FaultHsm[];
+  readonly #before: readonly number[];
+
+  constructor(faults: readonly FaultHsm[]) {
+    this.#faults = faults;
+    this.#before = faults.map((fault) => fault.returned());
+  }
+
+  /** Every place of every call, in the order in which the calls began. @throws if the trace was too short */
+  points(): CrashPoint[] {
+    const calls = this.#faults.flatMap((fault, member) => this.#callsOf(fault, member));
+    calls.sort((one, other) => one.call.startMs - other.call.startMs);
+    return calls.flatMap(({ member, ordinal, call }) => placesOf(member, ordinal, call));
+  }
+
+  #callsOf(fault: FaultHsm, member: number) {
+    const first = (this.#before[member] ?? 0) + 1;
+    const calls = fault.trace().filter(({ number }) => number >= first);
+    if (calls.length !== fault.returned() - first + 1) throw new Error('The trace does not have all calls.');
+    calls.sort((one, other) => one.startMs - other.startMs);
+    const ordinals = new Map<string, number>();
+    return calls.map((call) => {
+      const ordinal = (ordinals.get(call.functionName) ?? 0) + 1;
+      ordinals.set(call.functionName, ordinal);
+      return { member, ordinal, call };
+    });
+  }
+}
+
+function placesOf(member: number, ordinal: number, { functionName, startMs, endMs }: TracedCall): CrashPoint[] {
+  const point = { member, functionName, ordinal };
+  const fifths = writingFunctions.includes(functionName) ? [1, 2, 3, 4] : [];
+  const inside = fifths.map((count) => {
+    const insideUs = Math.max(1, Math.round(((endMs - startMs) * 1_000 * count) / 5));
+    return { ...point, place: 'in', fifths: count, insideUs } as const;
+  });
+  return [{ ...point, place: 'before' }, ...inside, { ...point, place: 'after' }];
+}

@@ -1,0 +1,79 @@
+/** Kills a process at one point after the other, and lets another one recover each time. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { FaultHsm } from '../native/fault-hsm.js';
+import { SeededRandom } from '../faults/seeded-random.js';
+import { arm, type CrashPoint, pointName, Recording } from './crash-point.js';
+
+/** Something that a process does, and what must be true after another has followed the killed one. */
+export interface CrashScenario {
+  readonly name: string;
+  readonly faults: readonly FaultHsm[];
+  /** Brings tokens and files back to what they were before the act. */
+  restore(): void;
+  /**
+   * Does it in a process of its own, and calls `begin` when its calls start to count.
+   * @returns whether the process was killed by then
+   */
+  act(begin: () => void): Promise<boolean>;
+  /** Starts again. @returns the invariants that do not hold */
+  recover(): Promise<string[]>;
+  /** The points of a full sweep. */
+  choose(points: readonly CrashPoint[]): CrashPoint[];
+  /** The points that a short one must have. */
+  marks(points: readonly CrashPoint[]): CrashPoint[];
+  dispose(): void;
+}
+
+export interface PointResult {
+  scenario: string;
+  point: string;
+  /** Whether the process came as far as the point. */
+  reached: boolean;
+  problems: string[];
+  tookMs: number;
+}
+
+/** Runs the act to its end. @returns the points of its calls. @throws if it does not even succeed undisturbed */
+export async function enumeratePoints(scenario: CrashScenario): Promise<CrashPoint[]> {
+  scenario.restore();
+  let recording: Recording | undefined;
+  const wasKilled = await scenario.act(() => {
+    recording = new Recording(scenario.faults);
+  });
+  const points = recording?.points() ?? [];
+  const problems = await scenario.recover();
+  if (wasKilled || points.length === 0 || problems.length > 0) {
+    throw new Error(`${scenario.name} fails without a kill, after ${points.length} points: ${problems.join('; ')}`);
+  }
+  return points;
+}
+
+export async function crashAt(scenario: CrashScenario, point: CrashPoint): Promise<PointResult> {
+  const startedMs = performance.now();
+  scenario.restore();
+  const reached = await scenario.act(() => arm(scenario.faults, point));
+  for (const fault of scenario.faults) fault.heal();
+  const problems = await scenario.recover().catch((error: unknown) => [String(error)]);
+  const tookMs = Math.round(performance.now() - startedMs);
+  return { scenario: scenario.name, point: pointName(point), reached, problems, tookMs };
+}
+
+/** The scenario's marks, the first point, the last, and some at random. */
+export function samplePoints(
+  points: readonly CrashPoint[],
+  marks: readonly CrashPoint[],
+  randomCount: number,
+  seed: number,
+): CrashPoint[] {
+  const random = new SeededRandom(seed);
+  const chosen = new Set([...points.slice(0, 1), ...points.slice(-1), ...marks]);
+  for (let drawn = 0; drawn < randomCount; drawn += 1) chosen.add(random.pick(points));
+  return points.filter((point) => chosen.has(point));
+}
+
+/** The results in a file of JSON lines; none if there is no file. */
+export function readResults(path: string): PointResult[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as PointResult);
+}
