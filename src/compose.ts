@@ -70,6 +70,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     const readiness = watchReadiness(foundation, core, status, face);
     foundation.telemetry.watch({
       clusters: () => core.configuredClusters.status(),
+      loads: core.loads,
       encryptionBudget: core.encryptionBudget,
       status: () => status.status(),
       ready: () => readiness.ready,

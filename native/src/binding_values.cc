@@ -189,6 +189,8 @@ Napi::Object statisticsObject(Napi::Env env, const MemberStatistics& member) {
   object.Set("cachedHandles", number(env, member.cachedHandles));
   object.Set("openings", member.openings);
   object.Set("threadsInside", member.threadsInside);
+  object.Set("operations", number(env, member.operations));
+  object.Set("busyMs", std::chrono::duration<double, std::milli>(member.busy).count());
   return object;
 }
 

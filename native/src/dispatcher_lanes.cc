@@ -60,6 +60,7 @@ RequestPointer Dispatcher::next(Lane& lane) {
 
 RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome outcome) {
   watchdog_->unwatch(request->deadline, request);
+  const auto busy = Clock::now() - lane.started();
   RequestPointer following;
   size_t waiting = 0;
   {
@@ -67,6 +68,8 @@ RequestPointer Dispatcher::finish(Lane& lane, RequestPointer request, Outcome ou
     const PoolLock lock(members_->mutex);
     unwatch(request);
     Member& member = members_->of(lane);
+    member.busy += busy;
+    if (std::holds_alternative<Success>(outcome)) ++member.operations;
     const bool speaksForIt = !isLeaving(lane.place.state) && std::holds_alternative<Success>(outcome);
     if (speaksForIt && member.state == MemberState::kSuspected) {
       memberTransitions.advance(member.state, MemberEvent::kSucceed);

@@ -46,6 +46,9 @@ class Lane : public TimerTarget, public std::enable_shared_from_this<Lane> {
   /// The token of the lane's sessions. Only the lane's own thread may ask.
   const Token* token() const { return token_.get(); }
 
+  /// When it took up its present request. Only the lane's own thread may ask.
+  Clock::time_point started() const { return started_; }
+
   /// Whether the latest answer may wait for the next ones, to share one wake-up of the event loop. It never
   /// waits long, and no more answers are held than requests wait in the queue (`waiting`): callers must have
   /// time to post again before the lane runs out of work.

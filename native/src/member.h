@@ -42,6 +42,8 @@ struct MemberStatistics {
   uint64_t cachedHandles = 0;
   int openings = 0;
   int threadsInside = 0;
+  uint64_t operations = 0;
+  Clock::duration busy{};
 };
 
 /// One member of a pool, open or not.
@@ -75,6 +77,10 @@ struct Member {
   /// How many logins earlier openings made.
   uint64_t formerLogins GUARDED_BY(poolState) = 0;
   LaneSet lanes GUARDED_BY(poolState);
+  /// How many operations its lanes have ended with success, and how long they held the lanes, with those that
+  /// failed.
+  uint64_t operations GUARDED_BY(poolState) = 0;
+  Clock::duration busy GUARDED_BY(poolState){};
   /// Why a lane could not open its first session, since the last start.
   std::optional<Failure> laneFailure GUARDED_BY(poolState);
 

@@ -154,6 +154,8 @@ MemberStatistics MemberControl::describe(const Member& member) const {
   described.cachedHandles = member.epoch ? member.epoch->cache.size() : 0;
   described.openings = member.openings->alive();
   described.threadsInside = member.threadsInside();
+  described.operations = member.operations;
+  described.busy = member.busy;
   return described;
 }
 

@@ -15,8 +15,24 @@ test('a cluster is shown with its members, their tokens and what they lack', () 
   const cluster = { clusterId: 'cluster-1', name: 'main', replication: 'REPLICATION_WRAPPED', minimumMembers: 2 };
   expect(lines([{ ...cluster, connected: true, generation: 2, members }])).toEqual([
     'main (cluster-1): connected, replication wrapped, at least 2 of 2 members for a new key, wrapping keys of generation 2',
-    '  a: SERVING, 2 lanes, 1 busy, 0 hung, 3 queued; token "77\\u001b", SoftHSM v2, firmware 2.6; generation 2; lacks 4 keys',
-    '  b: DRAINED, 2 lanes, 1 busy, 0 hung, 3 queued',
+    '  a: SERVING, 2 lanes, 1 busy, 0 hung, 3 queued; 0.0 operations/s, 0 % busy, ceiling unknown; token "77\\u001b", SoftHSM v2, firmware 2.6; generation 2; lacks 4 keys',
+    '  b: DRAINED, 2 lanes, 1 busy, 0 hung, 3 queued; 0.0 operations/s, 0 % busy, ceiling unknown',
+  ]);
+});
+
+test('the load is shown, and when the ceiling is reached', () => {
+  const load = { operationsPerSecond: 1234.5, utilisation: 0.256 };
+  const shown = (capacity: object): string[] => lines([{ name: 'main', capacity }]).slice(1);
+  expect(shown({ ...load, days: 3 })).toEqual([
+    '  load: 1235 operations/s, 26 % busy, ceiling unknown',
+    '  forecast: from the seventh whole day on; there are 3',
+  ]);
+  const limitDate = new Date('2027-01-02T00:00:00Z');
+  const withOneMore = { ceiling: 7_232, limitDate: new Date('2027-06-01T00:00:00Z') };
+  expect(shown({ ...load, ceiling: 4_821.4, days: 30, growthPerDay: 12.34, limitDate, withOneMore })).toEqual([
+    '  load: 1235 operations/s, 26 % busy, ceiling 4821/s',
+    '  forecast: the daily peak grows by 12.3 operations/s a day (30 days); it reaches the ceiling on 2027-01-02',
+    '  one more member: ceiling 7232/s, until 2027-06-01',
   ]);
 });
 

@@ -1,6 +1,7 @@
 /** The output of `holdfast cluster describe` for people: a paragraph for each cluster, a line for each member. */
 import type {
   Cluster,
+  ClusterCapacity,
   ClusterMember,
   MemberReconciliation,
   Reconciliation,
@@ -21,6 +22,7 @@ function linesOf(cluster: Cluster): string[] {
   return [
     `${words}, at least ${minimumMembers} of ${members.length} members for a new key${keys}`,
     ...members.map((member) => `  ${memberLine(member)}`),
+    ...(cluster.capacity === undefined ? [] : capacityLines(cluster.capacity)),
     ...(reconciliation === undefined ? [] : reconciliationLines(reconciliation)),
   ];
 }
@@ -33,7 +35,37 @@ function memberLine(member: ClusterMember): string {
     token === undefined
       ? []
       : [`token ${printableJsonLine(token.serialNumber ?? '')}, ${token.model}, firmware ${token.firmwareVersion}`];
-  return [`${name}: ${state}, ${work}`, ...seen, ...keyWords(member)].join('; ');
+  return [`${name}: ${state}, ${work}`, loadWords(member), ...seen, ...keyWords(member)].join('; ');
+}
+
+function loadWords({ operationsPerSecond = 0, utilisation = 0, ceiling }: ClusterMember | ClusterCapacity): string {
+  const most = ceiling === undefined ? 'ceiling unknown' : `ceiling ${rate(ceiling)}/s`;
+  return `${rate(operationsPerSecond)} operations/s, ${Math.round(100 * utilisation)} % busy, ${most}`;
+}
+
+/** The load of a cluster, and when it reaches its ceiling. */
+function capacityLines(capacity: ClusterCapacity): string[] {
+  const { days = 0, growthPerDay, limitDate, ceiling, withOneMore } = capacity;
+  const lines = [`load: ${loadWords(capacity)}`];
+  if (growthPerDay === undefined) lines.push(`forecast: from the seventh whole day on; there are ${days}`);
+  else {
+    const growth = `the daily peak grows by ${growthPerDay.toFixed(1)} operations/s a day (${days} days)`;
+    const when = limitDate === undefined ? 'no limit is in sight' : `it reaches the ceiling on ${dayWords(limitDate)}`;
+    lines.push(`forecast: ${growth}; ${ceiling === undefined ? 'the ceiling is unknown' : when}`);
+  }
+  if (withOneMore !== undefined) {
+    const until = withOneMore.limitDate === undefined ? '' : `, until ${dayWords(withOneMore.limitDate)}`;
+    lines.push(`one more member: ceiling ${rate(withOneMore.ceiling ?? 0)}/s${until}`);
+  }
+  return lines.map((line) => `  ${line}`);
+}
+
+function rate(operationsPerSecond: number): string {
+  return operationsPerSecond < 10 ? operationsPerSecond.toFixed(1) : operationsPerSecond.toFixed(0);
+}
+
+function dayWords(date: Date): string {
+  return date.toISOString().slice(0, 10);
 }
 
 function keyWords({ generation, missingMaterials = 0, unaccountedMaterials = 0 }: ClusterMember): string[] {

@@ -44,6 +44,10 @@ beforeEach(() => {
       reconcile: () => (fails ? Promise.reject(new Error('secret')) : Promise.resolve({} as never)),
       lastResult: () => undefined,
     },
+    loads: {
+      memberLoad: () => ({ operationsPerSecond: 0, utilisation: 0, ceiling: undefined }),
+      capacityOf: () => undefined,
+    },
     maintenance: {
       listDrainedMembers: () => Promise.resolve(recorded),
       recordDrainedMember: (drained) => Promise.resolve(void recorded.push(drained)),

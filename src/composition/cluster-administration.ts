@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { MaintenanceCatalog } from '../clusters/maintenance.js';
 import { HoldfastError } from '../errors.js';
 import type { ClusterStatus, ConfiguredHsmClusters } from '../hsm/clusters.js';
+import type { LoadWatch } from '../jobs/load-watch.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import { PeriodicJob } from '../jobs/periodic-job.js';
 import type { MemberReconciliation, Reconciliation } from '../jobs/reconciliation.js';
@@ -20,6 +21,7 @@ import { memberStatus } from './member-status.js';
 export interface ClusterParts {
   configuredClusters: Pick<ConfiguredHsmClusters, 'list' | 'status' | 'drainMember' | 'returnMember'>;
   reconciler: Pick<Reconciler, 'check' | 'reconcile' | 'lastResult'>;
+  loads: Pick<LoadWatch, 'memberLoad' | 'capacityOf'>;
   maintenance: MaintenanceCatalog;
   /** Keys on a member's token that the catalog does not know. */
   unaccountedMaterials(clusterId: string, memberName: string): number;
@@ -74,6 +76,7 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
         generation: status?.generation,
         members: status?.members.map((member) => this.#memberReport(clusterId, member)) ?? [],
         reconciliation: this.#reconciliationOf(clusterId),
+        capacity: this.#parts.loads.capacityOf(clusterId),
       };
     });
   }
@@ -177,6 +180,7 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
       token: seen && tokenReport(seen.token),
       profile: seen?.profile,
       generation,
+      ...this.#parts.loads.memberLoad(clusterId, member.name),
     };
   }
 

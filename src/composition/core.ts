@@ -1,9 +1,11 @@
+import type { LoadCatalog } from '../clusters/load-catalog.js';
 import { throttledClusters } from '../clusters/throttled-clusters.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
 import { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import { loadAddon } from '../hsm/native.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
+import { LoadWatch } from '../jobs/load-watch.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
@@ -36,17 +38,18 @@ export interface Core {
   changes: { onChange: () => void };
   configuredClusters: ConfiguredHsmClusters;
   clusters: ConfiguredClusterAdministration;
+  loads: LoadWatch;
   encryptionBudget: EncryptionBudget;
 }
 
 /** Builds the key stores and their operations from the configuration. Takes ownership of the secrets. */
 export async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
-  const { configuration, clock, catalog, identifiers, telemetry } = foundation;
+  const { configuration, clock, catalog, identifiers, telemetry, createdCatalog, auditFile, presence } = foundation;
   const { sink } = telemetry;
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
   const hangTracker = new HangTracker();
-  const warningThreshold = configuration.limits.encryptionWarningThreshold;
+  const { encryptionWarningThreshold: warningThreshold } = configuration.limits;
   const encryptionBudget = new EncryptionBudget({ catalog, warningThreshold, ...encryptionBudgetEvents(sink) });
   const changes = { onChange: (): void => undefined };
   const reactions: Reactions = {
@@ -90,19 +93,18 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     clock,
     identifiers,
   };
-  const { createdCatalog, auditFile, presence } = foundation;
   const leases = { leases: catalog, clock, holder: presence.processName };
-  const wrapped = configuration.clusters.filter(({ replication }) => replication === 'wrapped');
-  const jobs: OwnActs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog, {
-    clusterIds: wrapped.map(({ id }) => id),
-    copiesPerSecond: limits.reconcileCopiesPerSecond,
-  });
-  const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog }, jobs);
-  return { registry, keys, keyStores, ...jobs, hangTracker, changes, configuredClusters, clusters, encryptionBudget };
+  const wrapped = configuration.clusters.filter(({ replication }) => replication === 'wrapped').map(({ id }) => id);
+  const pace = { clusterIds: wrapped, copiesPerSecond: limits.reconcileCopiesPerSecond };
+  const jobs: OwnActs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog, pace);
+  const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
+  const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs);
+  const parts = { registry, keys, keyStores, hangTracker, changes, configuredClusters, clusters, loads };
+  return { ...parts, ...jobs, encryptionBudget };
 }
 
 function clusterAdministration(
-  parts: Pick<ClusterParts, 'configuredClusters' | 'maintenance' | 'clock' | 'onBackgroundError'>,
+  parts: Pick<ClusterParts, 'configuredClusters' | 'maintenance' | 'loads' | 'clock' | 'onBackgroundError'>,
   { reconciler, intentRecovery }: Pick<OwnActs, 'reconciler' | 'intentRecovery'>,
 ): ConfiguredClusterAdministration {
   return new ConfiguredClusterAdministration({
@@ -110,6 +112,25 @@ function clusterAdministration(
     reconciler,
     unaccountedMaterials: (clusterId, memberName) => intentRecovery.unaccountedMaterials(clusterId, memberName),
   });
+}
+
+/** Measures the members that take work. */
+function loadWatch(
+  { clock, onBackgroundError }: KeysCore,
+  processName: string,
+  catalog: LoadCatalog,
+  configuredClusters: ConfiguredHsmClusters,
+): LoadWatch {
+  const lanes = () =>
+    configuredClusters.status().map(({ clusterId, members }) => ({
+      clusterId,
+      members: members.flatMap(({ name, statistics }) =>
+        statistics?.admitted === true
+          ? [{ name, operations: statistics.operations, busyMs: statistics.busyMs, lanes: statistics.laneTarget }]
+          : [],
+      ),
+    }));
+  return new LoadWatch({ clock, onBackgroundError, processName, catalog, lanes });
 }
 
 async function composeClusters(

@@ -95,6 +95,7 @@ export class RunningServer implements HoldfastServer {
     this.intentRecovery.start();
     this.reconciler.start();
     this.#core.clusters.start();
+    this.#core.loads.start();
     await this.#readiness.start();
     this.#certificates.start();
   }
@@ -115,8 +116,8 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery, reconciler, clusters } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler, clusters].map((job) => job.stop());
+    const { registry, keyDeletion, intentRecovery, reconciler, clusters, loads } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler, clusters, loads].map((job) => job.stop());
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);

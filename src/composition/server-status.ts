@@ -3,6 +3,7 @@ import type { Configuration } from '../config/configuration.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import type { ReplacementState } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
+import type { LoadWatch } from '../jobs/load-watch.js';
 import type { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreRegistry } from '../keystores/registry.js';
 import type { CertificateStatus } from '../status/service-status.js';
@@ -25,6 +26,7 @@ export interface StatusSources {
   registry: KeyStoreRegistry;
   configuredClusters: ConfiguredHsmClusters;
   encryptionBudget: EncryptionBudget;
+  loads: Pick<LoadWatch, 'capacityOf'>;
   intentRecovery: IntentRecovery;
 }
 
@@ -49,6 +51,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
     connections: sources.registry,
     loginAttempts: catalog,
     clusters: () => sources.configuredClusters.status(),
+    capacityOf: (clusterId: string) => sources.loads.capacityOf(clusterId),
     catalog: { findTimeRecord: () => catalog.findTimeRecord(), isWritable: () => catalogWatch.writable },
     unaccountedMaterials: (clusterId: string, memberName: string) =>
       intentRecovery.unaccountedMaterials(clusterId, memberName),

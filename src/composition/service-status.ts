@@ -1,3 +1,4 @@
+import type { ClusterCapacity } from '../clusters/capacity.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { TimeRecord } from '../keys/time-record.js';
 import type { LoginAttempt } from '../keystores/catalog.js';
@@ -28,6 +29,7 @@ export interface StatusParts {
     findTimeRecord(): Promise<TimeRecord | undefined>;
     isWritable(): boolean;
   };
+  capacityOf(clusterId: string): ClusterCapacity | undefined;
   /** Keys on a member's token that the catalog does not know. */
   unaccountedMaterials(clusterId: string, memberName: string): number;
   encryptionBudgetUsed(): number;
@@ -122,9 +124,15 @@ export class ServerStatus implements StatusSource {
         serving: connected && members.some((member) => member.state === 'SERVING'),
         refusedTokens: refusedTokens(connection, attempts),
         minimumMembers: cluster?.minimumMembers ?? 0,
+        ...this.#loadOf(clusterId),
         members,
       };
     });
+  }
+
+  #loadOf(clusterId: string): Pick<KeyStoreStatus, 'utilisation' | 'limitDate'> {
+    const { utilisation = null, limitDate = null } = this.#parts.capacityOf(clusterId) ?? {};
+    return { utilisation, limitDate };
   }
 
   #memberStatus(clusterId: string, member: ClusterStatus['members'][number]): MemberStatus {

@@ -14,13 +14,8 @@ import { AbandonedPools } from './abandoned-pools.js';
 import { type LastingMember, type LoginTools, type MemberCredential, MemberOpenError } from './login.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
-import type {
-  NativeAddon,
-  NativeMemberStatistics,
-  NativeModuleOptions,
-  NativePool,
-  NativeTokenInfo,
-} from './native.js';
+import type { NativeAddon, NativeModuleOptions, NativePool, NativeTokenInfo } from './native.js';
+import type { NativeMemberStatistics } from './native-statistics.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { openMembers } from './opening-members.js';
 import type { RecoverySettings } from './recovery.js';

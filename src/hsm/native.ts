@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
 import type { NativeCeremonies, NativeGeneration } from './native-ceremony.js';
 import type { NativeKeyWrapping } from './native-key-wrapping.js';
+import type { NativeMemberStatistics } from './native-statistics.js';
 import type { NativeProcess } from './native-process.js';
 import type { NativeReturnValue } from './native-return-value.js';
 
@@ -336,27 +337,6 @@ export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
   generations(member: number, clusterId: string, deadlineMs: number): Promise<NativeResult<NativeGeneration[]>>;
   /** Proves the material on one member (find, attributes, canary), even if it is suspended: the half-open probe. */
   probe(member: number, material: NativeMaterialReference, deadlineMs: number): Promise<NativeResult<null>>;
-}
-
-/** The present state of an open member. `logins` counts from `addMember` on, through all its module instances. */
-export interface NativeMemberStatistics {
-  member: number;
-  epoch: number;
-  /** Admitted: resumed, with lanes, and not stopped by too many hanging ones. */
-  admitted: boolean;
-  /** Lanes with a session, idle or at work. */
-  lanes: number;
-  /** The present maximum number of lanes: `laneCount`, or less if the token had no session for more. */
-  laneTarget: number;
-  quarantinedLanes: number;
-  /** Work that this member could take: posted to it by name and, while it is admitted, all that waits for a set of members that includes it. */
-  queued: number;
-  running: number;
-  logins: number;
-  cachedHandles: number;
-  /** Module instances with something alive (1 while it is open, one for each that hangs), and the threads inside its module. */
-  openings: number;
-  threadsInside: number;
 }
 
 /** Writes to a file on a thread of its own (`native/src/file_writer.h`). The loop stays alive while a text is being written. */

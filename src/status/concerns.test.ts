@@ -21,6 +21,8 @@ const keyStore: KeyStoreStatus = {
   connectionErrorCode: null,
   serving: true,
   refusedTokens: [],
+  utilisation: 0.1,
+  limitDate: null,
   minimumMembers: 1,
   members: [member],
 };
@@ -79,6 +81,7 @@ const states: Record<string, ServiceStatus> = {
   HoldfastDeletionsHeld: { ...well, deletionHold: { reason: 'clock-forward', since: now } },
   HoldfastUnaccountedKeys: withMember({ unaccountedMaterials: 2 }),
   HoldfastBelowMinimumMembers: withStore({ minimumMembers: 2 }),
+  HoldfastClusterNearCapacity: withStore({ limitDate: new Date(+now + 20 * 86_400_000) }),
   HoldfastMissingReplicas: withMember({ missingMaterials: 2 }),
   HoldfastGenerationBehind: withStore({ members: [member, { ...member, generation: 1 }] }),
   HoldfastLanesHang: withMember({ quarantinedLanes: 1 }),

@@ -27,6 +27,9 @@ const diskWarningBytes = 1024 ** 3;
 const diskFailureBytes = 64 * 1024 ** 2;
 /** A key that has used a larger share of its encryptions needs a successor. The alert has the same bound. */
 const encryptionWarningShare = 0.5;
+/** HSMs that are busy for a larger share of their time make callers wait. The alert has the same bounds. */
+const utilisationWarningShare = 0.8;
+const limitWarningMs = 30 * 86_400_000;
 /** A process that uses a larger share of its file descriptors causes a warning. */
 const descriptorWarningRatio = 0.9;
 
@@ -49,7 +52,7 @@ export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
     ...catalogConcerns(status),
     ...auditConcerns(status),
     ...deletionConcerns(status),
-    ...status.keyStores.flatMap(keyStoreConcerns),
+    ...status.keyStores.flatMap((store) => keyStoreConcerns(store, now)),
     ...status.certificates.flatMap((certificate) => certificateConcerns(certificate, now)),
     ...reloadConcerns(status),
     ...status.disks.flatMap(diskConcerns),
@@ -100,12 +103,13 @@ function auditConcerns({ audit }: ServiceStatus): Concern[] {
   ];
 }
 
-function keyStoreConcerns(store: KeyStoreStatus): Concern[] {
+function keyStoreConcerns(store: KeyStoreStatus, now: Date): Concern[] {
   const subject = `key store ${store.customKeyStoreId ?? 'default'}`;
   return [
     ...connectionConcerns(subject, store),
     ...pinConcerns(subject, store),
     ...minimumConcerns(subject, store),
+    ...capacityConcerns(subject, store, now),
     ...memberConcerns(subject, store),
   ];
 }
@@ -115,6 +119,16 @@ function minimumConcerns(subject: string, { members, minimumMembers, serving }: 
   const count = members.filter(({ state }) => state === 'SERVING').length;
   if (!serving || count >= minimumMembers) return [];
   return [warning(subject, `Only ${count} of its members take work: a new key needs ${minimumMembers}.`)];
+}
+
+/** If members are lost, too few of them are a concern of their own. */
+function capacityConcerns(subject: string, { utilisation, limitDate }: KeyStoreStatus, now: Date): Concern[] {
+  const remedy = 'add a member (holdfast cluster describe says what that brings).';
+  if (utilisation !== null && utilisation > utilisationWarningShare)
+    return [warning(subject, `Its HSMs are ${Math.round(100 * utilisation)} % busy: ${remedy}`)];
+  if (limitDate === null || limitDate.getTime() - now.getTime() > limitWarningMs) return [];
+  const day = limitDate.toISOString().slice(0, 10);
+  return [warning(subject, `At today's growth its HSMs reach their limit on ${day}: ${remedy}`)];
 }
 
 function connectionConcerns(subject: string, store: KeyStoreStatus): Concern[] {

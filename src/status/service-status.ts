@@ -57,6 +57,10 @@ export interface KeyStoreStatus {
   refusedTokens: string[];
   /** How many members must hold a new key; 0 if the configuration no longer has the cluster. */
   minimumMembers: number;
+  /** Busy lane time ÷ lane time in the last minute in this process, 0 to 1; null: it was never connected here. */
+  utilisation: number | null;
+  /** When its cluster reaches its measured ceiling, at today's growth; null: unknown, or not within ten years. */
+  limitDate: Date | null;
   /** Its members, in the order of the configuration; empty if the configuration no longer has the cluster. */
   members: MemberStatus[];
 }

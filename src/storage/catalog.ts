@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { aliasCatalog } from './aliases.js';
 import { clusterMaterials } from './cluster-materials.js';
 import type { Catalog, CatalogDatabase } from './database.js';
+import { clusterLoads } from './cluster-loads.js';
 import { drainedMembers } from './drained-members.js';
 import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
@@ -24,6 +25,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...timeRecordCatalog(database),
     ...leaseCatalog(database),
     ...drainedMembers(database),
+    ...clusterLoads(database),
     underLease: (lease) => catalogOn(fencedDatabase(database, lease), clock),
   };
 }

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { LoadCatalog } from '../clusters/load-catalog.js';
 import type { MaintenanceCatalog } from '../clusters/maintenance.js';
 import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
@@ -7,7 +8,7 @@ import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
 /** Everything that the catalog records. */
-export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases & MaintenanceCatalog;
+export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases & MaintenanceCatalog & LoadCatalog;
 
 /**
  * The operations that a database must offer below the shared queries. Those use portable SQL only; the differences are

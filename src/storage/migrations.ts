@@ -8,6 +8,7 @@ import { createTimeRecord } from './schema-3.js';
 import { createChangeCounter } from './schema-4.js';
 import { createLeases } from './schema-5.js';
 import { createDrainedMembers } from './schema-6.js';
+import { createClusterLoads } from './schema-7.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -26,6 +27,7 @@ const migrations: readonly Migration[] = [
   { version: 4, apply: createChangeCounter },
   { version: 5, apply: createLeases },
   { version: 6, apply: createDrainedMembers },
+  { version: 7, apply: createClusterLoads },
 ];
 
 /** The newest schema that this binary knows. */

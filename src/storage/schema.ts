@@ -21,6 +21,8 @@ export interface CatalogSchema {
   counters: CounterRow;
   leases: LeaseRow;
   drained_members: DrainedMemberRow;
+  cluster_loads: ClusterLoadRow;
+  cluster_daily_peaks: ClusterDailyPeakRow;
 }
 
 /** A `DrainedMember`. Clusters belong to the configuration, not to a tenant. */
@@ -121,6 +123,23 @@ export interface LoginAttemptRow {
 export interface EncryptionReservationRow {
   material_id: string;
   reserved_encryptions: number;
+}
+
+/** A `ProcessLoad`, one for each cluster and process. Rates are in thousandths of an operation per second. */
+export interface ClusterLoadRow {
+  cluster_id: string;
+  process_name: string;
+  recorded_date: number;
+  milli_operations: number;
+  milli_ceiling: number | null;
+}
+
+/** A `DailyPeak`, one for each cluster and day. */
+export interface ClusterDailyPeakRow {
+  cluster_id: string;
+  day: string;
+  milli_operations: number;
+  milli_ceiling: number | null;
 }
 
 /** A `TimeRecord`; one row at most. */

@@ -118,6 +118,8 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'cluster_daily_peaks',
+        'cluster_loads',
         'drained_members',
         'leases',
         'counters',

@@ -1,3 +1,5 @@
+import type { ClusterCapacity } from '../clusters/capacity.js';
+import type { MemberLoad } from '../clusters/load-meter.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { HedgeListener } from '../hsm/hedging.js';
 import type { FinishedAttempt, AttemptListener } from '../hsm/attempts.js';
@@ -70,4 +72,28 @@ export function showClusters(metrics: Metrics, clusters: readonly ClusterStatus[
       gauges.hsmGeneration.set(place, generation);
     }
   }
+}
+
+/** The load of members, and when clusters reach their ceiling. Series of what is not known are removed. */
+export function showLoads(metrics: Metrics, clusters: readonly ClusterStatus[], loads: Loads): void {
+  const { hsmOperationsPerSecond, hsmUtilisation, hsmCeiling, hsmLimitTime } = metrics.gauges;
+  hsmCeiling.reset();
+  hsmLimitTime.reset();
+  for (const { clusterId, members } of clusters) {
+    const cluster = metrics.cluster(clusterId);
+    for (const { name: member } of members) {
+      const { operationsPerSecond, utilisation, ceiling } = loads.memberLoad(clusterId, member);
+      hsmOperationsPerSecond.set({ cluster, member }, operationsPerSecond);
+      hsmUtilisation.set({ cluster, member }, utilisation);
+      if (ceiling !== undefined) hsmCeiling.set({ cluster, member }, ceiling);
+    }
+    const limitDate = loads.capacityOf(clusterId)?.limitDate;
+    if (limitDate !== undefined) hsmLimitTime.set({ cluster }, limitDate.getTime() / 1_000);
+  }
+}
+
+/** What was measured of the clusters; implemented by `jobs/load-watch.ts`. */
+export interface Loads {
+  memberLoad(clusterId: string, memberName: string): MemberLoad;
+  capacityOf(clusterId: string): Pick<ClusterCapacity, 'limitDate'> | undefined;
 }

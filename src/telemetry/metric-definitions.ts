@@ -244,6 +244,26 @@ export const gaugeDefinitions = {
     help: 'The highest complete generation of wrapping keys on the member; 0: none.',
     labels: place,
   },
+  hsmOperationsPerSecond: {
+    name: 'holdfast_hsm_operations_per_second',
+    help: 'Operations that the lanes of the member end per second, the mean of the last minute.',
+    labels: place,
+  },
+  hsmUtilisation: {
+    name: 'holdfast_hsm_utilisation_ratio',
+    help: 'Busy lane time divided by lane time of the member, in the last minute.',
+    labels: place,
+  },
+  hsmCeiling: {
+    name: 'holdfast_hsm_ceiling_operations_per_second',
+    help: 'The operations per second at which the lanes of the member would always be busy.',
+    labels: place,
+  },
+  hsmLimitTime: {
+    name: 'holdfast_hsm_cluster_limit_timestamp_seconds',
+    help: 'When the cluster reaches its ceiling at the present growth of its daily peak, in seconds since 1970.',
+    labels: ['cluster'],
+  },
   deletionsHeld: {
     name: 'holdfast_deletions_held',
     help: '1 while deletions are held until an operator confirms, else 0.',

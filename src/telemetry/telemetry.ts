@@ -8,7 +8,7 @@ import type { RequestTracer } from '../calls/trace.js';
 import type { ClusterNames } from './counter-seeds.js';
 import { showCertificates } from './certificate-events.js';
 import { type EventSink, otlpEvent, spanEvent } from './events.js';
-import { showClusters } from './hsm-metrics.js';
+import { type Loads, showClusters, showLoads } from './hsm-metrics.js';
 import { Metrics } from './metrics.js';
 import { MetricsEndpoint } from './metrics-endpoint.js';
 import { showProcess } from './process-metrics.js';
@@ -51,6 +51,7 @@ export interface TelemetryOptions {
 /** The sources that are polled at every scrape. */
 export interface MetricSources {
   clusters(): readonly ClusterStatus[];
+  loads: Loads;
   encryptionBudget: Pick<EncryptionBudget, 'mostUsed' | 'warnedMaterials'>;
   /** Key stores, audit log, disks, file descriptors. */
   status(): Promise<ServiceStatus>;
@@ -121,7 +122,9 @@ export class Telemetry {
       showStatus(metrics, status);
       showCertificates(metrics, status.certificates);
       gauges.ready.set(sources.ready() ? 1 : 0);
-      showClusters(metrics, sources.clusters());
+      const clusters = sources.clusters();
+      showClusters(metrics, clusters);
+      showLoads(metrics, clusters, sources.loads);
       const { mostUsed } = sources.encryptionBudget;
       gauges.encryptionBudgetUsed.set(mostUsed === undefined ? 0 : mostUsed.used / mostUsed.limit);
       gauges.encryptionBudgetWarned.set(sources.encryptionBudget.warnedMaterials());

@@ -31,7 +31,7 @@ it('a catalog is backed up while the server runs, with a record, and no file is 
   expect(JSON.parse(made.stdout)).toMatchObject({
     file: backupFile,
     keys: 1,
-    schema_version: 6,
+    schema_version: 7,
     bytes: statSync(backupFile).size,
   });
   expect(made).toMatchObject({ exitCode: 0, stderr: '' });

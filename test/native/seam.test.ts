@@ -12,6 +12,7 @@ const files = [
   'native-key-wrapping.ts',
   'native-process.ts',
   'native-return-value.ts',
+  'native-statistics.ts',
 ].map((name) =>
   ts.createSourceFile(
     name,

@@ -1,6 +1,6 @@
 /** Lanes on a token with limited sessions, like those of most devices. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativeMemberStatistics } from '../../src/hsm/native.js';
+import type { NativeMemberStatistics } from '../../src/hsm/native-statistics.js';
 import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { addon, failureOf, memberOptions, soon, text } from './fixture.js';
@@ -50,6 +50,15 @@ describe('lanes', () => {
     while (statistics().lanes < 8) await workload();
     await workload();
     expect(statistics()).toMatchObject({ lanes: 8, laneTarget: 8, queued: 0 });
+  });
+
+  test('count their operations and the time that these take', async () => {
+    await connect(2);
+    const before = statistics();
+    await workload(100);
+    const { operations, busyMs } = statistics();
+    expect(operations - before.operations).toBe(100);
+    expect(busyMs).toBeGreaterThan(before.busyMs);
   });
 
   test('a member limited to one lane keeps one', async () => {

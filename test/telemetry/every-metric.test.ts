@@ -229,6 +229,8 @@ const statistics = {
   cachedHandles: 7,
   openings: 1,
   threadsInside: 0,
+  operations: 100,
+  busyMs: 10,
 };
 const keyStore = {
   scope: null,
@@ -238,6 +240,8 @@ const keyStore = {
   serving: true,
   refusedTokens: [],
   minimumMembers: 1,
+  utilisation: 0.5,
+  limitDate: null,
   members: [],
 };
 const status: ServiceStatus = {
@@ -295,6 +299,10 @@ const sources = {
       ],
     },
   ],
+  loads: {
+    memberLoad: () => ({ operationsPerSecond: 15, utilisation: 0.5, ceiling: 30 }),
+    capacityOf: () => ({ limitDate: new Date(90_000) }),
+  },
   encryptionBudget: { mostUsed: { materialId: 'id', used: 1, limit: 4 }, warnedMaterials: () => 8 },
   status: () => Promise.resolve(status),
   ready: () => true,
@@ -320,6 +328,10 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   hsmQueued: { [`holdfast_hsm_queued_operations{${member}}`]: 6 },
   hsmSessionEpoch: { [`holdfast_hsm_session_epoch{${member}}`]: 3 },
   hsmMinimumMembers: { 'holdfast_hsm_minimum_members{cluster="main"}': 2 },
+  hsmOperationsPerSecond: { [`holdfast_hsm_operations_per_second{${member}}`]: 15 },
+  hsmUtilisation: { [`holdfast_hsm_utilisation_ratio{${member}}`]: 0.5 },
+  hsmCeiling: { [`holdfast_hsm_ceiling_operations_per_second{${member}}`]: 30 },
+  hsmLimitTime: { 'holdfast_hsm_cluster_limit_timestamp_seconds{cluster="main"}': 90 },
   hsmMissingMaterials: { [`holdfast_hsm_missing_materials{${member}}`]: 5 },
   hsmGeneration: { [`holdfast_hsm_wrapping_key_generation{${member}}`]: 3 },
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },

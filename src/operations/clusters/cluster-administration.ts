@@ -1,4 +1,6 @@
+import type { ClusterCapacity } from '../../clusters/capacity.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
+import type { MemberLoad } from '../../clusters/load-meter.js';
 import type { MemberState } from '../../status/service-status.js';
 
 /** The port to the clusters for operators: what they are and hold, maintenance, repair. Implemented by `composition/`. */
@@ -26,10 +28,12 @@ export interface ClusterReport
   members: MemberReport[];
   /** The last comparison in this process, or the one that is under way. */
   reconciliation: ReconciliationReport | undefined;
+  /** Its load and what it can take; undefined if it has never been connected in this process. */
+  capacity: ClusterCapacity | undefined;
 }
 
 /** One member. All counts are 0 while it is not open. */
-export interface MemberReport {
+export interface MemberReport extends MemberLoad {
   name: string;
   state: MemberState;
   /** As seen when it was last opened. */
