@@ -1,7 +1,6 @@
 /** SoftHSM tokens in a temporary folder, for every test that needs a real PKCS#11 module. */
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -45,23 +44,11 @@ function findSoftHsmLibrary(): string {
   return found;
 }
 
-/**
- * A separate "HSM" whose tokens hold the same objects as another's, with the same attributes, under other serial numbers,
- * like a vendor's replication. Close every session on the original first.
- */
-export function cloneSoftHsm(original: SoftHsm): SoftHsm {
-  const clone = createSoftHsm({ tokens: [] });
-  const tokens = join(clone.directory, 'tokens');
-  cpSync(join(original.directory, 'tokens'), tokens, { recursive: true });
-  for (const token of readdirSync(tokens)) changeSerialNumber(join(tokens, token, 'token.object'));
-  return clone;
-}
-
-/** The only run of sixteen hexadecimal digits in a token's file is its serial number (SoftHSM 2.6.1, Token.cpp). */
-function changeSerialNumber(path: string): void {
-  const content = readFileSync(path, 'latin1');
-  if (content.match(/[0-9a-f]{16}/g)?.length !== 1) throw new Error(`The serial number was not found in ${path}.`);
-  writeFileSync(path, content.replace(/[0-9a-f]{16}/, randomBytes(8).toString('hex')), 'latin1');
+/** The same "HSM" once more, with the same serial numbers: one that is prepared once. Close every session on it first. */
+export function copySoftHsm(original: SoftHsm): SoftHsm {
+  const copy = createSoftHsm({ tokens: [] });
+  cpSync(join(original.directory, 'tokens'), join(copy.directory, 'tokens'), { recursive: true });
+  return copy;
 }
 
 /** Makes a folder with a SoftHSM configuration and the requested tokens. Each call is one "HSM". */

@@ -9,21 +9,25 @@ export interface CrashPoint {
   /** Which call of the function on this member, from 1. */
   readonly ordinal: number;
   readonly place: 'before' | 'after' | 'in';
+  /** Whether a token may have another state after the call. */
+  readonly changes: boolean;
   /** For `in`: how many fifths of the recorded duration, and how many microseconds they are. */
   readonly fifths?: number;
   readonly insideUs?: number;
 }
 
-/** They change a token, in several steps: a kill may leave an object half-written. */
-const writingFunctions: readonly string[] = [
+/** They write objects, in several steps: a kill may leave one half-written. */
+const writingFunctions = new Set([
   'C_CreateObject',
   'C_DestroyObject',
   'C_GenerateKey',
   'C_SetAttributeValue',
   'C_UnwrapKey',
-];
+]);
+/** An object that is written to disk takes several milliseconds, one of a session some microseconds. */
+const fastestWriteMs = 0.5;
 /** SoftHSM writes its token's file at each login. */
-const changingFunctions = new Set([...writingFunctions, 'C_Login', 'C_Initialize', 'C_Finalize', 'C_GenerateKeyPair']);
+const otherChanges = new Set(['C_Login', 'C_Initialize', 'C_Finalize']);
 
 /** The name by which results are kept, the same in every run. */
 export function pointName({ member, functionName, ordinal, place, fifths }: CrashPoint): string {
@@ -36,7 +40,7 @@ export function pointName({ member, functionName, ordinal, place, fifths }: Cras
  * calls follow each other.
  */
 export function distinctPoints(points: readonly CrashPoint[]): CrashPoint[] {
-  const changes = (index: number): boolean => changingFunctions.has(points[index]?.functionName ?? 'C_Login');
+  const changes = (index: number): boolean => points[index]?.changes ?? true;
   return points.filter((_, index) => [index - 1, index, index + 1].some(changes));
 }
 
@@ -78,11 +82,11 @@ export class Recording {
 }
 
 function placesOf(member: number, ordinal: number, { functionName, startMs, endMs }: TracedCall): CrashPoint[] {
-  const point = { member, functionName, ordinal };
-  const fifths = writingFunctions.includes(functionName) ? [1, 2, 3, 4] : [];
-  const inside = fifths.map((count) => {
-    const insideUs = Math.max(1, Math.round(((endMs - startMs) * 1_000 * count) / 5));
-    return { ...point, place: 'in', fifths: count, insideUs } as const;
+  const writes = writingFunctions.has(functionName) && endMs - startMs >= fastestWriteMs;
+  const point = { member, functionName, ordinal, changes: writes || otherChanges.has(functionName) };
+  const inside = (writes ? [1, 2, 3, 4] : []).map((fifths) => {
+    const insideUs = Math.round(((endMs - startMs) * 1_000 * fifths) / 5);
+    return { ...point, place: 'in', fifths, insideUs } as const;
   });
   return [{ ...point, place: 'before' }, ...inside, { ...point, place: 'after' }];
 }

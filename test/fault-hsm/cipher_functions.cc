@@ -101,6 +101,9 @@ CK_RV wrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HAND
   return guarded(kC_WrapKey, session, [&](const auto& decision) {
     const CK_RV rv =
         Forwarded::forward({session, mechanism, wrapping, key, wrapped, wrappedLength}, decision);
+    if (rv != CKR_OK) return rv;
+    Lie(decision).aboutBytes(wrapped, *wrappedLength);
+    Lie(decision).aboutLength(*wrappedLength);
     return flipped(rv, decision, wrapped, *wrappedLength);
   });
 }

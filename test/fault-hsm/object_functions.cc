@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "forward.h"
 #include "lies.h"
@@ -67,6 +68,36 @@ CK_RV generateKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATTRIBU
         CK_OBJECT_HANDLE none = CK_INVALID_HANDLE;
         first.compare_exchange_strong(none, *key);
         Lie(decision).aboutHandle(*key, first);
+        if (asks(decision, Action::kWrongHandle)) *key = device().objects().another(*key);
+        return rv;
+      },
+      [&] { return keyIn(attributes, count); });
+}
+
+/// Makes a key of another value than the blob's, with the attributes that were asked for.
+CK_RV makeAnother(CK_SESSION_HANDLE session, CK_ATTRIBUTE* attributes, CK_ULONG count, CK_OBJECT_HANDLE* key,
+                  const std::optional<Decision>& decision) {
+  using Forwarded = FAULT_HSM_FORWARD(C_GenerateKey);
+  CK_ULONG length = 32;
+  std::vector<CK_ATTRIBUTE> wanted(attributes, attributes + count);
+  wanted.push_back({CKA_VALUE_LEN, &length, sizeof length});
+  CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+  return Forwarded::forward({session, &mechanism, wanted.data(), wanted.size(), key}, decision);
+}
+
+CK_RV unwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE wrapping,
+                unsigned char* blob, CK_ULONG blobLength, CK_ATTRIBUTE* attributes, CK_ULONG count,
+                CK_OBJECT_HANDLE* key) {
+  using Forwarded = FAULT_HSM_FORWARD(C_UnwrapKey);
+  return guarded(
+      kC_UnwrapKey, session,
+      [&](const auto& decision) -> CK_RV {
+        if (asks(decision, Action::kGarbage)) return makeAnother(session, attributes, count, key, decision);
+        const CK_RV rv = Forwarded::forward(
+            {session, mechanism, wrapping, blob, blobLength, attributes, count, key}, decision);
+        if (rv != CKR_OK) return rv;
+        if (asks(decision, Action::kWrongHandle)) *key = device().objects().another(*key);
+        Lie(decision).aboutHandle(*key, *key);
         return rv;
       },
       [&] { return keyIn(attributes, count); });
@@ -130,6 +161,7 @@ void addObjectFunctions(CK_FUNCTION_LIST& list) {
   list.C_DestroyObject = destroyObject;
   list.C_GetAttributeValue = getAttributeValue;
   list.C_GenerateKey = generateKey;
+  list.C_UnwrapKey = unwrapKey;
 }
 
 }  // namespace faulthsm

@@ -43,7 +43,7 @@ function onWork(name: string, action: (operationTimeoutMs: number) => string, re
 }
 
 /** Return values that the table treats in the same way form a class; tests use one value of each class. */
-function representativeReturnValues(): NativeReturnValue[] {
+export function representativeReturnValues(): NativeReturnValue[] {
   const classes = new Map<string, NativeReturnValue>();
   for (const row of loadAddon().returnValues()) {
     const { code, transient, poisonsSession, poisonsMember, countsAgainstBreaker, name } = row;

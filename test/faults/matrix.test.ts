@@ -11,9 +11,9 @@ const outcomes: CellOutcome[] = [];
 
 for (const [name, open] of [
   ['a server with one member', () => serverRig(1)],
-  ['a server with two members', () => serverRig(2)],
+  ['a server with three members', () => serverRig(3)],
   ['a cluster of one member', () => clusterRig(1)],
-  ['a cluster of two members', () => clusterRig(2)],
+  ['a cluster of three members', () => clusterRig(3)],
 ] as const) {
   describeMatrix({ name, open, full, outcomes });
 }

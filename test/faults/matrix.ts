@@ -1,4 +1,4 @@
-/** Runs cells of the matrix: one fault kind, one operation, on a rig with one member or two. */
+/** Runs cells of the matrix: one fault kind, one operation, on a rig with one member or three. */
 import type { ErrorCode } from '../../src/errors.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
 import { type FaultKind, workFunctions } from './fault-kinds.js';
@@ -7,7 +7,7 @@ import { type ReplicaMember, until } from './replicated-server.js';
 
 /** Members, and the operations on them. */
 export interface Rig {
-  /** `one` or `two`: how many members hold the keys. */
+  /** How many members hold the keys: one or three. */
   memberCount: number;
   /** The first is the one that falls ill. */
   members: readonly ReplicaMember[];

@@ -6,7 +6,7 @@ import type { CellOutcome } from './matrix.js';
 const document = fileURLToPath(new URL('../../docs/faults/outcomes.md', import.meta.url));
 
 const header = [
-  '| the HSM … | one member: answers | slowest, ms | back after, ms | two members: answers | slowest, ms | back after, ms |',
+  '| the HSM … | one member: answers | slowest, ms | back after, ms | three members: answers | slowest, ms | back after, ms |',
   '| --- | --- | ---: | ---: | --- | ---: | ---: |',
 ];
 
@@ -14,7 +14,7 @@ const header = [
 function outcomeTable(outcomes: readonly CellOutcome[]): string[] {
   const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
   const row = (kind: string): string => {
-    const cells = [1, 2].flatMap((memberCount) =>
+    const cells = [1, 3].flatMap((memberCount) =>
       halfRow(outcomes.filter((outcome) => outcome.kind === kind && outcome.memberCount === memberCount)),
     );
     return `| ${[kind, ...cells].join(' | ')} |`;

@@ -21,7 +21,8 @@ import {
   tokenLabel,
 } from '../hsm/fixture.js';
 import { FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
-import { cloneSoftHsm, createSoftHsm, type SoftHsm } from '../softhsm.js';
+import { copySoftHsm, type SoftHsm } from '../softhsm.js';
+import { newMember, runCeremony } from '../wrapped-cluster.js';
 import { memberName, type ReplicaMember, shortDelays } from './replicated-server.js';
 
 export interface ReplicatedClusterOptions {
@@ -39,7 +40,7 @@ export interface ReplicatedClusterState {
   members: { name: string; hsm: SoftHsm; folder: string; module: NativeModuleOptions }[];
 }
 
-/** Has clones of one token and the means to connect to them; connects on demand. */
+/** Has members to which Holdfast has copied the same keys, and the means to connect to them; connects on demand. */
 export class ReplicatedCluster {
   readonly events: string[] = [];
   /** The spending of every cluster that it opens. */
@@ -56,20 +57,21 @@ export class ReplicatedCluster {
   ) {}
 
   static async make(options: ReplicatedClusterOptions): Promise<ReplicatedCluster> {
-    const folder = makeFolder();
-    const original = createSoftHsm({ tokens: [{ label: tokenLabel, userPin: pin }] });
-    const first = { name: 'original', hsm: original, fault: putFaultsBefore(original) };
-    const maker = new ReplicatedCluster({ ...options, operationTimeoutMs: 10_000 }, [first], [], folder);
+    const originals = Array.from({ length: options.memberCount }, (_, index) => newMember(memberName(index)));
+    await runCeremony(originals, 1);
+    const maker = new ReplicatedCluster({ ...options, operationTimeoutMs: 10_000 }, originals, [], makeFolder());
     const cluster = await maker.connected();
     const materials: MaterialReference[] = [];
     while (materials.length < options.materialCount) materials.push(await makeMaterial(cluster));
     await maker.close();
-    const members = Array.from({ length: options.memberCount }, (_, index) => {
-      const hsm = cloneSoftHsm(original);
-      return { name: memberName(index), hsm, fault: putFaultsBefore(hsm) };
+    rmSync(maker.folder, { recursive: true });
+    // Nothing has been called on a copy, and no login is remembered.
+    const members = originals.map(({ name, hsm: original }) => {
+      const hsm = copySoftHsm(original);
+      original.dispose();
+      return { name, hsm, fault: putFaultsBefore(hsm) };
     });
-    original.dispose();
-    return new ReplicatedCluster(options, members, materials, folder);
+    return new ReplicatedCluster(options, members, materials, makeFolder());
   }
 
   /** Like a separate process: a new handle on the catalog, new pools. */
@@ -91,7 +93,7 @@ export class ReplicatedCluster {
 
   async connect(tried = pin, clusters?: ConfiguredHsmClusters): Promise<ConnectOutcome> {
     const opened = clusters ?? (await this.clusters());
-    return opened.connect(clusterId, Secret.fromUtf8(tried), 'store:1', soon());
+    return opened.connect(clusterId, Secret.fromUtf8(tried), 'store:1', soon(), 'one');
   }
 
   async connected(): Promise<HsmCluster> {
@@ -165,7 +167,8 @@ export class ReplicatedCluster {
         ...{ name, module, tokenLabel, tokenSerialNumber: null, laneCount: lanes },
       }),
     );
-    return { ...clusterOptions, operationTimeoutMs, ...shortDelays, members, ...cluster };
+    const replication = { replication: 'wrapped', minimumMembers: Math.min(2, members.length) } as const;
+    return { ...clusterOptions, ...replication, operationTimeoutMs, ...shortDelays, members, ...cluster };
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * The whole server over real gRPC on several members that hold the same keys, each an "HSM" of its own with the
- * fault-injecting module in front. `replication: none` allows a configuration file one member, so the others are added
- * by `CompositionOverrides`.
+ * The whole server over real gRPC on several members to which it has copied the same keys, each an "HSM" of its own with
+ * the fault-injecting module in front.
  */
+import type { Clock } from '../../src/clock.js';
 import { compose } from '../../src/compose.js';
 import type { HoldfastServer } from '../../src/composition/running-server.js';
 import { loadConfiguration } from '../../src/config/load.js';
@@ -11,8 +11,9 @@ import type { ClusterOptions, MemberOptions } from '../../src/hsm/clusters.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { Deployment } from '../e2e/deployment.js';
-import { type FaultHsm, putFaultsBefore } from '../native/fault-hsm.js';
-import { cloneSoftHsm, type SoftHsm } from '../softhsm.js';
+import type { FaultHsm } from '../native/fault-hsm.js';
+import type { SoftHsm } from '../softhsm.js';
+import { newMember, runCeremony, type WrappedMember } from '../wrapped-cluster.js';
 import { defaultBreakerSettings, defaultRecoverySettings } from '../hsm/default-settings.js';
 
 export interface ReplicaMember {
@@ -23,7 +24,7 @@ export interface ReplicaMember {
 
 export interface ReplicatedServerOptions {
   memberCount: number;
-  /** Keys made before the members are cloned. */
+  /** Keys made before the members can fall ill. */
   keyCount: number;
   lanes: number;
   /** The time for one attempt of one operation. */
@@ -33,6 +34,8 @@ export interface ReplicatedServerOptions {
   recovery?: Message;
   /** Whether nothing is logged; `events` then stays empty. */
   silent?: boolean;
+  /** Default: the system's. */
+  clock?: Clock;
   /** Changes the server's options for its cluster. */
   cluster?: Partial<ClusterOptions>;
 }
@@ -117,21 +120,22 @@ export class ReplicatedServer {
 
   #server: HoldfastServer | undefined;
 
-  /** Makes the keys on one token, closes everything, clones the token, and serves from the clones. */
+  /** Makes members with a generation and keys, closes everything, and serves from them behind their faults. */
   static async start(options: ReplicatedServerOptions): Promise<ReplicatedServer> {
-    const { requestTimeoutMs } = options;
+    let members: WrappedMember[] = [];
     const deployment = new Deployment({
       customClusters: [],
-      configure: (configuration) => {
-        configuration['limits'] = { requestTimeoutMs, drainTimeoutMs: 3_000 };
+      // The token that every deployment makes stays unused.
+      configure: (configuration, of) => {
+        members = Array.from({ length: options.memberCount }, (_, index) => newMember(memberName(index), of));
+        configureMembers(configuration, members, of.tokenLabel);
+        const { requestTimeoutMs } = options;
+        configuration['limits'] = { requestTimeoutMs, drainTimeoutMs: 3_000, reconcileCopiesPerSecond: 1_000 };
         configuration['recovery'] = options.recovery ?? {};
       },
     });
+    await runCeremony(members, 1, deployment.defaultCluster);
     const keyIds = await makeKeys(deployment, options.keyCount);
-    const members = Array.from({ length: options.memberCount }, (_, index) => {
-      const hsm = cloneSoftHsm(deployment.softHsm);
-      return { name: memberName(index), hsm, fault: putFaultsBefore(hsm) };
-    });
     const server = new ReplicatedServer(options, deployment, members, keyIds);
     await server.serve();
     return server;
@@ -144,7 +148,8 @@ export class ReplicatedServer {
     const own = { ...shortDelays, operationTimeoutMs, members: this.#memberOptions() };
     const cluster = { ...own, ...this.options.cluster };
     const logger = createLogger(silent ? 'silent' : 'info', { write: (line: string) => this.events.note(line) });
-    this.#server = await compose(configuration, await resolveSecrets(configuration), logger, { cluster });
+    const overrides = { cluster, ...(this.options.clock === undefined ? {} : { clock: this.options.clock }) };
+    this.#server = await compose(configuration, await resolveSecrets(configuration), logger, overrides);
     await until('it answers', () =>
       this.client()
         .call('GenerateRandom', { number_of_bytes: 1 })
@@ -153,15 +158,25 @@ export class ReplicatedServer {
           () => false,
         ),
     );
+    await this.everyMemberServes();
+  }
+
+  /** Resolves when every member takes work. */
+  async everyMemberServes(): Promise<void> {
     await until('every member serves', async () =>
       (await this.#memberStatuses()).every(({ state }) => state === 'SERVING'),
     );
   }
 
+  /** The server in this process, for its jobs. */
+  get running(): HoldfastServer {
+    if (this.#server === undefined) throw new Error('The server does not serve.');
+    return this.#server;
+  }
+
   /** Resolves when the server asks to be replaced by another process. */
   get replacementAsked(): Promise<void> {
-    if (this.#server === undefined) throw new Error('The server does not serve.');
-    return this.#server.replacementAsked;
+    return this.running.replacementAsked;
   }
 
   /** A member's entry in GetStatus. */
@@ -224,6 +239,16 @@ export class ReplicatedServer {
       laneCount: this.options.lanes,
     }));
   }
+}
+
+/** The keys are made without the faults: nothing has been called through them then. */
+function configureMembers(configuration: Message, members: readonly WrappedMember[], tokenLabel: string): void {
+  const [cluster] = configuration['clusters'] as [Message];
+  const minimumMembers = Math.min(2, members.length);
+  const tokens = members.map(({ name }) => ({ name, module: name, tokenLabel, lanes: 2 }));
+  Object.assign(cluster, { replication: 'wrapped', minimumMembers, members: tokens });
+  const modules = members.map(({ name, hsm: { libraryPath: path, environment } }) => [name, { path, environment }]);
+  configuration['modules'] = Object.fromEntries(modules) as Message;
 }
 
 async function makeKeys(deployment: Deployment, count: number): Promise<string[]> {

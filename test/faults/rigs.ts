@@ -1,8 +1,9 @@
 /** The rigs of the matrix: the server with its callers, and below it the operations that no caller requests by name. */
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/clock-system.js';
+import { HoldfastError } from '../../src/errors.js';
 import type { Rig } from './matrix.js';
-import { grpcOperations, makeSubject, type Operation } from './operations.js';
+import { grpcOperations, makeSubject, type Operation, WrongResult } from './operations.js';
 import { ReplicatedCluster } from './replicated-cluster.js';
 import { ReplicatedServer } from './replicated-server.js';
 
@@ -40,7 +41,16 @@ export async function clusterRig(memberCount: number): Promise<DisposableRig> {
     },
   });
   const operations = [
-    operation('inventory', () => cluster.perform('listMaterialIds', {}, { deadlineMs: soon() })),
+    operation('inventory', async () => {
+      const found = await cluster.perform('listMaterialIds', {}, { deadlineMs: soon() });
+      for (const { memberName, materialIds } of found) {
+        // "0 objects found" is not "key does not exist" (invariant 4).
+        if (!doomed.every((id) => materialIds.includes(id))) throw new WrongResult(`${memberName} has too few keys.`);
+      }
+      // A member that is not open is left out.
+      if (found.length < memberCount)
+        throw new HoldfastError('KEY_UNAVAILABLE', 'A member is absent.', { retryable: true });
+    }),
     // Destroying a missing key is not an error, and asks the token anyway.
     operation('destroy', () =>
       cluster.perform(

@@ -17,6 +17,7 @@ const silently = vi.hoisted(() => async (importOriginal: () => Promise<object>) 
 vi.mock('../../src/telemetry/events.js', silently);
 vi.mock('../../src/telemetry/caller-events.js', silently);
 vi.mock('../../src/telemetry/certificate-events.js', silently);
+vi.mock('../../src/telemetry/configuration-events.js', silently);
 vi.mock('../../src/telemetry/own-act-events.js', silently);
 
 const silent = true;
@@ -24,12 +25,18 @@ const silent = true;
 test('every module of events is silenced here', () => {
   const folder = new URL('../../src/telemetry/', import.meta.url);
   const modules = readdirSync(folder).filter((name) => /(^|-)events\.ts$/.test(name));
-  expect(modules.sort()).toEqual(['caller-events.ts', 'certificate-events.ts', 'events.ts', 'own-act-events.ts']);
+  expect(modules.sort()).toEqual([
+    'caller-events.ts',
+    'certificate-events.ts',
+    'configuration-events.ts',
+    'events.ts',
+    'own-act-events.ts',
+  ]);
 });
 
 describeMatrix({
-  name: 'a silent server with two members',
-  open: () => serverRig(2, { silent }),
+  name: 'a silent server with three members',
+  open: () => serverRig(3, { silent }),
   full: false,
 });
 
