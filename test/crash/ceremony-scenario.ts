@@ -149,9 +149,11 @@ export class CeremonyScenario implements CrashScenario {
   }
 }
 
-/** The officer logs in first, then, for the attacks, the user. */
+/** The user logs in for the attacks, after the officer, who logs in once for each generation that is tried. */
 function startOfAttacks(points: readonly CrashPoint[]): number {
-  return points.findIndex(({ functionName, ordinal }) => functionName === 'C_Login' && ordinal === 2);
+  const isLogin = ({ member, functionName }: CrashPoint): boolean => member === 0 && functionName === 'C_Login';
+  const last = points.findLast(isLogin)?.ordinal;
+  return points.findIndex((point) => isLogin(point) && point.ordinal === last);
 }
 
 export const ceremonyScenarios: readonly CeremonyScenarioOptions[] = [
