@@ -42,7 +42,7 @@ const levels = {
       keysPerLevel: 60,
       reconciledKeys: 10_000,
       pairs: 15,
-      encryptionsPerSlice: 40_000,
+      encryptionsPerSlice: 20_000,
     },
   },
   quick: {

@@ -33,8 +33,9 @@ bool isRefused(OperationContext& context, const DecryptionCanary& forgery, CK_OB
 
 }  // namespace
 
+const KeyKind& kindOf(const DecryptionCanary& /*canary*/) { return aesKey(); }
+
 void requireKind(const DecryptionCanary& /*canary*/, const KeyAttributes& read) {
-  requireAttribute(read.keyType == CKK_AES, "CKA_KEY_TYPE is not AES");
   // Some tokens do not report the length of every key (SoftHSM 2.6.1 reports 0 after unwrapping).
   requireAttribute(read.valueLength.value_or(0) == 0 || read.valueLength == 32, "CKA_VALUE_LEN is not 32");
   requireAttribute(read.encrypt && read.decrypt, "CKA_ENCRYPT and CKA_DECRYPT are not both true");

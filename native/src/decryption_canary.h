@@ -2,12 +2,15 @@
 #pragma once
 
 #include "attributes.h"
+#include "key_kinds.h"
 #include "material.h"
 #include "operation_context.h"
 
 namespace holdfast {
 
-/// Requires an AES key of 256 bits that encrypts and decrypts.
+[[nodiscard]] const KeyKind& kindOf(const DecryptionCanary& canary);
+
+/// Requires 256 bits, and a key that encrypts and decrypts.
 void requireKind(const DecryptionCanary& canary, const KeyAttributes& read);
 
 /// Throws `canary-failed` if the plaintext differs, and the failures of C_DecryptInit and C_Decrypt.

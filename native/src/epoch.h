@@ -1,11 +1,14 @@
 /// \file One session epoch: from a login to the next one.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <utility>
+#include <variant>
 
 #include "handle_cache.h"
+#include "material.h"
 #include "profile.h"
 
 namespace holdfast {
@@ -14,8 +17,8 @@ namespace holdfast {
 struct SelfTest {
   /// When the last successful self-test began: see self_test.h.
   std::atomic<Clock::time_point> passed = Clock::time_point{};
-  /// See known_answer.h.
-  std::atomic<bool> refusesForgeries = false;
+  /// See known_answer.h. One for each kind of answer.
+  std::array<std::atomic<bool>, std::variant_size_v<KnownAnswer>> refusesForgeries{};
 };
 
 /// Handles live in it and die with it (invariant 3): an operation that began in the old epoch fills

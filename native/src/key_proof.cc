@@ -142,7 +142,7 @@ Failure keyFault(Failure failure) {
   if (failure.kind == FailureKind::kMaterialMismatch) return failure;
   if (isOfCanary(failure)) {
     failure.kind = FailureKind::kCanaryFailed;
-    failure.detail = "the key under this CKA_ID does not decrypt the material's canary";
+    failure.detail = "the key under this CKA_ID does not give the material's known answer";
   } else {
     failure.kind = FailureKind::kKeyRefused;
     failure.detail = "the HSM works with other keys";

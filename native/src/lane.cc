@@ -151,7 +151,7 @@ void Lane::proveLogin(Failure& failure) {
 void Lane::noteFailure(const Failure& failure) {
   if (failure.kind == FailureKind::kSelfTestFailed) {
     poisoned_ = true;
-    epoch_->selfTest.refusesForgeries = false;
+    for (auto& refuses : epoch_->selfTest.refusesForgeries) refuses = false;
     epoch_->cache.doubtAll();
   }
   // The state of the session is unknown after such a failure.

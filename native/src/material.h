@@ -21,9 +21,33 @@ struct DecryptionCanary {
   bool operator==(const DecryptionCanary&) const = default;
 };
 
-/// How a key proves which material it is. To add a kind (a signature that verifies, a known MAC, a known
-/// derivation), add an alternative here; then known_answer.h does not compile until it handles it.
-using KnownAnswer = std::variant<DecryptionCanary>;
+/// An HMAC of the empty message (SHA-256), which no caller can have made.
+struct KnownMac {
+  Bytes mac;
+
+  bool operator==(const KnownMac&) const = default;
+};
+
+/// An RSA signature of a fixed message (RFC 8017 §8.2, PKCS #1 v1.5, which is deterministic).
+struct KnownSignature {
+  Bytes signature;
+
+  bool operator==(const KnownSignature&) const = default;
+};
+
+/// The public half of an EC key (PKCS#11 v2.40, Current Mechanisms §2.3.3): what the key signs verifies under
+/// it.
+struct KnownPublicKey {
+  /// CKA_EC_PARAMS and CKA_EC_POINT, both DER.
+  Bytes curve;
+  Bytes point;
+
+  bool operator==(const KnownPublicKey&) const = default;
+};
+
+/// How a key proves which material it is, and thereby its kind. To add one (a known derivation), add an
+/// alternative here; then known_answer.h does not compile until it handles it.
+using KnownAnswer = std::variant<DecryptionCanary, KnownMac, KnownSignature, KnownPublicKey>;
 
 /// Immutable once made; shared by the requests that use it.
 struct Material {

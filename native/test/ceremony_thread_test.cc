@@ -24,10 +24,11 @@ class CeremonyOnThread : public testing::Test {
   }
 
   Pending open(const char* label = TestToken::kLabel) {
-    return ask([&](const auto& answer) {
-      thread_->open(answer, {"cluster-test", 1},
-                    {{"one", token_.faultyModule(), {label, std::nullopt}, softHsmProfile()}});
-    });
+    CeremonyMemberOptions one{"one", token_.faultyModule(), {}, softHsmProfile()};
+    // By itself: GCC 12 takes the label of a temporary for uninitialised memory.
+    one.token.label = label;
+    const std::vector members{std::move(one)};
+    return ask([&](const auto& answer) { thread_->open(answer, {"cluster-test", 1}, members); });
   }
   Pending logIn() {
     return ask(

@@ -1,6 +1,8 @@
 /// \file The lanes' operations that carry a key from one member to another.
 #include "attributes.h"
 #include "ceremony_fixture.h"
+#include "made_keys.h"
+#include "signing_answers.h"
 
 namespace holdfast {
 namespace {
@@ -67,6 +69,67 @@ TEST_F(Replication, WhatOneMemberEncryptsAnotherDecrypts) {
         valueOf<Secret>(pool_.run(member, makeDecrypt(key, nonce, encrypted.ciphertext, {})));
     EXPECT_TRUE(std::ranges::equal(plaintext.view(), bytesOf("plaintext")));
   }
+}
+
+/// CKA_EC_PARAMS and CKA_EC_POINT.
+KnownPublicKey publicKeyOf(UserSession& on, CK_OBJECT_HANDLE publicKey) {
+  std::array<uint8_t, 64> curve{};
+  std::array<uint8_t, 256> point{};
+  std::array read{CK_ATTRIBUTE{CKA_EC_PARAMS, curve.data(), curve.size()},
+                  CK_ATTRIBUTE{CKA_EC_POINT, point.data(), point.size()}};
+  auto& session = on.session();
+  check(Function::C_GetAttributeValue,
+        session.functions().C_GetAttributeValue(session.handle(), publicKey, read.data(), read.size()));
+  return {.curve = {curve.begin(), curve.begin() + read[0].ulValueLen},
+          .point = {point.begin(), point.begin() + read[1].ulValueLen}};
+}
+
+KnownAnswer answerOf(UserSession& on, const KeyKind& kind, const Made& made) {
+  switch (kind.knownAnswer) {
+    case KnownAnswerKind::kSameMac:
+      return knownMacOf(on.session(), made.key);
+    case KnownAnswerKind::kSameSignature:
+      return knownSignatureOf(on.session(), made.key);
+    default:
+      return publicKeyOf(on, made.publicKey);
+  }
+}
+
+/// A key of each kind but AES, which the other tests use: made on the first member, and in the catalog's
+/// words.
+MaterialPointer makeOf(UserSession& on, const KeyKind& kind, const std::string& label) {
+  const KeyName name = named(label);
+  const Made made = make(on, kind, name);
+  return std::make_shared<const Material>(
+      Material{{kind.objectClass, name.id}, label, true, answerOf(on, kind, made)});
+}
+
+TEST_F(Replication, AKeyOfEachKindIsCopiedAndProvesItself) {
+  UserSession user(members_->open().front());
+  for (const auto& kindOf : std::span(kKinds).subspan(1)) {
+    const KeyKind& kind = kindOf();
+    SCOPED_TRACE(kind.name);
+    const auto key = makeOf(user, kind, kind.name);
+    const auto other = makeOf(user, kind, kind.name + std::string(", another"));
+    // This module was opened before the keys were made.
+    EXPECT_EQ(copies(0, key), 1U);
+    const Bytes blob = wrap(0, key);
+    EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, blob)), 1U);
+    EXPECT_EQ(valueOf<uint64_t>(unwrap(2, key, wrap(1, key))), 1U);
+    EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, blob)), 0U);
+    for (const int member : {0, 1, 2}) valueOf<std::monostate>(pool_.run(member, makeProbe(key)));
+    static_cast<void>(failureOf(unwrap(1, other, blob)));
+    EXPECT_EQ(copies(1, other), 0U);
+  }
+}
+
+TEST_F(Replication, ABlobOfAnotherKindMakesNoKey) {
+  UserSession user(members_->open().front());
+  const auto mac = makeOf(user, hmacKey(), "a MAC key of another kind");
+  const auto signing = makeOf(user, ecSigningKey(), "a signing key of another kind");
+  static_cast<void>(failureOf(unwrap(1, mac, wrap(0, signing))));
+  static_cast<void>(failureOf(unwrap(1, signing, wrap(0, mac))));
+  EXPECT_EQ(copies(1, mac) + copies(1, signing), 0U);
 }
 
 TEST_F(Replication, AMemberThatHasTheKeyGetsNoSecondOne) {

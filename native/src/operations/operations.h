@@ -35,14 +35,14 @@ namespace holdfast {
 /// Bytes of the token's RNG (C_GenerateRandom, PKCS#11 v2.40 §5.16).
 [[nodiscard]] OperationPointer makeRandom(size_t length);
 
-/// The material's key, wrapped under the generation's key for AES keys: the blob, which is no secret. Throws
+/// The material's key, wrapped under the generation's key for its kind: the blob, which is no secret. Throws
 /// `material-mismatch` if the wrapping key lacks one of its attributes.
 [[nodiscard]] OperationPointer makeWrapKey(MaterialPointer material, Generation generation);
 /// Whether a token may have a key before it is made there.
 enum class Novelty : uint8_t {
   kMayExist,
-  /// Its random id was drawn just now, and nothing has made it on this token: a search, which takes time that
-  /// grows with the token's contents, would find nothing.
+  /// Its random id was drawn just now, or the token's keys were listed and nothing has made it there since: a
+  /// search, which takes time that grows with the token's contents, would find nothing.
   kNew,
 };
 /// Makes the material's key of a blob and proves it by its canary; returns how many keys it made: 0 if the

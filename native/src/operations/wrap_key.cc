@@ -4,6 +4,7 @@
 #include "key_finding.h"
 #include "key_proof.h"
 #include "key_wrapping.h"
+#include "known_answer.h"
 #include "operations/operations.h"
 
 namespace holdfast {
@@ -36,7 +37,7 @@ class WrapKey final : public Operation {
       : material_(std::move(material)), generation_(std::move(generation)) {}
 
   Value run(OperationContext& context) override {
-    const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
+    const Wrapping wrapping = findWrapping(context, kindOf(material_->knownAnswer), generation_);
     const ProvenKey key = provenKey(context, material_);
     requireTimeLeft(context);
     Bytes blob = wrapKey(context.session, wrapping, key.handle);
@@ -61,7 +62,7 @@ class UnwrapKey final : public Operation {
         novelty_(novelty) {}
 
   Value run(OperationContext& context) override {
-    const Wrapping wrapping = findWrapping(context, aesKey(), generation_);
+    const Wrapping wrapping = findWrapping(context, kindOf(material_->knownAnswer), generation_);
     const CK_OBJECT_HANDLE made = unwrapIfMissing(context, wrapping);
     if (made == CK_INVALID_HANDLE) {
       static_cast<void>(provenKey(context, material_));
@@ -83,7 +84,8 @@ class UnwrapKey final : public Operation {
     requireTime(context, bool(lock));
     if (novelty_ == Novelty::kMayExist && exists(context)) return CK_INVALID_HANDLE;
     context.cache.drop(material_->identity);
-    auto wanted = keyTemplate(aesKey(), name(), Custody::kWrapped, context.profile.knowsCopyable);
+    auto wanted =
+        keyTemplate(kindOf(material_->knownAnswer), name(), Custody::kWrapped, context.profile.knowsCopyable);
     return unwrapKey(context.session, wrapping, blob_, wanted);
   }
 
@@ -96,7 +98,8 @@ class UnwrapKey final : public Operation {
 
   void prove(OperationContext& context, CK_OBJECT_HANDLE made) const {
     try {
-      requireKeyAsMade(readKeyAttributes(context.session, made), aesKey(), name(), Custody::kWrapped);
+      const KeyKind& kind = kindOf(material_->knownAnswer);
+      requireKeyAsMade(readKeyAttributes(context.session, made), kind, name(), Custody::kWrapped);
     } catch (const Failure& failure) {
       if (failure.kind != FailureKind::kMaterialMismatch) throw;
       throw badOutput(Function::C_UnwrapKey, "the key is not as requested: " + failure.detail);
