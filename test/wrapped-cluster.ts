@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ActAudit, serviceActor } from '../src/audit/act-audit.js';
 import type { AuditEvent } from '../src/audit/event.js';
+import { keyMakers } from '../src/cli/ceremony/ceremony-kind.js';
 import { systemClock } from '../src/clock-system.js';
 import type { ConnectOutcome, HsmCluster, MaterialReference } from '../src/clusters/hsm-cluster.js';
 import { Presence } from '../src/coordination/presence.js';
@@ -12,7 +13,8 @@ import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '
 import { loadAddon } from '../src/hsm/native.js';
 import type { NativeCeremonyMember } from '../src/hsm/native-ceremony.js';
 import { materialIdBytes, secretKeyClass } from '../src/hsm/material-cache.js';
-import { nativeProfile } from '../src/hsm/profiles/effective-profile.js';
+import { nativeProfile, type ProfileSetting } from '../src/hsm/profiles/effective-profile.js';
+import type { VendorProfile } from '../src/hsm/profiles/profile.js';
 import { vendorProfiles } from '../src/hsm/profiles/profiles.js';
 import { randomIdentifiers } from '../src/ids.js';
 import { canaryAdditionalData, canaryPlaintext } from '../src/keys/canary.js';
@@ -31,13 +33,22 @@ import {
   soon,
   tokenLabel,
 } from './hsm/fixture.js';
-import { type FaultHsm, putFaultsBefore } from './native/fault-hsm.js';
+import { type FaultHsm, putFaultsBefore, type RealHsm } from './native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from './softhsm.js';
 
 export interface WrappedMember {
   name: string;
-  hsm: SoftHsm;
+  hsm: RealHsm & { dispose(): void };
   fault: FaultHsm;
+  /** Left out: that of the cluster. */
+  tokenLabel?: string;
+  /** Left out: SoftHSM's. */
+  profile?: VendorProfile;
+}
+
+/** A member on SoftHSM. */
+export interface SoftHsmMember extends WrappedMember {
+  hsm: SoftHsm;
 }
 
 /** The names that a cluster's tokens share. */
@@ -52,32 +63,43 @@ const usual: ClusterOfTokens = { clusterId, tokenLabel, pin };
 const officerPinOf = ({ pin: userPin }: ClusterOfTokens): string => `so-${userPin}`;
 
 /** An "HSM" with one empty token. */
-export function newMember(name: string, of = usual): WrappedMember {
+export function newMember(name: string, of = usual): SoftHsmMember {
   const hsm = createSoftHsm({ tokens: [{ label: of.tokenLabel, userPin: of.pin, soPin: officerPinOf(of) }] });
   return { name, hsm, fault: putFaultsBefore(hsm) };
 }
 
 /** Runs a whole ceremony over all members. */
-export async function runCeremony(members: readonly WrappedMember[], generation: number, of = usual): Promise<void> {
+export async function runCeremony(
+  members: readonly WrappedMember[],
+  generation: number,
+  of = usual,
+  enforced = true,
+): Promise<void> {
   const taking = members.map((member) => ceremonyMember(member, of.tokenLabel));
-  const ceremony = await loadAddon().openCeremony(of.clusterId, generation, taking);
+  const ceremony = await loadAddon().openCeremony(of.clusterId, generation, taking, enforced);
   try {
-    for (const index of members.keys()) await ceremony.logIn(index, new TextEncoder().encode(officerPinOf(of)));
-    await ceremony.prepare();
+    for (const [index, { maker }] of taking.entries())
+      await ceremony.logIn(index, new TextEncoder().encode(maker === 'officer' ? officerPinOf(of) : of.pin));
+    await ceremony.prepare(false);
     await ceremony.complete();
   } finally {
     await ceremony.close();
   }
 }
 
-function ceremonyMember({ name, hsm }: WrappedMember, label: string): NativeCeremonyMember {
-  const { libraryPath, environment } = hsm;
+/** The member as it is, without faults before it. */
+export function ceremonyMember(
+  { name, hsm, tokenLabel: ownLabel, profile = vendorProfiles.softhsm }: WrappedMember,
+  label = tokenLabel,
+): NativeCeremonyMember {
+  const { libraryPath, environment, initializationString = null, shared } = hsm;
   return {
     name,
-    module: { libraryPath, environment, privateInstance: true, initializationString: null },
-    tokenLabel: label,
+    module: { libraryPath, environment, privateInstance: shared !== true, initializationString },
+    tokenLabel: ownLabel ?? label,
     tokenSerialNumber: null,
-    profile: nativeProfile(vendorProfiles.softhsm, []),
+    profile: nativeProfile(profile, []),
+    maker: keyMakers[profile.ceremony.value],
   };
 }
 
@@ -106,14 +128,21 @@ export class WrappedCluster {
   ) {}
 
   /** Members `a`, `b`, … after a ceremony. */
-  static async make(memberCount: number, change: Partial<ClusterOptions> = {}): Promise<WrappedCluster> {
-    const members = Array.from({ length: memberCount }, (_, index) => newMember('abcdefgh'.charAt(index)));
-    await runCeremony(members, 1);
+  static make(memberCount: number, change: Partial<ClusterOptions> = {}): Promise<WrappedCluster> {
+    return WrappedCluster.of(
+      Array.from({ length: memberCount }, (_, index) => newMember('abcdefgh'.charAt(index))),
+      change,
+    );
+  }
+
+  /** These members after a ceremony. */
+  static async of(members: WrappedMember[], change: Partial<ClusterOptions> = {}): Promise<WrappedCluster> {
+    await runCeremony(members, 1, usual, change.trust !== 'unenforced');
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-wrapped-'));
     mkdirSync(join(folder, 'locks'), { mode: 0o700 });
     const catalog = await openTestCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
     const cluster = new WrappedCluster(folder, members, catalog, {
-      minimumMembers: Math.min(2, memberCount),
+      minimumMembers: Math.min(2, members.length),
       ...change,
     });
     cluster.#catalogs.push(catalog);
@@ -127,12 +156,13 @@ export class WrappedCluster {
   }
 
   /** As the configuration would name it. */
-  memberOptions({ name, fault }: WrappedMember): MemberOptions {
-    return { name, module: fault.module, tokenLabel, tokenSerialNumber: null, laneCount: 2 };
+  memberOptions({ name, fault, hsm, tokenLabel: ownLabel = tokenLabel }: WrappedMember): MemberOptions {
+    const module = { ...fault.module, privateInstance: hsm.shared !== true };
+    return { name, module, tokenLabel: ownLabel, tokenSerialNumber: null, laneCount: 2 };
   }
 
-  /** The clusters of one process, made anew by each call. */
-  clusters(change: Partial<ClusterOptions> = {}): ConfiguredHsmClusters {
+  /** The clusters of one process, made anew by each call. @param change of the configuration, for this process */
+  clusters(change: Partial<ClusterOptions> = {}, profile?: ProfileSetting): ConfiguredHsmClusters {
     const onBackgroundError = (error: unknown, what: string): void => void this.backgroundErrors.push({ error, what });
     const tools = {
       addon: loadAddon(),
@@ -145,7 +175,8 @@ export class WrappedCluster {
       events: recordingEvents(this.events),
       lockDirectory: join(this.folder, 'locks'),
     };
-    const members = this.members.map((member) => this.memberOptions(member));
+    const ofProfile = profile === undefined ? {} : { profile };
+    const members = this.members.map((member) => ({ ...this.memberOptions(member), ...ofProfile }));
     const options = { ...clusterOptions, replication: 'wrapped', members, ...this.change, ...change } as const;
     const clusters = new ConfiguredHsmClusters(tools, [options]);
     this.#opened.push(clusters);

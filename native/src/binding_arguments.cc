@@ -3,6 +3,19 @@
 #include "binding_values.h"
 
 namespace holdfast {
+namespace {
+
+bool flagOf(const Napi::Object& given, const char* name) {
+  return given.Get(name).As<Napi::Boolean>().Value();
+}
+
+KeyMaker keyMakerOf(const Napi::Value& value) {
+  const std::string name = stringOf(value);
+  if (name == "user") return KeyMaker::kUser;
+  return name == "user-then-officer" ? KeyMaker::kUserThenOfficer : KeyMaker::kOfficer;
+}
+
+}  // namespace
 
 ByteView viewOf(const Napi::Value& value) {
   const auto array = value.As<Napi::Uint8Array>();
@@ -48,7 +61,7 @@ ModuleOptions moduleOptionsOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   ModuleOptions options;
   options.libraryPath = stringOf(given.Get("libraryPath"));
-  options.privateInstance = given.Get("privateInstance").As<Napi::Boolean>().Value();
+  options.privateInstance = flagOf(given, "privateInstance");
   options.initializationString = stringOrNull(given.Get("initializationString"));
   const auto environment = given.Get("environment").As<Napi::Object>();
   const auto names = environment.GetPropertyNames();
@@ -76,20 +89,24 @@ CeremonyMemberOptions ceremonyMemberOf(const Napi::Value& value) {
   return {stringOf(given.Get("name")),
           moduleOptionsOf(given.Get("module")),
           {stringOrNull(given.Get("tokenLabel")), stringOrNull(given.Get("tokenSerialNumber"))},
-          profileOf(given.Get("profile"))};
+          profileOf(given.Get("profile")),
+          keyMakerOf(given.Get("maker"))};
 }
 
 Profile profileOf(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Profile profile;
-  profile.tokenMakesNonces = given.Get("tokenMakesNonces").As<Napi::Boolean>().Value();
-  profile.knowsCopyable = given.Get("knowsCopyable").As<Napi::Boolean>().Value();
+  profile.tokenMakesNonces = flagOf(given, "tokenMakesNonces");
+  profile.knowsCopyable = flagOf(given, "knowsCopyable");
   const auto maximum = given.Get("maximumGcmBytes");
   if (!maximum.IsNull()) profile.maximumGcmLength = sizeOf(maximum);
   profile.keyWrapWithPadding = sizeOf(given.Get("keyWrapWithPadding"));
   profile.oaepHash = sizeOf(given.Get("oaepHash"));
   profile.oaepMask = sizeOf(given.Get("oaepMask"));
-  profile.officerMakesPrivateObjects = given.Get("officerMakesPrivateObjects").As<Napi::Boolean>().Value();
+  profile.clusterKeysArePrivate = flagOf(given, "clusterKeysArePrivate");
+  profile.knowsAllowedMechanisms = flagOf(given, "knowsAllowedMechanisms");
+  profile.reportsLocal = flagOf(given, "reportsLocal");
+  profile.marksArePublicKeys = flagOf(given, "marksArePublicKeys");
   return profile;
 }
 

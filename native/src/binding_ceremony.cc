@@ -54,7 +54,8 @@ Napi::Value CeremonyBinding::logIn(const Info& info) {
 }
 
 Napi::Value CeremonyBinding::prepare(const Info& info) {
-  return start(info, [&](const auto& answer) { ceremony_->prepare(answer); });
+  return start(info,
+               [&](const auto& answer) { ceremony_->prepare(answer, info[0].As<Napi::Boolean>().Value()); });
 }
 
 Napi::Value CeremonyBinding::complete(const Info& info) {
@@ -74,7 +75,8 @@ Napi::Value openCeremony(const Napi::CallbackInfo& info) {
   const auto ceremony = std::make_shared<CeremonyThread>(state.watchdog);
   state.ceremonies.push_back(ceremony);
   return start(info, [&](const auto& answer) {
-    ceremony->open(answer, generationOf(info[0], info[1]), std::move(members));
+    ceremony->open(answer, generationOf(info[0], info[1]), std::move(members),
+                   info[3].As<Napi::Boolean>().Value());
   });
 }
 

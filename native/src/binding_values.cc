@@ -113,8 +113,23 @@ Napi::Value generationsArray(Napi::Env env, const std::vector<MarkedGeneration>&
     auto object = Napi::Object::New(env);
     object.Set("number", number(env, one.number));
     object.Set("digest", bytes(env, one.digest));
+    object.Set("enforced", one.enforced);
     return object;
   });
+}
+
+Napi::Object stateObject(Napi::Env env, const CarriedKeysState& state) {
+  auto object = Napi::Object::New(env);
+  object.Set("digest", bytes(env, state.digest));
+  object.Set("unmarked", arrayOf(env, state.unmarked, [env](const UnmarkedKey& one) {
+               auto key = Napi::Object::New(env);
+               key.Set("member", one.member);
+               key.Set("serialNumber", one.serialNumber);
+               key.Set("label", one.name.label);
+               key.Set("id", bytes(env, one.name.id));
+               return key;
+             }));
+  return object;
 }
 
 /// One overload for each alternative of Value.
@@ -150,7 +165,7 @@ struct ToJavaScript {
   Napi::Value operator()(const std::vector<CarryKeyFingerprint>& all) const {
     return arrayOf(env, all, [this](const auto& one) { return fingerprintObject(env, one); });
   }
-  Napi::Value operator()(const Sha256& digest) const { return bytes(env, digest); }
+  Napi::Value operator()(const CarriedKeysState& state) const { return stateObject(env, state); }
   Napi::Value operator()(const std::vector<MarkedGeneration>& all) const {
     return generationsArray(env, all);
   }

@@ -34,7 +34,7 @@ ObjectTemplate publicHalf() {
 ObjectTemplate privateHalf(const Profile& profile) {
   ObjectTemplate wanted;
   wanted.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, CKK_RSA);
-  wanted.flag(CKA_TOKEN, false).flag(CKA_PRIVATE, profile.officerMakesPrivateObjects);
+  wanted.flag(CKA_TOKEN, false).flag(CKA_PRIVATE, profile.clusterKeysArePrivate);
   wanted.flag(CKA_SENSITIVE, true).flag(CKA_EXTRACTABLE, false).flag(CKA_UNWRAP, true);
   wanted.flags({CKA_DECRYPT, CKA_SIGN, CKA_SIGN_RECOVER, CKA_DERIVE}, false);
   return std::move(wanted.onlyMechanism(CKM_RSA_PKCS_OAEP));
@@ -57,13 +57,14 @@ void requireOutput(bool holds, const char* detail) {
   if (!holds) throw badOutput(Function::C_GenerateKeyPair, detail);
 }
 
-void requirePrivateHalf(Session& session, CK_OBJECT_HANDLE object) {
+void requirePrivateHalf(Session& session, CK_OBJECT_HANDLE object, const Profile& profile) {
   const auto read = readKeyAttributes(session, object);
   requireOutput(read.objectClass == CKO_PRIVATE_KEY && read.keyType == CKK_RSA,
                 "the carry key is not an RSA private key");
   requireOutput(!read.isToken, "the carry key would outlive the ceremony");
-  requireOutput(read.sensitive && !read.extractable && read.neverExtractable && read.local,
-                "the carry key may be known outside of its token");
+  requireOutput(
+      read.sensitive && !read.extractable && read.neverExtractable && (read.local || !profile.reportsLocal),
+      "the carry key may be known outside of its token");
   requireOutput(read.unwrap && !read.decrypt && !read.sign && !read.derive,
                 "the carry key does more than unwrap, or does not unwrap");
 }
@@ -83,7 +84,7 @@ CarryKey::CarryKey(Session& session, const Profile& profile, CK_ULONG bits)
                                               &publicKey, &privateKey_));
   requireOutput(publicKey != CK_INVALID_HANDLE && privateKey_ != CK_INVALID_HANDLE,
                 "a half of the carry key has no handle");
-  requirePrivateHalf(session, privateKey_);
+  requirePrivateHalf(session, privateKey_, profile);
   publicKey_ = {readNumber(session, publicKey, CKA_MODULUS),
                 readNumber(session, publicKey, CKA_PUBLIC_EXPONENT)};
   requireOutput(std::ranges::equal(publicKey_.exponent, kExponent), "the carry key's exponent is not 65537");

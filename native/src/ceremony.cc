@@ -1,5 +1,6 @@
 #include "ceremony.h"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -7,9 +8,28 @@
 #include "failure.h"
 
 namespace holdfast {
+namespace {
 
-Ceremony::Ceremony(Generation generation, std::vector<CeremonyMember> members)
-    : generation_(std::move(generation)), members_(std::move(members)), tokens_(members_.size()) {
+/// The token that makes the keys encrypts them for all others, so they must agree on the hash of OAEP. Every
+/// module takes SHA-1, which is safe there (RFC 8017 §7.1).
+std::vector<CeremonyMember> withCommonOaep(std::vector<CeremonyMember> members) {
+  const auto first = members.empty() ? Profile().oaepHash : members.front().profile.oaepHash;
+  const auto agrees = [first](const auto& member) { return member.profile.oaepHash == first; };
+  if (std::ranges::all_of(members, agrees)) return members;
+  for (auto& member : members) {
+    member.profile.oaepHash = CKM_SHA_1;
+    member.profile.oaepMask = CKG_MGF1_SHA1;
+  }
+  return members;
+}
+
+}  // namespace
+
+Ceremony::Ceremony(Generation generation, std::vector<CeremonyMember> members, bool enforced)
+    : generation_(std::move(generation)),
+      members_(withCommonOaep(std::move(members))),
+      enforced_(enforced),
+      tokens_(members_.size()) {
   if (members_.empty()) throw failure(FailureKind::kTokenMissing, "a ceremony needs a member");
   std::set<std::string> serialNumbers;
   for (const auto& member : members_) {
@@ -30,9 +50,9 @@ void Ceremony::forEachMember(const Step& step) {
   }
 }
 
-void Ceremony::logIn(size_t member, const Secret& officerPin) {
+void Ceremony::logIn(size_t member, const Secret& pin) {
   try {
-    tokens_.at(member) = std::make_unique<CeremonyToken>(members_.at(member), officerPin);
+    tokens_.at(member) = std::make_unique<CeremonyToken>(members_.at(member), pin);
   } catch (const Failure& failure) {
     throw withMember(failure, static_cast<int>(member));
   }
@@ -44,9 +64,25 @@ bool Ceremony::anyHasMark() {
   return found;
 }
 
-std::vector<CarryKeyFingerprint> Ceremony::prepare() {
+bool Ceremony::waitForMarks() {
+  bool anyIsMarkedLater = false;
+  forEachMember([&](size_t, CeremonyToken& token) { anyIsMarkedLater |= token.marksLater(); });
+  if (!anyIsMarkedLater) return false;
+  try {
+    static_cast<void>(requireSameKeys());
+    return true;
+  } catch (const Failure& failure) {
+    if (failure.kind == FailureKind::kMaterialMissing || failure.kind == FailureKind::kMaterialMismatch ||
+        failure.kind == FailureKind::kMaterialAmbiguous)
+      return false;
+    throw;
+  }
+}
+
+std::vector<CarryKeyFingerprint> Ceremony::prepare(bool anew) {
   std::vector<CarryKeyFingerprint> fingerprints;
-  if (anyHasMark()) return fingerprints;
+  present_ = anyHasMark() || (!anew && waitForMarks());
+  if (present_) return fingerprints;
   forEachMember([&](size_t, CeremonyToken& token) { token.discard(generation_); });
   forEachMember([&](size_t i, CeremonyToken& token) {
     const auto& member = members_[i];
@@ -75,21 +111,39 @@ Sha256 Ceremony::requireSameKeys() {
   forEachMember([&](size_t, CeremonyToken& token) {
     digests.push_back(token.digestOf(generation_));
     const auto mark = token.mark(generation_);
-    if (digests.back() != digests.front() || (mark && *mark != digests.front()))
+    if (mark && mark->enforced != enforced_)
+      throw badOutput(Function::C_GetAttributeValue, "the mark says otherwise whether trust is enforced");
+    if (digests.back() != digests.front() || (mark && mark->digest != digests.front()))
       throw failure(FailureKind::kMaterialMismatch, "the members do not have the same cluster keys");
   });
   return digests.front();
 }
 
-Sha256 Ceremony::complete() {
-  if (!anyHasMark()) carry();
+std::vector<UnmarkedKey> Ceremony::unmarkedKeys() {
+  std::vector<UnmarkedKey> unmarked;
+  forEachMember([&](size_t i, CeremonyToken& token) {
+    for (auto& name : token.unmarked(generation_))
+      unmarked.push_back({members_[i].name, members_[i].token->serialNumber(), std::move(name)});
+  });
+  return unmarked;
+}
+
+CarriedKeysState Ceremony::complete() {
+  if (!present_ && !anyHasMark()) carry();
+  present_ = true;
   const Sha256 digest = requireSameKeys();
+  if (digest_ && *digest_ != digest)
+    throw failure(FailureKind::kMaterialMismatch, "the cluster keys were replaced while they waited");
+  digest_ = digest;
+  auto unmarked = unmarkedKeys();
+  if (!unmarked.empty()) return {digest, std::move(unmarked)};
+  const Mark wanted{digest, enforced_};
   forEachMember([&](size_t, CeremonyToken& token) {
-    if (!token.mark(generation_)) token.writeMark(generation_, digest);
-    if (token.mark(generation_) != digest)
+    if (!token.mark(generation_)) token.writeMark(generation_, wanted);
+    if (token.mark(generation_) != wanted)
       throw badOutput(Function::C_CreateObject, "the mark of the generation is not there");
   });
-  return digest;
+  return {digest, {}};
 }
 
 }  // namespace holdfast

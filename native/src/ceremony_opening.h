@@ -17,6 +17,7 @@ struct CeremonyMemberOptions {
   ModuleOptions module;
   TokenName token;
   Profile profile;
+  KeyMaker maker = KeyMaker::kOfficer;
 };
 
 /// Loads the module, initialises it and finds the token; never logs in. `threads` look into the slots, and

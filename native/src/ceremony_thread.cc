@@ -101,12 +101,12 @@ CeremonyThread::CeremonyThread(std::shared_ptr<Watchdog> watchdog)
 CeremonyThread::~CeremonyThread() { end(); }
 
 void CeremonyThread::open(const Answer& answer, Generation generation,
-                          std::vector<CeremonyMemberOptions> members) {
-  post(answer, [self = shared_from_this(), generation = std::move(generation),
-                members = std::move(members)](std::unique_ptr<Ceremony>& ceremony) {
+                          std::vector<CeremonyMemberOptions> members, bool enforced) {
+  post(answer, [self = shared_from_this(), generation = std::move(generation), members = std::move(members),
+                enforced](std::unique_ptr<Ceremony>& ceremony) {
     try {
       auto opened = openAll(members, self->watchdog_->threads());
-      ceremony = std::make_unique<Ceremony>(generation, std::move(opened));
+      ceremony = std::make_unique<Ceremony>(generation, std::move(opened), enforced);
     } catch (...) {
       self->end();
       throw;
@@ -126,16 +126,16 @@ void CeremonyThread::open(const Answer& answer, Generation generation,
   }
 }
 
-void CeremonyThread::logIn(const Answer& answer, size_t member, Secret officerPin) {
+void CeremonyThread::logIn(const Answer& answer, size_t member, Secret given) {
   // Shared, because std::function copies what it captures: there is one block with the PIN.
-  post(answer, [member, pin = std::make_shared<Secret>(std::move(officerPin))](auto& ceremony) {
+  post(answer, [member, pin = std::make_shared<Secret>(std::move(given))](auto& ceremony) {
     opened(ceremony).logIn(member, *pin);
     return Value();
   });
 }
 
-void CeremonyThread::prepare(const Answer& answer) {
-  post(answer, [](auto& ceremony) { return Value(opened(ceremony).prepare()); });
+void CeremonyThread::prepare(const Answer& answer, bool anew) {
+  post(answer, [anew](auto& ceremony) { return Value(opened(ceremony).prepare(anew)); });
 }
 
 void CeremonyThread::complete(const Answer& answer) {

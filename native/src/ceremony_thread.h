@@ -27,10 +27,11 @@ class CeremonyThread : public std::enable_shared_from_this<CeremonyThread> {
 
   /// Starts the thread, which opens all members within a minute each; answers with this object. The first of
   /// all calls. If it fails, the thread ends.
-  void open(const Answer& answer, Generation generation, std::vector<CeremonyMemberOptions> members);
+  void open(const Answer& answer, Generation generation, std::vector<CeremonyMemberOptions> members,
+            bool enforced);
   /// See Ceremony; the PIN is zeroed before the answer.
-  void logIn(const Answer& answer, size_t member, Secret officerPin);
-  void prepare(const Answer& answer);
+  void logIn(const Answer& answer, size_t member, Secret pin);
+  void prepare(const Answer& answer, bool anew);
   void complete(const Answer& answer);
   /// Calls `end`, and answers when the thread has ended. If a call hangs for three seconds more, it answers
   /// too, and the call is answered with kind `closed`; the thread ends when the token lets it go.

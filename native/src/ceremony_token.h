@@ -1,4 +1,4 @@
-/// \file One member's part in a ceremony: what the officer does on its token.
+/// \file One member's part in a ceremony: what the maker of its keys does on its token.
 #pragma once
 
 #include <array>
@@ -7,9 +7,9 @@
 #include <string>
 
 #include "carry_key.h"
+#include "ceremony_session.h"
 #include "cluster_keys.h"
 #include "generation_mark.h"
-#include "officer_session.h"
 
 namespace holdfast {
 
@@ -19,6 +19,8 @@ struct CeremonyMember {
   std::string name;
   std::shared_ptr<Token> token;
   Profile profile;
+  /// Whose PIN the ceremony needs.
+  KeyMaker maker = KeyMaker::kOfficer;
   /// Bits of its carry key, a multiple of 8. Fewer only for a token that makes no longer RSA keys.
   CK_ULONG carryKeyBits = kCarryKeyBits;
 };
@@ -26,15 +28,15 @@ struct CeremonyMember {
 /// The cluster keys, each encrypted for one member.
 using CarriedKeys = std::array<Bytes, kClusterKeys.size()>;
 
-/// A member on whose token the officer is logged in.
+/// A member on whose token the maker of its keys is logged in.
 class CeremonyToken {
  public:
   /// Calls C_Login once. The member outlives this.
-  CeremonyToken(const CeremonyMember& member, const Secret& officerPin);
+  CeremonyToken(const CeremonyMember& member, const Secret& pin);
 
   /// The mark of the generation, if the token has one.
-  [[nodiscard]] std::optional<Sha256> mark(const Generation& generation);
-  void writeMark(const Generation& generation, const Sha256& digest);
+  [[nodiscard]] std::optional<Mark> mark(const Generation& generation);
+  void writeMark(const Generation& generation, const Mark& mark);
 
   /// Destroys all keys of a generation that was never in use.
   void discard(const Generation& generation);
@@ -54,13 +56,19 @@ class CeremonyToken {
   /// `material-ambiguous` unless there is one of each, and `material-mismatch` for a wrong attribute.
   [[nodiscard]] Sha256 digestOf(const Generation& generation);
 
+  /// Whether an officer marks its keys, after they were made.
+  [[nodiscard]] bool marksLater() const { return member_.maker == KeyMaker::kUserThenOfficer; }
+  /// The keys of the generation that no officer has marked as trusted yet.
+  [[nodiscard]] std::vector<KeyName> unmarked(const Generation& generation);
+
  private:
+  [[nodiscard]] Trust trust() const { return marksLater() ? Trust::kNotMarkedYet : Trust::kTrusted; }
   [[nodiscard]] CK_OBJECT_HANDLE makeOriginal(const ClusterKey& key);
   [[nodiscard]] CK_OBJECT_HANDLE findOne(const KeyName& name);
   void destroy(CK_OBJECT_HANDLE object);
 
   const CeremonyMember& member_;
-  OfficerSession officer_;
+  CeremonySession maker_;
   std::optional<CarryKey> carryKey_;
 };
 

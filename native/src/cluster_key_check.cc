@@ -6,6 +6,7 @@
 
 #include "failure.h"
 #include "key_wrapping.h"
+#include "published_private_key.h"
 
 namespace holdfast {
 namespace {
@@ -14,26 +15,23 @@ namespace {
 constexpr std::string_view kPublishedKey = "holdfast cluster key check value";
 static_assert(kPublishedKey.size() == kClusterKeyLength);
 
-/// DER of the OID of P-256 (1.2.840.10045.3.1.7).
-constexpr std::array<uint8_t, 10> kP256{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-
 ByteView viewOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-ObjectTemplate publishedKey(WrappingKeyKind kind) {
-  ObjectTemplate wanted = wrapTemplate(kind);
-  wanted.flags({CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE}, false).flag(CKA_EXTRACTABLE, true);
-  if (kind == WrappingKeyKind::kPrivateKey)
-    wanted.number(CKA_KEY_TYPE, CKK_EC).flag(CKA_SIGN, true).bytes(CKA_EC_PARAMS, kP256);
-  return std::move(wanted.bytes(CKA_VALUE, viewOf(kPublishedKey)));
+ObjectTemplate publishedKey(WrappingKeyKind kind, const Profile& profile) {
+  const bool isPrivateKey = kind == WrappingKeyKind::kPrivateKey;
+  ObjectTemplate wanted = isPrivateKey ? publishedPrivateKey() : wrapTemplate(kind);
+  if (!isPrivateKey) wanted.bytes(CKA_VALUE, viewOf(kPublishedKey));
+  wanted.flags({CKA_TOKEN, CKA_SENSITIVE}, false).flag(CKA_PRIVATE, profile.clusterKeysArePrivate);
+  return std::move(wanted.flag(CKA_EXTRACTABLE, true));
 }
 
 /// A session object that is destroyed at the end of the scope.
 class PublishedKey {
  public:
-  PublishedKey(Session& session, WrappingKeyKind kind) : session_(session) {
-    auto wanted = publishedKey(kind);
+  PublishedKey(Session& session, WrappingKeyKind kind, const Profile& profile) : session_(session) {
+    auto wanted = publishedKey(kind, profile);
     check(Function::C_CreateObject,
           session.functions().C_CreateObject(session.handle(), wanted.data(), wanted.size(), &handle_));
     if (handle_ == CK_INVALID_HANDLE) throw badOutput(Function::C_CreateObject, "the key has no handle");
@@ -70,7 +68,7 @@ Bytes macOf(Session& session, CK_OBJECT_HANDLE key) {
 Sha256 checkValueOf(Session& session, CK_OBJECT_HANDLE object, const ClusterKey& key,
                     const Profile& profile) {
   if (!key.wraps) return sha256(macOf(session, object));
-  const PublishedKey published(session, *key.wraps);
+  const PublishedKey published(session, *key.wraps, profile);
   return sha256(wrapKey(session, {object, profile.keyWrapWithPadding}, published.handle()));
 }
 

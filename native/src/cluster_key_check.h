@@ -6,10 +6,9 @@
 
 namespace holdfast {
 
-/// A value that depends on the key alone: a digest of a published key wrapped under it (RFC 5649 is
-/// deterministic), or of a MAC. It says nothing about the key: anyone who may use it can have such a value.
-/// The published private key has another encoding on some tokens (NSS adds its public half), so the values of
-/// a key that wraps private keys compare only between tokens of one make.
+/// A value that depends on the key alone, not on the make of the token: a digest of a published key wrapped
+/// under it (RFC 5649 is deterministic), or of a MAC. It says nothing about the key: anyone who may use it
+/// can have such a value.
 [[nodiscard]] Sha256 checkValueOf(Session& session, CK_OBJECT_HANDLE object, const ClusterKey& key,
                                   const Profile& profile);
 

@@ -50,17 +50,18 @@ KeyName nameOf(const Generation& generation, const ClusterKey& key) {
   return {{label.begin(), label.end()}, std::move(label)};
 }
 
-ObjectTemplate clusterKeyTemplate(const ClusterKey& key, const KeyName& name, const Profile& profile) {
+ObjectTemplate clusterKeyTemplate(const ClusterKey& key, const KeyName& name, const Profile& profile,
+                                  Trust trust) {
   ObjectTemplate wanted;
   wanted.number(CKA_CLASS, CKO_SECRET_KEY).number(CKA_KEY_TYPE, key.keyType);
-  wanted.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, profile.officerMakesPrivateObjects);
+  wanted.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, profile.clusterKeysArePrivate);
   wanted.flag(CKA_SENSITIVE, true).flag(CKA_EXTRACTABLE, false);
-  wanted.flag(CKA_TRUSTED, true);
+  if (trust == Trust::kTrusted) wanted.flag(CKA_TRUSTED, true);
   if (profile.knowsCopyable) wanted.flag(CKA_COPYABLE, false);
   wanted.flags({CKA_WRAP, CKA_UNWRAP}, key.wraps.has_value());
   wanted.flags({CKA_SIGN, CKA_VERIFY}, !key.wraps);
   wanted.flags({CKA_ENCRYPT, CKA_DECRYPT, CKA_DERIVE}, false);
-  wanted.onlyMechanism(onlyMechanismOf(key, profile));
+  if (profile.knowsAllowedMechanisms) wanted.onlyMechanism(onlyMechanismOf(key, profile));
   if (key.wraps) {
     wanted.nested(CKA_WRAP_TEMPLATE, wrapTemplate(*key.wraps));
     wanted.nested(CKA_UNWRAP_TEMPLATE, unwrapTemplate(*key.wraps));
@@ -71,23 +72,23 @@ ObjectTemplate clusterKeyTemplate(const ClusterKey& key, const KeyName& name, co
 }
 
 void requireClusterKey(Session& session, CK_OBJECT_HANDLE object, const ClusterKey& key, const KeyName& name,
-                       const Profile& profile) {
+                       const Profile& profile, Trust trust) {
   const auto read = readKeyAttributes(session, object);
   requireAttribute(read.objectClass == CKO_SECRET_KEY, "CKA_CLASS is not the expected one");
   requireAttribute(read.keyType == key.keyType, "CKA_KEY_TYPE is not the expected one");
   requireAttribute(read.id == name.id, "CKA_ID is not the expected one");
   requireAttribute(read.label == name.label, "CKA_LABEL is not the expected one");
   requireAttribute(read.isToken, "CKA_TOKEN is not true");
-  requireAttribute(read.isPrivate == profile.officerMakesPrivateObjects,
-                   "CKA_PRIVATE is not the expected one");
+  requireAttribute(read.isPrivate == profile.clusterKeysArePrivate, "CKA_PRIVATE is not the expected one");
   requireAttribute(read.sensitive, "CKA_SENSITIVE is not true");
   requireAttribute(!read.extractable, "CKA_EXTRACTABLE is true");
-  requireAttribute(read.trusted, "CKA_TRUSTED is not true");
+  requireAttribute(read.trusted || trust == Trust::kNotMarkedYet, "CKA_TRUSTED is not true");
   requireAttribute(!read.modifiable, "CKA_MODIFIABLE is true");
   requireAttribute(!read.copyable || !profile.knowsCopyable, "CKA_COPYABLE is true");
   requireUsage(read, key.wraps.has_value());
-  requireAttribute(onlyMechanism(session, object) == onlyMechanismOf(key, profile),
-                   "CKA_ALLOWED_MECHANISMS is not the one mechanism");
+  requireAttribute(
+      !profile.knowsAllowedMechanisms || onlyMechanism(session, object) == onlyMechanismOf(key, profile),
+      "CKA_ALLOWED_MECHANISMS is not the one mechanism");
 }
 
 std::vector<CK_OBJECT_HANDLE> findClusterKey(Session& session, const KeyName& name) {

@@ -46,18 +46,22 @@ inline constexpr std::array<ClusterKey, 4> kClusterKeys{
 /// Label and CKA_ID, which are the same text: `holdfast/<cluster>/<generation>/<key>`.
 [[nodiscard]] KeyName nameOf(const Generation& generation, const ClusterKey& key);
 
+/// Whether a cluster key has CKA_TRUSTED: not before an officer has marked it.
+enum class Trust : uint8_t { kTrusted, kNotMarkedYet };
+
 /// The attributes of a cluster key on a member, for C_UnwrapKey: trusted, never extractable, not modifiable,
-/// not copyable, of one mechanism. The key for backups is trusted too, although it wraps nothing: only the
-/// officer can make a trusted object, so nobody plants another in its place. CKA_DESTROYABLE stays true, or
-/// no generation could ever be retired.
+/// not copyable, of one mechanism. One that is to be marked is not trusted yet, and else the same: a key that
+/// could be modified until then could be modified for ever (v2.40 §4.4). The key for backups is trusted too,
+/// although it wraps nothing: only the officer can make a trusted object, so nobody plants another in its
+/// place. CKA_DESTROYABLE stays true, or no generation could ever be retired.
 [[nodiscard]] ObjectTemplate clusterKeyTemplate(const ClusterKey& key, const KeyName& name,
-                                                const Profile& profile);
+                                                const Profile& profile, Trust trust = Trust::kTrusted);
 
 /// Throws `material-mismatch` unless the object is this cluster key with the attributes of
 /// `clusterKeyTemplate`. CKA_ALLOWED_MECHANISMS is among them; the templates of wrapping keys are not,
-/// because not every token shows them.
+/// because not every token shows them. CKA_TRUSTED may have either value if the key is not marked yet.
 void requireClusterKey(Session& session, CK_OBJECT_HANDLE object, const ClusterKey& key, const KeyName& name,
-                       const Profile& profile);
+                       const Profile& profile, Trust trust = Trust::kTrusted);
 
 /// The secret keys with the name's CKA_ID, at most 16.
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> findClusterKey(Session& session, const KeyName& name);

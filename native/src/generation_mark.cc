@@ -18,6 +18,15 @@ namespace {
 constexpr size_t kMostMarks = 256;
 constexpr std::string_view kLabelEnd = "/complete";
 
+/// The byte behind the digest if trust is not enforced. A mark of an enforcing cluster is the digest alone.
+constexpr uint8_t kUnenforced = 'u';
+/// A modulus that tokens take: 2,048 bits and odd. Its content ends before the last byte; the rest is
+/// padding.
+constexpr size_t kModulusLength = 256;
+constexpr uint8_t kPadding = 0xff;
+constexpr uint8_t kLastByte = 0x01;
+constexpr std::array<uint8_t, 3> kExponent{0x01, 0x00, 0x01};
+
 ByteView viewOf(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
@@ -29,14 +38,15 @@ std::string labelOf(const Generation& generation) {
 }
 
 /// The attributes by which all marks of a cluster are found.
-ObjectTemplate marksOf(const std::string& cluster) {
+ObjectTemplate marksOf(const std::string& cluster, CK_OBJECT_CLASS objectClass) {
+  const auto type = objectClass == CKO_DATA ? CKA_APPLICATION : CKA_ID;
   ObjectTemplate marks;
-  return std::move(marks.number(CKA_CLASS, CKO_DATA).bytes(CKA_APPLICATION, viewOf(prefixOf(cluster))));
+  return std::move(marks.number(CKA_CLASS, objectClass).bytes(type, viewOf(prefixOf(cluster))));
 }
 
 /// The attributes by which a mark is made and found.
-ObjectTemplate nameOf(const Generation& generation) {
-  auto mark = marksOf(generation.cluster);
+ObjectTemplate nameOf(const Generation& generation, CK_OBJECT_CLASS objectClass) {
+  auto mark = marksOf(generation.cluster, objectClass);
   return std::move(mark.bytes(CKA_LABEL, viewOf(labelOf(generation))));
 }
 
@@ -59,68 +69,116 @@ uint32_t numberIn(const std::string& label, const std::string& cluster) {
   return label == labelOf({cluster, number}) ? number : 0;
 }
 
-/// None if the value is no digest.
-std::optional<Sha256> findDigest(Session& session, CK_OBJECT_HANDLE mark) {
+Bytes contentOf(const Mark& mark) {
+  Bytes content(mark.digest.begin(), mark.digest.end());
+  if (!mark.enforced) content.push_back(kUnenforced);
+  return content;
+}
+
+Bytes modulusOf(const Mark& mark) {
+  Bytes modulus(kModulusLength, kPadding);
+  const Bytes content = contentOf(mark);
+  std::ranges::copy(content, modulus.end() - 1 - static_cast<ptrdiff_t>(content.size()));
+  modulus.back() = kLastByte;
+  return modulus;
+}
+
+/// The first digest that a text holds, with what follows it.
+std::optional<Mark> markIn(ByteView content) {
+  Mark mark;
+  mark.enforced = content.size() == mark.digest.size();
+  if (!mark.enforced && (content.size() != mark.digest.size() + 1 || content.back() != kUnenforced))
+    return std::nullopt;
+  std::ranges::copy(content.first(mark.digest.size()), mark.digest.begin());
+  return mark;
+}
+
+std::optional<Mark> markInModulus(ByteView modulus) {
+  if (modulus.size() != kModulusLength) return std::nullopt;
+  for (const size_t length : {sizeof(Sha256), sizeof(Sha256) + 1}) {
+    const auto mark = markIn(modulus.subspan(kModulusLength - 1 - length, length));
+    if (mark && std::ranges::equal(modulusOf(*mark), modulus)) return mark;
+  }
+  return std::nullopt;
+}
+
+/// None if the object does not have the form of a mark.
+std::optional<Mark> findContent(Session& session, CK_OBJECT_HANDLE object, CK_OBJECT_CLASS objectClass) {
   // Room for more, so that a longer value is noticed.
-  std::array<uint8_t, 2 * sizeof(Sha256)> room{};
-  CK_ATTRIBUTE query{CKA_VALUE, room.data(), room.size()};
-  const CK_RV rv = session.functions().C_GetAttributeValue(session.handle(), mark, &query, 1);
+  std::array<uint8_t, 2 * kModulusLength> room{};
+  CK_ATTRIBUTE query{objectClass == CKO_DATA ? CKA_VALUE : CKA_MODULUS, room.data(), room.size()};
+  const CK_RV rv = session.functions().C_GetAttributeValue(session.handle(), object, &query, 1);
   if (returnValue(rv).bufferTooSmall) return std::nullopt;
   check(Function::C_GetAttributeValue, rv);
-  Sha256 digest{};
-  if (query.ulValueLen != digest.size()) return std::nullopt;
-  std::copy_n(room.begin(), digest.size(), digest.begin());
-  return digest;
+  if (query.ulValueLen > room.size()) return std::nullopt;
+  const auto value = ByteView(room).first(query.ulValueLen);
+  return objectClass == CKO_DATA ? markIn(value) : markInModulus(value);
 }
 
-Sha256 readDigest(Session& session, CK_OBJECT_HANDLE mark) {
-  const auto digest = findDigest(session, mark);
-  if (!digest) throw badOutput(Function::C_GetAttributeValue, "the mark of a generation is no digest");
-  return *digest;
+Mark readContent(Session& session, CK_OBJECT_HANDLE object, CK_OBJECT_CLASS objectClass) {
+  const auto mark = findContent(session, object, objectClass);
+  if (!mark) throw badOutput(Function::C_GetAttributeValue, "the mark of a generation has another form");
+  return *mark;
 }
 
-/// The digests that the marks of each generation have; one that is no digest is none.
-using Digests = std::map<uint32_t, std::vector<std::optional<Sha256>>>;
+/// What the marks of each generation hold; none for one that has not the form of a mark.
+using Contents = std::map<uint32_t, std::vector<std::optional<Mark>>>;
 
-Digests digestsOf(Session& session, const std::string& cluster) {
-  Digests digests;
-  for (const CK_OBJECT_HANDLE mark : find(session, marksOf(cluster))) {
-    const auto summary = readSummary(session, mark);
+Contents contentsOf(Session& session, const std::string& cluster, CK_OBJECT_CLASS objectClass) {
+  Contents contents;
+  for (const CK_OBJECT_HANDLE object : find(session, marksOf(cluster, objectClass))) {
+    const auto summary = readSummary(session, object);
     const uint32_t number = summary ? numberIn(summary->label, cluster) : 0;
-    if (number > 0) digests[number].push_back(findDigest(session, mark));
+    if (number > 0) contents[number].push_back(findContent(session, object, objectClass));
   }
-  return digests;
+  return contents;
 }
 
 }  // namespace
 
-std::optional<Sha256> readMark(Session& session, const Generation& generation) {
-  std::optional<Sha256> known;
-  for (const CK_OBJECT_HANDLE mark : find(session, nameOf(generation))) {
-    const auto digest = readDigest(session, mark);
-    if (known && *known != digest)
-      throw badOutput(Function::C_GetAttributeValue, "two marks of one generation differ");
-    known = digest;
+std::optional<Mark> readMark(Session& session, const Generation& generation) {
+  std::optional<Mark> known;
+  for (const CK_OBJECT_CLASS objectClass : {CKO_DATA, CKO_PUBLIC_KEY}) {
+    for (const CK_OBJECT_HANDLE object : find(session, nameOf(generation, objectClass))) {
+      const auto mark = readContent(session, object, objectClass);
+      if (known && *known != mark)
+        throw badOutput(Function::C_GetAttributeValue, "two marks of one generation differ");
+      known = mark;
+    }
+    if (known) break;
   }
   return known;
 }
 
 std::vector<MarkedGeneration> readMarks(Session& session, const std::string& cluster) {
+  auto contents = contentsOf(session, cluster, CKO_DATA);
+  // A second search costs as much as the first, which finds all marks on all tokens but those without data
+  // objects.
+  if (contents.empty()) contents = contentsOf(session, cluster, CKO_PUBLIC_KEY);
   std::vector<MarkedGeneration> marked;
-  for (const auto& [number, digests] : digestsOf(session, cluster)) {
-    const auto& first = digests.front();
-    const bool agree = std::ranges::all_of(digests, [&first](const auto& one) { return one == first; });
-    if (agree && first) marked.push_back({number, *first});
+  for (const auto& [number, marks] : contents) {
+    const auto& first = marks.front();
+    const bool agree = std::ranges::all_of(marks, [&first](const auto& one) { return one == first; });
+    if (agree && first) marked.push_back({number, first->digest, first->enforced});
   }
   return marked;
 }
 
-void writeMark(Session& session, const Generation& generation, const Sha256& digest) {
-  auto mark = nameOf(generation);
-  mark.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, false).bytes(CKA_VALUE, digest).flag(CKA_MODIFIABLE, false);
+void writeMark(Session& session, const Generation& generation, const Mark& mark, bool asPublicKey) {
+  auto wanted = nameOf(generation, asPublicKey ? CKO_PUBLIC_KEY : CKO_DATA);
+  wanted.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, false);
+  if (asPublicKey) {
+    wanted.number(CKA_KEY_TYPE, CKK_RSA)
+        .bytes(CKA_MODULUS, modulusOf(mark))
+        .bytes(CKA_PUBLIC_EXPONENT, kExponent);
+    wanted.flags({CKA_ENCRYPT, CKA_VERIFY, CKA_VERIFY_RECOVER, CKA_WRAP, CKA_DERIVE}, false);
+  } else {
+    wanted.bytes(CKA_VALUE, contentOf(mark));
+  }
+  wanted.flag(CKA_MODIFIABLE, false);
   CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
   check(Function::C_CreateObject,
-        session.functions().C_CreateObject(session.handle(), mark.data(), mark.size(), &made));
+        session.functions().C_CreateObject(session.handle(), wanted.data(), wanted.size(), &made));
   if (made == CK_INVALID_HANDLE) throw badOutput(Function::C_CreateObject, "the mark has no handle");
 }
 

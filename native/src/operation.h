@@ -9,6 +9,7 @@
 #include "attacks/attack_outcome.h"
 #include "attributes.h"
 #include "bytes.h"
+#include "carried_keys.h"
 #include "carry_key.h"
 #include "clock.h"
 #include "failure.h"
@@ -52,7 +53,8 @@ using Value =
     std::variant<std::monostate, uint64_t, Bytes, Secret, EncryptedData, DataKey, std::vector<KeyAttributes>,
                  MemberOpened, TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>,
                  std::shared_ptr<FileLock>, std::shared_ptr<CeremonyThread>, std::vector<CarryKeyFingerprint>,
-                 Sha256, std::vector<MarkedGeneration>, TokenGenerations, std::vector<AttackOutcome>>;
+                 CarriedKeysState, std::vector<MarkedGeneration>, TokenGenerations,
+                 std::vector<AttackOutcome>>;
 
 /// A result, and which member in which session epoch gave it.
 struct Success {

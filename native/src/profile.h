@@ -30,9 +30,16 @@ struct Profile {
   /// needs no collision resistance of it (RFC 8017 §7.1), so SHA-1 is safe there.
   CK_MECHANISM_TYPE oaepHash = CKM_SHA256;
   CK_ULONG oaepMask = CKG_MGF1_SHA256;
-  /// Whether the security officer may make private objects. SoftHSM's may not, so its cluster keys are
+  /// CKA_PRIVATE of the cluster keys. SoftHSM's officer may not make private objects, so there they are
   /// visible without a PIN, and can be destroyed; their use stays bound by their templates.
-  bool officerMakesPrivateObjects = true;
+  bool clusterKeysArePrivate = true;
+  /// Whether a token key may have CKA_ALLOWED_MECHANISMS (v2.40 §4.9). NSS refuses it.
+  bool knowsAllowedMechanisms = true;
+  /// Whether a key that was generated has CKA_LOCAL. On NSS it has not.
+  bool reportsLocal = true;
+  /// Whether the mark of a generation is a public key, because the token keeps no data objects. NSS keeps
+  /// none.
+  bool marksArePublicKeys = false;
 
   /// Throws `too-long`, before the token is touched.
   void requireFits(size_t plaintextLength) const;

@@ -73,7 +73,7 @@ class TrustCheck {
   [[nodiscard]] AttackOutcome withoutKey(size_t target) const {
     const std::string label = nameOf(generation_, kClusterKeys.at(target)).label;
     if (counts_.at(target) > 1) return {"", false, CKR_OK, "not tried: more than one key is called " + label};
-    if (!isUser_ && member_.profile.officerMakesPrivateObjects)
+    if (!isUser_ && member_.profile.clusterKeysArePrivate)
       return {"", true, CKR_OK, "the key cannot be seen without a PIN"};
     return {"", false, CKR_OK, "not tried: the token has no key " + label};
   }

@@ -61,7 +61,7 @@ class CeremonyFault : public testing::Test {
     for (const auto& member : members_.open()) {
       UserSession user(member);
       EXPECT_EQ(user.objects(), kObjectsOfGeneration * generations_);
-      EXPECT_EQ(readMark(user.session(), last), digest);
+      EXPECT_EQ(readMark(user.session(), last), (Mark{digest}));
     }
   }
 

@@ -13,7 +13,7 @@ Profile softHsmProfile() {
   profile.keyWrapWithPadding = CKM_AES_KEY_WRAP_PAD;
   profile.oaepHash = CKM_SHA_1;
   profile.oaepMask = CKG_MGF1_SHA1;
-  profile.officerMakesPrivateObjects = false;
+  profile.clusterKeysArePrivate = false;
   return profile;
 }
 
@@ -27,7 +27,8 @@ std::vector<CeremonyMember> TestMembers::open() const {
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const auto module = Module::open(tokens_[i]->faultyModule());
     auto token = Token::find(module, {TestToken::kLabel, std::nullopt}, SlotScan(threads), after(20'000));
-    members.push_back({"member-" + std::to_string(i), std::move(token), softHsmProfile(), carryKeyBits_});
+    members.push_back({"member-" + std::to_string(i), std::move(token), softHsmProfile(), KeyMaker::kOfficer,
+                       carryKeyBits_});
   }
   threads.join(after(20'000));
   return members;
@@ -37,7 +38,7 @@ Sha256 TestMembers::run(const Generation& generation) const {
   Ceremony ceremony(generation, open());
   logInAll(ceremony, size());
   static_cast<void>(ceremony.prepare());
-  return ceremony.complete();
+  return ceremony.complete().digest;
 }
 
 void TestMembers::heal() const {

@@ -26,7 +26,7 @@ TEST(Ceremony, AllMembersGetTheSameKeysWhichNeverLeaveThemAgain) {
   for (const auto& member : members.open()) {
     UserSession user(member);
     EXPECT_EQ(user.objects(), kObjectsOfGeneration);
-    EXPECT_EQ(readMark(user.session(), kFirst), digest);
+    EXPECT_EQ(readMark(user.session(), kFirst), (Mark{digest}));
     for (const auto kind : kWrappingKeyKinds) {
       const auto read = readKeyAttributes(user.session(), user.wrappingKey(kFirst, kind));
       EXPECT_TRUE(read.trusted && read.sensitive && read.wrap && read.unwrap && read.isToken);
@@ -50,7 +50,7 @@ TEST(Ceremony, ACompleteGenerationIsLeftAsItIs) {
   Ceremony again(kFirst, members.open());
   logInAll(again, members.size());
   EXPECT_TRUE(again.prepare().empty());
-  EXPECT_EQ(again.complete(), digest);
+  EXPECT_EQ(again.complete().digest, digest);
   EXPECT_EQ(members.token(0).calls("C_GenerateKey"), made);
 }
 

@@ -28,14 +28,14 @@ class CeremonyOnThread : public testing::Test {
     // By itself: GCC 12 takes the label of a temporary for uninitialised memory.
     one.token.label = label;
     const std::vector members{std::move(one)};
-    return ask([&](const auto& answer) { thread_->open(answer, {"cluster-test", 1}, members); });
+    return ask([&](const auto& answer) { thread_->open(answer, {"cluster-test", 1}, members, true); });
   }
   Pending logIn() {
     return ask(
         [&](const auto& answer) { thread_->logIn(answer, 0, Secret(bytesOf(TestMembers::kOfficerPin))); });
   }
   Pending prepare() {
-    return ask([&](const auto& answer) { thread_->prepare(answer); });
+    return ask([&](const auto& answer) { thread_->prepare(answer, false); });
   }
   Pending complete() {
     return ask([&](const auto& answer) { thread_->complete(answer); });
@@ -57,7 +57,7 @@ TEST_F(CeremonyOnThread, CallsThatArePostedTogetherRunInTheirOrder) {
   EXPECT_EQ(valueOf<std::shared_ptr<CeremonyThread>>(opened.get()), thread_);
   valueOf<std::monostate>(loggedIn.get());
   EXPECT_EQ(valueOf<std::vector<CarryKeyFingerprint>>(prepared.get()).size(), 1U);
-  EXPECT_NE(valueOf<Sha256>(completed.get()), Sha256());
+  EXPECT_NE(valueOf<CarriedKeysState>(completed.get()).digest, Sha256());
   valueOf<std::monostate>(close().get());
   EXPECT_TRUE(thread_->hasEnded());
   EXPECT_EQ(failureOf(prepare().get()).kind, FailureKind::kClosed);

@@ -13,8 +13,8 @@ const Bytes kDigest(sizeof(Sha256), 0xd1);
 class GenerationMark : public testing::Test {
  protected:
   GenerationMark() {
-    writeMark(user_.session(), {kCluster, 12}, digestOf(12));
-    writeMark(user_.session(), {kCluster, 1}, digestOf(1));
+    writeMark(user_.session(), {kCluster, 12}, {digestOf(12)});
+    writeMark(user_.session(), {kCluster, 1}, {digestOf(1)});
   }
 
   static Sha256 digestOf(uint8_t number) {
@@ -55,6 +55,23 @@ TEST_F(GenerationMark, AClustersMarksAreReadInTheirOrder) {
   EXPECT_EQ(numbers("cluster-tes"), std::vector<uint32_t>());
 }
 
+/// On a token that keeps no data objects. A mark says whether trust is enforced, and two that differ count
+/// for nothing.
+TEST_F(GenerationMark, APublicKeyIsAMarkToo) {
+  const std::string other = "cluster-other";
+  writeMark(user_.session(), {other, 1}, {digestOf(1), true}, true);
+  writeMark(user_.session(), {other, 2}, {digestOf(2), false}, true);
+  const auto marks = readMarks(user_.session(), other);
+  ASSERT_EQ(marks.size(), 2U);
+  EXPECT_EQ(marks[0].digest, digestOf(1));
+  EXPECT_TRUE(marks[0].enforced);
+  EXPECT_EQ(marks[1].digest, digestOf(2));
+  EXPECT_FALSE(marks[1].enforced);
+  EXPECT_EQ(readMark(user_.session(), {other, 2}), (Mark{digestOf(2), false}));
+  writeMark(user_.session(), {other, 1}, {digestOf(1), false}, true);
+  EXPECT_EQ(numbers(other), std::vector<uint32_t>{2});
+}
+
 TEST_F(GenerationMark, WhatOnlyLooksLikeAMarkIsNone) {
   for (const char* const number : {"0", "01", "-1", "+2", "4294967296", "", "x", "2x", "2/3"})
     plant(number, kDigest);
@@ -68,8 +85,9 @@ TEST_F(GenerationMark, AMarkThatIsAmbiguousOrNoDigestCountsForNothing) {
   plant("12", kDigest);
   plant("3", bytesOf("short"));
   plant("4", Bytes(500, 0xd1));
+  plant("5", Bytes(sizeof(Sha256) + 1, 0xd1));
   EXPECT_EQ(numbers(), std::vector<uint32_t>{1});
-  for (const uint32_t number : {3, 4, 12})
+  for (const uint32_t number : {3, 4, 5, 12})
     EXPECT_THROW(static_cast<void>(readMark(user_.session(), {kCluster, number})), Failure) << number;
   plant("1", Bytes(sizeof(Sha256), 1));
   EXPECT_EQ(numbers(), std::vector<uint32_t>{1});

@@ -50,7 +50,7 @@ class TrustCheck : public testing::Test {
 
   void prepareWith(const Weakness& weakness) {
     const auto open = members_.open();
-    OfficerSession officer(*open[0].token, Secret(bytesOf(TestMembers::kOfficerPin)));
+    CeremonySession officer(*open[0].token, Secret(bytesOf(TestMembers::kOfficerPin)));
     auto& session = officer.session();
     for (const auto old : findClusterKey(session, nameOf(kFirst, kKey)))
       check(Function::C_DestroyObject, session.functions().C_DestroyObject(session.handle(), old));

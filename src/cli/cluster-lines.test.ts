@@ -36,6 +36,14 @@ test('the load is shown, and when the ceiling is reached', () => {
   ]);
 });
 
+test('a cluster that does not enforce trust says so', () => {
+  const [unenforced, enforced] = ['TRUST_UNENFORCED', 'TRUST_ENFORCED'].map(
+    (trust) => lines([{ name: 'main', trust }])[0],
+  );
+  expect(unenforced).toMatch(/, trust: unenforced$/);
+  expect(enforced).not.toContain('trust');
+});
+
 test('a comparison with the catalog is shown while it is under way, and afterwards', () => {
   const shown = (reconciliation: object): string[] => lines([{ name: 'main', reconciliation }]).slice(1);
   expect(shown({ members: [{ name: 'a', missing: 9, copied: 4 }] })).toEqual([

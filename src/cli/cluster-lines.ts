@@ -15,12 +15,13 @@ export function clusterLines(clusters: readonly Cluster[]): string[] {
 }
 
 function linesOf(cluster: Cluster): string[] {
-  const { clusterId, name, connected, generation, minimumMembers, members, reconciliation } = cluster;
+  const { clusterId, name, connected, generation, minimumMembers, members, reconciliation, trust } = cluster;
   const replication = withoutEnumPrefix('replication', cluster.replication ?? 'REPLICATION_NONE').toLowerCase();
+  const isUnenforced = withoutEnumPrefix('trust', trust ?? 'TRUST_ENFORCED') === 'UNENFORCED';
   const keys = generation === undefined ? '' : `, wrapping keys of generation ${generation}`;
   const words = `${name} (${clusterId}): ${connected === true ? 'connected' : 'not connected'}, replication ${replication}`;
   return [
-    `${words}, at least ${minimumMembers} of ${members.length} members for a new key${keys}`,
+    `${words}, at least ${minimumMembers} of ${members.length} members for a new key${keys}${isUnenforced ? ', trust: unenforced' : ''}`,
     ...members.map((member) => `  ${memberLine(member)}`),
     ...(cluster.capacity === undefined ? [] : capacityLines(cluster.capacity)),
     ...(reconciliation === undefined ? [] : reconciliationLines(reconciliation)),

@@ -17,6 +17,8 @@ export const exitCodes = {
   checkFailed: 5,
   /** `status`: the server serves, and something needs attention. */
   degraded: 6,
+  /** A ceremony waits for an officer to mark keys; run the command again afterwards. */
+  waiting: 7,
   /** An internal error of the command, or a PKCS#11 module that ended its process (`native/src/module_exit.cc`). */
   internal: 70,
   /** `serve`: an HSM is stuck in this process and nothing serves; start another process (EX_TEMPFAIL of sysexits.h). */
@@ -33,6 +35,7 @@ Exit codes:
   1  the server said no        4  a file on this side cannot be read or written
   2  the command line is wrong 5  a check found something wrong
   6  status: it serves, and something needs attention
+  7  a ceremony waits until an officer has marked keys
   70 a fault of the command    75 serve: an HSM is stuck, start the service again`;
 
 /** The optional parts of an error besides code and message. */

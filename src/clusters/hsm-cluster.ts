@@ -152,6 +152,8 @@ export interface ClusterDescription {
   clusterId: string;
   name: string;
   replication: 'none' | 'wrapped';
+  /** Whether every member enforces trust (docs/decisions/0016); undefined unless it is wrapped. */
+  trust?: 'enforced' | 'unenforced' | undefined;
   minimumMembers: number;
   memberNames: string[];
   /** DER of the certificate that a custom key store's trust anchor must equal. */

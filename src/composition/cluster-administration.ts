@@ -68,10 +68,10 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   reports(): ClusterReport[] {
     const { configuredClusters } = this.#parts;
     const statuses = new Map(configuredClusters.status().map((status) => [status.clusterId, status]));
-    return configuredClusters.list().map(({ clusterId, name, replication, minimumMembers }) => {
+    return configuredClusters.list().map(({ clusterId, name, replication, trust, minimumMembers }) => {
       const status = statuses.get(clusterId);
       return {
-        ...{ clusterId, name, replication, minimumMembers },
+        ...{ clusterId, name, replication, trust, minimumMembers },
         connected: status?.members.some(({ breaker }) => breaker !== undefined) ?? false,
         generation: status?.generation,
         members: status?.members.map((member) => this.#memberReport(clusterId, member)) ?? [],

@@ -22,6 +22,7 @@ export async function clusterOptions(
     clusterId: cluster.id,
     name: cluster.name,
     replication: cluster.replication,
+    trust: cluster.replication === 'wrapped' ? cluster.trust : undefined,
     minimumMembers: cluster.minimumMembers,
     maximumPinLength: cluster.maximumPinLength,
     trustAnchorDer: (await readTrustAnchor(cluster.trustAnchorCertificate)).raw,

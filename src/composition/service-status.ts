@@ -40,14 +40,21 @@ export interface StatusParts {
   process(): Pick<ProcessStatus, 'version' | 'startTime' | 'replacement'>;
 }
 
+/** The part of a cluster's configuration that is shown. */
+interface NamedCluster {
+  id: string;
+  name: string;
+  trust?: 'enforced' | 'unenforced';
+}
+
 /** Combines the parts, for metrics, health and GetStatus. */
 export class ServerStatus implements StatusSource {
   readonly #parts: StatusParts;
-  readonly #clusterNames: ReadonlyMap<string, string>;
+  readonly #clusters: ReadonlyMap<string, NamedCluster>;
 
-  constructor(parts: StatusParts, clusters: readonly { id: string; name: string }[]) {
+  constructor(parts: StatusParts, clusters: readonly NamedCluster[]) {
     this.#parts = parts;
-    this.#clusterNames = new Map(clusters.map(({ id, name }) => [id, name]));
+    this.#clusters = new Map(clusters.map((cluster) => [cluster.id, cluster]));
   }
 
   async status(): Promise<ServiceStatus> {
@@ -118,13 +125,14 @@ export class ServerStatus implements StatusSource {
         scope: store === null ? null : { account: store.account, region: store.region },
         name: store?.name ?? null,
         clusterId,
-        clusterName: this.#clusterNames.get(clusterId) ?? 'unknown',
+        clusterName: this.#clusters.get(clusterId)?.name ?? 'unknown',
         connectionState: state,
         connectionErrorCode: state === 'FAILED' || state === 'CONNECTING' ? errorCode : null,
         serving: connected && members.some((member) => member.state === 'SERVING'),
         refusedTokens: refusedTokens(connection, attempts),
         minimumMembers: cluster?.minimumMembers ?? 0,
         ...this.#loadOf(clusterId),
+        trust: this.#clusters.get(clusterId)?.trust,
         members,
       };
     });

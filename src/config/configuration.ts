@@ -65,7 +65,7 @@ export interface PlaintextListener {
 }
 
 /** The vendor profiles that a module may name (`hsm/profiles`). */
-export const moduleProfiles = ['auto', 'softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
+export const moduleProfiles = ['auto', 'softhsm', 'nss', 'kryoptic', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
 /** `auto`: the module is recognised by its own description (`C_GetInfo`, `C_GetTokenInfo`). */
 export type ModuleProfile = (typeof moduleProfiles)[number];
 
@@ -88,7 +88,11 @@ export interface ProfileOverrides {
   readonly maximumGcmBytes: number | null;
   readonly sessionHeadroom: number | null;
   readonly maximumSessions: number | null;
+  readonly ceremony: (typeof moduleCeremonies)[number] | null;
 }
+
+/** The ways to make trusted wrapping keys (`hsm/profiles/profile.ts`, CeremonyKind). */
+export const moduleCeremonies = ['so-made', 'user-made-then-marked', 'unsupported'] as const;
 
 /**
  * How the members of a cluster are kept alike. `none`: one member, whose keys can never leave it. `wrapped`: keys travel
@@ -98,6 +102,14 @@ export const clusterReplications = ['none', 'wrapped'] as const;
 /** One of `clusterReplications`. */
 export type ClusterReplication = (typeof clusterReplications)[number];
 
+/**
+ * Whether the tokens of a wrapped cluster hold the PIN's owner to the rules of wrapping keys (CKA_TRUSTED,
+ * CKA_WRAP_WITH_TRUSTED). `unenforced`: tokens that do not are accepted, and one of them gives away the keys of all.
+ */
+export const clusterTrusts = ['enforced', 'unenforced'] as const;
+/** One of `clusterTrusts`; fixed when the cluster's first wrapping keys are made. */
+export type ClusterTrust = (typeof clusterTrusts)[number];
+
 /** An HSM cluster: members that hold the same keys. It serves one key store, default or custom. */
 export interface ClusterConfiguration {
   readonly id: string;
@@ -105,6 +117,7 @@ export interface ClusterConfiguration {
   /** PEM file; a custom key store's trust anchor must equal it as DER. */
   readonly trustAnchorCertificate: string;
   readonly replication: ClusterReplication;
+  readonly trust: ClusterTrust;
   readonly minimumMembers: number;
   readonly maximumPinLength: number;
   /** Cryptographic operations per second, on this node; null: no quota. */

@@ -63,7 +63,7 @@ modules:
     privateInstance: auto
     # The string that some libraries need at C_Initialize (NSS does).
     # initializationString: "configdir='nssdb'"
-    # The vendor profile: softhsm, nss, cloudhsm, luna, nshield or generic. auto: as the library describes itself.
+    # The vendor profile: softhsm, nss, kryoptic, cloudhsm, luna, nshield or generic. auto: as the library describes itself.
     profile: auto
     # Replace single values of the profile; \`holdfast token list\` shows the profile's.
     # profileOverrides:
@@ -71,6 +71,7 @@ modules:
     #   maximumGcmBytes: 16224
     #   sessionHeadroom: 8         # of the sessions that the token allows, how many to leave for others
     #   maximumSessions: 100       # if the token reports none
+    #   ceremony: so-made          # how its wrapping keys are made, for replication: wrapped
 
 # Sets of tokens that hold the same keys.
 clusters:
@@ -81,6 +82,8 @@ clusters:
     trustAnchorCertificate: anchor.pem
     # none: one member, and keys that never leave it: no replica, no backup.
     replication: none
+    # Only with replication: wrapped, and for ever. unenforced: tokens are accepted on which the PIN's owner can extract keys.
+    # trust: enforced
     # A new key is acknowledged when this many members have it. Default 2; a cluster of one member needs 1.
     minimumMembers: 1
     # In characters. AWS's limit is 32.

@@ -105,6 +105,7 @@ describe('a valid configuration', () => {
           maximumGcmBytes: null,
           sessionHeadroom: null,
           maximumSessions: null,
+          ceremony: null,
         },
       },
     ]);
@@ -187,6 +188,7 @@ describe('a valid configuration', () => {
     expect(parseConfiguration(text, file).modules[0]?.profileOverrides).toEqual({
       ...overrides,
       maximumSessions: null,
+      ceremony: null,
     });
     const wrong = changed((tree) => (tree.modules.softhsm.profileOverrides = { gcmNonce: 'counter' }));
     expect(() => parseConfiguration(wrong, file)).toThrow(/profileOverrides\.gcmNonce.*token-rng or token/);
@@ -441,6 +443,21 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'a kind of replication',
     (t) => (t.clusters[0].replication = 'mirrored'),
     'clusters[0].replication: must be one of none, wrapped: others are not in this version',
+  ],
+  [
+    'trust of a cluster without wrapping keys',
+    (t) => (t.clusters[0].trust = 'enforced'),
+    'clusters[0].trust: is only for replication: wrapped: other clusters have no wrapping keys',
+  ],
+  [
+    'a kind of trust',
+    (t) => Object.assign(t.clusters[0], { replication: 'wrapped', trust: 'blind' }),
+    'clusters[0].trust: must be one of enforced, unenforced',
+  ],
+  [
+    'a ceremony that there is not',
+    (t) => (t.modules.softhsm.profileOverrides = { ceremony: 'none' }),
+    'modules.softhsm.profileOverrides.ceremony: must be one of so-made, user-made-then-marked, unsupported',
   ],
   [
     'more members at least than there are',

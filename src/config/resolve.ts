@@ -131,12 +131,14 @@ function resolveOverrides(overrides: ConfigurationFile['modules'][string]['profi
     maximumGcmBytes: overrides.maximumGcmBytes ?? null,
     sessionHeadroom: overrides.sessionHeadroom ?? null,
     maximumSessions: overrides.maximumSessions ?? null,
+    ceremony: overrides.ceremony ?? null,
   };
 }
 
 function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute: Absolute): ClusterConfiguration {
   return {
     ...cluster,
+    trust: cluster.trust ?? 'enforced',
     trustAnchorCertificate: absolute(cluster.trustAnchorCertificate),
     operationsPerSecond: cluster.operationsPerSecond ?? null,
     members: cluster.members.map(({ name, module, lanes, tokenLabel, tokenSerialNumber }) => ({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { clusterReplications, logLevels, moduleProfiles } from './configuration.js';
+import { clusterReplications, clusterTrusts, logLevels, moduleCeremonies, moduleProfiles } from './configuration.js';
 import { suggestion } from './problem.js';
 
 /**
@@ -102,6 +102,7 @@ const profileOverrides = strict({
   maximumGcmBytes: whole(4_096, 1_048_576).optional(),
   sessionHeadroom: whole(0, 10_000).optional(),
   maximumSessions: whole(3, 100_000).optional(),
+  ceremony: z.enum(moduleCeremonies, `must be one of ${moduleCeremonies.join(', ')}`).optional(),
 });
 
 const moduleSchema = strict({
@@ -133,12 +134,16 @@ const cluster = strict({
     clusterReplications,
     `must be one of ${clusterReplications.join(', ')}: others are not in this version`,
   ),
+  trust: z.enum(clusterTrusts, `must be one of ${clusterTrusts.join(', ')}`).optional(),
   minimumMembers: whole(1, 64).default(2),
   // AWS's limit is 32; every module that we know accepts 255.
   maximumPinLength: whole(7, 255).default(32),
   operationsPerSecond: whole(1, 1_000_000).optional(),
   hedging: flag.default(false),
   members: z.array(member).min(1, 'must have at least one member'),
+}).refine(({ trust, replication }) => trust === undefined || replication === 'wrapped', {
+  path: ['trust'],
+  message: 'is only for replication: wrapped: other clusters have no wrapping keys',
 });
 
 const limits = strict({

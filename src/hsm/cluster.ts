@@ -33,7 +33,7 @@ export interface ClusterTools extends MemberTools, FailoverTools {
 }
 
 /** The parts of a cluster's description that its operations need. */
-type ClusterKind = Pick<ClusterDescription, 'clusterId' | 'replication' | 'minimumMembers'>;
+type ClusterKind = Pick<ClusterDescription, 'clusterId' | 'replication' | 'minimumMembers' | 'trust'>;
 
 /** How many references to materials are kept; one takes about 600 bytes in the addon. */
 const materialCapacity = 10_000;
@@ -67,7 +67,7 @@ export class PooledCluster implements HsmCluster {
   };
 
   constructor(
-    { clusterId, replication, minimumMembers }: ClusterKind,
+    { clusterId, replication, minimumMembers, trust }: ClusterKind,
     tools: ClusterTools,
     members: readonly Member[],
   ) {
@@ -81,7 +81,7 @@ export class PooledCluster implements HsmCluster {
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
     const parts = { calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
     if (missing !== undefined)
-      this.#replication = new Replication({ ...tools, ...parts, clusterId, minimumMembers, missing });
+      this.#replication = new Replication({ ...tools, ...parts, clusterId, minimumMembers, trust, missing });
   }
 
   /** All members of the configuration, open or not. */
@@ -102,6 +102,11 @@ export class PooledCluster implements HsmCluster {
   /** The highest complete generation of wrapping keys on a member. */
   generationOf(member: Member): number | undefined {
     return this.#replication?.generations.numbersOf(member).at(-1);
+  }
+
+  /** @throws MemberOpenError if the wrapping keys of a member were made with another trust than the cluster has */
+  async requireConfiguredTrust(): Promise<void> {
+    await this.#replication?.requireConfiguredTrust();
   }
 
   /** How many materials of the catalog a member is known to lack. */

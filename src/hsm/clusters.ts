@@ -17,6 +17,7 @@ import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeModuleOptions, NativePool, NativeTokenInfo } from './native.js';
 import type { NativeMemberStatistics } from './native-statistics.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
+import { requireTrust } from './member-trust.js';
 import { openMembers } from './opening-members.js';
 import type { RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
@@ -238,6 +239,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     try {
       const atLeast = needs === 'minimum' ? options.minimumMembers : 1;
       await this.#openInService(open.cluster, deadlineMs, atLeast);
+      await open.cluster.requireConfiguredTrust();
     } catch (error) {
       await this.#close(open, deadlineMs);
       this.#abandonedPools.connectFailed(options, error);
@@ -279,7 +281,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
         options.hedging === true ? new Hedging(this.#tools.clock, this.#tools.hedgeListener?.(clusterId)) : undefined,
     };
     const newMember = (member: MemberOptions): Member =>
-      this.#newMember({ clusterId, tools, credential: { pin, credentialVersion } }, member, (index, deadlineMs) =>
+      this.#newMember({ options, tools, credential: { pin, credentialVersion } }, member, (index, deadlineMs) =>
         cluster.memberLoggedIn(index, deadlineMs),
       );
     const members = options.members.map(newMember);
@@ -293,22 +295,23 @@ export class ConfiguredHsmClusters implements HsmClusters {
   /** A member in the pool of a cluster, which is not open yet. */
   #newMember(
     {
-      clusterId,
+      options,
       tools,
       credential,
-    }: { clusterId: string; tools: ClusterTools & LoginTools; credential: MemberCredential },
+    }: { options: ClusterOptions; tools: ClusterTools & LoginTools; credential: MemberCredential },
     { name, laneCount, profile = automaticProfile, ...token }: MemberOptions,
     memberLoggedIn: (index: number, deadlineMs: number) => Promise<void>,
   ): Member {
     const { maxStuckOpenings, openTimeoutMs } = tools.recovery;
     // Until the token is known; then `setProfile` sets the count.
     const index = tools.pool.addMember({ ...token, laneCount: 1, maxQuarantinedLanes: 1, maxStuckOpenings });
-    const place = { clusterId, memberName: name };
+    const place = { clusterId: options.clusterId, memberName: name };
     const lasting: LastingMember = {
       index,
       module: token.module,
       kind: { profile, laneCount },
       claim: (found) => {
+        requireTrust(place, options, profile, found);
         this.#tokenOwners.claim(place, token.module, found);
       },
       takeInventory: (deadlineMs) => memberLoggedIn(index, deadlineMs),
@@ -361,6 +364,7 @@ function describeOptions(options: ClusterOptions): ClusterDescription {
     clusterId: options.clusterId,
     name: options.name,
     replication: options.replication,
+    trust: options.trust,
     minimumMembers: options.minimumMembers,
     memberNames: options.members.map((member) => member.name),
     trustAnchorDer: options.trustAnchorDer,

@@ -19,12 +19,18 @@ beforeEach(() => {
     const of = marks[place.memberName];
     if (of === undefined) return Promise.reject(new Error('the HSM'));
     return Promise.resolve(
-      Object.entries(of).map(([number, digest]) => ({ number: Number(number), digest: Buffer.from(digest) })),
+      Object.entries(of).map(([number, digest]) => {
+        // A capital letter is the digest of a mark that says `trust: unenforced`.
+        const enforced = digest === digest.toLowerCase();
+        return { number: Number(number), digest: Buffer.from(digest), enforced };
+      }),
     );
   };
-  generations = new Generations(read, {
-    generationBehind: ({ memberName }, inUse) => void behind.push(`${memberName} ${inUse}`),
-  });
+  const events = {
+    generationBehind: ({ memberName }: { memberName: string }, inUse: number) =>
+      void behind.push(`${memberName} ${inUse}`),
+  };
+  generations = new Generations(read, true, events);
 });
 
 const current = (): string[] =>

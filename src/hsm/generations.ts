@@ -19,12 +19,16 @@ export type MarkReader = (member: Member) => Promise<readonly NativeGeneration[]
  */
 export class Generations {
   readonly #read: MarkReader;
+  readonly #enforced: boolean;
   readonly #events: Pick<HsmEvents, 'generationBehind'>;
   readonly #marks = new Map<Member, Marks>();
   readonly #reported = new Map<Member, number>();
+  readonly #contradicting = new Map<Member, number>();
 
-  constructor(read: MarkReader, events: Pick<HsmEvents, 'generationBehind'>) {
+  /** @param enforced whether the configuration says that every member enforces trust. A mark that says otherwise counts for nothing */
+  constructor(read: MarkReader, enforced: boolean, events: Pick<HsmEvents, 'generationBehind'>) {
     this.#read = read;
+    this.#enforced = enforced;
     this.#events = events;
   }
 
@@ -43,6 +47,12 @@ export class Generations {
   /** The generations of a member, ascending; none if it has none, or is not open. */
   numbersOf(member: Member): number[] {
     return this.#present(member)?.generations.map(({ number }) => number) ?? [];
+  }
+
+  /** A member whose wrapping keys were made with another trust than the configuration has, and their generation. */
+  get contradiction(): { member: Member; generation: number } | undefined {
+    const [found] = this.#contradicting;
+    return found === undefined ? undefined : { member: found[0], generation: found[1] };
   }
 
   /** Reads the marks of all open members anew: a ceremony may have made a generation. */
@@ -68,7 +78,11 @@ export class Generations {
   async #readOne(member: Member): Promise<void> {
     const { epoch } = member;
     try {
-      this.#marks.set(member, { epoch, generations: await this.#read(member) });
+      const read = await this.#read(member);
+      this.#marks.set(member, { epoch, generations: read.filter(({ enforced }) => enforced === this.#enforced) });
+      const other = read.find(({ enforced }) => enforced !== this.#enforced);
+      if (other === undefined) this.#contradicting.delete(member);
+      else this.#contradicting.set(member, other.number);
     } catch {
       this.#marks.delete(member);
     }

@@ -2,7 +2,8 @@
  * The part of the seam for ceremonies: a person with the security officers' PINs gives all members of a cluster the same
  * keys. Offline; a server only reads generations. The rest of the seam, and its rules, are in `native.ts`.
  */
-import type { NativeModuleOptions, NativeProfile, NativeTokenInfo } from './native.js';
+import type { NativeModuleOptions, NativeTokenInfo } from './native.js';
+import type { NativeProfile } from './native-profile.js';
 
 /** A member that takes part. It finds its token by exactly one of label and serial number. */
 export interface NativeCeremonyMember {
@@ -12,7 +13,14 @@ export interface NativeCeremonyMember {
   tokenLabel: string | null;
   tokenSerialNumber: string | null;
   profile: NativeProfile;
+  maker: NativeKeyMaker;
 }
+
+/**
+ * Who makes the cluster keys of a member: its officer, its user, or its user as keys that an officer then marks as
+ * trusted. The PIN for `logIn` is that of the officer or the user.
+ */
+export type NativeKeyMaker = 'officer' | 'user' | 'user-then-officer';
 
 /** For comparison with what the HSM's console or the vendor's attestation shows. */
 export interface NativeCarryKeyFingerprint {
@@ -28,6 +36,25 @@ export interface NativeGeneration {
   number: number;
   /** Says which keys they are: 32 bytes, the same on all members. */
   digest: Uint8Array;
+  /** Whether every member must enforce trust. */
+  enforced: boolean;
+}
+
+/** A cluster key that an officer has not marked as trusted yet. */
+export interface NativeUnmarkedKey {
+  member: string;
+  serialNumber: string;
+  /** CKA_LABEL, and CKA_ID, which has the same bytes. */
+  label: string;
+  id: Uint8Array;
+}
+
+/** All members have the same keys. */
+export interface NativeCarriedKeys {
+  /** Says which keys they are: 32 bytes. */
+  digest: Uint8Array;
+  /** Empty: the generation is complete. Otherwise it must not be used until an officer has marked these. */
+  unmarked: NativeUnmarkedKey[];
 }
 
 /** A token, and the generations of one cluster that it has marks of, in ascending order. */
@@ -43,20 +70,22 @@ export interface NativeTokenGenerations {
  * CKR_OPERATION_NOT_INITIALIZED, one after `close` with kind `closed`.
  */
 export interface NativeCeremony {
-  /** `C_Login` once (CKU_SO). Not called if the token says that the PIN is locked, or that one try is left: CKR_PIN_LOCKED. */
-  logIn(member: number, officerPin: Uint8Array): Promise<null>;
+  /** `C_Login` once, as the member's maker. Not called if the token says that the PIN is locked, or that one try is left: CKR_PIN_LOCKED. */
+  logIn(member: number, pin: Uint8Array): Promise<null>;
   /**
    * Destroys an unfinished generation, and makes the carry keys, whose fingerprints are to be compared before `complete`:
-   * whoever replaces a carry key on its way gets all cluster keys. Empty if some member has the generation's mark, for
-   * then nothing is carried.
+   * whoever replaces a carry key on its way gets all cluster keys. Empty if nothing will be carried: some member has the
+   * generation's mark, or all have the same keys, which wait for an officer. Whoever has the user's PIN can have put
+   * the latter there: compare the digest with that of the run that made them. `anew` destroys them instead.
    */
-  prepare(): Promise<NativeCarryKeyFingerprint[]>;
+  prepare(anew: boolean): Promise<NativeCarryKeyFingerprint[]>;
   /**
-   * Carries the keys, proves that all members have the same, and marks the generation as complete. Resolves with its
-   * digest. Fails with `material-missing` or `material-mismatch` if the generation has a mark and is not the same on all
-   * members: then the cluster needs a new one.
+   * Carries the keys, proves that all members have the same, and marks the generation as complete if all keys are
+   * trusted. Otherwise call it again when an officer has marked them. Fails with `material-missing` or
+   * `material-mismatch` if the generation has a mark and is not the same on all members: then the cluster needs a new
+   * one. `material-mismatch` too if the keys were replaced while they waited.
    */
-  complete(): Promise<Uint8Array>;
+  complete(): Promise<NativeCarriedKeys>;
   /**
    * Ends the officers' logins and leaves the modules. Waiting calls fail with kind `closed`, and so does one that hangs
    * for three seconds more. A module that it hangs in is left alone: end the process with `exitNow`.
@@ -80,9 +109,14 @@ export interface NativeAttackOutcome {
 export interface NativeCeremonies {
   /**
    * Opens all members, each within a minute; the first of them will make the keys. Never logs in. Fails with
-   * `token-missing` also if two members are one token.
+   * `token-missing` also if two members are one token. `enforced` goes into the marks.
    */
-  openCeremony(clusterId: string, generation: number, members: NativeCeremonyMember[]): Promise<NativeCeremony>;
+  openCeremony(
+    clusterId: string,
+    generation: number,
+    members: NativeCeremonyMember[],
+    enforced: boolean,
+  ): Promise<NativeCeremony>;
   /**
    * Opens a member's token and reads its marks, without a PIN. Anyone who reaches the token can plant a mark, so this is
    * for showing; `NativePool.generations` looks at the keys too.

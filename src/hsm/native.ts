@@ -10,6 +10,7 @@ import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
 import type { NativeCeremonies, NativeGeneration } from './native-ceremony.js';
 import type { NativeKeyWrapping } from './native-key-wrapping.js';
 import type { NativeMemberStatistics } from './native-statistics.js';
+import type { NativeProfile } from './native-profile.js';
 import type { NativeProcess } from './native-process.js';
 import type { NativeReturnValue } from './native-return-value.js';
 
@@ -61,23 +62,6 @@ export interface NativeMemberOptions {
   maxQuarantinedLanes: number;
   /** Maximum number of module instances of the member that may still hang when it is reopened. */
   maxStuckOpenings: number;
-}
-
-/** The parts of a vendor profile that the operations need (`hsm/profiles`). */
-export interface NativeProfile {
-  /** AES-GCM: 12 zero bytes are passed as IV, and the token's own nonce is read back from there. Otherwise the nonce is drawn from its RNG. */
-  tokenMakesNonces: boolean;
-  /** Templates of keys may have CKA_COPYABLE (PKCS#11 v2.40). It is also left out if the token answers it with CKR_ATTRIBUTE_TYPE_INVALID. */
-  knowsCopyable: boolean;
-  /** Maximum number of plaintext bytes in one AES-GCM operation, or null for no limit. */
-  maximumGcmBytes: number | null;
-  /** The mechanism of AES key wrap with padding (RFC 5649): CKM_AES_KEY_WRAP_KWP of PKCS#11 v3.0, or the module's own number for it. */
-  keyWrapWithPadding: number;
-  /** RSA-OAEP with which cluster keys travel to this token: its hash (CK_MECHANISM_TYPE) and its mask (CKG_MGF1_…). */
-  oaepHash: number;
-  oaepMask: number;
-  /** The security officer may make objects with CKA_PRIVATE. */
-  officerMakesPrivateObjects: boolean;
 }
 
 /** One object that the inventory pass saw (one `C_FindObjects` pass, then CKA_CLASS, CKA_ID, CKA_LABEL). */

@@ -4,6 +4,7 @@ import type { ClusterRequest, ClusterResult, MaterialReference } from '../cluste
 import { HoldfastError } from '../errors.js';
 import type { HsmEvents } from './events.js';
 import { Generations } from './generations.js';
+import { changedTrust } from './member-trust.js';
 import { type KeyMakingTools, makeKeyOn } from './key-making.js';
 import type { Member } from './member.js';
 import type { MissingCopies } from './missing-copies.js';
@@ -26,6 +27,8 @@ interface Copying {
 export interface ReplicationTools extends KeyMakingTools {
   clusterId: string;
   minimumMembers: number;
+  /** Left out: enforced. */
+  trust?: 'enforced' | 'unenforced' | undefined;
   missing: MissingCopies;
   clock: Clock;
   operationTimeoutMs: number;
@@ -42,7 +45,8 @@ export class Replication {
 
   constructor(tools: ReplicationTools) {
     this.#tools = tools;
-    this.generations = new Generations((member) => this.#readMarks(member), tools.events);
+    const enforced = tools.trust !== 'unenforced';
+    this.generations = new Generations((member) => this.#readMarks(member), enforced, tools.events);
   }
 
   /** Makes a key on one member and copies it to all others that can receive it. */
@@ -164,6 +168,15 @@ export class Replication {
     return calls.once(member, { operation: 'generations' }, undefined, () =>
       pool.generations(member.index, clusterId, deadlineMs),
     );
+  }
+
+  /** Reads the marks of the open members. @throws MemberOpenError if some were made with another trust */
+  async requireConfiguredTrust(): Promise<void> {
+    await this.generations.readNew(this.#tools.memberSet.members);
+    const { contradiction } = this.generations;
+    if (contradiction === undefined) return;
+    const { member, generation } = contradiction;
+    throw changedTrust(member.place, generation, this.#tools.trust ?? 'enforced');
   }
 
   #tooFew(count: number): HoldfastError {

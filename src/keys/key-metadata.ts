@@ -44,6 +44,8 @@ export interface Custody {
   members: string[];
   replication?: 'none' | 'wrapped' | undefined;
   minimumMembers?: number | undefined;
+  /** Whether every member enforces trust; absent unless the cluster is wrapped. */
+  trust?: 'enforced' | 'unenforced' | undefined;
   /** Whether the material could leave its token (under a trusted wrapping key). */
   extractable: boolean;
   /** Whether Holdfast's own backup can restore the material. */
@@ -93,6 +95,7 @@ function custody(core: MetadataCore, key: KeyRecord, material: MaterialRecord): 
     members: cluster?.memberNames ?? [],
     replication: cluster?.replication,
     minimumMembers: cluster?.minimumMembers,
+    trust: cluster?.trust,
     extractable: material.extractable,
     backedUp: false,
   };

@@ -10,6 +10,7 @@ import { checkConfigurationFile } from './permissions.js';
 import type { Precondition } from './precondition.js';
 import { checkSecrets } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
+import { checkTrust } from './trust.js';
 import { checkTrustAnchors } from './trust-anchors.js';
 
 /**
@@ -25,6 +26,7 @@ export const preconditions: readonly Precondition[] = [
   { name: 'secrets', check: checkSecrets },
   { name: 'tls-files', check: checkTlsFiles },
   { name: 'trust-anchors', check: checkTrustAnchors },
+  { name: 'trust', check: checkTrust },
   { name: 'listening', check: checkListening },
   { name: 'lock-directory', check: checkLockDirectory },
   { name: 'audit', check: checkAudit },

@@ -129,3 +129,10 @@ test.each([
 ])('%s', (_, status, severity) => {
   expect(worst(concernsOf(status ?? well, now))).toBe(severity);
 });
+
+test('a cluster that does not enforce trust is a warning for as long as it lives', () => {
+  const [concern, ...others] = concernsOf(withStore({ trust: 'unenforced' }), now);
+  expect([concern?.severity, others]).toEqual(['WARNING', []]);
+  expect(concern?.message).toContain('trust: unenforced');
+  expect(concernsOf(withStore({ trust: 'enforced' }), now)).toEqual([]);
+});

@@ -110,8 +110,16 @@ function keyStoreConcerns(store: KeyStoreStatus, now: Date): Concern[] {
     ...pinConcerns(subject, store),
     ...minimumConcerns(subject, store),
     ...capacityConcerns(subject, store, now),
+    ...trustConcerns(subject, store),
     ...memberConcerns(subject, store),
   ];
+}
+
+/** Accepted by name when the cluster was made, and repeated for as long as it lives. */
+function trustConcerns(subject: string, { trust, clusterName }: KeyStoreStatus): Concern[] {
+  if (trust !== 'unenforced') return [];
+  const what = `Its cluster ${clusterName} has trust: unenforced: whoever has the user PIN of one member can extract all keys.`;
+  return [warning(subject, what)];
 }
 
 /** If no member serves at all, the store itself is the failure. */

@@ -61,6 +61,8 @@ export interface KeyStoreStatus {
   utilisation: number | null;
   /** When its cluster reaches its measured ceiling, at today's growth; null: unknown, or not within ten years. */
   limitDate: Date | null;
+  /** Whether every member of its cluster enforces trust; undefined unless it is wrapped. */
+  trust?: 'enforced' | 'unenforced' | undefined;
   /** Its members, in the order of the configuration; empty if the configuration no longer has the cluster. */
   members: MemberStatus[];
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { SignedRecord } from '../../src/cli/ceremony/record.js';
-import { putFaultsBefore, type FaultHsm } from '../native/fault-hsm.js';
+import { putFaultsBefore, type FaultHsm, type RealHsm } from '../native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
 import { holdfast, type Invocation, type Outcome } from './session.js';
 
@@ -18,12 +18,22 @@ interface ModuleEntry {
   path: string;
   environment: Record<string, string>;
   profile?: string;
+  initializationString?: string;
+  privateInstance?: boolean;
+}
+
+/** A token on another module than SoftHSM. */
+export interface OtherHsm extends RealHsm {
+  tokenLabel: string;
+  dispose(): void;
 }
 
 export class CeremonyCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-ceremony-'));
   readonly config = join(this.folder, 'holdfast.yaml');
   readonly #hsms = new Map<string, SoftHsm>();
+  /** Members on other modules. */
+  readonly #others = new Map<string, OtherHsm>();
   readonly #modules = new Map<string, ModuleEntry>();
 
   constructor(members: readonly string[]) {
@@ -40,6 +50,16 @@ export class CeremonyCluster {
     this.#modules.set(name, { path: hsm.libraryPath, environment: { ...hsm.environment } });
     this.write(`${name}.so`, officerPin(name));
     return hsm;
+  }
+
+  /** A member of another make. It is in the configuration after the next `configure` that names it. */
+  addOther(name: string, hsm: OtherHsm): void {
+    const { libraryPath: path, environment, initializationString, shared } = hsm;
+    this.#others.set(name, hsm);
+    this.#modules.set(name, {
+      ...{ path, environment, privateInstance: shared !== true },
+      ...(initializationString === undefined ? {} : { initializationString }),
+    });
   }
 
   hsm(name: string): SoftHsm {
@@ -65,7 +85,10 @@ export class CeremonyCluster {
       trustAnchorCertificate: 'anchor.pem',
       replication: 'wrapped',
       minimumMembers: 1,
-      members: members.map((name) => ({ name, module: name, tokenLabel: `token-${name}` })),
+      members: members.map((name) => ({
+        ...{ name, module: name },
+        tokenLabel: this.#others.get(name)?.tokenLabel ?? `token-${name}`,
+      })),
       ...changes,
     };
     const configuration = {
@@ -127,7 +150,7 @@ export class CeremonyCluster {
   }
 
   dispose(): void {
-    for (const hsm of this.#hsms.values()) hsm.dispose();
+    for (const hsm of [...this.#hsms.values(), ...this.#others.values()]) hsm.dispose();
     rmSync(this.folder, { recursive: true });
   }
 }

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { TokenReader } from '../token-reader.js';
-import { newMember, runCeremony, type WrappedMember } from '../wrapped-cluster.js';
+import { newMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
 import { Accounting } from './accounting.js';
 import type { Message } from './client.js';
 import { Deployment } from './deployment.js';
@@ -20,7 +20,7 @@ export class WrappedDeployment {
 
   private constructor(
     readonly deployment: Deployment,
-    readonly members: WrappedMember[],
+    readonly members: SoftHsmMember[],
   ) {
     const { tokenLabel, pin } = deployment.defaultCluster;
     this.accounting = new Accounting(deployment);
@@ -29,7 +29,7 @@ export class WrappedDeployment {
 
   /** Members `a`, `b`, …, each behind the fault-injecting module, after a ceremony. */
   static async make(memberCount: number, limits: Message = {}): Promise<WrappedDeployment> {
-    let members: WrappedMember[] = [];
+    let members: SoftHsmMember[] = [];
     const deployment = new Deployment({
       customClusters: [],
       // The token that every deployment makes stays unused.
@@ -46,7 +46,7 @@ export class WrappedDeployment {
     return new WrappedDeployment(deployment, members);
   }
 
-  member(index: number): WrappedMember {
+  member(index: number): SoftHsmMember {
     const member = this.members[index];
     if (member === undefined) throw new Error(`There is no member ${index}.`);
     return member;
@@ -125,11 +125,11 @@ export class WrappedDeployment {
   }
 }
 
-function configured({ name }: WrappedMember, tokenLabel: string): Message {
+function configured({ name }: SoftHsmMember, tokenLabel: string): Message {
   return { name, module: name, tokenLabel, lanes: 2 };
 }
 
-function modulesOf(members: readonly WrappedMember[]): Message {
+function modulesOf(members: readonly SoftHsmMember[]): Message {
   const modules = members.map(({ name, fault: { module } }) => [
     name,
     { path: module.libraryPath, environment: module.environment, privateInstance: true },

@@ -13,7 +13,7 @@ import type { HoldfastClient, Message } from '../e2e/client.js';
 import { Deployment } from '../e2e/deployment.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
 import type { SoftHsm } from '../softhsm.js';
-import { newMember, runCeremony, type WrappedMember } from '../wrapped-cluster.js';
+import { newMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
 import { defaultBreakerSettings, defaultRecoverySettings } from '../hsm/default-settings.js';
 
 export interface ReplicaMember {
@@ -122,7 +122,7 @@ export class ReplicatedServer {
 
   /** Makes members with a generation and keys, closes everything, and serves from them behind their faults. */
   static async start(options: ReplicatedServerOptions): Promise<ReplicatedServer> {
-    let members: WrappedMember[] = [];
+    let members: SoftHsmMember[] = [];
     const deployment = new Deployment({
       customClusters: [],
       // The token that every deployment makes stays unused.
@@ -242,7 +242,7 @@ export class ReplicatedServer {
 }
 
 /** The keys are made without the faults: nothing has been called through them then. */
-function configureMembers(configuration: Message, members: readonly WrappedMember[], tokenLabel: string): void {
+function configureMembers(configuration: Message, members: readonly SoftHsmMember[], tokenLabel: string): void {
   const [cluster] = configuration['clusters'] as [Message];
   const minimumMembers = Math.min(2, members.length);
   const tokens = members.map(({ name }) => ({ name, module: name, tokenLabel, lanes: 2 }));

@@ -16,7 +16,7 @@ export const createHsms = (count: number): SoftHsm[] =>
 /** The HSM as a member of a ceremony. */
 export function ceremonyMember(hsm: SoftHsm, name: string): NativeCeremonyMember {
   const profile = nativeProfile(softhsm, []);
-  return { name, module: moduleOf(hsm), tokenLabel: 'alpha', tokenSerialNumber: null, profile };
+  return { name, module: moduleOf(hsm), tokenLabel: 'alpha', tokenSerialNumber: null, profile, maker: 'officer' };
 }
 
 export const ceremonyMembers = (hsms: readonly SoftHsm[]): NativeCeremonyMember[] =>
@@ -29,11 +29,11 @@ export async function logInAll(ceremony: NativeCeremony, members: number): Promi
 
 /** A whole ceremony; resolves with its digest. */
 export async function runCeremony(hsms: readonly SoftHsm[], generation: number): Promise<Uint8Array> {
-  const ceremony = await addon.openCeremony(clusterId, generation, ceremonyMembers(hsms));
+  const ceremony = await addon.openCeremony(clusterId, generation, ceremonyMembers(hsms), true);
   try {
     await logInAll(ceremony, hsms.length);
-    await ceremony.prepare();
-    return await ceremony.complete();
+    await ceremony.prepare(false);
+    return (await ceremony.complete()).digest;
   } finally {
     await ceremony.close();
   }

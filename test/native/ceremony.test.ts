@@ -29,7 +29,7 @@ afterEach(() => {
   for (const hsm of hsms) hsm.dispose();
 });
 
-const open = (generation = 1) => addon.openCeremony(clusterId, generation, ceremonyMembers(hsms));
+const open = (generation = 1) => addon.openCeremony(clusterId, generation, ceremonyMembers(hsms), true);
 
 const marksOf = (hsm: SoftHsm) => addon.readGenerations(ceremonyMember(hsm, 'any'), clusterId, soon());
 
@@ -54,17 +54,17 @@ describe('a ceremony', () => {
     hsms.push(...createHsms(1));
     const ceremony = await open();
     await logInAll(ceremony, hsms.length);
-    const fingerprints = await ceremony.prepare();
+    const fingerprints = await ceremony.prepare(false);
     expect(fingerprints.map(({ member }) => member)).toEqual(['hsm-0', 'hsm-1', 'hsm-2']);
     expect(new Set(fingerprints.map(({ fingerprint }) => Buffer.from(fingerprint).toString('hex'))).size).toBe(3);
     for (const { fingerprint } of fingerprints) expect(fingerprint).toHaveLength(32);
-    const digest = await ceremony.complete();
+    const { digest } = await ceremony.complete();
     expect(digest).toHaveLength(32);
     expect(await ceremony.close()).toBeNull();
     for (const [index, hsm] of hsms.entries()) {
       const { token, generations } = await marksOf(hsm);
       expect(token.serialNumber).toBe(fingerprints[index]?.serialNumber);
-      expect(generations).toEqual([{ number: 1, digest }]);
+      expect(generations).toEqual([{ number: 1, digest, enforced: true }]);
     }
   });
 
@@ -72,25 +72,25 @@ describe('a ceremony', () => {
     const digest = await runCeremony(hsms, 1);
     const again = await open();
     await logInAll(again, hsms.length);
-    expect(await again.prepare()).toEqual([]);
-    expect(await again.complete()).toEqual(digest);
+    expect(await again.prepare(false)).toEqual([]);
+    expect(await again.complete()).toEqual({ digest, unmarked: [] });
     await again.close();
   });
 
   test('that was broken off is completed by the next one', async () => {
     const broken = await open();
     await logInAll(broken, hsms.length);
-    await broken.prepare();
+    await broken.prepare(false);
     await broken.close();
     expect((await marksOf(first)).generations).toEqual([]);
     const digest = await runCeremony(hsms, 1);
-    expect((await marksOf(first)).generations).toEqual([{ number: 1, digest }]);
+    expect((await marksOf(first)).generations).toEqual([{ number: 1, digest, enforced: true }]);
   });
 
   test('makes a second generation beside the first', async () => {
     const digests = [await runCeremony(hsms, 1), await runCeremony(hsms, 2)];
     expect(digests[0]).not.toEqual(digests[1]);
-    const expected = digests.map((digest, index) => ({ number: index + 1, digest }));
+    const expected = digests.map((digest, index) => ({ number: index + 1, digest, enforced: true }));
     for (const hsm of hsms) expect((await marksOf(hsm)).generations).toEqual(expected);
   });
 });
@@ -98,9 +98,8 @@ describe('a ceremony', () => {
 describe('a ceremony is refused', () => {
   test('with a wrong PIN of an officer, which is tried once', async () => {
     const fault = putFaultsBefore(first);
-    const ceremony = await addon.openCeremony(clusterId, 1, [
-      { ...ceremonyMember(first, 'one'), module: fault.module },
-    ]);
+    const members = [{ ...ceremonyMember(first, 'one'), module: fault.module }];
+    const ceremony = await addon.openCeremony(clusterId, 1, members, true);
     expect(await failureOf(ceremony.logIn(0, text('wrong-one')))).toMatchObject({
       functionName: 'C_Login',
       rv: 0xa0,
@@ -111,7 +110,7 @@ describe('a ceremony is refused', () => {
   });
 
   test('if two members are one token', async () => {
-    const failure = await failureOf(addon.openCeremony(clusterId, 1, ceremonyMembers([first, first])));
+    const failure = await failureOf(addon.openCeremony(clusterId, 1, ceremonyMembers([first, first]), true));
     expect(failure).toMatchObject({ kind: 'token-missing' });
     expect(failure.message).toContain('hsm-1');
   });
@@ -122,13 +121,13 @@ describe('a ceremony is refused', () => {
   });
 
   test('without members, and for calls out of turn', async () => {
-    expect(await failureOf(addon.openCeremony(clusterId, 1, []))).toMatchObject({ kind: 'token-missing' });
+    expect(await failureOf(addon.openCeremony(clusterId, 1, [], true))).toMatchObject({ kind: 'token-missing' });
     const ceremony = await open();
-    expect(await failureOf(ceremony.prepare())).toMatchObject({ kind: 'rv', rv: 0x91 });
+    expect(await failureOf(ceremony.prepare(false))).toMatchObject({ kind: 'rv', rv: 0x91 });
     await logInAll(ceremony, hsms.length);
     expect(await failureOf(ceremony.complete())).toMatchObject({ kind: 'rv', rv: 0x91 });
     await ceremony.close();
-    expect(await failureOf(ceremony.prepare())).toMatchObject({ kind: 'closed' });
+    expect(await failureOf(ceremony.prepare(false))).toMatchObject({ kind: 'closed' });
     expect(await ceremony.close()).toBeNull();
   });
 
@@ -149,16 +148,15 @@ describe('a call that hangs', () => {
   });
 
   const hanging = async () => {
-    const ceremony = await addon.openCeremony(clusterId, 1, [
-      { ...ceremonyMember(first, 'one'), module: fault.module },
-    ]);
+    const members = [{ ...ceremonyMember(first, 'one'), module: fault.module }];
+    const ceremony = await addon.openCeremony(clusterId, 1, members, true);
     fault.obey('C_Login hang');
     return ceremony;
   };
 
   test('does not keep a ceremony from being closed', async () => {
     const ceremony = await hanging();
-    const calls = [ceremony.logIn(0, text(officerPin)), ceremony.prepare()].map(failureOf);
+    const calls = [ceremony.logIn(0, text(officerPin)), ceremony.prepare(false)].map(failureOf);
     expect(await ceremony.close()).toBeNull();
     for (const failure of await Promise.all(calls)) expect(failure).toMatchObject({ kind: 'closed' });
   });
@@ -181,7 +179,9 @@ describe("the pool's generations", () => {
   test('are those of the cluster that are marked and have their keys', async () => {
     expect(await generationsOf(first)).toEqual([]);
     const digests = [await runCeremony(hsms, 1), await runCeremony(hsms, 2)];
-    expect(await generationsOf(first)).toEqual(digests.map((digest, index) => ({ number: index + 1, digest })));
+    expect(await generationsOf(first)).toEqual(
+      digests.map((digest, index) => ({ number: index + 1, digest, enforced: true })),
+    );
   });
 
   test('leave out one that has lost a key', async () => {

@@ -1,6 +1,6 @@
 /** The effects of a profile inside the addon, on a module that behaves as CloudHSM's documentation says. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { NativeProfile } from '../../src/hsm/native.js';
+import type { NativeProfile } from '../../src/hsm/native-profile.js';
 import type { PromisePool } from './promise-pool.js';
 import { nativeProfile } from '../../src/hsm/profiles/effective-profile.js';
 import { detectProfile, vendorProfiles } from '../../src/hsm/profiles/profiles.js';

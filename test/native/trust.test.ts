@@ -104,7 +104,8 @@ describe.skipIf(nssLibrary === undefined)('on NSS, which does not enforce trust'
     const { libraryPath, environment, initializationString, tokenLabel } = hsm;
     const module = { libraryPath, environment, initializationString, privateInstance: false };
     const profile = nativeProfile(nss, []);
-    const outcomes = await check({ name: 'nss', module, tokenLabel, tokenSerialNumber: null, profile }, userPin);
+    const member = { name: 'nss', module, tokenLabel, tokenSerialNumber: null, profile, maker: 'user' } as const;
+    const outcomes = await check(member, userPin);
     expect(succeeded(outcomes)).toEqual(
       expect.arrayContaining([
         'generate-trusted-key',

@@ -11,6 +11,7 @@ import {
   shownFingerprints,
 } from './fingerprint-comparison.js';
 import { hsmError } from './hsm-error.js';
+import { confirmEarlierKeys, type MarkingOptions, waitForOfficer } from './marking.js';
 import { underModuleLocks } from './module-locks.js';
 import type { Attestation } from './record.js';
 import type { CeremonySteps } from './steps.js';
@@ -24,8 +25,11 @@ export interface CeremonyPlan {
   readonly clusterId: string;
   readonly generation: number;
   readonly members: readonly SurveyedMember[];
-  /** One for each member, in their order. */
-  readonly officerPins: readonly Secret[];
+  /** Whether every member must enforce trust. */
+  readonly enforced: boolean;
+  /** Of whoever makes the keys; one for each member, in their order. */
+  readonly pins: readonly Secret[];
+  readonly marking: MarkingOptions;
   readonly comparison: ComparisonOptions;
 }
 
@@ -55,17 +59,19 @@ export async function attemptCeremony(plan: CeremonyPlan): Promise<CarriedGenera
 }
 
 async function openAndLogIn(plan: CeremonyPlan): Promise<NativeCeremony> {
-  const { clusterId, generation, members, officerPins, steps } = plan;
+  const { clusterId, generation, members, enforced, pins, steps } = plan;
   const natives = members.map(({ native }) => native);
-  const ceremony = await loadAddon().openCeremony(clusterId, generation, natives);
+  const ceremony = await loadAddon().openCeremony(clusterId, generation, natives, enforced);
   try {
-    for (const [index, { name, token }] of members.entries()) {
-      const pin = officerPins[index];
-      if (pin === undefined) throw new Error(`There is no SO PIN for member ${name}.`);
+    for (const [index, { name, token, native }] of members.entries()) {
+      const pin = pins[index];
+      if (pin === undefined) throw new Error(`There is no PIN for member ${name}.`);
       await ceremony.logIn(index, pin.reveal());
-      await steps.say('logged-in', `member ${name}: the security officer is logged in (${token.serialNumber})`, {
+      const who = native.maker === 'officer' ? 'security officer' : 'user';
+      await steps.say('logged-in', `member ${name}: the ${who} is logged in (${token.serialNumber})`, {
         member: name,
         serial_number: token.serialNumber,
+        as: native.maker === 'officer' ? 'officer' : 'user',
       });
     }
     return ceremony;
@@ -76,13 +82,19 @@ async function openAndLogIn(plan: CeremonyPlan): Promise<NativeCeremony> {
 }
 
 async function carry(ceremony: NativeCeremony, plan: CeremonyPlan): Promise<CarriedGeneration> {
-  const { terminal, steps, generation, members, comparison } = plan;
-  const fingerprints = shownFingerprints(await ceremony.prepare());
-  const attestation =
-    fingerprints.length === 0
-      ? await carriedBefore(steps, generation)
-      : await compareFingerprints(terminal, steps, fingerprints, comparison);
-  const digest = Buffer.from(await ceremony.complete()).toString('hex');
+  const { terminal, steps, generation, members, comparison, marking } = plan;
+  const fingerprints = shownFingerprints(await ceremony.prepare(marking.anew === true));
+  const wereThere = fingerprints.length === 0;
+  const attestation = wereThere
+    ? await carriedBefore(steps, generation)
+    : await compareFingerprints(terminal, steps, fingerprints, comparison);
+  let state = await ceremony.complete();
+  if (wereThere && state.unmarked.length > 0) await confirmEarlierKeys(plan, state.digest);
+  while (state.unmarked.length > 0) {
+    await waitForOfficer(plan, state);
+    state = await ceremony.complete();
+  }
+  const digest = Buffer.from(state.digest).toString('hex');
   const names = members.map(({ name }) => name).join(', ');
   await steps.say('completed', `generation ${generation} is complete on ${names}; digest ${digest}`, {
     generation,

@@ -4,7 +4,7 @@ import { version } from '../../version.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import { printDone } from '../output.js';
 import type { Terminal } from '../terminal.js';
-import { ceremonyKind } from './ceremony-kind.js';
+import { kindsOf } from './ceremony-kind.js';
 import type { CarriedGeneration } from './ceremony-run.js';
 import { grouped } from './fingerprint-text.js';
 import type { CeremonyRequest } from './hold-ceremony.js';
@@ -63,6 +63,7 @@ export async function reportConclusion(
   await printDone(terminal, format, [...sentencesOf(conclusion), ...more.sentences], {
     clusterId: record.cluster.id,
     generation: record.generation,
+    trust: record.cluster.trust,
     digest: record.digest,
     attested: record.members.every(({ attestation }) => attestation !== 'unattested'),
     successfulAttacks: broken.length,
@@ -90,6 +91,11 @@ function sentencesOf({ record, path, signer, signerIsNew }: Conclusion): string[
     ...(unattested.length === 0
       ? []
       : [`Unattested: nobody has compared the fingerprints of ${unattested.join(', ')}.`]),
+    ...(cluster.trust === 'enforced'
+      ? []
+      : [
+          `Trust is not enforced: whoever has a member’s user PIN can extract all keys of this cluster. Attacks that succeeded: ${successfulAttacks(checks).length}.`,
+        ]),
     ...(checks.some(({ skipped }) => skipped) ? ['The attacks as user were left out: the record says so.'] : []),
     `The record is ${path}`,
     signerIsNew
@@ -104,8 +110,8 @@ function recordOf({ cluster, request, members, carried, checks }: Concluded): Ce
     holdfast_version: version,
     date: systemClock.now().toISOString(),
     purpose: request.purpose,
-    cluster: { id: cluster.id, name: cluster.name, trust: 'enforced' },
-    ceremony: ceremonyKind,
+    cluster: { id: cluster.id, name: cluster.name, trust: cluster.trust },
+    ceremony: kindsOf(members),
     generation: carried.generation,
     digest: carried.digest,
     members: members.map((member) => recordedMember(member, carried)),

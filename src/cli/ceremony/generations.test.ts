@@ -9,7 +9,10 @@ function marks(...members: string[]): MemberMarks[] {
     const generations = list.split(',').filter((mark) => mark !== '');
     return {
       name,
-      generations: generations.map((mark) => ({ number: Number(mark.slice(0, -1)), digest: mark.slice(-1) })),
+      generations: generations.map((mark) => ({
+        ...{ number: Number(mark.slice(0, -1)), digest: mark.slice(-1) },
+        enforced: true,
+      })),
     };
   });
 }

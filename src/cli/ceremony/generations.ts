@@ -1,8 +1,8 @@
 /** A member's marks: the generations that it says are complete. */
 export interface MemberMarks {
   readonly name: string;
-  /** In ascending order. The digest as 64 hex digits. */
-  readonly generations: readonly { readonly number: number; readonly digest: string }[];
+  /** In ascending order. The digest as 64 hex digits. `enforced`: the cluster's trust, which every mark holds. */
+  readonly generations: readonly { readonly number: number; readonly digest: string; readonly enforced: boolean }[];
 }
 
 /** One generation on all members that were read. */

@@ -10,14 +10,17 @@ import { onCeremonyHost } from './ceremony-host.js';
 import { attemptCeremony, type CarriedGeneration, ceremonyError, type CeremonyPlan } from './ceremony-run.js';
 import { type ComparisonOptions, requireComparison } from './fingerprint-comparison.js';
 import { generationState, isComplete } from './generations.js';
+import { type MarkingOptions, requireOneWay } from './marking.js';
 import type { GenerationNumbers } from './numbers.js';
 import {
   configuredUserPin,
   destroyPins,
   type PinOptions,
-  readOfficerPins,
+  readMakerPins,
   readUserPins,
+  requireOfficerPinSources,
   requirePinSources,
+  type UserPins,
 } from './pins.js';
 import type { CeremonyPurpose } from './record.js';
 import { readSigningKey, recordPath, type RecordOptions, requireRecordPlace } from './record-file.js';
@@ -30,7 +33,7 @@ import { UnrecordedNote } from './unrecorded.js';
 import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
 
 /** The options of all commands that make a generation. */
-export interface CeremonyOptions extends PinOptions, ComparisonOptions, RecordOptions {
+export interface CeremonyOptions extends PinOptions, ComparisonOptions, RecordOptions, MarkingOptions {
   config: string;
   output: 'table' | 'json';
   besideService?: true;
@@ -75,6 +78,7 @@ export async function holdCeremony(
   for (const option of ['soPinFile', 'soPinCommand', 'userPinFile'] as const)
     requireMembers(cluster, spelled(option), options[option]);
   requireComparison(terminal, options);
+  requireOneWay(options);
   const hasConfiguredUserPin = configuredUserPin(configuration, cluster) !== undefined;
   const names = members.map(({ name }) => name);
   requirePinSources(terminal, { cluster: cluster.name, names, hasConfiguredUserPin }, options);
@@ -98,7 +102,8 @@ function requireOthers(
 async function hold(session: Session): Promise<Conclusion> {
   const { terminal, steps, options, request, configuration, cluster, signingKey } = session;
   const members = await surveyMembers(configuration, cluster, session.members);
-  requireCeremony(members, true);
+  requireCeremony(members, cluster);
+  requireOfficerPinSources(terminal, members, options);
   await introduce(steps, members);
   const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
   const { purpose, without = null } = request;
@@ -108,11 +113,12 @@ async function hold(session: Session): Promise<Conclusion> {
   const userPins = await readUserPins(terminal, configuration, cluster, members, options);
   try {
     await note.write(numbers);
-    const carried = await carryOne(session, members, numbers);
+    const carried = await carryOne(session, members, numbers, userPins);
     requireMarks(await surveyMembers(configuration, cluster, session.members), carried);
     const { generation } = carried;
     const clusterId = cluster.id;
-    const checks = await checkTrustOf({ configuration, steps, clusterId, generation, members, userPins });
+    const attackers = options.skipUserCheck === true ? undefined : userPins;
+    const checks = await checkTrustOf({ configuration, steps, clusterId, generation, members, userPins: attackers });
     const path = pathFor(generation);
     const conclusion = await concludeCeremony({ cluster, request, members, carried, checks, signingKey, path });
     await note.remove();
@@ -136,17 +142,20 @@ async function carryOne(
   session: Session,
   members: readonly SurveyedMember[],
   numbers: GenerationNumbers,
+  userPins: UserPins,
 ): Promise<CarriedGeneration> {
   const { terminal, steps, options, request, configuration, cluster } = session;
-  const officerPins = await readOfficerPins(terminal, members, options);
-  const plan = { terminal, steps, configuration, clusterId: cluster.id, members, officerPins, comparison: options };
+  const { id: clusterId, trust } = cluster;
+  const pins = await readMakerPins(terminal, members, userPins, options);
+  const place = { terminal, steps, configuration, clusterId, enforced: trust === 'enforced' };
+  const plan = { ...place, members, pins, comparison: options, marking: options };
   const tokens = members.map(({ token }) => token.serialNumber);
-  const parameters = { purpose: request.purpose, cluster_id: cluster.id, generations: [...numbers], tokens };
+  const parameters = { purpose: request.purpose, cluster_id: clusterId, trust, generations: [...numbers], tokens };
   const act = { operation: 'MakeClusterKeys', resources: [], parameters } as const;
   try {
     return await asOperator(configuration, terminal, act, () => firstPossible(plan, numbers));
   } finally {
-    for (const pin of officerPins) pin.destroy();
+    for (const pin of pins) pin.destroy();
   }
 }
 

@@ -16,8 +16,8 @@ export interface PinOptions {
   skipUserCheck?: true;
 }
 
-/** A user's PIN for each member, by name; undefined if the attacks as user are left out. */
-export type UserPins = ReadonlyMap<string, Secret> | undefined;
+/** The user PINs of members, by name. */
+export type UserPins = ReadonlyMap<string, Secret>;
 
 /** Longer than any token's. */
 const maximumOfficerPinLength = 255;
@@ -38,14 +38,6 @@ export function requirePinSources(
   const both = names.find((name) => options.soPinFile?.has(name) === true && options.soPinCommand?.has(name) === true);
   if (both !== undefined) throw usageError(`member ${both} has both --so-pin-file and --so-pin-command`);
   if (terminal.stdin.isTTY === true) return;
-  const without = names.find(
-    (name) => options.soPinFile?.has(name) !== true && options.soPinCommand?.has(name) !== true,
-  );
-  if (without !== undefined)
-    throw usageError(
-      `the SO PIN of member ${without} is needed, and there is no terminal to ask on`,
-      `use --so-pin-file ${without}=PATH or --so-pin-command ${without}=COMMAND`,
-    );
   const asked =
     options.skipUserCheck !== true &&
     !hasConfiguredUserPin &&
@@ -57,15 +49,45 @@ export function requirePinSources(
   );
 }
 
-/** Asks for or reads the SO PIN of each member, in order. The caller destroys them. @throws CliError */
-export async function readOfficerPins(
+/**
+ * Refuses a member whose officer makes its keys, and whose SO PIN could not be asked for. Only its token shows who makes
+ * them. @throws CliError
+ */
+export function requireOfficerPinSources(
   terminal: Terminal,
   members: readonly SurveyedMember[],
+  { soPinFile, soPinCommand }: PinOptions,
+): void {
+  if (terminal.stdin.isTTY === true) return;
+  const without = members.find(
+    ({ name, native }) =>
+      native.maker === 'officer' && soPinFile?.has(name) !== true && soPinCommand?.has(name) !== true,
+  )?.name;
+  if (without === undefined) return;
+  throw usageError(
+    `the SO PIN of member ${without} is needed, and there is no terminal to ask on`,
+    `use --so-pin-file ${without}=PATH or --so-pin-command ${without}=COMMAND`,
+  );
+}
+
+/**
+ * The PIN of whoever makes the keys of each member, in order: the officer's is asked for or read, the user's is known.
+ * The caller destroys them. @throws CliError
+ */
+export async function readMakerPins(
+  terminal: Terminal,
+  members: readonly SurveyedMember[],
+  userPins: UserPins,
   { soPinFile, soPinCommand }: PinOptions,
 ): Promise<Secret[]> {
   const pins: Secret[] = [];
   try {
-    for (const { name, token } of members) {
+    for (const { name, token, native } of members) {
+      const userPin = native.maker === 'officer' ? undefined : userPins.get(name);
+      if (userPin !== undefined) {
+        pins.push(userPin.share());
+        continue;
+      }
       const [file, command] = [soPinFile?.get(name), soPinCommand?.get(name)];
       if (file !== undefined) pins.push(await readPin({ kind: 'file', path: file }, maximumOfficerPinLength));
       else if (command !== undefined) pins.push(await readPin(shell(command), maximumOfficerPinLength));
@@ -79,7 +101,10 @@ export async function readOfficerPins(
   }
 }
 
-/** The user PINs: a member's file, the default key store's PIN, or one that is asked for, once for all others. */
+/**
+ * The user PINs: a member's file, the default key store's PIN, or one that is asked for, once for all others. Of all
+ * members; without the attacks as user, of those whose user makes the keys.
+ */
 export async function readUserPins(
   terminal: Terminal,
   configuration: Configuration,
@@ -87,14 +112,14 @@ export async function readUserPins(
   members: readonly SurveyedMember[],
   { userPinFile, skipUserCheck }: PinOptions,
 ): Promise<UserPins> {
-  if (skipUserCheck === true) return undefined;
+  const needed = members.filter(({ native }) => skipUserCheck !== true || native.maker !== 'officer');
   const pins = new Map<string, Secret>();
   try {
-    for (const { name } of members) {
+    for (const { name } of needed) {
       const path = userPinFile?.get(name);
       if (path !== undefined) pins.set(name, await readPin({ kind: 'file', path }, cluster.maximumPinLength));
     }
-    const others = members.filter(({ name }) => !pins.has(name));
+    const others = needed.filter(({ name }) => !pins.has(name));
     if (others.length === 0) return pins;
     using shared = await sharedUserPin(terminal, configuration, cluster);
     for (const { name } of others) pins.set(name, shared.share());
@@ -115,7 +140,7 @@ export function configuredUserPin(
 
 /** Zeroes them. */
 export function destroyPins(pins: UserPins): void {
-  for (const pin of pins?.values() ?? []) pin.destroy();
+  for (const pin of pins.values()) pin.destroy();
 }
 
 async function sharedUserPin(
@@ -125,7 +150,7 @@ async function sharedUserPin(
 ): Promise<Secret> {
   const source = configuredUserPin(configuration, cluster);
   if (source !== undefined) return readPin(source, cluster.maximumPinLength, { ...terminal.environment });
-  return askPin(terminal, `User PIN of the tokens of cluster ${cluster.name}, for the attacks as user: `);
+  return askPin(terminal, `User PIN of the tokens of cluster ${cluster.name}: `);
 }
 
 /** The operator's own shell reads it, as it read the command line. Its output is a pipe, never an argument. */

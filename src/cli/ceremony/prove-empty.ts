@@ -37,8 +37,8 @@ export async function proveEmpty(
   const pins = await readUserPins(terminal, configuration, cluster, surveyed, options);
   try {
     const [found] = surveyed;
-    const pin = pins?.get(member);
-    if (found === undefined || pin === undefined)
+    const pin = pins.get(member);
+    if (found === undefined || pin === undefined || options.skipUserCheck === true)
       throw usageError('without the user PIN nothing can be proved', 'leave out --skip-user-check');
     requireUserPinMayBeTried(found);
     requireNothing(member, await inventoryOf(configuration, found, pin.reveal()));

@@ -63,7 +63,7 @@ export const recordSchema = z.strictObject({
   date: z.iso.datetime(),
   purpose: z.enum(ceremonyPurposes),
   cluster: z.strictObject({ id: z.string(), name: z.string(), trust: z.enum(['enforced', 'unenforced']) }),
-  /** The kind of ceremony in the profiles of the members. */
+  /** The kinds of ceremony of the members, sorted: so-made, user-made, user-made-then-marked. */
   ceremony: z.string(),
   generation: z.int().min(1),
   /** The digest in the mark of every member. */

@@ -3,6 +3,7 @@ import { CliError, exitCodes } from '../exit-codes.js';
 import { loadForCommand } from '../local-configuration.js';
 import type { Terminal } from '../terminal.js';
 import { writeJson, writeLines } from '../terminal.js';
+import { contradictionOf } from './ceremony-kind.js';
 import { allGenerations, type GenerationState, generationInUse, isComplete } from './generations.js';
 import { hsmError } from './hsm-error.js';
 import { type SurveyedMember, surveyMember } from './survey.js';
@@ -34,7 +35,7 @@ export async function showClusterStatus(
   const inUse = generationInUse(members);
   if (output === 'json') await writeJson(terminal.stdout, asJson(cluster, seen, members));
   else await writeLines(terminal.stdout, asLines(cluster, seen, members));
-  const problem = problemOf(seen, members, inUse);
+  const problem = trustProblem(cluster, members) ?? problemOf(seen, members, inUse);
   if (problem !== undefined)
     throw new CliError(exitCodes.checkFailed, problem.code, problem.message, { hint: problem.hint });
 }
@@ -58,6 +59,7 @@ function asJson(cluster: ClusterConfiguration, seen: readonly Seen[], members: r
   return {
     cluster_id: cluster.id,
     name: cluster.name,
+    trust: cluster.trust,
     generation_in_use: generationInUse(members)?.number ?? null,
     generations: allGenerations(members).map((state) => ({ ...state, complete: isComplete(state) })),
     members: seen.map((one) =>
@@ -79,7 +81,7 @@ function asJson(cluster: ClusterConfiguration, seen: readonly Seen[], members: r
 function asLines(cluster: ClusterConfiguration, seen: readonly Seen[], members: readonly SurveyedMember[]): string[] {
   const inUse = generationInUse(members);
   return [
-    `cluster ${cluster.name} (${cluster.id}): ${inUse === undefined ? 'no generation' : `generation ${inUse.number} is in use`}`,
+    `cluster ${cluster.name} (${cluster.id}): ${inUse === undefined ? 'no generation' : `generation ${inUse.number} is in use`}${cluster.trust === 'enforced' ? '' : ', trust: unenforced'}`,
     ...seen.flatMap((one) =>
       'problem' in one ? [`member ${one.name}: ${one.problem}`] : memberLines(one.member, inUse),
     ),
@@ -97,11 +99,27 @@ function memberLines({ name, token, generations }: SurveyedMember, inUse: Genera
   ];
 }
 
+interface Problem {
+  code: string;
+  message: string;
+  hint: string;
+}
+
+function trustProblem({ trust }: ClusterConfiguration, members: readonly SurveyedMember[]): Problem | undefined {
+  const names = members.filter((member) => contradictionOf(member, trust) !== undefined).map(({ name }) => name);
+  if (names.length === 0) return undefined;
+  return {
+    code: 'TRUST_CHANGED',
+    message: `the configuration says trust: ${trust}, and the marks say otherwise on ${names.join(', ')}`,
+    hint: 'trust is chosen when a cluster is made, and never changed: set clusters[].trust back',
+  };
+}
+
 function problemOf(
   seen: readonly Seen[],
   members: readonly SurveyedMember[],
   inUse: GenerationState | undefined,
-): { code: string; message: string; hint: string } | undefined {
+): Problem | undefined {
   const lost = seen.filter((one) => 'problem' in one).map(({ name }) => name);
   if (lost.length > 0)
     return {

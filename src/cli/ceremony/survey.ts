@@ -13,6 +13,7 @@ import {
 import type { VendorProfile } from '../../hsm/profiles/profile.js';
 import { vendorProfiles } from '../../hsm/profiles/profiles.js';
 import { CliError, exitCodes } from '../exit-codes.js';
+import { keyMakers } from './ceremony-kind.js';
 import type { MemberMarks } from './generations.js';
 import { hsmError } from './hsm-error.js';
 import { underModuleLocks } from './module-locks.js';
@@ -51,17 +52,24 @@ export async function surveyMember(
   const { name, module, tokenLabel, tokenSerialNumber, profile } = memberOptions(member, configuration);
   const setting = profile ?? automaticProfile;
   // The marks look the same whatever the token's vendor is, and only the token says who that is.
-  const unknown = { name, module, tokenLabel, tokenSerialNumber, profile: nativeProfile(assumedProfile(setting), []) };
+  const nativeMember = (assumed: VendorProfile, mechanisms: readonly number[]): NativeCeremonyMember => ({
+    ...{ name, module, tokenLabel, tokenSerialNumber },
+    profile: nativeProfile(assumed, mechanisms),
+    maker: keyMakers[assumed.ceremony.value],
+  });
   const { token, generations } = await underModuleLocks(configuration, [module], () =>
-    loadAddon().readGenerations(unknown, clusterId, deadlineOf(configuration)),
+    loadAddon().readGenerations(nativeMember(assumedProfile(setting), []), clusterId, deadlineOf(configuration)),
   );
   const effective = effectiveProfile(setting, token);
   return {
     name,
     token,
     profile: effective,
-    native: { ...unknown, profile: nativeProfile(effective, token.mechanisms) },
-    generations: generations.map(({ number, digest }) => ({ number, digest: Buffer.from(digest).toString('hex') })),
+    native: nativeMember(effective, token.mechanisms),
+    generations: generations.map(({ number, digest, enforced }) => ({
+      ...{ number, enforced },
+      digest: Buffer.from(digest).toString('hex'),
+    })),
   };
 }
 

@@ -17,7 +17,7 @@ export interface TrustCheckPlan {
   readonly generation: number;
   readonly members: readonly SurveyedMember[];
   /** Undefined: the attacks as user are left out. */
-  readonly userPins: UserPins;
+  readonly userPins: UserPins | undefined;
 }
 
 /** CK_TOKEN_INFO.flags, PKCS#11 v2.40 §3.2. */

@@ -117,13 +117,16 @@ function ceremony(command: Command): Command {
     )
     .option(
       '--user-pin-file <member=file>',
-      'user PIN of a member, for the attacks as user; repeatable',
+      'user PIN of a member, for the attacks as user, and to make keys if its user makes them; repeatable',
       collectMemberValue,
     )
     .option('--skip-user-check', 'leave out the attacks as user; the record says so')
     .optionsGroup('Fingerprints of the members’ public keys; the terminal asks whether they are right:')
     .option('--fingerprints <file>', 'compare with this file: MEMBER FINGERPRINT in each line; it may be a named pipe')
     .option('--unattested', 'compare nothing; the record says so')
+    .optionsGroup('Keys that an officer marks as trusted (user-made-then-marked):')
+    .option('--resume <digest>', 'go on with the keys of an earlier run, which showed this digest')
+    .option('--anew', 'destroy the keys that an earlier run left to be marked, and make others')
     .optionsGroup('Record:')
     .option('--record <file>', 'where to write it (default: CLUSTER-generation-N-DATE.json here)')
     .option('--signing-key <file>', 'sign it with this Ed25519 key in PEM (default: a new key)')

@@ -29,9 +29,10 @@ export function named(check: string, findings: readonly Finding[]): NamedFinding
   return findings.map((finding) => ({ check, ...finding }));
 }
 
-/** Repeats the risk that the operator accepted: `replication: none` is the only kind so far. */
+/** Repeats the risk that the operator accepted. */
 function checkCustody({ clusters }: Configuration): Finding[] {
-  return clusters.map(({ name }) =>
+  const unreplicated = clusters.filter(({ replication }) => replication === 'none');
+  return unreplicated.map(({ name }) =>
     warn(
       `custody of cluster ${name}`,
       'no replica, no backup: if its token is lost, all of its keys are',

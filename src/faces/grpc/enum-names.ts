@@ -13,6 +13,7 @@ const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   // The configuration's spelling.
   Replication: { NONE: 'none', VENDOR: 'vendor', WRAPPED: 'wrapped' },
+  Trust: { ENFORCED: 'enforced', UNENFORCED: 'unenforced' },
 };
 
 /** @returns the domain's name for each value of an enum whose name differs from the proto's */

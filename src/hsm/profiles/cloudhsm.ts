@@ -45,6 +45,9 @@ export const cloudhsm: VendorProfile = {
     value: false,
     source: "AWS CloudHSM User Guide: a crypto officer makes no keys; the crypto user's are private",
   },
+  knowsAllowedMechanisms: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for CloudHSM' },
+  reportsLocal: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for CloudHSM' },
+  generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5; not confirmed for CloudHSM' },
   initializationString: { value: 'none', source: 'AWS CloudHSM User Guide, "Bootstrap the Client SDK"' },
   pinFormat: {
     value: 'user:password',

@@ -18,12 +18,13 @@ test('single values are overridden, and say so', () => {
     maximumGcmBytes: 4_096,
     sessionHeadroom: 3,
     maximumSessions: 10,
+    ceremony: 'so-made',
   } as const;
   const profile = effectiveProfile({ profile: 'auto', ...overrides }, cloudhsm);
   for (const [field, value] of Object.entries(overrides)) {
     expect(profile[field as keyof typeof overrides], field).toEqual({ value, source: 'the configuration' });
   }
-  expect(profile.ceremony).toBe(vendorProfiles.cloudhsm.ceremony);
+  expect(profile.pinFormat).toBe(vendorProfiles.cloudhsm.pinFormat);
 });
 
 test('the addon gets the values that it needs', () => {
@@ -34,7 +35,10 @@ test('the addon gets the values that it needs', () => {
     keyWrapWithPadding: 0x8000_216f,
     oaepHash: 0x250,
     oaepMask: 2,
-    officerMakesPrivateObjects: false,
+    clusterKeysArePrivate: true,
+    knowsAllowedMechanisms: true,
+    reportsLocal: true,
+    marksArePublicKeys: false,
   });
   expect(nativeProfile(vendorProfiles.softhsm, [])).toEqual({
     tokenMakesNonces: false,
@@ -43,7 +47,10 @@ test('the addon gets the values that it needs', () => {
     keyWrapWithPadding: 0x210a,
     oaepHash: 0x220,
     oaepMask: 1,
-    officerMakesPrivateObjects: false,
+    clusterKeysArePrivate: false,
+    knowsAllowedMechanisms: true,
+    reportsLocal: true,
+    marksArePublicKeys: false,
   });
 });
 
@@ -52,4 +59,18 @@ test('of several mechanisms for key wrap with padding, the first is taken that t
   expect(nativeProfile(vendorProfiles.generic, [0x210a, 0x2109]).keyWrapWithPadding).toBe(0x210a);
   expect(nativeProfile(vendorProfiles.generic, [0x210a, 0x210b]).keyWrapWithPadding).toBe(0x210b);
   expect(nativeProfile(vendorProfiles.generic, []).keyWrapWithPadding).toBe(0x210b);
+});
+
+test('no configuration makes a token enforce trust that is known not to', () => {
+  const nss = {
+    libraryManufacturer: 'Mozilla Foundation',
+    libraryDescription: 'NSS Internal',
+    manufacturer: '',
+    model: '',
+  };
+  for (const setting of [{ ceremony: 'so-made' }, { profile: 'softhsm' }] as const)
+    expect(effectiveProfile({ ...automaticProfile, ...setting }, nss).ceremony).toBe(vendorProfiles.nss.ceremony);
+  const unknown = { ...nss, libraryManufacturer: 'Another', libraryDescription: '' };
+  const said = effectiveProfile({ ...automaticProfile, ceremony: 'user-made-then-marked' }, unknown);
+  expect(said.ceremony).toEqual({ value: 'user-made-then-marked', source: 'the configuration' });
 });

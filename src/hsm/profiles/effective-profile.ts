@@ -1,5 +1,12 @@
-import type { NativeProfile } from '../native.js';
-import { type GcmNonceMaker, mechanisms, type ProfileName, type Sourced, type VendorProfile } from './profile.js';
+import type { NativeProfile } from '../native-profile.js';
+import {
+  type CeremonyKind,
+  type GcmNonceMaker,
+  mechanisms,
+  type ProfileName,
+  type Sourced,
+  type VendorProfile,
+} from './profile.js';
 import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
 
 /** The configuration's settings for a module's vendor. Null: the profile's value. */
@@ -9,6 +16,8 @@ export interface ProfileSetting {
   readonly maximumGcmBytes: number | null;
   readonly sessionHeadroom: number | null;
   readonly maximumSessions: number | null;
+  /** How its wrapping keys are made. It cannot make a token enforce trust that is known not to. */
+  readonly ceremony: CeremonyKind | null;
 }
 
 /** Recognise the module, and use its profile unchanged. */
@@ -18,6 +27,7 @@ export const automaticProfile: ProfileSetting = {
   maximumGcmBytes: null,
   sessionHeadroom: null,
   maximumSessions: null,
+  ceremony: null,
 };
 
 /** The profile of a member: the named or recognised one, with the configuration's overrides. */
@@ -29,7 +39,16 @@ export function effectiveProfile(setting: ProfileSetting, introduction: Introduc
     maximumGcmBytes: overridden(profile.maximumGcmBytes, setting.maximumGcmBytes),
     sessionHeadroom: overridden(profile.sessionHeadroom, setting.sessionHeadroom),
     maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
+    ceremony: isKnownNotToEnforceTrust(introduction)
+      ? detectProfile(introduction).ceremony
+      : overridden(profile.ceremony, setting.ceremony),
   };
+}
+
+/** Whether the token is of a make that was tried, and found not to enforce trust: no configuration changes that. */
+function isKnownNotToEnforceTrust(introduction: Introduction): boolean {
+  const { ceremony, verification } = detectProfile(introduction);
+  return verification.verified && ceremony.value === 'unsupported';
 }
 
 function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {
@@ -46,7 +65,11 @@ export function nativeProfile(profile: VendorProfile, tokenMechanisms: readonly 
     keyWrapWithPadding: keyWrapWithPadding(profile, tokenMechanisms),
     oaepHash: oaep.hash,
     oaepMask: oaep.mask,
-    officerMakesPrivateObjects: profile.officerMakesPrivateObjects.value,
+    // The user's keys are private: then nobody without a PIN sees or destroys them.
+    clusterKeysArePrivate: profile.ceremony.value !== 'so-made' || profile.officerMakesPrivateObjects.value,
+    knowsAllowedMechanisms: profile.knowsAllowedMechanisms.value,
+    reportsLocal: profile.reportsLocal.value,
+    marksArePublicKeys: profile.generationMark.value === 'public-key',
   };
 }
 

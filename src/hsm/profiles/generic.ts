@@ -26,6 +26,9 @@ export const generic: VendorProfile = {
   maximumSessions: { value: null, source: 'C_GetTokenInfo reports it (PKCS#11 v2.40 §3.2)' },
   ceremony: { value: 'unsupported', source: 'not examined' },
   officerMakesPrivateObjects: { value: true, source: 'PKCS#11 v2.40 §5.7: nothing forbids it' },
+  knowsAllowedMechanisms: { value: true, source: 'PKCS#11 v2.40 §4.9' },
+  reportsLocal: { value: true, source: 'PKCS#11 v2.40 §4.9' },
+  generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5' },
   initializationString: { value: 'none', source: 'PKCS#11 v2.40 §5.4: pReserved should be null' },
   pinFormat: { value: 'plain', source: 'PKCS#11 v2.40 §5.6, C_Login' },
 };

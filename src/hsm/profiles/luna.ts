@@ -38,6 +38,9 @@ export const luna: VendorProfile = {
     source: 'not examined: the security officer of a Luna partition does not operate on keys',
   },
   officerMakesPrivateObjects: { value: true, source: 'PKCS#11 v2.40 §5.7: nothing forbids it; not confirmed for Luna' },
+  knowsAllowedMechanisms: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for Luna' },
+  reportsLocal: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for Luna' },
+  generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5; not confirmed for Luna' },
   initializationString: { value: 'none', source: 'ChrystokiConfigurationPath names its configuration' },
   pinFormat: { value: 'plain', source: 'the password of the crypto officer or crypto user of the partition' },
 };

@@ -38,6 +38,9 @@ export const nshield: VendorProfile = {
     value: true,
     source: 'PKCS#11 v2.40 §5.7: nothing forbids it; not confirmed for nShield',
   },
+  knowsAllowedMechanisms: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for nShield' },
+  reportsLocal: { value: true, source: 'PKCS#11 v2.40 §4.9; not confirmed for nShield' },
+  generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5; not confirmed for nShield' },
   initializationString: { value: 'none', source: 'Entrust nShield PKCS #11 API: environment variables (CKNFAST_…)' },
   pinFormat: { value: 'plain', source: 'the passphrase of the operator card set or softcard' },
 };

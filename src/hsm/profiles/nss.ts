@@ -29,6 +29,16 @@ export const nss: VendorProfile = {
     source: 'measured, 3.87.1: CKA_WRAP_WITH_TRUSTED is stored and ignored, and the user can make trusted keys',
   },
   officerMakesPrivateObjects: { value: true, source: 'PKCS#11 v2.40 §5.7: nothing forbids it; not examined' },
+  knowsAllowedMechanisms: {
+    value: false,
+    source: 'measured, 3.87.1: CKR_GENERAL_ERROR in the template of a token key',
+  },
+  reportsLocal: { value: false, source: 'measured, 3.87.1: CKA_LOCAL is false for a generated key' },
+  generationMark: {
+    value: 'public-key',
+    source:
+      'measured, 3.87.1: C_CreateObject refuses a data object that is a token object (CKR_ATTRIBUTE_VALUE_INVALID)',
+  },
   initializationString: {
     value: 'required',
     source: "measured, 3.87.1: configdir='sql:DIR' certPrefix='' keyPrefix='' secmod='secmod.db'",

@@ -1,7 +1,7 @@
 /** A vendor profile: the differences of one HSM's PKCS#11 from others. Data, each value with its source. */
 
 /** One for each file beside this one that knows a vendor; `generic` is for unrecognised modules. */
-export const profileNames = ['softhsm', 'nss', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
+export const profileNames = ['softhsm', 'nss', 'kryoptic', 'cloudhsm', 'luna', 'nshield', 'generic'] as const;
 /** The configuration's value. `auto` is not a profile but the choice of one. */
 export type ProfileName = (typeof profileNames)[number];
 
@@ -65,8 +65,14 @@ export interface VendorProfile {
   /** Maximum sessions of one token, if C_GetTokenInfo does not say; null: unknown or unlimited. */
   readonly maximumSessions: Sourced<number | null>;
   readonly ceremony: Sourced<CeremonyKind>;
-  /** Whether the security officer may make objects with CKA_PRIVATE; if not, the cluster keys are visible without a PIN. */
+  /** Whether the security officer may make objects with CKA_PRIVATE; if not, the cluster keys that it makes are visible without a PIN. */
   readonly officerMakesPrivateObjects: Sourced<boolean>;
+  /** Whether a token key may have CKA_ALLOWED_MECHANISMS (PKCS#11 v2.40 §4.9). */
+  readonly knowsAllowedMechanisms: Sourced<boolean>;
+  /** Whether a generated key has CKA_LOCAL (PKCS#11 v2.40 §4.9). */
+  readonly reportsLocal: Sourced<boolean>;
+  /** What marks a generation of wrapping keys as complete: a public data object, or a public key if the token keeps no data objects. */
+  readonly generationMark: Sourced<'data-object' | 'public-key'>;
   /** Whether `C_Initialize` needs an initialisation string (CK_C_INITIALIZE_ARGS.pReserved). */
   readonly initializationString: Sourced<'none' | 'required'>;
   readonly pinFormat: Sourced<'plain' | 'user:password'>;

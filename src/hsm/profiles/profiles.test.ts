@@ -6,12 +6,13 @@ import { detectProfile, type Introduction, vendorProfiles } from './profiles.js'
 const unnamed: Introduction = { libraryManufacturer: '', libraryDescription: '', manufacturer: '', model: '' };
 
 describe('detection', () => {
-  // The first two as measured, the others as published.
+  // SoftHSM, NSS and kryoptic as measured, the others as published.
   const introductions: readonly (readonly [string, Partial<Introduction>])[] = [
     ['softhsm', { libraryManufacturer: 'SoftHSM', libraryDescription: 'Implementation of PKCS11' }],
     ['softhsm', { libraryManufacturer: 'a shim in front', manufacturer: 'SoftHSM project', model: 'SoftHSM v2' }],
     ['nss', { libraryManufacturer: 'Mozilla Foundation', libraryDescription: 'NSS Internal Crypto Services' }],
     ['nss', { manufacturer: 'Mozilla Foundation', model: 'NSS 3' }],
+    ['kryoptic', { libraryManufacturer: 'Kryoptic', manufacturer: 'Kryoptic Project', model: 'v1' }],
     ['cloudhsm', { libraryManufacturer: 'AWS CloudHSM', model: 'hsm1' }],
     ['cloudhsm', { manufacturer: 'Cavium Networks' }],
     ['luna', { libraryManufacturer: 'SafeNet', libraryDescription: 'Chrystoki' }],
@@ -44,13 +45,13 @@ describe('the data', () => {
     const sourced = Object.entries(profile).filter(
       (entry): entry is [string, Sourced<unknown>] => typeof entry[1] === 'object' && 'value' in entry[1],
     );
-    expect(sourced).toHaveLength(13);
+    expect(sourced).toHaveLength(16);
     for (const [field, { source }] of sourced) expect(source.length, field).toBeGreaterThan(5);
   });
 
   test('only profiles that the tests run on are verified', () => {
     const verified = profileNames.filter((name) => vendorProfiles[name].verification.verified);
-    expect(verified).toEqual(['softhsm', 'nss']);
+    expect(verified).toEqual(['softhsm', 'nss', 'kryoptic']);
   });
 
   test('a token makes nonces only if a source says that they are random', () => {

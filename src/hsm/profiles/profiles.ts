@@ -1,6 +1,7 @@
 import type { NativeTokenInfo } from '../native.js';
 import { cloudhsm } from './cloudhsm.js';
 import { generic } from './generic.js';
+import { kryoptic } from './kryoptic.js';
 import { luna } from './luna.js';
 import { nshield } from './nshield.js';
 import { nss } from './nss.js';
@@ -11,6 +12,7 @@ import { softhsm } from './softhsm.js';
 export const vendorProfiles: Readonly<Record<ProfileName, VendorProfile>> = {
   softhsm,
   nss,
+  kryoptic,
   cloudhsm,
   luna,
   nshield,

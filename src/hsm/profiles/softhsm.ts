@@ -35,6 +35,9 @@ export const softhsm: VendorProfile = {
     value: false,
     source: 'measured, 2.6.1: C_GenerateKey and C_UnwrapKey answer CKR_USER_NOT_LOGGED_IN',
   },
+  knowsAllowedMechanisms: { value: true, source: 'measured, 2.6.1' },
+  reportsLocal: { value: true, source: 'measured, 2.6.1' },
+  generationMark: { value: 'data-object', source: 'measured, 2.6.1' },
   initializationString: { value: 'none', source: 'measured, 2.6.1: SOFTHSM2_CONF names its configuration' },
   pinFormat: { value: 'plain', source: 'measured, 2.6.1' },
 };

@@ -20,7 +20,7 @@ export interface ClusterAdministration {
 
 /** One cluster. */
 export interface ClusterReport
-  extends Pick<ClusterDescription, 'clusterId' | 'name' | 'replication' | 'minimumMembers'> {
+  extends Pick<ClusterDescription, 'clusterId' | 'name' | 'replication' | 'trust' | 'minimumMembers'> {
   /** Whether it is connected in this process. */
   connected: boolean;
   /** The generation of wrapping keys in use; undefined unless it is wrapped and connected. */

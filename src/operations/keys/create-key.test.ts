@@ -49,6 +49,7 @@ describe('CreateKey', () => {
         members: ['software'],
         replication: 'none',
         minimumMembers: 1,
+        trust: undefined,
         extractable: false,
         backedUp: false,
       },
