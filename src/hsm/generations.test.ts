@@ -30,7 +30,7 @@ beforeEach(() => {
     generationBehind: ({ memberName }: { memberName: string }, inUse: number) =>
       void behind.push(`${memberName} ${inUse}`),
   };
-  generations = new Generations(read, true, events);
+  generations = new Generations(read, { enforced: true, minimumMembers: 2 }, events);
 });
 
 const current = (): string[] =>
@@ -43,6 +43,22 @@ describe('the generation in use', () => {
     expect([generations.inUse, current(), behind]).toEqual([2, ['a', 'b'], ['c 2']]);
     await generations.readAgain(members);
     expect(behind, 'reported once').toEqual(['c 2']);
+  });
+
+  test('is the one before until enough members for a new key have the next one', async () => {
+    marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x' }, c: { 1: 'x' } };
+    await generations.readNew(members);
+    expect([generations.inUse, current(), behind]).toEqual([1, ['a', 'b', 'c'], []]);
+    marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x', 2: 'y' }, c: { 1: 'x' } };
+    await generations.readAgain(members);
+    expect([generations.inUse, current(), behind]).toEqual([2, ['a', 'b'], ['c 2']]);
+  });
+
+  test('never becomes an older one: a member that was removed may have its keys', async () => {
+    marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x', 2: 'y' }, c: { 1: 'x' } };
+    await generations.readNew(members);
+    Object.assign(members[1] ?? {}, { isOpen: false });
+    expect([generations.inUse, current()]).toEqual([2, ['a']]);
   });
 
   test('is none without a mark', async () => {

@@ -12,8 +12,10 @@ interface Marks {
 export type MarkReader = (member: Member) => Promise<readonly NativeGeneration[]>;
 
 /**
- * The generations of wrapping keys on the members of a connected cluster. In use is the highest number with one digest
- * on all members that have it. A member without it is behind: it serves the keys that it has, and gets no others.
+ * The generations of wrapping keys on the members of a connected cluster. In use is the highest number that enough
+ * members for a new key have, with one digest on all that have it. While a ceremony goes on, or after one that was broken
+ * off between two marks, that is still the one before. A member without it is behind: it serves the keys that it has, and
+ * gets no others.
  *
  * A generation is read once in a session epoch, because a search takes time that grows with the token's contents.
  */
@@ -24,18 +26,36 @@ export class Generations {
   readonly #marks = new Map<Member, Marks>();
   readonly #reported = new Map<Member, number>();
   readonly #contradicting = new Map<Member, number>();
+  readonly #minimumMembers: number;
+  /** What was in use stays so when members leave: a member that was removed may have the keys of the one before. */
+  #leastNumber = 0;
 
-  /** @param enforced whether the configuration says that every member enforces trust. A mark that says otherwise counts for nothing */
-  constructor(read: MarkReader, enforced: boolean, events: Pick<HsmEvents, 'generationBehind'>) {
+  /**
+   * @param cluster how many members a new key must be on; and whether the configuration says that every member enforces
+   *   trust: a mark that says otherwise counts for nothing
+   */
+  constructor(
+    read: MarkReader,
+    { enforced, minimumMembers }: { enforced: boolean; minimumMembers: number },
+    events: Pick<HsmEvents, 'generationBehind'>,
+  ) {
     this.#read = read;
     this.#enforced = enforced;
     this.#events = events;
+    this.#minimumMembers = minimumMembers;
   }
 
   /** The number of the generation in use; undefined if no member has one that may be used. */
   get inUse(): number | undefined {
     const numbers = this.#known().flatMap(({ generations }) => generations.map(({ number }) => number));
-    return [...new Set(numbers)].sort((one, other) => other - one).find((number) => this.#digestsOf(number).size === 1);
+    const alike = [...new Set(numbers)]
+      .sort((one, other) => other - one)
+      .filter((number) => new Set(this.#digestsOf(number)).size === 1);
+    return alike.find((number) => this.#isEnough(number)) ?? alike[0];
+  }
+
+  #isEnough(number: number): boolean {
+    return number >= this.#leastNumber && this.#digestsOf(number).length >= this.#minimumMembers;
   }
 
   /** Whether the token of this member has the generation in use. */
@@ -101,15 +121,17 @@ export class Generations {
     return Math.max(0, ...this.#known().flatMap(({ generations }) => generations.map(({ number }) => number)));
   }
 
-  #digestsOf(wanted: number): Set<string> {
+  /** One for each member that has it. */
+  #digestsOf(wanted: number): string[] {
     const marks = this.#known().flatMap(({ generations }) => generations.filter(({ number }) => number === wanted));
-    return new Set(marks.map(({ digest }) => Buffer.from(digest).toString('hex')));
+    return marks.map(({ digest }) => Buffer.from(digest).toString('hex'));
   }
 
   /** Once for each member and generation. */
   #reportBehind(members: readonly Member[]): void {
     const { inUse } = this;
     if (inUse === undefined) return;
+    if (this.#isEnough(inUse)) this.#leastNumber = inUse;
     for (const member of members) {
       if (!member.isOpen || this.isCurrent(member) || this.#reported.get(member) === inUse) continue;
       this.#reported.set(member, inUse);

@@ -45,8 +45,9 @@ export class Replication {
 
   constructor(tools: ReplicationTools) {
     this.#tools = tools;
-    const enforced = tools.trust !== 'unenforced';
-    this.generations = new Generations((member) => this.#readMarks(member), enforced, tools.events);
+    const { minimumMembers, trust, events } = tools;
+    const rules = { enforced: trust !== 'unenforced', minimumMembers };
+    this.generations = new Generations((member) => this.#readMarks(member), rules, events);
   }
 
   /** Makes a key on one member and copies it to all others that can receive it. */

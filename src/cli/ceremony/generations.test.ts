@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { allGenerations, generationInUse, type MemberMarks, nextGenerations } from './generations.js';
+import { allGenerations, generationInUse, type MemberMarks, newestGeneration, nextGenerations } from './generations.js';
 import { firstGeneration, generationAfter, generationForNewMember, generationWithout } from './numbers.js';
 
 /** Marks as text: `a:1x,2y` is member a with generation 1 of digest x and generation 2 of digest y. */
@@ -21,14 +21,20 @@ describe('the generation in use', () => {
   test.each([
     ['none', marks('a:', 'b:'), undefined],
     ['the newest one', marks('a:1x,2y', 'b:1x,2y'), 2],
-    ['one that a member lacks: that member is behind', marks('a:1x,2y', 'b:1x'), 2],
+    ['one that a member lacks: that member is behind', marks('a:1x,2y', 'b:1x,2y', 'c:1x'), 2],
+    ['not one that is on too few members for a new key', marks('a:1x,2y', 'b:1x', 'c:1x'), 1],
+    ['that of too few members, if no other is on more', marks('a:2y', 'b:', 'c:'), 2],
     ['not one whose marks contradict each other', marks('a:1x,2y', 'b:1x,2z'), 1],
   ])('is %s', (_, members, number) => {
-    expect(generationInUse(members)?.number).toBe(number);
+    expect(generationInUse(members, 2)?.number).toBe(number);
   });
 
   test('names the members that are behind', () => {
-    expect(generationInUse(marks('a:1x,2y', 'b:1x', 'c:'))).toEqual({ number: 2, missing: ['b', 'c'], digests: ['y'] });
+    expect(newestGeneration(marks('a:1x,2y', 'b:1x', 'c:'))).toEqual({
+      number: 2,
+      missing: ['b', 'c'],
+      digests: ['y'],
+    });
     expect(allGenerations(marks('a:1x,2y', 'b:1x')).map(({ missing }) => missing)).toEqual([[], ['b']]);
   });
 });

@@ -46,9 +46,16 @@ export function allGenerations(members: readonly MemberMarks[]): GenerationState
   return [...numbers].sort((a, b) => a - b).map((number) => generationState(members, number));
 }
 
-/** The generation in use: the highest whose marks agree. Members without it are behind. */
-export function generationInUse(members: readonly MemberMarks[]): GenerationState | undefined {
+/** The highest generation whose marks agree. Members without it are behind. */
+export function newestGeneration(members: readonly MemberMarks[]): GenerationState | undefined {
   return allGenerations(members).findLast(({ digests }) => digests.length === 1);
+}
+
+/** The generation in use: the highest whose marks agree, and that enough members for a new key have. */
+export function generationInUse(members: readonly MemberMarks[], minimumMembers: number): GenerationState | undefined {
+  const isEnough = ({ digests, missing }: GenerationState): boolean =>
+    digests.length === 1 && members.length - missing.length >= minimumMembers;
+  return allGenerations(members).findLast(isEnough) ?? newestGeneration(members);
 }
 
 /**

@@ -4,7 +4,7 @@ import { loadForCommand } from '../local-configuration.js';
 import type { Terminal } from '../terminal.js';
 import { writeJson, writeLines } from '../terminal.js';
 import { contradictionOf } from './ceremony-kind.js';
-import { allGenerations, type GenerationState, generationInUse, isComplete } from './generations.js';
+import { allGenerations, type GenerationState, generationInUse, isComplete, newestGeneration } from './generations.js';
 import { hsmError } from './hsm-error.js';
 import { type SurveyedMember, surveyMember } from './survey.js';
 import { findWrappedCluster } from './wrapped-cluster.js';
@@ -32,10 +32,9 @@ export async function showClusterStatus(
   const seen: Seen[] = [];
   for (const member of cluster.members) seen.push(await look(configuration, cluster, member));
   const members = seen.flatMap((one) => ('member' in one ? [one.member] : []));
-  const inUse = generationInUse(members);
   if (output === 'json') await writeJson(terminal.stdout, asJson(cluster, seen, members));
   else await writeLines(terminal.stdout, asLines(cluster, seen, members));
-  const problem = trustProblem(cluster, members) ?? problemOf(seen, members, inUse);
+  const problem = trustProblem(cluster, members) ?? problemOf(seen, members);
   if (problem !== undefined)
     throw new CliError(exitCodes.checkFailed, problem.code, problem.message, { hint: problem.hint });
 }
@@ -60,7 +59,7 @@ function asJson(cluster: ClusterConfiguration, seen: readonly Seen[], members: r
     cluster_id: cluster.id,
     name: cluster.name,
     trust: cluster.trust,
-    generation_in_use: generationInUse(members)?.number ?? null,
+    generation_in_use: generationInUse(members, cluster.minimumMembers)?.number ?? null,
     generations: allGenerations(members).map((state) => ({ ...state, complete: isComplete(state) })),
     members: seen.map((one) =>
       'problem' in one
@@ -79,11 +78,12 @@ function asJson(cluster: ClusterConfiguration, seen: readonly Seen[], members: r
 }
 
 function asLines(cluster: ClusterConfiguration, seen: readonly Seen[], members: readonly SurveyedMember[]): string[] {
-  const inUse = generationInUse(members);
+  const inUse = generationInUse(members, cluster.minimumMembers);
+  const newest = newestGeneration(members);
   return [
     `cluster ${cluster.name} (${cluster.id}): ${inUse === undefined ? 'no generation' : `generation ${inUse.number} is in use`}${cluster.trust === 'enforced' ? '' : ', trust: unenforced'}`,
     ...seen.flatMap((one) =>
-      'problem' in one ? [`member ${one.name}: ${one.problem}`] : memberLines(one.member, inUse),
+      'problem' in one ? [`member ${one.name}: ${one.problem}`] : memberLines(one.member, newest),
     ),
     ...allGenerations(members)
       .filter(({ digests }) => digests.length > 1)
@@ -91,10 +91,10 @@ function asLines(cluster: ClusterConfiguration, seen: readonly Seen[], members: 
   ];
 }
 
-function memberLines({ name, token, generations }: SurveyedMember, inUse: GenerationState | undefined): string[] {
-  const isBehind = inUse?.missing.includes(name) === true;
+function memberLines({ name, token, generations }: SurveyedMember, newest: GenerationState | undefined): string[] {
+  const isBehind = newest?.missing.includes(name) === true;
   return [
-    `member ${name}: ${token.model} ${token.serialNumber}${isBehind ? `, behind: it has no generation ${inUse.number}` : ''}`,
+    `member ${name}: ${token.model} ${token.serialNumber}${isBehind ? `, behind: it has no generation ${newest.number}` : ''}`,
     ...generations.map(({ number, digest }) => `  generation ${number}  ${digest}`),
   ];
 }
@@ -115,11 +115,7 @@ function trustProblem({ trust }: ClusterConfiguration, members: readonly Surveye
   };
 }
 
-function problemOf(
-  seen: readonly Seen[],
-  members: readonly SurveyedMember[],
-  inUse: GenerationState | undefined,
-): Problem | undefined {
+function problemOf(seen: readonly Seen[], members: readonly SurveyedMember[]): Problem | undefined {
   const lost = seen.filter((one) => 'problem' in one).map(({ name }) => name);
   if (lost.length > 0)
     return {
@@ -127,7 +123,8 @@ function problemOf(
       message: `not all members can be read: ${lost.join(', ')}`,
       hint: 'holdfast doctor says why',
     };
-  if (inUse === undefined && members.every(({ generations }) => generations.length === 0))
+  const newest = newestGeneration(members);
+  if (newest === undefined && members.every(({ generations }) => generations.length === 0))
     return {
       code: 'NO_GENERATION',
       message: 'the cluster has no wrapping keys yet',
@@ -139,10 +136,10 @@ function problemOf(
       message: 'members have different marks of one generation',
       hint: 'holdfast cluster rotate-wrapping-key makes a new generation',
     };
-  if (inUse === undefined || inUse.missing.length === 0) return undefined;
+  if (newest === undefined || newest.missing.length === 0) return undefined;
   return {
     code: 'BEHIND',
-    message: `generation ${inUse.number} is not on all members: ${inUse.missing.join(', ')}`,
+    message: `generation ${newest.number} is not on all members: ${newest.missing.join(', ')}`,
     hint: 'holdfast cluster add-member completes it, or makes the next one on all members',
   };
 }
