@@ -35,6 +35,7 @@ import {
 } from './hsm/fixture.js';
 import { type FaultHsm, putFaultsBefore, type RealHsm } from './native/fault-hsm.js';
 import { createSoftHsm, type SoftHsm } from './softhsm.js';
+import { cloneSoftHsm } from './vendor-copies.js';
 
 export interface WrappedMember {
   name: string;
@@ -138,13 +139,26 @@ export class WrappedCluster {
   /** These members after a ceremony. */
   static async of(members: WrappedMember[], change: Partial<ClusterOptions> = {}): Promise<WrappedCluster> {
     await runCeremony(members, 1, usual, change.trust !== 'unenforced');
+    return WrappedCluster.on(members, { minimumMembers: Math.min(2, members.length), ...change });
+  }
+
+  /** Members `a`, `b`, … of a vendor's cluster: alike from the start, and kept so by nothing yet. */
+  static async makeVendors(memberCount: number, change: Partial<ClusterOptions> = {}): Promise<WrappedCluster> {
+    const first = newMember('a');
+    const others = Array.from({ length: memberCount - 1 }, (_, index) => {
+      const hsm = cloneSoftHsm(first.hsm);
+      return { name: 'bcdefgh'.charAt(index), hsm, fault: putFaultsBefore(hsm) };
+    });
+    const minimumMembers = Math.min(2, memberCount);
+    return WrappedCluster.on([first, ...others], { replication: 'vendor', minimumMembers, ...change });
+  }
+
+  /** One process on these members. */
+  private static async on(members: WrappedMember[], change: Partial<ClusterOptions>): Promise<WrappedCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-wrapped-'));
     mkdirSync(join(folder, 'locks'), { mode: 0o700 });
     const catalog = await openTestCatalog({ path: join(folder, 'catalog.db'), clock: systemClock });
-    const cluster = new WrappedCluster(folder, members, catalog, {
-      minimumMembers: Math.min(2, members.length),
-      ...change,
-    });
+    const cluster = new WrappedCluster(folder, members, catalog, change);
     cluster.#catalogs.push(catalog);
     return cluster;
   }

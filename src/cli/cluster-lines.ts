@@ -18,7 +18,8 @@ function linesOf(cluster: Cluster): string[] {
   const { clusterId, name, connected, generation, minimumMembers, members, reconciliation, trust } = cluster;
   const replication = withoutEnumPrefix('replication', cluster.replication ?? 'REPLICATION_NONE').toLowerCase();
   const isUnenforced = withoutEnumPrefix('trust', trust ?? 'TRUST_ENFORCED') === 'UNENFORCED';
-  const keys = generation === undefined ? '' : `, wrapping keys of generation ${generation}`;
+  const ofVendor = replication === 'vendor' ? ' (copies and backup are the vendor’s)' : '';
+  const keys = generation === undefined ? ofVendor : `, wrapping keys of generation ${generation}`;
   const words = `${name} (${clusterId}): ${connected === true ? 'connected' : 'not connected'}, replication ${replication}`;
   return [
     `${words}, at least ${minimumMembers} of ${members.length} members for a new key${keys}${isUnenforced ? ', trust: unenforced' : ''}`,

@@ -151,7 +151,7 @@ export interface MemberInventory {
 export interface ClusterDescription {
   clusterId: string;
   name: string;
-  replication: 'none' | 'wrapped';
+  replication: 'none' | 'wrapped' | 'vendor';
   /** Whether every member enforces trust (docs/decisions/0016); undefined unless it is wrapped. */
   trust?: 'enforced' | 'unenforced' | undefined;
   minimumMembers: number;

@@ -125,10 +125,10 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
       },
     };
     // Without replication nothing can be copied: keys that the catalog does not know are all there is to find.
-    const isWrapped = configuredClusters
+    const isReplicated = configuredClusters
       .list()
-      .some((each) => each.clusterId === clusterId && each.replication === 'wrapped');
-    const work = isWrapped ? reconciler.reconcile(clusterId, request) : reconciler.check(clusterId);
+      .some((each) => each.clusterId === clusterId && each.replication !== 'none');
+    const work = isReplicated ? reconciler.reconcile(clusterId, request) : reconciler.check(clusterId);
     work
       .then((result) => {
         if (result === undefined) this.#ended.set(clusterId, { ...report, endTime: clock.now() });

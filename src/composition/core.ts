@@ -1,5 +1,7 @@
+import type { HsmClusters } from '../clusters/hsm-cluster.js';
 import type { LoadCatalog } from '../clusters/load-catalog.js';
 import { throttledClusters } from '../clusters/throttled-clusters.js';
+import type { ClusterReplication, Configuration } from '../config/configuration.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
 import { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import { loadAddon } from '../hsm/native.js';
@@ -11,6 +13,7 @@ import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
+import type { PasswordSealer } from '../keystores/catalog.js';
 import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import { backgroundErrorEvent, connectionEvents, encryptionBudgetEvents, hsmEvents } from '../telemetry/events.js';
@@ -60,22 +63,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   };
   const configuredClusters = await composeClusters(foundation, encryptionBudget, reactions);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
-  const { defaultKeyStore, limits } = configuration;
-  const registry: KeyStoreRegistry = new KeyStoreRegistry({
-    ...fixedRegistryTimes,
-    keyStoreCatalog: catalog,
-    passwordSealer,
-    hsmClusters,
-    clock,
-    events: reportAndReact(connectionEvents(sink), connectionReactions(reactions)),
-    random: Math.random,
-    connectTimeoutMs: limits.connectTimeoutMs,
-    closeTimeoutMs: limits.drainTimeoutMs,
-    defaultKeyStore:
-      defaultKeyStore === null || secrets.defaultKeyStorePin === null
-        ? null
-        : { clusterId: defaultKeyStore.cluster, pin: secrets.defaultKeyStorePin },
-  });
+  const registry = keyStoreRegistry(foundation, secrets, { passwordSealer, hsmClusters, reactions });
   const keys: KeysCore = {
     catalog,
     keyStores: registry,
@@ -88,19 +76,45 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     keyStoreCatalog: catalog,
     passwordSealer,
     hsmClusters,
-    defaultClusterId: defaultKeyStore?.cluster ?? null,
+    defaultClusterId: configuration.defaultKeyStore?.cluster ?? null,
     connectionJobs: registry,
     clock,
     identifiers,
   };
   const leases = { leases: catalog, clock, holder: presence.processName };
-  const wrapped = configuration.clusters.filter(({ replication }) => replication === 'wrapped').map(({ id }) => id);
-  const pace = { clusterIds: wrapped, copiesPerSecond: limits.reconcileCopiesPerSecond };
-  const jobs: OwnActs = await composeOwnActs(keys, auditFile, leases, ownActEvents(sink), createdCatalog, pace);
+  const jobs: OwnActs = await composeOwnActs(
+    keys,
+    auditFile,
+    leases,
+    ownActEvents(sink),
+    createdCatalog,
+    reconciledClusters(configuration),
+  );
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs);
   const parts = { registry, keys, keyStores, hangTracker, changes, configuredClusters, clusters, loads };
   return { ...parts, ...jobs, encryptionBudget };
+}
+
+function keyStoreRegistry(
+  { configuration, clock, catalog, telemetry }: Foundation,
+  { defaultKeyStorePin: pin }: ResolvedSecrets,
+  parts: { passwordSealer: PasswordSealer; hsmClusters: HsmClusters; reactions: Reactions },
+): KeyStoreRegistry {
+  const { defaultKeyStore, limits } = configuration;
+  const { passwordSealer, hsmClusters, reactions } = parts;
+  return new KeyStoreRegistry({
+    ...fixedRegistryTimes,
+    keyStoreCatalog: catalog,
+    passwordSealer,
+    hsmClusters,
+    clock,
+    events: reportAndReact(connectionEvents(telemetry.sink), connectionReactions(reactions)),
+    random: Math.random,
+    connectTimeoutMs: limits.connectTimeoutMs,
+    closeTimeoutMs: limits.drainTimeoutMs,
+    defaultKeyStore: defaultKeyStore === null || pin === null ? null : { clusterId: defaultKeyStore.cluster, pin },
+  });
 }
 
 function clusterAdministration(
@@ -112,6 +126,15 @@ function clusterAdministration(
     reconciler,
     unaccountedMaterials: (clusterId, memberName) => intentRecovery.unaccountedMaterials(clusterId, memberName),
   });
+}
+
+/** The clusters whose members should be alike, and how fast keys are copied. */
+function reconciledClusters({ clusters, limits }: Configuration) {
+  const idsOf = (kind: ClusterReplication): string[] =>
+    clusters.filter(({ replication }) => replication === kind).map(({ id }) => id);
+  const vendorClusterIds = idsOf('vendor');
+  const clusterIds = [...idsOf('wrapped'), ...vendorClusterIds];
+  return { clusterIds, vendorClusterIds, copiesPerSecond: limits.reconcileCopiesPerSecond };
 }
 
 /** Measures the members that take work. */

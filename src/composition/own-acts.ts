@@ -26,7 +26,7 @@ export interface OwnActListeners {
 /**
  * Composes the server's own acts, all behind one audit and one watched clock.
  * @param createdCatalog path of the catalog that this start has created, for the record; undefined if it existed
- * @param wrapped the clusters whose members are reconciled
+ * @param reconciled the clusters whose members are reconciled
  */
 export async function composeOwnActs(
   core: KeysCore,
@@ -34,7 +34,7 @@ export async function composeOwnActs(
   leases: LeaseTools,
   listeners: OwnActListeners,
   createdCatalog: string | undefined,
-  wrapped: Pick<ReconcilerOptions, 'clusterIds' | 'copiesPerSecond'>,
+  reconciled: Pick<ReconcilerOptions, 'clusterIds' | 'vendorClusterIds' | 'copiesPerSecond'>,
 ): Promise<OwnActs> {
   const { catalog, clock, identifiers, onBackgroundError } = core;
   const { onActed, onHold, onUnaccountedMaterial, onReconciled } = listeners;
@@ -48,6 +48,6 @@ export async function composeOwnActs(
   return {
     keyDeletion: new KeyDeletion({ core, audit, timeWatch, leases }),
     intentRecovery,
-    reconciler: new Reconciler({ core, audit, leases, intentRecovery, onReconciled, ...wrapped }),
+    reconciler: new Reconciler({ core, audit, leases, intentRecovery, onReconciled, ...reconciled }),
   };
 }

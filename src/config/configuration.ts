@@ -96,9 +96,10 @@ export const moduleCeremonies = ['so-made', 'user-made-then-marked', 'unsupporte
 
 /**
  * How the members of a cluster are kept alike. `none`: one member, whose keys can never leave it. `wrapped`: keys travel
- * between the members under the cluster's wrapping keys, which `holdfast cluster init` makes.
+ * between the members under the cluster's wrapping keys, which `holdfast cluster init` makes. `vendor`: the vendor's own
+ * cluster copies keys, which can never leave it.
  */
-export const clusterReplications = ['none', 'wrapped'] as const;
+export const clusterReplications = ['none', 'wrapped', 'vendor'] as const;
 /** One of `clusterReplications`. */
 export type ClusterReplication = (typeof clusterReplications)[number];
 

@@ -80,7 +80,8 @@ clusters:
     name: main
     # A custom key store on this cluster must be created with the same certificate.
     trustAnchorCertificate: anchor.pem
-    # none: one member, and keys that never leave it: no replica, no backup.
+    # none: one member, and keys that never leave it: no replica, no backup. wrapped: independent tokens, which holdfast cluster init
+    # gives common wrapping keys. vendor: the vendor's own cluster (CloudHSM, Luna HA) copies keys, and backs them up.
     replication: none
     # Only with replication: wrapped, and for ever. unenforced: tokens are accepted on which the PIN's owner can extract keys.
     # trust: enforced

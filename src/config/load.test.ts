@@ -442,7 +442,7 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
   [
     'a kind of replication',
     (t) => (t.clusters[0].replication = 'mirrored'),
-    'clusters[0].replication: must be one of none, wrapped: others are not in this version',
+    'clusters[0].replication: must be one of none, wrapped, vendor',
   ],
   [
     'trust of a cluster without wrapping keys',

@@ -130,10 +130,7 @@ const cluster = strict({
   id: clusterId,
   name: plainName,
   trustAnchorCertificate: path,
-  replication: z.enum(
-    clusterReplications,
-    `must be one of ${clusterReplications.join(', ')}: others are not in this version`,
-  ),
+  replication: z.enum(clusterReplications, `must be one of ${clusterReplications.join(', ')}`),
   trust: z.enum(clusterTrusts, `must be one of ${clusterTrusts.join(', ')}`).optional(),
   minimumMembers: whole(1, 64).default(2),
   // AWS's limit is 32; every module that we know accepts 255.

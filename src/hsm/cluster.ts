@@ -23,6 +23,7 @@ import type { NativeAddon, NativeFailure, NativePool } from './native.js';
 import { Failover, type FailoverTools } from './failover.js';
 import { MemberSet, type OperationTarget } from './member-set.js';
 import { Replication } from './replication.js';
+import { VendorReplication } from './vendor-replication.js';
 
 /** Shared by a cluster, its members and its failover; made anew for each connection, like its pool. */
 export interface ClusterTools extends MemberTools, FailoverTools {
@@ -52,10 +53,13 @@ export class PooledCluster implements HsmCluster {
   readonly #materials: MaterialCache;
   /** Undefined without `replication: wrapped`. */
   readonly #replication: Replication | undefined;
+  /** Undefined without `replication: vendor`. */
+  readonly #vendorReplication: VendorReplication | undefined;
   readonly #operations: {
     readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>, call: HsmCall) => Promise<ClusterResult<Name>>;
   } = {
-    generateKeyMaterial: (request, call) => this.#replication?.generate(request, call) ?? this.#generate(request, call),
+    generateKeyMaterial: (request, call) =>
+      (this.#replication ?? this.#vendorReplication)?.generate(request, call) ?? this.#generate(request, call),
     copyKeyMaterial: (request, call) => this.#copyKeyMaterial(request, call),
     proveKeyMaterial: (request, call) => this.#proveKeyMaterial(request, call),
     destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
@@ -73,15 +77,17 @@ export class PooledCluster implements HsmCluster {
   ) {
     this.clusterId = clusterId;
     this.#tools = tools;
-    const missing = replication === 'wrapped' ? new MissingCopies() : undefined;
+    const missing = replication === 'none' ? undefined : new MissingCopies();
     this.#missing = missing;
     this.#memberSet = new MemberSet(tools, members, missing);
     this.#calls = new MemberCalls(clusterId, tools, this.#memberSet);
     this.#failover = new Failover(clusterId, tools, this.#memberSet);
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
     const parts = { calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
-    if (missing !== undefined)
-      this.#replication = new Replication({ ...tools, ...parts, clusterId, minimumMembers, trust, missing });
+    if (missing === undefined) return;
+    const replicating = { ...tools, ...parts, clusterId, minimumMembers, missing };
+    if (replication === 'wrapped') this.#replication = new Replication({ ...replicating, trust });
+    else this.#vendorReplication = new VendorReplication(replicating);
   }
 
   /** All members of the configuration, open or not. */
@@ -171,11 +177,13 @@ export class PooledCluster implements HsmCluster {
     this.#materials.forget(materialId);
     if (memberName === undefined) this.#missing?.forgetMaterial(materialId);
     const id = materialIdBytes(materialId);
-    await this.#onAll(this.#membersNamed(memberName), (member) =>
+    const members = this.#membersNamed(memberName);
+    const destroyOn = (member: Member): Promise<unknown> =>
       this.#calls.once(member, { operation: 'destroy-key', materialId }, undefined, () =>
         this.#tools.pool.destroyKey(member.index, secretKeyClass, id, this.#memberSet.tryDeadlineMs({ deadlineMs })),
-      ),
-    );
+      );
+    if (this.#vendorReplication === undefined) await this.#onAll(members, destroyOn);
+    else await this.#vendorReplication.destroy(members, destroyOn);
   }
 
   #encrypt(request: ClusterRequest<'encrypt'>, call: HsmCall): Promise<EncryptedData> {

@@ -2,6 +2,7 @@ import { type Clock, delay } from '../clock.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import type { ClusterRequest, ClusterResult, MaterialReference } from '../clusters/hsm-cluster.js';
 import { HoldfastError } from '../errors.js';
+import { enoughOf } from './enough-of.js';
 import type { HsmEvents } from './events.js';
 import { Generations } from './generations.js';
 import { changedTrust } from './member-trust.js';
@@ -193,36 +194,4 @@ export class Replication {
     const message = `Member ${memberName} of cluster ${this.#tools.clusterId} lacks the wrapping keys in use.`;
     return new HoldfastError('CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION', message, { retryable: false });
   }
-}
-
-/**
- * The results of those that succeed: of all, or of those that have when the patience is over that begins once `enough`
- * have.
- */
-async function enoughOf<T>(
-  work: readonly Promise<T>[],
-  enough: number,
-  patience: (signal: AbortSignal) => Promise<void>,
-): Promise<T[]> {
-  const results: T[] = [];
-  const ended = new AbortController();
-  let noteCount = (): void => undefined;
-  const isOver = new Promise<void>((resolve) => {
-    noteCount = () => {
-      if (results.length === enough) void patience(ended.signal).then(resolve);
-    };
-  });
-  noteCount();
-  const all = work.map((each) =>
-    each.then(
-      (result) => {
-        results.push(result);
-        noteCount();
-      },
-      () => undefined,
-    ),
-  );
-  await Promise.race([Promise.all(all), isOver]);
-  ended.abort();
-  return [...results];
 }

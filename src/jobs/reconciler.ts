@@ -17,8 +17,10 @@ export interface ReconcilerOptions {
   audit: ActAudit;
   leases: LeaseTools;
   intentRecovery: Pick<IntentRecovery, 'compare' | 'checkInventory'>;
-  /** The clusters with `replication: wrapped`. */
+  /** The clusters whose members should hold the same keys. */
   clusterIds: readonly string[];
+  /** Of these, the ones whose vendor copies keys: they are only compared. Default none. */
+  vendorClusterIds?: readonly string[];
   /** The maximum rate of copies and proofs, one at a time. */
   copiesPerSecond: number;
   /** Called with every result. */
@@ -55,7 +57,8 @@ export interface ReconcileProgress {
 /**
  * Gives the members of wrapped clusters the keys that they lack: a member that was away, one that was just added, or a
  * new token in an old one's place. It compares inventories with the catalog, so that whatever ends it, the next round
- * continues. One process at a time copies; the others compare, to know where to send their requests.
+ * continues. One process at a time copies; the others compare, to know where to send their requests. Where the vendor's
+ * cluster copies keys, all of them only compare, every minute until nothing is missing.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -155,7 +158,8 @@ export class Reconciler {
     for (const { result, present } of work) {
       result.driftedMaterialIds = await this.#driftCheck.ofMember(cluster, result.memberName, present, signal);
     }
-    if (lacking.some(({ missing, result }) => result.copied < missing.length)) this.#due.add(clusterId);
+    const isWaiting = this.#vendorCopies(clusterId) && work.some(({ missing }) => missing.length > 0);
+    if (isWaiting || lacking.some(({ missing, result }) => result.copied < missing.length)) this.#due.add(clusterId);
     return this.#finish(clusterId, { dryRun, copiedElsewhere: !done, work });
   }
 
@@ -174,10 +178,14 @@ export class Reconciler {
     });
   }
 
+  #vendorCopies(clusterId: string): boolean {
+    return this.#options.vendorClusterIds?.includes(clusterId) === true;
+  }
+
   #connected(clusterId: string): HsmCluster {
     const { core, clusterIds } = this.#options;
     if (!clusterIds.includes(clusterId)) {
-      const message = `Cluster ${clusterId} does not exist, or is none with replication: wrapped.`;
+      const message = `Cluster ${clusterId} does not exist, or has no replication.`;
       throw new HoldfastError('UNSUPPORTED_OPERATION', message);
     }
     const cluster = core.keyStores.connectedCluster(clusterId);

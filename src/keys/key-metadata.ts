@@ -42,7 +42,7 @@ export interface Custody {
    */
   clusterName?: string | undefined;
   members: string[];
-  replication?: 'none' | 'wrapped' | undefined;
+  replication?: 'none' | 'wrapped' | 'vendor' | undefined;
   minimumMembers?: number | undefined;
   /** Whether every member enforces trust; absent unless the cluster is wrapped. */
   trust?: 'enforced' | 'unenforced' | undefined;

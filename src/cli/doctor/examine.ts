@@ -29,14 +29,14 @@ export function named(check: string, findings: readonly Finding[]): NamedFinding
   return findings.map((finding) => ({ check, ...finding }));
 }
 
-/** Repeats the risk that the operator accepted. */
+/** Repeats who answers for copies and backup, and the risk that the operator accepted with `replication: none`. */
 function checkCustody({ clusters }: Configuration): Finding[] {
-  const unreplicated = clusters.filter(({ replication }) => replication === 'none');
-  return unreplicated.map(({ name }) =>
-    warn(
-      `custody of cluster ${name}`,
-      'no replica, no backup: if its token is lost, all of its keys are',
-      'fine for development; back up the token with its own tools otherwise',
-    ),
-  );
+  return clusters.flatMap(({ name, replication }) => {
+    const subject = `custody of cluster ${name}`;
+    if (replication === 'wrapped') return [];
+    if (replication === 'vendor')
+      return [ok(subject, "copies of its keys, and their backup, are made by the vendor's own cluster")];
+    const remedy = 'fine for development; back up the token with its own tools otherwise';
+    return [warn(subject, 'no replica, no backup: if its token is lost, all of its keys are', remedy)];
+  });
 }
