@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run test:crash [-- --shards <n>] [--results <file>] [<vitest arguments>]`: servers and ceremonies that are killed
- * at each of their PKCS#11 calls. Points that the results file has are not tried again. Prints a summary as JSON.
+ * `npm run test:crash -- [--shards <n>] [--results <file>] [-- <vitest arguments>]`: servers and ceremonies that are
+ * killed at each of their PKCS#11 calls. Points that the results file has are not tried again. Prints a summary as JSON.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -38,9 +38,11 @@ const places: readonly Place[] = [
 
 interface CopyFault {
   readonly name: string;
-  readonly begin: (fault: FaultHsm, functionName: string, operationTimeoutMs: number) => void;
+  readonly begin: (fault: FaultHsm, functionName: string, operationTimeoutMs: number, lostMaterialId: string) => void;
   /** Only in these functions; in all if left out. */
   readonly functionNames?: readonly string[];
+  /** Only in this act. */
+  readonly act?: Act;
 }
 
 const inFunction = (name: string, action: string, functionNames?: readonly string[]): CopyFault => ({
@@ -64,7 +66,14 @@ export const copyFaults: readonly CopyFault[] = [
   inFunction('answers the handle 0', 'zero', ['C_GenerateKey', 'C_UnwrapKey']),
   inFunction('makes a key of another value, or a blob without sense', 'garbage', ['C_UnwrapKey', 'C_WrapKey']),
   inFunction('gives a blob that is too short', 'short 8', ['C_WrapKey']),
-  inFunction('gives outputs with one bit wrong', 'flip', ['C_WrapKey', 'C_Decrypt', 'C_Encrypt']),
+  inFunction('gives outputs with one bit wrong', 'flip', ['C_WrapKey', 'C_Encrypt']),
+  {
+    // For other keys nobody could notice it: R9 of the threat model.
+    name: 'decrypts wrongly under the copy',
+    begin: (fault, functionName, _timeoutMs, id) => fault.obey(`${functionName} key ${id} flip`),
+    functionNames: ['C_Decrypt'],
+    act: 'repair',
+  },
   inFunction('finds nothing', 'no-objects', ['C_FindObjects']),
   inFunction('loses its sessions during the call', 'times 1 lose-sessions'),
   inFunction('loses its login during the call', 'times 1 lose-login'),
@@ -81,7 +90,8 @@ export interface CopyCell extends Pick<Place, 'act' | 'role'> {
 
 /** Every fault in every function that can have it. */
 export function copyCells(fault: CopyFault): CopyCell[] {
-  return places.flatMap(({ act, role, functionNames }) =>
+  const possible = places.filter(({ act }) => fault.act === undefined || act === fault.act);
+  return possible.flatMap(({ act, role, functionNames }) =>
     functionNames
       .filter((name) => fault.functionNames?.includes(name) ?? true)
       .map((functionName) => ({ act, role, fault, functionName })),
