@@ -30,7 +30,7 @@ class CeremonyThread : public std::enable_shared_from_this<CeremonyThread> {
   void open(const Answer& answer, Generation generation, std::vector<CeremonyMemberOptions> members,
             bool enforced);
   /// See Ceremony; the PIN is zeroed before the answer.
-  void logIn(const Answer& answer, size_t member, Secret pin);
+  void logIn(const Answer& answer, size_t member, Secret given);
   void prepare(const Answer& answer, bool anew);
   void complete(const Answer& answer);
   /// Calls `end`, and answers when the thread has ended. If a call hangs for three seconds more, it answers
