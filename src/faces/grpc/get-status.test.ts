@@ -71,7 +71,13 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
     configurationTrouble: null,
     deletionHold: { reason: 'restored', since: date },
     encryptionBudgetUsed: 0.75,
-    keyStores: keyStores.map((one) => ({ ...one, refusedTokens: ['4b5c'], utilisation: 0.5, limitDate: date })),
+    keyStores: keyStores.map((one) => ({
+      ...one,
+      refusedTokens: ['4b5c'],
+      utilisation: 0.5,
+      limitDate: date,
+      trust: 'unenforced' as const,
+    })),
     audit: { file: '/audit.log', writable: false, inPlace: false, lostRecords: 7 },
     disks: (['audit', 'catalog'] as const).map((holds) => ({ holds, path: '/', freeBytes: 1, sizeBytes: 2 ** 43 })),
     certificates: certificateKinds.map((kind) => ({
@@ -100,7 +106,7 @@ describe('GetStatus on the wire', () => {
     const response = GetStatusResponse.decode(codecs.GetStatus.encode(await getStatus(core, context)));
 
     expect(response.keyStores).toHaveLength(status.keyStores.length);
-    expect(response.keyStores[0]).toMatchObject({ utilisation: 0.5, limitDate: date });
+    expect(response.keyStores[0]).toMatchObject({ utilisation: 0.5, limitDate: date, trust: 'TRUST_UNENFORCED' });
     expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);
     expect(response.certificates).toHaveLength(certificateKinds.length);
     expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { create, createFileRegistry, fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { type Client, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
@@ -30,6 +30,18 @@ function dynamicType(file: string, ...path: string[]): ClientType {
   let found: unknown = loadPackageDefinition(loadSync(file, loading));
   for (const name of path) found = (found as Record<string, unknown>)[name];
   return found as ClientType;
+}
+
+/** Each file after those that it imports, as a registry wants them. */
+function importsFirst(files: readonly FileDescriptorProto[]): FileDescriptorProto[] {
+  const sorted: FileDescriptorProto[] = [];
+  const add = (file: FileDescriptorProto): void => {
+    if (sorted.includes(file)) return;
+    for (const each of files) if (file.dependency.includes(each.name)) add(each);
+    sorted.push(file);
+  };
+  files.forEach(add);
+  return sorted;
 }
 
 const Health = dynamicType(protoPath, 'grpc', 'health', 'v1', 'Health');
@@ -101,7 +113,7 @@ test.each(['v1', 'v1alpha'])('reflection %s lists every service and describes ev
     const files = answer.file_descriptor_response?.file_descriptor_proto ?? [];
     const file = files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
     // Throws for a missing import or type, as grpcurl does.
-    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: file.reverse() }));
+    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: importsFirst(file) }));
     const service = registry.getService(services[index] ?? '');
     expect(service?.methods.length).toBeGreaterThan(0);
     for (const method of service?.methods ?? []) expect(operationNames).toContain(method.name);
