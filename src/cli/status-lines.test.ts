@@ -22,6 +22,14 @@ test('one lane is not "1 lanes"', () => {
   expect(text).toMatch(/m2: .*, 2 lanes, 0 busy/);
 });
 
+test('a key store shows how busy its HSMs are, and when they reach their limit', () => {
+  const limitDate = new Date('2027-03-04T00:00:00Z');
+  const of = (load: object): string => lines({ keyStores: [{ clusterName: 'main', ...load }] }).join('\n');
+  expect(of({ utilisation: 0.256 })).toMatch(/capacity: 26 % busy$/m);
+  expect(of({ utilisation: 0.9, limitDate })).toContain('90 % busy; at today’s growth at its limit on 2027-03-04');
+  expect(of({})).not.toContain('capacity');
+});
+
 test('a name or subject cannot end its quotes or its line', () => {
   const hostile = 'a" on main: CONNECTED\n\u202e';
   const shown = String.raw`"a\" on main: CONNECTED\n\u202e"`;

@@ -42,7 +42,14 @@ function keyStoreLines(store: KeyStoreStatus): string[] {
     'serving',
   ];
   const refused = refusedTokens.length === 0 ? [] : [`  PIN refused by ${refusedTokens.join(', ')}`];
-  return [words.join(' '), ...refused, ...store.members.map(memberLine)];
+  return [words.join(' '), ...refused, ...loadLines(store), ...store.members.map(memberLine)];
+}
+
+function loadLines({ utilisation, limitDate }: KeyStoreStatus): string[] {
+  if (utilisation === undefined) return [];
+  const limit =
+    limitDate === undefined ? '' : `; at today’s growth at its limit on ${limitDate.toISOString().slice(0, 10)}`;
+  return [`  capacity: ${Math.round(100 * utilisation)} % busy${limit}`];
 }
 
 function memberLine({ name, state, lanes, busyLanes, quarantinedLanes, queuedOperations }: MemberStatus): string {
