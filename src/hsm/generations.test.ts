@@ -59,6 +59,19 @@ describe('the generation in use', () => {
     await generations.readNew(members);
     Object.assign(members[1] ?? {}, { isOpen: false });
     expect([generations.inUse, current()]).toEqual([2, ['a']]);
+    Object.assign(members[0] ?? {}, { isOpen: false });
+    expect([generations.inUse, current(), behind], 'c has only the one before').toEqual([2, [], ['c 2']]);
+  });
+
+  test('nor if the ones left are enough for a new key, or a mark of the one in use was replaced', async () => {
+    marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x', 2: 'y' }, c: { 1: 'x' }, d: { 1: 'x' } };
+    members.push({ ...members[0], place: { clusterId: 'c', memberName: 'd' } } as unknown as (typeof members)[number]);
+    await generations.readNew(members);
+    marks['b'] = { 1: 'x', 2: 'z' };
+    await generations.readAgain(members);
+    expect([generations.inUse, current()]).toEqual([2, []]);
+    for (const member of members.slice(0, 2)) Object.assign(member, { isOpen: false });
+    expect([generations.inUse, current()]).toEqual([2, []]);
   });
 
   test('is none without a mark', async () => {

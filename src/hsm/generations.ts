@@ -45,23 +45,31 @@ export class Generations {
     this.#minimumMembers = minimumMembers;
   }
 
-  /** The number of the generation in use; undefined if no member has one that may be used. */
+  /**
+   * The number of the generation in use; undefined if no member has shown one that may be used. Perhaps no member that is
+   * open has it.
+   */
   get inUse(): number | undefined {
-    const numbers = this.#known().flatMap(({ generations }) => generations.map(({ number }) => number));
-    const alike = [...new Set(numbers)]
-      .sort((one, other) => other - one)
-      .filter((number) => new Set(this.#digestsOf(number)).size === 1);
-    return alike.find((number) => this.#isEnough(number)) ?? alike[0];
-  }
-
-  #isEnough(number: number): boolean {
-    return number >= this.#leastNumber && this.#digestsOf(number).length >= this.#minimumMembers;
+    return this.#usable ?? (this.#leastNumber > 0 ? this.#leastNumber : undefined);
   }
 
   /** Whether the token of this member has the generation in use. */
   isCurrent(member: Member): boolean {
-    const { inUse } = this;
-    return inUse !== undefined && this.numbersOf(member).includes(inUse);
+    const usable = this.#usable;
+    return usable !== undefined && this.numbersOf(member).includes(usable);
+  }
+
+  /** Of the members that are open; never one that is older than what was in use. */
+  get #usable(): number | undefined {
+    const numbers = this.#known().flatMap(({ generations }) => generations.map(({ number }) => number));
+    const alike = [...new Set(numbers)]
+      .sort((one, other) => other - one)
+      .filter((number) => number >= this.#leastNumber && new Set(this.#digestsOf(number)).size === 1);
+    return alike.find((number) => this.#isEnough(number)) ?? alike[0];
+  }
+
+  #isEnough(number: number): boolean {
+    return this.#digestsOf(number).length >= this.#minimumMembers;
   }
 
   /** The generations of a member, ascending; none if it has none, or is not open. */
