@@ -17,6 +17,7 @@ import type { Configuration } from './config/configuration.js';
 import type { ResolvedSecrets } from './config/secrets.js';
 import type { GrpcFace } from './faces/grpc/server.js';
 import { ProcessReplacement, type ReplacementState } from './hsm/process-replacement.js';
+import { startProblems } from './preconditions/modules.js';
 import { configurationReloadEvents } from './telemetry/configuration-events.js';
 import { readinessEvent, replacementEvent } from './telemetry/events.js';
 import type { Logger } from 'pino';
@@ -52,6 +53,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     const configurationReload = new ConfigurationReload({
       configuration: foundation.configuration,
       clusters: core.configuredClusters,
+      moduleProblems: startProblems,
       events: configurationReloadEvents(foundation.telemetry.sink),
     });
     const status = serverStatus(

@@ -1,7 +1,7 @@
 import { configurationChanges } from '../config/changes.js';
-import type { Configuration } from '../config/configuration.js';
+import type { Configuration, ModuleConfiguration } from '../config/configuration.js';
 import { loadConfiguration } from '../config/load.js';
-import { ConfigurationError } from '../config/problem.js';
+import { ConfigurationError, type ConfigurationProblem } from '../config/problem.js';
 import type { MemberPlace } from '../hsm/events.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import { memberOptions } from './cluster-options.js';
@@ -21,6 +21,8 @@ export interface ConfigurationReloadTools {
   /** Names the file, and is what the server has started with. */
   configuration: Configuration;
   clusters: Pick<ConfiguredHsmClusters, 'addMember'>;
+  /** The problems of a module that would keep the server from a start. */
+  moduleProblems(module: ModuleConfiguration): Promise<ConfigurationProblem[]>;
   events: ConfigurationReloadEvents;
 }
 
@@ -48,6 +50,7 @@ export class ConfigurationReload {
     const { clusters, events } = this.#tools;
     try {
       const read = await loadConfiguration(this.#inUse.path);
+      await this.#requireUsableModules(read);
       const { next, newMembers, needRestart } = configurationChanges(this.#inUse, read);
       const added = newMembers.map(({ clusterId, member }) => [clusterId, memberOptions(member, next)] as const);
       for (const place of added) clusters.addMember(...place);
@@ -61,6 +64,13 @@ export class ConfigurationReload {
       events.refused(error);
       throw error;
     }
+  }
+
+  /** The loader waits for some files for ever, and keeps all others waiting. */
+  async #requireUsableModules({ path, modules }: Configuration): Promise<void> {
+    const added = modules.filter(({ name }) => !this.#inUse.modules.some((module) => module.name === name));
+    const problems = (await Promise.all(added.map((module) => this.#tools.moduleProblems(module)))).flat();
+    if (problems.length > 0) throw new ConfigurationError(path, problems);
   }
 }
 

@@ -60,6 +60,29 @@ describe('a file that was read again', () => {
     expect(changes.next.clusters[0]?.members.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
   });
 
+  const onlyBesideOthers: [string, Parameters<typeof configuration>[0], string[]][] = [
+    [
+      'on a module that was changed',
+      (tree, { members }) => {
+        tree.modules['softhsm'] = { path: '/other.so' };
+        members.push(member('c'));
+      },
+      ['modules.softhsm'],
+    ],
+    [
+      'that has the token of a member in use',
+      (_, { members }) => members.splice(1, 1, { ...member('c'), tokenLabel: 'token-b' }),
+      ['clusters.main.members.b (removed)'],
+    ],
+  ];
+  test.each(onlyBesideOthers)('a new member %s waits for the restart with the change', (_, change, expected) => {
+    const { next, newMembers, needRestart } = changesTo(change);
+    const waiting = needRestart.filter((place) => !place.endsWith('(added)'));
+    expect([waiting, newMembers]).toEqual([expected, []]);
+    expect(needRestart).toContain('clusters.main.members.c (added)');
+    expect(next).toEqual(configuration());
+  });
+
   const restarts: [string, Parameters<typeof configuration>[0], string[]][] = [
     ['listeners', (tree) => tree.listeners.pop(), ['listeners']],
     [

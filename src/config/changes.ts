@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClusterConfiguration, Configuration, MemberConfiguration } from './configuration.js';
+import { semanticProblems } from './semantics.js';
 
 /** A configuration file that was read again, compared with the configuration in use. */
 export interface ConfigurationChanges {
@@ -14,30 +15,50 @@ export interface ConfigurationChanges {
 /**
  * Compares the file, which is valid, with the configuration in use. A running service takes up members of clusters whose
  * keys can be on several of them, and modules. Everything else waits for a restart. That includes a member that is no
- * longer in the file: a line lost by mistake must not take a member out of service (`holdfast cluster drain` does).
+ * longer in the file: a line lost by mistake must not take a member out of service (`holdfast cluster drain` does). It
+ * also includes a new member that is valid only beside other changes: its module or its token is not what is in use.
  */
 export function configurationChanges(inUse: Configuration, read: Configuration): ConfigurationChanges {
   const { path: _, modules, clusters, ...rest } = inUse;
   const needRestart = Object.entries(rest).flatMap(([name, before]) =>
     differences(name, before, read[name as keyof typeof rest]),
   );
-  const newModules = read.modules.filter(({ name }) => !modules.some((module) => module.name === name));
   needRestart.push(...changedByName('modules', modules, read.modules));
   needRestart.push(...changedClusters(clusters, read.clusters));
   const newMembers: ConfigurationChanges['newMembers'] = [];
-  const nextClusters = clusters.map((cluster) => {
-    const added = takenUp(cluster, read.clusters.find(({ id }) => id === cluster.id)?.members ?? []);
-    newMembers.push(...added.map((member) => ({ clusterId: cluster.id, member })));
-    return { ...cluster, members: [...cluster.members, ...added] };
-  });
-  const next = { ...inUse, modules: [...modules, ...newModules], clusters: nextClusters };
+  let next = inUse;
+  for (const { id, name, members } of clusters) {
+    for (const member of read.clusters.find((cluster) => cluster.id === id)?.members ?? []) {
+      if (!isNew(member.name, members)) continue;
+      const withIt = withMember(next, read, id, member);
+      if (withIt !== undefined) newMembers.push({ clusterId: id, member });
+      else needRestart.push(`clusters.${name}.members.${member.name} (added)`);
+      next = withIt ?? next;
+    }
+  }
   return { next, newMembers, needRestart };
 }
 
-/** A cluster without replication has one member for ever: another one would lack its keys. */
-function takenUp({ replication, members }: ClusterConfiguration, read: readonly MemberConfiguration[]) {
-  if (replication === 'none') return [];
-  return read.filter(({ name }) => !members.some((member) => member.name === name));
+/**
+ * The configuration in use and a new member with its module.
+ * @returns undefined if the member needs another module than that in use, or has the token of a member that is, or if
+ *   its cluster has no replication: that has one member for ever, as another one would lack its keys
+ */
+function withMember(
+  inUse: Configuration,
+  read: Configuration,
+  clusterId: string,
+  member: MemberConfiguration,
+): Configuration | undefined {
+  const named = ({ modules }: Configuration) => modules.find(({ name }) => name === member.module);
+  const [present, wanted] = [named(inUse), named(read)];
+  if (wanted === undefined || (present !== undefined && !isDeepStrictEqual(present, wanted))) return undefined;
+  const modules = present === undefined ? [...inUse.modules, wanted] : inUse.modules;
+  const clusters = inUse.clusters.map((cluster) =>
+    cluster.id === clusterId ? { ...cluster, members: [...cluster.members, member] } : cluster,
+  );
+  const next = { ...inUse, modules, clusters };
+  return semanticProblems(next).length > semanticProblems(inUse).length ? undefined : next;
 }
 
 function changedClusters(inUse: readonly ClusterConfiguration[], read: readonly ClusterConfiguration[]): string[] {
@@ -47,10 +68,7 @@ function changedClusters(inUse: readonly ClusterConfiguration[], read: readonly 
     const found = read.find(({ id }) => id === cluster.id);
     if (found === undefined) return [`${place} (removed)`];
     const { members, ...readSettings } = found;
-    const changed = changedByName(`${place}.members`, before, members);
-    const refused = cluster.replication === 'none' ? members.filter(({ name }) => isNew(name, before)) : [];
-    const added = refused.map(({ name }) => `${place}.members.${name} (added)`);
-    return [...differences(place, settings, readSettings), ...changed, ...added];
+    return [...differences(place, settings, readSettings), ...changedByName(`${place}.members`, before, members)];
   });
   const added = read.filter(({ id }) => !inUse.some((cluster) => cluster.id === id));
   return [...places, ...added.map(({ name }) => `clusters.${name} (added)`)];

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { ModuleConfiguration } from '../config/configuration.js';
+import { type ConfigurationProblem, formatPath } from '../config/problem.js';
 import { pathVariables } from '../config/resolve.js';
 import { loadAddon } from '../hsm/native.js';
 import { type PathProblem, pathProblem } from '../path-problem.js';
@@ -28,6 +29,12 @@ export async function checkModules({ configuration }: Surroundings): Promise<Fin
 /** One module. A problem that prevents a start would also hang any process that loads the module. */
 export async function checkModule(module: ModuleConfiguration): Promise<Finding[]> {
   return [await checkLibrary(`library of module ${module.name}`, module.path), ...(await checkEnvironment(module))];
+}
+
+/** The problems of a module that prevent a start, by their places in the file. */
+export async function startProblems(module: ModuleConfiguration): Promise<ConfigurationProblem[]> {
+  const refusals = (await checkModule(module)).filter(({ prevents }) => prevents === 'start');
+  return refusals.map(({ message }) => ({ path: formatPath(['modules', module.name]), message }));
 }
 
 /**

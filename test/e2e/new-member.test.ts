@@ -1,4 +1,6 @@
 /** A running service takes up members that were added to its configuration, at SIGHUP. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { HoldfastClient, Message } from './client.js';
 import { eventually, type SpawnedServer } from './deployment.js';
@@ -99,7 +101,17 @@ it('an invalid file changes nothing, and is logged and shown until it is correct
   expect(linesSaying('the configuration cannot be used; what was loaded before stays in use')).toHaveLength(1);
   expect(await concern()).toMatch(/clusters\[0\]\.members\[3\]\.module: there is no module "d"/);
   expect(await memberOf('d')).toBeUndefined();
-  wrapped.configure(({ clusters: [cluster] }) => cluster?.members.pop());
+  // The loader would wait for it, and nothing else could be loaded.
+  const pipe = join(wrapped.deployment.folder, 'pipe.so');
+  execFileSync('mkfifo', [pipe]);
+  wrapped.configure(({ modules }) => (modules['d'] = { path: pipe }));
+  await reload('reload failed; what was loaded before stays in use');
+  expect(await concern()).toMatch(/modules\.d: .* is not a file but a named pipe/);
+  expect(await memberOf('d')).toBeUndefined();
+  wrapped.configure(({ modules, clusters: [cluster] }) => {
+    delete modules['d'];
+    cluster?.members.pop();
+  });
   await reload('reloaded');
   expect(await concern()).toBeUndefined();
 });
