@@ -128,13 +128,18 @@ function clusterAdministration(
   });
 }
 
+/** Between the end of a creation and the first repair of its key, in milliseconds. */
+const settlingMs = 60_000;
+
 /** The clusters whose members should be alike, and how fast keys are copied. */
 function reconciledClusters({ clusters, limits }: Configuration) {
   const idsOf = (kind: ClusterReplication): string[] =>
     clusters.filter(({ replication }) => replication === kind).map(({ id }) => id);
   const vendorClusterIds = idsOf('vendor');
   const clusterIds = [...idsOf('wrapped'), ...vendorClusterIds];
-  return { clusterIds, vendorClusterIds, copiesPerSecond: limits.reconcileCopiesPerSecond };
+  // A creation copies for as long as its request may take.
+  const settledAfterMs = settlingMs + limits.requestTimeoutMs;
+  return { clusterIds, vendorClusterIds, copiesPerSecond: limits.reconcileCopiesPerSecond, settledAfterMs };
 }
 
 /** Measures the members that take work. */

@@ -34,7 +34,7 @@ export async function composeOwnActs(
   leases: LeaseTools,
   listeners: OwnActListeners,
   createdCatalog: string | undefined,
-  reconciled: Pick<ReconcilerOptions, 'clusterIds' | 'vendorClusterIds' | 'copiesPerSecond'>,
+  reconciled: Pick<ReconcilerOptions, 'clusterIds' | 'vendorClusterIds' | 'copiesPerSecond' | 'settledAfterMs'>,
 ): Promise<OwnActs> {
   const { catalog, clock, identifiers, onBackgroundError } = core;
   const { onActed, onHold, onUnaccountedMaterial, onReconciled } = listeners;

@@ -29,3 +29,18 @@ test('is empty again once every member has everything', () => {
   missing.forgetMaterial('2');
   expect(missing.membersLacking('2')).toBeUndefined();
 });
+
+test('knows where a copy cannot be: nowhere since an earlier one began that may come late', () => {
+  const missing = new MissingCopies();
+  missing.note('1', a);
+  expect([missing.begin('1', a), missing.begin('1', a), missing.begin('1', b)]).toEqual([true, false, false]);
+  missing.end('1', a);
+  expect(missing.begin('1', a), 'the first one has failed').toBe(true);
+  missing.compare(a, ['1'], new Set(['1']));
+  expect(missing.begin('1', a), 'an inventory has shown it').toBe(false);
+  missing.compare(a, ['1'], new Set());
+  expect(missing.begin('1', a)).toBe(false);
+  missing.forgetMaterial('1');
+  missing.note('1', a);
+  expect(missing.begin('1', a)).toBe(true);
+});

@@ -6,6 +6,8 @@ import type { Member } from './member.js';
  */
 export class MissingCopies {
   readonly #lacking = new Map<string, Set<Member>>();
+  /** The copies that have begun, and are not known to have ended: each may be there already, or come late. */
+  readonly #begun = new Map<string, Set<Member>>();
 
   /** The members that lack a material, as they are at any time; undefined if none is known to. */
   membersLacking(materialId: string): ReadonlySet<Member> | undefined {
@@ -26,17 +28,33 @@ export class MissingCopies {
     return true;
   }
 
+  /**
+   * A copy to the member begins. @returns whether the member cannot have the material: it lacks it since its last
+   * inventory, and no earlier copy may have come after that
+   */
+  begin(materialId: string, member: Member): boolean {
+    const lacks = this.#lacking.get(materialId)?.has(member) === true;
+    const members = this.#begun.get(materialId) ?? new Set();
+    const isFirst = !members.has(member);
+    this.#begun.set(materialId, members.add(member));
+    return lacks && isFirst;
+  }
+
+  /** The copy that began when the member could not have the material has failed, and will not come late. */
+  end(materialId: string, member: Member): void {
+    remove(this.#begun, materialId, member);
+  }
+
   /** A member has proved that it has the material, or shown it. */
   forget(materialId: string, member: Member): void {
-    const members = this.#lacking.get(materialId);
-    if (members === undefined) return;
-    members.delete(member);
-    if (members.size === 0) this.#lacking.delete(materialId);
+    remove(this.#lacking, materialId, member);
+    remove(this.#begun, materialId, member);
   }
 
   /** A material that no member needs any more. */
   forgetMaterial(materialId: string): void {
     this.#lacking.delete(materialId);
+    this.#begun.delete(materialId);
   }
 
   /**
@@ -47,4 +65,9 @@ export class MissingCopies {
     for (const materialId of this.#lacking.keys()) if (present.has(materialId)) this.forget(materialId, member);
     for (const materialId of expected) if (!present.has(materialId)) this.note(materialId, member);
   }
+}
+
+function remove(map: Map<string, Set<Member>>, materialId: string, member: Member): void {
+  const members = map.get(materialId);
+  if (members?.delete(member) === true && members.size === 0) map.delete(materialId);
 }

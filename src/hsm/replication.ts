@@ -4,11 +4,13 @@ import type { ClusterRequest, ClusterResult, MaterialReference } from '../cluste
 import { HoldfastError } from '../errors.js';
 import { enoughOf } from './enough-of.js';
 import type { HsmEvents } from './events.js';
+import { isNativeFailure } from './failure.js';
 import { Generations } from './generations.js';
 import { changedTrust } from './member-trust.js';
 import { type KeyMakingTools, makeKeyOn } from './key-making.js';
 import type { Member } from './member.js';
 import type { MissingCopies } from './missing-copies.js';
+import type { NativeFailure } from './native.js';
 import type { NativeGeneration } from './native-ceremony.js';
 
 /** How much longer a new key waits for the other members once enough have proved it, in milliseconds. */
@@ -19,7 +21,7 @@ interface Copying {
   material: MaterialReference;
   /** The generation of the wrapping keys. */
   generation: number;
-  /** No other member can have it: it was made just now, or the receiver's keys were listed. */
+  /** No other member had it a short while ago: it was made just now, or the receiver's keys were listed. */
   isNew: boolean;
   call: HsmCall;
 }
@@ -156,12 +158,20 @@ export class Replication {
 
   /** @returns how many keys were made: none if the member had it, and it has proved itself. */
   #unwrap(member: Member, { material, generation, isNew, call }: Copying, blob: Uint8Array): Promise<number> {
-    const { pool, calls, memberSet, materials, clusterId } = this.#tools;
+    const { pool, calls, memberSet, materials, clusterId, missing } = this.#tools;
     const reference = materials.referenceTo(material);
     const target = { operation: 'unwrap-key', materialId: material.materialId } as const;
-    return calls.once(member, target, call, async () =>
-      pool.unwrapKey(member.index, reference, clusterId, generation, blob, isNew, memberSet.tryDeadlineMs(call)),
-    );
+    return calls.once(member, target, call, async () => {
+      const untilMs = memberSet.tryDeadlineMs(call);
+      // An earlier copy may have come since, or hang; or the member was opened anew, perhaps with another token.
+      const lacksIt = missing.begin(material.materialId, member);
+      try {
+        return await pool.unwrapKey(member.index, reference, clusterId, generation, blob, isNew && lacksIt, untilMs);
+      } catch (error) {
+        if (lacksIt && !mayComeLate(error)) missing.end(material.materialId, member);
+        throw error;
+      }
+    });
   }
 
   async #readMarks(member: Member): Promise<NativeGeneration[]> {
@@ -195,3 +205,10 @@ export class Replication {
     return new HoldfastError('CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION', message, { retryable: false });
   }
 }
+
+/** Whether the call of a failed operation may still be inside the module. */
+function mayComeLate(error: unknown): boolean {
+  return !isNativeFailure(error) || inTheModule.has(error.kind);
+}
+
+const inTheModule: ReadonlySet<NativeFailure['kind']> = new Set(['overdue', 'lane-deadline', 'cancelled', 'closed']);

@@ -56,6 +56,7 @@ export class CopyRound {
   #failuresInARow = 0;
   #held: ReadonlySet<string> = new Set();
   #listedUntilMs = 0;
+  #listedDate = new Date(0);
   #isAbsent = false;
 
   constructor(tools: CopyRoundTools, memberName: string) {
@@ -124,11 +125,14 @@ export class CopyRound {
     const { core, cluster, held, callTimeoutMs } = this.#tools;
     const material = await core.catalog.findMaterial(materialId);
     if (material === undefined || !this.#isSettled(material)) return false;
-    const isAbsent = !(await this.#listed()).has(materialId);
+    // One that was not settled when the keys were listed may have come since.
+    const isAbsent = !(await this.#listed()).has(materialId) && this.#isOld(material, this.#listedDate);
+    // It ends before the lease can: a process that was stopped in between must not copy what another one has.
+    const call = { deadlineMs: core.clock.monotonicMs() + callTimeoutMs };
     await held.confirm();
     if (!(await core.catalog.isMaterialKept(materialId))) return false;
     const request = { material: materialReference(material), memberName: this.#memberName, isAbsent };
-    await cluster.perform('copyKeyMaterial', request, { deadlineMs: core.clock.monotonicMs() + callTimeoutMs });
+    await cluster.perform('copyKeyMaterial', request, call);
     if (await core.catalog.isMaterialKept(materialId)) return true;
     await this.#takeBack(materialId);
     return false;
@@ -139,6 +143,7 @@ export class CopyRound {
     const { core, cluster, callTimeoutMs } = this.#tools;
     const startMs = core.clock.monotonicMs();
     if (startMs < this.#listedUntilMs) return this.#held;
+    const startDate = core.clock.now();
     const memberName = this.#memberName;
     const [inventory] = await cluster.perform(
       'listMaterialIds',
@@ -150,13 +155,19 @@ export class CopyRound {
     }
     this.#held = new Set(inventory.materialIds);
     this.#listedUntilMs = startMs + listedForMs;
+    this.#listedDate = startDate;
     return this.#held;
   }
 
-  #isSettled({ creationDate }: MaterialRecord): boolean {
-    const ageMs = this.#tools.core.clock.now().getTime() - creationDate.getTime();
+  #isSettled(material: MaterialRecord): boolean {
+    const now = this.#tools.core.clock.now();
     // A clock that was set back must not keep a key from being repaired.
-    return ageMs < 0 || ageMs >= this.#tools.settledAfterMs;
+    return material.creationDate > now || this.#isOld(material, now);
+  }
+
+  /** Whether no creation can have been under way at this moment. */
+  #isOld({ creationDate }: MaterialRecord, at: Date): boolean {
+    return at.getTime() - creationDate.getTime() >= this.#tools.settledAfterMs;
   }
 
   /** The key's deletion may have passed this member before the copy was there. */

@@ -111,7 +111,7 @@ export class WrappedDeployment {
     expect(this.onTokens()).toEqual(this.members.map(() => ofKeys.sort()));
   }
 
-  /** Only a key that is older than a minute is repaired. */
+  /** Only a key that has settled is repaired: after a minute and the time of a request. */
   ageKeys(): void {
     const database = new Database(join(this.deployment.folder, 'catalog.sqlite'));
     database.prepare('update materials set creation_date = creation_date - ?').run(hourMs);

@@ -6,8 +6,10 @@ import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
 import { IntentRecovery } from '../../src/jobs/intent-recovery.js';
 import { Reconciler, type ReconcilerOptions } from '../../src/jobs/reconciler.js';
 import type { MemberReconciliation, Reconciliation } from '../../src/jobs/reconciliation.js';
-import { newMember, runCeremony, WrappedCluster } from '../wrapped-cluster.js';
-import { clusterId, codeOf, inTime } from './fixture.js';
+import { TokenReader } from '../token-reader.js';
+import { waitFor } from '../wait-for.js';
+import { newMember, runCeremony, type SoftHsmMember, WrappedCluster } from '../wrapped-cluster.js';
+import { clusterId, codeOf, inTime, pin, soon, tokenLabel } from './fixture.js';
 
 let on: WrappedCluster;
 let clusters: ConfiguredHsmClusters;
@@ -58,6 +60,20 @@ async function keyWithoutC() {
   return made;
 }
 
+/** The cluster, in which something happens just before each copy. */
+const before = (happens: () => Promise<unknown>): HsmCluster => ({
+  clusterId,
+  async perform(operation, request, call) {
+    if (operation === 'copyKeyMaterial') await happens();
+    return cluster.perform(operation, request, call);
+  },
+});
+
+const copiesOnC = (materialId: string): number => {
+  const reader = new TokenReader((on.member(2) as SoftHsmMember).hsm, tokenLabel, pin);
+  return reader.secretKeys().filter(({ CKA_ID }) => CKA_ID === materialId).length;
+};
+
 describe('reconciliation', () => {
   test('copies what a member lacks, proves it, and records it', async () => {
     const first = await keyWithoutC();
@@ -93,6 +109,40 @@ describe('reconciliation', () => {
     };
     await searches(1);
     expect(await searches(12)).toEqual(await searches(2));
+  });
+
+  const meanwhile: [string, (copy: (of: HsmCluster) => Promise<unknown>) => Promise<unknown>][] = [
+    ['was copied by this process', (copy) => copy(cluster)],
+    [
+      'came before the member was opened anew',
+      async (copy) => {
+        await copy(await on.connected(on.clusters()));
+        await clusters.drainMember({ clusterId, memberName: 'c' }, soon());
+        clusters.returnMember({ clusterId, memberName: 'c' });
+        await waitFor(() => expect(clusters.status()[0]?.members[2]?.breaker).toBe('closed'));
+      },
+    ],
+  ];
+  test.each(meanwhile)('makes no second copy of a key that %s after the member’s keys were listed', async (_, come) => {
+    const { material } = await keyWithoutC();
+    const copy = (of: HsmCluster) => of.perform('copyKeyMaterial', { material, memberName: 'c' }, inTime());
+    await reconcilerOf(before(() => come(copy))).reconcile(clusterId);
+    expect(copiesOnC(material.materialId)).toBe(1);
+  });
+
+  test('makes no second copy of a key whose first one hung, and came after the member’s keys were listed', async () => {
+    await on.close();
+    clusters = on.clusters({ operationTimeoutMs: 1_000 });
+    cluster = await on.connected(clusters);
+    on.member(2).fault.obey('C_UnwrapKey hang');
+    const { material } = await on.makeKey(cluster);
+    const released = async () => {
+      on.member(2).fault.heal();
+      await waitFor(() => expect(copiesOnC(material.materialId)).toBe(1));
+    };
+    await waitFor(() => expect(clusters.status()[0]?.members[2]?.breaker).toBe('closed'));
+    await reconcilerOf(before(released)).reconcile(clusterId);
+    expect(copiesOnC(material.materialId)).toBe(1);
   });
 
   test('only compares in a dry run', async () => {
