@@ -10,10 +10,7 @@ let generations: Generations;
 
 beforeEach(() => {
   [marks, reads, behind] = [{}, [], []];
-  members = ['a', 'b', 'c'].map((memberName) => {
-    const fake = { place: { clusterId: 'c', memberName }, epoch: 1, isOpen: true };
-    return fake as unknown as (typeof members)[number];
-  });
+  members = ['a', 'b', 'c'].map(memberNamed);
   const read = ({ place }: Member) => {
     reads.push(place.memberName);
     const of = marks[place.memberName];
@@ -32,6 +29,11 @@ beforeEach(() => {
   };
   generations = new Generations(read, { enforced: true, minimumMembers: 2 }, events);
 });
+
+function memberNamed(memberName: string): (typeof members)[number] {
+  const fake = { place: { clusterId: 'c', memberName }, epoch: 1, isOpen: true };
+  return fake as unknown as (typeof members)[number];
+}
 
 const current = (): string[] =>
   members.filter((member) => generations.isCurrent(member)).map(({ place }) => place.memberName);
@@ -65,7 +67,7 @@ describe('the generation in use', () => {
 
   test('nor if the ones left are enough for a new key, or a mark of the one in use was replaced', async () => {
     marks = { a: { 1: 'x', 2: 'y' }, b: { 1: 'x', 2: 'y' }, c: { 1: 'x' }, d: { 1: 'x' } };
-    members.push({ ...members[0], place: { clusterId: 'c', memberName: 'd' } } as unknown as (typeof members)[number]);
+    members.push(memberNamed('d'));
     await generations.readNew(members);
     marks['b'] = { 1: 'x', 2: 'z' };
     await generations.readAgain(members);
