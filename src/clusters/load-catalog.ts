@@ -12,12 +12,12 @@ export interface ProcessLoad {
 
 /** Which rows count, when a load is recorded. */
 export interface LoadBounds {
-  /** Processes whose row is older do not count: they have ended. */
+  /** Processes whose row is older, or as much newer than this one, do not count: they have ended. */
   freshSince: Date;
   /** The day whose peak the load may raise. */
   day: string;
-  /** Days before it are forgotten. */
-  oldestDay: string;
+  /** As many days are kept, the latest ones: a clock that jumps takes none away. */
+  keptDays: number;
 }
 
 /**
@@ -32,6 +32,6 @@ export interface LoadCatalog {
   recordLoad(load: ProcessLoad, bounds: LoadBounds): Promise<void>;
   /** The process ends: its load must not count beside its successor's. */
   forgetLoad(processName: string): Promise<void>;
-  /** The days of a cluster, ascending. */
+  /** The days of a cluster, ascending; some may be in the future, if the clock was ahead. */
   listDailyPeaks(clusterId: string): Promise<DailyPeak[]>;
 }

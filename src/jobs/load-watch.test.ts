@@ -77,7 +77,7 @@ test('a process that has ended counts no more: at once after a stop, soon after 
   const now = clock.now();
   const crashed = { clusterId, processName: 'crashed', operationsPerSecond: 100, ceiling: null };
   const day = now.toISOString().slice(0, 10);
-  await catalog.recordLoad({ ...crashed, recordedDate: now }, { freshSince: now, day, oldestDay: day });
+  await catalog.recordLoad({ ...crashed, recordedDate: now }, { freshSince: now, day, keptDays: 2 });
   await minute(100, 0.5, stopped);
   await stopped.watch.stop();
   clock.advance(dayMs);
@@ -108,7 +108,7 @@ test('after seven days of growth it says when the limit comes, and what one more
   expect(capacity?.withOneMore?.limitDate?.getTime()).toBe(limitMs + 34 * dayMs);
 });
 
-test('days older than 90 are forgotten, and a restart knows the others', async () => {
+test('days older than 90 do not count, and a restart knows the others', async () => {
   const one = new Process('one');
   await one.watch.measure();
   await minute(100, 0.5, one);
@@ -120,7 +120,35 @@ test('days older than 90 are forgotten, and a restart knows the others', async (
   expect(next.watch.capacityOf(clusterId)?.days).toBe(1);
   clock.advance(45 * dayMs);
   await minute(100, 0.5, next);
-  expect(await peaks()).toHaveLength(2);
+  clock.advance(dayMs);
+  await minute(100, 0.5, next);
+  expect(next.watch.capacityOf(clusterId)?.days).toBe(2);
+});
+
+test('as many days are kept as asked for, the latest ones', async () => {
+  const load = { clusterId, processName: 'one', recordedDate: clock.now(), operationsPerSecond: 100, ceiling: null };
+  const bounds = { freshSince: clock.now(), keptDays: 2 };
+  for (const day of ['2026-01-03', '2026-01-01', '2026-01-02', '2026-01-04'])
+    await catalog.recordLoad(load, { ...bounds, day });
+  expect((await peaks()).map(({ day }) => day)).toEqual(['2026-01-03', '2026-01-04']);
+});
+
+test('a clock that was ahead for a while takes no day away, and leaves no ceiling and no load behind', async () => {
+  const load = (name: string) => ({ clusterId, processName: name, operationsPerSecond: 700, ceiling: 1_400 });
+  const record = (name: string, recordedDate: Date): Promise<void> => {
+    const freshSince = new Date(recordedDate.getTime() - 90_000);
+    const day = recordedDate.toISOString().slice(0, 10);
+    return catalog.recordLoad({ ...load(name), recordedDate }, { freshSince, day, keptDays: 180 });
+  };
+  await record('earlier', clock.now());
+  clock.advance(dayMs);
+  await record('killed while the clock was ahead', new Date(clock.now().getTime() + 1_000 * dayMs));
+  const next = new Process('next');
+  await next.watch.measure();
+  await minute(100, 0.5, next);
+  expect(next.watch.capacityOf(clusterId)).toMatchObject({ days: 1, ceiling: 200 });
+  const today = clock.now().toISOString().slice(0, 10);
+  expect((await peaks()).find(({ day }) => day === today)?.operationsPerSecond, 'only its own').toBe(100);
 });
 
 test('a member that takes no work has no load, and keeps its ceiling', async () => {

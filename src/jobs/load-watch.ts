@@ -34,8 +34,8 @@ const sampleIntervalMs = 10_000;
 const recordIntervalMs = 60_000;
 /** A process that has not recorded its load for so long has ended. */
 const processFreshMs = 90_000;
-/** How many days are kept. */
-const keptDays = 90;
+/** How many days count. */
+const countedDays = 90;
 const dayMs = 86_400_000;
 
 interface MeasuredCluster {
@@ -138,14 +138,17 @@ export class LoadWatch {
     const bounds = {
       freshSince: new Date(now - processFreshMs),
       day: dayOf(recordedDate),
-      oldestDay: dayOf(new Date(now - keptDays * dayMs)),
+      keptDays: 2 * countedDays,
     };
+    const oldestDay = dayOf(new Date(now - countedDays * dayMs));
     for (const [clusterId, cluster] of this.#clusters) {
       const { operationsPerSecond } = clusterLoad(this.#loadsOf(cluster));
       const ceiling = this.#ceilingHere(cluster) ?? null;
       const load = { clusterId, processName, recordedDate, operationsPerSecond, ceiling };
       if (writes) await catalog.recordLoad(load, bounds);
-      cluster.peaks = await catalog.listDailyPeaks(clusterId);
+      const peaks = await catalog.listDailyPeaks(clusterId);
+      // A clock that was ahead has left days of the future.
+      cluster.peaks = peaks.filter(({ day }) => day >= oldestDay && day <= bounds.day);
     }
   }
 

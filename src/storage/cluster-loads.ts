@@ -9,7 +9,7 @@ export function clusterLoads(database: CatalogDatabase): LoadCatalog {
     async recordLoad(load, bounds) {
       await database.write(async (transaction) => {
         await replaceLoad(transaction, load);
-        await raisePeak(transaction, load.clusterId, bounds);
+        await raisePeak(transaction, load, bounds);
       });
     },
     async forgetLoad(processName) {
@@ -53,13 +53,17 @@ async function replaceLoad(transaction: Transaction<CatalogSchema>, load: Proces
 
 async function raisePeak(
   transaction: Transaction<CatalogSchema>,
-  clusterId: string,
-  { freshSince, day, oldestDay }: LoadBounds,
+  { clusterId, recordedDate }: ProcessLoad,
+  { freshSince, day, keptDays }: LoadBounds,
 ): Promise<void> {
+  const freshUntilMs = 2 * recordedDate.getTime() - freshSince.getTime();
   await transaction
     .deleteFrom('cluster_loads')
     .where('cluster_id', '=', clusterId)
-    .where('recorded_date', '<', freshSince.getTime())
+    .where(({ eb, or }) =>
+      // Later ones were recorded before the clock was set back.
+      or([eb('recorded_date', '<', freshSince.getTime()), eb('recorded_date', '>', freshUntilMs)]),
+    )
     .execute();
   const loads = await transaction.selectFrom('cluster_loads').selectAll().where('cluster_id', '=', clusterId).execute();
   const known = await transaction
@@ -79,9 +83,18 @@ async function raisePeak(
     .values({ cluster_id: clusterId, day, ...rates })
     .onConflict((conflict) => conflict.columns(['cluster_id', 'day']).doUpdateSet(rates))
     .execute();
+  const [oldest] = await transaction
+    .selectFrom('cluster_daily_peaks')
+    .select('day')
+    .where('cluster_id', '=', clusterId)
+    .orderBy('day', 'desc')
+    .offset(keptDays - 1)
+    .limit(1)
+    .execute();
+  if (oldest === undefined) return;
   await transaction
     .deleteFrom('cluster_daily_peaks')
     .where('cluster_id', '=', clusterId)
-    .where('day', '<', oldestDay)
+    .where('day', '<', oldest.day)
     .execute();
 }
