@@ -11,12 +11,18 @@ const returnValues = readReturnValues(loadAddon().returnValues());
 const epoch = 5;
 
 let told: string[];
+let reopened: number;
 let member: Member;
 
 beforeEach(async () => {
   told = [];
   const tell = (what: string) => () => void told.push(what);
-  const connection = { index: 0, isOpen: true, epoch, description: [], reopen: () => Promise.resolve() };
+  reopened = 0;
+  const reopen = (): Promise<void> => {
+    reopened += 1;
+    return Promise.resolve();
+  };
+  const connection = { index: 0, isOpen: true, epoch, description: [], reopen, close: () => Promise.resolve() };
   const tools = {
     clock: new ManualClock(),
     pool: { resume: tell('resume'), suspend: tell('suspend') },
@@ -60,4 +66,13 @@ test('a call that has hung since an earlier epoch does not suspend the member: t
   hang(epoch - 1);
   expect(told).toEqual(['quarantined', 'resume']);
   expect(member.isAdmitted).toBe(true);
+});
+
+test('a member that is drained before it begins to open stays closed', async () => {
+  await member.drain(0);
+  reopened = 0;
+  told.length = 0;
+  member.beginOpening();
+  await Promise.resolve();
+  expect([member.isDrained, member.breakerState, reopened, told]).toEqual([true, 'open', 0, []]);
 });

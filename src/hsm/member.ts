@@ -210,9 +210,10 @@ export class Member {
 
   /**
    * Begins to open a member of a cluster that is connected already: at once, and until it succeeds or `stop`. It takes
-   * work once its inventory has been compared.
+   * work once its inventory has been compared. One that is drained stays out.
    */
   beginOpening(): void {
+    if (this.#drained) return;
     void this.#breaker.hold(added);
     this.#breaker.release();
   }
