@@ -460,6 +460,19 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'modules.softhsm.profileOverrides.ceremony: must be one of so-made, user-made-then-marked, unsupported',
   ],
   [
+    'more members than a pool can have',
+    (t) => {
+      const one = t.clusters[0].members[0];
+      const members = Array.from({ length: 65 }, (_, index) => ({
+        ...one,
+        name: `m${index}`,
+        tokenLabel: `t${index}`,
+      }));
+      Object.assign(t.clusters[0], { replication: 'wrapped', members });
+    },
+    'clusters[0].members: has 65 members; a cluster has at most 64',
+  ],
+  [
     'more members at least than there are',
     (t) => Object.assign(t.clusters[0], { replication: 'wrapped', minimumMembers: 3 }),
     /^clusters\[0\]\.minimumMembers: is 3 .* Write minimumMembers: 1/,

@@ -6,6 +6,9 @@ import { openTelemetryEnvironmentProblems } from './open-telemetry-environment.j
 import type { ConfigurationProblem } from './problem.js';
 import { suggestion } from './problem.js';
 
+/** `kMaxMembers` in native/src/members.h. */
+const mostMembers = 64;
+
 type Report = (path: string, message: string) => void;
 
 /** Checks that the schema cannot make: relations between values. Returns all problems, in the order of the file. */
@@ -155,6 +158,8 @@ function checkClusters({ clusters, modules }: Configuration, report: Report): vo
 
 function checkReplication(cluster: ClusterConfiguration, path: string, report: Report): void {
   const { members, minimumMembers, replication } = cluster;
+  if (members.length > mostMembers)
+    report(`${path}.members`, `has ${members.length} members; a cluster has at most ${mostMembers}`);
   if (replication === 'none' && members.length !== 1) {
     report(`${path}.members`, 'replication none is for exactly one member: nothing would copy keys to the others');
     return;

@@ -60,9 +60,9 @@ async function raisePeak(
   await transaction
     .deleteFrom('cluster_loads')
     .where('cluster_id', '=', clusterId)
-    .where(({ eb, or }) =>
+    .where((row) =>
       // Later ones were recorded before the clock was set back.
-      or([eb('recorded_date', '<', freshSince.getTime()), eb('recorded_date', '>', freshUntilMs)]),
+      row.or([row('recorded_date', '<', freshSince.getTime()), row('recorded_date', '>', freshUntilMs)]),
     )
     .execute();
   const loads = await transaction.selectFrom('cluster_loads').selectAll().where('cluster_id', '=', clusterId).execute();
