@@ -76,6 +76,15 @@ describe('the generation in use', () => {
     expect([generations.inUse, current()]).toEqual([2, []]);
   });
 
+  test('stays so if one token has a mark of another trust, which only means something if no other contradicts it', async () => {
+    marks = { a: { 1: 'x' }, b: { 1: 'x' }, c: { 1: 'X' } };
+    await generations.readNew(members);
+    expect([generations.inUse, generations.contradiction, behind]).toEqual([1, undefined, ['c 1']]);
+    marks = { a: { 1: 'X' }, b: { 1: 'X' }, c: { 1: 'X' } };
+    await generations.readAgain(members);
+    expect(generations.contradiction?.generation).toBe(1);
+  });
+
   test('is none without a mark', async () => {
     marks = { a: {}, b: {}, c: {} };
     await generations.readNew(members);

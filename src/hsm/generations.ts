@@ -77,9 +77,13 @@ export class Generations {
     return this.#present(member)?.generations.map(({ number }) => number) ?? [];
   }
 
-  /** A member whose wrapping keys were made with another trust than the configuration has, and their generation. */
+  /**
+   * A member whose wrapping keys were made with another trust than the configuration has, and their generation. Not if
+   * another member says of the same generation what the configuration says: anyone who reaches a token can plant a mark,
+   * and one token must not stop the others.
+   */
   get contradiction(): { member: Member; generation: number } | undefined {
-    const [found] = this.#contradicting;
+    const found = [...this.#contradicting].find(([, generation]) => this.#digestsOf(generation).length === 0);
     return found === undefined ? undefined : { member: found[0], generation: found[1] };
   }
 

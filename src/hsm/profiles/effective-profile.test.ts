@@ -70,6 +70,9 @@ test('no configuration makes a token enforce trust that is known not to', () => 
   };
   for (const setting of [{ ceremony: 'so-made' }, { profile: 'softhsm' }] as const)
     expect(effectiveProfile({ ...automaticProfile, ...setting }, nss).ceremony).toBe(vendorProfiles.nss.ceremony);
+  // What NSS says if its initialisation string has manufacturerID='SoftHSM project'.
+  const disguised = { ...nss, libraryManufacturer: 'SoftHSM project', manufacturer: 'SoftHSM project', model: 'NSS 3' };
+  expect(effectiveProfile({ ...automaticProfile, ceremony: 'so-made' }, disguised).ceremony.value).toBe('unsupported');
   const unknown = { ...nss, libraryManufacturer: 'Another', libraryDescription: '' };
   const said = effectiveProfile({ ...automaticProfile, ceremony: 'user-made-then-marked' }, unknown);
   expect(said.ceremony).toEqual({ value: 'user-made-then-marked', source: 'the configuration' });

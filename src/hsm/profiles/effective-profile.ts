@@ -7,7 +7,7 @@ import {
   type Sourced,
   type VendorProfile,
 } from './profile.js';
-import { detectProfile, type Introduction, vendorProfiles } from './profiles.js';
+import { detectProfile, type Introduction, recognisingProfiles, vendorProfiles } from './profiles.js';
 
 /** The configuration's settings for a module's vendor. Null: the profile's value. */
 export interface ProfileSetting {
@@ -39,16 +39,15 @@ export function effectiveProfile(setting: ProfileSetting, introduction: Introduc
     maximumGcmBytes: overridden(profile.maximumGcmBytes, setting.maximumGcmBytes),
     sessionHeadroom: overridden(profile.sessionHeadroom, setting.sessionHeadroom),
     maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
-    ceremony: isKnownNotToEnforceTrust(introduction)
-      ? detectProfile(introduction).ceremony
-      : overridden(profile.ceremony, setting.ceremony),
+    ceremony: unenforcingProfile(introduction)?.ceremony ?? overridden(profile.ceremony, setting.ceremony),
   };
 }
 
-/** Whether the token is of a make that was tried, and found not to enforce trust: no configuration changes that. */
-function isKnownNotToEnforceTrust(introduction: Introduction): boolean {
-  const { ceremony, verification } = detectProfile(introduction);
-  return verification.verified && ceremony.value === 'unsupported';
+/** The token's make, if it was tried and found not to enforce trust: no configuration changes that. */
+function unenforcingProfile(introduction: Introduction): VendorProfile | undefined {
+  return recognisingProfiles(introduction).find(
+    ({ ceremony, verification }) => verification.verified && ceremony.value === 'unsupported',
+  );
 }
 
 function overridden<T>(ofProfile: Sourced<T>, value: T | null): Sourced<T> {

@@ -7,7 +7,8 @@ export const nss: VendorProfile = {
   verification: { verified: true, what: 'create, encrypt, decrypt and wrong ciphertexts, on NSS 3.87.1' },
   recognitions: [
     { libraryManufacturer: /^Mozilla Foundation$/, libraryDescription: /^NSS / },
-    { tokenManufacturer: /^Mozilla Foundation$/, tokenModel: /^NSS 3$/ },
+    // Its initialisation string can change every other text: manufacturerID, libraryDescription.
+    { tokenModel: /^NSS 3$/ },
   ],
   gcmNonce: { value: 'token-rng', source: 'measured, 3.87.1: uses the IV that it is given' },
   maximumGcmBytes: { value: null, source: 'measured, 3.87.1: 64 KiB pass' },

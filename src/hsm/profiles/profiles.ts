@@ -27,10 +27,14 @@ export type Introduction = Pick<
 
 /** The profile that recognises the module, or `generic`. */
 export function detectProfile(introduction: Introduction): VendorProfile {
-  const known = Object.values(vendorProfiles).find(({ recognitions }) =>
+  return recognisingProfiles(introduction)[0] ?? generic;
+}
+
+/** All profiles that recognise the module. More than one if its texts contradict each other: some can be configured. */
+export function recognisingProfiles(introduction: Introduction): VendorProfile[] {
+  return Object.values(vendorProfiles).filter(({ recognitions }) =>
     recognitions.some((recognition) => recognises(recognition, introduction)),
   );
-  return known ?? generic;
 }
 
 function recognises(recognition: Recognition, introduction: Introduction): boolean {
