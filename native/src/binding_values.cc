@@ -121,6 +121,7 @@ Napi::Value generationsArray(Napi::Env env, const std::vector<MarkedGeneration>&
 Napi::Object stateObject(Napi::Env env, const CarriedKeysState& state) {
   auto object = Napi::Object::New(env);
   object.Set("digest", bytes(env, state.digest));
+  object.Set("complete", state.isComplete);
   object.Set("unmarked", arrayOf(env, state.unmarked, [env](const UnmarkedKey& one) {
                auto key = Napi::Object::New(env);
                key.Set("member", one.member);

@@ -20,8 +20,10 @@ struct UnmarkedKey {
 struct CarriedKeysState {
   /// Says which keys they are; it belongs into the ceremony's record.
   Sha256 digest{};
-  /// Not empty: the generation is not complete, and must not be used, until an officer has marked these keys.
+  /// The keys that an officer must mark first.
   std::vector<UnmarkedKey> unmarked;
+  /// Whether the generation is complete; it must not be used before.
+  bool isComplete = false;
 };
 
 }  // namespace holdfast

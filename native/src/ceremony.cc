@@ -64,10 +64,14 @@ bool Ceremony::anyHasMark() {
   return found;
 }
 
+bool Ceremony::anyMarksLater() {
+  bool found = false;
+  forEachMember([&](size_t, CeremonyToken& token) { found |= token.marksLater(); });
+  return found;
+}
+
 bool Ceremony::waitForMarks() {
-  bool anyIsMarkedLater = false;
-  forEachMember([&](size_t, CeremonyToken& token) { anyIsMarkedLater |= token.marksLater(); });
-  if (!anyIsMarkedLater) return false;
+  if (!anyMarksLater()) return false;
   try {
     static_cast<void>(requireSameKeys());
     return true;
@@ -82,6 +86,7 @@ bool Ceremony::waitForMarks() {
 std::vector<CarryKeyFingerprint> Ceremony::prepare(bool anew) {
   std::vector<CarryKeyFingerprint> fingerprints;
   present_ = anyHasMark() || (!anew && waitForMarks());
+  areUnconfirmed_ = present_ && anyMarksLater();
   if (present_) return fingerprints;
   forEachMember([&](size_t, CeremonyToken& token) { token.discard(generation_); });
   forEachMember([&](size_t i, CeremonyToken& token) {
@@ -136,14 +141,14 @@ CarriedKeysState Ceremony::complete() {
     throw failure(FailureKind::kMaterialMismatch, "the cluster keys were replaced while they waited");
   digest_ = digest;
   auto unmarked = unmarkedKeys();
-  if (!unmarked.empty()) return {digest, std::move(unmarked)};
+  if (std::exchange(areUnconfirmed_, false) || !unmarked.empty()) return {digest, std::move(unmarked), false};
   const Mark wanted{digest, enforced_};
   forEachMember([&](size_t, CeremonyToken& token) {
     if (!token.mark(generation_)) token.writeMark(generation_, wanted);
     if (token.mark(generation_) != wanted)
       throw badOutput(Function::C_CreateObject, "the mark of the generation is not there");
   });
-  return {digest, {}};
+  return {digest, {}, true};
 }
 
 }  // namespace holdfast

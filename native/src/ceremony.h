@@ -33,15 +33,19 @@ class Ceremony {
   /// Destroys an unfinished generation and makes the carry keys. Their fingerprints are to be compared before
   /// `complete`: whoever replaces a carry key on its way gets all cluster keys. None if nothing will be
   /// carried: some member has the generation's mark, or all have the same keys and an officer was to mark
-  /// them. The latter were put there by whoever had the user's PIN, so the digest is to be compared with that
-  /// of the run that made them; `anew` destroys them instead.
+  /// them; `anew` destroys the latter instead.
   [[nodiscard]] std::vector<CarryKeyFingerprint> prepare(bool anew = false);
 
   /// Carries the keys and checks that all members have the same ones. If all are trusted, marks the
   /// generation as complete; otherwise call it again when an officer has marked them.
+  ///
+  /// Whoever had a user's PIN can have put keys there that were there before this run and that an officer
+  /// marks, and a mark beside them. Of such keys the first call only tells the digest, even if all are
+  /// trusted: compare it with that of the run that made them, and call again.
   /// @throws Failure `material-missing`, `material-mismatch` if the generation has a mark and is not the same
   /// on all members: it may have been in use, so it is kept, and the cluster needs a new one.
-  /// `material-mismatch` too if the keys were replaced while they waited
+  /// `material-mismatch` too if the keys were replaced while they waited, `material-ambiguous` if another
+  /// object has the label of one that an officer marks
   [[nodiscard]] CarriedKeysState complete();
 
  private:
@@ -49,6 +53,7 @@ class Ceremony {
   template <typename Step>
   void forEachMember(const Step& step);
   [[nodiscard]] bool anyHasMark();
+  [[nodiscard]] bool anyMarksLater();
   /// Whether an earlier run left all keys on all members, for an officer to mark.
   [[nodiscard]] bool waitForMarks();
   void carry();
@@ -61,6 +66,8 @@ class Ceremony {
   std::vector<std::unique_ptr<CeremonyToken>> tokens_;
   /// Whether all members have the keys: nothing is carried any more.
   bool present_ = false;
+  /// Whether the keys were there before this run, made by a user, and nobody has said yet whose they are.
+  bool areUnconfirmed_ = false;
   std::optional<Sha256> digest_;
 };
 

@@ -5,6 +5,7 @@
 #include "attributes.h"
 #include "cluster_key_check.h"
 #include "failure.h"
+#include "search.h"
 
 namespace holdfast {
 namespace {
@@ -102,6 +103,7 @@ std::vector<KeyName> CeremonyToken::unmarked(const Generation& generation) {
   std::vector<KeyName> names;
   for (const auto& key : kClusterKeys) {
     KeyName name = nameOf(generation, key);
+    if (marksLater()) requireOneOfLabel(name.label);
     if (!readKeyAttributes(maker_.session(), findOne(name)).trusted) names.push_back(std::move(name));
   }
   return names;
@@ -128,6 +130,16 @@ CK_OBJECT_HANDLE CeremonyToken::findOne(const KeyName& name) {
   if (found.size() > 1)
     throw failure(FailureKind::kMaterialAmbiguous, "the token has more than one key " + name.label);
   return found.front();
+}
+
+void CeremonyToken::requireOneOfLabel(const std::string& label) {
+  ObjectTemplate query;
+  query.bytes(CKA_LABEL, {reinterpret_cast<const uint8_t*>(label.data()), label.size()});
+  Search search(maker_.session(), query.data(), query.size());
+  size_t found = search.next(2).size();
+  if (found == 1) found += search.next(1).size();
+  if (found > 1)
+    throw failure(FailureKind::kMaterialAmbiguous, "the token has more than one object " + label);
 }
 
 void CeremonyToken::destroy(CK_OBJECT_HANDLE object) {

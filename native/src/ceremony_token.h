@@ -58,13 +58,15 @@ class CeremonyToken {
 
   /// Whether an officer marks its keys, after they were made.
   [[nodiscard]] bool marksLater() const { return member_.maker == KeyMaker::kUserThenOfficer; }
-  /// The keys of the generation that no officer has marked as trusted yet.
+  /// The keys of the generation that no officer has marked as trusted yet. Throws `material-ambiguous` if
+  /// another object has the label of a key that an officer marks: the officer would find both by it.
   [[nodiscard]] std::vector<KeyName> unmarked(const Generation& generation);
 
  private:
   [[nodiscard]] Trust trust() const { return marksLater() ? Trust::kNotMarkedYet : Trust::kTrusted; }
   [[nodiscard]] CK_OBJECT_HANDLE makeOriginal(const ClusterKey& key);
   [[nodiscard]] CK_OBJECT_HANDLE findOne(const KeyName& name);
+  void requireOneOfLabel(const std::string& label);
   void destroy(CK_OBJECT_HANDLE object);
 
   const CeremonyMember& member_;

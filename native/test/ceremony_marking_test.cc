@@ -4,6 +4,7 @@
 
 #include "attributes.h"
 #include "ceremony_fixture.h"
+#include "failure.h"
 
 namespace holdfast {
 namespace {
@@ -90,6 +91,36 @@ TEST_F(CeremonyMarking, KeysThatAreReplacedWhileTheyWaitAreNoticed) {
     EXPECT_EQ(failure.kind, FailureKind::kMaterialMismatch);
   }
   EXPECT_NE(run().digest, digest);
+}
+
+/// An officer who looks for a key by its label would mark the other one too, whose value its maker knows.
+TEST_F(CeremonyMarking, AnotherObjectWithTheLabelOfAKeyIsNoticedBeforeAndAfterAnOfficerMarks) {
+  Ceremony waiting(kFirst, open());
+  logIn(waiting);
+  static_cast<void>(waiting.prepare());
+  static_cast<void>(waiting.complete());
+  UserSession user(open()[1]);
+  ObjectTemplate wanted;
+  wanted.number(CKA_CLASS, CKO_DATA).flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true);
+  wanted.bytes(CKA_LABEL, nameOf(kFirst, kClusterKeys[0]).id);
+  CK_OBJECT_HANDLE planted = CK_INVALID_HANDLE;
+  auto& session = user.session();
+  check(Function::C_CreateObject,
+        session.functions().C_CreateObject(session.handle(), wanted.data(), wanted.size(), &planted));
+  const auto expectAmbiguous = [](Ceremony& ceremony) {
+    try {
+      static_cast<void>(ceremony.complete());
+      FAIL() << "the officer would find two objects";
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.kind, FailureKind::kMaterialAmbiguous);
+      EXPECT_EQ(failure.member, 1);
+    }
+  };
+  expectAmbiguous(waiting);
+  Ceremony later(kFirst, open());
+  logIn(later);
+  EXPECT_TRUE(later.prepare().empty());
+  expectAmbiguous(later);
 }
 
 /// Keys that are not on all members are made anew; those that are, are kept.

@@ -53,8 +53,10 @@ export interface NativeUnmarkedKey {
 export interface NativeCarriedKeys {
   /** Says which keys they are: 32 bytes. */
   digest: Uint8Array;
-  /** Empty: the generation is complete. Otherwise it must not be used until an officer has marked these. */
+  /** The keys that an officer must mark first. */
   unmarked: NativeUnmarkedKey[];
+  /** Whether the generation is complete; it must not be used before. */
+  complete: boolean;
 }
 
 /** A token, and the generations of one cluster that it has marks of, in ascending order. */
@@ -75,15 +77,17 @@ export interface NativeCeremony {
   /**
    * Destroys an unfinished generation, and makes the carry keys, whose fingerprints are to be compared before `complete`:
    * whoever replaces a carry key on its way gets all cluster keys. Empty if nothing will be carried: some member has the
-   * generation's mark, or all have the same keys, which wait for an officer. Whoever has the user's PIN can have put
-   * the latter there: compare the digest with that of the run that made them. `anew` destroys them instead.
+   * generation's mark, or all have the same keys, which wait for an officer. `anew` destroys the latter instead.
    */
   prepare(anew: boolean): Promise<NativeCarryKeyFingerprint[]>;
   /**
    * Carries the keys, proves that all members have the same, and marks the generation as complete if all keys are
-   * trusted. Otherwise call it again when an officer has marked them. Fails with `material-missing` or
+   * trusted. Otherwise call it again when an officer has marked them. Of keys that were there before, and that an
+   * officer marks, the first call only tells the digest, even if all are trusted: whoever has the user's PIN can have put
+   * them there, so compare it with that of the run that made them, and call again. Fails with `material-missing` or
    * `material-mismatch` if the generation has a mark and is not the same on all members: then the cluster needs a new
-   * one. `material-mismatch` too if the keys were replaced while they waited.
+   * one. `material-mismatch` too if the keys were replaced while they waited, `material-ambiguous` if another object has
+   * the label of a key that an officer marks.
    */
   complete(): Promise<NativeCarriedKeys>;
   /**

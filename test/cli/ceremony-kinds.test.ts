@@ -1,5 +1,5 @@
 /** Ceremonies whose keys the user makes: on tokens that do not enforce trust, and for an officer to mark. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createKryopticHsm, findKryopticLibrary } from '../kryoptic-hsm.js';
@@ -61,17 +61,27 @@ describe.skipIf(nssLibrary === undefined)('tokens that do not enforce trust', ()
  * of every key becomes true, and the number that tells open sessions to read the file again grows.
  */
 function markAsTrusted(member: string): void {
-  const tokens = join(cluster.hsm(member).directory, 'tokens');
   const isUntrusted = Buffer.from('0000000000000086000000000000000100', 'hex');
-  for (const path of readdirSync(tokens, { recursive: true, encoding: 'utf8' })) {
-    if (!path.endsWith('.object') || path.endsWith('token.object')) continue;
-    const content = readFileSync(join(tokens, path));
+  for (const path of objectsOf(member)) {
+    const content = readFileSync(path);
     const at = content.indexOf(isUntrusted);
     if (at < 0) continue;
     content.writeUInt8(1, at + isUntrusted.length - 1);
     content.writeBigUInt64BE(content.readBigUInt64BE(0) + 1n, 0);
-    writeFileSync(join(tokens, path), content);
+    writeFileSync(path, content);
   }
+}
+
+function removeMark(member: string): void {
+  for (const path of objectsOf(member)) if (readFileSync(path).includes('/complete')) rmSync(path);
+}
+
+/** The files of a member's objects. */
+function objectsOf(member: string): string[] {
+  const tokens = join(cluster.hsm(member).directory, 'tokens');
+  return readdirSync(tokens, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.object') && !path.endsWith('token.object'))
+    .map((path) => join(tokens, path));
 }
 
 interface WaitingKey {
@@ -134,6 +144,27 @@ describe('keys that the user makes and an officer marks', () => {
     expect((await cluster.json('status')).printed['generation_in_use']).toBe(1);
   });
 
+  // Whoever has the user PIN replaces them after the first run, and the officer marks those.
+  test('that were replaced before the officer marked them are refused all the same', async () => {
+    makeCluster();
+    const { digest } = markingOf(await init());
+    const replaced = markingOf(await init('--anew')).digest;
+    for (const member of ['a', 'b']) markAsTrusted(member);
+    for (const more of [['--resume', digest], []])
+      expect(await init(...more)).toMatchObject({
+        exitCode: 5,
+        stderr: expect.stringContaining('UNKNOWN_KEYS') as string,
+      });
+    expect((await cluster.json('status')).printed['generation_in_use']).toBeNull();
+    expect((await init('--resume', replaced)).exitCode).toBe(0);
+    // Marks say nothing of who made the keys: their digest is compared even so, and a generation of which some members
+    // have the mark is left alone for the next one.
+    expect(await init('--resume', digest)).toMatchObject({ exitCode: 5 });
+    removeMark('b');
+    const next = await cluster.run('rotate-wrapping-key', [...options, '--anew']);
+    expect([next.exitCode, markingOf(next).keys[0]?.label]).toEqual([7, expect.stringContaining('/2/wraps-aes')]);
+  });
+
   test('are marked while the command waits at a terminal; those that were not are named again', async () => {
     makeCluster();
     let prompts = 0;
@@ -154,6 +185,10 @@ describe('keys that the user makes and an officer marks', () => {
     digests.push(markingOf(await init('--anew')).digest);
     cluster.addMember('b');
     configureMarking();
+    expect(await init('--resume', digests[1] ?? '')).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining('not on all members any more') as string,
+    });
     digests.push(markingOf(await init()).digest);
     expect(new Set(digests).size).toBe(3);
   });

@@ -73,7 +73,7 @@ describe('a ceremony', () => {
     const again = await open();
     await logInAll(again, hsms.length);
     expect(await again.prepare(false)).toEqual([]);
-    expect(await again.complete()).toEqual({ digest, unmarked: [] });
+    expect(await again.complete()).toEqual({ digest, unmarked: [], complete: true });
     await again.close();
   });
 

@@ -38,7 +38,7 @@ export function requireCeremony(members: readonly SurveyedMember[], { trust, nam
       'TRUST_CHANGED',
       `member ${member.name}: generation ${other} was made with another trust than ${trust}, which the configuration has`,
       {
-        hint: `trust is chosen when a cluster is made, and never changed: set clusters[].trust of ${name} back, or make a new cluster`,
+        hint: `trust is chosen when a cluster is made, and never changed: set clusters[].trust of ${name} back, or make a new cluster; a mark that only this member has was planted`,
       },
     );
   }

@@ -11,7 +11,7 @@ import {
   shownFingerprints,
 } from './fingerprint-comparison.js';
 import { hsmError } from './hsm-error.js';
-import { confirmEarlierKeys, type MarkingOptions, waitForOfficer } from './marking.js';
+import { confirmEarlierKeys, type MarkingOptions, requireNothingToResume, waitForOfficer } from './marking.js';
 import { underModuleLocks } from './module-locks.js';
 import type { Attestation } from './record.js';
 import type { CeremonySteps } from './steps.js';
@@ -85,12 +85,16 @@ async function carry(ceremony: NativeCeremony, plan: CeremonyPlan): Promise<Carr
   const { terminal, steps, generation, members, comparison, marking } = plan;
   const fingerprints = shownFingerprints(await ceremony.prepare(marking.anew === true));
   const wereThere = fingerprints.length === 0;
+  if (!wereThere) requireNothingToResume(marking);
   const attestation = wereThere
     ? await carriedBefore(steps, generation)
     : await compareFingerprints(terminal, steps, fingerprints, comparison);
   let state = await ceremony.complete();
-  if (wereThere && state.unmarked.length > 0) await confirmEarlierKeys(plan, state.digest);
-  while (state.unmarked.length > 0) {
+  if (wereThere && !state.complete) {
+    await confirmEarlierKeys(plan, state.digest);
+    if (state.unmarked.length === 0) state = await ceremony.complete();
+  }
+  while (!state.complete) {
     await waitForOfficer(plan, state);
     state = await ceremony.complete();
   }

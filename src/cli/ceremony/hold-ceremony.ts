@@ -10,7 +10,7 @@ import { onCeremonyHost } from './ceremony-host.js';
 import { attemptCeremony, type CarriedGeneration, ceremonyError, type CeremonyPlan } from './ceremony-run.js';
 import { type ComparisonOptions, requireComparison } from './fingerprint-comparison.js';
 import { generationState, isComplete } from './generations.js';
-import { type MarkingOptions, requireOneWay } from './marking.js';
+import { isGivenUp, type MarkingOptions, requireOneWay } from './marking.js';
 import type { GenerationNumbers } from './numbers.js';
 import {
   configuredUserPin,
@@ -18,7 +18,7 @@ import {
   type PinOptions,
   readMakerPins,
   readUserPins,
-  requireOfficerPinSources,
+  requireMakerPinSources,
   requirePinSources,
   type UserPins,
 } from './pins.js';
@@ -27,7 +27,7 @@ import { readSigningKey, recordPath, type RecordOptions, requireRecordPlace } fr
 import type { SigningKey } from './record-signature.js';
 import { concludeCeremony, type Conclusion } from './conclude.js';
 import { CeremonySteps } from './steps.js';
-import { type SurveyedMember, surveyMembers } from './survey.js';
+import { type SurveyedMember, surveyMember, surveyMembers } from './survey.js';
 import { checkTrustOf } from './trust-check.js';
 import { UnrecordedNote } from './unrecorded.js';
 import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
@@ -103,12 +103,12 @@ async function hold(session: Session): Promise<Conclusion> {
   const { terminal, steps, options, request, configuration, cluster, signingKey } = session;
   const members = await surveyMembers(configuration, cluster, session.members);
   requireCeremony(members, cluster);
-  requireOfficerPinSources(terminal, members, options);
+  requireMakerPinSources(terminal, members, options, configuredUserPin(configuration, cluster) !== undefined);
   await introduce(steps, members);
   const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
   const { purpose, without = null } = request;
   const note = new UnrecordedNote(pathFor(0), cluster.name, { purpose, clusterId: cluster.id, without });
-  const numbers = (await note.generation(members)) ?? request.numbers(members);
+  const numbers = (await note.generation(members, await lookAtRemoved(session))) ?? request.numbers(members);
   await requireRecordPlace(pathFor(numbers[0]));
   const userPins = await readUserPins(terminal, configuration, cluster, members, options);
   try {
@@ -126,6 +126,13 @@ async function hold(session: Session): Promise<Conclusion> {
   } finally {
     destroyPins(userPins);
   }
+}
+
+/** The member that is left out; undefined if there is none, or it cannot be read. */
+async function lookAtRemoved({ configuration, cluster, request }: Session): Promise<SurveyedMember | undefined> {
+  const removed = cluster.members.find(({ name }) => name === request.without);
+  if (removed === undefined) return undefined;
+  return surveyMember(configuration, cluster.id, removed).catch(() => undefined);
 }
 
 /** What the tokens show without a PIN is what every serving process will see. */
@@ -168,8 +175,10 @@ async function firstPossible(
     return await attemptCeremony({ ...plan, generation });
   } catch (error) {
     const [next, ...rest] = later;
-    if (next === undefined || !isUnlikeOnMembers(error)) throw ceremonyError(error, plan.members);
-    const sentence = `generation ${generation} cannot be completed, because members lack its keys: ${next} is made`;
+    const isLeft = isUnlikeOnMembers(error) || isGivenUp(error, plan.marking);
+    if (next === undefined || !isLeft) throw ceremonyError(error, plan.members);
+    const why = isUnlikeOnMembers(error) ? 'cannot be completed, because members lack its keys' : 'is given up';
+    const sentence = `generation ${generation} ${why}: ${next} is made`;
     await plan.steps.say('given-up', sentence, { generation, next });
     return firstPossible(plan, [next, ...rest]);
   }

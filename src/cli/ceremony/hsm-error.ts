@@ -49,12 +49,16 @@ const byKind: Partial<Record<NativeFailure['kind'], { code: string; hint: string
     code: 'MODULE_BUSY',
     hint: 'another process initialises the module or logs in; run the command again',
   },
+  'material-ambiguous': {
+    code: 'UNKNOWN_KEYS',
+    hint: 'somebody planted an object of this name: destroy it with the vendor’s tool, above all if an officer has marked it, and run the command again',
+  },
   'material-missing': {
     code: 'GENERATION',
-    hint: 'this generation cannot be completed: holdfast cluster rotate-wrapping-key makes a new one',
+    hint: 'this generation cannot be completed: holdfast cluster rotate-wrapping-key makes a new one; if keys were destroyed while they waited for an officer, run the same command again',
   },
   'material-mismatch': {
     code: 'GENERATION',
-    hint: 'this generation is not the same on all members: holdfast cluster rotate-wrapping-key makes a new one',
+    hint: 'this generation is not the same on all members: holdfast cluster rotate-wrapping-key makes a new one; if keys were replaced while they waited for an officer, run the same command with --anew',
   },
 };

@@ -32,6 +32,17 @@ export function requireOneWay({ resume, anew }: MarkingOptions): void {
     throw usageError('--resume takes the digest that the earlier run showed: 64 hex digits');
 }
 
+/** @throws CliError if there was an earlier run, and its keys are no longer on all members */
+export function requireNothingToResume({ resume }: MarkingOptions): void {
+  if (resume === undefined) return;
+  throw new CliError(
+    exitCodes.checkFailed,
+    'UNKNOWN_KEYS',
+    'the keys that --resume names are not on all members any more',
+    { hint: 'somebody destroyed or replaced them; without --resume others are made' },
+  );
+}
+
 /**
  * Makes sure that keys which were there before this run are those of an earlier run: whoever has the user PIN can plant
  * others, whose values they know.
@@ -39,13 +50,14 @@ export function requireOneWay({ resume, anew }: MarkingOptions): void {
  */
 export async function confirmEarlierKeys({ terminal, steps, marking }: Pausing, digest: Uint8Array): Promise<void> {
   const found = Buffer.from(digest).toString('hex');
+  if (marking.anew === true) throw unknownKeys('the generation has a mark, so its keys are not destroyed', markedHint);
   await steps.say('keys-wait', `An earlier run left these keys: digest ${grouped(found)}`, { digest: found });
   if (marking.resume !== undefined) {
     if (ungrouped(marking.resume) === found) return;
-    throw unknownKeys('the keys on the members are not those of the digest that --resume names');
+    throw unknownKeys(`the keys on the members are not those that --resume names: digest ${found}`);
   }
   if (terminal.stdin.isTTY !== true)
-    throw unknownKeys('there are keys that wait for their mark, and nobody says whose they are');
+    throw unknownKeys('there are keys that a user has made, and nobody says whose they are');
   const answer = await askLine(terminal, 'Is it the digest that the earlier run showed? Type yes: ');
   if (answer !== 'yes') throw unknownKeys('the digest was not confirmed');
 }
@@ -80,8 +92,16 @@ function markingHint({ name, title }: VendorProfile): string {
   return 'in CloudHSM CLI, as admin: key set-attribute --filter attr.label=LABEL --name trusted --value true';
 }
 
-function unknownKeys(message: string): CliError {
-  return new CliError(exitCodes.checkFailed, 'UNKNOWN_KEYS', message, {
-    hint: 'nothing was changed: --resume DIGEST goes on with them, --anew destroys them and makes others',
-  });
+const markedHint = 'nothing was changed: holdfast cluster rotate-wrapping-key --anew makes the next generation';
+
+function unknownKeys(
+  message: string,
+  hint = 'nothing was changed: --resume DIGEST goes on with them, --anew makes others',
+): CliError {
+  return new CliError(exitCodes.checkFailed, 'UNKNOWN_KEYS', message, { hint });
+}
+
+/** Whether keys that have a mark are left alone, because the operator wants others. */
+export function isGivenUp(error: unknown, { anew }: MarkingOptions): boolean {
+  return anew === true && error instanceof CliError && error.code === 'UNKNOWN_KEYS';
 }

@@ -50,15 +50,24 @@ export function requirePinSources(
 }
 
 /**
- * Refuses a member whose officer makes its keys, and whose SO PIN could not be asked for. Only its token shows who makes
- * them. @throws CliError
+ * Refuses a member if the PIN of whoever makes its keys could not be asked for. Only its token shows who that is.
+ * @throws CliError
  */
-export function requireOfficerPinSources(
+export function requireMakerPinSources(
   terminal: Terminal,
-  members: readonly SurveyedMember[],
-  { soPinFile, soPinCommand }: PinOptions,
+  members: readonly Pick<SurveyedMember, 'name' | 'native'>[],
+  { soPinFile, soPinCommand, userPinFile }: PinOptions,
+  hasConfiguredUserPin: boolean,
 ): void {
   if (terminal.stdin.isTTY === true) return;
+  const user = members.find(
+    ({ name, native }) => native.maker !== 'officer' && !hasConfiguredUserPin && userPinFile?.has(name) !== true,
+  )?.name;
+  if (user !== undefined)
+    throw usageError(
+      `the user PIN of member ${user} is needed to make its keys, and there is no terminal to ask on`,
+      `use --user-pin-file ${user}=PATH`,
+    );
   const without = members.find(
     ({ name, native }) =>
       native.maker === 'officer' && soPinFile?.has(name) !== true && soPinCommand?.has(name) !== true,

@@ -29,9 +29,18 @@ export class UnrecordedNote {
     this.#ceremony = ceremony;
   }
 
-  /** The newest generation, if all members have it and the same command was broken off before it was recorded. */
-  async generation(members: readonly MemberMarks[]): Promise<GenerationNumbers | undefined> {
+  /**
+   * The newest generation, if all members have it and the same command was broken off before it was recorded.
+   * @param removed the member that is left out; undefined: there is none, or it cannot be read. A run on another host can
+   *   have given it that generation since
+   */
+  async generation(
+    members: readonly MemberMarks[],
+    removed: MemberMarks | undefined,
+  ): Promise<GenerationNumbers | undefined> {
     const newest = generationState(members, highestGeneration(members));
+    const isKnownToLackIt = removed?.generations.every(({ number }) => number !== newest.number) === true;
+    if (this.#ceremony.without !== null && !isKnownToLackIt) return undefined;
     const noted = await this.#read();
     return isComplete(newest) && noted.includes(newest.number) ? [newest.number] : undefined;
   }
