@@ -108,6 +108,9 @@ async function findingsInBatch(batch, folder) {
   if (batch.length > 1 && (await isClean(batch, folder))) return [];
   const outputs = [];
   for (const source of batch) outputs.push(await findingsIn(source));
+  const isOfBatch = batch.length > 1 && outputs.every((output) => output === '');
+  // That takes several times as long, and two other names end it.
+  if (isOfBatch) process.stdout.write(`Checked one by one: ${batch.map(({ file }) => file).join(', ')}\n`);
   return outputs;
 }
 

@@ -44,13 +44,13 @@ bool byCopying(const Scene& scene) {
   return isTrusted(scene, copyWith(scene, own, kTrusted));
 }
 
-constexpr std::array kAttacks{Attack{"generate-trusted-key", byGeneration},
+constexpr std::array kByTrust{Attack{"generate-trusted-key", byGeneration},
                               Attack{"create-trusted-key", byCreation},
                               Attack{"unwrap-trusted-key", byUnwrapping}, Attack{"set-trusted", bySetting},
                               Attack{"copy-as-trusted-key", byCopying}};
 
 }  // namespace
 
-std::span<const Attack> attacksByTrust() { return kAttacks; }
+std::span<const Attack> attacksByTrust() { return kByTrust; }
 
 }  // namespace holdfast

@@ -44,16 +44,16 @@ bool anotherType(const Scene& scene) {
 bool rightfully(const Scene& scene) { return unwrapWith(scene, {{CKA_PRIVATE, true}}) != CK_INVALID_HANDLE; }
 
 constexpr auto kEach = Target::kEachWrappingKey;
-constexpr std::array kAttacks{Attack{"unwrap-as-readable", readable, kEach},
-                              Attack{"unwrap-as-wrappable", wrappable, kEach},
-                              Attack{"unwrap-as-public-object", publicObject, kEach},
-                              Attack{"unwrap-as-trusted", trusted, kEach},
-                              Attack{"unwrap-as-wrapping-key", wrappingKey, kEach},
-                              Attack{"unwrap-as-another-type", anotherType, kEach},
-                              Attack{"unwrap-without-pin", rightfully, kEach, Attacker::kWithoutPin}};
+constexpr std::array kByUnwrapping{Attack{"unwrap-as-readable", readable, kEach},
+                                   Attack{"unwrap-as-wrappable", wrappable, kEach},
+                                   Attack{"unwrap-as-public-object", publicObject, kEach},
+                                   Attack{"unwrap-as-trusted", trusted, kEach},
+                                   Attack{"unwrap-as-wrapping-key", wrappingKey, kEach},
+                                   Attack{"unwrap-as-another-type", anotherType, kEach},
+                                   Attack{"unwrap-without-pin", rightfully, kEach, Attacker::kWithoutPin}};
 
 }  // namespace
 
-std::span<const Attack> attacksByUnwrapping() { return kAttacks; }
+std::span<const Attack> attacksByUnwrapping() { return kByUnwrapping; }
 
 }  // namespace holdfast

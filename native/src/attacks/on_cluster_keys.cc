@@ -119,19 +119,20 @@ bool signs(const Scene& scene) {
 
 constexpr auto kEachKey = Target::kEachClusterKey;
 constexpr auto kEachWrappingKey = Target::kEachWrappingKey;
-constexpr std::array kAttacks{Attack{"read-cluster-key", read, kEachKey},
-                              Attack{"copy-cluster-key-to-decrypt", copyWithDecrypt, kEachKey},
-                              Attack{"set-cluster-key-to-decrypt", turnDecryptOn, kEachKey},
-                              Attack{"wrap-cluster-key-under-own-key", wrapUnderOwn, kEachKey},
-                              Attack{"wrap-cluster-keys", wrapClusterKeys, kEachWrappingKey},
-                              Attack{"wrap-another-kind", wrapOtherKinds, kEachWrappingKey},
-                              Attack{"wrap-by-another-mechanism", wrapByOtherMechanisms, kEachWrappingKey},
-                              Attack{"encrypt-with-cluster-key", encrypts, kEachWrappingKey},
-                              Attack{"decrypt-with-cluster-key", decrypts, kEachWrappingKey},
-                              Attack{"sign-with-cluster-key", signs, kEachWrappingKey}};
+constexpr std::array kOnClusterKeys{
+    Attack{"read-cluster-key", read, kEachKey},
+    Attack{"copy-cluster-key-to-decrypt", copyWithDecrypt, kEachKey},
+    Attack{"set-cluster-key-to-decrypt", turnDecryptOn, kEachKey},
+    Attack{"wrap-cluster-key-under-own-key", wrapUnderOwn, kEachKey},
+    Attack{"wrap-cluster-keys", wrapClusterKeys, kEachWrappingKey},
+    Attack{"wrap-another-kind", wrapOtherKinds, kEachWrappingKey},
+    Attack{"wrap-by-another-mechanism", wrapByOtherMechanisms, kEachWrappingKey},
+    Attack{"encrypt-with-cluster-key", encrypts, kEachWrappingKey},
+    Attack{"decrypt-with-cluster-key", decrypts, kEachWrappingKey},
+    Attack{"sign-with-cluster-key", signs, kEachWrappingKey}};
 
 }  // namespace
 
-std::span<const Attack> attacksOnClusterKeys() { return kAttacks; }
+std::span<const Attack> attacksOnClusterKeys() { return kOnClusterKeys; }
 
 }  // namespace holdfast

@@ -9,13 +9,13 @@ CK_OBJECT_HANDLE victim(const Scene& scene) {
   return prepared([&] { return makeVictim(scene, WrappingKeyKind::kAes); });
 }
 
-bool wrapUnderOwn(const Scene& scene) {
+bool wrapKmsKeyUnderOwn(const Scene& scene) {
   const auto own = prepared([&] { return generateOwnKey(scene); });
   tryWrap(scene, {scene.profile.keyWrapWithPadding, nullptr, 0}, own, victim(scene));
   return true;
 }
 
-bool read(const Scene& scene) { return showsValue(scene, victim(scene)); }
+bool readKmsKey(const Scene& scene) { return showsValue(scene, victim(scene)); }
 
 bool clearWrapWithTrusted(const Scene& scene) {
   const auto key = victim(scene);
@@ -38,15 +38,15 @@ bool copyWrappable(const Scene& scene) {
   return !readKeyAttributes(scene.session, copy).wrapWithTrusted;
 }
 
-constexpr std::array kAttacks{Attack{"wrap-under-own-key", wrapUnderOwn},
-                              Attack{"read-key", read},
-                              Attack{"clear-wrap-with-trusted", clearWrapWithTrusted},
-                              Attack{"clear-sensitive", clearSensitive},
-                              Attack{"copy-as-readable", copyReadable},
-                              Attack{"copy-as-wrappable", copyWrappable}};
+constexpr std::array kOnKeys{Attack{"wrap-under-own-key", wrapKmsKeyUnderOwn},
+                             Attack{"read-key", readKmsKey},
+                             Attack{"clear-wrap-with-trusted", clearWrapWithTrusted},
+                             Attack{"clear-sensitive", clearSensitive},
+                             Attack{"copy-as-readable", copyReadable},
+                             Attack{"copy-as-wrappable", copyWrappable}};
 
 }  // namespace
 
-std::span<const Attack> attacksOnKeys() { return kAttacks; }
+std::span<const Attack> attacksOnKeys() { return kOnKeys; }
 
 }  // namespace holdfast

@@ -6,14 +6,14 @@
 namespace holdfast {
 namespace {
 
-constexpr size_t kSlice = 256;
+constexpr size_t kObjectsInSlice = 256;
 
 [[nodiscard]] std::vector<CK_OBJECT_HANDLE> allObjects(OperationContext& context) {
   const auto lock = lockShared(context, context.token.objects());
   requireTime(context, bool(lock));
   Search search(context.session, nullptr, 0);
   std::vector<CK_OBJECT_HANDLE> all;
-  for (auto slice = search.next(kSlice); !slice.empty(); slice = search.next(kSlice)) {
+  for (auto slice = search.next(kObjectsInSlice); !slice.empty(); slice = search.next(kObjectsInSlice)) {
     requireTimeLeft(context, FailureKind::kLaneDeadline);
     all.insert(all.end(), slice.begin(), slice.end());
   }
