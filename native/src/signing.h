@@ -6,13 +6,13 @@
 
 namespace holdfast {
 
-/// C_SignInit and C_Sign: a signature, or a MAC. `mechanism` has no parameter. Throws `bad-output` for an
+/// C_SignInit and C_Sign: a signature, or a MAC. The mechanism has no parameter. Throws `bad-output` for an
 /// output that is none.
-[[nodiscard]] Bytes sign(Session& session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, ByteView data);
+[[nodiscard]] Bytes sign(Session& session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, ByteView data);
 
 /// Whether C_Verify accepts the signature. Throws for a failure of C_VerifyInit, which says nothing of the
 /// signature.
-[[nodiscard]] bool verifies(Session& session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism,
-                            ByteView data, ByteView signature);
+[[nodiscard]] bool verifies(Session& session, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, ByteView data,
+                            ByteView signature);
 
 }  // namespace holdfast
