@@ -88,7 +88,8 @@ std::optional<CK_RV> Device::refuse(FunctionNumber function, CK_ULONG first) {
 void Device::renumberIfTold() {
   uint64_t done = renumberings_.load();
   const uint64_t told = instance().setting(kRenumberings);
-  if (done != told && renumberings_.compare_exchange_strong(done, told)) objects_.rotate();
+  if (done == told || !renumberings_.compare_exchange_strong(done, told)) return;
+  for (uint64_t renumbered = done; renumbered < told; ++renumbered) objects_.rotate();
 }
 
 // ---- away ----

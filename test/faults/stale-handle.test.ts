@@ -121,14 +121,14 @@ test.each(returns.filter(([name]) => !pending.has(name)))(
 test('the test is real: a module that renumbers objects under a living session goes undetected', async () => {
   const { ill, well } = await open(() => undefined);
   await encryptUnderBoth(ill);
-  replicas.member(0).fault.renumberObjects();
-  const made = await encryptUnderBoth(ill);
-  expect(made).not.toEqual([]);
   const other = ({ material }: Made): MaterialReference =>
     replicas.material(material.materialId === replicas.material(0).materialId ? 1 : 0);
-  // A handle that became a wrapping key's refuses to encrypt, and is looked up again.
   const wrong: Made[] = [];
-  for (const each of made) if (!(await opens(well, each))) wrong.push(each);
+  // A handle that became a wrapping key's refuses to encrypt, and is looked up again: only some places deceive.
+  for (let places = 1; places < 40 && wrong.length === 0; places += 1) {
+    for (let place = 0; place < places; place += 1) replicas.member(0).fault.renumberObjects();
+    for (const each of await encryptUnderBoth(ill)) if (!(await opens(well, each))) wrong.push(each);
+  }
   expect(wrong).not.toEqual([]);
   for (const each of wrong) expect(await opens(well, { ...each, material: other(each) })).toBe(true);
 });
