@@ -20,6 +20,8 @@ constexpr std::string_view kLabelEnd = "/complete";
 
 /// The byte behind the digest if trust is not enforced. A mark of an enforcing cluster is the digest alone.
 constexpr uint8_t kUnenforced = 'u';
+/// In a modulus each has a byte there: padding before the digest could not be told from the digest otherwise.
+constexpr uint8_t kEnforced = 'e';
 /// A modulus that tokens take: 2,048 bits and odd. Its content ends before the last byte; the rest is
 /// padding.
 constexpr size_t kModulusLength = 256;
@@ -77,7 +79,8 @@ Bytes contentOf(const Mark& mark) {
 
 Bytes modulusOf(const Mark& mark) {
   Bytes modulus(kModulusLength, kPadding);
-  const Bytes content = contentOf(mark);
+  Bytes content(mark.digest.begin(), mark.digest.end());
+  content.push_back(mark.enforced ? kEnforced : kUnenforced);
   std::ranges::copy(content, modulus.end() - 1 - static_cast<ptrdiff_t>(content.size()));
   modulus.back() = kLastByte;
   return modulus;
@@ -95,11 +98,12 @@ std::optional<Mark> markIn(ByteView content) {
 
 std::optional<Mark> markInModulus(ByteView modulus) {
   if (modulus.size() != kModulusLength) return std::nullopt;
-  for (const size_t length : {sizeof(Sha256), sizeof(Sha256) + 1}) {
-    const auto mark = markIn(modulus.subspan(kModulusLength - 1 - length, length));
-    if (mark && std::ranges::equal(modulusOf(*mark), modulus)) return mark;
-  }
-  return std::nullopt;
+  const auto content = modulus.subspan(kModulusLength - 2 - sizeof(Sha256), sizeof(Sha256) + 1);
+  Mark mark;
+  mark.enforced = content.back() == kEnforced;
+  std::ranges::copy(content.first(mark.digest.size()), mark.digest.begin());
+  if (!std::ranges::equal(modulusOf(mark), modulus)) return std::nullopt;
+  return mark;
 }
 
 /// None if the object does not have the form of a mark.

@@ -72,6 +72,21 @@ TEST_F(GenerationMark, APublicKeyIsAMarkToo) {
   EXPECT_EQ(numbers(other), std::vector<uint32_t>{2});
 }
 
+/// A digest begins like the padding, or ends like what follows it, once in 256 ceremonies.
+TEST_F(GenerationMark, APublicKeyHoldsAnyDigest) {
+  Sha256 digest = digestOf(1);
+  digest.front() = 0xff;
+  uint32_t number = 0;
+  for (const int last : {0xff, 0x01, int{'e'}, int{'u'}}) {
+    digest.back() = static_cast<uint8_t>(last);
+    for (const bool enforced : {true, false}) {
+      const Generation generation{"cluster-any", ++number};
+      writeMark(user_.session(), generation, {digest, enforced}, true);
+      EXPECT_EQ(readMark(user_.session(), generation), (Mark{digest, enforced}));
+    }
+  }
+}
+
 TEST_F(GenerationMark, WhatOnlyLooksLikeAMarkIsNone) {
   for (const char* const number : {"0", "01", "-1", "+2", "4294967296", "", "x", "2x", "2/3"})
     plant(number, kDigest);
