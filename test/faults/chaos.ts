@@ -5,6 +5,7 @@ import { hsmCodes } from './matrix.js';
 import { pending } from './pending.js';
 import { collectedProcessSize, type ProcessSize, processSize } from './process-size.js';
 import { type ReplicaMember, ReplicatedServer, until } from './replicated-server.js';
+import { MovedClock } from '../e2e/accounting.js';
 import { SeededRandom } from './seeded-random.js';
 
 export interface ChaosOptions {
@@ -74,7 +75,10 @@ const chaosKinds = faultKinds.filter(({ name, needsOperator }) => needsOperator 
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const limits = { operationTimeoutMs, requestTimeoutMs };
-  const server = await ReplicatedServer.start({ memberCount, keyCount: 4, lanes: 8, ...limits });
+  const clock = new MovedClock();
+  const server = await ReplicatedServer.start({ memberCount, keyCount: 4, lanes: 8, ...limits, clock });
+  // Only keys that are older than a minute are repaired.
+  clock.offsetMs = 10 * 60_000;
   try {
     return await new Chaos(server, options).run();
   } finally {
@@ -164,11 +168,14 @@ class Chaos {
     kind.end(member.fault);
   }
 
-  /** Waits until it works for callers, twice: the second time a late, failing probe has had its effect. */
+  /**
+   * Waits until it works for callers, twice: the second time a late, failing probe has had its effect. A member whose
+   * inventory was taken while it found nothing gets no requests until the next round of reconciliation, a minute later.
+   */
   async #servesAgain({ name, fault }: ReplicaMember): Promise<void> {
     for (let times = 0; times < 2; times += 1) {
       const asked = fault.calls('C_Encrypt');
-      await until(`member ${name} works again`, () => fault.calls('C_Encrypt') > asked + memberCount, 60_000);
+      await until(`member ${name} works again`, () => fault.calls('C_Encrypt') > asked + memberCount, 120_000);
     }
   }
 
