@@ -17,7 +17,7 @@ import { median } from './statistics.js';
 
 type Pair = ReplicationFigures['threeMembers'][number];
 
-/** What `serve` does by itself; the pace of `server-jobs` is 50 copies a second. */
+/** What `serve` does by itself: the default of `limits.reconcileCopiesPerSecond`. */
 const productCopiesPerSecond = 50;
 
 const additionalData = new Uint8Array(100).fill(0x62);
