@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../src/cli/ceremony/canonical-json.js';
+import { canonicalJson } from '../../src/canonical-json.js';
 import { type CeremonyRecord, recordFormat, type SignedRecord } from '../../src/cli/ceremony/record.js';
 import { givenSigningKey, newSigningKey, signedText } from '../../src/cli/ceremony/record-signature.js';
 import { holdfast } from './session.js';

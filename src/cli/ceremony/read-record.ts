@@ -1,6 +1,6 @@
 import { readRegularFile, UnreadableFileError } from '../../regular-file.js';
 import { CliError, exitCodes, localError } from '../exit-codes.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../../canonical-json.js';
 import { recordSchema, type SignedRecord } from './record.js';
 
 /** A record of 64 members with all their attacks has less than a tenth of this. */

@@ -7,7 +7,7 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import { type CanonicalValue, canonicalJson } from './canonical-json.js';
+import { type CanonicalValue, canonicalJson } from '../../canonical-json.js';
 import type { CeremonyRecord, SignedRecord } from './record.js';
 
 /** The key that signs a record. */
