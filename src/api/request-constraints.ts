@@ -56,5 +56,6 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
   DescribeClusters: { clusterId: optional(clusterId) },
   DrainMember: { clusterId: required(clusterId), memberName: required(memberName), force: optional(flag) },
   ResumeMember: { clusterId: required(clusterId), memberName: required(memberName) },
+  RotateSealingKey: { dryRun: optional(flag) },
   ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
 };

@@ -4,6 +4,7 @@ import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata, setLogger } from '@grpc/grpc-js';
 import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
 import { ClusterServiceService } from '../faces/grpc/gen/holdfast/admin/v1/cluster_service.js';
+import { CredentialServiceService } from '../faces/grpc/gen/holdfast/admin/v1/credential_service.js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from '../faces/grpc/gen/holdfast/kms/v1/key_store_service.js';
@@ -19,6 +20,7 @@ const methods = {
   ...CryptographyServiceService,
   ...AdminServiceService,
   ...ClusterServiceService,
+  ...CredentialServiceService,
 };
 
 /** Every method of our services, by its name in lower camel case. */

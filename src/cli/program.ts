@@ -14,6 +14,7 @@ import { addKeyCommands } from './commands/key.js';
 import { addKeyStoreCommands } from './commands/key-store.js';
 import { addLoginAttemptsCommands } from './commands/login-attempts.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
+import { addSealingKeyCommands } from './commands/sealing-key.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStatusCommand } from './commands/status.js';
 import { addTokenCommands } from './commands/token.js';
@@ -65,6 +66,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addClusterCommands(program, terminal);
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);
+  addSealingKeyCommands(program, terminal);
   addDeletionHoldCommands(program, terminal);
   addHealthCommand(program, terminal);
   addStatusCommand(program, terminal);

@@ -33,6 +33,14 @@ export interface KeyStoreCatalog {
     inStates: readonly ConnectionState[],
     change: StoreChange,
   ): Promise<'updated' | 'not-found' | 'wrong-state' | 'has-keys' | 'name-in-use' | 'cluster-in-use'>;
+  /**
+   * Replaces the sealed form of a password that stays the same, so its version stays too.
+   * @returns false if the store is gone, or has another password or sealed form than `store`: nothing was changed
+   */
+  resealPassword(
+    store: Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'passwordVersion' | 'password'>,
+    resealed: SealedPassword,
+  ): Promise<boolean>;
   /** Removes a DISCONNECTED store without keys (tombstoned keys do not count). */
   deleteStore(customKeyStoreId: string): Promise<'deleted' | 'not-found' | 'wrong-state' | 'has-keys'>;
 }
@@ -114,6 +122,8 @@ export interface LoginAttempt {
 
 /** Seals passwords for the catalog; the sealed bytes are bound to store and password version. */
 export interface PasswordSealer {
+  /** The id of the sealing key that `seal` uses. */
+  readonly currentKeyId: string;
   seal(password: Uint8Array, binding: string): SealedPassword;
   /** Throws when the sealing key is not configured or the sealed bytes are broken. The caller destroys the result. */
   unseal(sealed: SealedPassword, binding: string): Uint8Array;

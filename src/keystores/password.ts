@@ -42,6 +42,25 @@ export function unsealPassword(
   return sealer.unseal(store.password, binding(store));
 }
 
+/** The store's password, sealed under the current sealing key; undefined if it cannot be unsealed. */
+export function resealedPassword(
+  sealer: PasswordSealer,
+  store: PasswordPlace & Pick<StoreRecord, 'password'>,
+): SealedPassword | undefined {
+  let password: Uint8Array;
+  try {
+    password = unsealPassword(sealer, store);
+  } catch {
+    // The caller reports the store. The cause says nothing more of use: the key is missing, or the bytes are broken.
+    return undefined;
+  }
+  try {
+    return sealer.seal(password, binding(store));
+  } finally {
+    password.fill(0);
+  }
+}
+
 /** Whether this is the store's password. */
 export function isPasswordOf(sealer: PasswordSealer, store: StoreRecord, password: Secret): boolean {
   const stored = unsealPassword(sealer, store);

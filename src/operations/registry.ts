@@ -29,10 +29,11 @@ import { listKeysOperation } from './keys/list-keys.js';
 import { scheduleKeyDeletionOperation } from './keys/schedule-key-deletion.js';
 import { updateKeyDescriptionOperation } from './keys/update-key-description.js';
 import type { Operation } from './operation.js';
+import { rotateSealingKeyOperation } from './credentials/rotate-sealing-key.js';
 import { getStatusOperation } from './service/get-status.js';
 
 /**
- * Every operation, by its name in AWS's API; GetStatus and those of clusters are ours. Limits, codecs and metrics follow from it. An operation
+ * Every operation, by its name in AWS's API; GetStatus and those of clusters and credentials are ours. Limits, codecs and metrics follow from it. An operation
  * without an rpc in the protos does not compile, and an rpc without an operation fails a test.
  */
 export const operations = {
@@ -65,6 +66,7 @@ export const operations = {
   DrainMember: drainMemberOperation,
   ResumeMember: resumeMemberOperation,
   ReconcileCluster: reconcileClusterOperation,
+  RotateSealingKey: rotateSealingKeyOperation,
 };
 
 /** The audit record's `operation`, and a label of metrics. */

@@ -55,6 +55,7 @@ export function createPasswordSealer(sealingKeys: readonly SealingKey[]): Passwo
   const sealKey = derive(current.key, sealPurpose);
   const fingerprintKey = derive(oldest.key, fingerprintPurpose);
   return {
+    currentKeyId: current.id,
     seal: (password, binding) => seal({ id: current.id, key: sealKey }, password, binding),
     unseal: (sealed, binding) => unseal(keys, sealed, binding),
     fingerprint: (password, binding) => fingerprint(fingerprintKey, password, binding),

@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { KeyStoreCatalog, StoreChange } from '../keystores/catalog.js';
-import type { ConnectionState, StoreRecord } from '../keystores/store.js';
+import type { ConnectionState, SealedPassword, StoreRecord } from '../keystores/store.js';
 import { type CatalogDatabase, UniqueConstraintError } from './database.js';
 import { passwordColumns, storeRow } from './rows.js';
 import type { CatalogSchema, StoreRow } from './schema.js';
@@ -53,6 +53,25 @@ export function updateStore(
       return 'updated';
     }),
   );
+}
+
+/** The sealed form is bound to cluster and version, and a nonce is never used twice: together they name what was read. */
+export async function resealPassword(
+  database: CatalogDatabase,
+  store: Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'passwordVersion' | 'password'>,
+  resealed: SealedPassword,
+): Promise<boolean> {
+  const result = await database.write((transaction) =>
+    transaction
+      .updateTable('custom_key_stores')
+      .set(passwordColumns(resealed))
+      .where('custom_key_store_id', '=', store.customKeyStoreId)
+      .where('cluster_id', '=', store.clusterId)
+      .where('password_version', '=', store.passwordVersion)
+      .where('password_nonce', '=', store.password.nonce)
+      .executeTakeFirst(),
+  );
+  return result.numUpdatedRows === 1n;
 }
 
 /** `commitKey` reads the store in its own transaction: a key comes before and is counted here, or after and fails. */

@@ -4,7 +4,7 @@ import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import type { Scope } from '../calls/scope.js';
 import type { CatalogDatabase } from './database.js';
 import { storeRecord } from './rows.js';
-import { createStore, deleteStore, updateStore } from './store-changes.js';
+import { createStore, deleteStore, resealPassword, updateStore } from './store-changes.js';
 
 /** Custom key stores. */
 export function storeCatalog(database: CatalogDatabase): KeyStoreCatalog {
@@ -18,6 +18,7 @@ export function storeCatalog(database: CatalogDatabase): KeyStoreCatalog {
     changeConnectionState: (customKeyStoreId, from, to, errorCode) =>
       changeConnectionState(database, customKeyStoreId, from, { to, errorCode }),
     updateStore: (customKeyStoreId, inStates, change) => updateStore(database, customKeyStoreId, inStates, change),
+    resealPassword: (store, resealed) => resealPassword(database, store, resealed),
     deleteStore: (customKeyStoreId) => deleteStore(database, customKeyStoreId),
   };
 }

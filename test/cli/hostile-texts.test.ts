@@ -100,7 +100,7 @@ const [key, store] = ['1234abcd-12ab-34cd-56ef-1234567890ab', 'cks-1234567890abc
 
 const cluster = 'cluster-a2b3c4d5e6f';
 /** Commands whose exit code is what they found. */
-const judging = ['status', 'cluster reconcile'];
+const judging = ['status', 'cluster reconcile', 'sealing-key rotate'];
 
 /** Every command that asks a server; the first test compares the list with the program's help. */
 const commands: Record<string, string[]> = {
@@ -126,6 +126,7 @@ const commands: Record<string, string[]> = {
   'cluster drain': [cluster, 'a'],
   'cluster resume': [cluster, 'a'],
   'cluster reconcile': [cluster],
+  'sealing-key rotate': [],
   encrypt: ['--key-id', key, '--plaintext-file', file],
   decrypt: ['--ciphertext-file', file],
   're-encrypt': ['--ciphertext-file', file, '--destination-key-id', key],

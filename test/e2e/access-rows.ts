@@ -53,6 +53,7 @@ function ownRows(world: World): Record<string, Row> {
     DescribeClusters: ofHoldfast('DescribeClusters', cluster),
     DrainMember: ofHoldfast('DrainMember', { ...member, force: true }),
     ResumeMember: ofHoldfast('ResumeMember', member),
+    RotateSealingKey: ofHoldfast('RotateSealingKey', { dry_run: true }),
     ReconcileCluster: ofHoldfast('ReconcileCluster', { cluster_id: world.defaultClusterId, dry_run: true }),
   };
 }

@@ -52,6 +52,10 @@ describe('every method', () => {
     });
   });
 
+  it('RotateSealingKey finds every password sealed under the only sealing key', async () => {
+    expect(await bench.call('RotateSealingKey')).toMatchObject({ sealing_key_id: 'seal-1', resealed_passwords: 0 });
+  });
+
   it('leaves no method of the descriptors out', () => {
     expect([...bench.succeeded].sort()).toEqual(methods.map(({ method }) => method).sort());
   });

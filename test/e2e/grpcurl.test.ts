@@ -77,7 +77,8 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
 
   it('lists the services and their methods', async () => {
     const kms = ['CryptographyService', 'KeyService', 'KeyStoreService'].map((name) => `holdfast.kms.v1.${name}`);
-    const services = [...kms, 'holdfast.admin.v1.AdminService', 'holdfast.admin.v1.ClusterService'];
+    const admin = ['AdminService', 'ClusterService', 'CredentialService'].map((name) => `holdfast.admin.v1.${name}`);
+    const services = [...kms, ...admin];
     expect(await ask('list')).toEqual(expect.arrayContaining(['grpc.health.v1.Health', ...services]));
     const listed = (await Promise.all(services.map((service) => ask('list', service)))).flat();
     expect(listed.sort()).toEqual(methods.map(({ path }) => path.slice(1).replace('/', '.')).sort());

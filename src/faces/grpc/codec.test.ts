@@ -53,6 +53,7 @@ test('every method of the services has a codec and every codec a method', () => 
     'holdfast.kms.v1.CryptographyService',
     'holdfast.admin.v1.AdminService',
     'holdfast.admin.v1.ClusterService',
+    'holdfast.admin.v1.CredentialService',
   ]);
 });
 

@@ -1,6 +1,7 @@
 import { type OperationName, operationNames } from '../../operations/registry.js';
 import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
 import { ClusterServiceService } from './gen/holdfast/admin/v1/cluster_service.js';
+import { CredentialServiceService } from './gen/holdfast/admin/v1/credential_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
 import { KeyServiceService } from './gen/holdfast/kms/v1/key_service.js';
 import { KeyStoreServiceService } from './gen/holdfast/kms/v1/key_store_service.js';
@@ -12,6 +13,7 @@ export const services = [
   CryptographyServiceService,
   AdminServiceService,
   ClusterServiceService,
+  CredentialServiceService,
 ] as const;
 
 /** Full names, for health. */

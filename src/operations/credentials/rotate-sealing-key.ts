@@ -1,0 +1,74 @@
+import type { KeyStoreAdministration } from '../../keystores/administration.js';
+import { connectionStates } from '../../keystores/connection-state.js';
+import { resealedPassword } from '../../keystores/password.js';
+import type { StoreRecord } from '../../keystores/store.js';
+import { onAccount } from '../operation.js';
+
+/** Seals all passwords under the first sealing key. */
+export interface RotateSealingKeyRequest {
+  /** Changes nothing. */
+  dryRun?: boolean | undefined;
+}
+
+/** The sealing key in use, and the passwords by what became of them. */
+export interface RotateSealingKeyResponse {
+  sealingKeyId: string;
+  resealedPasswords: number;
+  currentPasswords: number;
+  unreadableCustomKeyStoreIds: string[];
+}
+
+type Sealing = Pick<KeyStoreAdministration, 'keyStoreCatalog' | 'passwordSealer'>;
+
+/**
+ * Passwords stay the same, and so do their versions: no login follows, and refused ones stay refused. Interrupted
+ * anywhere, each password is sealed under one key or the other, and both are in the configuration.
+ */
+export async function rotateSealingKey(
+  core: Sealing,
+  { dryRun = false }: RotateSealingKeyRequest,
+): Promise<RotateSealingKeyResponse> {
+  const outcomes = new Map<string, 'current' | 'resealed' | 'unreadable'>();
+  // Another request may change a store meanwhile: then it is looked at again.
+  for (let pending = await allStores(core); pending.length > 0; ) {
+    const overtaken = new Set<string>();
+    for (const store of pending) {
+      const outcome = await reseal(core, store, dryRun);
+      if (outcome === 'overtaken') overtaken.add(store.customKeyStoreId);
+      else outcomes.set(store.customKeyStoreId, outcome);
+    }
+    const stores = overtaken.size === 0 ? [] : await allStores(core);
+    pending = stores.filter(({ customKeyStoreId }) => overtaken.has(customKeyStoreId));
+  }
+  const having = (wanted: string) => [...outcomes].filter(([, outcome]) => outcome === wanted).map(([id]) => id);
+  return {
+    sealingKeyId: core.passwordSealer.currentKeyId,
+    resealedPasswords: having('resealed').length,
+    currentPasswords: having('current').length,
+    unreadableCustomKeyStoreIds: having('unreadable'),
+  };
+}
+
+function allStores({ keyStoreCatalog }: Sealing): Promise<StoreRecord[]> {
+  return keyStoreCatalog.listStoresInStates(connectionStates);
+}
+
+async function reseal(
+  { keyStoreCatalog, passwordSealer }: Sealing,
+  store: StoreRecord,
+  dryRun: boolean,
+): Promise<'current' | 'resealed' | 'unreadable' | 'overtaken'> {
+  if (store.password.sealingKeyId === passwordSealer.currentKeyId) return 'current';
+  const resealed = resealedPassword(passwordSealer, store);
+  if (resealed === undefined) return 'unreadable';
+  if (dryRun) return 'resealed';
+  return (await keyStoreCatalog.resealPassword(store, resealed)) ? 'resealed' : 'overtaken';
+}
+
+/** The descriptor of RotateSealingKey, with its function. */
+export const rotateSealingKeyOperation = onAccount<RotateSealingKeyRequest>({
+  plane: 'control',
+  audited: ['dryRun'],
+  action: 'holdfast:RotateSealingKey',
+  run: ({ keyStores }, { request }) => rotateSealingKey(keyStores, request),
+});
