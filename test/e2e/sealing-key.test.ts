@@ -16,7 +16,7 @@ afterAll(() => {
 /** Replaces the list of sealing keys in the configuration. */
 function configureSealingKeys(...ids: string[]): void {
   const configuration = parse(readFileSync(deployment.configurationPath, 'utf8')) as Message;
-  const fileOf = (id: string): string => (id === 'seal-1' ? 'sealing.key' : `${id}.key`);
+  const fileOf = (id: string): string => (id === 'seal-1' ? 'sealing.key' : 'new-sealing.key');
   configuration['sealingKeys'] = ids.map((id) => ({ id, key: { file: join(deployment.folder, fileOf(id)) } }));
   writeFileSync(deployment.configurationPath, stringify(configuration));
 }
@@ -39,7 +39,7 @@ it('a sealing key is rotated under load with no failed call, and the old one is 
 
   const newKey = randomBytes(32);
   deployment.ledger.add('new sealing key', newKey);
-  writeFileSync(join(deployment.folder, 'seal-2.key'), newKey.toString('base64'), { mode: 0o600 });
+  writeFileSync(join(deployment.folder, 'new-sealing.key'), newKey.toString('base64'), { mode: 0o600 });
   configureSealingKeys('seal-2', 'seal-1');
   const second = await deployment.start();
   const client = second.client();
