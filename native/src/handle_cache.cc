@@ -118,6 +118,16 @@ std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKey
   return keys;
 }
 
+std::vector<SeenKey> HandleCache::knownKeys(size_t most) const {
+  const MutexLock lock(mutex_);
+  std::vector<SeenKey> keys;
+  for (const auto& [identity, entry] : entries_) {
+    if (keys.size() == most) break;
+    if (const auto handle = entry->candidate()) keys.push_back({identity, *handle});
+  }
+  return keys;
+}
+
 size_t HandleCache::size() const {
   const MutexLock lock(mutex_);
   return entries_.size();

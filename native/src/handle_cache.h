@@ -90,6 +90,9 @@ class HandleCache {
   [[nodiscard]] std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(
       const ObjectIdentity& except, size_t most) const;
 
+  /// At most `most` keys whose handle was seen in this epoch.
+  [[nodiscard]] std::vector<SeenKey> knownKeys(size_t most) const;
+
   /// Takes in one inventory pass over all keys, some of which may share an identity. Keys that share one, or
   /// that are gone, lose their proof. Their next use finds and judges them again.
   void takeInventory(const std::vector<SeenKey>& keys);

@@ -6,6 +6,7 @@
 #include "attributes.h"
 #include "known_answer.h"
 #include "search.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -21,6 +22,13 @@ std::string describe(const ObjectIdentity& identity) {
     default:
       return "object";
   }
+}
+
+[[noreturn]] void throwMissing(OperationContext& context, const ObjectIdentity& wanted) {
+  const auto lock = lockShared(context, context.token.objects());
+  requireTime(context, bool(lock));
+  requireNothingFound(context, wanted);
+  throw failure(FailureKind::kMaterialMissing, "the token has no " + describe(wanted) + " with this CKA_ID");
 }
 
 }  // namespace
@@ -60,9 +68,7 @@ CK_OBJECT_HANDLE findOneObject(OperationContext& context, const ObjectIdentity& 
     // Searches once more: the token may have been absent during the search and back for the proof.
     handles = findObjectsInTurn(context, wanted, 2);
   }
-  if (handles.empty())
-    throw failure(FailureKind::kMaterialMissing,
-                  "the token has no " + describe(wanted) + " with this CKA_ID");
+  if (handles.empty()) throwMissing(context, wanted);
   for (const CK_OBJECT_HANDLE handle : handles) requireFound(context, wanted, handle);
   if (handles.size() > 1) {
     // Throws if there is no such object: a handle alone does not prove a second key.

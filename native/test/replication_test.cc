@@ -142,6 +142,18 @@ TEST_F(Replication, AMemberThatHasTheKeyGetsNoSecondOne) {
   EXPECT_EQ(copies(1, key), 1U);
 }
 
+/// A search that lies must not have a key made twice.
+TEST_F(Replication, ASearchThatFindsNothingMakesNoSecondKey) {
+  const auto key = make();
+  const Bytes blob = wrap(0, key);
+  EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, blob)), 1U);
+  members_->token(1).obey("C_FindObjects no-objects");
+  EXPECT_EQ(failureOf(unwrap(1, key, blob)).kind, FailureKind::kBadOutput);
+  EXPECT_EQ(failureOf(pool_.run(1, makeReadGenerations(generation_.cluster))).kind, FailureKind::kBadOutput);
+  members_->token(1).heal();
+  EXPECT_EQ(copies(1, key), 1U);
+}
+
 /// Key wrap alone does not bind a blob to its key.
 TEST_F(Replication, ABlobOfAnotherKeyLeavesNothingBehind) {
   const auto key = make();

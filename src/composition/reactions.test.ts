@@ -53,9 +53,10 @@ test.each([
   tell(() => connections.connected({ customKeyStoreId: null, clusterId: 'd' }));
   tell(() => hsm.memberStuck(place, undefined));
   tell(() => hsm.copyMissing(place, 'ab', undefined));
-  expect(done).toEqual(['check c', 'check c', 'check d', 'replacement', 'missing c']);
+  tell(() => hsm.inventoryFailed(place, undefined));
+  expect(done).toEqual(['check c', 'check c', 'check d', 'replacement', 'missing c', 'missing c']);
   await nextTurn();
-  expect(done.slice(5)).toEqual(['look', 'look']);
+  expect(done.slice(6)).toEqual(['look', 'look']);
   expect(hangTracker.lanesHung).toBe(false);
   tell(() => hsm.lanesHung('c', 1));
   expect(hangTracker.lanesHung).toBe(true);

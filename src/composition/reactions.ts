@@ -31,6 +31,7 @@ export function hsmReactions(reactions: Reactions): Partial<HsmEvents> {
     memberReconnecting: () => void setImmediate(lookAtReadiness),
     memberStuck: () => hangTracker.memberIsStuck(),
     copyMissing: ({ clusterId }) => noteMissing(clusterId),
+    inventoryFailed: ({ clusterId }) => noteMissing(clusterId),
     lanesHung: () => hangTracker.laneHangs(),
   };
 }

@@ -12,6 +12,7 @@ import type { HsmCall } from '../calls/hsm-call.js';
 import { HoldfastError } from '../errors.js';
 import type { Secret } from '../secret.js';
 import { DataKeyGeneration, Decryption, Encryption, RandomDraw } from './data-operations.js';
+import type { MemberPlace } from './events.js';
 import { classify } from './failure.js';
 import { materialIdsIn } from './inventory-ids.js';
 import { makeKeyOn } from './key-making.js';
@@ -205,25 +206,35 @@ export class PooledCluster implements HsmCluster {
     return this.#failover.run(new RandomDraw(lengthBytes), call);
   }
 
-  /** Members that are not open are absent from the answer. */
+  /** Members that are not open are absent from the answer, and those that fail unless all do. */
   async #listMaterialIds(
     { memberName }: ClusterRequest<'listMaterialIds'>,
     { deadlineMs }: HsmCall,
   ): Promise<MemberInventory[]> {
     await this.#replication?.generations.readAgain(this.members);
-    return Promise.all(
-      this.#membersNamed(memberName)
-        .filter(isOpen)
-        .map(async (member) => {
-          const target: OperationTarget = { operation: 'inventory' };
-          const { value: materialIds } = await this.#calls.judged(member, target, undefined, async () => ({
-            ...noLane,
-            value: await this.#takeInventory(member.index, member, deadlineMs),
-          }));
-          const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
-          return { memberName: member.place.memberName, materialIds, isCurrent };
+    const members = this.#membersNamed(memberName).filter(isOpen);
+    const failures: { place: MemberPlace; cause: unknown }[] = [];
+    const inventories = await Promise.all(
+      members.map((member) =>
+        this.#inventoryOf(member, deadlineMs).catch((cause: unknown) => {
+          failures.push({ place: member.place, cause });
+          return [];
         }),
+      ),
     );
+    if (failures.length > 0 && failures.length === members.length) throw failures[0]?.cause;
+    for (const { place, cause } of failures) this.#tools.events.inventoryFailed(place, cause);
+    return inventories.flat();
+  }
+
+  async #inventoryOf(member: Member, deadlineMs: number): Promise<MemberInventory[]> {
+    const target: OperationTarget = { operation: 'inventory' };
+    const { value: materialIds } = await this.#calls.judged(member, target, undefined, async () => ({
+      ...noLane,
+      value: await this.#takeInventory(member.index, member, deadlineMs),
+    }));
+    const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
+    return [{ memberName: member.place.memberName, materialIds, isCurrent }];
   }
 
   /** @returns the ids of what could be key material */

@@ -45,6 +45,8 @@ export interface HsmEvents {
    * when it was made, or the answer of the member that was asked for it.
    */
   copyMissing(place: MemberPlace, materialId: string, cause: unknown): void;
+  /** The member's keys could not be listed: it is neither compared with the catalog nor repaired until they can. */
+  inventoryFailed(place: MemberPlace, cause: unknown): void;
   /** The member does not have the wrapping keys of the generation in use, and gets no copies of keys. */
   generationBehind(place: MemberPlace, generationInUse: number): void;
   /** Closing passed its deadline with this many lanes still inside the module. */

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
-import { CopyRound, type CopyRoundTools } from './copy-round.js';
+import { CopyRound, type CopyRoundTools, searchesPerList } from './copy-round.js';
 
 const hourMs = 3_600_000;
 const signal = new AbortController().signal;
 
-/** A round that copies materials of these ages, in milliseconds, to a member that has none of them. */
-async function copiesOf(agesMs: number[], change: (clock: ManualClock) => Partial<CopyRoundTools> = () => ({})) {
+/** A round that copies materials of these ages, in milliseconds, to a member that lists none of them. */
+async function copiesOf(
+  agesMs: number[],
+  change: (clock: ManualClock) => Partial<CopyRoundTools> = () => ({}),
+  hasThem = false,
+) {
   const clock = new ManualClock();
   const copies: { isAbsent: boolean; deadlineMs: number }[] = [];
   const now = clock.now().getTime();
@@ -18,7 +22,7 @@ async function copiesOf(agesMs: number[], change: (clock: ManualClock) => Partia
     perform(operation: string, request: { isAbsent: boolean }, { deadlineMs }: { deadlineMs: number }) {
       if (operation === 'listMaterialIds') return Promise.resolve([{ memberName: 'a', materialIds: [] }]);
       copies.push({ isAbsent: request.isAbsent, deadlineMs: deadlineMs - clock.monotonicMs() });
-      return Promise.resolve({ copied: true });
+      return Promise.resolve({ copied: !hasThem });
     },
   };
   const tools = {
@@ -41,11 +45,24 @@ const confirmedAfter = (stoppedMs: number) => (clock: ManualClock) => {
   return { held: { confirm } as unknown as CopyRoundTools['held'] };
 };
 
+/** Which of the materials count as absent for certain, once the list has been compared with as many searches as it must. */
+async function absentAfterSearches(agesMs: number[], change?: Parameters<typeof copiesOf>[1], hasThem?: boolean) {
+  const searched = Array.from({ length: searchesPerList }, () => hourMs);
+  const copies = await copiesOf([...searched, ...agesMs], change, hasThem);
+  expect(copies.slice(0, searchesPerList).map(({ isAbsent }) => isAbsent)).toEqual(searched.map(() => false));
+  return copies.slice(searchesPerList).map(({ isAbsent }) => isAbsent);
+}
+
+test('a list that lacks a key that a search found is not believed', async () => {
+  expect(await absentAfterSearches([hourMs, hourMs], undefined, false)).toEqual([true, true]);
+  expect(await absentAfterSearches([hourMs, hourMs], undefined, true)).toEqual([false, false]);
+});
+
 test('only a key that was settled when the member was listed is absent for certain, whatever the clock does', async () => {
-  const absent = (await copiesOf([hourMs, 59_000, -hourMs])).map(({ isAbsent }) => isAbsent);
-  expect(absent, 'the second is too new, the third was made before the clock was set back').toEqual([true, false]);
-  const later = (await copiesOf([hourMs, 59_000], confirmedAfter(2_000))).map(({ isAbsent }) => isAbsent);
-  expect(later, 'listed while the second was too new').toEqual([true, false]);
+  const absent = await absentAfterSearches([59_000, -hourMs, hourMs]);
+  expect(absent, 'the second is too new, the third was made before the clock was set back').toEqual([false, true]);
+  const later = await absentAfterSearches([hourMs, 59_000, hourMs], confirmedAfter(2_000));
+  expect(later, 'listed while the second was too new').toEqual([true, false, true]);
 });
 
 test('no copy goes on after the lease, which was confirmed after its time began', async () => {

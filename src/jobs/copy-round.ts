@@ -37,6 +37,8 @@ const maxFailuresInARow = 10;
  * the keys. Only the holder of the lease copies what has settled, so nothing else adds to the list.
  */
 const listedForMs = 30_000;
+/** So many copies after each list also search for their key: a module may list only a part of its keys. */
+export const searchesPerList = 4;
 
 /** A part of a batch was not copied: the record of the batch says so. */
 class CopiesFailedError extends HoldfastError {
@@ -57,6 +59,9 @@ export class CopyRound {
   #held: ReadonlySet<string> = new Set();
   #listedUntilMs = 0;
   #listedDate = new Date(0);
+  #searchesLeft = 0;
+  /** A search found a key that the list lacks. From then on every copy searches. */
+  #listIsIncomplete = false;
   #isAbsent = false;
 
   constructor(tools: CopyRoundTools, memberName: string) {
@@ -126,15 +131,23 @@ export class CopyRound {
     const material = await core.catalog.findMaterial(materialId);
     if (material === undefined || !this.#isSettled(material)) return false;
     // One that was not settled when the keys were listed may have come since.
-    const isAbsent = !(await this.#listed()).has(materialId) && this.#isOld(material, this.#listedDate);
+    const isUnlisted = !(await this.#listed()).has(materialId) && this.#isOld(material, this.#listedDate);
+    const isAbsent = isUnlisted && this.#believesList();
     // It ends before the lease can: a process that was stopped in between must not copy what another one has.
     const call = { deadlineMs: core.clock.monotonicMs() + callTimeoutMs };
     await held.confirm();
     if (!(await core.catalog.isMaterialKept(materialId))) return false;
     const request = { material: materialReference(material), memberName: this.#memberName, isAbsent };
-    await cluster.perform('copyKeyMaterial', request, call);
+    const { copied } = await cluster.perform('copyKeyMaterial', request, call);
+    if (isUnlisted && !copied) this.#listIsIncomplete = true;
     if (await core.catalog.isMaterialKept(materialId)) return true;
     await this.#takeBack(materialId);
+    return false;
+  }
+
+  #believesList(): boolean {
+    if (this.#searchesLeft === 0) return !this.#listIsIncomplete;
+    this.#searchesLeft -= 1;
     return false;
   }
 
@@ -156,6 +169,7 @@ export class CopyRound {
     this.#held = new Set(inventory.materialIds);
     this.#listedUntilMs = startMs + listedForMs;
     this.#listedDate = startDate;
+    this.#searchesLeft = searchesPerList;
     return this.#held;
   }
 

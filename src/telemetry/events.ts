@@ -115,7 +115,7 @@ function keyEvents(
   { logger, metrics }: EventSink,
   clock: Clock,
   labels: (place: MemberPlace) => { cluster: string; member: string },
-): Pick<HsmEvents, 'materialAlert' | 'copyMissing' | 'generationBehind'> {
+): Pick<HsmEvents, 'materialAlert' | 'copyMissing' | 'inventoryFailed' | 'generationBehind'> {
   const alertLines = new LineLimit(clock);
   const copyLines = new LineLimit(clock);
   return {
@@ -130,6 +130,7 @@ function keyEvents(
       if (line === undefined) return;
       logger.warn({ ...place, materialId, err: cause, ...line }, 'member lacks key material that others have');
     },
+    inventoryFailed: (place, cause) => logger.warn({ ...place, err: cause }, 'the keys of a member could not be listed'),
     generationBehind: (place, generationInUse) =>
       logger.error(
         { ...place, generationInUse },

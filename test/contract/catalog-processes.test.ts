@@ -29,8 +29,12 @@ class Writer {
     });
   }
 
+  /** @throws if it ends before that: then nothing more comes */
   async acknowledged(count: number): Promise<void> {
-    while (this.acknowledgedKeys.length < count) await once(this.process, 'message');
+    const tooEarly = this.ended.then(([code, signal]) => {
+      throw new Error(`A writer ended (${String(code ?? signal)}) with ${this.acknowledgedKeys.length} keys.`);
+    });
+    while (this.acknowledgedKeys.length < count) await Promise.race([once(this.process, 'message'), tooEarly]);
   }
 }
 

@@ -20,9 +20,25 @@ std::string& keyWanted() {
 
 std::string wantedKey() { return keyWanted(); }
 
+/// How many objects this thread's search has found so far.
+CK_ULONG& foundSoFar() {
+  static thread_local CK_ULONG found = 0;
+  return found;
+}
+
+/// Hides what a search finds beyond the most that one may find.
+void limitFound(const std::optional<Decision>& decision, CK_ULONG& count) {
+  if (decision && decision->action == Action::kFew) {
+    const CK_ULONG most = decision->value.value_or(0);
+    count = std::min(count, most - std::min(most, foundSoFar()));
+  }
+  foundSoFar() += count;
+}
+
 CK_RV findObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG count) {
   using Forwarded = FAULT_HSM_FORWARD(C_FindObjectsInit);
   keyWanted() = keyIn(wanted, count);
+  foundSoFar() = 0;
   return guarded(
       kC_FindObjectsInit, session,
       [&](const auto& decision) -> CK_RV {
@@ -115,6 +131,7 @@ CK_RV findObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE* found, CK_ULONG m
         if (rv != CKR_OK) return rv;
         if (asks(decision, Action::kEndless)) return findForEver(found, most, count);
         if (asks(decision, Action::kNoObjects) || device().hidesObjects(session)) *count = 0;
+        limitFound(decision, *count);
         auto& objects = device().objects();
         for (CK_ULONG i = 0; i < *count; ++i) {
           found[i] = objects.shown(found[i], session, device().identifies());

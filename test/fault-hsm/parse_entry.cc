@@ -57,6 +57,7 @@ const std::map<std::string, Word>& actionWords() {
                                                  {"limit", {Action::kLimit, Operand::kNumber}},
                                                  {"wrong-handle", {Action::kWrongHandle, Operand::kNone}},
                                                  {"no-objects", {Action::kNoObjects, Operand::kNone}},
+                                                 {"few", {Action::kFew, Operand::kNumber}},
                                                  {"stale-handle", {Action::kStaleHandle, Operand::kNone}},
                                                  {"remove", {Action::kRemove, Operand::kRemoval}},
                                                  {"lose-sessions", {Action::kLoseSessions, Operand::kMaybe}},

@@ -40,6 +40,7 @@ enum class Action {
   kLimit,         ///< `limit n`, of C_GenerateRandom: CKR_DATA_LEN_RANGE for more bytes.
   kWrongHandle,   ///< `wrong-handle`, of C_FindObjects: another object's handle.
   kNoObjects,     ///< `no-objects`, of C_FindObjects: none is found.
+  kFew,           ///< `few n`, of C_FindObjects: no search finds more than n.
   kStaleHandle,   ///< `stale-handle`: the handles it uses are no longer valid.
   kRemove,        ///< `remove <how>`: the device becomes unavailable.
   kLoseSessions,  ///< `lose-sessions [code]`

@@ -214,6 +214,7 @@ export function recordingEvents(events: string[]): HsmEvents {
     laneQuarantined: ({ memberName }) => void events.push(`quarantined ${memberName}`),
     materialAlert: (_place, _materialId, alert) => void events.push(alert),
     copyMissing: ({ memberName }) => void events.push(`copy missing ${memberName}`),
+    inventoryFailed: ({ memberName }) => void events.push(`not listed ${memberName}`),
     generationBehind: ({ memberName }) => void events.push(`behind ${memberName}`),
     lanesHung: (_clusterId, laneCount) => void events.push(`hung ${laneCount}`),
   };

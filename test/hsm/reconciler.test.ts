@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
 import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
+import { searchesPerList } from '../../src/jobs/copy-round.js';
 import { IntentRecovery } from '../../src/jobs/intent-recovery.js';
 import { Reconciler, type ReconcilerOptions } from '../../src/jobs/reconciler.js';
 import type { MemberReconciliation, Reconciliation } from '../../src/jobs/reconciliation.js';
@@ -99,6 +100,44 @@ describe('reconciliation', () => {
     expect(on.backgroundErrors).toEqual([]);
   });
 
+  test('a member whose list of keys ends early gets no second object of those that it left out', async () => {
+    const made = [];
+    for (let count = 0; count < 12; count += 1) made.push(await on.makeKey(cluster));
+    const lacking = await keyWithoutC();
+    // A process that starts while it lies has never seen the keys that are left out.
+    const { fault } = on.member(2);
+    fault.obey('C_FindObjects few 6');
+    const other = await on.connected(on.clusters());
+    const [, , before] = (await reconcilerOf(other, 'another process').reconcile(clusterId)).members;
+    expect(before?.missing).toBeGreaterThan(searchesPerList);
+    fault.heal();
+    const [, , after] = (await reconcilerOf(cluster).reconcile(clusterId)).members;
+    expect(after).toMatchObject({ present: 13, missing: 0, duplicateMaterialIds: [] });
+    for (const { material } of [...made, lacking])
+      await cluster.perform('proveKeyMaterial', { material, memberName: 'c' }, inTime());
+  });
+
+  test('a member that lies about its keys is not repaired, and keeps no other from it', async () => {
+    on.member(1).fault.obey('C_UnwrapKey rv 0x5');
+    const { material } = await on.makeKey(cluster);
+    on.member(1).fault.heal();
+    on.member(2).fault.obey('C_FindObjects no-objects');
+    const { members } = await reconcilerOf(cluster).reconcile(clusterId);
+    expect(members.map(({ memberName, compared, copied }) => [memberName, compared, copied])).toEqual([
+      ['a', true, 0],
+      ['b', true, 1],
+      ['c', false, 0],
+    ]);
+    on.member(2).fault.heal();
+    const healed = (await reconcilerOf(cluster).reconcile(clusterId)).members;
+    expect(healed.map(({ missing, copied, duplicateMaterialIds }) => [missing, copied, duplicateMaterialIds])).toEqual([
+      [0, 0, []],
+      [0, 0, []],
+      [0, 0, []],
+    ]);
+    for (const memberName of ['b', 'c']) await cluster.perform('proveKeyMaterial', { material, memberName }, inTime());
+  });
+
   test('searches no member once more for each key: on large tokens that takes longer than the copy', async () => {
     const searches = async (keys: number): Promise<number[]> => {
       for (let made = 0; made < keys; made += 1) await keyWithoutC();
@@ -108,7 +147,7 @@ describe('reconciliation', () => {
       return on.members.map(({ fault }, index) => fault.calls('C_FindObjectsInit') - (before[index] ?? 0));
     };
     await searches(1);
-    expect(await searches(12)).toEqual(await searches(2));
+    expect(await searches(12)).toEqual(await searches(searchesPerList));
   });
 
   const meanwhile: [string, (copy: (of: HsmCluster) => Promise<unknown>) => Promise<unknown>][] = [

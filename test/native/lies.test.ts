@@ -169,6 +169,10 @@ addLies('C_GetSessionInfo', 'reopen', 'pretend, garbage, flip');
 addLies('C_Login', 'reopen', 'pretend', { rv: 0x101 });
 addLies('C_FindObjectsInit', 'inventory', 'pretend', notBegun);
 addLies('C_FindObjects', 'inventory', 'long, huge, zero, repeat');
+// A key that the token has is not found. That the handle of another key can be read shows it.
+addLies('C_FindObjects', 'inventory', 'no-objects, few 1');
+addLies('C_FindObjects', 'destroy a missing key', 'no-objects, few 0');
+addLies('C_FindObjects', 'read attributes', 'no-objects, few 0');
 addLies('C_FindObjects', 'inventory', 'endless', 'bad-output', 4_000);
 addLies('C_FindObjects', 'read attributes', 'long, huge, zero, repeat');
 addLies('C_FindObjects', 'probe', 'long, huge, zero, repeat, wrong-handle');

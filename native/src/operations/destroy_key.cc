@@ -4,6 +4,7 @@
 #include "attributes.h"
 #include "key_finding.h"
 #include "operations/operations.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -30,8 +31,7 @@ class DestroyKey final : public Operation {
     }
     for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(context, handle);
     if (known) requireGone(context, *known);
-    // An empty search counts only if the token still answers (invariant 4).
-    context.token.proveAlive(context.session);
+    requireNothingFound(context, doomed_);
     return uint64_t(destroyed_.size());
   }
 

@@ -1,6 +1,7 @@
 #include "key_finding.h"
 #include "operations/operations.h"
 #include "search.h"
+#include "search_proof.h"
 #include "self_test.h"
 
 namespace holdfast {
@@ -45,6 +46,8 @@ void requireReading(OperationContext& context, CK_OBJECT_HANDLE unread) {
 
 std::vector<ObjectSummary> takeInventory(OperationContext& context) {
   std::vector<ObjectSummary> objects;
+  // Before the search: a key that is made meanwhile is no witness.
+  const auto known = context.cache.knownKeys(Search::kMostObjects);
   const auto handles = allObjects(context);
   for (const CK_OBJECT_HANDLE handle : handles) {
     requireTimeLeft(context, FailureKind::kLaneDeadline);
@@ -53,6 +56,7 @@ std::vector<ObjectSummary> takeInventory(OperationContext& context) {
   if (objects.empty() && !handles.empty()) requireReading(context, handles.front());
   // A token that vanished also shows no objects, or fewer of them.
   context.token.proveAlive(context.session);
+  requireListed(context, known, objects);
   context.cache.takeInventory(keysAmong(objects));
   return objects;
 }

@@ -2,6 +2,7 @@
 
 #include "key_finding.h"
 #include "operations/operations.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -15,8 +16,10 @@ class ReadAttributes final : public Operation {
 
   Value run(OperationContext& context) override {
     std::vector<KeyAttributes> attributes;
-    const auto handles = findObjectsInTurn(context, wanted_, kMostObjects);
-    if (handles.empty()) context.token.proveAlive(context.session);
+    const auto lock = lockShared(context, context.token.objects());
+    requireTime(context, bool(lock));
+    const auto handles = findObjects(context, wanted_, kMostObjects);
+    if (handles.empty()) requireNothingFound(context, wanted_);
     attributes.reserve(handles.size());
     for (const CK_OBJECT_HANDLE handle : handles) {
       requireTimeLeft(context);

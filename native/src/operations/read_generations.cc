@@ -4,6 +4,7 @@
 #include "failure.h"
 #include "generation_mark.h"
 #include "operations/operations.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -18,7 +19,7 @@ class ReadGenerations final : public Operation {
   Value run(OperationContext& context) override {
     auto marked = readMarks(context.session, cluster_);
     std::erase_if(marked, [&](const auto& one) { return !hasAllKeys(context, {cluster_, one.number}); });
-    // No marks, or no keys: that counts only if the token still answers (invariant 4).
+    if (marked.empty()) requireNone(context);
     context.token.proveAlive(context.session);
     return marked;
   }
@@ -26,6 +27,13 @@ class ReadGenerations final : public Operation {
   bool isRepeatable() const override { return true; }
 
  private:
+  /// A member that shows no generation gets no keys.
+  static void requireNone(OperationContext& context) {
+    const auto lock = lockShared(context, context.token.objects());
+    requireTime(context, bool(lock));
+    requireNothingFound(context, {});
+  }
+
   static bool hasAllKeys(OperationContext& context, const Generation& generation) {
     requireTimeLeft(context);
     return std::ranges::all_of(kClusterKeys,

@@ -6,6 +6,7 @@
 #include "key_wrapping.h"
 #include "known_answer.h"
 #include "operations/operations.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -91,8 +92,7 @@ class UnwrapKey final : public Operation {
 
   bool exists(OperationContext& context) const {
     if (!findObjects(context, material_->identity, 1).empty()) return true;
-    // An empty search counts only if the token still answers (invariant 4).
-    context.token.proveAlive(context.session);
+    requireNothingFound(context, material_->identity);
     return false;
   }
 
