@@ -130,7 +130,8 @@ function keyEvents(
       if (line === undefined) return;
       logger.warn({ ...place, materialId, err: cause, ...line }, 'member lacks key material that others have');
     },
-    inventoryFailed: (place, cause) => logger.warn({ ...place, err: cause }, 'the keys of a member could not be listed'),
+    inventoryFailed: (place, cause) =>
+      logger.warn({ ...place, err: cause }, 'the keys of a member could not be listed'),
     generationBehind: (place, generationInUse) =>
       logger.error(
         { ...place, generationInUse },
