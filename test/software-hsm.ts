@@ -47,9 +47,10 @@ export class SoftwareHsmCluster implements HsmCluster {
       const canary = encryptWith(key, canaryPlaintext(materialId), canaryAdditionalData(materialId));
       return { canary, extractable: false, memberNames: [memberName] };
     },
-    copyKeyMaterial: () => {
-      throw new HoldfastError('UNSUPPORTED_OPERATION', 'The keys cannot leave their token.');
-    },
+    copyKeyMaterial: keysStay,
+    wrapKeyMaterial: keysStay,
+    makeBackupMac: keysStay,
+    proveWrappedKeyMaterial: keysStay,
     proveKeyMaterial: ({ material }) => {
       this.#proved(material);
       return undefined;
@@ -196,4 +197,8 @@ function decryptWith(key: Buffer, encrypted: EncryptedData, additionalData: Uint
   } catch {
     return undefined;
   }
+}
+
+function keysStay(): never {
+  throw new HoldfastError('UNSUPPORTED_OPERATION', 'The keys cannot leave their token.');
 }

@@ -53,6 +53,12 @@ constexpr LaneOperation kControlOperations[] = {
        return makeUnwrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]),
                             noveltyOf(info[5]));
      }},
+    {"backupMac",
+     [](const auto& info) { return makeBackupMac(generationOf(info[1], info[2]), bytesOf(info[3])); }},
+    {"proveBlob",
+     [](const auto& info) {
+       return makeProveBlob(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]));
+     }},
 };
 
 /// Operations of callers, whose answers are packed. The ticket comes before the members.

@@ -44,6 +44,8 @@ const ClusterKey& clusterKeyFor(WrappingKeyKind kind) {
   return *std::ranges::find(kClusterKeys, std::optional(kind), &ClusterKey::wraps);
 }
 
+const ClusterKey& backupKey() { return kClusterKeys.back(); }
+
 KeyName nameOf(const Generation& generation, const ClusterKey& key) {
   std::string label =
       "holdfast/" + generation.cluster + "/" + std::to_string(generation.number) + "/" + key.name;

@@ -43,6 +43,9 @@ inline constexpr std::array<ClusterKey, 4> kClusterKeys{
 /// The cluster key that wraps this kind of keys.
 [[nodiscard]] const ClusterKey& clusterKeyFor(WrappingKeyKind kind);
 
+/// The key that authenticates backups.
+[[nodiscard]] const ClusterKey& backupKey();
+
 /// Label and CKA_ID, which are the same text: `holdfast/<cluster>/<generation>/<key>`.
 [[nodiscard]] KeyName nameOf(const Generation& generation, const ClusterKey& key);
 

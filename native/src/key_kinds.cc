@@ -55,11 +55,11 @@ const KeyKind& rsaSigningKey() { return kRsaSigningKey; }
 const KeyKind& ecSigningKey() { return kEcSigningKey; }
 
 ObjectTemplate keyTemplate(const KeyKind& kind, const KeyName& name, Custody custody, bool withCopyable,
-                           std::optional<CK_ULONG> valueLength) {
+                           std::optional<CK_ULONG> valueLength, Lifetime lifetime) {
   ObjectTemplate wanted;
   wanted.number(CKA_CLASS, kind.objectClass).number(CKA_KEY_TYPE, kind.keyType);
   if (valueLength) wanted.number(CKA_VALUE_LEN, *valueLength);
-  wanted.flags({CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE}, true);
+  wanted.flag(CKA_TOKEN, lifetime == Lifetime::kToken).flags({CKA_PRIVATE, CKA_SENSITIVE}, true);
   wanted.flag(CKA_EXTRACTABLE, custody == Custody::kWrapped);
   if (custody == Custody::kWrapped) wanted.flag(CKA_WRAP_WITH_TRUSTED, true);
   for (const CK_ATTRIBUTE_TYPE type : usageOf(kind.objectClass))

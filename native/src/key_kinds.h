@@ -45,6 +45,13 @@ enum class Custody : uint8_t {
   kWrapped,
 };
 
+/// How long a key lives.
+enum class Lifetime : uint8_t {
+  kToken,
+  /// Until it is destroyed, or its session ends: it is seen by every session of the process, and by no other.
+  kSession,
+};
+
 /// One kind of KMS key.
 struct KeyKind {
   const char* name = "";
@@ -72,7 +79,8 @@ struct KeyName {
 /// only for C_GenerateKey: SoftHSM refuses it in C_UnwrapKey. The attributes of a pair's private key belong
 /// into C_GenerateKeyPair.
 [[nodiscard]] ObjectTemplate keyTemplate(const KeyKind& kind, const KeyName& name, Custody custody,
-                                         bool withCopyable, std::optional<CK_ULONG> valueLength = {});
+                                         bool withCopyable, std::optional<CK_ULONG> valueLength = {},
+                                         Lifetime lifetime = Lifetime::kToken);
 
 /// CKA_WRAP_TEMPLATE of a wrapping key: the keys that it wraps.
 [[nodiscard]] ObjectTemplate wrapTemplate(WrappingKeyKind kind);

@@ -50,13 +50,14 @@ CK_OBJECT_HANDLE unwrapKey(Session& session, const Wrapping& wrapping, ByteView 
   return key;
 }
 
-void requireKeyAsMade(const KeyAttributes& read, const KeyKind& kind, const KeyName& name, Custody custody) {
+void requireKeyAsMade(const KeyAttributes& read, const KeyKind& kind, const KeyName& name, Custody custody,
+                      Lifetime lifetime) {
   const bool leaves = custody == Custody::kWrapped;
   requireAttribute(read.objectClass == kind.objectClass, "CKA_CLASS is not the expected one");
   requireAttribute(read.keyType == kind.keyType, "CKA_KEY_TYPE is not the expected one");
   requireAttribute(read.id == name.id, "CKA_ID is not the expected one");
   requireAttribute(read.label == name.label, "CKA_LABEL is not the expected one");
-  requireAttribute(read.isToken, "CKA_TOKEN is not true");
+  requireAttribute(read.isToken == (lifetime == Lifetime::kToken), "CKA_TOKEN is not the expected one");
   requireAttribute(read.isPrivate, "CKA_PRIVATE is not true");
   requireAttribute(read.sensitive, "CKA_SENSITIVE is not true");
   requireAttribute(read.extractable == leaves, "CKA_EXTRACTABLE is not the expected one");

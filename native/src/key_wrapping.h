@@ -26,6 +26,7 @@ struct Wrapping {
                                          ObjectTemplate& wanted);
 
 /// Throws `material-mismatch` unless a key has every attribute that `keyTemplate` asked for.
-void requireKeyAsMade(const KeyAttributes& read, const KeyKind& kind, const KeyName& name, Custody custody);
+void requireKeyAsMade(const KeyAttributes& read, const KeyKind& kind, const KeyName& name, Custody custody,
+                      Lifetime lifetime = Lifetime::kToken);
 
 }  // namespace holdfast

@@ -193,5 +193,58 @@ TEST_F(Replication, AFailedCallLeavesNothingInTheWayOfTheNextAttempt) {
   }
 }
 
+Bytes backupMac(TestPool& pool, int member, const Generation& generation, const Bytes& data) {
+  return valueOf<Bytes>(pool.run(member, makeBackupMac(generation, data)));
+}
+
+TEST_F(Replication, AllMembersMakeTheSameMacAndOfOtherDataAnotherOne) {
+  const Bytes mac = backupMac(pool_, 0, generation_, bytesOf("backup"));
+  EXPECT_EQ(mac.size(), 32U);
+  EXPECT_EQ(backupMac(pool_, 1, generation_, bytesOf("backup")), mac);
+  EXPECT_EQ(backupMac(pool_, 2, generation_, bytesOf("backup")), mac);
+  EXPECT_NE(backupMac(pool_, 0, generation_, bytesOf("backuq")), mac);
+}
+
+TEST_F(Replication, NoMacIsMadeUnderAGenerationThatTheTokenLacks) {
+  const auto failure = failureOf(pool_.run(0, makeBackupMac({"cluster-test", 7}, bytesOf("backup"))));
+  EXPECT_EQ(failure.kind, FailureKind::kMaterialMissing);
+}
+
+TEST_F(Replication, ABlobIsProvedOnAMemberWithAndWithoutTheKey) {
+  const auto key = make();
+  const Bytes blob = wrap(0, key);
+  for (const int member : {0, 1})
+    valueOf<std::monostate>(pool_.run(member, makeProveBlob(key, generation_, blob)));
+  // The copy that was proved is gone, and the key in use is the same.
+  EXPECT_EQ(copies(0, key), 1U);
+  EXPECT_EQ(copies(1, key), 0U);
+  EXPECT_EQ(copies(1, std::make_shared<const Material>(Material{{CKO_SECRET_KEY, {}}, "", true, {}})), 0U);
+  valueOf<std::monostate>(pool_.run(0, makeProbe(key)));
+}
+
+TEST_F(Replication, ABlobOfEachKindIsProved) {
+  UserSession user(members_->open().front());
+  for (const auto& kindOf : std::span(kKinds).subspan(1)) {
+    const KeyKind& kind = kindOf();
+    SCOPED_TRACE(kind.name);
+    const auto key = makeOf(user, kind, kind.name + std::string(", archived"));
+    const auto other = makeOf(user, kind, kind.name + std::string(", archived too"));
+    EXPECT_EQ(copies(0, key), 1U);
+    const Bytes blob = wrap(0, key);
+    valueOf<std::monostate>(pool_.run(1, makeProveBlob(key, generation_, blob)));
+    static_cast<void>(failureOf(pool_.run(1, makeProveBlob(other, generation_, blob))));
+    EXPECT_EQ(copies(1, key) + copies(1, other), 0U);
+  }
+}
+
+TEST_F(Replication, ABlobThatIsDamagedOrOfAnotherKeyIsNotProved) {
+  const auto key = make();
+  Bytes blob = wrap(0, key);
+  EXPECT_EQ(failureOf(pool_.run(1, makeProveBlob(make(), generation_, blob))).kind, FailureKind::kRv);
+  blob[7] ^= 1;
+  static_cast<void>(failureOf(pool_.run(1, makeProveBlob(key, generation_, blob))));
+  EXPECT_EQ(copies(1, key), 0U);
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -78,6 +78,28 @@ export interface ClusterOperations {
    */
   proveKeyMaterial: { request: { material: MaterialReference; memberName: string }; result: undefined };
   /**
+   * Wraps a material under the wrapping key of a generation, on any member that has both; undefined if all members of the
+   * cluster are open and none has the material. The blob is no secret. Rejects with UNSUPPORTED_OPERATION without
+   * `replication: wrapped`, as do the next two.
+   */
+  wrapKeyMaterial: {
+    request: { material: MaterialReference; generation: number };
+    result: Uint8Array | undefined;
+  };
+  /** HMAC-SHA-256 under the backup key of a generation; left out: of the one in use. */
+  makeBackupMac: {
+    request: { data: Uint8Array; generation?: number | undefined };
+    result: { mac: Uint8Array; generation: number };
+  };
+  /**
+   * Proves that a blob holds the material: unwraps it as a session object on any member with the generation's keys, decrypts
+   * the canary, and destroys the object. It touches no key in use.
+   */
+  proveWrappedKeyMaterial: {
+    request: { material: MaterialReference; generation: number; blob: Uint8Array };
+    result: undefined;
+  };
+  /**
    * Destroys every object with this CKA_ID on every member, or on the named one. Resolves when all members have
    * answered; missing objects are not an error.
    */

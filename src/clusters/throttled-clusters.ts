@@ -29,13 +29,16 @@ export function throttledClusters(
 }
 
 /**
- * The operations that do not count: making, copying, proving, destroying and listing keys. All others use a key or draw
+ * The operations that do not count: making, copying, archiving, proving, destroying and listing keys. All others use a key or draw
  * random bytes, and count.
  */
 const free: ReadonlySet<ClusterOperation> = new Set([
   'generateKeyMaterial',
   'copyKeyMaterial',
   'proveKeyMaterial',
+  'wrapKeyMaterial',
+  'makeBackupMac',
+  'proveWrappedKeyMaterial',
   'destroyKeyMaterial',
   'listMaterialIds',
 ]);

@@ -29,6 +29,8 @@ const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'generate-key',
   'wrap-key',
   'unwrap-key',
+  'backup-mac',
+  'prove-blob',
   'generations',
   'destroy-key',
   'read-attributes',

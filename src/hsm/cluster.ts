@@ -15,6 +15,7 @@ import { DataKeyGeneration, Decryption, Encryption, RandomDraw } from './data-op
 import type { MemberPlace } from './events.js';
 import { classify } from './failure.js';
 import { materialIdsIn } from './inventory-ids.js';
+import { KeyArchiving } from './key-archiving.js';
 import { makeKeyOn } from './key-making.js';
 import { MaterialCache, materialIdBytes, secretKeyClass } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
@@ -54,6 +55,8 @@ export class PooledCluster implements HsmCluster {
   readonly #materials: MaterialCache;
   /** Undefined without `replication: wrapped`. */
   readonly #replication: Replication | undefined;
+  /** Undefined without `replication: wrapped`. */
+  readonly #keyArchiving: KeyArchiving | undefined;
   /** Undefined without `replication: vendor`. */
   readonly #vendorReplication: VendorReplication | undefined;
   readonly #operations: {
@@ -63,6 +66,9 @@ export class PooledCluster implements HsmCluster {
       (this.#replication ?? this.#vendorReplication)?.generate(request, call) ?? this.#generate(request, call),
     copyKeyMaterial: (request, call) => this.#copyKeyMaterial(request, call),
     proveKeyMaterial: (request, call) => this.#proveKeyMaterial(request, call),
+    wrapKeyMaterial: async (request, call) => this.#requiredArchiving().wrap(request, call),
+    makeBackupMac: async (request, call) => this.#requiredArchiving().mac(request, call),
+    proveWrappedKeyMaterial: async (request, call) => this.#requiredArchiving().prove(request, call),
     destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
     encrypt: (request, call) => this.#encrypt(request, call),
     decrypt: (request, call) => this.#decrypt(request, call),
@@ -87,8 +93,12 @@ export class PooledCluster implements HsmCluster {
     const parts = { calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
     if (missing === undefined) return;
     const replicating = { ...tools, ...parts, clusterId, minimumMembers, missing };
-    if (replication === 'wrapped') this.#replication = new Replication({ ...replicating, trust });
-    else this.#vendorReplication = new VendorReplication(replicating);
+    if (replication === 'wrapped') {
+      this.#replication = new Replication({ ...replicating, trust });
+      this.#keyArchiving = new KeyArchiving(replicating, this.#replication.generations);
+    } else {
+      this.#vendorReplication = new VendorReplication(replicating);
+    }
   }
 
   /** All members of the configuration, open or not. */
@@ -155,8 +165,18 @@ export class PooledCluster implements HsmCluster {
     call: HsmCall,
   ): Promise<ClusterResult<'copyKeyMaterial'>> {
     if (this.#replication !== undefined) return this.#replication.copy(request, call);
+    return Promise.reject(this.#keysStay());
+  }
+
+  /** @throws UNSUPPORTED_OPERATION without `replication: wrapped` */
+  #requiredArchiving(): KeyArchiving {
+    if (this.#keyArchiving === undefined) throw this.#keysStay();
+    return this.#keyArchiving;
+  }
+
+  #keysStay(): HoldfastError {
     const message = `The keys of cluster ${this.clusterId} cannot leave their token.`;
-    return Promise.reject(new HoldfastError('UNSUPPORTED_OPERATION', message));
+    return new HoldfastError('UNSUPPORTED_OPERATION', message);
   }
 
   async #proveKeyMaterial(

@@ -29,4 +29,27 @@ export interface NativeKeyWrapping {
     isNew: boolean,
     deadlineMs: number,
   ): Promise<NativeResult<number>>;
+  /**
+   * HMAC-SHA-256 of the data, under the backup key of this generation of the cluster. Rejects with `material-missing` or
+   * `material-mismatch`, as `wrapKey` does.
+   */
+  backupMac(
+    member: number,
+    clusterId: string,
+    generation: number,
+    data: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<Uint8Array>>;
+  /**
+   * Makes the material's key of a blob as a session object, proves it by its attributes and its canary, and destroys it.
+   * No key in use is touched: the object has no CKA_ID.
+   */
+  proveBlob(
+    member: number,
+    material: NativeMaterialReference,
+    clusterId: string,
+    generation: number,
+    blob: Uint8Array,
+    deadlineMs: number,
+  ): Promise<NativeResult<null>>;
 }

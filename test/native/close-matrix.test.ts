@@ -75,6 +75,16 @@ const matrix: Record<keyof NativePool, Row> = {
     ...refusedWhenClosing,
     open: 'material-missing',
   },
+  backupMac: {
+    call: (pool) => pool.backupMac(0, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(8), soon()),
+    ...refusedWhenClosing,
+    open: 'material-missing',
+  },
+  proveBlob: {
+    call: (pool, key) => pool.proveBlob(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), soon()),
+    ...refusedWhenClosing,
+    open: 'material-missing',
+  },
   encrypt: { call: (pool, key) => pool.encrypt(null, key.reference, text('x'), empty, soon()), ...refusedWhenClosing },
   decrypt: {
     call: (pool, { material, reference }) =>

@@ -51,6 +51,13 @@ enum class Novelty : uint8_t {
 [[nodiscard]] OperationPointer makeUnwrapKey(MaterialPointer material, Generation generation, Bytes blob,
                                              Novelty novelty = Novelty::kMayExist);
 
+/// HMAC-SHA-256 of the data under the generation's key for backups. Throws `material-mismatch` if that key
+/// lacks one of its attributes.
+[[nodiscard]] OperationPointer makeBackupMac(Generation generation, Bytes data);
+/// Makes the material's key of a blob as a session object, proves it by its attributes and its known answer,
+/// and destroys it. It has neither CKA_ID nor label: the search for a key in use does not find it.
+[[nodiscard]] OperationPointer makeProveBlob(MaterialPointer material, Generation generation, Bytes blob);
+
 /// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
 /// alone proves nothing: anyone who reaches the token can plant one.
 [[nodiscard]] OperationPointer makeReadGenerations(std::string cluster);

@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "cluster_keys.h"
+#include "cluster_key_finding.h"
 #include "key_finding.h"
 #include "key_proof.h"
 #include "key_wrapping.h"
@@ -11,26 +11,6 @@
 namespace holdfast {
 namespace {
 
-/// The wrapping key of the generation, with all its attributes: a key that the holder of the PIN put in its
-/// place is not trusted, and the HSM would refuse it, unless it does not enforce trust.
-Wrapping findWrapping(OperationContext& context, const KeyKind& kind, const Generation& generation) {
-  const ClusterKey& key = clusterKeyFor(kind.wrappedBy);
-  const KeyName name = nameOf(generation, key);
-  const ObjectIdentity identity{CKO_SECRET_KEY, name.id};
-  const auto entry = context.cache.entry(identity);
-  auto handle = entry->candidate();
-  if (!handle) handle = findOneObject(context, identity);
-  try {
-    requireClusterKey(context.session, *handle, key, name, context.profile);
-  } catch (const Failure&) {
-    // The next attempt searches anew: the handle may be another object's by now.
-    context.cache.drop(identity, entry);
-    throw;
-  }
-  entry->recordSeen(*handle);
-  return {*handle, context.profile.keyWrapWithPadding};
-}
-
 /// C_WrapKey of a key that has proved itself.
 class WrapKey final : public Operation {
  public:
@@ -38,7 +18,7 @@ class WrapKey final : public Operation {
       : material_(std::move(material)), generation_(std::move(generation)) {}
 
   Value run(OperationContext& context) override {
-    const Wrapping wrapping = findWrapping(context, kindOf(material_->knownAnswer), generation_);
+    const Wrapping wrapping = requiredWrapping(context, kindOf(material_->knownAnswer), generation_);
     const ProvenKey key = provenKey(context, material_);
     requireTimeLeft(context);
     Bytes blob = wrapKey(context.session, wrapping, key.handle);
@@ -63,7 +43,7 @@ class UnwrapKey final : public Operation {
         novelty_(novelty) {}
 
   Value run(OperationContext& context) override {
-    const Wrapping wrapping = findWrapping(context, kindOf(material_->knownAnswer), generation_);
+    const Wrapping wrapping = requiredWrapping(context, kindOf(material_->knownAnswer), generation_);
     const CK_OBJECT_HANDLE made = unwrapIfMissing(context, wrapping);
     if (made == CK_INVALID_HANDLE) {
       static_cast<void>(provenKey(context, material_));
