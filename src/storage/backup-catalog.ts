@@ -36,7 +36,7 @@ export async function backupCatalog(
   if (isTaken(to)) throw occupied(to);
   requireNone(catalogProblem(from));
   return withPartial(to, async (partial) => {
-    await copy(from, partial.path, onProgress);
+    await copyCatalog(from, partial.path, onProgress);
     const content = await finish(partial.path);
     if (!partial.publish()) throw occupied(to);
     return content;
@@ -68,7 +68,7 @@ export async function withPartial<T>(target: string, work: (partial: PartialFile
 }
 
 /** The read transaction pins one moment: without it SQLite restarts the copy whenever another process writes. */
-async function copy(from: string, to: string, onProgress: ProgressListener): Promise<void> {
+export async function copyCatalog(from: string, to: string, onProgress: ProgressListener): Promise<void> {
   const connection = openConnection(from, busyTimeoutMs);
   try {
     connection.exec('begin');

@@ -1,0 +1,71 @@
+import type { MaterialReference } from '../clusters/hsm-cluster.js';
+
+/** The ports of backups; `storage/` implements them. */
+
+/** A material of a catalog, with the facts of its key. */
+export interface SnapshotMaterial extends MaterialReference {
+  clusterId: string;
+  account: string;
+  region: string;
+  keyId: string;
+  keySpec: string;
+  keyUsage: string;
+  creationDate: Date;
+}
+
+/** The content of a snapshot. */
+export interface SnapshotContent {
+  incarnationId: string;
+  schemaVersion: number;
+  bytes: number;
+  /** Keys that are not deleted. */
+  keys: number;
+  tombstones: number;
+  /** The clusters of those keys, with the number of materials that are not destroyed. */
+  clusters: readonly { clusterId: string; materials: number }[];
+}
+
+/** The catalog as it was at one moment, in a file of its own. */
+export interface CatalogSnapshot {
+  readonly content: SnapshotContent;
+  /** The file, from its first byte to its last. */
+  bytes(): AsyncIterable<Uint8Array>;
+  /** The materials of a cluster that are not destroyed, ascending by id, from the first after `afterMaterialId`. */
+  materials(clusterId: string, afterMaterialId: string | undefined, limit: number): SnapshotMaterial[];
+  /** Removes the file. */
+  discard(): void;
+}
+
+/** Makes snapshots of the catalog. */
+export interface CatalogSnapshots {
+  /** Rejects with a `BackupStorageError` if there is no room. */
+  take(): Promise<CatalogSnapshot>;
+}
+
+/** An archive in the making. It appears under its name complete, or not at all. */
+export interface NewArchive {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Syncs it and gives it its name. */
+  publish(): Promise<void>;
+  /** Removes its remains. Harmless after `publish`. */
+  discard(): Promise<void>;
+}
+
+/** The folder of archives. Names are those that `archiveName` makes; others are no business of the service. */
+export interface ArchiveFolder {
+  /** Begins an archive. */
+  create(name: string): Promise<NewArchive>;
+  /** An archive, from its first byte to its last. */
+  read(name: string): AsyncIterable<Uint8Array>;
+  /** A part of it; shorter at its end. */
+  readAt(name: string, offset: number, maxBytes: number): Promise<Uint8Array>;
+  /** Its length; undefined if there is none of this name. */
+  sizeOf(name: string): Promise<number | undefined>;
+  /** Harmless if it is gone. */
+  remove(name: string): Promise<void>;
+}
+
+/** The backup's folder failed. The message is for operators: it names the path and never has a secret. */
+export class BackupStorageError extends Error {
+  override readonly name = 'BackupStorageError';
+}

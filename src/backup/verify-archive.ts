@@ -1,0 +1,157 @@
+import type { HsmCall } from '../calls/hsm-call.js';
+import type { Clock } from '../clock.js';
+import type { HsmCluster } from '../clusters/hsm-cluster.js';
+import { HoldfastError } from '../errors.js';
+import type { BackupMacs } from './archive-macs.js';
+import { type ArchivePart, readArchive } from './archive-reader.js';
+import { authenticate } from './authenticate.js';
+import { InOrder } from './in-order.js';
+import { clustersWithMaterial, type Manifest } from './manifest.js';
+import type { ArchivedMaterial, ArchiveTotals } from './records.js';
+import { ArchiveRefusal } from './refusal.js';
+
+/** The dependencies of verifying archives. */
+export interface VerificationTools {
+  clock: Clock;
+  /** Whether the configuration has the cluster. */
+  isConfigured: (clusterId: string) => boolean;
+  /** Undefined if the cluster is not connected here. */
+  connectedCluster: (clusterId: string) => HsmCluster | undefined;
+  /** As for making archives. */
+  turn: (signal: AbortSignal) => Promise<void>;
+  callTimeoutMs: number;
+}
+
+/** How an archive is verified. */
+export interface VerificationRequest {
+  chunks: AsyncIterable<Uint8Array>;
+  onProgress: (progress: { done: number; total: number }) => void;
+  signal: AbortSignal;
+}
+
+/** An archive whose MACs are right, and whose keys have proved themselves but for the named ones. */
+export interface VerifiedArchive {
+  manifest: Manifest;
+  totals: ArchiveTotals;
+  /** Materials whose blob unwrapped as a session object and decrypted its canary. */
+  proved: number;
+  /** Materials that did not, though their record is authentic; at most the first 100. */
+  unproved: readonly { materialId: string; message: string }[];
+  /** Whether a cluster's MAC is over it. Without key material there is none: then only damage would have shown. */
+  isAuthenticated: boolean;
+}
+
+const window = 4;
+const maxNamed = 100;
+
+/**
+ * Proves an archive: its form, all its MACs, and that every blob unwraps on a member and decrypts its canary. No key in use is
+ * touched, and nothing is written.
+ * @throws ArchiveRefusal with the reason; HoldfastError if a cluster's members cannot be asked
+ */
+export async function verifyArchive(
+  tools: VerificationTools,
+  { chunks, onProgress, signal }: VerificationRequest,
+): Promise<VerifiedArchive> {
+  const verification = new Verification(tools);
+  for await (const part of readArchive(chunks)) {
+    signal.throwIfAborted();
+    if (part.kind === 'material') await tools.turn(signal);
+    await verification.take(part);
+    onProgress(verification.progress);
+  }
+  return verification.result();
+}
+
+class Verification {
+  readonly #tools: VerificationTools;
+  readonly #unproved: { materialId: string; message: string }[] = [];
+  readonly #macs: BackupMacs = {
+    make: async ({ clusterId, generation, data }) =>
+      (await this.#connected(clusterId).perform('makeBackupMac', { data, generation }, this.#call())).mac,
+  };
+  readonly #proofs = new InOrder<string | undefined>(window, (failure) => {
+    if (failure === undefined) this.#proved++;
+    return Promise.resolve();
+  });
+  #manifest: Manifest | undefined;
+  #ended: { totals: ArchiveTotals; isAuthenticated: boolean } | undefined;
+  #proved = 0;
+
+  constructor(tools: VerificationTools) {
+    this.#tools = tools;
+  }
+
+  get progress(): { done: number; total: number } {
+    const clusters = this.#manifest?.clusters.filter(({ content }) => content === 'key-material') ?? [];
+    const total = clusters.reduce((sum, { materials }) => sum + materials, 0);
+    return { done: this.#proved + this.#unproved.length, total };
+  }
+
+  async take(part: ArchivePart): Promise<void> {
+    switch (part.kind) {
+      case 'manifest':
+        this.#requireClusters(part.manifest);
+        this.#manifest = part.manifest;
+        return;
+      case 'material':
+        return this.#proofs.add(this.#prove(part));
+      case 'end':
+        await this.#proofs.end();
+        for (const mac of part.macs) await authenticate(mac, this.#macs);
+        this.#ended = { totals: part.totals, isAuthenticated: part.macs.length > 0 };
+        return;
+      case 'catalog':
+      case 'absence':
+        return;
+    }
+  }
+
+  result(): VerifiedArchive {
+    const [manifest, ended] = [this.#manifest, this.#ended];
+    if (manifest === undefined || ended === undefined) throw new Error('The archive was not read to its end.');
+    const unproved = this.#unproved.slice(0, maxNamed);
+    return { manifest, ...ended, proved: this.#proved, unproved };
+  }
+
+  /** Before the HSMs are asked for anything: an archive of another site names clusters that are not here. */
+  #requireClusters(manifest: Manifest): void {
+    for (const { clusterId } of clustersWithMaterial(manifest)) {
+      if (this.#tools.isConfigured(clusterId)) continue;
+      const message = `The archive has keys of cluster ${clusterId}, which the configuration does not have.`;
+      throw new ArchiveRefusal('wrong-cluster', message);
+    }
+  }
+
+  /** @returns why the material is not proved */
+  async #prove({ material, mac }: Extract<ArchivePart, { kind: 'material' }>): Promise<string | undefined> {
+    await authenticate(mac, this.#macs);
+    const { cluster_id: clusterId, generation, material_id: materialId } = material;
+    const request = { material: referenceOf(material), generation, blob: Buffer.from(material.blob, 'hex') };
+    try {
+      await this.#connected(clusterId).perform('proveWrappedKeyMaterial', request, this.#call());
+      return undefined;
+    } catch (error) {
+      // A member that is away says nothing of the archive.
+      if (!(error instanceof HoldfastError) || error.retryable) throw error;
+      this.#unproved.push({ materialId, message: error.message });
+      return error.message;
+    }
+  }
+
+  #connected(clusterId: string): HsmCluster {
+    const cluster = this.#tools.connectedCluster(clusterId);
+    if (cluster !== undefined) return cluster;
+    throw new HoldfastError('KEY_UNAVAILABLE', `Cluster ${clusterId} is not connected.`, { retryable: true });
+  }
+
+  #call(): HsmCall {
+    return { deadlineMs: this.#tools.clock.monotonicMs() + this.#tools.callTimeoutMs };
+  }
+}
+
+function referenceOf(material: ArchivedMaterial) {
+  const { material_id: materialId, label, extractable, canary_nonce, canary_ciphertext } = material;
+  const canary = { nonce: Buffer.from(canary_nonce, 'hex'), ciphertext: Buffer.from(canary_ciphertext, 'hex') };
+  return { materialId, label, extractable, canary };
+}

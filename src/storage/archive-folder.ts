@@ -1,0 +1,110 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type ArchiveFolder, BackupStorageError, type NewArchive } from '../backup/ports.js';
+import { PartialFile } from './partial-file.js';
+
+/** The folder of backup archives. Files are private (0600). */
+export function archiveFolder(folder: string): ArchiveFolder {
+  const pathOf = (name: string): string => {
+    // Names come from the catalog, which someone may have changed.
+    if (basename(name) !== name) throw new BackupStorageError(`${name} is no name of an archive.`);
+    return join(folder, name);
+  };
+  return {
+    create: (name) => inFolder(folder, () => FileArchive.begin(pathOf(name))),
+    async *read(name) {
+      try {
+        for await (const chunk of createReadStream(pathOf(name))) yield chunk as Uint8Array;
+      } catch (error) {
+        throw storageError(folder, error);
+      }
+    },
+    readAt: (name, offset, maxBytes) => inFolder(folder, () => readAt(pathOf(name), offset, maxBytes)),
+    sizeOf: (name) => inFolder(folder, () => sizeOf(pathOf(name))),
+    remove: (name) => inFolder(folder, () => rm(pathOf(name), { force: true })),
+  };
+}
+
+/** An error of the system or of SQLite, for operators. */
+export function storageError(folder: string, error: unknown): Error {
+  if (error instanceof BackupStorageError) return error;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const isFull = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
+  const what = isFull ? 'There is no room left' : `It failed (${code === '' ? message : code})`;
+  return new BackupStorageError(`${what} in the backup folder ${folder}.`, { cause: error });
+}
+
+async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageError(folder, error);
+  }
+}
+
+async function readAt(path: string, offset: number, maxBytes: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+class FileArchive implements NewArchive {
+  readonly #path: string;
+  readonly #partial: PartialFile;
+  readonly #file: FileHandle;
+
+  private constructor(path: string, partial: PartialFile, file: FileHandle) {
+    this.#path = path;
+    this.#partial = partial;
+    this.#file = file;
+  }
+
+  static async begin(path: string): Promise<FileArchive> {
+    const partial = new PartialFile(path);
+    return new FileArchive(path, partial, await open(partial.path, 'w'));
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#attempt(async () => {
+      for (let written = 0; written < bytes.length; )
+        written += (await this.#file.write(bytes, written, bytes.length - written)).bytesWritten;
+    });
+  }
+
+  publish(): Promise<void> {
+    return this.#attempt(async () => {
+      // Off the event loop; `PartialFile` syncs what is left, which is its name.
+      await this.#file.sync();
+      await this.#file.close();
+      if (!this.#partial.publish()) throw new BackupStorageError(`There is something at ${this.#path}.`);
+    });
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close();
+    this.#partial.discard();
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw storageError(this.#path, error);
+    }
+  }
+}
