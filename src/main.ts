@@ -11,13 +11,24 @@ import type { Configuration } from './config/configuration.js';
 import { loadConfiguration } from './config/load.js';
 import { loadAddon, type NativeAddon } from './hsm/native.js';
 import { requirePreconditions } from './preconditions/start.js';
-import { type ServerSignals, serverSignals } from './server-signals.js';
+import { type ServerSignals, serverSignals, type StopSignal } from './server-signals.js';
 import { preconditionEvent } from './telemetry/caller-events.js';
 import { createLogger } from './telemetry/logger.js';
 import { UnblockedLog } from './telemetry/unblocked-log.js';
 
-/** Why a server stopped. */
-export type StopReason = 'signal' | 'replacement';
+/** Why a server stopped. `finding`: how the rollback of the catalog was noticed, and what to do. */
+export type StopReason =
+  | { kind: 'signal'; signal: StopSignal }
+  | { kind: 'replacement' }
+  | { kind: 'rolled-back'; finding: string };
+
+/** How a server is started. */
+export interface ServeOptions {
+  /** With which code it exits if it cannot return, by the reason of its stop. */
+  exitCodesOf: Readonly<Record<StopReason['kind'], number>>;
+  /** Go on with a catalog that does not follow the witnesses of its members, once. */
+  acceptsRollback: boolean;
+}
 
 /** Files that the server creates are for its user only. */
 const privateUmask = 0o077;
@@ -39,11 +50,16 @@ function keepRequestsYoung(): void {
  * again, takes up members that were added to the configuration, and reopens the audit log. A second SIGTERM or SIGINT does not wait for the drain. If an HSM is stuck and
  * nothing serves, the server drains without a signal, so that it can be replaced.
  *
+ * It also drains without a signal if a member shows that the catalog was rolled back.
+ *
  * Rejects if it cannot start. Resolves after a clean stop, with the reason for the stop. It ends the process itself in
- * two cases: a lane still hangs in a module or the audit log's file blocks (with `replacementExitCode` if it is to be
- * replaced), or a stop takes longer than twice `limits.drainTimeoutMs` and five seconds.
+ * two cases: a lane still hangs in a module or the audit log's file blocks (with a code of
+ * `exitCodesOf`), or a stop takes longer than twice `limits.drainTimeoutMs` and five seconds.
  */
-export async function serve(configurationPath: string, replacementExitCode: number): Promise<StopReason> {
+export async function serve(
+  configurationPath: string,
+  { exitCodesOf, acceptsRollback }: ServeOptions,
+): Promise<StopReason> {
   const signals = serverSignals();
   process.umask(privateUmask);
   keepRequestsYoung();
@@ -59,25 +75,35 @@ export async function serve(configurationPath: string, replacementExitCode: numb
   for (const finding of findings) preconditionEvent(logger, finding);
   // Again: a SIGUSR1 that was sent before any of our code was loaded has taken effect by now.
   refuseInspector();
-  const server = await compose(configuration, secrets, logger);
+  if (acceptsRollback) logger.warn('this start accepts one rollback of the catalog');
+  const server = await compose(configuration, secrets, logger, { acceptsRollback });
   const supervisor = supervisorOf(addon, logger);
   actOnSignals(signals, () => void reloadServer(server, supervisor, logger), logger, addon);
   logger.info({ listening: server.bound, configuration: configuration.path }, 'serving');
   supervisor.ready();
-  const replacementAsked = server.replacementAsked.then(() => 'replacement' as const);
-  const reason = await Promise.race([signals.stopRequested, replacementAsked]);
-  logger.info(reason === 'replacement' ? { reason } : { signal: reason }, 'draining');
+  const reason = await stopReason(signals, server);
+  if (reason.kind === 'rolled-back') logger.fatal(reason, 'ALERT: the catalog was rolled back');
+  logger.info(reason, 'draining');
   supervisor.stopping();
-  if (reason === 'replacement') boundStop(configuration, logger, addon);
-  const exitCode = reason === 'replacement' ? replacementExitCode : 0;
+  // A signal has set the bound when it came.
+  if (reason.kind !== 'signal') boundStop(configuration, logger, addon);
   const { lanesHung, auditHung } = await server.stop();
   if (auditHung) logger.error('the audit log blocks: the records that wait for it are lost');
   supervisor.close();
   logger.info('stopped');
   logger.flush();
   // A thread that hangs inside a module, or in a write, would block a normal exit (native/README.md).
-  if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCode);
-  return reason === 'replacement' ? 'replacement' : 'signal';
+  if (lanesHung || auditHung) addon.exitNow(auditHung ? 1 : exitCodesOf[reason.kind]);
+  return reason;
+}
+
+/** Resolves when the server must stop. */
+function stopReason(signals: ServerSignals, server: HoldfastServer): Promise<StopReason> {
+  return Promise.race([
+    signals.stopRequested.then((signal) => ({ kind: 'signal' as const, signal })),
+    server.replacementAsked.then(() => ({ kind: 'replacement' as const })),
+    server.rolledBack.then((finding) => ({ kind: 'rolled-back' as const, finding })),
+  ]);
 }
 
 /** The log on stderr. A plain write would wait for as long as no reader reads. */

@@ -14,7 +14,16 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
   for (const name of names) connection.exec(`drop trigger ${name}`);
   for (const column of ['claimed_by', 'lock_domain'])
     connection.exec(`alter table login_attempts drop column ${column}`);
-  const added = ['cluster_daily_peaks', 'cluster_loads', 'drained_members', 'leases', 'counters'];
+  const added = [
+    'member_witnesses',
+    'catalog_predecessors',
+    'catalog_epoch',
+    'cluster_daily_peaks',
+    'cluster_loads',
+    'drained_members',
+    'leases',
+    'counters',
+  ];
   for (const table of [...added, 'time_record', 'encryption_reservations']) connection.exec(`drop table ${table}`);
   connection.exec('update catalog_metadata set schema_version = 1');
 }

@@ -18,7 +18,9 @@ import type { KeyLocation, KeyStores, NewKeyPlace } from '../src/keystores/key-s
 import type { ConnectionState, StoreRecord } from '../src/keystores/store.js';
 import type { HsmCluster, ClusterDescription } from '../src/clusters/hsm-cluster.js';
 import type { SqliteCatalog } from '../src/storage/sqlite.js';
+import type { DestructionWitness } from '../src/jobs/witness-refresh.js';
 import { openTestCatalog } from './catalog-file.js';
+import { testWitness } from './test-witness.js';
 import { ManualClock } from './manual-clock.js';
 import { type SoftwareHsmCluster, SoftwareHsmClusters } from './software-hsm.js';
 
@@ -38,7 +40,7 @@ export interface KeyDomain {
   defaultCluster: SoftwareHsmCluster;
   customCluster: SoftwareHsmCluster;
   /** The dependencies of the periodic jobs, besides the core. */
-  own: { audit: ActAudit; timeWatch: TimeWatch; leases: LeaseTools };
+  own: { audit: ActAudit; timeWatch: TimeWatch; leases: LeaseTools; witness: DestructionWitness };
   /** Audit records of the service's own acts. */
   auditEvents: AuditEvent[];
   /** The failure of the audit log; undefined: it writes. */
@@ -96,7 +98,7 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     keyStores,
     defaultCluster,
     customCluster,
-    own: { audit, timeWatch, leases },
+    own: { audit, timeWatch, leases, witness: testWitness(core, catalog, audit, leases) },
     auditEvents,
     auditFailure,
     holds,

@@ -13,6 +13,7 @@ import type {
   HsmClusters,
   MaterialReference,
 } from '../src/clusters/hsm-cluster.js';
+import type { Witness } from '../src/clusters/witness.js';
 import type { HsmCall } from '../src/calls/hsm-call.js';
 import { Secret } from '../src/secret.js';
 
@@ -33,6 +34,8 @@ export class SoftwareHsmCluster implements HsmCluster {
   readonly clusterId: string;
   /** Operations called, in order. */
   readonly calls: ClusterOperation[] = [];
+  /** On its one member. */
+  witnesses: Witness[] = [];
   /** Every plaintext that was handed out, to check whether it was destroyed. */
   readonly plaintexts: Secret[] = [];
   readonly #clock: Clock;
@@ -73,6 +76,12 @@ export class SoftwareHsmCluster implements HsmCluster {
     },
     random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
     listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()], isCurrent: false }],
+    readWitnesses: () => [...this.witnesses],
+    writeWitness: ({ witness }) => {
+      this.witnesses = [witness];
+      return undefined;
+    },
+    listOpenMembers: () => [memberName],
   };
 
   constructor(clusterId: string, clock: Clock) {

@@ -220,6 +220,8 @@ export class WrappedCluster {
       audit: new ActAudit(tools),
       leases: { leases: this.catalog, clock: systemClock, holder },
       timeWatch: { verifiedNow: () => Promise.resolve(systemClock.now()) },
+      // Nothing here rolls a catalog back.
+      witness: { beforeDestruction: () => Promise.resolve() },
     };
   }
 

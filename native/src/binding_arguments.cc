@@ -1,7 +1,8 @@
 #include "binding_arguments.h"
 
-#include "binding_values.h"
+#include <algorithm>
 
+#include "binding_values.h"
 namespace holdfast {
 namespace {
 
@@ -120,6 +121,17 @@ Custody custodyOf(const Napi::Value& extractable) {
 
 Generation generationOf(const Napi::Value& clusterId, const Napi::Value& number) {
   return {stringOf(clusterId), number.As<Napi::Number>().Uint32Value()};
+}
+
+Witness witnessOf(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  Witness witness;
+  const auto incarnation = viewOf(given.Get("incarnation"));
+  std::ranges::copy(incarnation.first(witness.incarnation.size()), witness.incarnation.begin());
+  witness.epoch = sizeOf(given.Get("epoch"));
+  witness.writtenMs = sizeOf(given.Get("writtenMs"));
+  witness.deployment = stringOf(given.Get("deployment"));
+  return witness;
 }
 
 Material materialOf(const Napi::Value& value) {

@@ -14,6 +14,7 @@
 #include "material.h"
 #include "members.h"
 #include "pool.h"
+#include "witness.h"
 
 namespace holdfast {
 
@@ -51,6 +52,8 @@ namespace holdfast {
 [[nodiscard]] Custody custodyOf(const Napi::Value& extractable);
 /// The generation made of the cluster's id and its number.
 [[nodiscard]] Generation generationOf(const Napi::Value& clusterId, const Napi::Value& number);
+/// Reads `NativeWitness`.
+[[nodiscard]] Witness witnessOf(const Napi::Value& value);
 /// Reads `NativeMaterial`.
 [[nodiscard]] Material materialOf(const Napi::Value& value);
 

@@ -59,6 +59,9 @@ constexpr LaneOperation kControlOperations[] = {
      [](const auto& info) {
        return makeProveBlob(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]));
      }},
+    {"witnesses", [](const auto& info) { return makeReadWitnesses(stringOf(info[1])); }},
+    {"writeWitness",
+     [](const auto& info) { return makeWriteWitness(stringOf(info[1]), witnessOf(info[2])); }},
 };
 
 /// Operations of callers, whose answers are packed. The ticket comes before the members.

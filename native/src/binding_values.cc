@@ -108,6 +108,15 @@ Napi::Object outcomeObject(Napi::Env env, const AttackOutcome& one) {
   return object;
 }
 
+Napi::Object witnessObject(Napi::Env env, const Witness& witness) {
+  auto object = Napi::Object::New(env);
+  object.Set("incarnation", bytes(env, witness.incarnation));
+  object.Set("epoch", number(env, witness.epoch));
+  object.Set("writtenMs", number(env, witness.writtenMs));
+  object.Set("deployment", witness.deployment);
+  return object;
+}
+
 Napi::Value generationsArray(Napi::Env env, const std::vector<MarkedGeneration>& all) {
   return arrayOf(env, all, [env](const auto& one) {
     auto object = Napi::Object::New(env);
@@ -175,6 +184,9 @@ struct ToJavaScript {
     object.Set("token", tokenObject(env, read.token));
     object.Set("generations", generationsArray(env, read.generations));
     return object;
+  }
+  Napi::Value operator()(const std::vector<Witness>& all) const {
+    return arrayOf(env, all, [this](const auto& one) { return witnessObject(env, one); });
   }
   Napi::Value operator()(const std::vector<AttackOutcome>& all) const {
     return arrayOf(env, all, [this](const auto& one) { return outcomeObject(env, one); });

@@ -18,6 +18,7 @@
 #include "secret.h"
 #include "sha256.h"
 #include "token.h"
+#include "witness.h"
 
 namespace holdfast {
 
@@ -54,7 +55,7 @@ using Value =
                  MemberOpened, TokenInfo, std::vector<TokenInfo>, std::vector<ObjectSummary>,
                  std::shared_ptr<FileLock>, std::shared_ptr<CeremonyThread>, std::vector<CarryKeyFingerprint>,
                  CarriedKeysState, std::vector<MarkedGeneration>, TokenGenerations,
-                 std::vector<AttackOutcome>>;
+                 std::vector<AttackOutcome>, std::vector<Witness>>;
 
 /// A result, and which member in which session epoch gave it.
 struct Success {

@@ -25,6 +25,8 @@ export type ActName =
   | 'CreateCatalog'
   | 'BackupCatalog'
   | 'RestoreCatalog'
+  /** An operator goes on with a catalog that was rolled back. */
+  | 'AcceptRollback'
   /** The clock jumped: nothing is destroyed until an operator confirms. */
   | 'HoldDeletions'
   | 'ReleaseDeletions'

@@ -1,5 +1,6 @@
 import type { Secret } from '../secret.js';
 import type { HsmCall } from '../calls/hsm-call.js';
+import type { Witness } from './witness.js';
 
 /** The port to a connected HSM cluster. Implemented by `hsm/`. */
 
@@ -123,6 +124,15 @@ export interface ClusterOperations {
    * does a wrapped cluster, which then knows which members lack which materials. With a name, of that member alone.
    */
   listMaterialIds: { request: { memberName?: string }; result: MemberInventory[] };
+  /** The witnesses on an open member; those that have another form count for nothing. */
+  readWitnesses: { request: { memberName: string }; result: Witness[] };
+  /**
+   * Replaces the witnesses on an open member: the new one is there before the old ones go. One of the same incarnation
+   * with a higher epoch stays. Beside reads and writes of other processes.
+   */
+  writeWitness: { request: { memberName: string; witness: Witness }; result: undefined };
+  /** The names of the members that are open. It asks no HSM. */
+  listOpenMembers: { request: Record<string, never>; result: string[] };
 }
 
 /** A new key material. */

@@ -29,7 +29,7 @@ export function throttledClusters(
 }
 
 /**
- * The operations that do not count: making, copying, archiving, proving, destroying and listing keys. All others use a key or draw
+ * The operations that do not count: making, copying, archiving, proving, destroying and listing keys, and witnesses. All others use a key or draw
  * random bytes, and count.
  */
 const free: ReadonlySet<ClusterOperation> = new Set([
@@ -41,6 +41,9 @@ const free: ReadonlySet<ClusterOperation> = new Set([
   'proveWrappedKeyMaterial',
   'destroyKeyMaterial',
   'listMaterialIds',
+  'readWitnesses',
+  'writeWitness',
+  'listOpenMembers',
 ]);
 
 function throttled(cluster: HsmCluster, quota: OperationQuota): HsmCluster {

@@ -3,12 +3,14 @@ import type { LoadCatalog } from '../clusters/load-catalog.js';
 import { throttledClusters } from '../clusters/throttled-clusters.js';
 import type { ClusterReplication, Configuration } from '../config/configuration.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
-import { ConfiguredHsmClusters } from '../hsm/clusters.js';
+import { ConfiguredHsmClusters, type HsmClustersTools } from '../hsm/clusters.js';
 import { loadAddon } from '../hsm/native.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import { LoadWatch } from '../jobs/load-watch.js';
 import type { Reconciler } from '../jobs/reconciler.js';
+import type { RollbackGuard } from '../jobs/rollback-guard.js';
+import type { WitnessRefresh } from '../jobs/witness-refresh.js';
 import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
@@ -25,7 +27,7 @@ import { clusterOptions, operationQuotas } from './cluster-options.js';
 import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
 import { oneAtATime } from './inventory-check.js';
-import { composeOwnActs, type OwnActs } from './own-acts.js';
+import { composeOwnActs, type OwnActs, type Witnessing } from './own-acts.js';
 import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
 /** The key stores and the operations on top of them. */
@@ -36,6 +38,8 @@ export interface Core {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   reconciler: Reconciler;
+  rollbackGuard: RollbackGuard;
+  witnesses: WitnessRefresh;
   hangTracker: HangTracker;
   /** Called when a key store or a member may have stopped or resumed serving. */
   changes: { onChange: () => void };
@@ -61,7 +65,9 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     lookAtReadiness: () => changes.onChange(),
     hangTracker,
   };
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, reactions);
+  const configuredClusters = await composeClusters(foundation, encryptionBudget, reactions, (place, witnesses) =>
+    jobs.rollbackGuard.judge(place, witnesses),
+  );
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const registry = keyStoreRegistry(foundation, secrets, { passwordSealer, hsmClusters, reactions });
   const keys: KeysCore = {
@@ -89,6 +95,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     ownActEvents(sink),
     createdCatalog,
     reconciledClusters(configuration),
+    witnessing(foundation),
   );
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs);
@@ -142,6 +149,11 @@ function reconciledClusters({ clusters, limits }: Configuration) {
   return { clusterIds, vendorClusterIds, copiesPerSecond: limits.reconcileCopiesPerSecond, settledAfterMs };
 }
 
+/** The default key store's cluster and those of custom key stores alike. */
+function witnessing({ catalog, configuration, acceptsRollback }: Foundation): Witnessing {
+  return { catalog, acceptsRollback, clusterIds: () => configuration.clusters.map(({ id }) => id) };
+}
+
 /** Measures the members that take work. */
 function loadWatch(
   { clock, onBackgroundError }: KeysCore,
@@ -165,6 +177,7 @@ async function composeClusters(
   foundation: Foundation,
   encryptionBudget: EncryptionBudget,
   reactions: Reactions,
+  judgeWitnesses: HsmClustersTools['judgeWitnesses'],
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, presence, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
@@ -175,6 +188,7 @@ async function composeClusters(
   const tools = {
     ...{ addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
     maintenance: catalog,
+    judgeWitnesses,
     expectedMaterials: expectedMaterials(catalog, backgroundErrorEvent(telemetry.sink)),
   };
   return new ConfiguredHsmClusters(

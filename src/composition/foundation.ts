@@ -15,17 +15,20 @@ import type { ClusterOptions } from '../hsm/clusters.js';
 import { loadAddon } from '../hsm/native.js';
 import { type Identifiers, randomIdentifiers } from '../ids.js';
 import { type AuditFile, openAuditFile } from '../storage/audit-file.js';
+import { CatalogOpenError } from '../storage/database.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
 import { auditEvents, catalogEvents, type AuditLogEvents } from '../telemetry/events.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { version } from '../version.js';
 
-/** Replacements for the machine's clock, random identifiers and HSMs in tests. The shipped binary sets none. */
+/** What a start is given besides the configuration. The shipped binary sets `acceptsRollback` alone; the rest is for tests. */
 export interface CompositionOverrides {
   clock?: Clock;
   identifiers?: Identifiers;
   /** Overrides the configuration of every cluster: members that hold the same keys, short delays. */
   cluster?: Partial<ClusterOptions>;
+  /** Go on with a catalog that does not follow the witnesses of its members. Default false. */
+  acceptsRollback?: boolean;
 }
 
 /** The parts that are open before anything serves, in the order in which they must be closed. */
@@ -44,6 +47,8 @@ export interface Foundation {
   catalogWatch: CatalogWatch;
   auditWatch: AuditWatch;
   clusterOverrides: Partial<ClusterOptions>;
+  /** `serve --accept-rollback`. */
+  acceptsRollback: boolean;
   telemetry: Telemetry;
 }
 
@@ -82,11 +87,12 @@ async function openFiles(
   const { logger } = sink;
   const { catalog, created } = await openConfiguredCatalog(configuration, clock);
   const createdCatalog = created ? configuration.catalog.path : undefined;
+  const { cluster: clusterOverrides = {}, acceptsRollback = false } = overrides;
   try {
+    await requireNoRollback(catalog, acceptsRollback);
     const { auditFile, auditWatch } = await openAudit(configuration.audit.file, clock, auditEvents(sink));
     const principals = new PrincipalDirectory(configuration);
     const identifiers = overrides.identifiers ?? randomIdentifiers;
-    const clusterOverrides = overrides.cluster ?? {};
     const processName = `${hostname()}/${process.pid}/${identifiers.requestId()}`;
     const presence = new Presence(catalog, processName);
     const catalogWatch = new CatalogWatch(clock, () => presence.beat(), catalogEvents(sink));
@@ -100,12 +106,19 @@ async function openFiles(
       principals,
       ...files,
       clusterOverrides,
+      acceptsRollback,
       telemetry,
     };
   } catch (error) {
     await catalog.close();
     throw error;
   }
+}
+
+/** @throws CatalogOpenError if a process found that the catalog was rolled back, and nobody has accepted that. */
+async function requireNoRollback(catalog: SqliteCatalog, acceptsRollback: boolean): Promise<void> {
+  const found = await catalog.findRollback();
+  if (found !== undefined && !acceptsRollback) throw new CatalogOpenError(found.message);
 }
 
 async function openAudit(path: string, clock: Clock, events: AuditLogEvents) {

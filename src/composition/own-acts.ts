@@ -6,14 +6,22 @@ import { KeyDeletion } from '../jobs/key-deletion.js';
 import { IntentRecovery, type IntentRecoveryOptions } from '../jobs/intent-recovery.js';
 import { Reconciler, type ReconcilerOptions } from '../jobs/reconciler.js';
 import type { DeletionHold } from '../keys/time-record.js';
+import { RollbackGuard, type RollbackGuardOptions } from '../jobs/rollback-guard.js';
 import { TimeWatch } from '../jobs/time-watch.js';
+import { WitnessRefresh, type WitnessRefreshOptions } from '../jobs/witness-refresh.js';
 
 /** The acts that a server does without a request. */
 export interface OwnActs {
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   reconciler: Reconciler;
+  rollbackGuard: RollbackGuard;
+  witnesses: WitnessRefresh;
 }
+
+/** The witnesses of the catalog: where they are, and whether an older catalog is accepted. */
+export type Witnessing = Pick<WitnessRefreshOptions, 'catalog' | 'clusterIds'> &
+  Pick<RollbackGuardOptions, 'acceptsRollback'>;
 
 /** The listeners of those acts. */
 export interface OwnActListeners {
@@ -21,12 +29,15 @@ export interface OwnActListeners {
   onHold: (hold: DeletionHold | null) => void;
   onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
   onReconciled: ReconcilerOptions['onReconciled'];
+  onUnwitnessed: RollbackGuardOptions['onUnwitnessed'];
+  onWitnessRefreshed: WitnessRefreshOptions['onRefreshed'];
 }
 
 /**
  * Composes the server's own acts, all behind one audit and one watched clock.
  * @param createdCatalog path of the catalog that this start has created, for the record; undefined if it existed
  * @param reconciled the clusters whose members are reconciled
+ * @param witnessing the catalog whose members keep witnesses of it
  */
 export async function composeOwnActs(
   core: KeysCore,
@@ -35,19 +46,36 @@ export async function composeOwnActs(
   listeners: OwnActListeners,
   createdCatalog: string | undefined,
   reconciled: Pick<ReconcilerOptions, 'clusterIds' | 'vendorClusterIds' | 'copiesPerSecond' | 'settledAfterMs'>,
+  witnessing: Witnessing,
 ): Promise<OwnActs> {
   const { catalog, clock, identifiers, onBackgroundError } = core;
-  const { onActed, onHold, onUnaccountedMaterial, onReconciled } = listeners;
+  const { onActed, onHold, onUnaccountedMaterial, onReconciled, onUnwitnessed, onWitnessRefreshed } = listeners;
   const audit = new ActAudit({ auditLog, clock, identifiers, actor: serviceActor, onActed });
   const timeWatch = new TimeWatch({ catalog, clock, audit, onHold, onBackgroundError });
   if (createdCatalog !== undefined) {
     const act = { operation: 'CreateCatalog', resources: [], parameters: { path: createdCatalog } } as const;
     await audit.note(act).catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was made'));
   }
-  const intentRecovery = new IntentRecovery({ core, audit, timeWatch, leases, onUnaccountedMaterial });
+  const guardTools = { catalog: witnessing.catalog, audit, clock, acceptsRollback: witnessing.acceptsRollback };
+  const rollbackGuard = new RollbackGuard({
+    ...guardTools,
+    onBackgroundError,
+    onUnwitnessed(place, found, epoch) {
+      onUnwitnessed(place, found, epoch);
+      witness.writeAgain(place);
+    },
+  });
+  const { catalog: witnessCatalog, clusterIds } = witnessing;
+  const witness = new WitnessRefresh({
+    ...{ core, catalog: witnessCatalog, guard: rollbackGuard, leases, clusterIds, onRefreshed: onWitnessRefreshed },
+  });
+  const destroying = { core, audit, timeWatch, leases, witness };
+  const intentRecovery = new IntentRecovery({ ...destroying, onUnaccountedMaterial });
   return {
-    keyDeletion: new KeyDeletion({ core, audit, timeWatch, leases }),
+    keyDeletion: new KeyDeletion(destroying),
     intentRecovery,
     reconciler: new Reconciler({ core, audit, leases, intentRecovery, onReconciled, ...reconciled }),
+    rollbackGuard,
+    witnesses: witness,
   };
 }

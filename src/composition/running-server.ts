@@ -4,6 +4,7 @@ import type { ProcessReplacement } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { Reconciler } from '../jobs/reconciler.js';
+import type { WitnessRefresh } from '../jobs/witness-refresh.js';
 import type { CertificateReload } from './certificate-reload.js';
 import type { ConfigurationReload } from './configuration-reload.js';
 import type { Core } from './core.js';
@@ -29,6 +30,9 @@ export interface HoldfastServer {
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
   readonly reconciler: Reconciler;
+  readonly witnesses: WitnessRefresh;
+  /** Resolves with the finding when the process must stop, because its catalog was rolled back. */
+  readonly rolledBack: Promise<string>;
   /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
   readonly replacementAsked: Promise<void>;
   /**
@@ -52,6 +56,7 @@ export class RunningServer implements HoldfastServer {
   readonly keyDeletion: KeyDeletion;
   readonly intentRecovery: IntentRecovery;
   readonly reconciler: Reconciler;
+  readonly witnesses: WitnessRefresh;
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
@@ -71,10 +76,15 @@ export class RunningServer implements HoldfastServer {
     this.keyDeletion = core.keyDeletion;
     this.intentRecovery = core.intentRecovery;
     this.reconciler = core.reconciler;
+    this.witnesses = core.witnesses;
   }
 
   get bound(): readonly BoundAddress[] {
     return this.#face.bound;
+  }
+
+  get rolledBack(): Promise<string> {
+    return this.#core.rollbackGuard.rolledBack;
   }
 
   get replacementAsked(): Promise<void> {
@@ -94,6 +104,7 @@ export class RunningServer implements HoldfastServer {
     this.keyDeletion.start();
     this.intentRecovery.start();
     this.reconciler.start();
+    this.witnesses.start();
     this.#core.clusters.start();
     this.#core.loads.start();
     await this.#readiness.start();
@@ -116,8 +127,8 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery, reconciler, clusters, loads } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler, clusters, loads].map((job) => job.stop());
+    const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads].map((job) => job.stop());
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);

@@ -24,7 +24,7 @@ type PoolOperation =
 /** An operation of a member, by its name in metrics and traces: `generate-key` for the pool's `generateKey`. */
 export type HsmOperation = KebabCase<PoolOperation>;
 
-/** Operations whose outcome does not concern the keys that callers use: making, copying, destroying, listing and proving. */
+/** Operations whose outcome does not concern the keys that callers use: making, copying, destroying, listing and proving, and witnesses. */
 const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'generate-key',
   'wrap-key',
@@ -35,6 +35,8 @@ const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'destroy-key',
   'read-attributes',
   'inventory',
+  'witnesses',
+  'write-witness',
   'probe',
 ]);
 

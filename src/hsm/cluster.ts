@@ -26,9 +26,10 @@ import { Failover, type FailoverTools } from './failover.js';
 import { MemberSet, type OperationTarget } from './member-set.js';
 import { Replication } from './replication.js';
 import { VendorReplication } from './vendor-replication.js';
+import { MemberWitnesses, type WitnessTools } from './witnesses.js';
 
 /** Shared by a cluster, its members and its failover; made anew for each connection, like its pool. */
-export interface ClusterTools extends MemberTools, FailoverTools {
+export interface ClusterTools extends MemberTools, FailoverTools, WitnessTools {
   pool: NativePool;
   addon: Pick<NativeAddon, 'createMaterial'>;
   /** The catalog's side of a comparison; undefined: nothing is compared. */
@@ -53,6 +54,7 @@ export class PooledCluster implements HsmCluster {
   readonly #calls: MemberCalls;
   readonly #failover: Failover;
   readonly #materials: MaterialCache;
+  readonly #witnesses: MemberWitnesses;
   /** Undefined without `replication: wrapped`. */
   readonly #replication: Replication | undefined;
   /** Undefined without `replication: wrapped`. */
@@ -75,6 +77,9 @@ export class PooledCluster implements HsmCluster {
     generateDataKey: (request, call) => this.#generateDataKey(request, call),
     random: (request, call) => this.#random(request, call),
     listMaterialIds: (request, call) => this.#listMaterialIds(request, call),
+    readWitnesses: (request, call) => this.#witnesses.read(request, call),
+    writeWitness: (request, call) => this.#witnesses.write(request, call),
+    listOpenMembers: () => Promise.resolve(this.members.filter(isOpen).map(({ place }) => place.memberName)),
   };
 
   constructor(
@@ -90,6 +95,7 @@ export class PooledCluster implements HsmCluster {
     this.#calls = new MemberCalls(clusterId, tools, this.#memberSet);
     this.#failover = new Failover(clusterId, tools, this.#memberSet);
     this.#materials = new MaterialCache(tools.addon, materialCapacity);
+    this.#witnesses = new MemberWitnesses(clusterId, tools, this.#memberSet, this.#calls);
     const parts = { calls: this.#calls, memberSet: this.#memberSet, materials: this.#materials };
     if (missing === undefined) return;
     const replicating = { ...tools, ...parts, clusterId, minimumMembers, missing };
@@ -140,10 +146,12 @@ export class PooledCluster implements HsmCluster {
   }
 
   /**
-   * Reads a member's inventory after a login, before it takes work. In a wrapped cluster it is compared with the
-   * catalog, so that no caller pays for a key that the member lacks. Rejects with a NativeFailure.
+   * Reads a member's witnesses and its inventory after a login, before it takes work. In a wrapped cluster the inventory
+   * is compared with the catalog, so that no caller pays for a key that the member lacks. Rejects with a NativeFailure.
+   * @throws CatalogRolledBackError
    */
-  async memberLoggedIn(index: number, deadlineMs: number): Promise<void> {
+  async memberLoggedIn(place: MemberPlace, index: number, deadlineMs: number): Promise<void> {
+    await this.#witnesses.judge(place, index, deadlineMs);
     const member = this.#memberSet.memberAt(index);
     await this.#takeInventory(index, member, deadlineMs);
   }

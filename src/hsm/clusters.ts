@@ -23,6 +23,7 @@ import type { RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
 import type { AttemptListener } from './attempts.js';
+import type { WitnessTools } from './witnesses.js';
 
 /** One token as the configuration declares it. */
 export interface MemberOptions {
@@ -58,6 +59,8 @@ export interface HsmClustersTools {
   encryptionBudget: EncryptionSpending;
   /** The catalog's view of the members of wrapped clusters; left out: they are not compared with it. */
   expectedMaterials?: ExpectedMaterials | undefined;
+  /** Judges the witnesses of each member that logs in; left out: they are not read. */
+  judgeWitnesses?: WitnessTools['judgeWitnesses'];
   /** Called for every attempt of every operation, if there is a listener. */
   onTried?: AttemptListener | undefined;
   /** Called for every hedge of a cluster, if there is a listener. */
@@ -282,7 +285,7 @@ export class ConfiguredHsmClusters implements HsmClusters {
     };
     const newMember = (member: MemberOptions): Member =>
       this.#newMember({ options, tools, credential: { pin, credentialVersion } }, member, (index, deadlineMs) =>
-        cluster.memberLoggedIn(index, deadlineMs),
+        cluster.memberLoggedIn({ clusterId, memberName: member.name }, index, deadlineMs),
       );
     const members = options.members.map(newMember);
     const cluster: PooledCluster = new PooledCluster(options, tools, members);

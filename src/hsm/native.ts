@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import type { NativeAnswers, NativeDataOperations } from './native-answers.js';
 import type { NativeCeremonies, NativeGeneration } from './native-ceremony.js';
 import type { NativeKeyWrapping } from './native-key-wrapping.js';
+import type { NativeWitnesses } from './native-witness.js';
 import type { NativeMemberStatistics } from './native-statistics.js';
 import type { NativeProfile } from './native-profile.js';
 import type { NativeProcess } from './native-process.js';
@@ -223,7 +224,7 @@ export type NativeMembers = number | readonly number[] | null;
  * The lanes of all members of one cluster. Members are named by the index that `addMember` and `openMember` give. Every method on a closed pool
  * fails with kind `closed`.
  */
-export interface NativePool extends NativeDataOperations, NativeKeyWrapping {
+export interface NativePool extends NativeDataOperations, NativeKeyWrapping, NativeWitnesses {
   /**
    * How long a call may run, whatever its request's deadline, before its lane is quarantined. If a request's deadline falls in the
    * last tenth of that time, its lane is quarantined at the deadline. A lane that opens its first session has the same time. If this is not set, or is

@@ -3,6 +3,7 @@ import type { HsmEvents } from './events.js';
 import { MemberOpenError } from './login.js';
 import type { Member } from './member.js';
 import { TokenTakenError } from './token-owners.js';
+import { CatalogRolledBackError } from './witnesses.js';
 
 /**
  * Resolves once at least one member is open and every other one had its chance; those that failed keep trying. They are
@@ -10,7 +11,7 @@ import { TokenTakenError } from './token-owners.js';
  * once: a hanging one costs no other its time.
  * @throws MemberOpenError if none opens: the first reason that needs an operator, or else the first one. Also thrown if one
  *   opens and another shares its token, or one with a member of another cluster: the members that serve would not be the configured ones.
- *   INSUFFICIENT_CLOUDHSM_HSMS if fewer open than `atLeast`.
+ *   The same if the catalog does not follow the witness of a member. INSUFFICIENT_CLOUDHSM_HSMS if fewer open than `atLeast`.
  */
 export async function openMembers(
   members: readonly Member[],
@@ -31,7 +32,7 @@ export async function openMembers(
     failures.set(member, failure);
     events.memberOpenFailed(member.place, failure);
     if (!(failure instanceof MemberOpenError) || failure.tokenRefusedPin) throw failure;
-    if (failure instanceof TokenTakenError) throw failure;
+    if (isOfCluster(failure)) throw failure;
   }
   if (proven < 0) throw worstOf([...failures.values()]);
   const others = members.slice(proven + 1);
@@ -43,7 +44,7 @@ export async function openMembers(
       events.memberOpenFailed(member.place, failure);
     }),
   );
-  for (const failure of failures.values()) if (failure instanceof TokenTakenError) throw failure;
+  for (const failure of failures.values()) if (isOfCluster(failure)) throw failure;
   const openCount = members.length - failures.size;
   if (openCount < atLeast) throw tooFew(openCount, atLeast, [...failures.values()]);
   for (const [member, failure] of failures) member.keepTrying(failure);
@@ -62,6 +63,11 @@ async function failureOf(work: Promise<void>): Promise<Error | undefined> {
   } catch (error) {
     return error instanceof Error ? error : new Error('A member did not open.', { cause: error });
   }
+}
+
+/** Whether it means that no member may serve. */
+function isOfCluster(failure: Error): boolean {
+  return failure instanceof TokenTakenError || failure instanceof CatalogRolledBackError;
 }
 
 function isRefusal(failure: Error): boolean {

@@ -7,12 +7,14 @@ import type { KeysCore } from '../keys/core.js';
 import type { IntentRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
+import type { DestructionWitness } from './witness-refresh.js';
 
 /** The dependencies of recovery, and its times in milliseconds. */
 export interface IntentRecoveryOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  witness: DestructionWitness;
   leases: LeaseTools;
   /** Called after each comparison, for each member, with the unaccounted materials, even if there are none. They are never touched. */
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
@@ -47,6 +49,7 @@ export class IntentRecovery {
   readonly #core: IntentRecoveryOptions['core'];
   readonly #audit: ActAudit;
   readonly #timeWatch: IntentRecoveryOptions['timeWatch'];
+  readonly #witness: DestructionWitness;
   readonly #leases: LeaseTools;
   readonly #onUnaccountedMaterial: IntentRecoveryOptions['onUnaccountedMaterial'];
   readonly #openForAtMostMs: number;
@@ -62,6 +65,7 @@ export class IntentRecovery {
     this.#core = options.core;
     this.#audit = options.audit;
     this.#timeWatch = options.timeWatch;
+    this.#witness = options.witness;
     this.#leases = options.leases;
     this.#onUnaccountedMaterial = options.onUnaccountedMaterial;
     this.#openForAtMostMs = options.openForAtMostMs ?? 10 * 60_000;
@@ -227,6 +231,7 @@ export class IntentRecovery {
   ): Promise<void> {
     const parameters = { cluster_id: cluster.clusterId, material_ids: [materialId] };
     return this.#audit.perform({ operation, resources: [], parameters }, async () => {
+      await this.#witness.beforeDestruction(cluster);
       // No HSM checks a fence.
       await held.confirm();
       await cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: this.#deadlineMs() });

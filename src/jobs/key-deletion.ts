@@ -8,12 +8,14 @@ import type { KeysCore } from '../keys/core.js';
 import type { KeyRecord } from '../keys/key.js';
 import { PeriodicJob } from './periodic-job.js';
 import type { TimeWatch } from './time-watch.js';
+import type { DestructionWitness } from './witness-refresh.js';
 
 /** The dependencies of deletion, and its times in milliseconds. */
 export interface DeletionOptions {
   core: Pick<KeysCore, 'catalog' | 'keyStores' | 'identity' | 'clock' | 'onBackgroundError'>;
   audit: ActAudit;
   timeWatch: Pick<TimeWatch, 'verifiedNow'>;
+  witness: DestructionWitness;
   leases: LeaseTools;
   /** Default one minute. */
   intervalMs?: number | undefined;
@@ -36,6 +38,7 @@ export class KeyDeletion {
   readonly #core: DeletionOptions['core'];
   readonly #audit: ActAudit;
   readonly #timeWatch: DeletionOptions['timeWatch'];
+  readonly #witness: DestructionWitness;
   readonly #destroyTimeoutMs: number;
   readonly #rounds: PeriodicJob;
 
@@ -43,6 +46,7 @@ export class KeyDeletion {
     this.#core = options.core;
     this.#audit = options.audit;
     this.#timeWatch = options.timeWatch;
+    this.#witness = options.witness;
     this.#destroyTimeoutMs = options.destroyTimeoutMs ?? 30_000;
     this.#rounds = new PeriodicJob({
       clock: options.core.clock,
@@ -112,6 +116,8 @@ export class KeyDeletion {
     };
     await this.#audit.perform(act, async () => {
       await this.#begin(key, fenced);
+      // An older copy of the catalog has the key in use.
+      await this.#witness.beforeDestruction(cluster);
       for (const { materialId } of materials) {
         // No HSM checks a fence.
         await held.confirm();

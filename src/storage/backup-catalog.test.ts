@@ -23,7 +23,8 @@ import { backupCatalog } from './backup-catalog.js';
 import { catalogProblem } from './catalog-problem.js';
 import { createSqliteCatalog } from './create-catalog.js';
 import { CatalogOpenError } from './database.js';
-import { restoreCatalog, restoredEncryptions } from './restore-catalog.js';
+import { restoredEncryptions } from './adapt-restored.js';
+import { restoreCatalog } from './restore-catalog.js';
 import { openSqliteCatalog } from './sqlite.js';
 
 const hooks = fileURLToPath(new URL('../../test/contract/typescript-hooks.mjs', import.meta.url));
@@ -122,7 +123,9 @@ describe('a restore', () => {
     expect(await restore()).toMatchObject({ keys: 2, raisedMaterials: 2, forgottenIntents: 1 });
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const restored = await openSqliteCatalog({ path, clock: systemClock });
-    expect(restored.incarnationId).toBe(catalog.incarnationId);
+    // A new one, which follows the one of the backup.
+    expect(restored.incarnationId).not.toBe(catalog.incarnationId);
+    expect((await restored.readEpoch()).predecessorIds).toEqual([catalog.incarnationId]);
     expect(await restored.findKey(scope, used.keyId)).toEqual(used);
     expect(await restored.reserveEncryptions(used.currentMaterialId, 1)).toBe(65_536 + restoredEncryptions + 1);
     expect(await restored.reserveEncryptions(unused.currentMaterialId, 1)).toBe(restoredEncryptions + 1);

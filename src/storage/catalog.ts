@@ -11,6 +11,7 @@ import { fencedDatabase, leaseCatalog } from './leases.js';
 import { loginAttempts } from './login-attempts.js';
 import { storeCatalog } from './stores.js';
 import { timeRecordCatalog } from './time-record.js';
+import { witnessCatalog } from './witnesses.js';
 
 /** The catalog on any database. `clock` dates login attempts. */
 export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
@@ -26,6 +27,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...leaseCatalog(database),
     ...drainedMembers(database),
     ...clusterLoads(database),
+    ...witnessCatalog(database, clock),
     underLease: (lease) => catalogOn(fencedDatabase(database, lease), clock),
   };
 }

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { LoadCatalog } from '../clusters/load-catalog.js';
 import type { MaintenanceCatalog } from '../clusters/maintenance.js';
+import type { WitnessCatalog } from '../clusters/witness-catalog.js';
 import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
@@ -8,7 +9,13 @@ import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
 /** Everything that the catalog records. */
-export type Catalog = KeyCatalog & KeyStoreCatalog & LoginAttempts & Leases & MaintenanceCatalog & LoadCatalog;
+export type Catalog = KeyCatalog &
+  KeyStoreCatalog &
+  LoginAttempts &
+  Leases &
+  MaintenanceCatalog &
+  LoadCatalog &
+  WitnessCatalog;
 
 /**
  * The operations that a database must offer below the shared queries. Those use portable SQL only; the differences are

@@ -9,6 +9,7 @@ import { createChangeCounter } from './schema-4.js';
 import { createLeases } from './schema-5.js';
 import { createDrainedMembers } from './schema-6.js';
 import { createClusterLoads } from './schema-7.js';
+import { createWitnesses } from './schema-8.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -28,6 +29,7 @@ const migrations: readonly Migration[] = [
   { version: 5, apply: createLeases },
   { version: 6, apply: createDrainedMembers },
   { version: 7, apply: createClusterLoads },
+  { version: 8, apply: createWitnesses },
 ];
 
 /** The newest schema that this binary knows. */

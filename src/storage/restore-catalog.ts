@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type Sqlite from 'better-sqlite3';
+import type { Transaction } from 'kysely';
 import type { Clock } from '../clock.js';
+import { adaptRestored, type RestoredCounts } from './adapt-restored.js';
 import {
   type CatalogContent,
   contentOf,
@@ -14,23 +15,13 @@ import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './
 import { claimCatalog } from './catalog-use.js';
 import { CatalogOpenError } from './database.js';
 import { migrate } from './migrations.js';
+import type { CatalogSchema } from './schema.js';
 import { openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
 import { columnTypes } from './sqlite-types.js';
 
 /** The effects of a restore besides copying. */
-export interface RestoredCatalog extends CatalogContent {
-  /** Key materials whose count of encryptions was raised. */
-  raisedMaterials: number;
-  /** Creates that were under way at the time of the backup: their outcome is unknown here. */
-  forgottenIntents: number;
-}
-
-/**
- * Added to every count of encryptions: more than can have been made since any backup that is worth restoring (invariant
- * 9). 3,000 a second under one key, for a day.
- */
-export const restoredEncryptions = 2 ** 28;
+export type RestoredCatalog = CatalogContent & RestoredCounts;
 
 const busyTimeoutMs = 1_000;
 const chunkBytes = 4 * 1024 * 1024;
@@ -47,7 +38,8 @@ export interface RestoreOptions {
 
 /**
  * Restores a missing catalog from a backup. It appears complete and checked, or not at all, and replaces nothing. The
- * counts of encryptions are raised in it, and deletions are held: it does not know which were cancelled since.
+ * counts of encryptions are raised in it, deletions are held (it does not know which were cancelled since), and it is a new
+ * incarnation, which follows that of the backup.
  * @throws CatalogOpenError also while a process uses the catalog of that name
  */
 export async function restoreCatalog(options: RestoreOptions): Promise<RestoredCatalog> {
@@ -115,7 +107,7 @@ async function prepare(path: string, clock: Clock): Promise<RestoredCatalog> {
   const database = new SqliteCatalogDatabase(connection, clock, busyTimeoutMs);
   try {
     await migrate(database, columnTypes);
-    const done = connection.transaction(() => adapt(connection, clock))();
+    const done = await database.write((transaction) => adapt(transaction, clock));
     connection.pragma('journal_mode = DELETE');
     requireSound(connection, path);
     return { ...done, ...contentOf(connection, path) };
@@ -124,27 +116,8 @@ async function prepare(path: string, clock: Clock): Promise<RestoredCatalog> {
   }
 }
 
-function adapt(connection: Sqlite.Database, clock: Clock): Omit<RestoredCatalog, keyof CatalogContent> {
-  const raised = connection.prepare(
-    `insert into encryption_reservations (material_id, reserved_encryptions)
-     select material_id, @count from materials where destroyed_date is null
-     on conflict (material_id) do update set reserved_encryptions = reserved_encryptions + @count`,
-  );
-  // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
-  const forgotten = connection.prepare("delete from intents where state = 'open'");
+async function adapt(transaction: Transaction<CatalogSchema>, clock: Clock): Promise<RestoredCounts> {
   // No process uses a catalog that is being restored.
-  connection.prepare('delete from leases').run();
-  const { bootId, sinceBootMs } = clock.boot();
-  const now = clock.now().getTime();
-  connection.prepare('delete from time_record').run();
-  connection
-    .prepare(
-      `insert into time_record (id, reference_date, reference_boot_id, reference_since_boot_ms, last_seen_date, hold_reason, hold_since_date)
-       values (1, @now, @bootId, @sinceBootMs, @now, 'restored', @now)`,
-    )
-    .run({ now, bootId, sinceBootMs: Math.floor(sinceBootMs) });
-  return {
-    raisedMaterials: raised.run({ count: restoredEncryptions }).changes,
-    forgottenIntents: forgotten.run().changes,
-  };
+  await transaction.deleteFrom('leases').execute();
+  return adaptRestored(transaction, [], clock);
 }

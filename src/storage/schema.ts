@@ -23,6 +23,9 @@ export interface CatalogSchema {
   drained_members: DrainedMemberRow;
   cluster_loads: ClusterLoadRow;
   cluster_daily_peaks: ClusterDailyPeakRow;
+  catalog_epoch: CatalogEpochRow;
+  catalog_predecessors: CatalogPredecessorRow;
+  member_witnesses: MemberWitnessRow;
 }
 
 /** A `DrainedMember`. Clusters belong to the configuration, not to a tenant. */
@@ -140,6 +143,31 @@ export interface ClusterDailyPeakRow {
   day: string;
   milli_operations: number;
   milli_ceiling: number | null;
+}
+
+/** Exactly one row, joined with that of `catalog_metadata`. */
+export interface CatalogEpochRow {
+  id: 1;
+  epoch: number;
+  /** The sum of changes and reserved encryptions when the epoch was raised. */
+  change_mark: number;
+  raised_date: number;
+  /** A `FoundRollback`. */
+  rollback_date: number | null;
+  rollback_message: string | null;
+}
+
+/** An incarnation that this catalog follows. */
+export interface CatalogPredecessorRow {
+  incarnation_id: string;
+}
+
+/** A `MemberWitness` of the present incarnation. */
+export interface MemberWitnessRow {
+  cluster_id: string;
+  member_name: string;
+  epoch: number;
+  written_date: number;
 }
 
 /** A `TimeRecord`; one row at most. */

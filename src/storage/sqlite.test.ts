@@ -118,6 +118,9 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'member_witnesses',
+        'catalog_predecessors',
+        'catalog_epoch',
         'cluster_daily_peaks',
         'cluster_loads',
         'drained_members',

@@ -274,6 +274,11 @@ export const gaugeDefinitions = {
     help: 'Keys on the token that the catalog does not know, by the last inventory.',
     labels: place,
   },
+  witnessFailing: {
+    name: 'holdfast_witness_failing',
+    help: '1 while the witness of the catalog cannot be written on the member, else 0.',
+    labels: place,
+  },
   keyStoreState: {
     name: 'holdfast_key_store_connection_state',
     help: "1 for the present state of the key store's connection, else 0.",

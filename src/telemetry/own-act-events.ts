@@ -2,6 +2,8 @@
 import type { ActListener } from '../audit/act-audit.js';
 import type { UnaccountedMaterial } from '../jobs/intent-recovery.js';
 import type { Reconciliation } from '../jobs/reconciliation.js';
+import type { RollbackGuardOptions } from '../jobs/rollback-guard.js';
+import type { WitnessListener } from '../jobs/witness-refresh.js';
 import type { DeletionHold } from '../keys/time-record.js';
 import type { EventSink } from './events.js';
 
@@ -11,12 +13,16 @@ export function ownActEvents(sink: EventSink): {
   onHold: (hold: DeletionHold | null) => void;
   onUnaccountedMaterial: (found: UnaccountedMaterial) => void;
   onReconciled: (result: Reconciliation) => void;
+  onUnwitnessed: RollbackGuardOptions['onUnwitnessed'];
+  onWitnessRefreshed: WitnessListener;
 } {
   return {
     onActed: actEvent(sink),
     onHold: deletionHoldEvent(sink),
     onUnaccountedMaterial: unaccountedMaterialEvent(sink),
     onReconciled: reconciledEvent(sink),
+    onUnwitnessed: unwitnessedEvent(sink),
+    onWitnessRefreshed: witnessEvent(sink),
   };
 }
 
@@ -69,5 +75,24 @@ function unaccountedMaterialEvent({ logger, metrics }: EventSink): (found: Unacc
       'ALERT: the token holds keys that the catalog does not know; they were left alone',
     );
     metrics?.counters.unaccountedMaterialReports.inc(place);
+  };
+}
+
+/** A member without the present witness: it is new, its image is old, or it was away. */
+function unwitnessedEvent({ logger }: EventSink): RollbackGuardOptions['onUnwitnessed'] {
+  return ({ clusterId, memberName }, found, { epoch }) => {
+    const foundEpochs = found.map((witness) => witness.epoch);
+    logger.info({ clusterId, memberName, foundEpochs, epoch }, 'the witness on the member is written again');
+  };
+}
+
+/** The refresh of a witness. */
+function witnessEvent({ logger, metrics }: EventSink): WitnessListener {
+  return ({ clusterId, memberName }, error, isNews) => {
+    const place = { cluster: metrics?.cluster(clusterId) ?? '', member: memberName };
+    metrics?.gauges.witnessFailing.set(place, error === undefined ? 0 : 1);
+    if (!isNews) return;
+    if (error === undefined) logger.info({ clusterId, memberName }, 'the witness on the member is current again');
+    else logger.error({ clusterId, memberName, err: error }, 'ALERT: the witness on the member could not be refreshed');
   };
 }

@@ -118,8 +118,11 @@ export class Deployment {
   }
 
   /** Composes a server in this process: for tests that need another clock. */
-  async start(overrides: CompositionOverrides = {}): Promise<RunningServer> {
-    const configuration = await loadConfiguration(this.configurationPath);
+  async start(
+    overrides: CompositionOverrides = {},
+    configurationPath = this.configurationPath,
+  ): Promise<RunningServer> {
+    const configuration = await loadConfiguration(configurationPath);
     const destination = { write: (line: string) => writeFileSync(this.logPath, line, { flag: 'a' }) };
     const logger = createLogger('trace', destination);
     const server = await compose(configuration, await resolveSecrets(configuration), logger, overrides);

@@ -85,6 +85,14 @@ const matrix: Record<keyof NativePool, Row> = {
     ...refusedWhenClosing,
     open: 'material-missing',
   },
+  witnesses: { call: (pool) => pool.witnesses(0, 'cluster-x', soon()), ...refusedWhenClosing },
+  writeWitness: {
+    call: (pool) => {
+      const witness = { incarnation: new Uint8Array(16), epoch: 1, writtenMs: 1, deployment: 'x' };
+      return pool.writeWitness(0, 'cluster-x', witness, soon());
+    },
+    ...refusedWhenClosing,
+  },
   encrypt: { call: (pool, key) => pool.encrypt(null, key.reference, text('x'), empty, soon()), ...refusedWhenClosing },
   decrypt: {
     call: (pool, { material, reference }) =>

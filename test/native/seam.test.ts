@@ -13,6 +13,7 @@ const files = [
   'native-process.ts',
   'native-return-value.ts',
   'native-statistics.ts',
+  'native-witness.ts',
 ].map((name) =>
   ts.createSourceFile(
     name,
@@ -55,6 +56,7 @@ test('a pool has the methods of NativePool, in their order', () => {
   expect(names).toEqual([
     ...methodsOf('NativePool'),
     ...methodsOf('NativeKeyWrapping'),
+    ...methodsOf('NativeWitnesses'),
     ...methodsOf('NativeDataOperations'),
   ]);
 });

@@ -297,6 +297,7 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   deletionsHeld: 'asked',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',
+  witnessFailing: 'event: the outcome of the last write, which every round tries again',
   keyStoreState: 'asked',
   keyStoreFailed: 'asked',
   keyStoreServing: 'asked',

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncomingCall } from '../../src/api/dispatcher.js';
+import { HoldfastError } from '../../src/errors.js';
 import type { FinishedAttempt } from '../../src/hsm/attempts.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
 import { softhsm } from '../../src/hsm/profiles/softhsm.js';
@@ -337,6 +338,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   hsmCachedHandles: { [`holdfast_hsm_cached_handles{${member}}`]: 7 },
   deletionsHeld: { holdfast_deletions_held: 1 },
   unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
+  witnessFailing: { [`holdfast_witness_failing{${member}}`]: 1 },
   keyStoreState: {
     [`holdfast_key_store_connection_state{${failedStore},state="FAILED"}`]: 1,
     [`holdfast_key_store_connection_state{${failedStore},state="DISCONNECTED"}`]: 0,
@@ -420,6 +422,7 @@ describe('a scrape', () => {
   let samples: ReadonlyMap<string, number>;
   beforeAll(async () => {
     replacementEvent(sink)('put-off', []);
+    ownActEvents(sink).onWitnessRefreshed(place, new HoldfastError('KMS_INTERNAL', 'x', { retryable: true }), true);
     ownActEvents(sink).onHold({ reason: 'restored', since: new Date(), expected: null, found: null });
     // A turn of the event loop so long that its watch notices.
     await pause(25);

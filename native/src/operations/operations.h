@@ -7,6 +7,7 @@
 #include "cluster_keys.h"
 #include "material.h"
 #include "operation.h"
+#include "witness.h"
 
 namespace holdfast {
 
@@ -61,6 +62,11 @@ enum class Novelty : uint8_t {
 /// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
 /// alone proves nothing: anyone who reaches the token can plant one.
 [[nodiscard]] OperationPointer makeReadGenerations(std::string cluster);
+
+/// The cluster's witnesses on the token; see witness.h.
+[[nodiscard]] OperationPointer makeReadWitnesses(std::string cluster);
+/// Replaces them by this one. Not repeatable: after a failure the token may have both.
+[[nodiscard]] OperationPointer makeWriteWitness(std::string cluster, Witness witness);
 
 /// Encrypts under the material's key. Throws `handle-revoked` if another lane saw meanwhile that the handle
 /// is another key's; the ciphertext is then thrown away.

@@ -10,6 +10,8 @@ Example:
 
 SIGTERM and SIGINT drain: no new work, what is in flight finishes, within limits.drainTimeoutMs.
 Where an HSM is stuck in this process and nothing else serves, it drains by itself and exits with 75, to be started again.
+Where a member of a cluster shows that the catalog was rolled back, it drains and exits with 4, and does not start again with that
+catalog. --accept-rollback is the way out if the newest catalog is lost. It counts for one rollback, found by this process.
 SIGHUP reads certificates and revocation lists again, reopens the audit log, and takes up members that were added to clusters in the
 configuration. Everything else needs a new start.
 The log goes to stderr, one line of JSON each.`;
@@ -21,10 +23,14 @@ export function addServeCommand(program: Command): void {
     .description('run the service')
     .option('--config <file>', 'configuration', defaultConfigurationFile)
     .addHelpText('after', examples)
-    .action(async (options: { config: string }) => {
+    .option('--accept-rollback', 'go on with a catalog that is older than what its HSMs have seen, once')
+    .action(async (options: { config: string; acceptRollback?: boolean }) => {
       const { serve } = await import('../../main.js');
+      const exitCodesOf = { signal: exitCodes.done, replacement: exitCodes.replace, 'rolled-back': exitCodes.local };
       try {
-        if ((await serve(options.config, exitCodes.replace)) === 'replacement') throw replaced();
+        const reason = await serve(options.config, { exitCodesOf, acceptsRollback: options.acceptRollback === true });
+        if (reason.kind === 'replacement') throw replaced();
+        if (reason.kind === 'rolled-back') throw rolledBack(reason.finding);
       } catch (error) {
         throw await startError(error, options.config);
       }
@@ -34,6 +40,10 @@ export function addServeCommand(program: Command): void {
 function replaced(): CliError {
   const message = 'an HSM is stuck in this process and no other serves: restart the service';
   return new CliError(exitCodes.replace, 'REPLACE', message);
+}
+
+function rolledBack(finding: string): CliError {
+  return new CliError(exitCodes.local, 'CATALOG_ROLLED_BACK', finding);
 }
 
 /** Reports operator-fixable errors as such; rethrows internal ones. */

@@ -1,0 +1,130 @@
+import type { ActAudit } from '../audit/act-audit.js';
+import type { Clock } from '../clock.js';
+import { isWitnessed, type CatalogEpoch, unfollowedWitness, type Witness } from '../clusters/witness.js';
+import type { WitnessCatalog } from '../clusters/witness-catalog.js';
+import type { BackgroundErrorListener } from '../keys/core.js';
+
+/** A member, by the id of its cluster and its name in the configuration. */
+export interface WitnessPlace {
+  clusterId: string;
+  memberName: string;
+}
+
+/** The dependencies of a guard. */
+export interface RollbackGuardOptions {
+  catalog: Pick<WitnessCatalog, 'readEpoch' | 'findRollback' | 'recordRollback' | 'acceptRollback'>;
+  audit: ActAudit;
+  clock: Clock;
+  /**
+   * Whether an operator has said that this catalog is to be used, whatever the witnesses say. It holds for one rollback:
+   * whoever plants witnesses must not make the service accept them again and again.
+   */
+  acceptsRollback: boolean;
+  /** A member's witness is missing, older, or not the only one: it has to be written again. */
+  onUnwitnessed: (place: WitnessPlace, found: readonly Witness[], catalog: CatalogEpoch) => void;
+  onBackgroundError: BackgroundErrorListener;
+}
+
+/**
+ * Compares the witnesses of members with the catalog. One that the catalog does not follow means that the catalog was
+ * rolled back, or that another one uses the HSMs: deleted keys, old policies and old PINs would live again. So no member
+ * is used with it, and the whole process stops, since other keys are of the same old catalog. The finding is recorded in
+ * the catalog: other processes on it stop too, and none starts with it.
+ *
+ * A missing or older witness never stops anything. A member may be new or its image old, and whoever can remove a witness
+ * can also write an old one.
+ */
+export class RollbackGuard {
+  /** Resolves with what was found, and what to do, when the process must stop. Otherwise it never does. */
+  readonly rolledBack: Promise<string>;
+  readonly #options: RollbackGuardOptions;
+  #stop: (message: string) => void = () => undefined;
+  #found: string | undefined;
+  #hasAccepted = false;
+  /** One at a time: an operator accepts one rollback, not one for each member that shows it. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RollbackGuardOptions) {
+    this.#options = options;
+    this.rolledBack = new Promise((resolve) => (this.#stop = resolve));
+  }
+
+  /**
+   * Judges the witnesses of a member. They must have been read before: the catalog's epoch rises before a witness is
+   * written, so an epoch that is read afterwards is at least theirs, whichever process wrote them.
+   * @returns why the member must not be used; undefined if it may be. Rejects when the catalog cannot be read.
+   */
+  judge(place: WitnessPlace, witnesses: readonly Witness[]): Promise<string | undefined> {
+    const judged = this.#last.then(() => this.#judge(place, witnesses));
+    this.#last = judged.catch(() => undefined);
+    return judged;
+  }
+
+  /** @returns why the process is about to stop, if another process has found it, or this one. */
+  async lookForFinding(): Promise<string | undefined> {
+    if (this.#found !== undefined) return this.#found;
+    const recorded = await this.#options.catalog.findRollback();
+    // Until its first member shows the witness, this process has not accepted it yet.
+    if (recorded !== undefined && !this.#options.acceptsRollback) this.#stopFor(recorded.message);
+    return this.#found;
+  }
+
+  async #judge(place: WitnessPlace, witnesses: readonly Witness[]): Promise<string | undefined> {
+    const { catalog, onUnwitnessed } = this.#options;
+    const epoch = await catalog.readEpoch();
+    const unfollowed = unfollowedWitness(epoch, witnesses);
+    if (unfollowed !== undefined) return this.#refuse(place, unfollowed, epoch);
+    if (epoch.epoch > 0 && !isWitnessed(epoch, witnesses)) onUnwitnessed(place, witnesses, epoch);
+    return undefined;
+  }
+
+  async #refuse(place: WitnessPlace, witness: Witness, epoch: CatalogEpoch): Promise<string | undefined> {
+    if (this.#options.acceptsRollback && !this.#hasAccepted) {
+      await this.#accept(place, witness, epoch);
+      this.#hasAccepted = true;
+      return undefined;
+    }
+    const message = problemOf(place, witness, epoch);
+    this.#stopFor(message);
+    const { catalog, clock, onBackgroundError } = this.#options;
+    await catalog
+      .recordRollback({ foundDate: clock.now(), message })
+      .catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was rolled back'));
+    return message;
+  }
+
+  async #accept(place: WitnessPlace, witness: Witness, epoch: CatalogEpoch): Promise<void> {
+    const { catalog, audit, onUnwitnessed } = this.#options;
+    const parameters = {
+      cluster_id: place.clusterId,
+      member: place.memberName,
+      catalog_epoch: epoch.epoch,
+      witness_epoch: witness.epoch,
+      witness_incarnation: witness.incarnationId,
+      same_incarnation: witness.incarnationId === epoch.incarnationId,
+    };
+    await audit.perform({ operation: 'AcceptRollback', resources: [], parameters }, () =>
+      catalog.acceptRollback(witness.incarnationId),
+    );
+    onUnwitnessed(place, [witness], epoch);
+  }
+
+  #stopFor(message: string): void {
+    this.#found ??= message;
+    this.#stop(message);
+  }
+}
+
+const remedy =
+  'Stop every process, and put the newest catalog back in its place. If that is lost, `holdfast serve --accept-rollback` ' +
+  'goes on with this one (docs/operating/rollback.md says what that costs).';
+
+function problemOf({ clusterId, memberName }: WitnessPlace, witness: Witness, catalog: CatalogEpoch): string {
+  const where = `Member ${memberName} of cluster ${clusterId} was last used`;
+  const written = witness.writtenDate.toISOString();
+  if (witness.incarnationId === catalog.incarnationId) {
+    return `${where} by a later state of this catalog: its witness of ${written} has epoch ${witness.epoch}, and the catalog has ${catalog.epoch}, so it was rolled back. ${remedy}`;
+  }
+  const other = `${witness.incarnationId} of ${JSON.stringify(witness.deployment)}, epoch ${witness.epoch}`;
+  return `${where} by another catalog (${other}) at ${written}, which this one does not follow. ${remedy}`;
+}

@@ -1,0 +1,73 @@
+import { sql, type Transaction } from 'kysely';
+import type { Clock } from '../clock.js';
+import type { CatalogSchema } from './schema.js';
+import { replaceIncarnation } from './catalog-epoch.js';
+
+/**
+ * Added to every count of encryptions: more than can have been made since any backup that is worth restoring (invariant
+ * 9). 3,000 a second under one key, for a day.
+ */
+export const restoredEncryptions = 2 ** 28;
+
+/** What an older catalog lost when it took the place of a newer one. */
+export interface RestoredCounts {
+  /** Key materials whose count of encryptions was raised. */
+  raisedMaterials: number;
+  /** Creates that were under way in it: their outcome is unknown here. */
+  forgottenIntents: number;
+}
+
+/**
+ * Makes an older catalog fit to be used in place of a newer one: it becomes an incarnation of its own, and what it
+ * cannot know is assumed in the safe way.
+ */
+export async function adaptRestored(
+  transaction: Transaction<CatalogSchema>,
+  predecessorIds: readonly string[],
+  clock: Clock,
+): Promise<RestoredCounts> {
+  await replaceIncarnation(transaction, predecessorIds);
+  await holdDeletions(transaction, clock);
+  // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
+  const forgotten = await transaction.deleteFrom('intents').where('state', '=', 'open').executeTakeFirst();
+  const raised = await transaction
+    .insertInto('encryption_reservations')
+    .columns(['material_id', 'reserved_encryptions'])
+    .expression((of) =>
+      of
+        .selectFrom('materials')
+        .select(['material_id', sql.lit(restoredEncryptions).as('reserved_encryptions')])
+        .where('destroyed_date', 'is', null),
+    )
+    .onConflict((conflict) =>
+      conflict.column('material_id').doUpdateSet((row) => ({
+        reserved_encryptions: row('encryption_reservations.reserved_encryptions', '+', restoredEncryptions),
+      })),
+    )
+    .executeTakeFirst();
+  return {
+    raisedMaterials: Number(raised.numInsertedOrUpdatedRows ?? 0n),
+    forgottenIntents: Number(forgotten.numDeletedRows),
+  };
+}
+
+/** It does not know which were cancelled since. */
+async function holdDeletions(transaction: Transaction<CatalogSchema>, clock: Clock): Promise<void> {
+  const { bootId, sinceBootMs } = clock.boot();
+  const now = clock.now().getTime();
+  await transaction.deleteFrom('time_record').execute();
+  await transaction
+    .insertInto('time_record')
+    .values({
+      id: 1,
+      reference_date: now,
+      reference_boot_id: bootId,
+      reference_since_boot_ms: Math.floor(sinceBootMs),
+      last_seen_date: now,
+      hold_reason: 'restored',
+      hold_since_date: now,
+      hold_expected_date: null,
+      hold_found_date: null,
+    })
+    .execute();
+}
