@@ -38,10 +38,11 @@ RUN mv /build/node_modules node_modules
 COPY package.json LICENSE THIRD_PARTY_NOTICES.md ./
 COPY proto proto
 COPY --from=build /build/dist dist
-COPY --from=build /build/native/build/Release/holdfast.node /build/native/build/Release/library-trial native/build/Release/
+COPY --from=build /build/native/build/Release/holdfast.node /build/native/build/Release/library-trial \
+     /build/native/build/Release/token-pin native/build/Release/
 RUN find dist -name '*.map' -delete \
  && chmod -R a+rX,go-w . \
- && chmod a+x dist/cli/main.js native/build/Release/library-trial
+ && chmod a+x dist/cli/main.js native/build/Release/library-trial native/build/Release/token-pin
 
 # The base without package managers for Node (they are larger than the service), without files that change the user, and
 # with a user of our own, whose number never changes: it owns the volumes.

@@ -57,6 +57,7 @@ FunctionTraits traitsOf(Function function) {
     case Function::C_GenerateRandom:
     case Function::C_DestroyObject:
     case Function::C_SetAttributeValue:
+    case Function::C_SetPIN:
       return {};
   }
   return {};

@@ -31,6 +31,7 @@
   X(C_Login)                         \
   X(C_OpenSession)                   \
   X(C_SetAttributeValue)             \
+  X(C_SetPIN)                        \
   X(C_Sign)                          \
   X(C_SignInit)                      \
   X(C_UnwrapKey)                     \

@@ -4,7 +4,11 @@ import { throttledClusters } from '../clusters/throttled-clusters.js';
 import type { ClusterReplication, Configuration } from '../config/configuration.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
 import { ConfiguredHsmClusters, type HsmClustersTools } from '../hsm/clusters.js';
+import type { MemberPlace } from '../hsm/events.js';
+import type { LoginTools } from '../hsm/login-attempt.js';
 import { loadAddon } from '../hsm/native.js';
+import { ConfiguredPinTrials } from '../hsm/pin-trial.js';
+import { readReturnValues } from '../hsm/return-values.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import { LoadWatch } from '../jobs/load-watch.js';
@@ -15,6 +19,7 @@ import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
+import { presentCredential } from '../keystores/connection-targets.js';
 import type { PasswordSealer } from '../keystores/catalog.js';
 import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
@@ -65,9 +70,15 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     lookAtReadiness: () => changes.onChange(),
     hangTracker,
   };
-  const configuredClusters = await composeClusters(foundation, encryptionBudget, reactions, (place, witnesses) =>
-    jobs.rollbackGuard.judge(place, witnesses),
-  );
+  const loginTools = composeLoginTools(foundation);
+  const configuredClusters = await composeClusters(foundation, {
+    encryptionBudget,
+    reactions,
+    passwordSealer,
+    loginTools,
+    judgeWitnesses: (place, witnesses) => jobs.rollbackGuard.judge(place, witnesses),
+  });
+  const membersOf = (clusterId: string) => configuredClusters.membersOf(clusterId);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
   const registry = keyStoreRegistry(foundation, secrets, { passwordSealer, hsmClusters, reactions });
   const keys: KeysCore = {
@@ -83,6 +94,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     passwordSealer,
     hsmClusters,
     defaultClusterId: configuration.defaultKeyStore?.cluster ?? null,
+    pinTrials: new ConfiguredPinTrials(loginTools, membersOf),
     connectionJobs: registry,
     clock,
     identifiers,
@@ -173,20 +185,35 @@ function loadWatch(
   return new LoadWatch({ clock, onBackgroundError, processName, catalog, lanes });
 }
 
+function composeLoginTools({ configuration, clock, catalog, presence, telemetry }: Foundation): LoginTools {
+  const addon = loadAddon();
+  const loginAttempts = countedLoginAttempts(catalog, telemetry.sink.metrics);
+  const returnValues = readReturnValues(addon.returnValues());
+  return { addon, loginAttempts, returnValues, presence, clock, lockDirectory: configuration.lockDirectory };
+}
+
+interface ClustersParts {
+  encryptionBudget: EncryptionBudget;
+  reactions: Reactions;
+  passwordSealer: PasswordSealer;
+  loginTools: LoginTools;
+  judgeWitnesses: HsmClustersTools['judgeWitnesses'];
+}
+
 async function composeClusters(
   foundation: Foundation,
-  encryptionBudget: EncryptionBudget,
-  reactions: Reactions,
-  judgeWitnesses: HsmClustersTools['judgeWitnesses'],
+  { encryptionBudget, reactions, passwordSealer, loginTools, judgeWitnesses }: ClustersParts,
 ): Promise<ConfiguredHsmClusters> {
-  const { configuration, clock, catalog, presence, clusterOverrides, telemetry } = foundation;
+  const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
   const events = reportAndReact(hsmEvents(telemetry.sink, clock), hsmReactions(reactions));
-  const loginAttempts = countedLoginAttempts(catalog, metrics);
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
-  const { lockDirectory } = configuration;
   const tools = {
-    ...{ addon: loadAddon(), loginAttempts, presence, encryptionBudget, clock, events, lockDirectory, ...counters },
+    ...{ ...loginTools, addon: loadAddon(), encryptionBudget, events, ...counters },
+    presentCredential: async ({ clusterId }: MemberPlace) => {
+      const isDefault = clusterId === configuration.defaultKeyStore?.cluster;
+      return isDefault ? undefined : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, clusterId);
+    },
     maintenance: catalog,
     judgeWitnesses,
     expectedMaterials: expectedMaterials(catalog, backgroundErrorEvent(telemetry.sink)),

@@ -1,10 +1,10 @@
 import type { LoginAttempt, LoginAttempts } from '../keystores/catalog.js';
-import type { NativeTokenInfo } from './native.js';
+import type { AttemptedToken } from './member-open-error.js';
 
 /** Whether it is on record that the token refused the credential. Does not ask the token. */
 export async function wasRefused(
   { loginAttempts }: { loginAttempts: LoginAttempts },
-  token: NativeTokenInfo,
+  token: AttemptedToken,
   credentialVersion: string,
 ): Promise<boolean> {
   return (await attemptState(loginAttempts, token, credentialVersion)) === 'failed';
@@ -13,7 +13,7 @@ export async function wasRefused(
 /** The recorded state of the last attempt with a credential on a token; undefined if there was none. */
 export async function attemptState(
   loginAttempts: LoginAttempts,
-  token: NativeTokenInfo,
+  token: AttemptedToken,
   credentialVersion: string,
 ): Promise<LoginAttempt['state'] | undefined> {
   const attempts = await loginAttempts.listLoginAttempts();

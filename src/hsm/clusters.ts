@@ -11,7 +11,9 @@ import { type ClusterTools, PooledCluster } from './cluster.js';
 import type { HsmEvents, MemberPlace } from './events.js';
 import { type HedgeListener, Hedging } from './hedging.js';
 import { AbandonedPools } from './abandoned-pools.js';
-import { type LastingMember, type LoginTools, type MemberCredential, MemberOpenError } from './login.js';
+import type { LastingMember, MemberCredential } from './login.js';
+import type { LoginTools } from './login-attempt.js';
+import { MemberOpenError } from './member-open-error.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
 import type { NativeAddon, NativeModuleOptions, NativePool, NativeTokenInfo } from './native.js';
@@ -69,6 +71,11 @@ export interface HsmClustersTools {
   maintenance?: Pick<MaintenanceCatalog, 'listDrainedMembers'> | undefined;
   clock: Clock;
   events: HsmEvents;
+  /**
+   * The credential of a member's cluster as it is now, for its next login; undefined: that of the connect still holds.
+   * Left out: it always holds.
+   */
+  presentCredential?: ((place: MemberPlace) => Promise<MemberCredential | undefined>) | undefined;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */
   lockDirectory: string;
   /** A number from 0 up to 1, for jitter; left out: `Math.random`. */
@@ -137,6 +144,11 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   list(): ClusterDescription[] {
     return [...this.#options.values()].map(describeOptions);
+  }
+
+  /** The members of a cluster; none if there is no such cluster. */
+  membersOf(clusterId: string): readonly MemberOptions[] {
+    return this.#options.get(clusterId)?.members ?? [];
   }
 
   /** The state of every cluster of the configuration, connected or not. */
@@ -319,8 +331,17 @@ export class ConfiguredHsmClusters implements HsmClusters {
       },
       takeInventory: (deadlineMs) => memberLoggedIn(index, deadlineMs),
     };
-    const connection = new MemberConnection(tools, tools.pool, lasting, credential, openTimeoutMs);
+    const source = (): Promise<MemberCredential> => this.#credentialFor(place, credential);
+    const connection = new MemberConnection(tools, tools.pool, lasting, source, openTimeoutMs);
     return new Member(tools, place, connection);
+  }
+
+  /** An operator may have changed the PIN since the cluster was connected. */
+  async #credentialFor(place: MemberPlace, { pin, credentialVersion }: MemberCredential): Promise<MemberCredential> {
+    const present = await this.#tools.presentCredential?.(place);
+    if (present !== undefined) return present;
+    if (pin.isDestroyed) throw new MemberOpenError('INTERNAL_ERROR', true, 'The cluster was disconnected meanwhile.');
+    return { pin: pin.share(), credentialVersion };
   }
 
   async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {

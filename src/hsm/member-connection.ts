@@ -1,15 +1,15 @@
 import { wasRefused } from './attempt-state.js';
 import { isNativeFailure } from './failure.js';
 import {
+  type CredentialSource,
   type LastingMember,
   logInAgain,
-  type LoginTools,
   type MemberCredential,
-  memberOpenError,
-  MemberOpenError,
   type OpenedMember,
   reopenAndLogIn,
 } from './login.js';
+import type { LoginTools } from './login-attempt.js';
+import { type AttemptedToken, memberOpenError, MemberOpenError } from './member-open-error.js';
 import type { NativePool, NativeTokenInfo } from './native.js';
 import type { VendorProfile } from './profiles/profile.js';
 
@@ -18,24 +18,26 @@ export class MemberConnection {
   readonly #tools: LoginTools;
   readonly #pool: NativePool;
   readonly #member: LastingMember;
-  readonly #credential: MemberCredential;
+  readonly #credentialSource: CredentialSource;
+  /** The name of the credential of the last login. */
+  #credentialVersion = '';
   readonly #openTimeoutMs: number;
   #opened: OpenedMember | undefined;
   #isOpen = false;
-  /** The token that refused the PIN. */
-  #refusedBy: { token: NativeTokenInfo; error: MemberOpenError } | undefined;
+  /** The token that refused the PIN of that name. */
+  #refusedBy: { token: AttemptedToken; credentialVersion: string; error: MemberOpenError } | undefined;
 
   constructor(
     tools: LoginTools,
     pool: NativePool,
     member: LastingMember,
-    credential: MemberCredential,
+    credentialSource: CredentialSource,
     openTimeoutMs: number,
   ) {
     this.#tools = tools;
     this.#pool = pool;
     this.#member = member;
-    this.#credential = credential;
+    this.#credentialSource = credentialSource;
     this.#openTimeoutMs = openTimeoutMs;
   }
 
@@ -73,7 +75,7 @@ export class MemberConnection {
     this.#isOpen = false;
     const bounds = { deadlineMs, openTimeoutMs: this.#openTimeoutMs, onlyWhereAccepted };
     await this.#ready(async () => {
-      this.#opened = await reopenAndLogIn(this.#tools, this.#pool, this.#member, this.#credential, bounds);
+      this.#opened = await reopenAndLogIn(this.#tools, this.#pool, this.#member, () => this.#nextCredential(), bounds);
     }, deadlineMs);
   }
 
@@ -82,9 +84,12 @@ export class MemberConnection {
    * open then.
    */
   async logInAgain(deadlineMs: number): Promise<void> {
+    // SoftHSM judges by the PIN that it read in C_Initialize: it knows another one only when it is opened anew.
+    if ((await this.#presentVersion()) !== this.#credentialVersion) return this.reopen(deadlineMs, false);
     this.#isOpen = false;
     await this.#ready(async () => {
-      const { epoch } = await logInAgain(this.#tools, this.#pool, this.#member, this.#credential, deadlineMs);
+      const source = (): Promise<MemberCredential> => this.#nextCredential();
+      const { epoch } = await logInAgain(this.#tools, this.#pool, this.#member, source, deadlineMs);
       this.#opened = { ...this.#required(), epoch };
     }, deadlineMs);
   }
@@ -109,15 +114,29 @@ export class MemberConnection {
   }
 
   #noteRefusal(error: MemberOpenError): void {
-    if (error.token !== undefined) this.#refusedBy = { token: error.token, error };
+    const { token } = error;
+    if (token !== undefined) this.#refusedBy = { token, credentialVersion: this.#credentialVersion, error };
   }
 
-  /** Asks the record, not the token: an operator may have had the attempt forgotten. */
+  async #nextCredential(): Promise<MemberCredential> {
+    const credential = await this.#credentialSource();
+    this.#credentialVersion = credential.credentialVersion;
+    return credential;
+  }
+
+  /** Asks the record, not the token: an operator may have had the attempt forgotten, or have set another PIN. */
   async #stayOutWhileRefused(): Promise<void> {
     if (this.#refusedBy === undefined) return;
-    const { token, error } = this.#refusedBy;
-    if (await wasRefused(this.#tools, token, this.#credential.credentialVersion)) throw error;
+    const { token, credentialVersion, error } = this.#refusedBy;
+    const isSame = (await this.#presentVersion()) === credentialVersion;
+    if (isSame && (await wasRefused(this.#tools, token, credentialVersion))) throw error;
     this.#refusedBy = undefined;
+  }
+
+  async #presentVersion(): Promise<string> {
+    const { pin, credentialVersion } = await this.#credentialSource();
+    pin.destroy();
+    return credentialVersion;
   }
 
   #required(): OpenedMember {

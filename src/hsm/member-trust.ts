@@ -1,7 +1,7 @@
 /** An enforcing cluster takes no member that does not enforce trust: one such token gives away the keys of all. */
 import type { ClusterDescription } from '../clusters/hsm-cluster.js';
 import type { MemberPlace } from './events.js';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { NativeTokenInfo } from './native.js';
 import { effectiveProfile, type ProfileSetting } from './profiles/effective-profile.js';
 

@@ -1,6 +1,6 @@
 /** Opens the members of a connecting cluster: one proves the PIN, then the others follow together. */
 import type { HsmEvents } from './events.js';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { Member } from './member.js';
 import { TokenTakenError } from './token-owners.js';
 import { CatalogRolledBackError } from './witnesses.js';

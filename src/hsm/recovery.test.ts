@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { NativeFailureKind } from './native.js';
 import { StuckOpenings } from './recovery.js';
 import { defaultRecoverySettings } from '../../test/hsm/default-settings.js';

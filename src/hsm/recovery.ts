@@ -1,6 +1,6 @@
 /** The remedies for an absent member, by the cause of its absence: the cheapest first. */
 import { isNativeFailure } from './failure.js';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { NativeFailure, NativeFailureKind } from './native.js';
 import type { ReturnValues } from './return-values.js';
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { MemberPlace } from './events.js';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { NativeModuleOptions, NativeTokenInfo } from './native.js';
 
 /** The member's token already belongs to another member: only another configuration helps. */

@@ -3,7 +3,7 @@ import type { HsmCall } from '../calls/hsm-call.js';
 import type { ClusterRequest } from '../clusters/hsm-cluster.js';
 import type { Witness } from '../clusters/witness.js';
 import type { MemberPlace } from './events.js';
-import { MemberOpenError } from './login.js';
+import { MemberOpenError } from './member-open-error.js';
 import type { Member } from './member.js';
 import type { MemberCalls } from './member-calls.js';
 import type { MemberSet } from './member-set.js';

@@ -5,6 +5,7 @@ import type { Identifiers } from '../ids.js';
 import type { Scope } from '../calls/scope.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ClusterDescription, HsmClusters } from '../clusters/hsm-cluster.js';
+import type { PinTrials } from '../clusters/pin-trials.js';
 import type { StoreRecord } from './store.js';
 
 /** AWS KMS Developer Guide, "Resource quotas": ten stores per account and region, of any type and state. */
@@ -25,6 +26,7 @@ export interface KeyStoreAdministration {
   hsmClusters: Pick<HsmClusters, 'describe'>;
   /** The default key store's cluster, which no custom key store may use; null if there is no default key store. */
   defaultClusterId: string | null;
+  pinTrials: PinTrials;
   connectionJobs: ConnectionJobs;
   clock: Clock;
   identifiers: Identifiers;

@@ -19,6 +19,7 @@ const expected: Record<string, Partial<Record<ConnectionState, string>>> = {
   disconnect: { CONNECTED: 'DISCONNECTING', CONNECTING: 'DISCONNECTING', FAILED: 'DISCONNECTING' },
   rename: { CONNECTED: 'CONNECTED', DISCONNECTED: 'DISCONNECTED' },
   reconfigure: { DISCONNECTED: 'DISCONNECTED' },
+  'set-password': { CONNECTED: 'CONNECTED', DISCONNECTED: 'DISCONNECTED' },
   delete: { DISCONNECTED: 'gone' },
   use: { CONNECTED: 'CONNECTED' },
   succeeded: { CONNECTING: 'CONNECTED', CONNECTED: 'CONNECTED' },
@@ -53,9 +54,9 @@ test('every state can be left, and every state but the first can be reached', ()
 /** The commands that a temporary state will allow. Everything not named here waits for a caller, or for an operator. */
 const allowedSoon: Partial<Record<ConnectionState, string[]>> = {
   // It becomes CONNECTED or FAILED.
-  CONNECTING: ['disconnect', 'connect', 'rename', 'use'],
+  CONNECTING: ['disconnect', 'connect', 'rename', 'set-password', 'use'],
   // It becomes DISCONNECTED.
-  DISCONNECTING: ['connect', 'rename', 'reconfigure', 'delete'],
+  DISCONNECTING: ['connect', 'rename', 'reconfigure', 'set-password', 'delete'],
 };
 
 test.each(connectionStates)('a refusal of a store that is %s says whether waiting helps', (state) => {

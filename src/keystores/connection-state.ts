@@ -12,10 +12,19 @@ import type { ConnectionState, StoreRecord } from './store.js';
 export const connectionStates = ['CONNECTED', 'CONNECTING', 'FAILED', 'DISCONNECTED', 'DISCONNECTING'] as const;
 
 /**
- * The commands of callers. `rename` changes only the name, `reconfigure` the cluster or the password; `use` is
- * CreateKey or GenerateRandom in it.
+ * The commands of callers. `rename` changes only the name, `reconfigure` the cluster too, `set-password` the password but
+ * not the cluster; `use` is CreateKey or GenerateRandom in it. AWS sets a password only while DISCONNECTED. Here it is set
+ * while CONNECTED too, once every member has accepted it.
  */
-export const storeCommands = ['connect', 'disconnect', 'rename', 'reconfigure', 'delete', 'use'] as const;
+export const storeCommands = [
+  'connect',
+  'disconnect',
+  'rename',
+  'reconfigure',
+  'set-password',
+  'delete',
+  'use',
+] as const;
 
 /** Events of the connection itself. `resume`: a process finds the store connected and connects again. */
 export const connectionEvents = ['succeeded', 'failed', 'closed', 'resume'] as const;
@@ -36,6 +45,7 @@ const transitions: Record<ConnectionState, Row> = {
     disconnect: 'DISCONNECTING',
     rename: 'CONNECTED',
     reconfigure: 'refused',
+    'set-password': 'CONNECTED',
     delete: 'refused',
     use: 'CONNECTED',
     succeeded: 'CONNECTED',
@@ -48,6 +58,7 @@ const transitions: Record<ConnectionState, Row> = {
     disconnect: 'DISCONNECTING',
     rename: 'refused',
     reconfigure: 'refused',
+    'set-password': 'refused',
     delete: 'refused',
     use: 'refused',
     succeeded: 'CONNECTED',
@@ -60,6 +71,7 @@ const transitions: Record<ConnectionState, Row> = {
     disconnect: 'DISCONNECTING',
     rename: 'refused',
     reconfigure: 'refused',
+    'set-password': 'refused',
     delete: 'refused',
     use: 'refused',
     succeeded: 'refused',
@@ -72,6 +84,7 @@ const transitions: Record<ConnectionState, Row> = {
     disconnect: 'refused',
     rename: 'DISCONNECTED',
     reconfigure: 'DISCONNECTED',
+    'set-password': 'DISCONNECTED',
     delete: 'gone',
     use: 'refused',
     succeeded: 'refused',
@@ -84,6 +97,7 @@ const transitions: Record<ConnectionState, Row> = {
     disconnect: 'refused',
     rename: 'refused',
     reconfigure: 'refused',
+    'set-password': 'refused',
     delete: 'refused',
     use: 'refused',
     succeeded: 'refused',

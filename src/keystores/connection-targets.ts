@@ -50,6 +50,19 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
   };
 }
 
+/**
+ * The credential for the next login to a cluster's members, as the catalog has it now: an operator may have set another
+ * password since the cluster was connected. Undefined if no custom key store has it.
+ */
+export async function presentCredential(
+  { keyStoreCatalog, passwordSealer }: Pick<StoreAccess, 'keyStoreCatalog' | 'passwordSealer'>,
+  clusterId: string,
+): Promise<Omit<Credential, 'clusterId'> | undefined> {
+  const store = await keyStoreCatalog.findStoreByCluster(clusterId);
+  if (store === undefined) return undefined;
+  return { pin: new Secret(unsealPassword(passwordSealer, store)), credentialVersion: credentialVersionOf(store) };
+}
+
 /** The error for a cluster that the configuration gave to the default key store after the custom store was created. */
 function takenByDefaultStore(clusterId: string): Error {
   return new Error(`Cluster ${clusterId} is the default key store's; a cluster serves one key store.`);

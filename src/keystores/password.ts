@@ -76,6 +76,19 @@ export function credentialVersionOf(store: PasswordPlace): string {
   return `${store.customKeyStoreId}:${store.passwordVersion}`;
 }
 
+/**
+ * Names a password that is only tried, for `LoginAttempts`. The same password has the same name at every trial, so one
+ * that a token refused is not tried again.
+ */
+export function trialVersionOf(
+  sealer: PasswordSealer,
+  { customKeyStoreId }: Pick<StoreRecord, 'customKeyStoreId'>,
+  password: Secret,
+): string {
+  const name = `key-store-password-trial/${customKeyStoreId}`;
+  return `${customKeyStoreId}:trial:${sealer.fingerprint(password.reveal(), name)}`;
+}
+
 function binding(place: PasswordPlace): string {
   return `key-store-password/${place.customKeyStoreId}/${place.clusterId}/${place.passwordVersion}`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../test/manual-clock.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
-import { memberOpenError } from '../hsm/login.js';
+import { memberOpenError } from '../hsm/member-open-error.js';
 import { loadAddon, type NativeFailure, type NativeTokenInfo } from '../hsm/native.js';
 import { softhsm } from '../hsm/profiles/softhsm.js';
 import { readReturnValues } from '../hsm/return-values.js';

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import { isNativeFailure } from '../hsm/failure.js';
-import { MemberOpenError } from '../hsm/login.js';
+import { MemberOpenError } from '../hsm/member-open-error.js';
 
 /** Messages of the system and of modules are not ours, and may be long. */
 const maxTextLength = 160;

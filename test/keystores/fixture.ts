@@ -17,6 +17,7 @@ import type { SqliteCatalog } from '../../src/storage/sqlite.js';
 import { openTestCatalog } from '../catalog-file.js';
 import { CertificateAuthority } from '../certificates.js';
 import { ManualClock } from '../manual-clock.js';
+import { FakePinTrials } from './fake-pin-trials.js';
 import { FakeHsmClusters } from './fake-hsm-clusters.js';
 
 export const defaultCluster = 'cluster-defau2t2345';
@@ -31,6 +32,8 @@ export interface KeyStoreFixture {
   core: KeyStoreAdministration;
   catalog: SqliteCatalog;
   clusters: FakeHsmClusters;
+  /** Tries no HSM: every PIN is accepted unless `failure` is set. */
+  pinTrials: FakePinTrials;
   clock: ManualClock;
   context: RequestContext;
   registry: KeyStoreRegistry;
@@ -66,6 +69,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     description(clusterOther, otherTrustAnchor),
     { ...description(clusterTooSmall, trustAnchor), minimumMembers: 2 },
   ]);
+  const pinTrials = new FakePinTrials();
   const events: string[] = [];
   const anotherRegistry = (): KeyStoreRegistry =>
     new KeyStoreRegistry({
@@ -88,6 +92,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     passwordSealer: sealer,
     hsmClusters: clusters,
     defaultClusterId: defaultCluster,
+    pinTrials,
     connectionJobs: registry,
     clock,
     identifiers: randomIdentifiers,
@@ -111,7 +116,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     otherAuthority[Symbol.dispose]();
     rmSync(folder, { recursive: true });
   };
-  const shared = { core, catalog, clusters, clock, context, registry, events };
+  const shared = { core, catalog, clusters, pinTrials, clock, context, registry, events };
   return { ...shared, trustAnchor, otherTrustAnchor, anotherRegistry, createStore, dispose };
 }
 

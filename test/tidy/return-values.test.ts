@@ -52,6 +52,8 @@ function isUseOfReturnValue(node: ts.Node): boolean {
   if (ts.isPropertyAccessExpression(node)) return node.name.text === 'rv';
   if (!ts.isIdentifier(node) || node.text !== 'rv') return false;
   const { parent } = node;
+  // The property of a failure that is being made.
+  if (ts.isPropertyAssignment(parent) && parent.name === node) return false;
   return !ts.isPropertyAccessExpression(parent) && !ts.isBindingElement(parent) && !ts.isPropertySignature(parent);
 }
 

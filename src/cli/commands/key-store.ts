@@ -138,7 +138,10 @@ function addUpdate(parent: Command, terminal: Terminal): void {
     .description('change the name, the password or the cluster of a custom key store')
     .option('--new-name <name>', 'another name')
     .option('--cluster-id <id>', 'another cluster with the same keys')
-    .option('--new-password', 'ask for the new password of the HSM user')
+    .option(
+      '--new-password',
+      'ask for the new password of the HSM user; a connected store takes one that all members accept',
+    )
     .addHelpText(
       'after',
       `

@@ -60,8 +60,9 @@ async function logIn(
     const returnValues = readReturnValues(addon.returnValues());
     const presence = new Presence(catalog, `doctor/${randomIdentifiers.requestId()}`);
     const tools = { addon, returnValues, loginAttempts: catalog, presence, clock: systemClock, lockDirectory };
+    const source = (): Promise<MemberCredential> => Promise.resolve(credential);
     const kind = { profile: automaticProfile, laneCount: 1 };
-    await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, credential, deadlineMs);
+    await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, source, deadlineMs);
   } finally {
     credential.pin.destroy();
     await pool.close(systemClock.monotonicMs() + closeTimeoutMs);

@@ -223,16 +223,63 @@ describe('update', () => {
     expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
   });
 
-  test('only the name can change while it is connected', async () => {
-    const { customKeyStoreId } = await create();
-    await fixture.catalog.changeConnectionState(customKeyStoreId, ['DISCONNECTED'], 'CONNECTED', null);
+  test('the cluster cannot change while it is connected, the name can', async () => {
+    const customKeyStoreId = await connectedStore();
     await update({ customKeyStoreId, newCustomKeyStoreName: 'renamed' });
     expect((await storedStore(customKeyStoreId)).name).toBe('renamed');
     const refused = { code: 'CUSTOM_KEY_STORE_INVALID_STATE' };
-    await expect(update({ customKeyStoreId, keyStorePassword: Secret.fromUtf8('password2') })).rejects.toMatchObject(
-      refused,
-    );
     await expect(update({ customKeyStoreId, cloudHsmClusterId: clusterB })).rejects.toMatchObject(refused);
+  });
+
+  const connectedStore = async (): Promise<string> => {
+    const { customKeyStoreId } = await create();
+    await fixture.catalog.changeConnectionState(customKeyStoreId, ['DISCONNECTED'], 'CONNECTED', null);
+    return customKeyStoreId;
+  };
+  const setPassword = (customKeyStoreId: string, password = 'password2') =>
+    update({ customKeyStoreId, keyStorePassword: Secret.fromUtf8(password) });
+
+  test('a password that every member accepts is set while it is connected', async () => {
+    const customKeyStoreId = await connectedStore();
+    await setPassword(customKeyStoreId);
+    const store = await storedStore(customKeyStoreId);
+    expect(store).toMatchObject({ connectionState: 'CONNECTED', passwordVersion: 2 });
+    expect(isPasswordOf(fixture.core.passwordSealer, store, Secret.fromUtf8('password2'))).toBe(true);
+    expect(fixture.pinTrials.trials).toMatchObject([{ clusterId: clusterA, pin: 'password2' }]);
+  });
+
+  test('no member is asked while it is disconnected', async () => {
+    await setPassword((await create()).customKeyStoreId);
+    expect(fixture.pinTrials.trials).toEqual([]);
+  });
+
+  test.each([
+    ['INVALID_CREDENTIALS', false, 'VALIDATION'],
+    ['USER_LOCKED_OUT', false, 'CUSTOM_KEY_STORE_INVALID_STATE'],
+    ['NETWORK_ERRORS', true, 'CUSTOM_KEY_STORE_INVALID_STATE'],
+  ] as const)('a member that answers %s leaves the password as it is', async (errorCode, transient, code) => {
+    const customKeyStoreId = await connectedStore();
+    fixture.pinTrials.failure = { memberName: 'one', errorCode, transient, cause: undefined };
+    await expect(setPassword(customKeyStoreId)).rejects.toMatchObject({ code, retryable: transient });
+    expect(await storedStore(customKeyStoreId)).toMatchObject({ passwordVersion: 1 });
+  });
+
+  test('the same password has the same name at every trial, another one has another', async () => {
+    const customKeyStoreId = await connectedStore();
+    fixture.pinTrials.failure = { memberName: 'one', errorCode: 'INVALID_CREDENTIALS', transient: false, cause: '' };
+    for (const password of ['password2', 'password2', 'password3'])
+      await expect(setPassword(customKeyStoreId, password)).rejects.toThrow();
+    const [first, again, other] = fixture.pinTrials.trials.map(({ credentialVersion }) => credentialVersion);
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test('a store that changes its state during the trial is left as it is', async () => {
+    const customKeyStoreId = await connectedStore();
+    fixture.pinTrials.meanwhile = () =>
+      fixture.catalog.changeConnectionState(customKeyStoreId, ['CONNECTED'], 'DISCONNECTING', null);
+    await expect(setPassword(customKeyStoreId)).rejects.toMatchObject({ code: 'CUSTOM_KEY_STORE_INVALID_STATE' });
+    expect(await storedStore(customKeyStoreId)).toMatchObject({ passwordVersion: 1 });
   });
 
   test.each([

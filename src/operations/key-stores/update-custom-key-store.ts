@@ -10,9 +10,15 @@ import {
   storeNameInUse,
   storeNotFound,
 } from '../../keystores/administration.js';
-import { invalidState, requireAllowed, statesAllowing, transition } from '../../keystores/connection-state.js';
+import {
+  invalidState,
+  requireAllowed,
+  statesAllowing,
+  type StoreCommand,
+  transition,
+} from '../../keystores/connection-state.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
-import { checkPassword, sealPassword, unsealPassword } from '../../keystores/password.js';
+import { checkPassword, sealPassword, trialVersionOf, unsealPassword } from '../../keystores/password.js';
 import type { SealedPassword, StoreRecord } from '../../keystores/store.js';
 import { isTrustAnchorOf } from './trust-anchor.js';
 
@@ -26,8 +32,10 @@ export interface UpdateCustomKeyStoreRequest {
 }
 
 /**
- * Changes a store's name, password or cluster. The name can be changed while it is CONNECTED or DISCONNECTED, the rest
- * only while DISCONNECTED. A new cluster must have the same trust anchor certificate.
+ * Changes a store's name, password or cluster. The cluster can be changed only while it is DISCONNECTED, the rest also
+ * while it is CONNECTED. Then every member must accept a new password first, in a process of its own; the store stays
+ * connected, and every process uses the new password from its next login on. A new cluster must have the same trust
+ * anchor certificate.
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE, CUSTOM_KEY_STORE_NAME_IN_USE, VALIDATION,
  *   CLOUD_HSM_CLUSTER_NOT_FOUND, CLOUD_HSM_CLUSTER_NOT_RELATED, CLOUD_HSM_CLUSTER_IN_USE, CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION
  */
@@ -38,24 +46,35 @@ export async function updateCustomKeyStore(
 ): Promise<Record<string, never>> {
   try {
     const store = await requireStore(core, context.principal, call.request.customKeyStoreId);
-    await applyUpdate(core, store, call.request);
+    await applyUpdate(core, store, call.request, context.deadlineMs);
     return {};
   } finally {
     call.request.keyStorePassword?.destroy();
   }
 }
 
+type UpdateCommand = Extract<StoreCommand, 'rename' | 'reconfigure' | 'set-password'>;
+
+function commandOf({ keyStorePassword, cloudHsmClusterId }: UpdateCustomKeyStoreRequest): UpdateCommand {
+  if (cloudHsmClusterId !== undefined) return 'reconfigure';
+  return keyStorePassword === undefined ? 'rename' : 'set-password';
+}
+
 async function applyUpdate(
   core: KeyStoreAdministration,
   store: StoreRecord,
   request: UpdateCustomKeyStoreRequest,
+  deadlineMs: number,
 ): Promise<void> {
-  const { newCustomKeyStoreName: name, keyStorePassword, cloudHsmClusterId } = request;
-  const command = keyStorePassword === undefined && cloudHsmClusterId === undefined ? 'rename' : 'reconfigure';
+  const { newCustomKeyStoreName: name, cloudHsmClusterId } = request;
+  const command = commandOf(request);
   requireAllowed(store, command);
   if (cloudHsmClusterId !== undefined) requireRelatedCluster(core, store, cloudHsmClusterId);
   // Naming the store's present cluster changes nothing: a new version would retry a password that was refused there.
   const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
+  const { keyStorePassword } = request;
+  const isConnected = store.connectionState === 'CONNECTED';
+  if (keyStorePassword !== undefined && isConnected) await requireAccepted(core, store, keyStorePassword, deadlineMs);
   const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
   const change = {
     name,
@@ -63,12 +82,48 @@ async function applyUpdate(
     password,
     passwordVersion: password === undefined ? undefined : store.passwordVersion + 1,
   };
-  const outcome = await core.keyStoreCatalog.updateStore(store.customKeyStoreId, statesAllowing(command), change);
+  // An unchecked password is not set on a store that has been connected meanwhile.
+  const inStates = command === 'set-password' ? [store.connectionState] : statesAllowing(command);
+  const outcome = await core.keyStoreCatalog.updateStore(store.customKeyStoreId, inStates, change);
   if (outcome === 'not-found') throw storeNotFound(store.customKeyStoreId);
   if (outcome === 'has-keys') throw keysStayBehind(store);
   if (outcome === 'wrong-state') throw await refusal(core, store, command);
   if (outcome === 'name-in-use') throw storeNameInUse(name ?? store.name);
   if (outcome === 'cluster-in-use') throw clusterInUse(cloudHsmClusterId ?? store.clusterId);
+}
+
+/** The part of a request's time in which members are asked: the rest is for the answer. */
+const trialShare = 0.8;
+
+/**
+ * A process that is logged in cannot check another PIN, so another process does.
+ * @throws VALIDATION if a member refuses the password, CUSTOM_KEY_STORE_INVALID_STATE if it cannot be asked
+ */
+async function requireAccepted(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  password: Secret,
+  deadlineMs: number,
+): Promise<void> {
+  const { pinTrials, passwordSealer, clock } = core;
+  checkPassword(password, requireUsableCluster(core, store.clusterId));
+  const version = trialVersionOf(passwordSealer, store, password);
+  const nowMs = clock.monotonicMs();
+  const untilMs = nowMs + (deadlineMs - nowMs) * trialShare;
+  const failure = await pinTrials.tryPin(store.clusterId, password, version, untilMs);
+  if (failure === undefined) return;
+  const { memberName, errorCode, transient, cause } = failure;
+  if (errorCode === 'INVALID_CREDENTIALS') {
+    const description = `Member ${memberName} refuses the password.`;
+    const fieldViolations = [{ field: 'key_store_password', description }];
+    throw new HoldfastError('VALIDATION', `${description} Nothing was changed.`, { cause, fieldViolations });
+  }
+  throw new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `Custom key store ${store.customKeyStoreId} is CONNECTED, and member ${memberName} cannot check the password ` +
+      `(${errorCode}). Nothing was changed. A password is set unchecked while the store is DISCONNECTED.`,
+    { cause, retryable: transient },
+  );
 }
 
 /** AWS lets a store move to a cluster made from its backup. A cluster without replication has no such sibling. */
@@ -86,7 +141,7 @@ function keysStayBehind(store: StoreRecord): HoldfastError {
 async function refusal(
   core: KeyStoreAdministration,
   store: StoreRecord,
-  command: 'rename' | 'reconfigure',
+  command: UpdateCommand,
 ): Promise<HoldfastError> {
   const current = await requireStore(core, store, store.customKeyStoreId);
   if (transition(current.connectionState, command) === 'refused') return invalidState(current, command);

@@ -1,0 +1,117 @@
+/// \file `token-pin LIBRARY (label|serial-number) NAME [INITIALIZATION-STRING]`: logs in to a token once,
+/// with the user PIN that standard input gives, in a process of its own. A process that is logged in cannot
+/// try another PIN (PKCS#11 v2.40 §5.6 C_Login: CKR_USER_ALREADY_LOGGED_IN). The module's variables are in
+/// the environment. Standard output has a line for each step: `token FLAGS SERIAL-NUMBER` once the token is
+/// found, before the PIN is read, so that the parent can claim the attempt; `trying`, just before C_Login;
+/// then `accepted`. If the input has a NUL, the PIN after it is the new one: then follow `changing`, just
+/// before C_SetPIN (§5.5), and `changed`. A failure is the last line: `rv FUNCTION VALUE TEXT`, or `failure
+/// KIND TEXT`. Without a PIN nothing is tried.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "module.h"
+#include "session.h"
+#include "slot_scan.h"
+#include "token.h"
+
+namespace holdfast {
+namespace {
+
+/// The parent kills this process at a deadline of its own.
+constexpr auto kLongestTrial = std::chrono::minutes(5);
+/// The maximum length of a PIN: `maximumPinLength` in UTF-8.
+constexpr size_t kLongestPin = 4 * 255;
+constexpr size_t kLongestInput = 2 * kLongestPin + 1;
+
+/// The output is a pipe: each line must be seen before the call that may hang.
+void say(const std::string& line) {
+  std::fputs((line + '\n').c_str(), stdout);
+  std::fflush(stdout);
+}
+
+/// A PIN, and the one to put in its place.
+struct Pins {
+  Secret present;
+  std::optional<Secret> next;
+};
+
+/// Reads to the end of standard input, without the buffers of the C library.
+Pins readPins() {
+  Secret input(kLongestInput);
+  size_t length = 0;
+  while (length < kLongestInput) {
+    const ssize_t count = ::read(STDIN_FILENO, input.data() + length, kLongestInput - length);
+    if (count <= 0) break;
+    length += static_cast<size_t>(count);
+  }
+  const ByteView read = input.view().first(length);
+  const auto* const end = std::find(read.data(), read.data() + length, 0);
+  const auto presentLength = static_cast<size_t>(end - read.data());
+  Pins pins{Secret(read.first(presentLength)), std::nullopt};
+  if (presentLength < length) pins.next.emplace(read.subspan(presentLength + 1));
+  return pins;
+}
+
+void tryPin(const ModuleOptions& options, const TokenName& name) {
+  Threads threads;
+  const Deadline deadline = Clock::now() + kLongestTrial;
+  const auto module = Module::open(options, nullptr, deadline);
+  const auto token = Token::find(module, name, SlotScan(threads), deadline);
+  const TokenInfo info = token->info();
+  say("token " + std::to_string(info.flags) + ' ' + info.serialNumber);
+  const Pins pins = readPins();
+  const Secret& pin = pins.present;
+  if (pin.size() == 0) return;
+  const Session session(*token);
+  say("trying");
+  check(Function::C_Login,
+        session.functions().C_Login(session.handle(), CKU_USER, pointerFor(pin.view()), pin.size()));
+  token->proveSession(session);
+  say("accepted");
+  if (!pins.next) return;
+  say("changing");
+  const ByteView next = pins.next->view();
+  check(Function::C_SetPIN, session.functions().C_SetPIN(session.handle(), pointerFor(pin.view()), pin.size(),
+                                                         pointerFor(next), next.size()));
+  say("changed");
+}
+
+std::string wordsOf(const Failure& failure) {
+  const std::string text = messageOf(failure);
+  if (failure.kind != FailureKind::kRv) return std::string("failure ") + nameOf(failure.kind) + ' ' + text;
+  return std::string("rv ") + nameOf(failure.function) + ' ' + std::to_string(failure.rv) + ' ' + text;
+}
+
+}  // namespace
+}  // namespace holdfast
+
+int main(int argumentCount, char** arguments) {
+  using namespace holdfast;
+  if (argumentCount < 4 || argumentCount > 5) return 2;
+  // This process must not outlive the one that waits for it, and leaves no core file.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ModuleOptions options;
+  options.libraryPath = arguments[1];
+  if (argumentCount == 5) options.initializationString = arguments[4];
+  TokenName name;
+  (std::string_view(arguments[2]) == "label" ? name.label : name.serialNumber) = arguments[3];
+  try {
+    tryPin(options, name);
+  } catch (const Failure& failure) {
+    say(wordsOf(failure));
+  } catch (const std::exception& failure) {
+    say(std::string("failure module ") + failure.what());
+  }
+  // Skips the exit handlers of the library.
+  ::_exit(0);
+}
