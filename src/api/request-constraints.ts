@@ -3,6 +3,7 @@ import {
   type FieldConstraint,
   type FieldConstraints,
   flag,
+  integer,
   optional,
   required,
   secretText,
@@ -21,6 +22,7 @@ const keyStorePassword = secretText(7, 255);
 /** AWS KMS API Reference, CreateCustomKeyStore.CloudHsmClusterId. */
 const clusterId = text(1, 24, /^cluster-[2-7a-zA-Z]{11,16}$/);
 const memberName = text(1, 64);
+const backupId = text(32, 32, /^[0-9a-f]{32}$/);
 
 /** The published limits of one operation's request, with the fields that are not honoured yet. */
 function constraintsOf(method: KmsOperationName): FieldConstraints {
@@ -58,4 +60,8 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
   ResumeMember: { clusterId: required(clusterId), memberName: required(memberName) },
   RotateSealingKey: { dryRun: optional(flag) },
   ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
+  CreateBackup: {},
+  DescribeBackups: { backupId: optional(backupId) },
+  ReadBackup: { backupId: required(backupId), offset: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
+  VerifyBackup: { backupId: required(backupId) },
 };

@@ -24,6 +24,11 @@ export type ActName =
   | 'AbandonIntents'
   | 'CreateCatalog'
   | 'BackupCatalog'
+  /** An archive of the catalog and the keys. */
+  | 'MakeBackup'
+  | 'VerifyBackup'
+  /** Archives that retention removes. */
+  | 'RemoveBackups'
   | 'RestoreCatalog'
   /** An operator goes on with a catalog that was rolled back. */
   | 'AcceptRollback'

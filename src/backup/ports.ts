@@ -1,4 +1,5 @@
 import type { MaterialReference } from '../clusters/hsm-cluster.js';
+import type { BackupRecord } from './backup-record.js';
 
 /** The ports of backups; `storage/` implements them. */
 
@@ -68,4 +69,32 @@ export interface ArchiveFolder {
 /** The backup's folder failed. The message is for operators: it names the path and never has a secret. */
 export class BackupStorageError extends Error {
   override readonly name = 'BackupStorageError';
+}
+
+/** Work on a backup, and how many materials it has archived or proved. */
+export interface BackupWork {
+  kind: 'MAKING' | 'VERIFYING';
+  done: number;
+  total: number;
+}
+
+/** A backup as operators see it. */
+export interface BackupReport extends BackupRecord {
+  /** The work on it that is under way in this process. */
+  work: BackupWork | undefined;
+}
+
+/** The port to backups for operators. Implemented by `jobs/backups.ts`. */
+export interface BackupAdministration {
+  /**
+   * Begins a backup and answers with its id.
+   * @throws UNSUPPORTED_OPERATION without a folder of backups, LIMIT_EXCEEDED while another backup or verification runs
+   */
+  startBackup(): Promise<string>;
+  /** Begins to verify a backup. @throws NOT_FOUND, and as `startBackup` */
+  startVerification(backupId: string): Promise<void>;
+  /** The newest first. */
+  describe(): Promise<BackupReport[]>;
+  /** A part of an archive; shorter at its end. @throws NOT_FOUND */
+  read(backupId: string, offset: number): Promise<{ data: Uint8Array; sizeBytes: number }>;
 }

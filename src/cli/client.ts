@@ -3,6 +3,7 @@ import { checkServerIdentity as identityFault, type ConnectionOptions } from 'no
 import type { ChannelCredentials, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata, setLogger } from '@grpc/grpc-js';
 import { AdminServiceService } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
+import { BackupServiceService } from '../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
 import { ClusterServiceService } from '../faces/grpc/gen/holdfast/admin/v1/cluster_service.js';
 import { CredentialServiceService } from '../faces/grpc/gen/holdfast/admin/v1/credential_service.js';
 import { CryptographyServiceService } from '../faces/grpc/gen/holdfast/kms/v1/cryptography_service.js';
@@ -20,6 +21,7 @@ const methods = {
   ...CryptographyServiceService,
   ...AdminServiceService,
   ...ClusterServiceService,
+  ...BackupServiceService,
   ...CredentialServiceService,
 };
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAliasCommands } from './commands/alias.js';
+import { addBackupCommands } from './commands/backup.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addCiphertextCommands } from './commands/ciphertext.js';
 import { addClusterCommands } from './commands/cluster.js';
@@ -67,6 +68,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addDoctorCommand(program, terminal);
   addLoginAttemptsCommands(program, terminal);
   addSealingKeyCommands(program, terminal);
+  addBackupCommands(program, terminal);
   addDeletionHoldCommands(program, terminal);
   addHealthCommand(program, terminal);
   addStatusCommand(program, terminal);

@@ -27,6 +27,8 @@ import { backgroundErrorEvent, connectionEvents, encryptionBudgetEvents, hsmEven
 import { hedgeCounter, tryCounter } from '../telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../telemetry/login-metrics.js';
 import { ownActEvents } from '../telemetry/own-act-events.js';
+import type { Backups } from '../jobs/backups.js';
+import { composeBackups } from './backups.js';
 import { type ClusterParts, ConfiguredClusterAdministration } from './cluster-administration.js';
 import { clusterOptions, operationQuotas } from './cluster-options.js';
 import type { Foundation } from './foundation.js';
@@ -51,6 +53,7 @@ export interface Core {
   configuredClusters: ConfiguredHsmClusters;
   clusters: ConfiguredClusterAdministration;
   loads: LoadWatch;
+  backups: Backups;
   encryptionBudget: EncryptionBudget;
 }
 
@@ -111,7 +114,8 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   );
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs);
-  const parts = { registry, keys, keyStores, hangTracker, changes, configuredClusters, clusters, loads };
+  const backups = composeBackups(foundation, keys, configuredClusters, leases);
+  const parts = { registry, keys, keyStores, hangTracker, changes, configuredClusters, clusters, loads, backups };
   return { ...parts, ...jobs, encryptionBudget };
 }
 

@@ -25,7 +25,13 @@ export async function startFace(foundation: Foundation, core: Core, status: Serv
   const { limits, listeners } = configuration;
   const dispatcher = new AuditedDispatcher({
     operations,
-    core: { keys: core.keys, keyStores: core.keyStores, status: { status, clock }, clusters: core.clusters },
+    core: {
+      keys: core.keys,
+      keyStores: core.keyStores,
+      status: { status, clock },
+      clusters: core.clusters,
+      backups: core.backups,
+    },
     authorizer: configuredAuthorizer(configuration, principals),
     auditLog: auditFile,
     clock,

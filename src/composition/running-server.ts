@@ -107,6 +107,7 @@ export class RunningServer implements HoldfastServer {
     this.witnesses.start();
     this.#core.clusters.start();
     this.#core.loads.start();
+    this.#core.backups.start();
     await this.#readiness.start();
     this.#certificates.start();
   }
@@ -127,8 +128,10 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads].map((job) => job.stop());
+    const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups].map((job) =>
+      job.stop(),
+    );
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);

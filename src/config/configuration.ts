@@ -19,10 +19,23 @@ export interface Configuration {
   readonly sealingKeys: readonly SealingKeyConfiguration[];
   readonly limits: LimitsConfiguration;
   readonly recovery: RecoveryConfiguration;
+  /** Null: no backups are made. */
+  readonly backup: BackupConfiguration | null;
   readonly audit: { readonly file: string };
   readonly telemetry: TelemetryConfiguration;
   /** Folder (0700, ours) of the locks that serialise initialisation and login across processes. */
   readonly lockDirectory: string;
+}
+
+/** The archives of the catalog and the keys. */
+export interface BackupConfiguration {
+  readonly folder: string;
+  /** How often one is made; null: only when an operator asks for it. */
+  readonly everyHours: number | null;
+  /** How many complete scheduled archives stay. */
+  readonly keep: number;
+  /** The maximum rate at which keys are wrapped or proved. */
+  readonly materialsPerSecond: number;
 }
 
 /** The parts of ARNs. */

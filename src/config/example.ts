@@ -159,6 +159,17 @@ recovery:
   replaceAfterMs: 10000
   leastUptimeMs: 120000
 
+# Archives of the catalog and the keys: holdfast backup create. Without this section none is made.
+# backup:
+#   # Exists, and is writable by the service alone. Archives are copied elsewhere by you.
+#   folder: /var/backups/holdfast
+#   # Left out: only when an operator asks for one.
+#   everyHours: 24
+#   # Complete scheduled archives that stay.
+#   keep: 14
+#   # Keys a second that are wrapped for an archive, or proved.
+#   materialsPerSecond: 100
+
 # One line of JSON for each request, allowed or not.
 audit:
   file: audit.log

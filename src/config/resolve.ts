@@ -49,6 +49,7 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
     sealingKeys: input.sealingKeys.map(({ id, key }) => ({ id, key: resolveSource(key, absolute) })),
     limits: input.limits,
     recovery: input.recovery,
+    backup: resolveBackup(input.backup, absolute),
     audit: { file: absolute(input.audit.file) },
     telemetry: resolveTelemetry(input.telemetry, absolute),
     lockDirectory: input.lockDirectory === undefined ? defaultLockDirectory() : absolute(input.lockDirectory),
@@ -68,6 +69,11 @@ export function defaultLockDirectory(environment: NodeJS.ProcessEnv = process.en
   const sessionFolder = environment['XDG_RUNTIME_DIR'];
   if (sessionFolder !== undefined && isAbsolute(sessionFolder)) return join(sessionFolder, 'holdfast');
   return join('/tmp', `holdfast-locks-${userInfo().uid}`);
+}
+
+function resolveBackup(backup: ConfigurationFile['backup'], absolute: Absolute): Configuration['backup'] {
+  if (backup === undefined) return null;
+  return { ...backup, folder: absolute(backup.folder), everyHours: backup.everyHours ?? null };
 }
 
 function resolveListener(listener: ListenerInFile, absolute: Absolute): ListenerConfiguration {

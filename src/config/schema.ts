@@ -156,6 +156,13 @@ const limits = strict({
   reconcileCopiesPerSecond: whole(1, 10_000).default(50),
 });
 
+const backup = strict({
+  folder: path,
+  everyHours: whole(1, 720).optional(),
+  keep: whole(1, 1_000).default(14),
+  materialsPerSecond: whole(1, 10_000).default(100),
+});
+
 const recovery = strict({
   consecutiveFailures: whole(1, 1_000).default(5),
   failurePercentage: whole(1, 100).default(50),
@@ -229,6 +236,7 @@ export const configurationSchema = strict({
   sealingKeys: z.array(strict({ id: plainName, key: secretSource })).min(1, 'must have at least one sealing key'),
   limits: limits.prefault({}),
   recovery: recovery.prefault({}),
+  backup: backup.optional(),
   audit: strict({ file: path }),
   telemetry: telemetry.prefault({}),
   lockDirectory: path.optional(),

@@ -1,3 +1,4 @@
+import type { BackupAdministration } from '../backup/ports.js';
 import type { Eventual } from '../calls/eventual.js';
 import type { RequestContext } from '../calls/request-context.js';
 import type { KeysCore } from '../keys/core.js';
@@ -15,6 +16,7 @@ export interface OperationsCore {
   keyStores: KeyStoreAdministration;
   status: StatusCore;
   clusters: ClusterAdministration;
+  backups: BackupAdministration;
 }
 
 /** One decision that must be "allowed" before the operation runs. */

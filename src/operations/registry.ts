@@ -2,6 +2,10 @@ import { createAliasOperation } from './aliases/create-alias.js';
 import { deleteAliasOperation } from './aliases/delete-alias.js';
 import { listAliasesOperation } from './aliases/list-aliases.js';
 import { updateAliasOperation } from './aliases/update-alias.js';
+import { createBackupOperation } from './backups/create-backup.js';
+import { describeBackupsOperation } from './backups/describe-backups.js';
+import { readBackupOperation } from './backups/read-backup.js';
+import { verifyBackupOperation } from './backups/verify-backup.js';
 import { describeClustersOperation } from './clusters/describe-clusters.js';
 import { drainMemberOperation } from './clusters/drain-member.js';
 import { reconcileClusterOperation } from './clusters/reconcile-cluster.js';
@@ -66,6 +70,10 @@ export const operations = {
   DrainMember: drainMemberOperation,
   ResumeMember: resumeMemberOperation,
   ReconcileCluster: reconcileClusterOperation,
+  CreateBackup: createBackupOperation,
+  DescribeBackups: describeBackupsOperation,
+  ReadBackup: readBackupOperation,
+  VerifyBackup: verifyBackupOperation,
   RotateSealingKey: rotateSealingKeyOperation,
 };
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { aliasCatalog } from './aliases.js';
+import { backupRecords } from './backup-records.js';
 import { clusterMaterials } from './cluster-materials.js';
 import type { Catalog, CatalogDatabase } from './database.js';
 import { clusterLoads } from './cluster-loads.js';
@@ -28,6 +29,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...drainedMembers(database),
     ...clusterLoads(database),
     ...witnessCatalog(database, clock),
+    ...backupRecords(database),
     underLease: (lease) => catalogOn(fencedDatabase(database, lease), clock),
   };
 }

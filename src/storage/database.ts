@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { BackupCatalog } from '../backup/backup-record.js';
 import type { LoadCatalog } from '../clusters/load-catalog.js';
 import type { MaintenanceCatalog } from '../clusters/maintenance.js';
 import type { WitnessCatalog } from '../clusters/witness-catalog.js';
@@ -15,7 +16,8 @@ export type Catalog = KeyCatalog &
   Leases &
   MaintenanceCatalog &
   LoadCatalog &
-  WitnessCatalog;
+  WitnessCatalog &
+  BackupCatalog;
 
 /**
  * The operations that a database must offer below the shared queries. Those use portable SQL only; the differences are

@@ -10,6 +10,7 @@ import { createLeases } from './schema-5.js';
 import { createDrainedMembers } from './schema-6.js';
 import { createClusterLoads } from './schema-7.js';
 import { createWitnesses } from './schema-8.js';
+import { createBackups } from './schema-9.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -30,6 +31,7 @@ const migrations: readonly Migration[] = [
   { version: 6, apply: createDrainedMembers },
   { version: 7, apply: createClusterLoads },
   { version: 8, apply: createWitnesses },
+  { version: 9, apply: createBackups },
 ];
 
 /** The newest schema that this binary knows. */

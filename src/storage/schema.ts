@@ -1,4 +1,5 @@
 import type { RawBuilder } from 'kysely';
+import type { BackupRecord } from '../backup/backup-record.js';
 import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
 import type { HoldReason } from '../keys/time-record.js';
 import type { ConnectionState } from '../keystores/store.js';
@@ -26,6 +27,7 @@ export interface CatalogSchema {
   catalog_epoch: CatalogEpochRow;
   catalog_predecessors: CatalogPredecessorRow;
   member_witnesses: MemberWitnessRow;
+  backups: BackupRow;
 }
 
 /** A `DrainedMember`. Clusters belong to the configuration, not to a tenant. */
@@ -168,6 +170,25 @@ export interface MemberWitnessRow {
   member_name: string;
   epoch: number;
   written_date: number;
+}
+
+/** A `BackupRecord`; `generations` is JSON. Never removed. */
+export interface BackupRow {
+  backup_id: string;
+  file_name: string;
+  trigger_name: BackupRecord['trigger'];
+  state: BackupRecord['state'];
+  start_date: number;
+  end_date: number | null;
+  size_bytes: number | null;
+  key_materials: number;
+  absent_key_materials: number;
+  generations: string;
+  failure: string | null;
+  verification: BackupRecord['verification'];
+  verification_date: number | null;
+  verification_failure: string | null;
+  removed_date: number | null;
 }
 
 /** A `TimeRecord`; one row at most. */

@@ -100,7 +100,7 @@ const [key, store] = ['1234abcd-12ab-34cd-56ef-1234567890ab', 'cks-1234567890abc
 
 const cluster = 'cluster-a2b3c4d5e6f';
 /** Commands whose exit code is what they found. */
-const judging = ['status', 'cluster reconcile', 'sealing-key rotate'];
+const judging = ['status', 'cluster reconcile', 'sealing-key rotate', 'backup create', 'backup verify'];
 
 /** Every command that asks a server; the first test compares the list with the program's help. */
 const commands: Record<string, string[]> = {
@@ -127,6 +127,9 @@ const commands: Record<string, string[]> = {
   'cluster resume': [cluster, 'a'],
   'cluster reconcile': [cluster],
   'sealing-key rotate': [],
+  'backup create': [],
+  'backup list': [],
+  'backup verify': ['0'.repeat(32)],
   encrypt: ['--key-id', key, '--plaintext-file', file],
   decrypt: ['--ciphertext-file', file],
   're-encrypt': ['--ciphertext-file', file, '--destination-key-id', key],

@@ -1,5 +1,7 @@
 /** The permissions of callers: the table of `access-walk.test.ts`, and its keys and stores. */
 import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
+import { waitFor } from '../wait-for.js';
 import type { HoldfastClient, Message } from './client.js';
 import { account, type Deployment, region } from './deployment.js';
 
@@ -16,6 +18,8 @@ export interface Row {
   resources: string[];
   /** Request fields in the audit record. */
   parameters: Message;
+  /** Waits for what goes on after the answer. */
+  settled?: (client: HoldfastClient) => Promise<void>;
 }
 
 /** The keys and stores of the rows; the administrator makes them beforehand. */
@@ -29,6 +33,7 @@ export interface World {
   otherCiphertext: Buffer;
   spareStore: Message;
   defaultClusterId: string;
+  backupId: string;
 }
 
 export const missingKeyId = '00000000-1111-4222-8333-444444444444';
@@ -53,9 +58,27 @@ function ownRows(world: World): Record<string, Row> {
     DescribeClusters: ofHoldfast('DescribeClusters', cluster),
     DrainMember: ofHoldfast('DrainMember', { ...member, force: true }),
     ResumeMember: ofHoldfast('ResumeMember', member),
+    CreateBackup: { ...ofHoldfast('CreateBackup', {}), settled: backupsEnded },
+    DescribeBackups: ofHoldfast('DescribeBackups', { backup_id: world.backupId }),
+    ReadBackup: ofHoldfast('ReadBackup', { backup_id: world.backupId }),
+    VerifyBackup: ofHoldfast('VerifyBackup', { backup_id: world.backupId }),
     RotateSealingKey: ofHoldfast('RotateSealingKey', { dry_run: true }),
     ReconcileCluster: ofHoldfast('ReconcileCluster', { cluster_id: world.defaultClusterId, dry_run: true }),
   };
+}
+
+async function createBackup(client: HoldfastClient): Promise<string> {
+  const { backup_id: backupId } = await client.call('CreateBackup');
+  await backupsEnded(client);
+  return backupId as string;
+}
+
+/** Waits until no backup is being made. */
+export async function backupsEnded(client: HoldfastClient): Promise<void> {
+  await waitFor(async () => {
+    const { backups } = await client.call('DescribeBackups');
+    expect((backups as Message[]).map(({ state }) => state)).not.toContain('BACKUP_STATE_RUNNING');
+  });
 }
 
 function keyStoreRows(world: World): Record<string, Row> {
@@ -183,6 +206,7 @@ export async function buildWorld(deployment: Deployment, client: HoldfastClient)
     defaultClusterId: deployment.defaultCluster.clusterId,
     appCiphertext: await encrypt(appKey),
     otherCiphertext: await encrypt(otherKey),
+    backupId: await createBackup(client),
   };
 }
 

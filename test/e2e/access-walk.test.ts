@@ -57,8 +57,11 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
   const clients: HoldfastClient[] = [];
 
   /** Calls, and checks the one audit record that this makes. */
+  /** Without the service's own acts: a backup goes on after its answer. */
+  const requestRecords = () => deployment.auditRecords().filter(({ face }) => face === 'grpc');
+
   const callAudited = async (client: HoldfastClient, method: string, row: Row, expected: Message): Promise<Answer> => {
-    const before = deployment.auditRecords().length;
+    const before = requestRecords().length;
     let answer: Answer = 'OK';
     let refusal: CallError | undefined;
     let made: string[] = [];
@@ -71,7 +74,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
       refusal = error;
       answer = error.reason as Answer;
     }
-    const records = deployment.auditRecords();
+    const records = requestRecords();
     expect(records.length - before).toBe(1);
     expect(records.at(-1)).toEqual({
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
@@ -247,6 +250,7 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
     for (const [method, row] of Object.entries(rows)) {
       const answer = await callAudited(operator, method, row, { principal: arnOf('operator') });
       expect([method, answer]).toEqual([method, row.administrator]);
+      await row.settled?.(operator);
     }
   });
 });
@@ -254,5 +258,6 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
 /** The resource in a create's answer: its audit record must name it. */
 function madeBy(method: string, response: Message): string[] {
   if (method === 'CreateKey') return [(response['key_metadata'] as Message)['arn'] as string];
+  if (method === 'CreateBackup') return [response['backup_id'] as string];
   return method === 'CreateCustomKeyStore' ? [response['custom_key_store_id'] as string] : [];
 }

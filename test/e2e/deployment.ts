@@ -112,6 +112,11 @@ export class Deployment {
     return fault;
   }
 
+  /** The folder of backups. */
+  get backupFolder(): string {
+    return join(this.folder, 'backups');
+  }
+
   /** Path of the operator's Unix socket. */
   get socketPath(): string {
     return join(this.folder, 'holdfast.sock');
@@ -219,6 +224,7 @@ export class Deployment {
 
   #writeFiles(options: DeploymentOptions): void {
     mkdirSync(join(this.folder, 'locks'), { mode: 0o700 });
+    mkdirSync(this.backupFolder, { mode: 0o700 });
     const sealingKey = randomBytes(32);
     this.ledger.add('sealing key', sealingKey);
     this.#writeSecret('sealing.key', sealingKey.toString('base64'));
@@ -260,6 +266,7 @@ export class Deployment {
       })),
       defaultKeyStore: { cluster: this.defaultCluster.clusterId, pin: { file: join(this.folder, 'default.pin') } },
       catalog: { kind: 'sqlite', path: join(this.folder, 'catalog.sqlite'), create: true },
+      backup: { folder: this.backupFolder },
       sealingKeys: [{ id: 'seal-1', key: { file: join(this.folder, 'sealing.key') } }],
       audit: { file: this.auditPath },
       telemetry: { logLevel: 'trace' },

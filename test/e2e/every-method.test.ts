@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../wait-for.js';
+import { backupsEnded } from './access-rows.js';
 import { type Message, methods } from './client.js';
 import { keyStoreTests } from './every-method-key-stores.js';
 import { keyTests } from './every-method-keys.js';
@@ -50,6 +52,25 @@ describe('every method', () => {
     expect(await bench.client.refusal('ReconcileCluster', { cluster_id: clusterId })).toMatchObject({
       reason: 'CUSTOM_KEY_STORE_INVALID_STATE',
     });
+  });
+
+  it('CreateBackup, DescribeBackups, ReadBackup and VerifyBackup go round', async () => {
+    const { backup_id: backupId } = await bench.call('CreateBackup');
+    await backupsEnded(bench.client);
+    expect(await bench.call('DescribeBackups', { backup_id: backupId })).toMatchObject({
+      backups: [{ state: 'BACKUP_STATE_COMPLETE', trigger: 'BACKUP_TRIGGER_OPERATOR', key_materials: 0 }],
+    });
+    const { data, size_bytes: size } = await bench.call('ReadBackup', { backup_id: backupId });
+    expect((data as Buffer).toString('latin1')).toMatch(/^holdfast backup 1\n/);
+    expect(await bench.call('ReadBackup', { backup_id: backupId, offset: size })).toMatchObject({ size_bytes: size });
+    await bench.call('VerifyBackup', { backup_id: backupId });
+    await waitFor(async () => {
+      const { backups } = await bench.call('DescribeBackups', { backup_id: backupId });
+      expect((backups as Message[])[0]).toMatchObject({ verification: 'BACKUP_VERIFICATION_UNAUTHENTICATED' });
+    });
+    const unknown = { backup_id: '0'.repeat(32) };
+    for (const method of ['DescribeBackups', 'ReadBackup', 'VerifyBackup'])
+      expect(await bench.client.refusal(method, unknown)).toMatchObject({ reason: 'NOT_FOUND' });
   });
 
   it('RotateSealingKey finds every password sealed under the only sealing key', async () => {

@@ -77,7 +77,9 @@ describe.skipIf(grpcurl === '').each(['TLS', 'the Unix socket'])(`grpcurl over %
 
   it('lists the services and their methods', async () => {
     const kms = ['CryptographyService', 'KeyService', 'KeyStoreService'].map((name) => `holdfast.kms.v1.${name}`);
-    const admin = ['AdminService', 'ClusterService', 'CredentialService'].map((name) => `holdfast.admin.v1.${name}`);
+    const admin = ['AdminService', 'BackupService', 'ClusterService', 'CredentialService'].map(
+      (name) => `holdfast.admin.v1.${name}`,
+    );
     const services = [...kms, ...admin];
     expect(await ask('list')).toEqual(expect.arrayContaining(['grpc.health.v1.Health', ...services]));
     const listed = (await Promise.all(services.map((service) => ask('list', service)))).flat();

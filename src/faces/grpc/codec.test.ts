@@ -52,6 +52,7 @@ test('every method of the services has a codec and every codec a method', () => 
     'holdfast.kms.v1.KeyService',
     'holdfast.kms.v1.CryptographyService',
     'holdfast.admin.v1.AdminService',
+    'holdfast.admin.v1.BackupService',
     'holdfast.admin.v1.ClusterService',
     'holdfast.admin.v1.CredentialService',
   ]);

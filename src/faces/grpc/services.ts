@@ -1,5 +1,6 @@
 import { type OperationName, operationNames } from '../../operations/registry.js';
 import { AdminServiceService } from './gen/holdfast/admin/v1/admin_service.js';
+import { BackupServiceService } from './gen/holdfast/admin/v1/backup_service.js';
 import { ClusterServiceService } from './gen/holdfast/admin/v1/cluster_service.js';
 import { CredentialServiceService } from './gen/holdfast/admin/v1/credential_service.js';
 import { CryptographyServiceService } from './gen/holdfast/kms/v1/cryptography_service.js';
@@ -12,6 +13,7 @@ export const services = [
   KeyServiceService,
   CryptographyServiceService,
   AdminServiceService,
+  BackupServiceService,
   ClusterServiceService,
   CredentialServiceService,
 ] as const;

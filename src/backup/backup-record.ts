@@ -1,0 +1,80 @@
+/** Who began a backup. */
+export type BackupTrigger = 'OPERATOR' | 'SCHEDULE';
+
+/**
+ * `COMPLETE`: every key material that the service can archive is in it. `INCOMPLETE`: some were on no member, or on none that could
+ * be asked; the archive is good for the others. `FAILED`: there is no archive.
+ */
+export type BackupState = 'RUNNING' | 'COMPLETE' | 'INCOMPLETE' | 'FAILED';
+
+/** The catalog's record of a backup. Never removed: the report of a deletion names the backups that hold the material. */
+export interface BackupRecord {
+  /** The archive's id: 32 lower-case hex digits. */
+  backupId: string;
+  /** In the folder of backups. */
+  fileName: string;
+  trigger: BackupTrigger;
+  state: BackupState;
+  startTime: Date;
+  /** Null while it runs. */
+  endTime: Date | null;
+  /** The length of the archive; null if there is none. */
+  sizeBytes: number | null;
+  keyMaterials: number;
+  /** Materials that should be in it and are not: on no member, or on none that could be asked. */
+  absentKeyMaterials: number;
+  /** The generations of wrapping keys without which it cannot be restored. */
+  generations: readonly { clusterId: string; generation: number }[];
+  /** Why it failed. */
+  failure: string | null;
+  /**
+   * The last verification's outcome; null before the first. `UNAUTHENTICATED`: it is whole, but has no key material and so no
+   * MAC; someone may have made it.
+   */
+  verification: 'PASSED' | 'UNAUTHENTICATED' | 'FAILED' | null;
+  verificationTime: Date | null;
+  /** Why it failed. */
+  verificationFailure: string | null;
+  /** When the service removed its archive. */
+  removedTime: Date | null;
+}
+
+/** The port to the durable record of backups. Every promise that resolves after a write means "committed and synced". */
+export interface BackupCatalog {
+  /** Inserts a record, or replaces the one with this id. */
+  recordBackup(record: BackupRecord): Promise<void>;
+  findBackup(backupId: string): Promise<BackupRecord | undefined>;
+  /** The newest first. */
+  listBackups(): Promise<BackupRecord[]>;
+}
+
+/** The name of an archive: sorted by name is sorted by date. */
+export function archiveName(backupId: string, startTime: Date): string {
+  const date = startTime.toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+  return `holdfast-${date}Z-${backupId.slice(0, 8)}.backup`;
+}
+
+/** Whether its archive should be in the folder. */
+export function hasArchive({ state, removedTime }: BackupRecord): boolean {
+  return (state === 'COMPLETE' || state === 'INCOMPLETE') && removedTime === null;
+}
+
+/**
+ * The scheduled backups that retention removes, given all records: those older than the newest `keep` complete ones. What an
+ * operator made stays, and so do the newest complete one, whoever made it, and the newest whose verification passed. An
+ * incomplete one stays while it is newer than what is kept: it may be all that there is of a key.
+ */
+export function outdated(records: readonly BackupRecord[], keep: number): BackupRecord[] {
+  const present = records.filter(hasArchive).sort((one, other) => other.startTime.getTime() - one.startTime.getTime());
+  const scheduled = present.filter(({ trigger }) => trigger === 'SCHEDULE');
+  const oldestKept = scheduled
+    .filter(({ state }) => state === 'COMPLETE')
+    .slice(0, keep)
+    .at(-1);
+  if (oldestKept === undefined) return [];
+  const spared = [
+    present.find(({ state }) => state === 'COMPLETE'),
+    present.find(({ verification }) => verification === 'PASSED'),
+  ];
+  return scheduled.filter((record) => record.startTime < oldestKept.startTime && !spared.includes(record));
+}

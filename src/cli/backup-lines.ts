@@ -1,0 +1,61 @@
+import type { Manifest, ManifestCluster, OmissionReason } from '../backup/manifest.js';
+import type { Backup } from '../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
+
+/** A backup, for people. */
+export function backupLines(backup: Backup): string[] {
+  const { backupId = '', fileName = '', state = '', keyMaterials = 0, absentKeyMaterials = 0, sizeBytes = 0n } = backup;
+  const lines = [
+    `backup ${backupId}: ${state.replace('BACKUP_STATE_', '')}`,
+    `  archive ${fileName}, ${sizeBytes} bytes, ${keyMaterials} key materials`,
+  ];
+  if (absentKeyMaterials > 0) lines.push(`  NOT in it: ${absentKeyMaterials} key materials`);
+  for (const { clusterId, generation } of backup.generations)
+    lines.push(`  needs generation ${generation} of cluster ${clusterId}`);
+  const { verificationTime, verificationFailure } = backup;
+  const verification: string | undefined = backup.verification;
+  if (verification === undefined) lines.push('  never verified: holdfast backup verify');
+  else
+    lines.push(
+      `  verification ${verification.replace('BACKUP_VERIFICATION_', '')} ${verificationTime?.toISOString() ?? ''}`,
+    );
+  if (verification === 'BACKUP_VERIFICATION_UNAUTHENTICATED')
+    lines.push('  it is whole, but no key material is in it, so nothing shows who made it');
+  if (verificationFailure !== undefined) lines.push(`  ${verificationFailure}`);
+  return lines;
+}
+
+const omissions: Readonly<Record<OmissionReason, string>> = {
+  'vendor-replication': "catalog only: its keys never leave the vendor's cluster; use the vendor's backup",
+  'no-replication': 'catalog only: its keys never leave their token; there is no backup of them',
+  'not-connected': 'catalog only: IT WAS NOT CONNECTED',
+  'not-configured': 'catalog only: THE CONFIGURATION DID NOT HAVE IT',
+};
+
+/** A manifest, for people. */
+export function manifestLines(manifest: Manifest): string[] {
+  const { catalog, identity } = manifest;
+  return [
+    `archive ${manifest.archive_id} of ${manifest.created_date}, by Holdfast ${manifest.holdfast_version}`,
+    `  ${identity.partition}, ${identity.region}, accounts ${identity.accounts.join(', ')}`,
+    `  catalog ${catalog.incarnation_id}, schema ${catalog.schema_version}: ${catalog.keys} keys, ${catalog.tombstones} deleted ones`,
+    ...manifest.clusters.map(clusterLine),
+    'nothing of this is proved: holdfast backup verify',
+  ];
+}
+
+function clusterLine({
+  name,
+  cluster_id: id,
+  replication,
+  trust,
+  generation,
+  omission,
+  materials,
+}: ManifestCluster): string {
+  const trusted = trust === null ? '' : `, trust ${trust}`;
+  const what =
+    omission === null
+      ? `${materials} key materials of generation ${generation ?? ''}`
+      : `${omissions[omission]} (${materials} key materials)`;
+  return `  cluster ${name} (${id}), replication ${replication}${trusted}: ${what}`;
+}

@@ -1,0 +1,190 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import type { BackupRecord } from '../../src/backup/backup-record.js';
+import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
+import { HoldfastError } from '../../src/errors.js';
+import { randomIdentifiers } from '../../src/ids.js';
+import { Backups, type BackupsOptions } from '../../src/jobs/backups.js';
+import { archiveFolder } from '../../src/storage/archive-folder.js';
+import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
+import { ManualClock } from '../manual-clock.js';
+import { waitFor } from '../wait-for.js';
+import { WrappedCluster } from '../wrapped-cluster.js';
+import { clusterId, codeOf } from './fixture.js';
+
+/** Backups of a service on a wrapped cluster: by operators, by the clock, and several processes at once. */
+
+const hourMs = 3_600_000;
+let made: WrappedCluster | undefined;
+const started: Backups[] = [];
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((backups) => backups.stop()));
+  await made?.dispose();
+  made = undefined;
+});
+
+interface Site {
+  on: WrappedCluster;
+  cluster: HsmCluster;
+  clock: ManualClock;
+  folder: string;
+}
+
+async function site(keys = 2): Promise<Site> {
+  const on = await WrappedCluster.make(2);
+  made = on;
+  const cluster = await on.connected();
+  const folder = join(on.folder, 'backups');
+  mkdirSync(folder);
+  for (let count = 0; count < keys; count++) await on.makeKey(cluster);
+  return { on, cluster, folder, clock: new ManualClock() };
+}
+
+function archiveOf({ on, cluster, clock }: Site): BackupsOptions['archive'] {
+  return {
+    clock,
+    identity: { partition: 'aws', region: 'eu-central-1', accounts: ['111122223333'] },
+    holdfastVersion: '0.0.0',
+    clusters: () => [{ clusterId, name: 'primary', replication: 'wrapped', trust: 'enforced' }],
+    connectedCluster: () => cluster,
+    isMaterialKept: (id) => on.catalog.isMaterialKept(id),
+    turn: () => Promise.resolve(),
+    // The clock of the cluster is another one.
+    callTimeoutMs: 1e12,
+  };
+}
+
+function backupsOf(site: Site, change: Partial<BackupsOptions> = {}, holder?: string): Backups {
+  const { on, folder } = site;
+  const { audit, leases } = on.own(holder);
+  const backups = new Backups({
+    catalog: on.catalog,
+    storage: {
+      folder: archiveFolder(folder),
+      snapshots: catalogSnapshots(join(on.folder, 'catalog.db'), folder),
+    },
+    archive: archiveOf(site),
+    ...{ audit, leases, identifiers: randomIdentifiers, everyMs: null, keep: 2 },
+    onBackgroundError: (error, what) => void on.backgroundErrors.push({ error, what }),
+    ...change,
+  });
+  started.push(backups);
+  return backups;
+}
+
+async function ended(backups: Backups, backupId: string): Promise<BackupRecord> {
+  return waitFor(async () => {
+    const found = (await backups.describe()).find((each) => each.backupId === backupId);
+    expect(found?.state).not.toBe('RUNNING');
+    return found!;
+  });
+}
+
+const acts = ({ on }: Site): string[] =>
+  on.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`).filter((act) => /Backup/.test(act));
+
+test('a backup is recorded, audited, verified by all its keys, and read in parts', async () => {
+  const here = await site();
+  const backups = backupsOf(here);
+  const backupId = await backups.startBackup();
+  expect(await ended(backups, backupId)).toMatchObject({
+    ...{ state: 'COMPLETE', trigger: 'OPERATOR', keyMaterials: 2, absentKeyMaterials: 0, failure: null },
+    generations: [{ clusterId, generation: 1 }],
+  });
+  await backups.startVerification(backupId);
+  await waitFor(async () => expect((await backups.describe())[0]).toMatchObject({ verification: 'PASSED' }));
+  const { data, sizeBytes } = await backups.read(backupId, 0);
+  expect(data.length).toBe(sizeBytes);
+  expect((await backups.read(backupId, sizeBytes - 3)).data.length).toBe(3);
+  expect(acts(here)).toEqual([
+    'MakeBackup started',
+    'MakeBackup success',
+    'VerifyBackup started',
+    'VerifyBackup success',
+  ]);
+});
+
+test('one process at a time works on backups, and the one after a crash ends what was left', async () => {
+  const here = await site();
+  let proceed = (): void => undefined;
+  const held = new Promise<void>((resolve) => (proceed = resolve));
+  const waiting = backupsOf(here);
+  const turn = (): Promise<void> => held;
+  const busy = backupsOf(here, { archive: { ...archiveOf(here), turn } }, 'another process');
+  const backupId = await busy.startBackup();
+  await expect(waiting.startBackup()).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', retryable: true });
+  proceed();
+  const record = await ended(busy, backupId);
+  await waitFor(async () => expect(await codeOf(waiting.startVerification(backupId))).toBe('no error'));
+  // As a process that was killed leaves it.
+  await here.on.catalog.recordBackup({ ...record, backupId: 'ee'.repeat(16), state: 'RUNNING', endTime: null });
+  const next = await waitFor(() => waiting.startBackup());
+  await ended(waiting, next);
+  expect(await here.on.catalog.findBackup('ee'.repeat(16))).toMatchObject({
+    state: 'FAILED',
+    failure: 'The process that made it has ended.',
+  });
+});
+
+test('a folder that cannot be written fails the backup, by name and without a rest', async () => {
+  const here = await site();
+  const backups = backupsOf(here);
+  rmSync(here.folder, { recursive: true });
+  const failed = await ended(backups, await backups.startBackup());
+  expect(failed).toMatchObject({ state: 'FAILED', sizeBytes: null });
+  expect(failed.failure).toBe(`It failed (ENOENT) in the backup folder ${here.folder}.`);
+  expect(await codeOf(backups.read(failed.backupId, 0))).toBe('NOT_FOUND');
+});
+
+test('a disk that is full fails the backup, and the partial archive is removed', async () => {
+  const here = await site();
+  const folder = archiveFolder(here.folder);
+  const full: typeof folder = {
+    ...folder,
+    async create(name) {
+      const archive = await folder.create(name);
+      let room = 5_000;
+      const write = (bytes: Uint8Array): Promise<void> => {
+        room -= bytes.length;
+        const error = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+        return room < 0 ? Promise.reject(error) : archive.write(bytes);
+      };
+      return { write, publish: () => archive.publish(), discard: () => archive.discard() };
+    },
+  };
+  const snapshots = catalogSnapshots(join(here.on.folder, 'catalog.db'), here.folder);
+  const backups = backupsOf(here, { storage: { folder: full, snapshots } });
+  expect(await ended(backups, await backups.startBackup())).toMatchObject({ state: 'FAILED' });
+  expect(readdirSync(here.folder)).toEqual([]);
+  expect(acts(here)).toEqual(['MakeBackup started', 'MakeBackup failed']);
+});
+
+test('the schedule makes one in time, keeps the newest, and removes nothing that it did not make', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here, { everyMs: hourMs, keep: 2 });
+  writeFileSync(join(here.folder, 'holdfast-of-mine.backup'), 'mine');
+  const byOperator = await ended(backups, await backups.startBackup());
+  backups.start();
+  for (let round = 1; round <= 4; round++) {
+    await waitFor(async () => {
+      const scheduled = (await here.on.catalog.listBackups()).filter(({ trigger }) => trigger === 'SCHEDULE');
+      expect(scheduled.filter(({ state }) => state === 'COMPLETE')).toHaveLength(round);
+      expect(scheduled.filter(({ removedTime }) => removedTime === null)).toHaveLength(Math.min(round, 2));
+      expect(here.clock.scheduled).toBe(1);
+    });
+    if (round < 4) here.clock.advance(hourMs);
+  }
+  const kept = (await here.on.catalog.listBackups()).filter(({ removedTime }) => removedTime === null);
+  expect(kept.map(({ trigger }) => trigger).sort()).toEqual(['OPERATOR', 'SCHEDULE', 'SCHEDULE']);
+  const names = [...kept.map(({ fileName }) => fileName), 'holdfast-of-mine.backup'];
+  expect(readdirSync(here.folder).sort()).toEqual(names.sort());
+  expect(kept.map(({ backupId }) => backupId)).toContain(byOperator.backupId);
+});
+
+test('without a folder every request is refused', async () => {
+  const backups = backupsOf(await site(0), { storage: undefined });
+  await expect(backups.startBackup()).rejects.toBeInstanceOf(HoldfastError);
+  expect(await codeOf(backups.startVerification('0'.repeat(32)))).toBe('UNSUPPORTED_OPERATION');
+});
