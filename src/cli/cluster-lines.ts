@@ -6,6 +6,7 @@ import type {
   MemberReconciliation,
   Reconciliation,
 } from '../faces/grpc/gen/holdfast/admin/v1/cluster_service.js';
+import type { MemberWitness } from '../faces/grpc/gen/holdfast/admin/v1/admin_service.js';
 import { printableJsonLine } from '../printable.js';
 import { withoutEnumPrefix } from './proto-json.js';
 
@@ -70,12 +71,18 @@ function dayWords(date: Date): string {
   return date.toISOString().slice(0, 10);
 }
 
-function keyWords({ generation, missingMaterials = 0, unaccountedMaterials = 0 }: ClusterMember): string[] {
+function keyWords({ generation, missingMaterials = 0, unaccountedMaterials = 0, witness }: ClusterMember): string[] {
   return [
     ...(generation === undefined ? [] : [`generation ${generation}`]),
     ...(missingMaterials === 0 ? [] : [`lacks ${missingMaterials} keys`]),
     ...(unaccountedMaterials === 0 ? [] : [`${unaccountedMaterials} keys that the catalog does not know`]),
+    ...(witness === undefined ? [] : [witnessWords(witness)]),
   ];
+}
+
+function witnessWords({ epoch = 0n, writtenDate, failing }: MemberWitness): string {
+  const words = writtenDate === undefined ? 'no witness' : `witness of epoch ${epoch}, ${writtenDate.toISOString()}`;
+  return failing === true ? `${words}, cannot be written` : words;
 }
 
 /** What a comparison has found, or how far it is. */

@@ -53,7 +53,7 @@ beforeEach(() => {
       recordDrainedMember: (drained) => Promise.resolve(void recorded.push(drained)),
       forgetDrainedMember: () => Promise.resolve(void recorded.pop()),
     },
-    unaccountedMaterials: () => 0,
+    members: { unaccountedMaterials: () => 0, witnessOf: () => null },
     clock: new ManualClock(),
     onBackgroundError: (_error, what) => void done.push(what),
   });

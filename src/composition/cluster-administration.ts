@@ -15,7 +15,7 @@ import type {
   ReconciliationReport,
   TokenReport,
 } from '../operations/clusters/cluster-administration.js';
-import { memberStatus } from './member-status.js';
+import { type MemberKnowledge, memberStatus } from './member-status.js';
 
 /** The parts that know and change the clusters. */
 export interface ClusterParts {
@@ -23,8 +23,7 @@ export interface ClusterParts {
   reconciler: Pick<Reconciler, 'check' | 'reconcile' | 'lastResult'>;
   loads: Pick<LoadWatch, 'memberLoad' | 'capacityOf'>;
   maintenance: MaintenanceCatalog;
-  /** Keys on a member's token that the catalog does not know. */
-  unaccountedMaterials(clusterId: string, memberName: string): number;
+  members: MemberKnowledge;
   clock: Clock;
   onBackgroundError: BackgroundErrorListener;
 }
@@ -176,7 +175,7 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
   #memberReport(clusterId: string, member: ClusterStatus['members'][number]): MemberReport {
     const { seen, generation } = member;
     return {
-      ...memberStatus(member, this.#parts.unaccountedMaterials(clusterId, member.name)),
+      ...memberStatus(clusterId, member, this.#parts.members),
       token: seen && tokenReport(seen.token),
       profile: seen?.profile,
       generation,

@@ -1,5 +1,6 @@
 import type { HsmClusters } from '../clusters/hsm-cluster.js';
 import type { LoadCatalog } from '../clusters/load-catalog.js';
+import type { LeaseTools } from '../coordination/held-lease.js';
 import { throttledClusters } from '../clusters/throttled-clusters.js';
 import type { ClusterReplication, Configuration } from '../config/configuration.js';
 import type { ResolvedSecrets } from '../config/secrets.js';
@@ -35,6 +36,7 @@ import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
 import { oneAtATime } from './inventory-check.js';
 import { composeOwnActs, type OwnActs, type Witnessing } from './own-acts.js';
+import type { MemberKnowledge } from './member-status.js';
 import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
 /** The key stores and the operations on top of them. */
@@ -54,12 +56,13 @@ export interface Core {
   clusters: ConfiguredClusterAdministration;
   loads: LoadWatch;
   backups: Backups;
+  members: MemberKnowledge;
   encryptionBudget: EncryptionBudget;
 }
 
 /** Builds the key stores and their operations from the configuration. Takes ownership of the secrets. */
 export async function composeCore(foundation: Foundation, secrets: ResolvedSecrets): Promise<Core> {
-  const { configuration, clock, catalog, identifiers, telemetry, createdCatalog, auditFile, presence } = foundation;
+  const { configuration, clock, catalog, identifiers, telemetry, presence } = foundation;
   const { sink } = telemetry;
   const passwordSealer = createPasswordSealer(secrets.sealingKeys);
   for (const { key } of secrets.sealingKeys) key.destroy();
@@ -103,20 +106,13 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     identifiers,
   };
   const leases = { leases: catalog, clock, holder: presence.processName };
-  const jobs: OwnActs = await composeOwnActs(
-    keys,
-    auditFile,
-    leases,
-    ownActEvents(sink),
-    createdCatalog,
-    reconciledClusters(configuration),
-    witnessing(foundation),
-  );
+  const jobs: OwnActs = await ownActs(foundation, keys, leases);
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
-  const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs);
+  const members = knowledgeOfMembers(jobs);
+  const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs, members);
   const backups = composeBackups(foundation, keys, configuredClusters, leases);
-  const parts = { registry, keys, keyStores, hangTracker, changes, configuredClusters, clusters, loads, backups };
-  return { ...parts, ...jobs, encryptionBudget };
+  const shown = { configuredClusters, clusters, loads, backups, members };
+  return { registry, keys, keyStores, hangTracker, changes, ...shown, ...jobs, encryptionBudget };
 }
 
 function keyStoreRegistry(
@@ -140,14 +136,35 @@ function keyStoreRegistry(
   });
 }
 
+function ownActs(foundation: Foundation, keys: KeysCore, leases: LeaseTools): Promise<OwnActs> {
+  const { configuration, telemetry, createdCatalog, auditFile } = foundation;
+  return composeOwnActs(
+    keys,
+    auditFile,
+    leases,
+    ownActEvents(telemetry.sink),
+    createdCatalog,
+    reconciledClusters(configuration),
+    witnessing(foundation),
+  );
+}
+
+function knowledgeOfMembers({ intentRecovery, witnesses }: OwnActs): MemberKnowledge {
+  return {
+    unaccountedMaterials: (...place) => intentRecovery.unaccountedMaterials(...place),
+    witnessOf: (...place) => witnesses.statusOf(...place),
+  };
+}
+
 function clusterAdministration(
   parts: Pick<ClusterParts, 'configuredClusters' | 'maintenance' | 'loads' | 'clock' | 'onBackgroundError'>,
-  { reconciler, intentRecovery }: Pick<OwnActs, 'reconciler' | 'intentRecovery'>,
+  { reconciler }: Pick<OwnActs, 'reconciler'>,
+  members: MemberKnowledge,
 ): ConfiguredClusterAdministration {
   return new ConfiguredClusterAdministration({
     ...parts,
     reconciler,
-    unaccountedMaterials: (clusterId, memberName) => intentRecovery.unaccountedMaterials(clusterId, memberName),
+    members,
   });
 }
 

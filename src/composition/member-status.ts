@@ -1,12 +1,26 @@
 import type { ClusterStatus } from '../hsm/clusters.js';
-import type { MemberState, MemberStatus } from '../status/service-status.js';
+import type { MemberState, MemberStatus, WitnessStatus } from '../status/service-status.js';
 
-/** A member as GetStatus and DescribeClusters show it. @param unaccountedMaterials keys on its token that the catalog does not know */
-export function memberStatus(member: ClusterStatus['members'][number], unaccountedMaterials: number): MemberStatus {
+/** What the service's own acts know of a member. */
+export interface MemberKnowledge {
+  /** Keys on its token that the catalog does not know. */
+  unaccountedMaterials(clusterId: string, memberName: string): number;
+  /** The witness of the catalog on it. */
+  witnessOf(clusterId: string, memberName: string): WitnessStatus | null;
+}
+
+/** A member as GetStatus and DescribeClusters show it. */
+export function memberStatus(
+  clusterId: string,
+  member: ClusterStatus['members'][number],
+  known: MemberKnowledge,
+): MemberStatus {
   const { lanes = 0, running = 0, quarantinedLanes = 0, queued = 0 } = member.statistics ?? {};
+  const unaccountedMaterials = known.unaccountedMaterials(clusterId, member.name);
   const counts = { lanes, busyLanes: running, quarantinedLanes, queuedOperations: queued, unaccountedMaterials };
   const { name, missingMaterials, generation = null } = member;
-  return { name, state: memberState(member), ...counts, missingMaterials, generation };
+  const witness = known.witnessOf(clusterId, name);
+  return { name, state: memberState(member), ...counts, missingMaterials, generation, witness };
 }
 
 function memberState(member: ClusterStatus['members'][number]): MemberState {

@@ -2,7 +2,6 @@ import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import type { ReplacementState } from '../hsm/process-replacement.js';
-import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { LoadWatch } from '../jobs/load-watch.js';
 import type { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreRegistry } from '../keystores/registry.js';
@@ -13,6 +12,7 @@ import { version } from '../version.js';
 import type { AuditWatch } from './audit-watch.js';
 import type { CatalogWatch } from './catalog-watch.js';
 import { Disks } from './disks.js';
+import type { MemberKnowledge } from './member-status.js';
 import { ServerStatus } from './service-status.js';
 
 /** The sources of a server's status. */
@@ -27,7 +27,7 @@ export interface StatusSources {
   configuredClusters: ConfiguredHsmClusters;
   encryptionBudget: EncryptionBudget;
   loads: Pick<LoadWatch, 'capacityOf'>;
-  intentRecovery: IntentRecovery;
+  members: MemberKnowledge;
 }
 
 /** The parts that are made after the status that shows them. */
@@ -40,8 +40,7 @@ export interface LateParts {
 
 /** The status of a server that has just started. */
 export function serverStatus(sources: StatusSources, late: LateParts): ServerStatus {
-  const { configuration, clock, catalog, catalogWatch, auditFile, auditWatch, encryptionBudget, intentRecovery } =
-    sources;
+  const { configuration, clock, catalog, catalogWatch, auditFile, auditWatch, encryptionBudget } = sources;
   const disks = new Disks(clock, [
     { holds: 'audit', path: configuration.audit.file },
     { holds: 'catalog', path: configuration.catalog.path },
@@ -53,8 +52,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
     clusters: () => sources.configuredClusters.status(),
     capacityOf: (clusterId: string) => sources.loads.capacityOf(clusterId),
     catalog: { findTimeRecord: () => catalog.findTimeRecord(), isWritable: () => catalogWatch.writable },
-    unaccountedMaterials: (clusterId: string, memberName: string) =>
-      intentRecovery.unaccountedMaterials(clusterId, memberName),
+    members: sources.members,
     encryptionBudgetUsed: () => shareOf(encryptionBudget.mostUsed),
     audit: () => ({
       file: configuration.audit.file,

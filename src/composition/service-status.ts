@@ -14,7 +14,7 @@ import type {
   StatusSource,
 } from '../status/service-status.js';
 import { readFileDescriptors } from './file-descriptors.js';
-import { memberStatus } from './member-status.js';
+import { type MemberKnowledge, memberStatus } from './member-status.js';
 
 /** The parts of the server that know their own status. Each answers for the present moment. */
 export interface StatusParts {
@@ -30,8 +30,7 @@ export interface StatusParts {
     isWritable(): boolean;
   };
   capacityOf(clusterId: string): ClusterCapacity | undefined;
-  /** Keys on a member's token that the catalog does not know. */
-  unaccountedMaterials(clusterId: string, memberName: string): number;
+  members: MemberKnowledge;
   encryptionBudgetUsed(): number;
   disks(): Promise<DiskStatus[]>;
   certificates(): CertificateStatus[];
@@ -144,7 +143,7 @@ export class ServerStatus implements StatusSource {
   }
 
   #memberStatus(clusterId: string, member: ClusterStatus['members'][number]): MemberStatus {
-    return memberStatus(member, this.#parts.unaccountedMaterials(clusterId, member.name));
+    return memberStatus(clusterId, member, this.#parts.members);
   }
 }
 

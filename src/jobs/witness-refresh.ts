@@ -4,6 +4,7 @@ import type { MemberWitness, WitnessCatalog } from '../clusters/witness-catalog.
 import { type LeaseTools, underLease } from '../coordination/held-lease.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { KeysCore } from '../keys/core.js';
+import type { WitnessStatus } from '../status/service-status.js';
 import { PeriodicJob } from './periodic-job.js';
 import type { RollbackGuard, WitnessPlace } from './rollback-guard.js';
 
@@ -56,6 +57,8 @@ export class WitnessRefresh implements DestructionWitness {
   readonly #due = new Set<string>();
   /** Members whose witness could not be written. */
   readonly #failing = new Set<string>();
+  /** As the catalog had them when it was read last. */
+  #recorded: readonly MemberWitness[] = [];
 
   constructor(options: WitnessRefreshOptions) {
     this.#options = options;
@@ -88,6 +91,14 @@ export class WitnessRefresh implements DestructionWitness {
     this.#due.add(keyOf(place));
   }
 
+  /** The witness on a member, as the last round knew it; null if none was written yet. */
+  statusOf(clusterId: string, memberName: string): WitnessStatus | null {
+    const row = this.#recorded.find((each) => isOf(each, clusterId, memberName));
+    const failing = this.#failing.has(keyOf({ clusterId, memberName }));
+    if (row === undefined && !failing) return null;
+    return { epoch: row?.epoch ?? 0, writtenDate: row?.writtenDate ?? null, failing };
+  }
+
   async beforeDestruction(cluster: HsmCluster): Promise<void> {
     await this.#requireNoFinding();
     const epoch = await this.#options.catalog.raiseEpoch(this.#options.core.clock.now(), 0);
@@ -110,6 +121,7 @@ export class WitnessRefresh implements DestructionWitness {
       const cluster = core.keyStores.connectedCluster(clusterId);
       if (cluster !== undefined) await this.#refresh(cluster, epoch);
     }
+    this.#recorded = await catalog.listMemberWitnesses();
   }
 
   async #refresh(cluster: HsmCluster, epoch: CatalogEpoch): Promise<void> {

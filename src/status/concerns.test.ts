@@ -9,7 +9,7 @@ import type { KeyStoreStatus, MemberStatus, ServiceStatus } from './service-stat
 const now = new Date('2026-11-30T10:00:00Z');
 const later = new Date('2027-11-30T10:00:00Z');
 const counts = { lanes: 1, busyLanes: 0, quarantinedLanes: 0, queuedOperations: 0, unaccountedMaterials: 0 };
-const copies = { missingMaterials: 0, generation: 2 };
+const copies = { missingMaterials: 0, generation: 2, witness: { epoch: 3, writtenDate: now, failing: false } };
 const member: MemberStatus = { name: 'a', state: 'SERVING', ...counts, ...copies };
 const keyStore: KeyStoreStatus = {
   customKeyStoreId: null,
@@ -80,6 +80,7 @@ const states: Record<string, ServiceStatus> = {
   HoldfastMemberSuspended: withMember({ state: 'PROBING' }),
   HoldfastDeletionsHeld: { ...well, deletionHold: { reason: 'clock-forward', since: now } },
   HoldfastUnaccountedKeys: withMember({ unaccountedMaterials: 2 }),
+  HoldfastWitnessFailing: withMember({ witness: { epoch: 3, writtenDate: now, failing: true } }),
   HoldfastBelowMinimumMembers: withStore({ minimumMembers: 2 }),
   HoldfastClusterNearCapacity: withStore({ limitDate: new Date(+now + 20 * 86_400_000) }),
   HoldfastMissingReplicas: withMember({ missingMaterials: 2 }),

@@ -177,7 +177,8 @@ const memberTroubles: Record<Exclude<MemberStatus['state'], 'SERVING' | 'CLOSED'
 /** The problems of members are warnings: if no member takes work, the store itself is the failure. */
 function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[] {
   const newest = Math.max(0, ...members.map(({ generation }) => generation ?? 0));
-  return members.flatMap(({ name, state, quarantinedLanes, unaccountedMaterials, missingMaterials, generation }) => {
+  return members.flatMap((status) => {
+    const { name, state, quarantinedLanes, unaccountedMaterials, missingMaterials, generation, witness } = status;
     const member = `${subject}, member ${name}`;
     const found: Concern[] = [];
     if (state !== 'SERVING' && state !== 'CLOSED') found.push(warning(member, memberTroubles[state]));
@@ -194,6 +195,10 @@ function memberConcerns(subject: string, { members }: KeyStoreStatus): Concern[]
     if (state === 'SERVING' && (generation ?? 0) < newest)
       found.push(
         warning(member, 'It lacks the wrapping keys in use and gets no copies: `holdfast cluster add-member`.'),
+      );
+    if (witness?.failing === true)
+      found.push(
+        warning(member, 'The witness of the catalog cannot be written on it: a rollback would go unnoticed there.'),
       );
     return found;
   });

@@ -36,6 +36,17 @@ export interface MemberStatus {
   missingMaterials: number;
   /** Its highest complete generation of wrapping keys; null: it has none, or is not open. */
   generation: number | null;
+  /** The witness of the catalog on it; null if none was written yet. */
+  witness: WitnessStatus | null;
+}
+
+/** The witness of the catalog on a member, as far as the catalog and this process know. */
+export interface WitnessStatus {
+  epoch: number;
+  /** Null if it was never written. */
+  writtenDate: Date | null;
+  /** Whether this process tried to write it last and could not. */
+  failing: boolean;
 }
 
 /** One key store with its cluster. */

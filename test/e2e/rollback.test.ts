@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { systemClock } from '../../src/clock-system.js';
 import type { CompositionOverrides } from '../../src/composition/foundation.js';
+import { holdfast } from '../cli/session.js';
 import { movedBoot } from '../moved-boot.js';
 import { TokenReader } from '../token-reader.js';
 import type { HoldfastClient, Message } from './client.js';
@@ -35,6 +36,8 @@ afterEach(async () => {
 const catalogPath = () => join(deployment.folder, 'catalog.sqlite');
 const copyPath = () => join(deployment.folder, 'copy.sqlite');
 const token = () => witnessesOn(deployment.softHsm, deployment.defaultCluster);
+
+const doctor = () => holdfast(['doctor', '--config', deployment.configurationPath]);
 
 async function stop(): Promise<void> {
   await running?.stop();
@@ -96,6 +99,29 @@ it('a witness follows each change within a minute, and nothing else', async () =
   expect(await token()).toEqual([first]);
 });
 
+it('operators see the witness of each member, and that it cannot be written', async () => {
+  const client = await serving();
+  const { keyId } = await makeKey(client);
+  const witness = async () => {
+    const { clusters } = await client.call('DescribeClusters', {});
+    const [cluster] = clusters as { members: Message[] }[];
+    return cluster?.members[0]?.['witness'] as Message | null | undefined;
+  };
+  await witnessed();
+  expect(await witness()).toMatchObject({ epoch: '1', failing: false });
+  deployment.fault('default').obey('C_CreateObject rv 0x31');
+  await client.call('UpdateKeyDescription', { key_id: keyId, description: 'changed' });
+  await witnessed();
+  expect(await witness()).toMatchObject({ epoch: '1', failing: true });
+  const { concerns } = await client.call('GetStatus', {});
+  expect(JSON.stringify(concerns)).toContain('The witness of the catalog cannot be written on it');
+  expect((await doctor()).stdout).toMatch(/its witness has epoch 1 of 2/);
+  deployment.fault('default').heal();
+  await running?.server.witnesses.runNow();
+  expect(await witness()).toMatchObject({ epoch: '2', failing: false });
+  expect((await doctor()).stdout).toMatch(/its witness has epoch 2 of 2/);
+});
+
 it('an older copy of the catalog is refused, in this start and the next ones, until it is accepted once', async () => {
   const { first, second } = await catalogAndOlderCopy();
   swapCatalogs();
@@ -106,6 +132,7 @@ it('an older copy of the catalog is refused, in this start and the next ones, un
   await expect(server.client().call('Decrypt', { ciphertext_blob: first.ciphertext })).rejects.toThrow();
   await stop();
   await expect(deployment.start({ clock })).rejects.toThrow('rolled back');
+  expect((await doctor()).stdout).toContain('so it was rolled back');
 
   const client = await serving({ acceptsRollback: true });
   expect((await client.call('Decrypt', { ciphertext_blob: first.ciphertext }))['plaintext']).toEqual(plaintext);

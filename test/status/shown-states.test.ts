@@ -84,7 +84,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
         ],
       })),
     catalog: { findTimeRecord: () => fixture.catalog.findTimeRecord(), isWritable: () => true },
-    unaccountedMaterials: () => 0,
+    members: { unaccountedMaterials: () => 0, witnessOf: () => null },
     capacityOf: () => undefined,
     encryptionBudgetUsed: () => 0,
     audit: () => ({ file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 }),

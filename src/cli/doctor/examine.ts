@@ -4,6 +4,7 @@ import { type Finding, ok, warn } from '../../preconditions/finding.js';
 import { preconditions } from '../../preconditions/list.js';
 import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
 import { checkTokens } from './tokens.js';
+import { checkWitnesses } from './witnesses.js';
 
 /** The preconditions of `serve`, and the state of the HSMs. Changes nothing and logs in nowhere. */
 export async function examine(
@@ -17,6 +18,7 @@ export async function examine(
       ...named('configuration', [ok(`configuration ${configuration.path}`, 'is fine')]),
       ...named('custody', checkCustody(configuration)),
       ...(await checkAll(preconditions, { configuration, secrets, now, asks: 'operator' })),
+      ...named('witnesses', await checkWitnesses(configuration)),
       ...named('tokens', await checkTokens(configuration)),
     ];
   } finally {

@@ -50,6 +50,7 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
     unaccountedMaterials: 5,
     missingMaterials: 6,
     generation: 2,
+    witness: { epoch: 2 ** 40, writtenDate: date, failing: true },
   }));
   const store = {
     clusterId: 'cluster-aaaaaaaaaaa',
@@ -108,6 +109,7 @@ describe('GetStatus on the wire', () => {
     expect(response.keyStores).toHaveLength(status.keyStores.length);
     expect(response.keyStores[0]).toMatchObject({ utilisation: 0.5, limitDate: date, trust: 'TRUST_UNENFORCED' });
     expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);
+    expect(response.keyStores[0]?.members[0]?.witness).toEqual({ epoch: 2n ** 40n, writtenDate: date, failing: true });
     expect(response.certificates).toHaveLength(certificateKinds.length);
     expect(response.certificates[0]).toMatchObject({ notBefore: date, notAfter: date });
     expect(response.disks[0]).toMatchObject({ sizeBytes: 2n ** 43n });

@@ -1,7 +1,7 @@
 import type { ClusterCapacity } from '../../clusters/capacity.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
 import type { MemberLoad } from '../../clusters/load-meter.js';
-import type { MemberState } from '../../status/service-status.js';
+import type { MemberState, WitnessStatus } from '../../status/service-status.js';
 
 /** The port to the clusters for operators: what they are and hold, maintenance, repair. Implemented by `composition/`. */
 export interface ClusterAdministration {
@@ -48,6 +48,8 @@ export interface MemberReport extends MemberLoad {
   queuedOperations: number;
   missingMaterials: number;
   unaccountedMaterials: number;
+  /** The witness of the catalog on it; null if none was written yet. */
+  witness: WitnessStatus | null;
 }
 
 /** A token's description of itself (C_GetTokenInfo, PKCS#11 v2.40 §3.2). */
