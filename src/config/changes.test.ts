@@ -8,7 +8,14 @@ import { parseConfiguration } from './load.js';
 interface Tree {
   listeners: object[];
   modules: Record<string, object>;
-  clusters: { id: string; name: string; replication: string; minimumMembers: number; members: object[] }[];
+  clusters: {
+    id: string;
+    name: string;
+    replication: string;
+    minimumMembers: number;
+    members: object[];
+    recoveryMembers?: object[];
+  }[];
   limits: Record<string, number>;
 }
 
@@ -106,6 +113,7 @@ describe('a file that was read again', () => {
           id: 'cluster-zyxwvutsrqp',
           name: 'second',
           members: [member('c'), member('d')],
+          recoveryMembers: [],
         }),
       ['clusters.second (added)'],
     ],

@@ -139,6 +139,11 @@ export interface ClusterConfiguration {
   /** Whether a second member is tried if the first is late. */
   readonly hedging: boolean;
   readonly members: readonly MemberConfiguration[];
+  /**
+   * Tokens in another place that take part in ceremonies, so that a restore can open backups with one of them alone. The
+   * service opens none of them, and does not have their PINs.
+   */
+  readonly recoveryMembers: readonly MemberConfiguration[];
 }
 
 /** One token of a cluster, named by its label (at most 32 bytes) or serial number (16), never by its slot. */

@@ -100,6 +100,9 @@ clusters:
         tokenLabel: holdfast
         # Maximum number of threads, with one session each. auto: the profile's value (SoftHSM: 1, network HSMs: 16).
         lanes: auto
+    # Tokens in another place, for the day on which all members above are lost (docs/operating/disaster-recovery.md). They take part in
+    # ceremonies; the service never opens them, and must not have their PINs.
+    recoveryMembers: []
 
 # The home of keys that are created without a custom key store. No custom key store may use this cluster.
 # Without this section every key needs a custom key store.

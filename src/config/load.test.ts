@@ -244,6 +244,27 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     (t) => ((t.clusters[0].membrs = []), delete t.clusters[0].nothing),
     'clusters[0].membrs: unknown key; did you mean members?',
   ],
+  [
+    'a recovery member with the name of another',
+    (t) => (
+      (t.clusters[0].replication = 'wrapped'),
+      (t.clusters[0].recoveryMembers = [{ ...t.clusters[0].members[0], tokenLabel: 'far' }])
+    ),
+    'clusters[0].recoveryMembers[0].name: is the same as clusters[0].members[0].name; each must be unique',
+  ],
+  [
+    'the token of a member for recovery',
+    (t) => (
+      (t.clusters[0].replication = 'wrapped'),
+      (t.clusters[0].recoveryMembers = [{ ...t.clusters[0].members[0], name: 'far' }])
+    ),
+    /^clusters\[0\]\.recoveryMembers\[0\].*clusters\[0\]\.members\[0\]/,
+  ],
+  [
+    'a recovery member of a cluster without wrapping keys',
+    (t) => (t.clusters[0].recoveryMembers = [{ ...t.clusters[0].members[0], name: 'far', tokenLabel: 'far' }]),
+    'clusters[0].recoveryMembers: is only for replication: wrapped: no other member could open a backup of other clusters',
+  ],
   ['an unknown key like no other', (t) => (t.zzzzzzzz = 1), /^zzzzzzzz: unknown key; known here: version, identity, /],
   [
     'an unknown key in a listener',

@@ -31,10 +31,12 @@ export function checkTokens(
   reportDuplicates: (identities: string[], path: (index: number) => string) => void,
 ): void {
   const tokens = clusters.flatMap((cluster, index) =>
-    cluster.members.map((member, memberIndex) => ({
-      path: `clusters[${index}].members[${memberIndex}]`,
-      identity: JSON.stringify([moduleIdentity(modules, member.module), member.token.kind, member.token.value]),
-    })),
+    (['members', 'recoveryMembers'] as const).flatMap((list) =>
+      cluster[list].map((member, memberIndex) => ({
+        path: `clusters[${index}].${list}[${memberIndex}]`,
+        identity: JSON.stringify([moduleIdentity(modules, member.module), member.token.kind, member.token.value]),
+      })),
+    ),
   );
   reportDuplicates(
     tokens.map(({ identity }) => identity),

@@ -4,6 +4,7 @@ import type {
   ClusterConfiguration,
   Configuration,
   ListenerConfiguration,
+  MemberConfiguration,
   ModuleConfiguration,
   ProfileOverrides,
   SecretSource,
@@ -147,15 +148,21 @@ function resolveCluster(cluster: ConfigurationFile['clusters'][number], absolute
     trust: cluster.trust ?? 'enforced',
     trustAnchorCertificate: absolute(cluster.trustAnchorCertificate),
     operationsPerSecond: cluster.operationsPerSecond ?? null,
-    members: cluster.members.map(({ name, module, lanes, tokenLabel, tokenSerialNumber }) => ({
-      name,
-      module,
-      lanes: lanes === 'auto' ? null : lanes,
-      token:
-        tokenLabel === undefined
-          ? { kind: 'serialNumber', value: tokenSerialNumber ?? '' }
-          : { kind: 'label', value: tokenLabel },
-    })),
+    members: cluster.members.map(resolveMember),
+    recoveryMembers: cluster.recoveryMembers.map(resolveMember),
+  };
+}
+
+function resolveMember(member: ConfigurationFile['clusters'][number]['members'][number]): MemberConfiguration {
+  const { name, module, lanes, tokenLabel, tokenSerialNumber } = member;
+  return {
+    name,
+    module,
+    lanes: lanes === 'auto' ? null : lanes,
+    token:
+      tokenLabel === undefined
+        ? { kind: 'serialNumber', value: tokenSerialNumber ?? '' }
+        : { kind: 'label', value: tokenLabel },
   };
 }
 

@@ -138,10 +138,16 @@ const cluster = strict({
   operationsPerSecond: whole(1, 1_000_000).optional(),
   hedging: flag.default(false),
   members: z.array(member).min(1, 'must have at least one member'),
-}).refine(({ trust, replication }) => trust === undefined || replication === 'wrapped', {
-  path: ['trust'],
-  message: 'is only for replication: wrapped: other clusters have no wrapping keys',
-});
+  recoveryMembers: z.array(member).default([]),
+})
+  .refine(({ trust, replication }) => trust === undefined || replication === 'wrapped', {
+    path: ['trust'],
+    message: 'is only for replication: wrapped: other clusters have no wrapping keys',
+  })
+  .refine(({ recoveryMembers, replication }) => recoveryMembers.length === 0 || replication === 'wrapped', {
+    path: ['recoveryMembers'],
+    message: 'is only for replication: wrapped: no other member could open a backup of other clusters',
+  });
 
 const limits = strict({
   requestTimeoutMs: whole(100, 300_000).default(10_000),

@@ -1,5 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { ClusterConfiguration, Configuration, OtlpReceiverConfiguration } from './configuration.js';
+import type {
+  ClusterConfiguration,
+  Configuration,
+  MemberConfiguration,
+  OtlpReceiverConfiguration,
+} from './configuration.js';
 import type { PrincipalConfiguration } from '../callers/principal-directory.js';
 import { checkSharedModules, checkTokens } from './modules.js';
 import { openTelemetryEnvironmentProblems } from './open-telemetry-environment.js';
@@ -139,21 +144,26 @@ function checkClusters({ clusters, modules }: Configuration, report: Report): vo
   const moduleNames = modules.map(({ name }) => name);
   clusters.forEach((cluster, index) => {
     const path = `clusters[${index}]`;
+    const members = membersOf(cluster);
     reportDuplicates(
-      cluster.members.map(({ name }) => name),
-      (member) => `${path}.members[${member}].name`,
+      members.map(({ member }) => member.name),
+      (place) => `${path}.${members[place]?.place ?? ''}.name`,
       report,
     );
     checkReplication(cluster, path, report);
-    cluster.members.forEach((member, memberIndex) => {
-      if (moduleNames.includes(member.module)) return;
+    for (const { member, place } of members) {
+      if (moduleNames.includes(member.module)) continue;
       const hint = suggestion(member.module, moduleNames);
-      report(
-        `${path}.members[${memberIndex}].module`,
-        `there is no module ${quote(member.module)} under modules${hint}`,
-      );
-    });
+      report(`${path}.${place}.module`, `there is no module ${quote(member.module)} under modules${hint}`);
+    }
   });
+}
+
+/** All members of a cluster that have a name, with their place in its section. */
+function membersOf(cluster: ClusterConfiguration): { member: MemberConfiguration; place: string }[] {
+  return (['members', 'recoveryMembers'] as const).flatMap((list) =>
+    cluster[list].map((member, index) => ({ member, place: `${list}[${index}]` })),
+  );
 }
 
 function checkReplication(cluster: ClusterConfiguration, path: string, report: Report): void {

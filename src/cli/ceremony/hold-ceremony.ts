@@ -13,7 +13,6 @@ import { generationState, isComplete } from './generations.js';
 import { isGivenUp, type MarkingOptions, requireOneWay } from './marking.js';
 import type { GenerationNumbers } from './numbers.js';
 import {
-  configuredUserPin,
   destroyPins,
   type PinOptions,
   readMakerPins,
@@ -30,13 +29,15 @@ import { CeremonySteps } from './steps.js';
 import { type SurveyedMember, surveyMember, surveyMembers } from './survey.js';
 import { checkTrustOf } from './trust-check.js';
 import { UnrecordedNote } from './unrecorded.js';
-import { findWrappedCluster, requireMembers } from './wrapped-cluster.js';
+import { ceremonyMembers, findWrappedCluster, requireMembers } from './wrapped-cluster.js';
 
 /** The options of all commands that make a generation. */
 export interface CeremonyOptions extends PinOptions, ComparisonOptions, RecordOptions, MarkingOptions {
   config: string;
   output: 'table' | 'json';
   besideService?: true;
+  /** The recovery members stay behind: a later ceremony must reach them. */
+  withoutRecoveryMembers?: true;
 }
 
 /** The differences of the commands. */
@@ -73,19 +74,27 @@ export async function holdCeremony(
 ): Promise<Conclusion> {
   const configuration = await loadForCommand(options.config);
   const cluster = findWrappedCluster(configuration, request.cluster);
-  const members = cluster.members.filter(({ name }) => name !== request.without);
+  const members = takingPart(cluster, request, options);
   requireOthers(members, cluster, request.without);
   for (const option of ['soPinFile', 'soPinCommand', 'userPinFile'] as const)
     requireMembers(cluster, spelled(option), options[option]);
   requireComparison(terminal, options);
   requireOneWay(options);
-  const hasConfiguredUserPin = configuredUserPin(configuration, cluster) !== undefined;
   const names = members.map(({ name }) => name);
-  requirePinSources(terminal, { cluster: cluster.name, names, hasConfiguredUserPin }, options);
+  requirePinSources(terminal, configuration, cluster, names, options);
   const signingKey = await readSigningKey(options.signingKey);
   const steps = new CeremonySteps(terminal, options.output);
   const session = { terminal, steps, options, request, configuration, cluster, members, signingKey };
   return onCeremonyHost(configuration, options.besideService === true, () => hold(session));
+}
+
+function takingPart(
+  cluster: ClusterConfiguration,
+  { without }: CeremonyRequest,
+  { withoutRecoveryMembers }: CeremonyOptions,
+): readonly MemberConfiguration[] {
+  const members = withoutRecoveryMembers === true ? cluster.members : ceremonyMembers(cluster);
+  return members.filter(({ name }) => name !== without);
 }
 
 function requireOthers(
@@ -103,7 +112,7 @@ async function hold(session: Session): Promise<Conclusion> {
   const { terminal, steps, options, request, configuration, cluster, signingKey } = session;
   const members = await surveyMembers(configuration, cluster, session.members);
   requireCeremony(members, cluster);
-  requireMakerPinSources(terminal, members, options, configuredUserPin(configuration, cluster) !== undefined);
+  requireMakerPinSources(terminal, configuration, cluster, members, options);
   await introduce(steps, members);
   const pathFor = (number: number): string => recordPath(terminal.directory, cluster.name, number, options.record);
   const { purpose, without = null } = request;
@@ -130,7 +139,7 @@ async function hold(session: Session): Promise<Conclusion> {
 
 /** The member that is left out; undefined if there is none, or it cannot be read. */
 async function lookAtRemoved({ configuration, cluster, request }: Session): Promise<SurveyedMember | undefined> {
-  const removed = cluster.members.find(({ name }) => name === request.without);
+  const removed = ceremonyMembers(cluster).find(({ name }) => name === request.without);
   if (removed === undefined) return undefined;
   return surveyMember(configuration, cluster.id, removed).catch(() => undefined);
 }

@@ -28,25 +28,36 @@ const maximumOfficerPinLength = 255;
  */
 export function requirePinSources(
   terminal: Terminal,
-  {
-    cluster,
-    names,
-    hasConfiguredUserPin,
-  }: { cluster: string; names: readonly string[]; hasConfiguredUserPin: boolean },
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
+  names: readonly string[],
   options: PinOptions,
 ): void {
   const both = names.find((name) => options.soPinFile?.has(name) === true && options.soPinCommand?.has(name) === true);
   if (both !== undefined) throw usageError(`member ${both} has both --so-pin-file and --so-pin-command`);
   if (terminal.stdin.isTTY === true) return;
   const asked =
-    options.skipUserCheck !== true &&
-    !hasConfiguredUserPin &&
-    names.find((name) => options.userPinFile?.has(name) !== true);
+    options.skipUserCheck !== true && names.find((name) => isUserPinAsked(configuration, cluster, name, options));
   if (typeof asked !== 'string') return;
   throw usageError(
-    `the user PIN of cluster ${cluster} is needed for the attacks as user, and there is no terminal to ask on`,
+    `the user PIN of cluster ${cluster.name} is needed for the attacks as user, and there is no terminal to ask on`,
     `use --user-pin-file ${asked}=PATH; or --skip-user-check, which the record will name`,
   );
+}
+
+/** A recovery member has a PIN of its own, which no configuration has. */
+function isUserPinAsked(
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
+  name: string,
+  { userPinFile }: PinOptions,
+): boolean {
+  const isKnown = !isForRecovery(cluster, name) && configuredUserPin(configuration, cluster) !== undefined;
+  return !isKnown && userPinFile?.has(name) !== true;
+}
+
+function isForRecovery({ recoveryMembers }: ClusterConfiguration, name: string): boolean {
+  return recoveryMembers.some((member) => member.name === name);
 }
 
 /**
@@ -55,13 +66,15 @@ export function requirePinSources(
  */
 export function requireMakerPinSources(
   terminal: Terminal,
+  configuration: Configuration,
+  cluster: ClusterConfiguration,
   members: readonly Pick<SurveyedMember, 'name' | 'native'>[],
-  { soPinFile, soPinCommand, userPinFile }: PinOptions,
-  hasConfiguredUserPin: boolean,
+  options: PinOptions,
 ): void {
   if (terminal.stdin.isTTY === true) return;
+  const { soPinFile, soPinCommand } = options;
   const user = members.find(
-    ({ name, native }) => native.maker !== 'officer' && !hasConfiguredUserPin && userPinFile?.has(name) !== true,
+    ({ name, native }) => native.maker !== 'officer' && isUserPinAsked(configuration, cluster, name, options),
   )?.name;
   if (user !== undefined)
     throw usageError(
@@ -111,8 +124,8 @@ export async function readMakerPins(
 }
 
 /**
- * The user PINs: a member's file, the default key store's PIN, or one that is asked for, once for all others. Of all
- * members; without the attacks as user, of those whose user makes the keys.
+ * The user PINs: a member's file, the default key store's PIN, or one that is asked for, once for all others; once for each
+ * recovery member, whose PIN is another one. Of all members; without the attacks as user, of those whose user makes the keys.
  */
 export async function readUserPins(
   terminal: Terminal,
@@ -128,7 +141,10 @@ export async function readUserPins(
       const path = userPinFile?.get(name);
       if (path !== undefined) pins.set(name, await readPin({ kind: 'file', path }, cluster.maximumPinLength));
     }
-    const others = needed.filter(({ name }) => !pins.has(name));
+    const lacking = needed.filter(({ name }) => !pins.has(name));
+    for (const { name } of lacking.filter((member) => isForRecovery(cluster, member.name)))
+      pins.set(name, await askPin(terminal, `User PIN of recovery member ${name}: `));
+    const others = lacking.filter(({ name }) => !isForRecovery(cluster, name));
     if (others.length === 0) return pins;
     using shared = await sharedUserPin(terminal, configuration, cluster);
     for (const { name } of others) pins.set(name, shared.share());

@@ -11,7 +11,7 @@ import { underModuleLocks } from './module-locks.js';
 import { destroyPins, readUserPins } from './pins.js';
 import { deadlineOf, type SurveyedMember, surveyMembers } from './survey.js';
 import { requireUserPinMayBeTried } from './trust-check.js';
-import { findWrappedCluster } from './wrapped-cluster.js';
+import { ceremonyMembers, findWrappedCluster } from './wrapped-cluster.js';
 
 const closeTimeoutMs = 5_000;
 
@@ -27,7 +27,7 @@ export async function proveEmpty(
 ): Promise<SurveyedMember> {
   const configuration = await loadForCommand(options.config);
   const cluster = findWrappedCluster(configuration, named);
-  const configured = cluster.members.filter(({ name }) => name === member);
+  const configured = ceremonyMembers(cluster).filter(({ name }) => name === member);
   if (configured.length === 0)
     throw usageError(
       `cluster ${cluster.name} has no member ${member}`,

@@ -7,7 +7,7 @@ import { contradictionOf } from './ceremony-kind.js';
 import { allGenerations, type GenerationState, generationInUse, isComplete, newestGeneration } from './generations.js';
 import { hsmError } from './hsm-error.js';
 import { type SurveyedMember, surveyMember } from './survey.js';
-import { findWrappedCluster } from './wrapped-cluster.js';
+import { ceremonyMembers, findWrappedCluster } from './wrapped-cluster.js';
 
 /** The options of `cluster status`. */
 export interface ClusterStatusOptions {
@@ -30,7 +30,7 @@ export async function showClusterStatus(
   const configuration = await loadForCommand(config);
   const cluster = findWrappedCluster(configuration, named);
   const seen: Seen[] = [];
-  for (const member of cluster.members) seen.push(await look(configuration, cluster, member));
+  for (const member of ceremonyMembers(cluster)) seen.push(await look(configuration, cluster, member));
   const members = seen.flatMap((one) => ('member' in one ? [one.member] : []));
   if (output === 'json') await writeJson(terminal.stdout, asJson(cluster, seen, members));
   else await writeLines(terminal.stdout, asLines(cluster, seen, members));

@@ -1,4 +1,4 @@
-import type { ClusterConfiguration, Configuration } from '../../config/configuration.js';
+import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../../config/configuration.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import type { MemberValues } from './member-values.js';
 
@@ -26,11 +26,17 @@ export function findWrappedCluster(configuration: Configuration, named: string):
   );
 }
 
+/** All members that hold the wrapping keys: those that serve, and those for recovery. */
+export function ceremonyMembers({ members, recoveryMembers }: ClusterConfiguration): readonly MemberConfiguration[] {
+  return [...members, ...recoveryMembers];
+}
+
 /** @throws CliError if a value is for a member that the cluster does not have */
 export function requireMembers(cluster: ClusterConfiguration, option: string, values: MemberValues | undefined): void {
   for (const name of values?.keys() ?? []) {
-    if (cluster.members.some((member) => member.name === name)) continue;
-    const known = cluster.members.map((member) => member.name).join(', ');
+    const members = ceremonyMembers(cluster);
+    if (members.some((member) => member.name === name)) continue;
+    const known = members.map((member) => member.name).join(', ');
     throw usageError(`${option}: cluster ${cluster.name} has no member ${name}`, `its members are ${known}`);
   }
 }

@@ -130,6 +130,8 @@ function ceremony(command: Command): Command {
     .optionsGroup('Record:')
     .option('--record <file>', 'where to write it (default: CLUSTER-generation-N-DATE.json here)')
     .option('--signing-key <file>', 'sign it with this Ed25519 key in PEM (default: a new key)')
+    .optionsGroup('Recovery members:')
+    .option('--without-recovery-members', 'leave them behind: they can open no backup that is made from now on')
     .optionsGroup('Host:')
     .option('--beside-service', 'run although a service uses the catalog on this host');
 }
