@@ -54,6 +54,8 @@ export class SoftwareHsmCluster implements HsmCluster {
     wrapKeyMaterial: keysStay,
     makeBackupMac: keysStay,
     proveWrappedKeyMaterial: keysStay,
+    rewrapKeyMaterial: keysStay,
+    restoreKeyMaterial: keysStay,
     proveKeyMaterial: ({ material }) => {
       this.#proved(material);
       return undefined;
@@ -75,7 +77,7 @@ export class SoftwareHsmCluster implements HsmCluster {
       return { plaintext, encrypted: encryptWith(key, plaintext.reveal(), additionalData) };
     },
     random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
-    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()], isCurrent: false }],
+    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()], isCurrent: false, generations: [] }],
     readWitnesses: () => [...this.witnesses],
     writeWitness: ({ witness }) => {
       this.witnesses = [witness];

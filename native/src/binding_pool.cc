@@ -62,6 +62,11 @@ constexpr LaneOperation kControlOperations[] = {
     {"witnesses", [](const auto& info) { return makeReadWitnesses(stringOf(info[1])); }},
     {"writeWitness",
      [](const auto& info) { return makeWriteWitness(stringOf(info[1]), witnessOf(info[2])); }},
+    {"rewrapBlob",
+     [](const auto& info) {
+       return makeRewrapBlob(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]),
+                             generationOf(info[2], info[5]));
+     }},
 };
 
 /// Operations of callers, whose answers are packed. The ticket comes before the members.

@@ -237,6 +237,22 @@ TEST_F(Replication, ABlobOfEachKindIsProved) {
   }
 }
 
+/// A member that was added after a backup lacks the generation of its blobs.
+TEST_F(Replication, ABlobIsWrappedAnewForAMemberWithoutItsGeneration) {
+  const Generation later{generation_.cluster, 2};
+  static_cast<void>(members_->run(later));
+  const auto key = make();
+  const Bytes blob = wrap(0, key);
+  const Bytes again = valueOf<Bytes>(pool_.run(0, makeRewrapBlob(key, generation_, blob, later)));
+  EXPECT_NE(again, blob);
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeUnwrapKey(key, later, again))), 1U);
+  EXPECT_EQ(copies(0, key), 1U);
+  static_cast<void>(failureOf(pool_.run(0, makeRewrapBlob(make(), generation_, blob, later))));
+  const Generation missing{generation_.cluster, 3};
+  EXPECT_EQ(failureOf(pool_.run(0, makeRewrapBlob(key, generation_, blob, missing))).kind,
+            FailureKind::kMaterialMissing);
+}
+
 TEST_F(Replication, ABlobThatIsDamagedOrOfAnotherKeyIsNotProved) {
   const auto key = make();
   Bytes blob = wrap(0, key);

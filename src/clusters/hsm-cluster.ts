@@ -101,6 +101,22 @@ export interface ClusterOperations {
     result: undefined;
   };
   /**
+   * Wraps the key of a blob under another generation's wrapping key, on any member that has both. Rejects with KEY_UNAVAILABLE
+   * if no member that takes work has both.
+   */
+  rewrapKeyMaterial: {
+    request: { material: MaterialReference; generation: number; blob: Uint8Array; toGeneration: number };
+    result: Uint8Array;
+  };
+  /**
+   * Makes the key of a blob on a member that has the generation's keys, and proves it; `made` is false if the member had it.
+   * Only under the lease of the cluster, as `copyKeyMaterial`.
+   */
+  restoreKeyMaterial: {
+    request: { material: MaterialReference; memberName: string; generation: number; blob: Uint8Array };
+    result: { made: boolean };
+  };
+  /**
    * Destroys every object with this CKA_ID on every member, or on the named one. Resolves when all members have
    * answered; missing objects are not an error.
    */
@@ -177,6 +193,8 @@ export interface MemberInventory {
   materialIds: string[];
   /** Whether it has the wrapping keys in use, and can receive copies. Always false without `replication: wrapped`. */
   isCurrent: boolean;
+  /** The generations of wrapping keys that it has, ascending. None without `replication: wrapped`. */
+  generations: number[];
 }
 
 /** A cluster as the configuration declares it. */

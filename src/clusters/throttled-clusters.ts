@@ -39,6 +39,8 @@ const free: ReadonlySet<ClusterOperation> = new Set([
   'wrapKeyMaterial',
   'makeBackupMac',
   'proveWrappedKeyMaterial',
+  'rewrapKeyMaterial',
+  'restoreKeyMaterial',
   'destroyKeyMaterial',
   'listMaterialIds',
   'readWitnesses',

@@ -31,6 +31,7 @@ const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'unwrap-key',
   'backup-mac',
   'prove-blob',
+  'rewrap-blob',
   'generations',
   'destroy-key',
   'read-attributes',

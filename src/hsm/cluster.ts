@@ -66,11 +66,13 @@ export class PooledCluster implements HsmCluster {
   } = {
     generateKeyMaterial: (request, call) =>
       (this.#replication ?? this.#vendorReplication)?.generate(request, call) ?? this.#generate(request, call),
-    copyKeyMaterial: (request, call) => this.#copyKeyMaterial(request, call),
+    copyKeyMaterial: async (request, call) => this.#requiredReplication().copy(request, call),
     proveKeyMaterial: (request, call) => this.#proveKeyMaterial(request, call),
     wrapKeyMaterial: async (request, call) => this.#requiredArchiving().wrap(request, call),
     makeBackupMac: async (request, call) => this.#requiredArchiving().mac(request, call),
     proveWrappedKeyMaterial: async (request, call) => this.#requiredArchiving().prove(request, call),
+    rewrapKeyMaterial: async (request, call) => this.#requiredArchiving().rewrap(request, call),
+    restoreKeyMaterial: async (request, call) => this.#requiredReplication().restore(request, call),
     destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
     encrypt: (request, call) => this.#encrypt(request, call),
     decrypt: (request, call) => this.#decrypt(request, call),
@@ -168,12 +170,10 @@ export class PooledCluster implements HsmCluster {
     return { canary, extractable: false, memberNames: [member.place.memberName] };
   }
 
-  #copyKeyMaterial(
-    request: ClusterRequest<'copyKeyMaterial'>,
-    call: HsmCall,
-  ): Promise<ClusterResult<'copyKeyMaterial'>> {
-    if (this.#replication !== undefined) return this.#replication.copy(request, call);
-    return Promise.reject(this.#keysStay());
+  /** @throws UNSUPPORTED_OPERATION without `replication: wrapped` */
+  #requiredReplication(): Replication {
+    if (this.#replication === undefined) throw this.#keysStay();
+    return this.#replication;
   }
 
   /** @throws UNSUPPORTED_OPERATION without `replication: wrapped` */
@@ -262,7 +262,8 @@ export class PooledCluster implements HsmCluster {
       value: await this.#takeInventory(member.index, member, deadlineMs),
     }));
     const isCurrent = this.#replication?.generations.isCurrent(member) ?? false;
-    return [{ memberName: member.place.memberName, materialIds, isCurrent }];
+    const generations = this.#replication?.generations.numbersOf(member) ?? [];
+    return [{ memberName: member.place.memberName, materialIds, isCurrent, generations }];
   }
 
   /** @returns the ids of what could be key material */

@@ -87,6 +87,22 @@ export class KeyArchiving {
     );
   }
 
+  async rewrap(
+    { material, generation, blob, toGeneration }: ClusterRequest<'rewrapKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<Uint8Array> {
+    const { pool, calls, memberSet, materials, clusterId } = this.#tools;
+    const reference = materials.referenceTo(material);
+    const members = await this.#members(generation);
+    const withBoth = members.filter((member) => this.#generations.numbersOf(member).includes(toGeneration));
+    return this.#first(withBoth, (member) =>
+      calls.once(member, { operation: 'rewrap-blob' }, call, async () => {
+        const untilMs = memberSet.tryDeadlineMs(call);
+        return pool.rewrapBlob(member.index, reference, clusterId, generation, blob, toGeneration, untilMs);
+      }),
+    );
+  }
+
   /** Whether the token is alive and has no such key: a failure to wrap may be that of the wrapping key instead. */
   async #lacks(
     member: Member,

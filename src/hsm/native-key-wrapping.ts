@@ -52,4 +52,17 @@ export interface NativeKeyWrapping {
     blob: Uint8Array,
     deadlineMs: number,
   ): Promise<NativeResult<null>>;
+  /**
+   * Wraps the material's key of a blob under the keys of another generation: for members that lack the first. The key is a
+   * session object in between, and proves itself. Rejects with `material-missing` if this member lacks one of the two.
+   */
+  rewrapBlob(
+    member: number,
+    material: NativeMaterialReference,
+    clusterId: string,
+    fromGeneration: number,
+    blob: Uint8Array,
+    toGeneration: number,
+    deadlineMs: number,
+  ): Promise<NativeResult<Uint8Array>>;
 }

@@ -86,6 +86,21 @@ export class Replication {
     return { copied: made > 0 };
   }
 
+  /** Makes a material of a blob from a backup. */
+  async restore(
+    { material, memberName, generation, blob }: ClusterRequest<'restoreKeyMaterial'>,
+    call: HsmCall,
+  ): Promise<ClusterResult<'restoreKeyMaterial'>> {
+    const { calls, memberSet, missing } = this.#tools;
+    const target = memberSet.openMember(memberName);
+    if (target === undefined) throw calls.noMember(`Member ${memberName} is not connected.`);
+    await this.generations.readNew(memberSet.members);
+    if (!this.generations.numbersOf(target).includes(generation)) throw this.#behind(memberName);
+    const made = await this.#unwrap(target, { material, generation, isNew: false, call }, blob);
+    missing.forget(material.materialId, target);
+    return { made: made > 0 };
+  }
+
   /** The members that can take part in the making of a key, at least the cluster's minimum. */
   async #receivers(): Promise<{ generation: number; members: [Member, ...Member[]] }> {
     const { calls, memberSet, minimumMembers } = this.#tools;

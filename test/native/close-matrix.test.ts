@@ -93,6 +93,11 @@ const matrix: Record<keyof NativePool, Row> = {
     },
     ...refusedWhenClosing,
   },
+  rewrapBlob: {
+    call: (pool, key) => pool.rewrapBlob(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), 2, soon()),
+    ...refusedWhenClosing,
+    open: 'material-missing',
+  },
   encrypt: { call: (pool, key) => pool.encrypt(null, key.reference, text('x'), empty, soon()), ...refusedWhenClosing },
   decrypt: {
     call: (pool, { material, reference }) =>

@@ -58,6 +58,10 @@ enum class Novelty : uint8_t {
 /// Makes the material's key of a blob as a session object, proves it by its attributes and its known answer,
 /// and destroys it. It has neither CKA_ID nor label: the search for a key in use does not find it.
 [[nodiscard]] OperationPointer makeProveBlob(MaterialPointer material, Generation generation, Bytes blob);
+/// The blob under another generation's key, for members that lack the first one: the key is a session object
+/// in between, and proves itself.
+[[nodiscard]] OperationPointer makeRewrapBlob(MaterialPointer material, Generation from, Bytes blob,
+                                              Generation to);
 
 /// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
 /// alone proves nothing: anyone who reaches the token can plant one.

@@ -36,6 +36,14 @@ class UnwrappedKey {
   CK_OBJECT_HANDLE handle_ = CK_INVALID_HANDLE;
 };
 
+/// Proves the key of a blob by its attributes and its known answer.
+void proveUnwrapped(OperationContext& context, const Material& material, const UnwrappedKey& key) {
+  requireTimeLeft(context);
+  requireKeyAsMade(readKeyAttributes(context.session, key.handle()), kindOf(material.knownAnswer), {},
+                   Custody::kWrapped, Lifetime::kSession);
+  tryKnownAnswerAndForgeries(context, material.knownAnswer, key.handle());
+}
+
 /// C_UnwrapKey, the proof, and C_DestroyObject.
 class ProveBlob final : public Operation {
  public:
@@ -49,10 +57,7 @@ class ProveBlob final : public Operation {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
     UnwrappedKey key(context, kind, wrapping, blob_);
-    requireTimeLeft(context);
-    requireKeyAsMade(readKeyAttributes(context.session, key.handle()), kind, {}, Custody::kWrapped,
-                     Lifetime::kSession);
-    tryKnownAnswerAndForgeries(context, material_->knownAnswer, key.handle());
+    proveUnwrapped(context, *material_, key);
     check(Function::C_DestroyObject, key.destroy());
     return std::monostate{};
   }
@@ -63,10 +68,42 @@ class ProveBlob final : public Operation {
   const Bytes blob_;
 };
 
+/// C_UnwrapKey under one generation, the proof, C_WrapKey under another, and C_DestroyObject.
+class RewrapBlob final : public Operation {
+ public:
+  RewrapBlob(MaterialPointer material, Generation from, Bytes blob, Generation to)
+      : material_(std::move(material)), from_(std::move(from)), blob_(std::move(blob)), to_(std::move(to)) {}
+
+  Value run(OperationContext& context) override {
+    const KeyKind& kind = kindOf(material_->knownAnswer);
+    const Wrapping before = requiredWrapping(context, kind, from_);
+    const Wrapping after = requiredWrapping(context, kind, to_);
+    // SoftHSM 2.6.1 fails if objects are made and found at the same time.
+    const auto lock = lockExclusive(context, context.token.objects());
+    requireTime(context, bool(lock));
+    UnwrappedKey key(context, kind, before, blob_);
+    proveUnwrapped(context, *material_, key);
+    requireTimeLeft(context);
+    Bytes blob = wrapKey(context.session, after, key.handle());
+    check(Function::C_DestroyObject, key.destroy());
+    return blob;
+  }
+
+ private:
+  const MaterialPointer material_;
+  const Generation from_;
+  const Bytes blob_;
+  const Generation to_;
+};
+
 }  // namespace
 
 OperationPointer makeProveBlob(MaterialPointer material, Generation generation, Bytes blob) {
   return std::make_unique<ProveBlob>(std::move(material), std::move(generation), std::move(blob));
+}
+
+OperationPointer makeRewrapBlob(MaterialPointer material, Generation from, Bytes blob, Generation to) {
+  return std::make_unique<RewrapBlob>(std::move(material), std::move(from), std::move(blob), std::move(to));
 }
 
 }  // namespace holdfast
