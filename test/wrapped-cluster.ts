@@ -69,6 +69,12 @@ export function newMember(name: string, of = usual): SoftHsmMember {
   return { name, hsm, fault: putFaultsBefore(hsm) };
 }
 
+/** The same for recovery: its label is its name, and its user PIN is its own. */
+export function newRecoveryMember(name: string, userPin: string, of = usual): SoftHsmMember {
+  const hsm = createSoftHsm({ tokens: [{ label: name, userPin, soPin: officerPinOf(of) }] });
+  return { name, hsm, fault: putFaultsBefore(hsm), tokenLabel: name };
+}
+
 /** Runs a whole ceremony over all members. */
 export async function runCeremony(
   members: readonly WrappedMember[],

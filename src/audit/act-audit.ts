@@ -20,6 +20,8 @@ export type ActName =
   | 'DestroyReappearedKeyMaterial'
   /** Material that a member of a wrapped cluster lacked: at most 100 at a time. */
   | 'CopyKeyMaterials'
+  | 'RestoreKeyMaterials'
+  | 'RestoreBackup'
   /** Intents of crashed creates. */
   | 'AbandonIntents'
   | 'CreateCatalog'

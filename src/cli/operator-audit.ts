@@ -20,7 +20,7 @@ export async function asOperator<T>(
   configuration: Configuration,
   terminal: Terminal,
   act: Act,
-  work: () => Promise<T>,
+  work: (audit: ActAudit) => Promise<T>,
 ): Promise<T> {
   const { systemClock: clock } = await import('../clock-system.js');
   const { randomIdentifiers: identifiers } = await import('../ids.js');
@@ -34,7 +34,7 @@ export async function asOperator<T>(
   const actor = { face: 'command-line' as const, principal: `local-user:${userName()}`, sourceAddress: 'local' };
   const audit = new ActAudit({ auditLog, clock, identifiers, actor, onActed: () => undefined });
   try {
-    return await audit.perform(withSudo(act, terminal), work);
+    return await audit.perform(withSudo(act, terminal), () => work(audit));
   } catch (error) {
     throw error instanceof ActUnauditedError ? unaudited(path, error) : error;
   } finally {

@@ -109,12 +109,11 @@ export interface ClusterOperations {
     result: Uint8Array;
   };
   /**
-   * Makes the key of a blob on a member that has the generation's keys, and proves it; `made` is false if the member had it.
-   * Only under the lease of the cluster, as `copyKeyMaterial`.
+   * As `copyKeyMaterial`, from a blob instead of another member. The member must have the generation's wrapping keys.
    */
   restoreKeyMaterial: {
-    request: { material: MaterialReference; memberName: string; generation: number; blob: Uint8Array };
-    result: { made: boolean };
+    request: ClusterOperations['copyKeyMaterial']['request'] & { generation: number; blob: Uint8Array };
+    result: { copied: boolean };
   };
   /**
    * Destroys every object with this CKA_ID on every member, or on the named one. Resolves when all members have

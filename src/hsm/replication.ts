@@ -88,7 +88,7 @@ export class Replication {
 
   /** Makes a material of a blob from a backup. */
   async restore(
-    { material, memberName, generation, blob }: ClusterRequest<'restoreKeyMaterial'>,
+    { material, memberName, generation, blob, isAbsent = false }: ClusterRequest<'restoreKeyMaterial'>,
     call: HsmCall,
   ): Promise<ClusterResult<'restoreKeyMaterial'>> {
     const { calls, memberSet, missing } = this.#tools;
@@ -96,9 +96,9 @@ export class Replication {
     if (target === undefined) throw calls.noMember(`Member ${memberName} is not connected.`);
     await this.generations.readNew(memberSet.members);
     if (!this.generations.numbersOf(target).includes(generation)) throw this.#behind(memberName);
-    const made = await this.#unwrap(target, { material, generation, isNew: false, call }, blob);
+    const made = await this.#unwrap(target, { material, generation, isNew: isAbsent, call }, blob);
     missing.forget(material.materialId, target);
-    return { made: made > 0 };
+    return { copied: made > 0 };
   }
 
   /** The members that can take part in the making of a key, at least the cluster's minimum. */

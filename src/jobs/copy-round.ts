@@ -1,5 +1,6 @@
 import { type ActAudit, ActUnauditedError } from '../audit/act-audit.js';
-import type { HsmCluster } from '../clusters/hsm-cluster.js';
+import type { HsmCall } from '../calls/hsm-call.js';
+import type { ClusterRequest, ClusterResult, HsmCluster } from '../clusters/hsm-cluster.js';
 import type { HeldLease } from '../coordination/held-lease.js';
 import { LeaseLostError } from '../coordination/leases.js';
 import { HoldfastError } from '../errors.js';
@@ -14,12 +15,21 @@ export interface CopyRoundTools {
   audit: ActAudit;
   cluster: HsmCluster;
   held: Pick<HeldLease, 'confirm'>;
-  pace: Pace;
+  pace: Pick<Pace, 'turn'>;
   signal: AbortSignal;
   /** How long one copy may take, in milliseconds. */
   callTimeoutMs: number;
   /** A new key may still be on its way to a member for so long, in milliseconds: until then it is no one else's work. */
   settledAfterMs: number;
+  /** Where the keys come from. Left out: from another member. */
+  source?: CopySource;
+}
+
+/** Where the keys of a round come from. */
+export interface CopySource {
+  /** The act in the audit log. */
+  readonly operation: 'CopyKeyMaterials' | 'RestoreKeyMaterials';
+  copy: (request: ClusterRequest<'copyKeyMaterial'>, call: HsmCall) => Promise<ClusterResult<'copyKeyMaterial'>>;
 }
 
 /** How many copies were made, and how many were tried and failed. */
@@ -40,6 +50,13 @@ const listedForMs = 30_000;
 /** So many copies after each list also search for their key: a module may list only a part of its keys. */
 export const searchesPerList = 4;
 
+function anotherMember(cluster: HsmCluster): CopySource {
+  return {
+    operation: 'CopyKeyMaterials',
+    copy: (request, call) => cluster.perform('copyKeyMaterial', request, call),
+  };
+}
+
 /** A part of a batch was not copied: the record of the batch says so. */
 class CopiesFailedError extends HoldfastError {
   constructor(failed: number, cause: unknown) {
@@ -54,6 +71,7 @@ class CopiesFailedError extends HoldfastError {
 export class CopyRound {
   readonly #tools: CopyRoundTools;
   readonly #memberName: string;
+  readonly #source: CopySource;
   readonly #counts: CopyCounts = { copied: 0, failed: 0 };
   #failuresInARow = 0;
   #held: ReadonlySet<string> = new Set();
@@ -67,6 +85,7 @@ export class CopyRound {
   constructor(tools: CopyRoundTools, memberName: string) {
     this.#tools = tools;
     this.#memberName = memberName;
+    this.#source = tools.source ?? anotherMember(tools.cluster);
   }
 
   /**
@@ -82,7 +101,7 @@ export class CopyRound {
         material_ids: batch,
       };
       try {
-        await this.#tools.audit.perform({ operation: 'CopyKeyMaterials', resources: [], parameters }, () =>
+        await this.#tools.audit.perform({ operation: this.#source.operation, resources: [], parameters }, () =>
           this.#copyBatch(batch, onCopied),
         );
       } catch (error) {
@@ -127,7 +146,7 @@ export class CopyRound {
 
   /** @returns whether the member has it now. */
   async #copyOne(materialId: string): Promise<boolean> {
-    const { core, cluster, held, callTimeoutMs } = this.#tools;
+    const { core, held, callTimeoutMs } = this.#tools;
     const material = await core.catalog.findMaterial(materialId);
     if (material === undefined || !this.#isSettled(material)) return false;
     // One that was not settled when the keys were listed may have come since.
@@ -138,7 +157,7 @@ export class CopyRound {
     await held.confirm();
     if (!(await core.catalog.isMaterialKept(materialId))) return false;
     const request = { material: materialReference(material), memberName: this.#memberName, isAbsent };
-    const { copied } = await cluster.perform('copyKeyMaterial', request, call);
+    const { copied } = await this.#source.copy(request, call);
     if (isUnlisted && !copied) this.#listIsIncomplete = true;
     if (await core.catalog.isMaterialKept(materialId)) return true;
     await this.#takeBack(materialId);

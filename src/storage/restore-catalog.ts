@@ -51,7 +51,7 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoredC
       copyFile(source, partial.path, options.onProgress);
       const problem = catalogProblem(partial.path, options.owner, busyTimeoutMs);
       requireNone(problem && { ...problem, message: problem.message.replaceAll(partial.path, source) });
-      const restored = await prepare(partial.path, options.clock);
+      const restored = await prepareRestored(partial.path, options.clock);
       requireFree(target);
       if (!partial.publish()) throw occupied(target);
       return restored;
@@ -102,7 +102,8 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.byteLength; ) written += writeSync(descriptor, bytes, written);
 }
 
-async function prepare(path: string, clock: Clock): Promise<RestoredCatalog> {
+/** Makes a copy of a catalog, at this path, fit to be the catalog in use. @throws CatalogOpenError */
+export async function prepareRestored(path: string, clock: Clock): Promise<RestoredCatalog> {
   const connection = openConnection(path, busyTimeoutMs);
   const database = new SqliteCatalogDatabase(connection, clock, busyTimeoutMs);
   try {

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { TokenReader } from '../token-reader.js';
-import { newMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
+import { newMember, newRecoveryMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
 import { Accounting } from './accounting.js';
 import type { Message } from './client.js';
 import { Deployment } from './deployment.js';
@@ -63,6 +63,27 @@ export class WrappedDeployment {
       Object.assign(modules, modulesOf([member]));
       cluster?.members.push(configured(member, tokenLabel));
     });
+  }
+
+  /** Puts a new, empty token in a member's place. The old one is gone. */
+  replaceMember(index: number): void {
+    const { tokenLabel, pin } = this.deployment.defaultCluster;
+    const lost = this.member(index);
+    lost.hsm.dispose();
+    const member = newMember(lost.name, this.deployment.defaultCluster);
+    this.members[index] = member;
+    this.#readers[index] = new TokenReader(member.hsm, tokenLabel, pin);
+    this.configure(({ modules }) => Object.assign(modules, modulesOf([member])));
+  }
+
+  /** A recovery member, with a PIN of its own. It takes part in the next ceremony. */
+  addRecoveryMember(name: string, pin: string): SoftHsmMember {
+    const member = newRecoveryMember(name, pin, this.deployment.defaultCluster);
+    this.configure(({ modules, clusters: [cluster] }) => {
+      Object.assign(modules, modulesOf([member]));
+      Object.assign(cluster ?? {}, { recoveryMembers: [configured(member, name)] });
+    });
+    return member;
   }
 
   /** Changes the configuration file. */

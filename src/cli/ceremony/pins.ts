@@ -156,7 +156,7 @@ export async function readUserPins(
 }
 
 /** The user PIN that the configuration has for this cluster. */
-export function configuredUserPin(
+function configuredUserPin(
   { defaultKeyStore }: Configuration,
   { id }: ClusterConfiguration,
 ): SecretSource | undefined {
@@ -187,7 +187,12 @@ async function askPin(terminal: Terminal, prompt: string): Promise<Secret> {
   return checked(await askSecret(terminal, prompt), 'the PIN', maximumOfficerPinLength);
 }
 
-async function readPin(source: SecretSource, maximumLength: number, environment?: NodeJS.ProcessEnv): Promise<Secret> {
+/** Reads a PIN, and checks that it can be one. @throws CliError, without the PIN */
+export async function readPin(
+  source: SecretSource,
+  maximumLength: number,
+  environment?: NodeJS.ProcessEnv,
+): Promise<Secret> {
   try {
     return checked(await resolveSecret(source, environment), nameOf(source), maximumLength);
   } catch (error) {

@@ -12,6 +12,7 @@ import { CliError, exitCodes, localError } from '../exit-codes.js';
 import { printList } from '../output.js';
 import { toProtoJson } from '../proto-json.js';
 import { type Terminal, writeJson, writeLines } from '../terminal.js';
+import { addRestoreCommand } from './backup-restore.js';
 
 const pollIntervalMs = 500;
 
@@ -45,6 +46,7 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
   addList(backup, terminal);
   addVerify(backup, terminal);
   addDescribe(backup, terminal);
+  addRestoreCommand(backup, terminal);
 }
 
 function addCreate(parent: Command, terminal: Terminal): void {

@@ -1,0 +1,108 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { RestoredMember } from '../../jobs/restore-keys.js';
+import { collectMemberValue } from '../ceremony/member-values.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import { printDone } from '../output.js';
+import type { RestoreOptions, RestoreResult } from '../restore/restore-backup.js';
+import type { Terminal } from '../terminal.js';
+import { defaultConfigurationFile } from './config.js';
+
+const examples = `
+Examples:
+  holdfast backup restore /backup/holdfast-2026-11-29.backup --dry-run
+  holdfast backup restore /backup/holdfast-2026-11-29.backup --config /etc/holdfast/holdfast.yaml
+  holdfast backup restore latest.backup --recovery-member vault=vault.pin
+
+On the host of the service and as its user. A missing catalog is restored; the service must not run then. Where there is a
+catalog, only keys that members lack are restored, and only those that it has: no deleted key comes back.
+Nothing is written before the whole archive has proved itself. It can be ended at any point and run again.
+
+Every member lost: put new tokens into the configuration, make them a generation from a recovery member (holdfast cluster
+add-member), and name that member here. docs/operating/disaster-recovery.md walks through it.
+
+Exit code 5: the archive is refused, or keys are missing afterwards.`;
+
+/** `holdfast backup restore`. */
+export function addRestoreCommand(backup: Command, terminal: Terminal): void {
+  backup
+    .command('restore <archive>')
+    .description('give the catalog, and the members their keys, back from an archive')
+    .option('--config <file>', 'configuration', defaultConfigurationFile)
+    .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .option('--dry-run', 'prove the archive and compare, and write nothing')
+    .optionsGroup('PINs; without these, those of the configuration and of the catalog:')
+    .option(
+      '--pin-file <cluster=file>',
+      'user PIN of a cluster’s members, in a file (0600); repeatable',
+      collectMemberValue,
+    )
+    .option(
+      '--recovery-member <member=file>',
+      'open a recovery member with the user PIN in this file (0600); repeatable',
+      collectMemberValue,
+    )
+    .addHelpText('after', examples)
+    .action(async (file: string, options: RestoreOptions) => {
+      const { restoreBackup } = await import('../restore/restore-backup.js');
+      const result = await restoreBackup(terminal, file, options);
+      await printDone(terminal, options.output, sentences(result, options.dryRun === true), asJson(result));
+      requireComplete(result, options.dryRun === true);
+    });
+}
+
+function sentences({ catalog, catalogOnly, members, proved, unproved }: RestoreResult, dryRun: boolean): string[] {
+  const would = dryRun ? ' (dry run: nothing was written)' : '';
+  return [
+    `${proved} keys of the archive have proved themselves${unproved.length === 0 ? '' : `, and ${unproved.length} have not`}${would}`,
+    catalog === undefined
+      ? 'the catalog was there, and was not changed'
+      : `catalog: ${catalog.keys} keys; the encryption counts of ${catalog.raisedMaterials} were raised; deletions are held: holdfast deletion-hold describe`,
+    ...members.map((member) => `${member.clusterId} ${memberSentence(member, dryRun)}`),
+    ...catalogOnly.map((name) => `cluster ${name}: the archive has no key material of it`),
+    ...unproved.map(({ materialId, message }) => `key material ${materialId} did not prove itself: ${message}`),
+  ];
+}
+
+function memberSentence(
+  { memberName, isCurrent, lacking, restored, failed, missing }: RestoredMember,
+  dryRun: boolean,
+): string {
+  if (!isCurrent)
+    return `member ${memberName} lacks the wrapping keys in use and ${lacking} keys: holdfast cluster add-member`;
+  if (dryRun) return `member ${memberName} lacks ${lacking} keys`;
+  return `member ${memberName}: lacked ${lacking} keys, ${restored} restored, ${failed} failed, ${missing} missing now`;
+}
+
+function asJson({ archiveId, createdDate, catalog, proved, unproved, catalogOnly, members }: RestoreResult): object {
+  return {
+    archive_id: archiveId,
+    created_date: createdDate,
+    catalog:
+      catalog === undefined
+        ? null
+        : {
+            keys: catalog.keys,
+            raised_materials: catalog.raisedMaterials,
+            forgotten_intents: catalog.forgottenIntents,
+            incarnation_id: catalog.incarnationId,
+          },
+    proved,
+    unproved: unproved.map(({ materialId, message }) => ({ material_id: materialId, message })),
+    catalog_only_clusters: catalogOnly,
+    members: members.map(({ clusterId, memberName, isCurrent, ...counts }) => ({
+      cluster_id: clusterId,
+      member: memberName,
+      current: isCurrent,
+      ...counts,
+    })),
+  };
+}
+
+function requireComplete({ members, unproved }: RestoreResult, dryRun: boolean): void {
+  const isMissing = !dryRun && members.some(({ missing }) => missing > 0);
+  if (!isMissing && unproved.length === 0) return;
+  throw new CliError(exitCodes.checkFailed, 'INCOMPLETE', 'keys are missing that this archive could not give back', {
+    hint: 'run it again; an older archive may have what this one lacks',
+  });
+}

@@ -1,0 +1,86 @@
+import { eitherCluster } from '../../backup/either-cluster.js';
+import { clustersWithMaterial, type Manifest } from '../../backup/manifest.js';
+import type { HsmCluster } from '../../clusters/hsm-cluster.js';
+import { OperatorClusters, type OperatorClustersTools } from '../../composition/operator-clusters.js';
+import type { ClusterConfiguration } from '../../config/configuration.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import { type CredentialSources, memberCredential, recoveryCredential } from './restore-pins.js';
+
+/** The clusters of an archive, open. */
+export class OpenedArchiveClusters {
+  readonly processName: string;
+  readonly #clusters: OperatorClusters;
+  readonly #members = new Map<string, HsmCluster>();
+  readonly #recovery = new Map<string, HsmCluster>();
+
+  private constructor(clusters: OperatorClusters) {
+    this.#clusters = clusters;
+    this.processName = clusters.processName;
+  }
+
+  /**
+   * Opens the members of each cluster with key material, and the recovery members that the operator named.
+   * @throws CliError if no member of a cluster opens
+   */
+  static async open(
+    tools: OperatorClustersTools,
+    sources: CredentialSources,
+    manifest: Manifest,
+  ): Promise<OpenedArchiveClusters> {
+    const opened = new OpenedArchiveClusters(new OperatorClusters(tools));
+    try {
+      for (const { clusterId } of clustersWithMaterial(manifest)) {
+        const cluster = tools.configuration.clusters.find(({ id }) => id === clusterId);
+        if (cluster !== undefined) await opened.#open(sources, cluster);
+      }
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** The members that serve; undefined if none opened. */
+  members(clusterId: string): HsmCluster | undefined {
+    return this.#members.get(clusterId);
+  }
+
+  /** Whatever is open of a cluster, to authenticate and to prove. */
+  either(clusterId: string): HsmCluster | undefined {
+    return eitherCluster(this.#members.get(clusterId), this.#recovery.get(clusterId));
+  }
+
+  close(): Promise<void> {
+    return this.#clusters.close();
+  }
+
+  async #open(sources: CredentialSources, cluster: ClusterConfiguration): Promise<void> {
+    const failures: unknown[] = [];
+    const credential = await memberCredential(sources, cluster);
+    if (credential !== undefined) {
+      const outcome = await this.#clusters.connect(cluster, credential);
+      if (outcome.connected) this.#members.set(cluster.id, outcome.cluster);
+      else failures.push(outcome.cause);
+    }
+    const recovery = await recoveryCredential(sources, cluster);
+    if (recovery !== undefined) {
+      const alone = { ...cluster, members: [recovery.member], minimumMembers: 1 };
+      const outcome = await this.#clusters.connect(alone, recovery.credential);
+      if (outcome.connected) this.#recovery.set(cluster.id, outcome.cluster);
+      else failures.push(outcome.cause);
+    }
+    // A recovery member that was named must open: its PIN was meant for it.
+    const isEnough = recovery === undefined ? this.#members.has(cluster.id) : this.#recovery.has(cluster.id);
+    if (!isEnough) throw notOpen(cluster, failures);
+  }
+}
+
+function notOpen({ name }: ClusterConfiguration, failures: readonly unknown[]): CliError {
+  const details = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
+  const message = `no member of cluster ${name} could be opened`;
+  return new CliError(exitCodes.checkFailed, 'CLUSTER', message, {
+    details,
+    hint: '--pin-file CLUSTER=FILE gives another PIN; --recovery-member MEMBER=FILE opens a recovery member',
+    cause: failures[0],
+  });
+}

@@ -1,0 +1,228 @@
+import { existsSync } from 'node:fs';
+import type { ActAudit } from '../../audit/act-audit.js';
+import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
+import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
+import type { Clock } from '../../clock.js';
+import { systemClock } from '../../clock-system.js';
+import { catalogOwner, configuredCatalogProblem } from '../../composition/configured-catalog.js';
+import type { Configuration } from '../../config/configuration.js';
+import { ConfigurationError } from '../../config/problem.js';
+import { destroySecrets, type ResolvedSecrets, resolveSecrets } from '../../config/secrets.js';
+import { RollbackGuard } from '../../jobs/rollback-guard.js';
+import type { PasswordSealer } from '../../keystores/catalog.js';
+import { requireNone } from '../../storage/catalog-problem.js';
+import { createPasswordSealer } from '../../storage/password-sealer.js';
+import type { RestoredCatalog } from '../../storage/restore-catalog.js';
+import { openSqliteCatalog, type SqliteCatalog } from '../../storage/sqlite.js';
+import { StagedCatalog } from '../../storage/staged-catalog.js';
+import { configurationError, loadForCommand, orCatalogError } from '../local-configuration.js';
+import { asOperator } from '../operator-audit.js';
+import type { Terminal } from '../terminal.js';
+import { ArchiveFile, orRefused } from './archive-file.js';
+import { OpenedArchiveClusters } from './opened-archive-clusters.js';
+import { requireNames, type RestorePinOptions } from './restore-pins.js';
+import { RestoreSteps } from './restore-steps.js';
+
+/** The options of `backup restore`. */
+export interface RestoreOptions extends RestorePinOptions {
+  config: string;
+  output: 'table' | 'json';
+  dryRun?: true;
+}
+
+/** What a restore did. */
+export interface RestoreResult {
+  archiveId: string;
+  createdDate: string;
+  /** What came back with the catalog; undefined if there was one already. */
+  catalog: RestoredCatalog | undefined;
+  proved: number;
+  unproved: VerifiedArchive['unproved'];
+  /** Clusters of which the archive has the catalog's records alone. */
+  catalogOnly: readonly string[];
+  members: readonly RestoredMember[];
+}
+
+/** Whether the catalog was there before, or came from the archive: then no service uses it. */
+type CatalogKind = 'in-use' | 'restored';
+
+const callTimeoutMs = 30_000;
+/** As in the service: another process may still be making a key that is younger. */
+const settlingMs = 60_000;
+
+/**
+ * Restores an archive: the catalog if there is none, and every key that a member lacks. Nothing is written before all of the
+ * archive has proved itself.
+ * @throws CliError
+ */
+export async function restoreBackup(terminal: Terminal, file: string, options: RestoreOptions): Promise<RestoreResult> {
+  const configuration = await loadForCommand(options.config);
+  requireNames(configuration, options);
+  const archive = await ArchiveFile.open(file);
+  const { path } = configuration.catalog;
+  const parameters = { file, path, archive_id: archive.manifest.archive_id, dry_run: options.dryRun === true };
+  const act = { operation: 'RestoreBackup', resources: [], parameters } as const;
+  const secrets = await readable(configuration, terminal);
+  try {
+    return await asOperator(configuration, terminal, act, (audit) =>
+      orRefused(file, () =>
+        orCatalogError(() => new Restore({ terminal, configuration, archive, options, secrets, audit }).run()),
+      ),
+    );
+  } finally {
+    destroySecrets(secrets);
+  }
+}
+
+async function readable(configuration: Configuration, { environment }: Terminal): Promise<ResolvedSecrets> {
+  try {
+    return await resolveSecrets(configuration, { ...environment });
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw configurationError(error, 'CONFIGURATION');
+  }
+}
+
+interface RestoreParts {
+  terminal: Terminal;
+  configuration: Configuration;
+  archive: ArchiveFile;
+  options: RestoreOptions;
+  secrets: ResolvedSecrets;
+  audit: ActAudit;
+}
+
+class Restore {
+  readonly #parts: RestoreParts;
+  readonly #clock: Clock = systemClock;
+  readonly #sealer: PasswordSealer;
+  readonly #steps: RestoreSteps;
+
+  constructor(parts: RestoreParts) {
+    this.#parts = parts;
+    this.#sealer = createPasswordSealer(parts.secrets.sealingKeys);
+    this.#steps = new RestoreSteps(parts.terminal, parts.options.output);
+  }
+
+  async run(): Promise<RestoreResult> {
+    const { configuration } = this.#parts;
+    if (existsSync(configuration.catalog.path)) {
+      requireNone(await configuredCatalogProblem(configuration));
+      return this.#onCatalog(configuration.catalog.path, async (catalog) => {
+        const verified = await this.#verify(catalog, 'in-use');
+        return this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use'));
+      });
+    }
+    return this.#withoutCatalog();
+  }
+
+  /** The catalog takes its place between the proof and the keys: whatever ends the command then, the next run goes on. */
+  async #withoutCatalog(): Promise<RestoreResult> {
+    const { configuration, archive, options } = this.#parts;
+    const { path } = configuration.catalog;
+    await this.#steps.say('catalog', `reading the catalog of ${archive.manifest.created_date}`);
+    const place = { owner: catalogOwner(configuration), clock: this.#clock };
+    const { staged, restored } = await StagedCatalog.of(path, archive.catalog(), place);
+    try {
+      const verified = await this.#onCatalog(staged.path, (catalog) => this.#verify(catalog, 'restored'));
+      if (options.dryRun === true) {
+        const members = await this.#onCatalog(staged.path, (catalog) => this.#restoreKeys(catalog, 'restored'));
+        staged.remove();
+        return this.#result(restored, verified, members);
+      }
+      staged.publish();
+      await this.#steps.say('published', `the catalog is at ${path}: ${restored.keys} keys`, { path });
+      staged.close();
+      return this.#result(
+        restored,
+        verified,
+        await this.#onCatalog(path, (catalog) => this.#restoreKeys(catalog, 'restored')),
+      );
+    } finally {
+      staged.close();
+    }
+  }
+
+  async #verify(catalog: SqliteCatalog, kind: CatalogKind): Promise<VerifiedArchive> {
+    const { configuration, archive } = this.#parts;
+    const onProgress = await this.#steps.progress('verified', 'of the keys have proved themselves');
+    return this.#onClusters(catalog, kind, (clusters) =>
+      verifyArchive(
+        {
+          clock: this.#clock,
+          isConfigured: (clusterId) => configuration.clusters.some(({ id }) => id === clusterId),
+          connectedCluster: (clusterId) => clusters.either(clusterId),
+          turn: () => Promise.resolve(),
+          callTimeoutMs,
+        },
+        { chunks: archive.bytes(), onProgress, signal: never },
+      ),
+    );
+  }
+
+  async #restoreKeys(catalog: SqliteCatalog, kind: CatalogKind): Promise<RestoredMember[]> {
+    const { archive, options, audit } = this.#parts;
+    const onProgress = await this.#steps.progress('restored', 'of the missing keys are restored');
+    const settledAfterMs = kind === 'restored' ? 0 : settlingMs;
+    const core = { catalog, clock: this.#clock, onBackgroundError: this.#steps.failed };
+    return this.#onClusters(catalog, kind, (clusters) =>
+      restoreKeys(
+        {
+          ...{ core, audit, callTimeoutMs, settledAfterMs },
+          leases: { leases: catalog, clock: this.#clock, holder: clusters.processName },
+          connectedCluster: (clusterId) => clusters.members(clusterId),
+          rewrappingCluster: (clusterId) => clusters.either(clusterId),
+        },
+        {
+          manifest: archive.manifest,
+          open: () => archive.bytes(),
+          dryRun: options.dryRun === true,
+          onProgress,
+          signal: never,
+        },
+      ),
+    );
+  }
+
+  async #onCatalog<T>(path: string, work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
+    const catalog = await openSqliteCatalog({ path, clock: this.#clock, checked: true });
+    try {
+      return await work(catalog);
+    } finally {
+      await catalog.close();
+    }
+  }
+
+  async #onClusters<T>(
+    catalog: SqliteCatalog,
+    kind: CatalogKind,
+    work: (clusters: OpenedArchiveClusters) => Promise<T>,
+  ): Promise<T> {
+    const { configuration, archive, secrets, options, terminal, audit } = this.#parts;
+    const { failed: onBackgroundError } = this.#steps;
+    // To restore a catalog is to accept that it is older than what the members saw last.
+    const acceptsRollback = kind === 'restored';
+    const judging = { catalog, audit, clock: this.#clock, acceptsRollback, onBackgroundError };
+    const guard = new RollbackGuard({ ...judging, onUnwitnessed: () => undefined });
+    const tools = { configuration, catalog, clock: this.#clock, guard, onBackgroundError, log: terminal.stderr };
+    const sources = { configuration, catalog, secrets, sealer: this.#sealer, options };
+    const clusters = await OpenedArchiveClusters.open(tools, sources, archive.manifest);
+    try {
+      return await work(clusters);
+    } finally {
+      await clusters.close();
+    }
+  }
+
+  #result(
+    catalog: RestoredCatalog | undefined,
+    { manifest, proved, unproved }: VerifiedArchive,
+    members: readonly RestoredMember[],
+  ): RestoreResult {
+    const { archive_id: archiveId, created_date: createdDate } = manifest;
+    const catalogOnly = manifest.clusters.filter(({ content }) => content === 'catalog-only').map(({ name }) => name);
+    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, members };
+  }
+}
+
+const never = new AbortController().signal;

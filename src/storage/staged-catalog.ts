@@ -1,0 +1,130 @@
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import type { Clock } from '../clock.js';
+import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './catalog-problem.js';
+import { type CatalogUse, claimCatalog } from './catalog-use.js';
+import { CatalogOpenError } from './database.js';
+import { prepareRestored, type RestoredCatalog } from './restore-catalog.js';
+
+const busyTimeoutMs = 1_000;
+
+/** A row of the attempts to log in: a refused PIN stays refused in the next attempt to restore. */
+type AttemptRow = Record<string, string | number | null>;
+
+/**
+ * A catalog from a backup, beside its place until the backup has proved itself. It keeps what a restore before it, which
+ * failed, learned of refused PINs. While it is there, no server starts on the catalog of that place.
+ */
+export class StagedCatalog {
+  /** The path of the staged file. */
+  readonly path: string;
+  readonly #target: string;
+  readonly #claim: CatalogUse;
+  readonly #attempts: readonly AttemptRow[];
+
+  private constructor(target: string, claim: CatalogUse) {
+    this.#target = target;
+    this.#claim = claim;
+    this.path = `${target}.restoring`;
+    this.#attempts = attemptsIn(this.path);
+  }
+
+  /**
+   * Writes the catalog of an archive, and makes it fit to be used.
+   * @throws CatalogOpenError if there is a catalog already, a process uses one of that name, or this one is broken or another owner's
+   */
+  static async of(
+    catalogPath: string,
+    chunks: AsyncIterable<Uint8Array>,
+    { owner, clock }: { owner: CatalogOwner; clock: Clock },
+  ): Promise<{ staged: StagedCatalog; restored: RestoredCatalog }> {
+    const target = resolve(catalogPath);
+    requireNone(placeProblem(target));
+    const staged = new StagedCatalog(target, claimCatalog(target));
+    try {
+      await staged.#write(chunks);
+      requireNone(catalogProblem(staged.path, owner, busyTimeoutMs));
+      const restored = await prepareRestored(staged.path, clock);
+      staged.#keepAttempts();
+      return { staged, restored };
+    } catch (error) {
+      staged.close();
+      throw error;
+    }
+  }
+
+  /** Gives it its place. @throws CatalogOpenError if something is there by now */
+  publish(): void {
+    try {
+      linkSync(this.path, this.#target);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+      throw new CatalogOpenError(`There is something at ${this.#target}, and nothing was changed.`, { cause });
+    }
+    sync(this.#target);
+    sync(dirname(this.#target));
+    this.remove();
+  }
+
+  /** Removes the staged file: nothing of it is needed any more. */
+  remove(): void {
+    for (const end of ['', '-wal', '-shm', '-journal', '-lock']) rmSync(this.path + end, { force: true });
+  }
+
+  /** Lets others use the place again. Harmless when repeated. */
+  close(): void {
+    this.#claim.release();
+  }
+
+  async #write(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    this.remove();
+    const descriptor = openSync(this.path, 'wx', 0o600);
+    try {
+      for await (const chunk of chunks)
+        for (let written = 0; written < chunk.byteLength; ) written += writeSync(descriptor, chunk, written);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #keepAttempts(): void {
+    if (this.#attempts.length === 0) return;
+    const connection = new Sqlite(this.path, { fileMustExist: true });
+    try {
+      for (const attempt of this.#attempts) {
+        const columns = Object.keys(attempt);
+        const values = columns.map((column) => `@${column}`).join(', ');
+        connection
+          .prepare(`insert or replace into login_attempts (${columns.join(', ')}) values (${values})`)
+          .run(attempt);
+      }
+    } finally {
+      connection.close();
+    }
+  }
+}
+
+/** None if there was no restore before, or it did not come so far. */
+function attemptsIn(path: string): AttemptRow[] {
+  if (!existsSync(path)) return [];
+  const connection = new Sqlite(path, { readonly: true });
+  try {
+    return connection.prepare<[], AttemptRow>('select * from login_attempts').all();
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError) return [];
+    throw error;
+  } finally {
+    connection.close();
+  }
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,238 @@
+/** Loss and restore of catalogs, members and whole sites, through the command line and on real tokens. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeArchive } from '../backup/make-archive.js';
+import { holdfast, type Outcome } from '../cli/session.js';
+import { runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
+import type { Message } from './client.js';
+import { WrappedDeployment } from './wrapped-deployment.js';
+
+const vaultPin = 'vault-1234567';
+
+let wrapped: WrappedDeployment;
+let vault: SoftHsmMember;
+
+beforeEach(async () => {
+  wrapped = await WrappedDeployment.make(2);
+  vault = wrapped.addRecoveryMember('vault', vaultPin);
+  // Generation 2 is the first that the recovery member has.
+  await ceremony(2);
+});
+afterEach(() => {
+  wrapped.dispose();
+  vault.hsm.dispose();
+});
+
+/** Every token has the SO PIN that `newMember` gave it: the recovery member's is another. */
+async function ceremony(generation: number): Promise<void> {
+  await runCeremony([...wrapped.members, vault], generation, wrapped.deployment.defaultCluster);
+}
+
+interface Kept {
+  keyId: string;
+  blob: Uint8Array;
+}
+
+const plaintext = Buffer.from('made before the loss');
+const catalogPath = (): string => join(wrapped.deployment.folder, 'catalog.sqlite');
+
+/** Keys with ciphertexts, one of them disabled and with an alias; one more is deleted. */
+async function fill(count: number): Promise<Kept[]> {
+  const server = await wrapped.deployment.start();
+  try {
+    const client = server.client();
+    await server.defaultKeyStoreConnected(client);
+    const kept: Kept[] = [];
+    for (let made = 0; made < count; made += 1) {
+      const { key_metadata: metadata } = await client.call('CreateKey', { description: `number ${made}` });
+      const { key_id: keyId } = metadata as Message;
+      const { ciphertext_blob: blob } = await client.call('Encrypt', { key_id: keyId, plaintext });
+      kept.push({ keyId: keyId as string, blob: blob as Uint8Array });
+    }
+    await client.call('CreateAlias', { alias_name: 'alias/kept', target_key_id: kept[0]?.keyId });
+    await client.call('DisableKey', { key_id: kept[1]?.keyId });
+    return kept;
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Starts a server and opens every ciphertext. */
+async function expectDecrypted(kept: readonly Kept[]): Promise<void> {
+  const server = await wrapped.deployment.start();
+  try {
+    const client = server.client();
+    await server.defaultKeyStoreConnected(client);
+    await expect(client.call('Decrypt', { ciphertext_blob: kept[1]?.blob })).rejects.toMatchObject({
+      reason: 'DISABLED',
+    });
+    await client.call('EnableKey', { key_id: kept[1]?.keyId });
+    for (const { blob } of kept) {
+      const { plaintext: opened } = await client.call('Decrypt', { ciphertext_blob: blob });
+      expect(Buffer.from(opened as Uint8Array).equals(plaintext)).toBe(true);
+    }
+    const { key_metadata: named } = await client.call('DescribeKey', { key_id: 'alias/kept' });
+    expect(named).toMatchObject({ key_id: kept[0]?.keyId, description: 'number 0' });
+  } finally {
+    await server.stop();
+  }
+}
+
+const archived = (): Promise<string> =>
+  makeArchive(wrapped.deployment.configurationPath, wrapped.deployment.folder, wrapped.deployment.defaultCluster.pin);
+
+async function restore(archive: string, ...words: string[]): Promise<{ outcome: Outcome; printed: Message }> {
+  const line = ['backup', 'restore', archive, ...words, '--output', 'json'];
+  const outcome = await holdfast([...line, '--config', wrapped.deployment.configurationPath]);
+  return { outcome, printed: outcome.stdout === '' ? {} : (JSON.parse(outcome.stdout) as Message) };
+}
+
+function loseCatalog(): void {
+  for (const end of ['', '-wal', '-shm'])
+    if (existsSync(catalogPath() + end)) renameSync(catalogPath() + end, `${catalogPath()}.lost${end}`);
+}
+
+/** What a catalog says of its keys, aliases and counts. */
+function contentOf(path: string): Record<string, unknown[]> {
+  const database = new Database(path, { readonly: true });
+  try {
+    const read = (query: string): unknown[] => database.prepare(query).all();
+    return {
+      keys: read('select * from keys order by key_id'),
+      aliases: read('select * from aliases order by alias_name'),
+      materials: read('select * from materials order by material_id'),
+      counts: read('select * from encryption_reservations order by material_id'),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+test('the catalog and a member are lost: everything comes back', async () => {
+  const kept = await fill(4);
+  const archive = await archived();
+  const before = contentOf(catalogPath());
+  loseCatalog();
+  wrapped.replaceMember(1);
+  await ceremony(3);
+  const dry = await restore(archive, '--dry-run');
+  expect([dry.outcome.exitCode, dry.outcome.stderr]).toEqual([0, expect.any(String)]);
+  expect(dry.printed).toMatchObject({
+    proved: 4,
+    members: [
+      { member: 'a', lacking: 0 },
+      { member: 'b', lacking: 4 },
+    ],
+  });
+  expect(existsSync(catalogPath())).toBe(false);
+  expect(wrapped.onTokens()[1]).toEqual([]);
+
+  const { outcome, printed } = await restore(archive);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  expect(printed).toMatchObject({
+    catalog: { keys: 4 },
+    proved: 4,
+    members: [
+      { member: 'a', lacking: 0, missing: 0 },
+      { member: 'b', lacking: 4, restored: 4, failed: 0, missing: 0 },
+    ],
+  });
+  wrapped.expectAllOnAll();
+  const after = contentOf(catalogPath());
+  expect({ ...after, counts: [] }).toEqual({ ...before, counts: [] });
+  const counted = (content: Record<string, unknown[]>) =>
+    content['counts']?.map((row) => (row as { reserved_encryptions: number }).reserved_encryptions) ?? [];
+  expect(counted(after)).toEqual(counted(before).map((count) => count + 2 ** 28));
+  await expectDecrypted(kept);
+});
+
+test('all members are lost: the recovery member alone gives their keys back', async () => {
+  const kept = await fill(3);
+  const archive = await archived();
+  loseCatalog();
+  for (const index of [0, 1]) wrapped.replaceMember(index);
+  await ceremony(3);
+  const pinFile = join(wrapped.deployment.folder, 'vault.pin');
+  writeFileSync(pinFile, vaultPin, { mode: 0o600 });
+  const without = await restore(archive);
+  expect(without.outcome.exitCode).not.toBe(0);
+  expect(existsSync(catalogPath())).toBe(false);
+  const { outcome, printed } = await restore(archive, '--recovery-member', `vault=${pinFile}`);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  expect(printed).toMatchObject({
+    members: [
+      { restored: 3, missing: 0 },
+      { restored: 3, missing: 0 },
+    ],
+  });
+  wrapped.expectAllOnAll();
+  await expectDecrypted(kept);
+});
+
+test('where the catalog is there, only keys that it has come back', async () => {
+  const kept = await fill(3);
+  const archive = await archived();
+  const [deleted] = kept.splice(2);
+  const database = new Database(catalogPath());
+  database.prepare("update keys set state = 'Deleted' where key_id = ?").run(deleted?.keyId);
+  database.close();
+  wrapped.ageKeys();
+  for (const index of [0, 1]) wrapped.emptyMember(index);
+  const { outcome, printed } = await restore(archive);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  expect(printed).toMatchObject({
+    catalog: null,
+    members: [
+      { restored: 2, missing: 0 },
+      { restored: 2, missing: 0 },
+    ],
+  });
+  expect(wrapped.onTokens().map((ids) => ids.length)).toEqual([2, 2]);
+  const again = await restore(archive);
+  expect(again.printed).toMatchObject({
+    members: [
+      { lacking: 0, restored: 0 },
+      { lacking: 0, restored: 0 },
+    ],
+  });
+  await expectDecrypted(kept);
+});
+
+test('an archive that was changed is refused, and nothing is written', async () => {
+  await fill(2);
+  const archive = await archived();
+  loseCatalog();
+  for (const index of [0, 1]) wrapped.emptyMember(index);
+  const whole = readFileSync(archive);
+  const changed = `${archive}.changed`;
+  for (const at of [20, whole.indexOf('SQLite format 3') + 5_000, whole.indexOf('"blob":"') + 20, whole.length - 20]) {
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(changed, bytes);
+    const { outcome } = await restore(changed);
+    expect([outcome.exitCode, outcome.stderr]).toEqual([5, expect.stringContaining('ARCHIVE_REFUSED') as string]);
+  }
+  writeFileSync(changed, whole.subarray(0, -1));
+  expect((await restore(changed)).outcome.stderr).toContain('reason: truncated');
+  expect(existsSync(catalogPath())).toBe(false);
+  expect(wrapped.onTokens()).toEqual([[], []]);
+});
+
+test('a wrong PIN costs one login, however often the restore is run', async () => {
+  await fill(2);
+  const archive = await archived();
+  loseCatalog();
+  const wrong = join(wrapped.deployment.folder, 'wrong.pin');
+  writeFileSync(wrong, 'wrong-1234567', { mode: 0o600 });
+  const logins = () => wrapped.members.reduce((sum, { fault }) => sum + fault.calls('C_Login'), 0);
+  const before = logins();
+  for (let run = 0; run < 3; run += 1) {
+    const { outcome } = await restore(archive, '--pin-file', `${wrapped.deployment.defaultCluster.clusterId}=${wrong}`);
+    expect(outcome.exitCode).toBe(5);
+  }
+  expect(logins() - before).toBe(1);
+  const { outcome } = await restore(archive);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+});
