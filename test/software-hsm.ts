@@ -77,7 +77,9 @@ export class SoftwareHsmCluster implements HsmCluster {
       return { plaintext, encrypted: encryptWith(key, plaintext.reveal(), additionalData) };
     },
     random: ({ lengthBytes }) => this.#handOut(randomBytes(lengthBytes)),
-    listMaterialIds: () => [{ memberName, materialIds: [...this.#materials.keys()], isCurrent: false, generations: [] }],
+    listMaterialIds: () => [
+      { memberName, materialIds: [...this.#materials.keys()], isCurrent: false, generations: [] },
+    ],
     readWitnesses: () => [...this.witnesses],
     writeWitness: ({ witness }) => {
       this.witnesses = [witness];

@@ -156,10 +156,7 @@ export async function readUserPins(
 }
 
 /** The user PIN that the configuration has for this cluster. */
-function configuredUserPin(
-  { defaultKeyStore }: Configuration,
-  { id }: ClusterConfiguration,
-): SecretSource | undefined {
+function configuredUserPin({ defaultKeyStore }: Configuration, { id }: ClusterConfiguration): SecretSource | undefined {
   return defaultKeyStore?.cluster === id ? defaultKeyStore.pin : undefined;
 }
 
