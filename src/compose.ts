@@ -73,6 +73,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
     foundation.telemetry.watch({
       clusters: () => core.configuredClusters.status(),
       loads: core.loads,
+      backups: () => core.backups.summary,
       encryptionBudget: core.encryptionBudget,
       status: () => status.status(),
       ready: () => readiness.ready,

@@ -78,3 +78,33 @@ export function outdated(records: readonly BackupRecord[], keep: number): Backup
   ];
   return scheduled.filter((record) => record.startTime < oldestKept.startTime && !spared.includes(record));
 }
+
+/** What is known of all backups, for metrics. Left out: there is none. */
+export interface BackupSummary {
+  /** The scheduled interval; undefined: backups are made only when an operator asks. */
+  everyMs: number | undefined;
+  /** The newest complete archive that is still there. */
+  lastComplete: BackupRecord | undefined;
+  /** The newest archive that passed its verification, or was found whole. */
+  lastVerified: BackupRecord | undefined;
+  /** Whether the last backup that ended has no archive, or lacks keys. */
+  isLastIncomplete: boolean;
+  /** Whether the last verification refused an archive that is still there. */
+  isLastRefused: boolean;
+}
+
+/** Summarises records, the newest first. */
+export function summaryOf(records: readonly BackupRecord[], everyMs: number | null): BackupSummary {
+  const present = records.filter(hasArchive);
+  const verified = present
+    .filter(({ verification }) => verification !== null)
+    .sort((one, other) => Number(other.verificationTime) - Number(one.verificationTime));
+  const last = records.find(({ state }) => state !== 'RUNNING');
+  return {
+    everyMs: everyMs ?? undefined,
+    lastComplete: present.find(({ state }) => state === 'COMPLETE'),
+    lastVerified: verified.find(({ verification }) => verification !== 'FAILED'),
+    isLastIncomplete: last !== undefined && last.state !== 'COMPLETE',
+    isLastRefused: verified[0]?.verification === 'FAILED',
+  };
+}

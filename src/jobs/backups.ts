@@ -4,8 +4,10 @@ import {
   type BackupCatalog,
   type BackupRecord,
   type BackupTrigger,
+  type BackupSummary,
   hasArchive,
   outdated,
+  summaryOf,
 } from '../backup/backup-record.js';
 import { type ArchiveTools, createArchive, type CreatedArchive } from '../backup/create-archive.js';
 import { clustersWithMaterial } from '../backup/manifest.js';
@@ -39,8 +41,6 @@ export interface BackupsOptions {
   /** How many complete scheduled archives stay. */
   keep: number;
   onBackgroundError: BackgroundErrorListener;
-  /** Called with a record that has changed its state. */
-  onChanged?: ((record: BackupRecord) => void) | undefined;
 }
 
 /** The lease of all work on backups: one process at a time makes one, verifies one, or removes old ones. */
@@ -60,6 +60,7 @@ export class Backups implements BackupAdministration {
   readonly #work = new Map<string, BackupWork>();
   readonly #underWay = new Set<Promise<unknown>>();
   #dueSinceMs: number | undefined;
+  #summary: BackupSummary | undefined;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
@@ -80,6 +81,11 @@ export class Backups implements BackupAdministration {
   async stop(): Promise<void> {
     await this.#rounds.stop();
     await Promise.allSettled(this.#underWay);
+  }
+
+  /** As of the last minute, whichever process made them; undefined without a folder, and before the first look. */
+  get summary(): BackupSummary | undefined {
+    return this.#summary;
   }
 
   async startBackup(): Promise<string> {
@@ -165,7 +171,7 @@ export class Backups implements BackupAdministration {
           signal: this.#rounds.stopping,
         });
         await target.publish();
-        return summaryOf(created);
+        return contentOf(created);
       } finally {
         await target.discard();
       }
@@ -220,7 +226,7 @@ export class Backups implements BackupAdministration {
 
   async #round(): Promise<void> {
     const { leases } = this.#options;
-    const records = await this.#options.catalog.listBackups();
+    const records = await this.#look();
     const isDue = this.#isDue(records);
     const isWork = isDue || records.some(({ state }) => state === 'RUNNING') || this.#outdated(records).length > 0;
     if (!isWork) return;
@@ -231,6 +237,13 @@ export class Backups implements BackupAdministration {
         await this.#make(this.#newRecord('SCHEDULE'));
       await this.#removeOutdated();
     });
+  }
+
+  async #look(): Promise<BackupRecord[]> {
+    const { catalog, everyMs } = this.#options;
+    const records = await catalog.listBackups();
+    this.#summary = summaryOf(records, everyMs);
+    return records;
   }
 
   #isDue(records: readonly BackupRecord[]): boolean {
@@ -285,7 +298,7 @@ export class Backups implements BackupAdministration {
 
   async #change(record: BackupRecord): Promise<void> {
     await this.#options.catalog.recordBackup(record);
-    this.#options.onChanged?.(record);
+    await this.#look();
   }
 
   async #recordWithArchive(backupId: string): Promise<BackupRecord> {
@@ -306,7 +319,7 @@ function notFound(message: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', message);
 }
 
-function summaryOf({ manifest, totals, bytes, isComplete }: CreatedArchive): Partial<BackupRecord> {
+function contentOf({ manifest, totals, bytes, isComplete }: CreatedArchive): Partial<BackupRecord> {
   const sum = (pick: (counts: CreatedArchive['totals']['clusters'][number]) => number): number =>
     totals.clusters.reduce((total, counts) => total + pick(counts), 0);
   const omitted = manifest.clusters

@@ -4,6 +4,8 @@
  * has a row for each; a test compares them.
  */
 
+import { backupGaugeDefinitions } from './backup-metric-definitions.js';
+
 /** The Prometheus metric behind a key of the tables below; code names the key, dashboards name the metric. */
 export interface MetricDefinition {
   /** `holdfast_`, the subject, the base unit; `_total` at the end of a counter. */
@@ -279,6 +281,7 @@ export const gaugeDefinitions = {
     help: '1 while the witness of the catalog cannot be written on the member, else 0.',
     labels: place,
   },
+  ...backupGaugeDefinitions,
   keyStoreState: {
     name: 'holdfast_key_store_connection_state',
     help: "1 for the present state of the key store's connection, else 0.",

@@ -1,3 +1,4 @@
+import type { BackupSummary } from '../backup/backup-record.js';
 import type { Logger } from 'pino';
 import { type Clock, delay } from '../clock.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
@@ -15,6 +16,7 @@ import { showProcess } from './process-metrics.js';
 import { copyLines } from './logger.js';
 import type { OpenTelemetry } from './open-telemetry.js';
 import type { OtlpReceiverOptions } from './otlp-exporters.js';
+import { showBackups } from './backup-metrics.js';
 import { showStatus } from './status-metrics.js';
 import { Tracing } from './tracing.js';
 
@@ -52,6 +54,7 @@ export interface TelemetryOptions {
 export interface MetricSources {
   clusters(): readonly ClusterStatus[];
   loads: Loads;
+  backups(): BackupSummary | undefined;
   encryptionBudget: Pick<EncryptionBudget, 'mostUsed' | 'warnedMaterials'>;
   /** Key stores, audit log, disks, file descriptors. */
   status(): Promise<ServiceStatus>;
@@ -125,6 +128,7 @@ export class Telemetry {
       const clusters = sources.clusters();
       showClusters(metrics, clusters);
       showLoads(metrics, clusters, sources.loads);
+      showBackups(metrics, sources.backups());
       const { mostUsed } = sources.encryptionBudget;
       gauges.encryptionBudgetUsed.set(mostUsed === undefined ? 0 : mostUsed.used / mostUsed.limit);
       gauges.encryptionBudgetWarned.set(sources.encryptionBudget.warnedMaterials());

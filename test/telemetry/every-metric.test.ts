@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncomingCall } from '../../src/api/dispatcher.js';
+import { type BackupRecord, summaryOf } from '../../src/backup/backup-record.js';
 import { HoldfastError } from '../../src/errors.js';
 import type { FinishedAttempt } from '../../src/hsm/attempts.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
@@ -280,6 +281,14 @@ const status: ServiceStatus = {
   },
 };
 const failedStore = 'key_store="cks-1",cluster="main"';
+const goodBackup: BackupRecord = {
+  ...{ backupId: '1'.repeat(32), fileName: 'a', trigger: 'SCHEDULE', state: 'COMPLETE', failure: null },
+  ...{ startTime: new Date(100_000), endTime: new Date(107_000), sizeBytes: 5_000, removedTime: null },
+  ...{ keyMaterials: 3, absentKeyMaterials: 0, generations: [] },
+  ...{ verification: 'PASSED', verificationTime: new Date(200_000), verificationFailure: null },
+};
+const failedBackup: BackupRecord = { ...goodBackup, state: 'FAILED', sizeBytes: null, verification: null };
+
 const sources = {
   clusters: () => [
     {
@@ -300,6 +309,7 @@ const sources = {
       ],
     },
   ],
+  backups: () => summaryOf([failedBackup, goodBackup], 3_600_000),
   loads: {
     memberLoad: () => ({ operationsPerSecond: 15, utilisation: 0.5, ceiling: 30 }),
     capacityOf: () => ({ limitDate: new Date(90_000) }),
@@ -339,6 +349,14 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   deletionsHeld: { holdfast_deletions_held: 1 },
   unaccountedMaterials: { [`holdfast_hsm_unaccounted_materials{${member}}`]: 2 },
   witnessFailing: { [`holdfast_witness_failing{${member}}`]: 1 },
+  backupInterval: { holdfast_backup_interval_seconds: 3_600 },
+  backupTime: { holdfast_backup_last_complete_timestamp_seconds: 100 },
+  backupDuration: { holdfast_backup_last_complete_duration_seconds: 7 },
+  backupSize: { holdfast_backup_last_complete_size_bytes: 5_000 },
+  backupKeyMaterials: { holdfast_backup_last_complete_key_materials: 3 },
+  backupVerifiedTime: { holdfast_backup_last_verified_timestamp_seconds: 200 },
+  backupIncomplete: { holdfast_backup_incomplete: 1 },
+  backupRefused: { holdfast_backup_refused: 0 },
   keyStoreState: {
     [`holdfast_key_store_connection_state{${failedStore},state="FAILED"}`]: 1,
     [`holdfast_key_store_connection_state{${failedStore},state="DISCONNECTED"}`]: 0,
