@@ -15,6 +15,7 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
   for (const column of ['claimed_by', 'lock_domain'])
     connection.exec(`alter table login_attempts drop column ${column}`);
   const added = [
+    'backups',
     'member_witnesses',
     'catalog_predecessors',
     'catalog_epoch',

@@ -19,13 +19,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openTestCatalog, takeBackToSchema1 } from '../../test/catalog-file.js';
 import { addKey, intentFor, keyRecord, otherScope, owner, scope } from '../../test/contract/catalog-records.js';
 import { systemClock } from '../clock-system.js';
+import type { KeyRecord } from '../keys/key.js';
 import { backupCatalog } from './backup-catalog.js';
 import { catalogProblem } from './catalog-problem.js';
 import { createSqliteCatalog } from './create-catalog.js';
 import { CatalogOpenError } from './database.js';
 import { restoredEncryptions } from './adapt-restored.js';
 import { restoreCatalog } from './restore-catalog.js';
-import { openSqliteCatalog } from './sqlite.js';
+import { openSqliteCatalog, type SqliteCatalog } from './sqlite.js';
 
 const hooks = fileURLToPath(new URL('../../test/contract/typescript-hooks.mjs', import.meta.url));
 const script = (name: string) => fileURLToPath(new URL(`../../test/contract/${name}.ts`, import.meta.url));
@@ -42,8 +43,14 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = () => openTestCatalog({ path, clock: systemClock });
 const backup = () => backupCatalog(path, copy, ignore);
-const restore = (source = copy) =>
-  restoreCatalog({ source, target: path, owner, clock: systemClock, onProgress: ignore });
+const restore = (source = copy, tombstonesOf?: string) =>
+  restoreCatalog({ source, target: path, owner, clock: systemClock, onProgress: ignore, tombstonesOf });
+const beginDeletion = (catalog: SqliteCatalog, { keyId }: KeyRecord) =>
+  catalog.changeKeyState(scope, keyId, ['Enabled'], {
+    state: 'Deleting',
+    deletionDate: new Date(0),
+    pendingDeletionWindowInDays: 7,
+  });
 const remove = (): void => {
   for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
 };
@@ -133,6 +140,40 @@ describe('a restore', () => {
     // Its create may have committed after the backup; then this material belongs to a key.
     expect(await restored.findIntent(underWay.currentMaterialId)).toBeUndefined();
     await restored.close();
+  });
+
+  it('keeps deleted the keys that the newer catalog says are deleted, and follows it', async () => {
+    const catalog = await open();
+    const [before, left] = [await addKey(catalog), await addKey(catalog)];
+    await backup();
+    const since = await addKey(catalog);
+    const begun = await addKey(catalog);
+    for (const key of [before, since, begun]) await beginDeletion(catalog, key);
+    for (const { keyId } of [before, since]) await catalog.completeDeletion(scope, keyId, new Date(1));
+    await catalog.close();
+    const newer = join(folder, 'newer.db');
+    renameSync(path, newer);
+    expect(await restore(copy, newer)).toMatchObject({ mergedTombstones: 3 });
+    const restored = await openSqliteCatalog({ path, clock: systemClock });
+    const states = await Promise.all(
+      [before, since, begun, left].map(async ({ keyId }) => (await restored.findKey(scope, keyId))?.state),
+    );
+    expect(states).toEqual(['Deleted', 'Deleted', 'Deleting', 'Enabled']);
+    expect((await restored.findMaterial(before.currentMaterialId))?.destroyedDate).not.toBeNull();
+    expect((await restored.findMaterial(since.currentMaterialId))?.destroyedDate).not.toBeNull();
+    expect((await restored.readEpoch()).predecessorIds).toContain(catalog.incarnationId);
+    await restored.close();
+    expect(catalogProblem(path, owner)).toBeUndefined();
+  });
+
+  it('takes over no deletions of a catalog that is broken, and is not made then', async () => {
+    await (await open()).close();
+    await backup();
+    truncateSync(path, 4_096);
+    const newer = join(folder, 'newer.db');
+    renameSync(path, newer);
+    await expect(restore(copy, newer)).rejects.toThrow(/newer.db is damaged or cut off/);
+    expect(existsSync(path)).toBe(false);
   });
 
   it('accepts a backup of an older version, and raises the counts twice if restored twice', async () => {

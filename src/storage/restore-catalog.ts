@@ -14,6 +14,7 @@ import {
 import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './catalog-problem.js';
 import { claimCatalog } from './catalog-use.js';
 import { CatalogOpenError } from './database.js';
+import { mergeTombstones } from './merge-tombstones.js';
 import { migrate } from './migrations.js';
 import type { CatalogSchema } from './schema.js';
 import { openConnection } from './sqlite-connection.js';
@@ -22,6 +23,12 @@ import { columnTypes } from './sqlite-types.js';
 
 /** The effects of a restore besides copying. */
 export type RestoredCatalog = CatalogContent & RestoredCounts;
+
+/** Those of a restore that may take over the deletions of a newer catalog. */
+export type MergedCatalog = RestoredCatalog & {
+  /** Keys that the newer one records as deleted. */
+  mergedTombstones: number;
+};
 
 const busyTimeoutMs = 1_000;
 const chunkBytes = 4 * 1024 * 1024;
@@ -34,6 +41,8 @@ export interface RestoreOptions {
   owner: CatalogOwner;
   clock: Clock;
   onProgress: ProgressListener;
+  /** A newer catalog whose deletions are taken over; left out: none. */
+  tombstonesOf?: string | undefined;
 }
 
 /**
@@ -42,7 +51,7 @@ export interface RestoreOptions {
  * incarnation, which follows that of the backup.
  * @throws CatalogOpenError also while a process uses the catalog of that name
  */
-export async function restoreCatalog(options: RestoreOptions): Promise<RestoredCatalog> {
+export async function restoreCatalog(options: RestoreOptions): Promise<MergedCatalog> {
   const [source, target] = [resolve(options.source), resolve(options.target)];
   requireFree(target);
   const claim = claimCatalog(target);
@@ -52,9 +61,11 @@ export async function restoreCatalog(options: RestoreOptions): Promise<RestoredC
       const problem = catalogProblem(partial.path, options.owner, busyTimeoutMs);
       requireNone(problem && { ...problem, message: problem.message.replaceAll(partial.path, source) });
       const restored = await prepareRestored(partial.path, options.clock);
+      const { tombstonesOf, owner } = options;
+      const mergedTombstones = tombstonesOf === undefined ? 0 : mergeTombstones(partial.path, tombstonesOf, owner);
       requireFree(target);
       if (!partial.publish()) throw occupied(target);
-      return restored;
+      return { ...restored, mergedTombstones };
     });
   } finally {
     claim.release();

@@ -118,6 +118,7 @@ describe('opening', () => {
     await makeCatalog();
     withRawConnection((connection) => {
       for (const table of [
+        'backups',
         'member_witnesses',
         'catalog_predecessors',
         'catalog_epoch',

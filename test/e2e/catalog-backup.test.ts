@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { restoredEncryptions } from '../../src/storage/adapt-restored.js';
+import { schemaVersion } from '../../src/storage/migrations.js';
 import { holdfast } from '../cli/session.js';
 import type { Message } from './client.js';
 import { Deployment, type RunningServer } from './deployment.js';
@@ -31,7 +32,7 @@ it('a catalog is backed up while the server runs, with a record, and no file is 
   expect(JSON.parse(made.stdout)).toMatchObject({
     file: backupFile,
     keys: 1,
-    schema_version: 8,
+    schema_version: schemaVersion,
     bytes: statSync(backupFile).size,
   });
   expect(made).toMatchObject({ exitCode: 0, stderr: '' });

@@ -32,11 +32,16 @@ const restoreExamples = `
 Example:
   systemctl stop holdfast
   cd /var/lib/holdfast && mkdir old && mv catalog.sqlite* old/
-  holdfast catalog restore /backup/catalog-2026-11-29.sqlite --config /etc/holdfast/holdfast.yaml
+  holdfast catalog restore /backup/catalog-2026-11-29.sqlite --tombstones-of old/catalog.sqlite --config /etc/holdfast/holdfast.yaml
   systemctl start holdfast && holdfast deletion-hold describe --config /etc/holdfast/holdfast.yaml
 
 As the user of the service, which must not run. Nothing is replaced. Each key's count of encryptions is raised by 2^28, for
 those that were made since the backup, and deletions are held until an operator has looked at them.`;
+
+/** Of `holdfast catalog restore`. */
+interface RestoreCommandOptions extends CatalogCommandOptions {
+  tombstonesOf?: string;
+}
 
 /** `holdfast catalog …`. */
 export function addCatalogCommands(program: Command, terminal: Terminal): void {
@@ -53,8 +58,12 @@ export function addCatalogCommands(program: Command, terminal: Terminal): void {
     .action((file: string, options: CatalogCommandOptions) => backup(terminal, file, options));
   withOptions(catalog.command('restore <file>'))
     .description('restore a missing catalog from a backup')
+    .option(
+      '--tombstones-of <file>',
+      'the newer catalog that was moved away: keys that were deleted in it stay deleted',
+    )
     .addHelpText('after', restoreExamples)
-    .action((file: string, options: CatalogCommandOptions) => restore(terminal, file, options));
+    .action((file: string, options: RestoreCommandOptions) => restore(terminal, file, options));
 }
 
 async function init(terminal: Terminal, options: CatalogCommandOptions): Promise<void> {
@@ -91,19 +100,21 @@ async function backup(terminal: Terminal, file: string, options: CatalogCommandO
   await printDone(terminal, options.output, sentence, { file, ...inSnakeCase(made) });
 }
 
-async function restore(terminal: Terminal, file: string, options: CatalogCommandOptions): Promise<void> {
+async function restore(terminal: Terminal, file: string, options: RestoreCommandOptions): Promise<void> {
   const configuration = await loadForCommand(options.config);
   const { path } = configuration.catalog;
   const { systemClock: clock } = await import('../../clock-system.js');
   const { catalogOwner } = await import('../../composition/configured-catalog.js');
   const { restoreCatalog } = await import('../../storage/restore-catalog.js');
-  const act = { operation: 'RestoreCatalog', resources: [], parameters: { path, file } } as const;
+  const { tombstonesOf } = options;
+  const parameters = { path, file, ...(tombstonesOf === undefined ? {} : { tombstones_of: tombstonesOf }) };
+  const act = { operation: 'RestoreCatalog', resources: [], parameters } as const;
   const onProgress = await progressLines(terminal, options.output, 'copied');
-  const from = { source: file, target: path, owner: catalogOwner(configuration), clock, onProgress };
+  const from = { source: file, target: path, owner: catalogOwner(configuration), clock, onProgress, tombstonesOf };
   const made = await asOperator(configuration, terminal, act, () => orCatalogError(() => restoreCatalog(from)));
   const sentence =
     `restored ${path} from ${file}: ${made.keys} keys; the encryption counts of ${made.raisedMaterials} were raised, ` +
-    `${made.forgottenIntents} unfinished creates were left to the tokens; deletions are held: holdfast deletion-hold describe`;
+    `${made.forgottenIntents} unfinished creates were left to the tokens, ${made.mergedTombstones} deleted keys taken over; deletions are held: holdfast deletion-hold describe`;
   await printDone(terminal, options.output, sentence, { path, ...inSnakeCase(made) });
 }
 

@@ -1,0 +1,87 @@
+import { resolve } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { type CatalogOwner, catalogProblem, requireNone } from './catalog-problem.js';
+import { openConnection } from './sqlite-connection.js';
+import type { IntentRow, KeyRow, MaterialRow } from './schema.js';
+
+const busyTimeoutMs = 1_000;
+
+/** The deletions that a catalog records: begun, or done. */
+interface Tombstones {
+  keys: KeyRow[];
+  materials: MaterialRow[];
+  intents: IntentRow[];
+  /** Its incarnation, and those that it follows. */
+  incarnationIds: string[];
+}
+
+/**
+ * Writes the deletions of a newer catalog, which was moved away, into a restored one: its deleted keys are deleted there too, and
+ * destroyed material that turns up on a token is destroyed again. The restored catalog follows the newer one: the
+ * witnesses of its members are no rollback.
+ * @returns how many keys it records as deleted
+ * @throws CatalogOpenError if the newer one cannot be read, or has another owner
+ */
+export function mergeTombstones(restored: string, newer: string, owner: CatalogOwner): number {
+  const file = resolve(newer);
+  requireNone(catalogProblem(file, owner, busyTimeoutMs));
+  const tombstones = readTombstones(file);
+  const connection = openConnection(restored, busyTimeoutMs);
+  try {
+    connection.transaction(() => write(connection, tombstones))();
+    connection.pragma('journal_mode = DELETE');
+  } finally {
+    connection.close();
+  }
+  return tombstones.keys.length;
+}
+
+function readTombstones(file: string): Tombstones {
+  const connection = new Sqlite(file, { readonly: true, fileMustExist: true });
+  const all = <Row>(query: string): Row[] => connection.prepare<[], Row>(query).all();
+  const deleted = "state in ('Deleting', 'Deleted')";
+  try {
+    const tables = connection.prepare("select name from sqlite_schema where type = 'table'").pluck().all();
+    const predecessors = tables.includes('catalog_predecessors')
+      ? all<{ id: string }>('select incarnation_id as id from catalog_predecessors')
+      : [];
+    const own = all<{ id: string }>('select incarnation_id as id from catalog_metadata');
+    return {
+      keys: all(`select * from keys where ${deleted}`),
+      materials: all(
+        `select materials.* from materials join keys using (account, region, key_id) where keys.${deleted}`,
+      ),
+      intents: all("select * from intents where state = 'destroyed'"),
+      incarnationIds: [...own, ...predecessors].map(({ id }) => id),
+    };
+  } finally {
+    connection.close();
+  }
+}
+
+function write(connection: Sqlite.Database, { keys, materials, intents, incarnationIds }: Tombstones): void {
+  connection.pragma('defer_foreign_keys = on');
+  const dropAliases = connection.prepare(
+    'delete from aliases where account = @account and region = @region and target_key_id = @key_id',
+  );
+  for (const key of keys) {
+    dropAliases.run(key);
+    put(connection, 'keys', key, ['account', 'region', 'key_id'], ['state', 'deletion_date']);
+  }
+  for (const material of materials) put(connection, 'materials', material, ['material_id'], ['destroyed_date']);
+  for (const intent of intents) put(connection, 'intents', intent, ['material_id'], ['state']);
+  const follow = connection.prepare('insert or ignore into catalog_predecessors (incarnation_id) values (?)');
+  for (const id of incarnationIds) follow.run(id);
+}
+
+/** Inserts a row, or changes these columns of the one that is there. The column names are those of our own tables. */
+function put(connection: Sqlite.Database, table: string, row: object, key: string[], changed: string[]): void {
+  const columns = Object.keys(row);
+  const values = columns.map((column) => `@${column}`).join(', ');
+  const changes = changed.map((column) => `${column} = excluded.${column}`).join(', ');
+  connection
+    .prepare(
+      `insert into ${table} (${columns.join(', ')}) values (${values}) on conflict (${key.join(', ')}) do update set ${changes}`,
+    )
+    .run(row);
+}
