@@ -102,6 +102,7 @@ export interface ProfileOverrides {
   readonly sessionHeadroom: number | null;
   readonly maximumSessions: number | null;
   readonly ceremony: (typeof moduleCeremonies)[number] | null;
+  readonly generationMark: 'data-object' | 'public-key' | null;
 }
 
 /** The ways to make trusted wrapping keys (`hsm/profiles/profile.ts`, CeremonyKind). */

@@ -106,6 +106,7 @@ describe('a valid configuration', () => {
           sessionHeadroom: null,
           maximumSessions: null,
           ceremony: null,
+          generationMark: null,
         },
       },
     ]);
@@ -189,6 +190,7 @@ describe('a valid configuration', () => {
       ...overrides,
       maximumSessions: null,
       ceremony: null,
+      generationMark: null,
     });
     const wrong = changed((tree) => (tree.modules.softhsm.profileOverrides = { gcmNonce: 'counter' }));
     expect(() => parseConfiguration(wrong, file)).toThrow(/profileOverrides\.gcmNonce.*token-rng or token/);
@@ -479,6 +481,11 @@ const wrong: [what: string, change: (tree: Tree) => void, problem: string | RegE
     'a ceremony that there is not',
     (t) => (t.modules.softhsm.profileOverrides = { ceremony: 'none' }),
     'modules.softhsm.profileOverrides.ceremony: must be one of so-made, user-made-then-marked, unsupported',
+  ],
+  [
+    'a form of marks that there is not',
+    (t) => (t.modules.softhsm.profileOverrides = { generationMark: 'file' }),
+    'modules.softhsm.profileOverrides.generationMark: must be data-object or public-key',
   ],
   [
     'more members than a pool can have',

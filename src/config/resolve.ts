@@ -139,6 +139,7 @@ function resolveOverrides(overrides: ConfigurationFile['modules'][string]['profi
     sessionHeadroom: overrides.sessionHeadroom ?? null,
     maximumSessions: overrides.maximumSessions ?? null,
     ceremony: overrides.ceremony ?? null,
+    generationMark: overrides.generationMark ?? null,
   };
 }
 

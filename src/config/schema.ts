@@ -103,6 +103,7 @@ const profileOverrides = strict({
   sessionHeadroom: whole(0, 10_000).optional(),
   maximumSessions: whole(3, 100_000).optional(),
   ceremony: z.enum(moduleCeremonies, `must be one of ${moduleCeremonies.join(', ')}`).optional(),
+  generationMark: z.enum(['data-object', 'public-key'], 'must be data-object or public-key').optional(),
 });
 
 const moduleSchema = strict({

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MovedClock } from '../e2e/accounting.js';
 import type { HoldfastClient } from '../e2e/client.js';
 import type { RunningServer } from '../e2e/deployment.js';
+import { witnessesOn } from '../e2e/token-witness.js';
 import { decrypt } from '../faults/operations.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
 import type { CrashPoint } from './crash-point.js';
@@ -86,7 +87,7 @@ export class ServerScenario implements CrashScenario {
 
   /** After each change that another one of the same act follows. */
   marks(points: readonly CrashPoint[]): CrashPoint[] {
-    const changing = ['C_UnwrapKey', 'C_DestroyObject'];
+    const changing = ['C_UnwrapKey', 'C_CreateObject', 'C_DestroyObject'];
     return points.filter(({ functionName, place }) => changing.includes(functionName) && place === 'after');
   }
 
@@ -152,10 +153,16 @@ export class ServerScenario implements CrashScenario {
       ({ compared, missing, unknownMaterialIds, duplicateMaterialIds, driftedMaterialIds }) =>
         !compared || missing + unknownMaterialIds.length + duplicateMaterialIds.length + driftedMaterialIds.length > 0,
     );
+    await server.witnesses.runNow();
     await this.#kept.wrapped.accounting.expectAllKeysWork(client);
     const undecrypted = await this.#undecrypted(client);
     client.close();
-    return [...wrong.map((member) => `after reconciliation: ${JSON.stringify(member)}`), ...undecrypted];
+    const unwitnessed = await this.#unwitnessed();
+    return [
+      ...wrong.map((member) => `after reconciliation: ${JSON.stringify(member)}`),
+      ...undecrypted,
+      ...unwitnessed,
+    ];
   }
 
   async #undecrypted(client: HoldfastClient): Promise<string[]> {
@@ -169,6 +176,15 @@ export class ServerScenario implements CrashScenario {
         problems.push(`${String(plaintext)}: ${String(opened)}`);
     }
     return problems;
+  }
+
+  /** Every member has one witness, all the same. */
+  async #unwitnessed(): Promise<string[]> {
+    const { members, deployment } = this.#kept.wrapped;
+    const found = await Promise.all(members.map(({ hsm }) => witnessesOn(hsm, deployment.defaultCluster)));
+    const epochs = found.map((witnesses) => witnesses.map(({ epoch }) => epoch));
+    const isWell = epochs.every((own) => own.length === 1 && own[0] === epochs[0]?.[0]);
+    return isWell ? [] : [`the members have witnesses of epochs ${JSON.stringify(epochs)}`];
   }
 
   /** What must be true after the clean-up and reconciliation. */

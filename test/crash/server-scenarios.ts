@@ -1,5 +1,5 @@
 /** The acts of servers that are killed. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { commandLine } from '../e2e/deployment.js';
 import type { KeptDeployment } from './kept-deployment.js';
 import type { ServerScenarioOptions, ServingProcess } from './server-scenario.js';
 
-const deletionProgram = fileURLToPath(new URL('deletion-process.mjs', import.meta.url));
+const jobProgram = fileURLToPath(new URL('job-process.mjs', import.meta.url));
 
 /** A caller's CreateKey. */
 const createKey: ServerScenarioOptions = {
@@ -35,19 +35,33 @@ const deletion: ServerScenarioOptions = {
     const due = "update keys set state = 'PendingDeletion', deletion_date = ? where key_id = ?";
     deployment.change(due, Date.now() - 60_000, deployment.encrypted[0]?.keyId);
   },
-  spawn: spawnForDeletion,
-  async act(_, _client, child) {
-    const over = once(child, 'message');
-    child.send('delete');
-    await Promise.race([over, once(child, 'exit')]);
-  },
+  spawn: spawnForJob,
+  act: (_, _client, child) => run('keyDeletion', child),
 };
 
-async function spawnForDeletion({ wrapped: { deployment } }: KeptDeployment): Promise<ServingProcess> {
-  const given = [deletionProgram, dirname(dirname(commandLine)), deployment.configurationPath];
+/** The witness of each member is replaced. */
+const witness: ServerScenarioOptions = {
+  name: 'witness',
+  prepare(deployment) {
+    // As if the catalog had changed.
+    deployment.change('update catalog_epoch set change_mark = -1, raised_date = 0');
+  },
+  spawn: spawnForJob,
+  act: (_, _client, child) => run('witnesses', child),
+};
+
+/** Resolves when a round of the job has ended, or the process has. */
+async function run(job: 'keyDeletion' | 'witnesses', child: ChildProcess): Promise<void> {
+  const over = once(child, 'message');
+  child.send(job);
+  await Promise.race([over, once(child, 'exit')]);
+}
+
+async function spawnForJob({ wrapped: { deployment } }: KeptDeployment): Promise<ServingProcess> {
+  const given = [jobProgram, dirname(dirname(commandLine)), deployment.configurationPath];
   const child = spawn(process.execPath, given, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const [port] = (await once(child, 'message')) as [number];
   return { child, client: () => deployment.client(port, 'operator') };
 }
 
-export const serverScenarios: readonly ServerScenarioOptions[] = [createKey, repair, deletion];
+export const serverScenarios: readonly ServerScenarioOptions[] = [createKey, repair, deletion, witness];

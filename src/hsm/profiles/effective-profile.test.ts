@@ -19,6 +19,7 @@ test('single values are overridden, and say so', () => {
     sessionHeadroom: 3,
     maximumSessions: 10,
     ceremony: 'so-made',
+    generationMark: 'public-key',
   } as const;
   const profile = effectiveProfile({ profile: 'auto', ...overrides }, cloudhsm);
   for (const [field, value] of Object.entries(overrides)) {

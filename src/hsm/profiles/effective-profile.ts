@@ -18,6 +18,8 @@ export interface ProfileSetting {
   readonly maximumSessions: number | null;
   /** How its wrapping keys are made. It cannot make a token enforce trust that is known not to. */
   readonly ceremony: CeremonyKind | null;
+  /** The form of marks and witnesses. */
+  readonly generationMark: 'data-object' | 'public-key' | null;
 }
 
 /** Recognise the module, and use its profile unchanged. */
@@ -28,6 +30,7 @@ export const automaticProfile: ProfileSetting = {
   sessionHeadroom: null,
   maximumSessions: null,
   ceremony: null,
+  generationMark: null,
 };
 
 /** The profile of a member: the named or recognised one, with the configuration's overrides. */
@@ -40,6 +43,7 @@ export function effectiveProfile(setting: ProfileSetting, introduction: Introduc
     sessionHeadroom: overridden(profile.sessionHeadroom, setting.sessionHeadroom),
     maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
     ceremony: unenforcingProfile(introduction)?.ceremony ?? overridden(profile.ceremony, setting.ceremony),
+    generationMark: overridden(profile.generationMark, setting.generationMark),
   };
 }
 

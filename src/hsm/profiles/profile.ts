@@ -71,7 +71,10 @@ export interface VendorProfile {
   readonly knowsAllowedMechanisms: Sourced<boolean>;
   /** Whether a generated key has CKA_LOCAL (PKCS#11 v2.40 §4.9). */
   readonly reportsLocal: Sourced<boolean>;
-  /** What marks a generation of wrapping keys as complete: a public data object, or a public key if the token keeps no data objects. */
+  /**
+   * What marks a generation of wrapping keys as complete, and the form of the catalog's witness: a data object, or a public key if the token keeps no
+   * data objects.
+   */
   readonly generationMark: Sourced<'data-object' | 'public-key'>;
   /** Whether `C_Initialize` needs an initialisation string (CK_C_INITIALIZE_ARGS.pReserved). */
   readonly initializationString: Sourced<'none' | 'required'>;

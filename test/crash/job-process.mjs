@@ -1,6 +1,6 @@
 /**
- * A server whose round of deletions runs when its parent says so: that of `holdfast serve` comes once a minute. Its
- * arguments: the folder of the compiled program, and the configuration.
+ * A server whose round of deletions, or of witnesses, runs when its parent says so: that of `holdfast serve` comes by the clock.
+ * Its arguments: the folder of the compiled program, and the configuration.
  */
 import { once } from 'node:events';
 
@@ -15,6 +15,6 @@ const configuration = await loadConfiguration(configurationPath);
 const logger = createLogger('silent', { write: () => undefined });
 const server = await compose(configuration, await resolveSecrets(configuration), logger, {});
 process.send(server.bound.find(({ kind }) => kind === 'tls').port);
-await once(process, 'message');
-await server.keyDeletion.runNow();
+const [job] = await once(process, 'message');
+await server[job].runNow();
 process.send('done');
