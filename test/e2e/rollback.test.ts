@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -149,6 +150,22 @@ it('an older copy of the catalog is refused, in this start and the next ones, un
   // The newer one is another catalog now.
   swapCatalogs();
   expect(await (await start()).server.rolledBack).toContain('by another catalog');
+});
+
+it('`holdfast serve` ends with 4 and says what to do, at once the next time, and goes on if told to', async () => {
+  await catalogAndOlderCopy();
+  swapCatalogs();
+  const server = await deployment.spawn();
+  const [code] = (await once(server.child, 'exit')) as [number];
+  expect(code).toBe(4);
+  const printed = readFileSync(deployment.logPath, 'utf8');
+  expect(printed).toContain('"msg":"ALERT: the catalog was rolled back"');
+  expect(printed).toMatch(/error: CATALOG_ROLLED_BACK: .*--accept-rollback/);
+  const again = await holdfast(['serve', '--config', deployment.configurationPath]);
+  expect(again).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringMatching(/CANNOT_START: .*was rolled back/) as string,
+  });
 });
 
 it('a key that was deleted does not come back with an older catalog', async () => {

@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type KeyDomain, openKeyDomain } from '../../test/key-domain.js';
+import type { Witness } from '../clusters/witness.js';
+import { RollbackGuard, type RollbackGuardOptions } from './rollback-guard.js';
+
+let domain: KeyDomain;
+let unwitnessed: string[];
+beforeEach(async () => {
+  domain = await openKeyDomain();
+  unwitnessed = [];
+});
+afterEach(() => domain.close());
+
+function guard(change: Partial<RollbackGuardOptions> = {}): RollbackGuard {
+  const { catalog, clock, core, own } = domain;
+  return new RollbackGuard({
+    ...{ catalog, clock, audit: own.audit, onBackgroundError: core.onBackgroundError, acceptsRollback: false },
+    onUnwitnessed: ({ memberName }) => void unwitnessed.push(memberName),
+    ...change,
+  });
+}
+
+const member = (memberName: string) => ({ clusterId: domain.defaultCluster.clusterId, memberName });
+
+async function witness(change: Partial<Witness> = {}): Promise<Witness> {
+  const { incarnationId, epoch } = await domain.catalog.readEpoch();
+  return { incarnationId, epoch, writtenDate: new Date(0), deployment: 'aws:eu-central-1:111122223333', ...change };
+}
+
+const raise = () => domain.catalog.raiseEpoch(domain.clock.now(), 0);
+
+it('a witness that another process has just written is no rollback', async () => {
+  await domain.newKey();
+  const before = await raise();
+  // It is read; meanwhile another process raises the epoch and writes again.
+  const read = await witness();
+  await domain.newKey();
+  await raise();
+  expect(await guard().judge(member('a'), [read])).toBeUndefined();
+  expect(await guard().judge(member('b'), [await witness()])).toBeUndefined();
+  expect((await domain.catalog.readEpoch()).epoch).toBe(before.epoch + 1);
+  expect(unwitnessed).toEqual(['a']);
+});
+
+it.each<[string, (present: Witness) => Witness[]]>([
+  ['none', () => []],
+  ['an older one', (present) => [{ ...present, epoch: present.epoch - 1 }]],
+  ['two of them', (present) => [present, { ...present, epoch: present.epoch - 1 }]],
+])('a member with %s is given the present one, and refuses nothing', async (_, found) => {
+  await domain.newKey();
+  await raise();
+  expect(await guard().judge(member('a'), found(await witness()))).toBeUndefined();
+  expect(unwitnessed).toEqual(['a']);
+});
+
+it('the highest of several witnesses counts', async () => {
+  await domain.newKey();
+  await raise();
+  const present = await witness();
+  const found = [present, { ...present, epoch: present.epoch + 1 }];
+  expect(await guard().judge(member('a'), found)).toContain('so it was rolled back');
+});
+
+it('one rollback is accepted, for all members that show it, and not a second one', async () => {
+  await domain.newKey();
+  await raise();
+  const newer = await witness({ epoch: 90 });
+  const accepting = guard({ acceptsRollback: true });
+  const judged = await Promise.all(['a', 'b', 'c'].map((name) => accepting.judge(member(name), [newer])));
+  expect(judged).toEqual([undefined, undefined, undefined]);
+  expect(domain.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
+    'AcceptRollback started',
+    'AcceptRollback success',
+  ]);
+  const { incarnationId, predecessorIds } = await domain.catalog.readEpoch();
+  expect(predecessorIds).toEqual([newer.incarnationId]);
+  expect(incarnationId).not.toBe(newer.incarnationId);
+  expect((await domain.catalog.findTimeRecord())?.hold?.reason).toBe('restored');
+  expect(await accepting.judge(member('d'), [await witness({ epoch: 2 ** 48 })])).toContain('was rolled back');
+});
+
+it('nothing is accepted that cannot be audited', async () => {
+  domain.auditFailure.error = new Error('the disk is full');
+  const found = [await witness({ epoch: 9 })];
+  await expect(guard({ acceptsRollback: true }).judge(member('a'), found)).rejects.toThrow();
+  expect((await domain.catalog.readEpoch()).predecessorIds).toEqual([]);
+});
+
+it('what one process finds stops the others, until it is accepted', async () => {
+  const foreign = await witness({ incarnationId: 'f'.repeat(32), deployment: 'else\u0007where' });
+  const message = await guard().judge(member('a'), [foreign]);
+  expect(message).toContain('by another catalog');
+  // Whoever wrote it chose the name.
+  expect(message).toContain(String.raw`else\u0007where`);
+  const other = guard();
+  expect(await other.lookForFinding()).toBe(message);
+  expect(await other.rolledBack).toBe(message);
+  const accepting = guard({ acceptsRollback: true });
+  expect(await accepting.lookForFinding()).toBeUndefined();
+  expect(await accepting.judge(member('a'), [foreign])).toBeUndefined();
+  expect(await guard().lookForFinding()).toBeUndefined();
+});
+
+it('a finding that cannot be recorded stops this process anyway', async () => {
+  const catalog = { ...domain.catalog, recordRollback: () => Promise.reject(new Error('the disk is full')) };
+  const one = guard({ catalog });
+  expect(await one.judge(member('a'), [await witness({ epoch: 9 })])).toContain('was rolled back');
+  expect(await one.rolledBack).toContain('was rolled back');
+  expect(domain.backgroundErrors).toHaveLength(1);
+});
