@@ -55,6 +55,7 @@ export class SoftwareHsmCluster implements HsmCluster {
     makeBackupMac: keysStay,
     proveWrappedKeyMaterial: keysStay,
     rewrapKeyMaterial: keysStay,
+    resolveDuplicates: keysStay,
     restoreKeyMaterial: keysStay,
     proveKeyMaterial: ({ material }) => {
       this.#proved(material);

@@ -44,6 +44,8 @@ constexpr LaneOperation kControlOperations[] = {
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"generations", [](const auto& info) { return makeReadGenerations(stringOf(info[1])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
+    {"resolveDuplicates",
+     [](const auto& info) { return makeResolveDuplicates(MaterialBinding::of(info[1])); }},
     {"wrapKey",
      [](const auto& info) {
        return makeWrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]));

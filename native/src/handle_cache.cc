@@ -118,6 +118,12 @@ std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> HandleCache::provenKey
   return keys;
 }
 
+std::optional<CK_OBJECT_HANDLE> HandleCache::candidateOf(const ObjectIdentity& identity) const {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(identity);
+  return found == entries_.end() ? std::nullopt : found->second->candidate();
+}
+
 std::vector<SeenKey> HandleCache::knownKeys(size_t most) const {
   const MutexLock lock(mutex_);
   std::vector<SeenKey> keys;

@@ -90,6 +90,8 @@ class HandleCache {
   [[nodiscard]] std::vector<std::pair<CK_OBJECT_HANDLE, MaterialPointer>> provenKeys(
       const ObjectIdentity& except, size_t most) const;
 
+  /// The handle under which a key was seen last.
+  [[nodiscard]] std::optional<CK_OBJECT_HANDLE> candidateOf(const ObjectIdentity& identity) const;
   /// At most `most` keys whose handle was seen in this epoch.
   [[nodiscard]] std::vector<SeenKey> knownKeys(size_t most) const;
 

@@ -52,7 +52,7 @@ void requireOtherKeysAfter(OperationContext& context, const Material& material, 
   try {
     return find();
   } catch (const Failure& failure) {
-    if (failure.kind != FailureKind::kRv) entry.forgetCandidate();
+    if (failure.kind != FailureKind::kRv && failure.kind != FailureKind::kBadOutput) entry.forgetCandidate();
     // Reading the object that was found may have failed, too.
     if (!isOfSearch(failure) && !mayBeOfKey(failure)) throw;
     if (!otherKeysWork(context, material.identity, Direction::kDecrypt)) throw;

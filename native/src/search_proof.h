@@ -12,9 +12,12 @@
 namespace holdfast {
 
 /// Throws unless it can be believed that a search found no object with this identity: the token still
-/// answers, and a search finds another key that it has (`bad-output`). If no other key is known, nothing is
-/// known of its searches. The caller holds a lock of `token.objects()`.
+/// answers, has nothing under the handle that the key had, and finds another key that it has (`bad-output`).
+/// If no key is known, nothing is known of its searches. The caller holds a lock of `token.objects()`.
 void requireNothingFound(OperationContext& context, const ObjectIdentity& wanted);
+
+/// Throws `bad-output` if the handle still reads as this key, which no search finds.
+void requireNoLonger(OperationContext& context, const ObjectIdentity& wanted, CK_OBJECT_HANDLE handle);
 
 /// Throws `bad-output` if the list of all objects lacks a key that was known before, and that the token still
 /// has.

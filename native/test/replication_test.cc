@@ -12,7 +12,7 @@ class Replication : public testing::Test {
  public:
   static void SetUpTestSuite() {
     members_ = std::make_unique<TestMembers>(3);
-    static_cast<void>(members_->run(generation_));
+    for (const auto& generation : {generation_, later_}) static_cast<void>(members_->run(generation));
   }
   static void TearDownTestSuite() { members_.reset(); }
 
@@ -50,6 +50,7 @@ class Replication : public testing::Test {
   }
 
   inline static const Generation generation_{"cluster-test", 1};
+  inline static const Generation later_{"cluster-test", 2};
   // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): shared by the suite
   inline static std::unique_ptr<TestMembers> members_;
   // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
@@ -169,7 +170,7 @@ TEST_F(Replication, AKeyThatStaysInItsTokenCannotBeWrapped) {
 }
 
 TEST_F(Replication, AMemberWithoutTheGenerationWrapsNothing) {
-  const auto failed = failureOf(pool_.run(0, makeWrapKey(make(), {"cluster-test", 2})));
+  const auto failed = failureOf(pool_.run(0, makeWrapKey(make(), {"cluster-test", 9})));
   EXPECT_EQ(failed.kind, FailureKind::kMaterialMissing);
 }
 
@@ -237,18 +238,63 @@ TEST_F(Replication, ABlobOfEachKindIsProved) {
   }
 }
 
-/// A member that was added after a backup lacks the generation of its blobs.
-TEST_F(Replication, ABlobIsWrappedAnewForAMemberWithoutItsGeneration) {
-  const Generation later{generation_.cluster, 2};
-  static_cast<void>(members_->run(later));
+/// What a repair that was misled leaves behind.
+TEST_F(Replication, OneOfSeveralObjectsOfAKeyIsLeft) {
   const auto key = make();
   const Bytes blob = wrap(0, key);
-  const Bytes again = valueOf<Bytes>(pool_.run(0, makeRewrapBlob(key, generation_, blob, later)));
+  EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, blob)), 1U);
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeResolveDuplicates(key))), 0U);
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeUnwrapKey(key, generation_, blob, Novelty::kNew))), 1U);
+  EXPECT_EQ(failureOf(pool_.run(1, makeProbe(key))).kind, FailureKind::kMaterialAmbiguous);
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeResolveDuplicates(key))), 1U);
+  EXPECT_EQ(copies(1, key), 1U);
+  valueOf<std::monostate>(pool_.run(1, makeProbe(key)));
+}
+
+TEST_F(Replication, NothingIsDestroyedBesideAnObjectThatIsNotTheKey) {
+  const auto key = make();
+  auto planted = *make();
+  EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, wrap(0, key))), 1U);
+  Material other = *key;
+  other.knownAnswer = planted.knownAnswer;
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(
+                1, makeUnwrapKey(std::make_shared<const Material>(other), generation_,
+                                 wrap(0, std::make_shared<const Material>(planted)), Novelty::kNew))),
+            1U);
+  EXPECT_EQ(failureOf(pool_.run(1, makeResolveDuplicates(key))).kind, FailureKind::kCanaryFailed);
+  EXPECT_EQ(copies(1, key), 2U);
+}
+
+std::string inHex(const Bytes& bytes) {
+  std::string hex;
+  for (const uint8_t byte : bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += {kDigits[byte >> 4U], kDigits[byte & 15U]};
+  }
+  return hex;
+}
+
+/// A destruction that a search hid from this process is not reported as done the next time either.
+TEST_F(Replication, AKeyThatSearchesHideIsNeverCountedAsDestroyed) {
+  const auto key = make();
+  EXPECT_EQ(valueOf<uint64_t>(unwrap(1, key, wrap(0, key))), 1U);
+  members_->token(1).obey("C_FindObjects key " + inHex(key->identity.id) + " no-objects");
+  for (int attempt = 0; attempt < 3; ++attempt)
+    EXPECT_EQ(failureOf(pool_.run(1, makeDestroyKey(key->identity))).kind, FailureKind::kBadOutput);
+  members_->token(1).heal();
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeDestroyKey(key->identity))), 1U);
+}
+
+/// A member that was added after a backup lacks the generation of its blobs.
+TEST_F(Replication, ABlobIsWrappedAnewForAMemberWithoutItsGeneration) {
+  const auto key = make();
+  const Bytes blob = wrap(0, key);
+  const Bytes again = valueOf<Bytes>(pool_.run(0, makeRewrapBlob(key, generation_, blob, later_)));
   EXPECT_NE(again, blob);
-  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeUnwrapKey(key, later, again))), 1U);
+  EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeUnwrapKey(key, later_, again))), 1U);
   EXPECT_EQ(copies(0, key), 1U);
-  static_cast<void>(failureOf(pool_.run(0, makeRewrapBlob(make(), generation_, blob, later))));
-  const Generation missing{generation_.cluster, 3};
+  static_cast<void>(failureOf(pool_.run(0, makeRewrapBlob(make(), generation_, blob, later_))));
+  const Generation missing{generation_.cluster, 9};
   EXPECT_EQ(failureOf(pool_.run(0, makeRewrapBlob(key, generation_, blob, missing))).kind,
             FailureKind::kMaterialMissing);
 }

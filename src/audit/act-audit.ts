@@ -21,6 +21,7 @@ export type ActName =
   /** Material that a member of a wrapped cluster lacked: at most 100 at a time. */
   | 'CopyKeyMaterials'
   | 'RestoreKeyMaterials'
+  | 'DestroyDuplicateKeyMaterial'
   | 'RestoreBackup'
   /** Intents of crashed creates. */
   | 'AbandonIntents'

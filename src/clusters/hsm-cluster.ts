@@ -79,6 +79,12 @@ export interface ClusterOperations {
    */
   proveKeyMaterial: { request: { material: MaterialReference; memberName: string }; result: undefined };
   /**
+   * Destroys all but one of several objects that are one material's key on a member, if each proves itself. Only under the lease
+   * of the cluster, and while another member has the key. Rejects with KMS_INVALID_STATE, and destroys nothing, if an object
+   * is not the material's key; with UNSUPPORTED_OPERATION without `replication: wrapped`.
+   */
+  resolveDuplicates: { request: { material: MaterialReference; memberName: string }; result: { destroyed: number } };
+  /**
    * Wraps a material under the wrapping key of a generation, on any member that has both; undefined if all members of the
    * cluster are open and none has the material. The blob is no secret. Rejects with UNSUPPORTED_OPERATION without
    * `replication: wrapped`, as do the next two.

@@ -40,6 +40,7 @@ const free: ReadonlySet<ClusterOperation> = new Set([
   'makeBackupMac',
   'proveWrappedKeyMaterial',
   'rewrapKeyMaterial',
+  'resolveDuplicates',
   'restoreKeyMaterial',
   'destroyKeyMaterial',
   'listMaterialIds',

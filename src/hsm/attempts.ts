@@ -32,6 +32,7 @@ const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'backup-mac',
   'prove-blob',
   'rewrap-blob',
+  'resolve-duplicates',
   'generations',
   'destroy-key',
   'read-attributes',

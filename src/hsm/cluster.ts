@@ -72,6 +72,7 @@ export class PooledCluster implements HsmCluster {
     makeBackupMac: async (request, call) => this.#requiredArchiving().mac(request, call),
     proveWrappedKeyMaterial: async (request, call) => this.#requiredArchiving().prove(request, call),
     rewrapKeyMaterial: async (request, call) => this.#requiredArchiving().rewrap(request, call),
+    resolveDuplicates: async (request, call) => this.#requiredReplication().resolveDuplicates(request, call),
     restoreKeyMaterial: async (request, call) => this.#requiredReplication().restore(request, call),
     destroyKeyMaterial: (request, call) => this.#destroyKeyMaterial(request, call),
     encrypt: (request, call) => this.#encrypt(request, call),

@@ -30,6 +30,15 @@ export interface NativeKeyWrapping {
     deadlineMs: number,
   ): Promise<NativeResult<number>>;
   /**
+   * Destroys all but one of several objects that are the material's key; `value` is how many. Rejects if one of them does not
+   * prove itself: then nothing is destroyed. Not beside another process's for the same material.
+   */
+  resolveDuplicates(
+    member: number,
+    material: NativeMaterialReference,
+    deadlineMs: number,
+  ): Promise<NativeResult<number>>;
+  /**
    * HMAC-SHA-256 of the data, under the backup key of this generation of the cluster. Rejects with `material-missing` or
    * `material-mismatch`, as `wrapKey` does.
    */

@@ -101,6 +101,22 @@ export class Replication {
     return { copied: made > 0 };
   }
 
+  /** As `ClusterOperations.resolveDuplicates`. */
+  async resolveDuplicates(
+    { material, memberName }: ClusterRequest<'resolveDuplicates'>,
+    call: HsmCall,
+  ): Promise<ClusterResult<'resolveDuplicates'>> {
+    const { pool, calls, memberSet, materials } = this.#tools;
+    const target = memberSet.openMember(memberName);
+    if (target === undefined) throw calls.noMember(`Member ${memberName} is not connected.`);
+    const reference = materials.referenceTo(material);
+    const what = { operation: 'resolve-duplicates', materialId: material.materialId } as const;
+    const destroyed = await calls.once(target, what, call, async () =>
+      pool.resolveDuplicates(target.index, reference, memberSet.tryDeadlineMs(call)),
+    );
+    return { destroyed };
+  }
+
   /** The members that can take part in the making of a key, at least the cluster's minimum. */
   async #receivers(): Promise<{ generation: number; members: [Member, ...Member[]] }> {
     const { calls, memberSet, minimumMembers } = this.#tools;

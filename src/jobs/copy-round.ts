@@ -146,16 +146,25 @@ export class CopyRound {
 
   /** @returns whether the member has it now. */
   async #copyOne(materialId: string): Promise<boolean> {
-    const { core, held, callTimeoutMs } = this.#tools;
+    const { core, cluster, held, callTimeoutMs } = this.#tools;
     const material = await core.catalog.findMaterial(materialId);
     if (material === undefined || !this.#isSettled(material)) return false;
     // One that was not settled when the keys were listed may have come since.
-    const isUnlisted = !(await this.#listed()).has(materialId) && this.#isOld(material, this.#listedDate);
+    const isListed = (await this.#listed()).has(materialId);
+    const isUnlisted = !isListed && this.#isOld(material, this.#listedDate);
     const isAbsent = isUnlisted && this.#believesList();
     // It ends before the lease can: a process that was stopped in between must not copy what another one has.
     const call = { deadlineMs: core.clock.monotonicMs() + callTimeoutMs };
     await held.confirm();
     if (!(await core.catalog.isMaterialKept(materialId))) return false;
+    if (isListed) {
+      await cluster.perform(
+        'proveKeyMaterial',
+        { material: materialReference(material), memberName: this.#memberName },
+        call,
+      );
+      return true;
+    }
     const request = { material: materialReference(material), memberName: this.#memberName, isAbsent };
     const { copied } = await this.#source.copy(request, call);
     if (isUnlisted && !copied) this.#listIsIncomplete = true;

@@ -7,6 +7,7 @@ import type { KeysCore } from '../keys/core.js';
 import { CopyRound } from './copy-round.js';
 import { DriftCheck } from './drift-check.js';
 import type { Inventory, IntentRecovery } from './intent-recovery.js';
+import { resolveDuplicates } from './duplicates.js';
 import { Pace } from './pace.js';
 import { PeriodicJob } from './periodic-job.js';
 import { type MemberReconciliation, notCompared, type Reconciliation, repeated } from './reconciliation.js';
@@ -154,7 +155,9 @@ export class Reconciler {
     const work = inventory.members.map((member) => new MemberWork(member, inventory, expected));
     this.#comparedMs.set(clusterId, core.clock.monotonicMs());
     const lacking = work.filter(({ missing, result }) => missing.length > 0 && result.isCurrent);
-    const done = dryRun || lacking.length === 0 || (await this.#copyAll(cluster, lacking, request));
+    const doubled = this.#vendorCopies(clusterId) ? [] : work.filter((one) => one.resolvable(work).length > 0);
+    const isAlike = lacking.length === 0 && doubled.length === 0;
+    const done = dryRun || isAlike || (await this.#repair(cluster, { lacking, doubled, work }, request));
     for (const { result, present } of work) {
       result.driftedMaterialIds = await this.#driftCheck.ofMember(cluster, result.memberName, present, signal);
     }
@@ -164,11 +167,18 @@ export class Reconciler {
   }
 
   /** @returns false if another process is copying. */
-  #copyAll(cluster: HsmCluster, lacking: readonly MemberWork[], request: ReconcileRequest): Promise<boolean> {
+  #repair(
+    cluster: HsmCluster,
+    { lacking, doubled, work }: Record<'lacking' | 'doubled' | 'work', readonly MemberWork[]>,
+    request: ReconcileRequest,
+  ): Promise<boolean> {
     const { core, audit, leases, callTimeoutMs = 30_000, settledAfterMs = 60_000 } = this.#options;
     const { signal = never, onProgress } = request;
     return underLease(leases, `reconcile/${cluster.clusterId}`, async (held) => {
       const tools = { core, audit, cluster, held, signal, callTimeoutMs, settledAfterMs, pace: this.#pace };
+      for (const one of doubled) {
+        one.markResolved(await resolveDuplicates(tools, one.result.memberName, one.resolvable(work)));
+      }
       for (const { result, missing } of lacking) {
         const { memberName } = result;
         let tried = 0;
@@ -236,5 +246,20 @@ class MemberWork {
       unknownMaterialIds: [...held].filter((materialId) => accounts.get(materialId) === 'unaccounted'),
       duplicateMaterialIds: repeated(materialIds).filter((materialId) => accounts.get(materialId) === 'kept'),
     };
+  }
+
+  /** The duplicates of keys that another member has as one object: if all goes wrong here, that one is left. */
+  resolvable(all: readonly MemberWork[]): string[] {
+    const others = all.filter((one) => one !== this);
+    return this.result.duplicateMaterialIds.filter((materialId) =>
+      others.some(
+        ({ present, result }) => present.includes(materialId) && !result.duplicateMaterialIds.includes(materialId),
+      ),
+    );
+  }
+
+  markResolved(materialIds: readonly string[]): void {
+    const left = this.result.duplicateMaterialIds.filter((materialId) => !materialIds.includes(materialId));
+    this.result.duplicateMaterialIds = left;
   }
 }

@@ -1,7 +1,7 @@
 /** The result of comparing one member of a wrapped cluster with the catalog, and of repairing it. */
 export interface MemberReconciliation {
   memberName: string;
-  /** Whether it was connected. If not, it was not compared: everything else says "none". */
+  /** Whether it was connected, and its keys could be listed. If not, everything else says "none". */
   compared: boolean;
   /** Whether it has the wrapping keys in use. A member without them gets no copies. */
   isCurrent: boolean;
@@ -13,7 +13,7 @@ export interface MemberReconciliation {
   failed: number;
   /** CKA_IDs (hex) of secret keys that nothing in the catalog explains. They are never touched. */
   unknownMaterialIds: string[];
-  /** Key materials that are more than one object there: none of them is used (invariant 3). */
+  /** Key materials that are more than one object there, and not all the same key: none of them is used (invariant 3). */
   duplicateMaterialIds: string[];
   /** Key materials of this round's sample whose attributes or canary are not what the catalog says. */
   driftedMaterialIds: string[];
@@ -31,7 +31,7 @@ export interface Reconciliation {
   members: MemberReconciliation[];
 }
 
-/** A member that was not connected. */
+/** A member that was not connected, or whose keys could not be listed. */
 export function notCompared(memberName: string): MemberReconciliation {
   return {
     memberName,

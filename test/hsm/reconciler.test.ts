@@ -1,7 +1,7 @@
 /** Members of a wrapped cluster that lack keys get them, on real tokens. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
+import type { HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
 import type { ConfiguredHsmClusters } from '../../src/hsm/clusters.js';
 import { searchesPerList } from '../../src/jobs/copy-round.js';
 import { IntentRecovery } from '../../src/jobs/intent-recovery.js';
@@ -59,6 +59,26 @@ async function keyWithoutC() {
   const made = await on.makeKey(cluster);
   on.member(2).fault.heal();
   return made;
+}
+
+/** Copies a key to a member that has it, as a repair does that its searches misled. */
+async function makeSecondObject(index: number, material: MaterialReference): Promise<void> {
+  const { fault, name: memberName } = on.member(index);
+  const generation = 1;
+  const wrapping = await on.connected(on.clusters());
+  const blob = await wrapping.perform('wrapKeyMaterial', { material, generation }, inTime());
+  if (blob === undefined) throw new Error('No member has the key.');
+  const misled = await on.connected(on.clusters());
+  const hidden = `key ${material.materialId}`;
+  fault.obey(`C_FindObjects ${hidden} no-objects\nC_GetAttributeValue ${hidden} times 1 rv 0x82`);
+  const request = { material, memberName, generation, blob };
+  expect(await misled.perform('restoreKeyMaterial', request, inTime())).toEqual({ copied: true });
+  fault.heal();
+  // SoftHSM may show another process's object a moment later.
+  await waitFor(async () => {
+    const [list] = await cluster.perform('listMaterialIds', { memberName }, inTime());
+    expect(list?.materialIds.filter((id) => id === material.materialId)).toHaveLength(2);
+  });
 }
 
 /** The cluster, in which something happens just before each copy. */
@@ -269,6 +289,38 @@ describe('reconciliation', () => {
     expect(counts(await reconcilerOf(cluster).reconcile(clusterId))[2]).toEqual(['c', 1, 2, 2, 0]);
   });
 
+  test('leaves one of several objects that are the same key, while another member has it', async () => {
+    const { material } = await on.makeKey(cluster);
+    await makeSecondObject(2, material);
+    const doubled = (await reconcilerOf(cluster).reconcile(clusterId, { dryRun: true })).members;
+    expect(doubled.map(({ duplicateMaterialIds }) => duplicateMaterialIds)).toEqual([[], [], [material.materialId]]);
+    const { members } = await reconcilerOf(cluster).reconcile(clusterId);
+    expect(members.map(({ duplicateMaterialIds }) => duplicateMaterialIds)).toEqual([[], [], []]);
+    const acts = on.auditEvents.filter(({ operation }) => operation === 'DestroyDuplicateKeyMaterial');
+    expect(acts.map(({ outcome }) => outcome)).toEqual(['started', 'success']);
+    await cluster.perform('proveKeyMaterial', { material, memberName: 'c' }, inTime());
+    const [, , after] = await cluster.perform('listMaterialIds', {}, inTime());
+    expect(after?.materialIds).toEqual([material.materialId]);
+  });
+
+  test('touches no duplicate that only one member has, or of which one is not the key', async () => {
+    const { material } = await on.makeKey(cluster);
+    for (const index of [0, 1, 2]) await makeSecondObject(index, material);
+    const planted = await on.makeKey(cluster);
+    const intruder = await on.intruder(2);
+    await intruder.plant(planted.material.materialId, planted.material.label);
+    await intruder.close();
+    const { members } = await reconcilerOf(cluster).reconcile(clusterId);
+    const both = [material.materialId, planted.material.materialId].sort();
+    expect(members.map(({ duplicateMaterialIds }) => duplicateMaterialIds.toSorted())).toEqual([
+      [material.materialId],
+      [material.materialId],
+      both,
+    ]);
+    const [, , after] = await cluster.perform('listMaterialIds', {}, inTime());
+    expect(after?.materialIds.toSorted()).toEqual([...both, ...both].sort());
+  });
+
   test('reports foreign keys, duplicates and keys that have changed, and touches none of them', async () => {
     const duplicate = await on.makeKey(cluster);
     const changed = await on.makeKey(cluster);
@@ -283,7 +335,7 @@ describe('reconciliation', () => {
     expect(b.unknownMaterialIds).toEqual(['cd'.repeat(32)]);
     expect(b.duplicateMaterialIds).toEqual([duplicate.material.materialId]);
     expect(b.driftedMaterialIds.sort()).toEqual([changed, duplicate].map(({ material }) => material.materialId).sort());
-    expect(on.events.sort()).toEqual(['canary-failed', 'material-ambiguous']);
+    expect(on.events.sort()).toEqual(['canary-failed', 'canary-failed', 'material-ambiguous']);
     const again = memberOf(await reconcilerOf(cluster).reconcile(clusterId), 'b');
     expect([again.present, again.unknownMaterialIds.length]).toEqual([2, 1]);
   });

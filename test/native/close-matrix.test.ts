@@ -93,6 +93,7 @@ const matrix: Record<keyof NativePool, Row> = {
     },
     ...refusedWhenClosing,
   },
+  resolveDuplicates: { call: (pool, key) => pool.resolveDuplicates(0, key.reference, soon()), ...refusedWhenClosing },
   rewrapBlob: {
     call: (pool, key) => pool.rewrapBlob(0, key.reference, 'cluster-1a2b3c4d5e6', 1, new Uint8Array(40), 2, soon()),
     ...refusedWhenClosing,

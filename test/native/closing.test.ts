@@ -40,6 +40,7 @@ describe('on a closed pool', () => {
     ['unwrapKey', () => closed.unwrapKey(0, key.reference, 'cluster-1a2b3c4d5e6', 1, empty, false, soon())],
     ['backupMac', () => closed.backupMac(0, 'cluster-1a2b3c4d5e6', 1, empty, soon())],
     ['proveBlob', () => closed.proveBlob(0, key.reference, 'cluster-1a2b3c4d5e6', 1, empty, soon())],
+    ['resolveDuplicates', () => closed.resolveDuplicates(0, key.reference, soon())],
     ['rewrapBlob', () => closed.rewrapBlob(0, key.reference, 'cluster-1a2b3c4d5e6', 1, empty, 2, soon())],
     ['encrypt', () => closed.encrypt(null, key.reference, empty, empty, soon())],
     ['decrypt', () => closed.decrypt(null, key.reference, empty, new Uint8Array(16), empty, soon())],

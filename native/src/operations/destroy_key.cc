@@ -24,7 +24,7 @@ class DestroyKey final : public Operation {
     const auto lock = lockExclusive(context, context.token.objects());
     requireTime(context, bool(lock));
     const auto known = context.cache.entry(doomed_)->candidate();
-    context.cache.drop(doomed_);
+    context.cache.entry(doomed_)->revokeProof();
     // Each pass finds what the previous one left, so no number of duplicates survives.
     for (auto handles = find(context); !handles.empty(); handles = find(context)) {
       for (const CK_OBJECT_HANDLE handle : handles) destroy(context, handle);
@@ -32,6 +32,7 @@ class DestroyKey final : public Operation {
     for (const CK_OBJECT_HANDLE handle : destroyed_) requireGone(context, handle);
     if (known) requireGone(context, *known);
     requireNothingFound(context, doomed_);
+    context.cache.drop(doomed_);
     return uint64_t(destroyed_.size());
   }
 

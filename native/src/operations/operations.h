@@ -63,6 +63,11 @@ enum class Novelty : uint8_t {
 [[nodiscard]] OperationPointer makeRewrapBlob(MaterialPointer material, Generation from, Bytes blob,
                                               Generation to);
 
+/// Destroys all but one of several objects that are the material's key, each proved by its attributes and its
+/// known answer; returns how many. If one does not prove itself, it throws why and destroys nothing. Not
+/// beside another process's for the same material, and only if another member has the key.
+[[nodiscard]] OperationPointer makeResolveDuplicates(MaterialPointer material);
+
 /// The cluster's marked generations of which the token has all keys, with their attributes; ascending. A mark
 /// alone proves nothing: anyone who reaches the token can plant one.
 [[nodiscard]] OperationPointer makeReadGenerations(std::string cluster);

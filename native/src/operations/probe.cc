@@ -2,6 +2,7 @@
 
 #include "key_proof.h"
 #include "operations/operations.h"
+#include "search_proof.h"
 
 namespace holdfast {
 namespace {
@@ -13,8 +14,17 @@ class Probe final : public Operation {
 
   Value run(OperationContext& context) override {
     // An older proof says nothing about an HSM that may have failed since.
+    const auto known = context.cache.candidateOf(material_->identity);
     context.cache.drop(material_->identity);
-    static_cast<void>(provenKey(context, material_));
+    try {
+      static_cast<void>(provenKey(context, material_));
+    } catch (const Failure& failure) {
+      if (!known || failure.kind != FailureKind::kMaterialMissing) throw;
+      context.cache.entry(material_->identity)->recordSeen(*known);
+      requireNoLonger(context, material_->identity, *known);
+      context.cache.drop(material_->identity);
+      throw;
+    }
     return std::monostate{};
   }
 
