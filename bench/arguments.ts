@@ -25,6 +25,7 @@ export interface BenchArguments {
 export const usage = `Usage: npm run bench -- [options]
        npm run bench -- compare <commit> <commit> [options]   (compare --help)
        npm run bench -- replication [--json] [--quick] [--no-build]   (several HSMs alone, about three minutes)
+       npm run bench -- backup [--json] [--quick] [--no-build]        (archives alone, about five minutes)
 
 Measures, interleaved, a raw PKCS#11 loop, the addon, a bare grpc-js echo server and the real server, and prints medians.
 

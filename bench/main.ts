@@ -11,6 +11,7 @@ import { machineName, measuredCommit, thisMachine } from './machine.js';
 import { ceilingOf, measureOpenLoop } from './open-loop.js';
 import { plotsOf } from './plot.js';
 import { ProgramFailure } from './program.js';
+import { backupLines, measureBackups } from './backup.js';
 import { measureReplication, replicationLines } from './replication.js';
 import { type BenchReport, ratiosOf, summarise } from './report.js';
 import { measureRounds, warmUp } from './rounds.js';
@@ -44,6 +45,7 @@ const levels = {
       pairs: 15,
       encryptionsPerSlice: 20_000,
     },
+    backup: { levels: [1_000, 10_000], pairs: 15, encryptionsPerSlice: 20_000 },
   },
   quick: {
     addonLevels: [16],
@@ -62,6 +64,7 @@ const levels = {
       pairs: 3,
       encryptionsPerSlice: 10_000,
     },
+    backup: { levels: [100, 1_000], pairs: 3, encryptionsPerSlice: 10_000 },
   },
 };
 
@@ -156,10 +159,26 @@ async function replicationMain(parameters: readonly string[]): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${replicationLines(report).join('\n')}\n`);
 }
 
+/** `npm run bench -- backup`: backups alone. */
+async function backupMain(parameters: readonly string[]): Promise<void> {
+  const { help, build, quick, json } = parseBenchArguments(parameters);
+  if (help) {
+    process.stdout.write(usage);
+    return;
+  }
+  prepareBench(build, progress);
+  const report = await measureBackups((quick ? levels.quick : levels.full).backup);
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${backupLines(report).join('\n')}\n`);
+}
+
 async function main(): Promise<void> {
   const [command, ...parameters] = process.argv.slice(2);
   if (command === 'replication') {
     await replicationMain(parameters);
+    return;
+  }
+  if (command === 'backup') {
+    await backupMain(parameters);
     return;
   }
   if (command === 'compare') {

@@ -64,4 +64,6 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
   DescribeBackups: { backupId: optional(backupId) },
   ReadBackup: { backupId: required(backupId), offset: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
   VerifyBackup: { backupId: required(backupId) },
+  DeleteBackup: { backupId: required(backupId) },
+  DescribeKeyDeletion: { keyId: required(text(36, 36, /^(mrk-)?[0-9a-f-]{32,36}$/)) },
 };

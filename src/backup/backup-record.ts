@@ -1,3 +1,5 @@
+import type { MaterialRecord } from '../keys/key.js';
+
 /** Who began a backup. */
 export type BackupTrigger = 'OPERATOR' | 'SCHEDULE';
 
@@ -57,6 +59,25 @@ export function archiveName(backupId: string, startTime: Date): string {
 /** Whether its archive should be in the folder. */
 export function hasArchive({ state, removedTime }: BackupRecord): boolean {
   return (state === 'COMPLETE' || state === 'INCOMPLETE') && removedTime === null;
+}
+
+/** How far the clocks of two nodes may be apart, and a little more. */
+const toleranceMs = 10 * 60_000;
+
+/**
+ * Whether a backup may hold a material: it has keys of the cluster, and began while the material existed. It may turn out to
+ * lack it; a report must not call a deletion complete too early.
+ */
+export function holdsMaterial(
+  record: BackupRecord,
+  material: Pick<MaterialRecord, 'clusterId' | 'creationDate' | 'destroyedDate'>,
+): boolean {
+  const { clusterId, creationDate, destroyedDate } = material;
+  const hasCluster = record.generations.some((generation) => generation.clusterId === clusterId);
+  const startMs = record.startTime.getTime();
+  const isAfter = startMs >= creationDate.getTime() - toleranceMs;
+  const isBefore = destroyedDate === null || startMs <= destroyedDate.getTime() + toleranceMs;
+  return hasArchive(record) && hasCluster && isAfter && isBefore;
 }
 
 /**

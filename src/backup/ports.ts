@@ -95,6 +95,11 @@ export interface BackupAdministration {
   startVerification(backupId: string): Promise<void>;
   /** The newest first. */
   describe(): Promise<BackupReport[]>;
+  /**
+   * Removes the archive of a backup, if it is still there; its record stays.
+   * @throws NOT_FOUND, LIMIT_EXCEEDED as `startBackup`, KMS_INVALID_STATE for the newest complete one
+   */
+  remove(backupId: string): Promise<void>;
   /** A part of an archive; shorter at its end. @throws NOT_FOUND */
   read(backupId: string, offset: number): Promise<{ data: Uint8Array; sizeBytes: number }>;
 }

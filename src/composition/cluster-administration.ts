@@ -174,8 +174,11 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
 
   #memberReport(clusterId: string, member: ClusterStatus['members'][number]): MemberReport {
     const { seen, generation } = member;
+    const { witness, ...status } = memberStatus(clusterId, member, this.#parts.members);
     return {
-      ...memberStatus(clusterId, member, this.#parts.members),
+      ...status,
+      // An answer has no null: the field is left out.
+      witness: witness ?? undefined,
       token: seen && tokenReport(seen.token),
       profile: seen?.profile,
       generation,

@@ -172,7 +172,7 @@ recovery:
 #   # Complete scheduled archives that stay.
 #   keep: 14
 #   # Keys a second that are wrapped for an archive, or proved.
-#   materialsPerSecond: 100
+#   materialsPerSecond: 50
 
 # One line of JSON for each request, allowed or not.
 audit:

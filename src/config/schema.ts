@@ -167,7 +167,7 @@ const backup = strict({
   folder: path,
   everyHours: whole(1, 720).optional(),
   keep: whole(1, 1_000).default(14),
-  materialsPerSecond: whole(1, 10_000).default(100),
+  materialsPerSecond: whole(1, 10_000).default(50),
 });
 
 const recovery = strict({

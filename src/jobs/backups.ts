@@ -117,6 +117,21 @@ export class Backups implements BackupAdministration {
     return { data: await folder.readAt(fileName, offset, maxReadBytes), sizeBytes };
   }
 
+  async remove(backupId: string): Promise<void> {
+    const { folder } = this.#storage();
+    const record = await this.#recordWithArchive(backupId);
+    const isDone = await underLease(this.#options.leases, leaseName, async () => {
+      const { lastComplete } = summaryOf(await this.#options.catalog.listBackups(), null);
+      if (lastComplete?.backupId === backupId) {
+        const message = 'This is the newest complete backup. Make another one first.';
+        throw new HoldfastError('KMS_INVALID_STATE', message, { retryable: false });
+      }
+      await folder.remove(record.fileName);
+      await this.#change({ ...record, removedTime: this.#options.archive.clock.now() });
+    });
+    if (!isDone) throw busy();
+  }
+
   /** Begins work in the background once this process has the lease. Resolves when the work says that it has begun. */
   #begin(work: (begun: () => void) => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -124,8 +139,7 @@ export class Backups implements BackupAdministration {
       const ended = job.then(
         (isDone) => {
           if (isDone) return;
-          const message = 'Another backup or verification is under way. holdfast backup list shows it.';
-          reject(new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true }));
+          reject(busy());
         },
         (error: unknown) => {
           reject(error instanceof Error ? error : new Error(String(error)));
@@ -313,6 +327,11 @@ export class Backups implements BackupAdministration {
     const message = 'The configuration has no folder of backups: set backup.folder, and restart the service.';
     throw new HoldfastError('UNSUPPORTED_OPERATION', message);
   }
+}
+
+function busy(): HoldfastError {
+  const message = 'Another backup or verification is under way. holdfast backup list shows it.';
+  return new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
 }
 
 function notFound(message: string): HoldfastError {

@@ -3,7 +3,9 @@ import { deleteAliasOperation } from './aliases/delete-alias.js';
 import { listAliasesOperation } from './aliases/list-aliases.js';
 import { updateAliasOperation } from './aliases/update-alias.js';
 import { createBackupOperation } from './backups/create-backup.js';
+import { deleteBackupOperation } from './backups/delete-backup.js';
 import { describeBackupsOperation } from './backups/describe-backups.js';
+import { describeKeyDeletionOperation } from './backups/describe-key-deletion.js';
 import { readBackupOperation } from './backups/read-backup.js';
 import { verifyBackupOperation } from './backups/verify-backup.js';
 import { describeClustersOperation } from './clusters/describe-clusters.js';
@@ -74,6 +76,8 @@ export const operations = {
   DescribeBackups: describeBackupsOperation,
   ReadBackup: readBackupOperation,
   VerifyBackup: verifyBackupOperation,
+  DeleteBackup: deleteBackupOperation,
+  DescribeKeyDeletion: describeKeyDeletionOperation,
   RotateSealingKey: rotateSealingKeyOperation,
 };
 

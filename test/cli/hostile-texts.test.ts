@@ -130,6 +130,8 @@ const commands: Record<string, string[]> = {
   'backup create': [],
   'backup list': [],
   'backup verify': ['0'.repeat(32)],
+  'backup delete': ['0'.repeat(32)],
+  'backup key-report': [key],
   encrypt: ['--key-id', key, '--plaintext-file', file],
   decrypt: ['--ciphertext-file', file],
   're-encrypt': ['--ciphertext-file', file, '--destination-key-id', key],

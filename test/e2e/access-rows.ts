@@ -61,10 +61,19 @@ function ownRows(world: World): Record<string, Row> {
     CreateBackup: { ...ofHoldfast('CreateBackup', {}), settled: backupsEnded },
     DescribeBackups: ofHoldfast('DescribeBackups', { backup_id: world.backupId }),
     ReadBackup: ofHoldfast('ReadBackup', { backup_id: world.backupId }),
-    VerifyBackup: ofHoldfast('VerifyBackup', { backup_id: world.backupId }),
+    VerifyBackup: { ...ofHoldfast('VerifyBackup', { backup_id: world.backupId }), settled: backupsVerified },
+    DeleteBackup: ofHoldfast('DeleteBackup', { backup_id: world.backupId }),
+    DescribeKeyDeletion: ofHoldfast('DescribeKeyDeletion', { key_id: world.spareKey['key_id'] }),
     RotateSealingKey: ofHoldfast('RotateSealingKey', { dry_run: true }),
     ReconcileCluster: ofHoldfast('ReconcileCluster', { cluster_id: world.defaultClusterId, dry_run: true }),
   };
+}
+
+async function backupsVerified(client: HoldfastClient): Promise<void> {
+  await waitFor(async () => {
+    const { backups } = await client.call('DescribeBackups');
+    expect((backups as Message[]).map(({ work }) => work)).not.toContain('BACKUP_WORK_VERIFYING');
+  });
 }
 
 async function createBackup(client: HoldfastClient): Promise<string> {

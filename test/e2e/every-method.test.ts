@@ -68,9 +68,24 @@ describe('every method', () => {
       const { backups } = await bench.call('DescribeBackups', { backup_id: backupId });
       expect((backups as Message[])[0]).toMatchObject({ verification: 'BACKUP_VERIFICATION_UNAUTHENTICATED' });
     });
+    expect(await bench.client.refusal('DeleteBackup', { backup_id: backupId })).toMatchObject({
+      reason: 'KMS_INVALID_STATE',
+    });
+    await waitFor(() => bench.call('CreateBackup'));
+    await backupsEnded(bench.client);
+    await waitFor(() => bench.call('DeleteBackup', { backup_id: backupId }));
     const unknown = { backup_id: '0'.repeat(32) };
-    for (const method of ['DescribeBackups', 'ReadBackup', 'VerifyBackup'])
+    for (const method of ['DescribeBackups', 'ReadBackup', 'VerifyBackup', 'DeleteBackup'])
       expect(await bench.client.refusal(method, unknown)).toMatchObject({ reason: 'NOT_FOUND' });
+  });
+
+  it('DescribeKeyDeletion reports a key that is not deleted', async () => {
+    const created = (await bench.call('CreateKey'))['key_metadata'] as Message;
+    const report = await bench.call('DescribeKeyDeletion', { key_id: created['key_id'] });
+    expect(report).toEqual({ key_id: created['key_id'], complete: false });
+    expect(
+      await bench.client.refusal('DescribeKeyDeletion', { key_id: '00000000-1111-4222-8333-444444444444' }),
+    ).toMatchObject({ reason: 'NOT_FOUND' });
   });
 
   it('RotateSealingKey finds every password sealed under the only sealing key', async () => {

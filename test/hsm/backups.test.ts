@@ -2,10 +2,12 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/backup/backup-record.js';
+import { systemClock } from '../../src/clock-system.js';
 import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { HoldfastError } from '../../src/errors.js';
 import { randomIdentifiers } from '../../src/ids.js';
 import { Backups, type BackupsOptions } from '../../src/jobs/backups.js';
+import { describeKeyDeletion } from '../../src/operations/backups/describe-key-deletion.js';
 import { archiveFolder } from '../../src/storage/archive-folder.js';
 import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
 import { ManualClock } from '../manual-clock.js';
@@ -39,7 +41,7 @@ async function site(keys = 2): Promise<Site> {
   const folder = join(on.folder, 'backups');
   mkdirSync(folder);
   for (let count = 0; count < keys; count++) await on.makeKey(cluster);
-  return { on, cluster, folder, clock: new ManualClock() };
+  return { on, cluster, folder, clock: new ManualClock(systemClock.now()) };
 }
 
 function archiveOf({ on, cluster, clock }: Site): BackupsOptions['archive'] {
@@ -187,4 +189,49 @@ test('without a folder every request is refused', async () => {
   const backups = backupsOf(await site(0), { storage: undefined });
   await expect(backups.startBackup()).rejects.toBeInstanceOf(HoldfastError);
   expect(await codeOf(backups.startVerification('0'.repeat(32)))).toBe('UNSUPPORTED_OPERATION');
+});
+
+test('a deletion is complete once no backup that may hold the key is left', async () => {
+  const here = await site(2);
+  const backups = backupsOf(here);
+  const [material] = await here.on.catalog.listMaterialsOfCluster(clusterId, undefined, 1);
+  const scope = { account: '111122223333', region: 'eu-central-1' };
+  const { keyId } = material!;
+  const report = () => describeKeyDeletion({ catalog: here.on.catalog, backups }, scope, { keyId });
+  expect(await report()).toEqual({ keyId, complete: false, retainingBackups: [] });
+
+  const holding = await ended(backups, await backups.startBackup());
+  const deletionDate = here.clock.now();
+  const pending = { state: 'PendingDeletion', deletionDate, pendingDeletionWindowInDays: 7 } as const;
+  await here.on.catalog.changeKeyState(scope, keyId, ['Enabled'], pending);
+  await here.on.catalog.beginDeletion(scope, keyId, deletionDate);
+  await here.on.catalog.completeDeletion(scope, keyId, deletionDate);
+  const { backupId, fileName, startTime } = holding;
+  expect(await report()).toEqual({
+    ...{ keyId, complete: false, destroyedTime: deletionDate },
+    retainingBackups: [{ backupId, fileName, startTime }],
+  });
+
+  await waitFor(async () => expect(await codeOf(backups.remove(backupId))).toBe('KMS_INVALID_STATE'));
+  // More than the clocks of two nodes may be apart.
+  here.clock.advance(11 * 60_000);
+  await ended(backups, await backups.startBackup());
+  await waitFor(async () => expect(await codeOf(backups.remove(backupId))).toBe('no error'));
+  expect(readdirSync(here.folder)).not.toContain(fileName);
+  expect(await report()).toMatchObject({ complete: true, retainingBackups: [] });
+});
+
+test('a service that stops ends its backup as failed, and leaves no part of it', async () => {
+  const here = await site(2);
+  const turn = async (signal: AbortSignal): Promise<void> => {
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  };
+  const backups = backupsOf(here, { archive: { ...archiveOf(here), turn } });
+  const backupId = await backups.startBackup();
+  await backups.stop();
+  expect(await here.on.catalog.findBackup(backupId)).toMatchObject({
+    state: 'FAILED',
+    failure: 'The service was stopped.',
+  });
+  expect(readdirSync(here.folder)).toEqual([]);
 });

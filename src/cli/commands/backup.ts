@@ -9,7 +9,7 @@ import type { KmsClient } from '../client.js';
 import { addConnectionOptions } from '../connection.js';
 import { downloadBackup } from '../download-backup.js';
 import { CliError, exitCodes, localError } from '../exit-codes.js';
-import { printList } from '../output.js';
+import { printDone, printList } from '../output.js';
 import { toProtoJson } from '../proto-json.js';
 import { type Terminal, writeJson, writeLines } from '../terminal.js';
 import { addRestoreCommand } from './backup-restore.js';
@@ -45,6 +45,8 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
   addCreate(backup, terminal);
   addList(backup, terminal);
   addVerify(backup, terminal);
+  addDelete(backup, terminal);
+  addKeyReport(backup, terminal);
   addDescribe(backup, terminal);
   addRestoreCommand(backup, terminal);
 }
@@ -114,6 +116,46 @@ function addVerify(parent: Command, terminal: Terminal): void {
       const isGood = ['BACKUP_VERIFICATION_PASSED', 'BACKUP_VERIFICATION_UNAUTHENTICATED'];
       if (isGood.includes(done.verification ?? '')) return;
       throw new CliError(exitCodes.checkFailed, 'BACKUP_REFUSED', done.verificationFailure ?? 'it is refused');
+    }),
+  );
+}
+
+function addDelete(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('delete <backup-id>')
+    .description('remove an archive from the folder of the server; never the newest complete one')
+    .addHelpText('after', '\nExample:\n  holdfast backup delete 0f1e2d3c4b5a69788796a5b4c3d2e1f0');
+  addConnectionOptions(command).action(
+    withClient<object, [string]>(terminal, async ({ client, options }, backupId) => {
+      await client.call('deleteBackup', { backupId });
+      await printDone(
+        terminal,
+        options.output,
+        `removed the archive of backup ${backupId}; copies elsewhere are yours to remove`,
+      );
+    }),
+  );
+}
+
+function addKeyReport(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command('key-report <key-id>')
+    .description('report whether a key is destroyed, and which backups may still hold it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  holdfast backup key-report 1234abcd-12ab-34cd-56ef-1234567890ab --output json\n\nIt knows the archives in the folder of the server, and no copies elsewhere.',
+    );
+  addConnectionOptions(command).action(
+    withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
+      const report = await client.call('describeKeyDeletion', { keyId });
+      if (options.output === 'json') return writeJson(terminal.stdout, toProtoJson(report));
+      const { complete, destroyedTime, retainingBackups } = report;
+      const destroyed =
+        destroyedTime === undefined ? 'is not destroyed' : `was destroyed at ${destroyedTime.toISOString()}`;
+      const lines = [`key ${keyId} ${destroyed}; its deletion is ${complete === true ? 'complete' : 'NOT complete'}`];
+      for (const { fileName, startTime } of retainingBackups)
+        lines.push(`  may be in ${fileName ?? ''} of ${startTime?.toISOString() ?? ''}`);
+      return writeLines(terminal.stdout, lines);
     }),
   );
 }

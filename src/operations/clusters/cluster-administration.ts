@@ -48,8 +48,8 @@ export interface MemberReport extends MemberLoad {
   queuedOperations: number;
   missingMaterials: number;
   unaccountedMaterials: number;
-  /** The witness of the catalog on it; null if none was written yet. */
-  witness: WitnessStatus | null;
+  /** The witness of the catalog on it; undefined if none was written yet. */
+  witness: WitnessStatus | undefined;
 }
 
 /** A token's description of itself (C_GetTokenInfo, PKCS#11 v2.40 §3.2). */
