@@ -18,6 +18,7 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
     'backups',
     'member_witnesses',
     'catalog_predecessors',
+    'catalog_epochs',
     'catalog_epoch',
     'cluster_daily_peaks',
     'cluster_loads',

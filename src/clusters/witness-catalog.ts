@@ -27,6 +27,8 @@ export interface WitnessCatalog {
    * if a key, a material, an alias or a key store did, or if encryptions were reserved. @returns the epoch afterwards
    */
   raiseEpoch(now: Date, minPauseMs: number): Promise<CatalogEpoch>;
+  /** When this epoch began; undefined if it is too old to be known, or did not begin by a change. */
+  findEpochDate(epoch: number): Promise<Date | undefined>;
   /** Those of the present incarnation. */
   listMemberWitnesses(): Promise<MemberWitness[]>;
   /** Never lowers an epoch. */

@@ -9,7 +9,8 @@ export interface Witness {
   incarnationId: string;
   /** That of the catalog when the witness was written. */
   epoch: number;
-  writtenDate: Date;
+  /** When that epoch began; when it was written, if that is not known. Tells two copies of a catalog apart that went different ways. */
+  epochDate: Date;
   /** Whose catalog it is, for people. */
   deployment: string;
 }

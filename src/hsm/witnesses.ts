@@ -82,10 +82,10 @@ export class MemberWitnesses {
 
 function witnessOf({ incarnation, epoch, writtenMs, deployment }: NativeWitness): Witness {
   const incarnationId = Buffer.from(incarnation).toString('hex');
-  return { incarnationId, epoch, writtenDate: new Date(writtenMs), deployment };
+  return { incarnationId, epoch, epochDate: new Date(writtenMs), deployment };
 }
 
-function nativeWitness({ incarnationId, epoch, writtenDate, deployment }: Witness): NativeWitness {
+function nativeWitness({ incarnationId, epoch, epochDate, deployment }: Witness): NativeWitness {
   const incarnation = Uint8Array.from(Buffer.from(incarnationId, 'hex'));
-  return { incarnation, epoch, writtenMs: writtenDate.getTime(), deployment };
+  return { incarnation, epoch, writtenMs: epochDate.getTime(), deployment };
 }

@@ -24,7 +24,8 @@ const member = (memberName: string) => ({ clusterId: domain.defaultCluster.clust
 
 async function witness(change: Partial<Witness> = {}): Promise<Witness> {
   const { incarnationId, epoch } = await domain.catalog.readEpoch();
-  return { incarnationId, epoch, writtenDate: new Date(0), deployment: 'aws:eu-central-1:111122223333', ...change };
+  const epochDate = (await domain.catalog.findEpochDate(epoch)) ?? new Date(0);
+  return { incarnationId, epoch, epochDate, deployment: 'aws:eu-central-1:111122223333', ...change };
 }
 
 const raise = () => domain.catalog.raiseEpoch(domain.clock.now(), 0);
@@ -59,6 +60,17 @@ it('the highest of several witnesses counts', async () => {
   const present = await witness();
   const found = [present, { ...present, epoch: present.epoch + 1 }];
   expect(await guard().judge(member('a'), found)).toContain('so it was rolled back');
+});
+
+it('a copy that has gone another way is refused, however far it has come', async () => {
+  await domain.newKey();
+  await raise();
+  const elsewhere = await witness({ epochDate: new Date(1) });
+  for (let epochs = 0; epochs < 3; epochs += 1) {
+    await domain.newKey();
+    await raise();
+  }
+  expect(await guard().judge(member('a'), [elsewhere])).toContain('so it was rolled back');
 });
 
 it('one rollback is accepted, for all members that show it, and not a second one', async () => {

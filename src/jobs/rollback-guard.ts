@@ -12,7 +12,7 @@ export interface WitnessPlace {
 
 /** The dependencies of a guard. */
 export interface RollbackGuardOptions {
-  catalog: Pick<WitnessCatalog, 'readEpoch' | 'findRollback' | 'recordRollback' | 'acceptRollback'>;
+  catalog: Pick<WitnessCatalog, 'readEpoch' | 'findEpochDate' | 'findRollback' | 'recordRollback' | 'acceptRollback'>;
   audit: ActAudit;
   clock: Clock;
   /**
@@ -72,9 +72,22 @@ export class RollbackGuard {
   async #judge(place: WitnessPlace, witnesses: readonly Witness[]): Promise<string | undefined> {
     const { catalog, onUnwitnessed } = this.#options;
     const epoch = await catalog.readEpoch();
-    const unfollowed = unfollowedWitness(epoch, witnesses);
+    const unfollowed = unfollowedWitness(epoch, witnesses) ?? (await this.#forked(epoch, witnesses));
     if (unfollowed !== undefined) return this.#refuse(place, unfollowed, epoch);
     if (epoch.epoch > 0 && !isWitnessed(epoch, witnesses)) onUnwitnessed(place, witnesses, epoch);
+    return undefined;
+  }
+
+  /**
+   * The witness of a copy of this catalog that went another way. An old copy may have raised its epoch to that of the
+   * witness, or beyond, before it could reach the member.
+   */
+  async #forked({ incarnationId }: CatalogEpoch, witnesses: readonly Witness[]): Promise<Witness | undefined> {
+    for (const witness of witnesses) {
+      if (witness.incarnationId !== incarnationId) continue;
+      const date = await this.#options.catalog.findEpochDate(witness.epoch);
+      if (date !== undefined && date.getTime() !== witness.epochDate.getTime()) return witness;
+    }
     return undefined;
   }
 
@@ -121,10 +134,10 @@ const remedy =
 
 function problemOf({ clusterId, memberName }: WitnessPlace, witness: Witness, catalog: CatalogEpoch): string {
   const where = `Member ${memberName} of cluster ${clusterId} was last used`;
-  const written = witness.writtenDate.toISOString();
+  const since = witness.epochDate.toISOString();
   if (witness.incarnationId === catalog.incarnationId) {
-    return `${where} by a later state of this catalog: its witness of ${written} has epoch ${witness.epoch}, and the catalog has ${catalog.epoch}, so it was rolled back. ${remedy}`;
+    return `${where} by a later state of this catalog: its witness has epoch ${witness.epoch}, which began ${since}, and the catalog has ${catalog.epoch} or another one of that number, so it was rolled back. ${remedy}`;
   }
   const other = `${witness.incarnationId} of ${JSON.stringify(witness.deployment)}, epoch ${witness.epoch}`;
-  return `${where} by another catalog (${other}) at ${written}, which this one does not follow. ${remedy}`;
+  return `${where} by another catalog (${other}, which began ${since}), which this one does not follow. ${remedy}`;
 }

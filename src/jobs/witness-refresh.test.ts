@@ -110,7 +110,7 @@ describe('before a destruction', () => {
 
   it('is refused if another catalog has used the HSM, then and later', async () => {
     await domain.newKey();
-    const foreign = { incarnationId: 'f'.repeat(32), epoch: 1, writtenDate: new Date(0), deployment: 'elsewhere' };
+    const foreign = { incarnationId: 'f'.repeat(32), epoch: 1, epochDate: new Date(0), deployment: 'elsewhere' };
     domain.defaultCluster.witnesses = [foreign];
     await expect(one.beforeDestruction(domain.defaultCluster)).rejects.toThrow('given a witness');
     expect(domain.defaultCluster.witnesses).toEqual([foreign]);

@@ -167,7 +167,8 @@ export class WitnessRefresh implements DestructionWitness {
     // Accepting a rollback has made another incarnation.
     const { incarnationId, epoch } = await catalog.readEpoch();
     const writtenDate = core.clock.now();
-    const witness = { incarnationId, epoch, writtenDate, deployment: deploymentName(core.identity) };
+    const epochDate = (await catalog.findEpochDate(epoch)) ?? writtenDate;
+    const witness = { incarnationId, epoch, epochDate, deployment: deploymentName(core.identity) };
     await cluster.perform('writeWitness', { memberName, witness }, call());
     await catalog.recordMemberWitness({ ...place, epoch, writtenDate });
   }

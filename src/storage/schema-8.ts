@@ -21,6 +21,12 @@ export async function createWitnesses(
     .modifyEnd(tableOptions)
     .execute();
   await schema
+    .createTable('catalog_epochs')
+    .addColumn('epoch', integer, (column) => column.primaryKey())
+    .addColumn('raised_date', integer, (column) => column.notNull())
+    .modifyEnd(tableOptions)
+    .execute();
+  await schema
     .createTable('catalog_predecessors')
     .addColumn('incarnation_id', text, (column) => column.notNull())
     .addPrimaryKeyConstraint('catalog_predecessors_id', ['incarnation_id'])

@@ -25,6 +25,7 @@ export interface CatalogSchema {
   cluster_loads: ClusterLoadRow;
   cluster_daily_peaks: ClusterDailyPeakRow;
   catalog_epoch: CatalogEpochRow;
+  catalog_epochs: PastEpochRow;
   catalog_predecessors: CatalogPredecessorRow;
   member_witnesses: MemberWitnessRow;
   backups: BackupRow;
@@ -157,6 +158,12 @@ export interface CatalogEpochRow {
   /** A `FoundRollback`. */
   rollback_date: number | null;
   rollback_message: string | null;
+}
+
+/** The latest epochs, and when each began: a copy that went another way has others. */
+export interface PastEpochRow {
+  epoch: number;
+  raised_date: number;
 }
 
 /** An incarnation that this catalog follows. */

@@ -121,6 +121,7 @@ describe('opening', () => {
         'backups',
         'member_witnesses',
         'catalog_predecessors',
+        'catalog_epochs',
         'catalog_epoch',
         'cluster_daily_peaks',
         'cluster_loads',

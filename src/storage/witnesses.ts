@@ -12,6 +12,7 @@ export function witnessCatalog(database: CatalogDatabase, clock: Clock): Witness
   return {
     readEpoch: () => database.read((tables) => readEpoch(tables)),
     raiseEpoch: (now, minPauseMs) => raiseEpoch(database, now, minPauseMs),
+    findEpochDate: (epoch) => findEpochDate(database, epoch),
     listMemberWitnesses: () => listMemberWitnesses(database),
     recordMemberWitness: (witness) => recordMemberWitness(database, witness),
     findRollback: () => database.read((tables) => findRollback(tables)),
@@ -41,9 +42,29 @@ function raiseEpoch(database: CatalogDatabase, now: Date, minPauseMs: number): P
         .updateTable('catalog_epoch')
         .set((columns) => ({ epoch: columns('epoch', '+', 1), change_mark: mark, raised_date: now.getTime() }))
         .execute();
+      await noteEpoch(transaction, now);
     }
     return readEpoch(transaction);
   });
+}
+
+/** Five days of constant change. A witness that is older is taken for one that was missed. */
+const keptEpochs = 10_000;
+
+async function noteEpoch(transaction: Transaction<CatalogSchema>, now: Date): Promise<void> {
+  const { epoch } = await transaction.selectFrom('catalog_epoch').select('epoch').executeTakeFirstOrThrow();
+  await transaction.insertInto('catalog_epochs').values({ epoch, raised_date: now.getTime() }).execute();
+  await transaction
+    .deleteFrom('catalog_epochs')
+    .where('epoch', '<=', epoch - keptEpochs)
+    .execute();
+}
+
+async function findEpochDate(database: CatalogDatabase, epoch: number): Promise<Date | undefined> {
+  const row = await database.read((tables) =>
+    tables.selectFrom('catalog_epochs').select('raised_date').where('epoch', '=', epoch).executeTakeFirst(),
+  );
+  return row === undefined ? undefined : new Date(row.raised_date);
 }
 
 /** Differs after every change that a rollback must not undo in silence. Both summands only rise. */
