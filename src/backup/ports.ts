@@ -54,6 +54,8 @@ export interface NewArchive {
 
 /** The folder of archives. Names are those that `archiveName` makes; others are no business of the service. */
 export interface ArchiveFolder {
+  /** Removes partial archives and snapshots, which a process that was killed has left. Only under the lease of backups. */
+  removeAbandoned(): Promise<void>;
   /** Begins an archive. */
   create(name: string): Promise<NewArchive>;
   /** An archive, from its first byte to its last. */

@@ -173,6 +173,7 @@ export class Backups implements BackupAdministration {
 
   async #write(record: BackupRecord): Promise<Partial<BackupRecord>> {
     const { folder, snapshots } = this.#storage();
+    await folder.removeAbandoned();
     const snapshot = await snapshots.take();
     try {
       const target = await folder.create(record.fileName);

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ArchiveFolder, BackupStorageError, type NewArchive } from '../backup/ports.js';
 import { PartialFile } from './partial-file.js';
@@ -12,6 +12,7 @@ export function archiveFolder(folder: string): ArchiveFolder {
     return join(folder, name);
   };
   return {
+    removeAbandoned: () => inFolder(folder, () => removeAbandoned(folder)),
     create: (name) => inFolder(folder, () => FileArchive.begin(pathOf(name))),
     async *read(name) {
       try {
@@ -41,6 +42,15 @@ async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storageError(folder, error);
   }
+}
+
+/** The names that `PartialFile` gives to archives and snapshots, with SQLite's files beside those. */
+const partialName =
+  /^\.(holdfast-[0-9TZ]+-[0-9a-f]{8}\.backup|catalog\.snapshot)\.\d+-[0-9a-f]{12}\.partial(-journal|-wal|-shm)?$/;
+
+/** Not by whether their process runs: another container has process ids of its own, and the lease says that none works here. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (partialName.test(name)) await rm(join(folder, name), { force: true });
 }
 
 async function readAt(path: string, offset: number, maxBytes: number): Promise<Uint8Array> {

@@ -122,12 +122,17 @@ test('one process at a time works on backups, and the one after a crash ends wha
   await waitFor(async () => expect(await codeOf(waiting.startVerification(backupId))).toBe('no error'));
   // As a process that was killed leaves it.
   await here.on.catalog.recordBackup({ ...record, backupId: 'ee'.repeat(16), state: 'RUNNING', endTime: null });
+  const left = `.holdfast-20260101T000000Z-eeeeeeee.backup.1-${'a'.repeat(12)}.partial`;
+  for (const name of [left, `.catalog.snapshot.1-${'a'.repeat(12)}.partial`])
+    writeFileSync(join(here.folder, name), 'left');
+  writeFileSync(join(here.folder, '.of-mine.partial'), 'mine');
   const next = await waitFor(() => waiting.startBackup());
   await ended(waiting, next);
   expect(await here.on.catalog.findBackup('ee'.repeat(16))).toMatchObject({
     state: 'FAILED',
     failure: 'The process that made it has ended.',
   });
+  expect(readdirSync(here.folder).filter((name) => name.startsWith('.'))).toEqual(['.of-mine.partial']);
 });
 
 test('a folder that cannot be written fails the backup, by name and without a rest', async () => {
