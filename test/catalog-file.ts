@@ -23,6 +23,8 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
     'cluster_daily_peaks',
     'cluster_loads',
     'drained_members',
+    'pin_rotations',
+    'pin_rotation_members',
     'leases',
     'counters',
   ];

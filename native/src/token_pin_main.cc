@@ -10,10 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,7 +27,6 @@ namespace {
 constexpr auto kLongestTrial = std::chrono::minutes(5);
 /// The maximum length of a PIN: `maximumPinLength` in UTF-8.
 constexpr size_t kLongestPin = 4 * 255;
-constexpr size_t kLongestInput = 2 * kLongestPin + 1;
 
 /// The output is a pipe: each line must be seen before the call that may hang.
 void say(const std::string& line) {
@@ -37,27 +34,18 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
-/// A PIN, and the one to put in its place.
-struct Pins {
-  Secret present;
-  std::optional<Secret> next;
-};
-
-/// Reads to the end of standard input, without the buffers of the C library.
-Pins readPins() {
-  Secret input(kLongestInput);
+/// Reads to the end of standard input or to a NUL, without the buffers of the C library. `more` says which.
+Secret readPin(bool& more) {
+  Secret pin(kLongestPin);
   size_t length = 0;
-  while (length < kLongestInput) {
-    const ssize_t count = ::read(STDIN_FILENO, input.data() + length, kLongestInput - length);
-    if (count <= 0) break;
-    length += static_cast<size_t>(count);
+  more = false;
+  while (length < kLongestPin && ::read(STDIN_FILENO, pin.data() + length, 1) == 1) {
+    more = pin.data()[length] == 0;
+    if (more) break;
+    ++length;
   }
-  const ByteView read = input.view().first(length);
-  const auto* const end = std::find(read.data(), read.data() + length, 0);
-  const auto presentLength = static_cast<size_t>(end - read.data());
-  Pins pins{Secret(read.first(presentLength)), std::nullopt};
-  if (presentLength < length) pins.next.emplace(read.subspan(presentLength + 1));
-  return pins;
+  pin.truncate(length);
+  return pin;
 }
 
 void tryPin(const ModuleOptions& options, const TokenName& name) {
@@ -67,8 +55,8 @@ void tryPin(const ModuleOptions& options, const TokenName& name) {
   const auto token = Token::find(module, name, SlotScan(threads), deadline);
   const TokenInfo info = token->info();
   say("token " + std::to_string(info.flags) + ' ' + info.serialNumber);
-  const Pins pins = readPins();
-  const Secret& pin = pins.present;
+  bool changes = false;
+  const Secret pin = readPin(changes);
   if (pin.size() == 0) return;
   const Session session(*token);
   say("trying");
@@ -76,11 +64,12 @@ void tryPin(const ModuleOptions& options, const TokenName& name) {
         session.functions().C_Login(session.handle(), CKU_USER, pointerFor(pin.view()), pin.size()));
   token->proveSession(session);
   say("accepted");
-  if (!pins.next) return;
+  if (!changes) return;
+  const Secret next = readPin(changes);
+  if (next.size() == 0) return;
   say("changing");
-  const ByteView next = pins.next->view();
   check(Function::C_SetPIN, session.functions().C_SetPIN(session.handle(), pointerFor(pin.view()), pin.size(),
-                                                         pointerFor(next), next.size()));
+                                                         pointerFor(next.view()), next.size()));
   say("changed");
 }
 

@@ -59,6 +59,11 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
   DrainMember: { clusterId: required(clusterId), memberName: required(memberName), force: optional(flag) },
   ResumeMember: { clusterId: required(clusterId), memberName: required(memberName) },
   RotateSealingKey: { dryRun: optional(flag) },
+  RotatePin: {
+    customKeyStoreId: required(text(1, 64)),
+    keyStorePassword: optional(keyStorePassword),
+    dryRun: optional(flag),
+  },
   ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
   CreateBackup: {},
   DescribeBackups: { backupId: optional(backupId) },

@@ -23,6 +23,8 @@ export type ActName =
   | 'RestoreKeyMaterials'
   | 'DestroyDuplicateKeyMaterial'
   | 'RestoreBackup'
+  /** A change of a PIN that a crash or an absent member left incomplete. */
+  | 'ContinuePinRotation'
   /** Intents of crashed creates. */
   | 'AbandonIntents'
   | 'CreateCatalog'

@@ -17,6 +17,36 @@ export interface PinTrials {
   ): Promise<PinTrialFailure | undefined>;
 }
 
+/** A PIN, and its name in the record of attempts. */
+export interface NamedPin {
+  pin: Secret;
+  credentialVersion: string;
+}
+
+/** The port to changes of PINs on tokens. */
+export interface PinChanges {
+  /** Logs in to one member once, as `PinTrials` does. @returns undefined if it accepts the PIN */
+  tryPinOn(place: MemberPlace, pin: NamedPin, deadlineMs: number): Promise<PinTrialFailure | undefined>;
+  /**
+   * Logs in to one member with its present PIN and calls C_SetPIN (PKCS#11 v2.40 §5.5), in a process of its own. Until
+   * that has ended, nothing else that respects the module's lock logs in.
+   * @param beforeChange called when the token has accepted the present PIN, just before C_SetPIN. If it rejects, the PIN
+   *   is not changed
+   * @returns undefined if C_SetPIN answered CKR_OK. That the token has the new PIN is shown by a login only.
+   */
+  changePin(
+    place: MemberPlace,
+    change: { present: NamedPin; next: Secret; beforeChange: () => Promise<void> },
+    deadlineMs: number,
+  ): Promise<PinTrialFailure | undefined>;
+}
+
+/** One member of a cluster. */
+export interface MemberPlace {
+  clusterId: string;
+  memberName: string;
+}
+
 /** The member that did not accept a PIN, and why. */
 export interface PinTrialFailure {
   memberName: string;

@@ -1,3 +1,4 @@
+import { ActAudit, serviceActor } from '../audit/act-audit.js';
 import type { HsmClusters } from '../clusters/hsm-cluster.js';
 import type { LoadCatalog } from '../clusters/load-catalog.js';
 import type { LeaseTools } from '../coordination/held-lease.js';
@@ -13,6 +14,7 @@ import { readReturnValues } from '../hsm/return-values.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import { LoadWatch } from '../jobs/load-watch.js';
+import { PinRotations, type PinRotationTools } from '../jobs/pin-rotation.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import type { RollbackGuard } from '../jobs/rollback-guard.js';
 import type { WitnessRefresh } from '../jobs/witness-refresh.js';
@@ -44,6 +46,7 @@ export interface Core {
   registry: KeyStoreRegistry;
   keys: KeysCore;
   keyStores: KeyStoreAdministration;
+  pinRotations: PinRotations;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   reconciler: Reconciler;
@@ -95,24 +98,30 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     identifiers,
     onBackgroundError: backgroundErrorEvent(sink),
   };
-  const keyStores: KeyStoreAdministration = {
-    keyStoreCatalog: catalog,
-    passwordSealer,
-    hsmClusters,
-    defaultClusterId: configuration.defaultKeyStore?.cluster ?? null,
-    pinTrials: new ConfiguredPinTrials(loginTools, membersOf),
-    connectionJobs: registry,
-    clock,
-    identifiers,
-  };
   const leases = { leases: catalog, clock, holder: presence.processName };
+  const pinTrials = new ConfiguredPinTrials(loginTools, membersOf);
+  const pinRotations = composePinRotations(foundation, { passwordSealer, pinChanges: pinTrials, leases });
+  const keyStores: KeyStoreAdministration = {
+    ...{ keyStoreCatalog: catalog, pinRotationCatalog: catalog, passwordSealer, hsmClusters },
+    ...{ pinTrials, pinRotations, connectionJobs: registry, clock, identifiers },
+    defaultClusterId: configuration.defaultKeyStore?.cluster ?? null,
+  };
   const jobs: OwnActs = await ownActs(foundation, keys, leases);
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
   const members = knowledgeOfMembers(jobs);
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs, members);
   const backups = composeBackups(foundation, keys, configuredClusters, leases);
-  const shown = { configuredClusters, clusters, loads, backups, members };
+  const shown = { pinRotations, configuredClusters, clusters, loads, backups, members };
   return { registry, keys, keyStores, hangTracker, changes, ...shown, ...jobs, encryptionBudget };
+}
+
+function composePinRotations(
+  { clock, catalog, auditFile, identifiers, telemetry: { sink } }: Foundation,
+  parts: Pick<PinRotationTools, 'passwordSealer' | 'pinChanges' | 'leases'>,
+): PinRotations {
+  const { onActed } = ownActEvents(sink);
+  const audit = new ActAudit({ auditLog: auditFile, clock, identifiers, actor: serviceActor, onActed });
+  return new PinRotations({ ...parts, catalog, audit, clock, onBackgroundError: backgroundErrorEvent(sink) });
 }
 
 function keyStoreRegistry(
@@ -231,9 +240,9 @@ async function composeClusters(
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const tools = {
     ...{ ...loginTools, addon: loadAddon(), encryptionBudget, events, ...counters },
-    presentCredential: async ({ clusterId }: MemberPlace) => {
-      const isDefault = clusterId === configuration.defaultKeyStore?.cluster;
-      return isDefault ? undefined : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, clusterId);
+    presentCredential: async (place: MemberPlace) => {
+      const isDefault = place.clusterId === configuration.defaultKeyStore?.cluster;
+      return isDefault ? undefined : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, place);
     },
     maintenance: catalog,
     judgeWitnesses,

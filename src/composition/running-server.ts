@@ -3,6 +3,7 @@ import type { GrpcFace } from '../faces/grpc/server.js';
 import type { ProcessReplacement } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
+import type { PinRotations } from '../jobs/pin-rotation.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import type { WitnessRefresh } from '../jobs/witness-refresh.js';
 import type { CertificateReload } from './certificate-reload.js';
@@ -31,6 +32,7 @@ export interface HoldfastServer {
   readonly intentRecovery: IntentRecovery;
   readonly reconciler: Reconciler;
   readonly witnesses: WitnessRefresh;
+  readonly pinRotations: PinRotations;
   /** Resolves with the finding when the process must stop, because its catalog was rolled back. */
   readonly rolledBack: Promise<string>;
   /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
@@ -57,6 +59,7 @@ export class RunningServer implements HoldfastServer {
   readonly intentRecovery: IntentRecovery;
   readonly reconciler: Reconciler;
   readonly witnesses: WitnessRefresh;
+  readonly pinRotations: PinRotations;
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
@@ -77,6 +80,7 @@ export class RunningServer implements HoldfastServer {
     this.intentRecovery = core.intentRecovery;
     this.reconciler = core.reconciler;
     this.witnesses = core.witnesses;
+    this.pinRotations = core.pinRotations;
   }
 
   get bound(): readonly BoundAddress[] {
@@ -105,6 +109,7 @@ export class RunningServer implements HoldfastServer {
     this.intentRecovery.start();
     this.reconciler.start();
     this.witnesses.start();
+    this.pinRotations.start();
     this.#core.clusters.start();
     this.#core.loads.start();
     this.#core.backups.start();
@@ -128,11 +133,11 @@ export class RunningServer implements HoldfastServer {
     await this.#certificates.stop();
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
-    const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups].map((job) =>
-      job.stop(),
-    );
-    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...jobs]);
+    const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads } = this.#core;
+    const { backups, pinRotations } = this.#core;
+    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups, pinRotations];
+    const stopped = jobs.map((job) => job.stop());
+    const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...stopped]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());
     const auditClosed = await closeFoundation(this.#foundation, leftMs);
     return { lanesHung: this.#core.hangTracker.lanesHung || !allClosed, auditHung: !auditClosed };

@@ -20,6 +20,7 @@ import type { NativeAddon, NativeModuleOptions, NativePool, NativeTokenInfo } fr
 import type { NativeMemberStatistics } from './native-statistics.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { requireTrust } from './member-trust.js';
+import { credentialFor, type PresentCredentials } from './present-credential.js';
 import { openMembers } from './opening-members.js';
 import type { RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
@@ -54,7 +55,7 @@ export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> 
 }
 
 /** Shared by all clusters of the process. */
-export interface HsmClustersTools {
+export interface HsmClustersTools extends PresentCredentials {
   addon: NativeAddon;
   loginAttempts: LoginAttempts;
   presence: Presence;
@@ -71,11 +72,6 @@ export interface HsmClustersTools {
   maintenance?: Pick<MaintenanceCatalog, 'listDrainedMembers'> | undefined;
   clock: Clock;
   events: HsmEvents;
-  /**
-   * The credential of a member's cluster as it is now, for its next login; undefined: that of the connect still holds.
-   * Left out: it always holds.
-   */
-  presentCredential?: ((place: MemberPlace) => Promise<MemberCredential | undefined>) | undefined;
   /** Folder (0700, ours) for the lock files that serialise initialise-and-login across processes. */
   lockDirectory: string;
   /** A number from 0 up to 1, for jitter; left out: `Math.random`. */
@@ -331,17 +327,9 @@ export class ConfiguredHsmClusters implements HsmClusters {
       },
       takeInventory: (deadlineMs) => memberLoggedIn(index, deadlineMs),
     };
-    const source = (): Promise<MemberCredential> => this.#credentialFor(place, credential);
+    const source = (): Promise<MemberCredential> => credentialFor(this.#tools, place, credential);
     const connection = new MemberConnection(tools, tools.pool, lasting, source, openTimeoutMs);
     return new Member(tools, place, connection);
-  }
-
-  /** An operator may have changed the PIN since the cluster was connected. */
-  async #credentialFor(place: MemberPlace, { pin, credentialVersion }: MemberCredential): Promise<MemberCredential> {
-    const present = await this.#tools.presentCredential?.(place);
-    if (present !== undefined) return present;
-    if (pin.isDestroyed) throw new MemberOpenError('INTERNAL_ERROR', true, 'The cluster was disconnected meanwhile.');
-    return { pin: pin.share(), credentialVersion };
   }
 
   async #close({ cluster, pool, pin }: OpenCluster, deadlineMs: number): Promise<void> {

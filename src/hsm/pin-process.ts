@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Clock, ScheduledTask } from '../clock.js';
-import { Secret } from '../secret.js';
+import type { Secret } from '../secret.js';
 import type { AttemptedToken } from './member-open-error.js';
 import type { NativeFailure, NativeFailureKind, NativeMemberOptions } from './native.js';
 
@@ -75,22 +75,34 @@ export class PinProcess {
 
   /** Has it log in once with this PIN. Resolves if the token accepted it. Rejects with a NativeFailure. */
   async tryPin(pin: Secret): Promise<void> {
-    await this.#logIn(pin.reveal());
+    this.#write(pin);
+    this.#child.stdin?.end();
+    await this.#accepted();
   }
 
-  /** Has it log in once with the present PIN, and then set the new one. Rejects with a NativeFailure. */
-  async changePin(present: Secret, next: Secret): Promise<void> {
-    using both = new Secret(new Uint8Array([...present.reveal(), 0, ...next.reveal()]));
-    await this.#logIn(both.reveal());
+  /** Has it log in once with the present PIN, and wait for the new one. Rejects with a NativeFailure. */
+  async startChange(present: Secret): Promise<void> {
+    this.#write(present);
+    this.#child.stdin?.write(Uint8Array.of(0));
+    await this.#accepted();
+  }
+
+  /** Has it set the new PIN. Resolves when the token has answered CKR_OK to C_SetPIN. Rejects with a NativeFailure. */
+  async finishChange(next: Secret): Promise<void> {
+    this.#write(next);
+    this.#child.stdin?.end();
     await this.#expect(/^changing$/);
     await this.#expect(/^changed$/);
   }
 
-  async #logIn(input: Uint8Array): Promise<void> {
-    // Memory of its own: a pooled buffer would keep the bytes.
-    const copy = Buffer.allocUnsafeSlow(input.byteLength);
-    copy.set(input);
-    this.#child.stdin?.end(copy, () => copy.fill(0));
+  /** Through memory of its own: a pooled buffer would keep the bytes. */
+  #write(pin: Secret): void {
+    const copy = Buffer.allocUnsafeSlow(pin.byteLength);
+    copy.set(pin.reveal());
+    this.#child.stdin?.write(copy, () => copy.fill(0));
+  }
+
+  async #accepted(): Promise<void> {
     await this.#expect(/^trying$/);
     this.#isTrying = true;
     await this.#expect(/^accepted$/);

@@ -6,6 +6,7 @@ import type { Scope } from '../calls/scope.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ClusterDescription, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { PinTrials } from '../clusters/pin-trials.js';
+import type { PinRotationCatalog, PinRotationWork } from './pin-rotation.js';
 import type { StoreRecord } from './store.js';
 
 /** AWS KMS Developer Guide, "Resource quotas": ten stores per account and region, of any type and state. */
@@ -27,6 +28,8 @@ export interface KeyStoreAdministration {
   /** The default key store's cluster, which no custom key store may use; null if there is no default key store. */
   defaultClusterId: string | null;
   pinTrials: PinTrials;
+  pinRotationCatalog: PinRotationCatalog;
+  pinRotations: PinRotationWork;
   connectionJobs: ConnectionJobs;
   clock: Clock;
   identifiers: Identifiers;

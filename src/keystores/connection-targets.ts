@@ -6,6 +6,7 @@ import { Secret } from '../secret.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ConnectionTarget, Credential } from './connection.js';
 import { statesAllowing } from './connection-state.js';
+import type { PinRotationCatalog } from './pin-rotation.js';
 import { credentialVersionOf, unsealPassword } from './password.js';
 
 /** Reads a custom key store's state, cluster and password, and writes its new state. */
@@ -51,16 +52,27 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
 }
 
 /**
- * The credential for the next login to a cluster's members, as the catalog has it now: an operator may have set another
- * password since the cluster was connected. Undefined if no custom key store has it.
+ * The credential for a member's next login, as the catalog has it now: the password may have been set since the cluster
+ * was connected, and while a PIN is being rotated each member has its own. `uncertain`: either PIN could be refused, so
+ * none is tried until the rotation has found out. Undefined if no custom key store has the cluster.
  */
 export async function presentCredential(
-  { keyStoreCatalog, passwordSealer }: Pick<StoreAccess, 'keyStoreCatalog' | 'passwordSealer'>,
-  clusterId: string,
-): Promise<Omit<Credential, 'clusterId'> | undefined> {
+  {
+    keyStoreCatalog,
+    passwordSealer,
+  }: { keyStoreCatalog: KeyStoreCatalog & PinRotationCatalog; passwordSealer: PasswordSealer },
+  { clusterId, memberName }: { clusterId: string; memberName: string },
+): Promise<Omit<Credential, 'clusterId'> | 'uncertain' | undefined> {
+  // Before the store: a rotation that is completed in between has left its PIN there.
+  const rotations = await keyStoreCatalog.listPinRotations();
   const store = await keyStoreCatalog.findStoreByCluster(clusterId);
   if (store === undefined) return undefined;
-  return { pin: new Secret(unsealPassword(passwordSealer, store)), credentialVersion: credentialVersionOf(store) };
+  const rotation = rotations.find(({ customKeyStoreId }) => customKeyStoreId === store.customKeyStoreId);
+  const isOver = rotation === undefined || rotation.passwordVersion <= store.passwordVersion;
+  const phase = isOver ? 'old' : (rotation.members.find((member) => member.memberName === memberName)?.phase ?? 'old');
+  if (phase === 'changing' || phase === 'lost') return 'uncertain';
+  const has = phase === 'new' && rotation !== undefined ? rotation : store;
+  return { pin: new Secret(unsealPassword(passwordSealer, has)), credentialVersion: credentialVersionOf(has) };
 }
 
 /** The error for a cluster that the configuration gave to the default key store after the custom store was created. */

@@ -62,7 +62,11 @@ export function resealedPassword(
 }
 
 /** Whether this is the store's password. */
-export function isPasswordOf(sealer: PasswordSealer, store: StoreRecord, password: Secret): boolean {
+export function isPasswordOf(
+  sealer: PasswordSealer,
+  store: PasswordPlace & Pick<StoreRecord, 'password'>,
+  password: Secret,
+): boolean {
   const stored = unsealPassword(sealer, store);
   try {
     return stored.byteLength === password.byteLength && timingSafeEqual(stored, password.reveal());

@@ -35,6 +35,7 @@ import { listKeysOperation } from './keys/list-keys.js';
 import { scheduleKeyDeletionOperation } from './keys/schedule-key-deletion.js';
 import { updateKeyDescriptionOperation } from './keys/update-key-description.js';
 import type { Operation } from './operation.js';
+import { rotatePinOperation } from './credentials/rotate-pin.js';
 import { rotateSealingKeyOperation } from './credentials/rotate-sealing-key.js';
 import { getStatusOperation } from './service/get-status.js';
 
@@ -79,6 +80,7 @@ export const operations = {
   DeleteBackup: deleteBackupOperation,
   DescribeKeyDeletion: describeKeyDeletionOperation,
   RotateSealingKey: rotateSealingKeyOperation,
+  RotatePin: rotatePinOperation,
 };
 
 /** The audit record's `operation`, and a label of metrics. */

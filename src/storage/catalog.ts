@@ -10,6 +10,7 @@ import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
 import { fencedDatabase, leaseCatalog } from './leases.js';
 import { loginAttempts } from './login-attempts.js';
+import { pinRotations } from './pin-rotations.js';
 import { storeCatalog } from './stores.js';
 import { timeRecordCatalog } from './time-record.js';
 import { witnessCatalog } from './witnesses.js';
@@ -27,6 +28,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...timeRecordCatalog(database),
     ...leaseCatalog(database),
     ...drainedMembers(database),
+    ...pinRotations(database),
     ...clusterLoads(database),
     ...witnessCatalog(database, clock),
     ...backupRecords(database),

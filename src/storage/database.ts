@@ -7,6 +7,7 @@ import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
+import type { PinRotationCatalog } from '../keystores/pin-rotation.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
 /** Everything that the catalog records. */
@@ -15,6 +16,7 @@ export type Catalog = KeyCatalog &
   LoginAttempts &
   Leases &
   MaintenanceCatalog &
+  PinRotationCatalog &
   LoadCatalog &
   WitnessCatalog &
   BackupCatalog;

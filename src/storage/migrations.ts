@@ -11,6 +11,7 @@ import { createDrainedMembers } from './schema-6.js';
 import { createClusterLoads } from './schema-7.js';
 import { createWitnesses } from './schema-8.js';
 import { createBackups } from './schema-9.js';
+import { createPinRotations } from './schema-10.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -32,6 +33,7 @@ const migrations: readonly Migration[] = [
   { version: 7, apply: createClusterLoads },
   { version: 8, apply: createWitnesses },
   { version: 9, apply: createBackups },
+  { version: 10, apply: createPinRotations },
 ];
 
 /** The newest schema that this binary knows. */

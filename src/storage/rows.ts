@@ -184,6 +184,6 @@ export function storeRecord(row: StoreRow): StoreRecord {
 }
 
 /** Drivers return a Buffer, whose `slice` and `toString` differ from those of the Uint8Array that the port promises. */
-function plainBytes(bytes: Uint8Array): Uint8Array {
+export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }

@@ -2,6 +2,7 @@ import type { RawBuilder } from 'kysely';
 import type { BackupRecord } from '../backup/backup-record.js';
 import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
 import type { HoldReason } from '../keys/time-record.js';
+import type { PinPhase } from '../keystores/pin-rotation.js';
 import type { ConnectionState } from '../keystores/store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
@@ -22,6 +23,8 @@ export interface CatalogSchema {
   counters: CounterRow;
   leases: LeaseRow;
   drained_members: DrainedMemberRow;
+  pin_rotations: PinRotationRow;
+  pin_rotation_members: PinRotationMemberRow;
   cluster_loads: ClusterLoadRow;
   cluster_daily_peaks: ClusterDailyPeakRow;
   catalog_epoch: CatalogEpochRow;
@@ -29,6 +32,25 @@ export interface CatalogSchema {
   catalog_predecessors: CatalogPredecessorRow;
   member_witnesses: MemberWitnessRow;
   backups: BackupRow;
+}
+
+/** A `PinRotation`, without its members. */
+export interface PinRotationRow {
+  custom_key_store_id: string;
+  cluster_id: string;
+  password_version: number;
+  sealing_key_id: string;
+  password_nonce: Uint8Array;
+  password_ciphertext: Uint8Array;
+  started_date: number;
+}
+
+/** A `PinRotationMember`. */
+export interface PinRotationMemberRow {
+  custom_key_store_id: string;
+  member_name: string;
+  phase: PinPhase;
+  round: number;
 }
 
 /** A `DrainedMember`. Clusters belong to the configuration, not to a tenant. */

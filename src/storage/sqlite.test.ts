@@ -126,6 +126,8 @@ describe('opening', () => {
         'cluster_daily_peaks',
         'cluster_loads',
         'drained_members',
+        'pin_rotations',
+        'pin_rotation_members',
         'leases',
         'counters',
         'time_record',

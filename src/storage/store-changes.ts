@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { KeyStoreCatalog, StoreChange } from '../keystores/catalog.js';
 import type { ConnectionState, SealedPassword, StoreRecord } from '../keystores/store.js';
 import { type CatalogDatabase, UniqueConstraintError } from './database.js';
+import { endPinRotation, hasPinRotation } from './pin-rotations.js';
 import { passwordColumns, storeRow } from './rows.js';
 import type { CatalogSchema, StoreRow } from './schema.js';
 
@@ -43,6 +44,9 @@ export function updateStore(
       if (store === undefined) return 'not-found';
       if (!inStates.includes(store.connection_state) || isOvertaken(store, change)) return 'wrong-state';
       if (movesAway(store, change) && (await hasKeys(transaction, customKeyStoreId))) return 'has-keys';
+      // Members may have the new PIN of a rotation already: only a password that an operator sets replaces both.
+      if (movesAway(store, change) && (await hasPinRotation(transaction, customKeyStoreId))) return 'wrong-state';
+      if (change.password !== undefined) await endPinRotation(transaction, customKeyStoreId);
       const columns = changedColumns(store, change);
       if (Object.keys(columns).length === 0) return 'updated';
       await transaction
@@ -80,6 +84,8 @@ export function deleteStore(database: CatalogDatabase, customKeyStoreId: string)
     const store = await findStore(transaction, customKeyStoreId);
     if (store === undefined) return 'not-found';
     if (store.connection_state !== 'DISCONNECTED') return 'wrong-state';
+    // Its PIN is nowhere else.
+    if (await hasPinRotation(transaction, customKeyStoreId)) return 'wrong-state';
     if (await hasKeys(transaction, customKeyStoreId)) return 'has-keys';
     await transaction.deleteFrom('custom_key_stores').where('custom_key_store_id', '=', customKeyStoreId).execute();
     return 'deleted';

@@ -64,6 +64,10 @@ function ownRows(world: World): Record<string, Row> {
     VerifyBackup: { ...ofHoldfast('VerifyBackup', { backup_id: world.backupId }), settled: backupsVerified },
     DeleteBackup: ofHoldfast('DeleteBackup', { backup_id: world.backupId }),
     DescribeKeyDeletion: ofHoldfast('DescribeKeyDeletion', { key_id: world.spareKey['key_id'] }),
+    RotatePin: {
+      ...ofHoldfast('RotatePin', { custom_key_store_id: world.storeId, dry_run: true }),
+      resources: [world.storeId],
+    },
     RotateSealingKey: ofHoldfast('RotateSealingKey', { dry_run: true }),
     ReconcileCluster: ofHoldfast('ReconcileCluster', { cluster_id: world.defaultClusterId, dry_run: true }),
   };

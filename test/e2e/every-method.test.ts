@@ -92,6 +92,18 @@ describe('every method', () => {
     expect(await bench.call('RotateSealingKey')).toMatchObject({ sealing_key_id: 'seal-1', resealed_passwords: 0 });
   });
 
+  it('RotatePin changes the PIN of a connected key store', async () => {
+    const { custom_key_stores: stores } = await bench.client.call('DescribeCustomKeyStores');
+    const connected = (stores as Message[]).find((store) => store['connection_state'] === 'CONNECTION_STATE_CONNECTED');
+    const request = { custom_key_store_id: connected?.['custom_key_store_id'] };
+    const dryRun = await bench.call('RotatePin', { ...request, dry_run: true });
+    expect(dryRun).toMatchObject({ complete: false, members: [{ member_name: 'a', phase: 'PIN_PHASE_OLD' }] });
+    expect(await bench.call('RotatePin', request)).toMatchObject({ complete: true });
+    expect(await bench.client.refusal('RotatePin', { custom_key_store_id: 'cks-00000000000000000' })).toMatchObject({
+      reason: 'CUSTOM_KEY_STORE_NOT_FOUND',
+    });
+  });
+
   it('leaves no method of the descriptors out', () => {
     expect([...bench.succeeded].sort()).toEqual(methods.map(({ method }) => method).sort());
   });

@@ -58,7 +58,8 @@ async function changeOnToken(next: string): Promise<void> {
   const { process } = await PinProcess.find(place, systemClock, systemClock.monotonicMs() + 20_000);
   using present = Secret.fromUtf8(pin);
   using wanted = Secret.fromUtf8(next);
-  await process.changePin(present, wanted);
+  await process.startChange(present);
+  await process.finishChange(wanted);
   await process.end();
   pin = next;
 }

@@ -93,6 +93,8 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     hsmClusters: clusters,
     defaultClusterId: defaultCluster,
     pinTrials,
+    pinRotationCatalog: catalog,
+    pinRotations: { advance: () => Promise.resolve(undefined) },
     connectionJobs: registry,
     clock,
     identifiers: randomIdentifiers,

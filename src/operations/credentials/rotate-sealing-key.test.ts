@@ -74,8 +74,12 @@ test('a password that is set meanwhile is not replaced by the earlier one', asyn
     }
     return catalog.resealPassword(store, resealed);
   };
-  const keyStoreCatalog = { ...catalog, resealPassword: racing };
-  expect(await rotateSealingKey({ keyStoreCatalog, passwordSealer: sealers.during }, {})).toMatchObject({
+  const racingCore = {
+    ...core,
+    keyStoreCatalog: { ...catalog, resealPassword: racing },
+    passwordSealer: sealers.during,
+  };
+  expect(await rotateSealingKey(racingCore, {})).toMatchObject({
     resealedPasswords: 1,
   });
   expect(isPasswordOf(sealers.after, await stored(id), Secret.fromUtf8('password2'))).toBe(true);

@@ -1,6 +1,8 @@
+import { HoldfastError } from '../../errors.js';
 import type { KeyStoreAdministration } from '../../keystores/administration.js';
 import { connectionStates } from '../../keystores/connection-state.js';
 import { resealedPassword } from '../../keystores/password.js';
+import type { PinRotation } from '../../keystores/pin-rotation.js';
 import type { StoreRecord } from '../../keystores/store.js';
 import { onAccount } from '../operation.js';
 
@@ -18,7 +20,7 @@ export interface RotateSealingKeyResponse {
   unreadableCustomKeyStoreIds: string[];
 }
 
-type Sealing = Pick<KeyStoreAdministration, 'keyStoreCatalog' | 'passwordSealer'>;
+type Sealing = Pick<KeyStoreAdministration, 'keyStoreCatalog' | 'pinRotationCatalog' | 'passwordSealer'>;
 
 /**
  * Passwords stay the same, and so do their versions: no login follows, and refused ones stay refused. Interrupted
@@ -39,6 +41,10 @@ export async function rotateSealingKey(
     }
     const stores = overtaken.size === 0 ? [] : await allStores(core);
     pending = stores.filter(({ customKeyStoreId }) => overtaken.has(customKeyStoreId));
+  }
+  for (const rotation of await core.pinRotationCatalog.listPinRotations()) {
+    const outcome = await resealRotation(core, rotation, dryRun);
+    if (outcome !== 'current') outcomes.set(rotation.customKeyStoreId, outcome);
   }
   const having = (wanted: string) => [...outcomes].filter(([, outcome]) => outcome === wanted).map(([id]) => id);
   return {
@@ -63,6 +69,23 @@ async function reseal(
   if (resealed === undefined) return 'unreadable';
   if (dryRun) return 'resealed';
   return (await keyStoreCatalog.resealPassword(store, resealed)) ? 'resealed' : 'overtaken';
+}
+
+/** The new PIN of a rotation that is under way. If it ends meanwhile its PIN is the store's, which was read already. */
+async function resealRotation(
+  { pinRotationCatalog, passwordSealer }: Sealing,
+  rotation: PinRotation,
+  dryRun: boolean,
+): Promise<'current' | 'resealed' | 'unreadable'> {
+  if (rotation.password.sealingKeyId === passwordSealer.currentKeyId) return 'current';
+  const resealed = resealedPassword(passwordSealer, rotation);
+  if (resealed === undefined) return 'unreadable';
+  if (dryRun || (await pinRotationCatalog.resealPinRotation(rotation, resealed))) return 'resealed';
+  throw new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `The PIN of custom key store ${rotation.customKeyStoreId} was changed meanwhile. Rotate the sealing key again.`,
+    { retryable: true },
+  );
 }
 
 /** The descriptor of RotateSealingKey, with its function. */

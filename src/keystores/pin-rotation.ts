@@ -1,0 +1,64 @@
+/** The change of a custom key store's PIN on its members, as the catalog records it while it is under way. */
+import type { PinTrialFailure } from '../clusters/pin-trials.js';
+import type { StoreRecord } from './store.js';
+
+/**
+ * The state of one member.
+ * - `old`: its token has the store's present PIN.
+ * - `changing`: recorded before C_SetPIN is called. Its token may have either PIN until a login has shown which.
+ * - `new`: a login has shown that its token has the new PIN.
+ * - `lost`: its token refused both. Neither is tried again: an operator sets the password of the store.
+ */
+export type PinPhase = 'old' | 'changing' | 'new' | 'lost';
+
+/** One member of a rotation. */
+export interface PinRotationMember {
+  memberName: string;
+  phase: PinPhase;
+  /** How often its C_SetPIN was begun: each time the PINs may be tried once more. */
+  round: number;
+}
+
+/**
+ * A rotation that has begun and is not complete. It has the place of the store, and the version and the sealed form of
+ * the new PIN. The store has the old PIN until all members have the new one.
+ */
+export interface PinRotation
+  extends Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'password' | 'passwordVersion'> {
+  startedDate: Date;
+  /** In the order of their names. */
+  members: PinRotationMember[];
+}
+
+/**
+ * The port to the record of rotations. An operator who sets the password of a store ends its rotation: that password is
+ * then the PIN of all members.
+ */
+export interface PinRotationCatalog {
+  /** @returns false if the store has a rotation, or no longer the version before that of the rotation: nothing was written */
+  beginPinRotation(rotation: PinRotation): Promise<boolean>;
+  listPinRotations(): Promise<PinRotation[]>;
+  /** Compare-and-set of a member's phase; `changing` begins another round. @returns whether `from` held. */
+  changePinPhase(
+    place: { customKeyStoreId: string; memberName: string },
+    from: PinPhase,
+    to: PinPhase,
+  ): Promise<boolean>;
+  /** Gives the store the new PIN and ends the rotation, if every member has it. @returns whether it did. */
+  completePinRotation(customKeyStoreId: string): Promise<boolean>;
+  /** Ends the rotation, if every member has the old PIN. @returns whether it did. */
+  abandonPinRotation(customKeyStoreId: string): Promise<boolean>;
+  /** As `KeyStoreCatalog.resealPassword`, for the new PIN of a rotation. */
+  resealPinRotation(rotation: PinRotation, resealed: PinRotation['password']): Promise<boolean>;
+}
+
+/** The work on rotations. Implemented by `jobs/pin-rotation.ts`. */
+export interface PinRotationWork {
+  /**
+   * Works on the rotation of a store until it is complete, or nothing more can be done now. One that no member has begun
+   * is given up when a member refuses the change for good.
+   * @returns why the first member that could not be changed was not
+   * @throws CUSTOM_KEY_STORE_INVALID_STATE if another process works on it
+   */
+  advance(customKeyStoreId: string, deadlineMs: number): Promise<PinTrialFailure | undefined>;
+}

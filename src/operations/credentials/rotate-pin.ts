@@ -1,0 +1,138 @@
+import type { RequestContext } from '../../calls/request-context.js';
+import type { PinTrialFailure } from '../../clusters/pin-trials.js';
+import { HoldfastError } from '../../errors.js';
+import { generatePin } from '../../jobs/pin-rotation.js';
+import { type KeyStoreAdministration, requireStore, requireUsableCluster } from '../../keystores/administration.js';
+import { invalidState } from '../../keystores/connection-state.js';
+import { checkPassword, isPasswordOf, sealPassword } from '../../keystores/password.js';
+import type { PinPhase, PinRotation } from '../../keystores/pin-rotation.js';
+import type { StoreRecord } from '../../keystores/store.js';
+import type { Secret } from '../../secret.js';
+import { onKeyStore } from '../operation.js';
+
+/** Changes the PIN of a custom key store on all members and in the catalog. */
+export interface RotatePinRequest {
+  customKeyStoreId: string;
+  /** The new PIN; left out: a random one. Destroyed when the use case ends. */
+  keyStorePassword?: Secret | undefined;
+  /** Changes nothing. */
+  dryRun?: boolean | undefined;
+}
+
+/** How far the change has come. */
+export interface RotatePinResponse {
+  /** Whether every member, and the catalog, have the new PIN. */
+  complete: boolean;
+  members: { memberName: string; phase: Uppercase<PinPhase> }[];
+  /** The first member that could not be changed yet. */
+  pendingMemberName?: string;
+}
+
+/** The part of a request's time in which members are changed: the rest is for the answer. */
+const workShare = 0.8;
+
+/**
+ * Begins a rotation, or continues the one that is under way. A member that is away gets the new PIN when it returns.
+ * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not connected; another rotation; a member that
+ *   refused the change before any had made it), VALIDATION
+ */
+export async function rotatePin(
+  core: KeyStoreAdministration,
+  { request }: { request: RotatePinRequest },
+  context: RequestContext,
+): Promise<RotatePinResponse> {
+  try {
+    const store = await requireStore(core, context.principal, request.customKeyStoreId);
+    const rotation = (await openRotation(core, store, request.keyStorePassword)) ?? newRotation(core, store, request);
+    if (request.dryRun === true) return report(rotation);
+    if (store.connectionState !== 'CONNECTED') throw invalidState(store, 'use');
+    // Harmless if it has begun already.
+    await core.pinRotationCatalog.beginPinRotation(rotation);
+    const nowMs = core.clock.monotonicMs();
+    const failure = await core.pinRotations.advance(
+      store.customKeyStoreId,
+      nowMs + (context.deadlineMs - nowMs) * workShare,
+    );
+    return await outcome(core, store, rotation, failure);
+  } finally {
+    request.keyStorePassword?.destroy();
+  }
+}
+
+async function openRotation(
+  { pinRotationCatalog, passwordSealer }: KeyStoreAdministration,
+  store: StoreRecord,
+  password: Secret | undefined,
+): Promise<PinRotation | undefined> {
+  const rotations = await pinRotationCatalog.listPinRotations();
+  const rotation = rotations.find(({ customKeyStoreId }) => customKeyStoreId === store.customKeyStoreId);
+  if (rotation === undefined || password === undefined) return rotation;
+  if (isPasswordOf(passwordSealer, rotation, password)) return rotation;
+  throw new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `The PIN of custom key store ${store.customKeyStoreId} is being changed to another one. Continue without a password.`,
+    { retryable: false },
+  );
+}
+
+function newRotation(core: KeyStoreAdministration, store: StoreRecord, request: RotatePinRequest): PinRotation {
+  const { customKeyStoreId, clusterId } = store;
+  const cluster = requireUsableCluster(core, clusterId);
+  const place = { customKeyStoreId, clusterId, passwordVersion: store.passwordVersion + 1 };
+  const pin = request.keyStorePassword ?? generatePin(cluster.maximumPinLength);
+  try {
+    checkPassword(pin, cluster);
+    return {
+      ...place,
+      password: sealPassword(core.passwordSealer, pin, place),
+      startedDate: core.clock.now(),
+      members: [...cluster.memberNames].sort().map((memberName) => ({ memberName, phase: 'old', round: 0 })),
+    };
+  } finally {
+    pin.destroy();
+  }
+}
+
+async function outcome(
+  core: KeyStoreAdministration,
+  store: StoreRecord,
+  begun: PinRotation,
+  failure: PinTrialFailure | undefined,
+): Promise<RotatePinResponse> {
+  const rotations = await core.pinRotationCatalog.listPinRotations();
+  const open = rotations.find(({ customKeyStoreId }) => customKeyStoreId === store.customKeyStoreId);
+  if (open !== undefined) return { ...report(open), ...(failure && { pendingMemberName: failure.memberName }) };
+  const current = await requireStore(core, store, store.customKeyStoreId);
+  if (current.passwordVersion !== begun.passwordVersion) throw notChanged(store, failure);
+  const members = begun.members.map(({ memberName }) => ({ memberName, phase: 'NEW' as const }));
+  return { complete: true, members };
+}
+
+function notChanged(store: StoreRecord, failure: PinTrialFailure | undefined): HoldfastError {
+  const why =
+    failure === undefined
+      ? 'It was ended by another request.'
+      : `Member ${failure.memberName} did not change it (${failure.errorCode}); the log has its answer.`;
+  return new HoldfastError(
+    'CUSTOM_KEY_STORE_INVALID_STATE',
+    `The PIN of custom key store ${store.customKeyStoreId} is the old one on every member. ${why}`,
+    { cause: failure?.cause, retryable: false },
+  );
+}
+
+function report({ members }: PinRotation): RotatePinResponse {
+  const shown = members.map(({ memberName, phase }) => ({ memberName, phase: upper(phase) }));
+  return { complete: false, members: shown };
+}
+
+function upper(phase: PinPhase): Uppercase<PinPhase> {
+  return phase.toUpperCase() as Uppercase<PinPhase>;
+}
+
+/** The descriptor of RotatePin, with its function. */
+export const rotatePinOperation = onKeyStore<RotatePinRequest>({
+  plane: 'control',
+  audited: ['customKeyStoreId', 'dryRun'],
+  action: 'holdfast:RotatePin',
+  run: rotatePin,
+});
