@@ -2,6 +2,7 @@ import type { ActAudit } from '../audit/act-audit.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import type { ClusterRequest, HsmCluster, MemberInventory } from '../clusters/hsm-cluster.js';
 import { type HeldLease, type LeaseTools, underLease } from '../coordination/held-lease.js';
+import { delay } from '../clock.js';
 import { HoldfastError } from '../errors.js';
 import { CopyRound, type CopyRoundTools, type CopySource } from './copy-round.js';
 import type { Pace } from './pace.js';
@@ -51,6 +52,9 @@ export interface RestoredMember {
 }
 
 const batchSize = 100;
+/** A restore that was killed keeps the lease until it ends; a service that repairs may keep it for long. */
+const leaseWaitMs = 45_000;
+const leasePauseMs = 1_000;
 
 /**
  * Gives the members of the archive's clusters the keys that the catalog has and they lack. Whatever ends it, the next run
@@ -62,10 +66,14 @@ export async function restoreKeys(tools: KeyRestoreTools, request: KeyRestoreReq
   for (const { clusterId } of clustersWithMaterial(request.manifest)) {
     const cluster = tools.connectedCluster(clusterId);
     if (cluster === undefined) continue;
-    const isDone = await underLease(tools.leases, `reconcile/${clusterId}`, async (held) => {
+    const restore = async (held: HeldLease): Promise<void> => {
       members.push(...(await new ClusterRestore(tools, request, cluster, held).run()));
-    });
-    if (!isDone) throw isRepaired(clusterId);
+    };
+    const untilMs = tools.core.clock.monotonicMs() + leaseWaitMs;
+    while (!(await underLease(tools.leases, `reconcile/${clusterId}`, restore))) {
+      if (tools.core.clock.monotonicMs() >= untilMs) throw isRepaired(clusterId);
+      await delay(tools.core.clock, leasePauseMs, request.signal);
+    }
   }
   return members;
 }

@@ -1,7 +1,8 @@
-/** Servers that make, repair and destroy keys are killed before, inside and after each of their PKCS#11 calls. */
+/** Servers that make, repair and destroy keys, and restores, are killed before, inside and after each of their PKCS#11 calls. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { describeCrashes } from './crash-suite.js';
 import { KeptDeployment } from './kept-deployment.js';
+import { RestoreScenario } from './restore-scenario.js';
 import { ServerScenario } from './server-scenario.js';
 import { serverScenarios } from './server-scenarios.js';
 
@@ -16,3 +17,4 @@ afterAll(() => {
 });
 
 for (const options of serverScenarios) describeCrashes(options.name, () => new ServerScenario(kept, options), 1);
+describeCrashes('restore', () => RestoreScenario.make(kept), 1);

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { readManifest, readArchive } from '../../backup/archive-reader.js';
 import type { Manifest } from '../../backup/manifest.js';
 import { ArchiveRefusal } from '../../backup/refusal.js';
+import { HoldfastError } from '../../errors.js';
 import { pathProblem } from '../../path-problem.js';
 import { CliError, exitCodes, localError } from '../exit-codes.js';
 
@@ -58,6 +59,8 @@ export async function orRefused<T>(path: string, work: () => Promise<T>): Promis
         cause: error,
       });
     }
+    if (error instanceof HoldfastError)
+      throw new CliError(exitCodes.checkFailed, error.code, error.message, { cause: error });
     throw error;
   }
 }

@@ -47,6 +47,8 @@ export interface RestoreResult {
 type CatalogKind = 'in-use' | 'restored';
 
 const callTimeoutMs = 30_000;
+/** After a kill, the next run waits for so long; no copy may take longer. */
+const leaseTtlMs = 10_000;
 /** As in the service: another process may still be making a key that is younger. */
 const settlingMs = 60_000;
 
@@ -168,8 +170,8 @@ class Restore {
     return this.#onClusters(catalog, kind, (clusters) =>
       restoreKeys(
         {
-          ...{ core, audit, callTimeoutMs, settledAfterMs },
-          leases: { leases: catalog, clock: this.#clock, holder: clusters.processName },
+          ...{ core, audit, callTimeoutMs: leaseTtlMs, settledAfterMs },
+          leases: { leases: catalog, clock: this.#clock, holder: clusters.processName, ttlMs: leaseTtlMs },
           connectedCluster: (clusterId) => clusters.members(clusterId),
           rewrappingCluster: (clusterId) => clusters.either(clusterId),
         },
