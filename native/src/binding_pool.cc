@@ -44,8 +44,6 @@ constexpr LaneOperation kControlOperations[] = {
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"generations", [](const auto& info) { return makeReadGenerations(stringOf(info[1])); }},
     {"probe", [](const auto& info) { return makeProbe(MaterialBinding::of(info[1])); }},
-    {"resolveDuplicates",
-     [](const auto& info) { return makeResolveDuplicates(MaterialBinding::of(info[1])); }},
     {"wrapKey",
      [](const auto& info) {
        return makeWrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]));
@@ -55,20 +53,22 @@ constexpr LaneOperation kControlOperations[] = {
        return makeUnwrapKey(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]),
                             noveltyOf(info[5]));
      }},
+    {"resolveDuplicates",
+     [](const auto& info) { return makeResolveDuplicates(MaterialBinding::of(info[1])); }},
     {"backupMac",
      [](const auto& info) { return makeBackupMac(generationOf(info[1], info[2]), bytesOf(info[3])); }},
     {"proveBlob",
      [](const auto& info) {
        return makeProveBlob(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]));
      }},
-    {"witnesses", [](const auto& info) { return makeReadWitnesses(stringOf(info[1])); }},
-    {"writeWitness",
-     [](const auto& info) { return makeWriteWitness(stringOf(info[1]), witnessOf(info[2])); }},
     {"rewrapBlob",
      [](const auto& info) {
        return makeRewrapBlob(MaterialBinding::of(info[1]), generationOf(info[2], info[3]), bytesOf(info[4]),
                              generationOf(info[2], info[5]));
      }},
+    {"witnesses", [](const auto& info) { return makeReadWitnesses(stringOf(info[1])); }},
+    {"writeWitness",
+     [](const auto& info) { return makeWriteWitness(stringOf(info[1]), witnessOf(info[2])); }},
 };
 
 /// Operations of callers, whose answers are packed. The ticket comes before the members.
