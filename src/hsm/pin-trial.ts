@@ -11,7 +11,7 @@ import { PinProcess, type TokenPlace } from './pin-process.js';
  * again, and none is tried at the final try. Resolves if the token accepts the PIN.
  * @throws MemberOpenError
  */
-export function tryPinOnToken(
+function tryPinOnToken(
   tools: LoginTools,
   place: TokenPlace,
   { pin, credentialVersion }: NamedPin,

@@ -433,10 +433,13 @@ const forClusterKeys = [
   'C_WrapKey',
 ];
 
+/** Called in a process of its own: `test/e2e/pin-rotation.test.ts` lies about it. */
+const forPins = ['C_SetPIN'];
+
 test('every function that the addon calls has a row of lies', () => {
   const list = readFileSync(new URL('../../native/src/function.h', import.meta.url), 'utf8');
   const called = [...list.matchAll(/X\((C_\w+)\)/g)].map(([, name]) => name);
   expect(called.length).toBeGreaterThan(15);
   const lied = lies.map(({ functionName }) => functionName);
-  expect([...new Set([...lied, ...forClusterKeys])].sort()).toEqual(called.sort());
+  expect([...new Set([...lied, ...forClusterKeys, ...forPins])].sort()).toEqual(called.sort());
 });

@@ -36,7 +36,7 @@ const workShare = 0.8;
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not connected; another rotation; a member that
  *   refused the change before any had made it), VALIDATION
  */
-export async function rotatePin(
+async function rotatePin(
   core: KeyStoreAdministration,
   { request }: { request: RotatePinRequest },
   context: RequestContext,
