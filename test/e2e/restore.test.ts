@@ -5,9 +5,11 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeArchive } from '../backup/make-archive.js';
 import { holdfast, type Outcome } from '../cli/session.js';
-import { runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
+import { parse, stringify } from 'yaml';
+import { TokenReader } from '../token-reader.js';
+import { newMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
 import type { Message } from './client.js';
-import { WrappedDeployment } from './wrapped-deployment.js';
+import { configured, modulesOf, WrappedDeployment } from './wrapped-deployment.js';
 
 const vaultPin = 'vault-1234567';
 
@@ -36,6 +38,7 @@ interface Kept {
 }
 
 const plaintext = Buffer.from('made before the loss');
+const tokenLabel = (): string => wrapped.deployment.defaultCluster.tokenLabel;
 const catalogPath = (): string => join(wrapped.deployment.folder, 'catalog.sqlite');
 
 /** Keys with ciphertexts, one of them disabled and with an alias; one more is deleted. */
@@ -235,4 +238,65 @@ test('a wrong PIN costs one login, however often the restore is run', async () =
   expect(logins() - before).toBe(1);
   const { outcome } = await restore(archive);
   expect(outcome.exitCode, outcome.stderr).toBe(0);
+});
+
+test('a drill restores into scratch tokens, decrypts a sample, takes the time, and leaves nothing', async () => {
+  const kept = await fill(3);
+  const archive = await archived();
+  const scratch = newMember('scratch', wrapped.deployment.defaultCluster);
+  try {
+    await runCeremony([...wrapped.members, vault, scratch], 3, wrapped.deployment.defaultCluster);
+    const { folder, configurationPath } = wrapped.deployment;
+    const drillConfiguration = join(folder, 'drill.yaml');
+    const file = parse(readFileSync(configurationPath, 'utf8')) as Message & { clusters: Message[]; modules: Message };
+    Object.assign(file.modules, modulesOf([scratch]));
+    Object.assign(file.clusters[0] ?? {}, { minimumMembers: 1, members: [configured(scratch, tokenLabel())] });
+    file['catalog'] = { kind: 'sqlite', path: join(folder, 'drill.sqlite') };
+    file['audit'] = { file: join(folder, 'drill.log') };
+    writeFileSync(drillConfiguration, stringify(file, { aliasDuplicateObjects: false }));
+    const pinFile = join(folder, 'vault.pin');
+    writeFileSync(pinFile, vaultPin, { mode: 0o600 });
+    const sample = join(folder, 'sample.jsonl');
+    const lines = kept.map(({ blob }) => JSON.stringify({ ciphertext: Buffer.from(blob).toString('base64') }));
+    writeFileSync(sample, `${lines.join('\n')}\n`);
+
+    const drill = async (...words: string[]) => {
+      const line = ['backup', 'drill', archive, '--output', 'json', '--recovery-member', `vault=${pinFile}`, ...words];
+      const outcome = await holdfast([...line, '--ciphertexts', sample]);
+      return { outcome, printed: outcome.stdout === '' ? {} : (JSON.parse(outcome.stdout) as Message) };
+    };
+    const before = wrapped.onTokens();
+    const { outcome, printed } = await drill('--config', drillConfiguration);
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+    expect(printed).toMatchObject({
+      samples: { given: 3, decrypted: 3, failures: [] },
+      kept: false,
+      restore: { proved: 3, members: [{ member: 'scratch', lacking: 3, restored: 3, missing: 0 }] },
+    });
+    expect(printed['recovery_time_seconds']).toBeGreaterThan(0);
+    expect(printed['recovery_point_seconds']).toBeGreaterThan(0);
+    const onScratch = new TokenReader(scratch.hsm, tokenLabel(), wrapped.deployment.defaultCluster.pin).secretKeys();
+    expect(onScratch.filter(({ CKA_ID }) => !CKA_ID.startsWith(Buffer.from('holdfast/').toString('hex')))).toEqual([]);
+    expect([existsSync(join(folder, 'drill.sqlite')), wrapped.onTokens()]).toEqual([false, before]);
+
+    const other = {
+      ciphertext: Buffer.from(kept[0]?.blob ?? []).toString('base64'),
+      encryption_context: { not: 'its' },
+    };
+    writeFileSync(sample, JSON.stringify(other));
+    const failed = await drill('--config', drillConfiguration);
+    expect([failed.outcome.exitCode, failed.outcome.stderr]).toEqual([
+      5,
+      expect.stringContaining('DRILL_FAILED') as string,
+    ]);
+    expect(failed.printed['samples']).toMatchObject({ given: 1, decrypted: 0, failures: [{ line: 1 }] });
+    const real = await drill('--config', configurationPath);
+    expect([real.outcome.exitCode, real.outcome.stderr]).toEqual([5, expect.stringContaining('NOT_SCRATCH') as string]);
+    loseCatalog();
+    const realTokens = await drill('--config', configurationPath);
+    expect(realTokens.outcome.stderr).toContain('no catalog: member a has keys of the archive');
+    expect(wrapped.onTokens()).toEqual(before);
+  } finally {
+    scratch.hsm.dispose();
+  }
 });

@@ -146,11 +146,13 @@ export class WrappedDeployment {
   }
 }
 
-function configured({ name }: SoftHsmMember, tokenLabel: string): Message {
+/** A member as the configuration names it. */
+export function configured({ name }: SoftHsmMember, tokenLabel: string): Message {
   return { name, module: name, tokenLabel, lanes: 2 };
 }
 
-function modulesOf(members: readonly SoftHsmMember[]): Message {
+/** The modules of members. */
+export function modulesOf(members: readonly SoftHsmMember[]): Message {
   const modules = members.map(({ name, fault: { module } }) => [
     name,
     { path: module.libraryPath, environment: module.environment, privateInstance: true },

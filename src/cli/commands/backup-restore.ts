@@ -25,12 +25,23 @@ Exit code 5: the archive is refused, or keys are missing afterwards.`;
 
 /** `holdfast backup restore`. */
 export function addRestoreCommand(backup: Command, terminal: Terminal): void {
-  backup
-    .command('restore <archive>')
+  withOptions(backup.command('restore <archive>'))
     .description('give the catalog, and the members their keys, back from an archive')
+    .option('--dry-run', 'prove the archive and compare, and write nothing')
+    .addHelpText('after', examples)
+    .action(async (file: string, options: RestoreOptions) => {
+      const { restoreBackup } = await import('../restore/restore-backup.js');
+      const result = await restoreBackup(terminal, file, options);
+      await printDone(terminal, options.output, sentences(result, options.dryRun === true), asJson(result));
+      requireComplete(result, options.dryRun === true);
+    });
+}
+
+/** Adds the options of everything that opens an archive in its own process. */
+export function withOptions(command: Command): Command {
+  return command
     .option('--config <file>', 'configuration', defaultConfigurationFile)
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'))
-    .option('--dry-run', 'prove the archive and compare, and write nothing')
     .optionsGroup('PINs; without these, those of the configuration and of the catalog:')
     .option(
       '--pin-file <cluster=file>',
@@ -42,13 +53,7 @@ export function addRestoreCommand(backup: Command, terminal: Terminal): void {
       'open a recovery member with the user PIN in this file (0600); repeatable',
       collectMemberValue,
     )
-    .addHelpText('after', examples)
-    .action(async (file: string, options: RestoreOptions) => {
-      const { restoreBackup } = await import('../restore/restore-backup.js');
-      const result = await restoreBackup(terminal, file, options);
-      await printDone(terminal, options.output, sentences(result, options.dryRun === true), asJson(result));
-      requireComplete(result, options.dryRun === true);
-    });
+    .optionsGroup('Options:');
 }
 
 function sentences({ catalog, catalogOnly, members, proved, unproved }: RestoreResult, dryRun: boolean): string[] {
@@ -74,7 +79,16 @@ function memberSentence(
   return `member ${memberName}: lacked ${lacking} keys, ${restored} restored, ${failed} failed, ${missing} missing now`;
 }
 
-function asJson({ archiveId, createdDate, catalog, proved, unproved, catalogOnly, members }: RestoreResult): object {
+/** What a restore did, for programs. */
+export function asJson({
+  archiveId,
+  createdDate,
+  catalog,
+  proved,
+  unproved,
+  catalogOnly,
+  members,
+}: RestoreResult): object {
   return {
     archive_id: archiveId,
     created_date: createdDate,

@@ -12,6 +12,7 @@ import { CliError, exitCodes, localError } from '../exit-codes.js';
 import { printDone, printList } from '../output.js';
 import { toProtoJson } from '../proto-json.js';
 import { type Terminal, writeJson, writeLines } from '../terminal.js';
+import { addDrillCommand } from './backup-drill.js';
 import { addRestoreCommand } from './backup-restore.js';
 
 const pollIntervalMs = 500;
@@ -49,6 +50,7 @@ export function addBackupCommands(program: Command, terminal: Terminal): void {
   addKeyReport(backup, terminal);
   addDescribe(backup, terminal);
   addRestoreCommand(backup, terminal);
+  addDrillCommand(backup, terminal);
 }
 
 function addCreate(parent: Command, terminal: Terminal): void {

@@ -3,6 +3,7 @@ import type { ActAudit } from '../../audit/act-audit.js';
 import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
+import type { HsmCluster } from '../../clusters/hsm-cluster.js';
 import { systemClock } from '../../clock-system.js';
 import { catalogOwner, configuredCatalogProblem } from '../../composition/configured-catalog.js';
 import type { Configuration } from '../../config/configuration.js';
@@ -29,6 +30,12 @@ export interface RestoreOptions extends RestorePinOptions {
   output: 'table' | 'json';
   dryRun?: true;
 }
+
+/** Called with what was restored, while it is open. */
+export type AfterRestore = (
+  catalog: SqliteCatalog,
+  connectedCluster: (clusterId: string) => HsmCluster | undefined,
+) => Promise<void>;
 
 /** What a restore did. */
 export interface RestoreResult {
@@ -57,7 +64,12 @@ const settlingMs = 60_000;
  * archive has proved itself.
  * @throws CliError
  */
-export async function restoreBackup(terminal: Terminal, file: string, options: RestoreOptions): Promise<RestoreResult> {
+export async function restoreBackup(
+  terminal: Terminal,
+  file: string,
+  options: RestoreOptions,
+  afterwards: AfterRestore = () => Promise.resolve(),
+): Promise<RestoreResult> {
   const configuration = await loadForCommand(options.config);
   requireNames(configuration, options);
   const archive = await ArchiveFile.open(file);
@@ -68,7 +80,9 @@ export async function restoreBackup(terminal: Terminal, file: string, options: R
   try {
     return await asOperator(configuration, terminal, act, (audit) =>
       orRefused(file, () =>
-        orCatalogError(() => new Restore({ terminal, configuration, archive, options, secrets, audit }).run()),
+        orCatalogError(() =>
+          new Restore({ terminal, configuration, archive, options, secrets, audit, afterwards }).run(),
+        ),
       ),
     );
   } finally {
@@ -92,6 +106,7 @@ interface RestoreParts {
   options: RestoreOptions;
   secrets: ResolvedSecrets;
   audit: ActAudit;
+  afterwards: AfterRestore;
 }
 
 class Restore {
@@ -163,27 +178,29 @@ class Restore {
   }
 
   async #restoreKeys(catalog: SqliteCatalog, kind: CatalogKind): Promise<RestoredMember[]> {
-    const { archive, options, audit } = this.#parts;
+    const { archive, options, audit, afterwards } = this.#parts;
     const onProgress = await this.#steps.progress('restored', 'of the missing keys are restored');
     const settledAfterMs = kind === 'restored' ? 0 : settlingMs;
     const core = { catalog, clock: this.#clock, onBackgroundError: this.#steps.failed };
-    return this.#onClusters(catalog, kind, (clusters) =>
-      restoreKeys(
-        {
-          ...{ core, audit, callTimeoutMs: leaseTtlMs, settledAfterMs },
-          leases: { leases: catalog, clock: this.#clock, holder: clusters.processName, ttlMs: leaseTtlMs },
-          connectedCluster: (clusterId) => clusters.members(clusterId),
-          rewrappingCluster: (clusterId) => clusters.either(clusterId),
-        },
-        {
-          manifest: archive.manifest,
-          open: () => archive.bytes(),
-          dryRun: options.dryRun === true,
-          onProgress,
-          signal: never,
-        },
-      ),
-    );
+    const { manifest } = archive;
+    const request = {
+      manifest,
+      open: () => archive.bytes(),
+      dryRun: options.dryRun === true,
+      onProgress,
+      signal: never,
+    };
+    return this.#onClusters(catalog, kind, async (clusters) => {
+      const connectedCluster = (clusterId: string): HsmCluster | undefined => clusters.members(clusterId);
+      const tools = {
+        ...{ core, audit, callTimeoutMs: leaseTtlMs, settledAfterMs, connectedCluster },
+        leases: { leases: catalog, clock: this.#clock, holder: clusters.processName, ttlMs: leaseTtlMs },
+        rewrappingCluster: (clusterId: string) => clusters.either(clusterId),
+      };
+      const members = await restoreKeys(tools, request);
+      if (!request.dryRun) await afterwards(catalog, connectedCluster);
+      return members;
+    });
   }
 
   async #onCatalog<T>(path: string, work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
