@@ -3,6 +3,7 @@ import { destroySecrets, readSecrets } from '../../config/secrets.js';
 import { type Finding, ok, warn } from '../../preconditions/finding.js';
 import { preconditions } from '../../preconditions/list.js';
 import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
+import { checkBackups } from './backups.js';
 import { checkTokens } from './tokens.js';
 import { checkWitnesses } from './witnesses.js';
 
@@ -19,6 +20,7 @@ export async function examine(
       ...named('custody', checkCustody(configuration)),
       ...(await checkAll(preconditions, { configuration, secrets, now, asks: 'operator' })),
       ...named('witnesses', await checkWitnesses(configuration)),
+      ...named('backups', await checkBackups(configuration, now)),
       ...named('tokens', await checkTokens(configuration)),
     ];
   } finally {
