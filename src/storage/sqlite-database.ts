@@ -20,7 +20,8 @@ import { ImmediateSqliteDialect } from './sqlite-dialect.js';
 
 /** First and maximum pause before retrying a write that found another process writing. */
 const firstPauseMs = 1;
-const longestPauseMs = 32;
+/** Short, because SQLite has no queue: who asks seldom loses to others that write without a pause, until the time is up. */
+const longestPauseMs = 8;
 
 /**
  * Counts the writes of this process, through any connection, that may have become visible: SQLite reports only those of
