@@ -67,6 +67,8 @@ void tryPin(const ModuleOptions& options, const TokenName& name) {
   if (!changes) return;
   const Secret next = readPin(changes);
   if (next.size() == 0) return;
+  if (session.functions().C_SetPIN == nullptr)
+    throw failure(FailureKind::kModule, "the module has no C_SetPIN: change the PIN with the vendor's tool");
   say("changing");
   check(Function::C_SetPIN, session.functions().C_SetPIN(session.handle(), pointerFor(pin.view()), pin.size(),
                                                          pointerFor(next.view()), next.size()));

@@ -21,6 +21,7 @@ export type ActName =
   /** Material that a member of a wrapped cluster lacked: at most 100 at a time. */
   | 'CopyKeyMaterials'
   | 'RestoreKeyMaterials'
+  | 'DestroyKeysOfDrill'
   | 'DestroyDuplicateKeyMaterial'
   | 'RestoreBackup'
   /** A change of a PIN that a crash or an absent member left incomplete. */

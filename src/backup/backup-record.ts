@@ -88,16 +88,15 @@ export function holdsMaterial(
 export function outdated(records: readonly BackupRecord[], keep: number): BackupRecord[] {
   const present = records.filter(hasArchive).sort((one, other) => other.startTime.getTime() - one.startTime.getTime());
   const scheduled = present.filter(({ trigger }) => trigger === 'SCHEDULE');
-  const oldestKept = scheduled
-    .filter(({ state }) => state === 'COMPLETE')
-    .slice(0, keep)
-    .at(-1);
+  const oldestKept = scheduled.filter(isGood).slice(0, keep).at(-1);
   if (oldestKept === undefined) return [];
-  const spared = [
-    present.find(({ state }) => state === 'COMPLETE'),
-    present.find(({ verification }) => verification === 'PASSED'),
-  ];
+  const spared = [present.find(isGood), present.find(({ verification }) => verification === 'PASSED')];
   return scheduled.filter((record) => record.startTime < oldestKept.startTime && !spared.includes(record));
+}
+
+/** A complete archive that no verification has refused: only such a one takes the place of an older one. */
+function isGood({ state, verification }: BackupRecord): boolean {
+  return state === 'COMPLETE' && verification !== 'FAILED';
 }
 
 /** What is known of all backups, for metrics. Left out: there is none. */

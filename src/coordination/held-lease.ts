@@ -4,6 +4,9 @@ import { type Lease, LeaseLostError, type Leases } from './leases.js';
 /** The time for which a process that died keeps others from its work, in milliseconds. */
 const defaultTtlMs = 30_000;
 
+/** How often this process has asked for a lease to work under. */
+let works = 0;
+
 /** The dependencies of a held lease. */
 export interface LeaseTools {
   leases: Leases;
@@ -79,7 +82,9 @@ export async function underLease(
   name: string,
   work: (held: HeldLease) => Promise<void>,
 ): Promise<boolean> {
-  const { leases, holder, ttlMs = defaultTtlMs } = tools;
+  const { leases, ttlMs = defaultTtlMs } = tools;
+  // A holder of its own for each work: the lease would let a second one of the same holder in.
+  const holder = `${tools.holder}/${++works}`;
   const lease = await leases.acquireLease(name, holder, ttlMs);
   if (lease === undefined) return false;
   const held = new HeldLease(tools, lease, ttlMs);

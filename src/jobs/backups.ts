@@ -267,7 +267,9 @@ export class Backups implements BackupAdministration {
     const nowMs = archive.clock.now().getTime();
     const last = records.find(({ trigger }) => trigger === 'SCHEDULE');
     const pauseMs = last?.state === 'FAILED' ? Math.min(everyMs, retryMs) : everyMs;
-    if (last !== undefined && nowMs - last.startTime.getTime() < pauseMs) {
+    // One that began in the future was made by a clock that was wrong: it must not keep the next one away.
+    const sinceMs = last === undefined ? pauseMs : nowMs - last.startTime.getTime();
+    if (sinceMs >= 0 && sinceMs < pauseMs) {
       this.#dueSinceMs = undefined;
       return false;
     }

@@ -23,6 +23,8 @@ export interface CopyRoundTools {
   settledAfterMs: number;
   /** Where the keys come from. Left out: from another member. */
   source?: CopySource;
+  /** A member that fails so often in a row is left alone until the next round. Default 10. */
+  maxFailuresInARow?: number;
 }
 
 /** Where the keys of a round come from. */
@@ -40,8 +42,7 @@ export interface CopyCounts {
 
 /** One record of the audit log is for so many materials. */
 const batchSize = 100;
-/** A member that fails so often in a row is left alone until the next round. */
-const maxFailuresInARow = 10;
+const defaultFailuresInARow = 10;
 /**
  * How long a list of the member's keys is believed, in milliseconds: one search a key would take time that grows with
  * the keys. Only the holder of the lease copies what has settled, so nothing else adds to the list.
@@ -112,7 +113,8 @@ export class CopyRound {
   }
 
   get #isOver(): boolean {
-    return this.#tools.signal.aborted || this.#isAbsent || this.#failuresInARow >= maxFailuresInARow;
+    const { signal, maxFailuresInARow = defaultFailuresInARow } = this.#tools;
+    return signal.aborted || this.#isAbsent || this.#failuresInARow >= maxFailuresInARow;
   }
 
   async #copyBatch(batch: readonly string[], onCopied: () => void): Promise<void> {

@@ -161,8 +161,8 @@ export class Reconciler {
     for (const { result, present } of work) {
       result.driftedMaterialIds = await this.#driftCheck.ofMember(cluster, result.memberName, present, signal);
     }
-    const isWaiting = this.#vendorCopies(clusterId) && work.some(({ missing }) => missing.length > 0);
-    if (isWaiting || lacking.some(({ missing, result }) => result.copied < missing.length)) this.#due.add(clusterId);
+    // Also a member without the wrapping keys in use: it may have hidden them, as it hid its keys.
+    if (work.some(({ missing, result }) => result.copied < missing.length)) this.#due.add(clusterId);
     return this.#finish(clusterId, { dryRun, copiedElsewhere: !done, work });
   }
 

@@ -41,7 +41,10 @@ export interface KeyRestoreRequest {
 export interface RestoredMember {
   clusterId: string;
   memberName: string;
-  /** Materials of the catalog that it lacked before, was given, and could not be given. */
+  /** Whether it was open. If not, nothing is known of it. */
+  isOpen: boolean;
+  /** Materials that the catalog has for it, that it lacked before, was given, and could not be given. */
+  expected: number;
   lacking: number;
   restored: number;
   failed: number;
@@ -127,7 +130,9 @@ class ClusterRestore {
   #roundOf({ memberName }: MemberTarget, source: CopySource): CopyRound {
     const { core, audit, callTimeoutMs, settledAfterMs } = this.#tools;
     const { signal } = this.#request;
-    const bounds = { callTimeoutMs, settledAfterMs, signal, pace: noPace };
+    // Keys that cannot be restored must not keep those after them away. A member that is gone ends its round.
+    const maxFailuresInARow = Number.POSITIVE_INFINITY;
+    const bounds = { callTimeoutMs, settledAfterMs, signal, pace: noPace, maxFailuresInARow };
     return new CopyRound({ core, audit, cluster: this.#cluster, held: this.#held, ...bounds, source }, memberName);
   }
 
@@ -219,7 +224,7 @@ function outcome(
   };
   const { memberName, isCurrent } = before;
   const counts = { lacking: lackedBy(before), restored: 0, failed: 0, missing: lackedBy(now) };
-  return { clusterId, memberName, isCurrent, ...counts };
+  return { clusterId, memberName, isCurrent, isOpen: true, expected: expected.length, ...counts };
 }
 
 /** An operator waits for it, and callers come later. */

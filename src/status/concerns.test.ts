@@ -91,12 +91,15 @@ const states: Record<string, ServiceStatus> = {
   HoldfastEncryptionsRunOut: { ...well, encryptionBudgetUsed: 0.6 },
 };
 /**
- * Alerts on events or their frequency: rates, which a state does not have, and facts that no process can report about
- * itself.
+ * Alerts on events or their frequency: rates, which a state does not have, facts that no process can report about itself,
+ * and backups, which the status does not know: `doctor` and BackupService do.
  */
 const notStates = [
   'HoldfastDown',
   'HoldfastAuditFileRemoved',
+  'HoldfastBackupFailed',
+  'HoldfastBackupOld',
+  'HoldfastBackupRefused',
   'HoldfastPinRefused',
   'HoldfastKeyMaterialWrong',
   'HoldfastServerErrors',

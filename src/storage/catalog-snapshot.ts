@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { CatalogSnapshot, CatalogSnapshots, SnapshotContent, SnapshotMaterial } from '../backup/ports.js';
 import { storageError } from './archive-folder.js';
-import { copyCatalog } from './backup-catalog.js';
+import { copyCatalog, requireSound } from './backup-catalog.js';
 import { PartialFile } from './partial-file.js';
 import type { KeyRow, MaterialRow } from './schema.js';
 
@@ -56,6 +56,8 @@ class FileSnapshot implements CatalogSnapshot {
     this.#connection = new Sqlite(path, { fileMustExist: true });
     // Everything is in one file then: what is read is what is archived.
     this.#connection.pragma('journal_mode = DELETE');
+    // A backup of a damaged catalog would be refused on the day that it is needed.
+    requireSound(this.#connection, path);
     this.content = this.#read();
   }
 

@@ -12,6 +12,10 @@ interface Tombstones {
   materials: MaterialRow[];
   intents: IntentRow[];
   /** Its incarnation, and those that it follows. */
+  /** Encryptions that were reserved under each material. */
+  counts: object[];
+  /** What a report of a deletion must name. */
+  backups: object[];
   incarnationIds: string[];
 }
 
@@ -52,6 +56,8 @@ function readTombstones(file: string): Tombstones {
         `select materials.* from materials join keys using (account, region, key_id) where keys.${deleted}`,
       ),
       intents: all("select * from intents where state = 'destroyed'"),
+      counts: all('select material_id, reserved_encryptions from encryption_reservations'),
+      backups: tables.includes('backups') ? all('select * from backups') : [],
       incarnationIds: [...own, ...predecessors].map(({ id }) => id),
     };
   } finally {
@@ -59,7 +65,8 @@ function readTombstones(file: string): Tombstones {
   }
 }
 
-function write(connection: Sqlite.Database, { keys, materials, intents, incarnationIds }: Tombstones): void {
+function write(connection: Sqlite.Database, newer: Tombstones): void {
+  const { keys, materials, intents, counts, backups, incarnationIds } = newer;
   connection.pragma('defer_foreign_keys = on');
   const dropAliases = connection.prepare(
     'delete from aliases where account = @account and region = @region and target_key_id = @key_id',
@@ -70,6 +77,13 @@ function write(connection: Sqlite.Database, { keys, materials, intents, incarnat
   }
   for (const material of materials) put(connection, 'materials', material, ['material_id'], ['destroyed_date']);
   for (const intent of intents) put(connection, 'intents', intent, ['material_id'], ['state']);
+  for (const backup of backups) put(connection, 'backups', backup, ['backup_id'], ['state', 'removed_date']);
+  // Counts never fall (invariant 9), and the newer catalog knows them.
+  const raise = connection.prepare(
+    `update encryption_reservations set reserved_encryptions = max(reserved_encryptions, @reserved_encryptions)
+     where material_id = @material_id`,
+  );
+  for (const count of counts) raise.run(count);
   const follow = connection.prepare('insert or ignore into catalog_predecessors (incarnation_id) values (?)');
   for (const id of incarnationIds) follow.run(id);
 }

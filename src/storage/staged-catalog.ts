@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Clock } from '../clock.js';
@@ -21,13 +32,15 @@ export class StagedCatalog {
   readonly path: string;
   readonly #target: string;
   readonly #claim: CatalogUse;
-  readonly #attempts: readonly AttemptRow[];
+  /** The refused PINs of the restores before. Written before anything is removed, and kept until one has succeeded. */
+  readonly #memory: string;
 
   private constructor(target: string, claim: CatalogUse) {
     this.#target = target;
     this.#claim = claim;
     this.path = `${target}.restoring`;
-    this.#attempts = attemptsIn(this.path);
+    this.#memory = `${target}.restoring-logins`;
+    this.#remember();
   }
 
   /**
@@ -65,16 +78,25 @@ export class StagedCatalog {
     sync(this.#target);
     sync(dirname(this.#target));
     this.remove();
+    rmSync(this.#memory, { force: true });
   }
 
-  /** Removes the staged file: nothing of it is needed any more. */
+  /** Removes the staged file, but for what it knows of refused PINs. */
   remove(): void {
+    this.#remember();
     for (const end of ['', '-wal', '-shm', '-journal', '-lock']) rmSync(this.path + end, { force: true });
   }
 
   /** Lets others use the place again. Harmless when repeated. */
   close(): void {
     this.#claim.release();
+  }
+
+  #remember(): void {
+    const attempts = attemptsIn(this.path);
+    if (attempts.length === 0) return;
+    writeFileSync(`${this.#memory}.new`, JSON.stringify(attempts), { mode: 0o600, flush: true });
+    renameSync(`${this.#memory}.new`, this.#memory);
   }
 
   async #write(chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -90,10 +112,11 @@ export class StagedCatalog {
   }
 
   #keepAttempts(): void {
-    if (this.#attempts.length === 0) return;
+    if (!existsSync(this.#memory)) return;
+    const attempts = JSON.parse(readFileSync(this.#memory, 'utf8')) as AttemptRow[];
     const connection = new Sqlite(this.path, { fileMustExist: true });
     try {
-      for (const attempt of this.#attempts) {
+      for (const attempt of attempts) {
         const columns = Object.keys(attempt);
         const values = columns.map((column) => `@${column}`).join(', ');
         connection

@@ -9,8 +9,13 @@ import { archiveFolder } from '../../src/storage/archive-folder.js';
 import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
 import { openSqliteCatalog } from '../../src/storage/sqlite.js';
 
-/** @param pin of the default cluster. @returns the path of the archive, in the deployment's folder */
-export async function makeArchive(configurationPath: string, folder: string, pin: string): Promise<string> {
+/** @param pin of the default cluster. @param hasKeys whether the cluster counts as connected. @returns the path of the archive, in the deployment's folder */
+export async function makeArchive(
+  configurationPath: string,
+  folder: string,
+  pin: string,
+  hasKeys = true,
+): Promise<string> {
   const configuration = await loadConfiguration(configurationPath);
   const { path } = configuration.catalog;
   const catalog = await openSqliteCatalog({ path, clock: systemClock });
@@ -34,7 +39,7 @@ export async function makeArchive(configurationPath: string, folder: string, pin
       {
         ...{ clock: systemClock, identity: configuration.identity, holdfastVersion: '0.0.0', callTimeoutMs: 10_000 },
         clusters: () => configuration.clusters.map((each) => ({ ...each, clusterId: each.id })),
-        connectedCluster: (id) => (id === cluster.id ? outcome.cluster : undefined),
+        connectedCluster: (id) => (hasKeys && id === cluster.id ? outcome.cluster : undefined),
         isMaterialKept: (id) => catalog.isMaterialKept(id),
         turn: () => Promise.resolve(),
       },

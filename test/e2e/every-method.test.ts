@@ -71,9 +71,16 @@ describe('every method', () => {
     expect(await bench.client.refusal('DeleteBackup', { backup_id: backupId })).toMatchObject({
       reason: 'KMS_INVALID_STATE',
     });
-    await waitFor(() => bench.call('CreateBackup'));
-    await backupsEnded(bench.client);
-    await waitFor(() => bench.call('DeleteBackup', { backup_id: backupId }));
+    await waitFor(async () => {
+      const { backup_id: second } = await bench.call('CreateBackup');
+      await backupsEnded(bench.client);
+      const { backups } = await bench.call('DescribeBackups', { backup_id: second });
+      expect((backups as Message[])[0]).toMatchObject({ state: 'BACKUP_STATE_COMPLETE' });
+    });
+    // The clock of the bench stands still, so both began at the same time.
+    const { backups: both } = await bench.call('DescribeBackups');
+    const older = (both as Message[]).filter(({ state }) => state === 'BACKUP_STATE_COMPLETE').at(-1);
+    await waitFor(() => bench.call('DeleteBackup', { backup_id: older?.['backup_id'] }));
     const unknown = { backup_id: '0'.repeat(32) };
     for (const method of ['DescribeBackups', 'ReadBackup', 'VerifyBackup', 'DeleteBackup'])
       expect(await bench.client.refusal(method, unknown)).toMatchObject({ reason: 'NOT_FOUND' });

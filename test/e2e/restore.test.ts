@@ -83,8 +83,10 @@ async function expectDecrypted(kept: readonly Kept[]): Promise<void> {
   }
 }
 
-const archived = (): Promise<string> =>
-  makeArchive(wrapped.deployment.configurationPath, wrapped.deployment.folder, wrapped.deployment.defaultCluster.pin);
+const archived = (hasKeys = true): Promise<string> => {
+  const { configurationPath, folder, defaultCluster } = wrapped.deployment;
+  return makeArchive(configurationPath, folder, defaultCluster.pin, hasKeys);
+};
 
 async function restore(archive: string, ...words: string[]): Promise<{ outcome: Outcome; printed: Message }> {
   const line = ['backup', 'restore', archive, ...words, '--output', 'json'];
@@ -221,6 +223,38 @@ test('an archive that was changed is refused, and nothing is written', async () 
   expect((await restore(changed)).outcome.stderr).toContain('reason: truncated');
   expect(existsSync(catalogPath())).toBe(false);
   expect(wrapped.onTokens()).toEqual([[], []]);
+});
+
+test('an archive that nothing authenticates gives no catalog, unless an operator says so', async () => {
+  await fill(2);
+  const archive = await archived(false);
+  loseCatalog();
+  const { outcome } = await restore(archive);
+  expect([outcome.exitCode, outcome.stderr]).toEqual([5, expect.stringContaining('UNAUTHENTICATED') as string]);
+  expect(existsSync(catalogPath())).toBe(false);
+  const accepted = await restore(archive, '--unauthenticated');
+  expect(accepted.printed).toMatchObject({ catalog: { keys: 2 }, proved: 0, catalog_only_clusters: ['default'] });
+});
+
+test('a member that is away is named, and the restore is not complete', async () => {
+  await fill(2);
+  const archive = await archived();
+  loseCatalog();
+  wrapped.emptyMember(1);
+  wrapped.member(1).fault.remove('device-error');
+  const { outcome, printed } = await restore(archive);
+  expect(outcome.exitCode).toBe(5);
+  expect(printed).toMatchObject({
+    members: [
+      { member: 'a', open: true },
+      { member: 'b', open: false },
+    ],
+  });
+  wrapped.member(1).fault.heal();
+  wrapped.ageKeys();
+  const again = await restore(archive);
+  expect(again.outcome.exitCode, again.outcome.stderr).toBe(0);
+  wrapped.expectAllOnAll();
 });
 
 test('a wrong PIN costs one login, however often the restore is run', async () => {

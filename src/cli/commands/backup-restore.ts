@@ -28,6 +28,8 @@ export function addRestoreCommand(backup: Command, terminal: Terminal): void {
   withOptions(backup.command('restore <archive>'))
     .description('give the catalog, and the members their keys, back from an archive')
     .option('--dry-run', 'prove the archive and compare, and write nothing')
+    .option('--tombstones-of <file>', 'keep deleted what was deleted in this catalog, which was moved away')
+    .option('--unauthenticated', 'take a catalog that no cluster’s MAC is over')
     .addHelpText('after', examples)
     .action(async (file: string, options: RestoreOptions) => {
       const { restoreBackup } = await import('../restore/restore-backup.js');
@@ -70,9 +72,10 @@ function sentences({ catalog, catalogOnly, members, proved, unproved }: RestoreR
 }
 
 function memberSentence(
-  { memberName, isCurrent, lacking, restored, failed, missing }: RestoredMember,
+  { memberName, isOpen, isCurrent, lacking, restored, failed, missing }: RestoredMember,
   dryRun: boolean,
 ): string {
+  if (!isOpen) return `member ${memberName} could not be opened: run it again when it is there`;
   if (!isCurrent)
     return `member ${memberName} lacks the wrapping keys in use and ${lacking} keys: holdfast cluster add-member`;
   if (dryRun) return `member ${memberName} lacks ${lacking} keys`;
@@ -104,9 +107,10 @@ export function asJson({
     proved,
     unproved: unproved.map(({ materialId, message }) => ({ material_id: materialId, message })),
     catalog_only_clusters: catalogOnly,
-    members: members.map(({ clusterId, memberName, isCurrent, ...counts }) => ({
+    members: members.map(({ clusterId, memberName, isCurrent, isOpen, ...counts }) => ({
       cluster_id: clusterId,
       member: memberName,
+      open: isOpen,
       current: isCurrent,
       ...counts,
     })),
@@ -114,7 +118,7 @@ export function asJson({
 }
 
 function requireComplete({ members, unproved }: RestoreResult, dryRun: boolean): void {
-  const isMissing = !dryRun && members.some(({ missing }) => missing > 0);
+  const isMissing = !dryRun && members.some(({ missing, isOpen }) => missing > 0 || !isOpen);
   if (!isMissing && unproved.length === 0) return;
   throw new CliError(exitCodes.checkFailed, 'INCOMPLETE', 'keys are missing that this archive could not give back', {
     hint: 'run it again; an older archive may have what this one lacks',

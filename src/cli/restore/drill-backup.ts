@@ -1,15 +1,13 @@
 import { existsSync, rmSync } from 'node:fs';
-import { clustersWithMaterial } from '../../backup/manifest.js';
+import type { RestoredMember } from '../../jobs/restore-keys.js';
 import { systemClock as clock } from '../../clock-system.js';
-import type { HsmCluster } from '../../clusters/hsm-cluster.js';
 import { materialsOfCluster } from '../../keys/cluster-materials.js';
-import type { SqliteCatalog } from '../../storage/sqlite.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import { loadForCommand } from '../local-configuration.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile } from './archive-file.js';
 import { decryptSamples, readSamples, type SampleOutcome } from './drill-samples.js';
-import { restoreBackup, type RestoreOptions, type RestoreResult } from './restore-backup.js';
+import { type AfterRestore, restoreBackup, type RestoreOptions, type RestoreResult } from './restore-backup.js';
 
 /** The options of `backup drill`. */
 export interface DrillOptions extends RestoreOptions {
@@ -44,18 +42,18 @@ export async function drillBackup(terminal: Terminal, file: string, options: Dri
   if (existsSync(catalog.path)) throw notScratch(`there is a catalog at ${catalog.path}`);
   const { manifest } = await ArchiveFile.open(file);
   const before = await restoreBackup(terminal, file, { ...options, dryRun: true });
-  for (const { memberName, lacking } of before.members)
-    if (lacking < before.proved) throw notScratch(`member ${memberName} has keys of the archive`);
+  for (const member of before.members) requireScratch(member);
 
   const startedDate = clock.now();
   const startedMs = clock.monotonicMs();
   let outcome: SampleOutcome = { given: 0, decrypted: 0, failures: [] };
   let recoveryTimeMs = 0;
-  const restored = await restoreBackup(terminal, file, options, async (opened, connectedCluster) => {
-    outcome = await decryptSamples(samples, opened, connectedCluster, clock);
+  const restored = await restoreBackup(terminal, file, options, async (opened) => {
+    outcome = await decryptSamples(samples, opened.catalog, opened.connectedCluster, clock);
     recoveryTimeMs = clock.monotonicMs() - startedMs;
-    if (options.keep === true) return;
-    for (const { clusterId } of clustersWithMaterial(manifest)) await destroyAll(opened, connectedCluster(clusterId));
+    // A member that was open for the first time now may be no scratch token: its keys are not the drill's.
+    for (const member of opened.members) requireScratch(member);
+    if (options.keep !== true) for (const member of opened.members) await destroyKeys(opened, member);
   });
   if (options.keep !== true)
     for (const end of ['', '-wal', '-shm', '-lock']) rmSync(catalog.path + end, { force: true });
@@ -64,11 +62,26 @@ export async function drillBackup(terminal: Terminal, file: string, options: Dri
   return { ...times, restored, samples: outcome, kept: options.keep === true };
 }
 
-/** The keys on scratch tokens, none of which was there before. */
-async function destroyAll(catalog: SqliteCatalog, cluster: HsmCluster | undefined): Promise<void> {
+/** @throws CliError unless the member is open and has none of the catalog's keys */
+function requireScratch({ memberName, isOpen, expected, lacking }: RestoredMember): void {
+  if (!isOpen) throw notScratch(`member ${memberName} could not be opened, so nothing is known of it`);
+  if (lacking < expected) throw notScratch(`member ${memberName} has keys of the archive`);
+}
+
+/** The keys on one scratch token, which had none of them before. */
+async function destroyKeys(
+  { catalog, audit, connectedCluster }: Parameters<AfterRestore>[0],
+  { clusterId, memberName }: RestoredMember,
+): Promise<void> {
+  const cluster = connectedCluster(clusterId);
   if (cluster === undefined) return;
-  for await (const { materialId } of materialsOfCluster(catalog, cluster.clusterId))
-    await cluster.perform('destroyKeyMaterial', { materialId }, { deadlineMs: clock.monotonicMs() + callTimeoutMs });
+  const parameters = { cluster_id: clusterId, member: memberName };
+  await audit.perform({ operation: 'DestroyKeysOfDrill', resources: [], parameters }, async () => {
+    for await (const { materialId } of materialsOfCluster(catalog, clusterId)) {
+      const call = { deadlineMs: clock.monotonicMs() + callTimeoutMs };
+      await cluster.perform('destroyKeyMaterial', { materialId, memberName }, call);
+    }
+  });
 }
 
 function notScratch(why: string): CliError {

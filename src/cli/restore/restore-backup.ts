@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ActAudit } from '../../audit/act-audit.js';
+import { clustersWithMaterial } from '../../backup/manifest.js';
 import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
@@ -13,9 +14,11 @@ import { RollbackGuard } from '../../jobs/rollback-guard.js';
 import type { PasswordSealer } from '../../keystores/catalog.js';
 import { requireNone } from '../../storage/catalog-problem.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
+import { mergeTombstones } from '../../storage/merge-tombstones.js';
 import type { RestoredCatalog } from '../../storage/restore-catalog.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../storage/sqlite.js';
 import { StagedCatalog } from '../../storage/staged-catalog.js';
+import { CliError, exitCodes } from '../exit-codes.js';
 import { configurationError, loadForCommand, orCatalogError } from '../local-configuration.js';
 import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
@@ -29,13 +32,19 @@ export interface RestoreOptions extends RestorePinOptions {
   config: string;
   output: 'table' | 'json';
   dryRun?: true;
+  /** The catalog that was moved away: what was deleted in it stays deleted. */
+  tombstonesOf?: string;
+  /** Accepts an archive that nothing authenticates. */
+  unauthenticated?: true;
 }
 
 /** Called with what was restored, while it is open. */
-export type AfterRestore = (
-  catalog: SqliteCatalog,
-  connectedCluster: (clusterId: string) => HsmCluster | undefined,
-) => Promise<void>;
+export type AfterRestore = (restored: {
+  catalog: SqliteCatalog;
+  audit: ActAudit;
+  members: readonly RestoredMember[];
+  connectedCluster: (clusterId: string) => HsmCluster | undefined;
+}) => Promise<void>;
 
 /** What a restore did. */
 export interface RestoreResult {
@@ -126,6 +135,8 @@ class Restore {
     if (existsSync(configuration.catalog.path)) {
       requireNone(await configuredCatalogProblem(configuration));
       return this.#onCatalog(configuration.catalog.path, async (catalog) => {
+        const rollback = await catalog.findRollback();
+        if (rollback !== undefined) throw new CliError(exitCodes.checkFailed, 'CATALOG_ROLLED_BACK', rollback.message);
         const verified = await this.#verify(catalog, 'in-use');
         return this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use'));
       });
@@ -141,6 +152,7 @@ class Restore {
     const place = { owner: catalogOwner(configuration), clock: this.#clock };
     const { staged, restored } = await StagedCatalog.of(path, archive.catalog(), place);
     try {
+      if (options.tombstonesOf !== undefined) mergeTombstones(staged.path, options.tombstonesOf, place.owner);
       const verified = await this.#onCatalog(staged.path, (catalog) => this.#verify(catalog, 'restored'));
       if (options.dryRun === true) {
         const members = await this.#onCatalog(staged.path, (catalog) => this.#restoreKeys(catalog, 'restored'));
@@ -163,7 +175,7 @@ class Restore {
   async #verify(catalog: SqliteCatalog, kind: CatalogKind): Promise<VerifiedArchive> {
     const { configuration, archive } = this.#parts;
     const onProgress = await this.#steps.progress('verified', 'of the keys have proved themselves');
-    return this.#onClusters(catalog, kind, (clusters) =>
+    const verified = await this.#onClusters(catalog, kind, (clusters) =>
       verifyArchive(
         {
           clock: this.#clock,
@@ -175,6 +187,19 @@ class Restore {
         { chunks: archive.bytes(), onProgress, signal: never },
       ),
     );
+    if (!verified.isAuthenticated && this.#parts.options.unauthenticated !== true) throw unauthenticated();
+    return verified;
+  }
+
+  /** The configured members of the archive's clusters that could not be opened. */
+  #notOpen(members: readonly RestoredMember[]): RestoredMember[] {
+    const { configuration, archive } = this.#parts;
+    const none = { isOpen: false, isCurrent: false, expected: 0, lacking: 0, restored: 0, failed: 0, missing: 0 };
+    return clustersWithMaterial(archive.manifest).flatMap(({ clusterId }) => {
+      const names = configuration.clusters.find(({ id }) => id === clusterId)?.members.map(({ name }) => name) ?? [];
+      const seen = members.filter((member) => member.clusterId === clusterId).map(({ memberName }) => memberName);
+      return names.filter((name) => !seen.includes(name)).map((memberName) => ({ clusterId, memberName, ...none }));
+    });
   }
 
   async #restoreKeys(catalog: SqliteCatalog, kind: CatalogKind): Promise<RestoredMember[]> {
@@ -198,7 +223,7 @@ class Restore {
         rewrappingCluster: (clusterId: string) => clusters.either(clusterId),
       };
       const members = await restoreKeys(tools, request);
-      if (!request.dryRun) await afterwards(catalog, connectedCluster);
+      if (!request.dryRun) await afterwards({ catalog, audit, members, connectedCluster });
       return members;
     });
   }
@@ -239,9 +264,17 @@ class Restore {
     members: readonly RestoredMember[],
   ): RestoreResult {
     const { archive_id: archiveId, created_date: createdDate } = manifest;
+    const all = [...members, ...this.#notOpen(members)];
     const catalogOnly = manifest.clusters.filter(({ content }) => content === 'catalog-only').map(({ name }) => name);
-    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, members };
+    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, members: all };
   }
 }
 
 const never = new AbortController().signal;
+
+function unauthenticated(): CliError {
+  const message = 'nothing authenticates this archive: it has no key material, and so no MAC';
+  return new CliError(exitCodes.checkFailed, 'UNAUTHENTICATED', message, {
+    hint: 'anyone could have made it; --unauthenticated takes its catalog if you know where it comes from',
+  });
+}
