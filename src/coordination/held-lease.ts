@@ -4,7 +4,7 @@ import { type Lease, LeaseLostError, type Leases } from './leases.js';
 /** The time for which a process that died keeps others from its work, in milliseconds. */
 const defaultTtlMs = 30_000;
 
-/** How often this process has asked for a lease to work under. */
+/** How often this process has asked for a lease that excludes itself. */
 let works = 0;
 
 /** The dependencies of a held lease. */
@@ -15,6 +15,8 @@ export interface LeaseTools {
   holder: string;
   /** The time that a lease lasts without renewal. Default 30 s. */
   ttlMs?: number | undefined;
+  /** Whether each work has a holder of its own. Otherwise a second work of this process takes the lease over. Default false. */
+  excludesOwnProcess?: boolean | undefined;
 }
 
 /** A lease that is renewed in the background until it is released or lost. */
@@ -83,8 +85,7 @@ export async function underLease(
   work: (held: HeldLease) => Promise<void>,
 ): Promise<boolean> {
   const { leases, ttlMs = defaultTtlMs } = tools;
-  // A holder of its own for each work: the lease would let a second one of the same holder in.
-  const holder = `${tools.holder}/${++works}`;
+  const holder = tools.excludesOwnProcess === true ? `${tools.holder}/${++works}` : tools.holder;
   const lease = await leases.acquireLease(name, holder, ttlMs);
   if (lease === undefined) return false;
   const held = new HeldLease(tools, lease, ttlMs);

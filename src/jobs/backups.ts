@@ -120,7 +120,7 @@ export class Backups implements BackupAdministration {
   async remove(backupId: string): Promise<void> {
     const { folder } = this.#storage();
     const record = await this.#recordWithArchive(backupId);
-    const isDone = await underLease(this.#options.leases, leaseName, async () => {
+    const isDone = await underLease(this.#leases, leaseName, async () => {
       const { lastComplete } = summaryOf(await this.#options.catalog.listBackups(), null);
       if (lastComplete?.backupId === backupId) {
         const message = 'This is the newest complete backup. Make another one first.';
@@ -132,10 +132,15 @@ export class Backups implements BackupAdministration {
     if (!isDone) throw busy();
   }
 
+  /** One backup, verification or removal at a time, in this process too. */
+  get #leases(): LeaseTools {
+    return { ...this.#options.leases, excludesOwnProcess: true };
+  }
+
   /** Begins work in the background once this process has the lease. Resolves when the work says that it has begun. */
   #begin(work: (begun: () => void) => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const job = underLease(this.#options.leases, leaseName, () => work(resolve));
+      const job = underLease(this.#leases, leaseName, () => work(resolve));
       const ended = job.then(
         (isDone) => {
           if (isDone) return;
@@ -240,12 +245,11 @@ export class Backups implements BackupAdministration {
   }
 
   async #round(): Promise<void> {
-    const { leases } = this.#options;
     const records = await this.#look();
     const isDue = this.#isDue(records);
     const isWork = isDue || records.some(({ state }) => state === 'RUNNING') || this.#outdated(records).length > 0;
     if (!isWork) return;
-    await underLease(leases, leaseName, async () => {
+    await underLease(this.#leases, leaseName, async () => {
       await this.#endInterrupted();
       // Another process may have made one meanwhile.
       if (isDue && this.#isDue(await this.#options.catalog.listBackups()))

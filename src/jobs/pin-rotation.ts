@@ -97,7 +97,8 @@ export class PinRotations implements PinRotationWork {
   }
 
   #underLease(customKeyStoreId: string, work: () => Promise<void>): Promise<boolean> {
-    const tools = { ...this.#tools.leases, ttlMs: leaseTtlMs };
+    // Two requests at once would each try a PIN that the other has just replaced.
+    const tools = { ...this.#tools.leases, ttlMs: leaseTtlMs, excludesOwnProcess: true };
     return underLease(tools, `pin-rotation/${customKeyStoreId}`, work);
   }
 
