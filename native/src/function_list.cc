@@ -7,15 +7,15 @@
 namespace holdfast {
 namespace {
 
+/// A module without it serves; only its PIN cannot be changed (`token_pin_main.cc`).
+bool isNeededToServe(Function function) { return function != Function::C_SetPIN; }
+
 template <typename Pointer>
 void require(Pointer pointer, Function function) {
-  if (pointer != nullptr) return;
+  if (pointer != nullptr || !isNeededToServe(function)) return;
   throw failure(FailureKind::kModule,
                 std::string("the module's list of functions has no ") + nameOf(function));
 }
-
-/// A module without it serves; only its PIN cannot be changed (`token_pin_main.cc`).
-bool isNeededToServe(Function function) { return function != Function::C_SetPIN; }
 
 }  // namespace
 
@@ -28,8 +28,7 @@ CK_FUNCTION_LIST* requireFunctionList(CK_RV rv, CK_FUNCTION_LIST* functions) {
 }
 
 void requireFunctions(const CK_FUNCTION_LIST& functions) {
-#define HOLDFAST_REQUIRE(name) \
-  if (isNeededToServe(Function::name)) require(functions.name, Function::name);
+#define HOLDFAST_REQUIRE(name) require(functions.name, Function::name);
   HOLDFAST_CALLED_FUNCTIONS(HOLDFAST_REQUIRE)
 #undef HOLDFAST_REQUIRE
 }

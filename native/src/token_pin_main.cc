@@ -26,12 +26,13 @@ namespace {
 /// The parent kills this process at a deadline of its own.
 constexpr auto kLongestTrial = std::chrono::minutes(5);
 /// The maximum length of a PIN: `maximumPinLength` in UTF-8.
-constexpr size_t kLongestPin = 4 * 255;
+constexpr size_t kLongestPin = size_t{4} * 255;
 
 /// The output is a pipe: each line must be seen before the call that may hang.
 void say(const std::string& line) {
-  std::fputs((line + '\n').c_str(), stdout);
-  std::fflush(stdout);
+  // A parent that is gone has killed this process.
+  static_cast<void>(std::fputs((line + '\n').c_str(), stdout));
+  static_cast<void>(std::fflush(stdout));
 }
 
 /// Reads to the end of standard input or to a NUL, without the buffers of the C library. `more` says which.

@@ -72,7 +72,7 @@ std::optional<Witness> witnessInModulus(ByteView modulus) {
   const size_t length = modulus[kLengthPosition];
   const auto content = modulus.subspan(kLengthPosition + 1);
   if (length >= content.size()) return std::nullopt;
-  const auto witness = decodeWitness(content.first(length));
+  auto witness = decodeWitness(content.first(length));
   if (!witness || !std::ranges::equal(witnessModulus(*witness), modulus)) return std::nullopt;
   return witness;
 }

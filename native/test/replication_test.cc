@@ -289,7 +289,7 @@ TEST_F(Replication, AKeyThatSearchesHideIsNeverCountedAsDestroyed) {
 TEST_F(Replication, ABlobIsWrappedAnewForAMemberWithoutItsGeneration) {
   const auto key = make();
   const Bytes blob = wrap(0, key);
-  const Bytes again = valueOf<Bytes>(pool_.run(0, makeRewrapBlob(key, generation_, blob, later_)));
+  const auto again = valueOf<Bytes>(pool_.run(0, makeRewrapBlob(key, generation_, blob, later_)));
   EXPECT_NE(again, blob);
   EXPECT_EQ(valueOf<uint64_t>(pool_.run(1, makeUnwrapKey(key, later_, again))), 1U);
   EXPECT_EQ(copies(0, key), 1U);
