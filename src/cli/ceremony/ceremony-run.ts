@@ -14,13 +14,13 @@ import { hsmError } from './hsm-error.js';
 import { confirmEarlierKeys, type MarkingOptions, requireNothingToResume, waitForOfficer } from './marking.js';
 import { underModuleLocks } from './module-locks.js';
 import type { Attestation } from './record.js';
-import type { CeremonySteps } from './steps.js';
+import type { OperatorSteps } from '../operator-steps.js';
 import type { SurveyedMember } from './survey.js';
 
 /** Everything that one ceremony needs. */
 export interface CeremonyPlan {
   readonly terminal: Terminal;
-  readonly steps: CeremonySteps;
+  readonly steps: OperatorSteps;
   readonly configuration: Configuration;
   readonly clusterId: string;
   readonly generation: number;
@@ -107,7 +107,7 @@ async function carry(ceremony: NativeCeremony, plan: CeremonyPlan): Promise<Carr
   return { generation, digest, fingerprints, attestation };
 }
 
-async function carriedBefore(steps: CeremonySteps, generation: number): Promise<Attestation> {
+async function carriedBefore(steps: OperatorSteps, generation: number): Promise<Attestation> {
   await steps.say(
     'carried-before',
     `generation ${generation} was carried by an earlier run; only marks may be missing`,

@@ -5,7 +5,7 @@ import type { Terminal } from '../terminal.js';
 import { askLine } from '../typed-line.js';
 import { grouped, ungrouped } from './fingerprint-text.js';
 import type { Attestation } from './record.js';
-import type { CeremonySteps } from './steps.js';
+import type { OperatorSteps } from '../operator-steps.js';
 
 /** How the fingerprints are compared; if neither is given, the operator is asked. */
 export interface ComparisonOptions {
@@ -47,7 +47,7 @@ export function shownFingerprints(carryKeys: readonly NativeCarryKeyFingerprint[
  */
 export async function compareFingerprints(
   terminal: Terminal,
-  steps: CeremonySteps,
+  steps: OperatorSteps,
   shown: readonly ShownFingerprint[],
   options: ComparisonOptions,
 ): Promise<Attestation> {

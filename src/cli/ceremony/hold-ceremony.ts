@@ -25,7 +25,7 @@ import type { CeremonyPurpose } from './record.js';
 import { readSigningKey, recordPath, type RecordOptions, requireRecordPlace } from './record-file.js';
 import type { SigningKey } from './record-signature.js';
 import { concludeCeremony, type Conclusion } from './conclude.js';
-import { CeremonySteps } from './steps.js';
+import { OperatorSteps } from '../operator-steps.js';
 import { type SurveyedMember, surveyMember, surveyMembers } from './survey.js';
 import { checkTrustOf } from './trust-check.js';
 import { UnrecordedNote } from './unrecorded.js';
@@ -53,7 +53,7 @@ export interface CeremonyRequest {
 /** One command's run, after its options were checked. */
 interface Session {
   readonly terminal: Terminal;
-  readonly steps: CeremonySteps;
+  readonly steps: OperatorSteps;
   readonly options: CeremonyOptions;
   readonly request: CeremonyRequest;
   readonly configuration: Configuration;
@@ -83,7 +83,7 @@ export async function holdCeremony(
   const names = members.map(({ name }) => name);
   requirePinSources(terminal, configuration, cluster, names, options);
   const signingKey = await readSigningKey(options.signingKey);
-  const steps = new CeremonySteps(terminal, options.output);
+  const steps = new OperatorSteps(terminal, options.output);
   const session = { terminal, steps, options, request, configuration, cluster, members, signingKey };
   return onCeremonyHost(configuration, options.besideService === true, () => hold(session));
 }
@@ -198,7 +198,7 @@ function isUnlikeOnMembers(error: unknown): boolean {
   return isNativeFailure(error) && (error.kind === 'material-missing' || error.kind === 'material-mismatch');
 }
 
-async function introduce(steps: CeremonySteps, members: readonly SurveyedMember[]): Promise<void> {
+async function introduce(steps: OperatorSteps, members: readonly SurveyedMember[]): Promise<void> {
   for (const { name, token, profile, generations } of members) {
     const numbers = generations.map(({ number }) => number);
     const has = numbers.length === 0 ? 'no generation yet' : `generation ${numbers.join(', ')}`;

@@ -5,7 +5,7 @@ import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
 import { askLine } from '../typed-line.js';
 import { grouped, ungrouped } from './fingerprint-text.js';
-import type { CeremonySteps } from './steps.js';
+import type { OperatorSteps } from '../operator-steps.js';
 import type { SurveyedMember } from './survey.js';
 
 /** The treatment of keys that an earlier run left for an officer to mark. */
@@ -18,7 +18,7 @@ export interface MarkingOptions {
 
 interface Pausing {
   readonly terminal: Terminal;
-  readonly steps: CeremonySteps;
+  readonly steps: OperatorSteps;
   readonly members: readonly SurveyedMember[];
   readonly generation: number;
   readonly marking: MarkingOptions;

@@ -6,13 +6,13 @@ import { hsmError } from './hsm-error.js';
 import { underModuleLocks } from './module-locks.js';
 import type { UserPins } from './pins.js';
 import type { TrustCheck } from './record.js';
-import type { CeremonySteps } from './steps.js';
+import type { OperatorSteps } from '../operator-steps.js';
 import { deadlineOf, type SurveyedMember } from './survey.js';
 
 /** Everything that the attacks need. */
 export interface TrustCheckPlan {
   readonly configuration: Configuration;
-  readonly steps: CeremonySteps;
+  readonly steps: OperatorSteps;
   readonly clusterId: string;
   readonly generation: number;
   readonly members: readonly SurveyedMember[];

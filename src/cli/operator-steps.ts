@@ -1,9 +1,9 @@
-import { printableJsonLine } from '../../printable.js';
-import type { Terminal } from '../terminal.js';
-import { write, writeLine } from '../terminal.js';
+import { printableJsonLine } from '../printable.js';
+import type { Terminal } from './terminal.js';
+import { write, writeLine } from './terminal.js';
 
-/** Reports what a ceremony does, on stderr: a sentence for people, or a line of JSON for programs. */
-export class CeremonySteps {
+/** Reports what an operator's command does, on stderr: a sentence for people, or a line of JSON for programs. */
+export class OperatorSteps {
   readonly #terminal: Terminal;
   readonly #format: 'table' | 'json';
 
