@@ -107,6 +107,7 @@ const judging: Record<string, number> = {
   'backup create': 5,
   'backup verify': 5,
   'key-store rotate-pin': 6,
+  'cluster rotate-pin': 6,
 };
 
 /** Every command that asks a server; the first test compares the list with the program's help. */
@@ -140,6 +141,8 @@ const commands: Record<string, string[]> = {
   'backup delete': ['0'.repeat(32)],
   'backup key-report': [key],
   'key-store rotate-pin': [store],
+  // The hostile server has a key store on the cluster of this name.
+  'cluster rotate-pin': [hostile],
   encrypt: ['--key-id', key, '--plaintext-file', file],
   decrypt: ['--ciphertext-file', file],
   're-encrypt': ['--ciphertext-file', file, '--destination-key-id', key],

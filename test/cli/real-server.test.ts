@@ -102,6 +102,15 @@ describe('key stores', () => {
     ]);
   });
 
+  test('the PIN is rotated by the name of the key store, or by that of its cluster', async () => {
+    const { clusterId } = deployment.customCluster;
+    expect(await done(['key-store', 'rotate-pin', keyStoreId, '--dry-run'])).toBe('a: OLD\n');
+    const rotated = 'a: NEW\nevery member and the catalog have the new PIN\n';
+    expect(await done(['cluster', 'rotate-pin', clusterId])).toBe(rotated);
+    const unknown = await run(['cluster', 'rotate-pin', deployment.defaultCluster.clusterId]);
+    expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: NOT_FOUND: .*\nhint: /)]);
+  });
+
   test('a refusal of the server is exit code 1, with its error code', async () => {
     const again = await run(create('--password-stdin'), { stdin: deployment.customCluster.pin });
     expect([again.exitCode, again.stderr]).toEqual([

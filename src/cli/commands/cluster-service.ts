@@ -8,6 +8,7 @@ import { addConnectionOptions } from '../connection.js';
 import { CliError, exitCodes } from '../exit-codes.js';
 import { printDone } from '../output.js';
 import { toProtoJson } from '../proto-json.js';
+import { addRotatePinOfCluster } from './rotate-pin.js';
 import { type Terminal, writeJson, writeLines } from '../terminal.js';
 
 const pollIntervalMs = 500;
@@ -18,6 +19,7 @@ export function addClusterServiceCommands(cluster: Command, terminal: Terminal):
   addDrain(cluster, terminal);
   addResume(cluster, terminal);
   addReconcile(cluster, terminal);
+  addRotatePinOfCluster(cluster, terminal);
 }
 
 function addDescribe(parent: Command, terminal: Terminal): void {

@@ -8,7 +8,7 @@ import { printDone, printList, printRecord } from '../output.js';
 import { allPages } from '../pages.js';
 import type { PasswordOptions } from '../password.js';
 import { addPasswordOptions, hasPasswordOption, readPassword } from '../password.js';
-import { addRotatePin } from './key-store-rotate-pin.js';
+import { addRotatePinOfKeyStore } from './rotate-pin.js';
 import type { Terminal } from '../terminal.js';
 
 /** `holdfast key-store …`. */
@@ -21,7 +21,7 @@ export function addKeyStoreCommands(program: Command, terminal: Terminal): void 
   addDisconnect(keyStore, terminal);
   addDescribe(keyStore, terminal);
   addUpdate(keyStore, terminal);
-  addRotatePin(keyStore, terminal);
+  addRotatePinOfKeyStore(keyStore, terminal);
   addDelete(keyStore, terminal);
 }
 

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import type { RotatePinResponse } from '../../faces/grpc/gen/holdfast/admin/v1/credential_service.js';
+import { withClient } from '../client-action.js';
+import type { KmsClient } from '../client.js';
+import { addConnectionOptions } from '../connection.js';
+import { CliError, exitCodes } from '../exit-codes.js';
+import { printDone } from '../output.js';
+import { allPages } from '../pages.js';
+import { addPasswordOptions, hasPasswordOption, type PasswordOptions, readPassword } from '../password.js';
+import { withoutEnumPrefix } from '../proto-json.js';
+import type { Terminal } from '../terminal.js';
+
+const explanation = `
+Without a password the server makes a random PIN, which nobody is shown: to know it, give one. No call fails meanwhile. Run
+it again to continue after an interruption; the server also continues by itself. Exit code 6: a member could not be changed
+yet, because it is away for example; it gets the new PIN when it returns. 1: no member was changed.`;
+
+/** `holdfast key-store rotate-pin`: the PIN on all members and in the catalog. */
+export function addRotatePinOfKeyStore(parent: Command, terminal: Terminal): void {
+  const example = 'holdfast key-store rotate-pin cks-1234567890abcdef0';
+  addRotatePin(parent, terminal, { argument: '<key-store-id>', example, keyStoreId: (_, given) => given });
+}
+
+/** `holdfast cluster rotate-pin`: the same, for the key store of this cluster. */
+export function addRotatePinOfCluster(parent: Command, terminal: Terminal): void {
+  const example = 'holdfast cluster rotate-pin cluster-a2b3c4d5e6f';
+  addRotatePin(parent, terminal, { argument: '<cluster-id>', example, keyStoreId: keyStoreOfCluster });
+}
+
+/** How one of the two commands names the key store. */
+interface Naming {
+  argument: string;
+  example: string;
+  keyStoreId: (client: KmsClient, given: string) => string | Promise<string>;
+}
+
+function addRotatePin(parent: Command, terminal: Terminal, { argument, example, keyStoreId }: Naming): void {
+  const command = parent
+    .command(`rotate-pin ${argument}`)
+    .description('change the PIN on every HSM of a connected custom key store, while the server serves')
+    .option('--dry-run', 'only show the members')
+    .addHelpText('after', `\nExamples:\n  ${example} --dry-run\n  ${example} --password-file new.pin\n${explanation}`);
+  addConnectionOptions(addPasswordOptions(command)).action(
+    withClient<PasswordOptions & { dryRun?: boolean }, [string]>(terminal, async ({ client, options }, given) => {
+      const customKeyStoreId = await keyStoreId(client, given);
+      const keyStorePassword = hasPasswordOption(options) ? await readPassword(terminal, options) : undefined;
+      const { dryRun } = options;
+      const response = await client.call('rotatePin', { customKeyStoreId, keyStorePassword, dryRun });
+      await printDone(terminal, options.output, lines(response), response);
+      if (response.complete === true || dryRun === true) return;
+      const pending = response.pendingMemberName ?? 'a member';
+      throw new CliError(exitCodes.degraded, 'NOT_COMPLETE', `${pending} could not be changed yet; the log says why`);
+    }),
+  );
+}
+
+async function keyStoreOfCluster(client: KmsClient, clusterId: string): Promise<string> {
+  const stores = await allPages(async (marker) => {
+    const { customKeyStores: items, ...page } = await client.call('describeCustomKeyStores', { marker });
+    return { ...page, items };
+  });
+  const id = stores.find(({ cloudHsmClusterId }) => cloudHsmClusterId === clusterId)?.customKeyStoreId;
+  if (id !== undefined) return id;
+  throw new CliError(exitCodes.refused, 'NOT_FOUND', `no custom key store has the cluster ${clusterId}`, {
+    hint: 'holdfast key-store describe shows them; the PIN of the default key store is changed by hand',
+  });
+}
+
+function lines({ complete, members }: RotatePinResponse): string[] {
+  const shown = members.map(
+    ({ memberName, phase }) => `${memberName}: ${withoutEnumPrefix('pin_phase', phase ?? 'PIN_PHASE_UNSPECIFIED')}`,
+  );
+  return complete === true ? [...shown, 'every member and the catalog have the new PIN'] : shown;
+}
