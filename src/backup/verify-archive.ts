@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import type { HsmCluster } from '../clusters/hsm-cluster.js';
 import { HoldfastError } from '../errors.js';
 import type { BackupMacs } from './archive-macs.js';
-import { type ArchivePart, readArchive } from './archive-reader.js';
+import { type ArchivePart, type ClaimedMac, readArchive } from './archive-reader.js';
 import { authenticate } from './authenticate.js';
 import { InOrder } from './in-order.js';
 import { clustersWithMaterial, type Manifest } from './manifest.js';
@@ -17,6 +17,8 @@ export interface VerificationTools {
   isConfigured: (clusterId: string) => boolean;
   /** Undefined if the cluster is not connected here. */
   connectedCluster: (clusterId: string) => HsmCluster | undefined;
+  /** Whether an operator has said that the cluster is left out: its keys and MACs prove nothing. Left out: none is. */
+  isLeftOut?: (clusterId: string) => boolean;
   /** As for making archives. */
   turn: (signal: AbortSignal) => Promise<void>;
   callTimeoutMs: number;
@@ -37,7 +39,7 @@ export interface VerifiedArchive {
   proved: number;
   /** Materials that did not, though their record is authentic; at most the first 100. */
   unproved: readonly { materialId: string; message: string }[];
-  /** Whether a cluster's MAC is over it. Without key material there is none: then only damage would have shown. */
+  /** Whether a cluster's MAC over it was right. Without key material there is none: then only damage would have shown. */
   isAuthenticated: boolean;
 }
 
@@ -84,7 +86,7 @@ class Verification {
 
   get progress(): { done: number; total: number } {
     const clusters = this.#manifest?.clusters.filter(({ content }) => content === 'key-material') ?? [];
-    const total = clusters.reduce((sum, { materials }) => sum + materials, 0);
+    const total = clusters.reduce((sum, each) => sum + (this.#isLeftOut(each.cluster_id) ? 0 : each.materials), 0);
     return { done: this.#proved + this.#unproved.length, total };
   }
 
@@ -95,11 +97,11 @@ class Verification {
         this.#manifest = part.manifest;
         return;
       case 'material':
+        if (this.#isLeftOut(part.material.cluster_id)) return;
         return this.#proofs.add(this.#prove(part));
       case 'end':
         await this.#proofs.end();
-        for (const mac of part.macs) await authenticate(mac, this.#macs);
-        this.#ended = { totals: part.totals, isAuthenticated: part.macs.length > 0 };
+        this.#ended = { totals: part.totals, isAuthenticated: await this.#authenticate(part.macs) };
         return;
       case 'catalog':
       case 'absence':
@@ -114,10 +116,33 @@ class Verification {
     return { manifest, ...ended, proved: this.#proved, unproved };
   }
 
+  /**
+   * Each MAC is over all of the archive. That of a cluster without keys in it is not needed beside another: such a cluster
+   * may be gone for good.
+   * @returns whether there was one
+   */
+  async #authenticate(claimed: readonly ClaimedMac[]): Promise<boolean> {
+    const isNeeded = ({ clusterId }: ClaimedMac): boolean =>
+      this.#materialsOf(clusterId) > 0 || this.#tools.connectedCluster(clusterId) !== undefined;
+    const macs = claimed.filter(({ clusterId }) => !this.#isLeftOut(clusterId));
+    const needed = macs.filter(isNeeded);
+    const checked = needed.length > 0 ? needed : macs;
+    for (const mac of checked) await authenticate(mac, this.#macs);
+    return checked.length > 0;
+  }
+
+  #isLeftOut(clusterId: string): boolean {
+    return this.#tools.isLeftOut?.(clusterId) === true;
+  }
+
+  #materialsOf(clusterId: string): number {
+    return this.#manifest?.clusters.find(({ cluster_id }) => cluster_id === clusterId)?.materials ?? 0;
+  }
+
   /** Before the HSMs are asked for anything: an archive of another site names clusters that are not here. */
   #requireClusters(manifest: Manifest): void {
     for (const { clusterId } of clustersWithMaterial(manifest)) {
-      if (this.#tools.isConfigured(clusterId)) continue;
+      if (this.#tools.isConfigured(clusterId) || this.#isLeftOut(clusterId)) continue;
       const message = `The archive has keys of cluster ${clusterId}, which the configuration does not have.`;
       throw new ArchiveRefusal('wrong-cluster', message);
     }

@@ -13,6 +13,7 @@ Examples:
   holdfast backup restore /backup/holdfast-2026-11-29.backup --dry-run
   holdfast backup restore /backup/holdfast-2026-11-29.backup --config /etc/holdfast/holdfast.yaml
   holdfast backup restore latest.backup --recovery-member vault=vault.pin
+  holdfast backup restore latest.backup --without-cluster payments
 
 On the host of the service and as its user. A missing catalog is restored; the service must not run then. Where there is a
 catalog, only keys that members lack are restored, and only those that it has: no deleted key comes back.
@@ -21,7 +22,10 @@ Nothing is written before the whole archive has proved itself. It can be ended a
 Every member lost: put new tokens into the configuration, make them a generation from a recovery member (holdfast cluster
 add-member), and name that member here. docs/operating/disaster-recovery.md walks through it.
 
-Exit code 5: the archive is refused, or keys are missing afterwards.`;
+One cluster lost keeps no other away: --without-cluster restores the catalog and the keys of the others. When it is back, run the
+restore again without that option.
+
+Exit code 5: the archive is refused, or keys are missing afterwards. Keys of a cluster that was left out are not counted.`;
 
 /** `holdfast backup restore`. */
 export function addRestoreCommand(backup: Command, terminal: Terminal): void {
@@ -34,7 +38,7 @@ export function addRestoreCommand(backup: Command, terminal: Terminal): void {
     .action(async (file: string, options: RestoreOptions) => {
       const { restoreBackup } = await import('../restore/restore-backup.js');
       const result = await restoreBackup(terminal, file, options);
-      await printDone(terminal, options.output, sentences(result, options.dryRun === true), asJson(result));
+      await printDone(terminal, options.output, sentences(file, result, options.dryRun === true), asJson(result));
       requireComplete(result, options.dryRun === true);
     });
 }
@@ -55,10 +59,19 @@ export function withOptions(command: Command): Command {
       'open a recovery member with the user PIN in this file (0600); repeatable',
       collectMemberValue,
     )
-    .optionsGroup('Options:');
+    .optionsGroup('Options:')
+    .option(
+      '--without-cluster <cluster>',
+      'do not open this cluster, and restore none of its keys; repeatable',
+      (name: string, before: string[] | undefined) => [...(before ?? []), name],
+    );
 }
 
-function sentences({ catalog, catalogOnly, members, proved, unproved }: RestoreResult, dryRun: boolean): string[] {
+function sentences(
+  file: string,
+  { catalog, catalogOnly, leftOut, members, proved, unproved }: RestoreResult,
+  dryRun: boolean,
+): string[] {
   const would = dryRun ? ' (dry run: nothing was written)' : '';
   return [
     `${proved} keys of the archive have proved themselves${unproved.length === 0 ? '' : `, and ${unproved.length} have not`}${would}`,
@@ -66,6 +79,10 @@ function sentences({ catalog, catalogOnly, members, proved, unproved }: RestoreR
       ? 'the catalog was there, and was not changed'
       : `catalog: ${catalog.keys} keys; the encryption counts of ${catalog.raisedMaterials} were raised; deletions are held: holdfast deletion-hold describe`,
     ...members.map((member) => `${member.clusterId} ${memberSentence(member, dryRun)}`),
+    ...leftOut.map(
+      ({ name, materials }) =>
+        `cluster ${name} was left out: its ${materials} keys were neither proved nor restored; when it is back: holdfast backup restore ${file}`,
+    ),
     ...catalogOnly.map((name) => `cluster ${name}: the archive has no key material of it`),
     ...unproved.map(({ materialId, message }) => `key material ${materialId} did not prove itself: ${message}`),
   ];
@@ -90,6 +107,7 @@ export function asJson({
   proved,
   unproved,
   catalogOnly,
+  leftOut,
   members,
 }: RestoreResult): object {
   return {
@@ -107,6 +125,11 @@ export function asJson({
     proved,
     unproved: unproved.map(({ materialId, message }) => ({ material_id: materialId, message })),
     catalog_only_clusters: catalogOnly,
+    left_out_clusters: leftOut.map(({ cluster_id, name, materials }) => ({
+      cluster_id,
+      name,
+      key_materials: materials,
+    })),
     members: members.map(({ clusterId, memberName, isCurrent, isOpen, ...counts }) => ({
       cluster_id: clusterId,
       member: memberName,

@@ -1,5 +1,5 @@
 import { eitherCluster } from '../../backup/either-cluster.js';
-import { clustersWithMaterial, type Manifest } from '../../backup/manifest.js';
+import type { ManifestCluster } from '../../backup/manifest.js';
 import type { HsmCluster } from '../../clusters/hsm-cluster.js';
 import { OperatorClusters, type OperatorClustersTools } from '../../composition/operator-clusters.js';
 import type { ClusterConfiguration } from '../../config/configuration.js';
@@ -19,20 +19,26 @@ export class OpenedArchiveClusters {
   }
 
   /**
-   * Opens the members of each cluster with key material, and the recovery members that the operator named.
+   * Opens the members of each of these clusters, and the recovery members that the operator named. One of which the archive
+   * has no keys may be gone, unless it is the only one that could prove the archive.
    * @throws CliError if no member of a cluster opens
    */
   static async open(
     tools: OperatorClustersTools,
     sources: CredentialSources,
-    manifest: Manifest,
+    wanted: readonly ManifestCluster[],
   ): Promise<OpenedArchiveClusters> {
     const opened = new OpenedArchiveClusters(new OperatorClusters(tools));
+    const absent: unknown[] = [];
     try {
-      for (const { clusterId } of clustersWithMaterial(manifest)) {
+      for (const { cluster_id: clusterId, materials } of wanted) {
         const cluster = tools.configuration.clusters.find(({ id }) => id === clusterId);
-        if (cluster !== undefined) await opened.#open(sources, cluster);
+        const failure = cluster === undefined ? undefined : await opened.#open(sources, cluster);
+        if (failure !== undefined && materials > 0) throw failure;
+        if (failure !== undefined) absent.push(failure);
       }
+      if (absent.length > 0 && opened.#members.size + opened.#recovery.size === 0) throw absent[0];
+      for (const failure of absent) tools.onBackgroundError(failure, 'opening a cluster without keys in the archive');
       return opened;
     } catch (error) {
       await opened.close();
@@ -54,7 +60,8 @@ export class OpenedArchiveClusters {
     return this.#clusters.close();
   }
 
-  async #open(sources: CredentialSources, cluster: ClusterConfiguration): Promise<void> {
+  /** @returns why it is not open enough; undefined if it is */
+  async #open(sources: CredentialSources, cluster: ClusterConfiguration): Promise<CliError | undefined> {
     const failures: unknown[] = [];
     const credential = await memberCredential(sources, cluster);
     if (credential !== undefined) {
@@ -71,7 +78,7 @@ export class OpenedArchiveClusters {
     }
     // A recovery member that was named must open: its PIN was meant for it.
     const isEnough = recovery === undefined ? this.#members.has(cluster.id) : this.#recovery.has(cluster.id);
-    if (!isEnough) throw notOpen(cluster, failures);
+    return isEnough ? undefined : notOpen(cluster, failures);
   }
 }
 
@@ -80,7 +87,7 @@ function notOpen({ name }: ClusterConfiguration, failures: readonly unknown[]): 
   const message = `no member of cluster ${name} could be opened`;
   return new CliError(exitCodes.checkFailed, 'CLUSTER', message, {
     details,
-    hint: '--pin-file CLUSTER=FILE gives another PIN; --recovery-member MEMBER=FILE opens a recovery member',
+    hint: `--pin-file CLUSTER=FILE gives another PIN; --recovery-member MEMBER=FILE opens a recovery member; if it is lost for now, --without-cluster ${name} restores the others`,
     cause: failures[0],
   });
 }

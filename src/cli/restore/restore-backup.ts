@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ActAudit } from '../../audit/act-audit.js';
-import { clustersWithMaterial } from '../../backup/manifest.js';
+import type { ManifestCluster } from '../../backup/manifest.js';
 import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
@@ -23,6 +23,7 @@ import { configurationError, loadForCommand, orCatalogError } from '../local-con
 import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
+import { type ChosenClusters, chooseClusters } from './chosen-clusters.js';
 import { OpenedArchiveClusters } from './opened-archive-clusters.js';
 import { requireNames, type RestorePinOptions } from './restore-pins.js';
 import { RestoreSteps } from './restore-steps.js';
@@ -36,6 +37,8 @@ export interface RestoreOptions extends RestorePinOptions {
   tombstonesOf?: string;
   /** Accepts an archive that nothing authenticates. */
   unauthenticated?: true;
+  /** Clusters that are not opened: nothing of theirs is proved, and no key of theirs is restored. */
+  withoutCluster?: readonly string[];
 }
 
 /** Called with what was restored, while it is open. */
@@ -56,6 +59,8 @@ export interface RestoreResult {
   unproved: VerifiedArchive['unproved'];
   /** Clusters of which the archive has the catalog's records alone. */
   catalogOnly: readonly string[];
+  /** Clusters that the operator left out. */
+  leftOut: readonly ManifestCluster[];
   members: readonly RestoredMember[];
 }
 
@@ -82,15 +87,19 @@ export async function restoreBackup(
   const configuration = await loadForCommand(options.config);
   requireNames(configuration, options);
   const archive = await ArchiveFile.open(file);
+  const chosen = chooseClusters(archive.manifest, configuration, options.withoutCluster ?? []);
   const { path } = configuration.catalog;
-  const parameters = { file, path, archive_id: archive.manifest.archive_id, dry_run: options.dryRun === true };
+  const parameters = {
+    ...{ file, path, archive_id: archive.manifest.archive_id, dry_run: options.dryRun === true },
+    without_clusters: chosen.leftOut.map(({ cluster_id }) => cluster_id),
+  };
   const act = { operation: 'RestoreBackup', resources: [], parameters } as const;
   const secrets = await readable(configuration, terminal);
   try {
     return await asOperator(configuration, terminal, act, (audit) =>
       orRefused(file, () =>
         orCatalogError(() =>
-          new Restore({ terminal, configuration, archive, options, secrets, audit, afterwards }).run(),
+          new Restore({ terminal, configuration, archive, chosen, options, secrets, audit, afterwards }).run(),
         ),
       ),
     );
@@ -112,6 +121,7 @@ interface RestoreParts {
   terminal: Terminal;
   configuration: Configuration;
   archive: ArchiveFile;
+  chosen: ChosenClusters;
   options: RestoreOptions;
   secrets: ResolvedSecrets;
   audit: ActAudit;
@@ -173,13 +183,14 @@ class Restore {
   }
 
   async #verify(catalog: SqliteCatalog, kind: CatalogKind): Promise<VerifiedArchive> {
-    const { configuration, archive } = this.#parts;
+    const { configuration, archive, chosen } = this.#parts;
     const onProgress = await this.#steps.progress('verified', 'of the keys have proved themselves');
     const verified = await this.#onClusters(catalog, kind, (clusters) =>
       verifyArchive(
         {
           clock: this.#clock,
           isConfigured: (clusterId) => configuration.clusters.some(({ id }) => id === clusterId),
+          isLeftOut: (clusterId) => chosen.leftOut.some((cluster) => cluster.cluster_id === clusterId),
           connectedCluster: (clusterId) => clusters.either(clusterId),
           turn: () => Promise.resolve(),
           callTimeoutMs,
@@ -191,11 +202,12 @@ class Restore {
     return verified;
   }
 
-  /** The configured members of the archive's clusters that could not be opened. */
+  /** The configured members that should have keys of the archive and could not be opened. */
   #notOpen(members: readonly RestoredMember[]): RestoredMember[] {
-    const { configuration, archive } = this.#parts;
+    const { configuration, chosen } = this.#parts;
     const none = { isOpen: false, isCurrent: false, expected: 0, lacking: 0, restored: 0, failed: 0, missing: 0 };
-    return clustersWithMaterial(archive.manifest).flatMap(({ clusterId }) => {
+    const withKeys = chosen.wanted.filter(({ materials }) => materials > 0);
+    return withKeys.flatMap(({ cluster_id: clusterId }) => {
       const names = configuration.clusters.find(({ id }) => id === clusterId)?.members.map(({ name }) => name) ?? [];
       const seen = members.filter((member) => member.clusterId === clusterId).map(({ memberName }) => memberName);
       return names.filter((name) => !seen.includes(name)).map((memberName) => ({ clusterId, memberName, ...none }));
@@ -242,7 +254,7 @@ class Restore {
     kind: CatalogKind,
     work: (clusters: OpenedArchiveClusters) => Promise<T>,
   ): Promise<T> {
-    const { configuration, archive, secrets, options, terminal, audit } = this.#parts;
+    const { configuration, chosen, secrets, options, terminal, audit } = this.#parts;
     const { failed: onBackgroundError } = this.#steps;
     // To restore a catalog is to accept that it is older than what the members saw last.
     const acceptsRollback = kind === 'restored';
@@ -250,7 +262,7 @@ class Restore {
     const guard = new RollbackGuard({ ...judging, onUnwitnessed: () => undefined });
     const tools = { configuration, catalog, clock: this.#clock, guard, onBackgroundError, log: terminal.stderr };
     const sources = { configuration, catalog, secrets, sealer: this.#sealer, options };
-    const clusters = await OpenedArchiveClusters.open(tools, sources, archive.manifest);
+    const clusters = await OpenedArchiveClusters.open(tools, sources, chosen.wanted);
     try {
       return await work(clusters);
     } finally {
@@ -266,14 +278,15 @@ class Restore {
     const { archive_id: archiveId, created_date: createdDate } = manifest;
     const all = [...members, ...this.#notOpen(members)];
     const catalogOnly = manifest.clusters.filter(({ content }) => content === 'catalog-only').map(({ name }) => name);
-    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, members: all };
+    const { leftOut } = this.#parts.chosen;
+    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, leftOut, members: all };
   }
 }
 
 const never = new AbortController().signal;
 
 function unauthenticated(): CliError {
-  const message = 'nothing authenticates this archive: it has no key material, and so no MAC';
+  const message = 'nothing authenticates this archive: no cluster that is asked has a MAC over it';
   return new CliError(exitCodes.checkFailed, 'UNAUTHENTICATED', message, {
     hint: 'anyone could have made it; --unauthenticated takes its catalog if you know where it comes from',
   });

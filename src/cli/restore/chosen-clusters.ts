@@ -1,0 +1,32 @@
+import type { Manifest, ManifestCluster } from '../../backup/manifest.js';
+import type { Configuration } from '../../config/configuration.js';
+import { usageError } from '../exit-codes.js';
+
+/** The clusters whose keys are in an archive: those that are restored, and those that the operator leaves out. */
+export interface ChosenClusters {
+  wanted: readonly ManifestCluster[];
+  leftOut: readonly ManifestCluster[];
+}
+
+/**
+ * Divides the clusters of an archive.
+ * @param names of clusters to leave out, by id, or by name in the configuration or the archive
+ * @throws CliError for a name that no cluster of the archive has: a slip must not restore what should be left out
+ */
+export function chooseClusters(
+  { clusters }: Manifest,
+  configuration: Pick<Configuration, 'clusters'>,
+  names: readonly string[],
+): ChosenClusters {
+  const namesOf = ({ cluster_id: id, name }: ManifestCluster): (string | undefined)[] => [
+    ...[id, name],
+    configuration.clusters.find((cluster) => cluster.id === id)?.name,
+  ];
+  for (const name of names) {
+    if (clusters.some((cluster) => namesOf(cluster).includes(name))) continue;
+    throw usageError(`--without-cluster: the archive has no cluster ${name}`);
+  }
+  const isLeftOut = (cluster: ManifestCluster): boolean => namesOf(cluster).some((name) => names.includes(name ?? ''));
+  const withKeys = clusters.filter(({ content }) => content === 'key-material');
+  return { wanted: withKeys.filter((cluster) => !isLeftOut(cluster)), leftOut: withKeys.filter(isLeftOut) };
+}
